@@ -1,0 +1,64 @@
+"""Time: the only module that reads a clock or sleeps.
+
+Instants are integer nanoseconds since the epoch inside the package and aware UTC datetimes at
+its surface; this module converts between the two.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+__all__ = [
+    "NANOSECONDS",
+    "monotonic",
+    "now",
+    "now_ms",
+    "ns_of",
+    "rfc3339",
+    "sleep",
+    "utc",
+]
+
+NANOSECONDS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def now() -> datetime:
+    """The wall clock, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def now_ms() -> int:
+    """The wall clock in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never jumps; for deadlines and durations only."""
+    return time.monotonic()
+
+
+async def sleep(seconds: float) -> None:
+    """Suspend the calling task."""
+    await asyncio.sleep(seconds)
+
+
+def utc(nanoseconds: int) -> datetime:
+    """The aware UTC datetime of an instant; below a microsecond it is cut off."""
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
+    return _EPOCH + timedelta(seconds=seconds, microseconds=rest // 1000)
+
+
+def ns_of(moment: datetime) -> int:
+    """Nanoseconds since the epoch of an aware datetime."""
+    return (moment - _EPOCH) // _MICROSECOND * 1000
+
+
+def rfc3339(nanoseconds: int) -> str:
+    """An instant as RFC 3339 text in UTC with as many digits as it needs: `2024-03-04T14:30:00Z`."""
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    if rest:
+        text += f".{rest:09d}".rstrip("0")
+    return text.zfill(20 - 1) + "Z"

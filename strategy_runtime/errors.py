@@ -1,0 +1,184 @@
+"""Every exception this package raises on purpose, as one tree.
+
+::
+
+    StrategyRuntimeError
+    ├── ConfigError              a setting, parameter or command line is wrong         exit 2
+    │   ├── LoadError            module:Class does not name a strategy
+    │   ├── ParameterError       a strategy parameter is unknown or out of range
+    │   ├── SubscriptionError    an entry of SUBSCRIPTIONS cannot be read
+    │   └── TimeframeError       a text is not a timeframe
+    ├── DataError                market data cannot be read                            exit 74
+    ├── ProtocolError            the other side does not speak the protocol            exit 76
+    │   └── FrameError           one frame cannot be decoded (dropped, never fatal)
+    ├── ApiError                 a REST request was answered with an error envelope
+    ├── OrderRejected            an order, change or cancel was refused
+    ├── Unreachable              nobody answers at the proxy's address                 exit 69
+    ├── ConnectionLost           the proxy went away before the backtest ended         exit 75
+    ├── AccessDenied             the proxy or its certificate was refused              exit 77
+    ├── WouldDeadlock            a hook waits for what only its own return can bring
+    └── HookFailed               the strategy's own code raised                        exit 70
+
+Exceptions carry their facts as fields; the text is made from the fields. `exit_code` is what a
+command ends with when the exception reaches it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+__all__ = [
+    "AccessDenied",
+    "ApiError",
+    "ConfigError",
+    "ConnectionLost",
+    "DataError",
+    "FrameError",
+    "HookFailed",
+    "LoadError",
+    "OrderRejected",
+    "ParameterError",
+    "ProtocolError",
+    "StrategyRuntimeError",
+    "SubscriptionError",
+    "TimeframeError",
+    "Unreachable",
+    "WouldDeadlock",
+]
+
+
+class StrategyRuntimeError(Exception):
+    """Root of the tree; catches everything this package raises on purpose."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class ConfigError(StrategyRuntimeError):
+    """A setting, a parameter or a command line is wrong."""
+
+    exit_code = 2
+
+
+class LoadError(ConfigError):
+    """`module:Class` does not lead to a strategy class."""
+
+
+class ParameterError(ConfigError):
+    """A strategy parameter is unknown, of the wrong type or out of range."""
+
+
+class SubscriptionError(ConfigError):
+    """An entry of `SUBSCRIPTIONS` cannot be read; names the entry and its position."""
+
+
+class TimeframeError(ConfigError):
+    """A text is not a timeframe such as `1m`, `4h` or `1d`."""
+
+
+class DataError(StrategyRuntimeError):
+    """Market data cannot be read; the text names file and line."""
+
+    exit_code = 74
+
+
+class ProtocolError(StrategyRuntimeError):
+    """The other side does not speak the protocol."""
+
+    exit_code = 76
+
+
+class FrameError(ProtocolError):
+    """One frame is malformed.
+
+    Attributes:
+        reason: What is wrong with it.
+        event_id: The id to acknowledge all the same, or None.
+    """
+
+    def __init__(self, reason: str, event_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.event_id = event_id
+
+
+class ApiError(StrategyRuntimeError):
+    """A request the venue answered with an error envelope.
+
+    Attributes:
+        status: HTTP status.
+        code: Machine-readable code of the envelope, an open set.
+        message: For people.
+        details: Whatever else the venue said, or None.
+    """
+
+    def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class OrderRejected(StrategyRuntimeError):
+    """An order (or the change or cancel of one) was refused.
+
+    Attributes:
+        code: Machine-readable code, such as `ORDER_REJECTED` or `INVALID_VALUE`.
+        message: For people.
+        details: What the venue added, or an empty mapping.
+        client_order_id: The order's own id.
+        symbol: The order's symbol.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        client_order_id: str,
+        symbol: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{symbol} {client_order_id}: {code}: {message}")
+        self.code = code
+        self.message = message
+        self.details: Mapping[str, Any] = details or {}
+        self.client_order_id = client_order_id
+        self.symbol = symbol
+
+
+class Unreachable(StrategyRuntimeError):
+    """Nobody answers at the proxy's address."""
+
+    exit_code = 69
+
+
+class ConnectionLost(StrategyRuntimeError):
+    """The proxy went away before the backtest was over."""
+
+    exit_code = 75
+
+
+class AccessDenied(StrategyRuntimeError):
+    """The proxy refused our key, or we refused its certificate."""
+
+    exit_code = 77
+
+
+class WouldDeadlock(StrategyRuntimeError):
+    """A hook waits for an event that cannot be delivered before the hook returns."""
+
+
+class HookFailed(StrategyRuntimeError):
+    """A hook of the strategy raised; `__cause__` is what it raised.
+
+    Attributes:
+        hook: Name of the hook.
+        where: The event it was called for, such as `candle S:AAPL 2024-03-04T14:30:00Z`.
+    """
+
+    exit_code = 70
+
+    def __init__(self, hook: str, where: str) -> None:
+        super().__init__(f"{hook} failed" + (f" at {where}" if where else ""))
+        self.hook = hook
+        self.where = where

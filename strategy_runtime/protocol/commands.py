@@ -1,0 +1,35 @@
+"""Everything a strategy sends over the socket (protocol d)."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+__all__ = ["ClientFrame", "ClientPing", "ClientPong", "EventAck"]
+
+
+class EventAck(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="event_ack"
+):
+    """Says that the named events have been dealt with; simulated time may move on.
+
+    Attributes:
+        correlation_id: Fresh for each acknowledgement, for logs only.
+        events_processed: Ids exactly as received.
+        timestamp: Wall clock in whole milliseconds since the epoch. An integer: gateways ignore
+            a frame with any other type, and the backtest then stands still.
+    """
+
+    correlation_id: str
+    events_processed: list[str]
+    timestamp: Annotated[int, Meta(ge=0)] | None = None
+
+
+class ClientPong(Struct, frozen=True, tag_field="type", tag="pong"):
+    """Answers a ping."""
+
+
+class ClientPing(Struct, frozen=True, tag_field="type", tag="ping"):
+    """Asks for a pong; the engine edition takes it."""
+
+
+ClientFrame = EventAck | ClientPong | ClientPing

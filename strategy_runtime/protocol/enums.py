@@ -1,0 +1,227 @@
+"""The closed and open sets of names on the wire (protocol b.2, c.3, c.4, g.10).
+
+Every set reads any letter case, `-` for `_`, and the aliases of the engine edition. A *closed*
+set refuses what it does not know, since a wrong guess would cost money; an *open* one keeps the
+raw text in a member of its own, so that `OrderStatus("SORT_OF_FILLED").is_known` is False and
+nothing is lost.
+"""
+
+from enum import StrEnum
+from typing import Any, Self
+
+__all__ = [
+    "AccountEventKind",
+    "ConnectionEventKind",
+    "MarginMode",
+    "OrderEventKind",
+    "OrderStatus",
+    "OrderType",
+    "PositionEventKind",
+    "PositionMode",
+    "PositionSide",
+    "RateLimitEventKind",
+    "RejectReason",
+    "Side",
+    "StalenessEventKind",
+    "TimeInForce",
+    "TrailingType",
+]
+
+
+def _canonical(value: str) -> str:
+    return value.upper().replace("-", "_")
+
+
+class _ClosedEnum(StrEnum):
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls.__members__.get(_canonical(value)) if isinstance(value, str) else None
+
+
+class _OpenEnum(StrEnum):
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str) or not value:
+            return None
+        name = _canonical(value)
+        member = cls.__members__.get(_ALIASES.get((cls.__name__, name), name))
+        if member is not None:
+            return member
+        unknown: Any = str.__new__(cls, value)
+        unknown._name_ = "UNKNOWN_TO_US"
+        unknown._value_ = value
+        return unknown  # type: ignore[no-any-return]
+
+    @property
+    def is_known(self) -> bool:
+        """False where the wire carried a name this version does not list."""
+        return self._name_ in type(self).__members__
+
+
+_ALIASES = {
+    ("OrderEventKind", "CREATED"): "ORDER_CREATED",
+    ("OrderEventKind", "PARTIAL_FILL"): "ORDER_PARTIALLY_FILLED",
+    ("OrderEventKind", "FILLED"): "ORDER_FILLED",
+    ("OrderEventKind", "CANCELLED"): "ORDER_CANCELLED",
+    ("OrderEventKind", "CANCELED"): "ORDER_CANCELLED",
+    ("OrderEventKind", "ORDER_CANCELED"): "ORDER_CANCELLED",
+    ("OrderEventKind", "REJECTED"): "ORDER_REJECTED",
+    ("OrderStatus", "CANCELED"): "CANCELLED",
+}
+
+
+class Side(_ClosedEnum):
+    """Which way an order or a trade goes."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        """BUY for SELL and the reverse."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for BUY, -1 for SELL."""
+        return 1 if self is Side.BUY else -1
+
+
+class PositionSide(_ClosedEnum):
+    """Which way a position goes."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class OrderType(_ClosedEnum):
+    """How an order finds its price (protocol g.14)."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+    TRAILING_STOP = "TRAILING_STOP"
+
+
+class TimeInForce(_ClosedEnum):
+    """How long an order rests."""
+
+    GTC = "GTC"
+    DAY = "DAY"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class TrailingType(_ClosedEnum):
+    """Unit of a trailing distance: price units or percent of the peak."""
+
+    ABSOLUTE = "ABSOLUTE"
+    PERCENT = "PERCENT"
+
+
+class MarginMode(_ClosedEnum):
+    """Whether positions share their margin."""
+
+    CROSS = "CROSS"
+    ISOLATED = "ISOLATED"
+
+
+class PositionMode(_ClosedEnum):
+    """One position a symbol, or one an entry (protocol g.13)."""
+
+    NETTING = "NETTING"
+    HEDGING = "HEDGING"
+
+
+class OrderStatus(_OpenEnum):
+    """Where an order stands (protocol g.11)."""
+
+    PENDING = "PENDING"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True once nothing can happen to the order any more."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
+)
+
+
+class RejectReason(_OpenEnum):
+    """Why an order was rejected after it had been accepted."""
+
+    INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    INVALID_PRICE = "INVALID_PRICE"
+    SYMBOL_NOT_TRADEABLE = "SYMBOL_NOT_TRADEABLE"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    REDUCE_ONLY_VIOLATED = "REDUCE_ONLY_VIOLATED"
+    POST_ONLY_VIOLATED = "POST_ONLY_VIOLATED"
+    RATE_LIMITED = "RATE_LIMITED"
+    UNKNOWN = "UNKNOWN"
+
+
+class OrderEventKind(_OpenEnum):
+    """What happened to an order."""
+
+    ORDER_CREATED = "ORDER_CREATED"
+    ORDER_MODIFIED = "ORDER_MODIFIED"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+    ORDER_REJECTED = "ORDER_REJECTED"
+    ORDER_FILLED = "ORDER_FILLED"
+    ORDER_PARTIALLY_FILLED = "ORDER_PARTIALLY_FILLED"
+    ORDER_EXPIRED = "ORDER_EXPIRED"
+    BRACKET_ORDER_CREATED = "BRACKET_ORDER_CREATED"
+    BRACKET_ORDER_MODIFIED = "BRACKET_ORDER_MODIFIED"
+
+
+class PositionEventKind(_OpenEnum):
+    """What happened to a position."""
+
+    POSITION_OPENED = "POSITION_OPENED"
+    POSITION_MODIFIED = "POSITION_MODIFIED"
+    POSITION_CLOSED = "POSITION_CLOSED"
+
+
+class AccountEventKind(_OpenEnum):
+    """Why an account event was sent."""
+
+    BALANCE_UPDATED = "BALANCE_UPDATED"
+    MARGIN_WARNING = "MARGIN_WARNING"
+    MARGIN_CALL = "MARGIN_CALL"
+
+
+class ConnectionEventKind(_OpenEnum):
+    """What happened to the link, ours or the provider's (protocol b.2)."""
+
+    CONNECTED = "CONNECTED"
+    DISCONNECTING = "DISCONNECTING"
+    RECONNECTING = "RECONNECTING"
+    BROKER_DISCONNECTED = "BROKER_DISCONNECTED"
+    BROKER_RECONNECTED = "BROKER_RECONNECTED"
+    BROKER_CONNECTION_FAILED = "BROKER_CONNECTION_FAILED"
+
+
+class RateLimitEventKind(_OpenEnum):
+    """How near the provider's request limit is."""
+
+    RATE_LIMIT_WARNING = "RATE_LIMIT_WARNING"
+    RATE_LIMIT_HIT = "RATE_LIMIT_HIT"
+
+
+class StalenessEventKind(_OpenEnum):
+    """Whether market data has stopped or resumed."""
+
+    STALE = "STALE"
+    FRESH = "FRESH"

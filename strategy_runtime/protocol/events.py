@@ -1,0 +1,207 @@
+"""Everything a proxy sends (protocol c.4), and what of it reaches a strategy.
+
+A *frame* is what one text message decodes to. An *event* is what a venue hands to the runtime:
+the candle out of a candle frame, the quote out of a quote frame, every other frame itself.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct, field
+
+from strategy_runtime.protocol.enums import (
+    AccountEventKind,
+    ConnectionEventKind,
+    OrderEventKind,
+    PositionEventKind,
+    RateLimitEventKind,
+    StalenessEventKind,
+)
+from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Symbol, Trade
+
+__all__ = [
+    "AccountEvent",
+    "BacktestComplete",
+    "CandleFrame",
+    "ConnectionEvent",
+    "Event",
+    "FinancingEvent",
+    "OrderEvent",
+    "Ping",
+    "Pong",
+    "PositionEvent",
+    "ProxyErrorEvent",
+    "QuoteFrame",
+    "RateLimitEvent",
+    "ServerFrame",
+    "StalenessEvent",
+    "TradeEvent",
+    "UnknownEvent",
+]
+
+
+class _Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What all frames share.
+
+    Attributes:
+        event_id: Names the frame in an acknowledgement; None where none is expected.
+        legacy_id: The same under the older key `id`.
+        timestamp: When the proxy emitted it. Simulated time of a candle is the candle's own end,
+            never this.
+    """
+
+    event_id: str | None = None
+    legacy_id: str | None = field(name="id", default=None)
+    timestamp: datetime | None = None
+
+
+class CandleFrame(_Frame, frozen=True, kw_only=True, tag="candle"):
+    """A closed bar."""
+
+    bar: Candle
+
+
+class QuoteFrame(_Frame, frozen=True, kw_only=True, tag="quote"):
+    """A change of the best bid or ask."""
+
+    quote: Quote
+
+
+class OrderEvent(_Frame, frozen=True, kw_only=True, tag="order"):
+    """Something happened to an order; `order` is its state afterwards.
+
+    Attributes:
+        synthetic: True where the runtime made the event from a snapshot instead of receiving it.
+    """
+
+    event: OrderEventKind
+    order: Order
+    parent_order_id: str | None = None
+    synthetic: bool = False
+
+
+class TradeEvent(_Frame, frozen=True, kw_only=True, tag="trade"):
+    """One execution."""
+
+    trade: Trade
+    event: str = field(default_factory=lambda: "TRADE_FILLED")
+    synthetic: bool = False
+
+
+class PositionEvent(_Frame, frozen=True, kw_only=True, tag="position"):
+    """A position changed. `event` tells how; some venues label every change MODIFIED."""
+
+    position: Position
+    event: PositionEventKind = field(default_factory=lambda: PositionEventKind.POSITION_MODIFIED)
+    synthetic: bool = False
+
+
+class AccountEvent(_Frame, frozen=True, kw_only=True, tag="account"):
+    """The account changed."""
+
+    account: Account
+    event: AccountEventKind = field(default_factory=lambda: AccountEventKind.BALANCE_UPDATED)
+    synthetic: bool = False
+
+
+class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
+    """The link to the proxy, or the proxy's link to its provider, changed (protocol b.2)."""
+
+    event: ConnectionEventKind
+    error: str | None = None
+    broker: str | None = None
+    gap_duration_ms: int | None = None
+
+
+class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):
+    """The provider's request limit is near or reached."""
+
+    event: RateLimitEventKind
+    requests_remaining: int | None = None
+    reset_at: datetime | None = None
+
+
+class ProxyErrorEvent(_Frame, frozen=True, kw_only=True, tag="error"):
+    """A notice from the proxy; it never answers a request. `code` is an open set."""
+
+    code: str
+    message: str = field(default_factory=str)
+    details: Any = None
+
+
+class StalenessEvent(_Frame, frozen=True, kw_only=True, tag="data_staleness"):
+    """Market data of some symbols stopped or resumed."""
+
+    event: StalenessEventKind
+    symbols: list[str]
+    stale_since: datetime | None = None
+    broker: str | None = None
+
+
+class FinancingEvent(_Frame, frozen=True, kw_only=True, tag="financing"):
+    """Interest or swap; negative amounts are charged."""
+
+    symbol: Symbol
+    amount: Decimal
+
+
+class BacktestComplete(_Frame, frozen=True, kw_only=True, tag="backtest_complete"):
+    """The last frame of a backtest (protocol e.7)."""
+
+    broker: str | None = None
+
+
+class Ping(_Frame, frozen=True, kw_only=True, tag="ping"):
+    """Asks for a pong."""
+
+
+class Pong(_Frame, frozen=True, kw_only=True, tag="pong"):
+    """Answers a ping of ours."""
+
+
+class UnknownEvent(Struct, frozen=True, kw_only=True):
+    """A frame of a type this version does not know; acknowledged all the same.
+
+    Attributes:
+        type: The frame's `type`.
+        raw: The whole frame as plain data.
+    """
+
+    type: str
+    raw: dict[str, Any]
+    event_id: str | None = None
+
+
+ServerFrame = (
+    CandleFrame
+    | QuoteFrame
+    | OrderEvent
+    | TradeEvent
+    | PositionEvent
+    | AccountEvent
+    | ConnectionEvent
+    | RateLimitEvent
+    | ProxyErrorEvent
+    | StalenessEvent
+    | FinancingEvent
+    | BacktestComplete
+    | Ping
+    | Pong
+)
+
+Event = (
+    Candle
+    | Quote
+    | OrderEvent
+    | TradeEvent
+    | PositionEvent
+    | AccountEvent
+    | ConnectionEvent
+    | RateLimitEvent
+    | ProxyErrorEvent
+    | StalenessEvent
+    | FinancingEvent
+    | BacktestComplete
+    | UnknownEvent
+)

@@ -1,0 +1,64 @@
+"""Timeframes: `1m`, `4h`, `1d` as lengths of time (protocol c.4, h.2)."""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from msgspec import Struct
+
+from strategy_runtime.errors import TimeframeError
+
+__all__ = ["KNOWN_TIMEFRAMES", "Timeframe", "parse_timeframe"]
+
+_PATTERN = re.compile(r"([1-9]\d{0,5})([smhdwM])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+KNOWN_TIMEFRAMES = (
+    "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
+)
+"""The usual ones, finest first; any other `<number><s|m|h|d|w|M>` is understood too."""
+
+
+class Timeframe(Struct, frozen=True):
+    """A bar's length.
+
+    Attributes:
+        text: As written, `5m`.
+        seconds: Its length, or None where the calendar decides (months).
+        months: Number of calendar months, else 0.
+    """
+
+    text: str
+    seconds: int | None
+    months: int = 0
+
+    @property
+    def nanoseconds(self) -> int:
+        """Length in nanoseconds; a month counts as 30 days where a fixed length is needed."""
+        seconds = self.months * 30 * 86_400 if self.seconds is None else self.seconds
+        return seconds * 1_000_000_000
+
+    def end_of(self, start: datetime) -> datetime:
+        """The instant at which a bar that began at `start` is complete."""
+        if self.seconds is not None:
+            return start + timedelta(seconds=self.seconds)
+        month = start.month - 1 + self.months
+        return start.replace(year=start.year + month // 12, month=month % 12 + 1)
+
+
+@lru_cache(maxsize=256)
+def parse_timeframe(text: str) -> Timeframe:
+    """Read a timeframe.
+
+    Raises:
+        TimeframeError: `text` is not of the form `<number><s|m|h|d|w|M>`.
+    """
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise TimeframeError(
+            f"{text!r} is not a timeframe; write a number and one of s m h d w M, such as 1m, 4h or 1d"
+        )
+    number, unit = int(match[1]), match[2]
+    if unit == "M":
+        return Timeframe(text, None, number)
+    return Timeframe(text, number * _SECONDS[unit])

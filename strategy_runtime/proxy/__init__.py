@@ -1,0 +1,1 @@
+"""The venue over the network: connection policy, WebSocket shell, REST client."""

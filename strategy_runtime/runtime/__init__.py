@@ -1,0 +1,1 @@
+"""Runs a strategy against a venue: settings, loading, dispatch, orders, the book."""

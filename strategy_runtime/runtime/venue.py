@@ -1,0 +1,99 @@
+"""The venue port: what the runtime needs from the other side, whoever stands there.
+
+Two venues implement it: `simulator.SimulatedVenue` in process and `proxy.ProxyVenue` over
+WebSocket and REST. They need not import this module; a type checker holds them to it where a
+command hands one to the runner.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from typing import Protocol
+
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Capabilities,
+    Order,
+    OrderChanges,
+    OrderHandle,
+    OrderRequest,
+    Position,
+    Quote,
+    Trade,
+)
+
+__all__ = ["Venue"]
+
+
+class Venue(Protocol):
+    """One side of the conversation.
+
+    Requests raise `ApiError` when the venue answers with a refusal, `Unreachable` when nothing
+    was sent, and `ConnectionLost` when the fate of a request is not known.
+    """
+
+    async def open(self) -> None:
+        """Get ready for requests; events flow only once `bursts` is iterated."""
+        ...
+
+    def bursts(self) -> AsyncIterator[Iterator[Event]]:
+        """The stream of events, in bursts of what is at hand.
+
+        Asking for the next event acknowledges the one before: so the taker asks only when the
+        hook has returned and every order it gave has been answered. A taker that fails stops
+        asking, and the event in hand is never acknowledged. The stream ends after
+        `BacktestComplete`; a live stream ends only by `close`.
+        """
+        ...
+
+    @property
+    def in_hand(self) -> str:
+        """Where the event in hand came from: an event id or a row of a data file; may be empty."""
+        ...
+
+    async def submit(self, request: OrderRequest) -> OrderHandle:
+        """Place an order."""
+        ...
+
+    async def modify(self, order_id: str, changes: OrderChanges) -> Order:
+        """Change a resting order; the answer may carry a new id."""
+        ...
+
+    async def cancel(self, order_id: str) -> Order:
+        """Cancel a resting order; the answer is its last state."""
+        ...
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        """Open orders, newest first; with an id also terminal ones that carry it."""
+        ...
+
+    async def positions(self) -> list[Position]:
+        """Open positions."""
+        ...
+
+    async def account(self) -> Account:
+        """Balance and margin."""
+        ...
+
+    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
+        """Executions, newest first."""
+        ...
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        """The last `limit` closed bars that start at or before `until`, oldest first."""
+        ...
+
+    async def quote(self, symbol: str) -> Quote:
+        """Best bid and ask at this moment."""
+        ...
+
+    async def capabilities(self) -> Capabilities:
+        """What the venue can do."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; safe to call more than once."""
+        ...

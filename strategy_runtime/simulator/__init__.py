@@ -1,0 +1,1 @@
+"""The simulated exchange, in process and behind the wire protocol."""

@@ -1,0 +1,351 @@
+"""The simulated exchange: a clock made of bars, and orders that execute in them.
+
+Free of I/O: commands and queries are plain calls, events are put into `outbox`, and `phases` moves
+the clock whenever it is resumed. In process the next event is asked for, over the wire the last
+one is acknowledged: the same resumption, so the same data gives the same fills.
+
+At every instant there are three phases (protocol e.4): orders are tested against the range of the
+bars that close, then the candles of these bars are announced, then orders are tested against the
+opens of the bars that begin. Whatever a phase announces is delivered before the next one begins,
+and an order takes part from the next phase on.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from heapq import heappop, heappush
+
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.enums import (
+    OrderEventKind,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from strategy_runtime.protocol.events import BacktestComplete
+from strategy_runtime.protocol.models import Order, OrderChanges, OrderHandle, OrderRequest
+from strategy_runtime.protocol.rest import validate_order_request
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.execution import Execution
+from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
+from strategy_runtime.simulator.matching import at_open, within_bar
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.orders import RestingOrder
+
+__all__ = ["Exchange"]
+
+_DAY = 86_400_000_000_000
+
+
+class Exchange(Execution):
+    """An exchange that replays bars: its clock and its commands."""
+
+    def __init__(
+        self,
+        data: Sequence[BarSeries],
+        options: ExchangeOptions | None = None,
+        subscriptions: Subscriptions | None = None,
+    ) -> None:
+        super().__init__(data, options, subscriptions)
+        self._closes: list[tuple[int, int, Instrument]] = []
+        self._opens: list[tuple[int, int, Instrument]] = []
+        for instrument in self._instruments.values():
+            self._schedule_close(instrument)
+
+    def phases(self) -> Iterator[None]:
+        """Run to the next phase that announced something, again and again.
+
+        To be resumed only when all of `outbox` has been delivered and dealt with, what commands
+        added meanwhile included. The last phase announces `BacktestComplete`. Call it once.
+        """
+        outbox, closes, opens = self.outbox, self._closes, self._opens
+        if outbox:
+            yield
+        while closes:
+            self.now_ns = now = min(closes[0][0], opens[0][0]) if opens else closes[0][0]
+            if closes[0][0] == now:
+                closing = _pop_all(closes, now)
+                self.phase = Phase.INTRABAR
+                for instrument in closing:
+                    if instrument.resting:
+                        self._match_range(instrument)
+                if outbox:
+                    yield
+                self.phase = Phase.BAR
+                for instrument in closing:
+                    self._close_bar(instrument)
+                if outbox:
+                    yield
+            if opens and opens[0][0] == now:
+                self.phase = Phase.OPEN
+                for instrument in _pop_all(opens, now):
+                    self._match_open(instrument)
+                if outbox:
+                    yield
+        self.phase = Phase.END
+        self._emit(BacktestComplete(broker=PROVIDER, timestamp=self.now))
+        yield
+
+    def submit(self, request: OrderRequest) -> OrderHandle:
+        """Accept an order; it takes part from the next phase on.
+
+        The same `client_order_id` with the same content answers with the first order and changes
+        nothing (protocol f.5).
+
+        Raises:
+            ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
+                the market does not allow.
+        """
+        known = self._by_client_id.get(request.client_order_id or "")
+        if known is not None:
+            if known.original != request:
+                raise ApiError(
+                    400,
+                    "INVALID_VALUE",
+                    f"client_order_id {request.client_order_id} was used for another order",
+                    {"field": "client_order_id", "provided": request.client_order_id},
+                )
+            return _handle(known)
+        validate_order_request(request)
+        self._check_acceptable(request)
+        return _handle(self._accept(request))
+
+    def modify(self, order_id: str, changes: OrderChanges) -> Order:
+        """Change a resting order in place.
+
+        Raises:
+            ApiError: 404 unknown, 409 no longer open, 400 for a change the order cannot take.
+        """
+        order = self._open_order(order_id)
+        _check_changes(order, changes)
+        order.change(changes, self.now_ns)
+        self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
+        return order.snapshot()
+
+    def cancel(self, order_id: str) -> Order:
+        """Cancel a resting order.
+
+        Raises:
+            ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
+        """
+        order = self._open_order(order_id)
+        self._finish(self._instruments[order.symbol], order, OrderStatus.CANCELLED)
+        return order.snapshot()
+
+    def cancel_all(self, symbol: str | None = None) -> list[Order]:
+        """Cancel all resting orders, of one symbol where given, in the order of acceptance."""
+        wanted = [
+            order
+            for order in self._orders.values()
+            if not order.status.is_terminal and symbol in (None, order.symbol)
+        ]
+        return [self.cancel(order.id) for order in wanted]
+
+    def close_position(
+        self,
+        position_id: str,
+        quantity: Decimal | None = None,
+        order_type: OrderType = OrderType.MARKET,
+        limit_price: Decimal | None = None,
+    ) -> OrderHandle:
+        """Give a reduce-only order against a position; a quantity beyond it is clipped.
+
+        Raises:
+            ApiError: 404 `POSITION_NOT_FOUND`, and what `submit` raises.
+        """
+        holding = self._holding(position_id)
+        held = abs(holding.quantity)
+        return self.submit(
+            OrderRequest(
+                symbol=holding.symbol,
+                side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                quantity=held if quantity is None else min(quantity, held),
+                order_type=order_type,
+                limit_price=limit_price,
+                position_id=position_id,
+                reduce_only=True,
+            )
+        )
+
+    def close_positions(self, symbol: str | None = None) -> list[OrderHandle]:
+        """Close all positions at the market, of one symbol where given."""
+        wanted = [h.id for h in self._ledger.holdings.values() if symbol in (None, h.symbol)]
+        return [self.close_position(position_id) for position_id in wanted]
+
+    # The clock
+
+    def _schedule_close(self, instrument: Instrument) -> None:
+        series, row = instrument.series, instrument.row
+        if row < len(series.starts):
+            heappush(
+                self._closes, (series.starts[row] + series.step, instrument.rank, instrument)
+            )
+
+    def _schedule_open(self, instrument: Instrument) -> None:
+        """Put the open of the bar to come on the agenda, once, unless it has begun already."""
+        series, row = instrument.series, instrument.row
+        if row == len(series.starts) or instrument.scheduled == row:
+            return
+        start = series.starts[row]
+        if start > self.now_ns or (start == self.now_ns and self.phase is not Phase.OPEN):
+            instrument.scheduled = row
+            heappush(self._opens, (start, instrument.rank, instrument))
+
+    def _close_bar(self, instrument: Instrument) -> None:
+        row = instrument.row
+        instrument.price = instrument.series.closes[row]
+        if instrument.subscribed:
+            self._emit(instrument.candle(row))
+        instrument.row = row + 1
+        self._schedule_close(instrument)
+        if instrument.resting:
+            self._schedule_open(instrument)
+
+    def _match_open(self, instrument: Instrument) -> None:
+        start = self.now_ns
+        price = instrument.series.opens[instrument.row]
+        for order in list(instrument.resting.values()):
+            order.waits_for_open = False
+            if order.open_from > start or order.status.is_terminal:
+                continue
+            today = start // _DAY
+            first = order.day < 0
+            if first:
+                order.day = today
+            elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
+                self._finish(instrument, order, OrderStatus.EXPIRED)
+                continue
+            if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
+                order.trail(price)
+                continue
+            match = at_open(order, price)
+            if match is None:
+                continue
+            if first and order.request.post_only:
+                self._reject(instrument, order, RejectReason.POST_ONLY_VIOLATED)
+            else:
+                self._execute(instrument, order, match)
+
+    def _match_range(self, instrument: Instrument) -> None:
+        series, row = instrument.series, instrument.row
+        high, low = series.highs[row], series.lows[row]
+        for order in _stops_first(list(instrument.resting.values())):
+            if order.waits_for_open or order.status.is_terminal:
+                continue
+            match = within_bar(order, high, low)
+            if match is not None:
+                self._execute(instrument, order, match)
+            elif order.order_type is OrderType.TRAILING_STOP:
+                order.trail(high if order.side is Side.SELL else low)
+            if (
+                order.is_immediate
+                and order.order_type is not OrderType.MARKET
+                and not order.status.is_terminal
+            ):
+                self._finish(instrument, order, OrderStatus.CANCELLED)
+
+    # Checks of commands
+
+    def _open_order(self, order_id: str) -> RestingOrder:
+        order = self._order(order_id)
+        if order.status.is_terminal:
+            raise ApiError(
+                409, "ORDER_NOT_MODIFIABLE", f"order is {order.status}", {"order_id": order_id}
+            )
+        return order
+
+    def _check_acceptable(self, request: OrderRequest) -> None:
+        instrument = self._instruments.get(request.symbol)
+        if instrument is None:
+            known = ", ".join(self._instruments)
+            raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
+        if self.phase is Phase.END:
+            raise _rejected("MARKET_CLOSED", "the backtest is over")
+        signed = request.quantity * request.side.sign
+        held = self._ledger.quantity(request.symbol)
+        if request.reduce_only and held * signed >= 0:
+            raise _rejected(
+                "REDUCE_ONLY_VIOLATED", f"there is no position in {request.symbol} to reduce"
+            )
+        price = request.limit_price or request.stop_price
+        if price is None and instrument.price is not None:
+            price = Decimal(repr(instrument.price))
+        if price is None or request.reduce_only:
+            return
+        fee = self._costs.fee(request.quantity, price)
+        if not self._affordable(request.symbol, signed, price, fee):
+            free = self.account().margin_available
+            raise _rejected(
+                "INSUFFICIENT_FUNDS",
+                f"{request.quantity} {request.symbol} at {price} need more than the free margin "
+                f"of {free:f} {self.options.currency}",
+                "INSUFFICIENT_MARGIN",
+            )
+
+
+def _pop_all(agenda: list[tuple[int, int, Instrument]], now: int) -> list[Instrument]:
+    due = []
+    while agenda and agenda[0][0] == now:
+        due.append(heappop(agenda)[2])
+    return due
+
+
+def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
+    """Put the stop of each one-cancels-other group before its limits; else keep the order.
+
+    Within a bar nobody knows which came first, so the worse outcome is taken (protocol g.12).
+    """
+    groups = {order.request.oco_group_id for order in orders} - {None}
+    if not groups:
+        return orders
+
+    def key(order: RestingOrder) -> bool:
+        grouped = order.request.oco_group_id is not None
+        return grouped and order.order_type is OrderType.LIMIT
+
+    return sorted(orders, key=key)
+
+
+def _handle(order: RestingOrder) -> OrderHandle:
+    return OrderHandle(
+        id=order.id, status=order.status, client_order_id=order.request.client_order_id
+    )
+
+
+def _rejected(code: str, message: str, reason: str | None = None) -> ApiError:
+    details = {"reject_code": code, "reject_reason": reason or code}
+    return ApiError(422, "ORDER_REJECTED", message, details)
+
+
+def _check_changes(order: RestingOrder, changes: OrderChanges) -> None:
+    request = order.request
+    given = {
+        name: value
+        for name in changes.__struct_fields__
+        if (value := getattr(changes, name)) is not None
+    }
+    if not given:
+        raise ApiError(
+            400, "INVALID_REQUEST", "nothing to change; name at least one field", {"field": None}
+        )
+    for name, value in given.items():
+        takes = name in ("quantity", "stop_loss", "take_profit") or (
+            getattr(request, name) is not None
+        )
+        if not takes or value <= 0:
+            problem = "must be positive" if takes else f"does not apply to {request.order_type}"
+            raise ApiError(
+                400,
+                "INVALID_VALUE",
+                f"{name} {problem}",
+                {"field": name, "provided": format(value, "f")},
+            )
+    if changes.quantity is not None and changes.quantity <= order.filled:
+        raise ApiError(
+            400,
+            "INVALID_VALUE",
+            f"quantity must stay above the {order.filled:f} already filled",
+            {"field": "quantity", "provided": format(changes.quantity, "f")},
+        )

@@ -1,0 +1,126 @@
+"""The account: cash, positions at average cost, realised profit, fees. All exact.
+
+A position keeps its cost, not its average price: a reduction takes out its share of the cost, so
+that realised and unrealised profit add up to the change of equity to the last digit however often
+an average cannot be written exactly.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+__all__ = ["Booking", "Holding", "Ledger"]
+
+_ZERO = Decimal(0)
+
+
+class Holding:
+    """The net position in one symbol.
+
+    Attributes:
+        id: Of the position it is now; a new one each time it is opened or flipped.
+        quantity: Signed.
+        cost: What the open quantity cost, signed like it.
+        realized: Profit realised since this position was opened, before fees.
+        opened_ns: When it was opened.
+        updated_ns: When it last changed.
+    """
+
+    __slots__ = ("cost", "id", "opened_ns", "quantity", "realized", "symbol", "updated_ns")
+
+    def __init__(self, symbol: str, id: str, now_ns: int) -> None:
+        self.symbol = symbol
+        self.id = id
+        self.quantity = _ZERO
+        self.cost = _ZERO
+        self.realized = _ZERO
+        self.opened_ns = now_ns
+        self.updated_ns = now_ns
+
+    @property
+    def average_price(self) -> Decimal:
+        """Quantity-weighted average of the entry prices; 0 when flat."""
+        return self.cost / self.quantity if self.quantity else _ZERO
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        """Open profit at a price."""
+        return self.quantity * mark - self.cost
+
+
+class Booking:
+    """What one fill did to the positions: it closed one, changed or opened one, or both (a flip)."""
+
+    __slots__ = ("closed", "current")
+
+    def __init__(self, closed: Holding | None, current: Holding | None) -> None:
+        self.closed = closed
+        self.current = current
+
+
+class Ledger:
+    """Cash and positions of one account.
+
+    Attributes:
+        cash: Starting cash less purchases plus sales less fees.
+        realized: Realised profit before fees.
+        fees: Fees charged.
+        holdings: Open positions by symbol.
+    """
+
+    __slots__ = ("_position_id", "cash", "fees", "holdings", "realized", "start_cash")
+
+    def __init__(self, cash: Decimal, position_id: Callable[[], str]) -> None:
+        self.start_cash = cash
+        self.cash = cash
+        self.realized = _ZERO
+        self.fees = _ZERO
+        self.holdings: dict[str, Holding] = {}
+        self._position_id = position_id
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Signed quantity held."""
+        holding = self.holdings.get(symbol)
+        return _ZERO if holding is None else holding.quantity
+
+    def book(
+        self, symbol: str, signed: Decimal, price: Decimal, fee: Decimal, now_ns: int
+    ) -> Booking:
+        """Enter a fill of `signed` units at `price`.
+
+        A fill beyond the opposite position closes it at the fill price and opens the rest at the
+        fill price.
+        """
+        self.cash -= signed * price + fee
+        self.fees += fee
+        holding = self.holdings.get(symbol)
+        closed: Holding | None = None
+        if holding is not None and (holding.quantity > 0) != (signed > 0):
+            reduced = min(abs(signed), abs(holding.quantity))
+            self._reduce(holding, reduced, price, now_ns)
+            signed += reduced if signed < 0 else -reduced
+            if not holding.quantity:
+                closed = self.holdings.pop(symbol)
+                holding = None
+        if signed:
+            if holding is None:
+                holding = Holding(symbol, self._position_id(), now_ns)
+                self.holdings[symbol] = holding
+            holding.quantity += signed
+            holding.cost += signed * price
+            holding.updated_ns = now_ns
+        return Booking(closed, holding)
+
+    def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> None:
+        whole = units == abs(holding.quantity)
+        taken = holding.cost if whole else holding.cost * units / abs(holding.quantity)
+        signed = units if holding.quantity > 0 else -units
+        profit = signed * price - taken
+        holding.quantity -= signed
+        holding.cost -= taken
+        holding.realized += profit
+        holding.updated_ns = now_ns
+        self.realized += profit
+
+    def marked(self, mark: Callable[[str], Decimal]) -> Iterator[tuple[Holding, Decimal]]:
+        """Each open position with the price it stands at."""
+        for symbol, holding in self.holdings.items():
+            yield holding, mark(symbol)

@@ -1,0 +1,70 @@
+"""The fill rules: at what price, if any, an order executes in a bar (protocol g.12, g.14).
+
+Two questions are asked of a resting order in the course of a bar, in this order: does it execute
+at the open (`at_open`), and if not, does it execute within the range (`within_bar`)? Each answers
+with the market's price and the name of the rule, or None. Both compare floats, since a bar's
+prices are floats and an order's limit becomes the same float as the text it was written as.
+"""
+
+from typing import NamedTuple
+
+from strategy_runtime.protocol.enums import OrderType, Side
+from strategy_runtime.simulator.orders import RestingOrder
+
+__all__ = ["Match", "at_open", "within_bar"]
+
+
+class Match(NamedTuple):
+    """Where the market stood when an order executed, and by which rule.
+
+    `price` is None where it stood exactly at the order's own price, which is then taken as it is
+    written, every digit of it.
+    """
+
+    price: float | None
+    rule: str
+    at_limit: bool = False
+
+
+def at_open(order: RestingOrder, price: float) -> Match | None:
+    """Test an order against the open of a bar."""
+    kind = order.order_type
+    if kind is OrderType.MARKET:
+        return Match(price, "market_open")
+    buy = order.side is Side.BUY
+    if kind is OrderType.LIMIT:
+        limit = order.limit
+        if (price <= limit) if buy else (price >= limit):
+            return Match(price, "limit_touch_open" if price == limit else "limit_gap_open")
+        return None
+    stop = order.stop
+    if not ((price >= stop) if buy else (price <= stop)):
+        return None
+    if kind is OrderType.STOP_LIMIT:
+        order.trigger()
+        if (price <= order.limit) if buy else (price >= order.limit):
+            return Match(price, "stop_limit_open")
+        return None
+    name = "stop" if kind is OrderType.STOP else "trailing_stop"
+    return Match(price, f"{name}_touch_open" if price == stop else f"{name}_gap_open")
+
+
+def within_bar(order: RestingOrder, high: float, low: float) -> Match | None:
+    """Test an order that did not execute at the open against the range of the bar."""
+    kind = order.order_type
+    buy = order.side is Side.BUY
+    if kind is OrderType.LIMIT:
+        if (low <= order.limit) if buy else (high >= order.limit):
+            return Match(None, "limit_touch", at_limit=True)
+        return None
+    if kind is OrderType.MARKET:
+        return None
+    stop = order.stop
+    if not ((high >= stop) if buy else (low <= stop)):
+        return None
+    if kind is OrderType.STOP_LIMIT:
+        order.trigger()
+        if (stop <= order.limit) if buy else (stop >= order.limit):
+            return Match(None, "stop_limit_touch")
+        return None
+    return Match(None, "stop_touch" if kind is OrderType.STOP else "trailing_stop_touch")

@@ -1,0 +1,205 @@
+"""Orders as the exchange keeps them: mutable, with their prices as floats beside the decimals."""
+
+from decimal import Decimal
+
+from strategy_runtime.clock import utc
+from strategy_runtime.protocol.enums import (
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+    TrailingType,
+)
+from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
+
+__all__ = ["RestingOrder"]
+
+_ZERO = Decimal(0)
+
+
+class RestingOrder:
+    """One order from acceptance to its end.
+
+    Attributes:
+        original: As accepted.
+        request: The same with the changes made since.
+        order_type: What it is now: a triggered STOP_LIMIT has become a LIMIT.
+        limit, stop: Its prices as floats; meaningful only where the type has them.
+        open_from: The first instant at whose opens it takes part.
+        waits_for_open: True while it sits out the range of the bar in progress.
+        day: UTC day of the first bar that opened on it, or -1.
+        parent: The entry whose bracket leg it is.
+        legs: Its own bracket legs.
+        executions: Number of its fills.
+    """
+
+    __slots__ = (
+        "_snapshot",
+        "average_numerator",
+        "created_ns",
+        "day",
+        "executions",
+        "filled",
+        "id",
+        "legs",
+        "limit",
+        "open_from",
+        "order_type",
+        "original",
+        "parent",
+        "position_id",
+        "reject_reason",
+        "request",
+        "sequence",
+        "side",
+        "status",
+        "stop",
+        "stop_price",
+        "symbol",
+        "updated_ns",
+        "waits_for_open",
+    )
+
+    def __init__(
+        self,
+        request: OrderRequest,
+        *,
+        id: str,
+        sequence: int,
+        now_ns: int,
+        open_from: int,
+        parent: "RestingOrder | None" = None,
+    ) -> None:
+        self.original = self.request = request
+        self.id = id
+        self.sequence = sequence
+        self.symbol = request.symbol
+        self.side = request.side
+        self.order_type = request.order_type
+        self.day = -1
+        self.status = OrderStatus.OPEN
+        self.filled = _ZERO
+        self.average_numerator = _ZERO
+        self.executions = 0
+        self.created_ns = now_ns
+        self.updated_ns = now_ns
+        self.open_from = open_from
+        self.waits_for_open = False
+        self.reject_reason: RejectReason | None = None
+        self.position_id = request.position_id
+        self.parent = parent
+        self.legs: list[RestingOrder] = []
+        self.limit = 0.0
+        self.stop = 0.0
+        self.stop_price = request.stop_price
+        self._snapshot: Order | None = None
+        self._read_prices()
+
+    def _read_prices(self) -> None:
+        if self.request.limit_price is not None:
+            self.limit = float(self.request.limit_price)
+        if self.stop_price is not None:
+            self.stop = float(self.stop_price)
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is not filled yet."""
+        return self.request.quantity - self.filled
+
+    @property
+    def is_immediate(self) -> bool:
+        """True for orders that live for one bar only."""
+        return self.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+
+    def trigger(self) -> None:
+        """A stop-limit order has been triggered: from the next bar on it is a limit order."""
+        self.order_type = OrderType.LIMIT
+        self.waits_for_open = True
+
+    def trail(self, extreme: float) -> None:
+        """Move a trailing stop after the market reached `extreme`; it only moves in favour."""
+        distance = self.request.trailing_distance or _ZERO
+        peak = Decimal(repr(extreme))
+        if self.request.trailing_type is TrailingType.PERCENT:
+            distance = peak * distance / 100
+        stop = peak - distance if self.side is Side.SELL else peak + distance
+        current = self.stop_price
+        if current is None or ((stop > current) if self.side is Side.SELL else (stop < current)):
+            self.stop_price = stop
+            self.stop = float(stop)
+            self._snapshot = None
+
+    def change(self, changes: OrderChanges, now_ns: int) -> None:
+        """Apply a modification that has been checked."""
+        given = {name: getattr(changes, name) for name in changes.__struct_fields__}
+        fields = {name: value for name, value in given.items() if value is not None}
+        kept = {
+            name: getattr(self.request, name)
+            for name in self.request.__struct_fields__
+            if name not in fields
+        }
+        self.request = OrderRequest(**kept, **fields)
+        if changes.stop_price is not None:
+            self.stop_price = changes.stop_price
+        self._read_prices()
+        self.touch(now_ns)
+
+    def resize(self, quantity: Decimal, now_ns: int) -> None:
+        """Change the quantity alone."""
+        self.change(OrderChanges(quantity=quantity), now_ns)
+
+    def fill(self, quantity: Decimal, price: Decimal, now_ns: int) -> None:
+        """Enter an execution."""
+        self.filled += quantity
+        self.average_numerator += quantity * price
+        self.executions += 1
+        done = self.filled >= self.request.quantity
+        self.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+        self.touch(now_ns)
+
+    def end(
+        self, status: OrderStatus, now_ns: int, reject_reason: RejectReason | None = None
+    ) -> None:
+        """Put the order into a terminal state other than FILLED."""
+        self.status = status
+        self.reject_reason = reject_reason
+        self.touch(now_ns)
+
+    def touch(self, now_ns: int) -> None:
+        """Note that the order changed."""
+        self.updated_ns = now_ns
+        self._snapshot = None
+
+    def snapshot(self) -> Order:
+        """The order as others see it now."""
+        if self._snapshot is None:
+            request = self.request
+            self._snapshot = Order(
+                id=self.id,
+                symbol=self.symbol,
+                side=self.side,
+                status=self.status,
+                order_type=request.order_type,
+                quantity=request.quantity,
+                filled_quantity=self.filled,
+                remaining_quantity=request.quantity - self.filled,
+                time_in_force=request.time_in_force,
+                created_at=utc(self.created_ns),
+                updated_at=utc(self.updated_ns),
+                client_order_id=request.client_order_id,
+                limit_price=request.limit_price,
+                stop_price=self.stop_price,
+                stop_loss=request.stop_loss,
+                take_profit=request.take_profit,
+                trailing_distance=request.trailing_distance,
+                trailing_type=request.trailing_type,
+                average_fill_price=self.average_numerator / self.filled if self.filled else None,
+                reject_reason=self.reject_reason,
+                position_id=self.position_id,
+                parent_order_id=None if self.parent is None else self.parent.id,
+                reduce_only=request.reduce_only,
+                post_only=request.post_only,
+                oco_group_id=request.oco_group_id,
+            )
+        return self._snapshot

@@ -1,0 +1,392 @@
+"""What the exchange knows, and every question that can be asked of it.
+
+Answers are as of simulated now: bars that have not closed, and prices that have not been, are not
+visible (protocol e.4).
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from strategy_runtime.clock import ns_of, utc
+from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.ids import counted
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, PositionMode, PositionSide, Side
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Capabilities,
+    Order,
+    Position,
+    Quote,
+    Trade,
+)
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.simulator.costs import Costs
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.ledger import Holding, Ledger
+from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.outcome import Fill, Outcome
+
+__all__ = ["ExchangeState"]
+
+_T = TypeVar("_T")
+_ZERO = Decimal(0)
+
+FEATURES = [
+    "bracket_orders",
+    "client_order_id_dedupe",
+    "lock_step",
+    "oco",
+    "reduce_only",
+    "short_selling",
+    "trailing_stop",
+]
+
+
+class ExchangeState:
+    """Orders, account and market at a simulated instant; the questions, not the moves.
+
+    Attributes:
+        outbox: Events emitted and not yet delivered.
+        now_ns: The simulated instant.
+        phase: Where within the instant the exchange stands.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[BarSeries],
+        options: ExchangeOptions | None = None,
+        subscriptions: Subscriptions | None = None,
+    ) -> None:
+        self.options = options or ExchangeOptions()
+        self.outbox: deque[Event] = deque()
+        self.phase = Phase.START
+        self._data = list(data)
+        self._instruments = _line_up(self._data, subscriptions)
+        firsts = [series.starts[0] for series in self._data if len(series.starts)]
+        self.now_ns = self._start_ns = min(firsts, default=0)
+        self._costs = Costs(self.options)
+        self._ledger = Ledger(self.options.cash, counted("pos-"))
+        self._orders: dict[str, RestingOrder] = {}
+        self._by_client_id: dict[str, RestingOrder] = {}
+        self._fills: list[Fill] = []
+        self._trades: list[Trade] = []
+        self._events = 0
+
+    @property
+    def now(self) -> datetime:
+        """The simulated instant."""
+        return utc(self.now_ns)
+
+    @property
+    def is_complete(self) -> bool:
+        """True once the end of the data has been announced."""
+        return self.phase is Phase.END
+
+    def knows(self, client_order_id: str | None) -> bool:
+        """True where an order with this id has been accepted in this run."""
+        return client_order_id in self._by_client_id
+
+    def order(self, order_id: str) -> Order:
+        """One order, open or not.
+
+        Raises:
+            ApiError: 404 `ORDER_NOT_FOUND`.
+        """
+        return self._order(order_id).snapshot()
+
+    def orders(
+        self,
+        *,
+        symbol: str | None = None,
+        statuses: Collection[OrderStatus] | None = None,
+        side: Side | None = None,
+        client_order_id: str | None = None,
+        oco_group_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Order]:
+        """Orders, newest first: the open ones, or those in `statuses` where given.
+
+        `since` is inclusive and `until` exclusive; both mean the time of creation.
+        """
+        found = (
+            order
+            for order in reversed(self._orders.values())
+            if (order.status in statuses if statuses else not order.status.is_terminal)
+            and (symbol is None or order.symbol == symbol)
+            and (side is None or order.side is side)
+            and (client_order_id is None or order.request.client_order_id == client_order_id)
+            and (oco_group_id is None or order.request.oco_group_id == oco_group_id)
+            and _within(order.created_ns, since, until)
+        )
+        return [order.snapshot() for order in _first(found, limit)]
+
+    def order_history(
+        self,
+        *,
+        symbol: str | None = None,
+        statuses: Collection[OrderStatus] | None = None,
+        side: Side | None = None,
+        client_order_id: str | None = None,
+        oco_group_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Order]:
+        """Orders that have come to an end, the one that ended last first."""
+        ended = {status for status in OrderStatus if status.is_terminal}
+        found = self.orders(
+            symbol=symbol,
+            statuses=ended.intersection(statuses) if statuses else ended,
+            side=side,
+            client_order_id=client_order_id,
+            oco_group_id=oco_group_id,
+            since=since,
+            until=until,
+            limit=len(self._orders),
+        )
+        found.sort(key=lambda order: self._orders[order.id].updated_ns, reverse=True)
+        return found[:limit]
+
+    def position(self, position_id: str) -> Position:
+        """One open position.
+
+        Raises:
+            ApiError: 404 `POSITION_NOT_FOUND`.
+        """
+        return self._position_of(self._holding(position_id))
+
+    def positions(self, symbol: str | None = None) -> list[Position]:
+        """Open positions, the longest-standing first."""
+        return [
+            self._position_of(holding)
+            for holding in self._ledger.holdings.values()
+            if symbol is None or holding.symbol == symbol
+        ]
+
+    def account(self) -> Account:
+        """Balance, equity and margin at the visible prices."""
+        ledger = self._ledger
+        unrealized = used = _ZERO
+        for holding, mark in ledger.marked(self._mark):
+            unrealized += holding.unrealized(mark)
+            used += abs(holding.quantity) * mark
+        balance = ledger.start_cash + ledger.realized - ledger.fees
+        equity = balance + unrealized
+        return Account(
+            balance=balance,
+            equity=equity,
+            margin_used=used,
+            margin_available=equity - used,
+            unrealized_pnl=unrealized,
+            currency=self.options.currency,
+            realized_pnl=ledger.realized,
+            total_commission=ledger.fees,
+        )
+
+    def trades(
+        self,
+        *,
+        symbol: str | None = None,
+        order_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Trade]:
+        """Executions, newest first."""
+        found = (
+            trade
+            for fill, trade in zip(reversed(self._fills), reversed(self._trades), strict=True)
+            if (symbol is None or trade.symbol == symbol)
+            and (order_id is None or trade.order_id == order_id)
+            and _within(fill.time_ns, since, until)
+        )
+        return _first(found, limit)
+
+    def quote(self, symbol: str) -> Quote:
+        """The last price as a quote, widened by half the configured spread to either side.
+
+        Raises:
+            ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` before the first price.
+        """
+        price = self._visible_price(self._instrument(symbol))
+        if price is None:
+            raise ApiError(
+                400, "INVALID_REQUEST", f"{symbol} has no price yet", {"field": "symbol"}
+            )
+        half = float(self.options.spread / 2)
+        return Quote(
+            symbol, price - half, price + half, self.now_ns, last=price, provider=PROVIDER
+        )
+
+    def bars(
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+    ) -> list[Candle]:
+        """Closed bars, oldest first; `start` and `end` are inclusive and mean the bar's start.
+
+        With neither, and with `end` alone, the last `limit` ones; with `start` the first ones.
+
+        Raises:
+            ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` for a timeframe not loaded.
+        """
+        instrument = self._instrument(symbol)
+        series = instrument.series
+        if timeframe != series.timeframe:
+            raise ApiError(
+                400,
+                "INVALID_REQUEST",
+                f"{symbol} has bars of {series.timeframe}, not {timeframe}",
+                {"field": "timeframe"},
+            )
+        after = None if start is None else ns_of(start)
+        upto = None if end is None else ns_of(end)
+        rows = [
+            row
+            for row in range(instrument.row)
+            if (after is None or series.starts[row] >= after)
+            and (upto is None or series.starts[row] <= upto)
+        ]
+        rows = rows[-limit:] if start is None else rows[:limit]
+        return [instrument.candle(row) for row in rows]
+
+    def capabilities(self) -> Capabilities:
+        """What this exchange can do."""
+        return Capabilities(
+            supported_asset_classes=["STOCK", "FOREX", "CRYPTO", "FUTURES"],
+            supported_order_types=[kind.value for kind in OrderType],
+            position_mode=PositionMode.NETTING,
+            features=list(FEATURES),
+        )
+
+    def row_of(self, candle: Candle) -> str:
+        """Where a candle stands in its file: `prices.csv line 34`."""
+        instrument = self._instruments.get(candle.symbol)
+        if instrument is None or instrument.series.lines is None:
+            return ""
+        series = instrument.series
+        row = instrument.row - 1
+        if row < 0 or series.starts[row] != candle.stamp:
+            return ""
+        return f"{series.source} line {series.lines[row]}"
+
+    def outcome(self) -> Outcome:
+        """The run so far, as plain data."""
+        account = self.account()
+        value = sum((h.quantity * mark for h, mark in self._ledger.marked(self._mark)), _ZERO)
+        orders = [order.snapshot() for order in self._orders.values()]
+        return Outcome(
+            fills=list(self._fills),
+            orders=orders,
+            open_orders=[order for order in orders if order.is_open],
+            positions=self.positions(),
+            start_equity=self.options.cash,
+            cash=account.equity - value,
+            equity=account.equity,
+            fees=self._ledger.fees,
+            realized_pnl=self._ledger.realized,
+            unrealized_pnl=account.unrealized_pnl,
+            bars=sum(instrument.row for instrument in self._instruments.values()),
+            events=self._events,
+            start=utc(self._start_ns) if self._data else None,
+            end=self.now if self._data else None,
+            complete=self.is_complete,
+            series=self._data,
+        )
+
+    def _order(self, order_id: str) -> RestingOrder:
+        order = self._orders.get(order_id)
+        if order is None:
+            raise ApiError(
+                404, "ORDER_NOT_FOUND", f"no order {order_id}", {"resource": "order", "id": order_id}
+            )
+        return order
+
+    def _holding(self, position_id: str) -> Holding:
+        for holding in self._ledger.holdings.values():
+            if holding.id == position_id:
+                return holding
+        raise ApiError(
+            404,
+            "POSITION_NOT_FOUND",
+            f"no open position {position_id}",
+            {"resource": "position", "id": position_id},
+        )
+
+    def _instrument(self, symbol: str) -> Instrument:
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            raise ApiError(
+                404, "SYMBOL_NOT_FOUND", f"no data for symbol {symbol}", {"symbol": symbol}
+            )
+        return instrument
+
+    def _visible_price(self, instrument: Instrument) -> float | None:
+        series, row = instrument.series, instrument.row
+        if (
+            self.phase is Phase.OPEN
+            and row < len(series.starts)
+            and series.starts[row] == self.now_ns
+        ):
+            return series.opens[row]
+        return instrument.price
+
+    def _mark(self, symbol: str) -> Decimal:
+        price = self._visible_price(self._instruments[symbol])
+        return _ZERO if price is None else Decimal(repr(price))
+
+    def _position_of(self, holding: Holding) -> Position:
+        mark = self._mark(holding.symbol)
+        return Position(
+            id=holding.id,
+            symbol=holding.symbol,
+            side=PositionSide.SHORT if holding.quantity < 0 else PositionSide.LONG,
+            quantity=abs(holding.quantity),
+            average_entry_price=holding.average_price,
+            current_price=mark,
+            unrealized_pnl=holding.unrealized(mark),
+            realized_pnl=holding.realized,
+            opened_at=utc(holding.opened_ns),
+            updated_at=utc(holding.updated_ns),
+        )
+
+
+def _line_up(
+    data: Sequence[BarSeries], subscriptions: Subscriptions | None
+) -> dict[str, Instrument]:
+    """Instruments by symbol, ranked by timeframe and then by the order they were given in."""
+    instruments: dict[str, Instrument] = {}
+    order = sorted(range(len(data)), key=lambda index: data[index].step)
+    for rank, index in enumerate(order):
+        series = data[index]
+        if series.symbol in instruments:
+            raise ConfigError(
+                f"{series.symbol} has bars of {instruments[series.symbol].series.timeframe} and of "
+                f"{series.timeframe}; load one timeframe a symbol"
+            )
+        wanted = subscriptions is None or subscriptions.wants_candle(
+            series.symbol, series.timeframe
+        )
+        instruments[series.symbol] = Instrument(series, rank, subscribed=wanted)
+    return instruments
+
+
+def _within(time_ns: int, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or time_ns >= ns_of(since)) and (until is None or time_ns < ns_of(until))
+
+
+def _first(found: Iterable[_T], limit: int) -> list[_T]:
+    return [item for item, _ in zip(found, range(limit), strict=False)]

@@ -1,0 +1,114 @@
+"""The exchange as a venue in process: no sockets, no queues, no copies."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+
+from strategy_runtime.clock import sleep
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Capabilities,
+    Order,
+    OrderChanges,
+    OrderHandle,
+    OrderRequest,
+    Position,
+    Quote,
+    Trade,
+)
+from strategy_runtime.simulator.exchange import Exchange
+
+__all__ = ["SimulatedVenue"]
+
+_BURST = 4096
+_MOST = 10_000
+
+
+class SimulatedVenue:
+    """Implements the venue port on an exchange.
+
+    Events are handed over one by one straight from the exchange; asking for the next lets time
+    move on. Now and then the stream pauses for the event loop, so that signals and the strategy's
+    own tasks get their turn.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._in_hand: Event | None = None
+
+    async def open(self) -> None:
+        """Nothing to do."""
+
+    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+        """The replay, in pieces."""
+        phases = self.exchange.phases()
+        while not self.exchange.is_complete:
+            yield self._burst(phases)
+            await sleep(0)
+
+    def _burst(self, phases: Iterator[None]) -> Iterator[Event]:
+        outbox = self.exchange.outbox
+        left = _BURST
+        for _ in phases:
+            while outbox:
+                self._in_hand = event = outbox.popleft()
+                yield event
+                left -= 1
+            if left <= 0:
+                return
+
+    @property
+    def in_hand(self) -> str:
+        """The row of the data file, where the event in hand is a candle."""
+        event = self._in_hand
+        return self.exchange.row_of(event) if isinstance(event, Candle) else ""
+
+    async def submit(self, request: OrderRequest) -> OrderHandle:
+        """Place an order."""
+        return self.exchange.submit(request)
+
+    async def modify(self, order_id: str, changes: OrderChanges) -> Order:
+        """Change a resting order."""
+        return self.exchange.modify(order_id, changes)
+
+    async def cancel(self, order_id: str) -> Order:
+        """Cancel a resting order."""
+        return self.exchange.cancel(order_id)
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        """Open orders, newest first; with an id also terminal ones that carry it."""
+        exchange = self.exchange
+        found = exchange.orders(client_order_id=client_order_id, limit=_MOST)
+        if client_order_id is not None:
+            found += exchange.order_history(client_order_id=client_order_id, limit=_MOST)
+        return found
+
+    async def positions(self) -> list[Position]:
+        """Open positions."""
+        return self.exchange.positions()
+
+    async def account(self) -> Account:
+        """Balance and margin."""
+        return self.exchange.account()
+
+    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
+        """Executions, newest first."""
+        return self.exchange.trades(symbol=symbol, limit=_MOST)
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        """The last `limit` closed bars that start at or before `until`, oldest first."""
+        return self.exchange.bars(symbol, timeframe, end=until, limit=limit)
+
+    async def quote(self, symbol: str) -> Quote:
+        """The last price as a quote."""
+        return self.exchange.quote(symbol)
+
+    async def capabilities(self) -> Capabilities:
+        """What the exchange can do."""
+        return self.exchange.capabilities()
+
+    async def close(self) -> None:
+        """Nothing to do."""
