@@ -25,6 +25,7 @@ __all__ = [
     "StalenessEventKind",
     "TimeInForce",
     "TrailingType",
+    "is_open_set",
 ]
 
 
@@ -56,6 +57,11 @@ class _OpenEnum(StrEnum):
     def is_known(self) -> bool:
         """False where the wire carried a name this version does not list."""
         return self._name_ in type(self).__members__
+
+
+def is_open_set(kind: type[StrEnum]) -> bool:
+    """Whether a set of names takes names it does not know."""
+    return issubclass(kind, _OpenEnum)
 
 
 _ALIASES = {

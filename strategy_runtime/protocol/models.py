@@ -176,6 +176,8 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
             force_setattr(self, "filled_quantity", self.quantity if whole else _ZERO)
         if self.remaining_quantity is None:
             force_setattr(self, "remaining_quantity", self.quantity - self.filled_quantity)
+        if self.status is OrderStatus.OPEN and 0 < self.filled_quantity < self.quantity:
+            force_setattr(self, "status", OrderStatus.PARTIALLY_FILLED)
 
     @property
     def is_open(self) -> bool:

@@ -25,7 +25,7 @@ from strategy_runtime.protocol.enums import (
 )
 from strategy_runtime.protocol.events import BacktestComplete
 from strategy_runtime.protocol.models import Order, OrderChanges, OrderHandle, OrderRequest
-from strategy_runtime.protocol.rest import validate_order_request
+from strategy_runtime.protocol.orders import validate_order_request
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.execution import Execution

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
 from strategy_runtime.clock import sleep
-from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.events import ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -42,6 +43,7 @@ class SimulatedVenue:
 
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """The replay, in pieces."""
+        yield iter((ConnectionEvent(event=ConnectionEventKind.CONNECTED),))
         phases = self.exchange.phases()
         while not self.exchange.is_complete:
             yield self._burst(phases)

@@ -1,0 +1,94 @@
+"""What makes an order request a valid one (protocol f.4), whoever sends it by whatever way."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.enums import OrderType, TrailingType
+from strategy_runtime.protocol.models import OrderRequest
+
+__all__ = ["invalid_request", "invalid_value", "out_of_range", "validate_order_request"]
+
+_NEEDS: dict[OrderType, tuple[str, ...]] = {
+    OrderType.MARKET: (),
+    OrderType.LIMIT: ("limit_price",),
+    OrderType.STOP: ("stop_price",),
+    OrderType.STOP_LIMIT: ("stop_price", "limit_price"),
+    OrderType.TRAILING_STOP: ("trailing_distance", "trailing_type"),
+}
+_PRICES = ("limit_price", "stop_price", "trailing_distance")
+_UNSUPPORTED = ("margin_mode", "leverage", "display_quantity", "hidden")
+_LONGEST = {"symbol": 50, "client_order_id": 64, "oco_group_id": 64}
+
+
+def invalid_request(message: str, field: str | None = None) -> ApiError:
+    """400: the request lacks something or cannot be read at all."""
+    return ApiError(400, "INVALID_REQUEST", message, None if field is None else {"field": field})
+
+
+def invalid_value(field: str, provided: object, message: str) -> ApiError:
+    """400: a field has a value it may not have."""
+    return ApiError(400, "INVALID_VALUE", message, {"field": field, "provided": _shown(provided)})
+
+
+def out_of_range(field: str, provided: object, rule: str) -> ApiError:
+    """400: a number or a text is too small, too large or too long."""
+    problem = {"code": rule, "message": None, "params": {"value": _shown(provided)}}
+    return ApiError(400, "VALIDATION_ERROR", f"{field} is out of range", {field: [problem]})
+
+
+def validate_order_request(request: OrderRequest) -> None:
+    """Check an order by itself, without regard to account and market.
+
+    Raises:
+        ApiError: 400 with the code and details the protocol asks for.
+    """
+    for name, most in _LONGEST.items():
+        text = getattr(request, name)
+        if text is not None and not 1 <= len(text) <= most:
+            raise out_of_range(name, text, f"must have 1 to {most} characters")
+    if request.quantity <= 0:
+        raise out_of_range("quantity", request.quantity, "must be positive")
+    kind = request.order_type
+    for name in _NEEDS[kind]:
+        if getattr(request, name) is None:
+            raise invalid_request(f"{kind} needs {name}", name)
+    for name, value in _given(request, _PRICES):
+        if name not in _NEEDS[kind]:
+            raise invalid_value(name, value, f"{kind} takes no {name}")
+    if request.trailing_type is not None and kind is not OrderType.TRAILING_STOP:
+        raise invalid_value("trailing_type", request.trailing_type, f"{kind} takes no trailing_type")
+    for name, value in _given(request, (*_PRICES, "stop_loss", "take_profit")):
+        if value <= 0:
+            raise invalid_value(name, value, f"{name} must be positive")
+    if (
+        request.trailing_type is TrailingType.PERCENT
+        and request.trailing_distance is not None
+        and request.trailing_distance >= 100
+    ):
+        raise invalid_value(
+            "trailing_distance", request.trailing_distance, "a distance in percent is below 100"
+        )
+    for name in _UNSUPPORTED:
+        if getattr(request, name):
+            raise invalid_value(name, getattr(request, name), f"{name} is not supported")
+    if request.post_only and kind is not OrderType.LIMIT:
+        raise invalid_value("post_only", True, f"{kind} cannot be post_only; only LIMIT can")
+    if request.reduce_only and (request.stop_loss or request.take_profit):
+        raise invalid_value(
+            "stop_loss" if request.stop_loss else "take_profit",
+            request.stop_loss or request.take_profit,
+            "an order that reduces a position has no bracket legs",
+        )
+
+
+def _given(request: OrderRequest, names: tuple[str, ...]) -> Iterator[tuple[str, Decimal]]:
+    for name in names:
+        value = getattr(request, name)
+        if value is not None:
+            yield name, value
+
+
+def _shown(value: object) -> Any:
+    return format(value, "f") if isinstance(value, Decimal) else value

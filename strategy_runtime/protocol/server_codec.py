@@ -1,0 +1,131 @@
+"""Bytes to frames and frames to bytes, on the proxy's side of the wire.
+
+Reading is strict: a proxy answers what it cannot read with an error frame. Writing follows the
+guide's shape with all of the later gateway's required fields: decimals as plain strings, times as
+RFC 3339 in UTC.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.commands import ClientFrame
+from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.events import ConnectionEvent, Event, Ping, Pong, ServerFrame
+from strategy_runtime.protocol.models import Candle, Quote
+
+__all__ = [
+    "bar_json",
+    "decode_client_frame",
+    "encode_connected",
+    "encode_event",
+    "encode_frame",
+    "encode_json",
+    "encode_ping",
+    "plain",
+    "quote_json",
+]
+
+_client_decoder = msgspec.json.Decoder(ClientFrame)
+
+
+def plain(number: float) -> str:
+    """A market price as text without exponent; reading it gives the same float again."""
+    return format(Decimal(repr(number)).normalize() + 0, "f")
+
+
+_encoder = msgspec.json.Encoder(decimal_format=lambda number: format(number, "f"))
+
+encode_json = _encoder.encode
+"""Any response body, decimals as plain strings."""
+
+
+def decode_client_frame(data: bytes | str) -> ClientFrame:
+    """Read what a strategy sent.
+
+    Raises:
+        FrameError: It is no frame of the protocol; the text can be sent back.
+    """
+    try:
+        return _client_decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise FrameError(str(error)) from None
+
+
+def encode_event(event: Event, *, event_id: str | None, timestamp: datetime, legacy_id: bool) -> bytes:
+    """An event as a frame.
+
+    Args:
+        event_id: To acknowledge it by.
+        timestamp: When it is emitted, in simulated time.
+        legacy_id: Repeat the id under the older key `id`.
+    """
+    older = event_id if legacy_id else None
+    if isinstance(event, Candle):
+        document: Any = {"type": "candle", "bar": bar_json(event)}
+    elif isinstance(event, Quote):
+        document = {"type": "quote", "quote": quote_json(event)}
+    else:
+        return encode_frame(
+            replace(event, event_id=event_id, legacy_id=older, timestamp=timestamp)  # type: ignore[call-arg,misc]
+        )
+    document["event_id"] = event_id
+    if older is not None:
+        document["id"] = older
+    document["timestamp"] = timestamp
+    return _encoder.encode(document)
+
+
+def encode_frame(frame: ServerFrame) -> bytes:
+    """A frame as it is."""
+    return _encoder.encode(frame)
+
+
+def encode_connected(timestamp: datetime) -> bytes:
+    """The first frame of every connection."""
+    return encode_frame(ConnectionEvent(event=ConnectionEventKind.CONNECTED, timestamp=timestamp))
+
+
+def encode_ping(timestamp: datetime) -> bytes:
+    """Asks the strategy for a pong."""
+    return encode_frame(Ping(timestamp=timestamp))
+
+
+def bar_json(candle: Candle) -> dict[str, Any]:
+    """A bar with all its required fields (protocol g.6)."""
+    return {
+        "symbol": candle.symbol,
+        "provider": candle.provider or "backtest",
+        "timeframe": candle.timeframe,
+        "timestamp": candle.timestamp,
+        "open": plain(candle.open),
+        "high": plain(candle.high),
+        "low": plain(candle.low),
+        "close": plain(candle.close),
+        "volume": plain(candle.volume),
+    }
+
+
+def quote_json(quote: Quote) -> dict[str, Any]:
+    """A quote with all its required fields (protocol g.7)."""
+    document: dict[str, Any] = {
+        "symbol": quote.symbol,
+        "provider": quote.provider or "backtest",
+        "bid": plain(quote.bid),
+        "ask": plain(quote.ask),
+        "last": plain(quote.mid if quote.last is None else quote.last),
+        "timestamp": quote.timestamp,
+    }
+    for name in ("bid_size", "ask_size", "volume"):
+        size = getattr(quote, name)
+        if size is not None:
+            document[name] = plain(size)
+    return document
+
+
+PONG: bytes = encode_frame(Pong())
+"""Answers a ping of the strategy's."""

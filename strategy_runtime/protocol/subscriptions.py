@@ -1,0 +1,189 @@
+"""`SUBSCRIPTIONS`: which events of which symbols are wanted (protocol h).
+
+`S:AAPL:candle,C:BTCUSD:quote` in the environment, or the JSON list of the later gateway. The last
+colon of an entry parts symbol and event; the prefix stays part of the symbol.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from strategy_runtime.errors import SubscriptionError, TimeframeError
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["Subscription", "Subscriptions", "parse_subscriptions"]
+
+_EVENTS = {
+    "candle": "candle",
+    "bar": "candle",
+    "bars": "candle",
+    "quote": "quote",
+    "quotes": "quote",
+    "order_update": "order_update",
+    "order": "order_update",
+    "orders": "order_update",
+    "position_update": "position_update",
+    "position": "position_update",
+    "positions": "position_update",
+    "trade_update": "trade_update",
+    "trade": "trade_update",
+    "trades": "trade_update",
+    "account_update": "account_update",
+    "account": "account_update",
+    "option_greeks": "option_greeks",
+    "*": "*",
+}
+_LONGEST_SYMBOL = 50
+
+
+class Subscription(Struct, frozen=True):
+    """One entry.
+
+    Attributes:
+        symbol: As written, `*` for every instrument.
+        event: Canonical name: `candle`, `quote`, …, `*` for everything.
+        timeframe: Of `candle_5m`; None for plain `candle`, `*` for `candle_*`.
+    """
+
+    symbol: str
+    event: str
+    timeframe: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The event as it is written: `candle_5m`."""
+        return self.event if self.timeframe is None else f"{self.event}_{self.timeframe}"
+
+    def __str__(self) -> str:
+        return f"{self.symbol}:{self.name}"
+
+
+class Subscriptions:
+    """All entries, in the order given, each once."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: tuple[Subscription, ...] = ()) -> None:
+        self._entries = tuple(dict.fromkeys(entries))
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Subscriptions) and self._entries == other._entries
+
+    def __hash__(self) -> int:
+        return hash(self._entries)
+
+    def __repr__(self) -> str:
+        return f"Subscriptions({self})"
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self._entries))
+
+    def wants_candle(self, symbol: str, timeframe: str) -> bool:
+        """Whether a closed bar is wanted; no entries at all want every candle."""
+        return not self._entries or any(
+            entry.symbol in ("*", symbol)
+            and (
+                entry.event == "*"
+                or (entry.event == "candle" and entry.timeframe in (None, "*", timeframe))
+            )
+            for entry in self._entries
+        )
+
+    def wants_quote(self, symbol: str) -> bool:
+        """Whether a change of the quote is wanted."""
+        return any(
+            entry.symbol in ("*", symbol) and entry.event in ("*", "quote")
+            for entry in self._entries
+        )
+
+    def to_gateway_json(self, platform: str) -> str:
+        """The JSON form that the later gateway's own settings take (protocol h.4)."""
+        by_symbol: dict[str, list[str]] = {}
+        for entry in self._entries:
+            by_symbol.setdefault(entry.symbol, []).append(entry.name)
+        return msgspec.json.encode(
+            [
+                {"platform": platform, "instrument": symbol, "events": events}
+                for symbol, events in by_symbol.items()
+            ]
+        ).decode()
+
+
+class _GatewayEntry(Struct):
+    instrument: str
+    events: list[str]
+
+
+def parse_subscriptions(text: str) -> Subscriptions:
+    """Read the value of `SUBSCRIPTIONS`; an empty text gives no entries.
+
+    Raises:
+        SubscriptionError: Names the entry and its position in the list.
+    """
+    if text.lstrip().startswith("["):
+        return _parse_json(text)
+    entries = []
+    for position, raw in enumerate(text.split(","), start=1):
+        entry = raw.strip()
+        if not entry:
+            continue
+        symbol, colon, event = entry.rpartition(":")
+        if not colon:
+            raise _trouble(position, entry, f"has no event; write {entry}:candle or {entry}:quote")
+        entries.append(_entry(position, entry, symbol.strip(), event.strip()))
+    return Subscriptions(tuple(entries))
+
+
+def _parse_json(text: str) -> Subscriptions:
+    try:
+        items = msgspec.json.decode(text, type=list[_GatewayEntry])
+    except msgspec.MsgspecError as error:
+        raise SubscriptionError(
+            f"SUBSCRIPTIONS looks like JSON but is not a list of "
+            f'{{"instrument": …, "events": […]}}: {error}'
+        ) from None
+    entries = [
+        _entry(position, f"{item.instrument}:{event}", item.instrument, event)
+        for position, item in enumerate(items, start=1)
+        for event in item.events
+    ]
+    return Subscriptions(tuple(entries))
+
+
+def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
+    if not symbol or not event:
+        missing = "symbol before" if not symbol else "event after"
+        raise _trouble(position, entry, f"has no {missing} the last colon; write S:AAPL:candle")
+    if len(symbol) > _LONGEST_SYMBOL:
+        raise _trouble(
+            position, entry, f"has a symbol of more than {_LONGEST_SYMBOL} characters"
+        )
+    name = event.lower()
+    canonical = _EVENTS.get(name)
+    if canonical is not None:
+        return Subscription(symbol, canonical)
+    for prefix in ("candle_", "candles."):
+        if name.startswith(prefix):
+            timeframe = event[len(prefix) :]
+            if timeframe != "*":
+                try:
+                    parse_timeframe(timeframe)
+                except TimeframeError as error:
+                    raise _trouble(position, entry, f"has no known timeframe: {error}") from None
+            return Subscription(symbol, "candle", timeframe)
+    guess = did_you_mean(name, _EVENTS) or f"; write {entry}:candle if {entry} is the symbol"
+    raise _trouble(
+        position, entry, f"has an unknown event {event!r} (candle, candle_5m, quote, …){guess}"
+    )
+
+
+def _trouble(position: int, entry: str, problem: str) -> SubscriptionError:
+    return SubscriptionError(f"SUBSCRIPTIONS entry {position}, {entry!r}, {problem}")

@@ -1,0 +1,281 @@
+"""What the runtime believes about orders, positions and the account.
+
+The book is brought up to date by every event before the strategy's hook sees it. Order states only
+move forward: late and repeated events change nothing and are counted. A fill is booked once,
+whether the order's or the trade's event brings it first (`design`: effectively once).
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
+from strategy_runtime.protocol.models import Account, Candle, Order, OrderRequest, Position, Quote
+from strategy_runtime.strategy.views import AccountView, NetPosition
+
+__all__ = ["Book"]
+
+_ZERO = Decimal(0)
+_FORWARD = {
+    OrderStatus.PENDING: 0,
+    OrderStatus.OPEN: 1,
+    OrderStatus.PENDING_CANCEL: 2,
+    OrderStatus.PARTIALLY_FILLED: 2,
+    OrderStatus.CANCELLED: 3,
+    OrderStatus.EXPIRED: 3,
+    OrderStatus.REJECTED: 3,
+    OrderStatus.FILLED: 4,
+}
+
+
+class Book:
+    """Orders, positions, account and last prices.
+
+    Attributes:
+        last: Last price by symbol.
+        late_events: Number of order and trade events that changed nothing.
+    """
+
+    def __init__(self, lookback: int = 0) -> None:
+        self.last: dict[str, float] = {}
+        self.late_events = 0
+        self._lookback = lookback
+        self._candles: dict[str, deque[Candle]] = {}
+        self._orders: dict[str, Order] = {}
+        self._open: dict[str, None] = {}
+        self._keys: dict[str, str] = {}
+        self._booked: dict[str, Decimal] = {}
+        self._traded: dict[str, Decimal] = {}
+        self._trades: set[str] = set()
+        self._positions: dict[str, Position] = {}
+        self._nets: dict[str, NetPosition] = {}
+        self._account = Account(balance=_ZERO, equity=_ZERO)
+
+    # Market
+
+    def see_candle(self, candle: Candle) -> None:
+        """Note the price, and the candle where history is kept."""
+        self.see_price(candle.symbol, candle.close)
+        if self._lookback:
+            kept = self._candles.get(candle.symbol)
+            if kept is None:
+                kept = self._candles[candle.symbol] = deque(maxlen=self._lookback)
+            kept.append(candle)
+
+    def see_quote(self, quote: Quote) -> None:
+        """Note the price."""
+        self.see_price(quote.symbol, quote.mid if quote.last is None else quote.last)
+
+    def see_price(self, symbol: str, price: float) -> None:
+        """Note the price of a symbol."""
+        self.last[symbol] = price
+        net = self._nets.get(symbol)
+        if net is not None:
+            net.last = price
+
+    def history(self, symbol: str, count: int) -> list[Candle]:
+        """The last candles, oldest first."""
+        if count > self._lookback:
+            raise ValueError(
+                f"history({symbol!r}, {count}) reaches further back than the strategy keeps; set "
+                f"`lookback: ClassVar[int] = {count}` on the class"
+            )
+        kept = list(self._candles.get(symbol, ()))
+        return kept[max(len(kept) - count, 0) :]
+
+    # Snapshots
+
+    def load(
+        self, account: Account, positions: Iterable[Position], orders: Iterable[Order]
+    ) -> None:
+        """Take over what the venue reports before the stream begins."""
+        self._account = account
+        self._positions = {position.id: position for position in positions}
+        for position in self._positions.values():
+            self._renew(position.symbol)
+        for order in orders:
+            self._store(self._key(order), order)
+
+    # Orders
+
+    def expect(self, request: OrderRequest, client_order_id: str) -> Order:
+        """Enter an order of ours before it is sent; until it is accepted it has our id alone."""
+        order = Order(
+            id=client_order_id,
+            symbol=request.symbol,
+            side=request.side,
+            status=OrderStatus.PENDING,
+            order_type=request.order_type,
+            quantity=request.quantity,
+            time_in_force=request.time_in_force,
+            client_order_id=client_order_id,
+            limit_price=request.limit_price,
+            stop_price=request.stop_price,
+            stop_loss=request.stop_loss,
+            take_profit=request.take_profit,
+            trailing_distance=request.trailing_distance,
+            trailing_type=request.trailing_type,
+            reduce_only=request.reduce_only,
+            post_only=request.post_only,
+            oco_group_id=request.oco_group_id,
+        )
+        self._store(client_order_id, order)
+        return order
+
+    def order(self, key: str) -> Order | None:
+        """An order by its client order id, or by the venue's id."""
+        return self._orders.get(key) or self._orders.get(self._keys.get(key, ""))
+
+    def orders(self, symbol: str | None = None) -> list[Order]:
+        """Open orders, oldest first."""
+        found = (self._orders[key] for key in self._open)
+        return [order for order in found if symbol is None or order.symbol == symbol]
+
+    def accept(self, client_order_id: str, order_id: str, status: OrderStatus) -> None:
+        """The venue answered a submission."""
+        known = self._orders[client_order_id]
+        self._keys[order_id] = client_order_id
+        if known.status is OrderStatus.PENDING:
+            terminal = status.is_terminal
+            self._store(
+                client_order_id,
+                replace(known, id=order_id, status=OrderStatus.OPEN if terminal else status),
+            )
+
+    def refuse(self, client_order_id: str) -> None:
+        """The venue refused a submission."""
+        known = self._orders[client_order_id]
+        self._store(client_order_id, replace(known, status=OrderStatus.REJECTED))
+
+    def apply_order(self, event: OrderEvent) -> bool:
+        """Bring an order forward; False where the event is late or a repetition."""
+        order = event.order
+        key = self._key(order)
+        known = self._orders.get(key)
+        if known is not None and (
+            known.status.is_terminal
+            or order.filled_quantity < known.filled_quantity
+            or _FORWARD.get(order.status, 1) < _FORWARD.get(known.status, 1)
+        ):
+            self.late_events += 1
+            return False
+        self._store(key, order)
+        delta = order.filled_quantity - self._booked.get(order.id, _ZERO)
+        if delta > 0:
+            self._booked[order.id] = order.filled_quantity
+            self._fill(order, delta, _price_of_last_fill(known, order, delta))
+        return True
+
+    def apply_trade(self, event: TradeEvent) -> bool:
+        """Book an execution unless its order's event did; False for a repetition."""
+        trade = event.trade
+        if trade.id in self._trades:
+            self.late_events += 1
+            return False
+        self._trades.add(trade.id)
+        traded = self._traded.get(trade.order_id, _ZERO) + trade.quantity
+        self._traded[trade.order_id] = traded
+        delta = traded - self._booked.get(trade.order_id, _ZERO)
+        if delta > 0:
+            self._booked[trade.order_id] = traded
+            self._move(trade.symbol, delta * trade.side.sign, trade.price)
+        return True
+
+    # Positions and account
+
+    def apply_position(self, event: PositionEvent) -> None:
+        """Take over what the venue says of a position."""
+        position = event.position
+        if position.quantity:
+            self._positions[position.id] = position
+        else:
+            self._positions.pop(position.id, None)
+        self._renew(position.symbol)
+
+    def apply_account(self, event: AccountEvent) -> None:
+        """Take over what the venue says of the account."""
+        self._account = event.account
+
+    def position(self, symbol: str) -> NetPosition:
+        """The net position in a symbol, the same object every time."""
+        net = self._nets.get(symbol)
+        if net is None:
+            net = self._nets[symbol] = NetPosition(symbol)
+            net.last = self.last.get(symbol)
+        return net
+
+    @property
+    def positions(self) -> list[NetPosition]:
+        """Positions that are not flat."""
+        return [net for net in self._nets.values() if net.quantity]
+
+    @property
+    def account(self) -> AccountView:
+        """The account at the last prices seen."""
+        known = self._account
+        return AccountView(
+            known.balance,
+            sum((net.unrealized_pnl for net in self._nets.values()), _ZERO),
+            known.margin_used,
+            known.margin_available,
+            known.currency,
+        )
+
+    def position_ids(self, symbol: str) -> list[str]:
+        """The venue's ids of the open positions in a symbol."""
+        return [each.id for each in self._positions.values() if each.symbol == symbol]
+
+    def _key(self, order: Order) -> str:
+        return order.client_order_id or self._keys.get(order.id, order.id)
+
+    def _store(self, key: str, order: Order) -> None:
+        self._orders[key] = order
+        self._keys[order.id] = key
+        if order.status.is_terminal:
+            self._open.pop(key, None)
+        else:
+            self._open[key] = None
+
+    def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:
+        if price is None:
+            price = Decimal(repr(self.last[order.symbol])) if order.symbol in self.last else _ZERO
+        self._move(order.symbol, quantity * order.side.sign, price)
+
+    def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
+        net = self.position(symbol)
+        before, after = net.quantity, net.quantity + signed
+        if not after:
+            net.average_entry_price = _ZERO
+        elif before * signed < 0:
+            if before * after < 0:
+                net.average_entry_price = price
+        else:
+            net.average_entry_price = (before * net.average_entry_price + signed * price) / after
+        net.quantity = after
+
+    def _renew(self, symbol: str) -> None:
+        net = self.position(symbol)
+        parts = [each for each in self._positions.values() if each.symbol == symbol]
+        net.quantity = sum((part.signed_quantity for part in parts), _ZERO)
+        net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
+        cost = sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO)
+        if len(parts) == 1:
+            net.average_entry_price = parts[0].average_entry_price
+        else:
+            net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
+
+
+def _price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:
+    """The price of what was filled since, from the average prices before and after."""
+    if now.average_fill_price is None:
+        return None
+    if before is None or before.average_fill_price is None:
+        return now.average_fill_price
+    spent = (
+        now.average_fill_price * now.filled_quantity
+        - before.average_fill_price * before.filled_quantity
+    )
+    return spent / delta

@@ -1,0 +1,65 @@
+"""The strategy's clock: simulated time in a backtest, the wall clock live.
+
+Simulated time is read off the events themselves: a candle happens when its bar ends, an order's
+change when the venue says it was changed. The stamp of a frame is never used where the payload
+has a time, since a proxy may put its own wall clock there (protocol c.4).
+"""
+
+from datetime import datetime
+
+from strategy_runtime.clock import now
+from strategy_runtime.protocol.events import Event, OrderEvent, PositionEvent, TradeEvent
+from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.strategy.desk import Mode
+
+__all__ = ["RunClock", "time_of"]
+
+
+class RunClock:
+    """What time it is for the strategy; never runs back.
+
+    Attributes:
+        event: The last event that has a time of its own; worked out only when somebody asks.
+    """
+
+    __slots__ = ("_live", "_reached", "event")
+
+    def __init__(self, mode: Mode) -> None:
+        self._live = mode == "live"
+        self._reached: datetime | None = None
+        self.event: Event | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The present, aware and in UTC.
+
+        Raises:
+            RuntimeError: Simulated time has not begun yet.
+        """
+        if self._live:
+            return now()
+        moment = None if self.event is None else time_of(self.event)
+        if moment is not None and (self._reached is None or moment > self._reached):
+            self._reached = moment
+        if self._reached is None:
+            raise RuntimeError("simulated time begins with the first event; `now` is not known yet")
+        return self._reached
+
+    def reach(self, moment: datetime) -> None:
+        """Stand at a moment between two events, for a timer."""
+        self.event = None
+        if self._reached is None or moment > self._reached:
+            self._reached = moment
+
+
+def time_of(event: Event) -> datetime | None:
+    """When an event happened by its own account, or None where it does not say."""
+    if isinstance(event, Candle):
+        return event.end
+    if isinstance(event, Quote):
+        return event.timestamp
+    if isinstance(event, OrderEvent):
+        return event.order.updated_at
+    if isinstance(event, TradeEvent):
+        return event.trade.timestamp
+    return event.position.updated_at if isinstance(event, PositionEvent) else None

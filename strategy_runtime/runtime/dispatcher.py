@@ -1,0 +1,214 @@
+"""From events to hooks: one table, made once, with one handler a kind of event.
+
+A handler brings clock, book and indicators up to date, then calls the strategy's hook if it has
+one, and gives back what the hook gave: None, or something to await. Whatever can be decided before
+the first event is decided then; for a candle nothing is left but the work itself.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from strategy_runtime.protocol.events import (
+    AccountEvent,
+    Event,
+    OrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
+from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.clock import RunClock, time_of
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.timers import Timers
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook
+
+__all__ = ["Dispatcher", "overridden"]
+
+Handler = Callable[[Any], Awaitable[None] | None]
+
+
+def overridden(strategy: Strategy, name: str) -> Hook | None:
+    """The strategy's own hook of that name, or None where it has none."""
+    if getattr(type(strategy), name) is getattr(Strategy, name):
+        return None
+    hook: Hook = getattr(strategy, name)
+    return hook
+
+
+class Dispatcher:
+    """Delivers events to one strategy.
+
+    Args:
+        before: What the runtime itself does with some kinds of event, ahead of the hook.
+
+    Attributes:
+        table: The handler of each kind of event.
+        hook: Name of the hook that runs where it is not the one of the event in hand, else None.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        book: Book,
+        clock: RunClock,
+        desk: TradingDesk,
+        timers: Timers,
+        settle: Callable[[], Awaitable[None]],
+        before: Mapping[type[Any], Handler],
+    ) -> None:
+        self.hook: str | None = None
+        self._book = book
+        self._clock = clock
+        self._desk = desk
+        self._timers = timers
+        self._settle = settle
+        self._strategy = strategy
+        catch_all = overridden(strategy, "on_event")
+        updates: dict[type[Any], Handler] = {
+            OrderEvent: self._on_order,
+            TradeEvent: self._on_trade,
+            PositionEvent: self._on_position,
+            AccountEvent: self._on_account,
+            Quote: self._on_quote,
+        }
+        self.table: dict[type[Any], Handler] = {}
+        for kind, name in EVENT_HOOKS.items():
+            hook = overridden(strategy, name)
+            if kind is Candle:
+                handler = self._candle_handler(hook)
+            elif kind in updates:
+                handler = self._updating(updates[kind], hook)
+            else:
+                handler = hook or _nothing
+            if kind in before:
+                handler = self._in_turn(before[kind], handler)
+            if catch_all is not None:
+                handler = self._in_turn(handler, catch_all, "on_event")
+            self.table[kind] = handler
+
+    def _candle_handler(self, hook: Hook | None) -> Handler:
+        """The hot path, with everything it touches bound to local names."""
+        clock, timers, see_candle = self._clock, self._timers, self._book.see_candle
+        all_feeds, feeds_of = self._strategy._indicators.feeds, self._strategy._indicators.feeds_of
+        call = hook or _nothing
+
+        def handle(candle: Candle) -> Awaitable[None] | None:
+            if timers.is_set and timers.might_be_due(candle):
+                return self._after_timers(candle, deliver)
+            return deliver(candle)
+
+        def deliver(candle: Candle) -> Awaitable[None] | None:
+            clock.event = candle
+            see_candle(candle)
+            symbol = candle.symbol
+            feeds = all_feeds.get(symbol) or feeds_of(symbol)
+            close = candle.close
+            for push in feeds.pushes:
+                push(close)
+            for update in feeds.updates:
+                update(candle)
+            return call(candle)
+
+        return handle
+
+    def _updating(self, update: Handler, hook: Hook | None) -> Handler:
+        """A handler that updates the book, and calls the hook unless there was nothing new."""
+
+        def handle(event: Event) -> Awaitable[None] | None:
+            if self._timers.is_set and self._timers.might_be_due(event):
+                return self._after_timers(event, deliver)
+            return deliver(event)
+
+        def deliver(event: Any) -> Awaitable[None] | None:
+            if update(event) is _STALE or hook is None:
+                return None
+            if type(event) is TradeEvent:
+                return hook(event.trade)
+            return hook(event)
+
+        return handle
+
+    def _on_order(self, event: OrderEvent) -> Awaitable[None] | None:
+        self._clock.event = event
+        if not self._book.apply_order(event):
+            return _STALE
+        if not event.order.is_open:
+            self._desk.order_ended(event.order.client_order_id)
+        return None
+
+    def _on_trade(self, event: TradeEvent) -> Awaitable[None] | None:
+        self._clock.event = event
+        return None if self._book.apply_trade(event) else _STALE
+
+    def _on_position(self, event: PositionEvent) -> None:
+        self._clock.event = event
+        self._book.apply_position(event)
+
+    def _on_account(self, event: AccountEvent) -> None:
+        self._book.apply_account(event)
+
+    def _on_quote(self, quote: Quote) -> None:
+        self._clock.event = quote
+        self._book.see_quote(quote)
+
+    def _in_turn(self, first: Handler, second: Handler, hook: str | None = None) -> Handler:
+        """Call one handler, then another that runs the named hook."""
+
+        async def handle(event: Event) -> None:
+            await self._call(first, event)
+            self.hook = hook
+            await self._call(second, event)
+            self.hook = None
+
+        return handle
+
+    def watch(self, kind: type[Any], succeeded: Callable[[], None]) -> None:
+        """Call `succeeded` once, when the next event of a kind has been handled without failure."""
+        original = self.table[kind]
+
+        async def handle(event: Event) -> None:
+            await self._call(original, event)
+            self.table[kind] = original
+            succeeded()
+
+        self.table[kind] = handle
+
+    async def _after_timers(self, event: Event, deliver: Handler) -> None:
+        """Fire what is due up to an event's time, each with its orders settled, then deliver it."""
+        moment = time_of(event)
+        if moment is not None:
+            await self.fire_timers(moment)
+        await self._call(deliver, event)
+
+    async def fire_timers(self, moment: datetime) -> None:
+        """Fire what is due up to a moment, in the order of time."""
+        for due, function in self._timers.due(moment):
+            self._clock.reach(due)
+            self.hook = getattr(function, "__name__", "a timer")
+            result = function()
+            if result is not None and hasattr(result, "__await__"):
+                await result
+            self.hook = None
+            await self._settle()
+
+    async def _call(self, handler: Handler, event: Event) -> None:
+        result = handler(event)
+        if result is not None and hasattr(result, "__await__"):
+            await result
+
+
+class _Stale:
+    """Says that an event changed nothing, so no hook is called."""
+
+    def __await__(self) -> Any:
+        return iter(())
+
+
+_STALE = _Stale()
+
+
+def _nothing(event: Any) -> None:
+    """The hook of a strategy that has none."""

@@ -1,0 +1,277 @@
+"""Runs one strategy against one venue, from the first question to the last acknowledgement."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import HookFailed, OrderRejected
+from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
+from strategy_runtime.runtime.failures import Failures, OnError
+from strategy_runtime.runtime.timers import Timers
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.desk import Mode
+from strategy_runtime.strategy.hooks import EVENT_HOOKS
+
+__all__ = ["Runner"]
+
+_HOOK_DEADLINE_S = 3.0
+_log = logging.getLogger("strategy_runtime")
+
+
+class Runner:
+    """One run of one strategy.
+
+    Hooks are called one at a time, in the order of events. The next event is asked for, and the
+    last one thereby acknowledged, only when the hook has returned and every order it gave has been
+    answered.
+
+    Attributes:
+        failures: What went wrong in hooks.
+        is_complete: True once the venue has announced the end of the backtest.
+        rejections: Number of orders, changes and cancels refused without anybody awaiting them.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        venue: Venue,
+        *,
+        mode: Mode,
+        run_id: str = "bt",
+        on_error: OnError | None = None,
+    ) -> None:
+        self.strategy = strategy
+        self.failures = Failures(mode, on_error)
+        self.is_complete = False
+        self.rejections = 0
+        self._venue = venue
+        self._book = Book(strategy.lookback)
+        self._clock = RunClock(mode)
+        self._timers = Timers()
+        self._desk = TradingDesk(
+            venue,
+            self._book,
+            self._clock,
+            self._timers,
+            prefix=f"{type(strategy).__name__}-{run_id}",
+            mode=mode,
+        )
+        self._mode = mode
+        self._stop_asked = asyncio.Event()
+        self._stopping = False
+        self._in_burst = False
+        self._lost_at: float | None = None
+        self._was_connected = False
+        self._failed: HookFailed | None = None
+        self._dispatcher: Dispatcher | None = None
+
+    def stop(self) -> None:
+        """Ask the run to end in good order; call it from the loop's own thread."""
+        self._stop_asked.set()
+
+    async def run(self) -> None:
+        """Run to the end of the stream, or until `stop` is asked for.
+
+        Raises:
+            HookFailed: The strategy's own code raised, and the policy is to stop.
+            ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
+        """
+        try:
+            await self._venue.open()
+            await self._read_book()
+            await self._start()
+            await self._until_stopped(self._pump())
+        except HookFailed as failure:
+            self._failed = failure
+            raise
+        finally:
+            try:
+                await self._end()
+            finally:
+                await self._venue.close()
+        if self._failed is not None:
+            raise self._failed
+
+    # Phases of a run
+
+    async def _read_book(self) -> None:
+        venue = self._venue
+        account, positions = await venue.account(), await venue.positions()
+        self._book.load(account, positions, await venue.orders())
+
+    async def _start(self) -> None:
+        strategy = self.strategy
+        strategy._desk = self._desk
+        self._dispatcher = Dispatcher(
+            strategy,
+            book=self._book,
+            clock=self._clock,
+            desk=self._desk,
+            timers=self._timers,
+            settle=self._settle,
+            before={ConnectionEvent: self._on_connection},
+        )
+        self._desk.hook_task = asyncio.current_task()
+        await self._guarded("on_start", strategy.on_start, stop_always=True)
+
+    async def _until_stopped(self, pump: Awaitable[None]) -> None:
+        main = asyncio.ensure_future(pump)
+        stop = asyncio.ensure_future(self._stop_asked.wait())
+        try:
+            await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not main.done():
+                self._stopping = self._desk.is_closed = True
+                if self._in_burst:
+                    await asyncio.wait({main}, timeout=_HOOK_DEADLINE_S)
+                main.cancel()
+            await asyncio.gather(main, return_exceptions=not main.done())
+        except asyncio.CancelledError:
+            if not main.cancelled():
+                raise
+        finally:
+            stop.cancel()
+            main.cancel()
+
+    async def _pump(self) -> None:
+        self._desk.hook_task = asyncio.current_task()
+        async for burst in self._venue.bursts():
+            self._in_burst = True
+            await self._consume(burst)
+            self._in_burst = False
+            if self._stopping:
+                return
+
+    async def _consume(self, burst: Iterator[Event]) -> None:
+        dispatcher = self._running
+        table, unsettled = dispatcher.table, self._desk.unsettled
+        event: Event | None = None
+        while True:
+            try:
+                for event in burst:
+                    result = table[type(event)](event)
+                    if result is not None and hasattr(result, "__await__"):
+                        await result
+                    if unsettled:
+                        await self._settle()
+                    if self._stopping:
+                        return
+                break
+            except HookFailed:
+                raise
+            except Exception as error:
+                await self._failure_of(event, error)
+        if isinstance(event, BacktestComplete):
+            self.is_complete = True
+
+    async def _end(self) -> None:
+        """Call `on_stop`, whatever ended the run; a failure there is the run's own unless it has one."""
+        if self.strategy._desk is None:
+            return
+        try:
+            async with asyncio.timeout(_HOOK_DEADLINE_S):
+                await self._guarded("on_stop", self.strategy.on_stop, stop_always=True)
+        except HookFailed as failure:
+            if self._failed is None:
+                self._failed = failure
+            else:
+                _log.error("%s", failure, exc_info=failure.__cause__)
+        except TimeoutError:
+            _log.error("on_stop took longer than %g s and was cancelled", _HOOK_DEADLINE_S)
+        self.strategy._desk = None
+
+    # Hooks and their failures
+
+    @property
+    def _running(self) -> Dispatcher:
+        if self._dispatcher is None:
+            raise RuntimeError("the run has not started")
+        return self._dispatcher
+
+    async def _settle(self) -> None:
+        """Have all orders given so far answered, and report refusals nobody awaited."""
+        while self._desk.unsettled:
+            for rejection in await self._desk.settle():
+                self.rejections += 1
+                await self._report(rejection)
+
+    async def _report(self, error: Exception) -> None:
+        hook = overridden(self.strategy, "on_error")
+        if hook is None:
+            if isinstance(error, OrderRejected):
+                _log.warning("order refused: %s", error)
+            return
+        await self._guarded("on_error", lambda: hook(error), settle=False)
+
+    async def _guarded(
+        self,
+        name: str,
+        call: Callable[[], Any],
+        *,
+        stop_always: bool = False,
+        settle: bool = True,
+    ) -> None:
+        """Call a hook that no event brought, with the same care as one that an event did."""
+        try:
+            result = call()
+            if result is not None and hasattr(result, "__await__"):
+                await result
+            if settle and self._desk.unsettled:
+                await self._settle()
+        except HookFailed:
+            raise
+        except Exception as error:
+            failure = HookFailed(name, "")
+            failure.__cause__ = error
+            if self.failures.enter(failure) or stop_always:
+                raise failure from error
+
+    async def _failure_of(self, event: Event | None, error: Exception) -> None:
+        dispatcher = self._running
+        hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
+        dispatcher.hook = None
+        failure = HookFailed(hook, _where(event, self._venue.in_hand))
+        failure.__cause__ = error
+        if self.failures.enter(failure):
+            self._desk.is_closed = True
+            raise failure from error
+        dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
+        await self._report(failure)
+        await self._settle()
+
+    # The link
+
+    async def _on_connection(self, event: ConnectionEvent) -> None:
+        """Tell the strategy of the link in its own words, and read the book anew after a gap."""
+        strategy = self.strategy
+        if event.event is ConnectionEventKind.CONNECTED:
+            again, self._was_connected = self._was_connected, True
+            if again:
+                await self._read_book()
+            await self._guarded("on_connect", strategy.on_connect)
+            if again:
+                gap = 0.0 if self._lost_at is None else monotonic() - self._lost_at
+                await self._guarded("on_reconnect", lambda: strategy.on_reconnect(gap))
+            self._lost_at = None
+        elif event.event is ConnectionEventKind.RECONNECTING and self._lost_at is None:
+            self._lost_at = monotonic()
+            await self._guarded("on_disconnect", strategy.on_disconnect)
+
+
+def _where(event: Event | None, in_hand: str) -> str:
+    """The event in words: its kind, symbol and time, and where it came from."""
+    if event is None:
+        return ""
+    if isinstance(event, Candle):
+        words = f"candle {event.symbol} {event.timestamp.isoformat().replace('+00:00', 'Z')}"
+    else:
+        words = type(event).__name__
+    return f"{words} ({in_hand})" if in_hand else words

@@ -1,0 +1,80 @@
+"""From what a person gives to what goes on the wire: prices and quantities as exact decimals."""
+
+from decimal import ROUND_DOWN, Context, Decimal
+
+from strategy_runtime.strategy.desk import Number
+
+__all__ = ["exact", "size_of"]
+
+_SIGNIFICANT = 10
+_NEAREST = Context(prec=_SIGNIFICANT)
+_DOWN = Context(prec=_SIGNIFICANT, rounding=ROUND_DOWN)
+
+
+def exact(name: str, value: Number | None) -> Decimal | None:
+    """A price or quantity as a decimal: one given as Decimal or int as it is, a float as it is
+    written, to ten significant digits.
+
+    Raises:
+        ValueError: It is not a finite number above zero.
+    """
+    if value is None:
+        return None
+    number = _NEAREST.create_decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite() or number <= 0:
+        raise ValueError(f"{name} must be a number above zero, not {value}")
+    return number
+
+
+def size_of(
+    symbol: str,
+    quantity: Number | None,
+    *,
+    fraction: Number | None,
+    notional: Number | None,
+    risk: Number | None,
+    equity: Decimal,
+    price: Decimal | None,
+    stop_loss: Decimal | None,
+) -> Decimal:
+    """The quantity that one of four ways of sizing means, rounded down to ten digits.
+
+    Args:
+        equity: What a fraction is of.
+        price: At which the order is expected to execute, or None where no price is known.
+        stop_loss: To which `risk` is measured.
+
+    Raises:
+        ValueError: None or several ways given, or what one of them needs is missing.
+    """
+    ways = {"quantity": quantity, "fraction": fraction, "notional": notional, "risk": risk}
+    given = {name: value for name, value in ways.items() if value is not None}
+    if len(given) != 1:
+        said = " and ".join(given) or "none of them"
+        raise ValueError(
+            f"give exactly one of quantity, fraction, notional and risk for {symbol}, not {said}"
+        )
+    ((way, value),) = given.items()
+    amount = exact(way, value)
+    if amount is None:
+        raise ValueError(f"give a size for {symbol}")
+    if way == "quantity":
+        return amount
+    if price is None:
+        raise ValueError(
+            f"{way}= needs a price of {symbol} and none has been seen; give quantity=, or limit="
+        )
+    if way == "risk":
+        if stop_loss is None:
+            raise ValueError(f"risk= is the loss at the stop: give stop_loss= for {symbol} too")
+        distance = abs(price - stop_loss)
+        if not distance:
+            raise ValueError(f"stop_loss= of {symbol} is the entry price itself, {price}")
+        sized = _DOWN.divide(amount, distance)
+    else:
+        sized = _DOWN.divide(amount * equity if way == "fraction" else amount, price)
+    if sized <= 0:
+        raise ValueError(
+            f"{way}={value} of {symbol} at {price} gives no quantity (equity is {equity:f})"
+        )
+    return sized

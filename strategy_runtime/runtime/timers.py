@@ -1,0 +1,117 @@
+"""Timers: functions to be called at times of the strategy's own clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from strategy_runtime.errors import TimeframeError
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.clock import time_of
+from strategy_runtime.strategy.desk import TimerFunction
+
+__all__ = ["Timers"]
+
+_DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Timer:
+    """One timer: `following` gives the next time after a given one."""
+
+    def __init__(self, function: TimerFunction) -> None:
+        self.function = function
+        self.due: datetime | None = None
+
+    def following(self, moment: datetime) -> datetime:
+        raise NotImplementedError
+
+
+class _Every(_Timer):
+    def __init__(self, interval: str, function: TimerFunction) -> None:
+        super().__init__(function)
+        seconds = parse_timeframe(interval).seconds
+        if seconds is None:
+            raise TimeframeError(f"every({interval!r}) needs a fixed length, such as 5m or 1d")
+        self._step = timedelta(seconds=seconds)
+
+    def following(self, moment: datetime) -> datetime:
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        if self._step > _DAY:
+            return _EPOCH + ((moment - _EPOCH) // self._step + 1) * self._step
+        multiple = midnight + ((moment - midnight) // self._step + 1) * self._step
+        return min(multiple, midnight + _DAY)
+
+
+class _At(_Timer):
+    def __init__(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
+        super().__init__(function)
+        try:
+            self._time = time.fromisoformat(time_of_day)
+        except ValueError:
+            raise ValueError(f"at({time_of_day!r}): write HH:MM or HH:MM:SS") from None
+        if self._time.tzinfo is not None:
+            raise ValueError(f"at({time_of_day!r}): give the time zone as tz=")
+        try:
+            self._zone = ZoneInfo(tz) if isinstance(tz, str) else tz
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"at(…, tz={tz!r}): no such time zone; try 'America/New_York'") from None
+
+    def following(self, moment: datetime) -> datetime:
+        day = moment.astimezone(self._zone).date()
+        while True:
+            due = datetime.combine(day, self._time, self._zone).astimezone(UTC)
+            if due > moment:
+                return due
+            day += _DAY
+
+
+class Timers:
+    """All timers of a strategy.
+
+    Attributes:
+        is_set: True once there is any.
+    """
+
+    def __init__(self) -> None:
+        self._timers: list[_Timer] = []
+        self._next_due: datetime | None = None
+        self.is_set = False
+
+    def might_be_due(self, event: Event) -> bool:
+        """Whether `due` would give something at an event's time."""
+        moment = time_of(event)
+        return moment is not None and (self._next_due is None or moment >= self._next_due)
+
+    def every(self, interval: str, function: TimerFunction) -> None:
+        """Add a timer for every multiple of an interval of the UTC day."""
+        self._add(_Every(interval, function))
+
+    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
+        """Add a timer for a time of day in a time zone."""
+        self._add(_At(time_of_day, function, tz))
+
+    def _add(self, timer: _Timer) -> None:
+        self._timers.append(timer)
+        self._next_due = None
+        self.is_set = True
+
+    def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
+        """What is due up to and including `moment`, in the order of time.
+
+        A timer counts from the first moment this is asked; where several of its times have passed
+        since the last, each is given.
+        """
+        while True:
+            for timer in self._timers:
+                if timer.due is None:
+                    before = moment - timedelta(microseconds=1)
+                    timer.due = timer.following(before)
+            pending = [timer for timer in self._timers if timer.due is not None]
+            first = min(pending, key=lambda timer: timer.due or moment, default=None)
+            self._next_due = None if first is None else first.due
+            if first is None or first.due is None or first.due > moment:
+                return
+            at = first.due
+            first.due = first.following(at)
+            yield at, first.function

@@ -1,0 +1,7 @@
+"""What users subclass: `Strategy`, its hooks, parameters, tickets and views."""
+
+from strategy_runtime.strategy.base import Strategy
+from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.views import AccountView, NetPosition
+
+__all__ = ["AccountView", "NetPosition", "Strategy", "Ticket"]

@@ -1,0 +1,415 @@
+"""The class users subclass: hooks to fill in, verbs to act with, views to look at."""
+
+from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+
+from strategy_runtime.indicators import Ema, Family, Indicator, Indicators, Sma
+from strategy_runtime.protocol.enums import Side, TimeInForce
+from strategy_runtime.protocol.events import (
+    AccountEvent,
+    BacktestComplete,
+    ConnectionEvent,
+    Event,
+    FinancingEvent,
+    OrderEvent,
+    PositionEvent,
+    ProxyErrorEvent,
+    RateLimitEvent,
+    StalenessEvent,
+    UnknownEvent,
+)
+from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
+from strategy_runtime.strategy.desk import Desk, Mode, Number, OrderReference, TimerFunction
+from strategy_runtime.strategy.hooks import check_hook_names
+from strategy_runtime.strategy.log import logger_of
+from strategy_runtime.strategy.parameters import Parameters
+from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.views import AccountView, NetPosition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from decimal import Decimal
+
+    from structlog.typing import FilteringBoundLogger
+
+    from strategy_runtime.testing import Pilot
+
+__all__ = ["Strategy"]
+
+_Hook = Awaitable[None] | None
+_I = TypeVar("_I", bound=Indicator)
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+class Strategy:
+    """A trading strategy.
+
+    Annotate public class attributes to make them parameters, fill in the hooks you need (`def` or
+    `async def`), and act with the verbs. One hook runs at a time, in the order of the events, and
+    the book is up to date before it is called.
+
+    Attributes:
+        lookback: How many candles a symbol `history` can reach back; 0 keeps none.
+    """
+
+    lookback: ClassVar[int] = 0
+    _parameters: ClassVar[Parameters | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_hook_names(cls.__name__, cls.__dict__)
+        cls._parameters = None
+
+    def __init__(self, **parameters: Any) -> None:
+        values = self.parameters().resolve(parameters)
+        for name, value in values.items():
+            setattr(self, name, value)
+        self._values = values
+        self._desk: Desk | None = None
+        self._indicators = Indicators()
+
+    @classmethod
+    def parameters(cls) -> Parameters:
+        """The parameters of the class.
+
+        Raises:
+            ParameterError: An annotation that no parameter can have.
+        """
+        if cls._parameters is None:
+            cls._parameters = Parameters(cls, Strategy)
+        return cls._parameters
+
+    @classmethod
+    def from_text(cls, values: Mapping[str, str], environ: Mapping[str, str]) -> Self:
+        """An instance from `--set` values and `PARAM_<NAME>` variables, the former first.
+
+        Raises:
+            ParameterError: Names the parameter, the value and the rule it breaks.
+        """
+        return cls(**{**cls.parameters().from_environment(environ), **values})
+
+    @property
+    def parameter_values(self) -> dict[str, Any]:
+        """The values the strategy runs with."""
+        return dict(self._values)
+
+    # Hooks
+
+    def on_start(self) -> _Hook:
+        """Once, before the first event; indicators and timers are made here."""
+
+    def on_connect(self) -> _Hook:
+        """Each time the stream of events has been opened."""
+
+    def on_disconnect(self) -> _Hook:
+        """Each time the stream was lost."""
+
+    def on_reconnect(self, gap: float) -> _Hook:
+        """The stream is back after `gap` seconds; the book has been read anew."""
+
+    def on_candle(self, candle: Candle) -> _Hook:
+        """A bar has closed."""
+
+    def on_quote(self, quote: Quote) -> _Hook:
+        """The best bid or ask has changed."""
+
+    def on_order(self, event: OrderEvent) -> _Hook:
+        """Something happened to an order."""
+
+    def on_trade(self, trade: Trade) -> _Hook:
+        """An order has executed, wholly or in part."""
+
+    def on_position(self, event: PositionEvent) -> _Hook:
+        """A position has been opened, changed or closed."""
+
+    def on_account(self, event: AccountEvent) -> _Hook:
+        """Balance or margin has changed."""
+
+    def on_connection(self, event: ConnectionEvent) -> _Hook:
+        """The link to the proxy, or the proxy's to its provider, has changed."""
+
+    def on_rate_limit(self, event: RateLimitEvent) -> _Hook:
+        """The provider's request limit is near or reached."""
+
+    def on_proxy_error(self, event: ProxyErrorEvent) -> _Hook:
+        """A notice of trouble from the proxy."""
+
+    def on_staleness(self, event: StalenessEvent) -> _Hook:
+        """Market data of some symbols stopped or resumed."""
+
+    def on_financing(self, event: FinancingEvent) -> _Hook:
+        """Interest or swap was booked."""
+
+    def on_timer(self) -> _Hook:
+        """A timer is due that was set without a function of its own."""
+
+    def on_unknown(self, event: UnknownEvent) -> _Hook:
+        """An event of a type this version does not know."""
+
+    def on_error(self, error: Exception) -> _Hook:
+        """A hook raised (`HookFailed`), or an order nobody awaited was refused (`OrderRejected`)."""
+
+    def on_anomaly(self, description: str) -> _Hook:
+        """Something happened that the order states do not allow."""
+
+    def on_complete(self, event: BacktestComplete) -> _Hook:
+        """The backtest is over; questions are still answered."""
+
+    def on_stop(self) -> _Hook:
+        """Once, at the end, whatever ended it."""
+
+    def on_event(self, event: Event) -> _Hook:
+        """Every event, after its own hook."""
+
+    # Verbs
+
+    def buy(
+        self,
+        symbol: str,
+        quantity: Number | None = None,
+        *,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        trailing: Number | None = None,
+        trailing_percent: Number | None = None,
+        fraction: Number | None = None,
+        notional: Number | None = None,
+        risk: Number | None = None,
+        stop_loss: Number | None = None,
+        take_profit: Number | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        oco_group: str | None = None,
+        client_order_id: str | None = None,
+    ) -> Ticket:
+        """Give an order to buy.
+
+        `limit` alone makes it a LIMIT order, `stop` alone a STOP, both a STOP_LIMIT, `trailing`
+        (price units) or `trailing_percent` a TRAILING_STOP, none a MARKET order.
+
+        Give exactly one size: `quantity` in units; `fraction` of equity (`0.10` is a tenth);
+        `notional` in account currency; or `risk`, the amount lost if `stop_loss` is hit.
+
+        Args:
+            stop_loss, take_profit: Prices of orders that close the position again, placed when
+                this one fills; when one of them fills the other is cancelled.
+            oco_group: Of the orders that share it, the first to fill cancels the rest.
+
+        Raises:
+            ValueError: The arguments contradict each other, or a price is needed to find the
+                quantity and none has been seen.
+        """
+        return self._running.order(
+            Side.BUY,
+            symbol,
+            quantity,
+            limit=limit,
+            stop=stop,
+            trailing=trailing,
+            trailing_percent=trailing_percent,
+            fraction=fraction,
+            notional=notional,
+            risk=risk,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            oco_group=oco_group,
+            client_order_id=client_order_id,
+        )
+
+    def sell(
+        self,
+        symbol: str,
+        quantity: Number | None = None,
+        *,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        trailing: Number | None = None,
+        trailing_percent: Number | None = None,
+        fraction: Number | None = None,
+        notional: Number | None = None,
+        risk: Number | None = None,
+        stop_loss: Number | None = None,
+        take_profit: Number | None = None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        oco_group: str | None = None,
+        client_order_id: str | None = None,
+    ) -> Ticket:
+        """Give an order to sell; the arguments are those of `buy`."""
+        return self._running.order(
+            Side.SELL,
+            symbol,
+            quantity,
+            limit=limit,
+            stop=stop,
+            trailing=trailing,
+            trailing_percent=trailing_percent,
+            fraction=fraction,
+            notional=notional,
+            risk=risk,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            oco_group=oco_group,
+            client_order_id=client_order_id,
+        )
+
+    def modify(
+        self,
+        order: OrderReference,
+        *,
+        quantity: Number | None = None,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        stop_loss: Number | None = None,
+        take_profit: Number | None = None,
+    ) -> Ticket:
+        """Change a resting order; what is not given stays."""
+        return self._running.modify(
+            order,
+            quantity=quantity,
+            limit=limit,
+            stop=stop,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+        )
+
+    def cancel(self, order: OrderReference) -> Ticket:
+        """Cancel a resting order."""
+        return self._running.cancel(order)
+
+    def cancel_all(self, symbol: str | None = None) -> list[Ticket]:
+        """Cancel all open orders, of one symbol where given."""
+        return self._running.cancel_all(symbol)
+
+    def close(self, symbol: str, quantity: Number | None = None) -> Ticket | None:
+        """Close a position, or `quantity` units of it, at the market; None when it is flat."""
+        return self._running.close(symbol, quantity)
+
+    def close_all(self) -> list[Ticket]:
+        """Close all positions at the market."""
+        return self._running.close_all()
+
+    def target(
+        self,
+        symbol: str,
+        *,
+        quantity: Number | None = None,
+        fraction: Number | None = None,
+        notional: Number | None = None,
+    ) -> Ticket | None:
+        """Bring a position to a size at the market; negative is short. None where it is there."""
+        return self._running.target(
+            symbol, quantity=quantity, fraction=fraction, notional=notional
+        )
+
+    # Views
+
+    def position(self, symbol: str) -> NetPosition:
+        """The net position in a symbol; flat where there is none."""
+        return self._running.position(symbol)
+
+    @property
+    def positions(self) -> list[NetPosition]:
+        """All positions that are not flat."""
+        return self._running.positions
+
+    def orders(self, symbol: str | None = None) -> list[Order]:
+        """Open orders, the oldest first."""
+        return self._running.orders(symbol)
+
+    @property
+    def account(self) -> AccountView:
+        """Balance, equity and margin at the last prices seen."""
+        return self._running.account
+
+    def last(self, symbol: str) -> float | None:
+        """The last price seen, or None before the first."""
+        return self._running.last(symbol)
+
+    def history(self, symbol: str, count: int) -> list[Candle]:
+        """The last `count` candles, oldest first; fewer where fewer have been seen.
+
+        Raises:
+            ValueError: `count` is more than the class keeps (`lookback`).
+        """
+        return self._running.history(symbol, count)
+
+    @property
+    def now(self) -> datetime:
+        """The present, aware and in UTC: simulated in a backtest, the wall clock live."""
+        return self._running.now
+
+    @property
+    def mode(self) -> Mode:
+        """`backtest` or `live`."""
+        return self._running.mode
+
+    @property
+    def log(self) -> "FilteringBoundLogger":
+        """A structlog logger, bound to this strategy."""
+        return logger_of(type(self).__name__)
+
+    # Time
+
+    def every(self, interval: str, function: TimerFunction | None = None) -> None:
+        """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day.
+
+        In a backtest a timer fires when the first event at or after its time arrives, before that
+        event's hook.
+        """
+        self._running.every(interval, self.on_timer if function is None else function)
+
+    def at(
+        self,
+        time_of_day: str,
+        function: TimerFunction | None = None,
+        *,
+        tz: tzinfo | str = UTC,
+    ) -> None:
+        """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone."""
+        self._running.at(time_of_day, self.on_timer if function is None else function, tz)
+
+    # Indicators
+
+    def sma(self, period: int) -> Family[Sma]:
+        """Simple moving averages of the close, one a symbol."""
+        return self.indicator(lambda: Sma(period))
+
+    def ema(self, period: int) -> Family[Ema]:
+        """Exponential moving averages of the close, one a symbol."""
+        return self.indicator(lambda: Ema(period))
+
+    def indicator(self, make: "Callable[[], _I]") -> Family[_I]:
+        """A family of indicators of your own: `make` is called once a symbol."""
+        family = Family(make)
+        self._indicators.add(family)
+        return family
+
+    # Tests
+
+    def run_test(
+        self, *, cash: "Decimal | int" = 100_000, **options: Any
+    ) -> "AbstractAsyncContextManager[Pilot]":
+        """Run this strategy on a simulated exchange, with a pilot that feeds it."""
+        from strategy_runtime.testing import run_test
+
+        return run_test(self, cash=cash, **options)
+
+    @property
+    def _running(self) -> Desk:
+        if self._desk is None:
+            raise RuntimeError(
+                f"{type(self).__name__} is not running: verbs and views work inside hooks, from "
+                "on_start on"
+            )
+        return self._desk

@@ -1,0 +1,104 @@
+"""What stands behind the verbs and views of a strategy while it runs.
+
+The runtime implements it. A strategy holds nothing else of the runtime, so one class runs in a
+test, a backtest and live.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from strategy_runtime.protocol.enums import Side, TimeInForce
+from strategy_runtime.protocol.models import Candle, Order
+from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.views import AccountView, NetPosition
+
+__all__ = ["Desk", "Mode", "Number", "OrderReference", "TimerFunction"]
+
+Mode = Literal["backtest", "live"]
+Number = Decimal | float | int
+"""A price or quantity as a person may give it; a float is taken as it is written."""
+
+OrderReference = Ticket | Order | str
+"""A ticket, an order, or a client order id."""
+
+TimerFunction = Callable[[], Awaitable[None] | None]
+
+
+class Desk(Protocol):
+    """Verbs and views, as `Strategy` documents them."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def mode(self) -> Mode: ...
+
+    def order(
+        self,
+        side: Side,
+        symbol: str,
+        quantity: Number | None,
+        *,
+        limit: Number | None,
+        stop: Number | None,
+        trailing: Number | None,
+        trailing_percent: Number | None,
+        fraction: Number | None,
+        notional: Number | None,
+        risk: Number | None,
+        stop_loss: Number | None,
+        take_profit: Number | None,
+        time_in_force: TimeInForce,
+        post_only: bool,
+        reduce_only: bool,
+        oco_group: str | None,
+        client_order_id: str | None,
+    ) -> Ticket: ...
+
+    def modify(
+        self,
+        order: OrderReference,
+        *,
+        quantity: Number | None,
+        limit: Number | None,
+        stop: Number | None,
+        stop_loss: Number | None,
+        take_profit: Number | None,
+    ) -> Ticket: ...
+
+    def cancel(self, order: OrderReference) -> Ticket: ...
+
+    def cancel_all(self, symbol: str | None) -> list[Ticket]: ...
+
+    def close(self, symbol: str, quantity: Number | None) -> Ticket | None: ...
+
+    def close_all(self) -> list[Ticket]: ...
+
+    def target(
+        self,
+        symbol: str,
+        *,
+        quantity: Number | None,
+        fraction: Number | None,
+        notional: Number | None,
+    ) -> Ticket | None: ...
+
+    def position(self, symbol: str) -> NetPosition: ...
+
+    @property
+    def positions(self) -> list[NetPosition]: ...
+
+    def orders(self, symbol: str | None) -> list[Order]: ...
+
+    @property
+    def account(self) -> AccountView: ...
+
+    def last(self, symbol: str) -> float | None: ...
+
+    def history(self, symbol: str, count: int) -> list[Candle]: ...
+
+    def every(self, interval: str, function: TimerFunction) -> None: ...
+
+    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None: ...

@@ -1,0 +1,91 @@
+"""What a strategy sees of its positions and its account."""
+
+from decimal import Decimal
+
+__all__ = ["AccountView", "NetPosition"]
+
+_ZERO = Decimal(0)
+
+
+class NetPosition:
+    """The net position in one symbol; the same object throughout a run, flat or not.
+
+    Attributes:
+        symbol: As subscribed.
+        quantity: Signed: negative when short.
+        average_entry_price: Quantity-weighted; 0 when flat.
+        realized_pnl: Realised since it was opened, as the venue reports it.
+        last: Last price seen, or None before the first.
+    """
+
+    __slots__ = ("average_entry_price", "last", "quantity", "realized_pnl", "symbol")
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.quantity = _ZERO
+        self.average_entry_price = _ZERO
+        self.realized_pnl = _ZERO
+        self.last: float | None = None
+
+    @property
+    def is_flat(self) -> bool:
+        """No position."""
+        return not self.quantity
+
+    @property
+    def is_long(self) -> bool:
+        """A position that gains when the price rises."""
+        return self.quantity > 0
+
+    @property
+    def is_short(self) -> bool:
+        """A position that gains when the price falls."""
+        return self.quantity < 0
+
+    @property
+    def market_value(self) -> Decimal:
+        """Signed value at the last price; 0 before the first."""
+        return _ZERO if self.last is None else self.quantity * Decimal(repr(self.last))
+
+    @property
+    def unrealized_pnl(self) -> Decimal:
+        """Open profit at the last price; 0 before the first."""
+        if self.last is None or not self.quantity:
+            return _ZERO
+        return self.market_value - self.quantity * self.average_entry_price
+
+    def __repr__(self) -> str:
+        return f"<NetPosition {self.symbol} {self.quantity:f} @ {self.average_entry_price:f}>"
+
+
+class AccountView:
+    """The account at the last prices seen.
+
+    Attributes:
+        balance: Starting cash plus realised profit minus fees.
+        unrealized_pnl: Open profit of all positions.
+        equity: `balance + unrealized_pnl`.
+        margin_used, margin_available: As last reported by the venue.
+        currency: Of all amounts.
+    """
+
+    __slots__ = ("balance", "currency", "margin_available", "margin_used", "unrealized_pnl")
+
+    def __init__(
+        self,
+        balance: Decimal,
+        unrealized_pnl: Decimal,
+        margin_used: Decimal,
+        margin_available: Decimal,
+        currency: str,
+    ) -> None:
+        self.balance = balance
+        self.unrealized_pnl = unrealized_pnl
+        self.margin_used = margin_used
+        self.margin_available = margin_available
+        self.currency = currency
+
+    @property
+    def equity(self) -> Decimal:
+        """What the account would be worth if all positions were closed at the last prices."""
+        return self.balance + self.unrealized_pnl
