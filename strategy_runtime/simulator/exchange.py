@@ -55,11 +55,22 @@ class Exchange(Execution):
             self._schedule_close(instrument)
 
     def phases(self) -> Iterator[None]:
-        """Run to the next phase that announced something, again and again.
+        """Run to the next phase that announced something, again and again, to the end of the data.
 
         To be resumed only when all of `outbox` has been delivered and dealt with, what commands
         added meanwhile included. The last phase announces `BacktestComplete`. Call it once.
         """
+        yield from self.replay()
+        yield from self.finish()
+
+    def finish(self) -> Iterator[None]:
+        """The last phase of a run: no bar will follow."""
+        self.phase = Phase.END
+        self._emit(BacktestComplete(broker=PROVIDER, timestamp=self.now))
+        yield
+
+    def replay(self) -> Iterator[None]:
+        """The phases of all the bars there are; after `extend`, of those that came since."""
         outbox, closes, opens = self.outbox, self._closes, self._opens
         if outbox:
             yield
@@ -84,9 +95,30 @@ class Exchange(Execution):
                     self._match_open(instrument)
                 if outbox:
                     yield
-        self.phase = Phase.END
-        self._emit(BacktestComplete(broker=PROVIDER, timestamp=self.now))
-        yield
+
+    def extend(self, series: BarSeries) -> None:
+        """Add bars while the exchange runs: to a symbol it has, or of a new one.
+
+        Raises:
+            ValueError: They begin before simulated now.
+        """
+        if series.starts and series.starts[0] < self.now_ns and self.phase is not Phase.START:
+            raise ValueError(f"bars of {series.symbol} begin before the simulated instant {self.now}")
+        instrument = self._instruments.get(series.symbol)
+        if instrument is None:
+            self._data.append(series)
+            instrument = Instrument(series, len(self._instruments), subscribed=True)
+            self._instruments[series.symbol] = instrument
+            if self.phase is Phase.START and len(self._instruments) == 1 and series.starts:
+                self.now_ns = self._start_ns = series.starts[0]
+            self._schedule_close(instrument)
+            return
+        was_exhausted = instrument.row == len(instrument.series.starts)
+        instrument.series.extend(series)
+        if was_exhausted:
+            self._schedule_close(instrument)
+            if instrument.resting:
+                self._schedule_open(instrument)
 
     def submit(self, request: OrderRequest) -> OrderHandle:
         """Accept an order; it takes part from the next phase on.

@@ -20,7 +20,9 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.simulator.exchange import Exchange
 
-__all__ = ["SimulatedVenue"]
+__all__ = ["CONNECTED", "SimulatedVenue"]
+
+CONNECTED = ConnectionEvent(event=ConnectionEventKind.CONNECTED)
 
 _BURST = 4096
 _MOST = 10_000
@@ -37,15 +39,21 @@ class SimulatedVenue:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self._in_hand: Event | None = None
+        self._has_more = True
 
     async def open(self) -> None:
         """Nothing to do."""
 
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """The replay, in pieces."""
-        yield iter((ConnectionEvent(event=ConnectionEventKind.CONNECTED),))
-        phases = self.exchange.phases()
-        while not self.exchange.is_complete:
+        yield iter((CONNECTED,))
+        async for burst in self.play(self.exchange.phases()):
+            yield burst
+
+    async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Event]]:
+        """What some phases of the exchange announce, in pieces."""
+        self._has_more = True
+        while self._has_more:
             yield self._burst(phases)
             await sleep(0)
 
@@ -59,6 +67,7 @@ class SimulatedVenue:
                 left -= 1
             if left <= 0:
                 return
+        self._has_more = False
 
     @property
     def in_hand(self) -> str:

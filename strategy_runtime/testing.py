@@ -1,0 +1,200 @@
+"""Test a strategy like any other code: feed it candles, look at its orders.
+
+::
+
+    async def test_buys_the_cross() -> None:
+        async with SmaCross(fast=2, slow=3).run_test() as pilot:
+            await pilot.candles("S:AAPL", closes=[5, 4, 3, 4, 5, 6, 4, 2])
+            assert [order.side for order in pilot.orders] == [Side.BUY, Side.SELL]
+
+The strategy runs on the real dispatcher and the real simulated exchange: what holds here holds in
+a backtest. It needs no plug-in of a test runner: `run_test` is an ordinary asynchronous context
+manager.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.failures import OnError
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.venue import CONNECTED, SimulatedVenue
+from strategy_runtime.strategy import NetPosition, Strategy
+
+__all__ = ["Pilot", "run_test"]
+
+FIRST_BAR = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
+"""Where made-up candles begin unless told otherwise."""
+
+
+class Pilot:
+    """Feeds a strategy under test, and shows what it did.
+
+    Attributes:
+        strategy: The one under test.
+        exchange: The exchange it trades on.
+    """
+
+    def __init__(
+        self, strategy: Strategy, venue: "_FedVenue", timeframe: str, start: datetime
+    ) -> None:
+        self.strategy = strategy
+        self.exchange = venue.exchange
+        self._venue = venue
+        self._timeframe = timeframe
+        self._step = parse_timeframe(timeframe).nanoseconds
+        self._next_start = ns_of(start)
+        self._last_close: dict[str, float] = {}
+
+    @property
+    def orders(self) -> list[Order]:
+        """The orders the strategy gave, in order, in their present state; bracket legs aside."""
+        return [order for order in self.exchange.outcome().orders if not order.parent_order_id]
+
+    @property
+    def legs(self) -> list[Order]:
+        """The bracket legs the exchange made of them."""
+        return [order for order in self.exchange.outcome().orders if order.parent_order_id]
+
+    @property
+    def fills(self) -> list[Fill]:
+        """All executions, in order."""
+        return self.exchange.outcome().fills
+
+    @property
+    def equity(self) -> Decimal:
+        """Equity at the last prices."""
+        return self.exchange.outcome().equity
+
+    def position(self, symbol: str) -> NetPosition:
+        """The net position, as the strategy sees it."""
+        return self.strategy.position(symbol)
+
+    async def candles(
+        self,
+        symbol: str,
+        *,
+        closes: Sequence[float] | None = None,
+        bars: Sequence[Sequence[float]] | None = None,
+    ) -> None:
+        """Let bars close, one after the other, and wait until the strategy has dealt with each.
+
+        They go on where the last ones ended. Of made-up bars each opens at the close of the one
+        before, and its range just covers open and close; give `bars` to choose them yourself.
+
+        Args:
+            closes: Closing prices.
+            bars: Rows of open, high, low, close and, if you like, volume.
+
+        Raises:
+            HookFailed: A hook of the strategy raised.
+        """
+        if (closes is None) == (bars is None):
+            raise ValueError("give closes= or bars=, one of the two")
+        await self._feed({symbol: list(bars) if bars else self._made_up(symbol, closes or ())})
+
+    async def candles_of(self, closes: Mapping[str, Sequence[float]]) -> None:
+        """The same for several symbols at once, whose bars close at the same instants."""
+        await self._feed({symbol: self._made_up(symbol, each) for symbol, each in closes.items()})
+
+    def _made_up(self, symbol: str, closes: Sequence[float]) -> list[list[float]]:
+        rows: list[list[float]] = []
+        before = self._last_close.get(symbol)
+        for close in closes:
+            opened = close if before is None else before
+            rows.append([opened, max(opened, close), min(opened, close), close])
+            before = close
+        return rows
+
+    async def _feed(self, rows_by_symbol: Mapping[str, Sequence[Sequence[float]]]) -> None:
+        start = longest = 0
+        for symbol, rows in rows_by_symbol.items():
+            series = BarSeries(symbol, self._timeframe, self._step)
+            start = self._next_start
+            for row in rows:
+                opened, high, low, close, *rest = map(float, row)
+                series.append(start, opened, high, low, close, rest[0] if rest else 0.0)
+                self._last_close[symbol] = close
+                start += self._step
+            longest = max(longest, len(rows))
+            self.exchange.extend(series)
+        self._next_start += longest * self._step
+        await self._venue.deal_with(self.exchange.replay())
+
+
+class _FedVenue(SimulatedVenue):
+    """A venue whose exchange is played piece by piece, as the pilot feeds it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange)
+        self._pieces: asyncio.Queue[Iterator[None]] = asyncio.Queue()
+        self._dealt_with = asyncio.Event()
+        self.run: asyncio.Task[None] | None = None
+
+    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+        """What the pieces announce, until the run is over."""
+        yield iter((CONNECTED,))
+        while not self.exchange.is_complete:
+            async for burst in self.play(await self._pieces.get()):
+                yield burst
+            self._dealt_with.set()
+
+    async def deal_with(self, phases: Iterator[None]) -> None:
+        """Have the strategy deal with some phases; raises what the run raises."""
+        self._dealt_with.clear()
+        self._pieces.put_nowait(phases)
+        done = asyncio.ensure_future(self._dealt_with.wait())
+        if self.run is not None:
+            await asyncio.wait({done, self.run}, return_when=asyncio.FIRST_COMPLETED)
+            done.cancel()
+            if self.run.done():
+                self.run.result()
+
+
+@asynccontextmanager
+async def run_test(
+    strategy: Strategy,
+    *,
+    timeframe: str = "1m",
+    on_error: OnError | None = None,
+    start: datetime = FIRST_BAR,
+    **options: Any,
+) -> AsyncIterator[Pilot]:
+    """Run a strategy on a simulated exchange, with a pilot that feeds it.
+
+    Args:
+        timeframe: Of the candles.
+        on_error: What a failing hook does: `stop` (as in a backtest) or `continue`.
+        start: Start of the first bar.
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …
+
+    Raises:
+        HookFailed: A hook of the strategy raised.
+    """
+    exchange = Exchange([], msgspec.convert(options, ExchangeOptions, strict=False))
+    venue = _FedVenue(exchange)
+    runner = Runner(strategy, venue, mode="backtest", run_id="test", on_error=on_error)
+    venue.run = asyncio.ensure_future(runner.run())
+    pilot = Pilot(strategy, venue, timeframe, start)
+    try:
+        await venue.deal_with(iter(()))
+        yield pilot
+        if not venue.run.done():
+            await venue.deal_with(exchange.finish())
+            await venue.run
+    finally:
+        venue.run.cancel()
+        await asyncio.wait({venue.run})
