@@ -1,0 +1,220 @@
+"""From paths to series: finds the files, picks the reader, infers the timeframe, reports faults."""
+
+import sys
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import IO
+
+from msgspec import Struct
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.errors import DataError
+from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timeframe
+from strategy_runtime.simulator.data.csv_reader import open_text, read_csv
+from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.data.parquet_reader import read_parquet
+from strategy_runtime.simulator.data.rows import RowCollector
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["LoadedData", "load_bars"]
+
+_ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".parquet", ".pq")
+_SAMPLE = 10_000
+_SHOWN = 20
+
+
+class LoadedData(Struct, frozen=True):
+    """What was read.
+
+    Attributes:
+        series: One a symbol, in the order in which the symbols first appear.
+        faults: What was wrong, in the order of the files.
+    """
+
+    series: list[BarSeries]
+    faults: list[DataFault]
+
+
+def load_bars(
+    paths: Sequence[str | Path],
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    tz: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    strict: bool = False,
+    stdin: IO[str] | None = None,
+) -> LoadedData:
+    """Read bars from files, folders, or `-` for the standard input.
+
+    A row's time is the start of its bar. Times without a zone are in `tz`, or UTC without it.
+
+    Args:
+        symbol: For files without a symbol column (by default the file's name without ending);
+            where there is such a column, only this symbol is read.
+        timeframe: Of the bars; by default the most common distance between them.
+        start, end: Bars that start at or after `start` and before `end`.
+        strict: Refuse data with any fault but gaps.
+
+    Raises:
+        DataError: Names file, line and column.
+        TimeframeError, ConfigError: `timeframe` or `tz` cannot be read.
+    """
+    faults: list[DataFault] = []
+    collectors: dict[str, RowCollector] = {}
+    zone = UTC if tz is None else zone_of(tz)
+    for path, source in _files(paths):
+        _read(path, source, StampReader(zone), collectors, faults, symbol, stdin)
+    filled = {name: each for name, each in collectors.items() if each.starts}
+    if symbol is not None:
+        filled = {name: each for name, each in filled.items() if name == symbol}
+    if not filled:
+        seen = f"; they have {', '.join(collectors)}" if collectors and symbol else ""
+        what = f"no bars of {symbol}" if symbol else "no bars"
+        raise DataError(f"{what} in {', '.join(map(str, paths))}{seen}")
+    steps = _timeframes(filled, timeframe)
+    series = [each.finish(*steps[name]) for name, each in filled.items()]
+    errors = [fault for fault in faults if fault.kind is not FaultKind.GAP]
+    if strict and errors:
+        listed = "\n  ".join(map(str, errors[:_SHOWN]))
+        more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+        raise DataError(f"{len(errors)} faults in the data (strict):\n  {listed}{more}")
+    cut = [_between(each, start, end) for each in series]
+    if not any(len(each) for each in cut):
+        raise DataError(
+            f"no bars between {start or 'the beginning'} and {end or 'the end'} of the data"
+        )
+    return LoadedData([each for each in cut if len(each)], faults)
+
+
+def _files(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
+    found: list[tuple[Path | None, str]] = []
+    for given in paths:
+        if str(given) == "-":
+            found.append((None, "standard input"))
+            continue
+        path = Path(given)
+        if path.is_dir():
+            inside = sorted(each for each in path.iterdir() if each.name.endswith(_ENDINGS))
+            if not inside:
+                raise DataError(f"{path} has no data files ({', '.join(_ENDINGS)})")
+            found.extend((each, str(each)) for each in inside)
+        elif path.exists():
+            if not path.name.endswith(_ENDINGS):
+                raise DataError(f"{path} is none of {', '.join(_ENDINGS)}")
+            found.append((path, str(given)))
+        else:
+            raise DataError(f"{path} does not exist{_near(path)}")
+    return found
+
+
+def _near(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"; there is no folder {path.parent} either"
+    return did_you_mean(path.name, [each.name for each in path.parent.iterdir()])
+
+
+def _read(
+    path: Path | None,
+    source: str,
+    stamps: StampReader,
+    collectors: dict[str, RowCollector],
+    faults: list[DataFault],
+    symbol: str | None,
+    stdin: IO[str] | None,
+) -> None:
+    mine: dict[str, RowCollector] = {}
+
+    def collector_of(name: str) -> RowCollector:
+        collector = mine.get(name)
+        if collector is None:
+            if name in collectors:
+                raise DataError(
+                    f"{source} has bars of {name}, and so has {collectors[name].source}; give one "
+                    "file a symbol"
+                )
+            collector = mine[name] = collectors[name] = RowCollector(name, source, faults)
+        return collector
+
+    if path is None:
+        read_csv(
+            stdin or sys.stdin,
+            source,
+            stamps,
+            collector_of,
+            default_symbol=symbol or "STDIN",
+            only_symbol=symbol,
+        )
+        return
+    default = symbol or path.name.split(".")[0]
+    if path.suffix in (".parquet", ".pq"):
+        read_parquet(
+            path, source, stamps, collector_of, default_symbol=default, only_symbol=symbol
+        )
+        return
+    with open_text(path) as stream:
+        read_csv(stream, source, stamps, collector_of, default_symbol=default, only_symbol=symbol)
+
+
+def _timeframes(
+    collectors: dict[str, RowCollector], given: str | None
+) -> dict[str, tuple[str, int]]:
+    """Timeframe and its length for each symbol: as given, or as the data say."""
+    known = {parse_timeframe(text).nanoseconds: text for text in KNOWN_TIMEFRAMES}
+    found: dict[str, tuple[str, int]] = {}
+    undecided = []
+    for name, collector in collectors.items():
+        step = _common_step(collector)
+        if given is not None:
+            length = parse_timeframe(given).nanoseconds
+            if step is not None and (step < length or step % length):
+                raise DataError(
+                    f"{collector.source}: the bars of {name} are mostly {step // 10**9} s apart, "
+                    f"which does not fit the timeframe {given}"
+                )
+            found[name] = (given, length)
+        elif step is None:
+            undecided.append(name)
+        elif step in known:
+            found[name] = (known[step], step)
+        else:
+            raise DataError(
+                f"{collector.source}: the bars of {name} are mostly {step / 10**9:g} s apart, which "
+                "is no usual timeframe; say which with --timeframe"
+            )
+    for name in undecided:
+        others = set(found.values())
+        if len(others) != 1:
+            raise DataError(
+                f"{collectors[name].source}: one bar of {name} does not show its timeframe; say "
+                "which with --timeframe"
+            )
+        found[name] = others.pop()
+    return found
+
+
+def _common_step(collector: RowCollector) -> int | None:
+    steps = Counter(
+        after - before for before, after in islice(pairwise(collector.starts), _SAMPLE)
+    )
+    positive = [(count, -step) for step, count in steps.items() if step > 0]
+    return -max(positive)[1] if positive else None
+
+
+def _between(series: BarSeries, start: datetime | None, end: datetime | None) -> BarSeries:
+    first = 0 if start is None else bisect_left(series.starts, ns_of(start))
+    last = len(series) if end is None else bisect_left(series.starts, ns_of(end))
+    if first == 0 and last == len(series):
+        return series
+    cut = BarSeries(series.symbol, series.timeframe, series.step, source=series.source)
+    for name in ("starts", "opens", "highs", "lows", "closes", "volumes", "lines"):
+        column = getattr(series, name)
+        setattr(cut, name, None if column is None else column[first:last])
+    return cut

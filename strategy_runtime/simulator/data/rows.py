@@ -1,0 +1,129 @@
+"""From rows to columns: what every reader feeds, whatever the file.
+
+Rows are checked as they come; order, duplicates and gaps are looked at when all have been seen.
+"""
+
+from array import array
+from math import isfinite
+
+from strategy_runtime.clock import rfc3339
+from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.data.series import BarSeries
+
+__all__ = ["RowCollector"]
+
+_DAY = 86_400_000_000_000
+_LONGEST_DAILY_GAP = 5 * _DAY
+
+
+class RowCollector:
+    """Gathers the rows of one symbol.
+
+    Attributes:
+        faults: What was wrong so far.
+    """
+
+    __slots__ = ("_in_order", "_last", "_lines", "columns", "faults", "source", "starts", "symbol")
+
+    def __init__(self, symbol: str, source: str, faults: list[DataFault]) -> None:
+        self.symbol = symbol
+        self.source = source
+        self.faults = faults
+        self.starts = array("q")
+        self.columns = tuple(array("d") for _ in range(5))
+        self._lines = array("q")
+        self._last = -(2**63)
+        self._in_order = True
+
+    def add(
+        self,
+        line: int,
+        start: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+    ) -> None:
+        """Take in a row, unless no market can have looked like it."""
+        if not (low <= open <= high and low <= close <= high and low > 0 and volume >= 0) or (
+            not isfinite(high + volume)
+        ):
+            self._note(
+                FaultKind.IMPOSSIBLE,
+                line,
+                f"open {open:g} high {high:g} low {low:g} close {close:g} volume {volume:g}",
+            )
+            return
+        if start < self._last:
+            self._in_order = False
+            self._note(
+                FaultKind.OUT_OF_ORDER, line, f"{rfc3339(start)} after {rfc3339(self._last)}"
+            )
+        self._last = start
+        self.starts.append(start)
+        opens, highs, lows, closes, volumes = self.columns
+        opens.append(open)
+        highs.append(high)
+        lows.append(low)
+        closes.append(close)
+        volumes.append(volume)
+        self._lines.append(line)
+
+    def finish(self, timeframe: str, step: int) -> BarSeries:
+        """The series: in order, each start once, gaps noted."""
+        series = BarSeries(self.symbol, timeframe, step, source=self.source, with_lines=True)
+        rows = range(len(self.starts))
+        order = rows if self._in_order else sorted(rows, key=self.starts.__getitem__)
+        opens, highs, lows, closes, volumes = self.columns
+        starts, lines = self.starts, self._lines
+        kept: list[int] = []
+        previous = -1
+        for row in order:
+            if previous >= 0:
+                distance = starts[row] - starts[previous]
+                if not distance:
+                    self._note_duplicate(previous, row)
+                    continue
+                if distance < step:
+                    self._note(
+                        FaultKind.IMPOSSIBLE,
+                        lines[row],
+                        f"{rfc3339(starts[row])} is before the bar of line {lines[previous]} ends",
+                    )
+                    continue
+                self._note_gap(previous, row, distance, step)
+            kept.append(row)
+            previous = row
+        if len(kept) == len(starts) and self._in_order:
+            series.starts, series.lines = starts, lines
+            series.opens, series.highs, series.lows = opens, highs, lows
+            series.closes, series.volumes = closes, volumes
+            return series
+        series.starts = array("q", [starts[row] for row in kept])
+        series.lines = array("q", [lines[row] for row in kept])
+        picked = [array("d", [column[row] for row in kept]) for column in self.columns]
+        series.opens, series.highs, series.lows, series.closes, series.volumes = picked
+        return series
+
+    def _note_duplicate(self, first: int, row: int) -> None:
+        same = all(column[first] == column[row] for column in self.columns)
+        verdict = "the same values as" if same else "other values than"
+        self._note(
+            FaultKind.DUPLICATE,
+            self._lines[row],
+            f"{rfc3339(self.starts[row])} again, with {verdict} line {self._lines[first]}",
+        )
+
+    def _note_gap(self, before: int, after: int, distance: int, step: int) -> None:
+        allowed = step if step < _DAY else max(_LONGEST_DAILY_GAP, step)
+        if distance > allowed:
+            missing = distance // step - 1
+            self._note(
+                FaultKind.GAP,
+                self._lines[after],
+                f"{missing} bars missing after {rfc3339(self.starts[before])}",
+            )
+
+    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
+        self.faults.append(DataFault(kind, self.source, line, self.symbol, detail))
