@@ -1,0 +1,139 @@
+"""Rules about the repository as a whole that no linter knows."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import strategy_runtime
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "strategy_runtime"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = ("strategy_runtime", "tests", "examples", "docs", "templates", "ops", "benchmarks")
+TEXT = {".cfg", ".csv", ".html", ".json", ".jsonl", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
+
+MACHINE_PATH = re.compile(r"(?:(?<![\w./-])|(?<=file://))/(?:work|home|root|Users)/")
+# In two pieces so that this file obeys its own rule.
+OUTSIDE = re.compile(re.escape("../" + "shared"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    files = [path for path in ROOT.iterdir() if path.is_file()]
+    for folder in FOLDERS:
+        files += (ROOT / folder).rglob("*")
+    for path in files:
+        if path.is_file() and (path.suffix in TEXT or path.name == "Dockerfile"):
+            yield name_of(path), path.read_text(encoding="utf-8")
+
+
+def lines_with(pattern: re.Pattern[str]) -> list[str]:
+    return [
+        f"{name}:{number}: {line.strip()[:100]}"
+        for name, text in texts()
+        for number, line in enumerate(text.splitlines(), start=1)
+        if pattern.search(line)
+    ]
+
+
+def test_the_rules_see_the_repository() -> None:
+    seen = {name for name, _ in texts()}
+    assert {"pyproject.toml", "strategy_runtime/__init__.py", "tests/test_house_rules.py"} <= seen
+    assert len(MODULES) > 20
+
+
+@pytest.mark.parametrize("folder", ["work", "home", "root", "Users"])
+@pytest.mark.parametrize("before", ["", "see ", 'open("', "file://"])
+def test_a_path_of_one_machine_is_recognised(before: str, folder: str) -> None:
+    assert MACHINE_PATH.search(f"{before}/{folder}/prices.csv")
+
+
+@pytest.mark.parametrize("text", ["https://example.com/work/x", "docs/home/index.md", "./home/x"])
+def test_a_relative_path_or_an_address_is_not(text: str) -> None:
+    assert not MACHINE_PATH.search(text)
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    assert lines_with(MACHINE_PATH) == []
+
+
+def test_no_file_leans_on_a_folder_outside_the_repository() -> None:
+    assert lines_with(OUTSIDE) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if tree.body:
+        assert ast.get_docstring(tree), f"{name_of(path)} has no module docstring"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if PACKAGE / "cli" not in path.parents], ids=name_of
+)
+def test_only_the_commands_print(path: Path) -> None:
+    calls = [
+        f"{name_of(path)}:{node.lineno}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+    ]
+    assert calls == []
+
+
+def test_the_package_ships_its_types() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def test_the_lock_file_names_only_the_public_registry() -> None:
+    hosts = set(re.findall(r"https?://([^/\"]+)", (ROOT / "uv.lock").read_text(encoding="utf-8")))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_the_version_has_one_source() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "version" not in project
+    assert project["dynamic"] == ["version"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", strategy_runtime.__version__)
+
+
+def scripts() -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found: dict[str, str] = project["scripts"]
+    return found
+
+
+@pytest.mark.parametrize(("name", "target"), scripts().items(), ids=scripts())
+def test_a_command_leads_to_a_function(name: str, target: str) -> None:
+    module, _, function = target.partition(":")
+    assert callable(getattr(import_module(module), function)), name
+
+
+def test_importing_the_package_stays_light() -> None:
+    heavy = ["aiohttp", "click", "numpy", "pyarrow", "pytest", "structlog", "uvloop"]
+    probe = f"import sys, strategy_runtime; print(*sorted(set(sys.modules) & set({heavy})))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+def test_every_public_name_of_the_package_exists() -> None:
+    # Several public names may be resolved lazily, so a listed one can be missing unnoticed.
+    missing = [
+        name
+        for name in getattr(strategy_runtime, "__all__", ())
+        if not hasattr(strategy_runtime, name)
+    ]
+    assert missing == []
