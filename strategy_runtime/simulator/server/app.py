@@ -1,0 +1,156 @@
+"""The server: two ports, one application, one run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+import strategy_runtime
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server.envelope import guard
+from strategy_runtime.simulator.server.routes import Routes
+from strategy_runtime.simulator.server.stream import EventStream, RunEnd
+
+__all__ = ["ProxyServer"]
+
+_MAX_BODY = 1024 * 1024
+_STREAM_PATHS = ("/", "/ws", "/v1/ws")
+
+
+class ProxyServer:
+    """Offers an exchange to a strategy over the network.
+
+    Every path is served on both ports, so a client that knows only one finds everything there.
+
+    Args:
+        host: Address to listen on; loopback unless told otherwise.
+        ws_port, rest_port: 0 picks a free one; equal numbers share one port.
+        api_key: Demanded from every client where set.
+        first_ack_timeout, ack_timeout: Seconds to wait for the first and for every further
+            acknowledgement before the run is halted; 0 waits for ever.
+        legacy_id: Repeat each event's id under the older key `id`.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        host: str = "127.0.0.1",
+        ws_port: int = 8082,
+        rest_port: int = 8080,
+        api_key: str | None = None,
+        first_ack_timeout: float = 120.0,
+        ack_timeout: float = 30.0,
+        ping_interval: float = 15.0,
+        legacy_id: bool = False,
+    ) -> None:
+        self.stream = EventStream(
+            exchange,
+            first_ack_timeout=first_ack_timeout,
+            ack_timeout=ack_timeout,
+            ping_interval=ping_interval,
+            legacy_id=legacy_id,
+        )
+        self._host = host
+        self._ports = (ws_port, rest_port)
+        self._app = _application(self.stream, api_key)
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
+        self._conductor: asyncio.Task[None] | None = None
+        self._addresses: list[tuple[str, int]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def ws_url(self) -> str:
+        """Where the event stream is, once started."""
+        return f"ws://{_authority(*self._addresses[0])}"
+
+    @property
+    def rest_url(self) -> str:
+        """Where orders go, once started."""
+        return f"http://{_authority(*self._addresses[-1])}"
+
+    async def start(self) -> None:
+        """Begin to listen; the replay waits for a client.
+
+        Raises:
+            ConfigError: A port is taken or the address is none of this machine's.
+        """
+        await self._runner.setup()
+        ws_port, rest_port = self._ports
+        shared = ws_port == rest_port and ws_port != 0
+        for name, port in (("ws", ws_port),) if shared else (("ws", ws_port), ("rest", rest_port)):
+            site = web.TCPSite(self._runner, self._host, port)
+            try:
+                await site.start()
+            except OSError as error:
+                await self._runner.cleanup()
+                raise ConfigError(
+                    f"cannot listen on {self._host} port {port}: {error.strerror or error}; "
+                    f"choose another with --{name}-port (0 picks a free one)"
+                ) from None
+        self._addresses = [address[:2] for address in self._runner.addresses]
+        self._conductor = asyncio.create_task(self.stream.conduct(), name="proxy conductor")
+
+    async def finished(self) -> RunEnd:
+        """Wait until the run has ended; REST is answered until `stop`.
+
+        Raises:
+            Exception: Whatever broke the replay.
+        """
+        if self._conductor is None:
+            raise RuntimeError("the server has not been started")
+        await self._conductor
+        return await self.stream.wait_end()
+
+    async def stop(self) -> None:
+        """Tell the client, and close everything."""
+        if self._conductor is not None:
+            self._conductor.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._conductor
+        await self.stream.say_goodbye()
+        await self._runner.cleanup()
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _application(stream: EventStream, api_key: str | None) -> web.Application:
+    routes = Routes(stream, strategy_runtime.__version__)
+    app = web.Application(middlewares=[guard(api_key)], client_max_size=_MAX_BODY)
+    for path in _STREAM_PATHS:
+        app.router.add_get(path, stream.serve)
+    for path, probe in routes.probes():
+        app.router.add_get(path, _answer(probe))
+    for method, path, handler in routes.table():
+        for prefix in ("", "/v1"):
+            app.router.add_route(method, prefix + path, _answer(handler))
+    return app
+
+
+def _answer(
+    handler: Callable[[web.Request], web.Response],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that has the whole body at hand, so that it never has to wait."""
+
+    async def answer(request: web.Request) -> web.Response:
+        request["body"] = await request.read()
+        return handler(request)
+
+    return answer

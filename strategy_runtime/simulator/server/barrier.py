@@ -1,0 +1,66 @@
+"""The ack barrier: which events time waits for (protocol e). Free of I/O."""
+
+from collections.abc import Iterable
+
+__all__ = ["AckBarrier"]
+
+
+class AckBarrier:
+    """Events that have been announced and not acknowledged.
+
+    An id can be acknowledged from the moment its frame has been written; before that, and after
+    it has been acknowledged once, it is unknown like any other text.
+
+    Attributes:
+        unknown: Ids acknowledged that nobody waited for.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, bytes] = {}
+        self._written: set[str] = set()
+        self._count = 0
+        self.unknown = 0
+
+    def next_id(self) -> str:
+        """A fresh id, `evt-1`, `evt-2`, …"""
+        self._count += 1
+        return f"evt-{self._count}"
+
+    def announce(self, event_id: str, frame: bytes) -> None:
+        """Wait for an event."""
+        self._waiting[event_id] = frame
+
+    def written(self, event_id: str) -> None:
+        """The frame has been handed to the socket."""
+        if event_id in self._waiting:
+            self._written.add(event_id)
+
+    def acknowledge(self, ids: Iterable[str]) -> int:
+        """Take in an acknowledgement; gives back how many events it released."""
+        released = 0
+        for event_id in ids:
+            if event_id in self._written:
+                self._written.discard(event_id)
+                del self._waiting[event_id]
+                released += 1
+            else:
+                self.unknown += 1
+        return released
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is waited for."""
+        return not self._waiting
+
+    @property
+    def missing(self) -> list[str]:
+        """Ids waited for, in the order of their announcement."""
+        return list(self._waiting)
+
+    def unwritten(self) -> list[tuple[str, bytes]]:
+        """Frames still to be written to the present client, in order."""
+        return [item for item in self._waiting.items() if item[0] not in self._written]
+
+    def new_client(self) -> None:
+        """Everything waited for has to be written again."""
+        self._written.clear()

@@ -1,0 +1,246 @@
+"""REST: every path the exchange answers on (protocol f.2), bare and under `/v1`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec.structs import replace
+
+from strategy_runtime.clock import now
+from strategy_runtime.errors import ApiError, TimeframeError
+from strategy_runtime.ids import generator
+from strategy_runtime.protocol.enums import OrderStatus, Side
+from strategy_runtime.protocol.models import Order, OrderHandle
+from strategy_runtime.protocol.orders import invalid_request
+from strategy_runtime.protocol.rest import (
+    parse_close_request,
+    parse_order_changes,
+    parse_order_request,
+)
+from strategy_runtime.protocol.server_codec import bar_json, quote_json
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.simulator.market import PROVIDER
+from strategy_runtime.simulator.server.envelope import body
+from strategy_runtime.simulator.server.stream import EventStream
+
+__all__ = ["Routes"]
+
+_T = TypeVar("_T")
+_MOST = 10_000
+_FEW = 100
+
+
+class Routes:
+    """Handlers of all REST paths; each is one call of the exchange."""
+
+    def __init__(self, stream: EventStream, version: str) -> None:
+        self._stream = stream
+        self._exchange = stream.exchange
+        self._version = version
+        self._chance = generator(0)
+
+    def table(self) -> list[tuple[str, str, Callable[[web.Request], web.Response]]]:
+        """Method, path and handler of what is served bare and under `/v1`."""
+        return [
+            ("GET", "/account", lambda request: body(self._exchange.account())),
+            ("POST", "/orders", self._submit),
+            ("GET", "/orders", self._orders),
+            ("DELETE", "/orders", self._cancel_all),
+            ("GET", "/orders/history", self._history),
+            ("GET", "/orders/{id}", lambda request: body(self._exchange.order(_id(request)))),
+            ("PATCH", "/orders/{id}", self._modify),
+            ("DELETE", "/orders/{id}", self._cancel),
+            ("GET", "/positions", self._positions),
+            ("DELETE", "/positions", self._close_all),
+            ("GET", "/positions/{id}", self._position),
+            ("DELETE", "/positions/{id}", self._close),
+            ("PATCH", "/positions/{id}", self._protect),
+            ("GET", "/trades", self._trades),
+            ("GET", "/quotes/{symbol}", self._quote),
+            ("GET", "/bars/{symbol}", self._bars),
+            ("GET", "/capabilities", lambda request: body(self._exchange.capabilities())),
+            ("GET", "/status", self._status),
+            ("GET", "/circuit-breakers", self._breakers),
+            ("POST", "/circuit-breakers/reset", self._breakers),
+        ]
+
+    def probes(self) -> list[tuple[str, Callable[[web.Request], web.Response]]]:
+        """Path and handler of what is served bare only, without a key."""
+        return [
+            ("/livez", lambda request: body({"status": "ok"})),
+            ("/readyz", self._ready),
+            ("/health", self._health),
+        ]
+
+    # Orders
+
+    def _submit(self, request: web.Request) -> web.Response:
+        order = parse_order_request(request["body"])
+        known = self._exchange.knows(order.client_order_id)
+        handle = self._exchange.submit(order)
+        self._stream.stir()
+        return body(self._traced(handle), 200 if known else 201)
+
+    def _orders(self, request: web.Request) -> web.Response:
+        return body(self._find(request, self._exchange.orders))
+
+    def _history(self, request: web.Request) -> web.Response:
+        return body(self._find(request, self._exchange.order_history))
+
+    def _find(self, request: web.Request, ask: Callable[..., list[Order]]) -> list[Order]:
+        query = request.query
+        texts = [text for text in query.get("status", "").split(",") if text]
+        return ask(
+            symbol=query.get("symbol"),
+            statuses={_value(request, "status", _known_status, text) for text in texts} or None,
+            side=_optional(request, "side", Side),
+            client_order_id=query.get("client_order_id"),
+            oco_group_id=query.get("oco_group_id"),
+            since=_optional(request, "since", _moment),
+            until=_optional(request, "until", _moment),
+            limit=_limit(request),
+        )
+
+    def _modify(self, request: web.Request) -> web.Response:
+        order = self._exchange.modify(_id(request), parse_order_changes(request["body"]))
+        self._stream.stir()
+        return body({"order": order})
+
+    def _cancel(self, request: web.Request) -> web.Response:
+        order = self._exchange.cancel(_id(request))
+        self._stream.stir()
+        return body({"success": True, "order": order})
+
+    def _cancel_all(self, request: web.Request) -> web.Response:
+        cancelled = self._exchange.cancel_all(request.query.get("symbol"))
+        self._stream.stir()
+        return body({"cancelled_count": len(cancelled), "failed_count": 0})
+
+    # Positions and trades
+
+    def _positions(self, request: web.Request) -> web.Response:
+        return body(self._exchange.positions(request.query.get("symbol")))
+
+    def _position(self, request: web.Request) -> web.Response:
+        return body(self._exchange.position(_id(request)))
+
+    def _close(self, request: web.Request) -> web.Response:
+        wanted = parse_close_request(request["body"])
+        handle = self._exchange.close_position(
+            _id(request), wanted.quantity, wanted.order_type, wanted.limit_price
+        )
+        self._stream.stir()
+        return body(self._traced(handle))
+
+    def _close_all(self, request: web.Request) -> web.Response:
+        handles = self._exchange.close_positions(request.query.get("symbol"))
+        self._stream.stir()
+        return body([self._traced(handle) for handle in handles])
+
+    def _protect(self, request: web.Request) -> web.Response:
+        raise ApiError(
+            501,
+            "UNSUPPORTED_OPERATION",
+            "stop-loss and take-profit are given with the entry order",
+            {"operation": "PATCH /positions/{id}", "provider": PROVIDER},
+        )
+
+    def _trades(self, request: web.Request) -> web.Response:
+        return body(
+            self._exchange.trades(
+                symbol=request.query.get("symbol"),
+                order_id=request.query.get("order_id"),
+                since=_optional(request, "since", _moment),
+                until=_optional(request, "until", _moment),
+                limit=_limit(request),
+            )
+        )
+
+    # Market
+
+    def _quote(self, request: web.Request) -> web.Response:
+        return body(quote_json(self._exchange.quote(request.match_info["symbol"])))
+
+    def _bars(self, request: web.Request) -> web.Response:
+        timeframe = request.query.get("timeframe")
+        if not timeframe:
+            raise invalid_request("timeframe is missing; add ?timeframe=1m", "timeframe")
+        try:
+            parse_timeframe(timeframe)
+        except TimeframeError:
+            raise invalid_request(f"timeframe {timeframe} is not known", "timeframe") from None
+        bars = self._exchange.bars(
+            request.match_info["symbol"],
+            timeframe,
+            start=_optional(request, "start", _moment),
+            end=_optional(request, "end", _moment),
+            limit=_limit(request),
+        )
+        return body([bar_json(bar) for bar in bars])
+
+    # The proxy itself
+
+    def _status(self, request: web.Request) -> web.Response:
+        return body({"connected": True, "latency_ms": 0, "last_heartbeat": now()})
+
+    def _breakers(self, request: web.Request) -> web.Response:
+        closed = {"state": "closed", "failure_count": 0}
+        return body({"adapter": closed, "exit_order": closed})
+
+    def _ready(self, request: web.Request) -> web.Response:
+        return body({"ready": True, "providers": [PROVIDER], "provider_count": 1})
+
+    def _health(self, request: web.Request) -> web.Response:
+        return body(
+            {
+                "status": "connected",
+                "version": self._version,
+                "git_sha": "unknown",
+                "providers": [{"platform": PROVIDER, "connected": True}],
+            }
+        )
+
+    def _traced(self, handle: OrderHandle) -> OrderHandle:
+        trace = f"{self._chance.getrandbits(128):032x}"
+        parts = (trace[:8], trace[8:12], trace[12:16], trace[16:20], trace[20:])
+        return replace(handle, correlation_id="-".join(parts))
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]
+
+
+def _value(request: web.Request, name: str, read: Callable[[str], _T], text: str) -> _T:
+    try:
+        return read(text)
+    except (ValueError, msgspec.ValidationError):
+        raise invalid_request(f"{name}={text} in the query cannot be read", name) from None
+
+
+def _optional(request: web.Request, name: str, read: Callable[[str], _T]) -> _T | None:
+    text = request.query.get(name)
+    return None if text is None else _value(request, name, read, text)
+
+
+def _known_status(text: str) -> OrderStatus:
+    status = OrderStatus(text)
+    if not status.is_known:
+        raise ValueError(text)
+    return status
+
+
+def _moment(text: str) -> datetime:
+    # An offset's plus sign that was not percent-encoded arrives as a blank.
+    moment = msgspec.convert(text.replace(" ", "+"), datetime)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _limit(request: web.Request) -> int:
+    limit = _optional(request, "limit", int)
+    if limit is None:
+        return _FEW
+    if limit < 1:
+        raise invalid_request("limit must be at least 1", "limit")
+    return min(limit, _MOST)
