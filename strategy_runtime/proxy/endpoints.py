@@ -1,0 +1,85 @@
+"""Where a proxy is: two URLs and perhaps a key (protocol a.3)."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from strategy_runtime.errors import ConfigError
+
+__all__ = ["DEFAULT_REST_URL", "DEFAULT_WS_URL", "REST_PREFIXES", "WS_PATHS", "Endpoints"]
+
+DEFAULT_WS_URL = "ws://localhost:8082"
+DEFAULT_REST_URL = "http://localhost:8080"
+
+WS_PATHS = ("/", "/ws", "/v1/ws")
+"""Tried in turn where the URL has no path of its own."""
+
+REST_PREFIXES = ("", "/v1")
+"""Likewise for requests."""
+
+
+class Endpoints(Struct, frozen=True, kw_only=True):
+    """The addresses of one proxy.
+
+    Attributes:
+        ws_url: Of the event stream; a path given is kept as it is.
+        rest_url: Of the requests, without a slash at the end.
+        api_key: Sent with both where set.
+
+    Raises:
+        ConfigError: A URL that cannot be one, or a key that would cross a network in the clear.
+    """
+
+    ws_url: str = DEFAULT_WS_URL
+    rest_url: str = DEFAULT_REST_URL
+    api_key: str | None = None
+
+    def __post_init__(self) -> None:
+        _check("the stream", self.ws_url, ("ws", "wss"), self.api_key)
+        _check("requests", self.rest_url, ("http", "https"), self.api_key)
+
+    @property
+    def stream_urls(self) -> list[str]:
+        """What to try to connect to, in turn."""
+        if urlsplit(self.ws_url).path not in ("", "/"):
+            return [self.ws_url]
+        return [self.ws_url.rstrip("/") + path for path in WS_PATHS]
+
+    @property
+    def request_bases(self) -> list[str]:
+        """What to put before the path of a request: the first that answers like a proxy."""
+        base = self.rest_url.rstrip("/")
+        if urlsplit(self.rest_url).path not in ("", "/"):
+            return [base]
+        return [base + prefix for prefix in REST_PREFIXES]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What identifies us."""
+        return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+
+
+def _check(what: str, url: str, schemes: tuple[str, ...], api_key: str | None) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"the URL for {what}, {url!r}, cannot be read: {error}") from None
+    if parts.scheme not in schemes or not host:
+        raise ConfigError(
+            f"the URL for {what}, {url!r}, must look like {schemes[0]}://localhost:8080"
+        )
+    if api_key is not None and parts.scheme == schemes[0] and not _is_loopback(host):
+        raise ConfigError(
+            f"the API key would cross the network in the clear to {host}; use {schemes[1]}://"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,56 @@
+"""Whether to try again, and when: pure functions, apart from any socket (protocol b.4, b.5)."""
+
+import ssl
+from collections.abc import Iterator
+from random import Random
+
+import aiohttp
+
+from strategy_runtime.errors import (
+    AccessDenied,
+    ConnectionLost,
+    ProtocolError,
+    StrategyRuntimeError,
+)
+
+__all__ = ["STABLE_AFTER_S", "backoff", "fatal_close", "fatal_failure"]
+
+STABLE_AFTER_S = 60.0
+"""A link that lasted this long was a good one: the next loss starts the delays anew."""
+
+_FIRST_S = 0.25
+_LONGEST_S = 30.0
+
+
+def backoff(chance: Random) -> Iterator[float]:
+    """Delays between attempts: full jitter under a ceiling that doubles up to 30 s."""
+    ceiling = _FIRST_S
+    while True:
+        yield chance.uniform(0, ceiling)
+        ceiling = min(ceiling * 2, _LONGEST_S)
+
+
+def fatal_close(code: int | None, reason: str, *, is_complete: bool) -> StrategyRuntimeError | None:
+    """What a close by the proxy means: an error that ends the run, or None to connect again.
+
+    Ask only while the run should go on: a close after the end of a backtest is just the end.
+    """
+    said = f" ({reason})" if reason else ""
+    if code == 4003:
+        return ConnectionLost(f"the proxy halted the run: an acknowledgement was missing{said}")
+    if code == 4004:
+        return ConnectionLost(f"another strategy took over the proxy's event stream{said}")
+    if code in (1002, 1003, 1007, 1008) and not is_complete:
+        return ProtocolError(f"the proxy refuses what we send: close code {code}{said}")
+    return None
+
+
+def fatal_failure(error: Exception) -> StrategyRuntimeError | None:
+    """What a failed attempt to connect means: an error that ends the run, or None to try again."""
+    if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in (401, 403):
+        return AccessDenied(
+            f"the proxy refused the connection with {error.status}; check the API key"
+        )
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        return AccessDenied(f"the proxy's certificate cannot be trusted: {error}")
+    return None
