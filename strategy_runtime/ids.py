@@ -5,7 +5,9 @@ import secrets
 from collections.abc import Callable
 from itertools import count
 
-__all__ = ["counted", "generator", "token"]
+__all__ = ["Random", "counted", "generator", "token"]
+
+Random = random.Random
 
 
 def token() -> str:
@@ -19,6 +21,6 @@ def counted(prefix: str) -> Callable[[], str]:
     return lambda: f"{prefix}{next(numbers)}"
 
 
-def generator(seed: int | None = None) -> random.Random:
+def generator(seed: int | None = None) -> Random:
     """A random generator to pass on as an argument; seeded where a run must repeat itself."""
     return random.Random(seed)

@@ -7,7 +7,7 @@ __all__ = ["did_you_mean"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence fragment such as `; did you mean 'on_candle'?`, or nothing without near matches."""
+    """A fragment such as `; did you mean 'on_candle'?`, or nothing without near matches."""
     matches = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
     if not matches:
         return ""

@@ -135,9 +135,7 @@ def unwrap(frame: ServerFrame | UnknownEvent) -> Event:
 def encode_ack(ids: Sequence[str], correlation_id: str, timestamp_ms: int) -> bytes:
     """An acknowledgement of the events named by `ids` (protocol d)."""
     return msgspec.json.encode(
-        EventAck(
-            correlation_id=correlation_id, events_processed=list(ids), timestamp=timestamp_ms
-        )
+        EventAck(correlation_id=correlation_id, events_processed=list(ids), timestamp=timestamp_ms)
     )
 
 

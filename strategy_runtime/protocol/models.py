@@ -1,4 +1,4 @@
-"""The things the protocol speaks of: bars, quotes, orders, trades, positions, accounts (protocol g).
+"""What the protocol speaks of: bars, quotes, orders, trades, positions, accounts (protocol g).
 
 Market data holds `float`, money holds `Decimal`. Objects are frozen: an event keeps the state it
 was sent with. Optional fields are None when the other side left them out.

@@ -58,7 +58,9 @@ def validate_order_request(request: OrderRequest) -> None:
         if name not in _NEEDS[kind]:
             raise invalid_value(name, value, f"{kind} takes no {name}")
     if request.trailing_type is not None and kind is not OrderType.TRAILING_STOP:
-        raise invalid_value("trailing_type", request.trailing_type, f"{kind} takes no trailing_type")
+        raise invalid_value(
+            "trailing_type", request.trailing_type, f"{kind} takes no trailing_type"
+        )
     for name, value in _given(request, (*_PRICES, "stop_loss", "take_profit")):
         if value <= 0:
             raise invalid_value(name, value, f"{name} must be positive")

@@ -15,7 +15,14 @@ from msgspec.structs import replace
 from strategy_runtime.errors import FrameError
 from strategy_runtime.protocol.commands import ClientFrame
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, Event, Ping, Pong, ServerFrame
+from strategy_runtime.protocol.events import (
+    ConnectionEvent,
+    Event,
+    Ping,
+    Pong,
+    ServerFrame,
+    UnknownEvent,
+)
 from strategy_runtime.protocol.models import Candle, Quote
 
 __all__ = [
@@ -30,7 +37,7 @@ __all__ = [
     "quote_json",
 ]
 
-_client_decoder = msgspec.json.Decoder(ClientFrame)
+_client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
 
 
 def plain(number: float) -> str:
@@ -56,7 +63,9 @@ def decode_client_frame(data: bytes | str) -> ClientFrame:
         raise FrameError(str(error)) from None
 
 
-def encode_event(event: Event, *, event_id: str | None, timestamp: datetime, legacy_id: bool) -> bytes:
+def encode_event(
+    event: Event, *, event_id: str | None, timestamp: datetime, legacy_id: bool
+) -> bytes:
     """An event as a frame.
 
     Args:
@@ -69,10 +78,10 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime, leg
         document: Any = {"type": "candle", "bar": bar_json(event)}
     elif isinstance(event, Quote):
         document = {"type": "quote", "quote": quote_json(event)}
+    elif isinstance(event, UnknownEvent):
+        raise TypeError(f"an event of the unknown type {event.type!r} cannot be sent")
     else:
-        return encode_frame(
-            replace(event, event_id=event_id, legacy_id=older, timestamp=timestamp)  # type: ignore[call-arg,misc]
-        )
+        return encode_frame(replace(event, event_id=event_id, legacy_id=older, timestamp=timestamp))
     document["event_id"] = event_id
     if older is not None:
         document["id"] = older

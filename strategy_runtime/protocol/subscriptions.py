@@ -163,9 +163,7 @@ def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
         missing = "symbol before" if not symbol else "event after"
         raise _trouble(position, entry, f"has no {missing} the last colon; write S:AAPL:candle")
     if len(symbol) > _LONGEST_SYMBOL:
-        raise _trouble(
-            position, entry, f"has a symbol of more than {_LONGEST_SYMBOL} characters"
-        )
+        raise _trouble(position, entry, f"has a symbol of more than {_LONGEST_SYMBOL} characters")
     name = event.lower()
     canonical = _EVENTS.get(name)
     if canonical is not None:

@@ -13,9 +13,7 @@ __all__ = ["KNOWN_TIMEFRAMES", "Timeframe", "parse_timeframe"]
 _PATTERN = re.compile(r"([1-9]\d{0,5})([smhdwM])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-KNOWN_TIMEFRAMES = (
-    "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
-)
+KNOWN_TIMEFRAMES = "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
 """The usual ones, finest first; any other `<number><s|m|h|d|w|M>` is understood too."""
 
 
@@ -56,7 +54,8 @@ def parse_timeframe(text: str) -> Timeframe:
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise TimeframeError(
-            f"{text!r} is not a timeframe; write a number and one of s m h d w M, such as 1m, 4h or 1d"
+            f"{text!r} is not a timeframe; write a number and one of s m h d w M, "
+            "such as 1m, 4h or 1d"
         )
     number, unit = int(match[1]), match[2]
     if unit == "M":

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -223,9 +223,8 @@ def _engine_position(position: Any) -> Any:
 def _types(target: type[Struct]) -> dict[str, tuple[Any, ...]]:
     """The alternatives of each field's type, `None` among them where it may be missing."""
     found = {}
-    for name, hint in get_type_hints(target).items():
-        if get_origin(hint) is Annotated:
-            hint = get_args(hint)[0]
+    for name, annotation in get_type_hints(target, include_extras=True).items():
+        hint = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
         alternatives = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         found[name] = alternatives
     return found
@@ -337,7 +336,5 @@ def _time(value: Any, where: str) -> datetime:
     for least, unit in ((10**14, 10**6), (10**11, 10**3), (10**8, 1)):
         if least <= value < least * 1000:
             micros = int(Decimal(value) * 1_000_000 / unit)
-            return datetime.fromtimestamp(micros // 10**6, UTC).replace(
-                microsecond=micros % 10**6
-            )
+            return datetime.fromtimestamp(micros // 10**6, UTC).replace(microsecond=micros % 10**6)
     raise _Fault(f"{where} is {value}, no time since the epoch in seconds, ms or µs")

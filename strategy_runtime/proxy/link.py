@@ -7,6 +7,7 @@ while somebody reads, and drops what it has buffered when a slow reader looks li
 import asyncio
 import logging
 from collections import deque
+from typing import Literal
 
 import aiohttp
 from aiohttp import ClientWSTimeout, WSMsgType
@@ -39,7 +40,9 @@ class Link:
         malformed: Number of frames dropped.
     """
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, decoder: FrameDecoder) -> None:
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse[Literal[False]], decoder: FrameDecoder
+    ) -> None:
         self.deliveries: deque[Delivery] = deque()
         self.arrived = asyncio.Event()
         self.close_code: int | None = None
@@ -126,7 +129,9 @@ class Link:
                             await self.send(PONG)
                         elif type(frame) is not Pong:
                             if warnings:
-                                _log.warning("odd %s: %s", type(frame).__name__, "; ".join(warnings))
+                                _log.warning(
+                                    "odd %s: %s", type(frame).__name__, "; ".join(warnings)
+                                )
                             deliveries.append((frame, event_id))
                     arrived.set()
                 elif kind is WSMsgType.CLOSE:

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Iterator
-from random import Random
 
 import aiohttp
 
@@ -12,6 +11,7 @@ from strategy_runtime.errors import (
     ProtocolError,
     StrategyRuntimeError,
 )
+from strategy_runtime.ids import Random
 
 __all__ = ["STABLE_AFTER_S", "backoff", "fatal_close", "fatal_failure"]
 

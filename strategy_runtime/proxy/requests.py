@@ -24,7 +24,6 @@ __all__ = ["RestClient", "segment"]
 
 _T = TypeVar("_T")
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0, sock_connect=5.0)
-_JSON = {hdrs.CONTENT_TYPE: "application/json"}
 _TRANSIENT = (502, 503, 504)
 _ATTEMPTS = 3
 
@@ -118,12 +117,15 @@ class RestClient:
         self, method: str, base: str, path: str, body: bytes | None, query: Mapping[str, str]
     ) -> tuple[int, bytes]:
         url = URL(base + path, encoded=True).extend_query(query)
+        headers = dict(self._endpoints.headers)
+        if body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
         try:
             async with self._session.request(
                 method,
                 url,
                 data=body,
-                headers={**self._endpoints.headers, **(_JSON if body is not None else {})},
+                headers=headers,
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             ) as response:
@@ -143,7 +145,9 @@ def _refusal(method: str, path: str, status: int, answer: bytes) -> StrategyRunt
     is_definite = status < 500 or status == 501 or error.code == "SHUTTING_DOWN"
     if is_definite or method not in ("POST", "PATCH"):
         return error
-    return ConnectionLost(f"{method} {path} was answered with {status} {error.code}: {error.message}")
+    return ConnectionLost(
+        f"{method} {path} was answered with {status} {error.code}: {error.message}"
+    )
 
 
 def query_of(**values: Any) -> dict[str, str]:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from random import Random
 
 import aiohttp
 from aiohttp.resolver import ThreadedResolver
@@ -18,7 +17,7 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
     Unreachable,
 )
-from strategy_runtime.ids import counted, generator, token
+from strategy_runtime.ids import Random, counted, generator, token
 from strategy_runtime.protocol.codec import FrameDecoder, encode_ack, unwrap
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
@@ -107,6 +106,10 @@ class ProxyVenue:
         """The id of the event in hand."""
         return self._in_hand or ""
 
+    @property
+    def _is_over(self) -> bool:
+        return self._closing or self._is_complete
+
     # Life
 
     async def open(self) -> None:
@@ -147,12 +150,12 @@ class ProxyVenue:
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """Events as they arrive, over as many connections as it takes."""
         delays = self._delays(self._chance)
-        while not self._closing:
+        while not self._is_over:
             link = await self._connect(delays)
             opened = monotonic()
             async for burst in self._bursts_of(link):
                 yield burst
-            if self._closing or self._is_complete:
+            if self._is_over:
                 return
             fatal = fatal_close(link.close_code, link.close_reason, is_complete=False)
             if fatal is not None:
@@ -217,9 +220,7 @@ class ProxyVenue:
             async with asyncio.timeout(self._connected_wait):
                 await link.arrived.wait()
         first = link.deliveries[0][0] if link.deliveries else None
-        return (
-            isinstance(first, ConnectionEvent) and first.event is ConnectionEventKind.CONNECTED
-        )
+        return isinstance(first, ConnectionEvent) and first.event is ConnectionEventKind.CONNECTED
 
     def _take(self, link: Link) -> Iterator[Event]:
         """What is at hand; asking for the next marks the one before as done."""
@@ -229,15 +230,12 @@ class ProxyVenue:
             frame, event_id = deliveries.popleft()
             if frame is not None and (event_id is None or event_id not in acknowledged):
                 event = unwrap(frame)
-                if (
-                    not subscriptions
-                    or (
+                if not len(subscriptions) or (
+                    (
                         not isinstance(event, Candle)
                         or subscriptions.wants_candle(event.symbol, event.timeframe)
                     )
-                    and (
-                        not isinstance(event, Quote) or subscriptions.wants_quote(event.symbol)
-                    )
+                    and (not isinstance(event, Quote) or subscriptions.wants_quote(event.symbol))
                 ):
                     self._in_hand = event_id
                     yield event
@@ -316,7 +314,9 @@ class ProxyVenue:
 
     async def positions(self) -> list[Position]:
         """Open positions."""
-        return [each for each in await self._requests.ask("/positions", list[Position]) if each.quantity]
+        return [
+            each for each in await self._requests.ask("/positions", list[Position]) if each.quantity
+        ]
 
     async def account(self) -> Account:
         """Balance and margin."""

@@ -18,7 +18,7 @@ from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, Traili
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.sizing import exact, size_of
+from strategy_runtime.runtime.sizing import exact, magnitude, size_of
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFunction
@@ -278,27 +278,25 @@ class TradingDesk:
         notional: Number | None,
     ) -> Ticket | None:
         """See `Strategy.target`."""
-        ways = {"quantity": quantity, "fraction": fraction, "notional": notional}
-        given = {name: value for name, value in ways.items() if value is not None}
+        given = [value for value in (quantity, fraction, notional) if value is not None]
         if len(given) != 1:
             raise ValueError(
                 f"give exactly one of quantity, fraction and notional as the target of {symbol}"
             )
-        ((way, value),) = given.items()
         last = self._book.last.get(symbol)
         wanted = _ZERO
-        if value:
+        if given[0]:
             wanted = size_of(
                 symbol,
-                abs(value) if way == "quantity" else None,
-                fraction=abs(value) if way == "fraction" else None,
-                notional=abs(value) if way == "notional" else None,
+                magnitude(quantity),
+                fraction=magnitude(fraction),
+                notional=magnitude(notional),
                 risk=None,
                 equity=self._book.account.equity,
                 price=None if last is None else Decimal(repr(last)),
                 stop_loss=None,
             )
-        difference = (wanted if value > 0 else -wanted) - self._book.position(symbol).quantity
+        difference = (wanted if given[0] > 0 else -wanted) - self._book.position(symbol).quantity
         if not difference:
             return None
         return self.order(Side.BUY if difference > 0 else Side.SELL, symbol, abs(difference))

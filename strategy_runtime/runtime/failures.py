@@ -75,6 +75,4 @@ def user_traceback(error: BaseException) -> TracebackType | None:
 def describe(failure: HookFailed) -> str:
     """The traceback behind a failure, beginning in the user's code."""
     cause = failure.__cause__ or failure
-    return "".join(
-        traceback.format_exception(type(cause), cause, user_traceback(cause))
-    ).rstrip()
+    return "".join(traceback.format_exception(type(cause), cause, user_traceback(cause))).rstrip()

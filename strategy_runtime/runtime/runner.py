@@ -173,7 +173,7 @@ class Runner:
             self.is_complete = True
 
     async def _end(self) -> None:
-        """Call `on_stop`, whatever ended the run; a failure there is the run's own unless it has one."""
+        """Call `on_stop`, whatever ended the run; a failure there ends a good run badly."""
         if self.strategy._desk is None:
             return
         try:

@@ -4,7 +4,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 
 from strategy_runtime.strategy.desk import Number
 
-__all__ = ["exact", "size_of"]
+__all__ = ["exact", "magnitude", "size_of"]
 
 _SIGNIFICANT = 10
 _NEAREST = Context(prec=_SIGNIFICANT)
@@ -24,6 +24,11 @@ def exact(name: str, value: Number | None) -> Decimal | None:
     if not number.is_finite() or number <= 0:
         raise ValueError(f"{name} must be a number above zero, not {value}")
     return number
+
+
+def magnitude(value: Number | None) -> Number | None:
+    """A number without its sign."""
+    return -value if value is not None and value < 0 else value
 
 
 def size_of(

@@ -55,7 +55,9 @@ class _At(_Timer):
         try:
             self._zone = ZoneInfo(tz) if isinstance(tz, str) else tz
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"at(…, tz={tz!r}): no such time zone; try 'America/New_York'") from None
+            raise ValueError(
+                f"at(…, tz={tz!r}): no such time zone; try 'America/New_York'"
+            ) from None
 
     def following(self, moment: datetime) -> datetime:
         day = moment.astimezone(self._zone).date()

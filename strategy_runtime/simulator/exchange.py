@@ -103,7 +103,9 @@ class Exchange(Execution):
             ValueError: They begin before simulated now.
         """
         if series.starts and series.starts[0] < self.now_ns and self.phase is not Phase.START:
-            raise ValueError(f"bars of {series.symbol} begin before the simulated instant {self.now}")
+            raise ValueError(
+                f"bars of {series.symbol} begin before the simulated instant {self.now}"
+            )
         instrument = self._instruments.get(series.symbol)
         if instrument is None:
             self._data.append(series)
@@ -211,9 +213,7 @@ class Exchange(Execution):
     def _schedule_close(self, instrument: Instrument) -> None:
         series, row = instrument.series, instrument.row
         if row < len(series.starts):
-            heappush(
-                self._closes, (series.starts[row] + series.step, instrument.rank, instrument)
-            )
+            heappush(self._closes, (series.starts[row] + series.step, instrument.rank, instrument))
 
     def _schedule_open(self, instrument: Instrument) -> None:
         """Put the open of the bar to come on the agenda, once, unless it has begun already."""

@@ -47,7 +47,7 @@ class Holding:
 
 
 class Booking:
-    """What one fill did to the positions: it closed one, changed or opened one, or both (a flip)."""
+    """What one fill did: it closed a position, changed or opened one, or both (a flip)."""
 
     __slots__ = ("closed", "current")
 

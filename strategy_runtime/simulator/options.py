@@ -41,7 +41,9 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.mode is not PositionMode.NETTING:
-            raise ConfigError(f"position mode {self.mode.lower()!r} is not supported; use 'netting'")
+            raise ConfigError(
+                f"position mode {self.mode.lower()!r} is not supported; use 'netting'"
+            )
         if self.cash <= 0:
             raise ConfigError(f"starting cash must be positive, not {self.cash}")
         for name in ("fee_per_share", "fee_min", "slippage", "spread"):

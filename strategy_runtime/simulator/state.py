@@ -223,9 +223,7 @@ class ExchangeState:
                 400, "INVALID_REQUEST", f"{symbol} has no price yet", {"field": "symbol"}
             )
         half = float(self.options.spread / 2)
-        return Quote(
-            symbol, price - half, price + half, self.now_ns, last=price, provider=PROVIDER
-        )
+        return Quote(symbol, price - half, price + half, self.now_ns, last=price, provider=PROVIDER)
 
     def bars(
         self,
@@ -275,11 +273,10 @@ class ExchangeState:
     def row_of(self, candle: Candle) -> str:
         """Where a candle stands in its file: `prices.csv line 34`."""
         instrument = self._instruments.get(candle.symbol)
-        if instrument is None or instrument.series.lines is None:
+        if instrument is None:
             return ""
-        series = instrument.series
-        row = instrument.row - 1
-        if row < 0 or series.starts[row] != candle.stamp:
+        series, row = instrument.series, instrument.row - 1
+        if series.lines is None or row < 0 or series.starts[row] != candle.stamp:
             return ""
         return f"{series.source} line {series.lines[row]}"
 
@@ -311,7 +308,10 @@ class ExchangeState:
         order = self._orders.get(order_id)
         if order is None:
             raise ApiError(
-                404, "ORDER_NOT_FOUND", f"no order {order_id}", {"resource": "order", "id": order_id}
+                404,
+                "ORDER_NOT_FOUND",
+                f"no order {order_id}",
+                {"resource": "order", "id": order_id},
             )
         return order
 

@@ -149,7 +149,7 @@ class Strategy:
         """An event of a type this version does not know."""
 
     def on_error(self, error: Exception) -> _Hook:
-        """A hook raised (`HookFailed`), or an order nobody awaited was refused (`OrderRejected`)."""
+        """A hook raised (`HookFailed`), or an unawaited order was refused (`OrderRejected`)."""
 
     def on_anomaly(self, description: str) -> _Hook:
         """Something happened that the order states do not allow."""
@@ -308,9 +308,7 @@ class Strategy:
         notional: Number | None = None,
     ) -> Ticket | None:
         """Bring a position to a size at the market; negative is short. None where it is there."""
-        return self._running.target(
-            symbol, quantity=quantity, fraction=fraction, notional=notional
-        )
+        return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
     # Views
 

@@ -5,8 +5,10 @@ environment variable `PARAM_<NAME>`, or the default (in this order). Text is con
 annotation (msgspec, lax). Names with a leading underscore, `ClassVar`s and `state` are none.
 """
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -19,11 +21,11 @@ __all__ = ["ENVIRONMENT_PREFIX", "Parameter", "Parameters"]
 
 ENVIRONMENT_PREFIX = "PARAM_"
 
-_BOUNDS = {
-    "gt": (lambda value, bound: value > bound, ">"),
-    "ge": (lambda value, bound: value >= bound, ">="),
-    "lt": (lambda value, bound: value < bound, "<"),
-    "le": (lambda value, bound: value <= bound, "<="),
+_BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "gt": (operator.gt, ">"),
+    "ge": (operator.ge, ">="),
+    "lt": (operator.lt, "<"),
+    "le": (operator.le, "<="),
 }
 
 
@@ -36,7 +38,9 @@ class Parameter:
 
     __slots__ = ("_bounds", "_type", "default", "name", "required")
 
-    def __init__(self, owner: str, name: str, annotation: Any, default: Any, required: bool) -> None:
+    def __init__(
+        self, owner: str, name: str, annotation: Any, default: Any, required: bool
+    ) -> None:
         self.name = name
         self.default = default
         self.required = required
@@ -52,7 +56,7 @@ class Parameter:
                         if (bound := getattr(meta, kind)) is not None
                     ]
         try:
-            msgspec.inspect.type_info(self._type)
+            msgspec.json.Decoder(self._type)  # refuses a type it cannot compile
             if not required:
                 self.convert(default)
         except ParameterError as error:
@@ -94,7 +98,7 @@ class Parameters:
         for ancestor in reversed(owner.__mro__):
             if ancestor is object or not issubclass(ancestor, base) or ancestor is base:
                 continue
-            for name in ancestor.__dict__.get("__annotations__", ()):
+            for name in get_annotations(ancestor):
                 annotation = hints[name]
                 if (
                     name.startswith("_")
@@ -107,7 +111,7 @@ class Parameters:
                 default = None if required else getattr(owner, name)
                 self._by_name[name] = Parameter(self._owner, name, annotation, default, required)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Parameter]:
         return iter(self._by_name.values())
 
     def __contains__(self, name: str) -> bool:

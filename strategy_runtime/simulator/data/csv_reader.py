@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, cast
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Columns, find_columns
@@ -28,15 +28,15 @@ def open_text(path: Path) -> Iterator[IO[str]]:
         yield _text(_decompressed(path, raw))
 
 
-def _text(stream: BinaryIO) -> IO[str]:
+def _text(stream: IO[bytes]) -> IO[str]:
     return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
-def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
+def _decompressed(path: Path, raw: IO[bytes]) -> IO[bytes]:
     if path.suffix == ".gz":
         import gzip
 
-        return gzip.open(raw)  # type: ignore[return-value]
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
     if path.suffix == ".zst":
         try:
             from backports import zstd
@@ -44,7 +44,7 @@ def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
             raise DataError(
                 f"{path}: reading .zst needs one more package: pip install 'strategy-runtime[zstd]'"
             ) from None
-        return zstd.open(raw)  # type: ignore[no-any-return]
+        return cast("IO[bytes]", zstd.ZstdFile(raw))
     return raw
 
 

@@ -155,9 +155,7 @@ def _read(
         return
     default = symbol or path.name.split(".")[0]
     if path.suffix in (".parquet", ".pq"):
-        read_parquet(
-            path, source, stamps, collector_of, default_symbol=default, only_symbol=symbol
-        )
+        read_parquet(path, source, stamps, collector_of, default_symbol=default, only_symbol=symbol)
         return
     with open_text(path) as stream:
         read_csv(stream, source, stamps, collector_of, default_symbol=default, only_symbol=symbol)
@@ -186,8 +184,8 @@ def _timeframes(
             found[name] = (known[step], step)
         else:
             raise DataError(
-                f"{collector.source}: the bars of {name} are mostly {step / 10**9:g} s apart, which "
-                "is no usual timeframe; say which with --timeframe"
+                f"{collector.source}: the bars of {name} are mostly {step / 10**9:g} s apart, "
+                "which is no usual timeframe; say which with --timeframe"
             )
     for name in undecided:
         others = set(found.values())
@@ -201,9 +199,7 @@ def _timeframes(
 
 
 def _common_step(collector: RowCollector) -> int | None:
-    steps = Counter(
-        after - before for before, after in islice(pairwise(collector.starts), _SAMPLE)
-    )
+    steps = Counter(after - before for before, after in islice(pairwise(collector.starts), _SAMPLE))
     positive = [(count, -step) for step, count in steps.items() if step > 0]
     return -max(positive)[1] if positive else None
 

@@ -65,9 +65,7 @@ def read_parquet(
             try:
                 numbers = [float(price) for price in prices]
             except (TypeError, ValueError):
-                raise DataError(
-                    f"{source} row {line}: {prices!r} are not five numbers"
-                ) from None
+                raise DataError(f"{source} row {line}: {prices!r} are not five numbers") from None
             collector_of(symbol).add(line, start, *numbers)
 
 
@@ -80,7 +78,9 @@ def _starts(
     before: int,
 ) -> list[int]:
     if is_timestamp and has_zone:
-        return [int(value) for value in column.cast("timestamp[ns, tz=UTC]").cast("int64").to_pylist()]
+        return [
+            int(value) for value in column.cast("timestamp[ns, tz=UTC]").cast("int64").to_pylist()
+        ]
     if is_timestamp:
         texts = [str(value) for value in column.cast("timestamp[us]").to_pylist()]
     else:

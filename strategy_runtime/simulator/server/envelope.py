@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.rest import ErrorEnvelope
@@ -18,12 +19,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def body(document: object, status: int = 200) -> web.Response:
     """A JSON response."""
-    return web.Response(
-        body=encode_json(document), status=status, content_type="application/json"
-    )
+    return web.Response(body=encode_json(document), status=status, content_type="application/json")
 
 
-def guard(api_key: str | None) -> Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]:
+def guard(api_key: str | None) -> Middleware:
     """The middleware: asks for the key where one is set, and answers every failure in JSON."""
 
     @web.middleware

@@ -243,9 +243,7 @@ class EventStream:
                 problem = "binary frames are not part of the protocol; send text"
                 binaries += 1
                 if binaries > _MOST_BAD_FRAMES // 2:
-                    await client.close(
-                        code=WSCloseCode.UNSUPPORTED_DATA, message=b"binary frames"
-                    )
+                    await client.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"binary frames")
                     return
             else:
                 return
