@@ -1,6 +1,6 @@
 """The fill rules, one test a sentence (design 4; protocol e.4, g.12, g.14)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,14 +17,14 @@ Action = Callable[[Scripted, Candle], object]
 FLAT = [10, 10, 10, 10]
 
 
-async def play(action: Action, *bars: list[float], **options: Any) -> Pilot:
+async def play(action: Action, *bars: Sequence[float], **options: Any) -> Pilot:
     """Run bars after a first one at which the action is taken; gives back the pilot."""
     async with Scripted({0: action}).run_test(**options) as pilot:
         await pilot.candles(X, bars=[FLAT, *bars])
         return pilot
 
 
-async def only_fill(action: Action, *bars: list[float], **options: Any) -> Fill:
+async def only_fill(action: Action, *bars: Sequence[float], **options: Any) -> Fill:
     pilot = await play(action, *bars, **options)
     (fill,) = pilot.fills
     return fill
@@ -123,7 +123,9 @@ ENTRY: Action = lambda s, c: s.buy(X, 1, stop_loss=9, take_profit=12)  # noqa: E
 
 
 async def test_legs_exist_only_once_the_entry_has_filled() -> None:
-    pilot = await play(lambda s, c: s.buy(X, 1, limit=8, stop_loss=7, take_profit=12), [10, 10, 9, 9])
+    pilot = await play(
+        lambda s, c: s.buy(X, 1, limit=8, stop_loss=7, take_profit=12), [10, 10, 9, 9]
+    )
     assert pilot.legs == []
 
 

@@ -1,0 +1,391 @@
+"""Contract lines 3 to 6 and 8: order of events, orders, the ack barrier, failures, time."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime import (
+    AccountEvent,
+    Candle,
+    HookFailed,
+    OrderEvent,
+    OrderEventKind,
+    OrderRejected,
+    OrderStatus,
+    PositionEvent,
+    Strategy,
+    Trade,
+    WouldDeadlock,
+)
+from strategy_runtime.clock import sleep
+from tests.strategies import Scripted
+
+X = "S:X"
+FLAT = [10, 10, 10, 10]
+
+
+# Line 3: one hook at a time, in order, with the book up to date.
+
+
+async def test_hooks_never_nest_even_when_they_wait() -> None:
+    running = 0
+
+    class Slow(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            nonlocal running
+            running += 1
+            assert running == 1
+            await self.buy(X, 1)
+            await sleep(0)
+            running -= 1
+
+        async def on_order(self, event: OrderEvent) -> None:
+            nonlocal running
+            running += 1
+            assert running == 1
+            await sleep(0)
+            running -= 1
+
+    async with Slow().run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 5)
+        assert len(pilot.fills) == 4
+
+
+async def test_the_book_is_up_to_date_inside_every_hook() -> None:
+    seen: list[tuple[str, Decimal]] = []
+
+    class Watcher(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if self.position(X).is_flat:
+                self.buy(X, 3)
+
+        def note(self, name: str) -> None:
+            seen.append((name, self.position(X).quantity))
+
+        def on_order(self, event: OrderEvent) -> None:
+            if event.event is OrderEventKind.ORDER_FILLED:
+                assert self.orders() == []
+                self.note("order")
+
+        def on_trade(self, trade: Trade) -> None:
+            self.note("trade")
+
+        def on_account(self, event: AccountEvent) -> None:
+            self.note("account")
+
+        def on_position(self, event: PositionEvent) -> None:
+            self.note("position")
+
+    async with Watcher().run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+    assert seen == [(name, Decimal(3)) for name in ("order", "trade", "account", "position")]
+
+
+async def test_thousands_of_chained_orders_do_not_recurse() -> None:
+    class Chain(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, 1, limit=1)
+
+        def on_order(self, event: OrderEvent) -> None:
+            if event.event is OrderEventKind.ORDER_CREATED and len(self.orders()) < 2_000:
+                self.buy(X, Decimal("0.001"), limit=1)
+
+    async with Chain().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        assert len(pilot.orders) == 2_000
+
+
+# Line 4: tickets.
+
+
+async def test_an_awaited_ticket_gives_the_accepted_order() -> None:
+    accepted = []
+
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            accepted.append(await self.buy(X, 1, limit=9))
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+    (order,) = accepted
+    assert (order.id, order.status) == ("ord-1", OrderStatus.OPEN)
+    assert order.client_order_id == "Waits-test-1"
+
+
+async def test_an_awaited_refusal_raises_with_its_reason() -> None:
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(OrderRejected) as refusal:
+                await self.buy(X, 100_000)
+            assert refusal.value.code == "ORDER_REJECTED"
+            assert refusal.value.details["reject_reason"] == "INSUFFICIENT_MARGIN"
+            assert "need more than the free margin of 100000 USD" in refusal.value.message
+
+        def on_error(self, error: Exception) -> None:
+            raise AssertionError("it was awaited")
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_a_refusal_nobody_awaited_goes_to_on_error() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 100_000)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        (refusal,) = strategy.refusals
+        assert isinstance(refusal, OrderRejected)
+        assert refusal.client_order_id == "Scripted-test-1"
+
+
+async def test_a_refusal_without_on_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Careless(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, 100_000)
+
+    async with Careless().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+    assert "order refused: S:X Careless-test-1: ORDER_REJECTED" in caplog.text
+
+
+async def test_awaiting_a_fill_in_a_hook_raises_at_once_and_says_why() -> None:
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            ticket = self.buy(X, 1)
+            with pytest.raises(WouldDeadlock, match="no event is delivered before the hook has"):
+                await ticket.filled()
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_commands_leave_in_the_order_they_were_given() -> None:
+    class Busy(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            first = self.buy(X, 1, limit=5)
+            self.sell(X, 1, limit=20)
+            self.modify(first, limit=6)
+            self.cancel(first)
+            self.buy(X, 2, limit=4)
+
+    async with Busy().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        assert [(o.limit_price, o.status) for o in pilot.orders] == [
+            (Decimal(6), OrderStatus.CANCELLED),
+            (Decimal(20), OrderStatus.OPEN),
+            (Decimal(4), OrderStatus.OPEN),
+        ]
+
+
+# Line 5 is held in tests/proxy and tests/test_same_fills.py, where there are acks to count.
+
+
+# Line 6: failures.
+
+
+class Breaks(Strategy):
+    def on_candle(self, candle: Candle) -> None:
+        raise ZeroDivisionError("mine")
+
+
+async def test_a_failing_hook_stops_a_backtest_and_names_hook_and_event() -> None:
+    with pytest.raises(HookFailed) as failure:
+        async with Breaks().run_test() as pilot:
+            await pilot.candles(X, closes=[10])
+    assert str(failure.value) == "on_candle failed at candle S:X 2024-01-02T14:30:00Z"
+    assert isinstance(failure.value.__cause__, ZeroDivisionError)
+
+
+async def test_a_failing_on_start_trades_nothing() -> None:
+    class Unready(Strategy):
+        def on_start(self) -> None:
+            raise KeyError("config")
+
+        def on_stop(self) -> None:
+            stopped.append(True)
+
+    stopped: list[bool] = []
+    with pytest.raises(HookFailed, match="on_start failed"):
+        async with Unready().run_test():
+            pass
+    assert stopped == [True]
+
+
+async def test_with_continue_the_failure_is_told_and_the_run_goes_on() -> None:
+    told: list[Exception] = []
+
+    class Shaky(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if candle.close == 11:
+                raise ValueError("eleven")
+            self.buy(X, 1)
+
+        def on_error(self, error: Exception) -> None:
+            told.append(error)
+
+    async with Shaky().run_test(on_error="continue") as pilot:
+        await pilot.candles(X, closes=[10, 11, 12, 12])
+        assert len(pilot.fills) == 2
+    (failure,) = told
+    assert isinstance(failure, HookFailed)
+
+
+async def test_a_failing_on_stop_fails_the_run() -> None:
+    class Untidy(Strategy):
+        def on_stop(self) -> None:
+            raise OSError("late")
+
+    with pytest.raises(HookFailed, match="on_stop failed"):
+        async with Untidy().run_test() as pilot:
+            await pilot.candles(X, closes=[10])
+
+
+# Line 8: time.
+
+
+async def test_now_is_the_end_of_the_candle() -> None:
+    seen: list[datetime] = []
+
+    class Clock(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            seen.append(self.now)
+
+        def on_order(self, event: OrderEvent) -> None:
+            seen.append(self.now)
+
+    strategy = Clock()
+    async with strategy.run_test(timeframe="1h") as pilot:
+        await pilot.candles(X, closes=[10, 10])
+    start = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
+    assert seen == [start.replace(hour=15), start.replace(hour=16)]
+
+
+async def test_timers_fire_in_simulated_time_before_the_event_that_reaches_them() -> None:
+    calls: list[str] = []
+
+    class Timed(Strategy):
+        def on_start(self) -> None:
+            self.every("2m", self.tick)
+            self.at("09:35", self.bell, tz="America/New_York")
+
+        def tick(self) -> None:
+            calls.append(f"every {self.now:%H:%M}")
+
+        async def bell(self) -> None:
+            calls.append(f"at {self.now:%H:%M}")
+
+        def on_candle(self, candle: Candle) -> None:
+            calls.append(f"candle {self.now:%H:%M}")
+
+    async with Timed().run_test() as pilot:
+        await pilot.candles(X, closes=[10] * 5)
+    assert calls == [
+        "candle 14:31",
+        "every 14:32",
+        "candle 14:32",
+        "candle 14:33",
+        "every 14:34",
+        "candle 14:34",
+        "at 14:35",
+        "candle 14:35",
+    ]
+
+
+async def test_a_timer_may_trade() -> None:
+    class Timed(Strategy):
+        def on_start(self) -> None:
+            self.every("3m")
+
+        def on_timer(self) -> None:
+            self.buy(X, 1)
+
+    async with Timed().run_test() as pilot:
+        await pilot.candles(X, closes=[10] * 5)
+        assert len(pilot.fills) == 1
+
+
+async def test_simulated_time_is_unknown_before_the_first_event() -> None:
+    class Early(Strategy):
+        def on_start(self) -> None:
+            with pytest.raises(RuntimeError, match="simulated time begins with the first event"):
+                _ = self.now
+
+    async with Early().run_test():
+        pass
+
+
+# Line 12 in its first cut: sizing.
+
+
+async def test_the_four_ways_of_sizing() -> None:
+    class Sizes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, 7)
+            self.buy(X, fraction=0.1)
+            self.buy(X, notional=500)
+            self.buy(X, risk=100, stop_loss=8)
+
+    async with Sizes().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        assert [order.quantity for order in pilot.orders] == [7, 1000, 50, 50]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give exactly one of quantity, fraction, notional and risk for S:X, not none of"),
+        ({"quantity": 1, "risk": 2}, "not quantity and risk"),
+        ({"risk": 100}, "give stop_loss="),
+        ({"quantity": -1}, "quantity must be a number above zero, not -1"),
+        ({"quantity": float("nan")}, "quantity must be a number above zero, not nan"),
+        ({"quantity": 1, "limit": 5, "trailing": 1}, "a trailing stop takes neither limit= nor"),
+    ],
+)
+async def test_arguments_that_contradict_each_other(
+    arguments: dict[str, float], message: str
+) -> None:
+    class Wrong(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(ValueError, match=message):
+                self.buy(X, **arguments)  # type: ignore[arg-type]
+
+    async with Wrong().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_target_brings_a_position_to_a_size() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.target(X, quantity=10),
+            1: lambda s, c: s.target(X, quantity=-5),
+            2: lambda s, c: s.target(X, quantity=-5),
+            3: lambda s, c: s.target(X, fraction=0),
+        }
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 5)
+        assert [f.quantity * f.side.sign for f in pilot.fills] == [10, -15, 5]
+
+
+async def test_history_needs_a_lookback() -> None:
+    class Forgetful(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(ValueError, match=r"set `lookback: ClassVar\[int\] = 5`"):
+                self.history(X, 5)
+
+    async with Forgetful().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_history_gives_the_last_candles_oldest_first() -> None:
+    seen: list[list[float]] = []
+
+    class Remembers(Strategy):
+        lookback = 3
+
+        def on_candle(self, candle: Candle) -> None:
+            seen.append([each.close for each in self.history(X, 2)])
+
+    async with Remembers().run_test() as pilot:
+        await pilot.candles(X, closes=[1, 2, 3])
+    assert seen == [[1], [1, 2], [2, 3]]
