@@ -1,1 +1,1 @@
-"""The commands."""
+"""The commands: `strategy-run`, `strategy-backtest`, `strategy-proxy`."""

@@ -1,0 +1,262 @@
+"""`strategy-backtest`: run a strategy over market data, in process."""
+
+import sys
+from contextlib import nullcontext, redirect_stdout
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from strategy_runtime.cli.errors import complain, note, parameters_from, reported, users_code
+from strategy_runtime.cli.options import (
+    HELP_NAMES,
+    account_options,
+    data_options,
+    exchange_options,
+    load_data,
+    result_options,
+    version_option,
+)
+from strategy_runtime.errors import ConfigError, HookFailed
+
+if TYPE_CHECKING:
+    from strategy_runtime.simulator.data.series import BarSeries
+    from strategy_runtime.simulator.options import ExchangeOptions
+    from strategy_runtime.simulator.outcome import Fill, Outcome
+    from strategy_runtime.strategy import Strategy
+
+__all__ = ["main"]
+
+DEMO = "strategy_runtime.demo.strategy:SmaCross"
+
+_EPILOG = """\b
+Examples:
+  strategy-backtest --demo
+  strategy-backtest bot:SmaCross --data prices.csv
+  strategy-backtest bot:SmaCross --data prices/ --from 2012-01-01 --set fast=5 --fee-rate 0.001
+  strategy-backtest bot.py --data prices.csv --json > result.json
+
+\b
+Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data, 130 and 143 interrupted."""
+
+
+@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.argument("target", metavar="MODULE:CLASS", required=False)
+@click.option(
+    "--demo/--no-demo",
+    default=False,
+    help="Use the bundled prices and, without MODULE:CLASS, the bundled strategy.",
+)
+@data_options
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Give a parameter of the strategy a value. Repeatable. [env var: PARAM_<NAME>]",
+)
+@account_options
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "continue"]),
+    default="stop",
+    show_default=True,
+    help="What a failing hook does to the run.",
+)
+@click.option(
+    "--verify/--no-verify",
+    default=False,
+    help="Run twice, and fail unless both runs trade alike.",
+)
+@result_options
+@version_option
+def main(
+    target: str | None,
+    demo: bool,
+    paths: tuple[str, ...],
+    symbol: str | None,
+    timeframe: str | None,
+    tz: str | None,
+    start: str | None,
+    end: str | None,
+    strict: bool,
+    parameters: tuple[str, ...],
+    cash: Decimal,
+    fee_rate: Decimal,
+    fee_per_share: Decimal,
+    fee_min: Decimal,
+    slippage: Decimal,
+    spread: Decimal,
+    children: str,
+    mode: str,
+    on_error: Literal["stop", "continue"],
+    verify: bool,
+    out: Path | None,
+    fills_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the strategy MODULE:CLASS over market data, in process.
+
+    MODULE is looked for in the current folder first; a file may be named too (bot.py:SmaCross), and
+    :CLASS may be left out where the module defines one strategy. A table is printed, and the
+    results are written to results/<CLASS>, unless --out, --fills or --json say otherwise.
+    """
+    with reported():
+        from strategy_runtime.cli.output import Destinations
+
+        if target is None and not demo:
+            raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
+        options = exchange_options(
+            cash=cash,
+            fee_rate=fee_rate,
+            fee_per_share=fee_per_share,
+            fee_min=fee_min,
+            slippage=slippage,
+            spread=spread,
+            children=children,
+            mode=mode,
+        )
+        _set_up_logging()
+        # A strategy that prints must not spoil the document on stdout.
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            strategies = _strategies(target or DEMO, parameters, 2 if verify else 1)
+            data = load_data(
+                demo=demo,
+                paths=paths,
+                symbol=symbol,
+                timeframe=timeframe,
+                tz=tz,
+                start=start,
+                end=end,
+                strict=strict,
+                command="strategy-backtest",
+            )
+            runs = [_replay(each, data.series, options, on_error) for each in strategies]
+        outcome, wall_s, exit_code = runs[0]
+        from strategy_runtime.report.summary import summary_of
+
+        strategy = strategies[0]
+        summary = summary_of(
+            outcome,
+            strategy=type(strategy).__name__,
+            parameters=strategy.parameter_values,
+            options=options,
+            faults=data.faults,
+            wall_s=wall_s,
+        )
+        places = Destinations(out, fills_file, as_json=as_json, name=type(strategy).__name__)
+        places.deliver(summary, outcome)
+        if exit_code:
+            raise SystemExit(exit_code)
+        if verify:
+            _compare(*(each[0].fills for each in runs))
+        if demo and not as_json:
+            _say_what_next(target)
+
+
+def _set_up_logging() -> None:
+    import os
+
+    from strategy_runtime.cli.logs import set_up_lazily
+    from strategy_runtime.runtime.settings import read_environment, resolve
+
+    settings = resolve(
+        {}, read_environment({k: v for k, v in os.environ.items() if k[:4] == "LOG_"})
+    )
+    set_up_lazily(settings.log_level, settings.log_format)
+
+
+def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":
+    import os
+
+    from strategy_runtime.runtime.loader import load_strategy
+
+    values = parameters_from(parameters)
+    with users_code(f"{target} was imported"):
+        found = load_strategy(target)
+    with users_code(f"{found.__name__} was made"):
+        return [found.from_text(values, os.environ) for _ in range(count)]
+
+
+def _replay(
+    strategy: "Strategy",
+    series: "list[BarSeries]",
+    options: "ExchangeOptions",
+    on_error: Literal["stop", "continue"],
+) -> "tuple[Outcome, float, int]":
+    """Run once; gives back the outcome, the seconds it took, and the exit code of a signal."""
+    import asyncio
+
+    from strategy_runtime.cli.output import progress
+    from strategy_runtime.cli.signals import stop_on_signals
+    from strategy_runtime.clock import monotonic
+    from strategy_runtime.runtime.runner import Runner
+    from strategy_runtime.simulator.exchange import Exchange
+    from strategy_runtime.simulator.venue import SimulatedVenue
+
+    exchange = Exchange(series, options)
+    runner = Runner(strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error)
+
+    async def run() -> int:
+        with stop_on_signals(runner.stop) as signals:
+            async with progress(exchange):
+                await runner.run()
+        return 0 if exchange.is_complete else signals.exit_code
+
+    began = monotonic()
+    try:
+        exit_code = asyncio.run(run())
+    except HookFailed:
+        total = sum(map(len, series))
+        note(f"Stopped after {exchange.outcome().bars:,} of {total:,} bars; no results.\n")
+        raise
+    return exchange.outcome(), monotonic() - began, exit_code
+
+
+def _compare(first: "list[Fill]", second: "list[Fill]") -> None:
+    from strategy_runtime.report.fills import fill_hash
+
+    one, other = fill_hash(first), fill_hash(second)
+    if one == other:
+        note(f"Verified: a second run traded alike ({len(first)} fills).")
+        return
+    pairs = zip([*first, None], [*second, None], strict=False)
+    number, (here, there) = next(
+        (n, pair) for n, pair in enumerate(pairs, start=1) if _traded(pair[0]) != _traded(pair[1])
+    )
+    complain(
+        f"a second run traded differently, from fill {number} on: {_traded(here)} first, then "
+        f"{_traded(there)}; look for chance without a seed, the wall clock, the order of a set, or "
+        "something kept on the class or module"
+    )
+    raise SystemExit(70)
+
+
+def _traded(fill: "Fill | None") -> str:
+    from strategy_runtime.clock import rfc3339
+
+    if fill is None:
+        return "no fill"
+    return (
+        f"{fill.side} {fill.quantity:f} {fill.symbol} at {fill.price:f} in {rfc3339(fill.bar_ns)}"
+    )
+
+
+def _say_what_next(target: str | None) -> None:
+    from strategy_runtime.cli.output import beside_us
+
+    backtest, proxy, run = map(beside_us, ("strategy-backtest", "strategy-proxy", "strategy-run"))
+    own = f"{target} " if target else ""
+    click.echo(
+        f"\nNext, other averages:\n"
+        f"  {backtest} {own}--demo --set fast=5 --set slow=20\n"
+        f"Then the same over the network. The exchange, in one terminal:\n"
+        f"  {proxy} --demo\n"
+        f"The strategy, in another:\n"
+        f"  {run} {target or DEMO}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""How a command ends when something went wrong: what it says on stderr, and its exit code.
+
+0 fine · 2 usage · 69 nobody answers · 70 the strategy failed · 74 files or data · 75 the proxy went
+away · 76 not the protocol · 77 access denied · 130 and 143 ended by SIGINT and SIGTERM.
+"""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from strategy_runtime.errors import HookFailed, StrategyRuntimeError
+
+__all__ = ["STRATEGY_FAILED", "complain", "note", "parameters_from", "reported", "users_code"]
+
+STRATEGY_FAILED = 70
+_INTERRUPTED = 130
+
+
+def complain(text: object) -> None:
+    """Say on stderr what is wrong."""
+    click.echo(f"Error: {text}", err=True)
+
+
+def note(text: str) -> None:
+    """Say something on stderr, so that stdout holds results only."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what went wrong into words and an exit code."""
+    try:
+        yield
+    except HookFailed as failure:
+        show_failure(failure)
+        raise SystemExit(failure.exit_code) from None
+    except StrategyRuntimeError as error:
+        complain(error)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def show_failure(failure: HookFailed) -> None:
+    """Show a hook's failure: the traceback from the user's code on, then hook and event."""
+    from strategy_runtime.runtime.failures import describe
+
+    note(describe(failure))
+    note("")
+    complain(failure)
+
+
+@contextmanager
+def users_code(doing: str) -> Iterator[None]:
+    """Run code of the user's outside hooks; what it raises is shown from its own frames on.
+
+    Errors about settings pass.
+    """
+    from strategy_runtime.errors import ConfigError
+
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        from strategy_runtime.runtime.failures import user_traceback
+
+        frames = user_traceback(error)
+        if frames is error.__traceback__:
+            frames = None
+        note("".join(traceback.format_exception(type(error), error, frames)))
+        complain(f"{type(error).__name__} while {doing}")
+        sys.exit(STRATEGY_FAILED)
+
+
+def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:
+    """The values of `--set NAME=VALUE`; the last one counts."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name.strip():
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
+        values[name.strip()] = text
+    return values

@@ -1,0 +1,127 @@
+"""What a run shows while it lasts and leaves when it is over."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from strategy_runtime.cli.errors import note
+from strategy_runtime.errors import DataError
+
+if TYPE_CHECKING:
+    from strategy_runtime.report.summary import Summary
+    from strategy_runtime.simulator.exchange import Exchange
+    from strategy_runtime.simulator.outcome import Outcome
+
+__all__ = ["Destinations", "beside_us", "progress"]
+
+RESULTS = Path("results")
+_PATIENCE_S = 1.0
+_INTERVAL_S = 0.2
+
+
+class Destinations:
+    """Where the results of a run go.
+
+    Without any of `--out`, `--fills` and `--json` they are written to `results/<name>`, so that a
+    run always leaves something to look at; otherwise only what was asked for is written. An
+    unfinished run never takes the place of a finished one unasked.
+    """
+
+    def __init__(
+        self, out: Path | None, fills_file: Path | None, *, as_json: bool, name: str
+    ) -> None:
+        self._asked = out is not None or fills_file is not None or as_json
+        self._out = out if self._asked else RESULTS / name
+        self._fills_file = fills_file
+        self.as_json = as_json
+
+    def deliver(
+        self, summary: "Summary", outcome: "Outcome", *, table_on_stderr: bool = False
+    ) -> None:
+        """Print and write.
+
+        Raises:
+            DataError: A file that was asked for cannot be written.
+        """
+        from strategy_runtime.report.table import render
+
+        if not self.as_json:
+            click.echo(render(summary), err=table_on_stderr, nl=False)
+        try:
+            written = self._write(summary, outcome)
+        except DataError as error:
+            if self._asked:
+                raise
+            note(f"The results could not be kept: {error}")
+        else:
+            if written:
+                click.echo(
+                    f"\nWritten: {' '.join(map(str, written))}",
+                    err=table_on_stderr or self.as_json,
+                )
+        if self.as_json:
+            click.echo(summary.to_json(), nl=False)
+
+    def _write(self, summary: "Summary", outcome: "Outcome") -> list[Path]:
+        from strategy_runtime.report.files import write_atomically, write_results
+        from strategy_runtime.report.fills import fills_csv
+
+        written = []
+        if self._out is not None and (self._asked or summary.complete):
+            written += write_results(self._out, summary, outcome)
+        if self._fills_file is not None:
+            write_atomically(self._fills_file, fills_csv(outcome.fills))
+            written.append(self._fills_file)
+        return written
+
+
+@asynccontextmanager
+async def progress(exchange: "Exchange") -> AsyncIterator[None]:
+    """Show on a terminal how far a replay is, once it takes longer than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    ticker = asyncio.create_task(_tick(exchange), name="progress")
+    try:
+        yield
+    finally:
+        ticker.cancel()
+        await asyncio.wait({ticker})
+
+
+async def _tick(exchange: "Exchange") -> None:
+    from strategy_runtime.clock import sleep
+
+    ends = [each.starts[-1] + each.step for each in exchange.outcome().series]
+    begin, end = exchange.now_ns, max(ends)
+    await sleep(_PATIENCE_S)
+    try:
+        while True:
+            done = (exchange.now_ns - begin) / max(end - begin, 1)
+            sys.stderr.write(f"\r{done:4.0%}  {exchange.now:%Y-%m-%d}")
+            sys.stderr.flush()
+            await sleep(_INTERVAL_S)
+    finally:
+        sys.stderr.write("\r" + " " * 20 + "\r")
+        sys.stderr.flush()
+
+
+def beside_us(command: str) -> str:
+    """How to type another of our commands: as this one was typed, path and all."""
+    ours = Path(sys.argv[0])
+    if not ours.name.startswith("strategy-"):
+        return command
+    found = shutil.which(command)
+    if found is not None and Path(found).resolve().parent == ours.resolve().parent:
+        return command
+    path = os.path.relpath(ours.with_name(command)) if ours.is_absolute() else None
+    if path is None or path.startswith(os.pardir):
+        return str(ours.with_name(command))
+    return path

@@ -1,0 +1,73 @@
+"""Ending on a signal: the first asks the run to stop, the second ends the process at once."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from strategy_runtime.cli.errors import note
+
+__all__ = ["Signals", "stop_on_signals"]
+
+_CODE = 128
+
+
+class Signals:
+    """What has been received.
+
+    Attributes:
+        received: Number of the first signal, or None.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """130 for SIGINT, 143 for SIGTERM, 0 for neither."""
+        return 0 if self.received is None else _CODE + self.received
+
+
+@contextmanager
+def stop_on_signals(
+    stop: Callable[[], None], *, deadline: float | None = None
+) -> Iterator[Signals]:
+    """Call `stop` in the running event loop on the first SIGINT or SIGTERM.
+
+    A loop that is kept busy by a hook cannot stop; then the second signal, or the deadline where
+    there is one, ends the process without further ado. Handlers are put back in the end.
+
+    Args:
+        deadline: Seconds the process may take to stop.
+    """
+    loop = asyncio.get_running_loop()
+    signals = Signals()
+    watchdog: threading.Timer | None = None
+
+    def give_up(number: int, why: str) -> None:
+        note(why)
+        os._exit(_CODE + number)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal watchdog
+        if signals.received is not None:
+            give_up(number, "ended at once by a second signal")
+        signals.received = number
+        loop.call_soon_threadsafe(stop)
+        if deadline is not None:
+            why = f"did not stop within {deadline:g} s of {signal.Signals(number).name}; ended"
+            watchdog = threading.Timer(deadline, give_up, (number, why))
+            watchdog.daemon = True
+            watchdog.start()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        if watchdog is not None:
+            watchdog.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""What is told of a run: files, a JSON document, a table; made from plain data."""

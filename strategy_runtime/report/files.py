@@ -1,0 +1,49 @@
+"""Writing results so that a reader never sees half of one."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.ids import token
+from strategy_runtime.report.fills import fills_csv, orders_csv
+from strategy_runtime.report.summary import Summary
+from strategy_runtime.simulator.outcome import Outcome
+
+__all__ = ["write_atomically", "write_results"]
+
+
+def write_results(folder: Path, summary: Summary, outcome: Outcome) -> list[Path]:
+    """Write `result.json`, `fills.csv` and `orders.csv`; gives back where they are.
+
+    Raises:
+        DataError: The folder or a file in it cannot be written.
+    """
+    texts = {
+        "fills.csv": fills_csv(outcome.fills),
+        "orders.csv": orders_csv(outcome.orders),
+        "result.json": summary.to_json(),
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Put a text in place of whatever the file holds: all of it or, on failure, nothing.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{token()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from None

@@ -1,0 +1,108 @@
+"""Fills and orders as files, and the hash by which two runs are compared."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from io import StringIO
+
+from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.simulator.outcome import Fill
+
+__all__ = ["fill_hash", "fills_csv", "moment", "orders_csv", "plain"]
+
+_FILL_COLUMNS = "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule".split(",")
+_ORDER_COLUMNS = (
+    "created,updated,symbol,side,type,status,quantity,filled_quantity,limit_price,stop_price,"
+    "average_fill_price,time_in_force,order_id,client_order_id,parent_order_id,reject_reason"
+).split(",")
+
+
+def plain(number: Decimal) -> str:
+    """A decimal as digits only: no exponent, no zeros at the end, so `1.50` and `1.5` are one."""
+    if not number:
+        return "0"
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def moment(when: datetime | None) -> str:
+    """A time as RFC 3339 in UTC; empty where there is none."""
+    return "" if when is None else rfc3339(ns_of(when))
+
+
+def fill_hash(fills: Iterable[Fill]) -> str:
+    """The SHA-256 of a run's fills, as hexadecimal digits.
+
+    It is taken over one line a fill, `bar,symbol,signed quantity,price`, each ended by a line
+    feed, in UTF-8: the start of the bar in RFC 3339, a sale's quantity negative, decimals without
+    exponent or zeros at the end. Lines stand in the order of simulated time, fills of one instant
+    in the order in which they happened. Fees and ids are not in it, so runs that trade alike
+    compare equal whatever they pay.
+    """
+    digest = sha256()
+    for fill in sorted(fills, key=lambda fill: fill.time_ns):
+        signed = fill.quantity * fill.side.sign
+        line = f"{rfc3339(fill.bar_ns)},{fill.symbol},{plain(signed)},{plain(fill.price)}\n"
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def fills_csv(fills: Iterable[Fill]) -> str:
+    """One row a fill, in the order of simulated time."""
+    rows = (
+        (
+            rfc3339(fill.time_ns),
+            rfc3339(fill.bar_ns),
+            fill.symbol,
+            fill.side.value,
+            plain(fill.quantity),
+            plain(fill.price),
+            plain(fill.fee),
+            fill.order_id,
+            fill.client_order_id or "",
+            fill.rule,
+        )
+        for fill in sorted(fills, key=lambda fill: fill.time_ns)
+    )
+    return _csv(_FILL_COLUMNS, rows)
+
+
+def orders_csv(orders: Iterable[Order]) -> str:
+    """One row an order, in the order of acceptance, bracket legs included, in the last state."""
+    rows = (
+        (
+            moment(order.created_at),
+            moment(order.updated_at),
+            order.symbol,
+            order.side.value,
+            order.order_type.value,
+            order.status.value,
+            plain(order.quantity),
+            plain(order.filled_quantity),
+            _optional(order.limit_price),
+            _optional(order.stop_price),
+            _optional(order.average_fill_price),
+            order.time_in_force.value,
+            order.id,
+            order.client_order_id or "",
+            order.parent_order_id or "",
+            "" if order.reject_reason is None else order.reject_reason.value,
+        )
+        for order in orders
+    )
+    return _csv(_ORDER_COLUMNS, rows)
+
+
+def _optional(number: Decimal | None) -> str:
+    return "" if number is None else plain(number)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

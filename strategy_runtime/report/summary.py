@@ -1,0 +1,215 @@
+"""The result of a run as one document: what `--json` prints and `result.json` holds.
+
+Money is a decimal string, a share (`return`, `max_drawdown`) a number, a time RFC 3339 in UTC.
+Fields are only ever added; one that changes its meaning raises `schema`.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.protocol.models import Order, Position
+from strategy_runtime.report.fills import fill_hash, moment, plain
+from strategy_runtime.report.metrics import equity_points, max_drawdown
+from strategy_runtime.simulator.data.faults import DataFault, summarize
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Outcome
+
+__all__ = ["SCHEMA", "Summary", "summary_of"]
+
+SCHEMA = 1
+
+
+class DataFaults(Struct, frozen=True):
+    """All faults of one kind in one file; `first` says in words what the first one is."""
+
+    kind: str
+    source: str
+    count: int
+    first: str
+
+
+class DataSummary(Struct, frozen=True):
+    """The bars of one symbol; `start` is that of the first bar, `end` the end of the last."""
+
+    symbol: str
+    timeframe: str
+    source: str
+    bars: int
+    start: str
+    end: str
+
+
+class PositionSummary(Struct, frozen=True):
+    """A position open at the end; a short one has a negative quantity."""
+
+    symbol: str
+    quantity: str
+    average_entry_price: str
+    current_price: str
+    unrealized_pnl: str
+
+
+class OrderSummary(Struct, frozen=True):
+    """An order that was still waiting at the end, and will never fill."""
+
+    symbol: str
+    side: str
+    type: str
+    quantity: str
+    filled_quantity: str
+    limit_price: str | None
+    stop_price: str | None
+    created: str
+    order_id: str
+    client_order_id: str | None
+    parent_order_id: str | None
+
+
+class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return"}):
+    """One run in numbers.
+
+    Attributes:
+        strategy: Name of the class, or None where the run was served to somebody over the network.
+        bars: Closed, of all symbols.
+        events: Delivered to the strategy.
+        fills, orders: How many; orders include bracket legs.
+        start, end: Simulated time of the first bar's start and of the last instant.
+        cash: Equity less the market value of the positions.
+        total_return: Equity over starting equity, less one.
+        max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
+            the closes of bars.
+        fill_hash: See `report.fills.fill_hash`.
+        wall_s: Seconds the replay took, reading the data not included.
+        complete: False where the run was stopped before the end of the data.
+        rejected_orders: How many orders were accepted and then rejected.
+        options: Account, costs and conventions.
+    """
+
+    schema: int = SCHEMA
+    strategy: str | None
+    parameters: dict[str, Any]
+    bars: int
+    events: int
+    fills: int
+    orders: int
+    start: str
+    end: str
+    cash: str
+    equity: str
+    start_equity: str
+    total_return: float
+    max_drawdown: float
+    fees: str
+    realized_pnl: str
+    unrealized_pnl: str
+    positions: list[PositionSummary]
+    open_orders: list[OrderSummary]
+    fill_hash: str
+    wall_s: float
+    bars_per_s: float
+    data: list[DataSummary]
+    data_faults: list[DataFaults]
+    complete: bool
+    rejected_orders: int
+    options: dict[str, str]
+
+    def to_json(self) -> str:
+        """The document, indented, ended by a line feed."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+
+def summary_of(
+    outcome: Outcome,
+    *,
+    strategy: str | None,
+    parameters: Mapping[str, Any],
+    options: ExchangeOptions,
+    faults: Iterable[DataFault],
+    wall_s: float,
+) -> Summary:
+    """Sum up what an exchange holds at the end of a run."""
+    end_ns = 0 if outcome.end is None else ns_of(outcome.end)
+    points = equity_points(outcome.start_equity, outcome.fills, outcome.series, end_ns)
+    return Summary(
+        strategy=strategy,
+        parameters=msgspec.to_builtins(dict(parameters), str_keys=True),
+        bars=outcome.bars,
+        events=outcome.events,
+        fills=len(outcome.fills),
+        orders=len(outcome.orders),
+        start=moment(outcome.start),
+        end=moment(outcome.end),
+        cash=plain(outcome.cash),
+        equity=plain(outcome.equity),
+        start_equity=plain(outcome.start_equity),
+        total_return=float(outcome.equity / outcome.start_equity - 1),
+        max_drawdown=max_drawdown(outcome.start_equity, points),
+        fees=plain(outcome.fees),
+        realized_pnl=plain(outcome.realized_pnl),
+        unrealized_pnl=plain(outcome.unrealized_pnl),
+        positions=[_position(each) for each in outcome.positions],
+        open_orders=[_order(each) for each in outcome.open_orders],
+        fill_hash=fill_hash(outcome.fills),
+        wall_s=round(wall_s, 6),
+        bars_per_s=round(outcome.bars / wall_s, 1) if wall_s > 0 else 0.0,
+        data=[_data(each) for each in outcome.series],
+        data_faults=[
+            DataFaults(each.kind.value, each.source, each.count, str(each.first))
+            for each in summarize(faults)
+        ],
+        complete=outcome.complete,
+        rejected_orders=sum(order.status.value == "REJECTED" for order in outcome.orders),
+        options=_options(options),
+    )
+
+
+def _data(series: BarSeries) -> DataSummary:
+    starts = series.starts
+    return DataSummary(
+        symbol=series.symbol,
+        timeframe=series.timeframe,
+        source=series.source,
+        bars=len(starts),
+        start=rfc3339(starts[0]),
+        end=rfc3339(starts[-1] + series.step),
+    )
+
+
+def _position(position: Position) -> PositionSummary:
+    return PositionSummary(
+        symbol=position.symbol,
+        quantity=plain(position.signed_quantity),
+        average_entry_price=plain(position.average_entry_price),
+        current_price=plain(position.current_price),
+        unrealized_pnl=plain(position.unrealized_pnl),
+    )
+
+
+def _order(order: Order) -> OrderSummary:
+    return OrderSummary(
+        symbol=order.symbol,
+        side=order.side.value,
+        type=order.order_type.value,
+        quantity=plain(order.quantity),
+        filled_quantity=plain(order.filled_quantity),
+        limit_price=None if order.limit_price is None else plain(order.limit_price),
+        stop_price=None if order.stop_price is None else plain(order.stop_price),
+        created=moment(order.created_at),
+        order_id=order.id,
+        client_order_id=order.client_order_id,
+        parent_order_id=order.parent_order_id,
+    )
+
+
+def _options(options: ExchangeOptions) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in options.__struct_fields__:
+        value = getattr(options, name)
+        found[name] = plain(value) if isinstance(value, Decimal) else str(value)
+    return found

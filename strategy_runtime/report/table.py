@@ -1,0 +1,102 @@
+"""The table a person sees at the end of a run: plain text, for any terminal and any log."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from strategy_runtime.report.summary import OrderSummary, Summary
+
+__all__ = ["render"]
+
+_CENT = Decimal("0.01")
+_SHOWN = 5
+
+
+def render(summary: Summary) -> str:
+    """A heading, the numbers one a line, then what asks for attention; ends with a line feed."""
+    lines = [*_heading(summary), ""]
+    rows = _rows(summary)
+    left = max(len(label) for label, _ in rows)
+    right = max(len(text) for _, text in rows)
+    lines += [f"  {label:<{left}}  {text:>{right}}" for label, text in rows]
+    notes = _notes(summary)
+    if notes:
+        lines += ["", *notes]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(summary: Summary) -> list[str]:
+    values = ", ".join(f"{name}={value}" for name, value in summary.parameters.items())
+    name = summary.strategy or "Strategy over the network"
+    symbols = [each.symbol for each in summary.data]
+    frames = sorted({each.timeframe for each in summary.data})
+    traded = ", ".join(symbols) if len(symbols) <= _SHOWN else f"{len(symbols)} symbols"
+    period = f"{_day(summary.start)} to {_day(summary.end)}"
+    return [f"{name}({values})" if values else name, f"{traded}  {', '.join(frames)}  {period}"]
+
+
+def _rows(summary: Summary) -> list[tuple[str, str]]:
+    return [
+        ("Return", f"{summary.total_return * 100:+.2f} %"),
+        ("Maximum drawdown", f"{0 - summary.max_drawdown * 100:.2f} %"),
+        ("Equity at the start", _money(summary.start_equity)),
+        ("Equity at the end", _money(summary.equity)),
+        ("Realised profit", _money(summary.realized_pnl)),
+        ("Unrealised profit", _money(summary.unrealized_pnl)),
+        ("Fees", _money(summary.fees)),
+        ("Cash", _money(summary.cash)),
+        ("Orders", f"{summary.orders:,}"),
+        ("Fills", f"{summary.fills:,}"),
+        ("Open positions", f"{len(summary.positions):,}"),
+        ("Bars", f"{summary.bars:,}"),
+        ("Time", f"{summary.wall_s:.2f} s"),
+        ("Bars a second", f"{summary.bars_per_s:,.0f}"),
+        ("Fill hash", summary.fill_hash[:16]),
+    ]
+
+
+def _notes(summary: Summary) -> list[str]:
+    notes = []
+    if not summary.complete:
+        notes.append(f"Stopped before the end of the data, at {summary.end}.")
+    if summary.rejected_orders:
+        notes.append(
+            f"{_count(summary.rejected_orders, 'order')} rejected after acceptance; see the status "
+            "in orders.csv."
+        )
+    notes += [
+        f"Data: {each.source}: {each.count} x {each.kind}; the first: {each.first}"
+        for each in summary.data_faults
+    ]
+    waiting = summary.open_orders
+    if waiting:
+        verb = "was" if len(waiting) == 1 else "were"
+        notes.append(f"{_count(len(waiting), 'order')} still open at the end {verb} never filled:")
+        notes += [f"  {_order(each)}" for each in waiting[:_SHOWN]]
+        if len(waiting) > _SHOWN:
+            notes.append(f"  and {len(waiting) - _SHOWN} more")
+    return notes
+
+
+def _order(order: OrderSummary) -> str:
+    prices = "".join(
+        f" {name} {price}"
+        for name, price in (("limit", order.limit_price), ("stop", order.stop_price))
+        if price is not None
+    )
+    own = f", {order.client_order_id}" if order.client_order_id else ""
+    return (
+        f"{order.side} {order.quantity} {order.symbol} {order.type}{prices} "
+        f"({order.order_id}{own}, given {order.created})"
+    )
+
+
+def _money(text: str) -> str:
+    return f"{Decimal(text).quantize(_CENT, ROUND_HALF_EVEN):,}"
+
+
+def _day(text: str) -> str:
+    """A time without what is midnight, or nothing to a second."""
+    return text.removesuffix("T00:00:00Z") if text else "-"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

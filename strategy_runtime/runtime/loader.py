@@ -1,0 +1,213 @@
+"""From the text `module:Class` to a strategy class (design 3b).
+
+`module:Class`, `package.module:Outer.Inner`, `file.py:Class`, or either without `:Class` where the
+module defines exactly one strategy.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from strategy_runtime.errors import LoadError
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["load_strategy"]
+
+_FORMS = "write module:Class, such as bot:SmaCross, or file.py:Class"
+_MACHINERY = str(Path(importlib.__file__).parent)
+
+
+def load_strategy(target: str, *, directory: Path | None = None) -> type[Strategy]:
+    """Import the strategy class that `target` names.
+
+    The directory (by default the current one) becomes the first place to import from, and stays
+    so, since the strategy may import its neighbours later. Of a file that is the file's folder.
+
+    Raises:
+        LoadError: There is no such module, file or name, or it is no strategy class.
+        Exception: Whatever the user's own module raised while it was imported; its traceback
+            begins in that module.
+    """
+    directory = (directory or Path.cwd()).resolve()
+    place, name = _parse(target)
+    if place.endswith(".py"):
+        module = _import_file(directory / place, target)
+    else:
+        module = _import_module(place, directory, target)
+    return _only_strategy(module, place) if name is None else _named(module, name, place)
+
+
+def _parse(target: str) -> tuple[str, str | None]:
+    place, colon, name = target.rpartition(":")
+    if not colon or name.endswith(".py") or "/" in name or "\\" in name:
+        place, name = target, ""
+        colon = ""
+    is_file = place.endswith(".py")
+    parts = [*([] if is_file else place.split(".")), *(name.split(".") if colon else [])]
+    if not is_file and ("/" in place or os.sep in place):
+        dotted = place.strip("./\\").replace("\\", "/").replace("/", ".")
+        raise LoadError(
+            f"{target!r} is neither a module nor a file; write {dotted}:Class or {place}.py:Class"
+        )
+    if not place or not all(part.isidentifier() for part in parts):
+        raise LoadError(f"{target!r} does not name a strategy; {_FORMS}")
+    return place, name if colon else None
+
+
+def _import_module(name: str, directory: Path, target: str) -> ModuleType:
+    _import_first_from(directory)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            error.__traceback__ = _users(error.__traceback__)
+            raise
+        missing = error.name
+    except Exception as error:
+        error.__traceback__ = _users(error.__traceback__)
+        raise
+    else:
+        _check_not_shadowed(module, name, directory)
+        return module
+    parent, _, last = missing.rpartition(".")
+    folder = directory.joinpath(*parent.split(".")) if parent else directory
+    hint = did_you_mean(last, _modules_in(folder))
+    if not hint and (directory / target).exists():
+        hint = f"; {target} is a folder"
+    raise LoadError(f"there is no module {missing!r} in {folder} nor among those installed{hint}")
+
+
+def _import_file(path: Path, target: str) -> ModuleType:
+    if not path.is_file():
+        hint = did_you_mean(path.name, [each.name for each in path.parent.glob("*.py")])
+        raise LoadError(f"there is no file {path.name} in {path.parent}{hint}")
+    _import_first_from(path.parent)
+    name = path.stem
+    known = sys.modules.get(name)
+    if known is not None:
+        if _is_from(known, path):
+            return known
+        name = f"{name}_from_file"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise LoadError(f"{target!r} cannot be imported; {_FORMS}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        error.__traceback__ = _users(error.__traceback__)
+        raise
+    return module
+
+
+def _check_not_shadowed(module: ModuleType, name: str, directory: Path) -> None:
+    path = directory / f"{name}.py"
+    if path.is_file() and not _is_from(module, path):
+        taken = getattr(module, "__file__", None) or "built into Python"
+        raise LoadError(
+            f"{path.name} has the name of another module ({taken}); write {path.name}:Class, or "
+            "rename the file"
+        )
+
+
+def _named(module: ModuleType, name: str, place: str) -> type[Strategy]:
+    found: object = module
+    owner = place
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            hint = did_you_mean(part, (each for each in dir(found) if not each.startswith("_")))
+            raise LoadError(
+                f"{owner!r} has no {part!r}{hint or _listed(_strategies(module))}"
+            ) from None
+        owner = f"{place}:{name}"
+    if not inspect.isclass(found):
+        raise LoadError(f"{owner!r} is {_what(found)}, not a strategy class")
+    if not issubclass(found, Strategy):
+        raise LoadError(
+            f"{owner!r} is a class, but not a subclass of strategy_runtime.Strategy"
+            f"{_listed(_strategies(module))}"
+        )
+    if found is Strategy:
+        raise LoadError(f"{owner!r} is the base class itself{_listed(_strategies(module))}")
+    return found
+
+
+def _only_strategy(module: ModuleType, place: str) -> type[Strategy]:
+    found = _strategies(module)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choice = " or ".join(f"{place}:{each.__name__}" for each in found)
+        raise LoadError(f"{place!r} defines {len(found)} strategies; say which: {choice}")
+    borrowed = [each for each in _strategies(module, own=False) if each is not Strategy]
+    hint = f"; it imports {place}:{borrowed[0].__name__}" if borrowed else ""
+    raise LoadError(f"{place!r} defines no strategy, no subclass of Strategy{hint}")
+
+
+def _strategies(module: ModuleType, *, own: bool = True) -> list[type[Strategy]]:
+    """The strategy classes of a module, in the order in which it defines them."""
+    return [
+        value
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and inspect.isclass(value)
+        and issubclass(value, Strategy)
+        and (value.__module__ == module.__name__) == own
+    ]
+
+
+def _listed(strategies: Iterable[type[Strategy]]) -> str:
+    names = ", ".join(each.__name__ for each in strategies)
+    return f"; its strategies are {names}" if names else "; it defines no strategy"
+
+
+def _what(thing: object) -> str:
+    if isinstance(thing, Strategy):
+        return f"an instance of {type(thing).__name__} (name the class itself)"
+    if inspect.ismodule(thing):
+        return "a module"
+    if inspect.isroutine(thing):
+        return "a function"
+    kind = type(thing).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _import_first_from(directory: Path) -> None:
+    text = str(directory)
+    if sys.path[:1] != [text]:
+        sys.path.insert(0, text)
+    importlib.invalidate_caches()
+
+
+def _is_from(module: ModuleType, path: Path) -> bool:
+    return getattr(module, "__file__", None) == str(path)
+
+
+def _modules_in(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return [
+        each.stem
+        for each in folder.iterdir()
+        if each.suffix == ".py" or (each.is_dir() and any(each.glob("*.py")))
+    ]
+
+
+def _users(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this module and of the import machinery at its top."""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file != __file__ and not file.startswith((_MACHINERY, "<frozen importlib")):
+            break
+        trace = trace.tb_next
+    return trace
