@@ -155,6 +155,7 @@ class Exchange(Execution):
         order = self._open_order(order_id)
         _check_changes(order, changes)
         order.change(changes, self.now_ns)
+        self._time_in(self._instruments[order.symbol], order)
         self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
         return order.snapshot()
 
@@ -262,11 +263,15 @@ class Exchange(Execution):
 
     def _match_range(self, instrument: Instrument) -> None:
         series, row = instrument.series, instrument.row
-        high, low = series.highs[row], series.lows[row]
+        start, high, low = series.starts[row], series.highs[row], series.lows[row]
         for order in _stops_first(list(instrument.resting.values())):
             if order.waits_for_open or order.status.is_terminal:
                 continue
-            match = within_bar(order, high, low)
+            match = None
+            if order.open_from > start and order.order_type is not OrderType.MARKET:
+                match = at_open(order, series.opens[row])  # it came right behind the open
+            if match is None and not order.waits_for_open:
+                match = within_bar(order, high, low)
             if match is not None:
                 self._execute(instrument, order, match)
             elif order.order_type is OrderType.TRAILING_STOP:

@@ -57,10 +57,10 @@ class Execution(ExchangeState):
             id=f"ord-{sequence}",
             sequence=sequence,
             now_ns=self.now_ns,
-            open_from=self.now_ns + (self.phase is Phase.OPEN),
             parent=parent,
         )
         instrument = self._instruments[request.symbol]
+        self._time_in(instrument, order)
         if order.order_type is OrderType.TRAILING_STOP and instrument.price is not None:
             order.trail(instrument.price)
         self._orders[order.id] = order
@@ -70,6 +70,17 @@ class Execution(ExchangeState):
         self._schedule_open(instrument)
         self._emit_order(order, OrderEventKind.ORDER_CREATED)
         return order
+
+    def _time_in(self, instrument: Instrument, order: RestingOrder) -> None:
+        """Settle from when on an order as it is now takes part.
+
+        Behind an open it meets the bar that has just begun at its open price and then in its
+        range. A bar that has been going on for longer is none of its business: the prices it made
+        before the order came cannot be told from those it made afterwards.
+        """
+        order.open_from = self.now_ns + (self.phase is Phase.OPEN)
+        series, row = instrument.series, instrument.row
+        order.waits_for_open = row < len(series.starts) and series.starts[row] < self.now_ns
 
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
@@ -246,7 +257,7 @@ class Execution(ExchangeState):
                 ),
                 parent=entry,
             )
-            leg.waits_for_open = self.options.children == "next_bar"
+            leg.waits_for_open |= self.options.children == "next_bar"
             entry.legs.append(leg)
 
     def _finish(

@@ -11,6 +11,7 @@ from decimal import Decimal
 __all__ = ["Booking", "Holding", "Ledger"]
 
 _ZERO = Decimal(0)
+_GRAIN = Decimal("1e-12")  # coarse enough for every later sum to be exact
 
 
 class Holding:
@@ -111,7 +112,8 @@ class Ledger:
 
     def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> None:
         whole = units == abs(holding.quantity)
-        taken = holding.cost if whole else holding.cost * units / abs(holding.quantity)
+        share = holding.cost * units / abs(holding.quantity)
+        taken = holding.cost if whole else share.quantize(_GRAIN)
         signed = units if holding.quantity > 0 else -units
         profit = signed * price - taken
         holding.quantity -= signed

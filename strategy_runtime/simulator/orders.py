@@ -68,7 +68,6 @@ class RestingOrder:
         id: str,
         sequence: int,
         now_ns: int,
-        open_from: int,
         parent: "RestingOrder | None" = None,
     ) -> None:
         self.original = self.request = request
@@ -84,7 +83,7 @@ class RestingOrder:
         self.executions = 0
         self.created_ns = now_ns
         self.updated_ns = now_ns
-        self.open_from = open_from
+        self.open_from = now_ns
         self.waits_for_open = False
         self.reject_reason: RejectReason | None = None
         self.position_id = request.position_id

@@ -1,0 +1,255 @@
+"""What holds for every strategy, every order and every bar (design 4, properties)."""
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strategy_runtime import Candle, Event, OrderEvent, OrderType, Side, Strategy
+from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.simulator.venue import SimulatedVenue
+
+SYMBOLS = ("S:A", "S:B")
+MINUTE = 60 * 10**9
+Row = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a random strategy does at a candle."""
+
+    at: int
+    symbol: str
+    verb: str
+    quantity: int
+    price: float
+    other: float
+
+
+def ticks(low: int = 1, high: int = 400) -> st.SearchStrategy[float]:
+    return st.integers(low, high).map(lambda tick: tick / 4)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Row:
+    prices = sorted(draw(st.lists(ticks(), min_size=4, max_size=4)))
+    low, one, other, high = prices
+    opened, closed = draw(st.sampled_from([(one, other), (other, one)]))
+    return opened, high, low, closed
+
+
+actions = st.builds(
+    Action,
+    at=st.integers(0, 12),
+    symbol=st.sampled_from(SYMBOLS),
+    verb=st.sampled_from(
+        ["buy", "sell", "limit", "stop", "stop_limit", "trail", "bracket", "close", "cancel", "oco"]
+    ),
+    quantity=st.integers(1, 50),
+    price=ticks(),
+    other=ticks(),
+)
+markets = st.fixed_dictionaries(
+    {symbol: st.lists(rows(), min_size=3, max_size=12) for symbol in SYMBOLS}
+)
+costs = st.sampled_from(
+    [
+        {},
+        {"fee_rate": Decimal("0.001"), "fee_min": Decimal("0.5")},
+        {"fee_per_share": Decimal("0.01"), "children": "next_bar"},
+    ]
+)
+
+
+class Random(Strategy):
+    """Does what it was drawn to do; checks the books at every event."""
+
+    def __init__(self, plan: list[Action], exchange: Exchange) -> None:
+        super().__init__()
+        self.plan = plan
+        self.exchange = exchange
+        self.count = 0
+        self.seen: list[str] = []
+
+    def on_event(self, event: Event) -> None:
+        self.seen.append(repr(event))
+        check_identities(self.exchange.outcome())
+        if isinstance(event, OrderEvent):
+            assert event.order.filled_quantity <= event.order.quantity
+
+    def on_candle(self, candle: Candle) -> None:
+        for action in self.plan:
+            if action.at == self.count:
+                self.act(action)
+        self.count += 1
+
+    def act(self, action: Action) -> None:
+        symbol, quantity, price, other = (
+            action.symbol,
+            action.quantity,
+            action.price,
+            action.other,
+        )
+        match action.verb:
+            case "buy":
+                self.buy(symbol, quantity)
+            case "sell":
+                self.sell(symbol, quantity)
+            case "limit":
+                self.buy(symbol, quantity, limit=price)
+            case "stop":
+                self.sell(symbol, quantity, stop=price)
+            case "stop_limit":
+                self.buy(symbol, quantity, stop=price, limit=other)
+            case "trail":
+                self.sell(symbol, quantity, trailing=price)
+            case "bracket":
+                self.buy(symbol, quantity, stop_loss=price, take_profit=other)
+            case "close":
+                self.close(symbol)
+            case "cancel":
+                self.cancel_all(symbol)
+            case _:
+                self.buy(symbol, quantity, limit=price, oco_group=symbol)
+                self.buy(symbol, quantity, stop=other, oco_group=symbol)
+
+
+def series_of(market: dict[str, list[Row]]) -> list[BarSeries]:
+    found = []
+    for symbol, bars in market.items():
+        series = BarSeries(symbol, "1m", MINUTE)
+        for number, (opened, high, low, close) in enumerate(bars):
+            series.append(number * MINUTE, opened, high, low, close, 100.0)
+        found.append(series)
+    return found
+
+
+def run(
+    market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
+) -> tuple[Outcome, list[str]]:
+    exchange = Exchange(series_of(market), ExchangeOptions(**options))  # type: ignore[arg-type]
+    strategy = Random(plan, exchange)
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    return exchange.outcome(), strategy.seen
+
+
+def check_identities(outcome: Outcome) -> None:
+    """Equity, profit and positions agree with the fills, to the last digit."""
+    held: dict[str, Decimal] = {}
+    spent = Decimal(0)
+    for fill in outcome.fills:
+        signed = fill.quantity * fill.side.sign
+        held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + signed
+        spent += signed * fill.price + fill.fee
+    open_positions = {p.symbol: p.signed_quantity for p in outcome.positions}
+    assert {s: q for s, q in held.items() if q} == open_positions
+    assert outcome.cash == outcome.start_equity - spent
+    value = sum((p.signed_quantity * p.current_price for p in outcome.positions), Decimal(0))
+    assert outcome.equity == outcome.cash + value
+    gained = outcome.realized_pnl + outcome.unrealized_pnl - outcome.fees
+    assert outcome.equity - outcome.start_equity == gained
+
+
+def check_fills(outcome: Outcome, market: dict[str, list[Row]]) -> None:
+    orders = {order.id: order for order in outcome.orders}
+    for fill in outcome.fills:
+        order = orders[fill.order_id]
+        _, high, low, _ = market[fill.symbol][fill.bar_ns // MINUTE]
+        assert Decimal(str(low)) <= fill.price <= Decimal(str(high))
+        assert order.created_at is not None
+        assert fill.time_ns >= order.created_at.timestamp() * 10**9
+        if order.limit_price is not None and order.order_type is not OrderType.STOP:
+            better = order.limit_price - fill.price
+            assert (better if fill.side is Side.BUY else -better) >= 0
+    for order in outcome.orders:
+        filled = sum((f.quantity for f in outcome.fills if f.order_id == order.id), Decimal(0))
+        assert filled == order.filled_quantity
+    for entry in outcome.orders:
+        legs = [leg for leg in outcome.orders if leg.parent_order_id == entry.id]
+        assert sum(leg.status is OrderStatus.FILLED for leg in legs) <= 1
+
+
+def check_reduce_only(outcome: Outcome) -> None:
+    held: dict[str, Decimal] = {}
+    reduce_only = {order.id for order in outcome.orders if order.reduce_only}
+    for fill in outcome.fills:
+        before = held.get(fill.symbol, Decimal(0))
+        after = before + fill.quantity * fill.side.sign
+        if fill.order_id in reduce_only:
+            assert abs(after) < abs(before)
+            assert after * before >= 0
+        held[fill.symbol] = after
+
+
+many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@many
+@given(market=markets, plan=st.lists(actions, max_size=12), options=costs)
+def test_books_balance_and_fills_are_possible(
+    market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
+) -> None:
+    outcome, _ = run(market, plan, options)
+    check_identities(outcome)
+    check_fills(outcome, market)
+    check_reduce_only(outcome)
+    assert outcome.complete
+
+
+@many
+@given(market=markets, plan=st.lists(actions, max_size=12), options=costs)
+def test_two_runs_are_the_same(
+    market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
+) -> None:
+    (one, seen_once), (other, seen_again) = run(market, plan, options), run(market, plan, options)
+    assert seen_once == seen_again
+    assert (one.fills, one.orders, one.equity) == (other.fills, other.orders, other.equity)
+
+
+def fills_until(fills: list[Fill], bar: int) -> list[Fill]:
+    return [fill for fill in fills if fill.time_ns <= bar * MINUTE and fill.bar_ns < bar * MINUTE]
+
+
+@many
+@given(
+    market=markets,
+    plan=st.lists(actions, max_size=12),
+    options=costs,
+    cut=st.integers(1, 11),
+    other=st.lists(rows(), min_size=12, max_size=12),
+)
+def test_the_future_never_changes_the_past(
+    market: dict[str, list[Row]],
+    plan: list[Action],
+    options: dict[str, object],
+    cut: int,
+    other: list[Row],
+) -> None:
+    """Cut the data off, or put other prices in the place of the future: the past stays."""
+    whole, seen = run(market, plan, options)
+    truncated = {symbol: bars[:cut] for symbol, bars in market.items()}
+    corrupted = {symbol: bars[:cut] + other[: len(bars[cut:])] for symbol, bars in market.items()}
+    known = fills_until(whole.fills, cut)
+    assert fills_until(run(truncated, plan, options)[0].fills, cut) == known
+    changed, seen_otherwise = run(corrupted, plan, options)
+    assert fills_until(changed.fills, cut) == known
+    same = sum(1 for event in seen if "Candle(" in event and _before(event, cut))
+    for one, another in zip(seen, seen_otherwise, strict=False):
+        if "Candle(" in one:
+            if not same:
+                break
+            same -= 1
+        assert one == another
+        if not same:
+            break
+
+
+def _before(event: str, cut: int) -> bool:
+    return int(event.split("stamp=")[1].split(",")[0]) < cut * MINUTE
