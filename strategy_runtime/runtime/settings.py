@@ -18,7 +18,15 @@ from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscri
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["SETTINGS", "Environment", "Setting", "Settings", "read_environment", "resolve"]
+__all__ = [
+    "SETTINGS",
+    "Environment",
+    "Setting",
+    "Settings",
+    "read_environment",
+    "read_secret",
+    "resolve",
+]
 
 ModeChoice = Literal["auto", "backtest", "live"]
 OnErrorChoice = Literal["auto", "stop", "continue"]
@@ -323,7 +331,7 @@ def _gateway_urls(text: str, origin: str) -> tuple[str, str]:
 
 def _secret(setting: Setting, path: str | None, environment: Environment) -> tuple[str, str]:
     if path is not None:
-        return _read_secret(path, setting.flag), setting.flag
+        return read_secret(path, setting.flag), setting.flag
     values = environment.values
     for variable in setting.variables:
         in_file = variable + _FILE
@@ -332,11 +340,16 @@ def _secret(setting: Setting, path: str | None, environment: Environment) -> tup
         if variable in values:
             return values[variable].strip(), environment.origin(variable)
         if in_file in values:
-            return _read_secret(values[in_file], in_file), environment.origin(in_file)
+            return read_secret(values[in_file], in_file), environment.origin(in_file)
     return setting.default, _DEFAULT
 
 
-def _read_secret(path: str, origin: str) -> str:
+def read_secret(path: str, origin: str) -> str:
+    """What a file holds, less blanks and line ends around it.
+
+    Raises:
+        ConfigError: It cannot be read or is empty; `origin` says who named it.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,85 @@
+"""`strategy-run --check`: what would be used, where it came from, and whether it works."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from strategy_runtime.errors import ApiError, StrategyRuntimeError
+
+if TYPE_CHECKING:
+    from strategy_runtime.proxy import ProxyVenue
+    from strategy_runtime.runtime.settings import Environment, Settings
+    from strategy_runtime.strategy import Strategy
+
+__all__ = ["check_proxy", "show_parameters", "show_settings"]
+
+
+def show_settings(settings: "Settings") -> None:
+    """Print name, value and origin of every setting."""
+    _table("Settings", settings.rows())
+
+
+def show_parameters(
+    strategy: "Strategy", given: Mapping[str, str], environment: "Environment"
+) -> None:
+    """Print name, value and origin of every parameter."""
+    from strategy_runtime.strategy.parameters import ENVIRONMENT_PREFIX
+
+    rows = []
+    for name, value in strategy.parameter_values.items():
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        origin = "default"
+        if name in given:
+            origin = "--set"
+        elif variable in environment.values:
+            origin = environment.origin(variable)
+        rows.append((name, str(value), origin))
+    if rows:
+        _table(f"Parameters of {type(strategy).__name__}", rows)
+
+
+async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Settings") -> int:
+    """Ask the proxy a question and open its event stream; gives back 0, or 1 if either failed.
+
+    No event is acknowledged, so simulated time does not move.
+    """
+    click.echo("Checks")
+    try:
+        venue = make_venue()
+        try:
+            await venue.open()
+            account = await venue.account()
+            _passed("requests", settings.rest_url, f"equity {account.equity:f} {account.currency}")
+            _passed("mode", await _mode(venue, settings), settings.origins["mode"])
+            async for _ in venue.bursts():
+                _passed("events", settings.ws_url, "connected")
+                break
+        finally:
+            await venue.close()
+    except StrategyRuntimeError as error:
+        click.echo(f"  FAILED: {error}")
+        return 1
+    return 0
+
+
+async def _mode(venue: "ProxyVenue", settings: "Settings") -> str:
+    if settings.mode != "auto":
+        return settings.mode
+    try:
+        features = (await venue.capabilities()).features
+    except ApiError:
+        features = []
+    return "backtest" if "lock_step" in features else "live"
+
+
+def _passed(what: str, where: str, said: str) -> None:
+    click.echo(f"  ok  {what}  {where}  ({said})")
+
+
+def _table(title: str, rows: list[tuple[str, str, str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    click.echo(title)
+    for name, value, origin in rows:
+        click.echo(f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+    click.echo()

@@ -1,0 +1,268 @@
+"""`strategy-proxy`: the simulated exchange behind WebSocket and REST."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from strategy_runtime.cli.errors import note, reported
+from strategy_runtime.cli.options import (
+    HELP_NAMES,
+    account_options,
+    data_options,
+    exchange_options,
+    load_data,
+    result_options,
+    version_option,
+)
+from strategy_runtime.errors import ConfigError, ConnectionLost
+
+if TYPE_CHECKING:
+    from strategy_runtime.cli.output import Destinations
+    from strategy_runtime.protocol.subscriptions import Subscriptions
+    from strategy_runtime.simulator.data.faults import DataFault
+    from strategy_runtime.simulator.data.series import BarSeries
+    from strategy_runtime.simulator.exchange import Exchange
+    from strategy_runtime.simulator.server import ProxyServer
+
+__all__ = ["main"]
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_FIRST_ACK_S = 120.0
+_LOOK_EVERY_S = 0.05
+
+_EPILOG = """\b
+Examples:
+  strategy-proxy --demo
+  strategy-proxy --data prices.csv --fee-rate 0.001
+  strategy-proxy --data prices/ --ws-port 0 --rest-port 0 --fills fills.csv
+  strategy-run bot:SmaCross                (in a second terminal, while the proxy waits)
+
+\b
+Exit codes: 0 fine, 2 usage, 74 files or data, 75 the strategy stopped acknowledging, 130 and 143
+interrupted before the end of the run."""
+
+
+@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.option("--demo/--no-demo", default=False, help="Use the bundled prices.")
+@data_options
+@account_options
+@click.option(
+    "--ws-port",
+    type=click.IntRange(0, 65535),
+    default=8082,
+    show_default=True,
+    help="Port of the event stream; 0 picks a free one.",
+)
+@click.option(
+    "--rest-port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port of the requests; 0 picks a free one.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all."
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Demand the API key that this file holds.",
+)
+@click.option(
+    "--subscriptions",
+    metavar="LIST",
+    default="",
+    envvar="SUBSCRIPTIONS",
+    show_envvar=True,
+    help="Candles to send, such as S:AAPL:candle; without it all that were loaded.",
+)
+@click.option(
+    "--ack-timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="Halt the run when an event is not acknowledged for so long; 0 waits for ever. The first "
+    "one may take two minutes.",
+)
+@click.option(
+    "--linger",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=5.0,
+    show_default=True,
+    help="Go on answering requests for so long after the end of the run.",
+)
+@result_options
+@version_option
+def main(
+    demo: bool,
+    paths: tuple[str, ...],
+    symbol: str | None,
+    timeframe: str | None,
+    tz: str | None,
+    start: str | None,
+    end: str | None,
+    strict: bool,
+    cash: Decimal,
+    fee_rate: Decimal,
+    fee_per_share: Decimal,
+    fee_min: Decimal,
+    slippage: Decimal,
+    spread: Decimal,
+    children: str,
+    mode: str,
+    ws_port: int,
+    rest_port: int,
+    host: str,
+    token_file: Path | None,
+    subscriptions: str,
+    ack_timeout: float,
+    linger: float,
+    out: Path | None,
+    fills_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Serve one backtest to a strategy over WebSocket and REST.
+
+    Prints one line of JSON with both URLs, waits for a strategy, plays the data as fast as the
+    strategy acknowledges, and writes the results to results/proxy, unless --out, --fills or --json
+    say otherwise. Messages go to stderr.
+    """
+    with reported():
+        from strategy_runtime.cli.logs import set_up_lazily
+        from strategy_runtime.cli.output import Destinations
+        from strategy_runtime.protocol.subscriptions import parse_subscriptions
+        from strategy_runtime.runtime.settings import read_secret
+        from strategy_runtime.simulator.exchange import Exchange
+        from strategy_runtime.simulator.server import ProxyServer
+
+        set_up_lazily()
+        options = exchange_options(
+            cash=cash,
+            fee_rate=fee_rate,
+            fee_per_share=fee_per_share,
+            fee_min=fee_min,
+            slippage=slippage,
+            spread=spread,
+            children=children,
+            mode=mode,
+        )
+        wanted = parse_subscriptions(subscriptions)
+        api_key = None if token_file is None else read_secret(str(token_file), "--token-file")
+        data = load_data(
+            demo=demo,
+            paths=paths,
+            symbol=symbol,
+            timeframe=timeframe,
+            tz=tz,
+            start=start,
+            end=end,
+            strict=strict,
+            command="strategy-proxy",
+        )
+        _check_subscriptions(wanted, data.series)
+        if host not in _LOOPBACK and api_key is None:
+            note(f"Listening on {host} without --token-file: whoever reaches it can trade.")
+        exchange = Exchange(data.series, options, wanted)
+        server = ProxyServer(
+            exchange,
+            host=host,
+            ws_port=ws_port,
+            rest_port=rest_port,
+            api_key=api_key,
+            first_ack_timeout=max(ack_timeout, _FIRST_ACK_S) if ack_timeout else 0.0,
+            ack_timeout=ack_timeout,
+        )
+        places = Destinations(out, fills_file, as_json=as_json, name="proxy")
+        raise SystemExit(asyncio.run(_serve(server, exchange, data.faults, places, linger)))
+
+
+def _check_subscriptions(wanted: "Subscriptions", series: "list[BarSeries]") -> None:
+    loaded = [each.symbol for each in series]
+    for entry in wanted:
+        if entry.symbol not in ("*", *loaded):
+            note(f"SUBSCRIPTIONS: {entry} names no symbol that was loaded ({', '.join(loaded)})")
+    if not any(wanted.wants_candle(each.symbol, each.timeframe) for each in series):
+        have = ", ".join(f"{each.symbol}:candle_{each.timeframe}" for each in series)
+        raise ConfigError(f"SUBSCRIPTIONS wants none of the candles that were loaded: {have}")
+
+
+async def _serve(
+    server: "ProxyServer",
+    exchange: "Exchange",
+    faults: "list[DataFault]",
+    places: "Destinations",
+    linger: float,
+) -> int:
+    """Serve one run; gives back the exit code."""
+    from strategy_runtime.cli.output import progress
+    from strategy_runtime.cli.signals import stop_on_signals
+    from strategy_runtime.clock import monotonic
+    from strategy_runtime.report.summary import summary_of
+    from strategy_runtime.simulator.server import RunEnd
+
+    asked_to_stop = asyncio.Event()
+    with stop_on_signals(asked_to_stop.set) as signals:
+        async with server, progress(exchange):
+            _announce(server)
+            began = asyncio.create_task(_first_client(server), name="first client")
+            stop = asyncio.create_task(asked_to_stop.wait(), name="stop")
+            run = asyncio.create_task(server.finished(), name="run")
+            await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
+            wall_s = monotonic() - began.result() if began.done() else 0.0
+            for task in (began, stop):
+                task.cancel()
+            end = run.result() if run.done() else None
+            run.cancel()
+            outcome = exchange.outcome()
+            summary = summary_of(
+                outcome,
+                strategy=None,
+                parameters={},
+                options=exchange.options,
+                faults=faults,
+                wall_s=wall_s,
+            )
+            places.deliver(summary, outcome, table_on_stderr=True)
+            if end is RunEnd.COMPLETE:
+                note(f"The run is over; requests are answered for {linger:g} s more.")
+                await _wait(asked_to_stop, linger)
+                return 0
+    if end is RunEnd.ACK_TIMEOUT:
+        raise ConnectionLost("the strategy stopped acknowledging events; the run is incomplete")
+    note("Interrupted before the end of the run.")
+    return signals.exit_code
+
+
+def _announce(server: "ProxyServer") -> None:
+    import json
+
+    click.echo(json.dumps({"ws_url": server.ws_url, "rest_url": server.rest_url}))
+    note("Waiting for a strategy.")
+
+
+async def _first_client(server: "ProxyServer") -> float:
+    """When the first strategy connected, on the monotonic clock."""
+    from strategy_runtime.clock import monotonic, sleep
+
+    while not server.stream.has_client:
+        await sleep(_LOOK_EVERY_S)
+    note("A strategy has connected.")
+    return monotonic()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+if __name__ == "__main__":
+    main()

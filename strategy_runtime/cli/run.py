@@ -1,0 +1,255 @@
+"""`strategy-run`: run a strategy against a trading proxy, in a backtest or live."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from strategy_runtime.cli.errors import parameters_from, reported, users_code
+from strategy_runtime.cli.options import HELP_NAMES, version_option
+from strategy_runtime.runtime.settings import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from strategy_runtime.proxy import ProxyVenue
+    from strategy_runtime.runtime.settings import Environment, Settings
+    from strategy_runtime.strategy import Strategy
+    from strategy_runtime.strategy.desk import Mode
+
+__all__ = ["main"]
+
+_STOP_WITHIN_S = 7.5
+_CHECK_WITHIN_S = 5.0
+
+_log = logging.getLogger("strategy_runtime")
+
+_EPILOG = """\b
+Examples:
+  strategy-run bot:SmaCross
+  strategy-run bot:SmaCross --check
+  strategy-run bot.py --ws-url ws://proxy:8082 --rest-url http://proxy:8080 --set fast=5
+  SUBSCRIPTIONS=S:AAPL:candle STRATEGY_MODE=live strategy-run bot:SmaCross
+
+An option comes before the environment, that before --env-file, that before the default; a variable
+that is empty counts as not set. PARAM_<NAME> sets a parameter of the strategy. The key may be given
+as PROXY_API_KEY, or as PROXY_API_KEY_FILE, the path of a file that holds it. GATEWAY_URL gives both
+URLs of a proxy on one port.
+
+The first SIGTERM or SIGINT ends the run in good order within 8 seconds, the second at once.
+
+\b
+Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed, 75 the proxy went away in a
+backtest, 76 not the protocol, 77 access denied, 130 and 143 ended at once by a signal."""
+
+
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each setting; all of them are read and checked in one place, later."""
+    for setting in reversed(SETTINGS):
+        command = click.option(
+            setting.flag, setting.name, metavar=_metavar(setting), help=_help(setting)
+        )(command)
+    return command
+
+
+def _metavar(setting: Setting) -> str:
+    if setting.choices:
+        return f"[{'|'.join(setting.choices)}]"
+    return setting.flag.rpartition("-")[2].upper()
+
+
+def _help(setting: Setting) -> str:
+    default = f"; default: {setting.default}" if setting.default else ""
+    variable = setting.variables[0] + ("_FILE" if setting.is_secret else "")
+    return f"{setting.help}  [env var: {variable}{default}]"
+
+
+@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.argument("target", metavar="MODULE:CLASS")
+@_with_settings
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Give a parameter of the strategy a value. Repeatable.  [env var: PARAM_<NAME>]",
+)
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Read variables from a .env file, for the strategy as well.",
+)
+@click.option(
+    "--check/--no-check",
+    default=False,
+    help="Show the settings and where each came from, load the strategy, ask the proxy, open the "
+    "event stream for a moment (a proxy that serves one strategy takes it from another), and exit "
+    "with 0 or 1.",
+)
+@version_option
+def main(
+    target: str,
+    parameters: tuple[str, ...],
+    env_file: Path | None,
+    check: bool,
+    **flags: str | None,
+) -> None:
+    """Run the strategy MODULE:CLASS against a trading proxy.
+
+    MODULE is looked for in the current folder first; a file may be named too (bot.py:SmaCross), and
+    :CLASS may be left out where the module defines one strategy.
+    """
+    try:
+        with reported():
+            _main(target, parameters, env_file, check, flags)
+    except SystemExit as end:
+        raise SystemExit(1 if check and end.code else end.code) from None
+
+
+def _main(
+    target: str,
+    parameters: tuple[str, ...],
+    env_file: Path | None,
+    check: bool,
+    flags: dict[str, str | None],
+) -> None:
+    from strategy_runtime.cli.logs import set_up
+    from strategy_runtime.runtime.settings import read_environment, resolve
+
+    values = parameters_from(parameters)
+    environment = read_environment(os.environ, env_file)
+    settings = resolve(flags, environment)
+    set_up(settings.log_level, settings.log_format)
+    for warning in settings.warnings:
+        _log.warning("%s", warning)
+    os.environ.update({name: environment.values[name] for name in environment.origins})
+    if check:
+        from strategy_runtime.cli.check import show_settings
+
+        show_settings(settings)
+    strategy = _load(target, values, environment)
+    if check:
+        from strategy_runtime.cli.check import check_proxy, show_parameters
+
+        show_parameters(strategy, values, environment)
+        timeout = settings.connect_timeout
+        if settings.origins["connect_timeout"] == "default":
+            timeout = _CHECK_WITHIN_S
+        code = asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
+    else:
+        with asyncio.Runner(loop_factory=_loop_factory(settings.loop)) as loop:
+            code = loop.run(_session(strategy, settings))
+    raise SystemExit(code)
+
+
+def _load(target: str, values: dict[str, str], environment: "Environment") -> "Strategy":
+    from strategy_runtime.runtime.loader import load_strategy
+
+    with users_code(f"{target} was imported"):
+        found = load_strategy(target)
+    with users_code(f"{found.__name__} was made"):
+        return found.from_text(values, environment.values)
+
+
+def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop; None for the standard one.
+
+    Raises:
+        ConfigError: uvloop is wanted and not installed.
+    """
+    if wanted == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        if wanted == "auto":
+            return None
+        from strategy_runtime.errors import ConfigError
+
+        raise ConfigError(
+            "--loop uvloop needs uvloop: pip install 'strategy-runtime[uvloop]'"
+        ) from None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _venue(settings: "Settings", mode: "Mode", timeout: float) -> "ProxyVenue":
+    from strategy_runtime.proxy import Endpoints, ProxyVenue
+
+    return ProxyVenue(
+        Endpoints(ws_url=settings.ws_url, rest_url=settings.rest_url, api_key=settings.api_key),
+        is_live=mode == "live",
+        subscriptions=settings.subscriptions,
+        timeframe=settings.timeframe,
+        connect_deadline=timeout,
+    )
+
+
+async def _session(strategy: "Strategy", settings: "Settings") -> int:
+    """Run until the end, or until a signal; gives back the exit code."""
+    from structlog.contextvars import bind_contextvars
+
+    from strategy_runtime.cli.signals import stop_on_signals
+    from strategy_runtime.ids import token
+    from strategy_runtime.runtime.runner import Runner
+
+    runner: Runner | None = None
+    reaching = asyncio.ensure_future(_reach(settings))
+
+    def stop() -> None:
+        _log.info("stopping")
+        if runner is None:
+            reaching.cancel()
+        else:
+            runner.stop()
+
+    with stop_on_signals(stop, deadline=_STOP_WITHIN_S):
+        try:
+            mode = await reaching
+        except asyncio.CancelledError:
+            return 0
+        run_id = "bt" if mode == "backtest" else token()
+        bind_contextvars(strategy=type(strategy).__name__, run_id=run_id)
+        runner = Runner(
+            strategy,
+            _venue(settings, mode, settings.connect_timeout),
+            mode=mode,
+            run_id=run_id,
+            on_error=None if settings.on_error == "auto" else settings.on_error,
+        )
+        _log.info("running %s in %s mode at %s", type(strategy).__name__, mode, settings.ws_url)
+        await runner.run()
+    _log.info("the backtest is over" if runner.is_complete else "stopped")
+    return 0
+
+
+async def _reach(settings: "Settings") -> "Mode":
+    """Wait until the proxy answers, and ask what it is unless that was said.
+
+    A proxy that holds time still until events are acknowledged plays a backtest; one that does not
+    say so is taken for live.
+    """
+    from strategy_runtime.errors import ApiError
+
+    venue = _venue(settings, "backtest", settings.connect_timeout)
+    try:
+        await venue.open()
+        if settings.mode != "auto":
+            return settings.mode
+        try:
+            capabilities = await venue.capabilities()
+        except ApiError as error:
+            _log.info(
+                "the proxy does not tell its capabilities (%s), so it is taken for live", error
+            )
+            return "live"
+        return "backtest" if "lock_step" in capabilities.features else "live"
+    finally:
+        await venue.close()
+
+
+if __name__ == "__main__":
+    main()
