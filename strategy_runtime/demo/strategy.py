@@ -1,4 +1,4 @@
-"""The strategy of the demonstration; also `examples/sma_cross.py`."""
+"""The strategy of the demonstration."""
 
 from decimal import Decimal
 from typing import Annotated

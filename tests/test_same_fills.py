@@ -1,0 +1,57 @@
+"""The same strategy, data and options trade alike in process and over real sockets, byte by byte."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import ROOT, call, proxy
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+COSTS = ("--fee-rate", "0.0005", "--fee-min", "1", "--slippage", "0.0002", "--children", "next_bar")
+
+
+def backtest(example: Path, folder: Path, hash_seed: str) -> bytes:
+    fills = folder / f"in-process-{hash_seed}.csv"
+    done = call(
+        "backtest",
+        example,
+        *("--demo", *COSTS, "--fills", fills),
+        cwd=folder,
+        env={"PYTHONHASHSEED": hash_seed},
+    )
+    assert done.returncode == 0, done.stderr
+    return fills.read_bytes()
+
+
+def over_sockets(example: Path, folder: Path, hash_seed: str) -> bytes:
+    fills = folder / f"over-sockets-{hash_seed}.csv"
+    options = ("--demo", *COSTS, "--fills", fills, "--linger", 0)
+    with proxy(*options, cwd=folder) as (server, urls):
+        done = call("run", example, *urls, cwd=folder, env={"PYTHONHASHSEED": hash_seed})
+        assert done.returncode == 0, done.stderr
+        _, said = server.communicate(timeout=30)
+        assert server.returncode == 0, said
+    return fills.read_bytes()
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_fills_are_the_same_in_process_and_over_sockets(
+    example: Path, hash_seed: str, tmp_path: Path
+) -> None:
+    here = backtest(example, tmp_path, hash_seed)
+    assert here.count(b"\n") > 20, "the example hardly trades, so this would prove nothing"
+    assert over_sockets(example, tmp_path, hash_seed) == here
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_fills_do_not_depend_on_the_hash_seed(example: Path, tmp_path: Path) -> None:
+    assert len({backtest(example, tmp_path, seed) for seed in ("0", "1", "4242")}) == 1
+
+
+def test_other_options_trade_differently(tmp_path: Path) -> None:
+    example = EXAMPLES[0]
+    fills = tmp_path / "other.csv"
+    done = call("backtest", example, "--demo", "--fills", fills, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert fills.read_bytes() != backtest(example, tmp_path, "0")
