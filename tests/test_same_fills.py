@@ -1,5 +1,7 @@
-"""The same strategy, data and options trade alike in process and over real sockets, byte by byte."""
+"""The same strategy, data and options trade alike in process and over sockets, byte by byte."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,24 +36,31 @@ def over_sockets(example: Path, folder: Path, hash_seed: str) -> bytes:
     return fills.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], bytes]:
+    """The fills of an example in process under the first hash seed, worked out once."""
+
+    @cache
+    def fills_of(example: Path) -> bytes:
+        return backtest(example, tmp_path_factory.mktemp(example.stem), "0")
+
+    return fills_of
+
+
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_fills_are_the_same_in_process_and_over_sockets(
-    example: Path, hash_seed: str, tmp_path: Path
+def test_fills_are_the_same_in_process_and_over_sockets_under_any_hash_seed(
+    example: Path, hash_seed: str, tmp_path: Path, reference: Callable[[Path], bytes]
 ) -> None:
-    here = backtest(example, tmp_path, hash_seed)
-    assert here.count(b"\n") > 20, "the example hardly trades, so this would prove nothing"
-    assert over_sockets(example, tmp_path, hash_seed) == here
+    expected = reference(example)
+    assert expected.count(b"\n") > 20, "the example hardly trades, so this would prove nothing"
+    assert backtest(example, tmp_path, hash_seed) == expected
+    assert over_sockets(example, tmp_path, hash_seed) == expected
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_fills_do_not_depend_on_the_hash_seed(example: Path, tmp_path: Path) -> None:
-    assert len({backtest(example, tmp_path, seed) for seed in ("0", "1", "4242")}) == 1
-
-
-def test_other_options_trade_differently(tmp_path: Path) -> None:
+def test_other_costs_trade_differently(tmp_path: Path, reference: Callable[[Path], bytes]) -> None:
     example = EXAMPLES[0]
     fills = tmp_path / "other.csv"
     done = call("backtest", example, "--demo", "--fills", fills, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert fills.read_bytes() != backtest(example, tmp_path, "0")
+    assert fills.read_bytes() != reference(example)

@@ -38,7 +38,8 @@ Examples:
   strategy-backtest bot.py --data prices.csv --json > result.json
 
 \b
-Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data, 130 and 143 interrupted."""
+Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
+130 and 143 interrupted."""
 
 
 @click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
@@ -235,12 +236,12 @@ def _compare(first: "list[Fill]", second: "list[Fill]") -> None:
 
 def _traded(fill: "Fill | None") -> str:
     from strategy_runtime.clock import rfc3339
+    from strategy_runtime.report.fills import plain
 
     if fill is None:
         return "no fill"
-    return (
-        f"{fill.side} {fill.quantity:f} {fill.symbol} at {fill.price:f} in {rfc3339(fill.bar_ns)}"
-    )
+    size, price = plain(fill.quantity), plain(fill.price)
+    return f"{fill.side} {size} {fill.symbol} at {price} in {rfc3339(fill.bar_ns)}"
 
 
 def _say_what_next(target: str | None) -> None:

@@ -41,8 +41,8 @@ Examples:
   strategy-run bot:SmaCross                (in a second terminal, while the proxy waits)
 
 \b
-Exit codes: 0 fine, 2 usage, 74 files or data, 75 the strategy stopped acknowledging, 130 and 143
-interrupted before the end of the run."""
+Exit codes: 0 fine, 2 usage, 74 files or data, 75 the strategy stopped
+acknowledging, 130 and 143 interrupted before the end of the run."""
 
 
 @click.command(context_settings=HELP_NAMES, epilog=_EPILOG)

@@ -41,23 +41,18 @@ URLs of a proxy on one port.
 The first SIGTERM or SIGINT ends the run in good order within 8 seconds, the second at once.
 
 \b
-Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed, 75 the proxy went away in a
-backtest, 76 not the protocol, 77 access denied, 130 and 143 ended at once by a signal."""
+Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
+75 the proxy went away in a backtest, 76 not the protocol, 77 access denied,
+130 and 143 ended at once by a signal."""
 
 
 def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each setting; all of them are read and checked in one place, later."""
     for setting in reversed(SETTINGS):
         command = click.option(
-            setting.flag, setting.name, metavar=_metavar(setting), help=_help(setting)
+            setting.flag, setting.name, metavar=setting.metavar, help=_help(setting)
         )(command)
     return command
-
-
-def _metavar(setting: Setting) -> str:
-    if setting.choices:
-        return f"[{'|'.join(setting.choices)}]"
-    return setting.flag.rpartition("-")[2].upper()
 
 
 def _help(setting: Setting) -> str:
@@ -200,7 +195,6 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     reaching = asyncio.ensure_future(_reach(settings))
 
     def stop() -> None:
-        _log.info("stopping")
         if runner is None:
             reaching.cancel()
         else:

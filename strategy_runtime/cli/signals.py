@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from strategy_runtime.cli.errors import note
-
 __all__ = ["Signals", "stop_on_signals"]
 
 _CODE = 128
@@ -47,8 +45,12 @@ def stop_on_signals(
     signals = Signals()
     watchdog: threading.Timer | None = None
 
+    def say(text: str) -> None:
+        # Past Python's streams: the signal may have come while one of them was being written.
+        os.write(2, f"{text}\n".encode())
+
     def give_up(number: int, why: str) -> None:
-        note(why)
+        say(why)
         os._exit(_CODE + number)
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -56,6 +58,7 @@ def stop_on_signals(
         if signals.received is not None:
             give_up(number, "ended at once by a second signal")
         signals.received = number
+        say("stopping; a second signal ends at once")
         loop.call_soon_threadsafe(stop)
         if deadline is not None:
             why = f"did not stop within {deadline:g} s of {signal.Signals(number).name}; ended"

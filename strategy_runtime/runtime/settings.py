@@ -44,6 +44,7 @@ class Setting(Struct, frozen=True, kw_only=True):
         name: Its field in `Settings`.
         flag: Its option.
         variables: Environment variables, the first that is set wins.
+        metavar: What stands for its value in a help text.
         default: As it would be written.
         choices: All there are, where they are few.
         is_secret: Never shown.
@@ -52,6 +53,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     name: str
     flag: str
     variables: tuple[str, ...]
+    metavar: str
     default: str
     help: str
     choices: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ SETTINGS = (
         name="ws_url",
         flag="--ws-url",
         variables=("PROXY_WS_URL", "ENGINE_WS_URL"),
+        metavar="URL",
         default="ws://localhost:8082",
         help="Where the proxy's event stream is.",
     ),
@@ -70,6 +73,7 @@ SETTINGS = (
         name="rest_url",
         flag="--rest-url",
         variables=("PROXY_REST_URL", "ENGINE_REST_URL"),
+        metavar="URL",
         default="http://localhost:8080",
         help="Where the proxy takes orders.",
     ),
@@ -81,6 +85,7 @@ SETTINGS = (
             "TEKTII_TRADING_GATEWAY_API_KEY",
             "TRADING_GATEWAY_API_KEY",
         ),
+        metavar="FILE",
         default="",
         help="File that holds the proxy's API key, where it wants one.",
         is_secret=True,
@@ -89,6 +94,7 @@ SETTINGS = (
         name="subscriptions",
         flag="--subscriptions",
         variables=("SUBSCRIPTIONS",),
+        metavar="LIST",
         default="",
         help="What to receive, such as S:AAPL:candle,C:BTCUSD:quote; without it all there is.",
     ),
@@ -96,6 +102,7 @@ SETTINGS = (
         name="timeframe",
         flag="--timeframe",
         variables=("TIMEFRAME",),
+        metavar="TF",
         default="1m",
         help="Timeframe of candles that do not say theirs.",
     ),
@@ -103,6 +110,7 @@ SETTINGS = (
         name="mode",
         flag="--mode",
         variables=("STRATEGY_MODE",),
+        metavar="|".join(get_args(ModeChoice)),
         default="auto",
         help="What stands behind the proxy; auto asks it.",
         choices=get_args(ModeChoice),
@@ -111,6 +119,7 @@ SETTINGS = (
         name="on_error",
         flag="--on-error",
         variables=("STRATEGY_ON_ERROR",),
+        metavar="|".join(get_args(OnErrorChoice)),
         default="auto",
         help="What a failing hook does; auto stops a backtest, and lets a live run go on until "
         "there are 5 failures in a minute or 3 in a row.",
@@ -120,6 +129,7 @@ SETTINGS = (
         name="loop",
         flag="--loop",
         variables=("STRATEGY_LOOP",),
+        metavar="|".join(get_args(LoopChoice)),
         default="auto",
         help="Event loop; auto takes uvloop where it is installed.",
         choices=get_args(LoopChoice),
@@ -128,6 +138,7 @@ SETTINGS = (
         name="connect_timeout",
         flag="--connect-timeout",
         variables=("STRATEGY_CONNECT_TIMEOUT",),
+        metavar="SECONDS",
         default="60",
         help="Seconds to wait for the proxy to come up.",
     ),
@@ -135,6 +146,7 @@ SETTINGS = (
         name="log_level",
         flag="--log-level",
         variables=("LOG_LEVEL",),
+        metavar="|".join(get_args(LogLevel)),
         default="info",
         help="Least important log lines to show.",
         choices=get_args(LogLevel),
@@ -143,6 +155,7 @@ SETTINGS = (
         name="log_format",
         flag="--log-format",
         variables=("LOG_FORMAT",),
+        metavar="|".join(get_args(LogFormat)),
         default="auto",
         help="Form of the log on stderr; auto is console on a terminal, else json.",
         choices=get_args(LogFormat),

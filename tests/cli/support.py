@@ -35,7 +35,9 @@ PRICES = """timestamp,open,high,low,close,volume
 
 def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without any setting of ours, and with the package on the path."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }
     return {**kept, "PYTHONPATH": str(ROOT), **(given or {})}
 
 

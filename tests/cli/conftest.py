@@ -1,0 +1,43 @@
+"""The commands inside this process, for short answers that need no process of their own."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from strategy_runtime.cli import backtest, proxy, run
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, made the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def invoke(folder: Path) -> Iterator[Invoke]:
+    """Call a command in the current folder; what it does to the process is undone."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    path, modules = sys.path[:], set(sys.modules)
+    commands = {"backtest": backtest.main, "proxy": proxy.main, "run": run.main}
+
+    def call(name: str, *arguments: object, env: dict[str, str] | None = None) -> Result:
+        unset = dict.fromkeys(("PROXY_WS_URL", "PROXY_REST_URL", "SUBSCRIPTIONS", "STRATEGY_MODE"))
+        runner = CliRunner(env={**unset, **(env or {})})
+        return runner.invoke(commands[name], [str(each) for each in arguments])
+
+    yield call
+    root.handlers[:], sys.path[:] = handlers, path
+    root.setLevel(level)
+    for name in set(sys.modules) - modules:
+        if not name.startswith("strategy_runtime"):
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.startswith(str(folder)):
+                del sys.modules[name]

@@ -1,0 +1,424 @@
+"""`strategy-backtest`: what it prints, writes and ends with."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Invoke
+from tests.cli.support import BUYER, DEMO, PRICES, call, interrupt, line_of, started
+
+
+@pytest.fixture
+def bot(folder: Path) -> Path:
+    """A folder with a strategy and prices."""
+    (folder / "bot.py").write_text(BUYER)
+    (folder / "prices.csv").write_text(PRICES)
+    return folder
+
+
+# What it prints
+
+
+def test_the_demo_shows_numbers_writes_files_and_says_what_next(tmp_path: Path) -> None:
+    done = call("backtest", "--demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "SmaCross(fast=10, slow=30, stake=0.40)"
+    assert lines[1] == "S:AAPL, S:MSFT  1d  2007-01-03 to 2013-01-01"
+    assert any(line.split() == ["Bars", "3,020"] for line in lines)
+    folder = Path("results/SmaCross")
+    written = " ".join(str(folder / n) for n in ("fills.csv", "orders.csv", "result.json"))
+    assert f"Written: {written}" in lines
+    assert (tmp_path / folder / "fills.csv").read_text().startswith("time,bar,symbol,side,")
+    assert [line for line in lines[-6:] if line.startswith("  ")] == [
+        "  strategy-backtest --demo --set fast=5 --set slow=20",
+        "  strategy-proxy --demo",
+        f"  strategy-run {DEMO}",
+    ]
+
+
+def test_each_of_the_next_commands_is_accepted(tmp_path: Path) -> None:
+    said = call("backtest", "--demo", cwd=tmp_path).stdout
+    for line in said.splitlines()[-6:]:
+        if line.startswith("  strategy-"):
+            name, *arguments = line.split()
+            done = call(name.removeprefix("strategy-"), *arguments, "--help", cwd=tmp_path)
+            assert done.returncode == 0, line
+
+
+def test_orders_that_never_filled_are_named(bot: Path, invoke: Invoke) -> None:
+    (bot / "late.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        "class Late(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        "        if candle.close == 118: self.buy(candle.symbol, 7)\n"
+    )
+    done = invoke("backtest", "late", "--data", "prices.csv")
+    assert done.exit_code == 0, done.output
+    assert (
+        "1 order still open at the end was never filled:\n"
+        "  BUY 7 prices MARKET (ord-1, Late-bt-1, given 2024-03-08T00:00:00Z)\n" in done.stdout
+    )
+
+
+def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
+    (bot / "prices.csv").write_text(PRICES + "2024-03-07,97,120,96,118,1000\n")
+    done = invoke("backtest", "bot", "--data", "prices.csv")
+    assert done.exit_code == 0
+    assert "Data: prices.csv: 1 x duplicate; the first: prices.csv line 6: duplicate" in done.stdout
+    refused = invoke("backtest", "bot", "--data", "prices.csv", "--strict")
+    assert refused.exit_code == 74
+    assert "Error: 1 faults in the data (strict)" in refused.stderr
+
+
+# --json, --out, --fills
+
+
+FIELDS = (
+    "schema strategy parameters bars events fills orders start end cash equity start_equity return "
+    "max_drawdown fees realized_pnl unrealized_pnl positions open_orders fill_hash wall_s "
+    "bars_per_s data data_faults complete rejected_orders options"
+).split()
+
+
+def test_json_is_the_only_thing_on_stdout_even_where_the_strategy_prints(tmp_path: Path) -> None:
+    chatty = BUYER + '        print("hello")\n        self.log.info("logged")\n'
+    (tmp_path / "bot.py").write_text(chatty)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    done = call("backtest", "bot:Buyer", "--data", "prices.csv", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert list(document) == FIELDS
+    assert done.stderr.count("hello") == 4
+    assert done.stderr.count("logged") == 4
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_the_document_says(bot: Path, invoke: Invoke) -> None:
+    options = ("--cash", "10000", "--fee-per-share", "0.01", "--set", "quantity=20")
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--json", *options)
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout)
+    # Decided on the close of 5 March's bar at the latest; the first fill is 5 March's open, 106.
+    expected = {
+        "schema": 1,
+        "strategy": "Buyer",
+        "parameters": {"quantity": 20},
+        "bars": 4,
+        "fills": 1,
+        "orders": 1,
+        "start": "2024-03-04T00:00:00Z",
+        "end": "2024-03-08T00:00:00Z",
+        "start_equity": "10000",
+        "cash": "7879.8",
+        "equity": "10239.8",
+        "return": pytest.approx(0.02398),
+        "fees": "0.2",
+        "realized_pnl": "0",
+        "unrealized_pnl": "240",
+        "open_orders": [],
+        "complete": True,
+        "rejected_orders": 0,
+    }
+    assert {name: document[name] for name in expected} == expected
+    peak, trough = 10000 - 2120 - 0.2 + 20 * 110, 10000 - 2120 - 0.2 + 20 * 96
+    assert document["max_drawdown"] == pytest.approx((peak - trough) / peak)
+    assert document["positions"] == [
+        {
+            "symbol": "prices",
+            "quantity": "20",
+            "average_entry_price": "106",
+            "current_price": "118",
+            "unrealized_pnl": "240",
+        }
+    ]
+    assert document["data"] == [
+        {
+            "symbol": "prices",
+            "timeframe": "1d",
+            "source": "prices.csv",
+            "bars": 4,
+            "start": "2024-03-04T00:00:00Z",
+            "end": "2024-03-08T00:00:00Z",
+        }
+    ]
+    assert document["options"]["fee_per_share"] == "0.01"
+
+
+def test_the_fills_file(bot: Path, invoke: Invoke) -> None:
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--fills", "deep/fills.csv")
+    assert done.exit_code == 0, done.stderr
+    assert (bot / "deep/fills.csv").read_text() == (
+        "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule\n"
+        "2024-03-05T00:00:00Z,2024-03-05T00:00:00Z,prices,BUY,10,106,0,ord-1,Buyer-bt-1,"
+        "market_open\n"
+    )
+    assert not (bot / "results").exists()
+
+
+def test_out_holds_what_json_prints(bot: Path, invoke: Invoke) -> None:
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--out", "here", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert (bot / "here/result.json").read_text() == done.stdout
+    assert sorted(each.name for each in (bot / "here").iterdir()) == [
+        "fills.csv",
+        "orders.csv",
+        "result.json",
+    ]
+
+
+def test_a_place_that_cannot_be_written_is_an_error_only_where_it_was_asked_for(
+    bot: Path, invoke: Invoke
+) -> None:
+    (bot / "results").write_text("a file in the way")
+    unasked = invoke("backtest", "bot", "--data", "prices.csv")
+    assert unasked.exit_code == 0
+    assert "Equity at the end" in unasked.stdout
+    assert "The results could not be kept: cannot write results/Buyer/fills.csv" in unasked.stderr
+    asked = invoke("backtest", "bot", "--data", "prices.csv", "--out", "results/mine")
+    assert asked.exit_code == 74
+    assert "Error: cannot write results/mine/fills.csv" in asked.stderr
+
+
+# Where data and strategy come from
+
+
+def test_data_in_the_folder_data_is_found(bot: Path, invoke: Invoke) -> None:
+    (bot / "data").mkdir()
+    (bot / "prices.csv").rename(bot / "data" / "S_X.csv")
+    done = invoke("backtest", "bot.py:Buyer", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["data"][0]["symbol"] == "S_X"
+
+
+def test_without_data(bot: Path, invoke: Invoke) -> None:
+    done = invoke("backtest", "bot")
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "Error: no market data: give --data FILE, or put files into a folder named data here; "
+        "strategy-backtest --demo brings its own\n"
+    )
+
+
+def test_data_from_the_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUYER)
+    arguments = ("bot", "--data", "-", "--symbol", "S:X", "--json")
+    done = call("backtest", *arguments, cwd=tmp_path, stdin=PRICES)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["data"][0]["symbol"] == "S:X"
+
+
+def test_a_part_of_the_data(bot: Path, invoke: Invoke) -> None:
+    window = ("--from", "2024-03-05", "--to", "2024-03-07T00:00:00Z")
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--json", *window)
+    document = json.loads(done.stdout)
+    assert (document["bars"], document["start"], document["end"]) == (
+        2,
+        "2024-03-05T00:00:00Z",
+        "2024-03-07T00:00:00Z",
+    )
+
+
+def test_ones_own_strategy_on_the_bundled_prices(bot: Path, invoke: Invoke) -> None:
+    done = invoke("backtest", "bot", "--demo")
+    assert done.exit_code == 0, done.stderr
+    assert "  strategy-backtest bot --demo" in done.stdout
+
+
+def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
+    arguments = ("backtest", "bot", "--data", "prices.csv", "--json")
+    done = invoke(*arguments, env={"PARAM_QUANTITY": "3"})
+    assert json.loads(done.stdout)["parameters"] == {"quantity": 3}
+    done = invoke(*arguments, "--set", "quantity=4", env={"PARAM_QUANTITY": "3"})
+    assert json.loads(done.stdout)["parameters"] == {"quantity": 4}
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        ([], 2, "Error: name a strategy, such as bot:SmaCross, or try --demo\n"),
+        (["bto", "--demo"], 2, "; did you mean 'bot'?\n"),
+        (["bot:Buyr", "--demo"], 2, "Error: 'bot' has no 'Buyr'; did you mean 'Buyer'?\n"),
+        (
+            ["bot", "--demo", "--set", "quantty=1"],
+            2,
+            "Error: Buyer has no parameter 'quantty'; did you mean 'quantity'?\n",
+        ),
+        (
+            ["bot", "--demo", "--set", "quantity=x"],
+            2,
+            "Error: Buyer.quantity = 'x': Expected `int`, got `str`\n",
+        ),
+        (["bot", "--demo", "--set", "quantity"], 2, "'quantity' is not NAME=VALUE\n"),
+        (
+            ["bot", "--demo", "--data", "prices.csv"],
+            2,
+            "Error: --demo brings its own prices; leave out --data or --demo\n",
+        ),
+        (["bot", "--demo", "--cash", "0"], 2, "Error: starting cash must be positive, not 0\n"),
+        (["bot", "--demo", "--cash", "lots"], 2, "'lots' is not a number.\n"),
+        (["bot", "--demo", "--fee-rate", "nan"], 2, "'nan' is not a number.\n"),
+        (["bot", "--demo", "--spread", "-1"], 2, "Error: spread must not be negative: -1\n"),
+        (
+            ["bot", "--demo", "--mode", "hedging"],
+            2,
+            "Error: position mode 'hedging' is not supported; use 'netting'\n",
+        ),
+        (["bot", "--demo", "--from", "yesterday"], 2, "Error: --from: 'yesterday' is no time; "),
+        (["bot", "--demo", "--tz", "Mars/Base"], 2, "Error: 'Mars/Base' is no time zone; "),
+        (["bot", "--data", "price.csv"], 74, "price.csv does not exist; did you mean 'prices.csv'"),
+    ],
+)
+def test_what_it_says_to_a_slip(
+    bot: Path, invoke: Invoke, arguments: list[str], code: int, text: str
+) -> None:
+    done = invoke("backtest", *arguments)
+    assert text in done.stderr
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr
+
+
+# When the strategy fails
+
+
+def test_a_failing_hook_is_shown_from_the_users_code_on(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUYER + "        self.helper(candle)\n" + FAILING)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr == (
+        "Stopped after 3 of 4 bars; no results.\n\n"
+        "Traceback (most recent call last):\n"
+        f'  File "{tmp_path}/bot.py", line 11, in on_candle\n'
+        "    self.helper(candle)\n"
+        f'  File "{tmp_path}/bot.py", line 15, in helper\n'
+        "    return 1 / (candle.close - 96)\n"
+        "           ~~^~~~~~~~~~~~~~~~~~~~~\n"
+        "ZeroDivisionError: float division by zero\n\n"
+        "Error: on_candle failed at candle prices 2024-03-06T00:00:00Z (prices.csv line 4)\n"
+    )
+    assert not (tmp_path / "results").exists()
+
+
+FAILING = """
+
+    def helper(self, candle: Candle) -> float:
+        return 1 / (candle.close - 96)
+"""
+
+
+def test_the_run_goes_on_where_that_is_wanted(bot: Path, invoke: Invoke) -> None:
+    (bot / "bot.py").write_text(BUYER + "        self.helper(candle)\n" + FAILING)
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--on-error", "continue", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["bars"] == 4
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_an_error_in_the_users_module_is_shown_from_there_on(bot: Path, invoke: Invoke) -> None:
+    (bot / "broken.py").write_text("import json\n\njson.loads('{')\n")
+    done = invoke("backtest", "broken:Bot", "--demo")
+    assert done.exit_code == 70
+    first, second, *_ = done.stderr.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert second == f'  File "{bot}/broken.py", line 3, in <module>'
+    assert done.stderr.endswith("Error: JSONDecodeError while broken:Bot was imported\n")
+
+
+def test_a_misspelt_hook_is_shown_where_it_stands(bot: Path, invoke: Invoke) -> None:
+    (bot / "slip.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        "class Slip(Strategy):\n"
+        "    def on_candel(self, candle): ...\n"
+    )
+    done = invoke("backtest", "slip", "--demo")
+    assert done.exit_code == 70
+    assert f'File "{bot}/slip.py", line 2' in done.stderr
+    assert "did you mean 'on_candle'" in done.stderr
+
+
+def test_a_syntax_error_is_shown_without_frames_of_ours(bot: Path, invoke: Invoke) -> None:
+    (bot / "typo.py").write_text("class Bot(:\n")
+    done = invoke("backtest", "typo", "--demo")
+    assert done.exit_code == 70
+    assert done.stderr.startswith(f'  File "{bot}/typo.py", line 1\n')
+
+
+# --verify
+
+
+def test_verify_finds_a_second_run_that_trades_alike(bot: Path, invoke: Invoke) -> None:
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--verify", "--json")
+    assert done.exit_code == 0
+    assert "Verified: a second run traded alike (1 fills).\n" in done.stderr
+
+
+def test_verify_finds_one_that_does_not(bot: Path, invoke: Invoke) -> None:
+    (bot / "bot.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        "class Buyer(Strategy):\n"
+        "    _count = iter((1, 2, 3, 4, 5, 6, 7, 8))\n"
+        "    def on_candle(self, candle):\n"
+        "        self.buy(candle.symbol, next(Buyer._count))\n"
+    )
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--verify", "--json")
+    assert done.exit_code == 70
+    assert (
+        "Error: a second run traded differently, from fill 1 on: BUY 1 prices at 106 in "
+        "2024-03-05T00:00:00Z first, then BUY 5 prices at 106 in 2024-03-05T00:00:00Z;"
+        in done.stderr
+    )
+
+
+# Signals
+
+
+ENDLESS = """
+import sys
+from strategy_runtime import Strategy
+
+class Endless(Strategy):
+    async def on_candle(self, candle):
+        if candle.close == 110:
+            print("ready", file=sys.stderr, flush=True)
+            import asyncio
+            await asyncio.sleep(3600)
+"""
+
+BUSY = ENDLESS.replace("import asyncio", "while True: pass").replace(
+    "            await asyncio.sleep(3600)\n", ""
+)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_what_there_is_is_shown(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    (tmp_path / "bot.py").write_text(ENDLESS)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stderr, "ready")
+        interrupt(process, number)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Stopped before the end of the data, at 2024-03-06T00:00:00Z." in out
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUSY)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stderr, "ready")
+        interrupt(process)
+        line_of(process.stderr, "stopping")
+        interrupt(process)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "ended at once by a second signal" in said
