@@ -14,6 +14,7 @@ from strategy_runtime.clock import monotonic, now_ms, sleep
 from strategy_runtime.errors import (
     ApiError,
     ConnectionLost,
+    ProtocolError,
     StrategyRuntimeError,
     Unreachable,
 )
@@ -273,7 +274,7 @@ class ProxyVenue:
         """Place an order; where the answer got lost, look whether it arrived."""
         try:
             return await self._requests.send("POST", "/orders", request, OrderHandle)
-        except ConnectionLost:
+        except (ConnectionLost, ProtocolError):
             found = await self._look_up(request.client_order_id)
             if found is None:
                 raise

@@ -11,7 +11,7 @@ from aiohttp import web
 import strategy_runtime
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.exchange import Exchange
-from strategy_runtime.simulator.server.envelope import guard
+from strategy_runtime.simulator.server.envelope import BODY, guard
 from strategy_runtime.simulator.server.routes import Routes
 from strategy_runtime.simulator.server.stream import EventStream, RunEnd
 
@@ -150,7 +150,7 @@ def _answer(
     """A handler that has the whole body at hand, so that it never has to wait."""
 
     async def answer(request: web.Request) -> web.Response:
-        request["body"] = await request.read()
+        request[BODY] = await request.read()
         return handler(request)
 
     return answer

@@ -10,7 +10,10 @@ from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.rest import ErrorEnvelope
 from strategy_runtime.protocol.server_codec import encode_json
 
-__all__ = ["PROBES", "body", "guard"]
+__all__ = ["BODY", "PROBES", "body", "guard"]
+
+BODY = web.RequestKey("body", bytes)
+"""The whole body of a request, read before its handler is called."""
 
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 

@@ -22,7 +22,7 @@ from strategy_runtime.protocol.rest import (
 from strategy_runtime.protocol.server_codec import bar_json, quote_json
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.market import PROVIDER
-from strategy_runtime.simulator.server.envelope import body
+from strategy_runtime.simulator.server.envelope import BODY, body
 from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["Routes"]
@@ -77,7 +77,7 @@ class Routes:
     # Orders
 
     def _submit(self, request: web.Request) -> web.Response:
-        order = parse_order_request(request["body"])
+        order = parse_order_request(request[BODY])
         known = self._exchange.knows(order.client_order_id)
         handle = self._exchange.submit(order)
         self._stream.stir()
@@ -104,7 +104,7 @@ class Routes:
         )
 
     def _modify(self, request: web.Request) -> web.Response:
-        order = self._exchange.modify(_id(request), parse_order_changes(request["body"]))
+        order = self._exchange.modify(_id(request), parse_order_changes(request[BODY]))
         self._stream.stir()
         return body({"order": order})
 
@@ -127,7 +127,7 @@ class Routes:
         return body(self._exchange.position(_id(request)))
 
     def _close(self, request: web.Request) -> web.Response:
-        wanted = parse_close_request(request["body"])
+        wanted = parse_close_request(request[BODY])
         handle = self._exchange.close_position(
             _id(request), wanted.quantity, wanted.order_type, wanted.limit_price
         )

@@ -11,7 +11,7 @@ from enum import Enum
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from strategy_runtime.clock import monotonic, now
+from strategy_runtime.clock import monotonic, now, sleep
 from strategy_runtime.errors import FrameError
 from strategy_runtime.protocol.commands import ClientPing, EventAck
 from strategy_runtime.protocol.enums import ConnectionEventKind
@@ -114,7 +114,8 @@ class EventStream:
                 return True
             self._stirred.clear()
             try:
-                await asyncio.wait_for(self._stirred.wait(), self._patience())
+                async with asyncio.timeout(self._patience()):
+                    await self._stirred.wait()
             except TimeoutError:
                 if self._client is None:
                     self._last_release = monotonic()
@@ -218,8 +219,6 @@ class EventStream:
         return client
 
     async def _ping(self, client: web.WebSocketResponse) -> None:
-        from strategy_runtime.clock import sleep
-
         while True:
             await sleep(self._ping_interval)
             await _send(client, encode_ping(now()))

@@ -1,0 +1,138 @@
+"""A proxy that says what a test tells it to, over real sockets, and notes what it is told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+Scene = Callable[["ScriptedProxy", web.WebSocketResponse], Awaitable[None]]
+
+ACCOUNT = {"balance": "100000", "equity": "100000"}
+
+
+def candle(number: int, symbol: str = "S:X", **extra: Any) -> dict[str, Any]:
+    """A candle frame with the id `evt-<number>`."""
+    bar = {
+        "symbol": symbol,
+        "provider": "test",
+        "timeframe": "1m",
+        "timestamp": f"2024-03-04T14:{number:02d}:00Z",
+        "open": "10",
+        "high": "11",
+        "low": "9",
+        "close": "10.5",
+        "volume": "100",
+    }
+    return {"type": "candle", "event_id": f"evt-{number}", "bar": bar, **extra}
+
+
+COMPLETE = {"type": "backtest_complete", "event_id": "evt-end"}
+CONNECTED = {"type": "connection", "event": "CONNECTED"}
+
+
+class ScriptedProxy:
+    """One scene a connection; REST answers from a table, or by default.
+
+    Attributes:
+        acks: Lists of ids, one a frame, in order.
+        frames: Everything else the strategy sent.
+        requests: Method, path and body of each request.
+        answers: Status and body by method and path; a list is used up one by one.
+        connections: Number of connections so far.
+    """
+
+    def __init__(self, *scenes: Scene, stream_path: str = "/", prefix: str = "") -> None:
+        self.scenes = list(scenes)
+        self.acks: list[list[str]] = []
+        self.ack_frames: list[dict[str, Any]] = []
+        self.frames: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, str, Any]] = []
+        self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self.connections = 0
+        self.heard = asyncio.Event()
+        self.stream_path = stream_path
+        self.prefix = prefix
+        self.url = ""
+
+    async def say(self, socket: web.WebSocketResponse, *frames: Any) -> None:
+        """Send frames: text as it is, anything else as JSON."""
+        for frame in frames:
+            await socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
+
+    async def until_acked(self, *ids: str) -> None:
+        """Wait until all these ids have been acknowledged."""
+        while not set(ids) <= {each for ack in self.acks for each in ack}:
+            self.heard.clear()
+            await self.heard.wait()
+
+    async def until_frame(self, kind: str) -> None:
+        """Wait for a frame of a type."""
+        while not any(frame["type"] == kind for frame in self.frames):
+            self.heard.clear()
+            await self.heard.wait()
+
+    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        scene = self.scenes[min(self.connections, len(self.scenes) - 1)]
+        self.connections += 1
+        listener = asyncio.create_task(self._listen(socket))
+        try:
+            await scene(self, socket)
+            await socket.close()
+        finally:
+            listener.cancel()
+        return socket
+
+    async def _listen(self, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                return
+            frame = json.loads(message.data)
+            if frame["type"] == "event_ack":
+                self.ack_frames.append(frame)
+                self.acks.append(frame["events_processed"])
+            else:
+                self.frames.append(frame)
+            self.heard.set()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        self.requests.append((request.method, request.path_qs, json.loads(body) if body else None))
+        if not request.path.startswith(self.prefix + "/"):
+            raise web.HTTPNotFound
+        path = request.path.removeprefix(self.prefix)
+        queue = self.answers.get((request.method, path))
+        if queue:
+            status, answer = queue[0] if len(queue) == 1 else queue.pop(0)
+            if status == 0:
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()
+            if isinstance(answer, str):
+                return web.Response(status=status, text=answer, content_type="text/html")
+            return web.json_response(answer, status=status)
+        if path == "/account":
+            return web.json_response(ACCOUNT)
+        if request.method == "GET":
+            return web.json_response([])
+        raise web.HTTPNotFound
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["ScriptedProxy"]:
+        """Listen on a free port of the loopback."""
+        app = web.Application()
+        app.router.add_get(self.stream_path, self._stream)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,470 @@
+"""The venue over the network, against a proxy that follows a script."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from strategy_runtime import Candle, ConnectionEvent, HookFailed, OrderRejected, Strategy
+from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError, Unreachable
+from strategy_runtime.ids import Random
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.runner import Runner
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+from tests.strategies import Scripted
+
+
+def at_once(chance: Random) -> Iterator[float]:
+    while True:
+        yield 0.001
+
+
+def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
+    endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+    given = {"is_live": False, "connected_wait": 5.0, "connect_deadline": 5.0, "delays": at_once}
+    return ProxyVenue(endpoints, **(given | options))
+
+
+async def run(
+    proxy: ScriptedProxy, strategy: Strategy | None = None, **options: Any
+) -> Scripted | Strategy:
+    strategy = strategy or Scripted({})
+    await Runner(strategy, venue_for(proxy, **options), mode="backtest").run()
+    return strategy
+
+
+async def finish(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+    await proxy.say(socket, COMPLETE)
+    await proxy.until_acked("evt-end")
+
+
+def kinds(strategy: Any) -> list[str]:
+    return [type(event).__name__ for event in strategy.seen]
+
+
+# Acknowledgements.
+
+
+async def test_every_id_is_acknowledged_once_whatever_the_frame() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(
+            socket,
+            CONNECTED,
+            candle(1),
+            {"type": "hologram", "event_id": "evt-2"},
+            candle(3, bar=None),
+            '{"type":"candle","event_id":"evt-4","bar":{"symbol":"S:A',
+            {"type": "candle", "event_id": 5, "bar": candle(5)["bar"]},
+            {**candle(6), "event_id": None, "id": "evt-6"},
+        )
+        await proxy.until_acked("evt-1", "evt-2", "evt-3", "evt-4", "5", "evt-6")
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        strategy = await run(proxy)
+    ids = [each for ack in proxy.acks for each in ack]
+    assert ids == ["evt-1", "evt-2", "evt-3", "evt-4", "5", "evt-6", "evt-end"]
+    assert kinds(strategy) == [
+        "ConnectionEvent",
+        "Candle",
+        "UnknownEvent",
+        "Candle",
+        "Candle",
+        "BacktestComplete",
+    ]
+
+
+async def test_an_ack_carries_a_whole_number_of_milliseconds_and_an_id_of_its_own() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await run(proxy)
+    assert all(type(frame["timestamp"]) is int for frame in proxy.ack_frames)
+    assert len({frame["correlation_id"] for frame in proxy.ack_frames}) == len(proxy.ack_frames)
+
+
+async def test_what_is_at_hand_goes_out_in_one_ack_even_behind_a_ping() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        frames = [CONNECTED, *(candle(n) for n in range(1, 51)), {"type": "ping"}]
+        await proxy.say(socket, *frames)
+        await proxy.until_acked(*(f"evt-{n}" for n in range(1, 51)))
+        await proxy.until_frame("pong")
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await run(proxy)
+    assert len(proxy.acks) < 25
+
+
+async def test_the_ack_waits_for_the_hook_and_for_its_orders() -> None:
+    order: list[str] = []
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        order.append(f"ack after {len([r for r in proxy.requests if r[0] == 'POST'])} orders")
+        await finish(proxy, socket)
+
+    class Buys(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            self.buy("S:X", 1)
+            self.sell("S:X", 2)
+            order.append("hook returned")
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
+        await run(proxy, Buys())
+    assert order == ["hook returned", "ack after 2 orders"]
+    bodies = [body for method, _, body in proxy.requests if method == "POST"]
+    assert [(b["side"], b["quantity"], b["client_order_id"]) for b in bodies] == [
+        ("BUY", "1", "Buys-bt-1"),
+        ("SELL", "2", "Buys-bt-2"),
+    ]
+
+
+async def test_the_event_of_a_failing_hook_is_not_acknowledged() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), candle(2))
+        await asyncio.Event().wait()
+
+    def explode(strategy: Scripted, event: Candle) -> None:
+        raise ValueError("mine")
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        with pytest.raises(HookFailed, match=re.escape("candle S:X 2024-03-04T14:02:00Z (evt-2)")):
+            await run(proxy, Scripted({1: explode}))
+    assert ["evt-2"] not in proxy.acks
+    assert "evt-2" not in [each for ack in proxy.acks for each in ack]
+
+
+async def test_pings_are_answered_while_a_hook_waits() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), {"type": "ping"})
+        await proxy.until_frame("pong")
+        assert proxy.acks == []
+        released.set()
+        await proxy.until_acked("evt-1")
+        await finish(proxy, socket)
+
+    released = asyncio.Event()
+
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            await released.wait()
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await run(proxy, Waits())
+
+
+async def test_old_gateways_get_an_empty_ack_for_frames_without_id() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, {**candle(1), "event_id": None})
+        while [] not in proxy.acks:
+            proxy.heard.clear()
+            await proxy.heard.wait()
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await run(proxy, always_ack=True)
+
+
+# Handshake, dialects, subscriptions.
+
+
+async def test_the_greeting_may_be_absent() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, candle(1))
+        await proxy.until_acked("evt-1")
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        strategy = await run(proxy)
+    assert kinds(strategy) == ["ConnectionEvent", "Candle", "BacktestComplete"]
+
+
+async def test_a_silent_proxy_is_taken_as_connected_after_a_moment() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await connected.wait()
+        await finish(proxy, socket)
+
+    connected = asyncio.Event()
+
+    class Watches(Strategy):
+        def on_connect(self) -> None:
+            connected.set()
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await run(proxy, Watches(), connected_wait=0.01)
+
+
+async def test_the_later_gateways_dialect() -> None:
+    """One port, /v1/ws and /v1, no CONNECTED, no pings, wall-clock stamps, bare symbols."""
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        frame = candle(1, symbol="AAPL", timestamp="2026-08-01T09:00:00.123456789Z")
+        await proxy.say(socket, frame)
+        await proxy.until_acked("evt-1")
+        filled = {
+            "type": "order",
+            "event_id": "evt-2",
+            "event": "ORDER_FILLED",
+            "order": {
+                "id": "gw-1",
+                "client_order_id": "Buys-bt-1",
+                "symbol": "AAPL",
+                "side": "BUY",
+                "order_type": "MARKET",
+                "quantity": "3",
+                "filled_quantity": "3",
+                "average_fill_price": "10.5",
+                "status": "FILLED",
+                "updated_at": "2024-03-04T14:02:00Z",
+            },
+            "timestamp": "2026-08-01T09:00:01Z",
+        }
+        await proxy.say(socket, filled)
+        await proxy.until_acked("evt-2")
+        await finish(proxy, socket)
+
+    seen: list[tuple[str, Decimal]] = []
+
+    class Buys(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            seen.append((f"{self.now:%Y-%m-%d %H:%M}", self.position("AAPL").quantity))
+            self.buy(candle.symbol, 3)
+
+        def on_order(self, event: object) -> None:
+            seen.append((f"{self.now:%Y-%m-%d %H:%M}", self.position("AAPL").quantity))
+
+    async with ScriptedProxy(scene, stream_path="/v1/ws", prefix="/v1").serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(201, {"id": "gw-1", "status": "PENDING"})]
+        await run(proxy, Buys())
+    assert seen == [("2024-03-04 14:02", Decimal(0)), ("2024-03-04 14:02", Decimal(3))]
+    assert [path for method, path, _ in proxy.requests if method == "POST"] == ["/v1/orders"]
+
+
+async def test_events_beyond_the_subscriptions_are_acknowledged_and_passed_over() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1, "S:A"), candle(2, "S:B"))
+        await proxy.until_acked("evt-1", "evt-2")
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        strategy: Any = await run(proxy, subscriptions=parse_subscriptions("S:B:candle"))
+    assert [e.symbol for e in strategy.seen if isinstance(e, Candle)] == ["S:B"]
+
+
+# Reconnection.
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 4001, 4002])
+async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code: int) -> None:
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        await socket.close(code=code)
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), candle(2))
+        await proxy.until_acked("evt-2")
+        await finish(proxy, socket)
+
+    links: list[str] = []
+
+    class Counts(Scripted):
+        def on_connect(self) -> None:
+            links.append("connect")
+
+        def on_disconnect(self) -> None:
+            links.append("disconnect")
+
+        def on_reconnect(self, gap: float) -> None:
+            assert gap >= 0
+            links.append("reconnect")
+
+    async with ScriptedProxy(first, second).serving() as proxy:
+        strategy = Counts({})
+        await run(proxy, strategy)
+    assert strategy.candles == 2
+    assert links == ["connect", "disconnect", "connect", "reconnect"]
+    assert [each for ack in proxy.acks for each in ack].count("evt-1") == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "text"),
+    [
+        (4003, ConnectionLost, "the proxy halted the run: an acknowledgement was missing (late)"),
+        (4004, ConnectionLost, "another strategy took over the proxy's event stream (late)"),
+        (1008, ProtocolError, "the proxy refuses what we send: close code 1008 (late)"),
+    ],
+)
+async def test_some_closes_end_the_run(code: int, error: type[Exception], text: str) -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        await socket.close(code=code, message=b"late")
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        with pytest.raises(error, match=re.escape(text)):
+            await run(proxy)
+    assert proxy.connections == 1
+
+
+async def test_a_refused_key_is_final() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        refusal = {"code": "UNAUTHORIZED", "message": "wrong key"}
+        proxy.answers["GET", "/account"] = [(401, refusal)]
+        with pytest.raises(AccessDenied, match="refused the request with 401: wrong key"):
+            await run(proxy)
+
+
+async def test_a_proxy_that_never_comes_up_is_unreachable() -> None:
+    endpoints = Endpoints(ws_url="ws://127.0.0.1:1", rest_url="http://127.0.0.1:1")
+    venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, delays=at_once)
+    with pytest.raises(Unreachable, match=r"nobody answers at http://127.0.0.1:1.*gave up after"):
+        await Runner(Scripted({}), venue, mode="backtest").run()
+
+
+async def test_a_proxy_may_come_up_late() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        await finish(proxy, socket)
+
+    tries = 0
+
+    def patient(chance: Random) -> Iterator[float]:
+        nonlocal tries
+        while True:
+            tries += 1
+            if tries == 3:
+                proxy.answers.clear()
+            yield 0.001
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/account"] = [(0, None)]
+        await run(proxy, delays=patient)
+    assert tries >= 3
+
+
+async def test_a_backtest_whose_proxy_goes_away_for_good_is_incomplete() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        proxy.stream_path = "gone"
+        gone.set()
+        await socket.close()
+
+    gone = asyncio.Event()
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        venue = venue_for(proxy, connect_deadline=0.05)
+        runner = asyncio.create_task(Runner(Scripted({}), venue, mode="backtest").run())
+        await gone.wait()
+    with pytest.raises(ConnectionLost):
+        await runner
+
+
+# Requests.
+
+
+def limit_order() -> OrderRequest:
+    return OrderRequest(
+        symbol="S:X", side="BUY", quantity=Decimal(1), order_type="MARKET", client_order_id="c-1"
+    )  # type: ignore[arg-type]
+
+
+async def ask(proxy: ScriptedProxy, call: Callable[[ProxyVenue], Any], **options: Any) -> Any:
+    venue = venue_for(proxy, **options)
+    await venue.open()
+    try:
+        return await call(venue)
+    finally:
+        await venue.close()
+
+
+KNOWN = {"id": "ord-9", "symbol": "S:X", "side": "BUY", "status": "OPEN", "client_order_id": "c-1"}
+FOREIGN = {"id": "ord-8", "symbol": "S:X", "side": "BUY", "status": "OPEN"}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [(0, None), (500, "<html>oops</html>"), (503, {"code": "X", "message": "y"}), (200, "{")],
+)
+async def test_an_order_whose_answer_got_lost_is_looked_up_not_sent_again(
+    loss: tuple[int, Any],
+) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["POST", "/orders"] = [loss]
+        proxy.answers["GET", "/orders"] = [(200, [FOREIGN, KNOWN])]
+        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
+    assert handle.id == "ord-9"
+    assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
+
+
+async def test_an_order_that_did_not_arrive_is_reported_as_unknown() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(504, "")]
+        proxy.answers["GET", "/orders"] = [(200, [FOREIGN])]
+        with pytest.raises(ConnectionLost, match="POST /orders was answered with 504"):
+            await ask(proxy, lambda venue: venue.submit(limit_order()))
+
+
+async def test_a_refusal_reaches_the_strategy_with_code_and_details() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        await finish(proxy, socket)
+
+    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1)})
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [
+            (422, {"code": "ORDER_REJECTED", "message": "closed", "details": {"reject_code": "M"}})
+        ]
+        await run(proxy, strategy)
+    (refusal,) = strategy.refusals
+    assert isinstance(refusal, OrderRejected)
+    assert (refusal.code, refusal.message) == ("ORDER_REJECTED", "closed")
+    assert refusal.details == {"reject_code": "M"}
+
+
+async def test_reading_is_tried_again_after_a_passing_failure() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/positions"] = [(502, ""), (0, None), (200, [])]
+        assert await ask(proxy, lambda venue: venue.positions()) == []
+
+
+async def test_symbols_and_ids_are_one_segment_of_the_path() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        await ask(proxy, lambda venue: venue.bars("BTC/USD", "1m", limit=5))
+        await ask(proxy, lambda venue: venue.bars("S:AAPL", "1m", limit=5))
+    paths = [path for _, path, _ in proxy.requests if path.startswith("/bars")]
+    assert paths == [
+        "/bars/BTC%2FUSD?timeframe=1m&limit=5",
+        "/bars/S%3AAAPL?timeframe=1m&limit=5",
+    ]
+
+
+async def test_something_that_is_no_proxy_is_named() -> None:
+    async with ScriptedProxy(prefix="/elsewhere").serving() as proxy:
+        with pytest.raises(Unreachable, match=r"answers, but not like a trading proxy.*PROXY_REST"):
+            await run(proxy, connect_deadline=0.05)
+
+
+async def test_connection_events_reach_the_strategy() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        lost = {"type": "connection", "event": "BROKER_DISCONNECTED", "broker": "b"}
+        await proxy.say(socket, CONNECTED, lost)
+        await finish(proxy, socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        strategy: Any = await run(proxy)
+    events = [e.event for e in strategy.seen if isinstance(e, ConnectionEvent)]
+    assert events == ["CONNECTED", "BROKER_DISCONNECTED"]

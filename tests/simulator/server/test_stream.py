@@ -1,0 +1,368 @@
+"""The event stream of the proxy: handshake, the ack barrier, hostile clients, the end."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType
+
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server import ProxyServer, RunEnd
+
+FRAMES = Path(__file__).parents[2] / "protocol" / "frames"
+MINUTE = 60 * 10**9
+START = 1_704_205_800 * 10**9
+
+
+def bars(symbol: str, *closes: float) -> BarSeries:
+    series = BarSeries(symbol, "1m", MINUTE)
+    for number, close in enumerate(closes):
+        series.append(START + number * MINUTE, close, close + 1, close - 1, close, 100.0)
+    return series
+
+
+class Client:
+    """A bare client: sends what it is told, and reads frames one by one."""
+
+    def __init__(self, session: aiohttp.ClientSession, server: ProxyServer) -> None:
+        self.session = session
+        self.server = server
+        self.socket: Any = None
+
+    async def connect(self, path: str = "", base: str | None = None) -> "Client":
+        self.socket = await self.session.ws_connect((base or self.server.ws_url) + path)
+        return self
+
+    async def frame(self) -> dict[str, Any]:
+        message = await asyncio.wait_for(self.socket.receive(), 5)
+        assert message.type is WSMsgType.TEXT, message
+        document: dict[str, Any] = json.loads(message.data)
+        return document
+
+    async def frames(self, count: int) -> list[dict[str, Any]]:
+        return [await self.frame() for _ in range(count)]
+
+    async def ack(self, *ids: str) -> None:
+        await self.send(
+            {"type": "event_ack", "correlation_id": "c", "events_processed": ids, "timestamp": 1}
+        )
+
+    async def send(self, document: Any) -> None:
+        text = document if isinstance(document, str) else json.dumps(document)
+        await self.socket.send_str(text)
+
+    async def nothing_more(self) -> None:
+        """Prove that no frame is on its way: a ping of ours is answered first."""
+        await self.send({"type": "ping"})
+        assert (await self.frame())["type"] == "pong"
+
+    async def closed(self) -> int:
+        """Read up to the close, and give back its code."""
+        while True:
+            message = await asyncio.wait_for(self.socket.receive(), 5)
+            if message.type is WSMsgType.CLOSE:
+                return int(message.data)
+            if message.type in (WSMsgType.CLOSED, WSMsgType.ERROR):
+                return int(self.socket.close_code)
+
+    async def post(self, path: str, **body: Any) -> tuple[int, Any]:
+        async with self.session.post(self.server.rest_url + path, json=body) as response:
+            return response.status, await response.json()
+
+
+@asynccontextmanager
+async def serving(*series: BarSeries, **options: Any) -> AsyncIterator[Client]:
+    data = series or (bars("S:X", 10, 11, 12),)
+    server = ProxyServer(Exchange(data), ws_port=0, rest_port=0, **options)
+    async with server, aiohttp.ClientSession() as session:
+        yield Client(session, server)
+
+
+def named(frames: list[dict[str, Any]]) -> list[str]:
+    return [f"{frame['type']} {frame.get('event_id', '-')}" for frame in frames]
+
+
+# Handshake.
+
+
+async def test_connected_is_the_first_frame_and_has_no_id() -> None:
+    async with serving() as client:
+        await client.connect()
+        first, second = await client.frames(2)
+    assert (first["type"], first["event"]) == ("connection", "CONNECTED")
+    assert "event_id" not in first
+    assert named([second]) == ["candle evt-1"]
+
+
+@pytest.mark.parametrize("path", ["/", "/ws", "/v1/ws"])
+@pytest.mark.parametrize("port", ["ws_url", "rest_url"])
+async def test_the_stream_is_on_every_usual_path_of_both_ports(path: str, port: str) -> None:
+    async with serving() as client:
+        await client.connect(path, getattr(client.server, port))
+        assert (await client.frame())["event"] == "CONNECTED"
+
+
+async def test_frames_have_every_field_the_later_gateway_demands() -> None:
+    async with serving() as client:
+        await client.connect()
+        _, candle = await client.frames(2)
+    assert candle == {
+        "type": "candle",
+        "event_id": "evt-1",
+        "timestamp": "2024-01-02T14:31:00Z",
+        "bar": {
+            "symbol": "S:X",
+            "provider": "backtest",
+            "timeframe": "1m",
+            "timestamp": "2024-01-02T14:30:00Z",
+            "open": "10",
+            "high": "11",
+            "low": "9",
+            "close": "10",
+            "volume": "100",
+        },
+    }
+
+
+async def test_the_older_id_key_on_request() -> None:
+    async with serving(legacy_id=True) as client:
+        await client.connect()
+        _, candle = await client.frames(2)
+    assert candle["id"] == candle["event_id"] == "evt-1"
+
+
+# The barrier.
+
+
+async def test_time_stands_still_without_acknowledgement() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        await client.nothing_more()
+        await client.ack("evt-1")
+        assert named(await client.frames(1)) == ["candle evt-2"]
+
+
+@pytest.mark.parametrize(
+    "useless", [[], ["evt-77"], ["evt-2"], ["evt-1", "evt-1"], ["evt-1", "evt-77"]]
+)
+async def test_of_two_events_one_acknowledged_releases_nothing(useless: list[str]) -> None:
+    """Empty, unknown, not yet delivered, repeated and mixed ids; then the other one counts."""
+    async with serving(bars("S:X", 1, 2), bars("S:Y", 1, 2)) as client:
+        await client.connect()
+        assert named(await client.frames(3))[1:] == ["candle evt-1", "candle evt-2"]
+        if "evt-2" in useless:
+            await client.ack("evt-3")
+        await client.ack(*[each for each in useless if each != "evt-2"])
+        await client.nothing_more()
+        await client.ack("evt-1", "evt-2")
+        assert named(await client.frames(2)) == ["candle evt-3", "candle evt-4"]
+
+
+async def test_acknowledgements_add_up_in_any_order() -> None:
+    async with serving(bars("S:X", 1, 2), bars("S:Y", 1, 2)) as client:
+        await client.connect()
+        await client.frames(3)
+        await client.ack("evt-2")
+        await client.nothing_more()
+        await client.ack("evt-1")
+        assert named(await client.frames(2)) == ["candle evt-3", "candle evt-4"]
+
+
+async def test_an_old_acknowledgement_has_no_effect() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack("evt-1")
+        await client.frames(1)
+        await client.ack("evt-1")
+        await client.nothing_more()
+        assert client.server.stream.barrier.unknown == 1
+
+
+async def test_one_of_ten_thousand_ids_is_enough() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack(*(f"evt-{number}" for number in range(10_000)))
+        assert named(await client.frames(1)) == ["candle evt-2"]
+
+
+async def test_an_order_given_before_the_ack_fills_at_the_next_open() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        status, handle = await client.post(
+            "/orders", symbol="S:X", side="BUY", quantity="1", order_type="MARKET"
+        )
+        assert (status, handle["status"]) == (201, "OPEN")
+        created = await client.frame()
+        assert (created["event"], created["event_id"]) == ("ORDER_CREATED", "evt-2")
+        await client.ack("evt-1")
+        await client.nothing_more()
+        await client.ack("evt-2")
+        fills = await client.frames(4)
+        assert named(fills) == ["order evt-3", "trade evt-4", "account evt-5", "position evt-6"]
+        assert fills[1]["trade"]["price"] == "11.0"
+        await client.nothing_more()
+        await client.ack("evt-3", "evt-4", "evt-5", "evt-6")
+        candle = await client.frame()
+        assert (candle["event_id"], candle["bar"]["open"]) == ("evt-7", "11")
+
+
+# Connections.
+
+
+async def test_after_a_reconnect_what_is_missing_is_sent_again_with_the_same_ids() -> None:
+    async with serving(bars("S:X", 1, 2), bars("S:Y", 1, 2)) as client:
+        await client.connect()
+        before = await client.frames(3)
+        await client.ack("evt-1")
+        await client.nothing_more()
+        await client.socket.close()
+        await client.connect()
+        greeting, again = await client.frames(2)
+        assert greeting["event"] == "CONNECTED"
+        assert again == before[2]
+        await client.nothing_more()
+        await client.ack("evt-2")
+        assert named(await client.frames(2)) == ["candle evt-3", "candle evt-4"]
+
+
+async def test_a_newer_connection_takes_over() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        newer = await Client(client.session, client.server).connect()
+        assert await client.closed() == 4004
+        assert named((await newer.frames(2))[1:]) == ["candle evt-1"]
+
+
+async def test_going_down_is_announced() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        stopping = asyncio.create_task(client.server.stop())
+        assert (await client.frame())["event"] == "DISCONNECTING"
+        assert await client.closed() == 1001
+        await stopping
+
+
+async def test_silence_halts_the_run_and_names_what_is_missing() -> None:
+    async with serving(first_ack_timeout=0.05) as client:
+        await client.connect()
+        await client.frames(2)
+        error = await client.frame()
+        assert (error["code"], error["details"]) == ("ACK_TIMEOUT", {"missing": ["evt-1"]})
+        assert await client.closed() == 4003
+        assert await client.server.finished() is RunEnd.ACK_TIMEOUT
+
+
+async def test_nobody_is_halted_while_no_client_is_there() -> None:
+    async with serving(first_ack_timeout=0.05) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.socket.close()
+        await asyncio.wait({asyncio.create_task(client.server.finished())}, timeout=0.2)
+        assert client.server.stream.end is None
+
+
+# Hostile clients.
+
+
+def malformed() -> list[Any]:
+    index = [json.loads(line) for line in (FRAMES / "index.jsonl").read_text().splitlines()]
+    lines = (FRAMES / "malformed_frames.jsonl").read_text(errors="surrogateescape").split("\n")
+    return [
+        pytest.param(lines[entry["line"] - 1], id=entry["name"])
+        for entry in index
+        if entry["file"] == "malformed_frames.jsonl" and entry.get("dir") == "c2s"
+    ]
+
+
+@pytest.mark.parametrize("text", malformed())
+async def test_a_malformed_frame_is_answered_and_the_link_stays(text: str) -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        await client.send(text)
+        error = await client.frame()
+        assert (error["type"], error["code"]) == ("error", "INVALID_MESSAGE")
+        assert error["message"]
+        assert "event_id" not in error
+        await client.ack("evt-1")
+        assert named(await client.frames(1)) == ["candle evt-2"]
+
+
+async def test_a_binary_frame_is_no_acknowledgement() -> None:
+    rows = (FRAMES / "malformed_base64.jsonl").read_text().splitlines()
+    entry = next(r for r in map(json.loads, rows) if r["name"] == "client_binary_ack")
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        await client.socket.send_bytes(base64.b64decode(entry["b64"]))
+        assert (await client.frame())["code"] == "INVALID_MESSAGE"
+
+
+async def test_too_many_malformed_frames_end_the_connection() -> None:
+    async with serving() as client:
+        await client.connect()
+        for _ in range(21):
+            await client.send("{}")
+        assert await client.closed() == 1008
+
+
+async def test_repeated_binary_frames_end_the_connection() -> None:
+    async with serving() as client:
+        await client.connect()
+        for _ in range(11):
+            await client.socket.send_bytes(b"{}")
+        assert await client.closed() == 1003
+
+
+async def test_a_frame_over_the_limit_ends_the_connection() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.send("x" * (2 * 1024 * 1024))
+        assert await client.closed() in (1006, 1009)
+
+
+# The end.
+
+
+async def test_the_last_frame_is_acknowledged_then_the_proxy_closes_and_rest_goes_on() -> None:
+    async with serving(bars("S:X", 1)) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack("evt-1")
+        last = await client.frame()
+        assert last == {
+            "type": "backtest_complete",
+            "event_id": "evt-2",
+            "timestamp": "2024-01-02T14:31:00Z",
+            "broker": "backtest",
+        }
+        await client.nothing_more()
+        await client.ack("evt-2")
+        assert await client.closed() == 1000
+        assert await client.server.finished() is RunEnd.COMPLETE
+        status, refusal = await client.post(
+            "/orders", symbol="S:X", side="BUY", quantity="1", order_type="MARKET"
+        )
+        assert (status, refusal["details"]["reject_code"]) == (422, "MARKET_CLOSED")
+
+
+async def test_pings_have_no_id_and_need_no_answer_in_a_backtest() -> None:
+    async with serving(ping_interval=0.01) as client:
+        await client.connect()
+        frames = await client.frames(4)
+    pings = [frame for frame in frames if frame["type"] == "ping"]
+    assert pings
+    assert all("event_id" not in ping for ping in pings)
