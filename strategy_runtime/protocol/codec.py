@@ -1,20 +1,20 @@
 """Bytes to frames and frames to bytes, on the strategy's side of the wire.
 
-Two tiers decode: a typed decoder straight into the structs, for the frames every current proxy
-sends; and, where that refuses or finds something odd, the tolerant reading of `tolerant`. Where
-both accept a frame they agree.
+Two tiers decode. The fast one is a typed decoder straight into the structs; it keeps only frames
+in which everything is as a current proxy writes it. All others are read by `tolerant`, which also
+says what is odd about them. Where both tiers take a frame they agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
-from strategy_runtime.errors import FrameError, TimeframeError
+from strategy_runtime.errors import FrameError
 from strategy_runtime.protocol.commands import ClientPong, EventAck
+from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleFrame,
@@ -26,21 +26,25 @@ from strategy_runtime.protocol.events import (
     PositionEvent,
     ProxyErrorEvent,
     QuoteFrame,
+    RateLimitEvent,
     ServerFrame,
+    StalenessEvent,
     TradeEvent,
     UnknownEvent,
 )
-from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.protocol.tolerant import MAX_DEPTH, depth_exceeds, read_tolerantly
+from strategy_runtime.protocol.tolerant import read_tolerantly
+from strategy_runtime.protocol.values import MAX_DEPTH, depth_exceeds, has_only_plain_numbers
 
 __all__ = ["PONG", "Decoded", "FrameDecoder", "encode_ack", "unwrap"]
 
 PONG: bytes = msgspec.json.encode(ClientPong())
 
 _LARGEST = 1e38
-_EXPONENT = 38
 _NO_WARNINGS: tuple[str, ...] = ()
 _BOM = b"\xef\xbb\xbf"
+
+# In years between these a number cannot have been taken for seconds that meant something else.
+_TOO_EARLY, _TOO_LATE = 1973, 5138
 
 
 class Decoded(NamedTuple):
@@ -49,10 +53,6 @@ class Decoded(NamedTuple):
     frame: ServerFrame | UnknownEvent
     event_id: str | None
     warnings: tuple[str, ...] = _NO_WARNINGS
-
-
-class _Odd(Exception):
-    """The fast tier leaves a frame to the tolerant one."""
 
 
 class FrameDecoder:
@@ -73,56 +73,54 @@ class FrameDecoder:
         Raises:
             FrameError: It has to be dropped; carries the id to acknowledge all the same.
         """
+        raw = data if isinstance(data, bytes) else data.encode(errors="surrogatepass")
         try:
-            if not data.isascii() and isinstance(data, bytes):
-                data.decode()  # the typed decoder does not look at bytes it skips
-            frame = self._decode(data)
-            if type(frame) is CandleFrame:
-                self._check_candle(frame)
-                if frame.bar.is_suspect:
-                    return Decoded(
-                        frame, frame.event_id or frame.legacy_id, ("prices contradict each other",)
-                    )
-            else:
-                check = _CHECKS.get(type(frame))
-                if check is not None:
-                    frame, warnings = check(frame)
-                    return Decoded(frame, frame.event_id or frame.legacy_id or None, warnings)
-            return Decoded(frame, frame.event_id or frame.legacy_id or None)
-        except (msgspec.MsgspecError, _Odd, RecursionError, UnicodeDecodeError):
-            return self._decode_tolerantly(data)
+            if not raw.isascii():
+                raw.decode()  # the typed decoder does not look at text it skips
+            frame = self._decode(raw)
+        except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
+            return self._decode_tolerantly(raw)
+        if type(frame) is CandleFrame:
+            bar, sent = frame.bar, frame.timestamp
+            low, high, stamp = bar.low, bar.high, bar.stamp
+            is_plain = (
+                -_LARGEST < low <= bar.open <= high < _LARGEST
+                and low <= bar.close <= high
+                and 0.0 <= bar.volume < _LARGEST
+                and type(stamp) is datetime
+                and stamp.tzinfo is UTC
+                and _TOO_EARLY < stamp.year < _TOO_LATE
+                and (sent is None or (sent.tzinfo is UTC and _TOO_EARLY < sent.year < _TOO_LATE))
+                and bar.timeframe in self._timeframes
+                and "\0" not in bar.symbol
+            )
+        else:
+            is_plain = _is_plain(frame.timestamp)
+            check = _CHECKS.get(type(frame))
+            if check is not None:
+                is_plain = is_plain and check(frame, raw)
+        if not is_plain:
+            return self._decode_tolerantly(raw)
+        return _decoded(Decoded, (frame, frame.event_id or frame.legacy_id or None, _NO_WARNINGS))
 
-    def _check_candle(self, frame: CandleFrame) -> None:
-        bar = frame.bar
-        total = bar.open + bar.high + bar.low + bar.close + bar.volume
-        stamp = bar.stamp
-        if (
-            not -_LARGEST < total < _LARGEST
-            or type(stamp) is not datetime
-            or stamp.tzinfo is not UTC
-            or "\0" in bar.symbol
-            or (bar.timeframe not in self._timeframes and not self._learn(bar.timeframe))
-        ):
-            raise _Odd
-
-    def _learn(self, timeframe: str) -> bool:
-        try:
-            parse_timeframe(timeframe)
-        except TimeframeError:
-            return False
-        self._timeframes.add(timeframe)
-        return True
-
-    def _decode_tolerantly(self, data: bytes | str) -> Decoded:
-        raw = data.encode(errors="surrogatepass") if isinstance(data, str) else bytes(data)
+    def _decode_tolerantly(self, raw: bytes) -> Decoded:
         frame, event_id, warnings = read_tolerantly(
             raw.removeprefix(_BOM), default_timeframe=self._default_timeframe
         )
+        if isinstance(frame, CandleFrame):
+            self._timeframes.add(frame.bar.timeframe)
         return Decoded(frame, event_id, tuple(warnings))
 
 
+_decoded = tuple.__new__  # what Decoded() does, without the call in between
+
+
 def unwrap(frame: ServerFrame | UnknownEvent) -> Event:
-    """The event a frame carries: the candle or quote inside, or the frame itself."""
+    """The event a frame carries: the candle or quote inside, or the frame itself.
+
+    Raises:
+        FrameError: It is a ping or a pong, which no strategy gets to see.
+    """
     if isinstance(frame, CandleFrame):
         return frame.bar
     if isinstance(frame, QuoteFrame):
@@ -139,44 +137,46 @@ def encode_ack(ids: Sequence[str], correlation_id: str, timestamp_ms: int) -> by
     )
 
 
-def _sound(symbol: str, amounts: Sequence[Decimal | None]) -> None:
-    if "\0" in symbol:
-        raise _Odd
+# Whether the fast tier may keep a frame. What it may not keep is not wrong, only odd.
+
+
+def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
     for amount in amounts:
-        if amount is not None and not (
-            amount.is_finite()
-            and abs(amount.adjusted()) <= _EXPONENT
-            and len(amount.as_tuple().digits) <= _EXPONENT
-        ):
-            raise _Odd
+        if amount is not None and not (amount.is_finite() and -38 <= amount.adjusted() <= 38):
+            return False
+    return has_only_plain_numbers(raw)
 
 
-def _utc(*moments: datetime | None) -> None:
-    for moment in moments:
-        if moment is not None and moment.tzinfo is not UTC:
-            raise _Odd
+def _is_plain(*moments: datetime | None) -> bool:
+    return all(
+        moment is None or (moment.tzinfo is UTC and _TOO_EARLY < moment.year < _TOO_LATE)
+        for moment in moments
+    )
 
 
-def _check_quote(frame: QuoteFrame) -> tuple[Any, tuple[str, ...]]:
+def _keep_quote(frame: QuoteFrame, raw: bytes) -> bool:
     quote = frame.quote
-    sizes = (quote.last or 0.0) + (quote.bid_size or 0.0) + (quote.ask_size or 0.0)
-    total = quote.bid + quote.ask + sizes + (quote.volume or 0.0)
-    stamp = quote.stamp
-    if not -_LARGEST < total < _LARGEST or "\0" in quote.symbol or isinstance(stamp, int):
-        raise _Odd
-    if stamp is not None and stamp.tzinfo is not UTC:
-        raise _Odd
-    if quote.last is None:
-        frame = replace(frame, quote=replace(quote, last=quote.mid))
-    return frame, ("the bid is above the ask",) if quote.is_suspect else _NO_WARNINGS
+    stamp, last, volume = quote.stamp, quote.last, quote.volume
+    bid_size, ask_size = quote.bid_size, quote.ask_size
+    return (
+        -_LARGEST < quote.bid <= quote.ask < _LARGEST
+        and last is not None
+        and -_LARGEST < last < _LARGEST
+        and (bid_size is None or -_LARGEST < bid_size < _LARGEST)
+        and (ask_size is None or -_LARGEST < ask_size < _LARGEST)
+        and (volume is None or -_LARGEST < volume < _LARGEST)
+        and not isinstance(stamp, int)
+        and _is_plain(stamp)
+        and "\0" not in quote.symbol
+    )
 
 
-def _check_order(frame: OrderEvent) -> tuple[Any, tuple[str, ...]]:
+def _keep_order(frame: OrderEvent, raw: bytes) -> bool:
     order = frame.order
-    _utc(frame.timestamp, order.created_at, order.updated_at)
-    _sound(
-        order.symbol,
-        (
+    kind = order.order_type
+    return (
+        _are_sound(
+            raw,
             order.quantity,
             order.filled_quantity,
             order.remaining_quantity,
@@ -187,52 +187,57 @@ def _check_order(frame: OrderEvent) -> tuple[Any, tuple[str, ...]]:
             order.trailing_distance,
             order.average_fill_price,
             order.display_quantity,
-        ),
+        )
+        and order.updated_at is not None  # the engine has other names for it
+        and (kind is not OrderType.LIMIT or order.limit_price is not None)  # likewise
+        and (kind not in (OrderType.STOP, OrderType.STOP_LIMIT) or order.stop_price is not None)
+        and not order.is_suspect
+        and not frame.synthetic
+        and _is_plain(order.created_at, order.updated_at)
     )
-    return frame, ("more was filled than ordered",) if order.is_suspect else _NO_WARNINGS
 
 
-def _check_trade(frame: TradeEvent) -> tuple[Any, tuple[str, ...]]:
+def _keep_trade(frame: TradeEvent, raw: bytes) -> bool:
     trade = frame.trade
-    _utc(frame.timestamp, trade.timestamp)
-    _sound(
-        trade.symbol,
-        (
+    return (
+        _are_sound(
+            raw,
             trade.quantity,
             trade.price,
             trade.commission,
             trade.base_price,
             trade.slippage_bps,
             trade.realized_pnl,
-        ),
+        )
+        and not frame.synthetic
+        and _is_plain(trade.timestamp)
     )
-    return frame, _NO_WARNINGS
 
 
-def _check_position(frame: PositionEvent) -> tuple[Any, tuple[str, ...]]:
+def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
     position = frame.position
-    if position.quantity and not position.average_entry_price:
-        raise _Odd  # the engine's name for it is another one
-    _utc(frame.timestamp, position.opened_at, position.updated_at)
-    _sound(
-        position.symbol,
-        (
+    return (
+        _are_sound(
+            raw,
             position.quantity,
             position.average_entry_price,
             position.current_price,
             position.unrealized_pnl,
             position.realized_pnl,
-        ),
+            position.leverage,
+            position.liquidation_price,
+        )
+        and bool(position.average_entry_price)  # the engine has another name for it
+        and not frame.synthetic
+        and _is_plain(position.opened_at, position.updated_at)
     )
-    return frame, _NO_WARNINGS
 
 
-def _check_account(frame: AccountEvent) -> tuple[Any, tuple[str, ...]]:
+def _keep_account(frame: AccountEvent, raw: bytes) -> bool:
     account = frame.account
-    _utc(frame.timestamp)
-    _sound(
-        "",
-        (
+    return (
+        _are_sound(
+            raw,
             account.balance,
             account.equity,
             account.margin_used,
@@ -240,30 +245,35 @@ def _check_account(frame: AccountEvent) -> tuple[Any, tuple[str, ...]]:
             account.unrealized_pnl,
             account.realized_pnl,
             account.total_commission,
-        ),
+        )
+        and not frame.synthetic
     )
-    return frame, _NO_WARNINGS
 
 
-def _check_financing(frame: FinancingEvent) -> tuple[Any, tuple[str, ...]]:
-    _utc(frame.timestamp)
-    _sound(frame.symbol, (frame.amount,))
-    return frame, _NO_WARNINGS
+def _keep_financing(frame: FinancingEvent, raw: bytes) -> bool:
+    return _are_sound(raw, frame.amount)
 
 
-def _check_error(frame: ProxyErrorEvent) -> tuple[Any, tuple[str, ...]]:
-    _utc(frame.timestamp)
-    if depth_exceeds(frame.details, MAX_DEPTH - 1):
-        raise _Odd
-    return frame, _NO_WARNINGS
+def _keep_error(frame: ProxyErrorEvent, raw: bytes) -> bool:
+    return not depth_exceeds(frame.details, MAX_DEPTH - 1)
 
 
-_CHECKS: dict[type[Any], Any] = {
-    QuoteFrame: _check_quote,
-    OrderEvent: _check_order,
-    TradeEvent: _check_trade,
-    PositionEvent: _check_position,
-    AccountEvent: _check_account,
-    FinancingEvent: _check_financing,
-    ProxyErrorEvent: _check_error,
+def _keep_rate_limit(frame: RateLimitEvent, raw: bytes) -> bool:
+    return _is_plain(frame.reset_at)
+
+
+def _keep_staleness(frame: StalenessEvent, raw: bytes) -> bool:
+    return _is_plain(frame.stale_since)
+
+
+_CHECKS: dict[type[Any], Callable[[Any, bytes], bool]] = {
+    QuoteFrame: _keep_quote,
+    OrderEvent: _keep_order,
+    TradeEvent: _keep_trade,
+    PositionEvent: _keep_position,
+    AccountEvent: _keep_account,
+    FinancingEvent: _keep_financing,
+    ProxyErrorEvent: _keep_error,
+    RateLimitEvent: _keep_rate_limit,
+    StalenessEvent: _keep_staleness,
 }

@@ -1,7 +1,9 @@
 """Bodies of REST requests and responses, and the error envelope (protocol f)."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,8 +11,18 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ApiError, ProtocolError
 from strategy_runtime.protocol.enums import OrderType
-from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest, Quote
 from strategy_runtime.protocol.orders import invalid_request, invalid_value, out_of_range
+from strategy_runtime.protocol.values import (
+    MAX_DEPTH,
+    NUMBER,
+    Fault,
+    depth_exceeds,
+    has_only_plain_numbers,
+    is_sound,
+    parse_json,
+    read_value,
+)
 
 __all__ = [
     "CloseRequest",
@@ -47,6 +59,7 @@ class CloseRequest(Struct, frozen=True, kw_only=True):
 _order_request = msgspec.json.Decoder(OrderRequest)
 _order_changes = msgspec.json.Decoder(OrderChanges)
 _close_request = msgspec.json.Decoder(CloseRequest)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse_order_request(body: bytes) -> OrderRequest:
@@ -55,7 +68,7 @@ def parse_order_request(body: bytes) -> OrderRequest:
     Raises:
         ApiError: 400, naming the field.
     """
-    return _parse(_order_request, body, _order_request_fields)
+    return _parse(_order_request, body)
 
 
 def parse_order_changes(body: bytes) -> OrderChanges:
@@ -64,7 +77,7 @@ def parse_order_changes(body: bytes) -> OrderChanges:
     Raises:
         ApiError: 400, naming the field.
     """
-    return _parse(_order_changes, body, OrderChanges.__struct_fields__)
+    return _parse(_order_changes, body)
 
 
 def parse_close_request(body: bytes) -> CloseRequest:
@@ -73,7 +86,7 @@ def parse_close_request(body: bytes) -> CloseRequest:
     Raises:
         ApiError: 400, naming the field.
     """
-    request = _parse(_close_request, body or b"{}", CloseRequest.__struct_fields__)
+    request = _parse(_close_request, body if body.strip() else b"{}")
     if request.quantity is not None and request.quantity <= 0:
         raise out_of_range("quantity", request.quantity, "must be positive")
     return request
@@ -98,9 +111,10 @@ def parse_error(status: int, body: bytes) -> ApiError:
 
 
 def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
-    """Read the body of a successful response.
+    """Read the body of a successful response, with the same patience as a frame.
 
     Args:
+        kind: A struct, or a list of one.
         request: Method and path, for the error.
 
     Raises:
@@ -108,29 +122,40 @@ def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
     """
     try:
         value = msgspec.json.decode(body, type=kind, strict=False)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise ProtocolError(f"the answer to {request} cannot be read: {error}") from None
-    _demand_finite(value, request)
-    return value
+        if has_only_plain_numbers(body) and _is_clean(value):
+            return value
+    except (msgspec.MsgspecError, ArithmeticError, RecursionError):
+        pass
+    try:
+        document = parse_json(body.decode())
+        if depth_exceeds(document):
+            raise Fault(f"nested deeper than {MAX_DEPTH} levels")
+        result: _T = read_value(kind, document, "the body", [])
+    except (Fault, UnicodeDecodeError) as problem:
+        raise ProtocolError(f"the answer to {request} cannot be read: {problem}") from None
+    return result
 
 
-_order_request_fields = OrderRequest.__struct_fields__
-
-
-def _parse(decoder: msgspec.json.Decoder[_T], body: bytes, fields: tuple[str, ...]) -> _T:
+def _parse(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     if not body.strip():
         raise invalid_request("the request has no body; send a JSON object")
     try:
         parsed = decoder.decode(body)
+        members = _members.decode(body)
     except msgspec.ValidationError as error:
         raise _explain(body, str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise invalid_request(f"the body is not JSON: {error}") from None
-    for name in fields:
-        value = getattr(parsed, name)
-        if isinstance(value, Decimal) and not _is_sound(value):
-            raise invalid_value(name, str(value), f"{name} is not a number with up to 38 digits")
+        raise _not_json(error) from None
+    for name, member in members.items():
+        value = getattr(parsed, name, None)
+        text = bytes(member).decode().strip('"')
+        if isinstance(value, Decimal) and not (NUMBER.fullmatch(text) and is_sound(value)):
+            raise invalid_value(name, text, f"{name} is not a number with up to 38 digits")
     return parsed
+
+
+def _not_json(error: Exception) -> ApiError:
+    return invalid_request(f"the body is not JSON: {error}")
 
 
 def _explain(body: bytes, problem: str) -> ApiError:
@@ -138,7 +163,10 @@ def _explain(body: bytes, problem: str) -> ApiError:
     if missing is not None:
         return invalid_request(f"{missing[1]} is missing", missing[1])
     found = _FIELD.search(problem)
-    document = msgspec.json.decode(body)
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        return _not_json(error)
     if found is None or not isinstance(document, dict):
         return invalid_request(f"the body is not the JSON object expected: {problem}")
     field = found[1]
@@ -148,24 +176,20 @@ def _explain(body: bytes, problem: str) -> ApiError:
     return invalid_value(field, provided, f"{field}: {problem.split(' - at')[0]}")
 
 
-def _is_sound(number: Decimal) -> bool:
-    return (
-        number.is_finite() and abs(number.adjusted()) <= 38 and len(number.as_tuple().digits) <= 38
-    )
-
-
-def _demand_finite(value: Any, request: str) -> None:
+def _is_clean(value: Any) -> bool:
+    """Whether what the typed decoder made needs no second look."""
     if isinstance(value, list):
-        for item in value:
-            _demand_finite(item, request)
-    elif isinstance(value, Struct):
-        for name in value.__struct_fields__:
-            inner = getattr(value, name)
-            if isinstance(inner, float):
-                inner = Decimal(inner)
-            if isinstance(inner, Decimal) and not inner.is_finite():
-                raise ProtocolError(
-                    f"the answer to {request} cannot be read: {name} is not a finite number"
-                )
-            if isinstance(inner, Struct | list):
-                _demand_finite(inner, request)
+        return all(map(_is_clean, value))
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, Decimal):
+        return is_sound(value)
+    if isinstance(value, datetime):
+        return value.tzinfo is UTC
+    if isinstance(value, Candle | Quote) and not isinstance(value.stamp, datetime):
+        return False
+    if isinstance(value, Quote) and value.last is None:
+        return False
+    return not isinstance(value, Struct) or all(
+        _is_clean(getattr(value, name)) for name in value.__struct_fields__
+    )

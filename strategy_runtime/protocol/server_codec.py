@@ -42,7 +42,10 @@ _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(Client
 
 def plain(number: float) -> str:
     """A market price as text without exponent; reading it gives the same float again."""
-    return format(Decimal(repr(number)).normalize() + 0, "f")
+    text = repr(float(number) + 0.0)  # a zero without sign
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    return text.removesuffix(".0")
 
 
 _encoder = msgspec.json.Encoder(decimal_format=lambda number: format(number, "f"))
@@ -58,33 +61,42 @@ def decode_client_frame(data: bytes | str) -> ClientFrame:
         FrameError: It is no frame of the protocol; the text can be sent back.
     """
     try:
-        return _client_decoder.decode(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raw = data if isinstance(data, bytes) else data.encode()
+        raw.decode()  # the typed decoder does not look at text it skips
+        return _client_decoder.decode(raw)
+    except UnicodeError:
+        raise FrameError("not UTF-8") from None
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise FrameError(str(error)) from None
 
 
 def encode_event(
-    event: Event, *, event_id: str | None, timestamp: datetime, legacy_id: bool
+    event: Event, *, event_id: str | None, timestamp: datetime, legacy_id: bool = False
 ) -> bytes:
     """An event as a frame.
 
     Args:
-        event_id: To acknowledge it by.
+        event_id: To acknowledge it by; None where no acknowledgement is expected.
         timestamp: When it is emitted, in simulated time.
         legacy_id: Repeat the id under the older key `id`.
     """
     older = event_id if legacy_id else None
-    if isinstance(event, Candle):
-        document: Any = {"type": "candle", "bar": bar_json(event)}
-    elif isinstance(event, Quote):
-        document = {"type": "quote", "quote": quote_json(event)}
-    elif isinstance(event, UnknownEvent):
+    if isinstance(event, UnknownEvent):
         raise TypeError(f"an event of the unknown type {event.type!r} cannot be sent")
-    else:
-        return encode_frame(replace(event, event_id=event_id, legacy_id=older, timestamp=timestamp))
-    document["event_id"] = event_id
+    if not isinstance(event, Candle | Quote):
+        known: dict[str, Any] = {"event_id": event_id, "legacy_id": older, "timestamp": timestamp}
+        if getattr(event, "synthetic", False):
+            known["synthetic"] = False  # a matter between runtime and strategy
+        return encode_frame(replace(event, **known))
+    document: dict[str, Any] = {"type": "candle" if isinstance(event, Candle) else "quote"}
+    if event_id is not None:
+        document["event_id"] = event_id
     if older is not None:
         document["id"] = older
+    if isinstance(event, Candle):
+        document["bar"] = bar_json(event)
+    else:
+        document["quote"] = quote_json(event)
     document["timestamp"] = timestamp
     return _encoder.encode(document)
 

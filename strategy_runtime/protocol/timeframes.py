@@ -1,7 +1,8 @@
 """Timeframes: `1m`, `4h`, `1d` as lengths of time (protocol c.4, h.2)."""
 
 import re
-from datetime import datetime, timedelta
+from calendar import monthrange
+from datetime import MAXYEAR, datetime, timedelta
 from functools import lru_cache
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from strategy_runtime.errors import TimeframeError
 __all__ = ["KNOWN_TIMEFRAMES", "Timeframe", "parse_timeframe"]
 
 _PATTERN = re.compile(r"([1-9]\d{0,5})([smhdwM])", re.ASCII)
+_LONGEST = 100 * 366 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 KNOWN_TIMEFRAMES = "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
@@ -37,11 +39,20 @@ class Timeframe(Struct, frozen=True):
         return seconds * 1_000_000_000
 
     def end_of(self, start: datetime) -> datetime:
-        """The instant at which a bar that began at `start` is complete."""
+        """The instant at which a bar that began at `start` is complete.
+
+        Raises:
+            OverflowError: It lies beyond the calendar.
+        """
         if self.seconds is not None:
             return start + timedelta(seconds=self.seconds)
-        month = start.month - 1 + self.months
-        return start.replace(year=start.year + month // 12, month=month % 12 + 1)
+        years, month = divmod(start.month - 1 + self.months, 12)
+        year, month = start.year + years, month + 1
+        if year > MAXYEAR:
+            raise OverflowError(
+                f"no bar of {self.text} from {start} ends before the year {MAXYEAR}"
+            )
+        return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
 
 
 @lru_cache(maxsize=256)
@@ -49,7 +60,8 @@ def parse_timeframe(text: str) -> Timeframe:
     """Read a timeframe.
 
     Raises:
-        TimeframeError: `text` is not of the form `<number><s|m|h|d|w|M>`.
+        TimeframeError: `text` is not of the form `<number><s|m|h|d|w|M>`, or longer than a
+            century.
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
@@ -58,6 +70,9 @@ def parse_timeframe(text: str) -> Timeframe:
             "such as 1m, 4h or 1d"
         )
     number, unit = int(match[1]), match[2]
-    if unit == "M":
-        return Timeframe(text, None, number)
-    return Timeframe(text, number * _SECONDS[unit])
+    timeframe = (
+        Timeframe(text, None, number) if unit == "M" else Timeframe(text, number * _SECONDS[unit])
+    )
+    if timeframe.nanoseconds > _LONGEST * 1_000_000_000:
+        raise TimeframeError(f"{text!r} is longer than a century")
+    return timeframe
