@@ -44,6 +44,7 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         beside.replace(path)
     except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
         with suppress(OSError):
             beside.unlink()
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from None

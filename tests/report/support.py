@@ -1,0 +1,47 @@
+"""Fills and bars made by hand."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from strategy_runtime.protocol.enums import Side
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.outcome import Fill
+
+STEP = 60_000_000_000
+START = 1_700_000_040_000_000_000  # a whole minute
+
+
+def fill(
+    quantity: str,
+    price: str,
+    *,
+    bar: int = 0,
+    intrabar: bool = False,
+    symbol: str = "S:A",
+    fee: str = "0",
+    number: int = 1,
+) -> Fill:
+    """A fill at the open of a bar or in its course; a sale has a negative quantity."""
+    signed = Decimal(quantity)
+    began = START + bar * STEP
+    return Fill(
+        time_ns=began + STEP if intrabar else began,
+        bar_ns=began,
+        symbol=symbol,
+        side=Side.SELL if signed < 0 else Side.BUY,
+        quantity=abs(signed),
+        price=Decimal(price),
+        fee=Decimal(fee),
+        order_id=f"ord-{number}",
+        client_order_id=f"Bot-bt-{number}",
+        trade_id=f"trd-{number}",
+        rule="market_open",
+    )
+
+
+def series(closes: Sequence[float], *, symbol: str = "S:A", first: int = 0) -> BarSeries:
+    """Minute bars with these closes."""
+    bars = BarSeries(symbol, "1m", STEP, source="made up")
+    for index, close in enumerate(closes, start=first):
+        bars.append(START + index * STEP, close, close, close, close, 1.0)
+    return bars

@@ -1,0 +1,107 @@
+"""The fills file, the orders file, and the hash."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.report.fills import fill_hash, fills_csv, moment, orders_csv, plain
+from tests.report.support import fill
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("1.50", "1.5"),
+        ("1.5", "1.5"),
+        ("100", "100"),
+        ("1E+3", "1000"),
+        ("1E-8", "0.00000001"),
+        ("0.00", "0"),
+        ("-0.0", "0"),
+        ("-2.10", "-2.1"),
+        ("123456789012345678901234567890.10", "123456789012345678901234567890.1"),
+    ],
+)
+def test_a_decimal_has_one_spelling(number: str, text: str) -> None:
+    assert plain(Decimal(number)) == text
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=12))
+def test_a_spelling_loses_nothing(number: Decimal) -> None:
+    assert Decimal(plain(number)) == number
+    assert "E" not in plain(number)
+
+
+def test_the_hash_is_taken_over_the_lines_the_documentation_says() -> None:
+    fills = [fill("10", "179.130", number=1), fill("-2.50", "180", bar=1, fee="1", number=2)]
+    lines = (
+        "2023-11-14T22:14:00Z,S:A,10,179.13\n"  #
+        "2023-11-14T22:15:00Z,S:A,-2.5,180\n"
+    )
+    assert fill_hash(fills) == sha256(lines.encode()).hexdigest()
+
+
+def test_the_hash_of_no_fills() -> None:
+    assert fill_hash([]) == sha256(b"").hexdigest()
+
+
+def test_spelling_fees_and_ids_do_not_change_the_hash() -> None:
+    one = fill_hash([fill("1.5", "10")])
+    assert fill_hash([fill("1.50", "10.00", fee="3", number=9)]) == one
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        fill("1.6", "10"),
+        fill("-1.5", "10"),
+        fill("1.5", "10.01"),
+        fill("1.5", "10", bar=1),
+        fill("1.5", "10", symbol="S:B"),
+    ],
+)
+def test_what_was_traded_changes_the_hash(other: object) -> None:
+    assert fill_hash([other]) != fill_hash([fill("1.5", "10")])  # type: ignore[list-item]
+
+
+def test_the_order_of_time_counts_and_within_an_instant_that_of_the_trades() -> None:
+    early, late = fill("1", "10"), fill("2", "10", bar=1)
+    assert fill_hash([late, early]) == fill_hash([early, late])
+    first, second = fill("1", "10"), fill("2", "10", number=2)
+    assert fill_hash([first, second]) != fill_hash([second, first])
+
+
+def test_the_fills_file() -> None:
+    text = fills_csv([fill("-2", "9.50", bar=1, intrabar=True, fee="0.10"), fill("2", "10")])
+    assert text == (
+        "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule\n"
+        "2023-11-14T22:14:00Z,2023-11-14T22:14:00Z,S:A,BUY,2,10,0,ord-1,Bot-bt-1,market_open\n"
+        "2023-11-14T22:16:00Z,2023-11-14T22:15:00Z,S:A,SELL,2,9.5,0.1,ord-1,Bot-bt-1,market_open\n"
+    )
+
+
+def test_the_orders_file() -> None:
+    order = Order(
+        id="ord-1",
+        symbol="S:A",
+        side=Side.BUY,
+        status=OrderStatus.CANCELLED,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal("3.0"),
+        limit_price=Decimal("9.5"),
+        created_at=datetime(2024, 3, 4, 14, 30, tzinfo=UTC),
+        client_order_id="own, with a comma",
+    )
+    assert orders_csv([order]).splitlines()[1] == (
+        '2024-03-04T14:30:00Z,,S:A,BUY,LIMIT,CANCELLED,3,0,9.5,,,GTC,ord-1,"own, with a comma",,'
+    )
+
+
+def test_no_time_is_an_empty_text() -> None:
+    assert moment(None) == ""

@@ -1,0 +1,116 @@
+"""The document agrees with the run it sums up."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from strategy_runtime.report.summary import SCHEMA, summary_of
+from strategy_runtime.report.table import render
+from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.options import ExchangeOptions
+from tests.strategies import Scripted
+
+FAULTS = [
+    DataFault(FaultKind.DUPLICATE, "a.csv", 7, "S:A", "again"),
+    DataFault(FaultKind.DUPLICATE, "a.csv", 9, "S:A", "again"),
+]
+
+
+async def document(faults: list[DataFault] | None = None) -> tuple[dict[str, Any], str]:
+    """Buy 10, sell short 4 of another symbol, leave a limit order waiting."""
+    strategy = Scripted(
+        {
+            0: lambda self, candle: self.buy("S:A", 10),
+            2: lambda self, candle: self.sell("S:B", 4),
+            5: lambda self, candle: self.buy("S:A", 1, limit=1.5),
+        }
+    )
+    async with strategy.run_test(cash=Decimal(1000), fee_per_share=Decimal("0.1")) as pilot:
+        await pilot.candles_of({"S:A": [10, 11, 12, 13], "S:B": [20, 21, 22, 23]})
+        summary = summary_of(
+            pilot.exchange.outcome(),
+            strategy="Scripted",
+            parameters={"stake": Decimal("0.10"), "fast": 3},
+            options=ExchangeOptions(cash=Decimal(1000)),
+            faults=faults or [],
+            wall_s=0.5,
+        )
+    return json.loads(summary.to_json()), render(summary)
+
+
+async def test_money_adds_up() -> None:
+    found, _ = await document()
+    money = {
+        name: Decimal(found[name])
+        for name in ("start_equity", "equity", "cash", "fees", "realized_pnl", "unrealized_pnl")
+    }
+    worth = sum(
+        Decimal(each["quantity"]) * Decimal(each["current_price"]) for each in found["positions"]
+    )
+    assert money["cash"] + worth == money["equity"]
+    assert money["equity"] - money["start_equity"] == (
+        money["realized_pnl"] + money["unrealized_pnl"] - money["fees"]
+    )
+    assert money["fees"] == Decimal("1.4")
+    assert found["return"] == pytest.approx(float(money["equity"]) / 1000 - 1)
+
+
+async def test_positions_are_signed_and_orders_left_over_are_listed() -> None:
+    found, _ = await document()
+    assert {each["symbol"]: each["quantity"] for each in found["positions"]} == {
+        "S:A": "10",
+        "S:B": "-4",
+    }
+    (waiting,) = found["open_orders"]
+    assert (waiting["symbol"], waiting["type"], waiting["limit_price"], waiting["stop_price"]) == (
+        "S:A",
+        "LIMIT",
+        "1.5",
+        None,
+    )
+    assert (found["fills"], found["orders"], found["bars"]) == (2, 3, 8)
+
+
+async def test_what_kind_of_value_each_field_holds() -> None:
+    found, _ = await document(FAULTS)
+    assert found["schema"] == SCHEMA == 1
+    assert found["parameters"] == {"stake": "0.10", "fast": 3}
+    for name in ("cash", "equity", "start_equity", "fees", "realized_pnl", "unrealized_pnl"):
+        assert isinstance(found[name], str), name
+    for name in ("return", "max_drawdown", "wall_s", "bars_per_s"):
+        assert isinstance(found[name], float), name
+    assert (found["wall_s"], found["bars_per_s"]) == (0.5, 16.0)
+    assert found["complete"] is False, "the pilot has not come to the end of its data"
+    assert len(found["fill_hash"]) == 64
+    assert found["data_faults"] == [
+        {
+            "kind": "duplicate",
+            "source": "a.csv",
+            "count": 2,
+            "first": "a.csv line 7: duplicate row of S:A: again",
+        }
+    ]
+
+
+async def test_the_table_says_the_same_in_words() -> None:
+    found, table = await document(FAULTS)
+    lines = table.splitlines()
+    assert lines[0] == "Scripted(stake=0.10, fast=3)"
+    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:18])
+    assert rows["Equity at the start"] == "1,000.00"
+    assert rows["Equity at the end"] == f"{Decimal(found['equity']):,.2f}"
+    assert rows["Fees"] == "1.40"
+    assert rows["Fills"] == "2"
+    assert rows["Open positions"] == "2"
+    assert rows["Fill hash"] == found["fill_hash"][:16]
+    assert (
+        "Data: a.csv: 2 x duplicate; the first: a.csv line 7: duplicate row of S:A: again" in lines
+    )
+    assert any(line.startswith("Stopped before the end of the data, at 2024-") for line in lines)
+    assert "1 order still open at the end was never filled:" in lines
+    assert any(line.startswith("  BUY 1 S:A LIMIT limit 1.5 (ord-3, ") for line in lines)
+    assert table.isascii()
+    assert len({len(line) for line in lines[3:18]}) == 1, "the numbers do not stand in one column"

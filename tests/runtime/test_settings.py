@@ -1,0 +1,247 @@
+"""Settings: which source wins, what is refused, what is shown."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
+from strategy_runtime.runtime.settings import (
+    SETTINGS,
+    Environment,
+    Settings,
+    read_environment,
+    resolve,
+)
+
+
+def settings(flags: Mapping[str, str | None] | None = None, /, **environ: str) -> Settings:
+    return resolve(flags or {}, read_environment(environ))
+
+
+# Which source wins
+
+
+def test_the_defaults() -> None:
+    found = settings()
+    assert (found.ws_url, found.rest_url) == ("ws://localhost:8082", "http://localhost:8080")
+    assert (found.api_key, found.timeframe, found.mode) == (None, "1m", "auto")
+    assert len(found.subscriptions) == 0
+    assert found.connect_timeout == 60.0
+    assert set(found.origins.values()) == {"default"}
+    assert found.warnings == []
+
+
+def test_option_before_environment_before_file_before_default(tmp_path: Path) -> None:
+    file = tmp_path / "bot.env"
+    file.write_text("TIMEFRAME=15m\nSTRATEGY_MODE=live\nLOG_LEVEL=debug\n")
+    environment = read_environment({"TIMEFRAME": "5m", "STRATEGY_MODE": "backtest"}, file)
+    found = resolve({"timeframe": "1h", "mode": None}, environment)
+    assert (found.timeframe, found.origins["timeframe"]) == ("1h", "--timeframe")
+    assert (found.mode, found.origins["mode"]) == ("backtest", "STRATEGY_MODE")
+    assert (found.log_level, found.origins["log_level"]) == ("debug", f"LOG_LEVEL in {file}")
+    assert (found.loop, found.origins["loop"]) == ("auto", "default")
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    file = tmp_path / "bot.env"
+    file.write_text("TIMEFRAME=15m\nLOG_LEVEL=\n")
+    found = resolve({}, read_environment({"TIMEFRAME": "", "SUBSCRIPTIONS": ""}, file))
+    assert (found.timeframe, found.log_level) == ("15m", "info")
+    assert found.origins["subscriptions"] == "default"
+
+
+def test_every_setting_has_an_origin_and_a_row() -> None:
+    found = settings()
+    assert set(found.origins) == {setting.name for setting in SETTINGS}
+    assert len(found.rows()) == len(SETTINGS)
+
+
+# Where the proxy is
+
+
+@pytest.mark.parametrize(
+    ("environ", "ws_url", "rest_url"),
+    [
+        (
+            {"PROXY_WS_URL": "ws://a:1", "PROXY_REST_URL": "http://b:2"},
+            "ws://a:1",
+            "http://b:2",
+        ),
+        # Each of a pair falls back to its default alone, not to the next pair.
+        (
+            {"PROXY_WS_URL": "ws://a:1", "ENGINE_REST_URL": "http://e:2"},
+            "ws://a:1",
+            "http://localhost:8080",
+        ),
+        ({"ENGINE_REST_URL": "http://e:2"}, "ws://localhost:8082", "http://e:2"),
+        (
+            {"ENGINE_WS_URL": "ws://e:1", "GATEWAY_URL": "http://g"},
+            "ws://e:1",
+            "http://localhost:8080",
+        ),
+        ({"GATEWAY_URL": "http://g:8080"}, "ws://g:8080/v1/ws", "http://g:8080/v1"),
+        ({"GATEWAY_URL": "https://g/"}, "wss://g/v1/ws", "https://g/v1"),
+        ({"GATEWAY_URL": "http://g/v1"}, "ws://g/v1/ws", "http://g/v1"),
+        (
+            {"TEKTII_TRADING_GATEWAY_URL": "http://t", "TRADING_GATEWAY_URL": "http://u"},
+            "ws://t/v1/ws",
+            "http://t/v1",
+        ),
+        ({"TRADING_GATEWAY_URL": "http://u"}, "ws://u/v1/ws", "http://u/v1"),
+    ],
+)
+def test_the_first_pair_of_which_one_is_set_wins(
+    environ: dict[str, str], ws_url: str, rest_url: str
+) -> None:
+    found = settings(**environ)
+    assert (found.ws_url, found.rest_url) == (ws_url, rest_url)
+
+
+def test_an_option_replaces_one_of_the_pair() -> None:
+    found = settings({"ws_url": "ws://flag:1"}, GATEWAY_URL="http://g")
+    assert (found.ws_url, found.rest_url) == ("ws://flag:1", "http://g/v1")
+    assert (found.origins["ws_url"], found.origins["rest_url"]) == ("--ws-url", "GATEWAY_URL")
+
+
+# Secrets
+
+
+def test_a_secret_from_a_variable_is_never_shown() -> None:
+    found = settings(PROXY_API_KEY="hush-hush")
+    assert found.api_key == "hush-hush"
+    assert ("api-key", "********", "PROXY_API_KEY") in found.rows()
+    assert "hush" not in str(found.rows())
+
+
+@pytest.mark.parametrize("variable", ["PROXY_API_KEY_FILE", "TRADING_GATEWAY_API_KEY_FILE"])
+def test_a_secret_from_a_file(variable: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hush\n")
+    found = settings(**{variable: str(tmp_path / "key")})
+    assert (found.api_key, found.origins["api_key"]) == ("hush", variable)
+
+
+def test_a_secret_from_the_file_of_the_option(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hush\n")
+    found = settings({"api_key": str(tmp_path / "key")}, PROXY_API_KEY="other")
+    assert (found.api_key, found.origins["api_key"]) == ("hush", "--token-file")
+
+
+def test_secret_files_that_will_not_do(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text(" \n")
+    with pytest.raises(ConfigError, match=f"^PROXY_API_KEY_FILE: {empty} is empty$"):
+        settings(PROXY_API_KEY_FILE=str(empty))
+    with pytest.raises(ConfigError) as caught:
+        settings({"api_key": str(tmp_path / "no")})
+    assert str(caught.value) == (
+        f"--token-file: cannot read {tmp_path / 'no'}: No such file or directory"
+    )
+    with pytest.raises(ConfigError) as caught:
+        settings(PROXY_API_KEY="a", PROXY_API_KEY_FILE="b")
+    assert (
+        str(caught.value) == "PROXY_API_KEY and PROXY_API_KEY_FILE are both set; remove one of them"
+    )
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("environ", "text"),
+    [
+        (
+            {"PROXY_WS_URL": "http://x"},
+            "PROXY_WS_URL: 'http://x' is not a URL that begins with ws or wss, such as "
+            "ws://localhost:8082",
+        ),
+        (
+            {"PROXY_REST_URL": "localhost:8080"},
+            "PROXY_REST_URL: 'localhost:8080' is not a URL that begins with http or https, such as "
+            "http://localhost:8080",
+        ),
+        (
+            {"PROXY_REST_URL": "http://x:port"},
+            "PROXY_REST_URL: 'http://x:port' is not a URL: Port could not be cast to integer value "
+            "as 'port'",
+        ),
+        (
+            {"GATEWAY_URL": "gateway"},
+            "GATEWAY_URL: 'gateway' is not a URL that begins with http or https or ws or wss, such "
+            "as http://localhost:8080",
+        ),
+        (
+            {"STRATEGY_MODE": "backtst"},
+            "STRATEGY_MODE: 'backtst' is none of auto, backtest, live; did you mean 'backtest'?",
+        ),
+        (
+            {"STRATEGY_CONNECT_TIMEOUT": "soon"},
+            "STRATEGY_CONNECT_TIMEOUT: 'soon' is not a number of seconds",
+        ),
+        (
+            {"STRATEGY_CONNECT_TIMEOUT": "-1"},
+            "STRATEGY_CONNECT_TIMEOUT: '-1' is not a number of seconds",
+        ),
+    ],
+)
+def test_a_bad_value_names_its_variable(environ: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(**environ)
+    assert str(caught.value) == text
+
+
+def test_a_bad_value_names_its_option() -> None:
+    with pytest.raises(ConfigError, match=r"^--mode: 'paper' is none of auto, backtest, live$"):
+        settings({"mode": "paper"}, STRATEGY_MODE="live")
+
+
+def test_bad_subscriptions_and_timeframes_name_their_source() -> None:
+    with pytest.raises(
+        SubscriptionError, match=r"^--subscriptions: SUBSCRIPTIONS entry 2, 'AAPL',"
+    ):
+        settings({"subscriptions": "S:AAPL:candle,AAPL"})
+    with pytest.raises(TimeframeError, match=r"^TIMEFRAME: '5min' is not a timeframe"):
+        settings(TIMEFRAME="5min")
+
+
+def test_an_env_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_environment({}, tmp_path / "no.env")
+    assert str(caught.value) == (
+        f"--env-file {tmp_path / 'no.env'} cannot be read: No such file or directory"
+    )
+
+
+# What is warned of
+
+
+def test_variables_that_look_like_ours_are_named() -> None:
+    found = settings(PROXY_WSURL="ws://x", STRATEGY_MODUS="live", PARAM_FAST="3", HOME="/x")
+    first, second = found.warnings
+    assert first.startswith("PROXY_WSURL is not a setting; did you mean 'PROXY_WS_URL'")
+    assert second.startswith("STRATEGY_MODUS is not a setting; did you mean 'STRATEGY_MODE'")
+
+
+def test_the_links_that_kubernetes_sets_for_a_service_called_proxy_are_not() -> None:
+    found = settings(
+        PROXY_SERVICE_HOST="10.0.0.1",
+        PROXY_SERVICE_PORT="8080",
+        PROXY_SERVICE_PORT_REST="8080",
+        PROXY_PORT="tcp://10.0.0.1:8080",
+        PROXY_PORT_8080_TCP="tcp://10.0.0.1:8080",
+        PROXY_PORT_8080_TCP_ADDR="10.0.0.1",
+    )
+    assert found.warnings == []
+
+
+def test_a_stranger_in_the_env_file_is_named_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "bot.env"
+    file.write_text("PROXY_URL=ws://x\n")
+    (warning,) = resolve({}, read_environment({}, file)).warnings
+    assert warning.startswith(f"PROXY_URL in {file} is not a setting; did you mean ")
+
+
+def test_the_environment_keeps_what_is_not_ours() -> None:
+    assert read_environment({"PARAM_FAST": "3", "EMPTY": ""}) == Environment(
+        {"PARAM_FAST": "3"}, {}
+    )
