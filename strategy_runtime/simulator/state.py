@@ -247,7 +247,7 @@ class ExchangeState:
             raise ApiError(
                 400,
                 "INVALID_REQUEST",
-                f"{symbol} has bars of {series.timeframe}, not {timeframe}",
+                f"timeframe {timeframe} is not loaded: {symbol} has bars of {series.timeframe}",
                 {"field": "timeframe"},
             )
         after = None if start is None else ns_of(start)

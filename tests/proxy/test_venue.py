@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from strategy_runtime import Candle, ConnectionEvent, HookFailed, OrderRejected, Strategy
+from strategy_runtime import (
+    Candle,
+    ConnectionEvent,
+    HookFailed,
+    OrderRejected,
+    OrderType,
+    Side,
+    Strategy,
+)
 from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.models import OrderRequest
@@ -27,7 +35,12 @@ def at_once(chance: Random) -> Iterator[float]:
 
 def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
     endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-    given = {"is_live": False, "connected_wait": 5.0, "connect_deadline": 5.0, "delays": at_once}
+    given: dict[str, Any] = {
+        "is_live": False,
+        "connected_wait": 5.0,
+        "connect_deadline": 5.0,
+        "delays": at_once,
+    }
     return ProxyVenue(endpoints, **(given | options))
 
 
@@ -377,8 +390,12 @@ async def test_a_backtest_whose_proxy_goes_away_for_good_is_incomplete() -> None
 
 def limit_order() -> OrderRequest:
     return OrderRequest(
-        symbol="S:X", side="BUY", quantity=Decimal(1), order_type="MARKET", client_order_id="c-1"
-    )  # type: ignore[arg-type]
+        symbol="S:X",
+        side=Side.BUY,
+        quantity=Decimal(1),
+        order_type=OrderType.MARKET,
+        client_order_id="c-1",
+    )
 
 
 async def ask(proxy: ScriptedProxy, call: Callable[[ProxyVenue], Any], **options: Any) -> Any:

@@ -199,9 +199,9 @@ def _timeframes(
 
 
 def _common_step(collector: RowCollector) -> int | None:
-    steps = Counter(after - before for before, after in islice(pairwise(collector.starts), _SAMPLE))
-    positive = [(count, -step) for step, count in steps.items() if step > 0]
-    return -max(positive)[1] if positive else None
+    sample = sorted(set(islice(collector.starts, _SAMPLE)))
+    steps = Counter(after - before for before, after in pairwise(sample))
+    return min(steps, key=lambda step: (-steps[step], step), default=None)
 
 
 def _between(series: BarSeries, start: datetime | None, end: datetime | None) -> BarSeries:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import find_columns
 from strategy_runtime.simulator.data.rows import RowCollector
@@ -78,11 +78,9 @@ def _starts(
     before: int,
 ) -> list[int]:
     if is_timestamp and has_zone:
-        return [
-            int(value) for value in column.cast("timestamp[ns, tz=UTC]").cast("int64").to_pylist()
-        ]
+        return _exactly(column, "UTC")
     if is_timestamp:
-        texts = [str(value) for value in column.cast("timestamp[us]").to_pylist()]
+        texts = [rfc3339(value).removesuffix("Z") for value in _exactly(column, None)]
     else:
         texts = [_as_text(value) for value in column.to_pylist()]
     starts = []
@@ -92,6 +90,14 @@ def _starts(
         except ValueError as error:
             raise DataError(f"{source} row {row}: {error}") from None
     return starts
+
+
+def _exactly(column: Any, zone: str | None) -> list[int]:
+    """A column of timestamps in nanoseconds since the epoch."""
+    import pyarrow
+
+    stamps: list[int] = column.cast(pyarrow.timestamp("ns", tz=zone)).cast("int64").to_pylist()
+    return stamps
 
 
 def _as_text(value: Any) -> str:

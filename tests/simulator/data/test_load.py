@@ -1,0 +1,333 @@
+"""Bars from files: spellings, times, faults with file and line, errors that say what to do."""
+
+import gzip
+import io
+import os
+from array import array
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.simulator.data.faults import FaultKind, summarize
+from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.series import BarSeries
+
+MINUTE = 60 * 10**9
+HEADER = "timestamp,open,high,low,close,volume\n"
+ROWS = "2024-01-02T14:30:00Z,10,11,9,10.5,100\n2024-01-02T14:31:00Z,10.5,12,10,11,200\n"
+
+
+def load(tmp_path: Path, text: str, name: str = "X.csv", **options: object) -> LoadedData:
+    path = tmp_path / name
+    path.write_text(text)
+    return load_bars([path], **options)  # type: ignore[arg-type]
+
+
+def only(data: LoadedData) -> BarSeries:
+    (series,) = data.series
+    return series
+
+
+def test_a_plain_file(tmp_path: Path) -> None:
+    series = only(load(tmp_path, HEADER + ROWS))
+    assert (series.symbol, series.timeframe, series.step) == ("X", "1m", MINUTE)
+    assert series.starts[0] == ns_of(datetime(2024, 1, 2, 14, 30, tzinfo=UTC))
+    assert (list(series.opens), list(series.volumes)) == ([10, 10.5], [100, 200])
+    assert list(series.lines or ()) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Date,Open,High,Low,Close,Volume",
+        "time,o,h,l,c,v",
+        "DateTime;OPEN;HIGH;LOW;CLOSE;Vol",
+        "Open Time\tOpen\tHigh\tLow\tClose\tVolume",
+        "\ufeffts,open_price,high_price,low_price,close_price,qty",
+    ],
+)
+def test_usual_spellings_and_delimiters(tmp_path: Path, header: str) -> None:
+    delimiter = next(each for each in ";\t," if each in header)
+    text = header + "\n" + ROWS.replace(",", delimiter)
+    assert list(only(load(tmp_path, text)).closes) == [10.5, 11]
+
+
+def test_date_and_time_in_two_columns(tmp_path: Path) -> None:
+    text = "date,time,open,high,low,close\n2024-01-02,09:30,1,1,1,1\n2024-01-02,09:31,1,1,1,1\n"
+    series = only(load(tmp_path, text, tz="America/New_York"))
+    assert series.starts[0] == ns_of(datetime(2024, 1, 2, 14, 30, tzinfo=UTC))
+    assert list(series.volumes) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "nanoseconds"),
+    [
+        ("1704205800", 1_704_205_800 * 10**9),
+        ("1704205800123", 1_704_205_800_123 * 10**6),
+        ("1704205800123456", 1_704_205_800_123_456 * 10**3),
+        ("1704205800123456789", 1_704_205_800_123_456_789),
+        ("2024-01-02T14:30:00.123456789Z", 1_704_205_800_123_456_789),
+        ("2024-01-02 14:30", 1_704_205_800 * 10**9),
+        ("2024-01-02T09:30:00-05:00", 1_704_205_800 * 10**9),
+        ("20240102 14:30:00", 1_704_205_800 * 10**9),
+        ("20240102", 1_704_153_600 * 10**9),
+        ("2024-01-02", 1_704_153_600 * 10**9),
+    ],
+)
+def test_usual_stamps(tmp_path: Path, stamp: str, nanoseconds: int) -> None:
+    series = only(load(tmp_path, HEADER + f"{stamp},1,1,1,1,1\n", timeframe="1m"))
+    assert list(series.starts) == [nanoseconds]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "tz", "problem"),
+    [
+        ("03/04/2024", None, "'03/04/2024' may mean several dates; write it as YYYY-MM-DD"),
+        ("tomorrow", None, "'tomorrow' is no time; write it as 2024-03-04T14:30:00Z"),
+        ("2024-02-30", None, "'2024-02-30' is no date"),
+        ("2024-01-02 25:00", None, "'2024-01-02 25:00' is no time of day"),
+        ("12", None, "'12' is no time since the epoch"),
+        ("2024-03-10 02:30", "America/New_York", "does not exist in America/New_York"),
+        ("2024-11-03 01:30", "America/New_York", "is ambiguous in America/New_York"),
+    ],
+)
+def test_an_unusable_stamp_names_file_line_and_column(
+    tmp_path: Path, stamp: str, tz: str | None, problem: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + f"{stamp},1,1,1,1,1\n", tz=tz)
+    assert str(error.value).startswith(f"{tmp_path / 'X.csv'} line 2, column timestamp: ")
+    assert problem in str(error.value)
+
+
+def test_an_unknown_zone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'Mars/Base' is no time zone; write its IANA name"):
+        load(tmp_path, HEADER + ROWS, tz="Mars/Base")
+
+
+@pytest.mark.parametrize("text", ["abc", "1,5", "$12", "", "1 000"])
+def test_a_number_that_is_none_names_file_line_column_and_text(tmp_path: Path, text: str) -> None:
+    row = f'2024-01-02T14:30:00Z,10,11,9,"{text}",100\n'
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + row)
+    assert f"X.csv line 2, column close: {text!r} is not a number" in str(error.value)
+
+
+# Faults.
+
+
+def test_faults_are_reported_with_file_and_line_and_mended(tmp_path: Path) -> None:
+    rows = [
+        "2024-01-02T14:30:00Z,10,11,9,10,1",
+        "2024-01-02T14:32:00Z,10,11,9,10,3",
+        "2024-01-02T14:31:00Z,10,11,9,10,2",
+        "2024-01-02T14:31:00Z,10,11,9,10,2",
+        "2024-01-02T14:31:00Z,10,11,9,10,9",
+        "2024-01-02T14:33:00Z,10,9,11,10,4",
+        "2024-01-02T14:34:00Z,12,11,9,10,5",
+        "2024-01-02T14:35:00Z,nan,11,9,10,5",
+        "2024-01-02T14:36:00Z,0,0,0,0,5",
+        "2024-01-02T14:40:00Z,10,11,9,10,-1",
+        "2024-01-02T14:41:00Z,10,11,9,10,6",
+    ]
+    data = load(tmp_path, HEADER + "\n".join(rows) + "\n")
+    series = only(data)
+    assert list(series.volumes) == [1, 2, 3, 6]
+    assert [(fault.kind.value, fault.line) for fault in data.faults] == [
+        ("out of order", 4),
+        ("impossible", 7),
+        ("impossible", 8),
+        ("impossible", 9),
+        ("impossible", 10),
+        ("impossible", 11),
+        ("duplicate", 5),
+        ("duplicate", 6),
+        ("gap", 12),
+    ]
+    texts = [str(fault) for fault in data.faults]
+    assert texts[0].endswith(
+        "X.csv line 4: out of order row of X: 2024-01-02T14:31:00Z after 2024-01-02T14:32:00Z"
+    )
+    assert texts[1].endswith("line 7: impossible row of X: open 10 high 9 low 11 close 10 volume 4")
+    assert "with the same values as line 4" in texts[6]
+    assert "with other values than line 4" in texts[7]
+    assert texts[8].endswith("gap row of X: 8 bars missing after 2024-01-02T14:32:00Z")
+    summary = {each.kind: each.count for each in summarize(data.faults)}
+    assert summary == {
+        FaultKind.OUT_OF_ORDER: 1,
+        FaultKind.IMPOSSIBLE: 5,
+        FaultKind.DUPLICATE: 2,
+        FaultKind.GAP: 1,
+    }
+
+
+def test_strict_refuses_faults_but_not_gaps(tmp_path: Path) -> None:
+    late = "2024-01-02T15:00:00Z,10,11,9,10,1\n"
+    assert len(only(load(tmp_path, HEADER + ROWS + late, strict=True))) == 3
+    with pytest.raises(DataError, match=r"1 faults in the data \(strict\):\n.*line 4: duplicate"):
+        load(tmp_path, HEADER + ROWS + ROWS.splitlines()[1] + "\n", strict=True)
+
+
+def test_weekends_are_no_gaps_in_daily_bars(tmp_path: Path) -> None:
+    days = ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-22"]
+    data = load(tmp_path, HEADER + "".join(f"{day},1,1,1,1,1\n" for day in days))
+    assert [fault.detail for fault in data.faults] == ["12 bars missing after 2024-01-09T00:00:00Z"]
+
+
+def test_a_bar_that_begins_before_the_last_one_ended_is_dropped(tmp_path: Path) -> None:
+    stamps = ["14:30:00", "14:31:00", "14:31:30", "14:32:00", "14:33:00"]
+    rows = "".join(f"2024-01-02T{stamp}Z,1,1,1,1,1\n" for stamp in stamps)
+    data = load(tmp_path, HEADER + rows)
+    assert len(only(data)) == 4
+    assert "line 4: impossible row of X" in str(data.faults[0])
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("timestamp,open,high,low\n", "no column for close; the header has timestamp, open"),
+        ("1704205800,1,2,3,4\n", "the first line has numbers, not column names"),
+        (HEADER, "no bars in"),
+        (HEADER + "2024-01-02,1,1\n", "line 2: 3 fields where the header has 6"),
+        (HEADER + "2024-01-02,1,1,1,1,1\n", "one bar of X does not show its timeframe"),
+        (
+            HEADER + "2024-01-02T00:00:00Z,1,1,1,1,1\n2024-01-02T00:00:07Z,1,1,1,1,1\n",
+            "are mostly 7 s apart, which is no usual timeframe; say which with --timeframe",
+        ),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError) as error:
+        load(tmp_path, text)
+    assert message in str(error.value)
+    assert "X.csv" in str(error.value)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "X.csv").write_bytes(HEADER.encode() + b"\xff\xfe\x00\x01")
+    with pytest.raises(DataError, match=r"X\.csv is not a text in UTF-8"):
+        load_bars([tmp_path / "X.csv"])
+
+
+def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text(HEADER + ROWS)
+    with pytest.raises(DataError, match=r"price\.csv does not exist; did you mean 'prices\.csv'"):
+        load_bars([tmp_path / "price.csv"])
+
+
+def test_a_timeframe_that_does_not_fit_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="mostly 60 s apart, which does not fit the timeframe 5m"):
+        load(tmp_path, HEADER + ROWS, timeframe="5m")
+
+
+def test_two_files_with_one_symbol(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("symbol," + HEADER + "Y," + ROWS.splitlines()[0] + "\n")
+    with pytest.raises(DataError, match=r"b\.csv has bars of Y, and so has .*a\.csv"):
+        load_bars([tmp_path], timeframe="1m")
+
+
+# Sources.
+
+
+def test_a_symbol_column_and_a_choice_among_symbols(tmp_path: Path) -> None:
+    rows = "".join(f"{s},{row}\n" for s in ("S:B", "S:A") for row in ROWS.splitlines())
+    data = load(tmp_path, "Ticker," + HEADER + rows)
+    assert [series.symbol for series in data.series] == ["S:B", "S:A"]
+    assert only(load(tmp_path, "Ticker," + HEADER + rows, symbol="S:A")).symbol == "S:A"
+    with pytest.raises(DataError, match=r"no bars of S:C in .*; they have S:B, S:A"):
+        load(tmp_path, "Ticker," + HEADER + rows, symbol="S:C")
+
+
+def test_a_folder_gzip_and_standard_input(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "A.csv.gz", "wt") as file:
+        file.write(HEADER + ROWS)
+    (tmp_path / "B.csv").write_text(HEADER + ROWS)
+    (tmp_path / "notes.txt").write_text("not data")
+    assert [series.symbol for series in load_bars([tmp_path]).series] == ["A", "B"]
+    piped = only(load_bars(["-"], symbol="S:P", stdin=io.StringIO(HEADER + ROWS)))
+    assert (piped.symbol, len(piped)) == ("S:P", 2)
+
+
+def test_zstandard(tmp_path: Path) -> None:
+    zstd = pytest.importorskip("backports.zstd")
+    (tmp_path / "A.csv.zst").write_bytes(zstd.compress((HEADER + ROWS).encode()))
+    assert len(only(load_bars([tmp_path / "A.csv.zst"]))) == 2
+
+
+def test_parquet_gives_what_csv_gives(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    moments = [datetime(2024, 1, 2, 14, minute, tzinfo=UTC) for minute in (30, 31)]
+    columns = {
+        "Timestamp": pyarrow.array(moments, pyarrow.timestamp("us", tz="UTC")),
+        "Open": [10.0, 10.5],
+        "High": [11.0, 12.0],
+        "Low": [9.0, 10.0],
+        "Close": [10.5, 11.0],
+        "Volume": [100, 200],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "X.parquet")
+    one = only(load_bars([tmp_path / "X.parquet"]))
+    other = only(load(tmp_path, HEADER + ROWS))
+    for name in ("symbol", "timeframe", "starts", "opens", "highs", "lows", "closes", "volumes"):
+        assert getattr(one, name) == getattr(other, name)
+
+
+def test_from_and_to(tmp_path: Path) -> None:
+    start = datetime(2024, 1, 2, 14, 31, tzinfo=UTC)
+    assert list(only(load(tmp_path, HEADER + ROWS, start=start)).volumes) == [200]
+    assert list(only(load(tmp_path, HEADER + ROWS, end=start)).volumes) == [100]
+    with pytest.raises(DataError, match="no bars between"):
+        load(tmp_path, HEADER + ROWS, start=datetime(2025, 1, 1, tzinfo=UTC))
+
+
+def test_real_minute_bars() -> None:
+    folder = os.environ.get("MARKET_DATA")
+    if folder is None:
+        pytest.skip("MARKET_DATA names no folder of market data")
+    data = load_bars([Path(folder) / "crypto_1m_trades_2017-09-03_04.csv.gz"])
+    assert [(s.symbol, s.timeframe, len(s)) for s in data.series] == [
+        ("BTC-USD", "1m", 2880),
+        ("ETH-USD", "1m", 2880),
+    ]
+    assert data.faults == []
+
+
+# Properties.
+
+price = st.floats(0.0001, 1e6, allow_nan=False)
+
+
+@st.composite
+def bar(draw: st.DrawFn) -> tuple[float, float, float, float]:
+    low, one, other, high = sorted(draw(st.tuples(price, price, price, price)))
+    return draw(st.sampled_from([(one, high, low, other), (other, high, low, one)]))
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=st.lists(bar(), min_size=2, max_size=30), shuffled=st.randoms(use_true_random=False))
+def test_what_is_written_is_read_in_whatever_order(
+    tmp_path: Path, rows: list[tuple[float, ...]], shuffled: object
+) -> None:
+    lines = [
+        f"{1_704_205_800 + 60 * n},{','.join(map(repr, row))},{n}\n" for n, row in enumerate(rows)
+    ]
+    series = only(load(tmp_path, HEADER + "".join(lines)))
+    assert series.opens == array("d", [row[0] for row in rows])
+    assert series.closes == array("d", [row[3] for row in rows])
+    shuffled.shuffle(lines)  # type: ignore[attr-defined]
+    mixed = only(load(tmp_path, HEADER + "".join(lines), timeframe="1m"))
+    assert (mixed.starts, mixed.closes) == (series.starts, series.closes)

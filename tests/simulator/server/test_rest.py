@@ -1,0 +1,301 @@
+"""REST: every path, every refusal, in the envelope, bare and under /v1."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server import ProxyServer
+
+MINUTE = 60 * 10**9
+START = 1_704_205_800 * 10**9
+SAMPLES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "protocol" / "frames" / "rest_samples.jsonl")
+    .read_text()
+    .splitlines()
+]
+
+LIMIT_ORDER = {
+    "symbol": "S:AAPL",
+    "side": "BUY",
+    "quantity": "1",
+    "order_type": "LIMIT",
+    "limit_price": "5",
+}
+MARKET_ORDER = {"symbol": "S:AAPL", "side": "BUY", "quantity": "5", "order_type": "MARKET"}
+
+
+def bars(symbol: str, count: int) -> BarSeries:
+    series = BarSeries(symbol, "1m", MINUTE)
+    for number in range(count):
+        series.append(START + number * MINUTE, 10, 11, 9, 10 + number, 100.0)
+    return series
+
+
+class Rest:
+    """Requests to an exchange of which some bars have been played."""
+
+    def __init__(self, exchange: Exchange, server: ProxyServer, session: Any) -> None:
+        self.exchange = exchange
+        self.server = server
+        self.session = session
+        self.phases = exchange.phases()
+
+    def play(self, phases: int = 1) -> None:
+        for _ in range(phases):
+            self.exchange.outbox.clear()
+            next(self.phases)
+
+    async def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        url = self.server.rest_url + path
+        if body is not None:
+            more["data"] = body if isinstance(body, bytes) else json.dumps(body)
+        async with self.session.request(method, url, **more) as response:
+            text = await response.text()
+            self.headers = response.headers
+            return response.status, json.loads(text)
+
+
+@asynccontextmanager
+async def serving(**options: Any) -> AsyncIterator[Rest]:
+    exchange = Exchange([bars("S:AAPL", 5), bars("BTC/USD", 5)])
+    server = ProxyServer(exchange, ws_port=0, rest_port=0, **options)
+    async with server, aiohttp.ClientSession() as session:
+        yield Rest(exchange, server, session)
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+@pytest.mark.parametrize(
+    "path",
+    ["/account", "/orders", "/orders/history", "/positions", "/trades", "/capabilities", "/status"],
+)
+async def test_every_resource_is_there_bare_and_under_v1(prefix: str, path: str) -> None:
+    async with serving() as rest:
+        status, _ = await rest("GET", prefix + path)
+    assert status == 200
+
+
+async def test_the_life_of_an_order() -> None:
+    async with serving() as rest:
+        rest.play()
+        status, handle = await rest("POST", "/orders", {**LIMIT_ORDER, "client_order_id": "c-1"})
+        assert status == 201
+        assert handle["client_order_id"] == "c-1"
+        path = f"/orders/{handle['id']}"
+        assert (await rest("GET", path))[1]["limit_price"] == "5"
+        status, changed = await rest("PATCH", path, {"limit_price": "6.50", "quantity": 2})
+        assert (status, changed["order"]["limit_price"]) == (200, "6.50")
+        assert changed["order"]["id"] == handle["id"]
+        assert len((await rest("GET", "/orders?symbol=S%3AAAPL"))[1]) == 1
+        status, gone = await rest("DELETE", path)
+        assert (status, gone["success"], gone["order"]["status"]) == (200, True, "CANCELLED")
+        assert (await rest("GET", "/orders"))[1] == []
+        (ended,) = (await rest("GET", "/orders/history"))[1]
+        assert ended["id"] == handle["id"]
+        status, refusal = await rest("DELETE", path)
+        assert (status, refusal["code"]) == (409, "ORDER_NOT_MODIFIABLE")
+        assert refusal["details"] == {"order_id": handle["id"]}
+
+
+async def test_the_same_id_and_body_again_is_the_same_order() -> None:
+    async with serving() as rest:
+        order = {**LIMIT_ORDER, "client_order_id": "c-1"}
+        _, first = await rest("POST", "/orders", order)
+        events = len(rest.exchange.outbox)
+        status, again = await rest("POST", "/orders", order)
+        assert (status, again["id"]) == (200, first["id"])
+        assert len(rest.exchange.outbox) == events
+        status, refusal = await rest("POST", "/orders", {**order, "quantity": "2"})
+        assert (status, refusal["code"]) == (400, "INVALID_VALUE")
+        assert refusal["details"] == {"field": "client_order_id", "provided": "c-1"}
+
+
+async def test_the_life_of_a_position() -> None:
+    async with serving() as rest:
+        rest.play()
+        await rest("POST", "/orders", MARKET_ORDER)
+        rest.play()
+        (position,) = (await rest("GET", "/positions"))[1]
+        assert (position["side"], position["quantity"]) == ("LONG", "5")
+        assert (await rest("GET", f"/positions/{position['id']}"))[1] == position
+        (trade,) = (await rest("GET", "/trades?symbol=S:AAPL"))[1]
+        assert trade["price"] == "10.0"
+        status, handle = await rest("DELETE", f"/positions/{position['id']}", {"quantity": "99"})
+        assert status == 200
+        assert (await rest("GET", f"/orders/{handle['id']}"))[1]["quantity"] == "5"
+        rest.play(2)
+        assert (await rest("GET", "/positions"))[1] == []
+        assert (await rest("DELETE", "/positions"))[1:] == ([],)
+        status, refusal = await rest("GET", f"/positions/{position['id']}")
+        assert (status, refusal["code"]) == (404, "POSITION_NOT_FOUND")
+
+
+async def test_cancel_all_counts() -> None:
+    async with serving() as rest:
+        for _ in range(2):
+            await rest("POST", "/orders", LIMIT_ORDER)
+        answer = await rest("DELETE", "/orders?symbol=S%3AAAPL")
+    assert answer == (200, {"cancelled_count": 2, "failed_count": 0})
+
+
+async def test_bars_and_quotes_show_nothing_that_has_not_happened() -> None:
+    async with serving() as rest:
+        status, refusal = await rest("GET", "/quotes/S%3AAAPL")
+        assert (status, refusal["code"]) == (400, "INVALID_REQUEST")
+        assert (await rest("GET", "/bars/S%3AAAPL?timeframe=1m"))[1] == []
+        rest.play(2)
+        shown = (await rest("GET", "/bars/S:AAPL?timeframe=1m&limit=1"))[1]
+        assert [bar["timestamp"] for bar in shown] == ["2024-01-02T14:31:00Z"]
+        assert shown[0]["close"] == "11"
+        quote = (await rest("GET", "/quotes/BTC%2FUSD"))[1]
+        assert (quote["bid"], quote["ask"], quote["last"]) == ("11", "11", "11")
+        assert quote["timestamp"] == "2024-01-02T14:32:00Z"
+
+
+async def test_bars_between_two_times_inclusive() -> None:
+    async with serving() as rest:
+        rest.play(4)
+        query = "timeframe=1m&start=2024-01-02T14:31:00Z&end=2024-01-02T15:32:00%2B01:00"
+        shown = (await rest("GET", f"/bars/S:AAPL?{query}"))[1]
+    assert [bar["timestamp"][14:16] for bar in shown] == ["31", "32"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/bars/S:AAPL", "timeframe"),
+        ("/bars/S:AAPL?timeframe=7q", "timeframe"),
+        ("/bars/S:AAPL?timeframe=5m", "timeframe"),
+        ("/bars/S:AAPL?timeframe=1m&limit=many", "limit"),
+        ("/bars/S:AAPL?timeframe=1m&limit=0", "limit"),
+        ("/orders?side=UP", "side"),
+        ("/orders?status=OPEN,SORT_OF", "status"),
+        ("/orders?since=yesterday", "since"),
+    ],
+)
+async def test_an_unusable_query_names_its_field(path: str, field: str) -> None:
+    async with serving() as rest:
+        status, refusal = await rest("GET", path)
+    assert (status, refusal["code"], refusal["details"]) == (
+        400,
+        "INVALID_REQUEST",
+        {"field": field},
+    )
+    assert field in refusal["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("PUT", "/orders", 405),
+        ("DELETE", "/account", 405),
+        ("GET", "/api/v1/orders", 404),
+    ],
+)
+async def test_unknown_paths_and_methods_are_in_the_envelope(
+    method: str, path: str, status: int
+) -> None:
+    async with serving() as rest:
+        answer, refusal = await rest(method, path)
+        assert (answer, refusal["code"]) == (status, "INVALID_REQUEST")
+        assert ("Allow" in rest.headers) == (status == 405)
+
+
+async def test_unknown_orders_and_symbols() -> None:
+    async with serving() as rest:
+        status, refusal = await rest("GET", "/orders/ord-nope")
+        assert (status, refusal) == (
+            404,
+            {
+                "code": "ORDER_NOT_FOUND",
+                "message": "no order ord-nope",
+                "details": {"resource": "order", "id": "ord-nope"},
+            },
+        )
+        status, refusal = await rest("GET", "/quotes/S%3ANOPE")
+        assert (status, refusal["code"]) == (404, "SYMBOL_NOT_FOUND")
+
+
+async def test_a_body_over_the_limit_is_refused() -> None:
+    async with serving() as rest:
+        status, refusal = await rest(
+            "POST", "/orders", None, data=BytesIO(b" " * (1024 * 1024 + 1))
+        )
+    assert (status, refusal["message"]) == (413, "the body is larger than 1 MiB")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "details"),
+    [
+        (b"", "INVALID_REQUEST", None),
+        (b"{", "INVALID_REQUEST", None),
+        (b"[]", "INVALID_REQUEST", None),
+        ({**MARKET_ORDER, "side": "UP"}, "INVALID_VALUE", {"field": "side", "provided": "UP"}),
+        ({**MARKET_ORDER, "symbol": ""}, "VALIDATION_ERROR", None),
+        ({**MARKET_ORDER, "quantity": "NaN"}, "INVALID_VALUE", None),
+        ({**MARKET_ORDER, "leverage": "2"}, "INVALID_VALUE", None),
+        ({**MARKET_ORDER, "post_only": True}, "INVALID_VALUE", None),
+        ({**MARKET_ORDER, "client_order_id": "x" * 65}, "VALIDATION_ERROR", None),
+        ({**LIMIT_ORDER, "limit_price": "-1"}, "INVALID_VALUE", None),
+        ({"symbol": "S:AAPL"}, "INVALID_REQUEST", {"field": "side"}),
+    ],
+)
+async def test_a_bad_order_is_refused_with_code_and_details(
+    body: Any, code: str, details: Any
+) -> None:
+    async with serving() as rest:
+        status, refusal = await rest("POST", "/orders", body)
+        assert (status, refusal["code"]) == (400, code)
+        assert refusal["message"]
+        if details is not None:
+            assert refusal["details"] == details
+        assert rest.exchange.outbox.__len__() == 0
+
+
+SUBMISSIONS = [s for s in SAMPLES if s["name"].startswith("submit_") and s["status"] != 200]
+
+
+@pytest.mark.parametrize("sample", SUBMISSIONS, ids=lambda sample: sample["name"])
+async def test_the_recorded_submissions(sample: Any) -> None:
+    exchange = Exchange([bars("S:AAPL", 3), bars("C:BTCUSD", 3)])
+    server = ProxyServer(exchange, ws_port=0, rest_port=0)
+    async with server, aiohttp.ClientSession() as session:
+        rest = Rest(exchange, server, session)
+        rest.play()
+        status, answer = await rest("POST", sample["path"], sample["body"])
+    assert status == sample["status"]
+    if status == 201:
+        assert answer["status"] == sample["response"]["status"]
+    else:
+        assert answer["code"] == sample["response"]["code"]
+        assert answer["details"] == sample["response"]["details"]
+
+
+async def test_probes_need_no_key_and_everything_else_does() -> None:
+    async with serving(api_key="k" * 32) as rest:
+        for probe in ("/livez", "/readyz", "/health"):
+            assert (await rest("GET", probe))[0] == 200
+        status, refusal = await rest("GET", "/account")
+        assert (status, refusal["details"]) == (401, {"code": "MISSING_API_KEY"})
+        status, refusal = await rest("GET", "/account", headers={"X-API-Key": "wrong"})
+        assert (status, refusal["details"]) == (401, {"code": "INVALID_API_KEY"})
+        for headers in ({"Authorization": "Bearer " + "k" * 32}, {"X-API-Key": "k" * 32}):
+            assert (await rest("GET", "/account", headers=headers))[0] == 200
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+            await rest.session.ws_connect(rest.server.ws_url)
+
+
+async def test_what_is_not_there_yet_says_so() -> None:
+    async with serving() as rest:
+        status, refusal = await rest("PATCH", "/positions/pos-1", {"stop_loss": "1"})
+    assert (status, refusal["code"]) == (501, "UNSUPPORTED_OPERATION")
+    assert refusal["details"] == {"operation": "PATCH /positions/{id}", "provider": "backtest"}
