@@ -33,7 +33,12 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.tolerant import read_tolerantly
-from strategy_runtime.protocol.values import MAX_DEPTH, depth_exceeds, has_only_plain_numbers
+from strategy_runtime.protocol.values import (
+    MAX_DEPTH,
+    depth_exceeds,
+    has_only_plain_numbers,
+    is_sound,
+)
 
 __all__ = ["PONG", "Decoded", "FrameDecoder", "encode_ack", "unwrap"]
 
@@ -141,10 +146,9 @@ def encode_ack(ids: Sequence[str], correlation_id: str, timestamp_ms: int) -> by
 
 
 def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
-    for amount in amounts:
-        if amount is not None and not (amount.is_finite() and -38 <= amount.adjusted() <= 38):
-            return False
-    return has_only_plain_numbers(raw)
+    return has_only_plain_numbers(raw) and all(
+        amount is None or is_sound(amount) for amount in amounts
+    )
 
 
 def _is_plain(*moments: datetime | None) -> bool:

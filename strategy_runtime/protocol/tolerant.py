@@ -56,7 +56,7 @@ def read_tolerantly(raw: bytes, *, default_timeframe: str) -> Read:
         raise FrameError("not a JSON object", _salvage(text))
     warnings: list[str] = []
     own_id, legacy_id = (_identifier(document, key, warnings) for key in ("event_id", "id"))
-    event_id = own_id or legacy_id
+    event_id = own_id or legacy_id or None
     if depth_exceeds(document):
         raise FrameError(f"nested deeper than {MAX_DEPTH} levels", event_id)
     kind = document.get("type")
@@ -91,7 +91,7 @@ def _salvage(text: str) -> str | None:
 def _identifier(document: Mapping[str, Any], key: str, warnings: list[str]) -> str | None:
     value = document.get(key)
     if value is None or isinstance(value, str):
-        return value or None
+        return value
     if (
         isinstance(value, int | Decimal)
         and not isinstance(value, bool)

@@ -7,7 +7,7 @@ informative is left out instead, with a warning; one on which money depends is a
 import json
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
 from enum import StrEnum
 from functools import cache
 from math import isfinite
@@ -42,8 +42,11 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 
 # A string of nothing but the characters of numbers that is not plainly a number.
 _ODD_NUMBER = re.compile(rb'"(?!-?\d{1,19}(?:\.\d{1,19})?")[-+\s\d._eE]+"')
+_LARGEST = 1e38
 _MAX_INTEGER = 40
-_SIGNIFICANT = 38
+_BOUNDS = Context(
+    prec=38, Emin=-38, Emax=38, traps=[Inexact, InvalidOperation, Overflow, Subnormal]
+)
 _SHOWN = 40
 _UNITS = ((10**14, 10**6), (10**11, 10**3), (10**8, 1))
 
@@ -105,12 +108,11 @@ def has_only_plain_numbers(raw: bytes) -> bool:
 
 
 def is_sound(number: Decimal) -> bool:
-    """Whether a number is finite, of up to 38 digits and of a sane magnitude."""
-    return (
-        number.is_finite()
-        and abs(number.adjusted()) <= _SIGNIFICANT
-        and len(number.as_tuple().digits) <= _SIGNIFICANT
-    )
+    """Whether a number is finite, of up to 38 digits and between 1e-38 and 1e38, or zero."""
+    try:
+        return _BOUNDS.plus(number).is_finite()
+    except ArithmeticError:
+        return False
 
 
 def read_value(hint: Any, value: Any, where: str, warnings: list[str]) -> Any:
@@ -230,7 +232,7 @@ def _read(expected: _Type, value: Any, where: str, warnings: list[str]) -> Any:
     if kind is Decimal:
         return _number(value, where)
     if kind is float:
-        return float(_number(value, where))
+        return _float(value, where)
     if kind is list:
         if not isinstance(value, list):
             raise Fault(f"{where} is no list")
@@ -249,7 +251,7 @@ def _read(expected: _Type, value: Any, where: str, warnings: list[str]) -> Any:
     try:
         given = float(value) if isinstance(value, Decimal) else value
         return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
         raise Fault(f"{where} is {_shown(value)}, expected {kind.__name__}") from None
 
 
@@ -273,17 +275,28 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def _float(value: Any, where: str) -> float:
+    number = float(_decimal(value, where))
+    if not -_LARGEST < number < _LARGEST:
+        raise Fault(f"{where} is beyond all bounds")
+    return number
+
+
 def _number(value: Any, where: str) -> Decimal:
+    number = _decimal(value, where)
+    if not is_sound(number):
+        raise Fault(f"{where} is beyond all bounds")
+    return number
+
+
+def _decimal(value: Any, where: str) -> Decimal:
     if isinstance(value, str):
         if not NUMBER.fullmatch(value):
             raise Fault(f"{where} is {_shown(value)}, expected a decimal number")
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Fault(f"{where} is {_shown(value)}, expected a number")
-    number = Decimal(value)
-    if not is_sound(number):
-        raise Fault(f"{where} is beyond all bounds")
-    return number
+    return Decimal(value)
 
 
 def _time(value: Any, where: str) -> datetime:
@@ -291,7 +304,7 @@ def _time(value: Any, where: str) -> datetime:
         try:
             moment = msgspec.convert(value, datetime)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except (msgspec.ValidationError, OverflowError):
+        except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
             raise Fault(f"{where} is {_shown(value)}, expected RFC 3339") from None
     number = _number(value, where)
     for least, unit in _UNITS:
