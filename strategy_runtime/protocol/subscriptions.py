@@ -104,14 +104,20 @@ class Subscriptions:
             for entry in self._entries
         )
 
-    def to_gateway_json(self, platform: str) -> str:
-        """The JSON form that the later gateway's own settings take (protocol h.4)."""
+    def to_gateway_json(self, platform: str, *, timeframe: str = "1m") -> str:
+        """The JSON form that the later gateway's own settings take (protocol h.3, h.4).
+
+        Args:
+            platform: Its name for the provider, such as `alpaca-paper`.
+            timeframe: Of plain `candle`, which that gateway does not know.
+        """
         by_symbol: dict[str, list[str]] = {}
         for entry in self._entries:
-            by_symbol.setdefault(entry.symbol, []).append(entry.name)
+            name = f"candle_{timeframe}" if entry.name == "candle" else entry.name
+            by_symbol.setdefault(entry.symbol, []).append(name)
         return msgspec.json.encode(
             [
-                {"platform": platform, "instrument": symbol, "events": events}
+                {"platform": platform, "instrument": symbol, "events": list(dict.fromkeys(events))}
                 for symbol, events in by_symbol.items()
             ]
         ).decode()
@@ -145,13 +151,13 @@ def parse_subscriptions(text: str) -> Subscriptions:
 def _parse_json(text: str) -> Subscriptions:
     try:
         items = msgspec.json.decode(text, type=list[_GatewayEntry])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise SubscriptionError(
             f"SUBSCRIPTIONS looks like JSON but is not a list of "
             f'{{"instrument": …, "events": […]}}: {error}'
         ) from None
     entries = [
-        _entry(position, f"{item.instrument}:{event}", item.instrument, event)
+        _entry(position, f"{item.instrument}:{event}", item.instrument.strip(), event.strip())
         for position, item in enumerate(items, start=1)
         for event in item.events
     ]
@@ -162,6 +168,8 @@ def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
     if not symbol or not event:
         missing = "symbol before" if not symbol else "event after"
         raise _trouble(position, entry, f"has no {missing} the last colon; write S:AAPL:candle")
+    if "," in symbol:
+        raise _trouble(position, entry, "has a comma in its symbol")
     if len(symbol) > _LONGEST_SYMBOL:
         raise _trouble(position, entry, f"has a symbol of more than {_LONGEST_SYMBOL} characters")
     name = event.lower()
@@ -171,11 +179,14 @@ def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
     for prefix in ("candle_", "candles."):
         if name.startswith(prefix):
             timeframe = event[len(prefix) :]
-            if timeframe != "*":
-                try:
-                    parse_timeframe(timeframe)
-                except TimeframeError as error:
-                    raise _trouble(position, entry, f"has no known timeframe: {error}") from None
+            if timeframe == "*":
+                return Subscription(symbol, "candle", timeframe)
+            if not timeframe.endswith("M"):  # the one unit whose case tells: months, not minutes
+                timeframe = timeframe.lower()
+            try:
+                parse_timeframe(timeframe)
+            except TimeframeError as error:
+                raise _trouble(position, entry, f"has no known timeframe: {error}") from None
             return Subscription(symbol, "candle", timeframe)
     guess = did_you_mean(name, _EVENTS) or f"; write {entry}:candle if {entry} is the symbol"
     raise _trouble(

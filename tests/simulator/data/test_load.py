@@ -180,10 +180,10 @@ def test_weekends_are_no_gaps_in_daily_bars(tmp_path: Path) -> None:
 
 
 def test_a_bar_that_begins_before_the_last_one_ended_is_dropped(tmp_path: Path) -> None:
-    stamps = ["14:30:00", "14:31:00", "14:31:30", "14:32:00", "14:33:00"]
+    stamps = ["14:30:00", "14:31:00", "14:31:30", "14:32:00", "14:33:00", "14:34:00"]
     rows = "".join(f"2024-01-02T{stamp}Z,1,1,1,1,1\n" for stamp in stamps)
     data = load(tmp_path, HEADER + rows)
-    assert len(only(data)) == 4
+    assert len(only(data)) == 5
     assert "line 4: impossible row of X" in str(data.faults[0])
 
 
