@@ -74,16 +74,16 @@ def parse_json(text: str) -> Any:
 def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:
     """Whether plain data is nested deeper than a limit; works without recursion."""
     level = [value]
-    for _ in range(limit + 1):
-        deeper: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                deeper.extend(item.values())
-            elif isinstance(item, list):
-                deeper.extend(item)
-        if not deeper:
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
             return False
-        level = deeper
     return True
 
 
