@@ -88,7 +88,8 @@ async def progress(exchange: "Exchange") -> AsyncIterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    ticker = asyncio.create_task(_tick(exchange), name="progress")
+    end = max(each.starts[-1] + each.step for each in exchange.outcome().series)
+    ticker = asyncio.create_task(_tick(exchange, exchange.now_ns, end), name="progress")
     try:
         yield
     finally:
@@ -96,11 +97,9 @@ async def progress(exchange: "Exchange") -> AsyncIterator[None]:
         await asyncio.wait({ticker})
 
 
-async def _tick(exchange: "Exchange") -> None:
+async def _tick(exchange: "Exchange", begin: int, end: int) -> None:
     from strategy_runtime.clock import sleep
 
-    ends = [each.starts[-1] + each.step for each in exchange.outcome().series]
-    begin, end = exchange.now_ns, max(ends)
     await sleep(_PATIENCE_S)
     try:
         while True:

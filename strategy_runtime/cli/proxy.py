@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from strategy_runtime import __version__
 from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.options import (
     HELP_NAMES,
@@ -31,7 +32,6 @@ __all__ = ["main"]
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FIRST_ACK_S = 120.0
-_LOOK_EVERY_S = 0.05
 
 _EPILOG = """\b
 Examples:
@@ -134,6 +134,7 @@ def main(
     say otherwise. Messages go to stderr.
     """
     with reported():
+        from strategy_runtime import __version__
         from strategy_runtime.cli.logs import set_up_lazily
         from strategy_runtime.cli.output import Destinations
         from strategy_runtime.protocol.subscriptions import parse_subscriptions
@@ -177,6 +178,7 @@ def main(
             api_key=api_key,
             first_ack_timeout=max(ack_timeout, _FIRST_ACK_S) if ack_timeout else 0.0,
             ack_timeout=ack_timeout,
+            version=__version__,
         )
         places = Destinations(out, fills_file, as_json=as_json, name="proxy")
         raise SystemExit(asyncio.run(_serve(server, exchange, data.faults, places, linger)))
@@ -248,10 +250,9 @@ def _announce(server: "ProxyServer") -> None:
 
 async def _first_client(server: "ProxyServer") -> float:
     """When the first strategy connected, on the monotonic clock."""
-    from strategy_runtime.clock import monotonic, sleep
+    from strategy_runtime.clock import monotonic
 
-    while not server.stream.has_client:
-        await sleep(_LOOK_EVERY_S)
+    await server.stream.attached.wait()
     note("A strategy has connected.")
     return monotonic()
 

@@ -229,6 +229,7 @@ async def _reach(settings: "Settings") -> "Mode":
     from strategy_runtime.errors import ApiError
 
     venue = _venue(settings, "backtest", settings.connect_timeout)
+    _log.info("looking for the proxy at %s", settings.rest_url)
     try:
         await venue.open()
         if settings.mode != "auto":

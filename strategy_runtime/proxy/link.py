@@ -74,7 +74,7 @@ class Link:
                     socket = await session.ws_connect(
                         url,
                         headers=endpoints.headers,
-                        timeout=ClientWSTimeout(ws_close=_CLOSE_S),
+                        timeout=ClientWSTimeout(ws_close=_CLOSE_S),  # pyright: ignore[reportCallIssue]
                         autoping=True,
                         heartbeat=heartbeat,
                         compress=0,

@@ -49,7 +49,7 @@ class TradingDesk:
         self._book = book
         self._clock = clock
         self._timers = timers
-        self._mode = mode
+        self._mode: Mode = mode
         self._next_id = counted(f"{prefix}-")
         self._waiting: deque[tuple[Ticket, _Send]] = deque()
         self.unsettled: list[Ticket] = []

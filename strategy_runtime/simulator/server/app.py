@@ -8,7 +8,6 @@ from typing import Self
 
 from aiohttp import web
 
-import strategy_runtime
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.envelope import BODY, guard
@@ -33,6 +32,7 @@ class ProxyServer:
         first_ack_timeout, ack_timeout: Seconds to wait for the first and for every further
             acknowledgement before the run is halted; 0 waits for ever.
         legacy_id: Repeat each event's id under the older key `id`.
+        version: What `/health` says.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class ProxyServer:
         ack_timeout: float = 30.0,
         ping_interval: float = 15.0,
         legacy_id: bool = False,
+        version: str = "unknown",
     ) -> None:
         self.stream = EventStream(
             exchange,
@@ -57,7 +58,7 @@ class ProxyServer:
         )
         self._host = host
         self._ports = (ws_port, rest_port)
-        self._app = _application(self.stream, api_key)
+        self._app = _application(self.stream, api_key, version)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
         self._conductor: asyncio.Task[None] | None = None
         self._addresses: list[tuple[str, int]] = []
@@ -131,8 +132,8 @@ def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _application(stream: EventStream, api_key: str | None) -> web.Application:
-    routes = Routes(stream, strategy_runtime.__version__)
+def _application(stream: EventStream, api_key: str | None, version: str) -> web.Application:
+    routes = Routes(stream, version)
     app = web.Application(middlewares=[guard(api_key)], client_max_size=_MAX_BODY)
     for path in _STREAM_PATHS:
         app.router.add_get(path, stream.serve)

@@ -51,6 +51,7 @@ class EventStream:
         exchange: What is replayed.
         barrier: What time waits for.
         end: How the run ended, once it has.
+        attached: Set once a client has connected for the first time.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class EventStream:
         self._ping_interval = ping_interval
         self._legacy_id = legacy_id
         self._client: web.WebSocketResponse | None = None
-        self._attached = asyncio.Event()
+        self.attached = asyncio.Event()
         self._stirred = asyncio.Event()
         self._ended = asyncio.Event()
         self._has_been_acked = False
@@ -95,7 +96,7 @@ class EventStream:
 
     async def conduct(self) -> None:
         """Play the exchange to its end, as fast as the client acknowledges."""
-        await self._attached.wait()
+        await self.attached.wait()
         for _ in self.exchange.phases():
             if not await self._clear_barrier():
                 await self._finish(RunEnd.ACK_TIMEOUT)
@@ -206,7 +207,7 @@ class EventStream:
         if older is not None:
             await older.close(code=CLOSE_SUPERSEDED, message=b"superseded by a newer connection")
         self._last_release = monotonic()
-        self._attached.set()
+        self.attached.set()
         self._stirred.set()
         pinger = asyncio.create_task(self._ping(client), name="proxy pings")
         try:
