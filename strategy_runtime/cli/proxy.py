@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strategy_runtime import __version__
 from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.options import (
     HELP_NAMES,
