@@ -1,0 +1,85 @@
+"""Progress on a terminal, and how to type the next command."""
+
+import asyncio
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.cli import output
+from strategy_runtime.cli.output import beside_us, progress
+from strategy_runtime.simulator.exchange import Exchange
+from tests.report.support import series
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(output, "_PATIENCE_S", 0)
+    exchange = Exchange([series([1.0, 2.0, 3.0, 4.0])])
+    phases = exchange.phases()
+    async with progress(exchange):
+        for _ in range(2):
+            next(phases)
+            exchange.outbox.clear()
+        while isinstance(stream, Terminal) and "%" not in stream.getvalue():  # noqa: ASYNC110
+            await asyncio.sleep(0)  # noqa: TID251
+    return stream.getvalue()
+
+
+async def test_progress_is_shown_on_a_terminal_and_wiped_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = await shown(Terminal(), monkeypatch)
+    assert "\r 50%  2023-11-14" in text
+    assert text.endswith("\r" + " " * 20 + "\r")
+
+
+async def test_progress_is_not_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await shown(io.StringIO(), monkeypatch) == ""
+
+
+def make_executable(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_command_on_the_path_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("strategy-backtest", "strategy-run"):
+        make_executable(tmp_path / name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "strategy-backtest")])
+    assert beside_us("strategy-run") == "strategy-run"
+
+
+@pytest.mark.parametrize("typed", [".venv/bin/strategy-backtest", "{}/.venv/bin/strategy-backtest"])
+def test_a_command_that_is_not_is_called_by_its_path_from_here(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_executable(tmp_path / ".venv/bin/strategy-run")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "argv", [typed.format(tmp_path)])
+    assert beside_us("strategy-run") == ".venv/bin/strategy-run"
+
+
+def test_a_command_far_away_is_called_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = make_executable(tmp_path / "far/bin/strategy-run")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "argv", [str(far.with_name("strategy-backtest"))])
+    assert beside_us("strategy-run") == str(far)

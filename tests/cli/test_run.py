@@ -1,0 +1,264 @@
+"""`strategy-run`: against our own proxy, over real sockets."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Invoke
+from tests.cli.support import BUYER, DEMO, PRICES, call, interrupt, line_of, proxy, started
+
+NOBODY = ("--ws-url", "ws://127.0.0.1:9", "--rest-url", "http://127.0.0.1:9")
+
+WAITING = """
+import asyncio
+import sys
+
+from strategy_runtime import Strategy
+
+
+class Bot(Strategy):
+    async def on_candle(self, candle):
+        print("ready", file=sys.stderr, flush=True)
+        await asyncio.sleep(3600)
+
+    def on_stop(self):
+        print("on_stop was called", file=sys.stderr, flush=True)
+"""
+
+BUSY = WAITING.replace("await asyncio.sleep(3600)", "while True: pass")
+
+
+@pytest.fixture
+def bot(folder: Path) -> Path:
+    """A folder with a strategy and prices."""
+    (folder / "bot.py").write_text(BUYER)
+    (folder / "prices.csv").write_text(PRICES)
+    return folder
+
+
+# A run to its end
+
+
+def test_a_backtest_to_its_end(bot: Path) -> None:
+    with proxy("--data", "prices.csv", "--linger", 0, "--json", cwd=bot) as (server, urls):
+        done = call("run", "bot", *urls, "--set", "quantity=3", cwd=bot)
+        document, _ = server.communicate(timeout=30)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    log = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in log] == [
+        f"looking for the proxy at {urls[3]}",
+        f"running Buyer in backtest mode at {urls[1]}",
+        "the backtest is over",
+    ]
+    assert {line.get("strategy") for line in log[1:]} == {"Buyer"}
+    assert server.returncode == 0
+    assert json.loads(document)["positions"][0]["quantity"] == "3"
+
+
+def test_settings_from_the_environment_and_a_file(bot: Path) -> None:
+    with proxy("--data", "prices.csv", "--linger", 0, "--json", cwd=bot) as (server, urls):
+        (bot / "bot.env").write_text(
+            f"PROXY_REST_URL={urls[3]}\nPROXY_WS_URL=ws://127.0.0.1:9\nPARAM_QUANTITY=4\n"
+            "LOG_FORMAT=console\n"
+        )
+        done = call("run", "bot", "--env-file", "bot.env", cwd=bot, env={"PROXY_WS_URL": urls[1]})
+        assert done.returncode == 0, done.stderr
+        document, _ = server.communicate(timeout=30)
+    assert "[info     ] the backtest is over" in done.stderr
+    assert json.loads(document)["positions"][0]["quantity"] == "4"
+
+
+def test_the_strategys_own_log_lines_are_part_of_the_log(bot: Path) -> None:
+    (bot / "bot.py").write_text(BUYER + "        self.log.info('seen', close=candle.close)\n")
+    with proxy("--data", "prices.csv", "--linger", 0, cwd=bot) as (_, urls):
+        done = call("run", "bot", *urls, cwd=bot)
+    seen = [json.loads(line) for line in done.stderr.splitlines() if '"seen"' in line]
+    assert [line["close"] for line in seen] == [105, 110, 96, 118]
+    assert {(line["level"], line["strategy"], line["run_id"]) for line in seen} == {
+        ("info", "Buyer", "bt")
+    }
+
+
+# --check
+
+
+def test_check_shows_everything_with_its_origin_and_moves_nothing(bot: Path) -> None:
+    with proxy("--data", "prices.csv", "--linger", 0, "--json", cwd=bot) as (server, urls):
+        env = {"PROXY_REST_URL": urls[3], "PARAM_QUANTITY": "5", "PROXY_API_KEY": "hush-hush"}
+        done = call("run", "bot", "--ws-url", urls[1], "--check", cwd=bot, env=env)
+        assert done.returncode == 0, done.stderr
+        words = [line.split() for line in done.stdout.splitlines()]
+        assert ["ws-url", urls[1], "--ws-url"] in words
+        assert ["rest-url", urls[3], "PROXY_REST_URL"] in words
+        assert ["api-key", "********", "PROXY_API_KEY"] in words
+        assert ["timeframe", "1m", "default"] in words
+        assert ["quantity", "5", "PARAM_QUANTITY"] in words
+        assert [line[:2] for line in words if line[:1] == ["ok"]] == [
+            ["ok", "requests"],
+            ["ok", "mode"],
+            ["ok", "events"],
+        ]
+        assert "hush" not in done.stdout + done.stderr
+        # The run still begins at the first bar.
+        assert call("run", "bot", *urls, cwd=bot).returncode == 0
+        document, _ = server.communicate(timeout=30)
+    assert json.loads(document)["fills"] == 1
+
+
+def test_check_fails_with_1_where_nobody_answers(bot: Path, invoke: Invoke) -> None:
+    done = invoke("run", "bot", *NOBODY, "--check", "--connect-timeout", "0")
+    assert done.exit_code == 1
+    assert "Parameters of Buyer\n  quantity  10  default\n" in done.stdout
+    assert "  FAILED: " in done.stdout
+    assert "127.0.0.1:9" in done.stdout.splitlines()[-1]
+
+
+def test_check_fails_with_1_where_the_strategy_cannot_be_loaded(bot: Path, invoke: Invoke) -> None:
+    done = invoke("run", "bot:Nobody", *NOBODY, "--check")
+    assert done.exit_code == 1
+    assert "Error: 'bot' has no 'Nobody'; its strategies are Buyer\n" in done.stderr
+
+
+# What it refuses, and its exit codes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "text"),
+    [
+        (["bto"], {}, "Error: there is no module 'bto' in "),
+        (["bot"], {"STRATEGY_MODE": "lve"}, "Error: STRATEGY_MODE: 'lve' is none of auto, "),
+        (["bot", "--mode", "lve"], {}, "Error: --mode: 'lve' is none of auto, backtest, live; "),
+        (["bot"], {"SUBSCRIPTIONS": "S:AAPL"}, "Error: SUBSCRIPTIONS: SUBSCRIPTIONS entry 1, "),
+        (["bot", "--env-file", "no.env"], {}, "Error: --env-file no.env cannot be read: No such "),
+        (["bot"], {"PARAM_QUANTTY": "1"}, "Error: environment variable PARAM_QUANTTY: Buyer has "),
+        (
+            ["bot", "--ws-url", "ws://far.example", "--rest-url", "https://far.example"],
+            {"PROXY_API_KEY": "hush"},
+            "Error: the API key would cross the network in the clear to far.example; use wss://\n",
+        ),
+    ],
+)
+def test_what_it_says_to_a_slip(
+    bot: Path, invoke: Invoke, arguments: list[str], env: dict[str, str], text: str
+) -> None:
+    done = invoke("run", *arguments, env=env)
+    assert text in done.stderr
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+def test_nobody_answers(bot: Path, invoke: Invoke) -> None:
+    done = invoke("run", "bot", *NOBODY, "--connect-timeout", "0")
+    assert done.exit_code == 69
+    assert done.stderr.splitlines()[-1].startswith("Error: nobody answers at http://127.0.0.1:9")
+
+
+def test_a_key_the_proxy_does_not_know(bot: Path) -> None:
+    (bot / "key").write_text("k" * 32)
+    with proxy("--data", "prices.csv", "--token-file", "key", cwd=bot) as (_, urls):
+        done = call("run", "bot", *urls, cwd=bot, env={"PROXY_API_KEY": "other"})
+        assert done.returncode == 77, done.stderr
+        assert "Error: the proxy refused the request with 401" in done.stderr
+        assert call("run", "bot", *urls, "--token-file", "key", cwd=bot).returncode == 0
+
+
+def test_the_proxy_goes_away_in_the_middle(bot: Path) -> None:
+    (bot / "bot.py").write_text(WAITING.replace("3600", "1"))
+    with proxy("--data", "prices.csv", cwd=bot) as (server, urls):
+        arguments = ("bot", *urls, "--connect-timeout", "1")
+        with started("run", *arguments, cwd=bot) as process:
+            line_of(process.stderr, "ready")
+            server.kill()
+            _, said = process.communicate(timeout=40)
+    assert process.returncode == 75
+    assert "Error: the backtest ended early, its completeness is unknown" in said
+
+
+def test_a_failing_hook_is_shown_from_the_users_code_on(bot: Path) -> None:
+    (bot / "bot.py").write_text(BUYER + "        raise ValueError('no more')\n")
+    with proxy("--data", "prices.csv", cwd=bot) as (_, urls):
+        done = call("run", "bot", *urls, cwd=bot)
+    assert done.returncode == 70
+    said = done.stderr[done.stderr.index("Traceback") :]
+    assert said.startswith(
+        f'Traceback (most recent call last):\n  File "{bot}/bot.py", line 11, in on_candle\n'
+    )
+    assert said.endswith("Error: on_candle failed at candle prices 2024-03-04T00:00:00Z (evt-1)\n")
+
+
+# Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_in_good_order(bot: Path, number: int) -> None:
+    (bot / "bot.py").write_text(WAITING)
+    with (
+        proxy("--data", "prices.csv", cwd=bot) as (_, urls),
+        started("run", "bot", *urls, cwd=bot) as process,
+    ):
+        line_of(process.stderr, "ready")
+        interrupt(process, number)
+        _, said = process.communicate(timeout=8)
+    assert process.returncode == 0, said
+    assert "on_stop was called" in said
+
+
+def test_a_signal_ends_the_wait_for_a_proxy(bot: Path) -> None:
+    with started("run", "bot", *NOBODY, cwd=bot) as process:
+        line_of(process.stderr, "looking for the proxy at http://127.0.0.1:9")
+        interrupt(process, signal.SIGTERM)
+        process.communicate(timeout=8)
+    assert process.returncode == 0
+
+
+def test_a_second_signal_ends_even_a_busy_hook(bot: Path) -> None:
+    (bot / "bot.py").write_text(BUSY)
+    with (
+        proxy("--data", "prices.csv", cwd=bot) as (_, urls),
+        started("run", "bot", *urls, cwd=bot) as process,
+    ):
+        line_of(process.stderr, "ready")
+        interrupt(process, signal.SIGTERM)
+        line_of(process.stderr, "stopping; a second signal ends at once")
+        interrupt(process, signal.SIGTERM)
+        _, said = process.communicate(timeout=8)
+    assert process.returncode == 143
+    assert said == "ended at once by a second signal\n"
+
+
+@pytest.mark.slow
+def test_a_busy_hook_is_ended_within_8_seconds(bot: Path) -> None:
+    (bot / "bot.py").write_text(BUSY)
+    with (
+        proxy("--data", "prices.csv", cwd=bot) as (_, urls),
+        started("run", "bot", *urls, cwd=bot) as process,
+    ):
+        line_of(process.stderr, "ready")
+        interrupt(process, signal.SIGTERM)
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
+
+
+# The event loop
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_either_event_loop_will_do(bot: Path, loop: str) -> None:
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    with proxy("--data", "prices.csv", "--linger", 0, cwd=bot) as (_, urls):
+        done = call("run", "bot", *urls, "--loop", loop, cwd=bot)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_demo_over_the_network_trades_as_in_process(folder: Path) -> None:
+    with proxy("--demo", "--linger", 0, cwd=folder) as (server, urls):
+        done = call("run", DEMO, *urls, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        server.communicate(timeout=30)
+    assert call("backtest", "--demo", cwd=folder).returncode == 0
+    results = folder / "results"
+    for name in ("fills.csv", "orders.csv"):
+        assert (results / "proxy" / name).read_bytes() == (results / "SmaCross" / name).read_bytes()
