@@ -133,8 +133,12 @@ def main(
                 strict=strict,
                 command="strategy-backtest",
             )
-            runs = [_replay(each, data.series, options, on_error) for each in strategies]
-        outcome, wall_s, exit_code = runs[0]
+            runs = []
+            for each in strategies:
+                runs.append(_replay(each, data.series, options, on_error))
+                if runs[-1][2]:
+                    break
+        outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
         from strategy_runtime.report.summary import summary_of
 
         strategy = strategies[0]

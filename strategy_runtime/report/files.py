@@ -30,21 +30,32 @@ def write_results(folder: Path, summary: Summary, outcome: Outcome) -> list[Path
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Put a text in place of whatever the file holds: all of it or, on failure, nothing.
+    """Put a text in place of whatever a file holds: all of it or, on failure, nothing.
+
+    A link is followed. What is no ordinary file (a pipe, a device) cannot be replaced and is
+    written to.
 
     Raises:
         DataError: The file cannot be written.
     """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8", newline="")
+        else:
+            _replace(path.resolve(), text)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{token()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("w", encoding="utf-8", newline="") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -6,6 +6,7 @@ three in a row of one hook end it. `--on-error` overrides either.
 """
 
 import logging
+import os
 import traceback
 from collections import deque
 from pathlib import Path
@@ -23,7 +24,7 @@ OnError = Literal["stop", "continue"]
 _WINDOW_S = 60.0
 _IN_WINDOW = 5
 _IN_A_ROW = 3
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 _log = logging.getLogger("strategy_runtime")
 
