@@ -7,6 +7,7 @@ from typing import Any
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, TrailingType
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.values import is_sound
 
 __all__ = ["invalid_request", "invalid_value", "out_of_range", "validate_order_request"]
 
@@ -18,6 +19,7 @@ _NEEDS: dict[OrderType, tuple[str, ...]] = {
     OrderType.TRAILING_STOP: ("trailing_distance", "trailing_type"),
 }
 _PRICES = ("limit_price", "stop_price", "trailing_distance")
+_AMOUNTS = ("quantity", *_PRICES, "stop_loss", "take_profit")
 _UNSUPPORTED = ("margin_mode", "leverage", "display_quantity", "hidden")
 _LONGEST = {"symbol": 50, "client_order_id": 64, "oco_group_id": 64}
 
@@ -48,6 +50,9 @@ def validate_order_request(request: OrderRequest) -> None:
         text = getattr(request, name)
         if text is not None and not 1 <= len(text) <= most:
             raise out_of_range(name, text, f"must have 1 to {most} characters")
+    for name, value in _given(request, _AMOUNTS):
+        if not is_sound(value):
+            raise invalid_value(name, value, f"{name} is not a number with up to 38 digits")
     if request.quantity <= 0:
         raise out_of_range("quantity", request.quantity, "must be positive")
     kind = request.order_type
@@ -73,8 +78,9 @@ def validate_order_request(request: OrderRequest) -> None:
             "trailing_distance", request.trailing_distance, "a distance in percent is below 100"
         )
     for name in _UNSUPPORTED:
-        if getattr(request, name):
-            raise invalid_value(name, getattr(request, name), f"{name} is not supported")
+        value = getattr(request, name)
+        if value is not None and value is not False:
+            raise invalid_value(name, value, f"{name} is not supported")
     if request.post_only and kind is not OrderType.LIMIT:
         raise invalid_value("post_only", True, f"{kind} cannot be post_only; only LIMIT can")
     if request.reduce_only and (request.stop_loss or request.take_profit):

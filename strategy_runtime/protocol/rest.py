@@ -140,6 +140,7 @@ def _parse(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     if not body.strip():
         raise invalid_request("the request has no body; send a JSON object")
     try:
+        body.decode()  # the typed decoder does not look at text it skips
         parsed = decoder.decode(body)
         members = _members.decode(body)
     except msgspec.ValidationError as error:

@@ -23,6 +23,7 @@ from strategy_runtime.protocol.values import (
     Fault,
     depth_exceeds,
     is_sound,
+    is_unicode,
     parse_json,
     plain_data,
     read_fields,
@@ -60,7 +61,7 @@ def read_tolerantly(raw: bytes, *, default_timeframe: str) -> Read:
     if depth_exceeds(document):
         raise FrameError(f"nested deeper than {MAX_DEPTH} levels", event_id)
     kind = document.get("type")
-    if not isinstance(kind, str) or not kind:
+    if not isinstance(kind, str) or not kind or not is_unicode(kind):
         raise FrameError("no type" if kind is None else f"the type is {kind!r:.40}", event_id)
     target = _KINDS.get(kind)
     if target is None:
@@ -90,7 +91,7 @@ def _salvage(text: str) -> str | None:
 
 def _identifier(document: Mapping[str, Any], key: str, warnings: list[str]) -> str | None:
     value = document.get(key)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and is_unicode(value)):
         return value
     if (
         isinstance(value, int | Decimal)
@@ -98,7 +99,7 @@ def _identifier(document: Mapping[str, Any], key: str, warnings: list[str]) -> s
         and is_sound(Decimal(value))
     ):
         return format(value, "f") if isinstance(value, Decimal) else str(value)
-    warnings.append(f"{key} is neither text nor a number")
+    warnings.append(f"{key} is no text or number that could be sent back")
     return None
 
 

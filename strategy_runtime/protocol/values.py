@@ -28,6 +28,7 @@ __all__ = [
     "depth_exceeds",
     "has_only_plain_numbers",
     "is_sound",
+    "is_unicode",
     "parse_json",
     "plain_data",
     "read_fields",
@@ -88,9 +89,14 @@ def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:
 
 
 def plain_data(value: Any) -> Any:
-    """The same data with floats instead of Decimals; a number too large for one stays text."""
+    """The same data as anybody can print and write it: floats, and whole characters.
+
+    A number too large for a float becomes text, half a surrogate pair a question mark.
+    """
+    if isinstance(value, str):
+        return value if is_unicode(value) else value.encode(errors="replace").decode()
     if isinstance(value, dict):
-        return {key: plain_data(item) for key, item in value.items()}
+        return {plain_data(key): plain_data(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain_data(item) for item in value]
     if isinstance(value, Decimal):
@@ -262,12 +268,13 @@ def _text(expected: _Type, value: Any, where: str) -> str:
         raise Fault(f"{where} is empty")
     if expected.most is not None and len(value) > expected.most:
         raise Fault(f"{where} has more than {expected.most} characters")
-    if (expected.least and "\0" in value) or not _is_unicode(value):
+    if (expected.least and "\0" in value) or not is_unicode(value):
         raise Fault(f"{where} has a character that it may not have")
     return value
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether text can be sent: JSON can spell halves of surrogate pairs, which cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,0 +1,94 @@
+"""Values read with patience; the rest of their rules is tested where frames and bodies are."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.protocol.values import (
+    NUMBER,
+    Fault,
+    depth_exceeds,
+    has_only_plain_numbers,
+    is_sound,
+    parse_json,
+    plain_data,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("0", True),
+        ("0E-50", True),
+        ("150.00", True),
+        ("9" * 38, True),
+        ("9" * 39, False),
+        (f"0.{'1' * 38}", True),
+        (f"1.{'1' * 38}", False),
+        (f"1.{'0' * 60}", True),
+        ("1E+38", True),
+        ("1E+39", False),
+        ("1E-38", True),
+        ("1E-39", False),
+        ("1E+999999", False),
+        ("NaN", False),
+        ("sNaN", False),
+        ("-Infinity", False),
+    ],
+)
+def test_which_numbers_are_sound(text: str, sound: bool) -> None:
+    assert is_sound(Decimal(text)) is sound
+
+
+@given(st.text(st.sampled_from("0123456789+-._eE \t１"), max_size=6))
+def test_what_is_plain_to_the_eye_is_a_number_to_both_readers(text: str) -> None:
+    raw = json.dumps({"x": text}, ensure_ascii=False).encode()
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        return
+    if number.is_finite() and has_only_plain_numbers(raw):
+        assert NUMBER.fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1_000", " 1", "1 ", "+1", ".5", "1.", "1e5", "-.5", "--1", "9" * 20, "１", "é", "a\\b"],
+)
+def test_an_odd_number_is_noticed_anywhere_in_a_text(text: str) -> None:
+    raw = json.dumps({"a": [{"b": "x"}, {"c": text}], "d": 1}, ensure_ascii=False)
+    assert not has_only_plain_numbers(raw.encode())
+
+
+@pytest.mark.parametrize("text", ["1", "-1", "12.50", "evt-1", "2024-03-04T14:30:00Z", "", "a_1"])
+def test_what_is_no_odd_number_is_left_alone(text: str) -> None:
+    for raw in (json.dumps({"a": text, "b": 1.5}), json.dumps({"a": text}, indent=2)):
+        assert has_only_plain_numbers(raw.encode())
+
+
+@pytest.mark.parametrize("levels", [2, 3, 63, 64])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("inside", ["1", "[]"])
+def test_depth_is_counted_in_levels(levels: int, opening: str, closing: str, inside: str) -> None:
+    outer = levels - (inside == "[]")
+    value = parse_json(opening * outer + inside + closing * outer)
+    assert depth_exceeds(value, levels - 1)
+    assert not depth_exceeds(value, levels)
+
+
+def test_plain_data_has_no_decimals() -> None:
+    value = parse_json('{"a":[1.5,1,true,null,"x"],"b":1e400,"c":{"d":0.1}}')
+    assert plain_data(value) == {
+        "a": [1.5, 1, True, None, "x"],
+        "b": "1E+400",
+        "c": {"d": 0.1},
+    }
+
+
+@pytest.mark.parametrize("text", ["NaN", "[-Infinity]", "9" * 41, "", "{", "'a'"])
+def test_what_is_not_json_is_a_fault(text: str) -> None:
+    with pytest.raises(Fault, match=r"^not JSON: "):
+        parse_json(text)
