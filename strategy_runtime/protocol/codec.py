@@ -44,7 +44,7 @@ __all__ = ["PONG", "Decoded", "FrameDecoder", "encode_ack", "unwrap"]
 
 PONG: bytes = msgspec.json.encode(ClientPong())
 
-_LARGEST = 1e38
+_LOWEST, _HIGHEST = -1e38, 1e38
 _NO_WARNINGS: tuple[str, ...] = ()
 _BOM = b"\xef\xbb\xbf"
 
@@ -89,9 +89,9 @@ class FrameDecoder:
             bar, sent = frame.bar, frame.timestamp
             low, high, stamp = bar.low, bar.high, bar.stamp
             is_plain = (
-                -_LARGEST < low <= bar.open <= high < _LARGEST
+                _LOWEST < low <= bar.open <= high < _HIGHEST
                 and low <= bar.close <= high
-                and 0.0 <= bar.volume < _LARGEST
+                and 0.0 <= bar.volume < _HIGHEST
                 and type(stamp) is datetime
                 and stamp.tzinfo is UTC
                 and _TOO_EARLY < stamp.year < _TOO_LATE
@@ -146,16 +146,19 @@ def encode_ack(ids: Sequence[str], correlation_id: str, timestamp_ms: int) -> by
 
 
 def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
-    return has_only_plain_numbers(raw) and all(
-        amount is None or is_sound(amount) for amount in amounts
-    )
+    for amount in amounts:  # a loop costs half of all()
+        if amount is not None and not is_sound(amount):
+            return False
+    return has_only_plain_numbers(raw)
 
 
 def _is_plain(*moments: datetime | None) -> bool:
-    return all(
-        moment is None or (moment.tzinfo is UTC and _TOO_EARLY < moment.year < _TOO_LATE)
-        for moment in moments
-    )
+    for moment in moments:
+        if moment is not None and not (
+            moment.tzinfo is UTC and _TOO_EARLY < moment.year < _TOO_LATE
+        ):
+            return False
+    return True
 
 
 def _keep_quote(frame: QuoteFrame, raw: bytes) -> bool:
@@ -163,12 +166,12 @@ def _keep_quote(frame: QuoteFrame, raw: bytes) -> bool:
     stamp, last, volume = quote.stamp, quote.last, quote.volume
     bid_size, ask_size = quote.bid_size, quote.ask_size
     return (
-        -_LARGEST < quote.bid <= quote.ask < _LARGEST
+        _LOWEST < quote.bid <= quote.ask < _HIGHEST
         and last is not None
-        and -_LARGEST < last < _LARGEST
-        and (bid_size is None or -_LARGEST < bid_size < _LARGEST)
-        and (ask_size is None or -_LARGEST < ask_size < _LARGEST)
-        and (volume is None or -_LARGEST < volume < _LARGEST)
+        and _LOWEST < last < _HIGHEST
+        and (bid_size is None or _LOWEST < bid_size < _HIGHEST)
+        and (ask_size is None or _LOWEST < ask_size < _HIGHEST)
+        and (volume is None or _LOWEST < volume < _HIGHEST)
         and not isinstance(stamp, int)
         and _is_plain(stamp)
         and "\0" not in quote.symbol
