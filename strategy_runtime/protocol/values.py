@@ -187,7 +187,6 @@ class _Type(NamedTuple):
     kind: Any
     item: Any = None
     is_nullable: bool = False
-    is_text: bool = False
     least: int = 0
     most: int | None = None
 
@@ -197,10 +196,10 @@ class _Type(NamedTuple):
         return self.kind is float or (self.kind is Decimal and not self.is_nullable)
 
     def reads_as_null(self, value: Any) -> bool:
-        """The typed decoder takes the text `null` for null where text is not what is asked for."""
+        """The typed decoder takes the text `null` for null unless just any text will do."""
         return (
             self.is_nullable
-            and not self.is_text
+            and self.kind is not str
             and isinstance(value, str)
             and value.lower() == "null"
         )
@@ -225,8 +224,7 @@ def _as_type(hint: Any) -> _Type:
         kind, limits = get_args(kind)
     if get_origin(kind) is list:
         return _Type(list, _as_type(get_args(kind)[0]), is_nullable)
-    is_text = kind is str or (isinstance(kind, type) and issubclass(kind, StrEnum))
-    return _Type(kind, None, is_nullable, is_text, limits.min_length or 0, limits.max_length)
+    return _Type(kind, None, is_nullable, limits.min_length or 0, limits.max_length)
 
 
 def _read(expected: _Type, value: Any, where: str, warnings: list[str]) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import HookFailed, OrderRejected
+from strategy_runtime.errors import DataError, HookFailed, OrderRejected
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
@@ -165,7 +165,7 @@ class Runner:
                     if self._stopping:
                         return
                 break
-            except HookFailed:
+            except (HookFailed, DataError):
                 raise
             except Exception as error:
                 await self._failure_of(event, error)

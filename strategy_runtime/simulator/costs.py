@@ -1,43 +1,107 @@
 """What an execution costs: the price it really gets, and its fee.
 
-Slippage and half the spread move the price against the order. A limit order never pays more than
-its limit. The fee is charged in cash on every fill.
+Three small pieces, each replaceable by anything with the same method: slippage says how far the
+price moves against an order, fees what the fill is charged. `Costs` joins them with the spread. A
+limit order never pays more than its limit.
 """
 
 from decimal import Decimal
+from typing import Protocol
 
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.simulator.options import ExchangeOptions
 
-__all__ = ["Costs"]
+__all__ = ["Costs", "FeeModel", "Fees", "Slippage", "SlippageModel"]
+
+_ZERO = Decimal(0)
+_GRAIN = Decimal("1e-10")
+
+
+class FeeModel(Protocol):
+    """Says what a fill is charged."""
+
+    def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool) -> Decimal:
+        """The fee in account currency; negative where the venue pays."""
+        ...
+
+
+class SlippageModel(Protocol):
+    """Says how far the price moves against an order."""
+
+    def against(self, quantity: Decimal, price: Decimal, volume: float) -> Decimal:
+        """The distance in price units, not negative; `volume` is the bar's, 0 unknown."""
+        ...
+
+
+class Fees:
+    """A share of the notional, so much a unit, and a minimum."""
+
+    __slots__ = ("_is_free", "_maker_rate", "_minimum", "_per_share", "_rate")
+
+    def __init__(self, options: ExchangeOptions) -> None:
+        maker = options.maker_fee_rate
+        self._rate = options.fee_rate
+        self._maker_rate = options.fee_rate if maker is None else maker
+        self._per_share = options.fee_per_share
+        self._minimum = options.fee_min
+        self._is_free = not any((self._rate, self._maker_rate, self._per_share, self._minimum))
+
+    def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool) -> Decimal:
+        """The fee of one fill."""
+        if self._is_free:
+            return _ZERO
+        rate = self._maker_rate if is_maker else self._rate
+        charged = quantity * price * rate + quantity * self._per_share
+        return max(self._minimum, charged) if self._minimum else charged
+
+
+class Slippage:
+    """A fixed distance, a share of the price, and one that grows with the part of the volume."""
+
+    __slots__ = ("_fixed", "_impact", "_share")
+
+    def __init__(self, options: ExchangeOptions) -> None:
+        self._fixed = options.slippage_fixed
+        self._share = options.slippage
+        self._impact = options.impact
+
+    def against(self, quantity: Decimal, price: Decimal, volume: float) -> Decimal:
+        """The distance in price units."""
+        share = self._share
+        if self._impact and volume > 0:
+            share += self._impact * quantity / Decimal(repr(volume))
+        return self._fixed + price * share
 
 
 class Costs:
-    """The cost model of one exchange."""
+    """The costs of one exchange."""
 
-    __slots__ = ("_free", "_half_spread", "_minimum", "_per_share", "_rate", "_slippage")
+    __slots__ = ("_fees", "_half_spread", "_slippage")
 
-    def __init__(self, options: ExchangeOptions) -> None:
+    def __init__(
+        self,
+        options: ExchangeOptions,
+        *,
+        fees: FeeModel | None = None,
+        slippage: SlippageModel | None = None,
+    ) -> None:
         self._half_spread = options.spread / 2
-        self._slippage = options.slippage
-        self._rate = options.fee_rate
-        self._per_share = options.fee_per_share
-        self._minimum = options.fee_min
-        self._free = not (self._rate or self._per_share or self._minimum)
+        self._fees: FeeModel = fees or Fees(options)
+        self._slippage: SlippageModel = slippage or Slippage(options)
 
-    def price(self, base: Decimal, side: Side, limit: Decimal | None) -> Decimal:
+    def price(
+        self, base: Decimal, side: Side, quantity: Decimal, volume: float, limit: Decimal | None
+    ) -> Decimal:
         """The price paid where the market stands at `base`, never beyond `limit`."""
-        against = self._half_spread + base * self._slippage
+        against = self._half_spread + self._slippage.against(quantity, base, volume)
         if not against:
             return base
         if side is Side.BUY:
-            paid = base + against
+            paid = (base + against).quantize(_GRAIN).normalize()
             return paid if limit is None else min(paid, limit)
-        paid = base - against
+        paid = (base - against).quantize(_GRAIN).normalize()
         return paid if limit is None else max(paid, limit)
 
-    def fee(self, quantity: Decimal, price: Decimal) -> Decimal:
+    def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool = False) -> Decimal:
         """The fee of one fill in account currency."""
-        if self._free:
-            return Decimal(0)
-        return max(self._minimum, quantity * price * self._rate + quantity * self._per_share)
+        return self._fees.fee(quantity, price, is_maker=is_maker)

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from heapq import heappop, heappush
 
-from strategy_runtime.errors import ApiError
+from strategy_runtime.errors import ApiError, DataError
 from strategy_runtime.protocol.enums import (
-    OrderEventKind,
     OrderStatus,
     OrderType,
     RejectReason,
@@ -25,14 +24,20 @@ from strategy_runtime.protocol.enums import (
 )
 from strategy_runtime.protocol.events import BacktestComplete
 from strategy_runtime.protocol.models import Order, OrderChanges, OrderHandle, OrderRequest
-from strategy_runtime.protocol.orders import validate_order_request
+from strategy_runtime.protocol.orders import (
+    invalid_request,
+    invalid_value,
+    validate_order_request,
+)
 from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.simulator.costs import Costs
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.execution import Execution
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.matching import at_open, within_bar
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.splits import suspected_split
 
 __all__ = ["Exchange"]
 
@@ -47,8 +52,9 @@ class Exchange(Execution):
         data: Sequence[BarSeries],
         options: ExchangeOptions | None = None,
         subscriptions: Subscriptions | None = None,
+        costs: Costs | None = None,
     ) -> None:
-        super().__init__(data, options, subscriptions)
+        super().__init__(data, options, subscriptions, costs)
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []
         for instrument in self._instruments.values():
@@ -74,7 +80,7 @@ class Exchange(Execution):
         outbox, closes, opens = self.outbox, self._closes, self._opens
         if outbox:
             yield
-        while closes:
+        while closes and not self._is_bankrupt:
             self.now_ns = now = min(closes[0][0], opens[0][0]) if opens else closes[0][0]
             if closes[0][0] == now:
                 closing = _pop_all(closes, now)
@@ -82,6 +88,10 @@ class Exchange(Execution):
                 for instrument in closing:
                     if instrument.resting:
                         self._match_range(instrument)
+                if self._is_at_risk:
+                    for instrument in closing:
+                        instrument.price = instrument.series.closes[instrument.row]
+                    self._check_margin()
                 if outbox:
                     yield
                 self.phase = Phase.BAR
@@ -154,9 +164,15 @@ class Exchange(Execution):
         """
         order = self._open_order(order_id)
         _check_changes(order, changes)
-        order.change(changes, self.now_ns)
         self._time_in(self._instruments[order.symbol], order)
-        self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
+        self._change(order, changes)
+        for leg in order.legs:
+            moved = OrderChanges(
+                stop_price=changes.stop_loss if leg.order_type is OrderType.STOP else None,
+                limit_price=changes.take_profit if leg.order_type is OrderType.LIMIT else None,
+            )
+            if moved != OrderChanges() and not leg.status.is_terminal:
+                self._change(leg, moved)
         return order.snapshot()
 
     def cancel(self, order_id: str) -> Order:
@@ -166,7 +182,7 @@ class Exchange(Execution):
             ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
         """
         order = self._open_order(order_id)
-        self._finish(self._instruments[order.symbol], order, OrderStatus.CANCELLED)
+        self._finish(order, OrderStatus.CANCELLED)
         return order.snapshot()
 
     def cancel_all(self, symbol: str | None = None) -> list[Order]:
@@ -209,6 +225,46 @@ class Exchange(Execution):
         wanted = [h.id for h in self._ledger.holdings.values() if symbol in (None, h.symbol)]
         return [self.close_position(position_id) for position_id in wanted]
 
+    def protect_position(
+        self, position_id: str, stop_loss: Decimal | None, take_profit: Decimal | None
+    ) -> dict[str, list[Order]]:
+        """Move the bracket legs of a position, or place those it lacks.
+
+        Returns:
+            The legs under `stop_loss` and `take_profit`, as far as these were given.
+
+        Raises:
+            ApiError: 404 `POSITION_NOT_FOUND`; 400 without a price, or with one not above zero.
+        """
+        holding = self._holding(position_id)
+        if stop_loss is None and take_profit is None:
+            raise invalid_request("give stop_loss, take_profit or both")
+        moved: dict[str, list[Order]] = {}
+        for name, kind, price in (
+            ("stop_loss", OrderType.STOP, stop_loss),
+            ("take_profit", OrderType.LIMIT, take_profit),
+        ):
+            if price is None:
+                continue
+            if price <= 0:
+                raise invalid_value(name, price, f"{name} must be positive")
+            legs = self._legs_of(holding, kind)
+            for leg in legs:
+                self._time_in(self._instruments[leg.symbol], leg)
+                is_stop = kind is OrderType.STOP
+                self._change(
+                    leg,
+                    OrderChanges(
+                        stop_price=price if is_stop else None,
+                        limit_price=None if is_stop else price,
+                    ),
+                )
+            if not legs:
+                size = abs(holding.quantity)
+                legs = [self._place_leg(holding, kind, price, size, holding.id, None)]
+            moved[name] = [leg.snapshot() for leg in legs]
+        return moved
+
     # The clock
 
     def _schedule_close(self, instrument: Instrument) -> None:
@@ -228,6 +284,8 @@ class Exchange(Execution):
 
     def _close_bar(self, instrument: Instrument) -> None:
         row = instrument.row
+        if row and self._ledger.holdings:
+            self._look_for_split(instrument)
         instrument.price = instrument.series.closes[row]
         if instrument.subscribed:
             self._emit(instrument.candle(row))
@@ -236,19 +294,45 @@ class Exchange(Execution):
         if instrument.resting:
             self._schedule_open(instrument)
 
+    def _look_for_split(self, instrument: Instrument) -> None:
+        """Warn of a jump over night that looks like a split, where a position was held over it."""
+        series, row = instrument.series, instrument.row
+        is_overnight = series.step >= _DAY or series.starts[row] > (
+            series.starts[row - 1] + series.step
+        )
+        if not is_overnight or not self._ledger.of(series.symbol):
+            return
+        close, opened = series.closes[row - 1], series.opens[row]
+        split = suspected_split(close, opened)
+        if split is None:
+            return
+        where = f", {series.source} line {series.lines[row]}" if series.lines is not None else ""
+        text = (
+            f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
+            f"it looks like a {split} split that the prices are not adjusted for{where}"
+        )
+        if self.options.refuse_splits:
+            raise DataError(f"{text} (strict)")
+        self._warn("DATA_ERROR", text)
+
     def _match_open(self, instrument: Instrument) -> None:
         start = self.now_ns
         price = instrument.series.opens[instrument.row]
+        instrument.begin_bar(self.options.max_volume_share)
         for order in list(instrument.resting.values()):
             order.waits_for_open = False
             if order.open_from > start or order.status.is_terminal:
+                continue
+            if order.delay:
+                order.delay -= 1
+                order.waits_for_open = True
                 continue
             today = start // _DAY
             first = order.day < 0
             if first:
                 order.day = today
             elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
-                self._finish(instrument, order, OrderStatus.EXPIRED)
+                self._finish(order, OrderStatus.EXPIRED)
                 continue
             if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
                 order.trail(price)
@@ -257,13 +341,15 @@ class Exchange(Execution):
             if match is None:
                 continue
             if first and order.request.post_only:
-                self._reject(instrument, order, RejectReason.POST_ONLY_VIOLATED)
+                self._reject(order, RejectReason.POST_ONLY_VIOLATED)
             else:
                 self._execute(instrument, order, match)
 
     def _match_range(self, instrument: Instrument) -> None:
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
+        if instrument.scheduled != row:
+            instrument.begin_bar(self.options.max_volume_share)
         for order in _stops_first(list(instrument.resting.values())):
             if order.waits_for_open or order.status.is_terminal:
                 continue
@@ -278,10 +364,10 @@ class Exchange(Execution):
                 order.trail(high if order.side is Side.SELL else low)
             if (
                 order.is_immediate
-                and order.order_type is not OrderType.MARKET
-                and not order.status.is_terminal
+                and order.id in instrument.resting
+                and (order.order_type is not OrderType.MARKET or order.filled)
             ):
-                self._finish(instrument, order, OrderStatus.CANCELLED)
+                self._finish(order, OrderStatus.CANCELLED)
 
     # Checks of commands
 
@@ -300,11 +386,12 @@ class Exchange(Execution):
             raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
         if self.phase is Phase.END:
             raise _rejected("MARKET_CLOSED", "the backtest is over")
-        signed = request.quantity * request.side.sign
-        held = self._ledger.quantity(request.symbol)
-        if request.reduce_only and held * signed >= 0:
+        holding = self._ledger.addressed(request.symbol, request.position_id)
+        held = Decimal(0) if holding is None else holding.quantity
+        if request.reduce_only and held * request.side.sign >= 0:
+            named = f"position {request.position_id}" if request.position_id else "position"
             raise _rejected(
-                "REDUCE_ONLY_VIOLATED", f"there is no position in {request.symbol} to reduce"
+                "REDUCE_ONLY_VIOLATED", f"there is no {named} in {request.symbol} to reduce"
             )
         price = request.limit_price or request.stop_price
         if price is None and instrument.price is not None:
@@ -312,7 +399,7 @@ class Exchange(Execution):
         if price is None or request.reduce_only:
             return
         fee = self._costs.fee(request.quantity, price)
-        if not self._affordable(request.symbol, signed, price, fee):
+        if not self._affordable(request, request.quantity, price, fee):
             free = self.account().margin_available
             raise _rejected(
                 "INSUFFICIENT_FUNDS",

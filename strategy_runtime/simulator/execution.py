@@ -1,4 +1,4 @@
-"""What happens to orders: acceptance, execution, bracket legs, cancellation, and their events.
+"""Fills: what an order gets when the market meets it, and what that does to the account.
 
 Events of one execution go out as a set, in the order `order`, `trade`, `account`, `position`
 (protocol e.1); the legs of a bracket are created right behind the set of their entry (g.12).
@@ -7,180 +7,130 @@ Events of one execution go out as a set, in the order `order`, `trade`, `account
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import (
+    AccountEventKind,
     OrderEventKind,
     OrderStatus,
     OrderType,
     PositionEventKind,
     RejectReason,
+    Side,
+    TimeInForce,
 )
 from strategy_runtime.protocol.events import (
     AccountEvent,
-    Event,
-    OrderEvent,
     PositionEvent,
+    ProxyErrorEvent,
     TradeEvent,
 )
 from strategy_runtime.protocol.models import OrderRequest, Trade
-from strategy_runtime.simulator.ledger import Holding
+from strategy_runtime.simulator.acceptance import Acceptance
+from strategy_runtime.simulator.ledger import Booking, Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.matching import Match
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.outcome import Fill
-from strategy_runtime.simulator.state import ExchangeState
 
 __all__ = ["Execution"]
 
 _ZERO = Decimal(0)
 
 
-class Execution(ExchangeState):
-    """The state of the exchange, and how orders change it."""
-
-    def _emit(self, event: Event) -> None:
-        self._events += 1
-        self.outbox.append(event)
-
-    def _emit_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
-        self._emit(
-            OrderEvent(
-                event=kind,
-                order=order.snapshot(),
-                parent_order_id=None if order.parent is None else order.parent.id,
-                timestamp=self.now,
-            )
-        )
-
-    def _accept(self, request: OrderRequest, parent: RestingOrder | None = None) -> RestingOrder:
-        sequence = len(self._orders) + 1
-        order = RestingOrder(
-            request,
-            id=f"ord-{sequence}",
-            sequence=sequence,
-            now_ns=self.now_ns,
-            parent=parent,
-        )
-        instrument = self._instruments[request.symbol]
-        self._time_in(instrument, order)
-        if order.order_type is OrderType.TRAILING_STOP and instrument.price is not None:
-            order.trail(instrument.price)
-        self._orders[order.id] = order
-        if request.client_order_id is not None:
-            self._by_client_id[request.client_order_id] = order
-        instrument.resting[order.id] = order
-        self._schedule_open(instrument)
-        self._emit_order(order, OrderEventKind.ORDER_CREATED)
-        return order
-
-    def _time_in(self, instrument: Instrument, order: RestingOrder) -> None:
-        """Settle from when on an order as it is now takes part.
-
-        Behind an open it meets the bar that has just begun at its open price and then in its
-        range. A bar that has been going on for longer is none of its business: the prices it made
-        before the order came cannot be told from those it made afterwards.
-        """
-        order.open_from = self.now_ns + (self.phase is Phase.OPEN)
-        series, row = instrument.series, instrument.row
-        order.waits_for_open = row < len(series.starts) and series.starts[row] < self.now_ns
-
-    def _schedule_open(self, instrument: Instrument) -> None:
-        raise NotImplementedError
+class Execution(Acceptance):
+    """The state of the exchange, its orders, and their executions."""
 
     def _execute(self, instrument: Instrument, order: RestingOrder, match: Match) -> None:
-        """Fill an order as far as account and position allow, or reject it."""
-        request = order.request
-        held = self._ledger.quantity(order.symbol)
-        quantity = order.remaining
-        if request.reduce_only:
-            reducible = abs(held) if held * order.side.sign < 0 else _ZERO
-            quantity = min(quantity, reducible)
-            if not quantity:
-                self._reject(instrument, order, RejectReason.REDUCE_ONLY_VIOLATED)
-                return
-        base = self._base_price(order, match)
-        price = self._costs.price(base, order.side, request.limit_price)
-        fee = self._costs.fee(quantity, price)
-        signed = quantity * order.side.sign
-        if not self._affordable(order.symbol, signed, price, fee):
-            self._reject(instrument, order, RejectReason.INSUFFICIENT_MARGIN)
+        """Fill an order as far as position, volume and account allow, or end it."""
+        quantity = self._fillable(instrument, order)
+        if not quantity:
             return
-        realized_before = self._ledger.realized
-        booking = self._ledger.book(order.symbol, signed, price, fee, self.now_ns)
-        if self.phase is Phase.INTRABAR:
-            instrument.price = float(price)
-        order.fill(quantity, price, self.now_ns)
-        holding = booking.current or booking.closed
-        order.position_id = None if holding is None else holding.id
+        base = self._base_price(order, match)
+        volume = instrument.volume
+        price = self._costs.price(base, order.side, quantity, volume, order.request.limit_price)
+        fee = self._costs.fee(quantity, price, is_maker=match.is_maker)
+        if not self._affordable(order, quantity, price, fee):
+            self._reject(order, RejectReason.INSUFFICIENT_MARGIN)
+            return
+        self._settle(instrument, order, match, quantity, price, base, fee)
+        if order.request.stop_loss is not None or order.request.take_profit is not None:
+            self._protect(order)
         if order.status is OrderStatus.FILLED:
-            del instrument.resting[order.id]
-        kind = (
-            OrderEventKind.ORDER_FILLED
-            if order.status is OrderStatus.FILLED
-            else OrderEventKind.ORDER_PARTIALLY_FILLED
-        )
-        self._emit_order(order, kind)
-        self._record(instrument, order, match.rule, quantity, price, base, fee, realized_before)
-        self._emit(AccountEvent(account=self.account(), timestamp=self.now))
-        if booking.closed is not None:
-            self._emit_position(booking.closed, PositionEventKind.POSITION_CLOSED)
-        if booking.current is not None:
-            opened = booking.closed is not None or not held
-            self._emit_position(
-                booking.current,
-                PositionEventKind.POSITION_OPENED
-                if opened
-                else PositionEventKind.POSITION_MODIFIED,
-            )
-        self._after_fill(instrument, order)
+            self._cancel_siblings(order)
+        self._sweep(instrument)
+
+    def _fillable(self, instrument: Instrument, order: RestingOrder) -> Decimal:
+        """How much of an order can execute; one that never will is ended."""
+        quantity = order.remaining
+        if order.request.reduce_only:
+            holding = self._ledger.addressed(order.symbol, order.position_id)
+            held = _ZERO if holding is None else holding.quantity
+            quantity = min(quantity, abs(held) if held * order.side.sign < 0 else _ZERO)
+            if not quantity:
+                self._reject(order, RejectReason.REDUCE_ONLY_VIOLATED)
+                return _ZERO
+        if instrument.left is not None and quantity > instrument.left:
+            if order.request.time_in_force is TimeInForce.FOK:
+                self._finish(order, OrderStatus.CANCELLED)
+                return _ZERO
+            quantity = instrument.left
+        return quantity
 
     def _base_price(self, order: RestingOrder, match: Match) -> Decimal:
         if match.price is not None:
             return Decimal(repr(match.price))
-        own = order.request.limit_price if match.at_limit else order.stop_price
+        own = order.request.limit_price if match.is_maker else order.stop_price
         return _ZERO if own is None else own
 
-    def _affordable(self, symbol: str, signed: Decimal, price: Decimal, fee: Decimal) -> bool:
-        """Whether equity covers the positions after a fill; what reduces a position always may."""
-        held = self._ledger.quantity(symbol)
+    def _affordable(
+        self, order: RestingOrder | OrderRequest, quantity: Decimal, price: Decimal, fee: Decimal
+    ) -> bool:
+        """Whether equity covers the margin after a fill; what reduces a position always may."""
+        symbol, signed = order.symbol, quantity * order.side.sign
+        holding = self._ledger.addressed(symbol, order.position_id)
+        held = _ZERO if holding is None else holding.quantity
         if abs(held + signed) <= abs(held):
             return True
         equity = self._ledger.cash - fee - signed * price
-        used = _ZERO
-        for holding, mark in self._ledger.marked(self._mark):
-            if holding.symbol != symbol:
-                equity += holding.quantity * mark
-                used += abs(holding.quantity) * mark
-        after = held + signed
-        return equity + after * price >= used + abs(after) * price
+        value = _ZERO
+        for other, mark in self._ledger.marked(self._mark):
+            here = price if other.symbol == symbol else mark
+            equity += other.quantity * here
+            if other is not holding:
+                value += abs(other.quantity) * here
+        equity += signed * price
+        value += abs(held + signed) * price
+        return equity * self.options.leverage >= value
 
-    def _record(
+    def _settle(
         self,
         instrument: Instrument,
         order: RestingOrder,
-        rule: str,
+        match: Match,
         quantity: Decimal,
         price: Decimal,
         base: Decimal,
         fee: Decimal,
-        realized_before: Decimal,
     ) -> None:
-        trade_id = f"trd-{len(self._fills) + 1}"
-        self._fills.append(
-            Fill(
-                time_ns=self.now_ns,
-                bar_ns=instrument.series.starts[instrument.row],
-                symbol=order.symbol,
-                side=order.side,
-                quantity=quantity,
-                price=price,
-                fee=fee,
-                order_id=order.id,
-                client_order_id=order.request.client_order_id,
-                trade_id=trade_id,
-                rule=rule,
-            )
+        """Book a fill and announce it."""
+        before = self._ledger.realized
+        booking = self._ledger.book(
+            order.symbol, quantity * order.side.sign, price, fee, self.now_ns, order.position_id
+        )
+        if self.phase is Phase.INTRABAR:
+            instrument.price = float(price)
+        if instrument.left is not None:
+            instrument.left -= quantity
+        order.fill(quantity, price, self.now_ns)
+        holding = booking.current or booking.closed
+        order.position_id = None if holding is None else holding.id
+        whole = order.status is OrderStatus.FILLED
+        if whole:
+            del instrument.resting[order.id]
+        self._emit_order(
+            order,
+            OrderEventKind.ORDER_FILLED if whole else OrderEventKind.ORDER_PARTIALLY_FILLED,
         )
         trade = Trade(
-            id=trade_id,
+            id=f"trd-{len(self._fills) + 1}",
             order_id=order.id,
             symbol=order.symbol,
             side=order.side,
@@ -189,97 +139,107 @@ class Execution(ExchangeState):
             commission=fee,
             commission_currency=self.options.currency,
             timestamp=self.now,
+            is_maker=match.is_maker,
             position_id=order.position_id,
             base_price=base,
-            realized_pnl=self._ledger.realized - realized_before,
+            realized_pnl=self._ledger.realized - before,
+            liquidation=match.rule == "liquidation",
         )
-        self._trades.append(trade)
+        self._note(instrument, order, trade, match.rule)
         self._emit(TradeEvent(trade=trade, timestamp=self.now))
+        self._emit(AccountEvent(account=self.account(), timestamp=self.now))
+        self._emit_positions(booking)
+        self._weigh_risk()
+
+    def _note(self, instrument: Instrument, order: RestingOrder, trade: Trade, rule: str) -> None:
+        self._trades.append(trade)
+        self._fills.append(
+            Fill(
+                time_ns=self.now_ns,
+                bar_ns=instrument.bar_start,
+                symbol=order.symbol,
+                side=order.side,
+                quantity=trade.quantity,
+                price=trade.price,
+                fee=trade.commission,
+                order_id=order.id,
+                client_order_id=order.request.client_order_id,
+                trade_id=trade.id,
+                rule=rule,
+            )
+        )
+
+    def _emit_positions(self, booking: Booking) -> None:
+        if booking.closed is not None:
+            self._emit_position(booking.closed, PositionEventKind.POSITION_CLOSED)
+        if booking.current is not None:
+            self._emit_position(
+                booking.current,
+                PositionEventKind.POSITION_OPENED
+                if booking.has_opened
+                else PositionEventKind.POSITION_MODIFIED,
+            )
 
     def _emit_position(self, holding: Holding, kind: PositionEventKind) -> None:
         position = self._position_of(holding)
         self._emit(PositionEvent(event=kind, position=position, timestamp=self.now))
 
-    def _after_fill(self, instrument: Instrument, order: RestingOrder) -> None:
-        if order.request.stop_loss is not None or order.request.take_profit is not None:
-            self._protect(instrument, order)
-        if order.status is OrderStatus.FILLED:
-            for other in self._siblings(order):
-                self._finish(instrument, other, OrderStatus.CANCELLED)
-        held = self._ledger.quantity(order.symbol)
-        for leg in [each for each in instrument.resting.values() if each.parent is not None]:
-            if held * leg.side.sign >= 0:
-                self._finish(instrument, leg, OrderStatus.CANCELLED)
+    # Margin
 
-    def _siblings(self, order: RestingOrder) -> list[RestingOrder]:
-        """Resting orders of which at most one may fill, this one aside."""
-        group = order.request.oco_group_id
-        resting = self._instruments[order.symbol].resting.values()
-        return [
-            other
-            for other in resting
-            if other is not order
-            and (
-                (order.parent is not None and other.parent is order.parent)
-                or (group is not None and other.request.oco_group_id == group)
-            )
-        ]
+    def _weigh_risk(self) -> None:
+        """Note whether the account can run short of margin: it owes money or shares."""
+        holdings = self._ledger.holdings.values()
+        self._is_at_risk = bool(holdings) and (
+            self._ledger.cash < 0 or any(holding.quantity < 0 for holding in holdings)
+        )
 
-    def _protect(self, instrument: Instrument, entry: RestingOrder) -> None:
-        """Create the bracket legs of an entry, or grow them after a further partial fill."""
-        quantity = min(entry.filled, abs(self._ledger.quantity(entry.symbol)))
-        if not quantity or self._ledger.quantity(entry.symbol) * entry.side.sign < 0:
-            return
-        if entry.legs:
-            for leg in entry.legs:
-                if leg.id in instrument.resting and leg.request.quantity != quantity:
-                    leg.resize(quantity, self.now_ns)
-                    self._emit_order(leg, OrderEventKind.ORDER_MODIFIED)
-            return
-        request = entry.request
-        for price, kind, suffix in (
-            (request.stop_loss, OrderType.STOP, "sl"),
-            (request.take_profit, OrderType.LIMIT, "tp"),
-        ):
-            if price is None:
-                continue
-            leg = self._accept(
+    def _check_margin(self) -> None:
+        """Warn of an account that is short of margin, and liquidate one that is out of it."""
+        equity, value = self._ledger.cash, _ZERO
+        for holding, mark in self._ledger.marked(self._mark):
+            equity += holding.quantity * mark
+            value += abs(holding.quantity) * mark
+        if equity <= 0 or equity < value * self.options.kept_margin:
+            self._liquidate(equity)
+        elif equity * self.options.leverage < value:
+            if not self._is_warned:
+                self._emit_account(AccountEventKind.MARGIN_WARNING)
+            self._is_warned = True
+        else:
+            self._is_warned = False
+
+    def _emit_account(self, kind: AccountEventKind) -> None:
+        self._emit(AccountEvent(event=kind, account=self.account(), timestamp=self.now))
+
+    def _liquidate(self, equity: Decimal) -> None:
+        """Cancel everything and close every position at the prices that stand."""
+        self._emit_account(AccountEventKind.MARGIN_CALL)
+        self._warn(
+            "LIQUIDATION",
+            f"equity of {equity:f} {self.options.currency} does not cover the open positions; all "
+            "were closed",
+        )
+        for order in [each for each in self._orders.values() if not each.status.is_terminal]:
+            self._finish(order, OrderStatus.CANCELLED)
+        for holding in list(self._ledger.holdings.values()):
+            instrument = self._instruments[holding.symbol]
+            order = self._accept(
                 OrderRequest(
-                    symbol=entry.symbol,
-                    side=entry.side.opposite,
-                    quantity=quantity,
-                    order_type=kind,
-                    stop_price=price if kind is OrderType.STOP else None,
-                    limit_price=price if kind is OrderType.LIMIT else None,
+                    symbol=holding.symbol,
+                    side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                    quantity=abs(holding.quantity),
+                    order_type=OrderType.MARKET,
                     reduce_only=True,
-                    position_id=entry.position_id,
-                    client_order_id=f"{request.client_order_id or entry.id}-{suffix}",
-                ),
-                parent=entry,
+                    position_id=holding.id,
+                )
             )
-            leg.waits_for_open |= self.options.children == "next_bar"
-            entry.legs.append(leg)
+            instrument.left = None
+            self._execute(instrument, order, Match(instrument.price, "liquidation"))
+        if self.account().equity <= 0:
+            self._is_bankrupt = True
+            self._warn("LIQUIDATION", "the account is bankrupt; the run ends here")
 
-    def _finish(
-        self,
-        instrument: Instrument,
-        order: RestingOrder,
-        status: OrderStatus,
-        reason: RejectReason | None = None,
-    ) -> None:
-        """End an order that did not fill, and say so."""
-        del instrument.resting[order.id]
-        order.end(status, self.now_ns, reason)
-        self._emit_order(order, _END_KINDS[status])
-
-    def _reject(self, instrument: Instrument, order: RestingOrder, reason: RejectReason) -> None:
-        self._finish(instrument, order, OrderStatus.REJECTED, reason)
-        for other in self._siblings(order):
-            self._finish(self._instruments[other.symbol], other, OrderStatus.CANCELLED)
-
-
-_END_KINDS = {
-    OrderStatus.CANCELLED: OrderEventKind.ORDER_CANCELLED,
-    OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
-    OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
-}
+    def _warn(self, code: str, text: str) -> None:
+        """Say something loud, to the strategy at once and in the result."""
+        self._warnings.append(f"{self.now:%Y-%m-%d %H:%M} {text}")
+        self._emit(ProxyErrorEvent(code=code, message=text, timestamp=self.now))

@@ -8,6 +8,8 @@ an average cannot be written exactly.
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from strategy_runtime.protocol.enums import PositionMode
+
 __all__ = ["Booking", "Holding", "Ledger"]
 
 _ZERO = Decimal(0)
@@ -15,7 +17,7 @@ _GRAIN = Decimal("1e-12")  # coarse enough for every later sum to be exact
 
 
 class Holding:
-    """The net position in one symbol.
+    """One open position.
 
     Attributes:
         id: Of the position it is now; a new one each time it is opened or flipped.
@@ -48,13 +50,18 @@ class Holding:
 
 
 class Booking:
-    """What one fill did: it closed a position, changed or opened one, or both (a flip)."""
+    """What one fill did: it closed a position, changed or opened one, or both (a flip).
 
-    __slots__ = ("closed", "current")
+    Attributes:
+        has_opened: True where `current` did not exist before.
+    """
 
-    def __init__(self, closed: Holding | None, current: Holding | None) -> None:
+    __slots__ = ("closed", "current", "has_opened")
+
+    def __init__(self, closed: Holding | None, current: Holding | None, has_opened: bool) -> None:
         self.closed = closed
         self.current = current
+        self.has_opened = has_opened
 
 
 class Ledger:
@@ -64,26 +71,50 @@ class Ledger:
         cash: Starting cash less purchases plus sales less fees.
         realized: Realised profit before fees.
         fees: Fees charged.
-        holdings: Open positions by symbol.
+        holdings: Open positions by id, the longest-standing first.
     """
 
-    __slots__ = ("_position_id", "cash", "fees", "holdings", "realized", "start_cash")
+    __slots__ = (
+        "_is_netting",
+        "_position_id",
+        "cash",
+        "fees",
+        "holdings",
+        "realized",
+        "start_cash",
+    )
 
-    def __init__(self, cash: Decimal, position_id: Callable[[], str]) -> None:
+    def __init__(self, cash: Decimal, mode: PositionMode, position_id: Callable[[], str]) -> None:
         self.start_cash = cash
         self.cash = cash
         self.realized = _ZERO
         self.fees = _ZERO
         self.holdings: dict[str, Holding] = {}
+        self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
 
     def quantity(self, symbol: str) -> Decimal:
-        """Signed quantity held."""
-        holding = self.holdings.get(symbol)
-        return _ZERO if holding is None else holding.quantity
+        """Signed quantity held in a symbol, all its positions together."""
+        return sum((each.quantity for each in self.of(symbol)), _ZERO)
+
+    def of(self, symbol: str) -> list[Holding]:
+        """The open positions in a symbol; at most one where they are netted."""
+        return [each for each in self.holdings.values() if each.symbol == symbol]
+
+    def addressed(self, symbol: str, position_id: str | None) -> Holding | None:
+        """The position an order is about: the only one where they are netted, else as named."""
+        if self._is_netting:
+            return next(iter(self.of(symbol)), None)
+        return self.holdings.get(position_id or "")
 
     def book(
-        self, symbol: str, signed: Decimal, price: Decimal, fee: Decimal, now_ns: int
+        self,
+        symbol: str,
+        signed: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        now_ns: int,
+        position_id: str | None = None,
     ) -> Booking:
         """Enter a fill of `signed` units at `price`.
 
@@ -92,23 +123,30 @@ class Ledger:
         """
         self.cash -= signed * price + fee
         self.fees += fee
-        holding = self.holdings.get(symbol)
+        holding = self.addressed(symbol, position_id)
         closed: Holding | None = None
         if holding is not None and (holding.quantity > 0) != (signed > 0):
             reduced = min(abs(signed), abs(holding.quantity))
             self._reduce(holding, reduced, price, now_ns)
             signed += reduced if signed < 0 else -reduced
             if not holding.quantity:
-                closed = self.holdings.pop(symbol)
+                closed = self.holdings.pop(holding.id)
                 holding = None
+        has_opened = False
         if signed:
             if holding is None:
+                has_opened = True
                 holding = Holding(symbol, self._position_id(), now_ns)
-                self.holdings[symbol] = holding
+                self.holdings[holding.id] = holding
             holding.quantity += signed
             holding.cost += signed * price
             holding.updated_ns = now_ns
-        return Booking(closed, holding)
+        return Booking(closed, holding, has_opened)
+
+    def charge(self, amount: Decimal) -> None:
+        """Take interest or the like from cash; booked with the fees."""
+        self.cash -= amount
+        self.fees += amount
 
     def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> None:
         whole = units == abs(holding.quantity)
@@ -124,5 +162,5 @@ class Ledger:
 
     def marked(self, mark: Callable[[str], Decimal]) -> Iterator[tuple[Holding, Decimal]]:
         """Each open position with the price it stands at."""
-        for symbol, holding in self.holdings.items():
-            yield holding, mark(symbol)
+        for holding in self.holdings.values():
+            yield holding, mark(holding.symbol)

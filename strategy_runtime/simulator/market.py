@@ -1,5 +1,6 @@
 """The market as far as it has happened: one instrument a symbol, walked bar by bar."""
 
+from decimal import Decimal
 from enum import Enum
 
 from strategy_runtime.protocol.models import Candle
@@ -29,11 +30,22 @@ class Instrument:
         rank: Place among bars that close at the same instant.
         price: The last one seen: a close, or a fill since; None before the first.
         resting: Open orders by id, in the order of their acceptance.
+        left: What the bar in progress can still give to orders, or None without limit.
+        volume: Of that bar; 0 unknown.
         scheduled: Row whose open the exchange has on its agenda, or -1.
         subscribed: Whether its candles are sent.
     """
 
-    __slots__ = ("price", "rank", "resting", "row", "scheduled", "series", "subscribed")
+    __slots__ = (
+        "left",
+        "price",
+        "rank",
+        "resting",
+        "row",
+        "scheduled",
+        "series",
+        "subscribed",
+    )
 
     def __init__(self, series: BarSeries, rank: int, *, subscribed: bool) -> None:
         self.series = series
@@ -43,6 +55,25 @@ class Instrument:
         self.price: float | None = None
         self.resting: dict[str, RestingOrder] = {}
         self.scheduled = -1
+        self.left: Decimal | None = None
+
+    @property
+    def volume(self) -> float:
+        """Volume of the bar in progress; 0 where there is none."""
+        volumes = self.series.volumes
+        return volumes[self.row] if self.row < len(volumes) else 0.0
+
+    @property
+    def bar_start(self) -> int:
+        """Start of the bar in progress, or of the last one."""
+        starts = self.series.starts
+        return starts[min(self.row, len(starts) - 1)]
+
+    def begin_bar(self, share: Decimal | None) -> None:
+        """Work out what the bar in progress gives to orders; an unknown volume gives all."""
+        volume = self.volume
+        known = share is not None and volume > 0
+        self.left = Decimal(repr(volume)) * share if known and share is not None else None
 
     def candle(self, row: int) -> Candle:
         """A bar as an event."""

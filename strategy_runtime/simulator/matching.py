@@ -18,12 +18,12 @@ class Match(NamedTuple):
     """Where the market stood when an order executed, and by which rule.
 
     `price` is None where it stood exactly at the order's own price, which is then taken as it is
-    written, every digit of it.
+    written, every digit of it. `is_maker` is True where the order had rested and the market came.
     """
 
     price: float | None
     rule: str
-    at_limit: bool = False
+    is_maker: bool = False
 
 
 def at_open(order: RestingOrder, price: float) -> Match | None:
@@ -55,7 +55,7 @@ def within_bar(order: RestingOrder, high: float, low: float) -> Match | None:
     buy = order.side is Side.BUY
     if kind is OrderType.LIMIT:
         if (low <= order.limit) if buy else (high >= order.limit):
-            return Match(None, "limit_touch", at_limit=True)
+            return Match(None, "limit_touch", is_maker=True)
         return None
     if kind is OrderType.MARKET:
         return None

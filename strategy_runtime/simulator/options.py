@@ -12,6 +12,8 @@ __all__ = ["Children", "ExchangeOptions"]
 
 Children = Literal["same_bar", "next_bar"]
 
+_NOT_NEGATIVE = ("fee_per_share", "fee_min", "slippage", "slippage_fixed", "impact", "spread")
+
 
 class ExchangeOptions(Struct, frozen=True, kw_only=True):
     """Account, costs and conventions of a run; all costs are zero by default.
@@ -19,33 +21,69 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     Attributes:
         cash: Starting cash.
         currency: Of the account and all prices.
+        leverage: How many times its equity the account may hold; 1 borrows nothing.
+        maintenance_margin: Share of the positions' value that equity must keep, else they are
+            liquidated. By default half of what opening them takes, and 0 without leverage: then
+            only an account without equity is.
         fee_rate: Fee as a share of the notional, `0.001` for ten basis points.
+        maker_fee_rate: The same for limit orders that had rested; None charges them `fee_rate`.
         fee_per_share: Fee a unit.
         fee_min: Least fee of a fill.
         slippage: Share of the price by which market and stop orders fill worse.
+        slippage_fixed: The same in price units.
+        impact: Share of the price by which an order as large as the bar's volume fills worse.
         spread: Distance of ask and bid in price units; market and stop orders pay half of it.
+        max_volume_share: Share of a bar's volume that orders may take; a volume of 0 is unknown
+            and caps nothing. None fills in full.
+        latency: Bars an order is under way before it takes part.
+        refuse_splits: End the run with an error where a position is held over a jump of the price
+            that looks like a split nobody adjusted the data for; else it is only warned of.
         children: Whether the bracket legs of an entry filled at the open take part in that same
             bar's range (`same_bar`) or only from the next open on (`next_bar`).
-        mode: One net position a symbol.
+        mode: One net position a symbol, or (`HEDGING`) one an entry.
     """
 
     cash: Decimal = Decimal(100_000)
     currency: str = "USD"
+    leverage: Decimal = Decimal(1)
+    maintenance_margin: Decimal | None = None
     fee_rate: Decimal = Decimal(0)
+    maker_fee_rate: Decimal | None = None
     fee_per_share: Decimal = Decimal(0)
     fee_min: Decimal = Decimal(0)
     slippage: Decimal = Decimal(0)
+    slippage_fixed: Decimal = Decimal(0)
+    impact: Decimal = Decimal(0)
     spread: Decimal = Decimal(0)
+    max_volume_share: Decimal | None = None
+    latency: int = 0
+    refuse_splits: bool = False
     children: Children = "same_bar"
     mode: PositionMode = PositionMode.NETTING
 
     def __post_init__(self) -> None:
-        if self.mode is not PositionMode.NETTING:
-            raise ConfigError(
-                f"position mode {self.mode.lower()!r} is not supported; use 'netting'"
-            )
         if self.cash <= 0:
             raise ConfigError(f"starting cash must be positive, not {self.cash}")
-        for name in ("fee_per_share", "fee_min", "slippage", "spread"):
+        if self.leverage < 1:
+            raise ConfigError(f"leverage must be at least 1, not {self.leverage}")
+        if self.latency < 0:
+            raise ConfigError(f"latency must not be negative: {self.latency}")
+        for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative: {getattr(self, name)}")
+        if self.max_volume_share is not None and not 0 < self.max_volume_share <= 1:
+            raise ConfigError(
+                f"max_volume_share must be above 0 and at most 1, not {self.max_volume_share}"
+            )
+        margin = self.maintenance_margin
+        if margin is not None and not 0 <= margin <= 1 / self.leverage:
+            raise ConfigError(
+                f"maintenance_margin must be between 0 and 1 / leverage, not {margin}"
+            )
+
+    @property
+    def kept_margin(self) -> Decimal:
+        """The maintenance margin, worked out where it is not given."""
+        if self.maintenance_margin is not None:
+            return self.maintenance_margin
+        return 1 / self.leverage / 2 if self.leverage > 1 else Decimal(0)

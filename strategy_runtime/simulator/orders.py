@@ -29,25 +29,31 @@ class RestingOrder:
         open_from: The first instant at whose opens it takes part.
         waits_for_open: True while it sits out the range of the bar in progress.
         day: UTC day of the first bar that opened on it, or -1.
-        parent: The entry whose bracket leg it is.
+        parent_id: Id of the entry whose bracket leg it is.
+        is_leg: True for the leg of a bracket.
         legs: Its own bracket legs.
+        bracket: The legs of which it is one.
+        delay: Bars it is still under way before it takes part.
         executions: Number of its fills.
     """
 
     __slots__ = (
         "_snapshot",
         "average_numerator",
+        "bracket",
         "created_ns",
         "day",
+        "delay",
         "executions",
         "filled",
         "id",
+        "is_leg",
         "legs",
         "limit",
         "open_from",
         "order_type",
         "original",
-        "parent",
+        "parent_id",
         "position_id",
         "reject_reason",
         "request",
@@ -69,6 +75,7 @@ class RestingOrder:
         sequence: int,
         now_ns: int,
         parent: "RestingOrder | None" = None,
+        is_leg: bool = False,
     ) -> None:
         self.original = self.request = request
         self.id = id
@@ -87,8 +94,11 @@ class RestingOrder:
         self.waits_for_open = False
         self.reject_reason: RejectReason | None = None
         self.position_id = request.position_id
-        self.parent = parent
+        self.parent_id = None if parent is None else parent.id
+        self.is_leg = is_leg
         self.legs: list[RestingOrder] = []
+        self.bracket: list[RestingOrder] | None = None
+        self.delay = 0
         self.limit = 0.0
         self.stop = 0.0
         self.stop_price = request.stop_price
@@ -144,10 +154,6 @@ class RestingOrder:
         self._read_prices()
         self.touch(now_ns)
 
-    def resize(self, quantity: Decimal, now_ns: int) -> None:
-        """Change the quantity alone."""
-        self.change(OrderChanges(quantity=quantity), now_ns)
-
     def fill(self, quantity: Decimal, price: Decimal, now_ns: int) -> None:
         """Enter an execution."""
         self.filled += quantity
@@ -196,7 +202,7 @@ class RestingOrder:
                 average_fill_price=self.average_numerator / self.filled if self.filled else None,
                 reject_reason=self.reject_reason,
                 position_id=self.position_id,
-                parent_order_id=None if self.parent is None else self.parent.id,
+                parent_order_id=self.parent_id,
                 reduce_only=request.reduce_only,
                 post_only=request.post_only,
                 oco_group_id=request.oco_group_id,

@@ -51,6 +51,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         start: Start of the first bar.
         end: Simulated now.
         complete: True once the data has been replayed to its end.
+        bankrupt: True where the account ran out of equity and the run ended early.
+        warnings: What must not be overlooked: liquidations, suspected splits.
         series: The market data.
     """
 
@@ -69,4 +71,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     start: datetime | None
     end: datetime | None
     complete: bool
+    bankrupt: bool
+    warnings: list[str]
     series: list[BarSeries]

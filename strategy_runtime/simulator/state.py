@@ -63,6 +63,7 @@ class ExchangeState:
         data: Sequence[BarSeries],
         options: ExchangeOptions | None = None,
         subscriptions: Subscriptions | None = None,
+        costs: Costs | None = None,
     ) -> None:
         self.options = options or ExchangeOptions()
         self.outbox: deque[Event] = deque()
@@ -71,13 +72,18 @@ class ExchangeState:
         self._instruments = _line_up(self._data, subscriptions)
         firsts = [series.starts[0] for series in self._data if len(series.starts)]
         self.now_ns = self._start_ns = min(firsts, default=0)
-        self._costs = Costs(self.options)
-        self._ledger = Ledger(self.options.cash, counted("pos-"))
+        self._costs = costs or Costs(self.options)
+        self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
         self._orders: dict[str, RestingOrder] = {}
         self._by_client_id: dict[str, RestingOrder] = {}
+        self._groups: dict[str, list[RestingOrder]] = {}
         self._fills: list[Fill] = []
         self._trades: list[Trade] = []
         self._events = 0
+        self._warnings: list[str] = []
+        self._is_at_risk = False
+        self._is_warned = False
+        self._is_bankrupt = False
 
     @property
     def now(self) -> datetime:
@@ -178,7 +184,7 @@ class ExchangeState:
         unrealized = used = _ZERO
         for holding, mark in ledger.marked(self._mark):
             unrealized += holding.unrealized(mark)
-            used += abs(holding.quantity) * mark
+            used += abs(holding.quantity) * mark / self.options.leverage
         balance = ledger.start_cash + ledger.realized - ledger.fees
         equity = balance + unrealized
         return Account(
@@ -263,11 +269,17 @@ class ExchangeState:
 
     def capabilities(self) -> Capabilities:
         """What this exchange can do."""
+        features = set(FEATURES)
+        if self.options.mode is PositionMode.HEDGING:
+            features.add("hedging")
+        if self.options.leverage > 1:
+            features.add("leverage")
         return Capabilities(
             supported_asset_classes=["STOCK", "FOREX", "CRYPTO", "FUTURES"],
             supported_order_types=[kind.value for kind in OrderType],
-            position_mode=PositionMode.NETTING,
-            features=list(FEATURES),
+            position_mode=self.options.mode,
+            features=sorted(features),
+            max_leverage=format(self.options.leverage, "f"),
         )
 
     def row_of(self, candle: Candle) -> str:
@@ -301,6 +313,8 @@ class ExchangeState:
             start=utc(self._start_ns) if self._data else None,
             end=self.now if self._data else None,
             complete=self.is_complete,
+            bankrupt=self._is_bankrupt,
+            warnings=list(self._warnings),
             series=self._data,
         )
 
@@ -316,9 +330,9 @@ class ExchangeState:
         return order
 
     def _holding(self, position_id: str) -> Holding:
-        for holding in self._ledger.holdings.values():
-            if holding.id == position_id:
-                return holding
+        holding = self._ledger.holdings.get(position_id)
+        if holding is not None:
+            return holding
         raise ApiError(
             404,
             "POSITION_NOT_FOUND",

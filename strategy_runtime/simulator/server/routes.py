@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
 from strategy_runtime.clock import now
-from strategy_runtime.errors import ApiError, TimeframeError
+from strategy_runtime.errors import TimeframeError
 from strategy_runtime.ids import generator
 from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.models import Order, OrderHandle
@@ -140,12 +140,14 @@ class Routes:
         return body([self._traced(handle) for handle in handles])
 
     def _protect(self, request: web.Request) -> web.Response:
-        raise ApiError(
-            501,
-            "UNSUPPORTED_OPERATION",
-            "stop-loss and take-profit are given with the entry order",
-            {"operation": "PATCH /positions/{id}", "provider": PROVIDER},
-        )
+        wanted = parse_order_changes(request[BODY])
+        moved = self._exchange.protect_position(_id(request), wanted.stop_loss, wanted.take_profit)
+        self._stream.stir()
+        answer: dict[str, Any] = {"position_id": _id(request)}
+        for name, legs in moved.items():
+            prices = {leg.stop_price or leg.limit_price for leg in legs}
+            answer[name] = {"order_ids": [leg.id for leg in legs], "trigger_price": prices.pop()}
+        return body(answer)
 
     def _trades(self, request: web.Request) -> web.Response:
         return body(

@@ -294,8 +294,20 @@ async def test_probes_need_no_key_and_everything_else_does() -> None:
             await rest.session.ws_connect(rest.server.ws_url)
 
 
-async def test_what_is_not_there_yet_says_so() -> None:
+async def test_the_legs_of_a_position_can_be_placed_and_moved() -> None:
     async with serving() as rest:
-        status, refusal = await rest("PATCH", "/positions/pos-1", {"stop_loss": "1"})
-    assert (status, refusal["code"]) == (501, "UNSUPPORTED_OPERATION")
-    assert refusal["details"] == {"operation": "PATCH /positions/{id}", "provider": "backtest"}
+        rest.play()
+        await rest("POST", "/orders", {**MARKET_ORDER, "stop_loss": "5"})
+        rest.play()
+        (position,) = (await rest("GET", "/positions"))[1]
+        path = f"/positions/{position['id']}"
+        status, answer = await rest("PATCH", path, {"stop_loss": "6", "take_profit": "90"})
+        assert (status, answer["stop_loss"]["trigger_price"]) == (200, "6")
+        (stop,) = answer["stop_loss"]["order_ids"]
+        (profit,) = answer["take_profit"]["order_ids"]
+        assert (await rest("GET", f"/orders/{stop}"))[1]["stop_price"] == "6"
+        assert (await rest("GET", f"/orders/{profit}"))[1]["quantity"] == "5"
+        status, refusal = await rest("PATCH", path, {})
+        assert (status, refusal["code"]) == (400, "INVALID_REQUEST")
+        status, refusal = await rest("PATCH", "/positions/pos-9", {"stop_loss": "6"})
+        assert (status, refusal["code"]) == (404, "POSITION_NOT_FOUND")

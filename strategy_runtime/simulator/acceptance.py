@@ -1,0 +1,206 @@
+"""From acceptance to end: how orders come to rest, are tied to each other, and end unfilled."""
+
+from decimal import Decimal
+
+from strategy_runtime.protocol.enums import (
+    OrderEventKind,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+)
+from strategy_runtime.protocol.events import Event, OrderEvent
+from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.simulator.ledger import Holding
+from strategy_runtime.simulator.market import Instrument, Phase
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.state import ExchangeState
+
+__all__ = ["Acceptance"]
+
+_ZERO = Decimal(0)
+_END_KINDS = {
+    OrderStatus.CANCELLED: OrderEventKind.ORDER_CANCELLED,
+    OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
+    OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
+}
+
+
+class Acceptance(ExchangeState):
+    """The state of the exchange, and the orders that rest in it."""
+
+    def _emit(self, event: Event) -> None:
+        self._events += 1
+        self.outbox.append(event)
+
+    def _emit_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
+        self._emit(
+            OrderEvent(
+                event=kind,
+                order=order.snapshot(),
+                parent_order_id=order.parent_id,
+                timestamp=self.now,
+            )
+        )
+
+    def _schedule_open(self, instrument: Instrument) -> None:
+        raise NotImplementedError
+
+    def _accept(
+        self,
+        request: OrderRequest,
+        *,
+        parent: RestingOrder | None = None,
+        position_id: str | None = None,
+    ) -> RestingOrder:
+        """Let an order rest; with a parent, or for a position, it is a leg of a bracket."""
+        sequence = len(self._orders) + 1
+        order = RestingOrder(
+            request,
+            id=f"ord-{sequence}",
+            sequence=sequence,
+            now_ns=self.now_ns,
+            parent=parent,
+            is_leg=parent is not None or position_id is not None,
+        )
+        order.position_id = position_id or request.position_id
+        instrument = self._instruments[request.symbol]
+        self._time_in(instrument, order)
+        if not order.is_leg:
+            order.delay = self.options.latency
+        if order.order_type is OrderType.TRAILING_STOP and instrument.price is not None:
+            order.trail(instrument.price)
+        self._orders[order.id] = order
+        if request.client_order_id is not None:
+            self._by_client_id[request.client_order_id] = order
+        if request.oco_group_id is not None:
+            self._groups.setdefault(request.oco_group_id, []).append(order)
+        instrument.resting[order.id] = order
+        self._schedule_open(instrument)
+        self._emit_order(order, OrderEventKind.ORDER_CREATED)
+        return order
+
+    def _time_in(self, instrument: Instrument, order: RestingOrder) -> None:
+        """Settle from when on an order as it is now takes part.
+
+        Behind an open it meets the bar that has just begun at its open price and then in its
+        range. A bar that has been going on for longer is none of its business: the prices it made
+        before the order came cannot be told from those it made afterwards.
+        """
+        order.open_from = self.now_ns + (self.phase is Phase.OPEN)
+        series, row = instrument.series, instrument.row
+        order.waits_for_open = row < len(series.starts) and series.starts[row] < self.now_ns
+
+    # Ends
+
+    def _finish(
+        self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None
+    ) -> None:
+        """End an order that did not fill, and say so."""
+        del self._instruments[order.symbol].resting[order.id]
+        order.end(status, self.now_ns, reason)
+        self._emit_order(order, _END_KINDS[status])
+
+    def _reject(self, order: RestingOrder, reason: RejectReason) -> None:
+        """End an order that the account or its flags do not allow; its group ends with it."""
+        self._finish(order, OrderStatus.REJECTED, reason)
+        self._cancel_siblings(order)
+
+    def _cancel_siblings(self, order: RestingOrder) -> None:
+        """Cancel the orders of which at most one may fill, this one aside."""
+        siblings = list(self._groups.get(order.request.oco_group_id or "", ()))
+        if order.bracket is not None:
+            siblings += order.bracket
+        for other in siblings:
+            if other is not order and not other.status.is_terminal:
+                self._finish(other, OrderStatus.CANCELLED)
+
+    def _sweep(self, instrument: Instrument) -> None:
+        """Cancel legs, and what is left of reduce-only orders, that have nothing to reduce."""
+        for order in list(instrument.resting.values()):
+            if not (order.is_leg or (order.request.reduce_only and order.filled)):
+                continue
+            holding = self._ledger.addressed(order.symbol, order.position_id)
+            if holding is None or holding.quantity * order.side.sign >= 0:
+                self._finish(order, OrderStatus.CANCELLED)
+
+    # Brackets
+
+    def _protect(self, entry: RestingOrder) -> None:
+        """Create the legs of an entry, or grow them after a further partial fill."""
+        holding = self._ledger.addressed(entry.symbol, entry.position_id)
+        if holding is None or holding.quantity * entry.side.sign < 0:
+            return
+        if entry.legs:
+            for leg in entry.legs:
+                if not leg.status.is_terminal and leg.request.quantity != entry.filled:
+                    self._change(leg, OrderChanges(quantity=entry.filled))
+            return
+        name = entry.request.client_order_id or entry.id
+        quantity = min(entry.filled, abs(holding.quantity))
+        for kind, price in (
+            (OrderType.STOP, entry.request.stop_loss),
+            (OrderType.LIMIT, entry.request.take_profit),
+        ):
+            if price is not None:
+                leg = self._place_leg(holding, kind, price, quantity, name, entry)
+                leg.waits_for_open |= self.options.children == "next_bar"
+
+    def _place_leg(
+        self,
+        holding: Holding,
+        kind: OrderType,
+        price: Decimal,
+        quantity: Decimal,
+        name: str,
+        entry: RestingOrder | None,
+    ) -> RestingOrder:
+        suffix = "sl" if kind is OrderType.STOP else "tp"
+        bracket = self._bracket_of(holding) if entry is None else self._bracket_with(entry)
+        count = sum(leg.order_type is kind for leg in bracket)
+        leg = self._accept(
+            OrderRequest(
+                symbol=holding.symbol,
+                side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                quantity=quantity,
+                order_type=kind,
+                stop_price=price if kind is OrderType.STOP else None,
+                limit_price=price if kind is OrderType.LIMIT else None,
+                reduce_only=True,
+                position_id=holding.id,
+                client_order_id=f"{name}-{suffix}" + (f"-{count}" if count else ""),
+            ),
+            parent=entry,
+            position_id=holding.id,
+        )
+        bracket.append(leg)
+        leg.bracket = bracket
+        if entry is not None:
+            entry.legs.append(leg)
+        return leg
+
+    def _bracket_with(self, entry: RestingOrder) -> list[RestingOrder]:
+        return entry.legs[0].bracket or [] if entry.legs else []
+
+    def _bracket_of(self, holding: Holding) -> list[RestingOrder]:
+        """The legs that protect a position so far: a further one joins them."""
+        resting = self._instruments[holding.symbol].resting.values()
+        for order in resting:
+            if order.bracket is not None and order.position_id == holding.id:
+                return order.bracket
+        return []
+
+    def _legs_of(self, holding: Holding, kind: OrderType) -> list[RestingOrder]:
+        """The resting legs of one kind that protect a position."""
+        return [
+            order
+            for order in self._instruments[holding.symbol].resting.values()
+            if order.is_leg
+            and order.order_type is kind
+            and self._ledger.addressed(holding.symbol, order.position_id) is holding
+        ]
+
+    def _change(self, order: RestingOrder, changes: OrderChanges) -> None:
+        """Apply a modification that has been checked, and say so."""
+        order.change(changes, self.now_ns)
+        self._emit_order(order, OrderEventKind.ORDER_MODIFIED)

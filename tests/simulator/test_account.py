@@ -1,0 +1,294 @@
+"""Volume, latency, margin, hedging, splits: the account and the market beyond the plain case."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime import (
+    AccountEvent,
+    Candle,
+    OrderStatus,
+    PositionEvent,
+    ProxyErrorEvent,
+    Side,
+    TimeInForce,
+)
+from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.splits import suspected_split
+from tests.strategies import Scripted
+
+X = "S:X"
+FLAT = [10, 10, 10, 10, 100]
+
+
+def bar(close: float, volume: float = 100) -> list[float]:
+    return [close, close, close, close, volume]
+
+
+# Volume.
+
+
+async def test_an_order_takes_at_most_its_share_of_the_volume_and_the_rest_stays() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 25)})
+    async with strategy.run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert [fill.quantity for fill in pilot.fills] == [10, 10]
+        assert [order.status for order in pilot.orders] == [OrderStatus.PARTIALLY_FILLED]
+        await pilot.candles(X, bars=[FLAT])
+        assert [fill.quantity for fill in pilot.fills] == [10, 10, 5]
+
+
+async def test_orders_of_one_bar_share_its_volume() -> None:
+    def two(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 8)
+        strategy.buy(X, 8)
+
+    async with Scripted({0: two}).run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert [fill.quantity for fill in pilot.fills] == [8, 2]
+
+
+async def test_a_volume_of_zero_is_unknown_and_caps_nothing() -> None:
+    async with Scripted({0: lambda s, c: s.buy(X, 25)}).run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[bar(10, 0)] * 2)
+        assert [fill.quantity for fill in pilot.fills] == [25]
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "filled", "status"),
+    [(TimeInForce.IOC, 10, OrderStatus.CANCELLED), (TimeInForce.FOK, 0, OrderStatus.CANCELLED)],
+)
+async def test_immediate_orders_and_the_volume(
+    time_in_force: TimeInForce, filled: int, status: OrderStatus
+) -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 25, time_in_force=time_in_force)})
+    async with strategy.run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 4)
+        assert sum(fill.quantity for fill in pilot.fills) == filled
+        assert [order.status for order in pilot.orders] == [status]
+
+
+async def test_bracket_legs_grow_with_the_partial_fills_of_their_entry() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 15, stop_loss=5, take_profit=20)})
+    async with strategy.run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert [leg.quantity for leg in pilot.legs] == [10, 10]
+        await pilot.candles(X, bars=[FLAT])
+        assert [leg.quantity for leg in pilot.legs] == [15, 15]
+
+
+# Costs.
+
+
+async def test_impact_grows_with_the_share_of_the_volume() -> None:
+    async with Scripted({0: lambda s, c: s.buy(X, 50)}).run_test(impact="0.1") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert [fill.price for fill in pilot.fills] == [Decimal("10.5")]
+
+
+async def test_fixed_slippage_is_in_price_units() -> None:
+    async with Scripted({0: lambda s, c: s.sell(X, 1)}).run_test(slippage_fixed="0.25") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert [fill.price for fill in pilot.fills] == [Decimal("9.75")]
+
+
+async def test_an_order_that_rested_pays_the_makers_fee() -> None:
+    def both(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 10, limit=9)
+        strategy.buy(X, 10)
+
+    async with Scripted({0: both}).run_test(fee_rate="0.01", maker_fee_rate="-0.001") as pilot:
+        await pilot.candles(X, bars=[FLAT, [10, 10, 9, 9, 100]])
+        assert {fill.rule: fill.fee for fill in pilot.fills} == {
+            "market_open": Decimal("1.00"),
+            "limit_touch": Decimal("-0.090"),
+        }
+
+
+# Latency.
+
+
+async def test_an_order_under_way_takes_part_some_bars_later() -> None:
+    async with Scripted({0: lambda s, c: s.buy(X, 1)}).run_test(latency=2) as pilot:
+        await pilot.candles(X, bars=[bar(price) for price in (10, 11, 12, 13, 14)])
+        assert [fill.price for fill in pilot.fills] == [Decimal("13.0")]
+
+
+# Margin.
+
+
+async def test_leverage_lets_the_account_hold_more_than_its_equity() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 19_000)})
+    async with strategy.run_test(leverage=2) as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        account = pilot.exchange.account()
+        assert account.margin_used == Decimal(95_000)
+        assert account.margin_available == Decimal(5_000)
+    strategy = Scripted({0: lambda s, c: s.buy(X, 21_000)})
+    async with strategy.run_test(leverage=2) as pilot:
+        await pilot.candles(X, bars=[FLAT])
+        assert len(strategy.refusals) == 1
+
+
+async def test_an_account_short_of_margin_is_warned_once_then_liquidated() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 20_000)})
+    async with strategy.run_test(leverage=2) as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(9), bar(9), bar(7), bar(7)])
+        kinds = [e.event for e in strategy.seen if isinstance(e, AccountEvent)]
+        assert kinds == ["BALANCE_UPDATED", "MARGIN_WARNING"]
+        assert pilot.position(X).quantity == 20_000
+        await pilot.candles(X, bars=[bar(6.5)])
+        kinds = [e.event for e in strategy.seen if isinstance(e, AccountEvent)]
+        assert kinds[-2:] == ["MARGIN_CALL", "BALANCE_UPDATED"]
+        assert pilot.position(X).is_flat
+        assert pilot.fills[-1].rule == "liquidation"
+        assert pilot.fills[-1].price == Decimal("6.5")
+        outcome = pilot.exchange.outcome()
+        assert not outcome.bankrupt
+        assert "does not cover the open positions" in outcome.warnings[0]
+
+
+async def test_a_bankrupt_account_ends_the_run_loudly() -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 10_000)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(25), bar(30)])
+        outcome = pilot.exchange.outcome()
+        assert outcome.bankrupt
+        assert outcome.bars == 3
+        assert outcome.equity == Decimal(-50_000)
+        notices = [e.message for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
+        assert notices[-1] == "the account is bankrupt; the run ends here"
+
+
+async def test_a_liquidation_cancels_what_rests() -> None:
+    def both(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(X, 10_000)
+        strategy.buy(X, 1, limit=1)
+
+    async with Scripted({0: both}).run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(25)])
+        assert pilot.orders[1].status is OrderStatus.CANCELLED
+
+
+# Hedging.
+
+
+async def test_hedging_keeps_a_position_an_entry_and_closes_the_one_named() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10), 1: lambda s, c: s.sell(X, 4)})
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        sides = [(p.side, p.quantity) for p in pilot.exchange.positions()]
+        assert sides == [("LONG", Decimal(10)), ("SHORT", Decimal(4))]
+        assert pilot.position(X).quantity == 6
+        first = pilot.exchange.positions()[0].id
+        pilot.exchange.close_position(first, Decimal(99))
+        await pilot.candles(X, bars=[FLAT])
+        assert [p.side for p in pilot.exchange.positions()] == ["SHORT"]
+        opened = [e.event for e in strategy.seen if isinstance(e, PositionEvent)]
+        assert opened == ["POSITION_OPENED", "POSITION_OPENED", "POSITION_CLOSED"]
+
+
+async def test_in_hedging_each_bracket_belongs_to_its_own_position() -> None:
+    def one(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 10, stop_loss=9)
+        strategy.buy(X, 5, stop_loss=8)
+
+    async with Scripted({0: one}).run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, bars=[FLAT, FLAT, [10, 10, 8.5, 9, 100]])
+        assert [(f.side, f.quantity) for f in pilot.fills] == [
+            (Side.BUY, 10),
+            (Side.BUY, 5),
+            (Side.SELL, 10),
+        ]
+        assert [leg.status for leg in pilot.legs] == [OrderStatus.FILLED, OrderStatus.OPEN]
+
+
+# Groups over symbols.
+
+
+async def test_a_group_may_span_symbols() -> None:
+    def pair(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy("S:A", 1, limit=9, oco_group="g")
+        strategy.buy("S:B", 1, limit=9, oco_group="g")
+
+    async with Scripted({1: pair}).run_test() as pilot:
+        await pilot.candles_of({"S:A": [10, 9], "S:B": [10, 10]})
+        assert [order.status for order in pilot.orders] == [
+            OrderStatus.FILLED,
+            OrderStatus.CANCELLED,
+        ]
+
+
+# Splits.
+
+
+@pytest.mark.parametrize(
+    ("close", "opened", "split"),
+    [
+        (101.25, 50.5, "2:1"),
+        (88.99, 44.68, "2:1"),
+        (48.3, 24.62, "2:1"),
+        (10, 100, "1:10"),
+        (90, 60.2, "3:2"),
+        (53.5, 28.19, None),
+        (100, 99, None),
+        (100, 70, None),
+    ],
+)
+def test_jumps_that_look_like_splits(close: float, opened: float, split: str | None) -> None:
+    """The first three are splits of real stocks, 53.50 to 28.19 is a real fall."""
+    assert suspected_split(close, opened) == split
+
+
+DAYS: list[Sequence[float]] = [bar(100), bar(100), bar(50), bar(51)]
+
+
+async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 1)})
+    start = datetime(2024, 1, 2, tzinfo=UTC)
+    async with strategy.run_test(timeframe="1d", start=start) as pilot:
+        await pilot.candles(X, bars=DAYS)
+        (notice,) = [e for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
+        assert notice.code == "DATA_ERROR"
+        assert "S:X went from 100 to 50 over night with a position open" in notice.message
+        assert "looks like a 2:1 split" in notice.message
+        assert notice.message in pilot.exchange.outcome().warnings[0]
+
+
+async def test_without_a_position_or_within_a_day_nothing_is_said() -> None:
+    async with Scripted({}).run_test(timeframe="1d") as pilot:
+        await pilot.candles(X, bars=DAYS)
+        assert pilot.exchange.outcome().warnings == []
+    async with Scripted({0: lambda s, c: s.buy(X, 1)}).run_test() as pilot:
+        await pilot.candles(X, bars=DAYS)
+        assert pilot.exchange.outcome().warnings == []
+
+
+async def test_a_suspected_split_can_be_refused() -> None:
+    with pytest.raises(DataError, match=r"looks like a 2:1 split .*\(strict\)"):
+        async with Scripted({0: lambda s, c: s.buy(X, 1)}).run_test(
+            timeframe="1d", refuse_splits=True
+        ) as pilot:
+            await pilot.candles(X, bars=DAYS)
+
+
+# Options.
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cash": Decimal(0)}, "starting cash must be positive, not 0"),
+        ({"leverage": Decimal("0.5")}, "leverage must be at least 1, not 0.5"),
+        ({"latency": -1}, "latency must not be negative: -1"),
+        ({"spread": Decimal(-1)}, "spread must not be negative: -1"),
+        ({"max_volume_share": Decimal(2)}, "max_volume_share must be above 0 and at most 1, not 2"),
+        ({"maintenance_margin": Decimal(2)}, "maintenance_margin must be between 0 and 1"),
+    ],
+)
+def test_options_that_make_no_sense(options: dict[str, Decimal], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ExchangeOptions(**options)  # type: ignore[arg-type]
