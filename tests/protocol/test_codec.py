@@ -411,6 +411,8 @@ def test_what_is_optional_about_an_order_is_left_out_with_a_warning(path: str, v
         (RATE_LIMIT, "requests_remaining", "12", 12),
         (RATE_LIMIT, "requests_remaining", Text("12.0"), 12),
         (ORDER, "order.limit_price", "null", None),
+        (ORDER, "order.reject_reason", "NULL", None),
+        (ORDER, "order.client_order_id", "null", "null"),
     ],
 )
 def test_both_tiers_are_lenient_alike(
@@ -701,7 +703,8 @@ ODD = [
 ]
 EXTRA = (
     "event_id id timestamp synthetic price avg_entry_price executed_at leverage last volume "
-    "liquidation_price limit_price stop_price timeframe reject_reason reduce_only open xx"
+    "liquidation_price limit_price stop_price timeframe reject_reason trailing_type "
+    "reduce_only open xx"
 ).split()
 
 
