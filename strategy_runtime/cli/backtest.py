@@ -2,9 +2,8 @@
 
 import sys
 from contextlib import nullcontext, redirect_stdout
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -83,14 +82,7 @@ def main(
     end: str | None,
     strict: bool,
     parameters: tuple[str, ...],
-    cash: Decimal,
-    fee_rate: Decimal,
-    fee_per_share: Decimal,
-    fee_min: Decimal,
-    slippage: Decimal,
-    spread: Decimal,
-    children: str,
-    mode: str,
+    account: dict[str, Any],
     on_error: Literal["stop", "continue"],
     verify: bool,
     out: Path | None,
@@ -108,16 +100,7 @@ def main(
 
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
-        options = exchange_options(
-            cash=cash,
-            fee_rate=fee_rate,
-            fee_per_share=fee_per_share,
-            fee_min=fee_min,
-            slippage=slippage,
-            spread=spread,
-            children=children,
-            mode=mode,
-        )
+        options = exchange_options(account, strict=strict)
         _set_up_logging()
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():

@@ -1,7 +1,8 @@
 """Options that several commands share, and what is made of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,58 +76,53 @@ data_options = _stacked(
     click.option(
         "--strict/--no-strict",
         default=False,
-        help="Refuse data with duplicate, out-of-order or impossible rows instead of mending them.",
+        help="Refuse data with duplicate, out-of-order or impossible rows instead of mending them, "
+        "and positions held over a jump that looks like a split.",
     ),
 )
 
-account_options = _stacked(
-    click.option(
-        "--cash",
-        type=_number,
-        metavar="NUMBER",
-        default="100000",
-        show_default=True,
-        help="Starting cash.",
+_NUMBERS = {
+    "cash": ("100000", "Starting cash."),
+    "leverage": ("1", "How many times its equity the account may hold."),
+    "maintenance_margin": (
+        None,
+        "Share of the positions' value that equity must keep, else they are liquidated. Default: "
+        "half of what opening them takes; 0 without leverage.",
+    ),
+    "fee_rate": ("0", "Fee of a fill as a share of its value: 0.001 is ten basis points."),
+    "maker_fee_rate": (None, "The same for limit orders that had rested. Default: --fee-rate."),
+    "fee_per_share": ("0", "Fee a unit."),
+    "fee_min": ("0", "Least fee of a fill."),
+    "slippage": ("0", "Share of the price by which market and stop orders fill worse."),
+    "slippage_fixed": ("0", "The same in price units."),
+    "impact": ("0", "The same for an order as large as the bar's volume; smaller ones in part."),
+    "spread": ("0", "Distance of ask and bid in price units; market and stop orders pay half."),
+    "max_volume_share": (
+        None,
+        "Share of a bar's volume that orders may take; the rest of an order waits. Default: fill "
+        "in full.",
+    ),
+}
+
+_account = _stacked(
+    *(
+        click.option(
+            "--" + name.replace("_", "-"),
+            type=_number,
+            metavar="NUMBER",
+            default=default,
+            show_default=default is not None,
+            help=text,
+        )
+        for name, (default, text) in _NUMBERS.items()
     ),
     click.option(
-        "--fee-rate",
-        type=_number,
-        metavar="NUMBER",
-        default="0",
+        "--latency",
+        type=click.IntRange(min=0),
+        metavar="BARS",
+        default=0,
         show_default=True,
-        help="Fee of a fill as a share of its value: 0.001 is ten basis points.",
-    ),
-    click.option(
-        "--fee-per-share",
-        type=_number,
-        metavar="NUMBER",
-        default="0",
-        show_default=True,
-        help="Fee a unit.",
-    ),
-    click.option(
-        "--fee-min",
-        type=_number,
-        metavar="NUMBER",
-        default="0",
-        show_default=True,
-        help="Least fee of a fill.",
-    ),
-    click.option(
-        "--slippage",
-        type=_number,
-        metavar="NUMBER",
-        default="0",
-        show_default=True,
-        help="Share of the price by which market and stop orders fill worse.",
-    ),
-    click.option(
-        "--spread",
-        type=_number,
-        metavar="NUMBER",
-        default="0",
-        show_default=True,
-        help="Distance of ask and bid in price units; market and stop orders pay half of it.",
+        help="Bars an order is under way before it takes part.",
     ),
     click.option(
         "--children",
@@ -140,9 +136,21 @@ account_options = _stacked(
         type=click.Choice(["netting", "hedging"]),
         default="netting",
         show_default=True,
-        help="One position a symbol. (hedging, one an entry, is not supported yet.)",
+        help="One position a symbol, or one an entry.",
     ),
 )
+
+
+def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of account and costs; it gets them together as `account`."""
+
+    @wraps(command)
+    def collected(**values: Any) -> Any:
+        account = {name: values.pop(name) for name in (*_NUMBERS, "latency", "children", "mode")}
+        return command(account=account, **values)
+
+    return _account(collected)
+
 
 result_options = _stacked(
     click.option(
@@ -243,17 +251,7 @@ def load_data(
     )
 
 
-def exchange_options(
-    *,
-    cash: Decimal,
-    fee_rate: Decimal,
-    fee_per_share: Decimal,
-    fee_min: Decimal,
-    slippage: Decimal,
-    spread: Decimal,
-    children: str,
-    mode: str,
-) -> "ExchangeOptions":
+def exchange_options(account: Mapping[str, Any], *, strict: bool) -> "ExchangeOptions":
     """The exchange's options from the command's.
 
     Raises:
@@ -262,16 +260,8 @@ def exchange_options(
     from strategy_runtime.protocol.enums import PositionMode
     from strategy_runtime.simulator.options import ExchangeOptions
 
-    return ExchangeOptions(
-        cash=cash,
-        fee_rate=fee_rate,
-        fee_per_share=fee_per_share,
-        fee_min=fee_min,
-        slippage=slippage,
-        spread=spread,
-        children="next_bar" if children == "next_bar" else "same_bar",
-        mode=PositionMode(mode.upper()),
-    )
+    mode = PositionMode(account["mode"].upper())
+    return ExchangeOptions(**{**account, "mode": mode}, refuse_splits=strict)
 
 
 def _moment(option: str, text: str | None, tz: str | None) -> "datetime | None":

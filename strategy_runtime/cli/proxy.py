@@ -1,9 +1,8 @@
 """`strategy-proxy`: the simulated exchange behind WebSocket and REST."""
 
 import asyncio
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -107,14 +106,7 @@ def main(
     start: str | None,
     end: str | None,
     strict: bool,
-    cash: Decimal,
-    fee_rate: Decimal,
-    fee_per_share: Decimal,
-    fee_min: Decimal,
-    slippage: Decimal,
-    spread: Decimal,
-    children: str,
-    mode: str,
+    account: dict[str, Any],
     ws_port: int,
     rest_port: int,
     host: str,
@@ -142,16 +134,7 @@ def main(
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_lazily()
-        options = exchange_options(
-            cash=cash,
-            fee_rate=fee_rate,
-            fee_per_share=fee_per_share,
-            fee_min=fee_min,
-            slippage=slippage,
-            spread=spread,
-            children=children,
-            mode=mode,
-        )
+        options = exchange_options(account, strict=strict)
         wanted = parse_subscriptions(subscriptions)
         api_key = None if token_file is None else read_secret(str(token_file), "--token-file")
         data = load_data(

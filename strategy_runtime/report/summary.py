@@ -87,6 +87,8 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         fill_hash: See `report.fills.fill_hash`.
         wall_s: Seconds the replay took, reading the data not included.
         complete: False where the run was stopped before the end of the data.
+        bankrupt: True where the account ran out of equity, which ended the run.
+        warnings: What must not be overlooked: liquidations, suspected splits.
         rejected_orders: How many orders were accepted and then rejected.
         options: Account, costs and conventions.
     """
@@ -116,6 +118,8 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     data: list[DataSummary]
     data_faults: list[DataFaults]
     complete: bool
+    bankrupt: bool
+    warnings: list[str]
     rejected_orders: int
     options: dict[str, str]
 
@@ -164,6 +168,8 @@ def summary_of(
             for each in summarize(faults)
         ],
         complete=outcome.complete,
+        bankrupt=outcome.bankrupt,
+        warnings=outcome.warnings,
         rejected_orders=sum(order.status.value == "REJECTED" for order in outcome.orders),
         options=_options(options),
     )

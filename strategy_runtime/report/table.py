@@ -55,6 +55,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
 
 def _notes(summary: Summary) -> list[str]:
     notes = []
+    if summary.bankrupt:
+        notes.append(f"BANKRUPT: the account ran out of equity at {summary.end}.")
+    notes += [f"WARNING: {text}" for text in summary.warnings]
     if not summary.complete:
         notes.append(f"Stopped before the end of the data, at {summary.end}.")
     if summary.rejected_orders:

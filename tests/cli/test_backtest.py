@@ -80,7 +80,7 @@ def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
 FIELDS = (
     "schema strategy parameters bars events fills orders start end cash equity start_equity return "
     "max_drawdown fees realized_pnl unrealized_pnl positions open_orders fill_hash wall_s "
-    "bars_per_s data data_faults complete rejected_orders options"
+    "bars_per_s data data_faults complete bankrupt warnings rejected_orders options"
 ).split()
 
 
@@ -121,6 +121,8 @@ def test_what_the_document_says(bot: Path, invoke: Invoke) -> None:
         "unrealized_pnl": "240",
         "open_orders": [],
         "complete": True,
+        "bankrupt": False,
+        "warnings": [],
         "rejected_orders": 0,
     }
     assert {name: document[name] for name in expected} == expected
@@ -266,9 +268,9 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
         (["bot", "--demo", "--fee-rate", "nan"], 2, "'nan' is not a number.\n"),
         (["bot", "--demo", "--spread", "-1"], 2, "Error: spread must not be negative: -1\n"),
         (
-            ["bot", "--demo", "--mode", "hedging"],
+            ["bot", "--demo", "--leverage", "0.5"],
             2,
-            "Error: position mode 'hedging' is not supported; use 'netting'\n",
+            "Error: leverage must be at least 1, not 0.5\n",
         ),
         (["bot", "--demo", "--from", "yesterday"], 2, "Error: --from: 'yesterday' is no time; "),
         (["bot", "--demo", "--tz", "Mars/Base"], 2, "Error: 'Mars/Base' is no time zone; "),
