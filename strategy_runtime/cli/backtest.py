@@ -69,6 +69,13 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
     default=False,
     help="Run twice, and fail unless both runs trade alike.",
 )
+@click.option(
+    "--explain",
+    "explained",
+    metavar="ORDER_ID",
+    multiple=True,
+    help="Tell the story of an order in plain sentences. Repeatable.",
+)
 @result_options
 @version_option
 def main(
@@ -85,6 +92,7 @@ def main(
     account: dict[str, Any],
     on_error: Literal["stop", "continue"],
     verify: bool,
+    explained: tuple[str, ...],
     out: Path | None,
     fills_file: Path | None,
     as_json: bool,
@@ -135,6 +143,10 @@ def main(
         )
         places = Destinations(out, fills_file, as_json=as_json, name=type(strategy).__name__)
         places.deliver(summary, outcome)
+        for name in explained:
+            from strategy_runtime.report.explain import explain
+
+            click.echo(explain(outcome, name), err=as_json)
         if exit_code:
             raise SystemExit(exit_code)
         if verify:

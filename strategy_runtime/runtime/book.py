@@ -224,9 +224,9 @@ class Book:
             known.currency,
         )
 
-    def position_ids(self, symbol: str) -> list[str]:
-        """The venue's ids of the open positions in a symbol."""
-        return [each.id for each in self._positions.values() if each.symbol == symbol]
+    def parts_of(self, symbol: str) -> list[Position]:
+        """The open positions in a symbol as the venue keeps them; several where it hedges."""
+        return [each for each in self._positions.values() if each.symbol == symbol]
 
     def _key(self, order: Order) -> str:
         return order.client_order_id or self._keys.get(order.id, order.id)

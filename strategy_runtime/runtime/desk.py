@@ -253,15 +253,24 @@ class TradingDesk:
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
         """See `Strategy.close`."""
         position = self._book.position(symbol)
-        if position.is_flat:
+        parts = self._book.parts_of(symbol)
+        if position.is_flat and len(parts) < 2:
             return None
-        ids = self._book.position_ids(symbol)
+        if len(parts) > 1 and quantity is None:
+            tickets = [self._close_part(part.id, part.signed_quantity, symbol) for part in parts]
+            return tickets[-1]
+        size = position.quantity
+        if quantity is not None:
+            size = (exact("quantity", quantity) or _ZERO) * (1 if position.is_long else -1)
+        return self._close_part(parts[0].id if len(parts) == 1 else None, size, symbol)
+
+    def _close_part(self, position_id: str | None, size: Decimal, symbol: str) -> Ticket:
         return self.order(
-            Side.SELL if position.is_long else Side.BUY,
+            Side.SELL if size > 0 else Side.BUY,
             symbol,
-            abs(position.quantity) if quantity is None else quantity,
+            abs(size),
             reduce_only=True,
-            position_id=ids[0] if len(ids) == 1 else None,
+            position_id=position_id,
         )
 
     def close_all(self) -> list[Ticket]:

@@ -292,7 +292,11 @@ class Strategy:
         return self._running.cancel_all(symbol)
 
     def close(self, symbol: str, quantity: Number | None = None) -> Ticket | None:
-        """Close a position, or `quantity` units of it, at the market; None when it is flat."""
+        """Close a position, or `quantity` units of it, at the market; None when it is flat.
+
+        On an account that hedges every position in the symbol is closed, each by an order of its
+        own; the ticket is that of the last.
+        """
         return self._running.close(symbol, quantity)
 
     def close_all(self) -> list[Ticket]:

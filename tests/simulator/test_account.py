@@ -199,11 +199,26 @@ async def test_in_hedging_each_bracket_belongs_to_its_own_position() -> None:
     async with Scripted({0: one}).run_test(mode="HEDGING") as pilot:
         await pilot.candles(X, bars=[FLAT, FLAT, [10, 10, 8.5, 9, 100]])
         assert [(f.side, f.quantity) for f in pilot.fills] == [
-            (Side.BUY, 10),
-            (Side.BUY, 5),
-            (Side.SELL, 10),
+            (Side.BUY, Decimal(10)),
+            (Side.BUY, Decimal(5)),
+            (Side.SELL, Decimal(10)),
         ]
         assert [leg.status for leg in pilot.legs] == [OrderStatus.FILLED, OrderStatus.OPEN]
+
+
+async def test_in_hedging_close_closes_every_position_of_the_symbol() -> None:
+    def two(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 10)
+        strategy.sell(X, 4)
+
+    strategy = Scripted({0: two, 1: lambda s, c: s.close(X)})
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert pilot.exchange.positions() == []
+        assert [(f.side, f.quantity) for f in pilot.fills[2:]] == [
+            (Side.SELL, Decimal(10)),
+            (Side.BUY, Decimal(4)),
+        ]
 
 
 # Groups over symbols.

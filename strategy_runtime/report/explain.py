@@ -1,0 +1,135 @@
+"""The story of an order in plain sentences: what was asked for, and what the market made of it."""
+
+from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.report.fills import moment, plain
+from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["explain"]
+
+_RULES = {
+    "market_open": "at the open of {open}, as market orders do",
+    "limit_gap_open": "at the open of {open}, which was better than the limit",
+    "limit_touch_open": "at the open of {open}, which was the limit itself",
+    "limit_touch": "at the limit, which lay within the bar's range of {low} to {high}",
+    "stop_gap_open": "at the open of {open}, beyond the stop: the market had gapped over it",
+    "stop_touch_open": "at the open of {open}, which was the stop itself",
+    "stop_touch": "at the stop, which lay within the bar's range of {low} to {high}",
+    "stop_limit_open": "at the open of {open}, which triggered the stop and satisfied the limit",
+    "stop_limit_touch": "at the stop, which lay within the range of {low} to {high} and the limit",
+    "trailing_stop_gap_open": "at the open of {open}, beyond where the stop had trailed to",
+    "trailing_stop_touch_open": "at the open of {open}, where the stop had trailed to",
+    "trailing_stop_touch": "where the stop had trailed to, within the range of {low} to {high}",
+    "liquidation": "at the close of {close}, because the account ran out of margin",
+}
+
+
+def explain(outcome: Outcome, name: str) -> str:
+    """Tell the story of one order.
+
+    Args:
+        name: Its id, or the client's.
+
+    Raises:
+        ConfigError: There is no such order in the run.
+    """
+    orders = {order.id: order for order in outcome.orders}
+    names = {order.client_order_id: order for order in outcome.orders if order.client_order_id}
+    order = orders.get(name) or names.get(name)
+    if order is None:
+        hint = did_you_mean(name, [*orders, *names])
+        raise ConfigError(f"there was no order {name!r} among {len(orders)} in this run{hint}")
+    sentences = [_asked(order, orders.get(order.parent_order_id or ""))]
+    fills = [fill for fill in outcome.fills if fill.order_id == order.id]
+    sentences += [_filled(fill, outcome) for fill in fills]
+    sentences.append(_ended(order, fills, outcome))
+    legs = [each for each in outcome.orders if each.parent_order_id == order.id]
+    if legs:
+        listed = " and ".join(f"{leg.id} ({_kind(leg)})" for leg in legs)
+        sentences.append(f"Its fill placed {listed} to close the position again.")
+    title = f"Order {order.id}" + (f", {order.client_order_id}" if order.client_order_id else "")
+    return "\n".join([title, *(f"  {sentence}" for sentence in sentences)]) + "\n"
+
+
+def _kind(order: Order) -> str:
+    name = order.order_type.value.replace("_", "-").lower()
+    if order.order_type is OrderType.TRAILING_STOP and order.trailing_distance is not None:
+        return f"{name} at a distance of {plain(order.trailing_distance)}"
+    prices = [
+        f"{word} {plain(price)}"
+        for word, price in (("stop", order.stop_price), ("limit", order.limit_price))
+        if price is not None
+    ]
+    return f"{name} order, {', '.join(prices)}" if prices else f"{name} order"
+
+
+def _asked(order: Order, parent: Order | None) -> str:
+    verb = "buy" if order.side is Side.BUY else "sell"
+    what = f"{verb} {plain(order.quantity)} {order.symbol} by a {_kind(order)}"
+    when = moment(order.created_at)
+    if parent is not None:
+        return f"It was placed at {when} when {parent.id} had filled, to {what}."
+    return f"It was accepted at {when}, to {what}, good {_lifetime(order)}."
+
+
+def _lifetime(order: Order) -> str:
+    return {
+        "GTC": "until cancelled",
+        "DAY": "for the day",
+        "IOC": "for one bar",
+        "FOK": "for one bar, as a whole",
+    }[order.time_in_force.value]
+
+
+def _filled(fill: Fill, outcome: Outcome) -> str:
+    series = next(each for each in outcome.series if each.symbol == fill.symbol)
+    row = series.starts.index(fill.bar_ns)
+    names = ("open", "high", "low", "close")
+    columns = (series.opens, series.highs, series.lows, series.closes)
+    prices = {name: f"{column[row]!r}" for name, column in zip(names, columns, strict=True)}
+    why = _RULES.get(fill.rule, "by the rule {rule}").format(rule=fill.rule, **prices)
+    fee = f", for a fee of {plain(fill.fee)}" if fill.fee else ""
+    line = "" if series.lines is None else f", {series.source} line {series.lines[row]}"
+    return (
+        f"At {rfc3339(fill.time_ns)} {plain(fill.quantity)} filled at {plain(fill.price)}{fee}: "
+        f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})."
+    )
+
+
+def _ended(order: Order, fills: list[Fill], outcome: Outcome) -> str:
+    when = moment(order.updated_at)
+    if order.status is OrderStatus.FILLED:
+        return "With that it was complete."
+    if order.status is OrderStatus.REJECTED:
+        reason = (order.reject_reason or "UNKNOWN").replace("_", " ").lower()
+        return f"At {when} it was rejected: {reason}."
+    if order.status is OrderStatus.EXPIRED:
+        return f"At {when} it expired: the bar of another day had begun."
+    if order.status is OrderStatus.CANCELLED:
+        return f"At {when} it was cancelled{_cause(order, outcome)}."
+    waited = "The rest" if fills else "It"
+    return f"{waited} was still waiting when the run ended at {moment(outcome.end)}."
+
+
+def _cause(order: Order, outcome: Outcome) -> str:
+    """Why an order was cancelled, as far as what happened at the same instant tells."""
+    at = None if order.updated_at is None else ns_of(order.updated_at)
+    together = {fill.order_id for fill in outcome.fills if fill.time_ns == at}
+    for other in outcome.orders:
+        if other.id == order.id or other.id not in together:
+            continue
+        same_bracket = (
+            order.parent_order_id is not None and other.parent_order_id == order.parent_order_id
+        )
+        same_group = order.oco_group_id is not None and other.oco_group_id == order.oco_group_id
+        if same_bracket or same_group:
+            return f" because {other.id} had filled"
+        if order.reduce_only and other.symbol == order.symbol:
+            return f" because {other.id} had closed the position"
+    if order.time_in_force.value in ("IOC", "FOK"):
+        return " because its bar was over"
+    left = order.remaining_quantity
+    return " by the strategy" + (f", with {plain(left)} unfilled" if left < order.quantity else "")

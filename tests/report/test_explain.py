@@ -1,0 +1,111 @@
+"""The story of an order, for every way an order can go."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from strategy_runtime import Candle, TimeInForce
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.report.explain import explain
+from strategy_runtime.simulator.outcome import Outcome
+from tests.strategies import Scripted
+
+X = "S:X"
+FLAT = [10, 10, 10, 10]
+Action = Callable[[Scripted, Candle], object]
+
+
+async def outcome_of(script: dict[int, Action], *bars: Sequence[float], **options: Any) -> Outcome:
+    async with Scripted(script).run_test(**options) as pilot:
+        await pilot.candles(X, bars=[FLAT, *bars])
+        return pilot.exchange.outcome()
+
+
+async def test_a_market_order_that_filled() -> None:
+    outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)}, [11, 12, 9, 10], fee_rate="0.01")
+    assert explain(outcome, "ord-1") == (
+        "Order ord-1, Scripted-test-1\n"
+        "  It was accepted at 2024-01-02T14:31:00Z, to buy 2 S:X by a market order, good until "
+        "cancelled.\n"
+        "  At 2024-01-02T14:31:00Z 2 filled at 11, for a fee of 0.22: at the open of 11.0, as "
+        "market orders do (market_open; bar of 2024-01-02T14:31:00Z).\n"
+        "  With that it was complete.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "bars", "options", "sentence"),
+    [
+        (
+            lambda s, c: s.buy(X, 2, limit=9),
+            [[10, 10, 9, 9]],
+            {},
+            "at the limit, which lay within the bar's range of 9.0 to 10.0",
+        ),
+        (
+            lambda s, c: s.buy(X, 2, stop=11),
+            [[12, 12, 9, 9]],
+            {},
+            "beyond the stop: the market had gapped over it",
+        ),
+        (
+            lambda s, c: s.buy(X, 2, limit=9),
+            [FLAT],
+            {},
+            "It was still waiting when the run ended at 2024-01-02T14:32:00Z.",
+        ),
+        (
+            lambda s, c: s.buy(X, 10_000),
+            [[11, 11, 11, 11]],
+            {},
+            "it was rejected: insufficient margin.",
+        ),
+        (
+            lambda s, c: s.buy(X, 1, limit=9, time_in_force=TimeInForce.IOC),
+            [FLAT],
+            {},
+            "it was cancelled because its bar was over.",
+        ),
+        (
+            lambda s, c: s.buy(X, 20),
+            [[10, 10, 10, 10, 100]],
+            {"max_volume_share": "0.1"},
+            "The rest was still waiting when the run ended",
+        ),
+    ],
+)
+async def test_what_became_of_it(
+    action: Action, bars: list[list[float]], options: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in explain(await outcome_of({0: action}, *bars, **options), "Scripted-test-1")
+
+
+async def test_the_legs_of_a_bracket() -> None:
+    def entry(strategy: Scripted, candle: Candle) -> object:
+        return strategy.buy(X, 2, stop_loss=8, take_profit=12)
+
+    outcome = await outcome_of({0: entry}, FLAT, [10, 13, 10, 13])
+    assert (
+        "Its fill placed ord-2 (stop order, stop 8) and ord-3 (limit order, limit 12) to close"
+    ) in explain(outcome, "ord-1")
+    assert "when ord-1 had filled, to sell 2 S:X" in explain(outcome, "ord-3")
+    assert "it was cancelled because ord-3 had filled." in explain(outcome, "ord-2")
+
+
+async def test_a_cancel_by_the_strategy_and_one_by_its_group() -> None:
+    def group(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 1, limit=9, oco_group="g")
+        strategy.buy(X, 1, stop=11, oco_group="g")
+        strategy.buy(X, 1, limit=1)
+
+    script: dict[int, Action] = {0: group, 1: lambda s, c: s.cancel("Scripted-test-3")}
+    outcome = await outcome_of(script, [10, 11, 10, 10], FLAT)
+    assert "cancelled because ord-2 had filled." in explain(outcome, "ord-1")
+    assert "cancelled by the strategy." in explain(outcome, "ord-3")
+
+
+async def test_an_order_that_never_was() -> None:
+    outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)})
+    with pytest.raises(ConfigError, match=r"no order 'ord-2' among 1 in this run; did you mean"):
+        explain(outcome, "ord-2")
