@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategy_runtime import Candle, Event, OrderEvent, OrderType, Side, Strategy
@@ -194,7 +194,7 @@ def check_reduce_only(outcome: Outcome) -> None:
         held[fill.symbol] = after
 
 
-many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=3 * settings().max_examples)
 
 
 @many

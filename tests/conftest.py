@@ -1,0 +1,15 @@
+"""How hypothesis draws: the same examples in every run, unless asked for more.
+
+`HYPOTHESIS_PROFILE=thorough pytest -m ''` draws many more, different ones each time.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the code.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+settings.register_profile("steady", patient, derandomize=True)
+settings.register_profile("thorough", patient, max_examples=2_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "steady")
