@@ -126,7 +126,7 @@ def main(
             )
             runs = []
             for each in strategies:
-                runs.append(_replay(each, data.series, options, on_error))
+                runs.append(_replay(each, data.series, options, timeframe, on_error))
                 if runs[-1][2]:
                     break
         outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
@@ -183,6 +183,7 @@ def _replay(
     strategy: "Strategy",
     series: "list[BarSeries]",
     options: "ExchangeOptions",
+    timeframe: str | None,
     on_error: Literal["stop", "continue"],
 ) -> "tuple[Outcome, float, int]":
     """Run once; gives back the outcome, the seconds it took, and the exit code of a signal."""
@@ -195,7 +196,7 @@ def _replay(
     from strategy_runtime.simulator.exchange import Exchange
     from strategy_runtime.simulator.venue import SimulatedVenue
 
-    exchange = Exchange(series, options)
+    exchange = Exchange(series, options, timeframe=timeframe)
     runner = Runner(strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error)
 
     async def run() -> int:

@@ -66,7 +66,10 @@ data_options = _stacked(
         "this symbol only.",
     ),
     click.option(
-        "--timeframe", metavar="TF", help="Length of a bar: 1m, 4h, 1d. Default: as the data say."
+        "--timeframe",
+        metavar="TF",
+        help="Length of a candle: 1m, 4h, 1d. Finer data are rolled up to it; orders fill in the "
+        "finer bars. Default: as the data say.",
     ),
     click.option("--tz", metavar="ZONE", help="Time zone of times without one. Default: UTC."),
     click.option(

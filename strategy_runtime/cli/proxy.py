@@ -151,7 +151,7 @@ def main(
         _check_subscriptions(wanted, data.series)
         if host not in _LOOPBACK and api_key is None:
             note(f"Listening on {host} without --token-file: whoever reaches it can trade.")
-        exchange = Exchange(data.series, options, wanted)
+        exchange = Exchange(data.series, options, wanted, timeframe=timeframe)
         server = ProxyServer(
             exchange,
             host=host,

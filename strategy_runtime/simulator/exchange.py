@@ -13,6 +13,7 @@ and an order takes part from the next phase on.
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from heapq import heappop, heappush
+from typing import TypeVar
 
 from strategy_runtime.errors import ApiError, DataError
 from strategy_runtime.protocol.enums import (
@@ -37,11 +38,13 @@ from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.matching import at_open, within_bar
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.rollup import Rollup
 from strategy_runtime.simulator.splits import suspected_split
 
 __all__ = ["Exchange"]
 
 _DAY = 86_400_000_000_000
+_T = TypeVar("_T")
 
 
 class Exchange(Execution):
@@ -53,8 +56,10 @@ class Exchange(Execution):
         options: ExchangeOptions | None = None,
         subscriptions: Subscriptions | None = None,
         costs: Costs | None = None,
+        timeframe: str | None = None,
     ) -> None:
-        super().__init__(data, options, subscriptions, costs)
+        super().__init__(data, options, subscriptions, costs, timeframe)
+        self._rollups: list[tuple[int, int, Rollup]] = []
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []
         for instrument in self._instruments.values():
@@ -77,12 +82,12 @@ class Exchange(Execution):
 
     def replay(self) -> Iterator[None]:
         """The phases of all the bars there are; after `extend`, of those that came since."""
-        outbox, closes, opens = self.outbox, self._closes, self._opens
+        outbox, closes, opens, rollups = self.outbox, self._closes, self._opens, self._rollups
         if outbox:
             yield
-        while closes and not self._is_bankrupt:
-            self.now_ns = now = min(closes[0][0], opens[0][0]) if opens else closes[0][0]
-            if closes[0][0] == now:
+        while (closes or rollups) and not self._is_bankrupt:
+            self.now_ns = now = min(agenda[0][0] for agenda in (closes, opens, rollups) if agenda)
+            if (closes and closes[0][0] == now) or (rollups and rollups[0][0] == now):
                 closing = _pop_all(closes, now)
                 self.phase = Phase.INTRABAR
                 for instrument in closing:
@@ -97,6 +102,10 @@ class Exchange(Execution):
                 self.phase = Phase.BAR
                 for instrument in closing:
                     self._close_bar(instrument)
+                for rollup in _pop_all(rollups, now):
+                    candle = rollup.take()
+                    if candle is not None:
+                        self._emit(candle)
                 if outbox:
                     yield
             if opens and opens[0][0] == now:
@@ -289,6 +298,9 @@ class Exchange(Execution):
         instrument.price = instrument.series.closes[row]
         if instrument.subscribed:
             self._emit(instrument.candle(row))
+        for rollup in instrument.rollups:
+            if rollup.add(instrument.series, row):
+                heappush(self._rollups, (rollup.end, rollup.rank, rollup))
         instrument.row = row + 1
         self._schedule_close(instrument)
         if instrument.resting:
@@ -409,8 +421,8 @@ class Exchange(Execution):
             )
 
 
-def _pop_all(agenda: list[tuple[int, int, Instrument]], now: int) -> list[Instrument]:
-    due = []
+def _pop_all(agenda: list[tuple[int, int, _T]], now: int) -> list[_T]:
+    due: list[_T] = []
     while agenda and agenda[0][0] == now:
         due.append(heappop(agenda)[2])
     return due

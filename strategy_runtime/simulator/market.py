@@ -6,6 +6,7 @@ from enum import Enum
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.rollup import Rollup
 
 __all__ = ["PROVIDER", "Instrument", "Phase"]
 
@@ -26,6 +27,7 @@ class Instrument:
     """One symbol: its bars, how far they have been replayed, and the orders that rest in it.
 
     Attributes:
+        rollups: Coarser candles that its bars are made into.
         row: Index of the first bar that has not closed yet.
         rank: Place among bars that close at the same instant.
         price: The last one seen: a close, or a fill since; None before the first.
@@ -41,6 +43,7 @@ class Instrument:
         "price",
         "rank",
         "resting",
+        "rollups",
         "row",
         "scheduled",
         "series",
@@ -54,6 +57,7 @@ class Instrument:
         self.row = 0
         self.price: float | None = None
         self.resting: dict[str, RestingOrder] = {}
+        self.rollups: list[Rollup] = []
         self.scheduled = -1
         self.left: Decimal | None = None
 

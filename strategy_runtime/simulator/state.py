@@ -25,6 +25,7 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.costs import Costs
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.ledger import Holding, Ledger
@@ -32,6 +33,7 @@ from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.simulator.rollup import Rollup, rolled_up
 
 __all__ = ["ExchangeState"]
 
@@ -64,12 +66,13 @@ class ExchangeState:
         options: ExchangeOptions | None = None,
         subscriptions: Subscriptions | None = None,
         costs: Costs | None = None,
+        timeframe: str | None = None,
     ) -> None:
         self.options = options or ExchangeOptions()
         self.outbox: deque[Event] = deque()
         self.phase = Phase.START
         self._data = list(data)
-        self._instruments = _line_up(self._data, subscriptions)
+        self._instruments = _line_up(self._data, subscriptions, timeframe)
         firsts = [series.starts[0] for series in self._data if len(series.starts)]
         self.now_ns = self._start_ns = min(firsts, default=0)
         self._costs = costs or Costs(self.options)
@@ -249,23 +252,25 @@ class ExchangeState:
         """
         instrument = self._instrument(symbol)
         series = instrument.series
-        if timeframe != series.timeframe:
+        step = parse_timeframe(timeframe).nanoseconds
+        if timeframe != series.timeframe and (step < series.step or step % series.step):
             raise ApiError(
                 400,
                 "INVALID_REQUEST",
                 f"timeframe {timeframe} is not loaded: {symbol} has bars of {series.timeframe}",
                 {"field": "timeframe"},
             )
-        after = None if start is None else ns_of(start)
-        upto = None if end is None else ns_of(end)
-        rows = [
-            row
-            for row in range(instrument.row)
-            if (after is None or series.starts[row] >= after)
-            and (upto is None or series.starts[row] <= upto)
+        if timeframe == series.timeframe:
+            closed = [instrument.candle(row) for row in range(instrument.row)]
+        else:
+            closed = rolled_up(series, instrument.row, timeframe, self.now_ns, PROVIDER)
+        found = [
+            candle
+            for candle in closed
+            if (start is None or candle.timestamp >= start)
+            and (end is None or candle.timestamp <= end)
         ]
-        rows = rows[-limit:] if start is None else rows[:limit]
-        return [instrument.candle(row) for row in rows]
+        return found[-limit:] if start is None else found[:limit]
 
     def capabilities(self) -> Capabilities:
         """What this exchange can do."""
@@ -379,23 +384,52 @@ class ExchangeState:
 
 
 def _line_up(
-    data: Sequence[BarSeries], subscriptions: Subscriptions | None
+    data: Sequence[BarSeries], subscriptions: Subscriptions | None, timeframe: str | None
 ) -> dict[str, Instrument]:
     """Instruments by symbol, ranked by timeframe and then by the order they were given in."""
     instruments: dict[str, Instrument] = {}
+    coarser: list[tuple[int, int, str, str]] = []
     order = sorted(range(len(data)), key=lambda index: data[index].step)
     for rank, index in enumerate(order):
         series = data[index]
         if series.symbol in instruments:
             raise ConfigError(
                 f"{series.symbol} has bars of {instruments[series.symbol].series.timeframe} and of "
-                f"{series.timeframe}; load one timeframe a symbol"
+                f"{series.timeframe}; load one timeframe a symbol, the finest"
             )
-        wanted = subscriptions is None or subscriptions.wants_candle(
-            series.symbol, series.timeframe
-        )
-        instruments[series.symbol] = Instrument(series, rank, subscribed=wanted)
+        wanted = _timeframes_wanted(series, subscriptions, timeframe)
+        instruments[series.symbol] = Instrument(series, rank, subscribed=series.timeframe in wanted)
+        for text in wanted - {series.timeframe}:
+            step = parse_timeframe(text).nanoseconds
+            if step % series.step:
+                raise ConfigError(
+                    f"candles of {text} cannot be made of the {series.timeframe} bars of "
+                    f"{series.symbol}"
+                )
+            coarser.append((step, rank, text, series.symbol))
+    for rank, (_, _, text, symbol) in enumerate(sorted(coarser), start=len(data)):
+        instruments[symbol].rollups.append(Rollup(symbol, text, rank, PROVIDER))
     return instruments
+
+
+def _timeframes_wanted(
+    series: BarSeries, subscriptions: Subscriptions | None, timeframe: str | None
+) -> set[str]:
+    """Timeframes in which the candles of a symbol are sent; plain `candle` is never finer than
+    the data."""
+    plain = series.timeframe
+    if timeframe is not None and parse_timeframe(timeframe).nanoseconds > series.step:
+        plain = timeframe
+    if not subscriptions:
+        return {plain}
+    wanted = set()
+    for entry in subscriptions:
+        if entry.symbol in ("*", series.symbol):
+            if entry.event == "*" or entry.timeframe == "*":
+                wanted |= {series.timeframe, plain}
+            elif entry.event == "candle":
+                wanted.add(entry.timeframe or plain)
+    return wanted
 
 
 def _within(time_ns: int, since: datetime | None, until: datetime | None) -> bool:

@@ -59,7 +59,8 @@ def load_bars(
     Args:
         symbol: For files without a symbol column (by default the file's name without ending);
             where there is such a column, only this symbol is read.
-        timeframe: Of the bars; by default the most common distance between them.
+        timeframe: Of the candles wanted; finer bars are kept as they are, for the exchange to make
+            candles of. By default the most common distance between the bars.
         start, end: Bars that start at or after `start` and before `end`.
         strict: Refuse data with any fault but gaps.
 
@@ -172,7 +173,10 @@ def _timeframes(
         step = _common_step(collector)
         if given is not None:
             length = parse_timeframe(given).nanoseconds
-            if step is not None and (step < length or step % length):
+            if step is not None and length % step == 0 and step in known:
+                found[name] = (known[step], step)
+                continue
+            if step is not None and step % length:
                 raise DataError(
                     f"{collector.source}: the bars of {name} are mostly {step // 10**9} s apart, "
                     f"which does not fit the timeframe {given}"

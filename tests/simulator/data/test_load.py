@@ -225,8 +225,12 @@ def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_a_timeframe_that_does_not_fit_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="mostly 60 s apart, which does not fit the timeframe 5m"):
-        load(tmp_path, HEADER + ROWS, timeframe="5m")
+    with pytest.raises(DataError, match="mostly 60 s apart, which does not fit the timeframe 7s"):
+        load(tmp_path, HEADER + ROWS, timeframe="7s")
+
+
+def test_data_finer_than_the_timeframe_stay_as_they_are(tmp_path: Path) -> None:
+    assert only(load(tmp_path, HEADER + ROWS, timeframe="5m")).timeframe == "1m"
 
 
 def test_two_files_with_one_symbol(tmp_path: Path) -> None:

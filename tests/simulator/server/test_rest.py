@@ -173,7 +173,7 @@ async def test_bars_between_two_times_inclusive() -> None:
     [
         ("/bars/S:AAPL", "timeframe"),
         ("/bars/S:AAPL?timeframe=7q", "timeframe"),
-        ("/bars/S:AAPL?timeframe=5m", "timeframe"),
+        ("/bars/S:AAPL?timeframe=30s", "timeframe"),
         ("/bars/S:AAPL?timeframe=1m&limit=many", "limit"),
         ("/bars/S:AAPL?timeframe=1m&limit=0", "limit"),
         ("/orders?side=UP", "side"),

@@ -1,0 +1,111 @@
+"""Coarser candles made of finer bars."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import ns_of, utc
+from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.testing import FIRST_BAR
+from tests.strategies import Scripted
+
+MINUTE = 60 * 10**9
+START = ns_of(FIRST_BAR)  # 14:30
+
+
+def minutes(*closes: float, start: int = START, missing: tuple[int, ...] = ()) -> BarSeries:
+    series = BarSeries("S:X", "1m", MINUTE)
+    for number, close in enumerate(closes):
+        if number not in missing:
+            series.append(start + number * MINUTE, close, close + 0.5, close - 0.5, close, 10.0)
+    return series
+
+
+def play(exchange: Exchange, strategy: Scripted) -> list[Candle]:
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    return [event for event in strategy.seen if isinstance(event, Candle)]
+
+
+def times(candles: list[Candle]) -> list[str]:
+    return [f"{c.timeframe} {c.timestamp:%H:%M}" for c in candles]
+
+
+def test_a_candle_is_made_of_its_parts() -> None:
+    first, second = play(Exchange([minutes(*range(1, 11))], timeframe="5m"), Scripted({}))
+    assert (first.open, first.high, first.low, first.close, first.volume) == (1, 5.5, 0.5, 5, 50)
+    assert (second.open, second.close) == (6, 10)
+    assert times([first, second]) == ["5m 14:30", "5m 14:35"]
+
+
+def test_candles_keep_to_the_clock_and_an_empty_time_has_none() -> None:
+    series = minutes(*range(1, 21), start=START + 2 * MINUTE, missing=tuple(range(4, 12)))
+    candles = play(Exchange([series], timeframe="5m"), Scripted({}))
+    assert times(candles) == ["5m 14:30", "5m 14:35", "5m 14:40", "5m 14:45", "5m 14:50"]
+    assert [candle.close for candle in candles] == [3, 4, 13, 18, 20]
+
+
+def test_finer_and_coarser_candles_of_one_instant_come_in_that_order() -> None:
+    wanted = parse_subscriptions("S:X:candle_5m,S:X:candle_1m")
+    candles = play(Exchange([minutes(*range(1, 6))], subscriptions=wanted), Scripted({}))
+    assert times(candles)[-2:] == ["1m 14:34", "5m 14:30"]
+
+
+def test_plain_candle_is_the_timeframe_of_the_run() -> None:
+    wanted = parse_subscriptions("S:X:candle")
+    exchange = Exchange([minutes(*range(1, 6))], subscriptions=wanted, timeframe="5m")
+    assert times(play(exchange, Scripted({}))) == ["5m 14:30"]
+
+
+def test_orders_fill_in_the_finer_bars() -> None:
+    series = minutes(*range(1, 16))
+    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1, stop=8)})
+    exchange = Exchange([series], timeframe="5m")
+    play(exchange, strategy)
+    (fill,) = exchange.outcome().fills
+    assert (fill.price, utc(fill.bar_ns).strftime("%H:%M")) == (Decimal("8"), "14:37")
+
+
+def test_simulated_now_of_a_coarser_candle_is_its_end() -> None:
+    seen: list[str] = []
+
+    class Clock(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            seen.append(f"{self.now:%H:%M}")
+
+    exchange = Exchange([minutes(*range(1, 8))], timeframe="5m")
+    asyncio.run(Runner(Clock(), SimulatedVenue(exchange), mode="backtest").run())
+    assert seen == ["14:35", "14:40"]
+
+
+def test_weeks_begin_on_monday() -> None:
+    day = 1440 * MINUTE
+    series = BarSeries("S:X", "1d", day)
+    for number in range(10):  # Tuesday, 2 January 2024, and the nine days after it
+        series.append(ns_of(FIRST_BAR) // day * day + number * day, 1, 1, 1, number, 1)
+    candles = play(Exchange([series], timeframe="1w"), Scripted({}))
+    assert [f"{c.timestamp:%a %d}" for c in candles] == ["Mon 01", "Mon 08"]
+    assert [c.close for c in candles] == [5, 9]
+
+
+def test_a_timeframe_that_the_bars_do_not_make() -> None:
+    with pytest.raises(ConfigError, match="candles of 90s cannot be made of the 1m bars of S:X"):
+        Exchange([minutes(1)], timeframe="90s")
+
+
+def test_requests_see_only_candles_that_are_over() -> None:
+    exchange = Exchange([minutes(*range(1, 9))])
+    phases = exchange.phases()
+    for _ in range(7):
+        next(phases)
+        exchange.outbox.clear()
+    assert times(exchange.bars("S:X", "5m")) == ["5m 14:30"]
+    assert len(exchange.bars("S:X", "1m")) == 7
+    with pytest.raises(ApiError, match="timeframe 90s is not loaded"):
+        exchange.bars("S:X", "90s")
