@@ -31,10 +31,24 @@ __all__ = ["main"]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FIRST_ACK_S = 120.0
 
+
+def _speed(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        speed = float(text.removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise click.BadParameter(f"{text!r} is no speed; write 1x for real time, or 60x.")
+    return speed
+
+
 _EPILOG = """\b
 Examples:
   strategy-proxy --demo
   strategy-proxy --data prices.csv --fee-rate 0.001
+  strategy-proxy --data minutes.csv --speed 60x
   strategy-proxy --data prices/ --ws-port 0 --rest-port 0 --fills fills.csv
   strategy-run bot:SmaCross                (in a second terminal, while the proxy waits)
 
@@ -88,6 +102,13 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     "one may take two minutes.",
 )
 @click.option(
+    "--speed",
+    callback=_speed,
+    metavar="FACTOR",
+    help="Replay by the clock, so many times as fast as it happened (1x, 60x), to any number of "
+    "clients, as a live proxy does. Default: wait for the acknowledgements of one.",
+)
+@click.option(
     "--linger",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
@@ -113,6 +134,7 @@ def main(
     token_file: Path | None,
     subscriptions: str,
     ack_timeout: float,
+    speed: float | None,
     linger: float,
     out: Path | None,
     fills_file: Path | None,
@@ -160,6 +182,7 @@ def main(
             api_key=api_key,
             first_ack_timeout=max(ack_timeout, _FIRST_ACK_S) if ack_timeout else 0.0,
             ack_timeout=ack_timeout,
+            speed=speed,
             version=__version__,
         )
         places = Destinations(out, fills_file, as_json=as_json, name="proxy")
@@ -171,7 +194,9 @@ def _check_subscriptions(wanted: "Subscriptions", series: "list[BarSeries]") -> 
     for entry in wanted:
         if entry.symbol not in ("*", *loaded):
             note(f"SUBSCRIPTIONS: {entry} names no symbol that was loaded ({', '.join(loaded)})")
-    if not any(wanted.wants_candle(each.symbol, each.timeframe) for each in series):
+    if len(wanted) and not any(
+        entry.event in ("candle", "*") and entry.symbol in ("*", *loaded) for entry in wanted
+    ):
         have = ", ".join(f"{each.symbol}:candle_{each.timeframe}" for each in series)
         raise ConfigError(f"SUBSCRIPTIONS wants none of the candles that were loaded: {have}")
 

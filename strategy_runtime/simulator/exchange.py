@@ -115,6 +115,17 @@ class Exchange(Execution):
                 if outbox:
                     yield
 
+    @property
+    def upcoming_ns(self) -> int | None:
+        """The next instant at which something can happen, or None at the end of the data."""
+        agendas = (self._closes, self._opens, self._rollups)
+        return min((agenda[0][0] for agenda in agendas if agenda), default=None)
+
+    @property
+    def finest_step(self) -> int:
+        """Length of the shortest bars, in nanoseconds."""
+        return min((series.step for series in self._data), default=0)
+
     def extend(self, series: BarSeries) -> None:
         """Add bars while the exchange runs: to a symbol it has, or of a new one.
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.envelope import BODY, guard
 from strategy_runtime.simulator.server.routes import Routes
 from strategy_runtime.simulator.server.stream import EventStream, RunEnd
@@ -31,6 +32,9 @@ class ProxyServer:
         api_key: Demanded from every client where set.
         first_ack_timeout, ack_timeout: Seconds to wait for the first and for every further
             acknowledgement before the run is halted; 0 waits for ever.
+        speed: Replay by the clock, so many times faster than it happened, to any number of clients;
+            None waits for the acknowledgements of one.
+        silence_limit: Seconds without any frame after which a client is closed, by the clock only.
         legacy_id: Repeat each event's id under the older key `id`.
         version: What `/health` says.
     """
@@ -47,15 +51,27 @@ class ProxyServer:
         ack_timeout: float = 30.0,
         ping_interval: float = 15.0,
         legacy_id: bool = False,
+        speed: float | None = None,
+        silence_limit: float = 45.0,
         version: str = "unknown",
     ) -> None:
-        self.stream = EventStream(
-            exchange,
-            first_ack_timeout=first_ack_timeout,
-            ack_timeout=ack_timeout,
-            ping_interval=ping_interval,
-            legacy_id=legacy_id,
-        )
+        self.stream: EventStream | Broadcast
+        if speed is None:
+            self.stream = EventStream(
+                exchange,
+                first_ack_timeout=first_ack_timeout,
+                ack_timeout=ack_timeout,
+                ping_interval=ping_interval,
+                legacy_id=legacy_id,
+            )
+        else:
+            self.stream = Broadcast(
+                exchange,
+                speed=speed,
+                ping_interval=ping_interval,
+                silence_limit=silence_limit,
+                legacy_id=legacy_id,
+            )
         self._host = host
         self._ports = (ws_port, rest_port)
         self._app = _application(self.stream, api_key, version)
@@ -132,7 +148,9 @@ def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _application(stream: EventStream, api_key: str | None, version: str) -> web.Application:
+def _application(
+    stream: EventStream | Broadcast, api_key: str | None, version: str
+) -> web.Application:
     routes = Routes(stream, version)
     app = web.Application(middlewares=[guard(api_key)], client_max_size=_MAX_BODY)
     for path in _STREAM_PATHS:

@@ -22,6 +22,7 @@ from strategy_runtime.protocol.rest import (
 from strategy_runtime.protocol.server_codec import bar_json, quote_json
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.market import PROVIDER
+from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.envelope import BODY, body
 from strategy_runtime.simulator.server.stream import EventStream
 
@@ -35,7 +36,7 @@ _FEW = 100
 class Routes:
     """Handlers of all REST paths; each is one call of the exchange."""
 
-    def __init__(self, stream: EventStream, version: str) -> None:
+    def __init__(self, stream: EventStream | Broadcast, version: str) -> None:
         self._stream = stream
         self._exchange = stream.exchange
         self._version = version
@@ -60,7 +61,7 @@ class Routes:
             ("GET", "/trades", self._trades),
             ("GET", "/quotes/{symbol}", self._quote),
             ("GET", "/bars/{symbol}", self._bars),
-            ("GET", "/capabilities", lambda request: body(self._exchange.capabilities())),
+            ("GET", "/capabilities", self._capabilities),
             ("GET", "/status", self._status),
             ("GET", "/circuit-breakers", self._breakers),
             ("POST", "/circuit-breakers/reset", self._breakers),
@@ -183,6 +184,13 @@ class Routes:
         return body([bar_json(bar) for bar in bars])
 
     # The proxy itself
+
+    def _capabilities(self, request: web.Request) -> web.Response:
+        known = self._exchange.capabilities()
+        if not self._stream.is_lock_step:
+            features = [feature for feature in known.features if feature != "lock_step"]
+            known = replace(known, features=features)
+        return body(known)
 
     def _status(self, request: web.Request) -> web.Response:
         return body({"connected": True, "latency_ms": 0, "last_heartbeat": now()})

@@ -6,35 +6,22 @@ sends. A new connection takes over from the old one and is sent again what was n
 """
 
 import asyncio
-from collections import deque
 from enum import Enum
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
-from strategy_runtime.clock import monotonic, now, sleep
-from strategy_runtime.errors import FrameError
-from strategy_runtime.protocol.commands import ClientPing, EventAck
-from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, ProxyErrorEvent
-from strategy_runtime.protocol.server_codec import (
-    PONG,
-    decode_client_frame,
-    encode_connected,
-    encode_event,
-    encode_frame,
-    encode_ping,
-)
+from strategy_runtime.clock import monotonic
+from strategy_runtime.protocol.commands import EventAck
+from strategy_runtime.protocol.server_codec import encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.barrier import AckBarrier
+from strategy_runtime.simulator.server.connection import Connection, cancel
 
 __all__ = ["EventStream", "RunEnd"]
 
 CLOSE_ACK_TIMEOUT = 4003
 CLOSE_SUPERSEDED = 4004
-_MOST_BAD_FRAMES = 20
-_BAD_FRAMES_WINDOW_S = 10.0
 _TERMINAL_ACK_S = 10.0
-_MAX_FRAME = 1024 * 1024
 
 
 class RunEnd(Enum):
@@ -45,14 +32,17 @@ class RunEnd(Enum):
 
 
 class EventStream:
-    """One run of one exchange.
+    """One run of one exchange, in lock-step with one client.
 
     Attributes:
+        is_lock_step: True: time waits for acknowledgements.
         exchange: What is replayed.
         barrier: What time waits for.
         end: How the run ended, once it has.
         attached: Set once a client has connected for the first time.
     """
+
+    is_lock_step = True
 
     def __init__(
         self,
@@ -70,7 +60,7 @@ class EventStream:
         self._ack_timeout = ack_timeout
         self._ping_interval = ping_interval
         self._legacy_id = legacy_id
-        self._client: web.WebSocketResponse | None = None
+        self._client: Connection | None = None
         self.attached = asyncio.Event()
         self._stirred = asyncio.Event()
         self._ended = asyncio.Event()
@@ -156,107 +146,59 @@ class EventStream:
                 return
             for event_id, frame in self.barrier.unwritten():
                 self.barrier.written(event_id)
-                if not await _send(client, frame):
+                if not await client.send(frame):
                     return
 
     async def _complain_of_silence(self) -> None:
         missing = self.barrier.missing
-        error = ProxyErrorEvent(
-            code="ACK_TIMEOUT",
-            message=f"no acknowledgement of {', '.join(missing[:5])}; the run is halted",
-            details={"missing": missing},
-            timestamp=self.exchange.now,
-        )
         if self._client is not None:
-            await _send(self._client, encode_frame(error))
+            await self._client.complain(
+                "ACK_TIMEOUT",
+                f"no acknowledgement of {', '.join(missing[:5])}; the run is halted",
+                {"missing": missing},
+            )
 
     async def _finish(self, end: RunEnd) -> None:
         self.end = end
         client, self._client = self._client, None
         if client is not None:
             code = WSCloseCode.OK if end is RunEnd.COMPLETE else CLOSE_ACK_TIMEOUT
-            await client.close(code=code, message=end.value.encode())
+            await client.close(code, end.value)
         self._ended.set()
 
     async def say_goodbye(self) -> None:
         """Tell the client that the proxy goes down, and close."""
         client, self._client = self._client, None
         if client is not None:
-            frame = ConnectionEvent(
-                event=ConnectionEventKind.DISCONNECTING, timestamp=self.exchange.now
-            )
-            await _send(client, encode_frame(frame))
-            await client.close(code=WSCloseCode.GOING_AWAY, message=b"the proxy is shutting down")
+            await client.say_goodbye()
 
     # Connections
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until it leaves or a newer one takes over."""
-        client = web.WebSocketResponse(
-            timeout=2.0, autoping=True, compress=False, max_msg_size=_MAX_FRAME
-        )
-        await client.prepare(request)
+        client = await Connection.accept(self.exchange, request)
         if self.end is not None:
-            await client.close(code=WSCloseCode.OK, message=b"the run is over")
-            return client
+            await client.close(WSCloseCode.OK, "the run is over")
+            return client.socket
         older = self._client
         async with self._writing:
             self._client = client
             self.barrier.new_client()
-            await _send(client, encode_connected(self.exchange.now))
+            await client.greet()
         if older is not None:
-            await older.close(code=CLOSE_SUPERSEDED, message=b"superseded by a newer connection")
+            await older.close(CLOSE_SUPERSEDED, "superseded by a newer connection")
         self._last_release = monotonic()
         self.attached.set()
         self._stirred.set()
-        pinger = asyncio.create_task(self._ping(client), name="proxy pings")
+        pinger = asyncio.create_task(client.ping_for_ever(self._ping_interval), name="proxy pings")
         try:
-            await self._listen(client)
+            await client.listen(self._acknowledge)
         finally:
-            pinger.cancel()
+            await cancel(pinger)
             if self._client is client:
                 self._client = None
                 self._stirred.set()
-        return client
-
-    async def _ping(self, client: web.WebSocketResponse) -> None:
-        while True:
-            await sleep(self._ping_interval)
-            await _send(client, encode_ping(now()))
-
-    async def _listen(self, client: web.WebSocketResponse) -> None:
-        bad: deque[float] = deque(maxlen=_MOST_BAD_FRAMES + 1)
-        binaries = 0
-        async for message in client:
-            if message.type is WSMsgType.TEXT:
-                try:
-                    frame = decode_client_frame(message.data)
-                except FrameError as error:
-                    problem = str(error)
-                else:
-                    if isinstance(frame, EventAck):
-                        self._acknowledge(frame)
-                    elif isinstance(frame, ClientPing):
-                        await _send(client, PONG)
-                    continue
-            elif message.type is WSMsgType.BINARY:
-                problem = "binary frames are not part of the protocol; send text"
-                binaries += 1
-                if binaries > _MOST_BAD_FRAMES // 2:
-                    await client.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"binary frames")
-                    return
-            else:
-                return
-            bad.append(monotonic())
-            if len(bad) > _MOST_BAD_FRAMES and bad[-1] - bad[0] < _BAD_FRAMES_WINDOW_S:
-                await client.close(
-                    code=WSCloseCode.POLICY_VIOLATION, message=b"too many malformed frames"
-                )
-                return
-            error_frame = ProxyErrorEvent(
-                code="INVALID_MESSAGE", message=problem, timestamp=self.exchange.now
-            )
-            await _send(client, encode_frame(error_frame))
+        return client.socket
 
     def _acknowledge(self, ack: EventAck) -> None:
         if self.barrier.acknowledge(ack.events_processed):
@@ -264,12 +206,3 @@ class EventStream:
             self._last_release = monotonic()
             if self.barrier.is_clear:
                 self._stirred.set()
-
-
-async def _send(client: web.WebSocketResponse, frame: bytes) -> bool:
-    """Write a text frame; False where the client has gone."""
-    try:
-        await client.send_frame(frame, WSMsgType.TEXT)
-    except (ConnectionError, RuntimeError):
-        return False
-    return True

@@ -15,6 +15,7 @@ from aiohttp import WSMsgType
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
+from strategy_runtime.simulator.server.stream import EventStream
 
 FRAMES = Path(__file__).parents[2] / "protocol" / "frames"
 MINUTE = 60 * 10**9
@@ -184,7 +185,9 @@ async def test_an_old_acknowledgement_has_no_effect() -> None:
         await client.frames(1)
         await client.ack("evt-1")
         await client.nothing_more()
-        assert client.server.stream.barrier.unknown == 1
+        stream = client.server.stream
+        assert isinstance(stream, EventStream)
+        assert stream.barrier.unknown == 1
 
 
 async def test_one_of_ten_thousand_ids_is_enough() -> None:

@@ -1,0 +1,180 @@
+"""The event stream as it is live: paced by the clock, to any number of clients (protocol b.6).
+
+Nobody is waited for. Events carry ids, acknowledgements change nothing. Each client has a queue of
+its own; one that cannot keep up is closed rather than losing events in silence.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from aiohttp import WSCloseCode, web
+
+from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
+from strategy_runtime.ids import counted
+from strategy_runtime.protocol.commands import EventAck
+from strategy_runtime.protocol.server_codec import encode_event
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server.connection import Connection, cancel
+from strategy_runtime.simulator.server.stream import RunEnd
+
+__all__ = ["Broadcast"]
+
+CLOSE_SLOW_CONSUMER = 4001
+CLOSE_NO_SIGN_OF_LIFE = 4002
+_DEPTH = 1024
+_LAST_FRAMES_S = 2.0
+_PAUSE_S = 0.25
+_PAUSE_SHARE = 0.25
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class _Listener:
+    """A client and what is still to be sent to it."""
+
+    def __init__(self, connection: Connection, depth: int) -> None:
+        self.connection = connection
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue(depth)
+
+    async def write_for_ever(self) -> None:
+        while await self.connection.send(await self.frames.get()):
+            self.frames.task_done()
+
+
+class Broadcast:
+    """One run of one exchange, at some speed.
+
+    Attributes:
+        exchange: What is replayed.
+        end: How the run ended, once it has.
+        attached: Set once a client has connected for the first time.
+        is_lock_step: False: time waits for nobody.
+    """
+
+    is_lock_step = False
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        speed: float,
+        ping_interval: float = 15.0,
+        silence_limit: float = 45.0,
+        legacy_id: bool = False,
+        depth: int = _DEPTH,
+    ) -> None:
+        self.exchange = exchange
+        self.end: RunEnd | None = None
+        self.attached = asyncio.Event()
+        self._speed = speed
+        self._ping_interval = ping_interval
+        self._silence_limit = silence_limit
+        self._legacy_id = legacy_id
+        self._depth = depth
+        self._next_id = counted("evt-")
+        self._listeners: list[_Listener] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+
+    async def wait_end(self) -> RunEnd:
+        """Wait until the run has ended."""
+        await self._ended.wait()
+        return self.end or RunEnd.COMPLETE
+
+    def stir(self) -> None:
+        """Something was put into the exchange's outbox by a command: send it at once."""
+        self._publish()
+
+    async def conduct(self) -> None:
+        """Play the exchange to its end by the clock."""
+        await self.attached.wait()
+        exchange = self.exchange
+        first_ns, began = exchange.now_ns, monotonic()
+        phases = exchange.phases()
+        while True:
+            upcoming = exchange.upcoming_ns
+            if upcoming is not None:
+                due = began + (upcoming - first_ns) / NANOSECONDS / self._speed
+                if upcoming == exchange.now_ns:
+                    # The open that follows a close at once: leave orders a moment to arrive.
+                    due = monotonic() + self._pause
+                await sleep(max(due - monotonic(), 0))
+            if next(phases, self) is self:
+                break
+            self._publish()
+        for listener in list(self._listeners):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_FRAMES_S):
+                    await listener.frames.join()
+            await listener.connection.close(WSCloseCode.OK, RunEnd.COMPLETE.value)
+        self.end = RunEnd.COMPLETE
+        self._ended.set()
+
+    @property
+    def _pause(self) -> float:
+        step = self.exchange.finest_step / NANOSECONDS / self._speed
+        return min(_PAUSE_S, _PAUSE_SHARE * step)
+
+    def _publish(self) -> None:
+        outbox = self.exchange.outbox
+        while outbox:
+            frame = encode_event(
+                outbox.popleft(),
+                event_id=self._next_id(),
+                timestamp=self.exchange.now,
+                legacy_id=self._legacy_id,
+            )
+            for listener in list(self._listeners):
+                try:
+                    listener.frames.put_nowait(frame)
+                except asyncio.QueueFull:
+                    self._drop(listener, CLOSE_SLOW_CONSUMER, "too slow: the queue is full")
+
+    def _drop(self, listener: _Listener, code: int, reason: str) -> None:
+        self._listeners.remove(listener)
+        _log.warning("a client is closed with %d: %s", code, reason)
+        closing = asyncio.create_task(listener.connection.close(code, reason), name="proxy close")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def say_goodbye(self) -> None:
+        """Tell all clients that the proxy goes down, and close."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            await listener.connection.say_goodbye()
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Serve one client among others until it leaves."""
+        connection = await Connection.accept(self.exchange, request)
+        if self.end is not None:
+            await connection.close(WSCloseCode.OK, "the run is over")
+            return connection.socket
+        await connection.greet()
+        listener = _Listener(connection, self._depth)
+        self._listeners.append(listener)
+        self.attached.set()
+        tasks = (
+            asyncio.create_task(listener.write_for_ever(), name="proxy writer"),
+            asyncio.create_task(connection.ping_for_ever(self._ping_interval), name="proxy pings"),
+            asyncio.create_task(self._watch(listener), name="proxy watch"),
+        )
+        try:
+            await connection.listen(self._note)
+        finally:
+            await cancel(*tasks)
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+        return connection.socket
+
+    async def _watch(self, listener: _Listener) -> None:
+        """Close a client of which nothing has been heard for too long."""
+        while True:
+            left = listener.connection.heard_at + self._silence_limit - monotonic()
+            if left <= 0:
+                self._drop(listener, CLOSE_NO_SIGN_OF_LIFE, "no sign of life")
+                return
+            await sleep(left)
+
+    def _note(self, ack: EventAck) -> None:
+        _log.debug("acknowledged: %s", ", ".join(ack.events_processed))

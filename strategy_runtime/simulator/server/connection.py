@@ -1,0 +1,132 @@
+"""One client's WebSocket, whichever way the exchange is played: greeting, pings, rubbish."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from strategy_runtime.clock import monotonic, now, sleep
+from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.commands import ClientPing, EventAck
+from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.events import ConnectionEvent, ProxyErrorEvent
+from strategy_runtime.protocol.server_codec import (
+    PONG,
+    decode_client_frame,
+    encode_connected,
+    encode_frame,
+    encode_ping,
+)
+from strategy_runtime.simulator.exchange import Exchange
+
+__all__ = ["Connection"]
+
+_MAX_FRAME = 1024 * 1024
+_CLOSE_S = 2.0
+_MOST_BAD_FRAMES = 20
+_MOST_BINARY_FRAMES = 10
+_BAD_FRAMES_WINDOW_S = 10.0
+
+
+class Connection:
+    """A client that has connected.
+
+    Attributes:
+        heard_at: When it last sent anything, on the monotonic clock.
+    """
+
+    def __init__(self, exchange: Exchange, socket: web.WebSocketResponse) -> None:
+        self.heard_at = monotonic()
+        self._exchange = exchange
+        self._socket = socket
+
+    @classmethod
+    async def accept(cls, exchange: Exchange, request: web.Request) -> "Connection":
+        """Complete the handshake."""
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_S, autoping=True, compress=False, max_msg_size=_MAX_FRAME
+        )
+        await socket.prepare(request)
+        return cls(exchange, socket)
+
+    @property
+    def socket(self) -> web.WebSocketResponse:
+        """What the handler of the request gives back."""
+        return self._socket
+
+    async def send(self, frame: bytes) -> bool:
+        """Write a text frame; False where the client has gone."""
+        try:
+            await self._socket.send_frame(frame, WSMsgType.TEXT)
+        except (ConnectionError, RuntimeError):
+            return False
+        return True
+
+    async def greet(self) -> None:
+        """Say CONNECTED, the first frame of every connection."""
+        await self.send(encode_connected(self._exchange.now))
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a code and a reason for people."""
+        await self._socket.close(code=code, message=reason.encode())
+
+    async def say_goodbye(self) -> None:
+        """Say that the proxy goes down, and close."""
+        kind = ConnectionEventKind.DISCONNECTING
+        await self.send(encode_frame(ConnectionEvent(event=kind, timestamp=self._exchange.now)))
+        await self.close(WSCloseCode.GOING_AWAY, "the proxy is shutting down")
+
+    async def ping_for_ever(self, interval: float) -> None:
+        """Send a ping now and then."""
+        while True:
+            await sleep(interval)
+            await self.send(encode_ping(now()))
+
+    async def listen(self, acknowledge: Callable[[EventAck], None]) -> None:
+        """Read until the client leaves, or has sent too much rubbish."""
+        bad: deque[float] = deque(maxlen=_MOST_BAD_FRAMES + 1)
+        binaries = 0
+        async for message in self._socket:
+            self.heard_at = monotonic()
+            if message.type is WSMsgType.TEXT:
+                try:
+                    frame = decode_client_frame(message.data)
+                except FrameError as error:
+                    problem = str(error)
+                else:
+                    if isinstance(frame, EventAck):
+                        acknowledge(frame)
+                    elif isinstance(frame, ClientPing):
+                        await self.send(PONG)
+                    continue
+            elif message.type is WSMsgType.BINARY:
+                problem = "binary frames are not part of the protocol; send text"
+                binaries += 1
+                if binaries > _MOST_BINARY_FRAMES:
+                    await self.close(WSCloseCode.UNSUPPORTED_DATA, "binary frames")
+                    return
+            else:
+                return
+            bad.append(monotonic())
+            if len(bad) > _MOST_BAD_FRAMES and bad[-1] - bad[0] < _BAD_FRAMES_WINDOW_S:
+                await self.close(WSCloseCode.POLICY_VIOLATION, "too many malformed frames")
+                return
+            await self.complain("INVALID_MESSAGE", problem)
+
+    async def complain(self, code: str, problem: str, details: object = None) -> None:
+        """Send an error frame."""
+        error = ProxyErrorEvent(
+            code=code, message=problem, details=details, timestamp=self._exchange.now
+        )
+        await self.send(encode_frame(error))
+
+
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,112 @@
+"""The stream by the clock: many clients, nobody waited for, nothing lost in silence."""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server import ProxyServer, RunEnd
+from strategy_runtime.simulator.server.broadcast import Broadcast
+
+MINUTE = 60 * 10**9
+FAST = 1e9
+
+
+def series(count: int) -> BarSeries:
+    bars = BarSeries("S:X", "1m", MINUTE)
+    for number in range(count):
+        bars.append(number * MINUTE, 10, 11, 9, 10, 1.0)
+    return bars
+
+
+def server_of(count: int, **options: Any) -> ProxyServer:
+    given = {"ws_port": 0, "rest_port": 0, "speed": FAST}
+    return ProxyServer(Exchange([series(count)]), **(given | options))
+
+
+async def read_all(socket: Any) -> list[dict[str, Any]]:
+    return [json.loads(message.data) async for message in socket]
+
+
+async def test_nobody_is_waited_for_and_the_end_is_the_end() -> None:
+    server = server_of(50)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        frames = await read_all(socket)
+        assert await server.finished() is RunEnd.COMPLETE
+    assert frames[0]["event"] == "CONNECTED"
+    assert [frame["event_id"] for frame in frames[1:]] == [f"evt-{n}" for n in range(1, 52)]
+    assert frames[-1]["type"] == "backtest_complete"
+    assert socket.close_code == 1000
+
+
+async def test_several_clients_see_the_same() -> None:
+    server = server_of(50, speed=60 * 1000.0)
+    async with server, aiohttp.ClientSession() as session:
+        one = await session.ws_connect(server.ws_url)
+        other = await session.ws_connect(server.rest_url + "/v1/ws")
+        seen, also_seen = await asyncio.gather(read_all(one), read_all(other))
+    assert seen[-20:] == also_seen[-20:]
+
+
+async def test_an_order_fills_without_any_acknowledgement() -> None:
+    server = server_of(200, speed=60 * 100.0)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        await socket.receive()
+        order = {"symbol": "S:X", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
+        async with session.post(server.rest_url + "/orders", json=order) as response:
+            assert response.status == 201
+        events = []
+        while "ORDER_FILLED" not in events:
+            events.append(json.loads((await socket.receive()).data).get("event"))
+        assert "ORDER_CREATED" in events
+
+
+async def test_capabilities_do_not_promise_lock_step() -> None:
+    for speed, promised in ((None, True), (1.0, False)):
+        server = server_of(2, speed=speed)
+        async with (
+            server,
+            aiohttp.ClientSession() as session,
+            session.get(server.rest_url + "/capabilities") as response,
+        ):
+            features = (await response.json())["features"]
+        assert ("lock_step" in features) is promised
+
+
+async def test_a_client_that_cannot_keep_up_is_closed_not_cheated() -> None:
+    server = server_of(5_000)
+    assert isinstance(server.stream, Broadcast)
+    server.stream._depth = 10
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        # The replay runs on without a pause, so more than ten frames wait before any is written.
+        for _ in server.stream.exchange.phases():
+            server.stream.stir()
+        frames = await read_all(socket)
+        assert socket.close_code == 4001
+    assert frames[-1]["type"] != "backtest_complete"
+
+
+async def test_a_client_that_shows_no_sign_of_life_is_closed() -> None:
+    server = server_of(50, speed=0.001, silence_limit=0.05)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        await read_all(socket)
+        assert socket.close_code == 4002
+
+
+async def test_going_down_is_announced_to_all() -> None:
+    server = server_of(50, speed=0.001)
+    async with server, aiohttp.ClientSession() as session:
+        sockets = [await session.ws_connect(server.ws_url) for _ in range(2)]
+        for socket in sockets:
+            await socket.receive()
+        reading = asyncio.gather(*(read_all(socket) for socket in sockets))
+        await server.stop()
+        assert [frames[-1]["event"] for frames in await reading] == ["DISCONNECTING"] * 2
+        assert [socket.close_code for socket in sockets] == [1001, 1001]
