@@ -197,13 +197,13 @@ class Ema(PriceIndicator):
 
 def crossed_above(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just risen above `other`: it was not above it a candle ago, and is now."""
-    if isinstance(other, Indicator):
-        return one.value > other.value and one.previous <= other.previous
-    return one.value > other and one.previous <= other
+    if isinstance(other, int | float):
+        return one.value > other and one.previous <= other
+    return one.value > other.value and one.previous <= other.previous
 
 
 def crossed_below(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just fallen below `other`: it was not below it a candle ago, and is now."""
-    if isinstance(other, Indicator):
-        return one.value < other.value and one.previous >= other.previous
-    return one.value < other and one.previous >= other
+    if isinstance(other, int | float):
+        return one.value < other and one.previous >= other
+    return one.value < other.value and one.previous >= other.previous

@@ -36,13 +36,17 @@ class Book:
 
     Attributes:
         last: Last price by symbol.
+        nets: Net position by symbol, flat ones included.
+        keep: Takes a candle into the history, or None where none is kept.
         late_events: Number of order and trade events that changed nothing.
     """
 
     def __init__(self, lookback: int = 0) -> None:
         self.last: dict[str, float] = {}
+        self.nets: dict[str, NetPosition] = {}
         self.late_events = 0
         self._lookback = lookback
+        self.keep = self._keep if lookback else None
         self._candles: dict[str, deque[Candle]] = {}
         self._orders: dict[str, Order] = {}
         self._open: dict[str, None] = {}
@@ -51,19 +55,15 @@ class Book:
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
         self._positions: dict[str, Position] = {}
-        self._nets: dict[str, NetPosition] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
 
     # Market
 
-    def see_candle(self, candle: Candle) -> None:
-        """Note the price, and the candle where history is kept."""
-        self.see_price(candle.symbol, candle.close)
-        if self._lookback:
-            kept = self._candles.get(candle.symbol)
-            if kept is None:
-                kept = self._candles[candle.symbol] = deque(maxlen=self._lookback)
-            kept.append(candle)
+    def _keep(self, candle: Candle) -> None:
+        kept = self._candles.get(candle.symbol)
+        if kept is None:
+            kept = self._candles[candle.symbol] = deque(maxlen=self._lookback)
+        kept.append(candle)
 
     def see_quote(self, quote: Quote) -> None:
         """Note the price."""
@@ -72,7 +72,7 @@ class Book:
     def see_price(self, symbol: str, price: float) -> None:
         """Note the price of a symbol."""
         self.last[symbol] = price
-        net = self._nets.get(symbol)
+        net = self.nets.get(symbol)
         if net is not None:
             net.last = price
 
@@ -201,16 +201,16 @@ class Book:
 
     def position(self, symbol: str) -> NetPosition:
         """The net position in a symbol, the same object every time."""
-        net = self._nets.get(symbol)
+        net = self.nets.get(symbol)
         if net is None:
-            net = self._nets[symbol] = NetPosition(symbol)
+            net = self.nets[symbol] = NetPosition(symbol)
             net.last = self.last.get(symbol)
         return net
 
     @property
     def positions(self) -> list[NetPosition]:
         """Positions that are not flat."""
-        return [net for net in self._nets.values() if net.quantity]
+        return [net for net in self.nets.values() if net.quantity]
 
     @property
     def account(self) -> AccountView:
@@ -218,7 +218,7 @@ class Book:
         known = self._account
         return AccountView(
             known.balance,
-            sum((net.unrealized_pnl for net in self._nets.values()), _ZERO),
+            sum((net.unrealized_pnl for net in self.nets.values()), _ZERO),
             known.margin_used,
             known.margin_available,
             known.currency,

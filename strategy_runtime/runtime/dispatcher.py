@@ -91,7 +91,8 @@ class Dispatcher:
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
         """The hot path, with everything it touches bound to local names."""
-        clock, timers, see_candle = self._clock, self._timers, self._book.see_candle
+        clock, timers, book = self._clock, self._timers, self._book
+        last, known, keep = book.last, book.nets.get, book.keep
         all_feeds, feeds_of = self._strategy._indicators.feeds, self._strategy._indicators.feeds_of
         call = hook or _nothing
 
@@ -102,10 +103,14 @@ class Dispatcher:
 
         def deliver(candle: Candle) -> Awaitable[None] | None:
             clock.event = candle
-            see_candle(candle)
-            symbol = candle.symbol
+            symbol, close = candle.symbol, candle.close
+            last[symbol] = close
+            net = known(symbol)
+            if net is not None:
+                net.last = close
+            if keep is not None:
+                keep(candle)
             feeds = all_feeds.get(symbol) or feeds_of(symbol)
-            close = candle.close
             for push in feeds.pushes:
                 push(close)
             for update in feeds.updates:

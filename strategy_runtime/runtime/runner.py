@@ -111,6 +111,8 @@ class Runner:
     async def _start(self) -> None:
         strategy = self.strategy
         strategy._desk = self._desk
+        # Asked at every bar, so bound straight to the book.
+        strategy.__dict__["position"] = self._book.position
         self._dispatcher = Dispatcher(
             strategy,
             book=self._book,
@@ -187,6 +189,7 @@ class Runner:
         except TimeoutError:
             _log.error("on_stop took longer than %g s and was cancelled", _HOOK_DEADLINE_S)
         self.strategy._desk = None
+        del self.strategy.__dict__["position"]
 
     # Hooks and their failures
 

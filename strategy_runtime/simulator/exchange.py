@@ -24,7 +24,13 @@ from strategy_runtime.protocol.enums import (
     TimeInForce,
 )
 from strategy_runtime.protocol.events import BacktestComplete
-from strategy_runtime.protocol.models import Order, OrderChanges, OrderHandle, OrderRequest
+from strategy_runtime.protocol.models import (
+    Candle,
+    Order,
+    OrderChanges,
+    OrderHandle,
+    OrderRequest,
+)
 from strategy_runtime.protocol.orders import (
     invalid_request,
     invalid_value,
@@ -86,7 +92,16 @@ class Exchange(Execution):
         if outbox:
             yield
         while (closes or rollups) and not self._is_bankrupt:
-            self.now_ns = now = min(agenda[0][0] for agenda in (closes, opens, rollups) if agenda)
+            if len(closes) == 1 and not opens and not rollups:
+                yield from self._quiet_bars(closes[0][2])
+            if not closes and not rollups:
+                return
+            now = closes[0][0] if closes else rollups[0][0]
+            if opens and opens[0][0] < now:
+                now = opens[0][0]
+            if rollups and rollups[0][0] < now:
+                now = rollups[0][0]
+            self.now_ns = now
             if (closes and closes[0][0] == now) or (rollups and rollups[0][0] == now):
                 closing = _pop_all(closes, now)
                 self.phase = Phase.INTRABAR
@@ -114,6 +129,47 @@ class Exchange(Execution):
                     self._match_open(instrument)
                 if outbox:
                     yield
+
+    def _quiet_bars(self, instrument: Instrument) -> Iterator[None]:
+        """The bars of the only symbol for as long as nothing but its candles can happen.
+
+        The same as the general way, without its agendas: most bars of most runs are such.
+        """
+        series, outbox = instrument.series, self.outbox
+        starts, opens, highs, lows = series.starts, series.opens, series.highs, series.lows
+        closes, volumes = series.closes, series.volumes
+        symbol, timeframe, step = series.symbol, series.timeframe, series.step
+        resting, holdings = instrument.resting, self._ledger.holdings
+        row, count = instrument.row, len(starts)
+        if not instrument.subscribed or instrument.rollups:
+            return
+        self._closes.clear()
+        try:
+            while row < count and not resting and not self._is_at_risk:
+                self.now_ns = starts[row] + step
+                self.phase = Phase.BAR
+                if holdings and row:
+                    self._look_for_split(instrument)
+                close = closes[row]
+                instrument.price = close
+                self._events += 1
+                outbox.append(
+                    Candle(
+                        symbol,
+                        timeframe,
+                        starts[row],
+                        opens[row],
+                        highs[row],
+                        lows[row],
+                        close,
+                        volumes[row],
+                        PROVIDER,
+                    )
+                )
+                instrument.row = row = row + 1
+                yield
+        finally:
+            self._schedule_close(instrument)
 
     @property
     def upcoming_ns(self) -> int | None:
