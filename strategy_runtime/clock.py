@@ -7,6 +7,7 @@ its surface; this module converts between the two.
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 __all__ = [
     "NANOSECONDS",
@@ -44,6 +45,7 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+@lru_cache(maxsize=256)
 def utc(nanoseconds: int) -> datetime:
     """The aware UTC datetime of an instant; below a microsecond it is cut off."""
     seconds, rest = divmod(nanoseconds, NANOSECONDS)
