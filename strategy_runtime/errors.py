@@ -11,7 +11,7 @@
     ├── DataError                market data cannot be read                            exit 74
     ├── ProtocolError            the other side does not speak the protocol            exit 76
     │   └── FrameError           one frame cannot be decoded (dropped, never fatal)
-    ├── ApiError                 a REST request was answered with an error envelope
+    ├── ApiError                 a request was answered with an error envelope         exit 76
     ├── OrderRejected            an order, change or cancel was refused
     ├── Unreachable              nobody answers at the proxy's address                 exit 69
     ├── ConnectionLost           the proxy went away before the backtest ended         exit 75
@@ -103,12 +103,16 @@ class FrameError(ProtocolError):
 class ApiError(StrategyRuntimeError):
     """A request the venue answered with an error envelope.
 
+    Orders that are refused reach a strategy as `OrderRejected` instead.
+
     Attributes:
         status: HTTP status.
         code: Machine-readable code of the envelope, an open set.
         message: For people.
         details: Whatever else the venue said, or None.
     """
+
+    exit_code = 76
 
     def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
         super().__init__(f"{code}: {message}")

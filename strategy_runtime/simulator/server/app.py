@@ -8,7 +8,7 @@ from typing import Self
 
 from aiohttp import web
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.envelope import BODY, guard
@@ -169,7 +169,13 @@ def _answer(
     """A handler that has the whole body at hand, so that it never has to wait."""
 
     async def answer(request: web.Request) -> web.Response:
-        request[BODY] = await request.read()
+        request[BODY] = content = await request.read()
+        if content.strip() and request.content_type != "application/json":
+            raise ApiError(
+                415,
+                "INVALID_REQUEST",
+                f"a body of type {request.content_type} is not understood; send application/json",
+            )
         return handler(request)
 
     return answer

@@ -103,12 +103,12 @@ class Broadcast:
             if next(phases, self) is self:
                 break
             self._publish()
+        self.end = RunEnd.COMPLETE
         for listener in list(self._listeners):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_FRAMES_S):
                     await listener.frames.join()
             await listener.connection.close(WSCloseCode.OK, RunEnd.COMPLETE.value)
-        self.end = RunEnd.COMPLETE
         self._ended.set()
 
     @property
@@ -147,10 +147,10 @@ class Broadcast:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client among others until it leaves."""
         connection = await Connection.accept(self.exchange, request)
+        await connection.greet()
         if self.end is not None:
             await connection.close(WSCloseCode.OK, "the run is over")
             return connection.socket
-        await connection.greet()
         listener = _Listener(connection, self._depth)
         self._listeners.append(listener)
         self.attached.set()

@@ -44,12 +44,21 @@ async def test_nobody_is_waited_for_and_the_end_is_the_end() -> None:
 
 
 async def test_several_clients_see_the_same() -> None:
-    server = server_of(50, speed=60 * 1000.0)
+    server = server_of(50, speed=0.001)
     async with server, aiohttp.ClientSession() as session:
-        one = await session.ws_connect(server.ws_url)
-        other = await session.ws_connect(server.rest_url + "/v1/ws")
-        seen, also_seen = await asyncio.gather(read_all(one), read_all(other))
-    assert seen[-20:] == also_seen[-20:]
+        sockets = [
+            await session.ws_connect(server.ws_url),
+            await session.ws_connect(server.rest_url + "/v1/ws"),
+        ]
+        for socket in sockets:
+            assert json.loads((await socket.receive()).data)["event"] == "CONNECTED"
+        order = {"symbol": "S:X", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
+        for _ in range(3):
+            async with session.post(server.rest_url + "/orders", json=order) as response:
+                assert response.status == 201
+        one, other = [[(await socket.receive()).data for _ in range(3)] for socket in sockets]
+    assert one == other
+    assert [json.loads(text)["event_id"] for text in one] == ["evt-1", "evt-2", "evt-3"]
 
 
 async def test_an_order_fills_without_any_acknowledgement() -> None:

@@ -58,6 +58,7 @@ class Rest:
         url = self.server.rest_url + path
         if body is not None:
             more["data"] = body if isinstance(body, bytes) else json.dumps(body)
+            more["headers"] = {"Content-Type": "application/json"}
         async with self.session.request(method, url, **more) as response:
             text = await response.text()
             self.headers = response.headers
@@ -223,6 +224,15 @@ async def test_unknown_orders_and_symbols() -> None:
         )
         status, refusal = await rest("GET", "/quotes/S%3ANOPE")
         assert (status, refusal["code"]) == (404, "SYMBOL_NOT_FOUND")
+
+
+async def test_a_body_of_another_type_is_refused() -> None:
+    """A form is what any page in a browser could send to the loopback."""
+    async with serving() as rest:
+        status, refusal = await rest("POST", "/orders", data=json.dumps(MARKET_ORDER))
+        assert (status, refusal["code"]) == (415, "INVALID_REQUEST")
+        assert "a body of type text/plain is not understood" in refusal["message"]
+        assert not rest.exchange.outbox
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:
