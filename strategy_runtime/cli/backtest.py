@@ -20,7 +20,7 @@ from strategy_runtime.cli.options import (
 from strategy_runtime.errors import ConfigError, HookFailed
 
 if TYPE_CHECKING:
-    from strategy_runtime.simulator.data.series import BarSeries
+    from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
     from strategy_runtime.simulator.outcome import Fill, Outcome
     from strategy_runtime.strategy import Strategy
@@ -126,7 +126,7 @@ def main(
             )
             runs = []
             for each in strategies:
-                runs.append(_replay(each, data.series, options, timeframe, on_error))
+                runs.append(_replay(each, data, options, timeframe, on_error))
                 if runs[-1][2]:
                     break
         outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
@@ -181,7 +181,7 @@ def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[S
 
 def _replay(
     strategy: "Strategy",
-    series: "list[BarSeries]",
+    data: "LoadedData",
     options: "ExchangeOptions",
     timeframe: str | None,
     on_error: Literal["stop", "continue"],
@@ -196,7 +196,7 @@ def _replay(
     from strategy_runtime.simulator.exchange import Exchange
     from strategy_runtime.simulator.venue import SimulatedVenue
 
-    exchange = Exchange(series, options, timeframe=timeframe)
+    exchange = Exchange(data.series, options, timeframe=timeframe, quotes=data.quotes)
     runner = Runner(strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error)
 
     async def run() -> int:
@@ -209,7 +209,7 @@ def _replay(
     try:
         exit_code = asyncio.run(run())
     except HookFailed:
-        total = sum(map(len, series))
+        total = sum(map(len, data.series))
         note(f"Stopped after {exchange.outcome().bars:,} of {total:,} bars; no results.\n")
         raise
     return exchange.outcome(), monotonic() - began, exit_code

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strategy_runtime.cli.output import Destinations
     from strategy_runtime.protocol.subscriptions import Subscriptions
     from strategy_runtime.simulator.data.faults import DataFault
-    from strategy_runtime.simulator.data.series import BarSeries
+    from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.exchange import Exchange
     from strategy_runtime.simulator.server import ProxyServer
 
@@ -170,10 +170,10 @@ def main(
             strict=strict,
             command="strategy-proxy",
         )
-        _check_subscriptions(wanted, data.series)
+        _check_subscriptions(wanted, data)
         if host not in _LOOPBACK and api_key is None:
             note(f"Listening on {host} without --token-file: whoever reaches it can trade.")
-        exchange = Exchange(data.series, options, wanted, timeframe=timeframe)
+        exchange = Exchange(data.series, options, wanted, timeframe=timeframe, quotes=data.quotes)
         server = ProxyServer(
             exchange,
             host=host,
@@ -189,16 +189,18 @@ def main(
         raise SystemExit(asyncio.run(_serve(server, exchange, data.faults, places, linger)))
 
 
-def _check_subscriptions(wanted: "Subscriptions", series: "list[BarSeries]") -> None:
-    loaded = [each.symbol for each in series]
+def _check_subscriptions(wanted: "Subscriptions", data: "LoadedData") -> None:
+    have = [f"{each.symbol}:candle" for each in data.series]
+    have += [f"{each.symbol}:quote" for each in data.quotes]
+    loaded = list(dict.fromkeys(entry.rpartition(":")[0] for entry in have))
+    matching = 0
     for entry in wanted:
         if entry.symbol not in ("*", *loaded):
             note(f"SUBSCRIPTIONS: {entry} names no symbol that was loaded ({', '.join(loaded)})")
-    if len(wanted) and not any(
-        entry.event in ("candle", "*") and entry.symbol in ("*", *loaded) for entry in wanted
-    ):
-        have = ", ".join(f"{each.symbol}:candle_{each.timeframe}" for each in series)
-        raise ConfigError(f"SUBSCRIPTIONS wants none of the candles that were loaded: {have}")
+        else:
+            matching += entry.event in ("candle", "quote", "*")
+    if len(wanted) and not matching:
+        raise ConfigError(f"SUBSCRIPTIONS wants nothing that was loaded: {', '.join(have)}")
 
 
 async def _serve(

@@ -89,6 +89,9 @@ class Acceptance(ExchangeState):
         """
         order.open_from = self.now_ns + (self.phase is Phase.OPEN)
         series, row = instrument.series, instrument.row
+        if instrument.quotes is not None:
+            order.waits_for_open = False
+            return
         order.waits_for_open = row < len(series.starts) and series.starts[row] < self.now_ns
 
     # Ends

@@ -38,7 +38,7 @@ from strategy_runtime.protocol.orders import (
 )
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, middle
 from strategy_runtime.simulator.execution import Execution
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.matching import at_open, within_bar
@@ -63,13 +63,16 @@ class Exchange(Execution):
         subscriptions: Subscriptions | None = None,
         costs: Costs | None = None,
         timeframe: str | None = None,
+        quotes: Sequence[QuoteSeries] = (),
     ) -> None:
-        super().__init__(data, options, subscriptions, costs, timeframe)
+        super().__init__(data, options, subscriptions, costs, timeframe, quotes)
         self._rollups: list[tuple[int, int, Rollup]] = []
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []
+        self._ticks: list[tuple[int, int, Instrument]] = []
         for instrument in self._instruments.values():
             self._schedule_close(instrument)
+            self._schedule_quote(instrument)
 
     def phases(self) -> Iterator[None]:
         """Run to the next phase that announced something, again and again, to the end of the data.
@@ -89,28 +92,28 @@ class Exchange(Execution):
     def replay(self) -> Iterator[None]:
         """The phases of all the bars there are; after `extend`, of those that came since."""
         outbox, closes, opens, rollups = self.outbox, self._closes, self._opens, self._rollups
+        ticks = self._ticks
         if outbox:
             yield
-        while (closes or rollups) and not self._is_bankrupt:
-            if len(closes) == 1 and not opens and not rollups:
+        while not self._is_bankrupt:
+            if len(closes) == 1 and not opens and not rollups and not ticks:
                 yield from self._quiet_bars(closes[0][2])
-            if not closes and not rollups:
+            now = _soonest(closes, rollups, ticks)
+            if now is None:
                 return
-            now = closes[0][0] if closes else rollups[0][0]
             if opens and opens[0][0] < now:
                 now = opens[0][0]
-            if rollups and rollups[0][0] < now:
-                now = rollups[0][0]
             self.now_ns = now
             if (closes and closes[0][0] == now) or (rollups and rollups[0][0] == now):
                 closing = _pop_all(closes, now)
                 self.phase = Phase.INTRABAR
                 for instrument in closing:
-                    if instrument.resting:
+                    if instrument.resting and instrument.quotes is None:
                         self._match_range(instrument)
                 if self._is_at_risk:
                     for instrument in closing:
-                        instrument.price = instrument.series.closes[instrument.row]
+                        if instrument.quotes is None:
+                            instrument.price = instrument.series.closes[instrument.row]
                     self._check_margin()
                 if outbox:
                     yield
@@ -121,6 +124,22 @@ class Exchange(Execution):
                     candle = rollup.take()
                     if candle is not None:
                         self._emit(candle)
+                if outbox:
+                    yield
+            if ticks and ticks[0][0] == now:
+                self.phase = Phase.QUOTE
+                quoted = _pop_all(ticks, now)
+                for instrument in quoted:
+                    self._match_quote(instrument)
+                if self._is_at_risk:
+                    self._check_margin()
+                if outbox:
+                    yield
+                for instrument in quoted:
+                    quote = instrument.quote()
+                    if quote is not None and instrument.wants_quotes:
+                        self._emit(quote)
+                    self._schedule_quote(instrument)
                 if outbox:
                     yield
             if opens and opens[0][0] == now:
@@ -174,8 +193,7 @@ class Exchange(Execution):
     @property
     def upcoming_ns(self) -> int | None:
         """The next instant at which something can happen, or None at the end of the data."""
-        agendas = (self._closes, self._opens, self._rollups)
-        return min((agenda[0][0] for agenda in agendas if agenda), default=None)
+        return _soonest(self._closes, self._opens, self._rollups, self._ticks)
 
     @property
     def finest_step(self) -> int:
@@ -348,8 +366,15 @@ class Exchange(Execution):
         if row < len(series.starts):
             heappush(self._closes, (series.starts[row] + series.step, instrument.rank, instrument))
 
+    def _schedule_quote(self, instrument: Instrument) -> None:
+        quotes, tick = instrument.quotes, instrument.tick
+        if quotes is not None and tick < len(quotes):
+            heappush(self._ticks, (quotes.stamps[tick], instrument.rank, instrument))
+
     def _schedule_open(self, instrument: Instrument) -> None:
         """Put the open of the bar to come on the agenda, once, unless it has begun already."""
+        if instrument.quotes is not None:
+            return
         series, row = instrument.series, instrument.row
         if row == len(series.starts) or instrument.scheduled == row:
             return
@@ -362,7 +387,8 @@ class Exchange(Execution):
         row = instrument.row
         if row and self._ledger.holdings:
             self._look_for_split(instrument)
-        instrument.price = instrument.series.closes[row]
+        if instrument.quotes is None:
+            instrument.price = instrument.series.closes[row]
         if instrument.subscribed:
             self._emit(instrument.candle(row))
         for rollup in instrument.rollups:
@@ -395,9 +421,32 @@ class Exchange(Execution):
         self._warn("DATA_ERROR", text)
 
     def _match_open(self, instrument: Instrument) -> None:
-        start = self.now_ns
+        """Test the orders of a symbol against the open of a bar."""
         price = instrument.series.opens[instrument.row]
         instrument.begin_bar(self.options.max_volume_share)
+        self._match_at(instrument, price, price)
+
+    def _match_quote(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against a quote: buys at the ask, sells at the bid."""
+        quotes, tick = instrument.quotes, instrument.tick
+        if quotes is None:
+            return
+        bid, ask = quotes.bids[tick], quotes.asks[tick]
+        instrument.tick = tick + 1
+        instrument.price = middle(bid, ask)
+        if not instrument.resting:
+            return
+        self._match_at(instrument, bid, ask)
+        for order in list(instrument.resting.values()):
+            if order.waits_for_open:
+                continue
+            if order.order_type is OrderType.TRAILING_STOP:
+                order.trail(bid if order.side is Side.SELL else ask)
+            if order.is_immediate:
+                self._finish(order, OrderStatus.CANCELLED)
+
+    def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
+        start = self.now_ns
         for order in list(instrument.resting.values()):
             order.waits_for_open = False
             if order.open_from > start or order.status.is_terminal:
@@ -413,6 +462,7 @@ class Exchange(Execution):
             elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
                 self._finish(order, OrderStatus.EXPIRED)
                 continue
+            price = ask if order.side is Side.BUY else bid
             if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
                 order.trail(price)
                 continue
@@ -493,6 +543,14 @@ def _pop_all(agenda: list[tuple[int, int, _T]], now: int) -> list[_T]:
     while agenda and agenda[0][0] == now:
         due.append(heappop(agenda)[2])
     return due
+
+
+def _soonest(*agendas: Sequence[tuple[int, int, object]]) -> int | None:
+    soonest: int | None = None
+    for agenda in agendas:
+        if agenda and (soonest is None or agenda[0][0] < soonest):
+            soonest = agenda[0][0]
+    return soonest
 
 
 def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:

@@ -115,7 +115,7 @@ class Execution(Acceptance):
         booking = self._ledger.book(
             order.symbol, quantity * order.side.sign, price, fee, self.now_ns, order.position_id
         )
-        if self.phase is Phase.INTRABAR:
+        if self.phase is Phase.INTRABAR and instrument.quotes is None:
             instrument.price = float(price)
         if instrument.left is not None:
             instrument.left -= quantity
@@ -145,7 +145,10 @@ class Execution(Acceptance):
             realized_pnl=self._ledger.realized - before,
             liquidation=match.rule == "liquidation",
         )
-        self._note(instrument, order, trade, match.rule)
+        rule = match.rule
+        if self.phase is Phase.QUOTE:
+            rule = rule.removesuffix("open") + "quote"
+        self._note(instrument, order, trade, rule)
         self._emit(TradeEvent(trade=trade, timestamp=self.now))
         self._emit(AccountEvent(account=self.account(), timestamp=self.now))
         self._emit_positions(booking)

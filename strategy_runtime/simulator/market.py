@@ -3,8 +3,8 @@
 from decimal import Decimal
 from enum import Enum
 
-from strategy_runtime.protocol.models import Candle
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, middle
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.rollup import Rollup
 
@@ -19,6 +19,7 @@ class Phase(Enum):
     START = "start"
     INTRABAR = "intrabar"
     BAR = "bar"
+    QUOTE = "quote"
     OPEN = "open"
     END = "end"
 
@@ -27,6 +28,8 @@ class Instrument:
     """One symbol: its bars, how far they have been replayed, and the orders that rest in it.
 
     Attributes:
+        quotes: Its quotes, where it has any: its orders then execute at these alone.
+        tick: Index of the first quote that has not come yet.
         rollups: Coarser candles that its bars are made into.
         row: Index of the first bar that has not closed yet.
         rank: Place among bars that close at the same instant.
@@ -41,6 +44,7 @@ class Instrument:
     __slots__ = (
         "left",
         "price",
+        "quotes",
         "rank",
         "resting",
         "rollups",
@@ -48,6 +52,8 @@ class Instrument:
         "scheduled",
         "series",
         "subscribed",
+        "tick",
+        "wants_quotes",
     )
 
     def __init__(self, series: BarSeries, rank: int, *, subscribed: bool) -> None:
@@ -57,6 +63,9 @@ class Instrument:
         self.row = 0
         self.price: float | None = None
         self.resting: dict[str, RestingOrder] = {}
+        self.quotes: QuoteSeries | None = None
+        self.tick = 0
+        self.wants_quotes = True
         self.rollups: list[Rollup] = []
         self.scheduled = -1
         self.left: Decimal | None = None
@@ -69,7 +78,9 @@ class Instrument:
 
     @property
     def bar_start(self) -> int:
-        """Start of the bar in progress, or of the last one."""
+        """Start of the bar in progress, or of the last one; the time of the quote, with quotes."""
+        if self.quotes is not None:
+            return self.quotes.stamps[max(self.tick - 1, 0)]
         starts = self.series.starts
         return starts[min(self.row, len(starts) - 1)]
 
@@ -78,6 +89,21 @@ class Instrument:
         volume = self.volume
         known = share is not None and volume > 0
         self.left = Decimal(repr(volume)) * share if known and share is not None else None
+
+    def quote(self) -> Quote | None:
+        """The last quote that has come, as an event."""
+        quotes, tick = self.quotes, self.tick - 1
+        if quotes is None or tick < 0:
+            return None
+        bid, ask = quotes.bids[tick], quotes.asks[tick]
+        return Quote(
+            quotes.symbol,
+            bid,
+            ask,
+            quotes.stamps[tick],
+            last=middle(bid, ask),
+            provider=PROVIDER,
+        )
 
     def candle(self, row: int) -> Candle:
         """A bar as an event."""

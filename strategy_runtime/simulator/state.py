@@ -27,7 +27,7 @@ from strategy_runtime.protocol.models import (
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.ledger import Holding, Ledger
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -67,13 +67,17 @@ class ExchangeState:
         subscriptions: Subscriptions | None = None,
         costs: Costs | None = None,
         timeframe: str | None = None,
+        quotes: Sequence[QuoteSeries] = (),
     ) -> None:
         self.options = options or ExchangeOptions()
         self.outbox: deque[Event] = deque()
         self.phase = Phase.START
         self._data = list(data)
         self._instruments = _line_up(self._data, subscriptions, timeframe)
+        for each in quotes:
+            self._add_quotes(each, subscriptions)
         firsts = [series.starts[0] for series in self._data if len(series.starts)]
+        firsts += [each.stamps[0] for each in quotes if len(each)]
         self.now_ns = self._start_ns = min(firsts, default=0)
         self._costs = costs or Costs(self.options)
         self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
@@ -226,7 +230,11 @@ class ExchangeState:
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` before the first price.
         """
-        price = self._visible_price(self._instrument(symbol))
+        instrument = self._instrument(symbol)
+        quoted = instrument.quote()
+        if quoted is not None:
+            return quoted
+        price = self._visible_price(instrument)
         if price is None:
             raise ApiError(
                 400, "INVALID_REQUEST", f"{symbol} has no price yet", {"field": "symbol"}
@@ -315,13 +323,29 @@ class ExchangeState:
             unrealized_pnl=account.unrealized_pnl,
             bars=sum(instrument.row for instrument in self._instruments.values()),
             events=self._events,
-            start=utc(self._start_ns) if self._data else None,
-            end=self.now if self._data else None,
+            start=utc(self._start_ns) if self._instruments else None,
+            end=self.now if self._instruments else None,
             complete=self.is_complete,
             bankrupt=self._is_bankrupt,
             warnings=list(self._warnings),
-            series=self._data,
+            series=[
+                *self._data,
+                *(
+                    each.quotes.as_bars()
+                    for each in self._instruments.values()
+                    if each.quotes is not None and each.series not in self._data
+                ),
+            ],
         )
+
+    def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
+        instrument = self._instruments.get(quotes.symbol)
+        if instrument is None:
+            no_bars = BarSeries(quotes.symbol, "1m", 60_000_000_000, source=quotes.source)
+            instrument = Instrument(no_bars, len(self._instruments), subscribed=False)
+            self._instruments[quotes.symbol] = instrument
+        instrument.quotes = quotes
+        instrument.wants_quotes = not subscriptions or subscriptions.wants_quote(quotes.symbol)
 
     def _order(self, order_id: str) -> RestingOrder:
         order = self._orders.get(order_id)
@@ -356,7 +380,8 @@ class ExchangeState:
     def _visible_price(self, instrument: Instrument) -> float | None:
         series, row = instrument.series, instrument.row
         if (
-            self.phase is Phase.OPEN
+            instrument.quotes is None
+            and self.phase is Phase.OPEN
             and row < len(series.starts)
             and series.starts[row] == self.now_ns
         ):

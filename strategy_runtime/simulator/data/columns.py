@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["Columns", "find_columns"]
+__all__ = ["Columns", "QuoteColumns", "find_columns", "find_quote_columns"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "instrument", "code", "sym"),
@@ -29,6 +29,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "close": ("close", "c", "close_price", "close/last", "last"),
     "volume": ("volume", "v", "vol", "base_volume", "qty"),
 }
+_QUOTES = {"bid": ("bid", "bid_price", "best_bid"), "ask": ("ask", "ask_price", "best_ask")}
 _NEEDED = ("timestamp", "open", "high", "low", "close")
 
 
@@ -49,13 +50,36 @@ class Columns(Struct, frozen=True):
     time: int | None = None
 
 
+class QuoteColumns(Struct, frozen=True):
+    """Positions of the columns of a file of quotes."""
+
+    timestamp: int
+    bid: int
+    ask: int
+    symbol: int | None = None
+
+
+def find_quote_columns(header: Sequence[str]) -> QuoteColumns | None:
+    """Find the columns of quotes, or None where the file has bars."""
+    names = _plain(header)
+    found = {
+        column: names.index(spelling)
+        for column, spellings in (_QUOTES | _SPELLINGS).items()
+        for spelling in reversed(spellings)
+        if spelling in names
+    }
+    if not {"timestamp", "bid", "ask"} <= found.keys() or "open" in found:
+        return None
+    return QuoteColumns(found["timestamp"], found["bid"], found["ask"], found.get("symbol"))
+
+
 def find_columns(header: Sequence[str], where: str) -> Columns:
     """Find the columns by their names, whatever their case.
 
     Raises:
         DataError: A needed column is missing; names those found and those understood.
     """
-    names = [name.strip().strip('"').lstrip("\ufeff").lower().replace(" ", "_") for name in header]
+    names = _plain(header)
     found: dict[str, int] = {}
     for column, spellings in _SPELLINGS.items():
         for spelling in spellings:
@@ -76,6 +100,10 @@ def find_columns(header: Sequence[str], where: str) -> Columns:
     if names[found["timestamp"]] == "date" and "time" in names:
         found["time"] = names.index("time")
     return Columns(**found)
+
+
+def _plain(header: Sequence[str]) -> list[str]:
+    return [name.strip().strip('"').lstrip("\ufeff").lower().replace(" ", "_") for name in header]
 
 
 def _looks_like_data(header: Sequence[str]) -> bool:

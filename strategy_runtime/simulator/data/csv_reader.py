@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import IO, cast
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Columns, find_columns
-from strategy_runtime.simulator.data.rows import RowCollector
+from strategy_runtime.simulator.data.columns import (
+    Columns,
+    QuoteColumns,
+    find_columns,
+    find_quote_columns,
+)
+from strategy_runtime.simulator.data.rows import QuoteCollector, RowCollector
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["open_text", "read_csv"]
@@ -53,11 +58,12 @@ def read_csv(
     source: str,
     stamps: StampReader,
     collector_of: Callable[[str], RowCollector],
+    quotes_of: Callable[[str], QuoteCollector],
     *,
     default_symbol: str,
     only_symbol: str | None,
 ) -> None:
-    """Read all rows of a CSV text into collectors.
+    """Read all rows of a CSV text into collectors, of quotes where it has bid and ask.
 
     Args:
         default_symbol: Of a file without a symbol column.
@@ -72,8 +78,14 @@ def read_csv(
             raise DataError(f"{source} is empty")
         dialect = _delimiter(header_line)
         header = next(csv.reader([header_line], delimiter=dialect))
-        columns = find_columns(header, source)
         reader = csv.reader(stream, delimiter=dialect)
+        quote_columns = find_quote_columns(header)
+        if quote_columns is not None:
+            _read_quotes(
+                reader, quote_columns, source, stamps, quotes_of, default_symbol, only_symbol
+            )
+            return
+        columns = find_columns(header, source)
         _read_rows(
             reader, columns, header, source, stamps, collector_of, default_symbol, only_symbol
         )
@@ -128,6 +140,29 @@ def _read_rows(
             ) from None
         except ValueError as error:
             raise _explain(row, columns, header, source, line, error) from None
+
+
+def _read_quotes(
+    reader: "csv._reader",  # type: ignore[name-defined]
+    columns: QuoteColumns,
+    source: str,
+    stamps: StampReader,
+    quotes_of: Callable[[str], QuoteCollector],
+    default_symbol: str,
+    only_symbol: str | None,
+) -> None:
+    for row in reader:
+        if not row:
+            continue
+        line = reader.line_num + 1
+        try:
+            symbol = default_symbol if columns.symbol is None else row[columns.symbol]
+            bid, ask = row[columns.bid], row[columns.ask]
+            if not (bid and ask) or (only_symbol is not None and symbol != only_symbol):
+                continue  # a row without prices is a trade among quotes
+            quotes_of(symbol).add(line, stamps.read(row[columns.timestamp]), float(bid), float(ask))
+        except (IndexError, ValueError) as error:
+            raise DataError(f"{source} line {line}: no quote: {error}") from None
 
 
 def _delimiter(header: str) -> str:

@@ -17,8 +17,8 @@ from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timefra
 from strategy_runtime.simulator.data.csv_reader import open_text, read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
-from strategy_runtime.simulator.data.rows import RowCollector
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.rows import QuoteCollector, RowCollector
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
 from strategy_runtime.suggestions import did_you_mean
 
@@ -33,11 +33,13 @@ class LoadedData(Struct, frozen=True):
     """What was read.
 
     Attributes:
-        series: One a symbol, in the order in which the symbols first appear.
+        series: Bars, one series a symbol, in the order in which the symbols first appear.
+        quotes: Quotes, likewise.
         faults: What was wrong, in the order of the files.
     """
 
     series: list[BarSeries]
+    quotes: list[QuoteSeries]
     faults: list[DataFault]
 
 
@@ -70,13 +72,15 @@ def load_bars(
     """
     faults: list[DataFault] = []
     collectors: dict[str, RowCollector] = {}
+    quoted: dict[str, QuoteCollector] = {}
     zone = UTC if tz is None else zone_of(tz)
     for path, source in _files(paths):
-        _read(path, source, StampReader(zone), collectors, faults, symbol, stdin)
+        _read(path, source, StampReader(zone), collectors, quoted, faults, symbol, stdin)
     filled = {name: each for name, each in collectors.items() if each.starts}
     if symbol is not None:
         filled = {name: each for name, each in filled.items() if name == symbol}
-    if not filled:
+    quotes = [each.finish() for each in quoted.values() if len(each.series)]
+    if not filled and not quotes:
         seen = f"; they have {', '.join(collectors)}" if collectors and symbol else ""
         what = f"no bars of {symbol}" if symbol else "no bars"
         raise DataError(f"{what} in {', '.join(map(str, paths))}{seen}")
@@ -88,11 +92,14 @@ def load_bars(
         more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
         raise DataError(f"{len(errors)} faults in the data (strict):\n  {listed}{more}")
     cut = [_between(each, start, end) for each in series]
-    if not any(len(each) for each in cut):
+    quotes = [_quotes_between(each, start, end) for each in quotes]
+    if not any(map(len, cut)) and not any(map(len, quotes)):
         raise DataError(
             f"no bars between {start or 'the beginning'} and {end or 'the end'} of the data"
         )
-    return LoadedData([each for each in cut if len(each)], faults)
+    return LoadedData(
+        [each for each in cut if len(each)], [each for each in quotes if len(each)], faults
+    )
 
 
 def _files(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
@@ -127,6 +134,7 @@ def _read(
     source: str,
     stamps: StampReader,
     collectors: dict[str, RowCollector],
+    quoted: dict[str, QuoteCollector],
     faults: list[DataFault],
     symbol: str | None,
     stdin: IO[str] | None,
@@ -144,12 +152,18 @@ def _read(
             collector = mine[name] = collectors[name] = RowCollector(name, source, faults)
         return collector
 
+    def quotes_of(name: str) -> QuoteCollector:
+        if name not in quoted:
+            quoted[name] = QuoteCollector(name, source, faults)
+        return quoted[name]
+
     if path is None:
         read_csv(
             stdin or sys.stdin,
             source,
             stamps,
             collector_of,
+            quotes_of,
             default_symbol=symbol or "STDIN",
             only_symbol=symbol,
         )
@@ -159,7 +173,15 @@ def _read(
         read_parquet(path, source, stamps, collector_of, default_symbol=default, only_symbol=symbol)
         return
     with open_text(path) as stream:
-        read_csv(stream, source, stamps, collector_of, default_symbol=default, only_symbol=symbol)
+        read_csv(
+            stream,
+            source,
+            stamps,
+            collector_of,
+            quotes_of,
+            default_symbol=default,
+            only_symbol=symbol,
+        )
 
 
 def _timeframes(
@@ -206,6 +228,16 @@ def _common_step(collector: RowCollector) -> int | None:
     sample = sorted(set(islice(collector.starts, _SAMPLE)))
     steps = Counter(after - before for before, after in pairwise(sample))
     return min(steps, key=lambda step: (-steps[step], step), default=None)
+
+
+def _quotes_between(
+    series: QuoteSeries, start: datetime | None, end: datetime | None
+) -> QuoteSeries:
+    first = 0 if start is None else bisect_left(series.stamps, ns_of(start))
+    last = len(series) if end is None else bisect_left(series.stamps, ns_of(end))
+    for name in ("stamps", "bids", "asks"):
+        setattr(series, name, getattr(series, name)[first:last])
+    return series
 
 
 def _between(series: BarSeries, start: datetime | None, end: datetime | None) -> BarSeries:

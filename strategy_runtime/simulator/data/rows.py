@@ -8,9 +8,9 @@ from math import isfinite
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 
-__all__ = ["RowCollector"]
+__all__ = ["QuoteCollector", "RowCollector"]
 
 _DAY = 86_400_000_000_000
 _LONGEST_DAILY_GAP = 5 * _DAY
@@ -127,3 +127,42 @@ class RowCollector:
 
     def _note(self, kind: FaultKind, line: int, detail: str) -> None:
         self.faults.append(DataFault(kind, self.source, line, self.symbol, detail))
+
+
+class QuoteCollector:
+    """Gathers the quotes of one symbol."""
+
+    __slots__ = ("_faults", "_in_order", "_last", "series")
+
+    def __init__(self, symbol: str, source: str, faults: list[DataFault]) -> None:
+        self.series = QuoteSeries(symbol, source=source)
+        self._faults = faults
+        self._in_order = True
+        self._last = -(2**63)
+
+    def add(self, line: int, stamp: int, bid: float, ask: float) -> None:
+        """Take in a quote, unless no market can have shown it."""
+        if not (0 < bid <= ask) or not isfinite(ask):
+            self._note(FaultKind.IMPOSSIBLE, line, f"bid {bid:g} ask {ask:g}")
+            return
+        if stamp < self._last:
+            self._in_order = False
+            self._note(
+                FaultKind.OUT_OF_ORDER, line, f"{rfc3339(stamp)} after {rfc3339(self._last)}"
+            )
+        self._last = stamp
+        self.series.append(stamp, bid, ask)
+
+    def finish(self) -> QuoteSeries:
+        """The quotes in order; several of one instant stay in the order of the file."""
+        series = self.series
+        if not self._in_order:
+            order = sorted(range(len(series)), key=series.stamps.__getitem__)
+            for name in ("stamps", "bids", "asks"):
+                column = getattr(series, name)
+                setattr(series, name, array(column.typecode, [column[row] for row in order]))
+        return series
+
+    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
+        series = self.series
+        self._faults.append(DataFault(kind, series.source, line, series.symbol, detail))

@@ -2,7 +2,7 @@
 
 from array import array
 
-__all__ = ["BarSeries"]
+__all__ = ["BarSeries", "QuoteSeries", "middle"]
 
 
 class BarSeries:
@@ -83,3 +83,49 @@ class BarSeries:
 
     def __repr__(self) -> str:
         return f"<BarSeries {self.symbol} {self.timeframe} {len(self)} bars>"
+
+
+class QuoteSeries:
+    """The changes of one symbol's best bid and ask, in the order of time.
+
+    Attributes:
+        symbol: As in the file.
+        stamps: Time of each quote, nanoseconds since the epoch, UTC, never falling.
+        bids, asks: Best prices.
+        source: The file the quotes came from, as it was named.
+    """
+
+    __slots__ = ("asks", "bids", "source", "stamps", "symbol")
+
+    def __init__(self, symbol: str, *, source: str = "") -> None:
+        self.symbol = symbol
+        self.source = source
+        self.stamps = array("q")
+        self.bids = array("d")
+        self.asks = array("d")
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def append(self, stamp: int, bid: float, ask: float) -> None:
+        """Add a quote at the end."""
+        self.stamps.append(stamp)
+        self.bids.append(bid)
+        self.asks.append(ask)
+
+    def as_bars(self) -> BarSeries:
+        """Each quote as a bar of no length at the middle of bid and ask, for reports."""
+        bars = BarSeries(self.symbol, "quote", 0, source=self.source)
+        bars.starts = self.stamps
+        middle = array("d", map(middle, self.bids, self.asks))
+        bars.opens = bars.highs = bars.lows = bars.closes = middle
+        bars.volumes = array("d", bytes(8 * len(self.stamps)))
+        return bars
+
+    def __repr__(self) -> str:
+        return f"<QuoteSeries {self.symbol} {len(self)} quotes>"
+
+
+def middle(bid: float, ask: float) -> float:
+    """Half way between bid and ask, without the noise of binary fractions."""
+    return round((bid + ask) / 2, 12)
