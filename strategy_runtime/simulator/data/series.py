@@ -117,8 +117,8 @@ class QuoteSeries:
         """Each quote as a bar of no length at the middle of bid and ask, for reports."""
         bars = BarSeries(self.symbol, "quote", 0, source=self.source)
         bars.starts = self.stamps
-        middle = array("d", map(middle, self.bids, self.asks))
-        bars.opens = bars.highs = bars.lows = bars.closes = middle
+        prices = array("d", map(middle, self.bids, self.asks))
+        bars.opens = bars.highs = bars.lows = bars.closes = prices
         bars.volumes = array("d", bytes(8 * len(self.stamps)))
         return bars
 
