@@ -129,8 +129,8 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             ["--demo"],
             {"SUBSCRIPTIONS": "S:TSLA:candle"},
             2,
-            "Error: SUBSCRIPTIONS wants none of the candles that were loaded: S:AAPL:candle_1d, "
-            "S:MSFT:candle_1d\n",
+            "Error: SUBSCRIPTIONS wants nothing that was loaded: S:AAPL:candle, "
+            "S:MSFT:candle\n",
         ),
         (
             ["--demo", "--subscriptions", "S:AAPL"],
