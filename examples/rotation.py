@@ -13,7 +13,7 @@ class Momentum(PriceIndicator):
     """Rise over the last `period` candles, as a share."""
 
     def __init__(self, period: int) -> None:
-        super().__init__()
+        super().__init__(warm_up=period + 1)
         self._closes: deque[float] = deque(maxlen=period + 1)
 
     def push(self, price: float) -> None:

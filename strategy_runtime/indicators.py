@@ -5,7 +5,7 @@ candles) and calling `_set` with each new value::
 
     class Momentum(PriceIndicator):
         def __init__(self, period: int) -> None:
-            super().__init__()
+            super().__init__(warm_up=period + 1)
             self._closes: deque[float] = deque(maxlen=period + 1)
 
         def push(self, price: float) -> None:
@@ -41,13 +41,15 @@ class Indicator(ABC):
     Attributes:
         value: The latest; NaN until the indicator is warm, so that every comparison is False.
         previous: The one before.
+        warm_up: How many candles it takes to be ready; a live run fetches as many beforehand.
     """
 
-    __slots__ = ("previous", "value")
+    __slots__ = ("previous", "value", "warm_up")
 
-    def __init__(self) -> None:
+    def __init__(self, warm_up: int = 0) -> None:
         self.value = nan
         self.previous = nan
+        self.warm_up = warm_up
 
     @property
     def is_ready(self) -> bool:
@@ -95,6 +97,11 @@ class Family(dict[str, IndicatorType], Generic[IndicatorType]):
         super().__init__()
         self._make = make
 
+    @property
+    def warm_up(self) -> int:
+        """How many candles its members take to be ready."""
+        return self._make().warm_up
+
     def __missing__(self, symbol: str) -> IndicatorType:
         indicator = self[symbol] = self._make()
         return indicator
@@ -123,6 +130,11 @@ class Indicators:
         self._families.append(family)
         self.feeds.clear()
 
+    @property
+    def warm_up(self) -> int:
+        """How many candles the slowest of them takes to be ready."""
+        return max((family.warm_up for family in self._families), default=0)
+
     def feeds_of(self, symbol: str) -> Feeds:
         """What to call for each candle of a symbol."""
         members = [family[symbol] for family in self._families]
@@ -145,7 +157,7 @@ class Sma(PriceIndicator):
     __slots__ = ("_next", "_period", "_seen", "_total", "_window")
 
     def __init__(self, period: int) -> None:
-        super().__init__()
+        super().__init__(period)
         self._period = _checked(period)
         self._window = [0.0] * period
         self._next = 0
@@ -176,7 +188,7 @@ class Ema(PriceIndicator):
     __slots__ = ("_left", "_period", "_total", "_weight")
 
     def __init__(self, period: int) -> None:
-        super().__init__()
+        super().__init__(period)
         self._period = _checked(period)
         self._weight = 2 / (period + 1)
         self._left = period

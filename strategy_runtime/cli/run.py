@@ -213,6 +213,8 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             mode=mode,
             run_id=run_id,
             on_error=None if settings.on_error == "auto" else settings.on_error,
+            subscriptions=settings.subscriptions,
+            timeframe=settings.timeframe,
         )
         _log.info("running %s in %s mode at %s", type(strategy).__name__, mode, settings.ws_url)
         await runner.run()

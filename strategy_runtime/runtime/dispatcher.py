@@ -5,7 +5,7 @@ one, and gives back what the hook gave: None, or something to await. Whatever ca
 the first event is decided then; for a candle nothing is left but the work itself.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +66,7 @@ class Dispatcher:
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
+        self._history: dict[str, datetime] = {}
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -94,7 +95,7 @@ class Dispatcher:
         clock, timers, book = self._clock, self._timers, self._book
         last, known, keep = book.last, book.nets.get, book.keep
         all_feeds, feeds_of = self._strategy._indicators.feeds, self._strategy._indicators.feeds_of
-        call = hook or _nothing
+        call, history = hook or _nothing, self._history
 
         def handle(candle: Candle) -> Awaitable[None] | None:
             if timers.is_set and timers.might_be_due(candle):
@@ -103,11 +104,20 @@ class Dispatcher:
 
         def deliver(candle: Candle) -> Awaitable[None] | None:
             clock.event = candle
+            take_in(candle)
+            return call(candle)
+
+        def take_in(candle: Candle) -> None:
             symbol, close = candle.symbol, candle.close
             last[symbol] = close
             net = known(symbol)
             if net is not None:
                 net.last = close
+            if history:
+                latest = history.get(symbol)
+                if latest is not None and candle.timestamp <= latest:
+                    return
+                history.pop(symbol, None)
             if keep is not None:
                 keep(candle)
             feeds = all_feeds.get(symbol) or feeds_of(symbol)
@@ -115,9 +125,16 @@ class Dispatcher:
                 push(close)
             for update in feeds.updates:
                 update(candle)
-            return call(candle)
 
+        self._take_in = take_in
         return handle
+
+    def take_history(self, candles: Sequence[Candle]) -> None:
+        """Take in candles from before the first event, oldest first, without calling a hook."""
+        for candle in candles:
+            self._take_in(candle)
+        if candles:
+            self._history[candles[-1].symbol] = candles[-1].timestamp
 
     def _updating(self, update: Handler, hook: Hook | None) -> Handler:
         """A handler that updates the book, and calls the hook unless there was nothing new."""

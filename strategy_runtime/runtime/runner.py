@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import DataError, HookFailed, OrderRejected
+from strategy_runtime.errors import ApiError, DataError, HookFailed, OrderRejected
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
+from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
@@ -48,6 +49,8 @@ class Runner:
         mode: Mode,
         run_id: str = "bt",
         on_error: OnError | None = None,
+        subscriptions: Subscriptions | None = None,
+        timeframe: str = "1m",
     ) -> None:
         self.strategy = strategy
         self.failures = Failures(mode, on_error)
@@ -66,6 +69,8 @@ class Runner:
             mode=mode,
         )
         self._mode = mode
+        self._subscriptions = subscriptions or Subscriptions()
+        self._timeframe = timeframe
         self._stop_asked = asyncio.Event()
         self._stopping = False
         self._in_burst = False
@@ -124,6 +129,28 @@ class Runner:
         )
         self._desk.hook_task = asyncio.current_task()
         await self._guarded("on_start", strategy.on_start, stop_always=True)
+        if self._mode == "live":
+            await self._warm_up()
+
+    async def _warm_up(self) -> None:
+        """Fetch the candles that indicators and `history` need, for the symbols that are named.
+
+        A backtest has none before its first candle, so its indicators warm up as it goes.
+        """
+        strategy = self.strategy
+        count = max(strategy.lookback, strategy._indicators.warm_up)
+        for entry in self._subscriptions:
+            if not count or entry.event != "candle" or "*" in (entry.symbol, entry.timeframe):
+                continue
+            timeframe = entry.timeframe or self._timeframe
+            try:
+                candles = await self._venue.bars(entry.symbol, timeframe, limit=count)
+            except ApiError as refusal:
+                _log.warning("no history of %s to warm up with: %s", entry, refusal)
+                continue
+            self._running.take_history(candles)
+            if len(candles) < count:
+                _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
 
     async def _until_stopped(self, pump: Awaitable[None]) -> None:
         main = asyncio.ensure_future(pump)

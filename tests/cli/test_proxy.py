@@ -129,8 +129,7 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             ["--demo"],
             {"SUBSCRIPTIONS": "S:TSLA:candle"},
             2,
-            "Error: SUBSCRIPTIONS wants nothing that was loaded: S:AAPL:candle, "
-            "S:MSFT:candle\n",
+            "Error: SUBSCRIPTIONS wants nothing that was loaded: S:AAPL:candle, S:MSFT:candle\n",
         ),
         (
             ["--demo", "--subscriptions", "S:AAPL"],

@@ -1,0 +1,92 @@
+"""Contract line 7, live: indicators and history are filled before the first event."""
+
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pytest
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import ns_of
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+
+MINUTE = 60 * 10**9
+START = ns_of(datetime(2024, 1, 2, 14, 30, tzinfo=UTC))
+
+
+def candle(number: int, close: float) -> Candle:
+    start = datetime(2024, 1, 2, 14, 30 + number, tzinfo=UTC)
+    return Candle("S:X", "1m", start, close, close, close, close)
+
+
+class Known(SimulatedVenue):
+    """A venue that has bars from before its stream begins."""
+
+    def __init__(self, exchange: Exchange, past: list[Candle]) -> None:
+        super().__init__(exchange)
+        self.past = past
+        self.asked: list[tuple[str, str, int]] = []
+        self.seen: list[tuple[float, list[float]]] = []
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        self.asked.append((symbol, timeframe, limit))
+        return self.past[-limit:]
+
+
+class Averages(Strategy):
+    lookback: ClassVar[int] = 2
+
+    def on_start(self) -> None:
+        self.average = self.sma(3)
+        self.seen: list[tuple[float, list[float]]] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        closes = [each.close for each in self.history("S:X", 2)]
+        self.seen.append((self.average["S:X"].value, closes))
+
+
+async def run(
+    past: list[Candle], *, mode: str = "live", subscriptions: str = "S:X:candle"
+) -> Known:
+    series = BarSeries("S:X", "1m", MINUTE)
+    for number, close in ((3, 40.0), (4, 50.0)):
+        series.append(START + number * MINUTE, close, close, close, close, 1)
+    venue = Known(Exchange([series]), past)
+    runner = Runner(
+        strategy := Averages(),
+        venue,
+        mode="live" if mode == "live" else "backtest",
+        subscriptions=parse_subscriptions(subscriptions),
+    )
+    await runner.run()
+    venue.seen = strategy.seen
+    return venue
+
+
+async def test_the_longest_look_back_is_fetched_and_joined() -> None:
+    venue = await run([candle(0, 10), candle(1, 20), candle(2, 30)])
+    assert venue.asked == [("S:X", "1m", 3)]
+    assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
+
+
+async def test_a_candle_that_the_history_had_already_is_not_fed_twice() -> None:
+    venue = await run([candle(1, 20), candle(2, 30), candle(3, 40)])
+    assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
+
+
+async def test_too_short_a_history_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    await run([candle(2, 30)])
+    assert "S:X:candle: 1 of 3 candles to warm up with" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "subscriptions"), [("backtest", "S:X:candle"), ("live", "*:candle"), ("live", "")]
+)
+async def test_where_nothing_is_fetched(mode: str, subscriptions: str) -> None:
+    venue = await run([candle(2, 30)], mode=mode, subscriptions=subscriptions)
+    assert venue.asked == []
