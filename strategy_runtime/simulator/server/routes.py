@@ -23,6 +23,7 @@ from strategy_runtime.protocol.server_codec import bar_json, quote_json
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.market import PROVIDER
 from strategy_runtime.simulator.server.broadcast import Broadcast
+from strategy_runtime.simulator.server.documents import openapi
 from strategy_runtime.simulator.server.envelope import BODY, body
 from strategy_runtime.simulator.server.stream import EventStream
 
@@ -68,11 +69,12 @@ class Routes:
         ]
 
     def probes(self) -> list[tuple[str, Callable[[web.Request], web.Response]]]:
-        """Path and handler of what is served bare only, without a key."""
+        """Path and handler of what is served bare only: probes and the document of the rest."""
         return [
             ("/livez", lambda request: body({"status": "ok"})),
             ("/readyz", self._ready),
             ("/health", self._health),
+            ("/openapi.json", self._document),
         ]
 
     # Orders
@@ -198,6 +200,10 @@ class Routes:
     def _breakers(self, request: web.Request) -> web.Response:
         closed = {"state": "closed", "failure_count": 0}
         return body({"adapter": closed, "exit_order": closed})
+
+    def _document(self, request: web.Request) -> web.Response:
+        paths = [(method, path) for method, path, _ in self.table()]
+        return body(openapi(paths, self._version))
 
     def _ready(self, request: web.Request) -> web.Response:
         return body({"ready": True, "providers": [PROVIDER], "provider_count": 1})

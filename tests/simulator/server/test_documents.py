@@ -1,0 +1,69 @@
+"""The OpenAPI document: valid, complete, and true of what is answered."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.simulator.server.test_rest import MARKET_ORDER, serving
+
+
+async def document() -> dict[str, Any]:
+    async with serving() as rest:
+        status, found = await rest("GET", "/openapi.json")
+    assert status == 200
+    return dict(found)
+
+
+async def test_the_document_is_valid() -> None:
+    assert list(OpenAPIV31SpecValidator(await document()).iter_errors()) == []
+
+
+async def test_every_path_that_is_served_is_described() -> None:
+    paths = (await document())["paths"]
+    async with serving() as rest:
+        served = {
+            (route.method.lower(), route.resource.canonical)
+            for route in rest.server._app.router.routes()
+            if route.resource is not None
+        }
+    described = {(method, path) for path, methods in paths.items() for method in methods}
+    bare = {"/", "/ws", "/livez", "/readyz", "/health", "/openapi.json"}
+    rest_paths = {
+        (method, path)
+        for method, path in served
+        if path not in bare and not path.startswith("/v1") and method != "head"
+    }
+    assert described == rest_paths
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template"),
+    [
+        ("GET", "/account", "/account"),
+        ("GET", "/orders?status=FILLED", "/orders"),
+        ("GET", "/orders/history", "/orders/history"),
+        ("GET", "/orders/ord-1", "/orders/{id}"),
+        ("GET", "/orders/ord-nope", "/orders/{id}"),
+        ("GET", "/positions", "/positions"),
+        ("GET", "/positions/pos-1", "/positions/{id}"),
+        ("DELETE", "/positions/pos-1", "/positions/{id}"),
+        ("GET", "/trades", "/trades"),
+        ("GET", "/quotes/S:AAPL", "/quotes/{symbol}"),
+        ("GET", "/bars/S:AAPL?timeframe=1m", "/bars/{symbol}"),
+        ("GET", "/bars/S:AAPL?timeframe=7q", "/bars/{symbol}"),
+        ("GET", "/capabilities", "/capabilities"),
+        ("DELETE", "/orders", "/orders"),
+    ],
+)
+async def test_answers_are_as_described(method: str, path: str, template: str) -> None:
+    async with serving() as rest:
+        rest.play()
+        await rest("POST", "/orders", MARKET_ORDER)
+        rest.play()
+        _, found = await rest("GET", "/openapi.json")
+        status, answer = await rest(method, path)
+    described = found["paths"][template][method.lower()]["responses"][str(status)]
+    schema = described["content"]["application/json"]["schema"]
+    Draft202012Validator({**schema, "components": found["components"]}).validate(answer)
