@@ -1,7 +1,7 @@
 """The REST interface as an OpenAPI 3.1 document, made of the same structs that are sent."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -71,80 +71,87 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 
 _ANY = {"type": "object"}
-_ORDERS = "symbol status side client_order_id oco_group_id since until limit".split()
+_ORDERS = (
+    "symbol",
+    "status",
+    "side",
+    "client_order_id",
+    "oco_group_id",
+    "since",
+    "until",
+    "limit",
+)
 _CANCELLED = _object(cancelled_count=_COUNT, failed_count=_COUNT)
 
-# What each path is for, the query it takes, the body it takes, what it answers with, and the
-# statuses of its refusals beside 401.
-_PATHS: dict[tuple[str, str], tuple[str, list[str], str | None, Any, tuple[int, ...]]] = {
-    ("GET", "/account"): ("Balance and margin", [], None, _ref("Account"), ()),
-    ("POST", "/orders"): (
-        "Give an order",
-        [],
-        "OrderRequest",
-        _ref("OrderHandle"),
-        (400, 413, 415, 422),
+
+class _Path(NamedTuple):
+    """What a path is for: the query and body it takes, its answer, its refusals beside 401."""
+
+    summary: str
+    answer: dict[str, Any] = _ANY
+    query: tuple[str, ...] = ()
+    body: str | None = None
+    refusals: tuple[int, ...] = ()
+
+
+_WITH_BODY = (400, 413, 415)
+_PATHS: dict[tuple[str, str], _Path] = {
+    ("GET", "/account"): _Path("Balance and margin", _ref("Account")),
+    ("POST", "/orders"): _Path(
+        "Give an order", _ref("OrderHandle"), body="OrderRequest", refusals=(*_WITH_BODY, 422)
     ),
-    ("GET", "/orders"): ("Open orders, newest first", _ORDERS, None, _list("Order"), (400,)),
-    ("DELETE", "/orders"): ("Cancel open orders", ["symbol"], None, _CANCELLED, ()),
-    ("GET", "/orders/history"): ("Orders that ended", _ORDERS, None, _list("Order"), (400,)),
-    ("GET", "/orders/{id}"): ("One order", [], None, _ref("Order"), (404,)),
-    ("PATCH", "/orders/{id}"): (
+    ("GET", "/orders"): _Path(
+        "Open orders, newest first", _list("Order"), _ORDERS, refusals=(400,)
+    ),
+    ("DELETE", "/orders"): _Path("Cancel open orders", _CANCELLED, ("symbol",)),
+    ("GET", "/orders/history"): _Path(
+        "Orders that ended", _list("Order"), _ORDERS, refusals=(400,)
+    ),
+    ("GET", "/orders/{id}"): _Path("One order", _ref("Order"), refusals=(404,)),
+    ("PATCH", "/orders/{id}"): _Path(
         "Change a resting order",
-        [],
-        "OrderChanges",
         _object(order=_ref("Order")),
-        (400, 404, 409, 413, 415),
+        body="OrderChanges",
+        refusals=(*_WITH_BODY, 404, 409),
     ),
-    ("DELETE", "/orders/{id}"): (
+    ("DELETE", "/orders/{id}"): _Path(
         "Cancel an order",
-        [],
-        None,
         _object(success={"type": "boolean"}, order=_ref("Order")),
-        (404, 409),
+        refusals=(404, 409),
     ),
-    ("GET", "/positions"): ("Open positions", ["symbol"], None, _list("Position"), ()),
-    ("DELETE", "/positions"): (
-        "Close positions at the market",
-        ["symbol"],
-        None,
-        _list("OrderHandle"),
-        (422,),
+    ("GET", "/positions"): _Path("Open positions", _list("Position"), ("symbol",)),
+    ("DELETE", "/positions"): _Path(
+        "Close positions at the market", _list("OrderHandle"), ("symbol",), refusals=(422,)
     ),
-    ("GET", "/positions/{id}"): ("One position", [], None, _ref("Position"), (404,)),
-    ("DELETE", "/positions/{id}"): (
+    ("GET", "/positions/{id}"): _Path("One position", _ref("Position"), refusals=(404,)),
+    ("DELETE", "/positions/{id}"): _Path(
         "Close a position, or a part of it",
-        [],
-        "CloseRequest",
         _ref("OrderHandle"),
-        (400, 404, 413, 415, 422),
+        body="CloseRequest",
+        refusals=(*_WITH_BODY, 404, 422),
     ),
-    ("PATCH", "/positions/{id}"): (
+    ("PATCH", "/positions/{id}"): _Path(
         "Move or place its stop-loss and take-profit",
-        [],
-        "OrderChanges",
-        _ANY,
-        (400, 404, 413, 415),
+        body="OrderChanges",
+        refusals=(*_WITH_BODY, 404),
     ),
-    ("GET", "/trades"): (
+    ("GET", "/trades"): _Path(
         "Executions, newest first",
-        ["symbol", "order_id", "since", "until", "limit"],
-        None,
         _list("Trade"),
-        (400,),
+        ("symbol", "order_id", "since", "until", "limit"),
+        refusals=(400,),
     ),
-    ("GET", "/quotes/{symbol}"): ("Best bid and ask", [], None, _ref("Quote"), (400, 404)),
-    ("GET", "/bars/{symbol}"): (
+    ("GET", "/quotes/{symbol}"): _Path("Best bid and ask", _ref("Quote"), refusals=(400, 404)),
+    ("GET", "/bars/{symbol}"): _Path(
         "Closed bars, oldest first",
-        ["timeframe", "start", "end", "limit"],
-        None,
         _list("Bar"),
-        (400, 404),
+        ("timeframe", "start", "end", "limit"),
+        refusals=(400, 404),
     ),
-    ("GET", "/capabilities"): ("What the proxy can do", [], None, _ref("Capabilities"), ()),
-    ("GET", "/status"): ("The link to the provider", [], None, _ANY, ()),
-    ("GET", "/circuit-breakers"): ("Always closed here", [], None, _ANY, ()),
-    ("POST", "/circuit-breakers/reset"): ("Nothing to reset here", [], None, _ANY, ()),
+    ("GET", "/capabilities"): _Path("What the proxy can do", _ref("Capabilities")),
+    ("GET", "/status"): _Path("The link to the provider"),
+    ("GET", "/circuit-breakers"): _Path("Always closed here"),
+    ("POST", "/circuit-breakers/reset"): _Path("Nothing to reset here"),
 }
 
 
@@ -187,7 +194,7 @@ def openapi(routes: Iterable[tuple[str, str]], version: str) -> dict[str, Any]:
 
 
 def _operation(method: str, path: str) -> dict[str, Any]:
-    summary, query, body, answer, refusals = _PATHS[method, path]
+    summary, answer, query, body, refusals = _PATHS[method, path]
     named = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     operation: dict[str, Any] = {
         "summary": summary,
