@@ -57,6 +57,16 @@ def mean(values: list[float], count: int) -> float:
     return sum(values[-count:]) / count
 
 
+def tick(price: float) -> int:
+    """Digits behind the point: shares are quoted in cents, currencies in pipettes."""
+    return 2 if price > 10 else 5
+
+
+def away(price: float, share: float) -> float:
+    """A price some way off; currencies move a tenth as far as shares."""
+    return round(price * (1 + (share if price > 10 else share / 10)), tick(price))
+
+
 def crossing(closes: list[float], fast: int, slow: int) -> int:
     """+1 where the fast mean has just risen above the slow one, -1 where it has fallen below."""
     now = mean(closes, fast) > mean(closes, slow)
@@ -80,18 +90,20 @@ def cross_flip(seen: Seen, position: int) -> list[Command]:
 def dip(seen: Seen, position: int) -> list[Command]:
     if position:
         return [Command("cancel"), Command("market", -position)]
-    return [Command("cancel"), Command("limit", SIZE, round(seen.closes[-1] * 0.985, 2))]
+    return [Command("cancel"), Command("limit", SIZE, away(seen.closes[-1], -0.015))]
 
 
 def breakout(seen: Seen, position: int) -> list[Command]:
     if not position:
-        return [Command("cancel"), Command("stop", SIZE, round(max(seen.highs[-20:]) + 0.01, 2))]
+        top = max(seen.highs[-20:])
+        return [Command("cancel"), Command("stop", SIZE, away(top, 0.0001))]
     return [Command("market", -position)] if seen.closes[-1] < min(seen.lows[-11:-1]) else []
 
 
 def breakdown(seen: Seen, position: int) -> list[Command]:
     if not position:
-        return [Command("cancel"), Command("stop", -SIZE, round(min(seen.lows[-20:]) - 0.01, 2))]
+        bottom = min(seen.lows[-20:])
+        return [Command("cancel"), Command("stop", -SIZE, away(bottom, -0.0001))]
     return [Command("market", -position)] if seen.closes[-1] > max(seen.highs[-6:-1]) else []
 
 
@@ -99,16 +111,16 @@ def bracket(seen: Seen, position: int) -> list[Command]:
     if position or crossing(seen.closes, 5, 15) <= 0:
         return []
     close = seen.closes[-1]
-    return [Command("bracket", SIZE, 0.0, round(close * 0.96, 2), round(close * 1.05, 2))]
+    return [Command("bracket", SIZE, 0.0, away(close, -0.04), away(close, 0.05))]
 
 
 RULES: list[Rule] = [cross_long, cross_flip, dip, breakout, breakdown, bracket]
 
 
-def frame() -> Any:
-    from backtesting.test import GOOG
+def frame(name: str) -> Any:
+    from backtesting import test
 
-    return GOOG
+    return getattr(test, name)
 
 
 def ours(data: Any, rule: Rule, children: str) -> Fills:
@@ -255,9 +267,10 @@ def backtrader_py(data: Any, rule: Rule) -> Fills:
     return fills
 
 
-@pytest.fixture(scope="module")
-def data() -> Any:
-    return frame()
+@pytest.fixture(scope="module", params=["GOOG", "EURUSD"])
+def data(request: pytest.FixtureRequest) -> Any:
+    """Nine years of daily prices of a share; two hundred days of hourly ones of a currency."""
+    return frame(request.param)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
