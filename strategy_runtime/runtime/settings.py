@@ -390,7 +390,7 @@ def _subscriptions(text: str, origin: str) -> Subscriptions:
     try:
         return parse_subscriptions(text)
     except SubscriptionError as error:
-        raise SubscriptionError(f"{origin}: {error}") from None
+        raise SubscriptionError(str(error).replace("SUBSCRIPTIONS", origin, 1)) from None
 
 
 def _timeframe(text: str, origin: str) -> str:

@@ -130,7 +130,7 @@ def test_check_fails_with_1_where_the_strategy_cannot_be_loaded(bot: Path, invok
         (["bto"], {}, "Error: there is no module 'bto' in "),
         (["bot"], {"STRATEGY_MODE": "lve"}, "Error: STRATEGY_MODE: 'lve' is none of auto, "),
         (["bot", "--mode", "lve"], {}, "Error: --mode: 'lve' is none of auto, backtest, live; "),
-        (["bot"], {"SUBSCRIPTIONS": "S:AAPL"}, "Error: SUBSCRIPTIONS: SUBSCRIPTIONS entry 1, "),
+        (["bot"], {"SUBSCRIPTIONS": "S:AAPL"}, "Error: SUBSCRIPTIONS entry 1, "),
         (["bot", "--env-file", "no.env"], {}, "Error: --env-file no.env cannot be read: No such "),
         (["bot"], {"PARAM_QUANTTY": "1"}, "Error: environment variable PARAM_QUANTTY: Buyer has "),
         (

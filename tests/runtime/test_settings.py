@@ -196,9 +196,7 @@ def test_a_bad_value_names_its_option() -> None:
 
 
 def test_bad_subscriptions_and_timeframes_name_their_source() -> None:
-    with pytest.raises(
-        SubscriptionError, match=r"^--subscriptions: SUBSCRIPTIONS entry 2, 'AAPL',"
-    ):
+    with pytest.raises(SubscriptionError, match=r"^--subscriptions entry 2, 'AAPL',"):
         settings({"subscriptions": "S:AAPL:candle,AAPL"})
     with pytest.raises(TimeframeError, match=r"^TIMEFRAME: '5min' is not a timeframe"):
         settings(TIMEFRAME="5min")
