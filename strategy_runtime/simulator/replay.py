@@ -1,0 +1,382 @@
+"""The clock of the exchange: bars and quotes one instant after the other, orders against each.
+
+At every instant there are three phases (protocol e.4): orders are tested against the range of the
+bars that close, then the candles of these bars are announced, then orders are tested against the
+opens of the bars that begin. A quote is to orders what an open is; it is announced behind the fills
+it made. Whatever a phase announces is delivered before the next one begins,
+and an order takes part from the next phase on.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
+from typing import TypeVar
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.protocol.enums import (
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from strategy_runtime.protocol.events import BacktestComplete
+from strategy_runtime.protocol.models import (
+    Candle,
+)
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.simulator.costs import Costs
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, middle
+from strategy_runtime.simulator.execution import Execution
+from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
+from strategy_runtime.simulator.matching import at_open, within_bar
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.rollup import Rollup
+from strategy_runtime.simulator.splits import suspected_split
+
+__all__ = ["Replay"]
+
+_DAY = 86_400_000_000_000
+_T = TypeVar("_T")
+
+
+class Replay(Execution):
+    """The exchange and its clock; `Exchange` adds the commands."""
+
+    def __init__(
+        self,
+        data: Sequence[BarSeries],
+        options: ExchangeOptions | None = None,
+        subscriptions: Subscriptions | None = None,
+        costs: Costs | None = None,
+        timeframe: str | None = None,
+        quotes: Sequence[QuoteSeries] = (),
+    ) -> None:
+        super().__init__(data, options, subscriptions, costs, timeframe, quotes)
+        self._rollups: list[tuple[int, int, Rollup]] = []
+        self._closes: list[tuple[int, int, Instrument]] = []
+        self._opens: list[tuple[int, int, Instrument]] = []
+        self._ticks: list[tuple[int, int, Instrument]] = []
+        for instrument in self._instruments.values():
+            self._schedule_close(instrument)
+            self._schedule_quote(instrument)
+
+    def phases(self) -> Iterator[None]:
+        """Run to the next phase that announced something, again and again, to the end of the data.
+
+        To be resumed only when all of `outbox` has been delivered and dealt with, what commands
+        added meanwhile included. The last phase announces `BacktestComplete`. Call it once.
+        """
+        yield from self.replay()
+        yield from self.finish()
+
+    def finish(self) -> Iterator[None]:
+        """The last phase of a run: no bar will follow."""
+        self.phase = Phase.END
+        self._emit(BacktestComplete(broker=PROVIDER, timestamp=self.now))
+        yield
+
+    def replay(self) -> Iterator[None]:
+        """The phases of all the bars there are; after `extend`, of those that came since."""
+        outbox, closes, opens, rollups = self.outbox, self._closes, self._opens, self._rollups
+        ticks = self._ticks
+        if outbox:
+            yield
+        while not self._is_bankrupt:
+            if len(closes) == 1 and not opens and not rollups and not ticks:
+                yield from self._quiet_bars(closes[0][2])
+            now = _soonest(closes, rollups, ticks)
+            if now is None:
+                return
+            if opens and opens[0][0] < now:
+                now = opens[0][0]
+            self.now_ns = now
+            if (closes and closes[0][0] == now) or (rollups and rollups[0][0] == now):
+                closing = _pop_all(closes, now)
+                self.phase = Phase.INTRABAR
+                for instrument in closing:
+                    if instrument.resting and instrument.quotes is None:
+                        self._match_range(instrument)
+                if self._is_at_risk:
+                    for instrument in closing:
+                        if instrument.quotes is None:
+                            instrument.price = instrument.series.closes[instrument.row]
+                    self._check_margin()
+                if outbox:
+                    yield
+                self.phase = Phase.BAR
+                for instrument in closing:
+                    self._close_bar(instrument)
+                for rollup in _pop_all(rollups, now):
+                    candle = rollup.take()
+                    if candle is not None:
+                        self._emit(candle)
+                if outbox:
+                    yield
+            if ticks and ticks[0][0] == now:
+                self.phase = Phase.QUOTE
+                quoted = _pop_all(ticks, now)
+                for instrument in quoted:
+                    self._match_quote(instrument)
+                if self._is_at_risk:
+                    self._check_margin()
+                if outbox:
+                    yield
+                for instrument in quoted:
+                    quote = instrument.quote()
+                    if quote is not None and instrument.wants_quotes:
+                        self._emit(quote)
+                    self._schedule_quote(instrument)
+                if outbox:
+                    yield
+            if opens and opens[0][0] == now:
+                self.phase = Phase.OPEN
+                for instrument in _pop_all(opens, now):
+                    self._match_open(instrument)
+                if outbox:
+                    yield
+
+    def _quiet_bars(self, instrument: Instrument) -> Iterator[None]:
+        """The bars of the only symbol for as long as nothing but its candles can happen.
+
+        The same as the general way, without its agendas: most bars of most runs are such.
+        """
+        series, outbox = instrument.series, self.outbox
+        starts, opens, highs, lows = series.starts, series.opens, series.highs, series.lows
+        closes, volumes = series.closes, series.volumes
+        symbol, timeframe, step = series.symbol, series.timeframe, series.step
+        resting, holdings = instrument.resting, self._ledger.holdings
+        row, count = instrument.row, len(starts)
+        if not instrument.subscribed or instrument.rollups:
+            return
+        self._closes.clear()
+        try:
+            while row < count and not resting and not self._is_at_risk:
+                self.now_ns = starts[row] + step
+                self.phase = Phase.BAR
+                if holdings and row:
+                    self._look_for_split(instrument)
+                close = closes[row]
+                instrument.price = close
+                self._events += 1
+                outbox.append(
+                    Candle(
+                        symbol,
+                        timeframe,
+                        starts[row],
+                        opens[row],
+                        highs[row],
+                        lows[row],
+                        close,
+                        volumes[row],
+                        PROVIDER,
+                    )
+                )
+                instrument.row = row = row + 1
+                yield
+        finally:
+            self._schedule_close(instrument)
+
+    @property
+    def upcoming_ns(self) -> int | None:
+        """The next instant at which something can happen, or None at the end of the data."""
+        return _soonest(self._closes, self._opens, self._rollups, self._ticks)
+
+    @property
+    def finest_step(self) -> int:
+        """Length of the shortest bars, in nanoseconds."""
+        return min((series.step for series in self._data), default=0)
+
+    def extend(self, series: BarSeries) -> None:
+        """Add bars while the exchange runs: to a symbol it has, or of a new one.
+
+        Raises:
+            ValueError: They begin before simulated now.
+        """
+        if series.starts and series.starts[0] < self.now_ns and self.phase is not Phase.START:
+            raise ValueError(
+                f"bars of {series.symbol} begin before the simulated instant {self.now}"
+            )
+        instrument = self._instruments.get(series.symbol)
+        if instrument is None:
+            self._data.append(series)
+            instrument = Instrument(series, len(self._instruments), subscribed=True)
+            self._instruments[series.symbol] = instrument
+            if self.phase is Phase.START and len(self._instruments) == 1 and series.starts:
+                self.now_ns = self._start_ns = series.starts[0]
+            self._schedule_close(instrument)
+            return
+        was_exhausted = instrument.row == len(instrument.series.starts)
+        instrument.series.extend(series)
+        if was_exhausted:
+            self._schedule_close(instrument)
+            if instrument.resting:
+                self._schedule_open(instrument)
+
+    def _schedule_close(self, instrument: Instrument) -> None:
+        series, row = instrument.series, instrument.row
+        if row < len(series.starts):
+            heappush(self._closes, (series.starts[row] + series.step, instrument.rank, instrument))
+
+    def _schedule_quote(self, instrument: Instrument) -> None:
+        quotes, tick = instrument.quotes, instrument.tick
+        if quotes is not None and tick < len(quotes):
+            heappush(self._ticks, (quotes.stamps[tick], instrument.rank, instrument))
+
+    def _schedule_open(self, instrument: Instrument) -> None:
+        """Put the open of the bar to come on the agenda, once, unless it has begun already."""
+        if instrument.quotes is not None:
+            return
+        series, row = instrument.series, instrument.row
+        if row == len(series.starts) or instrument.scheduled == row:
+            return
+        start = series.starts[row]
+        if start > self.now_ns or (start == self.now_ns and self.phase is not Phase.OPEN):
+            instrument.scheduled = row
+            heappush(self._opens, (start, instrument.rank, instrument))
+
+    def _close_bar(self, instrument: Instrument) -> None:
+        row = instrument.row
+        if row and self._ledger.holdings:
+            self._look_for_split(instrument)
+        if instrument.quotes is None:
+            instrument.price = instrument.series.closes[row]
+        if instrument.subscribed:
+            self._emit(instrument.candle(row))
+        for rollup in instrument.rollups:
+            if rollup.add(instrument.series, row):
+                heappush(self._rollups, (rollup.end, rollup.rank, rollup))
+        instrument.row = row + 1
+        self._schedule_close(instrument)
+        if instrument.resting:
+            self._schedule_open(instrument)
+
+    def _look_for_split(self, instrument: Instrument) -> None:
+        """Warn of a jump over night that looks like a split, where a position was held over it."""
+        series, row = instrument.series, instrument.row
+        is_overnight = series.step >= _DAY or series.starts[row] > (
+            series.starts[row - 1] + series.step
+        )
+        if not is_overnight or not self._ledger.of(series.symbol):
+            return
+        close, opened = series.closes[row - 1], series.opens[row]
+        split = suspected_split(close, opened)
+        if split is None:
+            return
+        where = f", {series.source} line {series.lines[row]}" if series.lines is not None else ""
+        text = (
+            f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
+            f"it looks like a {split} split that the prices are not adjusted for{where}"
+        )
+        if self.options.refuse_splits:
+            raise DataError(f"{text} (strict)")
+        self._warn("DATA_ERROR", text)
+
+    def _match_open(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against the open of a bar."""
+        price = instrument.series.opens[instrument.row]
+        instrument.begin_bar(self.options.max_volume_share)
+        self._match_at(instrument, price, price)
+
+    def _match_quote(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against a quote: buys at the ask, sells at the bid."""
+        quotes, tick = instrument.quotes, instrument.tick
+        if quotes is None:
+            return
+        bid, ask = quotes.bids[tick], quotes.asks[tick]
+        instrument.tick = tick + 1
+        instrument.price = middle(bid, ask)
+        if not instrument.resting:
+            return
+        self._match_at(instrument, bid, ask)
+        for order in list(instrument.resting.values()):
+            if order.waits_for_open:
+                continue
+            if order.order_type is OrderType.TRAILING_STOP:
+                order.trail(bid if order.side is Side.SELL else ask)
+            if order.is_immediate:
+                self._finish(order, OrderStatus.CANCELLED)
+
+    def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
+        start = self.now_ns
+        for order in list(instrument.resting.values()):
+            order.waits_for_open = False
+            if order.open_from > start or order.status.is_terminal:
+                continue
+            if order.delay:
+                order.delay -= 1
+                order.waits_for_open = True
+                continue
+            today = start // _DAY
+            first = order.day < 0
+            if first:
+                order.day = today
+            elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
+                self._finish(order, OrderStatus.EXPIRED)
+                continue
+            price = ask if order.side is Side.BUY else bid
+            if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
+                order.trail(price)
+                continue
+            match = at_open(order, price)
+            if match is None:
+                continue
+            if first and order.request.post_only:
+                self._reject(order, RejectReason.POST_ONLY_VIOLATED)
+            else:
+                self._execute(instrument, order, match)
+
+    def _match_range(self, instrument: Instrument) -> None:
+        series, row = instrument.series, instrument.row
+        start, high, low = series.starts[row], series.highs[row], series.lows[row]
+        if instrument.scheduled != row:
+            instrument.begin_bar(self.options.max_volume_share)
+        for order in _stops_first(list(instrument.resting.values())):
+            if order.waits_for_open or order.status.is_terminal:
+                continue
+            match = None
+            if order.open_from > start and order.order_type is not OrderType.MARKET:
+                match = at_open(order, series.opens[row])  # it came right behind the open
+            if match is None and not order.waits_for_open:
+                match = within_bar(order, high, low)
+            if match is not None:
+                self._execute(instrument, order, match)
+            elif order.order_type is OrderType.TRAILING_STOP:
+                order.trail(high if order.side is Side.SELL else low)
+            if (
+                order.is_immediate
+                and order.id in instrument.resting
+                and (order.order_type is not OrderType.MARKET or order.filled)
+            ):
+                self._finish(order, OrderStatus.CANCELLED)
+
+
+def _pop_all(agenda: list[tuple[int, int, _T]], now: int) -> list[_T]:
+    due: list[_T] = []
+    while agenda and agenda[0][0] == now:
+        due.append(heappop(agenda)[2])
+    return due
+
+
+def _soonest(*agendas: Sequence[tuple[int, int, object]]) -> int | None:
+    soonest: int | None = None
+    for agenda in agendas:
+        if agenda and (soonest is None or agenda[0][0] < soonest):
+            soonest = agenda[0][0]
+    return soonest
+
+
+def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
+    """Put the stop of each one-cancels-other group before its limits; else keep the order.
+
+    Within a bar nobody knows which came first, so the worse outcome is taken (protocol g.12).
+    """
+    groups = {order.request.oco_group_id for order in orders} - {None}
+    if not groups:
+        return orders
+
+    def key(order: RestingOrder) -> bool:
+        grouped = order.request.oco_group_id is not None
+        return grouped and order.order_type is OrderType.LIMIT
+
+    return sorted(orders, key=key)
