@@ -1,8 +1,9 @@
 """Texts and numbers to nanoseconds since the epoch.
 
-ISO 8601 dates and times (with `T` or a blank, a zone or none, up to nine fraction digits), the
-compact `YYYYMMDD` forms, and numbers since the epoch in s, ms, µs or ns, told apart by magnitude.
-A text without a zone is UTC unless another zone is given.
+ISO 8601 dates and times (with `T` or a blank, a zone or none, up to nine fraction digits), dates
+with the year first and `/` or `.` between, the compact `YYYYMMDD` forms, and numbers since the
+epoch in s, ms, µs or ns, told apart by magnitude. A text without a zone is UTC unless another zone
+is given. What may mean two things is refused, never guessed.
 """
 
 import re
@@ -15,12 +16,18 @@ from strategy_runtime.errors import ConfigError
 __all__ = ["StampReader", "zone_of"]
 
 _ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d|\d{8})(?:[T ]+(\d\d?):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?"
+    r"(\d{4}-\d\d?-\d\d?|\d{4}/\d\d?/\d\d?|\d{4}\.\d\d?\.\d\d?|\d{8})"
+    r"([T ]+(\d\d?):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r" ?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
-_SLASHES = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*")
-_UNITS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (10**8, 10**9))
+_RUN_TOGETHER = re.compile(r"((?:19|20)\d{6})(\d{4}(?:\d\d)?)", re.ASCII)
+_DAY_FIRST = re.compile(r"\d\d?[/.-]\d\d?[/.-](?:\d\d){1,2}(?:[T ].*)?", re.ASCII)
+_NUMBER = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
+_UNITS = ((10**17, 0), (10**14, 3), (10**11, 6), (10**8, 9))
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds hold
+_DAY_TEXT = len("2024-03-04")
+_REMEMBERED = 100_000
 
 
 def zone_of(name: str) -> tzinfo:
@@ -40,78 +47,145 @@ def zone_of(name: str) -> tzinfo:
 
 
 class StampReader:
-    """Reads the stamps of one file; days are looked up, so that a row costs little."""
+    """Reads the stamps of one file.
+
+    Days and times of day are remembered, so that most stamps cost two look-ups: files repeat both.
+    """
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
         self._is_utc = zone is UTC
         self._days: dict[str, int] = {}
+        self._clocks: dict[str, int] = {}
 
     def read(self, text: str) -> int:
         """Nanoseconds since the epoch.
 
+        A date without a time is the first instant of that day.
+
         Raises:
             ValueError: Says what is wrong with the text.
         """
+        midnight = self._days.get(text[:_DAY_TEXT])
+        if midnight is not None:
+            clock = self._clocks.get(text[_DAY_TEXT:])
+            if clock is not None:
+                return midnight + clock
+        return self._parse(text.strip())
+
+    def _parse(self, text: str) -> int:
         match = _ISO.fullmatch(text)
         if match is None:
-            return self._read_other(text)
-        day, hour, minute, second, fraction, zone = match.groups()
-        seconds = 0
-        if hour is not None:
-            seconds = int(hour) * 3600 + int(minute) * 60 + int(second or 0)
+            return _read_other(text)
+        day, clock, hour, minute, second, fraction, zone = match.groups()
+        midnight = _midnight(day)
+        nanos = 0
+        if clock is not None:
             if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 59:
                 raise ValueError(f"{text!r} is no time of day")
-        nanos = seconds * NANOSECONDS + (int(fraction.ljust(9, "0")) if fraction else 0)
-        midnight = self._days.get(day)
-        if midnight is None:
-            midnight = self._days[day] = _midnight(day)
+            seconds = int(hour) * 3600 + int(minute) * 60 + int(second or 0)
+            nanos = seconds * NANOSECONDS + int((fraction or "0").ljust(9, "0"))
         if zone is not None:
-            return midnight + nanos - _offset(zone)
-        if self._is_utc:
+            nanos -= _offset(zone)
+            if self._is_utc:
+                self._remember(text, day, midnight, nanos)
             return midnight + nanos
-        return self._from_local(midnight, seconds, nanos, text)
+        if not self._is_utc:
+            offset = _offset_all_day(midnight, self._zone)
+            if offset is None:
+                return _from_local(midnight, nanos, self._zone, text, is_date=clock is None)
+            midnight -= offset
+        self._remember(text, day, midnight, nanos)
+        return midnight + nanos
 
-    def _from_local(self, midnight: int, seconds: int, nanos: int, text: str) -> int:
-        local = datetime.fromtimestamp(midnight // NANOSECONDS, UTC) + timedelta(seconds=seconds)
-        aware = local.replace(tzinfo=self._zone)
-        moment = aware.astimezone(UTC)
-        if moment.astimezone(self._zone).replace(tzinfo=None) != aware.replace(tzinfo=None):
-            raise ValueError(f"{text!r} does not exist in {self._zone}: the clocks went forward")
-        if aware.replace(fold=1).utcoffset() != aware.utcoffset():
-            raise ValueError(
-                f"{text!r} is ambiguous in {self._zone}: the clocks went back; give UTC offsets"
-            )
-        return ns_of(moment) + nanos % NANOSECONDS
-
-    def _read_other(self, text: str) -> int:
-        try:
-            whole, _, fraction = text.partition(".")
-            number = int(whole)
-        except ValueError:
-            if _SLASHES.fullmatch(text):
-                raise ValueError(
-                    f"{text!r} may mean several dates; write it as YYYY-MM-DD"
-                ) from None
-            raise ValueError(f"{text!r} is no time; write it as 2024-03-04T14:30:00Z") from None
-        for least, unit in _UNITS:
-            if abs(number) >= least:
-                part = int(float(f"0.{fraction}") * unit) if fraction else 0
-                return number * unit + part
-        raise ValueError(f"{text!r} is no time since the epoch in s, ms, µs or ns")
+    def _remember(self, text: str, day: str, midnight: int, nanos: int) -> None:
+        if len(day) != _DAY_TEXT:
+            return
+        if len(self._clocks) >= _REMEMBERED:
+            self._clocks.clear()
+        self._days[day] = midnight
+        self._clocks[text[_DAY_TEXT:]] = nanos
 
 
 def _midnight(day: str) -> int:
-    form = "%Y-%m-%d" if "-" in day else "%Y%m%d"
+    """Where a day begins in UTC."""
+    form = "%Y%m%d" if day.isdecimal() else f"%Y{day[4]}%m{day[4]}%d"
     try:
-        return ns_of(datetime.strptime(day, form).replace(tzinfo=UTC))
+        moment = datetime.strptime(day, form).replace(tzinfo=UTC)
     except ValueError:
         raise ValueError(f"{day!r} is no date") from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"{day!r} is not within the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return ns_of(moment)
 
 
 def _offset(zone: str) -> int:
+    """Nanoseconds by which a written zone is ahead of UTC."""
     if zone.upper() in ("Z", "UTC"):
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(f"{zone!r} is no offset from UTC")
+    seconds = hours * 3600 + minutes * 60
     return (-seconds if zone[0] == "-" else seconds) * NANOSECONDS
+
+
+def _offset_all_day(midnight: int, zone: tzinfo) -> int | None:
+    """Nanoseconds a zone is ahead of UTC on a day, or None where its clocks change on that day."""
+    local = datetime.fromtimestamp(midnight // NANOSECONDS, UTC).replace(tzinfo=zone)
+    first, last = local.utcoffset(), (local + timedelta(days=1)).utcoffset()
+    if first is None or first != last:
+        return None
+    return round(first.total_seconds()) * NANOSECONDS
+
+
+def _from_local(midnight: int, nanos: int, zone: tzinfo, text: str, *, is_date: bool) -> int:
+    seconds, rest = divmod(midnight + nanos, NANOSECONDS)
+    aware = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=zone)
+    moment = aware.astimezone(UTC)
+    if not is_date:
+        if moment.astimezone(zone).replace(tzinfo=None) != aware.replace(tzinfo=None):
+            raise ValueError(f"{text!r} does not exist in {zone}: the clocks went forward")
+        if aware.replace(fold=1).utcoffset() != aware.utcoffset():
+            raise ValueError(
+                f"{text!r} is ambiguous in {zone}: the clocks went back; give UTC offsets"
+            )
+    return ns_of(moment) + rest
+
+
+def _read_other(text: str) -> int:
+    together = _RUN_TOGETHER.fullmatch(text)
+    if together is not None and _is_compact(text):
+        if len(text) == len("YYYYMMDDHHMMSS"):
+            raise ValueError(f"{text!r} is no time; write it as {_spaced(together)}")
+        raise ValueError(
+            f"{text!r} may be a date and time or milliseconds since the epoch; write it as "
+            f"{_spaced(together)}"
+        )
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        if _DAY_FIRST.fullmatch(text):
+            raise ValueError(f"{text!r} may mean several dates; write it as YYYY-MM-DD")
+        raise ValueError(f"{text!r} is no time; write it as 2024-03-04T14:30:00Z")
+    sign, whole, fraction = number.groups()
+    for least, digits in _UNITS:
+        if int(whole) >= least:
+            part = (fraction or "")[:digits].ljust(digits, "0")
+            stamp = int(sign + whole + part)
+            if abs(stamp) < 2**63:
+                return stamp
+            break
+    raise ValueError(f"{text!r} is no time since the epoch in s, ms, µs or ns")
+
+
+def _is_compact(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y%m%d%H%M%S"[: len(text) - 2])  # noqa: DTZ007 - only a check
+    except ValueError:
+        return False
+    return True
+
+
+def _spaced(together: "re.Match[str]") -> str:
+    return f"{together[1]} {together[2]}"

@@ -1,6 +1,7 @@
 """The server: two ports, one application, one run."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Self
 from aiohttp import web
 
 from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.envelope import BODY, guard
@@ -19,6 +21,8 @@ __all__ = ["ProxyServer"]
 
 _MAX_BODY = 1024 * 1024
 _STREAM_PATHS = ("/", "/ws", "/v1/ws")
+
+_log = logging.getLogger("strategy_runtime")
 
 
 class ProxyServer:
@@ -35,6 +39,8 @@ class ProxyServer:
         speed: Replay by the clock, so many times faster than it happened, to any number of clients;
             None waits for the acknowledgements of one.
         silence_limit: Seconds without any frame after which a client is closed, by the clock only.
+        farewell_pause: Seconds between the word that the proxy goes down and the end of the
+            connection.
         legacy_id: Repeat each event's id under the older key `id`.
         version: What `/health` says.
     """
@@ -53,6 +59,7 @@ class ProxyServer:
         legacy_id: bool = False,
         speed: float | None = None,
         silence_limit: float = 45.0,
+        farewell_pause: float = 0.5,
         version: str = "unknown",
     ) -> None:
         self.stream: EventStream | Broadcast
@@ -74,7 +81,9 @@ class ProxyServer:
             )
         self._host = host
         self._ports = (ws_port, rest_port)
-        self._app = _application(self.stream, api_key, version)
+        self._farewell_pause = farewell_pause
+        self._routes = Routes(self.stream, version)
+        self._app = _application(self._routes, self.stream, api_key)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
         self._conductor: asyncio.Task[None] | None = None
         self._addresses: list[tuple[str, int]] = []
@@ -135,12 +144,13 @@ class ProxyServer:
         return await self.stream.wait_end()
 
     async def stop(self) -> None:
-        """Tell the client, and close everything."""
+        """Tell the client, refuse its commands from now on, and close everything."""
+        self._routes.is_going_down = True
         if self._conductor is not None:
             self._conductor.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await self._conductor
-        await self.stream.say_goodbye()
+        await self.stream.say_goodbye(self._farewell_pause)
         await self._runner.cleanup()
 
 
@@ -149,9 +159,8 @@ def _authority(host: str, port: int) -> str:
 
 
 def _application(
-    stream: EventStream | Broadcast, api_key: str | None, version: str
+    routes: Routes, stream: EventStream | Broadcast, api_key: str | None
 ) -> web.Application:
-    routes = Routes(stream, version)
     app = web.Application(middlewares=[guard(api_key)], client_max_size=_MAX_BODY)
     for path in _STREAM_PATHS:
         app.router.add_get(path, stream.serve)
@@ -169,13 +178,22 @@ def _answer(
     """A handler that has the whole body at hand, so that it never has to wait."""
 
     async def answer(request: web.Request) -> web.Response:
-        request[BODY] = content = await request.read()
+        try:
+            request[BODY] = content = await request.read()
+        except web.RequestPayloadError as error:
+            raise invalid_request(f"the body cannot be read: {error}") from None
         if content.strip() and request.content_type != "application/json":
             raise ApiError(
                 415,
                 "INVALID_REQUEST",
                 f"a body of type {request.content_type} is not understood; send application/json",
             )
-        return handler(request)
+        try:
+            return handler(request)
+        except ApiError:
+            raise
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            raise ApiError(500, "INTERNAL_ERROR", "the proxy failed; its log says why") from None
 
     return answer

@@ -76,6 +76,7 @@ class Broadcast:
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
+        self._is_going_down = False
 
     async def wait_end(self) -> RunEnd:
         """Wait until the run has ended."""
@@ -104,12 +105,14 @@ class Broadcast:
                 break
             self._publish()
         self.end = RunEnd.COMPLETE
-        for listener in list(self._listeners):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_FRAMES_S):
-                    await listener.frames.join()
-            await listener.connection.close(WSCloseCode.OK, RunEnd.COMPLETE.value)
+        await asyncio.gather(*map(self._dismiss, self._listeners))
         self._ended.set()
+
+    async def _dismiss(self, listener: _Listener) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_FRAMES_S):
+                await listener.frames.join()
+        await listener.connection.close(WSCloseCode.OK, RunEnd.COMPLETE.value)
 
     @property
     def _pause(self) -> float:
@@ -138,11 +141,11 @@ class Broadcast:
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
-    async def say_goodbye(self) -> None:
-        """Tell all clients that the proxy goes down, and close."""
+    async def say_goodbye(self, pause: float) -> None:
+        """Tell all clients that the proxy goes down, leave them a moment, and close."""
+        self._is_going_down = True
         listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            await listener.connection.say_goodbye()
+        await asyncio.gather(*(each.connection.say_goodbye(pause) for each in listeners))
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client among others until it leaves."""
@@ -150,6 +153,9 @@ class Broadcast:
         await connection.greet()
         if self.end is not None:
             await connection.close(WSCloseCode.OK, "the run is over")
+            return connection.socket
+        if self._is_going_down:
+            await connection.say_goodbye(0)
             return connection.socket
         listener = _Listener(connection, self._depth)
         self._listeners.append(listener)

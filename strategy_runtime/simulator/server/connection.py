@@ -25,6 +25,7 @@ __all__ = ["Connection"]
 
 _MAX_FRAME = 1024 * 1024
 _CLOSE_S = 2.0
+_LONGEST_PROBLEM = 200
 _MOST_BAD_FRAMES = 20
 _MOST_BINARY_FRAMES = 10
 _BAD_FRAMES_WINDOW_S = 10.0
@@ -37,19 +38,29 @@ class Connection:
         heard_at: When it last sent anything, on the monotonic clock.
     """
 
-    def __init__(self, exchange: Exchange, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+    ) -> None:
         self.heard_at = monotonic()
         self._exchange = exchange
         self._socket = socket
+        self._transport = transport
+        self._gone = asyncio.Event()
 
     @classmethod
     async def accept(cls, exchange: Exchange, request: web.Request) -> "Connection":
         """Complete the handshake."""
         socket = web.WebSocketResponse(
-            timeout=_CLOSE_S, autoping=True, compress=False, max_msg_size=_MAX_FRAME
+            timeout=_CLOSE_S,
+            autoping=True,
+            compress=False,
+            max_msg_size=_MAX_FRAME + 1,  # the first size that is refused
         )
         await socket.prepare(request)
-        return cls(exchange, socket)
+        return cls(exchange, socket, request.transport)
 
     @property
     def socket(self) -> web.WebSocketResponse:
@@ -69,13 +80,26 @@ class Connection:
         await self.send(encode_connected(self._exchange.now))
 
     async def close(self, code: int, reason: str) -> None:
-        """Close with a code and a reason for people."""
-        await self._socket.close(code=code, message=reason.encode())
+        """Close with a code and a reason for people; a client that does not read is cut off."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * _CLOSE_S):
+                await self._socket.close(code=code, message=reason.encode())
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self.cut()
 
-    async def say_goodbye(self) -> None:
-        """Say that the proxy goes down, and close."""
+    def cut(self) -> None:
+        """End the connection without a word, and with it every write that waits for the client."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def say_goodbye(self, pause: float) -> None:
+        """Say that the proxy goes down, leave a moment to take note, and close (protocol b.4)."""
         kind = ConnectionEventKind.DISCONNECTING
-        await self.send(encode_frame(ConnectionEvent(event=kind, timestamp=self._exchange.now)))
+        frame = encode_frame(ConnectionEvent(event=kind, timestamp=self._exchange.now))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                if await self.send(frame):
+                    await self._gone.wait()
         await self.close(WSCloseCode.GOING_AWAY, "the proxy is shutting down")
 
     async def ping_for_ever(self, interval: float) -> None:
@@ -86,6 +110,12 @@ class Connection:
 
     async def listen(self, acknowledge: Callable[[EventAck], None]) -> None:
         """Read until the client leaves, or has sent too much rubbish."""
+        try:
+            await self._listen(acknowledge)
+        finally:
+            self._gone.set()
+
+    async def _listen(self, acknowledge: Callable[[EventAck], None]) -> None:
         bad: deque[float] = deque(maxlen=_MOST_BAD_FRAMES + 1)
         binaries = 0
         async for message in self._socket:
@@ -94,7 +124,7 @@ class Connection:
                 try:
                     frame = decode_client_frame(message.data)
                 except FrameError as error:
-                    problem = str(error)
+                    problem = str(error)[:_LONGEST_PROBLEM]
                 else:
                     if isinstance(frame, EventAck):
                         acknowledge(frame)

@@ -53,13 +53,15 @@ def _demand_key(request: web.Request, api_key: str) -> None:
     if not given:
         message = "a key is needed: Authorization: Bearer <key>"
         raise ApiError(401, "UNAUTHORIZED", message, {"code": "MISSING_API_KEY"})
-    if not compare_digest(given.encode(), api_key.encode()):
+    # A header may hold any bytes; those that are no UTF-8 arrive as lone surrogates.
+    if not compare_digest(given.encode(errors="surrogateescape"), api_key.encode()):
         message = "the key is not the right one"
         raise ApiError(401, "UNAUTHORIZED", message, {"code": "INVALID_API_KEY"})
 
 
 def _explained(request: web.Request, error: web.HTTPException) -> ApiError:
     message = {
+        400: f"{request.path} is the event stream; connect to it with a WebSocket",
         404: f"there is no {request.path}",
         405: f"{request.path} does not take {request.method}",
         413: "the body is larger than 1 MiB",

@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from strategy_runtime.clock import now
-from strategy_runtime.errors import TimeframeError
+from strategy_runtime.errors import ApiError, TimeframeError
 from strategy_runtime.ids import generator
 from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.models import Order, OrderHandle
@@ -35,30 +35,35 @@ _FEW = 100
 
 
 class Routes:
-    """Handlers of all REST paths; each is one call of the exchange."""
+    """Handlers of all REST paths; each is one call of the exchange.
+
+    Attributes:
+        is_going_down: Refuse commands: nothing would come of them any more.
+    """
 
     def __init__(self, stream: EventStream | Broadcast, version: str) -> None:
         self._stream = stream
         self._exchange = stream.exchange
         self._version = version
         self._chance = generator(0)
+        self.is_going_down = False
 
     def table(self) -> list[tuple[str, str, Callable[[web.Request], web.Response]]]:
         """Method, path and handler of what is served bare and under `/v1`."""
         return [
             ("GET", "/account", lambda request: body(self._exchange.account())),
-            ("POST", "/orders", self._submit),
+            ("POST", "/orders", self._command(self._submit)),
             ("GET", "/orders", self._orders),
-            ("DELETE", "/orders", self._cancel_all),
+            ("DELETE", "/orders", self._command(self._cancel_all)),
             ("GET", "/orders/history", self._history),
             ("GET", "/orders/{id}", lambda request: body(self._exchange.order(_id(request)))),
-            ("PATCH", "/orders/{id}", self._modify),
-            ("DELETE", "/orders/{id}", self._cancel),
+            ("PATCH", "/orders/{id}", self._command(self._modify)),
+            ("DELETE", "/orders/{id}", self._command(self._cancel)),
             ("GET", "/positions", self._positions),
-            ("DELETE", "/positions", self._close_all),
+            ("DELETE", "/positions", self._command(self._close_all)),
             ("GET", "/positions/{id}", self._position),
-            ("DELETE", "/positions/{id}", self._close),
-            ("PATCH", "/positions/{id}", self._protect),
+            ("DELETE", "/positions/{id}", self._command(self._close)),
+            ("PATCH", "/positions/{id}", self._command(self._protect)),
             ("GET", "/trades", self._trades),
             ("GET", "/quotes/{symbol}", self._quote),
             ("GET", "/bars/{symbol}", self._bars),
@@ -77,13 +82,27 @@ class Routes:
             ("/openapi.json", self._document),
         ]
 
+    def _command(
+        self, handler: Callable[[web.Request], web.Response]
+    ) -> Callable[[web.Request], web.Response]:
+        """What changes something: its events are on their way before it is answered."""
+
+        def command(request: web.Request) -> web.Response:
+            if self.is_going_down:
+                raise ApiError(503, "SHUTTING_DOWN", "the proxy is shutting down")
+            try:
+                return handler(request)
+            finally:
+                self._stream.stir()
+
+        return command
+
     # Orders
 
     def _submit(self, request: web.Request) -> web.Response:
         order = parse_order_request(request[BODY])
         known = self._exchange.knows(order.client_order_id)
         handle = self._exchange.submit(order)
-        self._stream.stir()
         return body(self._traced(handle), 200 if known else 201)
 
     def _orders(self, request: web.Request) -> web.Response:
@@ -108,17 +127,14 @@ class Routes:
 
     def _modify(self, request: web.Request) -> web.Response:
         order = self._exchange.modify(_id(request), parse_order_changes(request[BODY]))
-        self._stream.stir()
         return body({"order": order})
 
     def _cancel(self, request: web.Request) -> web.Response:
         order = self._exchange.cancel(_id(request))
-        self._stream.stir()
         return body({"success": True, "order": order})
 
     def _cancel_all(self, request: web.Request) -> web.Response:
         cancelled = self._exchange.cancel_all(request.query.get("symbol"))
-        self._stream.stir()
         return body({"cancelled_count": len(cancelled), "failed_count": 0})
 
     # Positions and trades
@@ -134,18 +150,15 @@ class Routes:
         handle = self._exchange.close_position(
             _id(request), wanted.quantity, wanted.order_type, wanted.limit_price
         )
-        self._stream.stir()
         return body(self._traced(handle))
 
     def _close_all(self, request: web.Request) -> web.Response:
         handles = self._exchange.close_positions(request.query.get("symbol"))
-        self._stream.stir()
         return body([self._traced(handle) for handle in handles])
 
     def _protect(self, request: web.Request) -> web.Response:
         wanted = parse_order_changes(request[BODY])
         moved = self._exchange.protect_position(_id(request), wanted.stop_loss, wanted.take_profit)
-        self._stream.stir()
         answer: dict[str, Any] = {"position_id": _id(request)}
         for name, legs in moved.items():
             prices = {leg.stop_price or leg.limit_price for leg in legs}
@@ -206,7 +219,14 @@ class Routes:
         return body(openapi(paths, self._version))
 
     def _ready(self, request: web.Request) -> web.Response:
-        return body({"ready": True, "providers": [PROVIDER], "provider_count": 1})
+        state: dict[str, Any] = {
+            "ready": not self.is_going_down,
+            "providers": [PROVIDER],
+            "provider_count": 1,
+        }
+        if self.is_going_down:
+            return body({**state, "message": "the proxy is shutting down"}, 503)
+        return body(state)
 
     def _health(self, request: web.Request) -> web.Response:
         return body(

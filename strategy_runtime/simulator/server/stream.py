@@ -6,6 +6,8 @@ sends. A new connection takes over from the old one and is sent again what was n
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 
 from aiohttp import WSCloseCode, web
@@ -22,6 +24,8 @@ __all__ = ["EventStream", "RunEnd"]
 CLOSE_ACK_TIMEOUT = 4003
 CLOSE_SUPERSEDED = 4004
 _TERMINAL_ACK_S = 10.0
+_TAKE_OVER_S = 1.0
+_LAST_WORDS_S = 1.0
 
 
 class RunEnd(Enum):
@@ -29,6 +33,9 @@ class RunEnd(Enum):
 
     COMPLETE = "complete"
     ACK_TIMEOUT = "ack timeout"
+
+
+_CLOSE_CODES = {RunEnd.COMPLETE: WSCloseCode.OK, RunEnd.ACK_TIMEOUT: CLOSE_ACK_TIMEOUT}
 
 
 class EventStream:
@@ -67,6 +74,8 @@ class EventStream:
         self._has_been_acked = False
         self._last_release = monotonic()
         self._writing = asyncio.Lock()
+        self._is_last_frame_written = False
+        self._is_going_down = False
 
     async def wait_end(self) -> RunEnd:
         """Wait until the run has ended."""
@@ -97,33 +106,32 @@ class EventStream:
         """Write all there is and wait until all is acknowledged; False where patience ran out."""
         self._last_release = monotonic()
         while True:
+            self._stirred.clear()
             self._announce()
             if self.barrier.is_clear:
                 return True
-            await self._write_waiting()
-            if self.barrier.is_clear and not self.exchange.outbox:
-                return True
-            self._stirred.clear()
             try:
+                # The writing too: who does not read keeps it from coming to its end.
                 async with asyncio.timeout(self._patience()):
+                    await self._write_waiting()
                     await self._stirred.wait()
             except TimeoutError:
-                if self._client is None:
-                    self._last_release = monotonic()
-                elif self.exchange.is_complete:
+                if self._patience() != 0:
+                    continue
+                if self.exchange.is_complete:
                     return True
-                elif self._patience() == 0:
-                    await self._complain_of_silence()
-                    return False
+                await self._complain_of_silence()
+                return False
 
     def _patience(self) -> float | None:
-        if self._client is None:
-            return None
+        """Seconds left to acknowledge something; None for ever, as while no client is there."""
         if self.exchange.is_complete:
+            if self._client is None and not self._is_last_frame_written:
+                return None
             limit = _TERMINAL_ACK_S
         else:
             limit = self._ack_timeout if self._has_been_acked else self._first_ack_timeout
-            if not limit:
+            if self._client is None or not limit:
                 return None
         return max(self._last_release + limit - monotonic(), 0)
 
@@ -148,49 +156,52 @@ class EventStream:
                 self.barrier.written(event_id)
                 if not await client.send(frame):
                     return
+            self._is_last_frame_written = self.exchange.is_complete
 
     async def _complain_of_silence(self) -> None:
-        missing = self.barrier.missing
-        if self._client is not None:
-            await self._client.complain(
-                "ACK_TIMEOUT",
-                f"no acknowledgement of {', '.join(missing[:5])}; the run is halted",
-                {"missing": missing},
-            )
+        client, missing = self._client, self.barrier.missing
+        if client is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await client.complain(
+                    "ACK_TIMEOUT",
+                    f"no acknowledgement of {', '.join(missing[:5])}; the run is halted",
+                    {"missing": missing},
+                )
 
     async def _finish(self, end: RunEnd) -> None:
         self.end = end
         client, self._client = self._client, None
         if client is not None:
-            code = WSCloseCode.OK if end is RunEnd.COMPLETE else CLOSE_ACK_TIMEOUT
-            await client.close(code, end.value)
+            await client.close(_CLOSE_CODES[end], end.value)
         self._ended.set()
 
-    async def say_goodbye(self) -> None:
-        """Tell the client that the proxy goes down, and close."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.say_goodbye()
+    async def say_goodbye(self, pause: float) -> None:
+        """Tell the client that the proxy goes down, leave it a moment, and close."""
+        self._is_going_down = True
+        if self._client is not None:
+            await self._client.say_goodbye(pause)
 
     # Connections
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until it leaves or a newer one takes over."""
         client = await Connection.accept(self.exchange, request)
-        if self.end is not None:
-            await client.close(WSCloseCode.OK, "the run is over")
+        async with self._no_writing():
+            is_late = self.end is not None or self._is_going_down
+            if not is_late:
+                older, self._client = self._client, client
+                self.barrier.new_client()
+                await client.greet()
+        if is_late:
+            await self._turn_away(client)
             return client.socket
-        older = self._client
-        async with self._writing:
-            self._client = client
-            self.barrier.new_client()
-            await client.greet()
-        if older is not None:
-            await older.close(CLOSE_SUPERSEDED, "superseded by a newer connection")
         self._last_release = monotonic()
         self.attached.set()
         self._stirred.set()
         pinger = asyncio.create_task(client.ping_for_ever(self._ping_interval), name="proxy pings")
+        farewell = asyncio.create_task(self._supersede(older), name="proxy farewell")
         try:
             await client.listen(self._acknowledge)
         finally:
@@ -198,7 +209,39 @@ class EventStream:
             if self._client is client:
                 self._client = None
                 self._stirred.set()
+            await farewell
         return client.socket
+
+    async def _supersede(self, older: Connection | None) -> None:
+        if older is not None:
+            await older.close(CLOSE_SUPERSEDED, "superseded by a newer connection")
+
+    @asynccontextmanager
+    async def _no_writing(self) -> AsyncIterator[None]:
+        """Keep frames from being written; a client that does not take them is cut off for it."""
+        try:
+            async with asyncio.timeout(_TAKE_OVER_S):
+                await self._writing.acquire()
+        except TimeoutError:
+            if self._client is not None:
+                self._client.cut()
+            await self._writing.acquire()
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    async def _turn_away(self, client: Connection) -> None:
+        """Tell a client that comes too late how the run ended, the last event again included."""
+        await client.greet()
+        if self.end is None:
+            await client.say_goodbye(0)
+            return
+        if self.end is RunEnd.COMPLETE:
+            self.barrier.new_client()
+            for _, frame in self.barrier.unwritten():
+                await client.send(frame)
+        await client.close(_CLOSE_CODES[self.end], self.end.value)
 
     def _acknowledge(self, ack: EventAck) -> None:
         if self.barrier.acknowledge(ack.events_processed):
