@@ -140,7 +140,9 @@ class ProxyServer:
         """
         if self._conductor is None:
             raise RuntimeError("the server has not been started")
-        await self._conductor
+        # Not awaited itself: whoever gives up waiting must not take the replay along.
+        await asyncio.wait({self._conductor})
+        self._conductor.result()
         return await self.stream.wait_end()
 
     async def stop(self) -> None:

@@ -68,10 +68,18 @@ class Connection:
         return self._socket
 
     async def send(self, frame: bytes) -> bool:
-        """Write a text frame; False where the client has gone."""
+        """Write a text frame; False where the client has gone or was cut off."""
         try:
             await self._socket.send_frame(frame, WSMsgType.TEXT)
         except (ConnectionError, RuntimeError):
+            return False
+        except asyncio.CancelledError:
+            # A write given up while it waits for the client ends all others that wait for it with
+            # the same exception, and those to come: nothing more can be written.
+            self.cut()
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
             return False
         return True
 
@@ -82,7 +90,7 @@ class Connection:
     async def close(self, code: int, reason: str) -> None:
         """Close with a code and a reason for people; a client that does not read is cut off."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(2 * _CLOSE_S):
+            async with asyncio.timeout(_CLOSE_S):
                 await self._socket.close(code=code, message=reason.encode())
         if self._transport is not None and self._transport.get_write_buffer_size():
             self.cut()

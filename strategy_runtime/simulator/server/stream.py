@@ -188,6 +188,7 @@ class EventStream:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until it leaves or a newer one takes over."""
         client = await Connection.accept(self.exchange, request)
+        older: Connection | None = None
         async with self._no_writing():
             is_late = self.end is not None or self._is_going_down
             if not is_late:
