@@ -36,6 +36,7 @@ class ProxyServer:
         api_key: Demanded from every client where set.
         first_ack_timeout, ack_timeout: Seconds to wait for the first and for every further
             acknowledgement before the run is halted; 0 waits for ever.
+        last_ack_timeout: Seconds to wait for that of the last event; the run is complete anyway.
         speed: Replay by the clock, so many times faster than it happened, to any number of clients;
             None waits for the acknowledgements of one.
         silence_limit: Seconds without any frame after which a client is closed, by the clock only.
@@ -55,6 +56,7 @@ class ProxyServer:
         api_key: str | None = None,
         first_ack_timeout: float = 120.0,
         ack_timeout: float = 30.0,
+        last_ack_timeout: float = 10.0,
         ping_interval: float = 15.0,
         legacy_id: bool = False,
         speed: float | None = None,
@@ -68,6 +70,7 @@ class ProxyServer:
                 exchange,
                 first_ack_timeout=first_ack_timeout,
                 ack_timeout=ack_timeout,
+                last_ack_timeout=last_ack_timeout,
                 ping_interval=ping_interval,
                 legacy_id=legacy_id,
             )

@@ -23,7 +23,6 @@ __all__ = ["EventStream", "RunEnd"]
 
 CLOSE_ACK_TIMEOUT = 4003
 CLOSE_SUPERSEDED = 4004
-_TERMINAL_ACK_S = 10.0
 _TAKE_OVER_S = 1.0
 _LAST_WORDS_S = 1.0
 
@@ -57,6 +56,7 @@ class EventStream:
         *,
         first_ack_timeout: float = 120.0,
         ack_timeout: float = 30.0,
+        last_ack_timeout: float = 10.0,
         ping_interval: float = 15.0,
         legacy_id: bool = False,
     ) -> None:
@@ -65,6 +65,7 @@ class EventStream:
         self.end: RunEnd | None = None
         self._first_ack_timeout = first_ack_timeout
         self._ack_timeout = ack_timeout
+        self._last_ack_timeout = last_ack_timeout
         self._ping_interval = ping_interval
         self._legacy_id = legacy_id
         self._client: Connection | None = None
@@ -128,7 +129,7 @@ class EventStream:
         if self.exchange.is_complete:
             if self._client is None and not self._is_last_frame_written:
                 return None
-            limit = _TERMINAL_ACK_S
+            limit = self._last_ack_timeout
         else:
             limit = self._ack_timeout if self._has_been_acked else self._first_ack_timeout
             if self._client is None or not limit:

@@ -1,0 +1,279 @@
+"""The server as a whole: its ports, how a run ends, how it goes down."""
+
+import asyncio
+import socket
+from typing import Any
+
+import aiohttp
+import pytest
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.commands import EventAck
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server import ProxyServer, RunEnd
+from strategy_runtime.simulator.server.stream import EventStream
+from tests.simulator.server.test_stream import Client, bars, named, serving
+
+MARKET = {"symbol": "S:X", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
+
+
+def server_of(**options: Any) -> ProxyServer:
+    given = {"ws_port": 0, "rest_port": 0}
+    return ProxyServer(Exchange([bars("S:X", 10, 11, 12)]), **(given | options))
+
+
+async def get(client: Client, path: str) -> tuple[int, Any]:
+    async with client.session.get(client.server.rest_url + path) as response:
+        return response.status, await response.json()
+
+
+# Ports.
+
+
+async def test_one_port_for_everything() -> None:
+    """A client of the later gateway's kind: all under /v1, the stream too."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with (
+        server_of(ws_port=port, rest_port=port) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        assert server.ws_url == f"ws://127.0.0.1:{port}"
+        assert server.rest_url == f"http://127.0.0.1:{port}"
+        client = await Client(session, server).connect("/v1/ws", server.rest_url)
+        await client.frames(2)
+        status, _ = await client.post("/v1/orders", **MARKET)
+        assert status == 201
+        assert named(await client.frames(1)) == ["order evt-2"]
+        await client.ack()  # one without ids for a frame without id, as that client sends
+        await client.ack("evt-1", "evt-2")
+        assert named(await client.frames(4))[0] == "order evt-3"
+        assert (await get(client, "/v1/positions"))[1][0]["quantity"] == "1"
+
+
+async def test_two_free_ports_are_picked() -> None:
+    async with server_of() as server:
+        assert server.ws_url.rpartition(":")[2] != server.rest_url.rpartition(":")[2]
+        assert "0" not in (server.ws_url.rpartition(":")[2], server.rest_url.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("which", ["ws", "rest"])
+async def test_a_port_in_use_is_named_with_its_option(which: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigError, match=rf"port {port}: .*choose another with --{which}-port"
+        ):
+            await server_of(**{f"{which}_port": port}).start()
+
+
+async def test_the_end_cannot_be_waited_for_before_the_start() -> None:
+    with pytest.raises(RuntimeError, match="the server has not been started"):
+        await server_of().finished()
+
+
+# The end.
+
+
+async def test_whoever_gives_up_waiting_for_the_end_does_not_bring_it_about() -> None:
+    async with serving(bars("S:X", 1)) as client:
+        await client.connect()
+        await client.frames(2)
+        waiting = asyncio.create_task(client.server.finished())
+        await client.nothing_more()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await client.ack("evt-1")
+        assert named(await client.frames(1)) == ["backtest_complete evt-2"]
+        await client.ack("evt-2")
+        assert await client.server.finished() is RunEnd.COMPLETE
+
+
+async def test_a_run_is_complete_without_the_last_acknowledgement() -> None:
+    async with serving(bars("S:X", 1), last_ack_timeout=0.05) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack("evt-1")
+        assert named(await client.frames(1)) == ["backtest_complete evt-2"]
+        assert await client.closed() == 1000
+        assert await client.server.finished() is RunEnd.COMPLETE
+
+
+async def test_a_client_that_left_at_the_last_event_finds_it_again() -> None:
+    async with serving(bars("S:X", 1), last_ack_timeout=0.05) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack("evt-1")
+        last = await client.frame()
+        await client.socket.close()
+        async with asyncio.timeout(5):
+            assert await client.server.finished() is RunEnd.COMPLETE
+        await client.connect()
+        greeting, again = await client.frames(2)
+        assert (greeting["event"], again) == ("CONNECTED", last)
+        assert await client.closed() == 1000
+
+
+async def test_the_last_event_waits_for_a_client_to_be_written_to() -> None:
+    async with serving(bars("S:X", 1), last_ack_timeout=0.05) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.socket.close()
+        stream = client.server.stream
+        assert isinstance(stream, EventStream)
+        while stream.has_client:
+            await get(client, "/livez")
+        # As if the acknowledgement had been the last that the lost connection brought.
+        stream._acknowledge(EventAck(correlation_id="c", events_processed=["evt-1"]))
+        end = asyncio.create_task(client.server.finished())
+        await asyncio.wait({end}, timeout=0.2)
+        assert not end.done()
+        await client.connect()
+        assert named(await client.frames(2)) == ["connection -", "backtest_complete evt-2"]
+        await client.ack("evt-2")
+        assert await end is RunEnd.COMPLETE
+
+
+async def test_who_comes_after_the_last_acknowledgement_is_greeted_and_sent_away() -> None:
+    async with serving(bars("S:X", 1)) as client:
+        await client.connect()
+        await client.ack("evt-1")
+        await client.frames(2)
+        await client.ack("evt-1")
+        await client.frames(1)
+        await client.ack("evt-2")
+        assert await client.closed() == 1000
+        await client.connect()
+        assert named(await client.frames(1)) == ["connection -"]
+        assert await client.closed() == 1000
+        assert (await get(client, "/account"))[0] == 200
+
+
+async def test_who_comes_back_to_a_run_that_was_halted_learns_that() -> None:
+    async with serving(first_ack_timeout=0.05) as client:
+        await client.connect()
+        assert await client.closed() == 4003
+        await client.connect()
+        assert named(await client.frames(1)) == ["connection -"]
+        assert await client.closed() == 4003
+
+
+async def test_zero_waits_for_ever() -> None:
+    async with serving(first_ack_timeout=0.0, ack_timeout=0.0) as client:
+        await client.connect()
+        await client.frames(2)
+        end = asyncio.create_task(client.server.finished())
+        await asyncio.wait({end}, timeout=0.1)
+        await client.nothing_more()
+        assert not end.done()
+        end.cancel()
+
+
+async def test_any_release_starts_the_patience_afresh() -> None:
+    """Four acknowledgements, each within the limit, together far beyond it."""
+    series = [bars(f"S:{name}", 1, 2) for name in "ABCDE"]
+    async with serving(*series, first_ack_timeout=0.4, ack_timeout=0.4) as client:
+        await client.connect()
+        await client.frames(6)
+        ends = asyncio.create_task(client.server.finished())
+        for number in range(1, 5):
+            await asyncio.wait({ends}, timeout=0.15)
+            await client.ack(f"evt-{number}")
+        await client.nothing_more()
+        await client.ack("evt-5")
+        assert named(await client.frames(1)) == ["candle evt-6"]
+        ends.cancel()
+
+
+# Commands and the stream.
+
+
+async def test_what_is_ordered_before_the_first_client_comes_first() -> None:
+    async with serving() as client:
+        assert (await client.post("/orders", **MARKET))[0] == 201
+        await client.connect()
+        first, created = await client.frames(2)
+        assert (first["event"], created["event"]) == ("CONNECTED", "ORDER_CREATED")
+        await client.nothing_more()
+        await client.ack("evt-1")
+        fill = await client.frames(4)
+        assert fill[1]["trade"]["price"] == "10.0"
+
+
+async def test_what_is_ordered_while_no_client_is_there_is_kept_for_it() -> None:
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        await client.socket.close()
+        assert (await client.post("/orders", **MARKET))[0] == 201
+        await client.connect()
+        assert named(await client.frames(3)) == ["connection -", "candle evt-1", "order evt-2"]
+
+
+async def test_every_command_is_heard_of_at_once_and_no_refused_one() -> None:
+    limit = {**MARKET, "order_type": "LIMIT", "limit_price": "5"}
+    async with serving() as client:
+        await client.connect()
+        await client.frames(2)
+        _, handle = await client.post("/orders", **limit)
+        path = f"{client.server.rest_url}/orders/{handle['id']}"
+        assert (await client.frame())["event"] == "ORDER_CREATED"
+        async with client.session.patch(path, json={"limit_price": "6"}) as response:
+            assert response.status == 200
+        assert (await client.frame())["event"] == "ORDER_MODIFIED"
+        async with client.session.patch(path, json={"limit_price": "-6"}) as response:
+            assert response.status == 400
+        assert (await client.post("/orders", **{**MARKET, "quantity": "1e9"}))[0] == 422
+        await client.nothing_more()
+        async with client.session.delete(path) as response:
+            assert response.status == 200
+        assert (await client.frame())["event"] == "ORDER_CANCELLED"
+        async with client.session.delete(path) as response:
+            assert response.status == 409
+        await client.nothing_more()
+        await client.post("/orders", **limit)
+        assert (await client.frame())["event"] == "ORDER_CREATED"
+        async with client.session.delete(client.server.rest_url + "/orders") as response:
+            assert (await response.json())["cancelled_count"] == 1
+        assert (await client.frame())["event"] == "ORDER_CANCELLED"
+
+
+# Going down.
+
+
+async def test_while_it_goes_down_it_answers_questions_and_takes_no_commands() -> None:
+    async with serving(farewell_pause=60.0) as client:
+        await client.connect()
+        await client.frames(2)
+        stopping = asyncio.create_task(client.server.stop())
+        assert (await client.frame())["event"] == "DISCONNECTING"
+        status, refusal = await client.post("/orders", **MARKET)
+        assert (status, refusal) == (
+            503,
+            {"code": "SHUTTING_DOWN", "message": "the proxy is shutting down"},
+        )
+        assert (await get(client, "/account"))[0] == 200
+        status, state = await get(client, "/readyz")
+        assert (status, state["ready"]) == (503, False)
+        late = await Client(client.session, client.server).connect()
+        assert [frame["event"] for frame in await late.frames(2)] == ["CONNECTED", "DISCONNECTING"]
+        assert await late.closed() == 1001
+        await client.nothing_more()
+        await client.socket.close()  # the pause ends with it
+        async with asyncio.timeout(5):
+            await stopping
+
+
+async def test_a_broadcast_goes_down_in_the_same_way() -> None:
+    async with serving(speed=0.001, farewell_pause=60.0) as client:
+        await client.connect()
+        await client.frame()
+        stopping = asyncio.create_task(client.server.stop())
+        assert (await client.frame())["event"] == "DISCONNECTING"
+        assert (await client.post("/orders", **MARKET))[0] == 503
+        late = await Client(client.session, client.server).connect()
+        assert [frame["event"] for frame in await late.frames(2)] == ["CONNECTED", "DISCONNECTING"]
+        assert await late.closed() == 1001
+        await client.socket.close()
+        async with asyncio.timeout(5):
+            await stopping
