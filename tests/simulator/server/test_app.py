@@ -137,7 +137,6 @@ async def test_the_last_event_waits_for_a_client_to_be_written_to() -> None:
 async def test_who_comes_after_the_last_acknowledgement_is_greeted_and_sent_away() -> None:
     async with serving(bars("S:X", 1)) as client:
         await client.connect()
-        await client.ack("evt-1")
         await client.frames(2)
         await client.ack("evt-1")
         await client.frames(1)
@@ -172,12 +171,12 @@ async def test_zero_waits_for_ever() -> None:
 async def test_any_release_starts_the_patience_afresh() -> None:
     """Four acknowledgements, each within the limit, together far beyond it."""
     series = [bars(f"S:{name}", 1, 2) for name in "ABCDE"]
-    async with serving(*series, first_ack_timeout=0.4, ack_timeout=0.4) as client:
+    async with serving(*series, first_ack_timeout=1.0, ack_timeout=1.0) as client:
         await client.connect()
         await client.frames(6)
         ends = asyncio.create_task(client.server.finished())
         for number in range(1, 5):
-            await asyncio.wait({ends}, timeout=0.15)
+            await asyncio.wait({ends}, timeout=0.3)
             await client.ack(f"evt-{number}")
         await client.nothing_more()
         await client.ack("evt-5")
