@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strategy_runtime.clock import NANOSECONDS, ns_of
+from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import ConfigError
 
 __all__ = ["StampReader", "zone_of"]
@@ -21,7 +21,8 @@ _ISO = re.compile(
     r" ?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
-_RUN_TOGETHER = re.compile(r"((?:19|20)\d{6})(\d{4}(?:\d\d)?)", re.ASCII)
+_SECONDS_TOGETHER = re.compile(r"((?:19|20)\d{6})(\d{6})", re.ASCII)
+_MINUTES_TOGETHER = re.compile(r"(?:19|20)\d{10}", re.ASCII)
 _DAY_FIRST = re.compile(r"\d\d?[/.-]\d\d?[/.-](?:\d\d){1,2}(?:[T ].*)?", re.ASCII)
 _NUMBER = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
 _UNITS = ((10**17, 0), (10**14, 3), (10**11, 6), (10**8, 9))
@@ -76,7 +77,10 @@ class StampReader:
     def _parse(self, text: str) -> int:
         match = _ISO.fullmatch(text)
         if match is None:
-            return _read_other(text)
+            together = _SECONDS_TOGETHER.fullmatch(text)
+            return (
+                _read_other(text) if together is None else self._parse(" ".join(together.groups()))
+            )
         day, clock, hour, minute, second, fraction, zone = match.groups()
         midnight = _midnight(day)
         nanos = 0
@@ -133,7 +137,7 @@ def _offset(zone: str) -> int:
 
 def _offset_all_day(midnight: int, zone: tzinfo) -> int | None:
     """Nanoseconds a zone is ahead of UTC on a day, or None where its clocks change on that day."""
-    local = datetime.fromtimestamp(midnight // NANOSECONDS, UTC).replace(tzinfo=zone)
+    local = utc(midnight).replace(tzinfo=zone)
     first, last = local.utcoffset(), (local + timedelta(days=1)).utcoffset()
     if first is None or first != last:
         return None
@@ -141,8 +145,8 @@ def _offset_all_day(midnight: int, zone: tzinfo) -> int | None:
 
 
 def _from_local(midnight: int, nanos: int, zone: tzinfo, text: str, *, is_date: bool) -> int:
-    seconds, rest = divmod(midnight + nanos, NANOSECONDS)
-    aware = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=zone)
+    rest = nanos % NANOSECONDS
+    aware = utc(midnight + nanos - rest).replace(tzinfo=zone)
     moment = aware.astimezone(UTC)
     if not is_date:
         if moment.astimezone(zone).replace(tzinfo=None) != aware.replace(tzinfo=None):
@@ -155,13 +159,10 @@ def _from_local(midnight: int, nanos: int, zone: tzinfo, text: str, *, is_date: 
 
 
 def _read_other(text: str) -> int:
-    together = _RUN_TOGETHER.fullmatch(text)
-    if together is not None and _is_compact(text):
-        if len(text) == len("YYYYMMDDHHMMSS"):
-            raise ValueError(f"{text!r} is no time; write it as {_spaced(together)}")
+    if _MINUTES_TOGETHER.fullmatch(text) and _is_minute(text):
         raise ValueError(
-            f"{text!r} may be a date and time or milliseconds since the epoch; write it as "
-            f"{_spaced(together)}"
+            f"{text!r} may be a date and time or milliseconds since the epoch; write a blank "
+            "behind the date"
         )
     number = _NUMBER.fullmatch(text)
     if number is None:
@@ -171,21 +172,15 @@ def _read_other(text: str) -> int:
     sign, whole, fraction = number.groups()
     for least, digits in _UNITS:
         if int(whole) >= least:
-            part = (fraction or "")[:digits].ljust(digits, "0")
-            stamp = int(sign + whole + part)
+            stamp = int(sign + whole + (fraction or "")[:digits].ljust(digits, "0"))
             if abs(stamp) < 2**63:
                 return stamp
-            break
     raise ValueError(f"{text!r} is no time since the epoch in s, ms, µs or ns")
 
 
-def _is_compact(text: str) -> bool:
+def _is_minute(text: str) -> bool:
     try:
-        datetime.strptime(text, "%Y%m%d%H%M%S"[: len(text) - 2])  # noqa: DTZ007 - only a check
+        datetime.strptime(text, "%Y%m%d%H%M").replace(tzinfo=UTC)
     except ValueError:
         return False
     return True
-
-
-def _spaced(together: "re.Match[str]") -> str:
-    return f"{together[1]} {together[2]}"
