@@ -1,6 +1,7 @@
 """Which column is which: the spellings that files in the wild use."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -22,14 +23,22 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "time",
         "ts",
         "dt",
+        "t",
+        "unix",
+        "unix_timestamp",
     ),
     "open": ("open", "o", "open_price"),
     "high": ("high", "h", "high_price"),
     "low": ("low", "l", "low_price"),
     "close": ("close", "c", "close_price", "close/last", "last"),
-    "volume": ("volume", "v", "vol", "base_volume", "qty"),
+    "volume": ("volume", "v", "vol", "base_volume", "qty", "tickvol", "tick_volume"),
 }
+_INDEX = ("", "unnamed:_0", "__index_level_0__")
+"""What pandas calls an index that has no name; one in front of all else is taken for the time."""
+_VOLUME_IN = re.compile(r"volume_\(?[a-z0-9]{3,5}\)?")
+"""`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
 _QUOTES = {"bid": ("bid", "bid_price", "best_bid"), "ask": ("ask", "ask_price", "best_ask")}
+_SHOWN = 300
 _NEEDED = ("timestamp", "open", "high", "low", "close")
 
 
@@ -57,35 +66,30 @@ class QuoteColumns(Struct, frozen=True):
     bid: int
     ask: int
     symbol: int | None = None
+    time: int | None = None
 
 
-def find_quote_columns(header: Sequence[str]) -> QuoteColumns | None:
-    """Find the columns of quotes, or None where the file has bars."""
-    names = _plain(header)
-    found = {
-        column: names.index(spelling)
-        for column, spellings in (_QUOTES | _SPELLINGS).items()
-        for spelling in reversed(spellings)
-        if spelling in names
-    }
+def find_quote_columns(header: Sequence[str], where: str) -> QuoteColumns | None:
+    """Find the columns of quotes, or None where the file has bars.
+
+    Raises:
+        DataError: Two columns have one name.
+    """
+    wanted = {name: _SPELLINGS[name] for name in ("symbol", "timestamp", "open")} | _QUOTES
+    found = _locate(header, wanted, where)
     if not {"timestamp", "bid", "ask"} <= found.keys() or "open" in found:
         return None
-    return QuoteColumns(found["timestamp"], found["bid"], found["ask"], found.get("symbol"))
+    return QuoteColumns(**found)
 
 
 def find_columns(header: Sequence[str], where: str) -> Columns:
     """Find the columns by their names, whatever their case.
 
     Raises:
-        DataError: A needed column is missing; names those found and those understood.
+        DataError: A needed column is missing, or there twice; names those found and those
+            understood.
     """
-    names = _plain(header)
-    found: dict[str, int] = {}
-    for column, spellings in _SPELLINGS.items():
-        for spelling in spellings:
-            if spelling in names:
-                found[column] = names.index(spelling)
-                break
+    found = _locate(header, _SPELLINGS, where)
     missing = [column for column in _NEEDED if column not in found]
     if missing:
         if len(missing) == len(_NEEDED) and _looks_like_data(header):
@@ -93,17 +97,40 @@ def find_columns(header: Sequence[str], where: str) -> Columns:
                 f"{where}: the first line has numbers, not column names; put a header before it, "
                 "such as timestamp,open,high,low,close,volume"
             )
+        shown = ", ".join(header)
         raise DataError(
-            f"{where}: no column for {', '.join(missing)}; the header has {', '.join(header)}; "
+            f"{where}: no column for {', '.join(missing)}; the header has "
+            f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}; "
             + "; ".join(f"{name} may be {' or '.join(_SPELLINGS[name])}" for name in missing)
         )
-    if names[found["timestamp"]] == "date" and "time" in names:
-        found["time"] = names.index("time")
     return Columns(**found)
 
 
-def _plain(header: Sequence[str]) -> list[str]:
-    return [name.strip().strip('"').lstrip("\ufeff").lower().replace(" ", "_") for name in header]
+def _locate(
+    header: Sequence[str], wanted: Mapping[str, Sequence[str]], where: str
+) -> dict[str, int]:
+    names = [_plain(name) for name in header]
+    found: dict[str, int] = {}
+    for column, spellings in wanted.items():
+        spelling = next((each for each in spellings if each in names), None)
+        if spelling is None:
+            continue
+        if names.count(spelling) > 1:
+            raise DataError(f"{where}: two columns are named {spelling}; rename or remove one")
+        found[column] = names.index(spelling)
+    if "timestamp" not in found and names[0] in _INDEX:
+        found["timestamp"] = 0
+    if "volume" in wanted and "volume" not in found:
+        volume = next((name for name in names if _VOLUME_IN.fullmatch(name)), None)
+        if volume is not None:
+            found["volume"] = names.index(volume)
+    if "timestamp" in found and names[found["timestamp"]] == "date" and "time" in names:
+        found["time"] = names.index("time")
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.strip('\ufeff "<>\t\r\n').lower().replace(" ", "_")
 
 
 def _looks_like_data(header: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice, pairwise
+from math import gcd
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +25,14 @@ from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["LoadedData", "load_bars"]
 
-_ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".parquet", ".pq")
+_PARQUET = (".parquet", ".pq")
+_ENDINGS = (".csv", ".csv.gz", ".csv.zst", *_PARQUET)
+_KNOWN = {
+    timeframe.nanoseconds: timeframe.text
+    for timeframe in map(parse_timeframe, KNOWN_TIMEFRAMES)
+    if timeframe.seconds is not None
+}
+_MONTHS = [days * 86_400 * 10**9 for days in (28, 29, 30, 31)]
 _SAMPLE = 10_000
 _SHOWN = 20
 
@@ -35,7 +43,7 @@ class LoadedData(Struct, frozen=True):
     Attributes:
         series: Bars, one series a symbol, in the order in which the symbols first appear.
         quotes: Quotes, likewise.
-        faults: What was wrong, in the order of the files.
+        faults: What was wrong, in the order of the files and their lines.
     """
 
     series: list[BarSeries]
@@ -86,6 +94,7 @@ def load_bars(
         raise DataError(f"{what} in {', '.join(map(str, paths))}{seen}")
     steps = _timeframes(filled, timeframe)
     series = [each.finish(*steps[name]) for name, each in filled.items()]
+    _sort(faults)
     errors = [fault for fault in faults if fault.kind is not FaultKind.GAP]
     if strict and errors:
         listed = "\n  ".join(map(str, errors[:_SHOWN]))
@@ -102,6 +111,13 @@ def load_bars(
     )
 
 
+def _sort(faults: list[DataFault]) -> None:
+    files: dict[str, int] = {}
+    for fault in faults:
+        files.setdefault(fault.source, len(files))
+    faults.sort(key=lambda fault: (files[fault.source], fault.line))
+
+
 def _files(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
     found: list[tuple[Path | None, str]] = []
     for given in paths:
@@ -110,17 +126,26 @@ def _files(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
             continue
         path = Path(given)
         if path.is_dir():
-            inside = sorted(each for each in path.iterdir() if each.name.endswith(_ENDINGS))
+            inside = sorted(
+                each
+                for each in path.iterdir()
+                if _ending_of(each) and not each.name.startswith(".") and each.is_file()
+            )
             if not inside:
                 raise DataError(f"{path} has no data files ({', '.join(_ENDINGS)})")
             found.extend((each, str(each)) for each in inside)
         elif path.exists():
-            if not path.name.endswith(_ENDINGS):
+            if _ending_of(path) is None:
                 raise DataError(f"{path} is none of {', '.join(_ENDINGS)}")
             found.append((path, str(given)))
         else:
             raise DataError(f"{path} does not exist{_near(path)}")
     return found
+
+
+def _ending_of(path: Path) -> str | None:
+    name = path.name.lower()
+    return next((ending for ending in _ENDINGS if name.endswith(ending)), None)
 
 
 def _near(path: Path) -> str:
@@ -153,9 +178,11 @@ def _read(
         return collector
 
     def quotes_of(name: str) -> QuoteCollector:
-        if name not in quoted:
-            quoted[name] = QuoteCollector(name, source, faults)
-        return quoted[name]
+        collector = quoted.get(name)
+        if collector is None:
+            collector = quoted[name] = QuoteCollector(name, source, faults)
+        collector.source = source
+        return collector
 
     if path is None:
         read_csv(
@@ -168,9 +195,18 @@ def _read(
             only_symbol=symbol,
         )
         return
-    default = symbol or path.name.split(".")[0]
-    if path.suffix in (".parquet", ".pq"):
-        read_parquet(path, source, stamps, collector_of, default_symbol=default, only_symbol=symbol)
+    ending = _ending_of(path) or ""
+    default = symbol or path.name[: -len(ending)] or path.name
+    if ending in _PARQUET:
+        read_parquet(
+            path,
+            source,
+            stamps,
+            collector_of,
+            quotes_of,
+            default_symbol=default,
+            only_symbol=symbol,
+        )
         return
     with open_text(path) as stream:
         read_csv(
@@ -188,31 +224,17 @@ def _timeframes(
     collectors: dict[str, RowCollector], given: str | None
 ) -> dict[str, tuple[str, int]]:
     """Timeframe and its length for each symbol: as given, or as the data say."""
-    known = {parse_timeframe(text).nanoseconds: text for text in KNOWN_TIMEFRAMES}
     found: dict[str, tuple[str, int]] = {}
     undecided = []
     for name, collector in collectors.items():
-        step = _common_step(collector)
+        distances = _distances(collector)
+        what = f"{collector.source}: the bars of {name}"
         if given is not None:
-            length = parse_timeframe(given).nanoseconds
-            if step is not None and length % step == 0 and step in known:
-                found[name] = (known[step], step)
-                continue
-            if step is not None and step % length:
-                raise DataError(
-                    f"{collector.source}: the bars of {name} are mostly {step // 10**9} s apart, "
-                    f"which does not fit the timeframe {given}"
-                )
-            found[name] = (given, length)
-        elif step is None:
+            found[name] = _checked(given, distances, what)
+        elif not distances:
             undecided.append(name)
-        elif step in known:
-            found[name] = (known[step], step)
         else:
-            raise DataError(
-                f"{collector.source}: the bars of {name} are mostly {step / 10**9:g} s apart, "
-                "which is no usual timeframe; say which with --timeframe"
-            )
+            found[name] = _inferred(distances, what)
     for name in undecided:
         others = set(found.values())
         if len(others) != 1:
@@ -224,10 +246,52 @@ def _timeframes(
     return found
 
 
-def _common_step(collector: RowCollector) -> int | None:
+def _inferred(distances: Counter[int], what: str) -> tuple[str, int]:
+    step = _most_common(distances, what)
+    if step in _KNOWN:
+        return _KNOWN[step], step
+    raise DataError(
+        f"{what} are mostly {step / 10**9:g} s apart, which is no usual timeframe; say which with "
+        "--timeframe"
+    )
+
+
+def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
+    """The timeframe given, or the finer one of the data that it can be made of."""
+    length = parse_timeframe(given).nanoseconds
+    if not distances:
+        return given, length
+    step = _most_common(distances, what)
+    if length % step == 0 and step in _KNOWN:
+        return _KNOWN[step], step
+    if step % length:
+        raise DataError(
+            f"{what} are mostly {step / 10**9:g} s apart, which does not fit the timeframe {given}"
+        )
+    # Bars of a day taken for bars of a minute would tell the close of the day at its beginning.
+    # Bars of a minute that are rare are apart by many distances, with no longer one in common.
+    common = gcd(*distances)
+    if common > length and distances.total() > 1:
+        raise DataError(
+            f"{what} are {common // 10**9} s apart or a multiple of that, too coarse for the "
+            f"timeframe {given}"
+        )
+    return given, length
+
+
+def _distances(collector: RowCollector) -> Counter[int]:
+    """How often neighbouring bars are how far apart."""
     sample = sorted(set(islice(collector.starts, _SAMPLE)))
-    steps = Counter(after - before for before, after in pairwise(sample))
-    return min(steps, key=lambda step: (-steps[step], step), default=None)
+    return Counter(after - before for before, after in pairwise(sample))
+
+
+def _most_common(distances: Counter[int], what: str) -> int:
+    step = min(distances, key=lambda step: (-distances[step], step not in _KNOWN, step))
+    if step in _MONTHS:
+        raise DataError(
+            f"{what} are months apart, and months differ in length; load daily or weekly bars"
+        )
+    return step
 
 
 def _quotes_between(

@@ -1,17 +1,20 @@
 """Parquet files, batch by batch; needs pyarrow, the extra `parquet`."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import find_columns
-from strategy_runtime.simulator.data.rows import RowCollector
+from strategy_runtime.simulator.data.columns import find_columns, find_quote_columns
+from strategy_runtime.simulator.data.rows import QuoteCollector, RowCollector
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_parquet"]
+
+_BAR = ("open", "high", "low", "close", "volume")
+_QUOTE = ("bid", "ask")
 
 
 def read_parquet(
@@ -19,6 +22,7 @@ def read_parquet(
     source: str,
     stamps: StampReader,
     collector_of: Callable[[str], RowCollector],
+    quotes_of: Callable[[str], QuoteCollector],
     *,
     default_symbol: str,
     only_symbol: str | None,
@@ -28,79 +32,119 @@ def read_parquet(
     Raises:
         DataError: Names file, row and column, or the package that is missing.
     """
+    parquet = _pyarrow_parquet(path)
+    with _readable(source):
+        file = parquet.ParquetFile(path)
+        names = file.schema_arrow.names
+        quote_columns = find_quote_columns(names, source)
+        has_quotes = quote_columns is not None
+        columns = quote_columns or find_columns(names, source)
+        wanted = {
+            name: names[position]
+            for name in columns.__struct_fields__
+            if (position := getattr(columns, name)) is not None
+        }
+        before = 0
+        for batch in file.iter_batches(columns=list(wanted.values())):
+            table = {name: batch.column(column) for name, column in wanted.items()}
+            rows = _rows(
+                table, wanted, _QUOTE if has_quotes else _BAR, stamps, source, before, only_symbol
+            )
+            before += len(batch)
+            for row, symbol, start, numbers in rows:
+                name = default_symbol if symbol is None else symbol
+                if has_quotes:
+                    quotes_of(name).add(row, start, *numbers)
+                else:
+                    collector_of(name).add(row, start, *numbers)
+
+
+def _pyarrow_parquet(path: Path) -> Any:
     try:
-        from pyarrow import ArrowException, parquet, types
+        from pyarrow import parquet
     except ImportError:
         raise DataError(
             f"{path}: reading Parquet needs one more package: "
             "pip install 'strategy-runtime[parquet]'"
         ) from None
+    return parquet
+
+
+@contextmanager
+def _readable(source: str) -> Iterator[None]:
+    from pyarrow import ArrowException
+
     try:
-        file = parquet.ParquetFile(path)
+        yield
     except (ArrowException, OSError) as error:
         raise DataError(f"{source} cannot be read as Parquet: {error}") from None
-    schema = file.schema_arrow
-    columns = find_columns(schema.names, source)
-    wanted = {
-        name: schema.names[position]
-        for name in columns.__struct_fields__
-        if (position := getattr(columns, name)) is not None
-    }
-    is_timestamp = types.is_timestamp(schema.field(wanted["timestamp"]).type)
-    has_zone = is_timestamp and schema.field(wanted["timestamp"]).type.tz is not None
-    line = 0
-    for batch in file.iter_batches(columns=list(wanted.values())):
-        values = {name: batch.column(column) for name, column in wanted.items()}
-        starts = _starts(values["timestamp"], stamps, is_timestamp, has_zone, source, line)
-        table = [
-            values[name].to_pylist() if name in values else [0.0] * len(starts)
-            for name in ("open", "high", "low", "close", "volume")
-        ]
-        symbols = values["symbol"].to_pylist() if "symbol" in values else None
-        for index, (start, *prices) in enumerate(zip(starts, *table, strict=True)):
-            line += 1
-            symbol = default_symbol if symbols is None else str(symbols[index])
-            if symbols is not None and only_symbol is not None and symbol != only_symbol:
-                continue
-            try:
-                numbers = [float(price) for price in prices]
-            except (TypeError, ValueError):
-                raise DataError(f"{source} row {line}: {prices!r} are not five numbers") from None
-            collector_of(symbol).add(line, start, *numbers)
 
 
-def _starts(
-    column: Any,
+def _rows(
+    table: Mapping[str, Any],
+    wanted: Mapping[str, str],
+    names: tuple[str, ...],
     stamps: StampReader,
-    is_timestamp: bool,
-    has_zone: bool,
     source: str,
     before: int,
-) -> list[int]:
-    if is_timestamp and has_zone:
-        return _exactly(column, "UTC")
-    if is_timestamp:
-        texts = [rfc3339(value).removesuffix("Z") for value in _exactly(column, None)]
-    else:
-        texts = [_as_text(value) for value in column.to_pylist()]
-    starts = []
-    for row, text in enumerate(texts, start=before + 1):
+    only_symbol: str | None,
+) -> Iterator[tuple[int, str | None, int, list[float]]]:
+    """Row number, symbol if there is such a column, start and numbers of each row."""
+    size = len(table["timestamp"])
+    texts = _texts(table["timestamp"])
+    if "time" in table:
+        times = _texts(table["time"])
+        texts = [
+            f"{str(day).removesuffix('T00:00:00')} {time}"
+            for day, time in zip(texts, times, strict=True)
+        ]
+    symbols = table["symbol"].to_pylist() if "symbol" in table else None
+    columns = [table[name].to_pylist() if name in table else [0] * size for name in names]
+    for index, values in enumerate(zip(*columns, strict=True)):
+        row = before + index + 1
+        symbol = None
+        if symbols is not None:
+            if symbols[index] in (None, ""):
+                raise DataError(f"{source} row {row}: the symbol is empty")
+            symbol = str(symbols[index])
+            if only_symbol is not None and symbol != only_symbol:
+                continue
+        text = texts[index]
         try:
-            starts.append(stamps.read(text))
+            start = text if isinstance(text, int) else stamps.read(text)
         except ValueError as error:
-            raise DataError(f"{source} row {row}: {error}") from None
-    return starts
+            raise DataError(f"{source} row {row}, column {wanted['timestamp']}: {error}") from None
+        try:
+            numbers = [float(value) for value in values]
+        except (TypeError, ValueError):
+            if names is _QUOTE and None in values:
+                continue  # a row without prices is a trade among quotes
+            numbers = _numbers(names, values, wanted, f"{source} row {row}")
+        yield row, symbol, start, numbers
 
 
-def _exactly(column: Any, zone: str | None) -> list[int]:
-    """A column of timestamps in nanoseconds since the epoch."""
+def _numbers(
+    names: tuple[str, ...], values: tuple[Any, ...], wanted: Mapping[str, str], where: str
+) -> list[float]:
+    """The numbers of a row one of which is none; an empty volume is unknown."""
+    numbers = []
+    for name, value in zip(names, values, strict=True):
+        try:
+            numbers.append(0.0 if name == "volume" and value is None else float(value))
+        except (TypeError, ValueError):
+            shown = "nothing" if value is None else repr(value)
+            raise DataError(f"{where}, column {wanted[name]}: {shown} is not a number") from None
+    return numbers
+
+
+def _texts(column: Any) -> list[Any]:
+    """Stamps as texts, or as nanoseconds since the epoch where the column says what they are."""
     import pyarrow
 
-    stamps: list[int] = column.cast(pyarrow.timestamp("ns", tz=zone)).cast("int64").to_pylist()
-    return stamps
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return str(ns_of(value if value.tzinfo else value.replace(tzinfo=UTC)))
-    return str(value)
+    kind = column.type
+    if not pyarrow.types.is_timestamp(kind):
+        return ["" if value is None else str(value) for value in column.to_pylist()]
+    exact = column.cast(pyarrow.timestamp("ns", tz=kind.tz)).cast("int64").to_pylist()
+    if kind.tz is not None:
+        return ["" if value is None else value for value in exact]
+    return ["" if value is None else rfc3339(value).removesuffix("Z") for value in exact]

@@ -14,6 +14,7 @@ __all__ = ["QuoteCollector", "RowCollector"]
 
 _DAY = 86_400_000_000_000
 _LONGEST_DAILY_GAP = 5 * _DAY
+_LONGEST_CLOCK_CHANGE = 2 * 3_600_000_000_000
 
 
 class RowCollector:
@@ -52,7 +53,8 @@ class RowCollector:
             self._note(
                 FaultKind.IMPOSSIBLE,
                 line,
-                f"open {open:g} high {high:g} low {low:g} close {close:g} volume {volume:g}",
+                f"open {_shown(open)} high {_shown(high)} low {_shown(low)} "
+                f"close {_shown(close)} volume {_shown(volume)}",
             )
             return
         if start < self._last:
@@ -71,38 +73,47 @@ class RowCollector:
         self._lines.append(line)
 
     def finish(self, timeframe: str, step: int) -> BarSeries:
-        """The series: in order, each start once, gaps noted."""
+        """The series: in order, each start once, gaps noted.
+
+        Where clocks go forward, a local day is shorter than a day, and the bar behind it seems to
+        begin before the day's end. It is moved to that end: later than it was, never earlier.
+        """
         series = BarSeries(self.symbol, timeframe, step, source=self.source, with_lines=True)
         rows = range(len(self.starts))
         order = rows if self._in_order else sorted(rows, key=self.starts.__getitem__)
-        opens, highs, lows, closes, volumes = self.columns
         starts, lines = self.starts, self._lines
+        movable = _LONGEST_CLOCK_CHANGE if step >= _DAY else 0
         kept: list[int] = []
+        begins = array("q")
         previous = -1
         for row in order:
+            start = starts[row]
             if previous >= 0:
-                distance = starts[row] - starts[previous]
-                if not distance:
+                if start == starts[previous]:
                     self._note_duplicate(previous, row)
                     continue
-                if distance < step:
+                overlap = begins[-1] + step - start
+                if overlap > movable:
                     self._note(
                         FaultKind.IMPOSSIBLE,
                         lines[row],
-                        f"{rfc3339(starts[row])} is before the bar of line {lines[previous]} ends",
+                        f"{rfc3339(start)} is before the bar of line {lines[previous]} ends",
                     )
                     continue
-                self._note_gap(previous, row, distance, step)
+                if overlap > 0:
+                    start += overlap
+                else:
+                    self._note_gap(previous, row, start - begins[-1], step)
             kept.append(row)
+            begins.append(start)
             previous = row
+        series.starts = begins
+        picked = self.columns
         if len(kept) == len(starts) and self._in_order:
-            series.starts, series.lines = starts, lines
-            series.opens, series.highs, series.lows = opens, highs, lows
-            series.closes, series.volumes = closes, volumes
-            return series
-        series.starts = array("q", [starts[row] for row in kept])
-        series.lines = array("q", [lines[row] for row in kept])
-        picked = [array("d", [column[row] for row in kept]) for column in self.columns]
+            series.lines = lines
+        else:
+            series.lines = array("q", [lines[row] for row in kept])
+            picked = tuple(array("d", [column[row] for row in kept]) for column in self.columns)
         series.opens, series.highs, series.lows, series.closes, series.volumes = picked
         return series
 
@@ -116,13 +127,13 @@ class RowCollector:
         )
 
     def _note_gap(self, before: int, after: int, distance: int, step: int) -> None:
-        allowed = step if step < _DAY else max(_LONGEST_DAILY_GAP, step)
-        if distance > allowed:
-            missing = distance // step - 1
+        missing = (distance + (_LONGEST_CLOCK_CHANGE if step >= _DAY else 0)) // step - 1
+        if missing and (step < _DAY or distance > _LONGEST_DAILY_GAP):
             self._note(
                 FaultKind.GAP,
                 self._lines[after],
-                f"{missing} bars missing after {rfc3339(self.starts[before])}",
+                f"{missing} {'bar' if missing == 1 else 'bars'} missing after "
+                f"{rfc3339(self.starts[before])}",
             )
 
     def _note(self, kind: FaultKind, line: int, detail: str) -> None:
@@ -130,12 +141,17 @@ class RowCollector:
 
 
 class QuoteCollector:
-    """Gathers the quotes of one symbol."""
+    """Gathers the quotes of one symbol, of one file after the other.
 
-    __slots__ = ("_faults", "_in_order", "_last", "series")
+    Attributes:
+        source: The file being read.
+    """
+
+    __slots__ = ("_faults", "_in_order", "_last", "series", "source")
 
     def __init__(self, symbol: str, source: str, faults: list[DataFault]) -> None:
         self.series = QuoteSeries(symbol, source=source)
+        self.source = source
         self._faults = faults
         self._in_order = True
         self._last = -(2**63)
@@ -143,7 +159,7 @@ class QuoteCollector:
     def add(self, line: int, stamp: int, bid: float, ask: float) -> None:
         """Take in a quote, unless no market can have shown it."""
         if not (0 < bid <= ask) or not isfinite(ask):
-            self._note(FaultKind.IMPOSSIBLE, line, f"bid {bid:g} ask {ask:g}")
+            self._note(FaultKind.IMPOSSIBLE, line, f"bid {_shown(bid)} ask {_shown(ask)}")
             return
         if stamp < self._last:
             self._in_order = False
@@ -164,5 +180,8 @@ class QuoteCollector:
         return series
 
     def _note(self, kind: FaultKind, line: int, detail: str) -> None:
-        series = self.series
-        self._faults.append(DataFault(kind, series.source, line, series.symbol, detail))
+        self._faults.append(DataFault(kind, self.source, line, self.series.symbol, detail))
+
+
+def _shown(number: float) -> str:
+    return repr(number).removesuffix(".0")

@@ -14,23 +14,8 @@ from hypothesis import strategies as st
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.simulator.data.faults import FaultKind, summarize
-from strategy_runtime.simulator.data.load import LoadedData, load_bars
-from strategy_runtime.simulator.data.series import BarSeries
-
-MINUTE = 60 * 10**9
-HEADER = "timestamp,open,high,low,close,volume\n"
-ROWS = "2024-01-02T14:30:00Z,10,11,9,10.5,100\n2024-01-02T14:31:00Z,10.5,12,10,11,200\n"
-
-
-def load(tmp_path: Path, text: str, name: str = "X.csv", **options: object) -> LoadedData:
-    path = tmp_path / name
-    path.write_text(text)
-    return load_bars([path], **options)  # type: ignore[arg-type]
-
-
-def only(data: LoadedData) -> BarSeries:
-    (series,) = data.series
-    return series
+from strategy_runtime.simulator.data.load import load_bars
+from tests.simulator.data.support import HEADER, MINUTE, ROWS, load, only
 
 
 def test_a_plain_file(tmp_path: Path) -> None:
@@ -140,22 +125,22 @@ def test_faults_are_reported_with_file_and_line_and_mended(tmp_path: Path) -> No
     assert list(series.volumes) == [1, 2, 3, 6]
     assert [(fault.kind.value, fault.line) for fault in data.faults] == [
         ("out of order", 4),
+        ("duplicate", 5),
+        ("duplicate", 6),
         ("impossible", 7),
         ("impossible", 8),
         ("impossible", 9),
         ("impossible", 10),
         ("impossible", 11),
-        ("duplicate", 5),
-        ("duplicate", 6),
         ("gap", 12),
     ]
     texts = [str(fault) for fault in data.faults]
     assert texts[0].endswith(
         "X.csv line 4: out of order row of X: 2024-01-02T14:31:00Z after 2024-01-02T14:32:00Z"
     )
-    assert texts[1].endswith("line 7: impossible row of X: open 10 high 9 low 11 close 10 volume 4")
-    assert "with the same values as line 4" in texts[6]
-    assert "with other values than line 4" in texts[7]
+    assert "with the same values as line 4" in texts[1]
+    assert "with other values than line 4" in texts[2]
+    assert texts[3].endswith("line 7: impossible row of X: open 10 high 9 low 11 close 10 volume 4")
     assert texts[8].endswith("gap row of X: 8 bars missing after 2024-01-02T14:32:00Z")
     summary = {each.kind: each.count for each in summarize(data.faults)}
     assert summary == {
@@ -240,7 +225,112 @@ def test_two_files_with_one_symbol(tmp_path: Path) -> None:
         load_bars([tmp_path], timeframe="1m")
 
 
+@pytest.mark.parametrize(
+    ("given", "apart"), [("1m", "86400 s"), ("1h", "86400 s"), ("12h", "86400 s")]
+)
+def test_bars_coarser_than_the_timeframe_are_refused(
+    tmp_path: Path, given: str, apart: str
+) -> None:
+    """Delivered a minute after their start, bars of a day would tell the day's close."""
+    days = "".join(f"2024-01-{day:02d},1,1,1,1,1\n" for day in (2, 3, 4, 5, 8, 9))
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + days, timeframe=given)
+    assert (
+        f"the bars of X are {apart} apart or a multiple of that, too coarse for the timeframe "
+        in (str(error.value))
+    )
+    assert str(error.value).endswith(given)
+
+
+def test_rare_bars_of_the_timeframe_are_taken(tmp_path: Path) -> None:
+    stamps = ["09:30", "09:32", "09:34", "09:37", "09:42"]
+    rows = "".join(f"2024-01-02 {stamp},1,1,1,1,1\n" for stamp in stamps)
+    assert only(load(tmp_path, HEADER + rows, timeframe="1m")).timeframe == "1m"
+    assert only(load(tmp_path, HEADER + rows)).timeframe == "2m"
+
+
+@pytest.mark.parametrize("timeframe", [None, "1M"])
+def test_bars_of_months_are_refused(tmp_path: Path, timeframe: str | None) -> None:
+    rows = "".join(f"2024-{month:02d}-01,1,1,1,1,1\n" for month in range(1, 13))
+    with pytest.raises(DataError, match="are months apart, and months differ in length; load dai"):
+        load(tmp_path, HEADER + rows, timeframe=timeframe)
+
+
+def test_a_single_bar_takes_the_timeframe_of_the_others(tmp_path: Path) -> None:
+    rows = "".join(f"A,{row}\n" for row in ROWS.splitlines()) + "B," + ROWS.splitlines()[0] + "\n"
+    data = load(tmp_path, "symbol," + HEADER + rows)
+    assert [(series.symbol, series.timeframe) for series in data.series] == [
+        ("A", "1m"),
+        ("B", "1m"),
+    ]
+
+
+def test_faults_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
+    rows = [
+        "2024-01-02T14:31:00Z,1,1,1,1,1",
+        "2024-01-02T14:30:00Z,1,1,1,1,1",
+        "2024-01-02T14:31:00Z,1,1,1,1,1",
+        "2024-01-02T14:32:00Z,0,1,1,1,1",
+        "2024-01-02T14:30:00Z,1,1,1,1,1",
+    ]
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(HEADER + "\n".join(rows) + "\n")
+    data = load_bars([tmp_path])
+    places = [(Path(fault.source).name, fault.line) for fault in data.faults]
+    assert places == [(name, line) for name in ("a.csv", "b.csv") for line in (3, 4, 5, 6, 6)]
+    assert [each.first.line for each in summarize(data.faults)] == [3, 4, 5] * 2
+
+
+def test_strict_lists_the_first_twenty(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-02T14:{minute:02d}:00Z,0,1,1,1,1\n" for minute in range(25))
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + ROWS + rows, strict=True)
+    lines = str(error.value).splitlines()
+    assert lines[0] == "25 faults in the data (strict):"
+    assert "X.csv line 4: impossible row of X" in lines[1]
+    assert (len(lines), lines[-1]) == (22, "  and 5 more")
+
+
 # Sources.
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [("BRK.B.csv", "BRK.B"), ("aapl.CSV", "aapl"), ("S:X.Csv.GZ", "S:X"), (".csv", ".csv")],
+)
+def test_the_symbol_is_the_name_of_the_file_without_its_ending(
+    tmp_path: Path, name: str, symbol: str
+) -> None:
+    content = (HEADER + ROWS).encode()
+    if name.lower().endswith(".gz"):
+        content = gzip.compress(content)
+    assert only(load(tmp_path, content, name)).symbol == symbol
+
+
+def test_a_folder_gives_its_files_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("B.csv", "A.B.csv", "A.csv"):
+        (tmp_path / name).write_text(HEADER + ROWS)
+    (tmp_path / "._A.csv").write_bytes(bytes([0, 255]))
+    (tmp_path / "old.csv").mkdir()
+    assert [series.symbol for series in load_bars([tmp_path]).series] == ["A.B", "A", "B"]
+
+
+def test_a_folder_without_data_and_a_file_of_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no data files \(\.csv, \.csv\.gz, \.csv\.zst, "):
+        load_bars([tmp_path])
+    with pytest.raises(DataError, match=r"X\.xlsx is none of \.csv, "):
+        load(tmp_path, HEADER + ROWS, "X.xlsx")
+    with pytest.raises(DataError, match=r"; there is no folder .*nowhere either"):
+        load_bars([tmp_path / "nowhere" / "X.csv"])
+
+
+def test_quotes_of_one_symbol_may_span_files(tmp_path: Path) -> None:
+    for name, second in (("mon.csv", 0), ("tue.csv", 1)):
+        rows = f"X,2024-01-02T00:00:0{second}Z,1,2\nX,2024-01-02T00:00:0{second}Z,0,2\n"
+        (tmp_path / name).write_text("symbol,timestamp,bid,ask\n" + rows)
+    data = load_bars([tmp_path])
+    assert [len(series) for series in data.quotes] == [2]
+    assert [Path(fault.source).name for fault in data.faults] == ["mon.csv", "tue.csv"]
 
 
 def test_a_symbol_column_and_a_choice_among_symbols(tmp_path: Path) -> None:

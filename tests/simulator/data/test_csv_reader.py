@@ -1,0 +1,221 @@
+"""CSV files: layouts, compression, and rows that cannot be read."""
+
+import csv
+import gzip
+import io
+import lzma
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from tests.simulator.data.support import HEADER, ROWS, load, only
+
+EXPECTED = ([10.0, 10.5], [100.0, 200.0], [2, 3])
+
+
+def columns_of(tmp_path: Path, text: str | bytes, name: str = "X.csv") -> tuple[object, ...]:
+    series = only(load(tmp_path, text, name))
+    return list(series.opens), list(series.volumes), list(series.lines or ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (HEADER + ROWS).replace("\n", "\r\n"),
+        (HEADER + ROWS).rstrip("\n"),
+        (HEADER + ROWS).replace(",", ", "),
+        (HEADER + ROWS).replace(",", "|"),
+        HEADER + ROWS.replace("\n", ",,\n"),
+        HEADER + ROWS + "\n,,\n  \n",
+        "\ufeff" + HEADER + ROWS,
+        '"' + (HEADER + ROWS).rstrip("\n").replace(",", '","').replace("\n", '"\n"') + '"\n',
+    ],
+    ids="crlf no-newline blanks pipes trailing-delimiters empty-rows bom quoted".split(),
+)
+def test_layouts(tmp_path: Path, text: str) -> None:
+    assert columns_of(tmp_path, text) == EXPECTED
+
+
+def test_lines_count_from_the_top_of_the_file(tmp_path: Path) -> None:
+    text = "\n\n" + HEADER + "\n" + ROWS.replace("\n", "\n\n")
+    assert columns_of(tmp_path, text)[2] == [5, 7]
+
+
+def test_a_byte_order_mark_on_standard_input() -> None:
+    stream = io.StringIO('\ufeff"timestamp","open","high","low","close"\n2024-01-02,1,1,1,1\n')
+    data = load_bars(["-"], timeframe="1d", stdin=stream)
+    assert (only(data).symbol, only(data).source) == ("STDIN", "standard input")
+
+
+@pytest.mark.parametrize("row", ["2024-01-02,1,234.5,1,235.0,1,200,5", "2024-01-02,10,11,9,10"])
+def test_a_row_of_another_width_is_refused(tmp_path: Path, row: str) -> None:
+    width = row.count(",") + 1
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + row + "\n")
+    assert str(error.value).endswith(f"X.csv line 2: {width} fields where the header has 6")
+
+
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
+def test_each_number_is_named(tmp_path: Path, column: str) -> None:
+    position = HEADER.strip().split(",").index(column)
+    row = ROWS.splitlines()[1].split(",")
+    row[position] = "much"
+    with pytest.raises(DataError, match=f"line 3, column {column}: 'much' is not a number; write"):
+        load(tmp_path, HEADER + ROWS.splitlines()[0] + "\n" + ",".join(row) + "\n")
+
+
+def test_an_empty_symbol_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"X\.csv line 2: the symbol is empty"):
+        load(tmp_path, "symbol," + HEADER + "," + ROWS)
+    with pytest.raises(DataError, match=r"X\.csv line 2: the symbol is empty"):
+        load(tmp_path, "symbol,timestamp,bid,ask\n,2024-01-02T14:30:00Z,1,2\n")
+
+
+def test_an_empty_volume_is_unknown(tmp_path: Path) -> None:
+    text = HEADER + ROWS.replace(",100\n", ",\n")
+    assert list(only(load(tmp_path, text)).volumes) == [0, 200]
+
+
+def test_quotes_with_date_and_time_in_two_columns(tmp_path: Path) -> None:
+    rows = "2024-01-02,09:30:00.5,1,2\n2024-01-02,09:30:01,1.5,2\n2024-01-02,09:30:02,,\n"
+    (quotes,) = load(tmp_path, "date,time,bid,ask\n" + rows).quotes
+    assert [stamp % (86_400 * 10**9) for stamp in quotes.stamps] == [
+        34_200_500_000_000,
+        34_201_000_000_000,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("2024-01-02,1,x", "line 2: no quote: column ask: 'x' is not a number"),
+        ("soon,1,2", "line 2: no quote: column timestamp: 'soon' is no time"),
+        ("2024-01-02,1", "line 2: 2 fields where the header has 3"),
+    ],
+)
+def test_a_quote_that_cannot_be_read(tmp_path: Path, row: str, problem: str) -> None:
+    with pytest.raises(DataError) as error:
+        load(tmp_path, f"timestamp,bid,ask\n{row}\n")
+    assert problem in str(error.value)
+
+
+# Files that are none.
+
+
+def test_a_compressed_file_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"X\.csv\.gz cannot be read: Not a gzipped file"):
+        load(tmp_path, HEADER, "X.csv.gz")
+    pytest.importorskip("backports.zstd")
+    with pytest.raises(DataError, match=r"X\.csv\.zst cannot be read: .*decompress"):
+        load(tmp_path, HEADER, "X.csv.zst")
+
+
+def test_a_compressed_file_that_was_cut_off(tmp_path: Path) -> None:
+    packed = gzip.compress((HEADER + ROWS).encode())
+    with pytest.raises(DataError, match=r"X\.csv\.gz cannot be read: .*ended before"):
+        load(tmp_path, packed[:-12], "X.csv.gz")
+    zstd = pytest.importorskip("backports.zstd")
+    packed = zstd.compress((HEADER + ROWS).encode())
+    with pytest.raises(DataError, match=r"X\.csv\.zst cannot be read: .*ended before"):
+        load(tmp_path, packed[:-3], "X.csv.zst")
+
+
+def test_a_compressed_file_with_broken_bytes(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress((HEADER + ROWS * 200).encode()))
+    packed[20:30] = bytes(byte ^ 0xFF for byte in packed[20:30])
+    with pytest.raises(DataError, match=r"X\.csv\.gz cannot be read: "):
+        load(tmp_path, bytes(packed), "X.csv.gz")
+
+
+def test_zstandard_without_the_package_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("backports.zstd", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DataError, match=r"pip install 'strategy-runtime\[zstd\]'"):
+        load(tmp_path, b"", "X.csv.zst")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [lzma.compress((HEADER + ROWS).encode()), (HEADER + ROWS).encode("utf-16"), bytes(range(256))],
+    ids="lzma utf-16 bytes".split(),
+)
+def test_other_bytes_are_no_csv(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DataError, match=r"X\.csv is not a text in UTF-8 \(.*\); is it a CSV\?"):
+        load(tmp_path, content)
+
+
+def test_zero_bytes_at_the_end(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"X\.csv (line 4: 1 fields|cannot be read)"):
+        load(tmp_path, HEADER.encode() + ROWS.encode() + bytes(64))
+
+
+# Properties.
+
+numbers = st.floats(1e-300, 1e300, allow_nan=False)
+
+
+@given(st.lists(st.tuples(numbers, numbers, numbers, numbers), min_size=1, max_size=20))
+def test_numbers_keep_every_digit(prices: list[tuple[float, ...]]) -> None:
+    rows = [
+        (n, first, max(row), min(row), last)
+        for n, row in enumerate(prices)
+        for first, *_, last in [row]
+    ]
+    text = io.StringIO()
+    csv.writer(text).writerow("timestamp open high low close".split())
+    csv.writer(text).writerows([1_704_205_800 + 60 * n, *map(repr, rest)] for n, *rest in rows)
+    text.seek(0)
+    data = load_bars(["-"], timeframe="1m", stdin=text)
+    series = only(data)
+    assert data.faults == []
+    for column, position in (("opens", 1), ("highs", 2), ("lows", 3), ("closes", 4)):
+        assert list(getattr(series, column)) == [row[position] for row in rows]
+
+
+def outcome(text: str) -> LoadedData | str:
+    try:
+        return load_bars(["-"], stdin=io.StringIO(text))
+    except DataError as error:
+        return str(error)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    refusal = outcome(text)
+    assert isinstance(refusal, str)
+    assert refusal.startswith(("standard input", "no bars in -"))
+
+
+cells = st.sampled_from(
+    [
+        "2024-01-02",
+        "2024-01-03 09:30",
+        "1",
+        "2.5",
+        "-1",
+        "",
+        "nan",
+        "inf",
+        "x",
+        '"',
+        "\x00",
+        "1e999",
+    ]
+)
+
+
+@given(st.lists(st.lists(cells, min_size=5, max_size=7).map(",".join), max_size=8))
+def test_any_rows_are_read_or_refused_with_their_place(rows: list[str]) -> None:
+    data = outcome(HEADER + "\n".join(rows))
+    if isinstance(data, str):
+        assert data.startswith(("standard input", "no bars in -"))
+    else:
+        for series in data.series:
+            assert all(map(float.__le__, series.lows, series.highs))

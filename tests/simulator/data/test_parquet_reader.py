@@ -1,0 +1,183 @@
+"""Parquet files: the same columns, stamps of every type, rows named by number."""
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from tests.simulator.data.support import only
+
+pyarrow = pytest.importorskip("pyarrow")
+
+MOMENTS = [datetime(2024, 1, 2, 14, minute, tzinfo=UTC) for minute in (30, 31)]
+PRICES = {"open": [10.0, 10.5], "high": [11.0, 12.0], "low": [9.0, 10.0], "close": [10.5, 11.0]}
+
+
+def load(tmp_path: Path, columns: Mapping[str, Any], **options: Any) -> LoadedData:
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table(dict(columns)), tmp_path / "X.parquet")
+    return load_bars([tmp_path / "X.parquet"], **options)
+
+
+def starts(data: LoadedData) -> list[str]:
+    return [rfc3339(start) for start in only(data).starts]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_stamps_of_every_unit_and_zone(tmp_path: Path, unit: str, zone: str | None) -> None:
+    moments = [
+        ns_of(moment) // 10 ** {"s": 9, "ms": 6, "us": 3, "ns": 0}[unit] for moment in MOMENTS
+    ]
+    column = pyarrow.array(moments, pyarrow.timestamp(unit, tz=zone))
+    data = load(tmp_path, {"timestamp": column, **PRICES})
+    assert starts(data) == ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"]
+    assert list(only(data).lines or ()) == [1, 2]
+    assert list(only(data).volumes) == [0, 0]
+
+
+def test_nanoseconds_are_kept(tmp_path: Path) -> None:
+    column = pyarrow.array([1_704_205_800_123_456_789], pyarrow.timestamp("ns", tz="UTC"))
+    one = {name: values[:1] for name, values in PRICES.items()}
+    data = load(tmp_path, {"timestamp": column, **one}, timeframe="1m")
+    assert list(only(data).starts) == [1_704_205_800_123_456_789]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["2024-01-02 09:30", "2024-01-02 09:31"],
+        pyarrow.array([datetime(2024, 1, 2, 9, m) for m in (30, 31)], pyarrow.timestamp("us")),  # noqa: DTZ001
+        [1_704_205_800, 1_704_205_860],
+        [1_704_205_800_000.0, 1_704_205_860_000.0],
+    ],
+    ids="texts naive integers floats".split(),
+)
+def test_stamps_without_a_zone_are_in_the_one_given(tmp_path: Path, column: Any) -> None:
+    data = load(tmp_path, {"Date": column, **PRICES}, tz="America/New_York")
+    assert starts(data) == ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"]
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        [date(2024, 1, 2)] * 2,
+        ["2024-01-02"] * 2,
+        pyarrow.array([datetime(2024, 1, 2)] * 2, pyarrow.timestamp("ms")),  # noqa: DTZ001
+    ],
+    ids="dates texts timestamps".split(),
+)
+@pytest.mark.parametrize("times", [["14:30", "14:31"], [time(14, 30), time(14, 31)]])
+def test_date_and_time_in_two_columns(tmp_path: Path, days: Any, times: Any) -> None:
+    data = load(tmp_path, {"date": days, "time": times, **PRICES})
+    assert starts(data) == ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"]
+    assert data.faults == []
+
+
+def test_the_index_of_a_data_frame(tmp_path: Path) -> None:
+    column = pyarrow.array(MOMENTS, pyarrow.timestamp("us", tz="UTC"))
+    data = load(tmp_path, {"__index_level_0__": column, **PRICES})
+    assert len(only(data)) == 2
+
+
+def test_numbers_of_other_types(tmp_path: Path) -> None:
+    columns = {
+        "timestamp": ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"],
+        "open": [10, 11],
+        "high": [Decimal("11.25"), Decimal("12.50")],
+        "low": ["9.5", "10"],
+        "close": pyarrow.array([10.5, 11.5], pyarrow.float32()),
+        "volume": pyarrow.array([None, 7], pyarrow.int64()),
+    }
+    series = only(load(tmp_path, columns))
+    assert (list(series.highs), list(series.lows)) == ([11.25, 12.5], [9.5, 10])
+    assert list(series.volumes) == [0, 7]
+
+
+def test_symbols_and_a_choice_among_them(tmp_path: Path) -> None:
+    stamps = ["2024-01-02T14:30:00Z"] * 2
+    columns = {"ticker": ["A", "B"], "timestamp": stamps, **PRICES}
+    assert [s.symbol for s in load(tmp_path, columns, timeframe="1m").series] == ["A", "B"]
+    assert only(load(tmp_path, columns, timeframe="1m", symbol="B")).symbol == "B"
+    with pytest.raises(DataError, match=r"X\.parquet row 2: the symbol is empty"):
+        load(tmp_path, columns | {"ticker": ["A", None]})
+
+
+def test_faults_are_named_by_row(tmp_path: Path) -> None:
+    stamps = ["2024-01-02T14:30:00Z"] * 2
+    data = load(tmp_path, {"timestamp": stamps, **PRICES}, timeframe="1m")
+    assert [(fault.kind.value, fault.line) for fault in data.faults] == [("duplicate", 2)]
+
+
+def test_quotes(tmp_path: Path) -> None:
+    columns = {
+        "timestamp": ["2024-01-02T14:30:00.25Z", "2024-01-02T14:30:01Z", "2024-01-02T14:30:02Z"],
+        "bid": [1.5, None, 1.25],
+        "ask": [1.75, None, 1.0],
+    }
+    data = load(tmp_path, columns)
+    (quotes,) = data.quotes
+    assert (list(quotes.bids), list(quotes.asks)) == ([1.5], [1.75])
+    assert [(fault.kind.value, fault.line) for fault in data.faults] == [("impossible", 3)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"Open": [10.0, None]}, "row 2, column Open: nothing is not a number"),
+        ({"close": ["1", "much"]}, "row 2, column close: 'much' is not a number"),
+        ({"timestamp": ["2024-01-02", "soon"]}, "row 2, column timestamp: 'soon' is no time"),
+        ({"timestamp": ["2024-01-02", None]}, "row 2, column timestamp: '' is no time"),
+        (
+            {"timestamp": pyarrow.array([MOMENTS[0], None], pyarrow.timestamp("us", tz="UTC"))},
+            "row 2, column timestamp: '' is no time",
+        ),
+        (
+            {"timestamp": pyarrow.array([MOMENTS[0], None], pyarrow.timestamp("us"))},
+            "row 2, column timestamp: '' is no time",
+        ),
+        (
+            {"timestamp": pyarrow.array([0, 2**55], pyarrow.timestamp("ms", tz="UTC"))},
+            "cannot be read as Parquet: ",
+        ),
+    ],
+)
+def test_what_cannot_be_read_names_row_and_column(
+    tmp_path: Path, columns: dict[str, Any], problem: str
+) -> None:
+    replaced = {name.lower() for name in columns}
+    usual = {"timestamp": ["2024-01-02", "2024-01-03"], **PRICES}
+    kept = {name: values for name, values in usual.items() if name not in replaced}
+    with pytest.raises(DataError) as error:
+        load(tmp_path, kept | columns)
+    assert f"X.parquet {problem}" in str(error.value)
+
+
+def test_a_missing_column_names_what_is_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"X\.parquet: no column for timestamp; the header has open"
+    ):
+        load(tmp_path, PRICES)
+
+
+def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
+    (tmp_path / "X.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    with pytest.raises(DataError, match=r"X\.parquet cannot be read as Parquet: "):
+        load_bars([tmp_path / "X.parquet"])
+
+
+def test_without_the_package_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "X.pq").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match=r"pip install 'strategy-runtime\[parquet\]'"):
+        load_bars([tmp_path / "X.pq"])
