@@ -209,60 +209,11 @@ def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
         load_bars([tmp_path / "price.csv"])
 
 
-def test_a_timeframe_that_does_not_fit_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="mostly 60 s apart, which does not fit the timeframe 7s"):
-        load(tmp_path, HEADER + ROWS, timeframe="7s")
-
-
-def test_data_finer_than_the_timeframe_stay_as_they_are(tmp_path: Path) -> None:
-    assert only(load(tmp_path, HEADER + ROWS, timeframe="5m")).timeframe == "1m"
-
-
 def test_two_files_with_one_symbol(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("symbol," + HEADER + "Y," + ROWS.splitlines()[0] + "\n")
     with pytest.raises(DataError, match=r"b\.csv has bars of Y, and so has .*a\.csv"):
         load_bars([tmp_path], timeframe="1m")
-
-
-@pytest.mark.parametrize(
-    ("given", "apart"), [("1m", "86400 s"), ("1h", "86400 s"), ("12h", "86400 s")]
-)
-def test_bars_coarser_than_the_timeframe_are_refused(
-    tmp_path: Path, given: str, apart: str
-) -> None:
-    """Delivered a minute after their start, bars of a day would tell the day's close."""
-    days = "".join(f"2024-01-{day:02d},1,1,1,1,1\n" for day in (2, 3, 4, 5, 8, 9))
-    with pytest.raises(DataError) as error:
-        load(tmp_path, HEADER + days, timeframe=given)
-    assert (
-        f"the bars of X are {apart} apart or a multiple of that, too coarse for the timeframe "
-        in (str(error.value))
-    )
-    assert str(error.value).endswith(given)
-
-
-def test_rare_bars_of_the_timeframe_are_taken(tmp_path: Path) -> None:
-    stamps = ["09:30", "09:32", "09:34", "09:37", "09:42"]
-    rows = "".join(f"2024-01-02 {stamp},1,1,1,1,1\n" for stamp in stamps)
-    assert only(load(tmp_path, HEADER + rows, timeframe="1m")).timeframe == "1m"
-    assert only(load(tmp_path, HEADER + rows)).timeframe == "2m"
-
-
-@pytest.mark.parametrize("timeframe", [None, "1M"])
-def test_bars_of_months_are_refused(tmp_path: Path, timeframe: str | None) -> None:
-    rows = "".join(f"2024-{month:02d}-01,1,1,1,1,1\n" for month in range(1, 13))
-    with pytest.raises(DataError, match="are months apart, and months differ in length; load dai"):
-        load(tmp_path, HEADER + rows, timeframe=timeframe)
-
-
-def test_a_single_bar_takes_the_timeframe_of_the_others(tmp_path: Path) -> None:
-    rows = "".join(f"A,{row}\n" for row in ROWS.splitlines()) + "B," + ROWS.splitlines()[0] + "\n"
-    data = load(tmp_path, "symbol," + HEADER + rows)
-    assert [(series.symbol, series.timeframe) for series in data.series] == [
-        ("A", "1m"),
-        ("B", "1m"),
-    ]
 
 
 def test_faults_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
