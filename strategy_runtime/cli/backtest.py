@@ -77,6 +77,12 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
     help="Tell the story of an order in plain sentences. Repeatable.",
 )
 @result_options
+@click.option(
+    "--open/--no-open",
+    "open_page",
+    default=False,
+    help="Show the report in a browser.",
+)
 @version_option
 def main(
     target: str | None,
@@ -96,6 +102,7 @@ def main(
     out: Path | None,
     fills_file: Path | None,
     as_json: bool,
+    open_page: bool,
 ) -> None:
     """Run the strategy MODULE:CLASS over market data, in process.
 
@@ -130,10 +137,10 @@ def main(
                 if runs[-1][2]:
                     break
         outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
-        from strategy_runtime.report.summary import summary_of
+        from strategy_runtime.report.results import results_of
 
         strategy = strategies[0]
-        summary = summary_of(
+        results = results_of(
             outcome,
             strategy=type(strategy).__name__,
             parameters=strategy.parameter_values,
@@ -141,8 +148,14 @@ def main(
             faults=data.faults,
             wall_s=wall_s,
         )
-        places = Destinations(out, fills_file, as_json=as_json, name=type(strategy).__name__)
-        places.deliver(summary, outcome)
+        places = Destinations(
+            out,
+            fills_file,
+            as_json=as_json,
+            name=type(strategy).__name__,
+            open_page=open_page,
+        )
+        places.deliver(results)
         for name in explained:
             from strategy_runtime.report.explain import explain
 

@@ -160,7 +160,7 @@ result_options = _stacked(
         "--out",
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="Write result.json, fills.csv and orders.csv there.",
+        help="Write report.html, result.json, fills.csv and orders.csv there.",
     ),
     click.option(
         "--fills",

@@ -15,9 +15,8 @@ from strategy_runtime.cli.errors import note
 from strategy_runtime.errors import DataError
 
 if TYPE_CHECKING:
-    from strategy_runtime.report.summary import Summary
+    from strategy_runtime.report.results import Results
     from strategy_runtime.simulator.exchange import Exchange
-    from strategy_runtime.simulator.outcome import Outcome
 
 __all__ = ["Destinations", "beside_us", "progress"]
 
@@ -32,54 +31,75 @@ class Destinations:
     Without any of `--out`, `--fills` and `--json` they are written to `results/<name>`, so that a
     run always leaves something to look at; otherwise only what was asked for is written. An
     unfinished run never takes the place of a finished one unasked.
+
+    Args:
+        open_page: Show the page in a browser, if there is one; it is written for that.
     """
 
     def __init__(
-        self, out: Path | None, fills_file: Path | None, *, as_json: bool, name: str
+        self,
+        out: Path | None,
+        fills_file: Path | None,
+        *,
+        as_json: bool,
+        name: str,
+        open_page: bool = False,
     ) -> None:
         self._asked = out is not None or fills_file is not None or as_json
-        self._out = out if self._asked else RESULTS / name
+        self._out = RESULTS / name if out is None and (open_page or not self._asked) else out
         self._fills_file = fills_file
+        self._open_page = open_page
         self.as_json = as_json
 
-    def deliver(
-        self, summary: "Summary", outcome: "Outcome", *, table_on_stderr: bool = False
-    ) -> None:
+    def deliver(self, results: "Results", *, table_on_stderr: bool = False) -> None:
         """Print and write.
 
         Raises:
             DataError: A file that was asked for cannot be written.
         """
+        from strategy_runtime.report.files import PAGE
         from strategy_runtime.report.table import render
 
+        on_stderr = table_on_stderr or self.as_json
         if not self.as_json:
-            click.echo(render(summary), err=table_on_stderr, nl=False)
+            click.echo(render(results.summary), err=table_on_stderr, nl=False)
         try:
-            written = self._write(summary, outcome)
+            written = self._write(results)
         except DataError as error:
             if self._asked:
                 raise
             note(f"The results could not be kept: {error}")
         else:
             if written:
-                click.echo(
-                    f"\nWritten: {' '.join(map(str, written))}",
-                    err=table_on_stderr or self.as_json,
-                )
+                click.echo(f"\nWritten: {' '.join(map(str, written))}", err=on_stderr)
+            for page in (path for path in written if path.name == PAGE):
+                address = page.resolve().as_uri()
+                click.echo(f"Report: {address}", err=on_stderr)
+                if self._open_page and not _opened(address):
+                    note("There is no browser to open it with.")
         if self.as_json:
-            click.echo(summary.to_json(), nl=False)
+            click.echo(results.summary.to_json(), nl=False)
 
-    def _write(self, summary: "Summary", outcome: "Outcome") -> list[Path]:
+    def _write(self, results: "Results") -> list[Path]:
         from strategy_runtime.report.files import write_atomically, write_results
         from strategy_runtime.report.fills import fills_csv
 
         written = []
-        if self._out is not None and (self._asked or summary.complete):
-            written += write_results(self._out, summary, outcome)
+        if self._out is not None and (self._asked or results.summary.complete):
+            written += write_results(self._out, results)
         if self._fills_file is not None:
-            write_atomically(self._fills_file, fills_csv(outcome.fills))
+            write_atomically(self._fills_file, fills_csv(results.outcome.fills))
             written.append(self._fills_file)
         return written
+
+
+def _opened(address: str) -> bool:
+    import webbrowser
+
+    try:
+        return webbrowser.open(address)
+    except webbrowser.Error:
+        return False
 
 
 @asynccontextmanager

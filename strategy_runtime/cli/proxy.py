@@ -214,7 +214,7 @@ async def _serve(
     from strategy_runtime.cli.output import progress
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.clock import monotonic
-    from strategy_runtime.report.summary import summary_of
+    from strategy_runtime.report.results import results_of
     from strategy_runtime.simulator.server import RunEnd
 
     asked_to_stop = asyncio.Event()
@@ -230,16 +230,15 @@ async def _serve(
                 task.cancel()
             end = run.result() if run.done() else None
             run.cancel()
-            outcome = exchange.outcome()
-            summary = summary_of(
-                outcome,
+            results = results_of(
+                exchange.outcome(),
                 strategy=None,
                 parameters={},
                 options=exchange.options,
                 faults=faults,
                 wall_s=wall_s,
             )
-            places.deliver(summary, outcome, table_on_stderr=True)
+            places.deliver(results, table_on_stderr=True)
             if end is RunEnd.COMPLETE:
                 note(f"The run is over; requests are answered for {linger:g} s more.")
                 await _wait(asked_to_stop, linger)

@@ -7,22 +7,26 @@ from pathlib import Path
 from strategy_runtime.errors import DataError
 from strategy_runtime.ids import token
 from strategy_runtime.report.fills import fills_csv, orders_csv
-from strategy_runtime.report.summary import Summary
-from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.report.page import render_page
+from strategy_runtime.report.results import Results
 
-__all__ = ["write_atomically", "write_results"]
+__all__ = ["PAGE", "write_atomically", "write_results"]
+
+PAGE = "report.html"
 
 
-def write_results(folder: Path, summary: Summary, outcome: Outcome) -> list[Path]:
-    """Write `result.json`, `fills.csv` and `orders.csv`; gives back where they are.
+def write_results(folder: Path, results: Results) -> list[Path]:
+    """Write `result.json`, `fills.csv`, `orders.csv` and `report.html`; gives back where they are.
 
     Raises:
         DataError: The folder or a file in it cannot be written.
     """
+    outcome = results.outcome
     texts = {
         "fills.csv": fills_csv(outcome.fills),
         "orders.csv": orders_csv(outcome.orders),
-        "result.json": summary.to_json(),
+        "result.json": results.summary.to_json(),
+        PAGE: render_page(results.summary, outcome, results.points, results.trips),
     }
     for name, text in texts.items():
         write_atomically(folder / name, text)

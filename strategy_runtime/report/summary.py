@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.report.fills import fill_hash, moment, plain
-from strategy_runtime.report.metrics import equity_points, max_drawdown
+from strategy_runtime.report.performance import Performance
 from strategy_runtime.simulator.data.faults import DataFault, summarize
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -84,6 +84,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         total_return: Equity over starting equity, less one.
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
             the closes of bars.
+        performance: Figures by which runs are compared.
         fill_hash: See `report.fills.fill_hash`.
         wall_s: Seconds the replay took, reading the data not included.
         complete: False where the run was stopped before the end of the data.
@@ -107,6 +108,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     start_equity: str
     total_return: float
     max_drawdown: float
+    performance: Performance
     fees: str
     realized_pnl: str
     unrealized_pnl: str
@@ -130,6 +132,8 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
 
 def summary_of(
     outcome: Outcome,
+    performance: Performance,
+    max_drawdown: float,
     *,
     strategy: str | None,
     parameters: Mapping[str, Any],
@@ -137,9 +141,7 @@ def summary_of(
     faults: Iterable[DataFault],
     wall_s: float,
 ) -> Summary:
-    """Sum up what an exchange holds at the end of a run."""
-    end_ns = 0 if outcome.end is None else ns_of(outcome.end)
-    points = equity_points(outcome.start_equity, outcome.fills, outcome.series, end_ns)
+    """Put what an exchange holds at the end of a run into one document."""
     return Summary(
         strategy=strategy,
         parameters=msgspec.to_builtins(dict(parameters), str_keys=True),
@@ -153,7 +155,8 @@ def summary_of(
         equity=plain(outcome.equity),
         start_equity=plain(outcome.start_equity),
         total_return=float(outcome.equity / outcome.start_equity - 1),
-        max_drawdown=max_drawdown(outcome.start_equity, points),
+        max_drawdown=max_drawdown,
+        performance=performance,
         fees=plain(outcome.fees),
         realized_pnl=plain(outcome.realized_pnl),
         unrealized_pnl=plain(outcome.unrealized_pnl),

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from strategy_runtime.report.summary import OrderSummary, Summary
 
-__all__ = ["render"]
+__all__ = ["day", "heading", "money", "render", "warnings_of"]
 
 _CENT = Decimal("0.01")
 _SHOWN = 5
@@ -12,39 +12,43 @@ _SHOWN = 5
 
 def render(summary: Summary) -> str:
     """A heading, the numbers one a line, then what asks for attention; ends with a line feed."""
-    lines = [*_heading(summary), ""]
+    lines = [*heading(summary), ""]
     rows = _rows(summary)
     left = max(len(label) for label, _ in rows)
     right = max(len(text) for _, text in rows)
     lines += [f"  {label:<{left}}  {text:>{right}}" for label, text in rows]
-    notes = _notes(summary)
+    notes = [*warnings_of(summary), *_notes(summary)]
     if notes:
         lines += ["", *notes]
     return "\n".join(lines) + "\n"
 
 
-def _heading(summary: Summary) -> list[str]:
+def heading(summary: Summary) -> tuple[str, str]:
+    """What ran with which parameters, and on what."""
     values = ", ".join(f"{name}={value}" for name, value in summary.parameters.items())
     name = summary.strategy or "Strategy over the network"
     symbols = [each.symbol for each in summary.data]
     frames = sorted({each.timeframe for each in summary.data})
     traded = ", ".join(symbols) if len(symbols) <= _SHOWN else f"{len(symbols)} symbols"
-    period = f"{_day(summary.start)} to {_day(summary.end)}"
-    return [f"{name}({values})" if values else name, f"{traded}  {', '.join(frames)}  {period}"]
+    period = f"{day(summary.start)} to {day(summary.end)}"
+    return f"{name}({values})" if values else name, f"{traded}  {', '.join(frames)}  {period}"
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Return", f"{summary.total_return * 100:+.2f} %"),
         ("Maximum drawdown", f"{0 - summary.max_drawdown * 100:.2f} %"),
-        ("Equity at the start", _money(summary.start_equity)),
-        ("Equity at the end", _money(summary.equity)),
-        ("Realised profit", _money(summary.realized_pnl)),
-        ("Unrealised profit", _money(summary.unrealized_pnl)),
-        ("Fees", _money(summary.fees)),
-        ("Cash", _money(summary.cash)),
+        ("Sharpe ratio", _ratio(summary.performance.sharpe)),
+        ("Equity at the start", money(summary.start_equity)),
+        ("Equity at the end", money(summary.equity)),
+        ("Realised profit", money(summary.realized_pnl)),
+        ("Unrealised profit", money(summary.unrealized_pnl)),
+        ("Fees", money(summary.fees)),
+        ("Cash", money(summary.cash)),
         ("Orders", f"{summary.orders:,}"),
         ("Fills", f"{summary.fills:,}"),
+        ("Closed positions", f"{summary.performance.trades:,}"),
+        ("Profit factor", _ratio(summary.performance.profit_factor)),
         ("Open positions", f"{len(summary.positions):,}"),
         ("Bars", f"{summary.bars:,}"),
         ("Time", f"{summary.wall_s:.2f} s"),
@@ -53,7 +57,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def _notes(summary: Summary) -> list[str]:
+def warnings_of(summary: Summary) -> list[str]:
+    """What must not be overlooked, a sentence each."""
     notes = []
     if summary.bankrupt:
         notes.append(f"BANKRUPT: the account ran out of equity at {summary.end}.")
@@ -65,7 +70,11 @@ def _notes(summary: Summary) -> list[str]:
             f"{_count(summary.rejected_orders, 'order')} rejected after acceptance; see the status "
             "in orders.csv."
         )
-    notes += [
+    return notes
+
+
+def _notes(summary: Summary) -> list[str]:
+    notes = [
         f"Data: {each.source}: {each.count} x {each.kind}; the first: {each.first}"
         for each in summary.data_faults
     ]
@@ -92,11 +101,16 @@ def _order(order: OrderSummary) -> str:
     )
 
 
-def _money(text: str) -> str:
+def _ratio(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"
+
+
+def money(text: str) -> str:
+    """An amount to the cent, with thousands apart."""
     return f"{Decimal(text).quantize(_CENT, ROUND_HALF_EVEN):,}"
 
 
-def _day(text: str) -> str:
+def day(text: str) -> str:
     """A time without what is midnight, or nothing to a second."""
     return text.removesuffix("T00:00:00Z") if text else "-"
 

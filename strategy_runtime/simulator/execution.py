@@ -168,6 +168,7 @@ class Execution(Acceptance):
                 order_id=order.id,
                 client_order_id=order.request.client_order_id,
                 trade_id=trade.id,
+                position_id=trade.position_id or "",
                 rule=rule,
             )
         )

@@ -20,6 +20,7 @@ class Fill(Struct, frozen=True, kw_only=True):
         bar_ns: Start of the bar in whose course it happened.
         quantity: Always positive; the side tells the direction.
         fee: Charged in account currency.
+        position_id: The position it opened, changed or closed; the new one of a flip.
         rule: Name of the fill rule that made it, such as `limit_gap_open`.
     """
 
@@ -33,6 +34,7 @@ class Fill(Struct, frozen=True, kw_only=True):
     order_id: str
     client_order_id: str | None
     trade_id: str
+    position_id: str
     rule: str
 
 

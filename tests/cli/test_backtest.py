@@ -9,6 +9,8 @@ import pytest
 from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, DEMO, PRICES, call, interrupt, line_of, started
 
+WRITTEN = ("fills.csv", "orders.csv", "result.json", "report.html")
+
 
 @pytest.fixture
 def bot(folder: Path) -> Path:
@@ -30,8 +32,9 @@ def test_the_demo_shows_numbers_writes_files_and_says_what_next(tmp_path: Path) 
     assert lines[1] == "S:AAPL, S:MSFT  1d  2007-01-03 to 2013-01-01"
     assert any(line.split() == ["Bars", "3,020"] for line in lines)
     folder = Path("results/SmaCross")
-    written = " ".join(str(folder / n) for n in ("fills.csv", "orders.csv", "result.json"))
+    written = " ".join(str(folder / n) for n in WRITTEN)
     assert f"Written: {written}" in lines
+    assert f"Report: {(tmp_path / folder / 'report.html').resolve().as_uri()}" in lines
     assert (tmp_path / folder / "fills.csv").read_text().startswith("time,bar,symbol,side,")
     assert [line for line in lines[-6:] if line.startswith("  ")] == [
         "  strategy-backtest --demo --set fast=5 --set slow=20",
@@ -79,8 +82,8 @@ def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
 
 FIELDS = (
     "schema strategy parameters bars events fills orders start end cash equity start_equity return "
-    "max_drawdown fees realized_pnl unrealized_pnl positions open_orders fill_hash wall_s "
-    "bars_per_s data data_faults complete bankrupt warnings rejected_orders options"
+    "max_drawdown performance fees realized_pnl unrealized_pnl positions open_orders fill_hash "
+    "wall_s bars_per_s data data_faults complete bankrupt warnings rejected_orders options"
 ).split()
 
 
@@ -165,11 +168,36 @@ def test_out_holds_what_json_prints(bot: Path, invoke: Invoke) -> None:
     done = invoke("backtest", "bot", "--data", "prices.csv", "--out", "here", "--json")
     assert done.exit_code == 0, done.stderr
     assert (bot / "here/result.json").read_text() == done.stdout
-    assert sorted(each.name for each in (bot / "here").iterdir()) == [
-        "fills.csv",
-        "orders.csv",
-        "result.json",
-    ]
+    assert sorted(each.name for each in (bot / "here").iterdir()) == sorted(WRITTEN)
+
+
+def test_open_shows_the_report_in_the_browser(bot: Path) -> None:
+    browser = bot / "browser.sh"
+    browser.write_text('#!/bin/sh\nprintf %s "$1" > shown\n')
+    browser.chmod(0o755)
+    done = call(
+        "backtest",
+        *("bot", "--data", "prices.csv", "--json", "--open"),
+        cwd=bot,
+        env={"BROWSER": f"{browser} %s"},
+    )
+    assert done.returncode == 0, done.stderr
+    page = bot / "results/Buyer/report.html"
+    assert (bot / "shown").read_text() == page.resolve().as_uri()
+    assert page.read_text().startswith("<!doctype html>")
+    assert json.loads(done.stdout)["strategy"] == "Buyer"
+
+
+def test_open_without_a_browser_says_so_and_does_no_harm(bot: Path) -> None:
+    done = call(
+        "backtest",
+        *("bot", "--data", "prices.csv", "--open"),
+        cwd=bot,
+        env={"BROWSER": "/nowhere/to/be/found", "PATH": "/nowhere"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "There is no browser to open it with.\n"
+    assert "Report: file:///" in done.stdout
 
 
 def test_a_place_that_cannot_be_written_is_an_error_only_where_it_was_asked_for(

@@ -20,6 +20,8 @@ def fill(
     symbol: str = "S:A",
     fee: str = "0",
     number: int = 1,
+    position: str = "pos-1",
+    rule: str = "market_open",
 ) -> Fill:
     """A fill at the open of a bar or in its course; a sale has a negative quantity."""
     signed = Decimal(quantity)
@@ -35,7 +37,8 @@ def fill(
         order_id=f"ord-{number}",
         client_order_id=f"Bot-bt-{number}",
         trade_id=f"trd-{number}",
-        rule="market_open",
+        position_id=position,
+        rule=rule,
     )
 
 

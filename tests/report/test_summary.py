@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime.report.summary import SCHEMA, summary_of
+from strategy_runtime.report.results import results_of
+from strategy_runtime.report.summary import SCHEMA
 from strategy_runtime.report.table import render
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -30,7 +31,7 @@ async def document(faults: list[DataFault] | None = None) -> tuple[dict[str, Any
     )
     async with strategy.run_test(cash=Decimal(1000), fee_per_share=Decimal("0.1")) as pilot:
         await pilot.candles_of({"S:A": [10, 11, 12, 13], "S:B": [20, 21, 22, 23]})
-        summary = summary_of(
+        results = results_of(
             pilot.exchange.outcome(),
             strategy="Scripted",
             parameters={"stake": Decimal("0.10"), "fast": 3},
@@ -38,7 +39,7 @@ async def document(faults: list[DataFault] | None = None) -> tuple[dict[str, Any
             faults=faults or [],
             wall_s=0.5,
         )
-    return json.loads(summary.to_json()), render(summary)
+    return json.loads(results.summary.to_json()), render(results.summary)
 
 
 async def test_money_adds_up() -> None:
@@ -99,7 +100,7 @@ async def test_the_table_says_the_same_in_words() -> None:
     found, table = await document(FAULTS)
     lines = table.splitlines()
     assert lines[0] == "Scripted(stake=0.10, fast=3)"
-    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:18])
+    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:21])
     assert rows["Equity at the start"] == "1,000.00"
     assert rows["Equity at the end"] == f"{Decimal(found['equity']):,.2f}"
     assert rows["Fees"] == "1.40"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategy_runtime.report.metrics import equity_points, max_drawdown
+from strategy_runtime.report.equity import EquityPath, equity_curve, path_of
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
 from tests.report.support import START, STEP, fill, series
@@ -17,12 +17,18 @@ END = START + 1000 * STEP
 
 
 def points(fills: Sequence[Fill], data: Sequence[BarSeries], end: int = END) -> list[float]:
-    return list(equity_points(CASH, fills, data, end))
+    return [equity for _, equity in equity_curve(CASH, fills, data, end)]
+
+
+def path(*equities: float, step: int = STEP, width: int = 2000) -> EquityPath:
+    """A path through equities that stand `step` apart."""
+    curve = [(START + (index + 1) * step, equity) for index, equity in enumerate(equities)]
+    return path_of(CASH, curve, START, START + len(curve) * step, width)
 
 
 def test_nothing_traded_nothing_moves() -> None:
     assert points([], [series([1, 2, 3])]) == []
-    assert max_drawdown(CASH, []) == 0.0
+    assert path().max_drawdown == 0.0
 
 
 def test_equity_follows_the_closes_while_a_position_is_held() -> None:
@@ -64,7 +70,47 @@ def test_bars_after_the_end_of_a_stopped_run_do_not_count() -> None:
     [([1100, 990, 1200, 900], 0.25), ([900, 1000], 0.1), ([1001, 1002], 0.0), ([1000, 1000], 0.0)],
 )
 def test_drawdown_is_the_largest_fall_from_a_peak(curve: list[float], expected: float) -> None:
-    assert max_drawdown(CASH, curve) == pytest.approx(expected)
+    assert path(*curve).max_drawdown == pytest.approx(expected)
+
+
+def test_each_point_of_the_curve_has_its_instant() -> None:
+    fills = [fill("10", "10"), fill("-10", "12", bar=2)]
+    curve = list(equity_curve(CASH, fills, [series([11, 13, 99])], END))
+    # A sale at an open comes just after the close of the bar before it.
+    assert [now - START for now, _ in curve] == [STEP, 2 * STEP, 2 * STEP + 1]
+
+
+@pytest.mark.parametrize(
+    ("equities", "steps"),
+    [
+        ([1100, 1000, 1050, 1100], 3),
+        ([900, 950], 2),
+        ([1100, 1200, 1150], 1),
+        ([1001], 0),
+        ([1001, 1002, 1003], 0),
+    ],
+)
+def test_the_longest_drawdown_is_from_a_peak_to_its_return_or_the_end(
+    equities: list[float], steps: int
+) -> None:
+    assert path(*equities).longest_drawdown_ns == steps * STEP
+
+
+def test_midnight_belongs_to_the_day_it_ends() -> None:
+    half = 43_200_000_000_000
+    midnight = 20_000 * 2 * half
+    curve = [(midnight - half, 990.0), (midnight, 980.0), (midnight + 1, 970.0)]
+    found = path_of(CASH, curve, midnight - 2 * half, midnight + half)
+    assert found.by_day == {19_999: 980.0, 20_000: 970.0}
+
+
+def test_few_points_keep_the_deepest_drawdown() -> None:
+    equities = [1000.0] * 500
+    equities[123] = 600.0
+    found = path(*equities, width=20)
+    assert len(found.points) <= 20
+    assert max(depth for _, _, depth in found.points) == 0.4 == found.max_drawdown
+    assert found.points[-1][:2] == (START + 500 * STEP, 1000.0)
 
 
 def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
@@ -122,4 +168,5 @@ def test_drawdown_agrees_with_a_plain_recalculation(
         fill(str(size), str(price), bar=bar, intrabar=within, symbol=f"S:{name}", fee="1")
         for name, bar, within, size, price in sorted(deals, key=lambda deal: (deal[1], deal[2]))
     ]
-    assert max_drawdown(CASH, points(fills, data)) == pytest.approx(plainly(fills, data))
+    found = path_of(CASH, equity_curve(CASH, fills, data, END), START, END)
+    assert found.max_drawdown == pytest.approx(plainly(fills, data))

@@ -1,0 +1,85 @@
+"use strict";
+(() => {
+  const run = JSON.parse(document.getElementById("run").textContent);
+  const { createChart, createSeriesMarkers, AreaSeries, CandlestickSeries } = LightweightCharts;
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const faded = (name) => colour(name) + "33";
+
+  const chartIn = (id) => {
+    const place = document.getElementById(id);
+    place.replaceChildren();
+    const chart = createChart(place, {
+      autoSize: true,
+      layout: { attributionLogo: false },
+      timeScale: { timeVisible: run.intraday, secondsVisible: false },
+      localization: { locale: "en-GB" },
+    });
+    return chart;
+  };
+
+  const equityChart = chartIn("equity");
+  const equity = equityChart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 0);
+  const drawdown = equityChart.addSeries(
+    AreaSeries,
+    {
+      lineWidth: 1,
+      invertFilledArea: true,
+      priceLineVisible: false,
+      priceFormat: { type: "custom", minMove: 0.01, formatter: (share) => share.toFixed(2) + " %" },
+    },
+    1,
+  );
+  equity.setData(run.equity.map(([time, value]) => ({ time, value })));
+  drawdown.setData(run.equity.map(([time, , depth]) => ({ time, value: -100 * depth })));
+  drawdown.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0.1 } });
+  equityChart.panes()[0].setStretchFactor(3);
+  equityChart.panes()[1].setStretchFactor(1);
+  equityChart.timeScale().fitContent();
+
+  const priceChart = chartIn("prices");
+  const candles = priceChart.addSeries(CandlestickSeries, { priceLineVisible: false });
+  const markers = createSeriesMarkers(candles, []);
+  const select = document.getElementById("symbol");
+  run.charts.forEach((each, index) => select.add(new Option(each.symbol, index)));
+
+  const show = () => {
+    const chosen = run.charts[Number(select.value)];
+    if (!chosen) return;
+    const smallest = chosen.candles.reduce((least, candle) => Math.min(least, Math.abs(candle[4]) || least), Infinity);
+    const precision = smallest < 1 ? 6 : smallest < 10 ? 4 : 2;
+    candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
+    candles.setData(chosen.candles.map(([time, open, high, low, close]) => ({ time, open, high, low, close })));
+    markers.setMarkers(
+      chosen.marks.map(([time, side, count]) => {
+        const isBuy = side === "BUY";
+        return {
+          time,
+          position: isBuy ? "belowBar" : "aboveBar",
+          shape: isBuy ? "arrowUp" : "arrowDown",
+          color: colour(isBuy ? "--up" : "--down"),
+          text: count > 1 ? String(count) : "",
+        };
+      }),
+    );
+    document.getElementById("grain").textContent = chosen.bars > 1 ? `${chosen.bars} bars a candle` : "";
+    priceChart.timeScale().fitContent();
+  };
+
+  const paint = () => {
+    const options = {
+      layout: { background: { color: colour("--paper") }, textColor: colour("--quiet"), panes: { separatorColor: colour("--line") } },
+      grid: { vertLines: { color: colour("--line") }, horzLines: { color: colour("--line") } },
+    };
+    equityChart.applyOptions(options);
+    priceChart.applyOptions(options);
+    equity.applyOptions({ lineColor: colour("--up"), topColor: faded("--up"), bottomColor: faded("--up") });
+    drawdown.applyOptions({ lineColor: colour("--fall"), topColor: faded("--fall"), bottomColor: faded("--fall") });
+    const [up, down] = [colour("--up"), colour("--down")];
+    candles.applyOptions({ upColor: up, wickUpColor: up, borderUpColor: up, downColor: down, wickDownColor: down, borderDownColor: down });
+    show();
+  };
+
+  select.addEventListener("change", show);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+  paint();
+})();

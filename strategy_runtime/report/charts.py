@@ -1,0 +1,93 @@
+"""Bars and fills cut down to what a chart on a page can show."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from strategy_runtime.protocol.enums import Side
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.outcome import Fill
+
+__all__ = ["Mark", "PriceChart", "price_charts"]
+
+_SECOND = 1_000_000_000
+_MOST_SYMBOLS = 12
+_MOST_CANDLES = 2000
+
+Candle = tuple[int, float, float, float, float]
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """The fills of one side within one candle of a chart.
+
+    Attributes:
+        time: Of the candle, in seconds since the epoch.
+        count: How many fills.
+        quantity: Of all of them.
+    """
+
+    time: int
+    side: Side
+    count: int
+    quantity: float
+
+
+class PriceChart(Struct, frozen=True):
+    """The prices of one symbol and what was traded at them.
+
+    Attributes:
+        bars: How many bars a candle stands for, at most.
+        candles: Start in seconds since the epoch, open, high, low, close; one a second at most.
+    """
+
+    symbol: str
+    bars: int
+    candles: list[Candle]
+    marks: list[Mark]
+
+
+def price_charts(
+    series: Sequence[BarSeries], fills: Sequence[Fill], end_ns: int
+) -> list[PriceChart]:
+    """Charts of the symbols that were traded most, in the order of the data.
+
+    Args:
+        end_ns: Bars that end later are left out.
+    """
+    traded = Counter(fill.symbol for fill in fills)
+    busiest = sorted(series, key=lambda each: -traded[each.symbol])[:_MOST_SYMBOLS]
+    chosen = {id(each) for each in busiest}
+    return [
+        _chart(each, [fill for fill in fills if fill.symbol == each.symbol], end_ns)
+        for each in series
+        if id(each) in chosen
+    ]
+
+
+def _chart(series: BarSeries, fills: Iterable[Fill], end_ns: int) -> PriceChart:
+    count = bisect_right(series.starts, end_ns - series.step)
+    grain = max(-(-count // _MOST_CANDLES), 1)
+    firsts: list[int] = []
+    candles: list[Candle] = []
+    for first in range(0, count, grain):
+        part = slice(first, min(first + grain, count))
+        second = series.starts[first] // _SECOND
+        opened = series.opens[first]
+        high, low = max(series.highs[part]), min(series.lows[part])
+        if candles and candles[-1][0] == second:
+            _, opened, higher, lower, _ = candles.pop()
+            high, low = max(high, higher), min(low, lower)
+        else:
+            firsts.append(series.starts[first])
+        candles.append((second, opened, high, low, series.closes[part.stop - 1]))
+    together: dict[tuple[int, Side], list[Fill]] = {}
+    for fill in fills:
+        place = max(bisect_right(firsts, fill.bar_ns) - 1, 0)
+        together.setdefault((place, fill.side), []).append(fill)
+    marks = [
+        Mark(candles[place][0], side, len(group), float(sum(each.quantity for each in group)))
+        for (place, side), group in sorted(together.items(), key=lambda item: item[0][0])
+    ]
+    return PriceChart(series.symbol, grain, candles, marks)

@@ -1,0 +1,159 @@
+"""How good a run was: returns by day, what they varied by, and the positions that were closed.
+
+Conventions. A day's return is its last equity over that of the day before, less one; every UTC day
+with a bar counts, also without a position. Figures a year are scaled by the number of such days a
+year that the data has: about 252 for stocks, 365 for what trades every day, 52 for weekly bars.
+Deviations are those of a sample (n - 1), the risk-free rate is zero. What cannot be said, for want
+of days or positions, is None: never infinite, never not-a-number.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
+
+from msgspec import Struct
+
+from strategy_runtime.report.equity import EquityPath
+from strategy_runtime.report.trips import RoundTrip
+from strategy_runtime.simulator.data.series import BarSeries
+
+__all__ = ["Performance", "days_of", "performance_of"]
+
+_DAY = 86_400_000_000_000
+_YEAR_DAYS = 365.25
+_ENOUGH_DAYS = 30
+
+
+class Performance(Struct, frozen=True, kw_only=True):
+    """Figures by which runs are compared.
+
+    Attributes:
+        annual_return: Compound growth a year; None for less than 30 days.
+        annual_volatility: Deviation of the daily returns times the root of the days a year.
+        sharpe: Mean daily return over its deviation, times the root of the days a year.
+        sortino: The same over the downside deviation, the root of the mean of the squared negative
+            returns, all days counted.
+        calmar: `annual_return` over the maximum drawdown.
+        longest_drawdown_days: From a peak until equity was back at it, or the end.
+        exposure: Share of the time in which a position was held.
+        trades: Positions closed, from flat to flat.
+        win_rate: Share of them with a profit after fees.
+        profit_factor: Their profits over their losses; None without a loss.
+        average_trade, best_trade, worst_trade: Profit after fees as a share of the entry's worth.
+        average_holding_s: Mean time from opening to closing, in seconds.
+    """
+
+    annual_return: float | None
+    annual_volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    calmar: float | None
+    longest_drawdown_days: float
+    exposure: float
+    trades: int
+    win_rate: float | None
+    profit_factor: float | None
+    average_trade: float | None
+    best_trade: float | None
+    worst_trade: float | None
+    average_holding_s: float | None
+
+
+def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
+    """UTC days since the epoch, in order, in which a bar ends that ends by `end_ns`.
+
+    Midnight belongs to the day it ends.
+    """
+    days: set[int] = set()
+    for each in series:
+        row, starts, step = 0, each.starts, each.step
+        count = len(starts)
+        while row < count and starts[row] + step <= end_ns:
+            day = (starts[row] + step - 1) // _DAY
+            days.add(day)
+            row = _first_of_later_day(starts, row, count, (day + 1) * _DAY - step)
+    return sorted(days)
+
+
+def performance_of(
+    path: EquityPath,
+    start_equity: float,
+    trips: Sequence[RoundTrip],
+    held_ns: int,
+    days: Sequence[int],
+    start_ns: int,
+    end_ns: int,
+) -> Performance:
+    """Work out the figures.
+
+    Args:
+        held_ns: How long a position was held, see `trips.time_held`.
+        days: Those of the data, see `days_of`.
+        start_ns, end_ns: Of the run.
+    """
+    daily, last = _daily_returns(path, start_equity, days)
+    years = (end_ns - start_ns) / _DAY / _YEAR_DAYS
+    growth = last / start_equity
+    annual = None
+    if years * _YEAR_DAYS >= _ENOUGH_DAYS and growth > 0:
+        annual = growth ** (1 / years) - 1
+    volatility = sharpe = sortino = None
+    if len(daily) > 1:
+        scale = math.sqrt(_days_a_year(days))
+        mean, deviation = fmean(daily), stdev(daily)
+        downside = math.sqrt(fmean(min(each, 0.0) ** 2 for each in daily))
+        volatility = deviation * scale
+        sharpe = mean / deviation * scale if deviation else None
+        sortino = mean / downside * scale if downside else None
+    shares = [trip.profit_share for trip in trips]
+    won = sum((trip.profit for trip in trips if trip.profit > 0), start=0)
+    lost = -sum((trip.profit for trip in trips if trip.profit < 0), start=0)
+    holding = [(trip.closed_ns - trip.opened_ns) / 1e9 for trip in trips]
+    return Performance(
+        annual_return=annual,
+        annual_volatility=volatility,
+        sharpe=sharpe,
+        sortino=sortino,
+        calmar=annual / path.max_drawdown if annual is not None and path.max_drawdown else None,
+        longest_drawdown_days=path.longest_drawdown_ns / _DAY,
+        exposure=held_ns / (end_ns - start_ns) if end_ns > start_ns else 0.0,
+        trades=len(trips),
+        win_rate=sum(trip.profit > 0 for trip in trips) / len(trips) if trips else None,
+        profit_factor=float(won / lost) if lost else None,
+        average_trade=fmean(shares) if shares else None,
+        best_trade=max(shares, default=None),
+        worst_trade=min(shares, default=None),
+        average_holding_s=fmean(holding) if holding else None,
+    )
+
+
+def _first_of_later_day(starts: Sequence[int], row: int, count: int, after: int) -> int:
+    """First row past `row` whose bar starts after `after`; doubling steps, then halving."""
+    jump, low = 1, row + 1
+    while row + jump < count and starts[row + jump] <= after:
+        low = row + jump
+        jump *= 2
+    high = min(row + jump, count)
+    while low < high:
+        middle = (low + high) // 2
+        if starts[middle] <= after:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _daily_returns(
+    path: EquityPath, start_equity: float, days: Sequence[int]
+) -> tuple[list[float], float]:
+    returns: list[float] = []
+    before = start_equity
+    for day in days:
+        equity = path.by_day.get(day, before)
+        returns.append(equity / before - 1 if before > 0 else 0.0)
+        before = equity
+    return returns, before
+
+
+def _days_a_year(days: Sequence[int]) -> float:
+    return (len(days) - 1) / (days[-1] - days[0]) * _YEAR_DAYS

@@ -1,0 +1,76 @@
+"""Everything that is said about a run, worked out once for all the forms in which it is said."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
+from strategy_runtime.report.performance import days_of, performance_of
+from strategy_runtime.report.summary import Summary, summary_of
+from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
+from strategy_runtime.simulator.data.faults import DataFault
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Outcome
+
+__all__ = ["Results", "results_of"]
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """A run, summed up.
+
+    Attributes:
+        points: Of the equity path, as many as a chart can show.
+        trips: Positions that were closed, in the order of their ends.
+    """
+
+    summary: Summary
+    outcome: Outcome
+    points: list[ThinPoint]
+    trips: list[RoundTrip]
+
+
+def results_of(
+    outcome: Outcome,
+    *,
+    strategy: str | None,
+    parameters: Mapping[str, Any],
+    options: ExchangeOptions,
+    faults: Iterable[DataFault],
+    wall_s: float,
+) -> Results:
+    """Sum up what an exchange holds at the end of a run.
+
+    Args:
+        strategy: Name of the class, or None where the run was served to somebody over the network.
+        faults: Of the data.
+        wall_s: Seconds the replay took.
+    """
+    start_ns = 0 if outcome.start is None else ns_of(outcome.start)
+    end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
+    hedging = options.mode is PositionMode.HEDGING
+    curve = equity_curve(outcome.start_equity, outcome.fills, outcome.series, end_ns)
+    path = path_of(outcome.start_equity, curve, start_ns, end_ns)
+    trips = round_trips(outcome.fills, hedging=hedging)
+    performance = performance_of(
+        path,
+        float(outcome.start_equity),
+        trips,
+        time_held(outcome.fills, end_ns, hedging=hedging),
+        days_of(outcome.series, end_ns),
+        start_ns,
+        end_ns,
+    )
+    summary = summary_of(
+        outcome,
+        performance,
+        path.max_drawdown,
+        strategy=strategy,
+        parameters=parameters,
+        options=options,
+        faults=faults,
+        wall_s=wall_s,
+    )
+    return Results(summary=summary, outcome=outcome, points=path.points, trips=trips)

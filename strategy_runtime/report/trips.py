@@ -1,0 +1,118 @@
+"""Round trips: from a position's first fill to the one that closed it."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from strategy_runtime.simulator.outcome import Fill
+
+__all__ = ["RoundTrip", "round_trips", "time_held"]
+
+_ZERO = Decimal(0)
+
+
+class RoundTrip(Struct, frozen=True, kw_only=True):
+    """A position that was opened and closed again.
+
+    Attributes:
+        is_long: Bought first and sold then; a short position the other way round.
+        quantity: Units bought and sold again, all entries together.
+        entry_price, exit_price: Averages, weighted by quantity.
+        fees: Of all its fills; of a fill that closed one position and opened another, in
+            proportion to the quantities.
+        profit: After fees.
+        exit_rule: Fill rule of the fill that closed it.
+    """
+
+    symbol: str
+    is_long: bool
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    opened_ns: int
+    closed_ns: int
+    fees: Decimal
+    profit: Decimal
+    exit_rule: str
+
+    @property
+    def profit_share(self) -> float:
+        """Profit as a share of what the entries were worth."""
+        return float(self.profit / (self.quantity * self.entry_price))
+
+
+class _Open:
+    """A position on its way."""
+
+    __slots__ = ("entered", "exited", "fees", "opened_ns", "paid", "received", "sign", "symbol")
+
+    def __init__(self, symbol: str, sign: int, opened_ns: int) -> None:
+        self.symbol = symbol
+        self.sign = sign
+        self.opened_ns = opened_ns
+        self.entered = self.paid = self.exited = self.received = self.fees = _ZERO
+
+    def close(self, fill: Fill) -> RoundTrip:
+        """What it was, now that its last unit is gone."""
+        return RoundTrip(
+            symbol=self.symbol,
+            is_long=self.sign > 0,
+            quantity=self.entered,
+            entry_price=self.paid / self.entered,
+            exit_price=self.received / self.exited,
+            opened_ns=self.opened_ns,
+            closed_ns=fill.time_ns,
+            fees=self.fees,
+            profit=self.sign * (self.received - self.paid) - self.fees,
+            exit_rule=fill.rule,
+        )
+
+
+def round_trips(fills: Iterable[Fill], *, hedging: bool = False) -> list[RoundTrip]:
+    """The positions that were closed, in the order of their ends.
+
+    Args:
+        hedging: Each position stands for itself; otherwise fills of one symbol are netted.
+    """
+    trips: list[RoundTrip] = []
+    underway: dict[str, _Open] = {}
+    for fill in fills:
+        key = fill.position_id if hedging else fill.symbol
+        sign = fill.side.sign
+        position = underway.get(key)
+        left, fee = fill.quantity, fill.fee
+        if position is not None and position.sign != sign:
+            taken = min(left, position.entered - position.exited)
+            share = fee if taken == left else fee * taken / fill.quantity
+            position.exited += taken
+            position.received += taken * fill.price
+            position.fees += share
+            left -= taken
+            fee -= share
+            if position.exited == position.entered:
+                trips.append(underway.pop(key).close(fill))
+                position = None
+        if left:
+            if position is None:
+                position = underway[key] = _Open(fill.symbol, sign, fill.time_ns)
+            position.entered += left
+            position.paid += left * fill.price
+            position.fees += fee
+    return trips
+
+
+def time_held(fills: Iterable[Fill], end_ns: int, *, hedging: bool = False) -> int:
+    """Nanoseconds in which at least one position was open, up to `end_ns`."""
+    held: dict[str, Decimal] = {}
+    total = since = 0
+    for fill in fills:
+        key = fill.position_id if hedging else fill.symbol
+        if not held:
+            since = fill.time_ns
+        held[key] = held.get(key, _ZERO) + fill.quantity * fill.side.sign
+        if not held[key]:
+            del held[key]
+            if not held:
+                total += fill.time_ns - since
+    return total + (end_ns - since if held else 0)

@@ -1,0 +1,62 @@
+"""What a chart keeps of many bars and fills."""
+
+from strategy_runtime.protocol.enums import Side
+from strategy_runtime.report.charts import Mark, price_charts
+from strategy_runtime.simulator.data.series import BarSeries
+from tests.report.support import START, STEP, fill, series
+
+SECOND = 1_000_000_000
+END = START + 100_000 * STEP
+
+
+def test_few_bars_are_shown_as_they_are() -> None:
+    (chart,) = price_charts([series([1.0, 2.0])], [], END)
+    assert (chart.symbol, chart.bars, chart.marks) == ("S:A", 1, [])
+    assert chart.candles == [
+        (START // SECOND, 1, 1, 1, 1),
+        ((START + STEP) // SECOND, 2, 2, 2, 2),
+    ]
+
+
+def test_many_bars_share_candles_and_no_extreme_is_lost() -> None:
+    closes = [10.0 + index % 7 for index in range(4500)]
+    closes[4321], closes[1234] = 99.0, 0.5
+    (chart,) = price_charts([series(closes)], [], END)
+    assert chart.bars == 3
+    assert len(chart.candles) == 1500
+    assert chart.candles[0] == (START // SECOND, closes[0], 12.0, 10.0, closes[2])
+    assert max(candle[2] for candle in chart.candles) == 99.0
+    assert min(candle[3] for candle in chart.candles) == 0.5
+
+
+def test_fills_of_a_side_within_a_candle_are_one_mark() -> None:
+    fills = [
+        fill("2", "10", bar=4),
+        fill("3", "10", bar=5),
+        fill("-5", "10", bar=5),
+        fill("1", "10", bar=9, symbol="S:B"),
+    ]
+    chart = price_charts([series([1.0] * 4500), series([1.0], symbol="S:B")], fills, END)[0]
+    time = (START + 3 * STEP) // SECOND
+    assert chart.marks == [Mark(time, Side.BUY, 2, 5.0), Mark(time, Side.SELL, 1, 5.0)]
+
+
+def test_bars_after_the_end_of_a_stopped_run_are_left_out() -> None:
+    (chart,) = price_charts([series([1.0, 2.0, 3.0])], [], START + 2 * STEP)
+    assert [candle[4] for candle in chart.candles] == [1.0, 2.0]
+
+
+def test_quotes_of_one_second_make_one_candle() -> None:
+    bars = BarSeries("S:A", "quote", 0)
+    for index, price in enumerate([5.0, 7.0, 4.0, 6.0]):
+        bars.append(START + index * SECOND // 2, price, price, price, price, 0)
+    (chart,) = price_charts([bars], [], END)
+    second = START // SECOND
+    assert chart.candles == [(second, 5, 7, 5, 7), (second + 1, 4, 6, 4, 6)]
+
+
+def test_only_the_symbols_traded_most_are_shown_in_the_order_of_the_data() -> None:
+    data = [series([1.0], symbol=f"S:{number:02}") for number in range(20)]
+    fills = [fill("1", "1", symbol="S:19"), fill("1", "1", symbol="S:13")]
+    shown = [chart.symbol for chart in price_charts(data, fills, END)]
+    assert shown == [f"S:{number:02}" for number in range(10)] + ["S:13", "S:19"]

@@ -1,0 +1,144 @@
+"""The page: what stands in it, that nothing from outside runs in it, and that it draws."""
+
+import asyncio
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from decimal import Decimal
+from html import unescape
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.report.page import render_page
+from strategy_runtime.report.results import results_of
+from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.options import ExchangeOptions
+from tests.strategies import Scripted
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+Hook = Callable[[Scripted, Candle], object]
+
+
+async def page(
+    script: dict[int, Hook] | None = None,
+    *,
+    symbol: str = "S:A",
+    name: str = "Scripted",
+    wall_s: float = 0.5,
+    fault: str | None = None,
+) -> str:
+    """Of a run over ten bars that buys in the second and sells in the sixth."""
+    deals: dict[int, Hook] = script or {
+        1: lambda self, candle: self.buy(candle.symbol, 10),
+        5: lambda self, candle: self.close(candle.symbol),
+    }
+    async with Scripted(deals).run_test(cash=Decimal(1000)) as pilot:
+        await pilot.candles(symbol, closes=[10, 11, 12, 13, 12, 14, 15, 14, 13, 12])
+        results = results_of(
+            pilot.exchange.outcome(),
+            strategy=name,
+            parameters={"fast": 3},
+            options=ExchangeOptions(cash=Decimal(1000)),
+            faults=[DataFault(FaultKind.DUPLICATE, fault, 7, "S:A", "again")] if fault else [],
+            wall_s=wall_s,
+        )
+    return render_page(results.summary, results.outcome, results.points, results.trips)
+
+
+def text_of(html: str) -> str:
+    """What a reader sees, roughly: elements and scripts taken out."""
+    without = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", without)))
+
+
+async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
+    shown = text_of(await page())
+    assert "Scripted(fast=3)" in shown
+    assert "Return +3.00 %" in shown
+    assert "Closed positions 1" in shown
+    assert re.search(r"S:A long 10 \S+ \S+ 11 \S+ \S+ 14 30.00 \+27.27 % market_open", shown)
+    assert "Fill hash" in shown
+
+
+async def test_a_run_without_trades_has_a_page_too() -> None:
+    shown = text_of(await page({99: lambda self, candle: None}))
+    assert "Sharpe ratio –" in shown
+    assert "Closed positions None." in shown
+
+
+async def test_equal_runs_have_equal_pages_wherever_and_however_fast_they_ran() -> None:
+    first = await page(wall_s=0.5, fault="/data/here/a.csv")
+    assert first == await page(wall_s=9.5, fault="/data/there/a.csv")
+    assert "a.csv: 1 × duplicate" in text_of(first)
+
+
+async def test_what_came_from_outside_is_escaped() -> None:
+    evil = "S:</script><img src=x onerror=alert(1)>"
+    html = await page(symbol=evil, name="<b>Bot</b>", fault="<i>.csv")
+    assert "<img" not in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert evil in text_of(html)
+
+
+async def test_nothing_is_fetched_and_nothing_runs_but_the_two_scripts() -> None:
+    html = await page()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', html)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; ")
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
+    assert re.findall(r"sha256-([^']+)'", policy[1].partition("style-src")[0]) == hashes
+    assert not re.search(r"<(link|img|iframe|script[^>]+src)", html)
+
+
+def test_the_chart_library_is_the_published_one_and_has_its_licence() -> None:
+    folder = files("strategy_runtime.report") / "assets" / "lightweight_charts"
+    library = (folder / "lightweight-charts.standalone.production.js").read_bytes()
+    assert b"Lightweight Charts\xe2\x84\xa2 v5.2.1" in library[:200]
+    # Of dist/lightweight-charts.standalone.production.js in the npm package.
+    assert hashlib.sha256(library).hexdigest() == (
+        "e21cc5caa0226ef30bd8549c50b9ef926615f2a4ee6b4e486353477a55f598cf"
+    )
+    assert "Apache License" in (folder / "LICENSE").read_text()
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium on the PATH")
+@pytest.mark.parametrize("trades", [True, False])
+async def test_a_browser_draws_it_without_a_complaint(tmp_path: Path, trades: bool) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(await page(None if trades else {99: lambda self, candle: None}))
+    shown = await asyncio.to_thread(
+        subprocess.run,
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert "CONSOLE" not in shown.stderr
+    for place in ("equity", "prices"):
+        chart = shown.stdout.partition(f'id="{place}"')[2].partition("</section>")[0]
+        assert "<canvas" in chart
+        assert "<svg" not in chart
+    assert '<option value="0">S:A</option>' in shown.stdout

@@ -1,0 +1,125 @@
+"""The figures, against their definitions written out for small runs."""
+
+import math
+from statistics import fmean, stdev
+
+import pytest
+
+from strategy_runtime.report.equity import EquityPath, path_of
+from strategy_runtime.report.performance import Performance, days_of, performance_of
+from strategy_runtime.report.trips import round_trips, time_held
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.outcome import Fill
+from tests.report.support import START, STEP, fill, series
+
+DAY = 86_400_000_000_000
+MONDAY = 19_996 * DAY  # 2024-09-30
+
+
+def daily(days: list[int], *, step: int = DAY) -> BarSeries:
+    """A bar on each of these days, counted from a Monday."""
+    bars = BarSeries("S:A", "1d", step)
+    for day in days:
+        bars.append(MONDAY + day * DAY, 1, 1, 1, 1, 1)
+    return bars
+
+
+def figures(equities: list[float], days: list[int], fills: list[Fill] | None = None) -> Performance:
+    """Of a run with one equity at the end of each day."""
+    end = MONDAY + (days[-1] + 1) * DAY
+    curve = [(MONDAY + (day + 1) * DAY, equity) for day, equity in zip(days, equities, strict=True)]
+    path: EquityPath = path_of(fill("1", "1000").price, curve, MONDAY, end)
+    deals = fills or []
+    return performance_of(
+        path,
+        1000.0,
+        round_trips(deals),
+        time_held(deals, end),
+        days_of([daily(days)], end),
+        MONDAY,
+        end,
+    )
+
+
+def test_ratios_are_those_of_the_daily_returns() -> None:
+    equities = [1010.0, 1005.0, 1025.0, 1020.0, 1030.0]
+    found = figures(equities, [0, 1, 2, 3, 4])
+    before = [1000.0, *equities[:-1]]
+    returns = [now / then - 1 for now, then in zip(equities, before, strict=True)]
+    scale = math.sqrt(365.25)
+    downside = math.sqrt(sum(min(each, 0) ** 2 for each in returns) / 5)
+    assert found.annual_volatility == pytest.approx(stdev(returns) * scale)
+    assert found.sharpe == pytest.approx(fmean(returns) / stdev(returns) * scale)
+    assert found.sortino == pytest.approx(fmean(returns) / downside * scale)
+    assert found.annual_return is None  # five days say nothing about a year
+
+
+def test_a_year_has_as_many_days_as_the_data_show() -> None:
+    weekdays = [day for day in range(7 * 52) if day % 7 < 5]
+    equities = [1000 + (day % 3) for day in weekdays]
+    found = figures([float(each) for each in equities], weekdays)
+    returns = [now / then - 1 for now, then in zip(equities, [1000, *equities[:-1]], strict=True)]
+    assert found.annual_volatility is not None
+    a_year = (found.annual_volatility / stdev(returns)) ** 2
+    assert 260 < a_year < 263
+
+
+def test_growth_compounds() -> None:
+    found = figures([1000.0] * 730 + [1210.0], list(range(731)))
+    assert found.annual_return == pytest.approx(1.21 ** (365.25 / 731) - 1)
+
+
+def test_a_day_without_a_position_returns_nothing() -> None:
+    with_gap = figures([1010.0, 1010.0, 1010.0, 1020.0], [0, 1, 2, 3])
+    path = path_of(
+        fill("1", "1000").price,
+        [(MONDAY + DAY, 1010.0), (MONDAY + 4 * DAY, 1020.0)],
+        MONDAY,
+        MONDAY + 4 * DAY,
+    )
+    days = days_of([daily([0, 1, 2, 3])], MONDAY + 4 * DAY)
+    found = performance_of(path, 1000.0, [], 0, days, MONDAY, MONDAY + 4 * DAY)
+    assert found.sharpe == with_gap.sharpe
+
+
+def test_what_cannot_be_said_is_not_said() -> None:
+    found = figures([1000.0], [0])
+    assert found.sharpe is found.sortino is found.calmar is found.annual_volatility is None
+    assert found.win_rate is found.profit_factor is found.best_trade is None
+    assert found.average_holding_s is None
+    assert (found.trades, found.exposure, found.longest_drawdown_days) == (0, 0.0, 0.0)
+    flat = figures([1000.0, 1000.0, 1000.0], [0, 1, 2])
+    assert (flat.annual_volatility, flat.sharpe, flat.sortino) == (0.0, None, None)
+
+
+def test_closed_positions_are_counted_after_fees() -> None:
+    fills = [
+        fill("1", "100"),
+        fill("-1", "110", bar=1, fee="2"),
+        fill("1", "100", bar=2),
+        fill("-1", "101", bar=4, fee="3"),
+        fill("1", "50", bar=5),
+        fill("-1", "50", bar=6),
+    ]
+    end = START + 10 * STEP
+    path = path_of(fill("1", "1000").price, [], START, end)
+    held = time_held(fills, end)
+    found = performance_of(path, 1000.0, round_trips(fills), held, [], START, end)
+    assert (found.trades, found.win_rate, found.profit_factor) == (3, 1 / 3, 4.0)
+    assert (found.best_trade, found.worst_trade) == (0.08, -0.02)
+    assert found.average_trade == pytest.approx(0.02)
+    assert found.average_holding_s == pytest.approx(80.0)
+    assert found.exposure == pytest.approx(0.4)
+
+
+def test_days_are_those_in_which_a_bar_ends() -> None:
+    first = MONDAY // DAY
+    assert days_of([daily([0, 1, 4])], MONDAY + 5 * DAY) == [first, first + 1, first + 4]
+    assert days_of([daily([0, 1, 4])], MONDAY + 2 * DAY) == [first, first + 1]
+    hours = BarSeries("S:A", "1h", DAY // 24)
+    for hour in [*range(20, 60), *range(100, 130)]:
+        hours.append(MONDAY + hour * DAY // 24, 1, 1, 1, 1, 1)
+    assert days_of([hours, daily([1])], MONDAY + 9 * DAY) == [
+        first + day for day in (0, 1, 2, 4, 5)
+    ]
+    assert days_of([series([1.0])], START) == []
