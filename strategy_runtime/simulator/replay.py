@@ -3,44 +3,30 @@
 At every instant there are three phases (protocol e.4): orders are tested against the range of the
 bars that close, then the candles of these bars are announced, then orders are tested against the
 opens of the bars that begin. A quote is to orders what an open is; it is announced behind the fills
-it made. Whatever a phase announces is delivered before the next one begins,
-and an order takes part from the next phase on.
+it made. Whatever a phase announces is delivered before the next one begins, and an order takes
+part from the next phase on.
 """
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from typing import TypeVar
 
-from strategy_runtime.errors import DataError
-from strategy_runtime.protocol.enums import (
-    OrderStatus,
-    OrderType,
-    RejectReason,
-    Side,
-    TimeInForce,
-)
 from strategy_runtime.protocol.events import BacktestComplete
-from strategy_runtime.protocol.models import (
-    Candle,
-)
+from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, middle
-from strategy_runtime.simulator.execution import Execution
+from strategy_runtime.simulator.crossing import Crossing
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
-from strategy_runtime.simulator.matching import at_open, within_bar
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.rollup import Rollup
-from strategy_runtime.simulator.splits import suspected_split
 
 __all__ = ["Replay"]
 
-_DAY = 86_400_000_000_000
 _T = TypeVar("_T")
 
 
-class Replay(Execution):
+class Replay(Crossing):
     """The exchange and its clock; `Exchange` adds the commands."""
 
     def __init__(
@@ -251,105 +237,6 @@ class Replay(Execution):
         if instrument.resting:
             self._schedule_open(instrument)
 
-    def _look_for_split(self, instrument: Instrument) -> None:
-        """Warn of a jump over night that looks like a split, where a position was held over it."""
-        series, row = instrument.series, instrument.row
-        is_overnight = series.step >= _DAY or series.starts[row] > (
-            series.starts[row - 1] + series.step
-        )
-        if not is_overnight or not self._ledger.of(series.symbol):
-            return
-        close, opened = series.closes[row - 1], series.opens[row]
-        split = suspected_split(close, opened)
-        if split is None:
-            return
-        where = f", {series.source} line {series.lines[row]}" if series.lines is not None else ""
-        text = (
-            f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
-            f"it looks like a {split} split that the prices are not adjusted for{where}"
-        )
-        if self.options.refuse_splits:
-            raise DataError(f"{text} (strict)")
-        self._warn("DATA_ERROR", text)
-
-    def _match_open(self, instrument: Instrument) -> None:
-        """Test the orders of a symbol against the open of a bar."""
-        price = instrument.series.opens[instrument.row]
-        instrument.begin_bar(self.options.max_volume_share)
-        self._match_at(instrument, price, price)
-
-    def _match_quote(self, instrument: Instrument) -> None:
-        """Test the orders of a symbol against a quote: buys at the ask, sells at the bid."""
-        quotes, tick = instrument.quotes, instrument.tick
-        if quotes is None:
-            return
-        bid, ask = quotes.bids[tick], quotes.asks[tick]
-        instrument.tick = tick + 1
-        instrument.price = middle(bid, ask)
-        if not instrument.resting:
-            return
-        self._match_at(instrument, bid, ask)
-        for order in list(instrument.resting.values()):
-            if order.waits_for_open:
-                continue
-            if order.order_type is OrderType.TRAILING_STOP:
-                order.trail(bid if order.side is Side.SELL else ask)
-            if order.is_immediate:
-                self._finish(order, OrderStatus.CANCELLED)
-
-    def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
-        start = self.now_ns
-        for order in list(instrument.resting.values()):
-            order.waits_for_open = False
-            if order.open_from > start or order.status.is_terminal:
-                continue
-            if order.delay:
-                order.delay -= 1
-                order.waits_for_open = True
-                continue
-            today = start // _DAY
-            first = order.day < 0
-            if first:
-                order.day = today
-            elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
-                self._finish(order, OrderStatus.EXPIRED)
-                continue
-            price = ask if order.side is Side.BUY else bid
-            if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
-                order.trail(price)
-                continue
-            match = at_open(order, price)
-            if match is None:
-                continue
-            if first and order.request.post_only:
-                self._reject(order, RejectReason.POST_ONLY_VIOLATED)
-            else:
-                self._execute(instrument, order, match)
-
-    def _match_range(self, instrument: Instrument) -> None:
-        series, row = instrument.series, instrument.row
-        start, high, low = series.starts[row], series.highs[row], series.lows[row]
-        if instrument.scheduled != row:
-            instrument.begin_bar(self.options.max_volume_share)
-        for order in _stops_first(list(instrument.resting.values())):
-            if order.waits_for_open or order.status.is_terminal:
-                continue
-            match = None
-            if order.open_from > start and order.order_type is not OrderType.MARKET:
-                match = at_open(order, series.opens[row])  # it came right behind the open
-            if match is None and not order.waits_for_open:
-                match = within_bar(order, high, low)
-            if match is not None:
-                self._execute(instrument, order, match)
-            elif order.order_type is OrderType.TRAILING_STOP:
-                order.trail(high if order.side is Side.SELL else low)
-            if (
-                order.is_immediate
-                and order.id in instrument.resting
-                and (order.order_type is not OrderType.MARKET or order.filled)
-            ):
-                self._finish(order, OrderStatus.CANCELLED)
-
 
 def _pop_all(agenda: list[tuple[int, int, _T]], now: int) -> list[_T]:
     due: list[_T] = []
@@ -364,19 +251,3 @@ def _soonest(*agendas: Sequence[tuple[int, int, object]]) -> int | None:
         if agenda and (soonest is None or agenda[0][0] < soonest):
             soonest = agenda[0][0]
     return soonest
-
-
-def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
-    """Put the stop of each one-cancels-other group before its limits; else keep the order.
-
-    Within a bar nobody knows which came first, so the worse outcome is taken (protocol g.12).
-    """
-    groups = {order.request.oco_group_id for order in orders} - {None}
-    if not groups:
-        return orders
-
-    def key(order: RestingOrder) -> bool:
-        grouped = order.request.oco_group_id is not None
-        return grouped and order.order_type is OrderType.LIMIT
-
-    return sorted(orders, key=key)

@@ -1,0 +1,138 @@
+"""The market meets the orders: which of them an open, a range or a quote is tested against, and in
+what order.
+
+An order that came during an open phase meets the open it came behind, and then the range, when
+that bar closes; every other meets the opens and ranges that follow it.
+"""
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, RejectReason, Side, TimeInForce
+from strategy_runtime.simulator.data.series import middle
+from strategy_runtime.simulator.execution import Execution
+from strategy_runtime.simulator.market import Instrument
+from strategy_runtime.simulator.matching import at_open, within_bar
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.splits import suspected_split
+
+__all__ = ["Crossing"]
+
+_DAY = 86_400_000_000_000
+
+
+class Crossing(Execution):
+    """The exchange and its executions, tested against one bar or quote at a time."""
+
+    def _look_for_split(self, instrument: Instrument) -> None:
+        """Warn of a jump over night that looks like a split, where a position was held over it."""
+        series, row = instrument.series, instrument.row
+        is_overnight = series.step >= _DAY or series.starts[row] > (
+            series.starts[row - 1] + series.step
+        )
+        if not is_overnight or not self._ledger.of(series.symbol):
+            return
+        close, opened = series.closes[row - 1], series.opens[row]
+        split = suspected_split(close, opened)
+        if split is None:
+            return
+        where = f", {series.source} line {series.lines[row]}" if series.lines is not None else ""
+        text = (
+            f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
+            f"it looks like a {split} split that the prices are not adjusted for{where}"
+        )
+        if self.options.refuse_splits:
+            raise DataError(f"{text} (strict)")
+        self._warn("DATA_ERROR", text)
+
+    def _match_open(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against the open of a bar."""
+        price = instrument.series.opens[instrument.row]
+        instrument.begin_bar(self.options.max_volume_share)
+        self._match_at(instrument, price, price)
+
+    def _match_quote(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against a quote: buys at the ask, sells at the bid."""
+        quotes, tick = instrument.quotes, instrument.tick
+        if quotes is None:
+            return
+        bid, ask = quotes.bids[tick], quotes.asks[tick]
+        instrument.tick = tick + 1
+        instrument.price = middle(bid, ask)
+        if not instrument.resting:
+            return
+        self._match_at(instrument, bid, ask)
+        for order in list(instrument.resting.values()):
+            if order.waits_for_open:
+                continue
+            if order.order_type is OrderType.TRAILING_STOP:
+                order.trail(bid if order.side is Side.SELL else ask)
+            if order.is_immediate:
+                self._finish(order, OrderStatus.CANCELLED)
+
+    def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
+        start = self.now_ns
+        for order in list(instrument.resting.values()):
+            order.waits_for_open = False
+            if order.open_from > start or order.status.is_terminal:
+                continue
+            if order.delay:
+                order.delay -= 1
+                order.waits_for_open = True
+                continue
+            today = start // _DAY
+            first = order.day < 0
+            if first:
+                order.day = today
+            elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
+                self._finish(order, OrderStatus.EXPIRED)
+                continue
+            price = ask if order.side is Side.BUY else bid
+            if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
+                order.trail(price)
+                continue
+            match = at_open(order, price)
+            if match is None:
+                continue
+            if first and order.request.post_only:
+                self._reject(order, RejectReason.POST_ONLY_VIOLATED)
+            else:
+                self._execute(instrument, order, match)
+
+    def _match_range(self, instrument: Instrument) -> None:
+        series, row = instrument.series, instrument.row
+        start, high, low = series.starts[row], series.highs[row], series.lows[row]
+        if instrument.scheduled != row:
+            instrument.begin_bar(self.options.max_volume_share)
+        for order in _stops_first(list(instrument.resting.values())):
+            if order.waits_for_open or order.status.is_terminal:
+                continue
+            match = None
+            if order.open_from > start and order.order_type is not OrderType.MARKET:
+                match = at_open(order, series.opens[row])  # it came right behind the open
+            if match is None and not order.waits_for_open:
+                match = within_bar(order, high, low)
+            if match is not None:
+                self._execute(instrument, order, match)
+            elif order.order_type is OrderType.TRAILING_STOP:
+                order.trail(high if order.side is Side.SELL else low)
+            if (
+                order.is_immediate
+                and order.id in instrument.resting
+                and (order.order_type is not OrderType.MARKET or order.filled)
+            ):
+                self._finish(order, OrderStatus.CANCELLED)
+
+
+def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
+    """Put the stop of each one-cancels-other group before its limits; else keep the order.
+
+    Within a bar nobody knows which came first, so the worse outcome is taken (protocol g.12).
+    """
+    groups = {order.request.oco_group_id for order in orders} - {None}
+    if not groups:
+        return orders
+
+    def key(order: RestingOrder) -> bool:
+        grouped = order.request.oco_group_id is not None
+        return grouped and order.order_type is OrderType.LIMIT
+
+    return sorted(orders, key=key)
