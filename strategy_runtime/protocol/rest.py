@@ -96,7 +96,7 @@ def parse_error(status: int, body: bytes) -> ApiError:
     """The error an unsuccessful response stands for, whatever its body looks like."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         document = None
     if isinstance(document, dict):
         if isinstance(document.get("error"), dict):  # the raw engine's nested form
@@ -124,7 +124,7 @@ def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
         value = msgspec.json.decode(body, type=kind, strict=False)
         if has_only_plain_numbers(body) and _is_clean(value):
             return value
-    except (msgspec.MsgspecError, ArithmeticError, RecursionError):
+    except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
         pass
     try:
         document = parse_json(body.decode())

@@ -1,0 +1,186 @@
+"""Damaged bytes end neither the stream nor the exchange: they are read, or dropped with a reason.
+
+Nothing but the errors that are promised comes out of the readers; any other fails the test.
+"""
+
+import asyncio
+import gc
+import json
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from aiohttp import web
+
+from strategy_runtime import Candle
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import ApiError, FrameError, ProtocolError
+from strategy_runtime.ids import generator
+from strategy_runtime.protocol.codec import FrameDecoder
+from strategy_runtime.protocol.models import Account, OrderHandle, Position
+from strategy_runtime.protocol.rest import (
+    decode_body,
+    parse_close_request,
+    parse_error,
+    parse_order_changes,
+    parse_order_request,
+)
+from strategy_runtime.protocol.server_codec import decode_client_frame
+from tests.chaos.conftest import Tell
+from tests.chaos.mutations import frames_of, mutated
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+from tests.proxy.test_venue import run
+from tests.strategies import Scripted
+
+COUNT = 20_000
+_MEGABYTE = 1 << 20
+
+
+def bodies(part: str) -> list[bytes]:
+    """Recorded request or response bodies."""
+    rows = [json.loads(line) for line in frames_of("rest_samples.jsonl")]
+    return [json.dumps(row[part]).encode() for row in rows if row.get(part)]
+
+
+def refusals(
+    read: Callable[[bytes], object],
+    samples: list[bytes],
+    count: int,
+    seed: int,
+    error: type[Exception],
+) -> list[Exception]:
+    """What was said of damaged bytes that could not be read; some can, and not all."""
+    chance = generator(seed)
+    refused: list[Exception] = []
+    for _ in range(count):
+        try:
+            read(mutated(chance, samples))
+        except error as refusal:
+            refused.append(refusal.with_traceback(None))
+    assert count // 20 < len(refused) < count
+    assert all(map(str, refused))
+    return refused
+
+
+def test_a_damaged_frame_is_read_or_dropped(tell: Tell) -> None:
+    samples = frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")
+    decode = FrameDecoder().decode
+    slowest = 0.0
+
+    def timed(data: bytes) -> None:
+        nonlocal slowest
+        began = monotonic()
+        try:
+            decode(data)
+        finally:
+            slowest = max(slowest, monotonic() - began)
+
+    dropped = refusals(timed, samples, COUNT, 1, FrameError)
+    ids = [error.event_id for error in dropped if isinstance(error, FrameError)]
+    assert len(ids) == len(dropped)
+    assert any(ids)  # what has to be acknowledged all the same
+    assert all(each is None or isinstance(each, str) for each in ids)
+    tell(
+        f"damaged frames, client: {COUNT:,}, {len(dropped):,} dropped, the slowest took "
+        f"{slowest * 1e3:.1f} ms"
+    )
+
+
+def test_damaged_frames_leave_nothing_behind(tell: Tell) -> None:
+    chance, decoder = generator(6), FrameDecoder()
+    samples = frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")
+
+    def decode_some() -> int:
+        for _ in range(COUNT // 4):
+            try:
+                decoder.decode(mutated(chance, samples))
+            except FrameError:
+                continue
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first, second = decode_some(), decode_some()
+    finally:
+        tracemalloc.stop()
+    assert second - first < _MEGABYTE
+    tell(f"memory over {COUNT // 4:,} damaged frames: {(second - first) / 1024:+.0f} KiB")
+
+
+@pytest.mark.parametrize("size", [10_000, 1_000_000])
+def test_a_large_frame_of_nothing_but_nesting_is_dropped(size: int) -> None:
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        with pytest.raises(FrameError):
+            FrameDecoder().decode(opening * size + b"1" + closing * size)
+        with pytest.raises(FrameError):
+            decode_client_frame(opening * size)
+
+
+def test_a_damaged_command_is_read_or_refused(tell: Tell) -> None:
+    samples = frames_of("client_frames.jsonl") + frames_of("malformed_frames.jsonl")
+    refused = refusals(decode_client_frame, samples, COUNT, 2, FrameError)
+    tell(f"damaged frames, proxy: {COUNT:,}, {len(refused):,} refused")
+
+
+@pytest.mark.parametrize("parse", [parse_order_request, parse_order_changes, parse_close_request])
+def test_a_damaged_request_is_read_or_refused_with_400(parse: Callable[[bytes], object]) -> None:
+    for refusal in refusals(parse, bodies("body"), COUNT // 4, 3, ApiError):
+        assert isinstance(refusal, ApiError)
+        assert (refusal.status, bool(refusal.code), bool(refusal.message)) == (400, True, True)
+
+
+@pytest.mark.parametrize("kind", [OrderHandle, Account, list[Position]])
+def test_a_damaged_answer_is_read_or_is_a_protocol_error(kind: type[object]) -> None:
+    def read(data: bytes) -> object:
+        return decode_body(data, kind, "GET /there")
+
+    for error in refusals(read, bodies("response"), COUNT // 8, 4, ProtocolError):
+        assert "GET /there" in str(error)
+
+
+def test_a_damaged_refusal_is_still_one() -> None:
+    chance, samples = generator(7), bodies("response")
+    for _ in range(COUNT // 4):
+        error = parse_error(502, mutated(chance, samples))
+        assert (error.status, bool(error.code), bool(str(error))) == (502, True, True)
+
+
+class Counting(Scripted):
+    """Counts the candles of one symbol."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.symbol == "S:GOOD":
+            self.candles += 1
+
+
+async def test_a_stream_full_of_damage_delivers_every_good_frame(tell: Tell) -> None:
+    chance = generator(5)
+    # What ends a run is left whole.
+    samples = [
+        frame
+        for frame in frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")
+        if b"backtest_complete" not in frame
+    ]
+    good = [f"good-{number}" for number in range(COUNT // 10)]
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        for event_id in good:
+            for _ in range(9):
+                await socket.send_bytes(mutated(chance, samples))
+            await proxy.say(socket, candle(1, symbol="S:GOOD") | {"event_id": event_id})
+        await proxy.say(socket, COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    strategy = Counting()
+    async with ScriptedProxy(scene).serving() as proxy:
+        await asyncio.wait_for(run(proxy, strategy), 55)
+        acknowledged = [event_id for ack in proxy.acks for event_id in ack]
+    assert strategy.candles == len(good)
+    assert [each for each in acknowledged if each.startswith("good-")] == good
+    assert proxy.connections == 1
+    tell(f"a stream with {9 * len(good):,} damaged frames: all {len(good):,} good ones arrived")
