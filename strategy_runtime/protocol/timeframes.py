@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import TimeframeError
 
 __all__ = ["KNOWN_TIMEFRAMES", "Timeframe", "parse_timeframe"]
@@ -14,6 +15,11 @@ __all__ = ["KNOWN_TIMEFRAMES", "Timeframe", "parse_timeframe"]
 _PATTERN = re.compile(r"([1-9]\d{0,5})([smhdwM])", re.ASCII)
 _LONGEST = 100 * 366 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
+_WEEK = 7 * _DAY
+_MONDAY = 4 * _DAY  # the epoch began on a Thursday
 
 KNOWN_TIMEFRAMES = "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
 """The usual ones, finest first; any other `<number><s|m|h|d|w|M>` is understood too."""
@@ -34,9 +40,39 @@ class Timeframe(Struct, frozen=True):
 
     @property
     def nanoseconds(self) -> int:
-        """Length in nanoseconds; a month counts as 30 days where a fixed length is needed."""
+        """Length in nanoseconds; a month counts as 30 days, which is good for comparisons only."""
         seconds = self.months * 30 * 86_400 if self.seconds is None else self.seconds
-        return seconds * 1_000_000_000
+        return seconds * _SECOND
+
+    def span_around(self, instant_ns: int) -> tuple[int, int]:
+        """Start and end of the bar an instant is in, in nanoseconds since the epoch.
+
+        Bars are aligned to UTC: an hour begins at a full hour, a week on Monday, a month on its
+        first day, several months with January of the year 0.
+        """
+        if self.seconds is None:
+            moment = utc(instant_ns)
+            first = (moment.year * 12 + moment.month - 1) // self.months * self.months
+            start = moment.replace(
+                year=first // 12,
+                month=first % 12 + 1,
+                day=1,
+                hour=0,
+                minute=0,
+                second=0,
+                microsecond=0,
+            )
+            return ns_of(start), ns_of(self.end_of(start))
+        step = self.seconds * _SECOND
+        shift = _MONDAY if step % _WEEK == 0 else 0
+        begin = (instant_ns - shift) // step * step + shift
+        return begin, begin + step
+
+    def is_made_of(self, step_ns: int) -> bool:
+        """Whether whole bars of a length in nanoseconds make up each of its own."""
+        if self.seconds is None:
+            return _DAY % step_ns == 0
+        return self.nanoseconds % step_ns == 0
 
     def end_of(self, start: datetime) -> datetime:
         """The instant at which a bar that began at `start` is complete.
@@ -73,6 +109,6 @@ def parse_timeframe(text: str) -> Timeframe:
     timeframe = (
         Timeframe(text, None, number) if unit == "M" else Timeframe(text, number * _SECONDS[unit])
     )
-    if timeframe.nanoseconds > _LONGEST * 1_000_000_000:
+    if timeframe.nanoseconds > _LONGEST * _SECOND:
         raise TimeframeError(f"{text!r} is longer than a century")
     return timeframe

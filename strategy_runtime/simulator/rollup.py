@@ -1,7 +1,7 @@
 """Coarser candles made of finer bars (protocol h.2).
 
-Bars are aligned to UTC: an hour begins at a full hour, a week on Monday. A candle is sent when its
-time is over, and none where nothing happened in it.
+They are aligned as `Timeframe.span_around` says. A candle is sent when its time is over, and none
+where nothing happened in it.
 """
 
 from strategy_runtime.protocol.models import Candle
@@ -9,9 +9,6 @@ from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["Rollup", "rolled_up"]
-
-_WEEK = 7 * 86_400 * 10**9
-_MONDAY = 4 * 86_400 * 10**9  # the epoch began on a Thursday
 
 
 class Rollup:
@@ -22,7 +19,7 @@ class Rollup:
         end: When the candle in the making will be complete.
     """
 
-    __slots__ = ("_candle", "_provider", "_step", "_symbol", "_timeframe", "end", "rank")
+    __slots__ = ("_candle", "_provider", "_span_around", "_symbol", "_timeframe", "end", "rank")
 
     def __init__(self, symbol: str, timeframe: str, rank: int, provider: str) -> None:
         self.rank = rank
@@ -30,7 +27,7 @@ class Rollup:
         self._symbol = symbol
         self._timeframe = timeframe
         self._provider = provider
-        self._step = parse_timeframe(timeframe).nanoseconds
+        self._span_around = parse_timeframe(timeframe).span_around
         self._candle: Candle | None = None
 
     def add(self, series: BarSeries, row: int) -> bool:
@@ -40,9 +37,9 @@ class Rollup:
         part = self._candle
         begins = part is None
         if part is None:
-            start = _floor(series.starts[row], self._step)
+            start, end = self._span_around(series.starts[row])
             # A bar that does not keep to the hours of the coarser one may end after it.
-            self.end = max(start + self._step, series.starts[row] + series.step)
+            self.end = max(end, series.starts[row] + series.step)
             opened = series.opens[row]
         else:
             start, opened = _start_of(part), part.open
@@ -72,11 +69,6 @@ def rolled_up(
     if rollup.end <= now_ns:
         candles.append(rollup.take())
     return [candle for candle in candles if candle is not None]
-
-
-def _floor(start: int, step: int) -> int:
-    shift = _MONDAY if step % _WEEK == 0 else 0
-    return (start - shift) // step * step + shift
 
 
 def _start_of(candle: Candle) -> int:

@@ -260,8 +260,8 @@ class ExchangeState:
         """
         instrument = self._instrument(symbol)
         series = instrument.series
-        step = parse_timeframe(timeframe).nanoseconds
-        if timeframe != series.timeframe and (step < series.step or step % series.step):
+        wanted = parse_timeframe(timeframe)
+        if timeframe != series.timeframe and not wanted.is_made_of(series.step):
             raise ApiError(
                 400,
                 "INVALID_REQUEST",
@@ -425,13 +425,13 @@ def _line_up(
         wanted = _timeframes_wanted(series, subscriptions, timeframe)
         instruments[series.symbol] = Instrument(series, rank, subscribed=series.timeframe in wanted)
         for text in wanted - {series.timeframe}:
-            step = parse_timeframe(text).nanoseconds
-            if step % series.step:
+            coarse = parse_timeframe(text)
+            if not coarse.is_made_of(series.step):
                 raise ConfigError(
                     f"candles of {text} cannot be made of the {series.timeframe} bars of "
                     f"{series.symbol}"
                 )
-            coarser.append((step, rank, text, series.symbol))
+            coarser.append((coarse.nanoseconds, rank, text, series.symbol))
     for rank, (_, _, text, symbol) in enumerate(sorted(coarser), start=len(data)):
         instruments[symbol].rollups.append(Rollup(symbol, text, rank, PROVIDER))
     return instruments

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, Timeframe, parse_timeframe
 
@@ -57,3 +58,39 @@ def test_the_end_of_a_bar(text: str, start: datetime, end: datetime) -> None:
 def test_a_bar_that_ends_beyond_the_calendar_has_no_end(text: str) -> None:
     with pytest.raises(OverflowError):
         parse_timeframe(text).end_of(datetime(9999, 12, 31, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "instant", "start", "end"),
+    [
+        ("1h", "2024-02-29T14:30", "2024-02-29T14:00", "2024-02-29T15:00"),
+        ("1w", "2024-03-03T23:59", "2024-02-26T00:00", "2024-03-04T00:00"),
+        ("1M", "2024-02-29T23:59", "2024-02-01T00:00", "2024-03-01T00:00"),
+        ("1M", "2023-02-01T00:00", "2023-02-01T00:00", "2023-03-01T00:00"),
+        ("1M", "2023-12-31T12:00", "2023-12-01T00:00", "2024-01-01T00:00"),
+        ("3M", "2024-06-30T12:00", "2024-04-01T00:00", "2024-07-01T00:00"),
+        ("12M", "1969-05-05T05:05", "1969-01-01T00:00", "1970-01-01T00:00"),
+    ],
+)
+def test_the_bar_around_an_instant(text: str, instant: str, start: str, end: str) -> None:
+    at, begin, finish = (
+        ns_of(datetime.fromisoformat(each).replace(tzinfo=UTC)) for each in (instant, start, end)
+    )
+    assert parse_timeframe(text).span_around(at) == (begin, finish)
+
+
+@pytest.mark.parametrize(
+    ("text", "step", "fits"),
+    [
+        ("1h", 60, True),
+        ("1h", 7 * 60, False),
+        ("1m", 3600, False),
+        ("1w", 86_400, True),
+        ("1M", 86_400, True),
+        ("1M", 3600, True),
+        ("1M", 7 * 3600, False),
+        ("1M", 604_800, False),
+    ],
+)
+def test_what_a_bar_can_be_made_of(text: str, step: int, fits: bool) -> None:
+    assert parse_timeframe(text).is_made_of(step * 10**9) is fits

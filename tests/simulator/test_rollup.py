@@ -1,6 +1,7 @@
 """Coarser candles made of finer bars."""
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -17,6 +18,7 @@ from strategy_runtime.testing import FIRST_BAR
 from tests.strategies import Scripted
 
 MINUTE = 60 * 10**9
+DAY = 1440 * MINUTE
 START = ns_of(FIRST_BAR)  # 14:30
 
 
@@ -85,13 +87,71 @@ def test_simulated_now_of_a_coarser_candle_is_its_end() -> None:
 
 
 def test_weeks_begin_on_monday() -> None:
-    day = 1440 * MINUTE
-    series = BarSeries("S:X", "1d", day)
+    series = BarSeries("S:X", "1d", DAY)
     for number in range(10):  # Tuesday, 2 January 2024, and the nine days after it
-        series.append(ns_of(FIRST_BAR) // day * day + number * day, 1, 1, 1, number, 1)
+        series.append(ns_of(FIRST_BAR) // DAY * DAY + number * DAY, 1, 1, 1, number, 1)
     candles = play(Exchange([series], timeframe="1w"), Scripted({}))
     assert [f"{c.timestamp:%a %d}" for c in candles] == ["Mon 01", "Mon 08"]
     assert [c.close for c in candles] == [5, 9]
+
+
+def days(first: datetime, count: int) -> BarSeries:
+    """Daily bars; each closes at its number."""
+    series = BarSeries("S:X", "1d", DAY)
+    for number in range(count):
+        price = float(number)
+        series.append(ns_of(first) + number * DAY, price, price, price, price, 1)
+    return series
+
+
+def test_months_are_those_of_the_calendar() -> None:
+    series = days(datetime(2023, 11, 1, tzinfo=UTC), 152)
+    candles = play(Exchange([series], timeframe="1M"), Scripted({}))
+    # 30, 31, 31 and, in a leap year, 29 days; the last of March is the day 151.
+    assert [f"{c.timestamp:%Y-%m-%d}" for c in candles] == [
+        "2023-11-01",
+        "2023-12-01",
+        "2024-01-01",
+        "2024-02-01",
+        "2024-03-01",
+    ]
+    assert [(c.open, c.close, c.volume) for c in candles] == [
+        (0, 29, 30),
+        (30, 60, 31),
+        (61, 91, 31),
+        (92, 120, 29),
+        (121, 151, 31),
+    ]
+
+
+def test_a_month_is_told_when_it_is_over() -> None:
+    seen: list[str] = []
+
+    class Clock(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            seen.append(f"{candle.timestamp:%m-%d} at {self.now:%m-%d %H:%M}")
+
+    exchange = Exchange([days(datetime(2023, 1, 20, tzinfo=UTC), 40)], timeframe="1M")
+    asyncio.run(Runner(Clock(), SimulatedVenue(exchange), mode="backtest").run())
+    assert seen == ["01-01 at 02-01 00:00", "02-01 at 03-01 00:00"]
+
+
+def test_a_request_for_months_has_those_that_are_over() -> None:
+    exchange = Exchange([days(datetime(2023, 1, 1, tzinfo=UTC), 59)])
+    phases = exchange.phases()
+    told: list[int] = []
+    for _ in range(59):
+        next(phases)
+        exchange.outbox.clear()
+        told.append(len(exchange.bars("S:X", "1M")))
+    assert told == [0] * 30 + [1] * 28 + [2]
+
+
+def test_weeks_make_no_months() -> None:
+    weekly = BarSeries("S:X", "1w", 7 * DAY)
+    weekly.append(4 * DAY, 1, 1, 1, 1, 1)
+    with pytest.raises(ConfigError, match="candles of 1M cannot be made of the 1w bars of S:X"):
+        Exchange([weekly], timeframe="1M")
 
 
 def test_a_timeframe_that_the_bars_do_not_make() -> None:
