@@ -27,7 +27,7 @@ from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.failures import OnError
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill
@@ -38,6 +38,8 @@ __all__ = ["Pilot", "run_test"]
 
 FIRST_BAR = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 """Where made-up candles begin unless told otherwise."""
+
+_SECOND = 1_000_000_000
 
 
 class Pilot:
@@ -109,6 +111,26 @@ class Pilot:
     async def candles_of(self, closes: Mapping[str, Sequence[float]]) -> None:
         """The same for several symbols at once, whose bars close at the same instants."""
         await self._feed({symbol: self._made_up(symbol, each) for symbol, each in closes.items()})
+
+    async def quotes(self, symbol: str, pairs: Sequence[tuple[float, float]]) -> None:
+        """Let quotes come, a second apart, and wait until the strategy has dealt with each.
+
+        They go on where candles and quotes ended. From its first quote on, the orders of a symbol
+        fill at its quotes alone: buys at the ask, sells at the bid.
+
+        Args:
+            pairs: Best bid and ask.
+
+        Raises:
+            HookFailed: A hook of the strategy raised.
+        """
+        series = QuoteSeries(symbol)
+        for bid, ask in pairs:
+            series.append(self._next_start, bid, ask)
+            self._next_start += _SECOND
+        if len(series):
+            self.exchange.extend_quotes(series)
+        await self._venue.deal_with(self.exchange.replay())
 
     def _made_up(self, symbol: str, closes: Sequence[float]) -> list[list[float]]:
         rows: list[list[float]] = []

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "strategy_runtime"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = ("strategy_runtime", "tests", "examples", "docs", "templates", "ops", "benchmarks")
-TEXT = {".cfg", ".csv", ".html", ".json", ".jsonl", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
+TEXT = {f".{each}" for each in "cfg csv html jinja json jsonl md py toml txt yaml yml".split()}
 
 MACHINE_PATH = re.compile(r"(?:(?<![\w./-])|(?<=file://))/(?:work|home|root|Users)/")
 # In two pieces so that this file obeys its own rule.

@@ -199,6 +199,30 @@ class Replay(Crossing):
             if instrument.resting:
                 self._schedule_open(instrument)
 
+    def extend_quotes(self, quotes: QuoteSeries) -> None:
+        """Add quotes while the exchange runs; from then on a symbol's orders execute at these.
+
+        Raises:
+            ValueError: They begin before simulated now.
+        """
+        is_first = self.phase is Phase.START and not self._instruments
+        if is_first:
+            self.now_ns = self._start_ns = quotes.stamps[0]
+        elif quotes.stamps[0] < self.now_ns:
+            raise ValueError(
+                f"quotes of {quotes.symbol} begin before the simulated instant {self.now}"
+            )
+        instrument = self._instruments.get(quotes.symbol)
+        if instrument is None or instrument.quotes is None:
+            self._add_quotes(quotes, None)
+            instrument = self._instruments[quotes.symbol]
+            self._schedule_quote(instrument)
+            return
+        was_exhausted = instrument.tick == len(instrument.quotes)
+        instrument.quotes.extend(quotes)
+        if was_exhausted:
+            self._schedule_quote(instrument)
+
     def _schedule_close(self, instrument: Instrument) -> None:
         series, row = instrument.series, instrument.row
         if row < len(series.starts):

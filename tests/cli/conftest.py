@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from strategy_runtime.cli import backtest, proxy, run
+from strategy_runtime.cli import backtest, new, proxy, run
 
 Invoke = Callable[..., Result]
 
@@ -26,7 +26,12 @@ def invoke(folder: Path) -> Iterator[Invoke]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     path, modules = sys.path[:], set(sys.modules)
-    commands = {"backtest": backtest.main, "proxy": proxy.main, "run": run.main}
+    commands = {
+        "backtest": backtest.main,
+        "new": new.main,
+        "proxy": proxy.main,
+        "run": run.main,
+    }
 
     def call(name: str, *arguments: object, env: dict[str, str] | None = None) -> Result:
         unset = dict.fromkeys(("PROXY_WS_URL", "PROXY_REST_URL", "SUBSCRIPTIONS", "STRATEGY_MODE"))

@@ -113,6 +113,12 @@ class QuoteSeries:
         self.bids.append(bid)
         self.asks.append(ask)
 
+    def extend(self, other: "QuoteSeries") -> None:
+        """Add the quotes of another series at the end."""
+        self.stamps.extend(other.stamps)
+        self.bids.extend(other.bids)
+        self.asks.extend(other.asks)
+
     def as_bars(self) -> BarSeries:
         """Each quote as a bar of no length at the middle of bid and ask, for reports."""
         bars = BarSeries(self.symbol, "quote", 0, source=self.source)

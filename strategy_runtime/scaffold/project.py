@@ -1,0 +1,76 @@
+"""Write a project: all of it, or nothing."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.ids import token
+from strategy_runtime.scaffold.names import ProjectName
+from strategy_runtime.scaffold.render import render
+from strategy_runtime.scaffold.templates import Template
+
+__all__ = ["create_project"]
+
+_SUFFIX = ".jinja"
+# Of use to copier alone, which keeps its answers in such a file.
+_COPIERS_OWN = "_copier_"
+
+
+def create_project(
+    name: ProjectName, template: Template, templates: Path, parent: Path
+) -> list[Path]:
+    """Write a project into a new folder.
+
+    It is written beside its place and then moved there, so that a project exists whole or not at
+    all, and nothing that is there already is touched.
+
+    Args:
+        templates: The templates folder.
+        parent: Where the project's folder is to be.
+
+    Returns:
+        Its files, relative to `parent`, in the order of their names.
+
+    Raises:
+        ConfigError: There is something of that name already.
+        DataError: A file cannot be written.
+    """
+    target = parent / name.name
+    if target.exists() or target.is_symlink():
+        raise ConfigError(
+            f"{target} exists, and nothing is ever overwritten: choose another name, or move it "
+            "out of the way"
+        )
+    draft = parent / f".{name.name}.{token()}"
+    try:
+        for path, content in _files(name, template, templates):
+            place = draft / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        draft.rename(target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return sorted(path.relative_to(parent) for path in target.rglob("*") if path.is_file())
+
+
+def _files(name: ProjectName, template: Template, templates: Path) -> Iterator[tuple[Path, bytes]]:
+    """Each file of the project: its path there, and what is in it."""
+    values = {
+        "name": name.name,
+        "module": name.module,
+        "class_name": name.class_name,
+        "template": template.name,
+    }
+    source = templates / "project"
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source).as_posix()
+        if not path.is_file() or _COPIERS_OWN in relative:
+            continue
+        place = Path(render(relative.removesuffix(_SUFFIX), values, templates))
+        content = path.read_bytes()
+        if path.suffix == _SUFFIX:
+            content = render(content.decode(), values, templates).encode()
+        yield place, content

@@ -1,0 +1,72 @@
+"""What comes out of each template runs, and pleases the checkers that it is written for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.scaffold.names import ProjectName, check_name
+from strategy_runtime.scaffold.project import create_project
+from strategy_runtime.scaffold.templates import list_templates, templates_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = templates_folder()
+PROJECTS = {each.name: check_name(f"my-{each.name}") for each in list_templates(FOLDER)}
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project of each template."""
+    folder = tmp_path_factory.mktemp("projects")
+    for each in list_templates(FOLDER):
+        create_project(PROJECTS[each.name], each, FOLDER, folder)
+    return folder
+
+
+def call(*command: object, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, command)],
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS)
+def test_its_tests_pass_and_its_backtest_trades(project: ProjectName, parent: Path) -> None:
+    folder = parent / project.name
+    assert " passed" in call("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    said = call("strategy_runtime.cli.backtest", project.target, cwd=folder)
+    assert "S:AAPL, S:IBM, S:MSFT  1d  2011-01-03 to 2013-01-01" in said
+    fills = (folder / "results" / project.class_name / "fills.csv").read_text().splitlines()
+    assert len(fills) > 40
+    assert "refused" not in said
+
+
+def test_the_linter_and_the_formatter_have_nothing_to_say(parent: Path) -> None:
+    for project in PROJECTS.values():
+        call("ruff", "check", "--no-cache", ".", cwd=parent / project.name)
+        call("ruff", "format", "--no-cache", "--check", ".", cwd=parent / project.name)
+
+
+def test_the_type_checker_has_nothing_to_say(parent: Path) -> None:
+    modules = [
+        path
+        for project in PROJECTS.values()
+        for path in (f"{project.name}/{project.module}.py", f"{project.name}/tests")
+    ]
+    settings = parent / "mypy.ini"
+    places = ":".join(str(parent / project.name) for project in PROJECTS.values())
+    settings.write_text(
+        f"[mypy]\nstrict = true\nexplicit_package_bases = true\nnamespace_packages = true\n"
+        f"mypy_path = {places}:{ROOT}\ncache_dir = {ROOT / '.mypy_cache'}\n"
+    )
+    assert "no issues found in 10 source files" in call(
+        "mypy", "--config-file", settings, *modules, cwd=parent
+    )

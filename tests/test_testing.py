@@ -1,0 +1,69 @@
+"""The test kit: what a pilot feeds reaches the strategy, in order, and trades."""
+
+import pytest
+
+from strategy_runtime import Candle, Quote, Strategy
+from strategy_runtime.simulator.data.series import QuoteSeries
+
+
+class Watcher(Strategy):
+    """Notes what comes, and buys one unit with its first quote."""
+
+    def on_start(self) -> None:
+        self.seen: list[str] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.seen.append(f"{self.now:%H:%M:%S} {candle.symbol} {candle.close:g}")
+
+    def on_quote(self, quote: Quote) -> None:
+        if not self.seen:
+            self.buy(quote.symbol, 1)
+        self.seen.append(f"{self.now:%H:%M:%S} {quote.symbol} {quote.bid:g}/{quote.ask:g}")
+
+
+async def test_quotes_come_a_second_apart_and_fill_orders() -> None:
+    strategy = Watcher()
+    async with strategy.run_test() as pilot:
+        await pilot.quotes("X", [(10, 11), (12, 13)])
+        assert strategy.seen == ["14:30:00 X 10/11", "14:30:01 X 12/13"]
+        assert [str(fill.price) for fill in pilot.fills] == ["13.0"]
+        assert pilot.position("X").quantity == 1
+        await pilot.quotes("X", [(20, 21)])
+        assert strategy.seen[-1] == "14:30:02 X 20/21"
+        assert pilot.equity == 100_000 - 13 + 20.5
+
+
+async def test_quotes_and_candles_of_several_symbols_follow_one_another() -> None:
+    strategy = Watcher()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("A", closes=[5, 6])
+        await pilot.quotes("B", [(1, 2)])
+        await pilot.quotes("A", [(5, 7)])
+        await pilot.candles("A", closes=[8])
+    assert strategy.seen == [
+        "14:31:00 A 5",
+        "14:32:00 A 6",
+        "14:32:00 B 1/2",
+        "14:32:01 A 5/7",
+        "14:33:02 A 8",
+    ]
+
+
+async def test_no_quotes_are_no_trouble() -> None:
+    async with Watcher().run_test() as pilot:
+        await pilot.quotes("X", [])
+        assert pilot.orders == []
+
+
+async def test_quotes_of_the_past_are_refused() -> None:
+    async with Watcher().run_test() as pilot:
+        await pilot.quotes("X", [(10, 11)])
+        late = pilot.exchange
+        with pytest.raises(ValueError, match="quotes of X begin before the simulated instant"):
+            late.extend_quotes(_one_quote_at(0))
+
+
+def _one_quote_at(stamp: int) -> QuoteSeries:
+    series = QuoteSeries("X")
+    series.append(stamp, 1, 2)
+    return series
