@@ -9,7 +9,13 @@ from strategy_runtime.protocol.enums import OrderType, TrailingType
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import is_sound
 
-__all__ = ["invalid_request", "invalid_value", "out_of_range", "validate_order_request"]
+__all__ = [
+    "check_amount",
+    "invalid_request",
+    "invalid_value",
+    "out_of_range",
+    "validate_order_request",
+]
 
 _NEEDS: dict[OrderType, tuple[str, ...]] = {
     OrderType.MARKET: (),
@@ -38,6 +44,28 @@ def out_of_range(field: str, provided: object, rule: str) -> ApiError:
     """400: a number or a text is too small, too large or too long."""
     problem = {"code": rule, "message": None, "params": {"value": _shown(provided)}}
     return ApiError(400, "VALIDATION_ERROR", f"{field} is out of range", {field: [problem]})
+
+
+def check_amount(name: str, value: Decimal) -> None:
+    """Check a price, distance or quantity: a positive number that can be reckoned with.
+
+    Raises:
+        ApiError: 400 `INVALID_VALUE` naming the field.
+    """
+    if not is_sound(value):
+        raise invalid_value(name, value, f"{name} is not a number with up to 38 digits")
+    if value <= 0:
+        raise invalid_value(name, value, f"{name} must be positive")
+
+
+def check_distance(kind: TrailingType | None, distance: Decimal | None) -> None:
+    """Check that a trailing stop does not trail by the whole price or more.
+
+    Raises:
+        ApiError: 400 `INVALID_VALUE`.
+    """
+    if kind is TrailingType.PERCENT and distance is not None and distance >= 100:
+        raise invalid_value("trailing_distance", distance, "a distance in percent is below 100")
 
 
 def validate_order_request(request: OrderRequest) -> None:
@@ -69,14 +97,7 @@ def validate_order_request(request: OrderRequest) -> None:
     for name, value in _given(request, (*_PRICES, "stop_loss", "take_profit")):
         if value <= 0:
             raise invalid_value(name, value, f"{name} must be positive")
-    if (
-        request.trailing_type is TrailingType.PERCENT
-        and request.trailing_distance is not None
-        and request.trailing_distance >= 100
-    ):
-        raise invalid_value(
-            "trailing_distance", request.trailing_distance, "a distance in percent is below 100"
-        )
+    check_distance(request.trailing_type, request.trailing_distance)
     for name in _UNSUPPORTED:
         value = getattr(request, name)
         if value is not None and value is not False:

@@ -1,6 +1,7 @@
 """From acceptance to end: how orders come to rest, are tied to each other, and end unfilled."""
 
 from decimal import Decimal
+from itertools import count
 
 from strategy_runtime.protocol.enums import (
     OrderEventKind,
@@ -66,10 +67,12 @@ class Acceptance(ExchangeState):
         order.position_id = position_id or request.position_id
         instrument = self._instruments[request.symbol]
         self._time_in(instrument, order)
-        if not order.is_leg:
+        if not order.is_leg and self.options.latency:
             order.delay = self.options.latency
-        if order.order_type is OrderType.TRAILING_STOP and instrument.price is not None:
-            order.trail(instrument.price)
+            order.waits_for_open = True
+        price = self._visible_price(instrument)
+        if order.order_type is OrderType.TRAILING_STOP and price is not None:
+            order.trail(price)
         self._orders[order.id] = order
         if request.client_order_id is not None:
             self._by_client_id[request.client_order_id] = order
@@ -85,14 +88,13 @@ class Acceptance(ExchangeState):
 
         Behind an open it meets the bar that has just begun at its open price and then in its
         range. A bar that has been going on for longer is none of its business: the prices it made
-        before the order came cannot be told from those it made afterwards.
+        before the order came cannot be told from those it made afterwards. An order that was to
+        wait for an open anyway still does.
         """
         order.open_from = self.now_ns + (self.phase is Phase.OPEN)
         series, row = instrument.series, instrument.row
-        if instrument.quotes is not None:
-            order.waits_for_open = False
-            return
-        order.waits_for_open = row < len(series.starts) and series.starts[row] < self.now_ns
+        if instrument.quotes is None and row < len(series.starts):
+            order.waits_for_open |= series.starts[row] < self.now_ns
 
     # Ends
 
@@ -129,24 +131,23 @@ class Acceptance(ExchangeState):
 
     # Brackets
 
-    def _protect(self, entry: RestingOrder) -> None:
-        """Create the legs of an entry, or grow them after a further partial fill."""
+    def _protect(self, entry: RestingOrder, filled: Decimal) -> None:
+        """Cover what an entry has just filled: by the legs it has, else by new ones."""
         holding = self._ledger.addressed(entry.symbol, entry.position_id)
         if holding is None or holding.quantity * entry.side.sign < 0:
             return
-        if entry.legs:
-            for leg in entry.legs:
-                if not leg.status.is_terminal and leg.request.quantity != entry.filled:
-                    self._change(leg, OrderChanges(quantity=entry.filled))
+        quantity = min(filled, abs(holding.quantity))
+        legs = [leg for leg in entry.legs if not leg.status.is_terminal]
+        for leg in legs:
+            self._change(leg, OrderChanges(quantity=leg.request.quantity + quantity))
+        if legs:
             return
-        name = entry.request.client_order_id or entry.id
-        quantity = min(entry.filled, abs(holding.quantity))
         for kind, price in (
             (OrderType.STOP, entry.request.stop_loss),
             (OrderType.LIMIT, entry.request.take_profit),
         ):
             if price is not None:
-                leg = self._place_leg(holding, kind, price, quantity, name, entry)
+                leg = self._place_leg(holding, kind, price, quantity, entry.name, entry)
                 leg.waits_for_open |= self.options.children == "next_bar"
 
     def _place_leg(
@@ -160,7 +161,7 @@ class Acceptance(ExchangeState):
     ) -> RestingOrder:
         suffix = "sl" if kind is OrderType.STOP else "tp"
         bracket = self._bracket_of(holding) if entry is None else self._bracket_with(entry)
-        count = sum(leg.order_type is kind for leg in bracket)
+        names = (f"{name}-{suffix}" + (f"-{n}" if n else "") for n in count())
         leg = self._accept(
             OrderRequest(
                 symbol=holding.symbol,
@@ -171,7 +172,7 @@ class Acceptance(ExchangeState):
                 limit_price=price if kind is OrderType.LIMIT else None,
                 reduce_only=True,
                 position_id=holding.id,
-                client_order_id=f"{name}-{suffix}" + (f"-{count}" if count else ""),
+                client_order_id=next(each for each in names if each not in self._by_client_id),
             ),
             parent=entry,
             position_id=holding.id,

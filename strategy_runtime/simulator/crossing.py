@@ -69,35 +69,41 @@ class Crossing(Execution):
                 self._finish(order, OrderStatus.CANCELLED)
 
     def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
-        start = self.now_ns
+        now = self.now_ns
         for order in list(instrument.resting.values()):
             order.waits_for_open = False
-            if order.open_from > start or order.status.is_terminal:
+            if order.open_from > now or order.status.is_terminal:
                 continue
             if order.delay:
                 order.delay -= 1
                 order.waits_for_open = True
                 continue
-            today = start // _DAY
-            first = order.day < 0
-            if first:
-                order.day = today
-            elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
-                self._finish(order, OrderStatus.EXPIRED)
-                continue
-            price = ask if order.side is Side.BUY else bid
-            if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
-                order.trail(price)
-                continue
-            match = at_open(order, price)
-            if match is None:
-                continue
-            if first and order.request.post_only:
-                self._reject(order, RejectReason.POST_ONLY_VIOLATED)
-            else:
-                self._execute(instrument, order, match)
+            self._meet_open(instrument, order, ask if order.side is Side.BUY else bid, now)
+
+    def _meet_open(
+        self, instrument: Instrument, order: RestingOrder, price: float, start: int
+    ) -> None:
+        """Test an order against one open, unless its day is over."""
+        today = start // _DAY
+        is_first = order.day < 0
+        if is_first:
+            order.day = today
+        elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
+            self._finish(order, OrderStatus.EXPIRED)
+            return
+        if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
+            order.trail(price)
+            return
+        match = at_open(order, price)
+        if match is None:
+            return
+        if is_first and order.request.post_only:
+            self._reject(order, RejectReason.POST_ONLY_VIOLATED)
+        else:
+            self._execute(instrument, order, match)
 
     def _match_range(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against the range of the bar that closes."""
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
         if instrument.scheduled != row:
@@ -105,34 +111,35 @@ class Crossing(Execution):
         for order in _stops_first(list(instrument.resting.values())):
             if order.waits_for_open or order.status.is_terminal:
                 continue
-            match = None
             if order.open_from > start and order.order_type is not OrderType.MARKET:
-                match = at_open(order, series.opens[row])  # it came right behind the open
-            if match is None and not order.waits_for_open:
-                match = within_bar(order, high, low)
-            if match is not None:
-                self._execute(instrument, order, match)
-            elif order.order_type is OrderType.TRAILING_STOP:
-                order.trail(high if order.side is Side.SELL else low)
-            if (
-                order.is_immediate
-                and order.id in instrument.resting
-                and (order.order_type is not OrderType.MARKET or order.filled)
-            ):
+                self._meet_open(instrument, order, series.opens[row], start)
+            self._meet_range(instrument, order, high, low)
+            if order.is_immediate and order.day >= 0 and not order.status.is_terminal:
                 self._finish(order, OrderStatus.CANCELLED)
+
+    def _meet_range(
+        self, instrument: Instrument, order: RestingOrder, high: float, low: float
+    ) -> None:
+        """Test an order against the range of a bar, unless the open has dealt with it."""
+        if order.waits_for_open or order.status.is_terminal:
+            return
+        match = within_bar(order, high, low)
+        if match is not None:
+            self._execute(instrument, order, match)
+        elif order.order_type is OrderType.TRAILING_STOP:
+            order.trail(high if order.side is Side.SELL else low)
 
 
 def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
-    """Put the stop of each one-cancels-other group before its limits; else keep the order.
+    """Put the stops of which only one or a limit may fill before that limit; else keep the order.
 
     Within a bar nobody knows which came first, so the worse outcome is taken (protocol g.12).
     """
-    groups = {order.request.oco_group_id for order in orders} - {None}
-    if not groups:
-        return orders
-
-    def key(order: RestingOrder) -> bool:
-        grouped = order.request.oco_group_id is not None
-        return grouped and order.order_type is OrderType.LIMIT
-
-    return sorted(orders, key=key)
+    found: dict[str, RestingOrder] = {}
+    for order in orders:
+        if order.order_type is OrderType.LIMIT and order.has_siblings:
+            for other in orders:
+                if other.order_type is not OrderType.LIMIT and order.excludes(other):
+                    found.setdefault(other.id, other)
+        found.setdefault(order.id, order)
+    return list(found.values())

@@ -12,22 +12,15 @@ or quote is tested against, `replay` the clock, and here are the commands.
 from decimal import Decimal
 
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.enums import (
-    OrderStatus,
-    OrderType,
-    Side,
-)
-from strategy_runtime.protocol.models import (
-    Order,
-    OrderChanges,
-    OrderHandle,
-    OrderRequest,
-)
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import Order, OrderChanges, OrderHandle, OrderRequest
 from strategy_runtime.protocol.orders import (
+    check_amount,
     invalid_request,
     invalid_value,
     validate_order_request,
 )
+from strategy_runtime.simulator.changes import check_changes
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.replay import Replay
@@ -51,11 +44,9 @@ class Exchange(Replay):
         known = self._by_client_id.get(request.client_order_id or "")
         if known is not None:
             if known.original != request:
-                raise ApiError(
-                    400,
-                    "INVALID_VALUE",
-                    f"client_order_id {request.client_order_id} was used for another order",
-                    {"field": "client_order_id", "provided": request.client_order_id},
+                taken = request.client_order_id
+                raise invalid_value(
+                    "client_order_id", taken, f"client_order_id {taken} was used for another order"
                 )
             return _handle(known)
         validate_order_request(request)
@@ -69,16 +60,11 @@ class Exchange(Replay):
             ApiError: 404 unknown, 409 no longer open, 400 for a change the order cannot take.
         """
         order = self._open_order(order_id)
-        _check_changes(order, changes)
+        check_changes(order, changes)
         self._time_in(self._instruments[order.symbol], order)
         self._change(order, changes)
-        for leg in order.legs:
-            moved = OrderChanges(
-                stop_price=changes.stop_loss if leg.order_type is OrderType.STOP else None,
-                limit_price=changes.take_profit if leg.order_type is OrderType.LIMIT else None,
-            )
-            if moved != OrderChanges() and not leg.status.is_terminal:
-                self._change(leg, moved)
+        if order.legs:
+            self._move_legs_of(order, changes)
         return order.snapshot()
 
     def cancel(self, order_id: str) -> Order:
@@ -143,33 +129,59 @@ class Exchange(Replay):
             ApiError: 404 `POSITION_NOT_FOUND`; 400 without a price, or with one not above zero.
         """
         holding = self._holding(position_id)
-        if stop_loss is None and take_profit is None:
+        wanted = [
+            (name, kind, price)
+            for name, kind, price in (
+                ("stop_loss", OrderType.STOP, stop_loss),
+                ("take_profit", OrderType.LIMIT, take_profit),
+            )
+            if price is not None
+        ]
+        if not wanted:
             raise invalid_request("give stop_loss, take_profit or both")
+        for name, _, price in wanted:
+            check_amount(name, price)
+        self._check_market_is_open()
         moved: dict[str, list[Order]] = {}
-        for name, kind, price in (
-            ("stop_loss", OrderType.STOP, stop_loss),
-            ("take_profit", OrderType.LIMIT, take_profit),
-        ):
-            if price is None:
-                continue
-            if price <= 0:
-                raise invalid_value(name, price, f"{name} must be positive")
+        for name, kind, price in wanted:
             legs = self._legs_of(holding, kind)
-            for leg in legs:
-                self._time_in(self._instruments[leg.symbol], leg)
-                is_stop = kind is OrderType.STOP
-                self._change(
-                    leg,
-                    OrderChanges(
-                        stop_price=price if is_stop else None,
-                        limit_price=None if is_stop else price,
-                    ),
-                )
             if not legs:
                 size = abs(holding.quantity)
                 legs = [self._place_leg(holding, kind, price, size, holding.id, None)]
+            else:
+                self._move(legs, price)
             moved[name] = [leg.snapshot() for leg in legs]
         return moved
+
+    def _move_legs_of(self, entry: RestingOrder, changes: OrderChanges) -> None:
+        """Let the legs of an entry that has filled in part follow its new prices."""
+        for kind, price in (
+            (OrderType.STOP, changes.stop_loss),
+            (OrderType.LIMIT, changes.take_profit),
+        ):
+            if price is None:
+                continue
+            legs = [
+                leg for leg in entry.legs if leg.order_type is kind and not leg.status.is_terminal
+            ]
+            holding = self._ledger.addressed(entry.symbol, entry.position_id)
+            if legs:
+                self._move(legs, price)
+            elif holding is not None and holding.quantity * entry.side.sign > 0:
+                size = min(entry.filled, abs(holding.quantity))
+                self._place_leg(holding, kind, price, size, entry.name, entry)
+
+    def _move(self, legs: list[RestingOrder], price: Decimal) -> None:
+        for leg in legs:
+            self._time_in(self._instruments[leg.symbol], leg)
+            is_stop = leg.order_type is OrderType.STOP
+            self._change(
+                leg,
+                OrderChanges(
+                    stop_price=price if is_stop else None,
+                    limit_price=None if is_stop else price,
+                ),
+            )
 
     def _open_order(self, order_id: str) -> RestingOrder:
         order = self._order(order_id)
@@ -179,19 +191,29 @@ class Exchange(Replay):
             )
         return order
 
+    def _check_market_is_open(self) -> None:
+        if self.phase is Phase.END:
+            raise _rejected("MARKET_CLOSED", "the backtest is over")
+
     def _check_acceptable(self, request: OrderRequest) -> None:
         instrument = self._instruments.get(request.symbol)
         if instrument is None:
             known = ", ".join(self._instruments)
             raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
-        if self.phase is Phase.END:
-            raise _rejected("MARKET_CLOSED", "the backtest is over")
+        self._check_market_is_open()
         holding = self._ledger.addressed(request.symbol, request.position_id)
         held = Decimal(0) if holding is None else holding.quantity
         if request.reduce_only and held * request.side.sign >= 0:
             named = f"position {request.position_id}" if request.position_id else "position"
             raise _rejected(
                 "REDUCE_ONLY_VIOLATED", f"there is no {named} in {request.symbol} to reduce"
+            )
+        if request.position_id is not None and (
+            holding is None or holding.id != request.position_id
+        ):
+            raise _rejected(
+                "POSITION_NOT_FOUND",
+                f"there is no position {request.position_id} in {request.symbol}",
             )
         price = request.limit_price or request.stop_price
         if price is None and instrument.price is not None:
@@ -218,35 +240,3 @@ def _handle(order: RestingOrder) -> OrderHandle:
 def _rejected(code: str, message: str, reason: str | None = None) -> ApiError:
     details = {"reject_code": code, "reject_reason": reason or code}
     return ApiError(422, "ORDER_REJECTED", message, details)
-
-
-def _check_changes(order: RestingOrder, changes: OrderChanges) -> None:
-    request = order.request
-    given = {
-        name: value
-        for name in changes.__struct_fields__
-        if (value := getattr(changes, name)) is not None
-    }
-    if not given:
-        raise ApiError(
-            400, "INVALID_REQUEST", "nothing to change; name at least one field", {"field": None}
-        )
-    for name, value in given.items():
-        takes = name in ("quantity", "stop_loss", "take_profit") or (
-            getattr(request, name) is not None
-        )
-        if not takes or value <= 0:
-            problem = "must be positive" if takes else f"does not apply to {request.order_type}"
-            raise ApiError(
-                400,
-                "INVALID_VALUE",
-                f"{name} {problem}",
-                {"field": name, "provided": format(value, "f")},
-            )
-    if changes.quantity is not None and changes.quantity <= order.filled:
-        raise ApiError(
-            400,
-            "INVALID_VALUE",
-            f"quantity must stay above the {order.filled:f} already filled",
-            {"field": "quantity", "provided": format(changes.quantity, "f")},
-        )

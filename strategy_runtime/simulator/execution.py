@@ -52,7 +52,7 @@ class Execution(Acceptance):
             return
         self._settle(instrument, order, match, quantity, price, base, fee)
         if order.request.stop_loss is not None or order.request.take_profit is not None:
-            self._protect(order)
+            self._protect(order, quantity)
         if order.status is OrderStatus.FILLED:
             self._cancel_siblings(order)
         self._sweep(instrument)

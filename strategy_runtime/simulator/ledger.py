@@ -105,7 +105,8 @@ class Ledger:
         """The position an order is about: the only one where they are netted, else as named."""
         if self._is_netting:
             return next(iter(self.of(symbol)), None)
-        return self.holdings.get(position_id or "")
+        holding = self.holdings.get(position_id or "")
+        return holding if holding is not None and holding.symbol == symbol else None
 
     def book(
         self,

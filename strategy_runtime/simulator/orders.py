@@ -24,7 +24,8 @@ class RestingOrder:
     Attributes:
         original: As accepted.
         request: The same with the changes made since.
-        order_type: What it is now: a triggered STOP_LIMIT has become a LIMIT.
+        order_type: What it is now: a triggered STOP_LIMIT has become a LIMIT, any other stop that
+            has filled in part a MARKET order.
         limit, stop: Its prices as floats; meaningful only where the type has them.
         open_from: The first instant at whose opens it takes part.
         waits_for_open: True while it sits out the range of the bar in progress.
@@ -33,6 +34,7 @@ class RestingOrder:
         is_leg: True for the leg of a bracket.
         legs: Its own bracket legs.
         bracket: The legs of which it is one.
+        peak: Of a trailing stop: the best price it has followed, None before the first.
         delay: Bars it is still under way before it takes part.
         executions: Number of its fills.
     """
@@ -54,6 +56,7 @@ class RestingOrder:
         "order_type",
         "original",
         "parent_id",
+        "peak",
         "position_id",
         "reject_reason",
         "request",
@@ -102,6 +105,7 @@ class RestingOrder:
         self.limit = 0.0
         self.stop = 0.0
         self.stop_price = request.stop_price
+        self.peak: float | None = None
         self._snapshot: Order | None = None
         self._read_prices()
 
@@ -110,6 +114,11 @@ class RestingOrder:
             self.limit = float(self.request.limit_price)
         if self.stop_price is not None:
             self.stop = float(self.stop_price)
+
+    @property
+    def name(self) -> str:
+        """What its legs are named after: the client's id, else its own."""
+        return self.request.client_order_id or self.id
 
     @property
     def remaining(self) -> Decimal:
@@ -121,6 +130,18 @@ class RestingOrder:
         """True for orders that live for one bar only."""
         return self.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
+    @property
+    def has_siblings(self) -> bool:
+        """True where at most one of it and others may fill."""
+        return self.bracket is not None or self.request.oco_group_id is not None
+
+    def excludes(self, other: "RestingOrder") -> bool:
+        """Whether a fill of the one cancels the other."""
+        group = self.request.oco_group_id
+        return (group is not None and group == other.request.oco_group_id) or (
+            self.bracket is not None and self.bracket is other.bracket
+        )
+
     def trigger(self) -> None:
         """A stop-limit order has been triggered: from the next bar on it is a limit order."""
         self.order_type = OrderType.LIMIT
@@ -128,16 +149,19 @@ class RestingOrder:
 
     def trail(self, extreme: float) -> None:
         """Move a trailing stop after the market reached `extreme`; it only moves in favour."""
+        peak = self.peak
+        if peak is None or ((extreme > peak) if self.side is Side.SELL else (extreme < peak)):
+            self.peak = extreme
+            self._follow_peak(extreme)
+
+    def _follow_peak(self, extreme: float) -> None:
         distance = self.request.trailing_distance or _ZERO
         peak = Decimal(repr(extreme))
         if self.request.trailing_type is TrailingType.PERCENT:
             distance = peak * distance / 100
-        stop = peak - distance if self.side is Side.SELL else peak + distance
-        current = self.stop_price
-        if current is None or ((stop > current) if self.side is Side.SELL else (stop < current)):
-            self.stop_price = stop
-            self.stop = float(stop)
-            self._snapshot = None
+        self.stop_price = peak - distance if self.side is Side.SELL else peak + distance
+        self.stop = float(self.stop_price)
+        self._snapshot = None
 
     def change(self, changes: OrderChanges, now_ns: int) -> None:
         """Apply a modification that has been checked."""
@@ -151,6 +175,8 @@ class RestingOrder:
         self.request = OrderRequest(**kept, **fields)
         if changes.stop_price is not None:
             self.stop_price = changes.stop_price
+        if changes.trailing_distance is not None and self.peak is not None:
+            self._follow_peak(self.peak)
         self._read_prices()
         self.touch(now_ns)
 
@@ -161,6 +187,8 @@ class RestingOrder:
         self.executions += 1
         done = self.filled >= self.request.quantity
         self.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+        if self.order_type in (OrderType.STOP, OrderType.TRAILING_STOP):
+            self.order_type = OrderType.MARKET
         self.touch(now_ns)
 
     def end(

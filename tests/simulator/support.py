@@ -1,0 +1,60 @@
+"""An exchange by hand: bars of one price, short ways to write orders, and its phases one by one."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from strategy_runtime import OrderType, Side
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.market import Phase
+from strategy_runtime.simulator.options import ExchangeOptions
+
+MINUTE = 60 * 10**9
+A, B = "S:A", "S:B"
+
+
+def market(
+    *bars: float | Sequence[float], symbols: tuple[str, ...] = (A,), **options: Any
+) -> Exchange:
+    """An exchange with minutes of open, high, low and close, or of one price each."""
+    return Exchange([minutes(symbol, bars) for symbol in symbols], ExchangeOptions(**options))
+
+
+def minutes(symbol: str, bars: Sequence[float | Sequence[float]]) -> BarSeries:
+    """Bars of a volume of 100, from the beginning of time on."""
+    series = BarSeries(symbol, "1m", MINUTE)
+    for number, bar in enumerate(bars):
+        opened, high, low, close = (bar,) * 4 if isinstance(bar, float | int) else bar
+        series.append(number * MINUTE, opened, high, low, close, 100.0)
+    return series
+
+
+def next_phase(exchange: Exchange, phases: Iterator[None]) -> None:
+    """Let the next phase that announces something happen, and throw that away."""
+    next(phases, None)
+    exchange.outbox.clear()
+
+
+def next_candle(exchange: Exchange, phases: Iterator[None]) -> None:
+    """Go on until the next candle."""
+    for _ in phases:
+        exchange.outbox.clear()
+        if exchange.phase is Phase.BAR:
+            return
+
+
+def order(side: Side = Side.BUY, quantity: str = "10", **fields: Any) -> OrderRequest:
+    kind = fields.pop("order_type", OrderType.MARKET)
+    return OrderRequest(
+        symbol=fields.pop("symbol", A),
+        side=side,
+        quantity=Decimal(quantity),
+        order_type=kind,
+        **fields,
+    )
+
+
+def limit(price: str, side: Side = Side.BUY, quantity: str = "10", **fields: Any) -> OrderRequest:
+    return order(side, quantity, order_type=OrderType.LIMIT, limit_price=Decimal(price), **fields)

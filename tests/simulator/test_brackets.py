@@ -1,0 +1,131 @@
+"""Bracket legs through partial fills, changes and late additions."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from strategy_runtime import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import Order, OrderChanges
+from strategy_runtime.simulator.exchange import Exchange
+from tests.simulator.support import limit, market, next_candle, order
+
+SHARE = Decimal("0.1")  # of a volume of 100
+Row = tuple[float, float, float, float]
+FLAT: Row = (10, 10, 10, 10)
+
+
+def entered(*bars: Row, quantity: str, **legs: Any) -> tuple[Exchange, Iterator[None]]:
+    """The moment an order has filled by its first ten units."""
+    exchange = market(FLAT, FLAT, *bars, max_volume_share=SHARE)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity=quantity, client_order_id="e", **legs))
+    next_candle(exchange, phases)
+    return exchange, phases
+
+
+def legs_of(exchange: Exchange) -> list[Order]:
+    return [each for each in exchange.outcome().orders if each.parent_order_id]
+
+
+def shown(legs: list[Order]) -> list[tuple[str | None, str, str]]:
+    return [(leg.client_order_id, f"{leg.quantity:f}", leg.status.value) for leg in legs]
+
+
+def test_legs_grow_by_what_their_entry_fills() -> None:
+    exchange, phases = entered(FLAT, quantity="15", stop_loss=Decimal(5), take_profit=Decimal(20))
+    assert shown(legs_of(exchange)) == [("e-sl", "10.00", "OPEN"), ("e-tp", "10.00", "OPEN")]
+    next_candle(exchange, phases)
+    assert shown(legs_of(exchange)) == [("e-sl", "15.00", "OPEN"), ("e-tp", "15.00", "OPEN")]
+
+
+def test_a_leg_that_has_filled_in_part_grows_all_the_same() -> None:
+    exchange, phases = entered(
+        (10, 12, 10, 10), (10, 12, 10, 10), quantity="15", take_profit=Decimal(12)
+    )
+    next_candle(exchange, phases)
+    (leg,) = legs_of(exchange)
+    assert (leg.quantity, leg.filled_quantity) == (Decimal(15), Decimal(5))
+    next_candle(exchange, phases)
+    assert legs_of(exchange)[0].status is OrderStatus.FILLED
+    assert exchange.positions() == []
+
+
+def test_what_fills_after_the_legs_have_ended_gets_legs_of_its_own() -> None:
+    exchange, phases = entered(
+        FLAT, FLAT, quantity="15", stop_loss=Decimal(5), take_profit=Decimal(20)
+    )
+    exchange.cancel("ord-2")
+    exchange.cancel("ord-3")
+    next_candle(exchange, phases)
+    assert shown(legs_of(exchange)) == [
+        ("e-sl", "10.00", "CANCELLED"),
+        ("e-tp", "10.00", "CANCELLED"),
+        ("e-sl-1", "5.00", "OPEN"),
+        ("e-tp-1", "5.00", "OPEN"),
+    ]
+
+
+def test_a_changed_entry_moves_the_leg_it_has_and_places_the_one_it_lacks() -> None:
+    exchange, _ = entered(FLAT, quantity="15", stop_loss=Decimal(5))
+    exchange.modify("ord-1", OrderChanges(stop_loss=Decimal(6), take_profit=Decimal(20)))
+    stop, profit = legs_of(exchange)
+    assert (stop.stop_price, stop.quantity) == (Decimal(6), Decimal(10))
+    assert (profit.limit_price, profit.quantity) == (Decimal(20), Decimal(10))
+    exchange.cancel(stop.id)
+    assert exchange.order(profit.id).is_open
+
+
+def test_the_stop_comes_first_even_where_it_was_placed_last() -> None:
+    exchange, phases = entered((10, 13, 8, 10), quantity="10", take_profit=Decimal(12))
+    (position,) = exchange.positions()
+    exchange.protect_position(position.id, Decimal(9), None)
+    next_candle(exchange, phases)
+    assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch"]
+    assert exchange.order("ord-2").status is OrderStatus.CANCELLED
+
+
+def test_a_change_behind_an_open_does_not_expose_a_leg_that_waits_for_the_next_bar() -> None:
+    exchange = market(10, [10, 10, 8, 9], 9, children="next_bar")
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(stop_loss=Decimal(7)))
+    next(phases)
+    exchange.modify("ord-2", OrderChanges(stop_price=Decimal(9)))
+    next_candle(exchange, phases)
+    assert len(exchange.outcome().fills) == 1
+    next_candle(exchange, phases)
+    assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch_open"]
+
+
+def test_a_flip_protects_only_what_it_opened() -> None:
+    exchange = market(10, 10, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="10"))
+    next_candle(exchange, phases)
+    exchange.submit(order(Side.SELL, "15", stop_loss=Decimal(12)))
+    next_candle(exchange, phases)
+    (leg,) = legs_of(exchange)
+    assert (leg.side, leg.quantity, leg.order_type) == (Side.BUY, Decimal(5), OrderType.STOP)
+
+
+def test_an_order_of_a_group_that_is_cancelled_or_fills_in_part_leaves_the_others() -> None:
+    exchange = market(10, [10, 10, 9, 10], [10, 10, 9, 10], max_volume_share=SHARE)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    for price, quantity in (("9", "15"), ("8", "1"), ("7", "1")):
+        exchange.submit(limit(price, quantity=quantity, oco_group_id="g"))
+    exchange.cancel("ord-3")
+    next_candle(exchange, phases)
+    assert [each.status.value for each in exchange.outcome().orders] == [
+        "PARTIALLY_FILLED",
+        "OPEN",
+        "CANCELLED",
+    ]
+    next_candle(exchange, phases)
+    assert [each.status.value for each in exchange.outcome().orders] == [
+        "FILLED",
+        "CANCELLED",
+        "CANCELLED",
+    ]

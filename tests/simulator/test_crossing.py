@@ -1,0 +1,138 @@
+"""Which orders an open or a range is tested against: late ones, and those that wait."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from strategy_runtime import OrderStatus, OrderType, Side, TimeInForce
+from strategy_runtime.protocol.enums import TrailingType
+from strategy_runtime.protocol.models import OrderChanges
+from strategy_runtime.simulator.exchange import Exchange
+from tests.simulator.support import limit, market, next_candle, next_phase, order
+
+
+def rules(exchange: Exchange) -> list[tuple[str, Decimal]]:
+    return [(fill.rule, fill.price) for fill in exchange.outcome().fills]
+
+
+def behind_an_open(exchange: Exchange) -> Iterator[None]:
+    """Go to the open phase of the second bar, where one unit is bought."""
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="1"))
+    next_phase(exchange, phases)
+    return phases
+
+
+def test_an_order_given_behind_an_open_meets_that_open_and_then_the_range() -> None:
+    for price, rule in (("10.5", "limit_gap_open"), ("9.5", "limit_touch")):
+        exchange = market(10, [10, 11, 9, 10])
+        phases = behind_an_open(exchange)
+        exchange.submit(limit(price))
+        next_candle(exchange, phases)
+        assert rules(exchange)[1:] == [(rule, Decimal(10 if price == "10.5" else price))]
+
+
+def test_a_market_order_given_behind_an_open_waits_for_the_next_one() -> None:
+    exchange = market(10, [10, 11, 9, 10], 12)
+    phases = behind_an_open(exchange)
+    exchange.submit(order(quantity="2", time_in_force=TimeInForce.IOC))
+    next_candle(exchange, phases)
+    assert len(rules(exchange)) == 1
+    next_candle(exchange, phases)
+    assert rules(exchange)[1:] == [("market_open", Decimal(12))]
+
+
+def test_a_post_only_order_given_behind_an_open_is_rejected_by_that_open() -> None:
+    exchange = market(10, [10, 11, 9, 10])
+    phases = behind_an_open(exchange)
+    late = exchange.submit(limit("10.5", post_only=True))
+    next_candle(exchange, phases)
+    assert exchange.order(late.id).reject_reason == "POST_ONLY_VIOLATED"
+
+
+def test_a_post_only_order_that_has_rested_fills_at_an_open_beyond_it() -> None:
+    exchange = market(10, 10, 8)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(limit("9", post_only=True))
+    next_candle(exchange, phases)
+    next_candle(exchange, phases)
+    assert rules(exchange) == [("limit_gap_open", Decimal(8))]
+
+
+def test_an_order_under_way_meets_no_range_before_its_first_open() -> None:
+    exchange = market(10, [10, 11, 9, 10], [10, 11, 9, 10], latency=1)
+    phases = exchange.phases()
+    exchange.submit(order(quantity="1"))
+    next_candle(exchange, phases)
+    next_phase(exchange, phases)
+    exchange.submit(limit("9.5"))
+    next_candle(exchange, phases)
+    assert rules(exchange) == [("market_open", Decimal(10))]
+    next_candle(exchange, phases)
+    assert rules(exchange) == [("market_open", Decimal(10))]
+
+
+def test_an_immediate_order_for_which_no_volume_is_left_is_cancelled() -> None:
+    exchange = market(10, 10, 10, max_volume_share=Decimal("0.1"))
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="10"))
+    late = exchange.submit(order(quantity="5", time_in_force=TimeInForce.IOC))
+    next_candle(exchange, phases)
+    assert exchange.order(late.id).status is OrderStatus.CANCELLED
+    assert len(rules(exchange)) == 1
+
+
+def test_what_the_volume_leaves_of_a_triggered_stop_fills_at_the_next_opens() -> None:
+    """A stop that has been triggered is a market order: it does not wait for the stop again."""
+    exchange = market(10, [10, 12, 10, 10], 10.5, max_volume_share=Decimal("0.1"))
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="15", order_type=OrderType.STOP, stop_price=Decimal(11)))
+    next_candle(exchange, phases)
+    next_candle(exchange, phases)
+    assert rules(exchange) == [("stop_touch", Decimal(11)), ("market_open", Decimal("10.5"))]
+
+
+def trailing(distance: str) -> Exchange:
+    """A trailing stop under a peak of 14, with the price at 13."""
+    exchange = market(10, [10, 14, 10, 13], [13, 13, 11.5, 13], 13)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    handle = exchange.submit(
+        order(
+            Side.SELL,
+            "1",
+            order_type=OrderType.TRAILING_STOP,
+            trailing_distance=Decimal(5),
+            trailing_type=TrailingType.ABSOLUTE,
+        )
+    )
+    next_candle(exchange, phases)
+    assert exchange.order(handle.id).stop_price == 9
+    exchange.modify(handle.id, OrderChanges(trailing_distance=Decimal(distance)))
+    next_candle(exchange, phases)
+    return exchange
+
+
+def test_a_new_distance_is_measured_from_the_peak() -> None:
+    assert rules(trailing("2")) == [("trailing_stop_touch", Decimal(12))]
+    wider = trailing("6")
+    assert rules(wider) == []
+    assert wider.order("ord-1").stop_price == 8
+
+
+def test_a_trailing_stop_given_behind_an_open_starts_from_that_open() -> None:
+    exchange = market(10, [8, 8, 7.5, 8])
+    behind_an_open(exchange)
+    handle = exchange.submit(
+        order(
+            Side.SELL,
+            "1",
+            order_type=OrderType.TRAILING_STOP,
+            trailing_distance=Decimal(10),
+            trailing_type=TrailingType.PERCENT,
+        )
+    )
+    assert exchange.order(handle.id).stop_price == Decimal("7.2")
