@@ -21,11 +21,12 @@ from strategy_runtime.protocol.orders import (
     validate_order_request,
 )
 from strategy_runtime.simulator.changes import check_changes
-from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.replay import Replay
 
 __all__ = ["Exchange"]
+
+_OVER = "the backtest is over"
 
 
 class Exchange(Replay):
@@ -78,7 +79,12 @@ class Exchange(Replay):
         return order.snapshot()
 
     def cancel_all(self, symbol: str | None = None) -> list[Order]:
-        """Cancel all resting orders, of one symbol where given, in the order of acceptance."""
+        """Cancel all resting orders, of one symbol where given, in the order of acceptance.
+
+        Once the backtest is over none can be.
+        """
+        if self.is_complete:
+            return []
         wanted = [
             order
             for order in self._orders.values()
@@ -189,11 +195,13 @@ class Exchange(Replay):
             raise ApiError(
                 409, "ORDER_NOT_MODIFIABLE", f"order is {order.status}", {"order_id": order_id}
             )
+        if self.is_complete:
+            raise ApiError(409, "ORDER_NOT_MODIFIABLE", _OVER, {"order_id": order_id})
         return order
 
     def _check_market_is_open(self) -> None:
-        if self.phase is Phase.END:
-            raise _rejected("MARKET_CLOSED", "the backtest is over")
+        if self.is_complete:
+            raise _rejected("MARKET_CLOSED", _OVER)
 
     def _check_acceptable(self, request: OrderRequest) -> None:
         instrument = self._instruments.get(request.symbol)

@@ -13,9 +13,10 @@ from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
+from strategy_runtime.simulator.server.ending import RunEnd
 from strategy_runtime.simulator.server.envelope import BODY, guard
 from strategy_runtime.simulator.server.routes import Routes
-from strategy_runtime.simulator.server.stream import EventStream, RunEnd
+from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["ProxyServer"]
 
@@ -136,7 +137,7 @@ class ProxyServer:
         self._conductor = asyncio.create_task(self.stream.conduct(), name="proxy conductor")
 
     async def finished(self) -> RunEnd:
-        """Wait until the run has ended; REST is answered until `stop`.
+        """Wait until the run has ended, be it by `stop`; REST is answered until then.
 
         Raises:
             Exception: Whatever broke the replay.
@@ -145,8 +146,9 @@ class ProxyServer:
             raise RuntimeError("the server has not been started")
         # Not awaited itself: whoever gives up waiting must not take the replay along.
         await asyncio.wait({self._conductor})
-        self._conductor.result()
-        return await self.stream.wait_end()
+        if not self._conductor.cancelled():
+            self._conductor.result()
+        return self.stream.end or RunEnd.STOPPED
 
     async def stop(self) -> None:
         """Tell the client, refuse its commands from now on, and close everything."""

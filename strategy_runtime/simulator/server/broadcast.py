@@ -8,7 +8,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
 from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
 from strategy_runtime.ids import counted
@@ -16,7 +16,7 @@ from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.server_codec import encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.connection import Connection, cancel
-from strategy_runtime.simulator.server.stream import RunEnd
+from strategy_runtime.simulator.server.ending import LastWords, RunEnd, last_words
 
 __all__ = ["Broadcast"]
 
@@ -75,21 +75,29 @@ class Broadcast:
         self._next_id = counted("evt-")
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
-        self._ended = asyncio.Event()
         self._is_going_down = False
-
-    async def wait_end(self) -> RunEnd:
-        """Wait until the run has ended."""
-        await self._ended.wait()
-        return self.end or RunEnd.COMPLETE
+        self._last_frame = b""
+        self._last_words: LastWords | None = None
 
     def stir(self) -> None:
         """Something was put into the exchange's outbox by a command: send it at once."""
         self._publish()
 
     async def conduct(self) -> None:
-        """Play the exchange to its end by the clock."""
+        """Play the exchange to its end by the clock.
+
+        Raises:
+            Exception: Whatever broke the replay; the clients have been told.
+        """
         await self.attached.wait()
+        try:
+            await self._play()
+        except Exception as failure:
+            await self._finish(RunEnd.FAILED, last_words(failure))
+            raise
+        await self._finish(RunEnd.COMPLETE)
+
+    async def _play(self) -> None:
         exchange = self.exchange
         first_ns, began = exchange.now_ns, monotonic()
         phases = exchange.phases()
@@ -102,17 +110,18 @@ class Broadcast:
                     due = monotonic() + self._pause
                 await sleep(max(due - monotonic(), 0))
             if next(phases, self) is self:
-                break
+                return
             self._publish()
-        self.end = RunEnd.COMPLETE
-        await asyncio.gather(*map(self._dismiss, self._listeners))
-        self._ended.set()
 
-    async def _dismiss(self, listener: _Listener) -> None:
+    async def _finish(self, end: RunEnd, words: LastWords | None = None) -> None:
+        self.end, self._last_words = end, words
+        await asyncio.gather(*(self._dismiss(each, end) for each in self._listeners))
+
+    async def _dismiss(self, listener: _Listener, end: RunEnd) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_FRAMES_S):
                 await listener.frames.join()
-        await listener.connection.close(WSCloseCode.OK, RunEnd.COMPLETE.value)
+        await listener.connection.part(end, self._last_words)
 
     @property
     def _pause(self) -> float:
@@ -128,6 +137,8 @@ class Broadcast:
                 timestamp=self.exchange.now,
                 legacy_id=self._legacy_id,
             )
+            if self.exchange.is_complete:
+                self._last_frame = frame
             for listener in list(self._listeners):
                 try:
                     listener.frames.put_nowait(frame)
@@ -135,6 +146,8 @@ class Broadcast:
                     self._drop(listener, CLOSE_SLOW_CONSUMER, "too slow: the queue is full")
 
     def _drop(self, listener: _Listener, code: int, reason: str) -> None:
+        if listener not in self._listeners:
+            return  # it is being closed already
         self._listeners.remove(listener)
         _log.warning("a client is closed with %d: %s", code, reason)
         closing = asyncio.create_task(listener.connection.close(code, reason), name="proxy close")
@@ -152,7 +165,9 @@ class Broadcast:
         connection = await Connection.accept(self.exchange, request)
         await connection.greet()
         if self.end is not None:
-            await connection.close(WSCloseCode.OK, "the run is over")
+            if self._last_frame:
+                await connection.send(self._last_frame)
+            await connection.part(self.end, self._last_words)
             return connection.socket
         if self._is_going_down:
             await connection.say_goodbye(0)
@@ -183,4 +198,4 @@ class Broadcast:
             await sleep(left)
 
     def _note(self, ack: EventAck) -> None:
-        _log.debug("acknowledged: %s", ", ".join(ack.events_processed))
+        _log.debug("acknowledged: %s", ack.events_processed)

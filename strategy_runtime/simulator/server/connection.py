@@ -20,11 +20,13 @@ from strategy_runtime.protocol.server_codec import (
     encode_ping,
 )
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server.ending import CLOSE_CODES, LastWords, RunEnd
 
 __all__ = ["Connection"]
 
 _MAX_FRAME = 1024 * 1024
 _CLOSE_S = 2.0
+_LAST_WORDS_S = 1.0
 _LONGEST_PROBLEM = 200
 _MOST_BAD_FRAMES = 20
 _MOST_BINARY_FRAMES = 10
@@ -94,6 +96,14 @@ class Connection:
                 await self._socket.close(code=code, message=reason.encode())
         if self._transport is not None and self._transport.get_write_buffer_size():
             self.cut()
+
+    async def part(self, end: RunEnd, words: LastWords | None) -> None:
+        """Close as the end of the run demands, and say why where it is not what was hoped for."""
+        if words is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self.complain(*words)
+        await self.close(CLOSE_CODES[end], end.value)
 
     def cut(self) -> None:
         """End the connection without a word, and with it every write that waits for the client."""

@@ -134,8 +134,13 @@ class Routes:
         return body({"success": True, "order": order})
 
     def _cancel_all(self, request: web.Request) -> web.Response:
-        cancelled = self._exchange.cancel_all(request.query.get("symbol"))
-        return body({"cancelled_count": len(cancelled), "failed_count": 0})
+        symbol = request.query.get("symbol")
+        cancelled = self._exchange.cancel_all(symbol)
+        left = [order.id for order in self._exchange.orders(symbol=symbol, limit=_MOST)]
+        answer: dict[str, Any] = {"cancelled_count": len(cancelled), "failed_count": len(left)}
+        if left:
+            answer["failed_order_ids"] = left
+        return body(answer)
 
     # Positions and trades
 

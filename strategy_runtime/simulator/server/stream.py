@@ -7,10 +7,9 @@ sends. A new connection takes over from the old one and is sent again what was n
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from enum import Enum
+from contextlib import asynccontextmanager
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.commands import EventAck
@@ -18,23 +17,12 @@ from strategy_runtime.protocol.server_codec import encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.barrier import AckBarrier
 from strategy_runtime.simulator.server.connection import Connection, cancel
+from strategy_runtime.simulator.server.ending import LastWords, RunEnd, last_words
 
-__all__ = ["EventStream", "RunEnd"]
+__all__ = ["EventStream"]
 
-CLOSE_ACK_TIMEOUT = 4003
 CLOSE_SUPERSEDED = 4004
 _TAKE_OVER_S = 1.0
-_LAST_WORDS_S = 1.0
-
-
-class RunEnd(Enum):
-    """How a run ended."""
-
-    COMPLETE = "complete"
-    ACK_TIMEOUT = "ack timeout"
-
-
-_CLOSE_CODES = {RunEnd.COMPLETE: WSCloseCode.OK, RunEnd.ACK_TIMEOUT: CLOSE_ACK_TIMEOUT}
 
 
 class EventStream:
@@ -71,17 +59,12 @@ class EventStream:
         self._client: Connection | None = None
         self.attached = asyncio.Event()
         self._stirred = asyncio.Event()
-        self._ended = asyncio.Event()
         self._has_been_acked = False
         self._last_release = monotonic()
         self._writing = asyncio.Lock()
         self._is_last_frame_written = False
         self._is_going_down = False
-
-    async def wait_end(self) -> RunEnd:
-        """Wait until the run has ended."""
-        await self._ended.wait()
-        return self.end or RunEnd.COMPLETE
+        self._last_words: LastWords | None = None
 
     @property
     def has_client(self) -> bool:
@@ -95,13 +78,27 @@ class EventStream:
     # The conductor
 
     async def conduct(self) -> None:
-        """Play the exchange to its end, as fast as the client acknowledges."""
+        """Play the exchange to its end, as fast as the client acknowledges.
+
+        Raises:
+            Exception: Whatever broke the replay; the client has been told.
+        """
         await self.attached.wait()
+        try:
+            end = await self._play()
+        except Exception as failure:
+            await self._finish(RunEnd.FAILED, last_words(failure))
+            raise
+        if end is RunEnd.ACK_TIMEOUT:
+            await self._finish(end, self._complaint_of_silence())
+        else:
+            await self._finish(end)
+
+    async def _play(self) -> RunEnd:
         for _ in self.exchange.phases():
             if not await self._clear_barrier():
-                await self._finish(RunEnd.ACK_TIMEOUT)
-                return
-        await self._finish(RunEnd.COMPLETE)
+                return RunEnd.ACK_TIMEOUT
+        return RunEnd.COMPLETE
 
     async def _clear_barrier(self) -> bool:
         """Write all there is and wait until all is acknowledged; False where patience ran out."""
@@ -119,10 +116,7 @@ class EventStream:
             except TimeoutError:
                 if self._patience() != 0:
                     continue
-                if self.exchange.is_complete:
-                    return True
-                await self._complain_of_silence()
-                return False
+                return self.exchange.is_complete
 
     def _patience(self) -> float | None:
         """Seconds left to acknowledge something; None for ever, as while no client is there."""
@@ -159,24 +153,19 @@ class EventStream:
                     return
             self._is_last_frame_written = self.exchange.is_complete
 
-    async def _complain_of_silence(self) -> None:
-        client, missing = self._client, self.barrier.missing
-        if client is None:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS_S):
-                await client.complain(
-                    "ACK_TIMEOUT",
-                    f"no acknowledgement of {', '.join(missing[:5])}; the run is halted",
-                    {"missing": missing},
-                )
+    def _complaint_of_silence(self) -> LastWords:
+        missing = self.barrier.missing
+        return LastWords(
+            "ACK_TIMEOUT",
+            f"no acknowledgement of {', '.join(missing[:5])}; the run is halted",
+            {"missing": missing},
+        )
 
-    async def _finish(self, end: RunEnd) -> None:
-        self.end = end
+    async def _finish(self, end: RunEnd, words: LastWords | None = None) -> None:
+        self.end, self._last_words = end, words
         client, self._client = self._client, None
         if client is not None:
-            await client.close(_CLOSE_CODES[end], end.value)
-        self._ended.set()
+            await client.part(end, words)
 
     async def say_goodbye(self, pause: float) -> None:
         """Tell the client that the proxy goes down, leave it a moment, and close."""
@@ -243,7 +232,7 @@ class EventStream:
             self.barrier.new_client()
             for _, frame in self.barrier.unwritten():
                 await client.send(frame)
-        await client.close(_CLOSE_CODES[self.end], self.end.value)
+        await client.part(self.end, self._last_words)
 
     def _acknowledge(self, ack: EventAck) -> None:
         if self.barrier.acknowledge(ack.events_processed):

@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.clock import sleep
+from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
@@ -154,7 +156,72 @@ async def test_who_comes_back_to_a_run_that_was_halted_learns_that() -> None:
         assert await client.closed() == 4003
         await client.connect()
         assert named(await client.frames(1)) == ["connection -"]
+        assert (await client.frame())["code"] == "ACK_TIMEOUT"
         assert await client.closed() == 4003
+
+
+@pytest.mark.parametrize("options", [{}, {"speed": 0.001}])
+async def test_to_stop_is_an_end_as_well(options: dict[str, Any]) -> None:
+    async with server_of(**options) as server:
+        waiting = asyncio.create_task(server.finished())
+        await sleep(0)
+        await server.stop()
+        assert await waiting is RunEnd.STOPPED
+        assert await server.finished() is RunEnd.STOPPED
+
+
+async def test_a_run_that_was_complete_stays_so_when_it_is_stopped() -> None:
+    async with serving(bars("S:X", 1), last_ack_timeout=0.0) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack("evt-1")
+        assert await client.closed() == 1000
+        await client.server.stop()
+        assert await client.server.finished() is RunEnd.COMPLETE
+
+
+class Faulty(Exchange):
+    """An exchange that fails after its first phase."""
+
+    fault: Exception
+
+    def phases(self) -> Iterator[None]:
+        yield next(super().phases())
+        raise self.fault
+
+
+@pytest.mark.parametrize("speed", [None, 1e9])
+@pytest.mark.parametrize(
+    ("fault", "code", "message"),
+    [
+        (DataError("x.csv line 3: a split"), "DATA_ERROR", "x.csv line 3: a split"),
+        (KeyError("inside"), "INTERNAL_ERROR", "the proxy failed; its log says why"),
+    ],
+)
+async def test_a_fault_in_the_replay_is_said_and_closes_with_1011(
+    fault: Exception,
+    code: str,
+    message: str,
+    speed: float | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    exchange = Faulty([bars("S:X", 10, 11)])
+    exchange.fault = fault
+    server = ProxyServer(exchange, ws_port=0, rest_port=0, speed=speed)
+    async with server, aiohttp.ClientSession() as session:
+        client = await Client(session, server).connect()
+        assert named(await client.frames(2)) == ["connection -", "candle evt-1"]
+        await client.ack("evt-1")
+        error = await client.frame()
+        assert (error["type"], error["code"], error["message"]) == ("error", code, message)
+        assert await client.closed() == 1011
+        with pytest.raises(type(fault)):
+            await server.finished()
+        await client.connect()
+        greeting, again = await client.frames(2)
+        assert (greeting["event"], again) == ("CONNECTED", error)
+        assert await client.closed() == 1011
+    assert ("the replay failed" in caplog.text) is (code == "INTERNAL_ERROR")
 
 
 async def test_zero_waits_for_ever() -> None:
@@ -185,6 +252,52 @@ async def test_any_release_starts_the_patience_afresh() -> None:
 
 
 # Commands and the stream.
+
+
+async def test_once_it_is_over_nothing_can_be_changed_and_nothing_follows_the_last_frame() -> None:
+    limit = {**MARKET, "order_type": "LIMIT", "limit_price": "5"}
+    async with serving(bars("S:X", 10, 11)) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.post("/orders", **MARKET)
+        _, resting = await client.post("/orders", **limit)
+        await client.frames(2)
+        await client.ack("evt-1", "evt-2", "evt-3")
+        await client.frames(4)
+        await client.ack(*(f"evt-{number}" for number in range(4, 8)))
+        await client.frames(1)
+        await client.ack("evt-8")
+        assert named(await client.frames(1)) == ["backtest_complete evt-9"]
+        order, base = resting["id"], client.server.rest_url
+        path = f"{base}/orders/{order}"
+        for method, change in (("DELETE", None), ("PATCH", {"limit_price": "6"})):
+            async with client.session.request(method, path, json=change) as response:
+                assert (response.status, await response.json()) == (
+                    409,
+                    {
+                        "code": "ORDER_NOT_MODIFIABLE",
+                        "message": "the backtest is over",
+                        "details": {"order_id": order},
+                    },
+                )
+        async with client.session.delete(base + "/orders") as response:
+            assert await response.json() == {
+                "cancelled_count": 0,
+                "failed_count": 1,
+                "failed_order_ids": [order],
+            }
+        path = f"{base}/positions/pos-1"
+        for method, change in (("DELETE", None), ("PATCH", {"stop_loss": "6"})):
+            async with client.session.request(method, path, json=change) as response:
+                refusal = await response.json()
+                assert (response.status, refusal["details"]["reject_code"]) == (
+                    422,
+                    "MARKET_CLOSED",
+                )
+        assert (await get(client, f"/orders/{order}"))[1]["status"] == "OPEN"
+        await client.nothing_more()
+        await client.ack("evt-9")
+        assert await client.closed() == 1000
 
 
 async def test_what_is_ordered_before_the_first_client_comes_first() -> None:

@@ -1,0 +1,47 @@
+"""How a run ends, and what a client is told of it (protocol b.4, e.6, e.7)."""
+
+import logging
+from enum import Enum
+from typing import NamedTuple
+
+from aiohttp import WSCloseCode
+
+from strategy_runtime.errors import DataError
+
+__all__ = ["CLOSE_CODES", "LastWords", "RunEnd", "last_words"]
+
+CLOSE_ACK_TIMEOUT = 4003
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class RunEnd(Enum):
+    """How a run ended."""
+
+    COMPLETE = "complete"
+    ACK_TIMEOUT = "ack timeout"
+    FAILED = "the proxy failed"
+    STOPPED = "stopped before the end"
+
+
+CLOSE_CODES = {
+    RunEnd.COMPLETE: WSCloseCode.OK,
+    RunEnd.ACK_TIMEOUT: CLOSE_ACK_TIMEOUT,
+    RunEnd.FAILED: WSCloseCode.INTERNAL_ERROR,
+}
+
+
+class LastWords(NamedTuple):
+    """The error frame before the close of a run that did not come to its end."""
+
+    code: str
+    message: str
+    details: object = None
+
+
+def last_words(failure: Exception) -> LastWords:
+    """What a client may know of a fault in the replay; the log has the rest."""
+    if isinstance(failure, DataError):
+        return LastWords("DATA_ERROR", str(failure))
+    _log.error("the replay failed", exc_info=failure)
+    return LastWords("INTERNAL_ERROR", "the proxy failed; its log says why")
