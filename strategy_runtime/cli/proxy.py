@@ -1,6 +1,7 @@
 """`strategy-proxy`: the simulated exchange behind WebSocket and REST."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FIRST_ACK_S = 120.0
 
 
@@ -76,13 +76,16 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     help="Port of the requests; 0 picks a free one.",
 )
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. One that other machines can reach needs a key of 32 characters.",
 )
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Demand the API key that this file holds.",
+    help="Demand the API key that this file holds. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
 )
 @click.option(
     "--subscriptions",
@@ -151,14 +154,19 @@ def main(
         from strategy_runtime.cli.logs import set_up_lazily
         from strategy_runtime.cli.output import Destinations
         from strategy_runtime.protocol.subscriptions import parse_subscriptions
-        from strategy_runtime.runtime.settings import read_secret
+        from strategy_runtime.runtime.settings import find_secret, read_environment
         from strategy_runtime.simulator.exchange import Exchange
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_lazily()
         options = exchange_options(account, strict=strict)
         wanted = parse_subscriptions(subscriptions)
-        api_key = None if token_file is None else read_secret(str(token_file), "--token-file")
+        api_key, _ = find_secret(
+            "--token-file",
+            ("PROXY_API_KEY",),
+            None if token_file is None else str(token_file),
+            read_environment(os.environ),
+        )
         data = load_data(
             demo=demo,
             paths=paths,
@@ -171,15 +179,13 @@ def main(
             command="strategy-proxy",
         )
         _check_subscriptions(wanted, data)
-        if host not in _LOOPBACK and api_key is None:
-            note(f"Listening on {host} without --token-file: whoever reaches it can trade.")
         exchange = Exchange(data.series, options, wanted, timeframe=timeframe, quotes=data.quotes)
         server = ProxyServer(
             exchange,
             host=host,
             ws_port=ws_port,
             rest_port=rest_port,
-            api_key=api_key,
+            api_key=api_key or None,
             first_ack_timeout=max(ack_timeout, _FIRST_ACK_S) if ack_timeout else 0.0,
             ack_timeout=ack_timeout,
             speed=speed,

@@ -23,8 +23,8 @@ __all__ = [
     "Environment",
     "Setting",
     "Settings",
+    "find_secret",
     "read_environment",
-    "read_secret",
     "resolve",
 ]
 
@@ -256,7 +256,9 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
     for setting in SETTINGS:
         name = setting.name
         if setting.is_secret:
-            texts[name], origins[name] = _secret(setting, given.get(name), environment)
+            texts[name], origins[name] = find_secret(
+                setting.flag, setting.variables, given.get(name), environment
+            )
         elif name in given:
             texts[name], origins[name] = given[name], setting.flag
         elif name in addresses:
@@ -342,27 +344,37 @@ def _gateway_urls(text: str, origin: str) -> tuple[str, str]:
     )
 
 
-def _secret(setting: Setting, path: str | None, environment: Environment) -> tuple[str, str]:
+def find_secret(
+    flag: str, variables: tuple[str, ...], path: str | None, environment: Environment
+) -> tuple[str, str]:
+    """A secret and where it comes from: a file, a variable, or a file that a variable names.
+
+    Args:
+        flag: The option that names the file.
+        variables: The first that is set wins; each also counts with `_FILE` behind it.
+        path: Of the file, where the option was given.
+
+    Returns:
+        An empty text where there is none.
+
+    Raises:
+        ConfigError: A variable is set in both ways, or the file cannot be read or is empty.
+    """
     if path is not None:
-        return read_secret(path, setting.flag), setting.flag
+        return _read_secret(path, flag), flag
     values = environment.values
-    for variable in setting.variables:
+    for variable in variables:
         in_file = variable + _FILE
         if variable in values and in_file in values:
             raise ConfigError(f"{variable} and {in_file} are both set; remove one of them")
         if variable in values:
             return values[variable].strip(), environment.origin(variable)
         if in_file in values:
-            return read_secret(values[in_file], in_file), environment.origin(in_file)
-    return setting.default, _DEFAULT
+            return _read_secret(values[in_file], in_file), environment.origin(in_file)
+    return "", _DEFAULT
 
 
-def read_secret(path: str, origin: str) -> str:
-    """What a file holds, less blanks and line ends around it.
-
-    Raises:
-        ConfigError: It cannot be read or is empty; `origin` says who named it.
-    """
+def _read_secret(path: str, origin: str) -> str:
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

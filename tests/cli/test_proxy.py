@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import urllib.error
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
@@ -96,6 +97,24 @@ def test_a_strategy_that_stops_acknowledging(bot: Path) -> None:
     assert "Error: the strategy stopped acknowledging events; the run is incomplete\n" in said
 
 
+def test_the_key_is_demanded_and_never_shown(bot: Path) -> None:
+    key = "canary-0123456789-0123456789-0123456789"
+    (bot / "key").write_text(f"{key}\n")
+    with proxy(
+        *("--data", "prices.csv", "--token-file", "key", "--host", "0.0.0.0", "--linger", 0),  # noqa: S104
+        cwd=bot,
+    ) as (server, urls):
+        local = [text.replace("0.0.0.0", "127.0.0.1") for text in urls]  # noqa: S104
+        refused = call("run", "bot", *local, cwd=bot)
+        assert refused.returncode == 77
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            equity(local[-1])
+        done = call("run", "bot", *local, cwd=bot, env={"PROXY_API_KEY_FILE": "key"})
+        assert done.returncode == 0, done.stderr
+        out, said = server.communicate(timeout=30)
+    assert "canary" not in out + said + refused.stderr + done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("which", ["ws", "rest"])
 def test_a_port_in_use_is_named_with_its_option(bot: Path, which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -138,6 +157,25 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             "Error: SUBSCRIPTIONS entry 1, 'S:AAPL', has an unknown event 'AAPL'",
         ),
         (["--demo", "--token-file", "no"], {}, 2, "Error: --token-file: cannot read no: No such "),
+        (
+            ["--demo", "--host", "0.0.0.0"],  # noqa: S104
+            {},
+            2,
+            "Error: listening on 0.0.0.0 needs a key: whoever reaches it could trade. Give "
+            "--token-file FILE, with at least 32 characters in it, or listen on 127.0.0.1\n",
+        ),
+        (
+            ["--demo", "--host", "0.0.0.0"],  # noqa: S104
+            {"PROXY_API_KEY": "canary"},
+            2,
+            "Error: listening on 0.0.0.0 needs a longer key",
+        ),
+        (
+            ["--demo"],
+            {"PROXY_API_KEY_FILE": "no"},
+            2,
+            "Error: PROXY_API_KEY_FILE: cannot read no: No such ",
+        ),
         (["--demo", "--ws-port", "99999"], {}, 2, "99999 is not in the range 0<=x<=65535"),
         (["--data", "none.csv"], {}, 74, "Error: none.csv does not exist"),
     ],

@@ -12,15 +12,16 @@ from aiohttp import web
 from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server.access import Access
 from strategy_runtime.simulator.server.broadcast import Broadcast
+from strategy_runtime.simulator.server.door import Door, Limits
 from strategy_runtime.simulator.server.ending import RunEnd
-from strategy_runtime.simulator.server.envelope import BODY, guard
+from strategy_runtime.simulator.server.envelope import BODY
 from strategy_runtime.simulator.server.routes import Routes
 from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["ProxyServer"]
 
-_MAX_BODY = 1024 * 1024
 _STREAM_PATHS = ("/", "/ws", "/v1/ws")
 
 _log = logging.getLogger("strategy_runtime")
@@ -44,7 +45,11 @@ class ProxyServer:
         farewell_pause: Seconds between the word that the proxy goes down and the end of the
             connection.
         legacy_id: Repeat each event's id under the older key `id`.
+        limits: What a client can take up.
         version: What `/health` says.
+
+    Raises:
+        ConfigError: Others than this machine can connect, and there is no key of 32 characters.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class ProxyServer:
         speed: float | None = None,
         silence_limit: float = 45.0,
         farewell_pause: float = 0.5,
+        limits: Limits | None = None,
         version: str = "unknown",
     ) -> None:
         self.stream: EventStream | Broadcast
@@ -87,8 +93,9 @@ class ProxyServer:
         self._ports = (ws_port, rest_port)
         self._farewell_pause = farewell_pause
         self._routes = Routes(self.stream, version)
-        self._app = _application(self._routes, self.stream, api_key)
-        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
+        limits = limits or Limits()
+        self._app = _application(self._routes, self.stream, limits)
+        self._runner = Door(self._app, Access(host, api_key), limits)
         self._conductor: asyncio.Task[None] | None = None
         self._addresses: list[tuple[str, int]] = []
 
@@ -166,27 +173,34 @@ def _authority(host: str, port: int) -> str:
 
 
 def _application(
-    routes: Routes, stream: EventStream | Broadcast, api_key: str | None
+    routes: Routes, stream: EventStream | Broadcast, limits: Limits
 ) -> web.Application:
-    app = web.Application(middlewares=[guard(api_key)], client_max_size=_MAX_BODY)
+    app = web.Application(client_max_size=limits.body_bytes)
     for path in _STREAM_PATHS:
         app.router.add_get(path, stream.serve)
     for path, probe in routes.probes():
-        app.router.add_get(path, _answer(probe))
+        app.router.add_get(path, _answer(probe, limits))
     for method, path, handler in routes.table():
         for prefix in ("", "/v1"):
-            app.router.add_route(method, prefix + path, _answer(handler))
+            app.router.add_route(method, prefix + path, _answer(handler, limits))
     return app
 
 
 def _answer(
-    handler: Callable[[web.Request], web.Response],
+    handler: Callable[[web.Request], web.Response], limits: Limits
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """A handler that has the whole body at hand, so that it never has to wait."""
 
     async def answer(request: web.Request) -> web.Response:
         try:
-            request[BODY] = content = await request.read()
+            async with asyncio.timeout(limits.body_s):
+                request[BODY] = content = await request.read()
+        except TimeoutError:
+            message = f"the body was not there within {limits.body_s:g} s"
+            raise ApiError(408, "INVALID_REQUEST", message) from None
+        except web.HTTPRequestEntityTooLarge:
+            message = f"the body is larger than {limits.body_bytes // 1024} KiB"
+            raise ApiError(413, "INVALID_REQUEST", message) from None
         except web.RequestPayloadError as error:
             raise invalid_request(f"the body cannot be read: {error}") from None
         if content.strip() and request.content_type != "application/json":

@@ -157,7 +157,9 @@ class Deaf:
     async def connect(self) -> "Deaf":
         loop = asyncio.get_running_loop()
         key = base64.b64encode(bytes(16))
-        request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        request = (
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        )
         request += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n"
         await loop.sock_sendall(self.socket, request)
         self.received = await loop.sock_recv(self.socket, 12)

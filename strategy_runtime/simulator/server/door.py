@@ -1,0 +1,158 @@
+"""The door of the server: limits on connections and requests, and one shape for every failure.
+
+It stands outside of the application, so that it also answers what never gets that far: bytes that
+are no HTTP, an unknown `Expect`, one connection too many.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import msgspec
+from aiohttp import web
+
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.rest import ErrorEnvelope
+from strategy_runtime.protocol.server_codec import encode_json
+from strategy_runtime.simulator.server.access import Access
+from strategy_runtime.simulator.server.envelope import explained, refusal
+
+__all__ = ["Door", "Limits"]
+
+_KEEP_ALIVE_S = 75.0
+_LONGEST_PROBLEM = 200
+_LINGERING_S = 2.0
+_NO_ROOM = encode_json(
+    ErrorEnvelope("PROVIDER_UNAVAILABLE", "the proxy has too many connections", None)
+)
+_FULL = b"\r\n".join(
+    (
+        b"HTTP/1.1 503 Service Unavailable",
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(_NO_ROOM),
+        b"Connection: close",
+        b"",
+        _NO_ROOM,
+    )
+)
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a client can take up.
+
+    Attributes:
+        connections: Open ones, of all clients together.
+        head_s: Seconds until the first request of a connection has to be there.
+        body_s: Seconds until the whole body of a request has to be there.
+        body_bytes: Size of a body.
+    """
+
+    connections: int = 128
+    head_s: float = 10.0
+    body_s: float = 10.0
+    body_bytes: int = 64 * 1024
+
+
+class Door(web.AppRunner):
+    """Runs an application behind the checks and limits."""
+
+    def __init__(self, app: web.Application, access: Access, limits: Limits) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            lingering_time=_LINGERING_S,
+        )
+        self._access = access
+        self._limits = limits
+
+    async def _make_server(self) -> web.Server:
+        await super()._make_server()  # what it makes has no place for a door; the application runs
+        return _Server(
+            self._answer,
+            limits=self._limits,
+            request_factory=self.app._make_request,
+            **self._kwargs,
+        )
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            self._access.check(request)
+            return await self.app._handle(request)  # type: ignore[arg-type]  # its own make
+        except ApiError as error:
+            return refusal(error)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            answer = refusal(explained(request, error))
+            if "Allow" in error.headers:
+                answer.headers["Allow"] = error.headers["Allow"]
+            return answer
+
+
+class _Server(web.Server):
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        limits: Limits,
+        **options: Any,
+    ) -> None:
+        super().__init__(handler, **options)
+        self._limits = limits
+
+    def __call__(self) -> web.RequestHandler:
+        return _Conversation(self, self._limits, loop=self._loop, **self._kwargs)
+
+
+class _Conversation(web.RequestHandler):
+    """One connection: all its requests, or its WebSocket."""
+
+    __slots__ = ("_limits", "_patience")
+
+    def __init__(self, server: web.Server, limits: Limits, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._limits = limits
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        server = self._manager
+        if server is not None and len(server.connections) >= self._limits.connections:
+            writing = cast("asyncio.Transport", transport)
+            writing.write(_FULL)
+            writing.close()
+            return
+        super().connection_made(transport)
+        self._patience = self._loop.call_later(self._limits.head_s, self._lose_patience)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _lose_patience(self) -> None:
+        if not self._request_count:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status >= 500:
+            _log.error("%s %s failed", request.method, request.path, exc_info=exc)
+            error = ApiError(500, "INTERNAL_ERROR", "the proxy failed; its log says why")
+        else:
+            problem = " ".join((message or "").split())[:_LONGEST_PROBLEM]
+            error = ApiError(status, "INVALID_REQUEST", f"this is no proper HTTP: {problem}")
+        if request.writer.output_size:
+            raise ConnectionError("a part of another answer has been sent")
+        answer = refusal(error)
+        answer.force_close()
+        return answer
