@@ -115,7 +115,7 @@ def main(
 
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
-        options = exchange_options(account, strict=strict)
+        options = exchange_options(account, strict=strict, tz=tz)
         _set_up_logging()
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():

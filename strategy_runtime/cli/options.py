@@ -100,6 +100,8 @@ _NUMBERS = {
     "slippage_fixed": ("0", "The same in price units."),
     "impact": ("0", "The same for an order as large as the bar's volume; smaller ones in part."),
     "spread": ("0", "Distance of ask and bid in price units; market and stop orders pay half."),
+    "borrow_rate": ("0", "Annual fee on the value of short positions, charged every night."),
+    "financing_rate": ("0", "Annual interest on cash below zero, charged every night."),
     "max_volume_share": (
         None,
         "Share of a bar's volume that orders may take; the rest of an order waits. Default: fill "
@@ -128,6 +130,13 @@ _account = _stacked(
         help="Bars an order is under way before it takes part.",
     ),
     click.option(
+        "--splits",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="CSV of splits that the prices are not adjusted for: symbol, date, ratio (2:1). They "
+        "change positions and resting orders before the open of that day.",
+    ),
+    click.option(
         "--children",
         type=click.Choice(["same_bar", "next_bar"]),
         default="same_bar",
@@ -149,7 +158,8 @@ def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def collected(**values: Any) -> Any:
-        account = {name: values.pop(name) for name in (*_NUMBERS, "latency", "children", "mode")}
+        names = (*_NUMBERS, "latency", "splits", "children", "mode")
+        account = {name: values.pop(name) for name in names}
         return command(account=account, **values)
 
     return _account(collected)
@@ -254,17 +264,28 @@ def load_data(
     )
 
 
-def exchange_options(account: Mapping[str, Any], *, strict: bool) -> "ExchangeOptions":
+def exchange_options(
+    account: Mapping[str, Any], *, strict: bool, tz: str | None
+) -> "ExchangeOptions":
     """The exchange's options from the command's.
+
+    Args:
+        tz: Time zone of the dates of splits.
 
     Raises:
         ConfigError: A value that cannot be one.
+        DataError: The file of splits cannot be read.
     """
     from strategy_runtime.protocol.enums import PositionMode
+    from strategy_runtime.simulator.data.split_reader import read_splits
+    from strategy_runtime.simulator.data.timestamps import zone_of
     from strategy_runtime.simulator.options import ExchangeOptions
 
     mode = PositionMode(account["mode"].upper())
-    return ExchangeOptions(**{**account, "mode": mode}, refuse_splits=strict)
+    path = account["splits"]
+    splits = () if path is None else read_splits(path, zone_of(tz or "UTC"))
+    changed = {"mode": mode, "splits": splits}
+    return ExchangeOptions(**{**account, **changed}, refuse_splits=strict)
 
 
 def _moment(option: str, text: str | None, tz: str | None) -> "datetime | None":

@@ -159,7 +159,7 @@ def main(
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_lazily()
-        options = exchange_options(account, strict=strict)
+        options = exchange_options(account, strict=strict, tz=tz)
         wanted = parse_subscriptions(subscriptions)
         api_key, _ = find_secret(
             "--token-file",

@@ -1,4 +1,4 @@
-"""Equity over time, worked out after a run from its fills and the closes of its bars."""
+"""Equity over time, worked out after a run from its bookings and the closes of its bars."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.outcome import Adjustment, Fill
 
 __all__ = ["CurvePoint", "EquityPath", "ThinPoint", "equity_curve", "path_of"]
 
@@ -40,7 +40,10 @@ class EquityPath(Struct, frozen=True, kw_only=True):
 
 
 def equity_curve(
-    start_equity: Decimal, fills: Iterable[Fill], series: Sequence[BarSeries], end_ns: int
+    start_equity: Decimal,
+    bookings: Iterable[Fill | Adjustment],
+    series: Sequence[BarSeries],
+    end_ns: int,
 ) -> Iterator[CurvePoint]:
     """Equity in the order of time: at every close of a bar of a symbol that is held, and whenever
     the last position has been closed. In between, nothing changes it.
@@ -49,36 +52,45 @@ def equity_curve(
     counts at the price of its last fill.
 
     Args:
+        bookings: What changed the account, in order.
         end_ns: Bars that close later are left out; a run may have been stopped early.
     """
     by_symbol = {each.symbol: each for each in series}
     cash = start_equity
     held: dict[str, Decimal] = {}
     marks: dict[str, float] = {}
-    # A fill at the open of a bar comes after the close of the bar before, at the same instant.
+    # A fill or split at the open of a bar comes behind the close of the bar before, at one instant.
+    moving = (each for each in bookings if isinstance(each, Fill) or each.units or each.cash)
     due = [
         (begin, list(group))
-        for begin, group in groupby(sorted(fills, key=_takes_effect), key=_takes_effect)
+        for begin, group in groupby(sorted(moving, key=_takes_effect), key=_takes_effect)
     ]
     upto = end_ns + 1
     for index, (begin, group) in enumerate(due):
-        for fill in group:
-            signed = fill.quantity * fill.side.sign
-            cash -= signed * fill.price + fill.fee
-            held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + signed
-            marks[fill.symbol] = float(fill.price)
-            if not held[fill.symbol]:
-                del held[fill.symbol]
+        for each in group:
+            symbol = each.symbol
+            if isinstance(each, Fill):
+                units = each.quantity * each.side.sign
+                cash -= units * each.price + each.fee
+                marks[symbol] = float(each.price)
+            else:
+                units = each.units
+                cash += each.cash
+                if each.price is not None:
+                    marks[symbol] = each.price
+            held[symbol] = held.get(symbol, Decimal(0)) + units
+            if not held[symbol]:
+                del held[symbol]
         following = due[index + 1][0] if index + 1 < len(due) else upto
         if not held:
             yield begin, float(cash)
         elif len(held) == 1:
             ((symbol, quantity),) = held.items()
-            each, balance, units = by_symbol[symbol], float(cash), float(quantity)
-            starts, closes, step = each.starts, each.closes, each.step
-            rows = _rows(each, begin, following)
+            bars, balance, size = by_symbol[symbol], float(cash), float(quantity)
+            starts, closes, step = bars.starts, bars.closes, bars.step
+            rows = _rows(bars, begin, following)
             for row in rows:
-                yield starts[row] + step, balance + units * closes[row]
+                yield starts[row] + step, balance + size * closes[row]
             if rows:
                 marks[symbol] = closes[rows[-1]]
         else:
@@ -133,8 +145,10 @@ def path_of(
     return EquityPath(max_drawdown=worst, longest_drawdown_ns=longest, by_day=by_day, points=points)
 
 
-def _takes_effect(fill: Fill) -> int:
-    return fill.time_ns + (fill.bar_ns == fill.time_ns)
+def _takes_effect(booking: Fill | Adjustment) -> int:
+    if isinstance(booking, Fill):
+        return booking.time_ns + (booking.bar_ns == booking.time_ns)
+    return booking.time_ns + (booking.price is not None)
 
 
 def _rows(series: BarSeries, begin: int, end: int) -> range:

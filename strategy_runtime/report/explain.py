@@ -44,7 +44,7 @@ def explain(outcome: Outcome, name: str) -> str:
         raise ConfigError(f"there was no order {name!r} among {len(orders)} in this run{hint}")
     sentences = [_asked(order, orders.get(order.parent_order_id or ""))]
     fills = [fill for fill in outcome.fills if fill.order_id == order.id]
-    sentences += [_filled(fill, outcome) for fill in fills]
+    sentences += _told(order, outcome)
     sentences.append(_ended(order, fills, outcome))
     legs = [each for each in outcome.orders if each.parent_order_id == order.id]
     if legs:
@@ -52,6 +52,21 @@ def explain(outcome: Outcome, name: str) -> str:
         sentences.append(f"Its fill placed {listed} to close the position again.")
     title = f"Order {order.id}" + (f", {order.client_order_id}" if order.client_order_id else "")
     return "\n".join([title, *(f"  {sentence}" for sentence in sentences)]) + "\n"
+
+
+def _told(order: Order, outcome: Outcome) -> list[str]:
+    """Its fills, and the splits it went through, in the order in which they happened."""
+    told = [
+        ((index, 1), _filled(fill, outcome))
+        for index, fill in enumerate(outcome.fills)
+        if fill.order_id == order.id
+    ]
+    told += [
+        ((each.fills_before, 0), f"At {rfc3339(each.time_ns)} a {each.what} restated it.")
+        for each in outcome.adjustments
+        if order.id in each.restated
+    ]
+    return [sentence for _, sentence in sorted(told)]
 
 
 def _kind(order: Order) -> str:

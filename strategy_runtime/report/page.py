@@ -106,6 +106,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
         ("Annual volatility", _share(figures.annual_volatility)),
         ("Equity at the end", money(summary.equity)),
         ("Fees", money(summary.fees)),
+        *([("Financing", money(summary.financing))] if summary.financing != "0" else []),
         ("Time in the market", _share(figures.exposure)),
         ("Closed positions", f"{figures.trades:,}"),
         ("With a profit", _share(figures.win_rate)),

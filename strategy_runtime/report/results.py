@@ -13,7 +13,7 @@ from strategy_runtime.report.summary import Summary, summary_of
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
 from strategy_runtime.simulator.data.faults import DataFault
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.simulator.outcome import Outcome, in_order
 
 __all__ = ["Results", "results_of"]
 
@@ -51,14 +51,15 @@ def results_of(
     start_ns = 0 if outcome.start is None else ns_of(outcome.start)
     end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
     hedging = options.mode is PositionMode.HEDGING
-    curve = equity_curve(outcome.start_equity, outcome.fills, outcome.series, end_ns)
+    bookings = list(in_order(outcome.fills, outcome.adjustments))
+    curve = equity_curve(outcome.start_equity, bookings, outcome.series, end_ns)
     path = path_of(outcome.start_equity, curve, start_ns, end_ns)
-    trips = round_trips(outcome.fills, hedging=hedging)
+    trips = round_trips(bookings, hedging=hedging)
     performance = performance_of(
         path,
         float(outcome.start_equity),
         trips,
-        time_held(outcome.fills, end_ns, hedging=hedging),
+        time_held(bookings, end_ns, hedging=hedging),
         days_of(outcome.series, end_ns),
         start_ns,
         end_ns,

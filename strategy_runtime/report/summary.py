@@ -84,6 +84,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         total_return: Equity over starting equity, less one.
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
             the closes of bars.
+        financing: Interest charged, on borrowed shares and borrowed cash.
         performance: Figures by which runs are compared.
         fill_hash: See `report.fills.fill_hash`.
         wall_s: Seconds the replay took, reading the data not included.
@@ -110,6 +111,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     max_drawdown: float
     performance: Performance
     fees: str
+    financing: str
     realized_pnl: str
     unrealized_pnl: str
     positions: list[PositionSummary]
@@ -158,6 +160,7 @@ def summary_of(
         max_drawdown=max_drawdown,
         performance=performance,
         fees=plain(outcome.fees),
+        financing=plain(outcome.financing),
         realized_pnl=plain(outcome.realized_pnl),
         unrealized_pnl=plain(outcome.unrealized_pnl),
         positions=[_position(each) for each in outcome.positions],
@@ -220,5 +223,8 @@ def _options(options: ExchangeOptions) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in options.__struct_fields__:
         value = getattr(options, name)
-        found[name] = plain(value) if isinstance(value, Decimal) else str(value)
+        if isinstance(value, tuple):
+            found[name] = ", ".join(map(str, value))
+        else:
+            found[name] = plain(value) if isinstance(value, Decimal) else str(value)
     return found

@@ -44,6 +44,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ("Realised profit", money(summary.realized_pnl)),
         ("Unrealised profit", money(summary.unrealized_pnl)),
         ("Fees", money(summary.fees)),
+        *([("Financing", money(summary.financing))] if summary.financing != "0" else []),
         ("Cash", money(summary.cash)),
         ("Orders", f"{summary.orders:,}"),
         ("Fills", f"{summary.fills:,}"),

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.outcome import Adjustment, Fill
 
 __all__ = ["RoundTrip", "round_trips", "time_held"]
 
 _ZERO = Decimal(0)
+_GRAIN = Decimal("1e-10")
 
 
 class RoundTrip(Struct, frozen=True, kw_only=True):
@@ -17,10 +18,11 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
 
     Attributes:
         is_long: Bought first and sold then; a short position the other way round.
-        quantity: Units bought and sold again, all entries together.
+        quantity: Units bought and sold again, all entries together; as they were at the end, where
+            splits changed them.
         entry_price, exit_price: Averages, weighted by quantity.
-        fees: Of all its fills; of a fill that closed one position and opened another, in
-            proportion to the quantities.
+        fees: Of all its fills, and for borrowing its shares; of a fill that closed one position
+            and opened another, in proportion to the quantities.
         profit: After fees.
         exit_rule: Fill rule of the fill that closed it.
     """
@@ -53,6 +55,15 @@ class _Open:
         self.opened_ns = opened_ns
         self.entered = self.paid = self.exited = self.received = self.fees = _ZERO
 
+    def adjust(self, change: Adjustment) -> None:
+        """Go through a split, or bear a charge."""
+        self.fees -= change.cash
+        left = self.entered - self.exited
+        if change.units:
+            after = left + change.units * self.sign
+            self.exited = (self.exited * after / left).quantize(_GRAIN)
+            self.entered = self.exited + after
+
     def close(self, fill: Fill) -> RoundTrip:
         """What it was, now that its last unit is gone."""
         return RoundTrip(
@@ -69,18 +80,23 @@ class _Open:
         )
 
 
-def round_trips(fills: Iterable[Fill], *, hedging: bool = False) -> list[RoundTrip]:
+def round_trips(bookings: Iterable[Fill | Adjustment], *, hedging: bool = False) -> list[RoundTrip]:
     """The positions that were closed, in the order of their ends.
 
     Args:
+        bookings: What changed the account, in order.
         hedging: Each position stands for itself; otherwise fills of one symbol are netted.
     """
     trips: list[RoundTrip] = []
     underway: dict[str, _Open] = {}
-    for fill in fills:
+    for fill in bookings:
         key = fill.position_id if hedging else fill.symbol
-        sign = fill.side.sign
         position = underway.get(key)
+        if isinstance(fill, Adjustment):
+            if position is not None:
+                position.adjust(fill)
+            continue
+        sign = fill.side.sign
         left, fee = fill.quantity, fill.fee
         if position is not None and position.sign != sign:
             taken = min(left, position.entered - position.exited)
@@ -102,17 +118,20 @@ def round_trips(fills: Iterable[Fill], *, hedging: bool = False) -> list[RoundTr
     return trips
 
 
-def time_held(fills: Iterable[Fill], end_ns: int, *, hedging: bool = False) -> int:
+def time_held(bookings: Iterable[Fill | Adjustment], end_ns: int, *, hedging: bool = False) -> int:
     """Nanoseconds in which at least one position was open, up to `end_ns`."""
     held: dict[str, Decimal] = {}
     total = since = 0
-    for fill in fills:
-        key = fill.position_id if hedging else fill.symbol
+    for each in bookings:
+        units = each.units if isinstance(each, Adjustment) else each.quantity * each.side.sign
+        if not units:
+            continue
+        key = each.position_id if hedging else each.symbol
         if not held:
-            since = fill.time_ns
-        held[key] = held.get(key, _ZERO) + fill.quantity * fill.side.sign
+            since = each.time_ns
+        held[key] = held.get(key, _ZERO) + units
         if not held[key]:
             del held[key]
             if not held:
-                total += fill.time_ns - since
+                total += each.time_ns - since
     return total + (end_ns - since if held else 0)

@@ -5,47 +5,24 @@ An order that came during an open phase meets the open it came behind, and then 
 that bar closes; every other meets the opens and ranges that follow it.
 """
 
-from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, RejectReason, Side, TimeInForce
 from strategy_runtime.simulator.data.series import middle
-from strategy_runtime.simulator.execution import Execution
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.matching import at_open, within_bar
+from strategy_runtime.simulator.nights import DAY, Nights
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.splits import suspected_split
 
 __all__ = ["Crossing"]
 
-_DAY = 86_400_000_000_000
 
-
-class Crossing(Execution):
+class Crossing(Nights):
     """The exchange and its executions, tested against one bar or quote at a time."""
-
-    def _look_for_split(self, instrument: Instrument) -> None:
-        """Warn of a jump over night that looks like a split, where a position was held over it."""
-        series, row = instrument.series, instrument.row
-        is_overnight = series.step >= _DAY or series.starts[row] > (
-            series.starts[row - 1] + series.step
-        )
-        if not is_overnight or not self._ledger.of(series.symbol):
-            return
-        close, opened = series.closes[row - 1], series.opens[row]
-        split = suspected_split(close, opened)
-        if split is None:
-            return
-        where = f", {series.source} line {series.lines[row]}" if series.lines is not None else ""
-        text = (
-            f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
-            f"it looks like a {split} split that the prices are not adjusted for{where}"
-        )
-        if self.options.refuse_splits:
-            raise DataError(f"{text} (strict)")
-        self._warn("DATA_ERROR", text)
 
     def _match_open(self, instrument: Instrument) -> None:
         """Test the orders of a symbol against the open of a bar."""
         price = instrument.series.opens[instrument.row]
+        if self._is_split_due(instrument, self.now_ns):
+            self._split_before(instrument, self.now_ns, price)
         instrument.begin_bar(self.options.max_volume_share)
         self._match_at(instrument, price, price)
 
@@ -56,6 +33,8 @@ class Crossing(Execution):
             return
         bid, ask = quotes.bids[tick], quotes.asks[tick]
         instrument.tick = tick + 1
+        if self._is_split_due(instrument, self.now_ns):
+            self._split_before(instrument, self.now_ns, middle(bid, ask))
         instrument.price = middle(bid, ask)
         if not instrument.resting:
             return
@@ -84,7 +63,7 @@ class Crossing(Execution):
         self, instrument: Instrument, order: RestingOrder, price: float, start: int
     ) -> None:
         """Test an order against one open, unless its day is over."""
-        today = start // _DAY
+        today = start // DAY
         is_first = order.day < 0
         if is_first:
             order.day = today

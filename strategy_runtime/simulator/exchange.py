@@ -4,9 +4,10 @@ Free of I/O: commands and queries are plain calls, events are put into `outbox`,
 the clock whenever it is resumed. In process the next event is asked for, over the wire the last
 one is acknowledged: the same resumption, so the same data gives the same fills.
 
-It is one class in six rooms, each knowing only those before it: `state` has the queries,
-`acceptance` how orders come to rest and end, `execution` the fills, `crossing` which orders a bar
-or quote is tested against, `replay` the clock, and here are the commands.
+It is one class in seven rooms, each knowing only those before it: `state` has the queries,
+`acceptance` how orders come to rest and end, `execution` the fills, `nights` interest and splits,
+`crossing` which orders a bar or quote is tested against, `replay` the clock, and here are the
+commands.
 """
 
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The account: cash, positions at average cost, realised profit, fees. All exact.
+"""The account: cash, positions at average cost, realised profit, fees, interest. All exact.
 
 A position keeps its cost, not its average price: a reduction takes out its share of the cost, so
 that realised and unrealised profit add up to the change of equity to the last digit however often
@@ -44,6 +44,11 @@ class Holding:
         """Quantity-weighted average of the entry prices; 0 when flat."""
         return self.cost / self.quantity if self.quantity else _ZERO
 
+    def split(self, quantity: Decimal, now_ns: int) -> None:
+        """Have another quantity for the same cost."""
+        self.quantity = quantity
+        self.updated_ns = now_ns
+
     def unrealized(self, mark: Decimal) -> Decimal:
         """Open profit at a price."""
         return self.quantity * mark - self.cost
@@ -68,9 +73,10 @@ class Ledger:
     """Cash and positions of one account.
 
     Attributes:
-        cash: Starting cash less purchases plus sales less fees.
+        cash: Starting cash less purchases plus sales less fees and interest.
         realized: Realised profit before fees.
         fees: Fees charged.
+        financing: Interest charged.
         holdings: Open positions by id, the longest-standing first.
     """
 
@@ -79,6 +85,7 @@ class Ledger:
         "_position_id",
         "cash",
         "fees",
+        "financing",
         "holdings",
         "realized",
         "start_cash",
@@ -89,6 +96,7 @@ class Ledger:
         self.cash = cash
         self.realized = _ZERO
         self.fees = _ZERO
+        self.financing = _ZERO
         self.holdings: dict[str, Holding] = {}
         self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
@@ -145,9 +153,9 @@ class Ledger:
         return Booking(closed, holding, has_opened)
 
     def charge(self, amount: Decimal) -> None:
-        """Take interest or the like from cash; booked with the fees."""
+        """Take interest from cash."""
         self.cash -= amount
-        self.fees += amount
+        self.financing += amount
 
     def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> None:
         whole = units == abs(holding.quantity)

@@ -37,6 +37,7 @@ class Instrument:
         resting: Open orders by id, in the order of their acceptance.
         left: What the bar in progress can still give to orders, or None without limit.
         volume: Of that bar; 0 unknown.
+        split_row: Row of the last bar that began with an announced split, or -1.
         scheduled: Row whose open the exchange has on its agenda, or -1.
         subscribed: Whether its candles are sent.
     """
@@ -51,6 +52,7 @@ class Instrument:
         "row",
         "scheduled",
         "series",
+        "split_row",
         "subscribed",
         "tick",
         "wants_quotes",
@@ -68,6 +70,7 @@ class Instrument:
         self.wants_quotes = True
         self.rollups: list[Rollup] = []
         self.scheduled = -1
+        self.split_row = -1
         self.left: Decimal | None = None
 
     @property

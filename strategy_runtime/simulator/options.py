@@ -7,12 +7,22 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.simulator.splits import Split
 
 __all__ = ["Children", "ExchangeOptions"]
 
 Children = Literal["same_bar", "next_bar"]
 
-_NOT_NEGATIVE = ("fee_per_share", "fee_min", "slippage", "slippage_fixed", "impact", "spread")
+_NOT_NEGATIVE = (
+    "fee_per_share",
+    "fee_min",
+    "slippage",
+    "slippage_fixed",
+    "impact",
+    "spread",
+    "borrow_rate",
+    "financing_rate",
+)
 
 
 class ExchangeOptions(Struct, frozen=True, kw_only=True):
@@ -33,9 +43,12 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
         slippage_fixed: The same in price units.
         impact: Share of the price by which an order as large as the bar's volume fills worse.
         spread: Distance of ask and bid in price units; market and stop orders pay half of it.
+        borrow_rate: Annual fee on the value of short positions, charged at each midnight (UTC).
+        financing_rate: Annual interest on cash below zero, charged likewise.
         max_volume_share: Share of a bar's volume that orders may take; a volume of 0 is unknown
             and caps nothing. None fills in full.
         latency: Bars an order is under way before it takes part.
+        splits: Those the data are not adjusted for: they change positions and resting orders.
         refuse_splits: End the run with an error where a position is held over a jump of the price
             that looks like a split nobody adjusted the data for; else it is only warned of.
         children: Whether the bracket legs of an entry filled at the open take part in that same
@@ -55,8 +68,11 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     slippage_fixed: Decimal = Decimal(0)
     impact: Decimal = Decimal(0)
     spread: Decimal = Decimal(0)
+    borrow_rate: Decimal = Decimal(0)
+    financing_rate: Decimal = Decimal(0)
     max_volume_share: Decimal | None = None
     latency: int = 0
+    splits: tuple[Split, ...] = ()
     refuse_splits: bool = False
     children: Children = "same_bar"
     mode: PositionMode = PositionMode.NETTING

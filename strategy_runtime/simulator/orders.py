@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from strategy_runtime.clock import utc
 from strategy_runtime.protocol.enums import (
     OrderStatus,
@@ -12,6 +14,7 @@ from strategy_runtime.protocol.enums import (
     TrailingType,
 )
 from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
+from strategy_runtime.simulator.splits import Split
 
 __all__ = ["RestingOrder"]
 
@@ -126,6 +129,10 @@ class RestingOrder:
         return self.request.quantity - self.filled
 
     @property
+    def _trails_by_percent(self) -> bool:
+        return self.request.trailing_type is TrailingType.PERCENT
+
+    @property
     def is_immediate(self) -> bool:
         """True for orders that live for one bar only."""
         return self.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
@@ -157,7 +164,7 @@ class RestingOrder:
     def _follow_peak(self, extreme: float) -> None:
         distance = self.request.trailing_distance or _ZERO
         peak = Decimal(repr(extreme))
-        if self.request.trailing_type is TrailingType.PERCENT:
+        if self._trails_by_percent:
             distance = peak * distance / 100
         self.stop_price = peak - distance if self.side is Side.SELL else peak + distance
         self.stop = float(self.stop_price)
@@ -167,15 +174,29 @@ class RestingOrder:
         """Apply a modification that has been checked."""
         given = {name: getattr(changes, name) for name in changes.__struct_fields__}
         fields = {name: value for name, value in given.items() if value is not None}
-        kept = {
-            name: getattr(self.request, name)
-            for name in self.request.__struct_fields__
-            if name not in fields
-        }
-        self.request = OrderRequest(**kept, **fields)
+        self.request = replace(self.request, **fields)
         if changes.stop_price is not None:
             self.stop_price = changes.stop_price
         if changes.trailing_distance is not None and self.peak is not None:
+            self._follow_peak(self.peak)
+        self._read_prices()
+        self.touch(now_ns)
+
+    def split(self, split: Split, now_ns: int) -> None:
+        """Restate what is left, and every price, in new units; what has filled stays as it is."""
+        request = self.request
+        prices = {
+            name: split.price(price)
+            for name in ("limit_price", "stop_price", "stop_loss", "take_profit")
+            if (price := getattr(request, name)) is not None
+        }
+        if request.trailing_distance is not None and not self._trails_by_percent:
+            prices["trailing_distance"] = split.price(request.trailing_distance)
+        quantity = self.filled + split.units(self.remaining)
+        self.request = replace(request, quantity=quantity, **prices)
+        self.stop_price = self.request.stop_price
+        if self.peak is not None:
+            self.peak = float(split.price(Decimal(repr(self.peak))))
             self._follow_peak(self.peak)
         self._read_prices()
         self.touch(now_ns)

@@ -1,5 +1,6 @@
 """What a run leaves behind, as plain data for reports."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.simulator.data.series import BarSeries
 
-__all__ = ["Fill", "Outcome"]
+__all__ = ["Adjustment", "Fill", "Outcome", "in_order"]
 
 
 class Fill(Struct, frozen=True, kw_only=True):
@@ -38,16 +39,56 @@ class Fill(Struct, frozen=True, kw_only=True):
     rule: str
 
 
+class Adjustment(Struct, frozen=True, kw_only=True):
+    """What changed the account beside the fills: interest, or the split of a position.
+
+    Attributes:
+        symbol: Of the position; of borrowed cash, its currency.
+        position_id: Empty for what is about no position: interest on cash, and what a split did
+            to orders.
+        what: Such as `borrow fee`, `financing` or `2:1 split`.
+        units: By how much the signed quantity changed; 0 for interest.
+        cash: By how much cash changed; negative where it was charged.
+        price: The last price in new units, after a split.
+        restated: Ids of the orders that a split put into new units.
+        fills_before: How many fills had happened by then.
+    """
+
+    time_ns: int
+    symbol: str
+    position_id: str
+    what: str
+    units: Decimal
+    cash: Decimal
+    price: float | None
+    fills_before: int
+    restated: tuple[str, ...] = ()
+
+
+def in_order(
+    fills: Sequence[Fill], adjustments: Iterable[Adjustment]
+) -> Iterator[Fill | Adjustment]:
+    """Both in the order in which they happened."""
+    done = 0
+    for adjustment in adjustments:
+        yield from fills[done : adjustment.fills_before]
+        done = adjustment.fills_before
+        yield adjustment
+    yield from fills[done:]
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """The state of the exchange, when a run has ended or at any moment before.
 
     Attributes:
         fills: In the order they happened.
+        adjustments: The same; see `in_order`.
         orders: All, in the order they were accepted, in their last state.
         positions: The open ones.
         start_equity: Starting cash.
         cash: Equity less the market value of the open positions.
-        equity: Starting cash + realised + unrealised profit - fees.
+        equity: Starting cash + realised + unrealised profit - fees - financing.
+        financing: Interest charged, on borrowed shares and borrowed cash.
         bars: Number of bars that have closed.
         events: Number of events emitted.
         start: Start of the first bar.
@@ -59,6 +100,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """
 
     fills: list[Fill]
+    adjustments: list[Adjustment]
     orders: list[Order]
     open_orders: list[Order]
     positions: list[Position]
@@ -66,6 +108,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     cash: Decimal
     equity: Decimal
     fees: Decimal
+    financing: Decimal
     realized_pnl: Decimal
     unrealized_pnl: Decimal
     bars: int

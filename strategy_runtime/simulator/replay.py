@@ -7,6 +7,7 @@ it made. Whatever a phase announces is delivered before the next one begins, and
 part from the next phase on.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from typing import TypeVar
@@ -77,6 +78,8 @@ class Replay(Crossing):
             if opens and opens[0][0] < now:
                 now = opens[0][0]
             self.now_ns = now
+            if self._is_at_risk:
+                self._pay_interest(now)
             if (closes and closes[0][0] == now) or (rollups and rollups[0][0] == now):
                 closing = _pop_all(closes, now)
                 self.phase = Phase.INTRABAR
@@ -87,6 +90,7 @@ class Replay(Crossing):
                     for instrument in closing:
                         if instrument.quotes is None:
                             instrument.price = instrument.series.closes[instrument.row]
+                    self._pay_interest(now + 1)
                     self._check_margin()
                 if outbox:
                     yield
@@ -99,6 +103,8 @@ class Replay(Crossing):
                         self._emit(candle)
                 if outbox:
                     yield
+            elif self._is_at_risk:
+                self._pay_interest(now + 1)
             if ticks and ticks[0][0] == now:
                 self.phase = Phase.QUOTE
                 quoted = _pop_all(ticks, now)
@@ -135,6 +141,9 @@ class Replay(Crossing):
         row, count = instrument.row, len(starts)
         if not instrument.subscribed or instrument.rollups:
             return
+        ahead = self._splits.get(symbol)
+        if ahead:
+            count = bisect_left(starts, ahead[0][0])
         self._closes.clear()
         try:
             while row < count and not resting and not self._is_at_risk:
@@ -227,6 +236,8 @@ class Replay(Crossing):
         series, row = instrument.series, instrument.row
         if row < len(series.starts):
             heappush(self._closes, (series.starts[row] + series.step, instrument.rank, instrument))
+            if self._is_split_due(instrument, series.starts[row]):
+                self._schedule_open(instrument)
 
     def _schedule_quote(self, instrument: Instrument) -> None:
         quotes, tick = instrument.quotes, instrument.tick

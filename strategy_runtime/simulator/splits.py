@@ -1,11 +1,23 @@
-"""Splits that nobody announced: jumps of the price that look like one (design 4, rule 9).
+"""Splits: those that are announced, and jumps of the price that look like one nobody announced.
 
-Prices that were not adjusted fall to a half overnight when a share becomes two. A position held
-over such a night shows a loss that nobody had. A real fall hardly ever hits a whole ratio as
-closely as a split does; this looks for jumps within three per cent of one.
+Prices that were not adjusted fall to a half over night when a share becomes two. A position held
+over such a night shows a loss that nobody had, unless the split is announced. A real fall hardly
+ever hits a whole ratio as closely as a split does; `suspected_split` looks for jumps within three
+per cent of one (design 4, rule 9).
 """
 
-__all__ = ["suspected_split"]
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import ROUND_DOWN, Decimal
+from math import log
+
+from msgspec import Struct
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.errors import ConfigError
+
+__all__ = ["Split", "schedule_of", "suspected_split"]
 
 _RATIOS = {f"{ratio}:1": float(ratio) for ratio in (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50)} | {
     "3:2": 1.5,
@@ -13,6 +25,66 @@ _RATIOS = {f"{ratio}:1": float(ratio) for ratio in (2, 3, 4, 5, 6, 7, 8, 10, 15,
     "5:2": 2.5,
 }
 _NEARNESS = 0.03
+_GRAIN = Decimal("1e-10")
+
+
+class Split(Struct, frozen=True):
+    """A split: `old` units become `new` ones, and prices fall accordingly.
+
+    Attributes:
+        at: The first bar that starts then or later trades in new units.
+        new, old: Such as 2 and 1, or 1 and 10 for a reverse split.
+
+    Raises:
+        ConfigError: A ratio that is not above zero, or a time without a zone.
+    """
+
+    symbol: str
+    at: datetime
+    new: Decimal
+    old: Decimal = Decimal(1)
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ConfigError(f"the split of {self.symbol} at {self.at} needs a time zone")
+        if self.new <= 0 or self.old <= 0:
+            raise ConfigError(f"{self} is no split: both sides of a ratio are above zero")
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.ratio} {self.at:%Y-%m-%d}"
+
+    @property
+    def ratio(self) -> str:
+        """New to old, such as `2:1`."""
+        return f"{self.new:f}:{self.old:f}"
+
+    def units(self, quantity: Decimal) -> Decimal:
+        """A quantity in new units; what is beyond the tenth decimal place is dropped."""
+        return _cut(quantity * self.new / self.old)
+
+    def price(self, price: Decimal) -> Decimal:
+        """A price of new units."""
+        return _cut(price * self.old / self.new)
+
+    def looks_done(self, close: float, opened: float) -> bool:
+        """Whether a jump from a close to the next open is nearer to none than to this split."""
+        jump = log(opened / close)
+        return abs(jump) < abs(jump + log(self.new / self.old))
+
+
+def schedule_of(splits: Iterable[Split]) -> dict[str, deque[tuple[int, Split]]]:
+    """Splits by symbol, each with its time in nanoseconds, the first one first.
+
+    Raises:
+        ConfigError: Two of one symbol at one time.
+    """
+    schedule: dict[str, deque[tuple[int, Split]]] = {}
+    for split in sorted(splits, key=lambda each: each.at):
+        ahead = schedule.setdefault(split.symbol, deque())
+        if ahead and ahead[-1][1].at == split.at:
+            raise ConfigError(f"{split.symbol} is split twice at {split.at:%Y-%m-%d}")
+        ahead.append((ns_of(split.at), split))
+    return schedule
 
 
 def suspected_split(close: float, open: float) -> str | None:
@@ -24,3 +96,8 @@ def suspected_split(close: float, open: float) -> str | None:
             new, _, old = name.partition(":")
             return f"{old}:{new}"
     return None
+
+
+def _cut(number: Decimal) -> Decimal:
+    cut = number.quantize(_GRAIN, ROUND_DOWN)
+    return number if cut == number else cut

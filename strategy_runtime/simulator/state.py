@@ -32,8 +32,9 @@ from strategy_runtime.simulator.ledger import Holding, Ledger
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.simulator.outcome import Adjustment, Fill, Outcome
 from strategy_runtime.simulator.rollup import Rollup, rolled_up
+from strategy_runtime.simulator.splits import schedule_of
 
 __all__ = ["ExchangeState"]
 
@@ -85,10 +86,18 @@ class ExchangeState:
         self._by_client_id: dict[str, RestingOrder] = {}
         self._groups: dict[str, list[RestingOrder]] = {}
         self._fills: list[Fill] = []
+        self._adjustments: list[Adjustment] = []
         self._trades: list[Trade] = []
         self._events = 0
         self._warnings: list[str] = []
+        self._splits = schedule_of(self.options.splits)
+        if self._splits and self._instruments and not self._splits.keys() & self._instruments:
+            raise ConfigError(
+                f"the splits are of {', '.join(self._splits)}, of which none is loaded; loaded are "
+                f"{', '.join(self._instruments)}"
+            )
         self._is_at_risk = False
+        self._charged_day = 0
         self._is_warned = False
         self._is_bankrupt = False
 
@@ -192,7 +201,7 @@ class ExchangeState:
         for holding, mark in ledger.marked(self._mark):
             unrealized += holding.unrealized(mark)
             used += abs(holding.quantity) * mark / self.options.leverage
-        balance = ledger.start_cash + ledger.realized - ledger.fees
+        balance = ledger.start_cash + ledger.realized - ledger.fees - ledger.financing
         equity = balance + unrealized
         return Account(
             balance=balance,
@@ -312,6 +321,7 @@ class ExchangeState:
         orders = [order.snapshot() for order in self._orders.values()]
         return Outcome(
             fills=list(self._fills),
+            adjustments=list(self._adjustments),
             orders=orders,
             open_orders=[order for order in orders if order.is_open],
             positions=self.positions(),
@@ -319,6 +329,7 @@ class ExchangeState:
             cash=account.equity - value,
             equity=account.equity,
             fees=self._ledger.fees,
+            financing=self._ledger.financing,
             realized_pnl=self._ledger.realized,
             unrealized_pnl=account.unrealized_pnl,
             bars=sum(instrument.row for instrument in self._instruments.values()),

@@ -74,7 +74,30 @@ def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
     assert "Data: prices.csv: 1 x duplicate; the first: prices.csv line 6: duplicate" in done.stdout
     refused = invoke("backtest", "bot", "--data", "prices.csv", "--strict")
     assert refused.exit_code == 74
-    assert "Error: 1 faults in the data (strict)" in refused.stderr
+    assert "Error: 1 fault in the data (strict)" in refused.stderr
+
+
+def test_financing_is_shown_where_it_was_charged(bot: Path, invoke: Invoke) -> None:
+    (bot / "short.py").write_text(BUYER.replace("self.buy(", "self.sell("))
+    plain = invoke("backtest", "short", "--data", "prices.csv")
+    assert "Financing" not in plain.stdout
+    done = invoke("backtest", "short", "--data", "prices.csv", "--borrow-rate", "0.365")
+    assert done.exit_code == 0, done.output
+    assert any(line.split() == ["Financing", "3.24"] for line in done.stdout.splitlines())
+
+
+def test_announced_splits_change_what_is_held(bot: Path, invoke: Invoke) -> None:
+    (bot / "splits.csv").write_text("symbol,date,ratio\nprices,2024-03-07,2:1\n")
+    command = ("backtest", "bot", "--data", "prices.csv", "--json", "--splits", "splits.csv")
+    done = invoke(*command)
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert [position["quantity"] for position in document["positions"]] == ["20"]
+    assert document["options"]["splits"] == "prices 2:1 2024-03-07"
+    (bot / "splits.csv").write_text("symbol,date,ratio\nprices,2024-03-07,much\n")
+    refused = invoke(*command)
+    assert refused.exit_code == 74
+    assert "Error: splits.csv line 2: 'much' is no ratio of new units to old ones" in refused.stderr
 
 
 # --json, --out, --fills
@@ -82,8 +105,9 @@ def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
 
 FIELDS = (
     "schema strategy parameters bars events fills orders start end cash equity start_equity return "
-    "max_drawdown performance fees realized_pnl unrealized_pnl positions open_orders fill_hash "
-    "wall_s bars_per_s data data_faults complete bankrupt warnings rejected_orders options"
+    "max_drawdown performance fees financing realized_pnl unrealized_pnl positions open_orders "
+    "fill_hash wall_s bars_per_s data data_faults complete bankrupt warnings rejected_orders "
+    "options"
 ).split()
 
 

@@ -188,7 +188,7 @@ def check_identities(outcome: Outcome) -> None:
     assert outcome.cash == outcome.start_equity - spent
     value = sum((p.signed_quantity * p.current_price for p in outcome.positions), Decimal(0))
     assert outcome.equity == outcome.cash + value
-    gained = outcome.realized_pnl + outcome.unrealized_pnl - outcome.fees
+    gained = outcome.realized_pnl + outcome.unrealized_pnl - outcome.fees - outcome.financing
     assert outcome.equity - outcome.start_equity == gained
 
 

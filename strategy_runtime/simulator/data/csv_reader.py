@@ -235,4 +235,4 @@ def _read_quotes(
             quotes_of(symbol).add(rows.line_num + before, stamp, float(bid), float(ask))
         except ValueError as error:
             numbers = {"bid": columns.bid, "ask": columns.ask}
-            raise table.unreadable(row, numbers, at, error, ": no quote:") from None
+            raise table.unreadable(row, numbers, at, error, ": not a quote:") from None

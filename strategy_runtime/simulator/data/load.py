@@ -89,7 +89,8 @@ def load_bars(
     if strict and errors:
         listed = "\n  ".join(map(str, errors[:_SHOWN]))
         more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-        raise DataError(f"{len(errors)} faults in the data (strict):\n  {listed}{more}")
+        count = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
+        raise DataError(f"{count} in the data (strict):\n  {listed}{more}")
     cut = [_between(each, start, end) for each in series]
     quotes = [_quotes_between(each, start, end) for each in quotes]
     if not any(map(len, cut)) and not any(map(len, quotes)):

@@ -93,8 +93,8 @@ def test_quotes_with_date_and_time_in_two_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("2024-01-02,1,x", "line 2: no quote: column ask: 'x' is not a number"),
-        ("soon,1,2", "line 2: no quote: column timestamp: 'soon' is no time"),
+        ("2024-01-02,1,x", "line 2: not a quote: column ask: 'x' is not a number"),
+        ("soon,1,2", "line 2: not a quote: column timestamp: 'soon' is no time"),
         ("2024-01-02,1", "line 2: 2 fields where the header has 3"),
     ],
 )

@@ -154,7 +154,7 @@ def test_faults_are_reported_with_file_and_line_and_mended(tmp_path: Path) -> No
 def test_strict_refuses_faults_but_not_gaps(tmp_path: Path) -> None:
     late = "2024-01-02T15:00:00Z,10,11,9,10,1\n"
     assert len(only(load(tmp_path, HEADER + ROWS + late, strict=True))) == 3
-    with pytest.raises(DataError, match=r"1 faults in the data \(strict\):\n.*line 4: duplicate"):
+    with pytest.raises(DataError, match=r"1 fault in the data \(strict\):\n.*line 4: duplicate"):
         load(tmp_path, HEADER + ROWS + ROWS.splitlines()[1] + "\n", strict=True)
 
 

@@ -1,0 +1,441 @@
+"""Over night: interest on what is borrowed, and splits that are announced."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strategy_runtime import (
+    Candle,
+    FinancingEvent,
+    OrderEvent,
+    PositionEvent,
+    ProxyErrorEvent,
+    Strategy,
+)
+from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.report.equity import equity_curve
+from strategy_runtime.report.explain import explain
+from strategy_runtime.report.trips import round_trips, time_held
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Fill, Outcome, in_order
+from strategy_runtime.simulator.splits import Split
+from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.testing import Pilot
+from tests.strategies import Scripted
+
+X = "S:X"
+DAY = 86_400 * 10**9
+MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+TEN = [10, 10, 10, 10]
+
+
+def sell(strategy: Scripted, candle: Candle) -> None:
+    strategy.sell(X, 365)
+
+
+def amounts(strategy: Scripted) -> list[tuple[str, Decimal]]:
+    return [(e.symbol, e.amount) for e in strategy.seen if isinstance(e, FinancingEvent)]
+
+
+def skip(pilot: Pilot, *, hours: int) -> None:
+    """Let the next candle begin later than the last one ended."""
+    pilot._next_start += hours * DAY // 24
+
+
+def adds_up(outcome: Outcome) -> None:
+    gained = outcome.realized_pnl + outcome.unrealized_pnl - outcome.fees - outcome.financing
+    assert outcome.equity - outcome.start_equity == gained
+
+
+# Interest.
+
+
+async def test_a_short_position_pays_its_fee_every_night_on_its_value_at_the_close() -> None:
+    strategy = Scripted({0: sell})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN, [10, 20, 10, 20], TEN])
+        assert amounts(strategy) == [(X, Decimal(-2)), (X, Decimal(-1))]
+        outcome = pilot.exchange.outcome()
+        assert outcome.financing == 3
+        assert outcome.fees == 0
+        assert outcome.equity == outcome.start_equity - 3
+        adds_up(outcome)
+
+
+async def test_a_weekend_has_as_many_nights_as_the_calendar_says() -> None:
+    strategy = Scripted({0: sell})
+    friday = MONDAY + timedelta(days=4, hours=15)
+    async with strategy.run_test(timeframe="1h", start=friday, borrow_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN] * 2)
+        skip(pilot, hours=2 * 24 + 20)
+        await pilot.candles(X, bars=[TEN])
+        assert amounts(strategy) == [(X, Decimal(-3))]
+        assert pilot.exchange.account().balance == Decimal(100_000 - 3)
+
+
+async def test_within_a_day_nothing_is_charged() -> None:
+    strategy = Scripted({0: sell, 3: lambda s, c: s.close(X)})
+    async with strategy.run_test(borrow_rate="0.1", financing_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN] * 9)
+        assert amounts(strategy) == []
+
+
+async def test_what_was_closed_in_the_course_of_a_day_does_not_stay_the_night() -> None:
+    def with_stop(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(X, 365, stop_loss=12)
+
+    strategy = Scripted({0: with_stop})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN, [10, 13, 10, 11], TEN])
+        assert len(pilot.fills) == 2
+        assert amounts(strategy) == []
+
+
+async def test_what_was_opened_in_the_course_of_a_day_stays_that_night() -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 365, limit=12)})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN, [10, 13, 10, 10], TEN])
+        assert amounts(strategy) == [(X, Decimal(-1)), (X, Decimal(-1))]
+
+
+async def test_borrowed_cash_costs_interest_in_the_name_of_its_currency() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 13_650)})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, financing_rate="0.1", leverage=2
+    ) as pilot:
+        await pilot.candles(X, bars=[TEN] * 2)
+        assert amounts(strategy) == [("USD", Decimal(-10))]
+        adds_up(pilot.exchange.outcome())
+
+
+async def test_interest_is_announced_before_the_account_and_the_candle() -> None:
+    strategy = Scripted({0: sell})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN] * 2)
+        kinds = [type(event).__name__ for event in strategy.seen]
+        assert kinds[-3:] == ["FinancingEvent", "AccountEvent", "Candle"]
+
+
+async def test_the_hook_hears_of_interest() -> None:
+    heard: list[Decimal] = []
+
+    class Listening(Scripted):
+        def on_financing(self, event: FinancingEvent) -> None:
+            heard.append(event.amount)
+            assert self.account.balance == Decimal(100_000)
+
+    async with Listening({0: sell}).run_test(
+        timeframe="1d", start=MONDAY, borrow_rate="0.1"
+    ) as pilot:
+        await pilot.candles(X, bars=[TEN] * 2)
+        assert heard == [Decimal(-1)]
+
+
+async def test_a_closed_position_bears_what_its_shares_cost_to_borrow() -> None:
+    strategy = Scripted({0: sell, 2: lambda s, c: s.close(X)})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN] * 4)
+        outcome = pilot.exchange.outcome()
+        (trip,) = round_trips(in_order(outcome.fills, outcome.adjustments))
+        assert trip.fees == 2
+        assert trip.profit == -2
+        curve = equity_curve(
+            outcome.start_equity,
+            in_order(outcome.fills, outcome.adjustments),
+            outcome.series,
+            pilot.exchange.now_ns,
+        )
+        assert [equity for _, equity in curve] == [99_999, 99_998, 99_998]
+
+
+async def test_interest_counts_against_the_margin() -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 10_000)})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="500") as pilot:
+        await pilot.candles(X, bars=[TEN] * 2)
+        assert pilot.exchange.outcome().bankrupt
+
+
+# Splits.
+
+
+def split(day: int, new: str, old: str = "1") -> Split:
+    return Split(X, MONDAY + timedelta(days=day), Decimal(new), Decimal(old))
+
+
+def days(*prices: float) -> list[list[float]]:
+    return [[price] * 4 for price in prices]
+
+
+async def test_a_split_multiplies_positions_and_leaves_what_they_cost() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10)})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, splits=[split(3, "2")]) as pilot:
+        await pilot.candles(X, bars=days(100, 100, 110, 56))
+        (position,) = pilot.exchange.positions()
+        assert position.quantity == 20
+        assert position.average_entry_price == 50
+        assert pilot.position(X).quantity == 20
+        outcome = pilot.exchange.outcome()
+        assert outcome.unrealized_pnl == 120
+        assert outcome.warnings == []
+        adds_up(outcome)
+        told = [e.position.quantity for e in strategy.seen if isinstance(e, PositionEvent)]
+        assert told == [10, 20]
+
+
+async def test_a_split_restates_resting_orders_and_legs() -> None:
+    def orders(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 10, stop_loss=80, take_profit=150)
+        strategy.buy(X, 5, limit=70)
+        strategy.sell(X, 4, trailing=20)
+        strategy.sell(X, 3, trailing_percent=50)
+        strategy.buy(X, 1, limit=60, stop_loss=50)
+
+    strategy = Scripted({0: orders})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, splits=[split(2, "2")]) as pilot:
+        await pilot.candles(X, bars=days(100, 100, 50))
+        found = [
+            f"{o.quantity} {o.limit_price} {o.stop_price} {o.trailing_distance}"
+            for o in pilot.exchange.outcome().orders[1:4]
+        ]
+        assert found == ["10 35 None None", "8 None 40.0 10", "6 None 25.0 50"]
+        legs = [f"{o.quantity} {o.stop_price} {o.limit_price}" for o in pilot.legs]
+        assert legs == ["20 40 None", "20 None 75"]
+        assert pilot.exchange.order("ord-5").stop_loss == 25
+        changed = [
+            e.order.id
+            for e in strategy.seen
+            if isinstance(e, OrderEvent) and e.event == "ORDER_MODIFIED"
+        ]
+        assert changed == ["ord-2", "ord-3", "ord-4", "ord-5", "ord-6", "ord-7"]
+        assert len(pilot.fills) == 1
+        story = explain(pilot.exchange.outcome(), "ord-2")
+        assert "At 2024-01-03T00:00:00Z a 2:1 split restated it." in story
+
+
+async def test_what_has_filled_of_an_order_stays_as_it_filled() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 15)})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, splits=[split(2, "2")], max_volume_share="0.1"
+    ) as pilot:
+        await pilot.candles(X, bars=[[*day, 100] for day in days(100, 100, 50)])
+        assert [fill.quantity for fill in pilot.fills] == [10, 10]
+        (order,) = pilot.orders
+        assert order.quantity == order.filled_quantity == 20
+        assert pilot.position(X).quantity == 30
+
+
+async def test_a_reverse_split_leaves_fractions() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 13)})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, splits=[split(2, "1", "10")]
+    ) as pilot:
+        await pilot.candles(X, bars=days(1, 1, 10))
+        assert pilot.position(X).quantity == Decimal("1.3")
+        assert pilot.equity == 100_000
+    async with Scripted({0: lambda s, c: s.buy(X, 10)}).run_test(
+        timeframe="1d", start=MONDAY, splits=[split(2, "1", "3")]
+    ) as pilot:
+        await pilot.candles(X, bars=days(1, 1, 3))
+        assert pilot.position(X).quantity == Decimal("3.3333333333")
+        adds_up(pilot.exchange.outcome())
+
+
+async def test_an_order_of_the_evening_before_is_restated_one_of_the_day_is_not() -> None:
+    strategy = Scripted(
+        {1: lambda s, c: s.buy(X, 10, limit=90), 2: lambda s, c: s.buy(X, 10, limit=45)}
+    )
+    async with strategy.run_test(timeframe="1d", start=MONDAY, splits=[split(2, "2")]) as pilot:
+        await pilot.candles(X, bars=days(100, 100, 50, 50))
+        assert [f"{o.quantity} {o.limit_price}" for o in pilot.orders] == ["20 45", "10 45"]
+
+
+async def test_splits_before_the_data_are_past() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10)})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, splits=[split(0, "2"), split(-9, "3"), split(99, "2")]
+    ) as pilot:
+        await pilot.candles(X, bars=days(100, 100, 100))
+        assert pilot.position(X).quantity == 10
+
+
+async def test_a_split_on_a_day_without_trading_comes_before_the_next_open() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10)})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, splits=[split(3, "2"), split(4, "5")]
+    ) as pilot:
+        await pilot.candles(X, bars=days(100, 100))
+        skip(pilot, hours=3 * 24)
+        await pilot.candles(X, bars=days(10))
+        assert pilot.position(X).quantity == 100
+        assert pilot.exchange.outcome().warnings == []
+        assert pilot.equity == 100_000
+
+
+async def test_prices_that_were_adjusted_for_an_announced_split_are_warned_of() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10)})
+    options: dict[str, Any] = {"timeframe": "1d", "start": MONDAY, "splits": [split(2, "2")]}
+    async with strategy.run_test(**options) as pilot:
+        await pilot.candles(X, bars=days(100, 100, 101))
+        (notice,) = [e for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
+        assert notice.message == (
+            "S:X went from 100 to 101 over night, although a 2:1 split was announced: the prices "
+            "look adjusted for it already"
+        )
+    with pytest.raises(DataError, match=r"look adjusted for it already \(strict\)"):
+        async with Scripted(strategy.script).run_test(**options, refuse_splits=True) as pilot:
+            await pilot.candles(X, bars=days(100, 100, 101))
+
+
+def test_quotes_are_split_before_the_first_one_of_the_day() -> None:
+    quotes = QuoteSeries(X)
+    for day, price in enumerate((100.0, 100.0, 50.0)):
+        quotes.append(day * DAY + 1, price, price)
+
+    class Once(Strategy):
+        def on_quote(self, quote: object) -> None:
+            if self.position(X).is_flat and not self.orders():
+                self.buy(X, 10)
+
+    at = datetime(1970, 1, 3, tzinfo=UTC)
+    options = ExchangeOptions(splits=(Split(X, at, Decimal(2)),))
+    exchange = Exchange([], options, quotes=[quotes])
+    asyncio.run(Runner(Once(), SimulatedVenue(exchange), mode="backtest").run())
+    assert [position.quantity for position in exchange.positions()] == [20]
+    assert exchange.outcome().equity == 100_000
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ([split(1, "2"), split(1, "3")], "S:X is split twice at 2024-01-02"),
+        (
+            [Split("S:Y", MONDAY, Decimal(2))],
+            "the splits are of S:Y, of which none is loaded; loaded are S:X",
+        ),
+    ],
+)
+def test_splits_that_make_no_sense(splits: list[Split], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Exchange([BarSeries(X, "1d", DAY)], ExchangeOptions(splits=tuple(splits)))
+
+
+def test_a_split_needs_a_zone_and_a_ratio() -> None:
+    with pytest.raises(ConfigError, match=r"the split of S:X at .* needs a time zone"):
+        Split(X, datetime(2024, 1, 1), Decimal(2))  # noqa: DTZ001
+    with pytest.raises(ConfigError, match="S:X -1:1 2024-01-01 is no split"):
+        Split(X, MONDAY, Decimal(-1))
+
+
+# The same with prices that were adjusted.
+
+
+class Plan(Strategy):
+    """Does what was drawn, in the units of the time; notes equity at every close."""
+
+    def __init__(self, plan: dict[int, list[tuple[str, int, float]]], scale: list[int]) -> None:
+        super().__init__()
+        self.plan = plan
+        self.scale = scale
+        self.count = 0
+        self.equities: list[Decimal] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.equities.append(self.account.equity)
+        units = self.scale[self.count]
+        for verb, quantity, price in self.plan.get(self.count, ()):
+            size, at = quantity * units, price / units
+            if verb == "buy":
+                self.buy(X, size, stop_loss=at)
+            elif verb == "sell":
+                self.sell(X, size)
+            elif verb == "limit":
+                self.buy(X, size, limit=at)
+            elif verb == "trail":
+                self.sell(X, size, trailing=at)
+            else:
+                self.close(X)
+        self.count += 1
+
+
+def replay(
+    bars: list[list[float]], plan: Plan, **options: Any
+) -> tuple[Outcome, list[Decimal], list[tuple[Any, ...]]]:
+    series = BarSeries(X, "1d", DAY)
+    for day, (opened, high, low, close, volume) in enumerate(bars):
+        series.append(day * DAY, opened, high, low, close, volume)
+    exchange = Exchange([series], ExchangeOptions(fee_rate=Decimal("0.001"), **options))
+    asyncio.run(Runner(plan, SimulatedVenue(exchange), mode="backtest").run())
+    outcome = exchange.outcome()
+    adds_up(outcome)
+    bookings = list(in_order(outcome.fills, outcome.adjustments))
+    end = exchange.now_ns
+    report: list[tuple[Any, ...]] = list(
+        equity_curve(outcome.start_equity, bookings, outcome.series, end)
+    )
+    report += [(t.opened_ns, t.closed_ns, t.profit, t.fees) for t in round_trips(bookings)]
+    report.append((time_held(bookings, end),))
+    return outcome, plan.equities, report
+
+
+@st.composite
+def day_bars(draw: st.DrawFn) -> list[float]:
+    low, one, other, high = sorted(draw(st.lists(st.integers(8, 400), min_size=4, max_size=4)))
+    opened, closed = draw(st.sampled_from([(one, other), (other, one)]))
+    return [opened / 4, high / 4, low / 4, closed / 4, 100.0]
+
+
+actions = st.tuples(
+    st.sampled_from(["buy", "sell", "limit", "trail", "close"]),
+    st.integers(1, 40),
+    st.integers(8, 400).map(lambda tick: tick / 4),
+)
+
+
+@settings(max_examples=3 * settings().max_examples)
+@given(
+    bars=st.lists(day_bars(), min_size=4, max_size=10),
+    plan=st.dictionaries(st.integers(0, 9), st.lists(actions, max_size=3), max_size=6),
+    when=st.integers(1, 9),
+    ratio=st.sampled_from([2, 4, 5]),
+    options=st.sampled_from(
+        [{}, {"max_volume_share": Decimal("0.1")}, {"borrow_rate": Decimal("0.0365")}]
+    ),
+)
+def test_announced_splits_and_adjusted_prices_make_the_same_equity(
+    bars: list[list[float]],
+    plan: dict[int, list[tuple[str, int, float]]],
+    when: int,
+    ratio: int,
+    options: dict[str, Any],
+) -> None:
+    """`bars` are in new units; before the split, the raw ones have `ratio` times the price."""
+    when = min(when, len(bars) - 1)
+    raw = [
+        [price * ratio for price in bar[:4]] + [bar[4] / ratio] if day < when else bar
+        for day, bar in enumerate(bars)
+    ]
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=when)
+    splits = (Split(X, at, Decimal(ratio)),)
+    scale = [1 if day < when else ratio for day in range(len(bars))]
+    # The plan is in old units: adjusted prices are traded in new units from the start.
+    one, equities, report = replay(raw, Plan(plan, scale), splits=splits, **options)
+    other, expected, reported = replay(bars, Plan(plan, [ratio] * len(bars)), **options)
+    assert equities == expected
+    assert one.equity == other.equity
+    assert report == reported
+
+    def restated(fill: Fill) -> tuple[int, Decimal, Decimal, str]:
+        units = 1 if fill.bar_ns >= when * DAY else ratio
+        return fill.time_ns, fill.quantity * units, fill.price / units, fill.rule
+
+    assert [restated(fill) for fill in one.fills] == [
+        (fill.time_ns, fill.quantity, fill.price, fill.rule) for fill in other.fills
+    ]
