@@ -20,13 +20,17 @@ from strategy_runtime.protocol.events import (
     Event,
     Ping,
     Pong,
+    ProxyErrorEvent,
+    RateLimitEvent,
     ServerFrame,
+    StalenessEvent,
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Quote
 
 __all__ = [
     "bar_json",
+    "carries_id",
     "decode_client_frame",
     "encode_connected",
     "encode_event",
@@ -36,6 +40,10 @@ __all__ = [
     "plain",
     "quote_json",
 ]
+
+_WITHOUT_ID = frozenset(
+    {ConnectionEvent, Ping, Pong, ProxyErrorEvent, RateLimitEvent, StalenessEvent}
+)
 
 _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
 
@@ -68,6 +76,11 @@ def decode_client_frame(data: bytes | str) -> ClientFrame:
         raise FrameError("not UTF-8") from None
     except (msgspec.MsgspecError, RecursionError) as error:
         raise FrameError(str(error)) from None
+
+
+def carries_id(kind: type) -> bool:
+    """Whether events of a kind are acknowledged, and so have an id (protocol e.3)."""
+    return kind not in _WITHOUT_ID
 
 
 def encode_event(

@@ -9,7 +9,8 @@ class AckBarrier:
     """Events that have been announced and not acknowledged.
 
     An id can be acknowledged from the moment its frame has been written; before that, and after
-    it has been acknowledged once, it is unknown like any other text.
+    it has been acknowledged once, it is unknown like any other text. A notice, a frame without an
+    id, has its place between the events and is waited for until it has been written.
 
     Attributes:
         unknown: Ids acknowledged that nobody waited for.
@@ -18,6 +19,7 @@ class AckBarrier:
     def __init__(self) -> None:
         self._waiting: dict[str, bytes] = {}
         self._written: set[str] = set()
+        self._notices: set[str] = set()
         self._count = 0
         self.unknown = 0
 
@@ -30,10 +32,18 @@ class AckBarrier:
         """Wait for an event."""
         self._waiting[event_id] = frame
 
-    def written(self, event_id: str) -> None:
+    def announce_notice(self, frame: bytes) -> None:
+        """Write a frame that nobody acknowledges."""
+        name = f"notice {len(self._notices)}"
+        self._notices.add(name)
+        self._waiting[name] = frame
+
+    def written(self, name: str) -> None:
         """The frame has been handed to the socket."""
-        if event_id in self._waiting:
-            self._written.add(event_id)
+        if name in self._notices:
+            self._waiting.pop(name, None)
+        elif name in self._waiting:
+            self._written.add(name)
 
     def acknowledge(self, ids: Iterable[str]) -> int:
         """Take in an acknowledgement; gives back how many events it released."""
@@ -55,7 +65,7 @@ class AckBarrier:
     @property
     def missing(self) -> list[str]:
         """Ids waited for, in the order of their announcement."""
-        return list(self._waiting)
+        return [name for name in self._waiting if name not in self._notices]
 
     def unwritten(self) -> list[tuple[str, bytes]]:
         """Frames still to be written to the present client, in order."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.commands import EventAck
-from strategy_runtime.protocol.server_codec import encode_event
+from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.connection import Connection, cancel
 from strategy_runtime.simulator.server.ending import LastWords, RunEnd, last_words
@@ -131,9 +131,10 @@ class Broadcast:
     def _publish(self) -> None:
         outbox = self.exchange.outbox
         while outbox:
+            event = outbox.popleft()
             frame = encode_event(
-                outbox.popleft(),
-                event_id=self._next_id(),
+                event,
+                event_id=self._next_id() if carries_id(type(event)) else None,
                 timestamp=self.exchange.now,
                 legacy_id=self._legacy_id,
             )

@@ -1,37 +1,30 @@
 """REST: every path the exchange answers on (protocol f.2), bare and under `/v1`."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
 from strategy_runtime.clock import now
-from strategy_runtime.errors import ApiError, TimeframeError
+from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import generator
-from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.models import Order, OrderHandle
-from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.protocol.rest import (
     parse_close_request,
     parse_order_changes,
     parse_order_request,
 )
 from strategy_runtime.protocol.server_codec import bar_json, quote_json
-from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.market import PROVIDER
+from strategy_runtime.simulator.server import query
+from strategy_runtime.simulator.server.asyncapi import asyncapi
 from strategy_runtime.simulator.server.broadcast import Broadcast
-from strategy_runtime.simulator.server.documents import openapi
 from strategy_runtime.simulator.server.envelope import BODY, body
+from strategy_runtime.simulator.server.openapi import openapi
 from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["Routes"]
-
-_T = TypeVar("_T")
-_MOST = 10_000
-_FEW = 100
 
 
 class Routes:
@@ -74,12 +67,13 @@ class Routes:
         ]
 
     def probes(self) -> list[tuple[str, Callable[[web.Request], web.Response]]]:
-        """Path and handler of what is served bare only: probes and the document of the rest."""
+        """Path and handler of what is served bare only: probes and documents."""
         return [
             ("/livez", lambda request: body({"status": "ok"})),
             ("/readyz", self._ready),
             ("/health", self._health),
-            ("/openapi.json", self._document),
+            ("/openapi.json", self._openapi),
+            ("/asyncapi.json", self._asyncapi),
         ]
 
     def _command(
@@ -112,17 +106,16 @@ class Routes:
         return body(self._find(request, self._exchange.order_history))
 
     def _find(self, request: web.Request, ask: Callable[..., list[Order]]) -> list[Order]:
-        query = request.query
-        texts = [text for text in query.get("status", "").split(",") if text]
+        given = request.query
         return ask(
-            symbol=query.get("symbol"),
-            statuses={_value(request, "status", _known_status, text) for text in texts} or None,
-            side=_optional(request, "side", Side),
-            client_order_id=query.get("client_order_id"),
-            oco_group_id=query.get("oco_group_id"),
-            since=_optional(request, "since", _moment),
-            until=_optional(request, "until", _moment),
-            limit=_limit(request),
+            symbol=given.get("symbol"),
+            statuses=query.statuses(request),
+            side=query.side(request),
+            client_order_id=given.get("client_order_id"),
+            oco_group_id=given.get("oco_group_id"),
+            since=query.moment(request, "since"),
+            until=query.moment(request, "until"),
+            limit=query.limit(request),
         )
 
     def _modify(self, request: web.Request) -> web.Response:
@@ -136,7 +129,7 @@ class Routes:
     def _cancel_all(self, request: web.Request) -> web.Response:
         symbol = request.query.get("symbol")
         cancelled = self._exchange.cancel_all(symbol)
-        left = [order.id for order in self._exchange.orders(symbol=symbol, limit=_MOST)]
+        left = [order.id for order in self._exchange.orders(symbol=symbol, limit=query.MOST)]
         answer: dict[str, Any] = {"cancelled_count": len(cancelled), "failed_count": len(left)}
         if left:
             answer["failed_order_ids"] = left
@@ -175,9 +168,9 @@ class Routes:
             self._exchange.trades(
                 symbol=request.query.get("symbol"),
                 order_id=request.query.get("order_id"),
-                since=_optional(request, "since", _moment),
-                until=_optional(request, "until", _moment),
-                limit=_limit(request),
+                since=query.moment(request, "since"),
+                until=query.moment(request, "until"),
+                limit=query.limit(request),
             )
         )
 
@@ -187,19 +180,12 @@ class Routes:
         return body(quote_json(self._exchange.quote(request.match_info["symbol"])))
 
     def _bars(self, request: web.Request) -> web.Response:
-        timeframe = request.query.get("timeframe")
-        if not timeframe:
-            raise invalid_request("timeframe is missing; add ?timeframe=1m", "timeframe")
-        try:
-            parse_timeframe(timeframe)
-        except TimeframeError:
-            raise invalid_request(f"timeframe {timeframe} is not known", "timeframe") from None
         bars = self._exchange.bars(
             request.match_info["symbol"],
-            timeframe,
-            start=_optional(request, "start", _moment),
-            end=_optional(request, "end", _moment),
-            limit=_limit(request),
+            query.timeframe(request),
+            start=query.moment(request, "start"),
+            end=query.moment(request, "end"),
+            limit=query.limit(request),
         )
         return body([bar_json(bar) for bar in bars])
 
@@ -219,9 +205,13 @@ class Routes:
         closed = {"state": "closed", "failure_count": 0}
         return body({"adapter": closed, "exit_order": closed})
 
-    def _document(self, request: web.Request) -> web.Response:
+    def _openapi(self, request: web.Request) -> web.Response:
         paths = [(method, path) for method, path, _ in self.table()]
-        return body(openapi(paths, self._version))
+        bare = [path for path, _ in self.probes()]
+        return body(openapi(paths, bare, self._version))
+
+    def _asyncapi(self, request: web.Request) -> web.Response:
+        return body(asyncapi(self._version, request.host))
 
     def _ready(self, request: web.Request) -> web.Response:
         state: dict[str, Any] = {
@@ -251,37 +241,3 @@ class Routes:
 
 def _id(request: web.Request) -> str:
     return request.match_info["id"]
-
-
-def _value(request: web.Request, name: str, read: Callable[[str], _T], text: str) -> _T:
-    try:
-        return read(text)
-    except (ValueError, msgspec.ValidationError):
-        raise invalid_request(f"{name}={text} in the query cannot be read", name) from None
-
-
-def _optional(request: web.Request, name: str, read: Callable[[str], _T]) -> _T | None:
-    text = request.query.get(name)
-    return None if text is None else _value(request, name, read, text)
-
-
-def _known_status(text: str) -> OrderStatus:
-    status = OrderStatus(text)
-    if not status.is_known:
-        raise ValueError(text)
-    return status
-
-
-def _moment(text: str) -> datetime:
-    # An offset's plus sign that was not percent-encoded arrives as a blank.
-    moment = msgspec.convert(text.replace(" ", "+"), datetime)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _limit(request: web.Request) -> int:
-    limit = _optional(request, "limit", int)
-    if limit is None:
-        return _FEW
-    if limit < 1:
-        raise invalid_request("limit must be at least 1", "limit")
-    return min(limit, _MOST)

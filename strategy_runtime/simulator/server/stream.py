@@ -13,7 +13,7 @@ from aiohttp import web
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.commands import EventAck
-from strategy_runtime.protocol.server_codec import encode_event
+from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.barrier import AckBarrier
 from strategy_runtime.simulator.server.connection import Connection, cancel
@@ -112,7 +112,8 @@ class EventStream:
                 # The writing too: who does not read keeps it from coming to its end.
                 async with asyncio.timeout(self._patience()):
                     await self._write_waiting()
-                    await self._stirred.wait()
+                    if not self.barrier.is_clear:
+                        await self._stirred.wait()
             except TimeoutError:
                 if self._patience() != 0:
                     continue
@@ -131,24 +132,25 @@ class EventStream:
         return max(self._last_release + limit - monotonic(), 0)
 
     def _announce(self) -> None:
-        outbox = self.exchange.outbox
-        while outbox:
-            event_id = self.barrier.next_id()
+        exchange, barrier = self.exchange, self.barrier
+        while exchange.outbox:
+            event = exchange.outbox.popleft()
+            event_id = barrier.next_id() if carries_id(type(event)) else None
             frame = encode_event(
-                outbox.popleft(),
-                event_id=event_id,
-                timestamp=self.exchange.now,
-                legacy_id=self._legacy_id,
+                event, event_id=event_id, timestamp=exchange.now, legacy_id=self._legacy_id
             )
-            self.barrier.announce(event_id, frame)
+            if event_id is None:
+                barrier.announce_notice(frame)
+            else:
+                barrier.announce(event_id, frame)
 
     async def _write_waiting(self) -> None:
         async with self._writing:
             client = self._client
             if client is None:
                 return
-            for event_id, frame in self.barrier.unwritten():
-                self.barrier.written(event_id)
+            for name, frame in self.barrier.unwritten():
+                self.barrier.written(name)
                 if not await client.send(frame):
                     return
             self._is_last_frame_written = self.exchange.is_complete

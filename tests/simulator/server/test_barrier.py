@@ -31,6 +31,23 @@ def test_what_is_written_can_be_acknowledged_once() -> None:
     assert barrier.unknown == 2
 
 
+def test_a_notice_is_waited_for_until_it_is_written_and_by_nobody_acknowledged() -> None:
+    barrier = AckBarrier()
+    barrier.announce("evt-1", b"event")
+    barrier.announce_notice(b"notice")
+    names = [name for name, _ in barrier.unwritten()]
+    assert [frame for _, frame in barrier.unwritten()] == [b"event", b"notice"]
+    assert barrier.missing == ["evt-1"]
+    assert barrier.acknowledge(names) == 0
+    for name in names:
+        barrier.written(name)
+    barrier.new_client()
+    assert [frame for _, frame in barrier.unwritten()] == [b"event"], "it is not sent again"
+    barrier.written("evt-1")
+    assert barrier.acknowledge(names) == 1
+    assert barrier.is_clear
+
+
 def test_what_is_not_written_yet_is_unknown() -> None:
     barrier = barrier_with(2, written=1)
     assert barrier.acknowledge(["evt-2", "evt-3", ""]) == 0

@@ -20,22 +20,22 @@ async def test_the_document_is_valid() -> None:
     assert list(OpenAPIV31SpecValidator(await document()).iter_errors()) == []
 
 
-async def test_every_path_that_is_served_is_described() -> None:
+async def test_every_path_that_is_served_is_described_and_where() -> None:
     paths = (await document())["paths"]
     async with serving() as rest:
         served = {
             (route.method.lower(), route.resource.canonical)
             for route in rest.server._app.router.routes()
-            if route.resource is not None
+            if route.resource is not None and route.method != "HEAD"
         }
-    described = {(method, path) for path, methods in paths.items() for method in methods}
-    bare = {"/", "/ws", "/livez", "/readyz", "/health", "/openapi.json"}
-    rest_paths = {
-        (method, path)
-        for method, path in served
-        if path not in bare and not path.startswith("/v1") and method != "head"
+    described = {
+        (method, prefix + path)
+        for path, methods in paths.items()
+        for prefix in ([""] if "servers" in methods else ["", "/v1"])
+        for method in methods
+        if method != "servers"
     }
-    assert described == rest_paths
+    assert described == served - {("get", path) for path in ("/", "/ws", "/v1/ws")}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ async def test_every_path_that_is_served_is_described() -> None:
         ("GET", "/bars/S:AAPL?timeframe=7q", "/bars/{symbol}"),
         ("GET", "/capabilities", "/capabilities"),
         ("DELETE", "/orders", "/orders"),
+        ("DELETE", "/positions", "/positions"),
+        ("GET", "/status", "/status"),
+        ("GET", "/circuit-breakers", "/circuit-breakers"),
+        ("POST", "/circuit-breakers/reset", "/circuit-breakers/reset"),
+        ("GET", "/livez", "/livez"),
+        ("GET", "/readyz", "/readyz"),
+        ("GET", "/health", "/health"),
+        ("GET", "/asyncapi.json", "/asyncapi.json"),
     ],
 )
 async def test_answers_are_as_described(method: str, path: str, template: str) -> None:

@@ -1,0 +1,82 @@
+"""What the query of a request asks for; what cannot be read is refused by name."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from strategy_runtime.errors import TimeframeError
+from strategy_runtime.protocol.enums import OrderStatus, Side
+from strategy_runtime.protocol.orders import invalid_request
+from strategy_runtime.protocol.timeframes import parse_timeframe
+
+__all__ = ["MOST", "limit", "moment", "side", "statuses", "timeframe"]
+
+_T = TypeVar("_T")
+MOST = 10_000
+_FEW = 100
+
+
+def moment(request: web.Request, name: str) -> datetime | None:
+    """An instant; UTC where it names no zone."""
+    return _optional(request, name, _moment)
+
+
+def side(request: web.Request) -> Side | None:
+    """Which side of the market."""
+    return _optional(request, "side", Side)
+
+
+def statuses(request: web.Request) -> set[OrderStatus] | None:
+    """States of orders, several with commas between them; None for those that are open."""
+    texts = [text for text in request.query.get("status", "").split(",") if text]
+    return {_read(text, "status", _known_status) for text in texts} or None
+
+
+def limit(request: web.Request) -> int:
+    """How many at most."""
+    count = _optional(request, "limit", int)
+    if count is None:
+        return _FEW
+    if count < 1:
+        raise invalid_request("limit must be at least 1", "limit")
+    return min(count, MOST)
+
+
+def timeframe(request: web.Request) -> str:
+    """The length of bars, which has no default."""
+    text = request.query.get("timeframe")
+    if not text:
+        raise invalid_request("timeframe is missing; add ?timeframe=1m", "timeframe")
+    try:
+        parse_timeframe(text)
+    except TimeframeError:
+        raise invalid_request(f"timeframe {text} is not known", "timeframe") from None
+    return text
+
+
+def _optional(request: web.Request, name: str, read: Callable[[str], _T]) -> _T | None:
+    text = request.query.get(name)
+    return None if text is None else _read(text, name, read)
+
+
+def _read(text: str, name: str, read: Callable[[str], _T]) -> _T:
+    try:
+        return read(text)
+    except (ValueError, msgspec.ValidationError):
+        raise invalid_request(f"{name}={text} in the query cannot be read", name) from None
+
+
+def _known_status(text: str) -> OrderStatus:
+    status = OrderStatus(text)
+    if not status.is_known:
+        raise ValueError(text)
+    return status
+
+
+def _moment(text: str) -> datetime:
+    # An offset's plus sign that was not percent-encoded arrives as a blank.
+    moment = msgspec.convert(text.replace(" ", "+"), datetime)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
