@@ -1,5 +1,7 @@
 """The story of an order in plain sentences: what was asked for, and what the market made of it."""
 
+from bisect import bisect_left
+
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
@@ -24,6 +26,17 @@ _RULES = {
     "trailing_stop_touch_open": "at the open of {open}, where the stop had trailed to",
     "trailing_stop_touch": "where the stop had trailed to, within the range of {low} to {high}",
     "liquidation": "at the close of {close}, because the account ran out of margin",
+}
+_QUOTE_RULES = {
+    "market_quote": "at the quote, as market orders do",
+    "limit_gap_quote": "at the quote, which was better than the limit",
+    "limit_touch_quote": "at the quote, which was the limit itself",
+    "stop_gap_quote": "at the quote, beyond the stop: the market had gapped over it",
+    "stop_touch_quote": "at the quote, which was the stop itself",
+    "stop_limit_quote": "at the quote, which triggered the stop and satisfied the limit",
+    "trailing_stop_gap_quote": "at the quote, beyond where the stop had trailed to",
+    "trailing_stop_touch_quote": "at the quote, where the stop had trailed to",
+    "liquidation": "at the middle of the quote, because the account ran out of margin",
 }
 
 
@@ -100,18 +113,25 @@ def _lifetime(order: Order) -> str:
 
 
 def _filled(fill: Fill, outcome: Outcome) -> str:
+    fee = f", for a fee of {plain(fill.fee)}" if fill.fee else ""
+    return (
+        f"At {rfc3339(fill.time_ns)} {plain(fill.quantity)} filled at {plain(fill.price)}{fee}: "
+        f"{_why(fill, outcome)}."
+    )
+
+
+def _why(fill: Fill, outcome: Outcome) -> str:
+    """The rule in words, and where in the data the market was that met it."""
     series = next(each for each in outcome.series if each.symbol == fill.symbol)
-    row = series.starts.index(fill.bar_ns)
+    row = bisect_left(series.starts, fill.bar_ns)
+    if not series.step or row == len(series) or series.starts[row] != fill.bar_ns:
+        return f"{_QUOTE_RULES[fill.rule]} ({fill.rule}; quote of {rfc3339(fill.bar_ns)})"
     names = ("open", "high", "low", "close")
     columns = (series.opens, series.highs, series.lows, series.closes)
     prices = {name: f"{column[row]!r}" for name, column in zip(names, columns, strict=True)}
-    why = _RULES.get(fill.rule, "by the rule {rule}").format(rule=fill.rule, **prices)
-    fee = f", for a fee of {plain(fill.fee)}" if fill.fee else ""
     line = "" if series.lines is None else f", {series.source} line {series.lines[row]}"
-    return (
-        f"At {rfc3339(fill.time_ns)} {plain(fill.quantity)} filled at {plain(fill.price)}{fee}: "
-        f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})."
-    )
+    why = _RULES[fill.rule].format(**prices)
+    return f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})"
 
 
 def _ended(order: Order, fills: list[Fill], outcome: Outcome) -> str:

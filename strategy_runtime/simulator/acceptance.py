@@ -92,6 +92,7 @@ class Acceptance(ExchangeState):
         wait for an open anyway still does.
         """
         order.open_from = self.now_ns + (self.phase is Phase.OPEN)
+        order.is_fresh = True
         series, row = instrument.series, instrument.row
         if instrument.quotes is None and row < len(series.starts):
             order.waits_for_open |= series.starts[row] < self.now_ns

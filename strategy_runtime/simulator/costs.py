@@ -92,14 +92,14 @@ class Costs:
     def price(
         self, base: Decimal, side: Side, quantity: Decimal, volume: float, limit: Decimal | None
     ) -> Decimal:
-        """The price paid where the market stands at `base`, never beyond `limit`."""
+        """The price paid where the market stands at `base`, never beyond `limit` nor below 0."""
         against = self._half_spread + self._slippage.against(quantity, base, volume)
         if not against:
             return base
         if side is Side.BUY:
             paid = (base + against).quantize(_GRAIN).normalize()
             return paid if limit is None else min(paid, limit)
-        paid = (base - against).quantize(_GRAIN).normalize()
+        paid = max(_ZERO, (base - against).quantize(_GRAIN).normalize())
         return paid if limit is None else max(paid, limit)
 
     def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool = False) -> Decimal:

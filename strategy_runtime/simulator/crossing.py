@@ -64,8 +64,8 @@ class Crossing(Nights):
     ) -> None:
         """Test an order against one open, unless its day is over."""
         today = start // DAY
-        is_first = order.day < 0
-        if is_first:
+        is_fresh, order.is_fresh = order.is_fresh, False
+        if order.day < 0:
             order.day = today
         elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
             self._finish(order, OrderStatus.EXPIRED)
@@ -76,7 +76,7 @@ class Crossing(Nights):
         match = at_open(order, price)
         if match is None:
             return
-        if is_first and order.request.post_only:
+        if is_fresh and order.request.post_only:
             self._reject(order, RejectReason.POST_ONLY_VIOLATED)
         else:
             self._execute(instrument, order, match)

@@ -146,7 +146,7 @@ class Execution(Acceptance):
             liquidation=match.rule == "liquidation",
         )
         rule = match.rule
-        if self.phase is Phase.QUOTE:
+        if self.phase is Phase.QUOTE and rule.endswith("open"):
             rule = rule.removesuffix("open") + "quote"
         self._note(instrument, order, trade, rule)
         self._emit(TradeEvent(trade=trade, timestamp=self.now))

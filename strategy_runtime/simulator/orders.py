@@ -31,6 +31,7 @@ class RestingOrder:
             has filled in part a MARKET order.
         limit, stop: Its prices as floats; meaningful only where the type has them.
         open_from: The first instant at whose opens it takes part.
+        is_fresh: True until it has met an open since it was accepted or changed.
         waits_for_open: True while it sits out the range of the bar in progress.
         day: UTC day of the first bar that opened on it, or -1.
         parent_id: Id of the entry whose bracket leg it is.
@@ -52,6 +53,7 @@ class RestingOrder:
         "executions",
         "filled",
         "id",
+        "is_fresh",
         "is_leg",
         "legs",
         "limit",
@@ -97,6 +99,7 @@ class RestingOrder:
         self.created_ns = now_ns
         self.updated_ns = now_ns
         self.open_from = now_ns
+        self.is_fresh = True
         self.waits_for_open = False
         self.reject_reason: RejectReason | None = None
         self.position_id = request.position_id

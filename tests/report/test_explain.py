@@ -1,14 +1,20 @@
 """The story of an order, for every way an order can go."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, TimeInForce
+from strategy_runtime import Candle, Quote, TimeInForce
+from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.report.explain import explain
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -79,6 +85,40 @@ async def test_what_became_of_it(
     action: Action, bars: list[list[float]], options: dict[str, Any], sentence: str
 ) -> None:
     assert sentence in explain(await outcome_of({0: action}, *bars, **options), "Scripted-test-1")
+
+
+PRICES: dict[str, Action] = {
+    "market_quote": lambda s, c: s.buy(X, 1),
+    "limit_gap_quote": lambda s, c: s.buy(X, 1, limit=11),
+    "limit_touch_quote": lambda s, c: s.buy(X, 1, limit=10),
+    "stop_gap_quote": lambda s, c: s.buy(X, 1, stop=9),
+    "stop_touch_quote": lambda s, c: s.buy(X, 1, stop=10),
+    "stop_limit_quote": lambda s, c: s.buy(X, 1, stop=9, limit=11),
+    "trailing_stop_gap_quote": lambda s, c: s.sell(X, 1, trailing=1),
+    "trailing_stop_touch_quote": lambda s, c: s.sell(X, 1, trailing=2),
+    "liquidation": lambda s, c: s.sell(X, 8_000),
+}
+
+
+@pytest.mark.parametrize("with_bars", [True, False])
+@pytest.mark.parametrize("rule", PRICES)
+def test_fills_at_quotes(rule: str, with_bars: bool) -> None:
+    """The order is given at a price of 12; then come 10, or 30 for the account to run out."""
+    quotes, bars = QuoteSeries(X), BarSeries(X, "1m", 60)
+    bars.append(0, 12, 12, 12, 12, 0)
+    for stamp, price in enumerate((12, 10, 30), start=61):
+        quotes.append(stamp, price, price)
+
+    class Once(Scripted):
+        def on_quote(self, quote: Quote) -> None:
+            if quote.stamp == 61:
+                PRICES[rule](self, Candle(X, "1m", 0, 12, 12, 12, 12))
+
+    exchange = Exchange([bars] if with_bars else [], quotes=[quotes])
+    asyncio.run(Runner(Once({}), SimulatedVenue(exchange), mode="backtest").run())
+    outcome = exchange.outcome()
+    (fill,) = [fill for fill in outcome.fills if fill.rule == rule]
+    assert f"({rule}; quote of {rfc3339(fill.bar_ns)})." in explain(outcome, fill.order_id)
 
 
 async def test_the_legs_of_a_bracket() -> None:

@@ -60,6 +60,17 @@ def test_a_post_only_order_that_has_rested_fills_at_an_open_beyond_it() -> None:
     assert rules(exchange) == [("limit_gap_open", Decimal(8))]
 
 
+def test_a_post_only_order_that_was_changed_may_not_take_either() -> None:
+    exchange = market(10, 10, 10, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    handle = exchange.submit(limit("9", post_only=True))
+    next_candle(exchange, phases)
+    exchange.modify(handle.id, OrderChanges(limit_price=Decimal(11)))
+    next_candle(exchange, phases)
+    assert exchange.order(handle.id).reject_reason == "POST_ONLY_VIOLATED"
+
+
 def test_an_order_under_way_meets_no_range_before_its_first_open() -> None:
     exchange = market(10, [10, 11, 9, 10], [10, 11, 9, 10], latency=1)
     phases = exchange.phases()
