@@ -1,10 +1,13 @@
-# A runtime image: strategy-run with uvloop, for one strategy mounted or copied to /app.
+# The runtime's image: strategy-run with uvloop, for a strategy that is mounted or copied to /app.
 #
-#   docker build -t strategy-runtime .
-#   docker run --rm -v "$PWD:/app:ro" -e PROXY_WS_URL -e PROXY_REST_URL -e SUBSCRIPTIONS \
-#       strategy-runtime bot:SmaCross
+#   docker build -t strategy-runtime:0.1 .
+#   docker run --rm --read-only -v "$PWD:/app:ro" -e PROXY_WS_URL -e PROXY_REST_URL -e SUBSCRIPTIONS \
+#       strategy-runtime:0.1 bot:SmaCross
 
-FROM python:3.11-slim-bookworm AS build
+# A release names it by digest, so that it is the same one next time.
+ARG PYTHON=python:3.11-slim-bookworm
+
+FROM ${PYTHON} AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
@@ -15,18 +18,20 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     UV_PROJECT_ENVIRONMENT=/opt/venv \
     UV_PYTHON_DOWNLOADS=never
 
-RUN pip install "uv>=0.9"
+RUN pip install uv==0.13.9
 
 WORKDIR /src
-# Dependencies first: this layer stays as it is while only the package changes.
+# Dependencies first: this layer stays as it is while only the package changes. The lock file has the
+# hash of each.
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --extra uvloop --no-install-project
 COPY LICENSE README.md ./
+COPY templates ./templates
 COPY strategy_runtime ./strategy_runtime
 RUN uv sync --frozen --no-dev --extra uvloop --no-editable
 
 
-FROM python:3.11-slim-bookworm
+FROM ${PYTHON}
 
 LABEL org.opencontainers.image.title="strategy-runtime" \
       org.opencontainers.image.description="Runs one trading strategy against a Trading API proxy" \
@@ -35,7 +40,8 @@ LABEL org.opencontainers.image.title="strategy-runtime" \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONFAULTHANDLER=1 \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    OPS_PORT=8090
 
 COPY --from=build /opt/venv /opt/venv
 
@@ -43,6 +49,7 @@ WORKDIR /app
 # Numeric, so that Kubernetes can check runAsNonRoot.
 USER 10001:10001
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=90s CMD ["strategy-run", "--healthcheck"]
 
 # Exec form: Python is process 1 and gets SIGTERM itself.
 ENTRYPOINT ["strategy-run"]

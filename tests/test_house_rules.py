@@ -101,6 +101,16 @@ def test_the_lock_file_names_only_the_public_registry() -> None:
     assert hosts == {"pypi.org", "files.pythonhosted.org"}
 
 
+def test_every_locked_file_has_a_hash() -> None:
+    locked = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    fetched = [each for each in locked if "registry" in each["source"]]
+    assert len(fetched) > 20
+    for package in fetched:
+        files = [*package.get("wheels", []), *filter(None, [package.get("sdist")])]
+        assert files
+        assert all(file["hash"].startswith("sha256:") for file in files), package["name"]
+
+
 def test_the_version_has_one_source() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "version" not in project

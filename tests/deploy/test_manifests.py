@@ -1,0 +1,175 @@
+"""The manifests of a project: valid, and what they promise about the one pod that trades."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strategy_runtime.scaffold.names import check_name
+from strategy_runtime.scaffold.project import create_project
+from strategy_runtime.scaffold.templates import find_template, templates_folder
+
+kubernetes_validate = pytest.importorskip("kubernetes_validate")
+yaml = pytest.importorskip("yaml")
+
+STOPS_WITHIN_S = 8  # what strategy-run promises
+OVERLAYS = ["backtest", "paper", "live"]
+TRADING = OVERLAYS[1:]
+KUSTOMIZE = next(
+    (
+        [tool, verb]
+        for tool, verb in (("kustomize", "build"), ("kubectl", "kustomize"))
+        if shutil.which(tool)
+    ),
+    None,
+)
+
+pytestmark = pytest.mark.skipif(KUSTOMIZE is None, reason="neither kustomize nor kubectl is here")
+
+
+@pytest.fixture(scope="module")
+def overlays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("projects")
+    template = find_template(templates_folder(), "minimal")
+    create_project(check_name("my-bot"), template, templates_folder(), folder)
+    return folder / "my-bot" / "k8s" / "overlays"
+
+
+def built(folder: Path) -> list[dict[str, Any]]:
+    """The documents of an overlay."""
+    done = subprocess.run(
+        [*(KUSTOMIZE or []), str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def one(kind: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    (found,) = [each for each in documents if each["kind"] == kind]
+    return found
+
+
+def pod_of(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    (owner,) = [each for each in documents if each["kind"] in ("Job", "StatefulSet")]
+    pod: dict[str, Any] = owner["spec"]["template"]
+    return pod
+
+
+def settings(container: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container["env"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_cluster_would_take_them(overlay: str, overlays: Path) -> None:
+    for document in built(overlays / overlay):
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_check_sees_a_misspelt_field(overlays: Path) -> None:
+    broken = one("StatefulSet", built(overlays / "live"))
+    broken["spec"]["replica"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, kubernetes_validate.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_has_no_rights_it_does_not_need(overlay: str, overlays: Path) -> None:
+    pod = pod_of(built(overlays / overlay))["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"].items() >= {"runAsNonRoot": True, "runAsUser": 10001}.items()
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    limits, requests = container["resources"]["limits"], container["resources"]["requests"]
+    assert limits["memory"] == requests["memory"]
+    assert {each["name"] for each in container["volumeMounts"]} >= {"tmp"}
+
+
+@pytest.mark.parametrize("overlay", TRADING)
+def test_a_strategy_is_one_pod_and_has_time_to_stop(overlay: str, overlays: Path) -> None:
+    strategy = one("StatefulSet", built(overlays / overlay))["spec"]
+    assert strategy["replicas"] == 1
+    (claim,) = strategy["volumeClaimTemplates"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOncePod"]
+    assert strategy["template"]["spec"]["terminationGracePeriodSeconds"] > 2 * STOPS_WITHIN_S
+
+
+@pytest.mark.parametrize("overlay", TRADING)
+def test_the_probes_ask_the_ops_port(overlay: str, overlays: Path) -> None:
+    (container,) = pod_of(built(overlays / overlay))["spec"]["containers"]
+    assert [port["name"] for port in container["ports"]] == ["ops"]
+    assert settings(container)["OPS_PORT"] == str(container["ports"][0]["containerPort"])
+    asked = {
+        name: container[name]["httpGet"]
+        for name in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert {each["port"] for each in asked.values()} == {"ops"}
+    assert [each["path"] for each in asked.values()] == ["/livez", "/livez", "/readyz"]
+
+
+@pytest.mark.parametrize("overlay", TRADING)
+def test_the_key_comes_from_a_secret_and_settings_from_a_map(overlay: str, overlays: Path) -> None:
+    documents = built(overlays / overlay)
+    assert not [each for each in documents if each["kind"] == "Secret"]
+    pod = pod_of(documents)["spec"]
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret["secretName"] == f"my-bot-{overlay}"
+    (container,) = pod["containers"]
+    assert settings(container)["PROXY_API_KEY_FILE"].startswith("/run/secrets/proxy/")
+    config = one("ConfigMap", documents)
+    assert container["envFrom"] == [{"configMapRef": {"name": config["metadata"]["name"]}}]
+    assert config["data"]["PROXY_WS_URL"] == f"ws://{overlay}-proxy:8082"
+    assert config["data"]["STRATEGY_MODE"] == "live"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_policy_is_about_this_pod_and_lets_it_reach_its_proxy_alone(
+    overlay: str, overlays: Path
+) -> None:
+    documents = built(overlays / overlay)
+    policy = one("NetworkPolicy", documents)["spec"]
+    labels = pod_of(documents)["metadata"]["labels"]
+    chosen = policy["podSelector"]["matchLabels"]
+    assert chosen
+    assert chosen.items() <= labels.items()
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    ports = [port["port"] for rule in policy.get("egress", []) for port in rule["ports"]]
+    assert ports == ([] if overlay == "backtest" else [8080, 8082, 53, 53])
+    assert all(rule["to"] for rule in policy.get("egress", []))
+
+
+def test_a_backtest_runs_once(overlays: Path) -> None:
+    job = one("Job", built(overlays / "backtest"))["spec"]
+    assert job["backoffLimit"] == 0
+    (container,) = job["template"]["spec"]["containers"]
+    assert container["command"] + container["args"] == [
+        "strategy-backtest",
+        "my_bot:MyBot",
+        "--json",
+    ]
+
+
+@pytest.fixture
+def monitored(overlays: Path) -> Iterator[Path]:
+    """The live overlay with the component for the Prometheus operator."""
+    folder = overlays / "monitored"
+    shutil.copytree(overlays / "live", folder)
+    file = folder / "kustomization.yaml"
+    file.write_text(file.read_text().replace("# components:", "components:"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_monitor_finds_the_pod_and_its_port(monitored: Path) -> None:
+    documents = built(monitored)
+    monitor = one("PodMonitor", documents)["spec"]
+    labels = pod_of(documents)["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    assert [each["port"] for each in monitor["podMetricsEndpoints"]] == ["ops"]
