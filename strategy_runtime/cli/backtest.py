@@ -15,11 +15,13 @@ from strategy_runtime.cli.options import (
     exchange_options,
     load_data,
     result_options,
+    subscriptions_of,
     version_option,
 )
 from strategy_runtime.errors import ConfigError, HookFailed
 
 if TYPE_CHECKING:
+    from strategy_runtime.protocol.subscriptions import Subscriptions
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
     from strategy_runtime.simulator.outcome import Fill, Outcome
@@ -90,6 +92,7 @@ def main(
     paths: tuple[str, ...],
     symbol: str | None,
     timeframe: str | None,
+    subscriptions: str,
     tz: str | None,
     start: str | None,
     end: str | None,
@@ -131,9 +134,10 @@ def main(
                 strict=strict,
                 command="strategy-backtest",
             )
+            wanted = subscriptions_of(subscriptions, data)
             runs = []
             for each in strategies:
-                runs.append(_replay(each, data, options, timeframe, on_error))
+                runs.append(_replay(each, data, options, wanted, timeframe, on_error))
                 if runs[-1][2]:
                     break
         outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
@@ -196,6 +200,7 @@ def _replay(
     strategy: "Strategy",
     data: "LoadedData",
     options: "ExchangeOptions",
+    subscriptions: "Subscriptions",
     timeframe: str | None,
     on_error: Literal["stop", "continue"],
 ) -> "tuple[Outcome, float, int]":
@@ -209,7 +214,14 @@ def _replay(
     from strategy_runtime.simulator.exchange import Exchange
     from strategy_runtime.simulator.venue import SimulatedVenue
 
-    exchange = Exchange(data.series, options, timeframe=timeframe, quotes=data.quotes)
+    exchange = Exchange(
+        data.series,
+        options,
+        subscriptions,
+        timeframe=timeframe,
+        quotes=data.quotes,
+        trades=data.ticks,
+    )
     runner = Runner(strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error)
 
     async def run() -> int:

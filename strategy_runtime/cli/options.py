@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from strategy_runtime.cli.errors import note
 from strategy_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from strategy_runtime.protocol.subscriptions import Subscriptions
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
 
@@ -23,6 +25,7 @@ __all__ = [
     "exchange_options",
     "load_data",
     "result_options",
+    "subscriptions_of",
     "version_option",
 ]
 
@@ -70,6 +73,15 @@ data_options = _stacked(
         metavar="TF",
         help="Length of a candle: 1m, 4h, 1d. Finer data are rolled up to it; orders fill in the "
         "finer bars. Default: as the data say.",
+    ),
+    click.option(
+        "--subscriptions",
+        metavar="LIST",
+        default="",
+        envvar="SUBSCRIPTIONS",
+        show_envvar=True,
+        help="Which of the data are sent, such as S:AAPL:candle_5m,C:BTCUSD:quote. Default: "
+        "quotes, and of each symbol the finest candles.",
     ),
     click.option("--tz", metavar="ZONE", help="Time zone of times without one. Default: UTC."),
     click.option(
@@ -262,6 +274,30 @@ def load_data(
         end=_moment("--to", end, tz),
         strict=strict,
     )
+
+
+def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
+    """What `--subscriptions` wants of the data.
+
+    Raises:
+        SubscriptionError: It cannot be read.
+        ConfigError: It wants nothing that was loaded.
+    """
+    from strategy_runtime.protocol.subscriptions import parse_subscriptions
+
+    wanted = parse_subscriptions(text)
+    have = [f"{each.symbol}:candle" for each in (*data.series, *data.ticks)]
+    have = list(dict.fromkeys([*have, *(f"{each.symbol}:quote" for each in data.quotes)]))
+    loaded = list(dict.fromkeys(entry.rpartition(":")[0] for entry in have))
+    matching = 0
+    for entry in wanted:
+        if entry.symbol not in ("*", *loaded):
+            note(f"SUBSCRIPTIONS: {entry} names no symbol that was loaded ({', '.join(loaded)})")
+        else:
+            matching += entry.event in ("candle", "quote", "*")
+    if len(wanted) and not matching:
+        raise ConfigError(f"SUBSCRIPTIONS wants nothing that was loaded: {', '.join(have)}")
+    return wanted
 
 
 def exchange_options(

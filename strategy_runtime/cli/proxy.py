@@ -15,15 +15,14 @@ from strategy_runtime.cli.options import (
     exchange_options,
     load_data,
     result_options,
+    subscriptions_of,
     version_option,
 )
-from strategy_runtime.errors import ConfigError, ConnectionLost
+from strategy_runtime.errors import ConnectionLost
 
 if TYPE_CHECKING:
     from strategy_runtime.cli.output import Destinations
-    from strategy_runtime.protocol.subscriptions import Subscriptions
     from strategy_runtime.simulator.data.faults import DataFault
-    from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.exchange import Exchange
     from strategy_runtime.simulator.server import ProxyServer
 
@@ -88,14 +87,6 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     help="Demand the API key that this file holds. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
 )
 @click.option(
-    "--subscriptions",
-    metavar="LIST",
-    default="",
-    envvar="SUBSCRIPTIONS",
-    show_envvar=True,
-    help="Candles to send, such as S:AAPL:candle; without it all that were loaded.",
-)
-@click.option(
     "--ack-timeout",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
@@ -153,14 +144,12 @@ def main(
         from strategy_runtime import __version__
         from strategy_runtime.cli.logs import set_up_lazily
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.protocol.subscriptions import parse_subscriptions
         from strategy_runtime.runtime.settings import find_secret, read_environment
         from strategy_runtime.simulator.exchange import Exchange
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_lazily()
         options = exchange_options(account, strict=strict, tz=tz)
-        wanted = parse_subscriptions(subscriptions)
         api_key, _ = find_secret(
             "--token-file",
             ("PROXY_API_KEY",),
@@ -178,8 +167,15 @@ def main(
             strict=strict,
             command="strategy-proxy",
         )
-        _check_subscriptions(wanted, data)
-        exchange = Exchange(data.series, options, wanted, timeframe=timeframe, quotes=data.quotes)
+        wanted = subscriptions_of(subscriptions, data)
+        exchange = Exchange(
+            data.series,
+            options,
+            wanted,
+            timeframe=timeframe,
+            quotes=data.quotes,
+            trades=data.ticks,
+        )
         server = ProxyServer(
             exchange,
             host=host,
@@ -193,20 +189,6 @@ def main(
         )
         places = Destinations(out, fills_file, as_json=as_json, name="proxy")
         raise SystemExit(asyncio.run(_serve(server, exchange, data.faults, places, linger)))
-
-
-def _check_subscriptions(wanted: "Subscriptions", data: "LoadedData") -> None:
-    have = [f"{each.symbol}:candle" for each in data.series]
-    have += [f"{each.symbol}:quote" for each in data.quotes]
-    loaded = list(dict.fromkeys(entry.rpartition(":")[0] for entry in have))
-    matching = 0
-    for entry in wanted:
-        if entry.symbol not in ("*", *loaded):
-            note(f"SUBSCRIPTIONS: {entry} names no symbol that was loaded ({', '.join(loaded)})")
-        else:
-            matching += entry.event in ("candle", "quote", "*")
-    if len(wanted) and not matching:
-        raise ConfigError(f"SUBSCRIPTIONS wants nothing that was loaded: {', '.join(have)}")
 
 
 async def _serve(

@@ -125,11 +125,14 @@ def _why(fill: Fill, outcome: Outcome) -> str:
     series = next(each for each in outcome.series if each.symbol == fill.symbol)
     row = bisect_left(series.starts, fill.bar_ns)
     if not series.step or row == len(series) or series.starts[row] != fill.bar_ns:
-        return f"{_QUOTE_RULES[fill.rule]} ({fill.rule}; quote of {rfc3339(fill.bar_ns)})"
+        kind = "trade" if fill.rule.endswith("_tick") else "quote"
+        why = _QUOTE_RULES[fill.rule.replace("_tick", "_quote")].replace("quote", kind)
+        return f"{why} ({fill.rule}; {kind} of {rfc3339(fill.bar_ns)})"
     names = ("open", "high", "low", "close")
     columns = (series.opens, series.highs, series.lows, series.closes)
     prices = {name: f"{column[row]!r}" for name, column in zip(names, columns, strict=True)}
-    line = "" if series.lines is None else f", {series.source} line {series.lines[row]}"
+    place = series.where(row)
+    line = f", {place}" if place else ""
     why = _RULES[fill.rule].format(**prices)
     return f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})"
 

@@ -168,7 +168,7 @@ def summary_of(
         fill_hash=fill_hash(outcome.fills),
         wall_s=round(wall_s, 6),
         bars_per_s=round(outcome.bars / wall_s, 1) if wall_s > 0 else 0.0,
-        data=[_data(each) for each in outcome.series],
+        data=[_data(each) for each in (*outcome.series, *outcome.context)],
         data_faults=[
             DataFaults(each.kind.value, each.source, each.count, str(each.first))
             for each in summarize(faults)

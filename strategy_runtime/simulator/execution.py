@@ -146,8 +146,8 @@ class Execution(Acceptance):
             liquidation=match.rule == "liquidation",
         )
         rule = match.rule
-        if self.phase is Phase.QUOTE and rule.endswith("open"):
-            rule = rule.removesuffix("open") + "quote"
+        if instrument.quotes is not None and self.phase is Phase.QUOTE and rule.endswith("open"):
+            rule = rule.removesuffix("open") + instrument.quotes.KIND
         self._note(instrument, order, trade, rule)
         self._emit(TradeEvent(trade=trade, timestamp=self.now))
         self._emit(AccountEvent(account=self.account(), timestamp=self.now))

@@ -4,9 +4,9 @@ from decimal import Decimal
 from enum import Enum
 
 from strategy_runtime.protocol.models import Candle, Quote
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, middle
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.rollup import Rollup
+from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of
 
 __all__ = ["PROVIDER", "Instrument", "Phase"]
 
@@ -30,7 +30,10 @@ class Instrument:
     Attributes:
         quotes: Its quotes, where it has any: its orders then execute at these alone.
         tick: Index of the first quote that has not come yet.
-        rollups: Coarser candles that its bars are made into.
+        rollups: Coarser candles that its bars, or trades, are made into.
+        coarser: Coarser bars of it that the data has.
+        trades: The market's trades in it that candles are made of, where it has no bars.
+        trade: Index of the first of them that has not come yet.
         row: Index of the first bar that has not closed yet.
         rank: Place among bars that close at the same instant.
         price: The last one seen: a close, or a fill since; None before the first.
@@ -43,6 +46,7 @@ class Instrument:
     """
 
     __slots__ = (
+        "coarser",
         "left",
         "price",
         "quotes",
@@ -55,6 +59,8 @@ class Instrument:
         "split_row",
         "subscribed",
         "tick",
+        "trade",
+        "trades",
         "wants_quotes",
     )
 
@@ -69,6 +75,9 @@ class Instrument:
         self.tick = 0
         self.wants_quotes = True
         self.rollups: list[Rollup] = []
+        self.coarser: list[GivenBars] = []
+        self.trades: TickSeries | None = None
+        self.trade = 0
         self.scheduled = -1
         self.split_row = -1
         self.left: Decimal | None = None
@@ -110,15 +119,4 @@ class Instrument:
 
     def candle(self, row: int) -> Candle:
         """A bar as an event."""
-        series = self.series
-        return Candle(
-            series.symbol,
-            series.timeframe,
-            series.starts[row],
-            series.opens[row],
-            series.highs[row],
-            series.lows[row],
-            series.closes[row],
-            series.volumes[row],
-            PROVIDER,
-        )
+        return candle_of(self.series, row, PROVIDER)

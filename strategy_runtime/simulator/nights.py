@@ -121,7 +121,8 @@ class Nights(Execution):
         split = suspected_split(close, opened)
         if split is None:
             return
-        where = f", {series.source} line {series.lines[row]}" if series.lines is not None else ""
+        place = series.where(row)
+        where = f", {place}" if place else ""
         self._doubt(
             f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
             f"it looks like a {split} split that the prices are not adjusted for{where}"

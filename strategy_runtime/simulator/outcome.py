@@ -96,7 +96,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         complete: True once the data has been replayed to its end.
         bankrupt: True where the account ran out of equity and the run ended early.
         warnings: What must not be overlooked: liquidations, suspected splits.
-        series: The market data.
+        series: The market data that orders executed in, one series a symbol.
+        context: Coarser bars of the same symbols.
     """
 
     fills: list[Fill]
@@ -119,3 +120,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     bankrupt: bool
     warnings: list[str]
     series: list[BarSeries]
+    context: list[BarSeries]

@@ -17,10 +17,10 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.costs import Costs
 from strategy_runtime.simulator.crossing import Crossing
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.rollup import Rollup
+from strategy_runtime.simulator.rollup import GivenBars, Rollup
 
 __all__ = ["Replay"]
 
@@ -38,15 +38,21 @@ class Replay(Crossing):
         costs: Costs | None = None,
         timeframe: str | None = None,
         quotes: Sequence[QuoteSeries] = (),
+        trades: Sequence[TickSeries] = (),
     ) -> None:
-        super().__init__(data, options, subscriptions, costs, timeframe, quotes)
-        self._rollups: list[tuple[int, int, Rollup]] = []
+        super().__init__(data, options, subscriptions, costs, timeframe, quotes, trades)
+        self._rollups: list[tuple[int, int, Rollup | GivenBars]] = []
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []
         self._ticks: list[tuple[int, int, Instrument]] = []
+        self._trades_due: list[tuple[int, int, Instrument]] = []
         for instrument in self._instruments.values():
             self._schedule_close(instrument)
             self._schedule_quote(instrument)
+            self._schedule_trade(instrument)
+            for given in instrument.coarser:
+                if given.subscribed:
+                    heappush(self._rollups, (given.end, given.rank, given))
 
     def phases(self) -> Iterator[None]:
         """Run to the next phase that announced something, again and again, to the end of the data.
@@ -66,13 +72,13 @@ class Replay(Crossing):
     def replay(self) -> Iterator[None]:
         """The phases of all the bars there are; after `extend`, of those that came since."""
         outbox, closes, opens, rollups = self.outbox, self._closes, self._opens, self._rollups
-        ticks = self._ticks
+        ticks, trades = self._ticks, self._trades_due
         if outbox:
             yield
         while not self._is_bankrupt:
-            if len(closes) == 1 and not opens and not rollups and not ticks:
+            if len(closes) == 1 and not opens and not rollups and not ticks and not trades:
                 yield from self._quiet_bars(closes[0][2])
-            now = _soonest(closes, rollups, ticks)
+            now = _soonest(closes, rollups, ticks, trades)
             if now is None:
                 return
             if opens and opens[0][0] < now:
@@ -101,6 +107,8 @@ class Replay(Crossing):
                     candle = rollup.take()
                     if candle is not None:
                         self._emit(candle)
+                    if rollup.end > now:
+                        heappush(rollups, (rollup.end, rollup.rank, rollup))
                 if outbox:
                     yield
             elif self._is_at_risk:
@@ -121,6 +129,8 @@ class Replay(Crossing):
                     self._schedule_quote(instrument)
                 if outbox:
                     yield
+            for instrument in _pop_all(trades, now):
+                self._take_trade(instrument)
             if opens and opens[0][0] == now:
                 self.phase = Phase.OPEN
                 for instrument in _pop_all(opens, now):
@@ -175,7 +185,7 @@ class Replay(Crossing):
     @property
     def upcoming_ns(self) -> int | None:
         """The next instant at which something can happen, or None at the end of the data."""
-        return _soonest(self._closes, self._opens, self._rollups, self._ticks)
+        return _soonest(self._closes, self._opens, self._rollups, self._ticks, self._trades_due)
 
     @property
     def finest_step(self) -> int:
@@ -243,6 +253,23 @@ class Replay(Crossing):
         quotes, tick = instrument.quotes, instrument.tick
         if quotes is not None and tick < len(quotes):
             heappush(self._ticks, (quotes.stamps[tick], instrument.rank, instrument))
+
+    def _schedule_trade(self, instrument: Instrument) -> None:
+        trades, trade = instrument.trades, instrument.trade
+        if trades is not None and trade < len(trades):
+            heappush(self._trades_due, (trades.stamps[trade], instrument.rank, instrument))
+
+    def _take_trade(self, instrument: Instrument) -> None:
+        """Make a trade of the market part of the candles of its symbol."""
+        trades, trade = instrument.trades, instrument.trade
+        if trades is None:
+            return
+        price, size = trades.bids[trade], trades.sizes[trade]
+        for rollup in instrument.rollups:
+            if rollup.add_prices(trades.stamps[trade], 0, price, price, price, price, size):
+                heappush(self._rollups, (rollup.end, rollup.rank, rollup))
+        instrument.trade = trade + 1
+        self._schedule_trade(instrument)
 
     def _schedule_open(self, instrument: Instrument) -> None:
         """Put the open of the bar to come on the agenda, once, unless it has begun already."""

@@ -4,11 +4,13 @@ They are aligned as `Timeframe.span_around` says. A candle is sent when its time
 where nothing happened in it.
 """
 
+from bisect import bisect_right
+
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.data.series import BarSeries
 
-__all__ = ["Rollup", "rolled_up"]
+__all__ = ["GivenBars", "Rollup", "candle_of", "rolled_up"]
 
 
 class Rollup:
@@ -32,15 +34,37 @@ class Rollup:
 
     def add(self, series: BarSeries, row: int) -> bool:
         """Take in a closed bar; True where a new candle begins with it."""
-        high, low = series.highs[row], series.lows[row]
-        close, volume = series.closes[row], series.volumes[row]
+        return self.add_prices(
+            series.starts[row],
+            series.step,
+            series.opens[row],
+            series.highs[row],
+            series.lows[row],
+            series.closes[row],
+            series.volumes[row],
+        )
+
+    def add_prices(
+        self,
+        begin: int,
+        step: int,
+        opened: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+    ) -> bool:
+        """Take in what was traded from `begin` on; True where a new candle begins with it.
+
+        Args:
+            step: How long it took, in nanoseconds; 0 for a single trade.
+        """
         part = self._candle
         begins = part is None
         if part is None:
-            start, end = self._span_around(series.starts[row])
+            start, end = self._span_around(begin)
             # A bar that does not keep to the hours of the coarser one may end after it.
-            self.end = max(end, series.starts[row] + series.step)
-            opened = series.opens[row]
+            self.end = max(end, begin + step)
         else:
             start, opened = _start_of(part), part.open
             high, low = max(high, part.high), min(low, part.low)
@@ -54,6 +78,53 @@ class Rollup:
         """The candle whose time is over."""
         candle, self._candle = self._candle, None
         return candle
+
+
+class GivenBars:
+    """Coarser bars that the data has itself, of a symbol that executes in finer ones.
+
+    Attributes:
+        rank, end: As of a `Rollup`.
+        subscribed: Whether they are sent.
+    """
+
+    __slots__ = ("_next", "_provider", "end", "rank", "series", "subscribed")
+
+    def __init__(self, series: BarSeries, rank: int, provider: str, *, subscribed: bool) -> None:
+        self.series = series
+        self.rank = rank
+        self.subscribed = subscribed
+        self.end = series.starts[0] + series.step
+        self._next = 0
+        self._provider = provider
+
+    def take(self) -> Candle:
+        """The bar whose time is over."""
+        series, row = self.series, self._next
+        self._next = row + 1
+        if self._next < len(series):
+            self.end = series.starts[self._next] + series.step
+        return candle_of(series, row, self._provider)
+
+    def closed(self, now_ns: int) -> list[Candle]:
+        """The bars that are over."""
+        count = bisect_right(self.series.starts, now_ns - self.series.step)
+        return [candle_of(self.series, row, self._provider) for row in range(count)]
+
+
+def candle_of(series: BarSeries, row: int, provider: str) -> Candle:
+    """A bar as an event."""
+    return Candle(
+        series.symbol,
+        series.timeframe,
+        series.starts[row],
+        series.opens[row],
+        series.highs[row],
+        series.lows[row],
+        series.closes[row],
+        series.volumes[row],
+        provider,
+    )
 
 
 def rolled_up(

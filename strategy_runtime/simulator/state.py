@@ -27,19 +27,21 @@ from strategy_runtime.protocol.models import (
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.ledger import Holding, Ledger
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.outcome import Adjustment, Fill, Outcome
-from strategy_runtime.simulator.rollup import Rollup, rolled_up
+from strategy_runtime.simulator.rollup import GivenBars, Rollup, rolled_up
 from strategy_runtime.simulator.splits import schedule_of
 
 __all__ = ["ExchangeState"]
 
 _T = TypeVar("_T")
 _ZERO = Decimal(0)
+_OF_TRADES = "1m"
+"""Candles made of single trades, where nobody says which."""
 
 FEATURES = [
     "bracket_orders",
@@ -69,6 +71,7 @@ class ExchangeState:
         costs: Costs | None = None,
         timeframe: str | None = None,
         quotes: Sequence[QuoteSeries] = (),
+        trades: Sequence[TickSeries] = (),
     ) -> None:
         self.options = options or ExchangeOptions()
         self.outbox: deque[Event] = deque()
@@ -77,8 +80,10 @@ class ExchangeState:
         self._instruments = _line_up(self._data, subscriptions, timeframe)
         for each in quotes:
             self._add_quotes(each, subscriptions)
+        for each in trades:
+            self._add_trades(each, subscriptions, timeframe)
         firsts = [series.starts[0] for series in self._data if len(series.starts)]
-        firsts += [each.stamps[0] for each in quotes if len(each)]
+        firsts += [each.stamps[0] for each in (*quotes, *trades) if len(each)]
         self.now_ns = self._start_ns = min(firsts, default=0)
         self._costs = costs or Costs(self.options)
         self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
@@ -270,14 +275,17 @@ class ExchangeState:
         instrument = self._instrument(symbol)
         series = instrument.series
         wanted = parse_timeframe(timeframe)
-        if timeframe != series.timeframe and not wanted.is_made_of(series.step):
+        given = next((g for g in instrument.coarser if g.series.timeframe == timeframe), None)
+        if given is None and timeframe != series.timeframe and not wanted.is_made_of(series.step):
             raise ApiError(
                 400,
                 "INVALID_REQUEST",
                 f"timeframe {timeframe} is not loaded: {symbol} has bars of {series.timeframe}",
                 {"field": "timeframe"},
             )
-        if timeframe == series.timeframe:
+        if given is not None:
+            closed = given.closed(self.now_ns)
+        elif timeframe == series.timeframe:
             closed = [instrument.candle(row) for row in range(instrument.row)]
         else:
             closed = rolled_up(series, instrument.row, timeframe, self.now_ns, PROVIDER)
@@ -310,9 +318,9 @@ class ExchangeState:
         if instrument is None:
             return ""
         series, row = instrument.series, instrument.row - 1
-        if series.lines is None or row < 0 or series.starts[row] != candle.stamp:
+        if row < 0 or series.starts[row] != candle.stamp or series.timeframe != candle.timeframe:
             return ""
-        return f"{series.source} line {series.lines[row]}"
+        return series.where(row)
 
     def outcome(self) -> Outcome:
         """The run so far, as plain data."""
@@ -340,23 +348,46 @@ class ExchangeState:
             bankrupt=self._is_bankrupt,
             warnings=list(self._warnings),
             series=[
-                *self._data,
+                *(each for each in self._data if self._instruments[each.symbol].series is each),
                 *(
                     each.quotes.as_bars()
                     for each in self._instruments.values()
                     if each.quotes is not None and each.series not in self._data
                 ),
             ],
+            context=[given.series for each in self._instruments.values() for given in each.coarser],
         )
 
     def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
         instrument = self._instruments.get(quotes.symbol)
         if instrument is None:
-            no_bars = BarSeries(quotes.symbol, "1m", 60_000_000_000, source=quotes.source)
-            instrument = Instrument(no_bars, len(self._instruments), subscribed=False)
-            self._instruments[quotes.symbol] = instrument
+            instrument = self._add_without_bars(quotes)
         instrument.quotes = quotes
         instrument.wants_quotes = not subscriptions or subscriptions.wants_quote(quotes.symbol)
+
+    def _add_trades(
+        self, trades: TickSeries, subscriptions: Subscriptions | None, timeframe: str | None
+    ) -> None:
+        """Have trades make the candles of a symbol without bars, and price its orders where there
+        are no quotes."""
+        instrument = self._instruments.get(trades.symbol)
+        if instrument is None:
+            instrument = self._add_without_bars(trades)
+        if instrument.quotes is None:
+            instrument.quotes = trades
+            instrument.wants_quotes = False
+        if not len(instrument.series):
+            instrument.trades = trades
+            wanted = _timeframes_wanted(trades.symbol, timeframe or _OF_TRADES, subscriptions)
+            for text in sorted(wanted, key=lambda text: parse_timeframe(text).nanoseconds):
+                rank = len(self._instruments) + len(instrument.rollups)
+                instrument.rollups.append(Rollup(trades.symbol, text, rank, PROVIDER))
+
+    def _add_without_bars(self, quotes: QuoteSeries) -> Instrument:
+        no_bars = BarSeries(quotes.symbol, "1m", 60_000_000_000, sources=quotes.sources)
+        instrument = Instrument(no_bars, len(self._instruments), subscribed=False)
+        self._instruments[quotes.symbol] = instrument
+        return instrument
 
     def _order(self, order_id: str) -> RestingOrder:
         order = self._orders.get(order_id)
@@ -422,47 +453,66 @@ class ExchangeState:
 def _line_up(
     data: Sequence[BarSeries], subscriptions: Subscriptions | None, timeframe: str | None
 ) -> dict[str, Instrument]:
-    """Instruments by symbol, ranked by timeframe and then by the order they were given in."""
+    """Instruments by symbol, ranked by timeframe and then by the order they were given in.
+
+    A symbol executes in its finest bars; coarser ones are only told, where they are wanted.
+    """
     instruments: dict[str, Instrument] = {}
-    coarser: list[tuple[int, int, str, str]] = []
+    coarser: list[tuple[int, int, str, Instrument, bool]] = []
     order = sorted(range(len(data)), key=lambda index: data[index].step)
     for rank, index in enumerate(order):
         series = data[index]
         if series.symbol in instruments:
-            raise ConfigError(
-                f"{series.symbol} has bars of {instruments[series.symbol].series.timeframe} and of "
-                f"{series.timeframe}; load one timeframe a symbol, the finest"
-            )
-        wanted = _timeframes_wanted(series, subscriptions, timeframe)
-        instruments[series.symbol] = Instrument(series, rank, subscribed=series.timeframe in wanted)
-        for text in wanted - {series.timeframe}:
+            continue
+        given = {
+            other.timeframe: other
+            for other in data
+            if other is not series and other.symbol == series.symbol
+        }
+        if series.timeframe in given:
+            raise ConfigError(f"{series.symbol} has two series of {series.timeframe} bars")
+        plain = series.timeframe
+        if timeframe is not None and parse_timeframe(timeframe).nanoseconds > series.step:
+            plain = timeframe
+        wanted = _timeframes_wanted(series.symbol, plain, subscriptions, series.timeframe, *given)
+        instrument = Instrument(series, rank, subscribed=series.timeframe in wanted)
+        instruments[series.symbol] = instrument
+        for text in (wanted | given.keys()) - {series.timeframe}:
             coarse = parse_timeframe(text)
-            if not coarse.is_made_of(series.step):
+            if text not in given and not coarse.is_made_of(series.step):
                 raise ConfigError(
                     f"candles of {text} cannot be made of the {series.timeframe} bars of "
                     f"{series.symbol}"
                 )
-            coarser.append((coarse.nanoseconds, rank, text, series.symbol))
-    for rank, (_, _, text, symbol) in enumerate(sorted(coarser), start=len(data)):
-        instruments[symbol].rollups.append(Rollup(symbol, text, rank, PROVIDER))
+            coarser.append((coarse.nanoseconds, rank, text, instrument, text in wanted))
+    given_bars = {(each.symbol, each.timeframe): each for each in data}
+    for rank, (_, _, text, instrument, is_wanted) in enumerate(
+        sorted(coarser, key=lambda item: item[:3]), start=len(data)
+    ):
+        bars = given_bars.get((instrument.series.symbol, text))
+        if bars is None:
+            instrument.rollups.append(Rollup(instrument.series.symbol, text, rank, PROVIDER))
+        else:
+            instrument.coarser.append(GivenBars(bars, rank, PROVIDER, subscribed=is_wanted))
     return instruments
 
 
 def _timeframes_wanted(
-    series: BarSeries, subscriptions: Subscriptions | None, timeframe: str | None
+    symbol: str, plain: str, subscriptions: Subscriptions | None, *loaded: str
 ) -> set[str]:
-    """Timeframes in which the candles of a symbol are sent; plain `candle` is never finer than
-    the data."""
-    plain = series.timeframe
-    if timeframe is not None and parse_timeframe(timeframe).nanoseconds > series.step:
-        plain = timeframe
+    """Timeframes in which the candles of a symbol are sent.
+
+    Args:
+        plain: Of a `candle` that does not say; never finer than the data.
+        loaded: Of the bars in the data.
+    """
     if not subscriptions:
         return {plain}
     wanted = set()
     for entry in subscriptions:
-        if entry.symbol in ("*", series.symbol):
+        if entry.symbol in ("*", symbol):
             if entry.event == "*" or entry.timeframe == "*":
-                wanted |= {series.timeframe, plain}
+                wanted |= {*loaded, plain}
             elif entry.event == "candle":
                 wanted.add(entry.timeframe or plain)
     return wanted

@@ -7,7 +7,14 @@ from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["Columns", "QuoteColumns", "find_columns", "find_quote_columns"]
+__all__ = [
+    "Columns",
+    "QuoteColumns",
+    "TickColumns",
+    "find_columns",
+    "find_quote_columns",
+    "find_tick_columns",
+]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "instrument", "code", "sym"),
@@ -26,6 +33,8 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "t",
         "unix",
         "unix_timestamp",
+        "recv_ns",
+        "trade_time",
     ),
     "open": ("open", "o", "open_price"),
     "high": ("high", "h", "high_price"),
@@ -38,6 +47,11 @@ _INDEX = ("", "unnamed:_0", "__index_level_0__")
 _VOLUME_IN = re.compile(r"volume_\(?[a-z0-9]{3,5}\)?")
 """`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
 _QUOTES = {"bid": ("bid", "bid_price", "best_bid"), "ask": ("ask", "ask_price", "best_ask")}
+_TICKS = {
+    "price": ("price", "trade_price", "px"),
+    "size": ("size", "qty", "quantity", "amount", "volume", "trade_size"),
+}
+_OF_PRICES = {name: _SPELLINGS[name] for name in ("symbol", "timestamp", "open")}
 _SHOWN = 300
 _NEEDED = ("timestamp", "open", "high", "low", "close")
 
@@ -60,11 +74,23 @@ class Columns(Struct, frozen=True):
 
 
 class QuoteColumns(Struct, frozen=True):
-    """Positions of the columns of a file of quotes."""
+    """Positions of the columns of a file of quotes, which may have trades among them."""
 
     timestamp: int
     bid: int
     ask: int
+    price: int | None = None
+    size: int | None = None
+    symbol: int | None = None
+    time: int | None = None
+
+
+class TickColumns(Struct, frozen=True):
+    """Positions of the columns of a file of trades."""
+
+    timestamp: int
+    price: int
+    size: int | None = None
     symbol: int | None = None
     time: int | None = None
 
@@ -75,11 +101,22 @@ def find_quote_columns(header: Sequence[str], where: str) -> QuoteColumns | None
     Raises:
         DataError: Two columns have one name.
     """
-    wanted = {name: _SPELLINGS[name] for name in ("symbol", "timestamp", "open")} | _QUOTES
-    found = _locate(header, wanted, where)
+    found = _locate(header, _OF_PRICES | _QUOTES | _TICKS, where)
     if not {"timestamp", "bid", "ask"} <= found.keys() or "open" in found:
         return None
     return QuoteColumns(**found)
+
+
+def find_tick_columns(header: Sequence[str], where: str) -> TickColumns | None:
+    """Find the columns of trades, or None where the file has bars.
+
+    Raises:
+        DataError: Two columns have one name.
+    """
+    found = _locate(header, _OF_PRICES | _TICKS, where)
+    if not {"timestamp", "price"} <= found.keys() or "open" in found:
+        return None
+    return TickColumns(**found)
 
 
 def find_columns(header: Sequence[str], where: str) -> Columns:

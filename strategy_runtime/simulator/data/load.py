@@ -2,20 +2,21 @@
 
 import sys
 from bisect import bisect_left
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from msgspec import Struct
 
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.arrange import arranged_bars, arranged_quotes
 from strategy_runtime.simulator.data.csv_reader import open_text, read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.data.gather import FileCollectors
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
-from strategy_runtime.simulator.data.rows import QuoteCollector, RowCollector
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Series, TickSeries
 from strategy_runtime.simulator.data.steps import timeframes_of
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
 from strategy_runtime.suggestions import did_you_mean
@@ -26,18 +27,22 @@ _PARQUET = (".parquet", ".pq")
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst", *_PARQUET)
 _SHOWN = 20
 
+_Quotes = TypeVar("_Quotes", QuoteSeries, TickSeries)
+
 
 class LoadedData(Struct, frozen=True):
     """What was read.
 
     Attributes:
-        series: Bars, one series a symbol, in the order in which the symbols first appear.
-        quotes: Quotes, likewise.
+        series: Bars, one series a symbol and timeframe, in the order in which they first appear.
+        quotes: Quotes, one series a symbol.
+        ticks: The market's trades, likewise.
         faults: What was wrong, in the order of the files and their lines.
     """
 
     series: list[BarSeries]
     quotes: list[QuoteSeries]
+    ticks: list[TickSeries]
     faults: list[DataFault]
 
 
@@ -52,7 +57,7 @@ def load_bars(
     strict: bool = False,
     stdin: IO[str] | None = None,
 ) -> LoadedData:
-    """Read bars from files, folders, or `-` for the standard input.
+    """Read bars, quotes and trades from files, folders, or `-` for the standard input.
 
     A row's time is the start of its bar. Times without a zone are in `tz`, or UTC without it.
 
@@ -69,21 +74,30 @@ def load_bars(
         TimeframeError, ConfigError: `timeframe` or `tz` cannot be read.
     """
     faults: list[DataFault] = []
-    collectors: dict[str, RowCollector] = {}
-    quoted: dict[str, QuoteCollector] = {}
+    files = _files(paths)
+    sources = [source for _, source in files]
     zone = UTC if tz is None else zone_of(tz)
-    for path, source in _files(paths):
-        _read(path, source, StampReader(zone), collectors, quoted, faults, symbol, stdin)
-    filled = {name: each for name, each in collectors.items() if each.starts}
-    if symbol is not None:
-        filled = {name: each for name, each in filled.items() if name == symbol}
-    quotes = [each.finish() for each in quoted.values() if len(each.series)]
-    if not filled and not quotes:
-        seen = f"; they have {', '.join(collectors)}" if collectors and symbol else ""
+    gathered = [
+        _read(path, FileCollectors(number, sources, faults, *_symbols(path, symbol)), zone, stdin)
+        for number, (path, _) in enumerate(files)
+    ]
+    parts = [each.finish() for file in gathered for each in file.bars.values() if len(each)]
+    quotes = _by_symbol(each.finish() for file in gathered for each in file.quotes.values())
+    ticks = _by_symbol(each.finish() for file in gathered for each in file.ticks.values())
+    if not parts and not quotes and not ticks:
+        seen = dict.fromkeys(name for file in gathered for name in file.bars)
+        hint = f"; they have {', '.join(seen)}" if seen and symbol else ""
         what = f"no bars of {symbol}" if symbol else "no bars"
-        raise DataError(f"{what} in {', '.join(map(str, paths))}{seen}")
-    steps = timeframes_of(filled, timeframe)
-    series = [each.finish(*steps[name]) for name, each in filled.items()]
+        raise DataError(f"{what} in {', '.join(map(str, paths))}{hint}")
+    alike: dict[tuple[str, str, int], list[BarSeries]] = {}
+    for part, (text, step) in zip(parts, timeframes_of(parts, timeframe), strict=True):
+        alike.setdefault((part.symbol, text, step), []).append(part)
+    loaded = LoadedData(
+        [arranged_bars(group, text, step, faults) for (_, text, step), group in alike.items()],
+        [arranged_quotes(group) for group in quotes],
+        [arranged_quotes(group) for group in ticks],
+        faults,
+    )
     _sort(faults)
     errors = [fault for fault in faults if fault.kind is not FaultKind.GAP]
     if strict and errors:
@@ -91,15 +105,26 @@ def load_bars(
         more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
         count = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
         raise DataError(f"{count} in the data (strict):\n  {listed}{more}")
-    cut = [_between(each, start, end) for each in series]
-    quotes = [_quotes_between(each, start, end) for each in quotes]
-    if not any(map(len, cut)) and not any(map(len, quotes)):
+    for each in (*loaded.series, *loaded.quotes, *loaded.ticks):
+        _cut(each, start, end)
+    if not any(map(len, (*loaded.series, *loaded.quotes, *loaded.ticks))):
         raise DataError(
             f"no bars between {start or 'the beginning'} and {end or 'the end'} of the data"
         )
     return LoadedData(
-        [each for each in cut if len(each)], [each for each in quotes if len(each)], faults
+        list(filter(len, loaded.series)),
+        list(filter(len, loaded.quotes)),
+        list(filter(len, loaded.ticks)),
+        faults,
     )
+
+
+def _by_symbol(parts: Iterable[_Quotes]) -> list[list[_Quotes]]:
+    groups: dict[str, list[_Quotes]] = {}
+    for part in parts:
+        if len(part):
+            groups.setdefault(part.symbol, []).append(part)
+    return list(groups.values())
 
 
 def _sort(faults: list[DataFault]) -> None:
@@ -145,89 +170,31 @@ def _near(path: Path) -> str:
     return did_you_mean(path.name, [each.name for each in path.parent.iterdir()])
 
 
-def _read(
-    path: Path | None,
-    source: str,
-    stamps: StampReader,
-    collectors: dict[str, RowCollector],
-    quoted: dict[str, QuoteCollector],
-    faults: list[DataFault],
-    symbol: str | None,
-    stdin: IO[str] | None,
-) -> None:
-    mine: dict[str, RowCollector] = {}
-
-    def collector_of(name: str) -> RowCollector:
-        collector = mine.get(name)
-        if collector is None:
-            if name in collectors:
-                raise DataError(
-                    f"{source} has bars of {name}, and so has {collectors[name].source}; give one "
-                    "file a symbol"
-                )
-            collector = mine[name] = collectors[name] = RowCollector(name, source, faults)
-        return collector
-
-    def quotes_of(name: str) -> QuoteCollector:
-        collector = quoted.get(name)
-        if collector is None:
-            collector = quoted[name] = QuoteCollector(name, source, faults)
-        collector.source = source
-        return collector
-
-    if path is None:
-        read_csv(
-            stdin or sys.stdin,
-            source,
-            stamps,
-            collector_of,
-            quotes_of,
-            default_symbol=symbol or "STDIN",
-            only_symbol=symbol,
-        )
-        return
+def _symbols(path: Path | None, symbol: str | None) -> tuple[str, str | None]:
+    """The symbol of a file without such a column, and the only one to read of others."""
+    if symbol is not None or path is None:
+        return symbol or "STDIN", symbol
     ending = _ending_of(path) or ""
-    default = symbol or path.name[: -len(ending)] or path.name
-    if ending in _PARQUET:
-        read_parquet(
-            path,
-            source,
-            stamps,
-            collector_of,
-            quotes_of,
-            default_symbol=default,
-            only_symbol=symbol,
-        )
-        return
-    with open_text(path) as stream:
-        read_csv(
-            stream,
-            source,
-            stamps,
-            collector_of,
-            quotes_of,
-            default_symbol=default,
-            only_symbol=symbol,
-        )
+    return path.name[: -len(ending)] or path.name, None
 
 
-def _quotes_between(
-    series: QuoteSeries, start: datetime | None, end: datetime | None
-) -> QuoteSeries:
-    first = 0 if start is None else bisect_left(series.stamps, ns_of(start))
-    last = len(series) if end is None else bisect_left(series.stamps, ns_of(end))
-    for name in ("stamps", "bids", "asks"):
-        setattr(series, name, getattr(series, name)[first:last])
-    return series
+def _read(
+    path: Path | None, into: FileCollectors, zone: tzinfo, stdin: IO[str] | None
+) -> FileCollectors:
+    stamps = StampReader(zone)
+    if path is None:
+        read_csv(stdin or sys.stdin, stamps, into)
+    elif _ending_of(path) in _PARQUET:
+        read_parquet(path, stamps, into)
+    else:
+        with open_text(path) as stream:
+            read_csv(stream, stamps, into)
+    return into
 
 
-def _between(series: BarSeries, start: datetime | None, end: datetime | None) -> BarSeries:
-    first = 0 if start is None else bisect_left(series.starts, ns_of(start))
-    last = len(series) if end is None else bisect_left(series.starts, ns_of(end))
-    if first == 0 and last == len(series):
-        return series
-    cut = BarSeries(series.symbol, series.timeframe, series.step, source=series.source)
-    for name in ("starts", "opens", "highs", "lows", "closes", "volumes", "lines"):
-        column = getattr(series, name)
-        setattr(cut, name, None if column is None else column[first:last])
-    return cut
+def _cut(series: Series, start: datetime | None, end: datetime | None) -> None:
+    times = series.columns[0]
+    first = 0 if start is None else bisect_left(times, ns_of(start))
+    last = len(series) if end is None else bisect_left(times, ns_of(end))
+    if (first, last) != (0, len(series)):
+        series.cut(first, last)

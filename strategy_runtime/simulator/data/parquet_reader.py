@@ -7,38 +7,45 @@ from typing import Any
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import find_columns, find_quote_columns
-from strategy_runtime.simulator.data.rows import QuoteCollector, RowCollector
+from strategy_runtime.simulator.data.columns import (
+    Columns,
+    QuoteColumns,
+    TickColumns,
+    find_columns,
+    find_quote_columns,
+    find_tick_columns,
+)
+from strategy_runtime.simulator.data.gather import FileCollectors
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_parquet"]
 
 _BAR = ("open", "high", "low", "close", "volume")
 _QUOTE = ("bid", "ask")
+_TICK = ("price", "size")
 
 
-def read_parquet(
-    path: Path,
-    source: str,
-    stamps: StampReader,
-    collector_of: Callable[[str], RowCollector],
-    quotes_of: Callable[[str], QuoteCollector],
-    *,
-    default_symbol: str,
-    only_symbol: str | None,
-) -> None:
-    """Read all rows of a Parquet file into collectors; arguments as for `read_csv`.
+def read_parquet(path: Path, stamps: StampReader, into: FileCollectors) -> None:
+    """Read all rows of a Parquet file, of bars, quotes or trades, one row group after another.
 
     Raises:
         DataError: Names file, row and column, or the package that is missing.
     """
     parquet = _pyarrow_parquet(path)
+    source = into.source
     with _readable(source):
         file = parquet.ParquetFile(path)
         names = file.schema_arrow.names
-        quote_columns = find_quote_columns(names, source)
-        has_quotes = quote_columns is not None
-        columns = quote_columns or find_columns(names, source)
+        columns: Columns | QuoteColumns | TickColumns | None
+        numbers: tuple[str, ...]
+        collector_of: Callable[[str], Any]
+        if (columns := find_quote_columns(names, source)) is not None:
+            numbers, collector_of = _QUOTE, into.quotes_of
+        elif (columns := find_tick_columns(names, source)) is not None:
+            numbers, collector_of = _TICK, into.ticks_of
+        else:
+            columns = find_columns(names, source)
+            numbers, collector_of = _BAR, into.bars_of
         wanted = {
             name: names[position]
             for name in columns.__struct_fields__
@@ -47,16 +54,32 @@ def read_parquet(
         before = 0
         for batch in file.iter_batches(columns=list(wanted.values())):
             table = {name: batch.column(column) for name, column in wanted.items()}
-            rows = _rows(
-                table, wanted, _QUOTE if has_quotes else _BAR, stamps, source, before, only_symbol
-            )
+            if numbers is not _BAR or not _take_all(table, before, stamps, into):
+                rows = _rows(table, wanted, numbers, stamps, source, before, into.only_symbol)
+                for row, symbol, start, values in rows:
+                    name = into.default_symbol if symbol is None else symbol
+                    collector_of(name).add(row, start, *values)
             before += len(batch)
-            for row, symbol, start, numbers in rows:
-                name = default_symbol if symbol is None else symbol
-                if has_quotes:
-                    quotes_of(name).add(row, start, *numbers)
-                else:
-                    collector_of(name).add(row, start, *numbers)
+
+
+def _take_all(
+    table: Mapping[str, Any], before: int, stamps: StampReader, into: FileCollectors
+) -> bool:
+    """Take in the bars of one symbol as whole columns; False where a row needs a look."""
+    if "time" in table or "symbol" in table or any(column.null_count for column in table.values()):
+        return False
+    size = len(table["timestamp"])
+    try:
+        texts = _texts(table["timestamp"])
+        starts = texts if size and isinstance(texts[0], int) else stamps.read_all(texts)
+        columns = [
+            list(map(float, table[name].to_pylist())) if name in table else [0.0] * size
+            for name in _BAR
+        ]
+    except (TypeError, ValueError, IndexError):
+        return False
+    lines = range(before + 1, before + size + 1)
+    return into.bars_of(into.default_symbol).add_all(lines, starts, columns)
 
 
 def _pyarrow_parquet(path: Path) -> Any:
@@ -118,7 +141,7 @@ def _rows(
             numbers = [float(value) for value in values]
         except (TypeError, ValueError):
             if names is _QUOTE and None in values:
-                continue  # a row without prices is a trade among quotes
+                continue  # one side alone prices nothing
             numbers = _numbers(names, values, wanted, f"{source} row {row}")
         yield row, symbol, start, numbers
 
@@ -130,7 +153,7 @@ def _numbers(
     numbers = []
     for name, value in zip(names, values, strict=True):
         try:
-            numbers.append(0.0 if name == "volume" and value is None else float(value))
+            numbers.append(0.0 if name in ("volume", "size") and value is None else float(value))
         except (TypeError, ValueError):
             shown = "nothing" if value is None else repr(value)
             raise DataError(f"{where}, column {wanted[name]}: {shown} is not a number") from None

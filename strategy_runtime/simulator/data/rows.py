@@ -1,40 +1,85 @@
 """From rows to columns: what every reader feeds, whatever the file.
 
-Rows are checked as they come; order, duplicates and gaps are looked at when all have been seen.
+Rows are checked as they come, one by one or, where nothing is wrong with them, by the thousand.
+Duplicates and gaps are looked at in `arrange`, when all rows have been seen.
 """
 
 from array import array
+from collections.abc import Iterable, Sequence
 from math import isfinite
+from operator import le
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, marked
+from strategy_runtime.simulator.data.spill import Column
 
-__all__ = ["QuoteCollector", "RowCollector"]
-
-_DAY = 86_400_000_000_000
-_LONGEST_DAILY_GAP = 5 * _DAY
-_LONGEST_CLOCK_CHANGE = 2 * 3_600_000_000_000
+__all__ = ["BarCollector", "QuoteCollector", "TickCollector"]
 
 
-class RowCollector:
-    """Gathers the rows of one symbol.
+class _Collector:
+    """Gathers the rows of one symbol in one file.
 
-    Attributes:
-        faults: What was wrong so far.
+    Args:
+        file: Position of the file among the sources.
+        faults: Takes what is wrong.
     """
 
-    __slots__ = ("_in_order", "_last", "_lines", "columns", "faults", "source", "starts", "symbol")
+    __slots__ = ("_columns", "_faults", "_file", "_last", "_marks", "_sources", "_stamps", "symbol")
 
-    def __init__(self, symbol: str, source: str, faults: list[DataFault]) -> None:
+    def __init__(
+        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault], width: int
+    ) -> None:
         self.symbol = symbol
-        self.source = source
-        self.faults = faults
-        self.starts = array("q")
-        self.columns = tuple(array("d") for _ in range(5))
-        self._lines = array("q")
+        self._file = file
+        self._sources = sources
+        self._faults = faults
+        self._stamps = Column("q")
+        self._columns = [Column("d") for _ in range(width)]
+        self._marks = Column("q")
         self._last = -(2**63)
-        self._in_order = True
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    def _add(self, line: int, stamp: int, *numbers: float) -> None:
+        if stamp < self._last:
+            self._note(
+                FaultKind.OUT_OF_ORDER, line, f"{rfc3339(stamp)} after {rfc3339(self._last)}"
+            )
+        self._last = stamp
+        self._stamps.append(stamp)
+        for column, number in zip(self._columns, numbers, strict=True):
+            column.append(number)
+        self._marks.append(marked(self._file, line))
+
+    def _add_all(
+        self, lines: Iterable[int], stamps: Sequence[int], columns: Iterable[Sequence[float]]
+    ) -> bool:
+        if stamps[0] < self._last or not all(map(le, stamps, stamps[1:])):
+            return False
+        self._last = stamps[-1]
+        self._stamps.extend(array("q", stamps))
+        for column, numbers in zip(self._columns, columns, strict=True):
+            column.extend(array("d", numbers))
+        first = marked(self._file, 0)
+        self._marks.extend(array("q", [first | line for line in lines]))
+        return True
+
+    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
+        source = self._sources[self._file]
+        self._faults.append(DataFault(kind, source, line, self.symbol, detail))
+
+
+class BarCollector(_Collector):
+    """Gathers bars."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault]
+    ) -> None:
+        super().__init__(symbol, file, sources, faults, 5)
 
     def add(
         self,
@@ -57,130 +102,81 @@ class RowCollector:
                 f"close {_shown(close)} volume {_shown(volume)}",
             )
             return
-        if start < self._last:
-            self._in_order = False
-            self._note(
-                FaultKind.OUT_OF_ORDER, line, f"{rfc3339(start)} after {rfc3339(self._last)}"
-            )
-        self._last = start
-        self.starts.append(start)
-        opens, highs, lows, closes, volumes = self.columns
-        opens.append(open)
-        highs.append(high)
-        lows.append(low)
-        closes.append(close)
-        volumes.append(volume)
-        self._lines.append(line)
+        self._add(line, start, open, high, low, close, volume)
 
-    def finish(self, timeframe: str, step: int) -> BarSeries:
-        """The series: in order, each start once, gaps noted.
+    def add_all(
+        self,
+        lines: Iterable[int],
+        starts: Sequence[int],
+        columns: Sequence[Sequence[float]],
+    ) -> bool:
+        """Take in many rows at once; False, and nothing taken, where one of them needs a look."""
+        opens, highs, lows, closes, volumes = columns
+        is_sound = (
+            all(map(le, lows, opens))
+            and all(map(le, opens, highs))
+            and all(map(le, lows, closes))
+            and all(map(le, closes, highs))
+            and min(lows) > 0
+            and isfinite(max(highs))
+            and isfinite(sum(volumes))  # also False where one is not a number
+            and min(volumes) >= 0
+        )
+        return is_sound and self._add_all(lines, starts, columns)
 
-        Where clocks go forward, a local day is shorter than a day, and the bar behind it seems to
-        begin before the day's end. It is moved to that end: later than it was, never earlier.
-        """
-        series = BarSeries(self.symbol, timeframe, step, source=self.source, with_lines=True)
-        rows = range(len(self.starts))
-        order = rows if self._in_order else sorted(rows, key=self.starts.__getitem__)
-        starts, lines = self.starts, self._lines
-        movable = _LONGEST_CLOCK_CHANGE if step >= _DAY else 0
-        kept: list[int] = []
-        begins = array("q")
-        previous = -1
-        for row in order:
-            start = starts[row]
-            if previous >= 0:
-                if start == starts[previous]:
-                    self._note_duplicate(previous, row)
-                    continue
-                overlap = begins[-1] + step - start
-                if overlap > movable:
-                    self._note(
-                        FaultKind.IMPOSSIBLE,
-                        lines[row],
-                        f"{rfc3339(start)} is before the bar of line {lines[previous]} ends",
-                    )
-                    continue
-                if overlap > 0:
-                    start += overlap
-                else:
-                    self._note_gap(previous, row, start - begins[-1], step)
-            kept.append(row)
-            begins.append(start)
-            previous = row
-        series.starts = begins
-        picked = self.columns
-        if len(kept) == len(starts) and self._in_order:
-            series.lines = lines
-        else:
-            series.lines = array("q", [lines[row] for row in kept])
-            picked = tuple(array("d", [column[row] for row in kept]) for column in self.columns)
-        series.opens, series.highs, series.lows, series.closes, series.volumes = picked
+    def finish(self) -> BarSeries:
+        """The rows as they came, of no timeframe yet."""
+        series = BarSeries(self.symbol, "", 0, sources=self._sources)
+        series.take_filled((self._stamps, *self._columns, self._marks))
         return series
 
-    def _note_duplicate(self, first: int, row: int) -> None:
-        same = all(column[first] == column[row] for column in self.columns)
-        verdict = "the same values as" if same else "other values than"
-        self._note(
-            FaultKind.DUPLICATE,
-            self._lines[row],
-            f"{rfc3339(self.starts[row])} again, with {verdict} line {self._lines[first]}",
-        )
 
-    def _note_gap(self, before: int, after: int, distance: int, step: int) -> None:
-        missing = (distance + (_LONGEST_CLOCK_CHANGE if step >= _DAY else 0)) // step - 1
-        if missing and (step < _DAY or distance > _LONGEST_DAILY_GAP):
-            self._note(
-                FaultKind.GAP,
-                self._lines[after],
-                f"{missing} {'bar' if missing == 1 else 'bars'} missing after "
-                f"{rfc3339(self.starts[before])}",
-            )
+class QuoteCollector(_Collector):
+    """Gathers quotes."""
 
-    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
-        self.faults.append(DataFault(kind, self.source, line, self.symbol, detail))
+    __slots__ = ()
 
-
-class QuoteCollector:
-    """Gathers the quotes of one symbol, of one file after the other.
-
-    Attributes:
-        source: The file being read.
-    """
-
-    __slots__ = ("_faults", "_in_order", "_last", "series", "source")
-
-    def __init__(self, symbol: str, source: str, faults: list[DataFault]) -> None:
-        self.series = QuoteSeries(symbol, source=source)
-        self.source = source
-        self._faults = faults
-        self._in_order = True
-        self._last = -(2**63)
+    def __init__(
+        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault]
+    ) -> None:
+        super().__init__(symbol, file, sources, faults, 2)
 
     def add(self, line: int, stamp: int, bid: float, ask: float) -> None:
         """Take in a quote, unless no market can have shown it."""
-        if not (0 < bid <= ask) or not isfinite(ask):
+        if 0 < bid <= ask and isfinite(ask):
+            self._add(line, stamp, bid, ask)
+        else:
             self._note(FaultKind.IMPOSSIBLE, line, f"bid {_shown(bid)} ask {_shown(ask)}")
-            return
-        if stamp < self._last:
-            self._in_order = False
-            self._note(
-                FaultKind.OUT_OF_ORDER, line, f"{rfc3339(stamp)} after {rfc3339(self._last)}"
-            )
-        self._last = stamp
-        self.series.append(stamp, bid, ask)
 
     def finish(self) -> QuoteSeries:
-        """The quotes in order; several of one instant stay in the order of the file."""
-        series = self.series
-        if not self._in_order:
-            order = sorted(range(len(series)), key=series.stamps.__getitem__)
-            for name in ("stamps", "bids", "asks"):
-                column = getattr(series, name)
-                setattr(series, name, array(column.typecode, [column[row] for row in order]))
+        """The quotes as they came."""
+        series = QuoteSeries(self.symbol, sources=self._sources)
+        series.take_filled((self._stamps, *self._columns))
         return series
 
-    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
-        self._faults.append(DataFault(kind, self.source, line, self.series.symbol, detail))
+
+class TickCollector(_Collector):
+    """Gathers the trades of a market."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault]
+    ) -> None:
+        super().__init__(symbol, file, sources, faults, 2)
+
+    def add(self, line: int, stamp: int, price: float, size: float) -> None:
+        """Take in a trade, unless no market can have made it."""
+        if price > 0 and size >= 0 and isfinite(price + size):
+            self._add(line, stamp, price, size)
+        else:
+            self._note(FaultKind.IMPOSSIBLE, line, f"price {_shown(price)} size {_shown(size)}")
+
+    def finish(self) -> TickSeries:
+        """The trades as they came."""
+        series = TickSeries(self.symbol, sources=self._sources)
+        series.take_filled((self._stamps, *self._columns))
+        return series
 
 
 def _shown(number: float) -> str:

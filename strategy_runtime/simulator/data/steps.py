@@ -1,13 +1,13 @@
 """How long the bars of a file are: as the user says, or as the bars do."""
 
 from collections import Counter
-from collections.abc import Mapping
-from itertools import islice, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from math import gcd
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timeframe
-from strategy_runtime.simulator.data.rows import RowCollector
+from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["timeframes_of"]
 
@@ -20,38 +20,60 @@ _MONTHS = [days * 86_400 * 10**9 for days in (28, 29, 30, 31)]
 _SAMPLE = 10_000
 
 
-def timeframes_of(
-    collectors: Mapping[str, RowCollector], given: str | None
-) -> dict[str, tuple[str, int]]:
-    """Timeframe of each symbol's bars and its length in nanoseconds.
+def timeframes_of(parts: Sequence[BarSeries], given: str | None) -> list[tuple[str, int]]:
+    """Timeframe of the bars of each symbol in each file, and its length in nanoseconds.
 
     Args:
-        given: Of the candles wanted: finer bars keep their own.
+        given: Of the candles wanted: finer bars keep their own, and so do coarser ones of a symbol
+            that has finer ones too.
 
     Raises:
         DataError: The bars are coarser than `given`, or do not show their length.
         TimeframeError: `given` is no timeframe.
     """
-    found: dict[str, tuple[str, int]] = {}
-    undecided = []
-    for name, collector in collectors.items():
-        distances = _distances(collector)
-        what = f"{collector.source}: the bars of {name}"
-        if given is not None:
-            found[name] = _checked(given, distances, what)
-        elif not distances:
-            undecided.append(name)
+    found: list[tuple[str, int] | None] = []
+    for part in parts:
+        distances = _distances(part)
+        what = f"{part.place(0)[0]}: the bars of {part.symbol}"
+        if given is not None and not _is_for_context(part, parts, distances, given):
+            found.append(_checked(given, distances, what))
         else:
-            found[name] = _inferred(distances, what)
-    for name in undecided:
-        others = set(found.values())
-        if len(others) != 1:
-            raise DataError(
-                f"{collectors[name].source}: one bar of {name} does not show its timeframe; say "
-                "which with --timeframe"
-            )
-        found[name] = others.pop()
-    return found
+            found.append(_inferred(distances, what) if distances else None)
+    return [
+        each if each is not None else _as_others(part, parts, found)
+        for part, each in zip(parts, found, strict=True)
+    ]
+
+
+def _is_for_context(
+    part: BarSeries, parts: Sequence[BarSeries], distances: Counter[int], given: str
+) -> bool:
+    """Whether bars are longer than the candles wanted, and the symbol has shorter ones too."""
+    if not distances or min(distances) <= parse_timeframe(given).nanoseconds:
+        return False
+    return any(
+        other is not part
+        and other.symbol == part.symbol
+        and min(_distances(other), default=0) < min(distances)
+        for other in parts
+    )
+
+
+def _as_others(
+    part: BarSeries, parts: Sequence[BarSeries], found: Sequence[tuple[str, int] | None]
+) -> tuple[str, int]:
+    """The timeframe of a single bar: that of the symbol's other files, or of all others."""
+    decided = [
+        (other.symbol, each) for other, each in zip(parts, found, strict=True) if each is not None
+    ]
+    own = {each for symbol, each in decided if symbol == part.symbol}
+    others = own or {each for _, each in decided}
+    if len(others) != 1:
+        raise DataError(
+            f"{part.place(0)[0]}: one bar of {part.symbol} does not show its timeframe; say which "
+            "with --timeframe"
+        )
+    return others.pop()
 
 
 def _inferred(distances: Counter[int], what: str) -> tuple[str, int]:
@@ -87,9 +109,9 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
     return given, length
 
 
-def _distances(collector: RowCollector) -> Counter[int]:
+def _distances(part: BarSeries) -> Counter[int]:
     """How often neighbouring bars are how far apart."""
-    sample = sorted(set(islice(collector.starts, _SAMPLE)))
+    sample = sorted(set(part.starts[:_SAMPLE]))
     return Counter(after - before for before, after in pairwise(sample))
 
 

@@ -7,6 +7,7 @@ is given. What may mean two things is refused, never guessed.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -28,6 +29,8 @@ _NUMBER = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
 _UNITS = ((10**17, 0), (10**14, 3), (10**11, 6), (10**8, 9))
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds hold
 _DAY_TEXT = len("2024-03-04")
+_PLAIN_DIGITS = (10, 13, 16, 19)  # s, ms, µs and ns of our time
+_MOST_SURPRISES = 64
 _REMEMBERED = 100_000
 
 
@@ -74,6 +77,27 @@ class StampReader:
                 return midnight + clock
         return self._parse(text.strip())
 
+    def read_all(self, texts: Sequence[str]) -> list[int]:
+        """The same for many stamps, faster.
+
+        Raises:
+            ValueError: Says what is wrong with one of them.
+        """
+        numbers = _numbers_of_one_unit(texts)
+        if numbers is not None:
+            return numbers
+        days, clocks = self._days, self._clocks
+        stamps: list[int] = []
+        for _ in range(_MOST_SURPRISES):
+            rest = texts[len(stamps) :] if stamps else texts
+            try:
+                stamps.extend(days[text[:_DAY_TEXT]] + clocks[text[_DAY_TEXT:]] for text in rest)
+            except KeyError:
+                stamps.append(self.read(texts[len(stamps)]))
+            else:
+                return stamps
+        return stamps + list(map(self.read, texts[len(stamps) :]))
+
     def _parse(self, text: str) -> int:
         match = _ISO.fullmatch(text)
         if match is None:
@@ -109,6 +133,19 @@ class StampReader:
             self._clocks.clear()
         self._days[day] = midnight
         self._clocks[text[_DAY_TEXT:]] = nanos
+
+
+def _numbers_of_one_unit(texts: Sequence[str]) -> list[int] | None:
+    """Whole numbers since the epoch all of which have the digits of one unit; else None."""
+    digits = len(texts[0])
+    if digits not in _PLAIN_DIGITS or set(map(len, texts)) != {digits}:
+        return None
+    together = "".join(texts)
+    if not (together.isascii() and together.isdecimal()):
+        return None
+    scale: int = 10 ** (19 - digits)
+    stamps = [number * scale for number in map(int, texts)]
+    return stamps if max(stamps) < 2**63 else None
 
 
 def _midnight(day: str) -> int:

@@ -6,8 +6,10 @@ from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import (
     Columns,
     QuoteColumns,
+    TickColumns,
     find_columns,
     find_quote_columns,
+    find_tick_columns,
 )
 
 
@@ -78,9 +80,10 @@ def test_a_file_without_a_header_is_told_what_to_add(row: str) -> None:
 @pytest.mark.parametrize(
     ("header", "columns"),
     [
-        ("symbol,timestamp,bid,ask", QuoteColumns(1, 2, 3, 0)),
-        ("Date,Time,Bid Price,Ask Price", QuoteColumns(0, 2, 3, None, 1)),
+        ("symbol,timestamp,bid,ask", QuoteColumns(1, 2, 3, symbol=0)),
+        ("Date,Time,Bid Price,Ask Price", QuoteColumns(0, 2, 3, time=1)),
         ("ts,best_ask,best_bid", QuoteColumns(0, 2, 1)),
+        ("recv_ns,kind,bid,ask,price,qty", QuoteColumns(0, 2, 3, price=4, size=5)),
         ("timestamp,open,high,low,close,bid,ask", None),
         ("timestamp,open,high,low,close", None),
         ("timestamp,bid", None),
@@ -88,3 +91,19 @@ def test_a_file_without_a_header_is_told_what_to_add(row: str) -> None:
 )
 def test_files_with_bid_and_ask_have_quotes(header: str, columns: QuoteColumns | None) -> None:
     assert find_quote_columns(header.split(","), "x.csv") == columns
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("timestamp,price,size", TickColumns(0, 1, 2)),
+        ("Date,Time,Ticker,Price,Quantity", TickColumns(0, 3, 4, symbol=2, time=1)),
+        ("ts,px", TickColumns(0, 1)),
+        ("timestamp,open,high,low,close,price", None),
+        ("timestamp,size", None),
+    ],
+)
+def test_files_with_a_price_and_no_open_have_trades(
+    header: str, columns: TickColumns | None
+) -> None:
+    assert find_tick_columns(header.split(","), "x.csv") == columns

@@ -20,7 +20,7 @@ EXPECTED = ([10.0, 10.5], [100.0, 200.0], [2, 3])
 
 def columns_of(tmp_path: Path, text: str | bytes, name: str = "X.csv") -> tuple[object, ...]:
     series = only(load(tmp_path, text, name))
-    return list(series.opens), list(series.volumes), list(series.lines or ())
+    return list(series.opens), list(series.volumes), list(series.marks)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_quotes_with_date_and_time_in_two_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("2024-01-02,1,x", "line 2: not a quote: column ask: 'x' is not a number"),
-        ("soon,1,2", "line 2: not a quote: column timestamp: 'soon' is no time"),
+        ("2024-01-02,1,x", "line 2, column ask: 'x' is not a number"),
+        ("soon,1,2", "line 2, column timestamp: 'soon' is no time"),
         ("2024-01-02,1", "line 2: 2 fields where the header has 3"),
     ],
 )

@@ -23,7 +23,7 @@ def test_a_plain_file(tmp_path: Path) -> None:
     assert (series.symbol, series.timeframe, series.step) == ("X", "1m", MINUTE)
     assert series.starts[0] == ns_of(datetime(2024, 1, 2, 14, 30, tzinfo=UTC))
     assert (list(series.opens), list(series.volumes)) == ([10, 10.5], [100, 200])
-    assert list(series.lines or ()) == [2, 3]
+    assert list(series.marks) == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,57 @@ def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
         load_bars([tmp_path / "price.csv"])
 
 
-def test_two_files_with_one_symbol(tmp_path: Path) -> None:
-    for name in ("a.csv", "b.csv"):
-        (tmp_path / name).write_text("symbol," + HEADER + "Y," + ROWS.splitlines()[0] + "\n")
-    with pytest.raises(DataError, match=r"b\.csv has bars of Y, and so has .*a\.csv"):
-        load_bars([tmp_path], timeframe="1m")
+def minutes(first: int, count: int, symbol: str = "") -> str:
+    """Rows of a minute each, the close is the minute."""
+    row = f"{symbol}," if symbol else ""
+    return "".join(
+        f"{row}2024-01-02T{14 + number // 60}:{number % 60:02d}:00Z,1,99,1,{number},1\n"
+        for number in range(first, first + count)
+    )
+
+
+def test_files_of_one_symbol_are_joined_in_the_order_of_time(tmp_path: Path) -> None:
+    # As files by month may come: in any order, the last of one month again in the next.
+    (tmp_path / "a.csv").write_text("symbol," + HEADER + minutes(13, 4, "Y"))
+    (tmp_path / "b.csv").write_text("symbol," + HEADER + minutes(10, 4, "Y"))
+    data = load_bars([tmp_path])
+    series = only(data)
+    assert list(series.closes) == [10, 11, 12, 13, 14, 15, 16]
+    assert series.where(3) == f"{tmp_path / 'b.csv'} line 5"
+    assert series.where(4) == f"{tmp_path / 'a.csv'} line 3"
+    assert series.source == f"{tmp_path / 'a.csv'} and 1 more"
+    (fault,) = data.faults
+    assert (Path(fault.source).name, fault.line, fault.kind) == ("a.csv", 2, FaultKind.DUPLICATE)
+    assert fault.detail == (
+        f"2024-01-02T14:13:00Z again, with the same values as {tmp_path / 'b.csv'} line 5"
+    )
+
+
+def test_a_gap_between_files_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("symbol," + HEADER + minutes(10, 4, "Y"))
+    (tmp_path / "b.csv").write_text("symbol," + HEADER + minutes(16, 4, "Y"))
+    (fault,) = load_bars([tmp_path]).faults
+    assert (Path(fault.source).name, fault.line) == ("b.csv", 2)
+    assert fault.detail == "2 bars missing after 2024-01-02T14:13:00Z"
+
+
+def test_a_file_with_one_bar_is_like_the_symbol_s_others(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("symbol," + HEADER + minutes(10, 4, "Y"))
+    (tmp_path / "b.csv").write_text("symbol," + HEADER + minutes(14, 1, "Y"))
+    days = "X,2024-01-02,1,1,1,1,1\nX,2024-01-03,1,1,1,1,1\n"
+    (tmp_path / "c.csv").write_text("symbol," + HEADER + days)
+    found = {each.symbol: (each.timeframe, len(each)) for each in load_bars([tmp_path]).series}
+    assert found == {"Y": ("1m", 5), "X": ("1d", 2)}
+
+
+def test_bars_of_several_timeframes_stay_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("symbol," + HEADER + minutes(10, 4, "Y"))
+    days = "".join(f"Y,2024-01-0{day},1,1,1,1,1\n" for day in (1, 2, 3))
+    (tmp_path / "b.csv").write_text("symbol," + HEADER + days)
+    for timeframe in (None, "1m", "5m", "1d"):
+        data = load_bars([tmp_path], timeframe=timeframe)
+        found = [(each.symbol, each.timeframe, len(each)) for each in data.series]
+        assert found == [("Y", "1m", 4), ("Y", "1d", 3)], timeframe
 
 
 def test_faults_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:

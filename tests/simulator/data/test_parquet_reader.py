@@ -40,7 +40,7 @@ def test_stamps_of_every_unit_and_zone(tmp_path: Path, unit: str, zone: str | No
     column = pyarrow.array(moments, pyarrow.timestamp(unit, tz=zone))
     data = load(tmp_path, {"timestamp": column, **PRICES})
     assert starts(data) == ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"]
-    assert list(only(data).lines or ()) == [1, 2]
+    assert list(only(data).marks) == [1, 2]
     assert list(only(data).volumes) == [0, 0]
 
 

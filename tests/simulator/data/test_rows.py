@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy_runtime.clock import rfc3339
+from strategy_runtime.simulator.data.arrange import arranged_bars, arranged_quotes
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
-from strategy_runtime.simulator.data.rows import QuoteCollector, RowCollector
+from strategy_runtime.simulator.data.rows import BarCollector, QuoteCollector
 from strategy_runtime.simulator.data.series import BarSeries
 from tests.simulator.data.support import HEADER, MINUTE, load, only
 
@@ -18,10 +19,11 @@ NAN, INF = float("nan"), float("inf")
 
 def collected(*rows: tuple[float, ...], step: int = MINUTE) -> tuple[BarSeries, list[DataFault]]:
     faults: list[DataFault] = []
-    collector = RowCollector("S:X", "x.csv", faults)
+    collector = BarCollector("S:X", 0, ["x.csv"], faults)
     for line, (start, *values) in enumerate(rows, start=2):
         collector.add(line, int(start), *values)
-    return collector.finish("1m", step), faults
+    series = collector.finish()
+    return arranged_bars([series], "1m", step, faults) if len(series) else series, faults
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_duplicate_of_a_dropped_row_is_none() -> None:
 
 def test_the_first_of_duplicates_is_kept_also_where_rows_are_out_of_order() -> None:
     series, faults = collected((MINUTE, 2, 2, 2, 2, 0), (0, 1, 1, 1, 1, 0), (MINUTE, 3, 3, 3, 3, 0))
-    assert (list(series.opens), list(series.lines or ())) == ([1, 2], [3, 2])
+    assert (list(series.opens), list(series.marks)) == ([1, 2], [3, 2])
     assert [(fault.kind.value, fault.line) for fault in faults] == [
         ("out of order", 3),
         ("duplicate", 4),
@@ -129,14 +131,14 @@ def test_minutes_are_never_moved() -> None:
 # Quotes.
 
 
-def test_quotes_of_two_files_name_the_right_one() -> None:
+def test_quotes_out_of_order_are_named_and_sorted() -> None:
     faults: list[DataFault] = []
-    collector = QuoteCollector("S:X", "a.csv", faults)
+    collector = QuoteCollector("S:X", 1, ["a.csv", "b.csv"], faults)
     collector.add(2, 10, 1.0, 2.0)
-    collector.source = "b.csv"
-    collector.add(2, 5, 1.0, 2.0)
-    assert str(faults[0]).startswith("b.csv line 2: out of order row of S:X")
-    assert list(collector.finish().stamps) == [5, 10]
+    collector.add(3, 5, 1.5, 2.0)
+    assert str(faults[0]).startswith("b.csv line 3: out of order row of S:X")
+    quotes = arranged_quotes([collector.finish()])
+    assert (list(quotes.stamps), list(quotes.bids)) == ([5, 10], [1.5, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_quotes_of_two_files_name_the_right_one() -> None:
 )
 def test_impossible_quotes_are_dropped(bid: float, ask: float) -> None:
     faults: list[DataFault] = []
-    collector = QuoteCollector("S:X", "a.csv", faults)
+    collector = QuoteCollector("S:X", 0, ["a.csv"], faults)
     collector.add(2, 10, bid, ask)
     assert (len(collector.finish()), [fault.kind.value for fault in faults]) == (0, ["impossible"])
 
@@ -162,7 +164,7 @@ def test_whatever_the_order_the_bars_are_the_same(minutes: list[int]) -> None:
     series, faults = collected(*rows)
     assert [start // MINUTE for start in series.starts] == wanted
     assert list(series.opens) == [minute + 1 for minute in wanted]
-    assert [rows[line - 2][5] for line in series.lines or ()] == wanted
+    assert [rows[line - 2][5] for line in series.marks] == wanted
     kinds = [fault.kind for fault in faults]
     assert kinds.count(FaultKind.DUPLICATE) == len(minutes) - len(wanted)
     falls = sum(after[0] < before[0] for before, after in pairwise(rows))
