@@ -50,3 +50,41 @@ def test_links_between_files_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+# The fill rules: each sentence has a test of its own.
+
+RULES = ROOT / "docs" / "fill-rules.md"
+TESTS = dict(re.findall(r"^\[(\w+)\]: (\S+)$", RULES.read_text(), re.MULTILINE))
+
+
+def rules() -> list[str]:
+    """The sentences of the page and the rows of its tables, from the first section on."""
+    text = re.sub(r"^\[\w+\]: .*$", "", RULES.read_text(), flags=re.MULTILINE)
+    found: list[str] = []
+    for block in re.split(r"\n\s*\n", text[text.index("\n## ") :]):
+        if block.lstrip().startswith("|"):
+            found += block.strip().splitlines()[2:]
+        elif not block.lstrip().startswith("#"):
+            found += re.split(r"(?<=\.)\s+(?=[A-Z])", block.strip())
+    return [sentence for sentence in found if sentence]
+
+
+@pytest.mark.parametrize("sentence", rules())
+def test_each_fill_rule_names_a_test(sentence: str) -> None:
+    named = re.findall(r"\]\[(\w+)\]", sentence)
+    assert named, f"no test is named by: {sentence}"
+    assert set(named) <= set(TESTS)
+
+
+@pytest.mark.parametrize("target", TESTS.values())
+def test_the_test_of_a_fill_rule_exists(target: str) -> None:
+    path, _, name = target.partition("#")
+    source = (RULES.parent / path).read_text()
+    assert re.search(rf"^(async )?def {name}\(", source, re.MULTILINE), target
+
+
+def test_no_two_fill_rules_share_a_test() -> None:
+    named = re.findall(r"\]\[(\w+)\]", "\n".join(rules()))
+    assert sorted(named) == sorted(TESTS)
+    assert len(set(TESTS.values())) == len(TESTS) > 100

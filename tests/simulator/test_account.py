@@ -151,6 +151,55 @@ async def test_an_account_short_of_margin_is_warned_once_then_liquidated() -> No
         assert "does not cover the open positions" in outcome.warnings[0]
 
 
+def test_the_margin_to_be_kept_is_half_of_that_to_open() -> None:
+    assert ExchangeOptions(leverage=Decimal(4)).kept_margin == Decimal("0.125")
+    assert ExchangeOptions().kept_margin == 0
+    given = ExchangeOptions(leverage=Decimal(4), maintenance_margin=Decimal("0.2"))
+    assert given.kept_margin == Decimal("0.2")
+
+
+async def test_what_reduces_a_position_is_always_allowed() -> None:
+    def sell_half(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(X, 10_000)
+
+    strategy = Scripted({0: lambda s, c: s.buy(X, 20_000), 3: sell_half})
+    async with strategy.run_test(leverage=2) as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(9), bar(9), bar(9)])
+        assert pilot.position(X).quantity == 10_000
+        assert strategy.refusals == []
+
+
+async def test_resting_orders_reserve_nothing() -> None:
+    def twice(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 9_000)
+        strategy.buy(X, 9_000)
+
+    async with Scripted({0: twice}).run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10)])
+        assert [order.status for order in pilot.orders] == [
+            OrderStatus.FILLED,
+            OrderStatus.REJECTED,
+        ]
+
+
+async def test_one_account_carries_all_symbols() -> None:
+    def both(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy("S:A", 6_000)
+        strategy.buy("S:B", 6_000)
+
+    strategy = Scripted({1: both})
+    async with strategy.run_test() as pilot:
+        await pilot.candles_of({"S:A": [10, 10], "S:B": [10, 10]})
+        assert [order.reject_reason for order in pilot.orders] == [None, "INSUFFICIENT_MARGIN"]
+
+
+async def test_a_netting_account_has_one_position_a_symbol() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10), 1: lambda s, c: s.sell(X, 4)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert [(p.side, p.quantity) for p in pilot.exchange.positions()] == [("LONG", Decimal(6))]
+
+
 async def test_a_bankrupt_account_ends_the_run_loudly() -> None:
     strategy = Scripted({0: lambda s, c: s.sell(X, 10_000)})
     async with strategy.run_test() as pilot:

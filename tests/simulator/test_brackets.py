@@ -129,3 +129,50 @@ def test_an_order_of_a_group_that_is_cancelled_or_fills_in_part_leaves_the_other
         "CANCELLED",
         "CANCELLED",
     ]
+
+
+def test_a_leg_that_the_market_has_passed_fills_at_the_open_it_was_placed_behind() -> None:
+    exchange = market(10, [8, 9, 7, 9], 9)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(stop_loss=Decimal(9)))
+    next_candle(exchange, phases)
+    assert [(f.rule, f.price) for f in exchange.outcome().fills] == [
+        ("market_open", Decimal(8)),
+        ("stop_gap_open", Decimal(8)),
+    ]
+
+
+def test_an_order_of_a_group_that_is_rejected_cancels_the_others() -> None:
+    exchange = market(10, 10, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(limit("11", oco_group_id="g", post_only=True))
+    exchange.submit(limit("5", oco_group_id="g"))
+    next_candle(exchange, phases)
+    assert [each.status for each in exchange.outcome().orders] == [
+        OrderStatus.REJECTED,
+        OrderStatus.CANCELLED,
+    ]
+
+
+def test_an_entry_that_never_fills_has_no_legs() -> None:
+    exchange = market(10, 10, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    entry = exchange.submit(limit("5", stop_loss=Decimal(4), take_profit=Decimal(6)))
+    next_candle(exchange, phases)
+    exchange.cancel(entry.id)
+    assert legs_of(exchange) == []
+
+
+def test_a_part_of_a_position_that_is_closed_leaves_the_legs() -> None:
+    exchange = market(10, 10, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(stop_loss=Decimal(5)))
+    next_candle(exchange, phases)
+    exchange.submit(order(Side.SELL, "4"))
+    next_candle(exchange, phases)
+    (leg,) = legs_of(exchange)
+    assert (leg.status, leg.quantity) == (OrderStatus.OPEN, Decimal(10))

@@ -3,11 +3,31 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from strategy_runtime import OrderStatus, OrderType, Side, TimeInForce
+from strategy_runtime import (
+    Candle,
+    OrderStatus,
+    OrderType,
+    PositionEvent,
+    Side,
+    TimeInForce,
+)
 from strategy_runtime.protocol.enums import TrailingType
 from strategy_runtime.protocol.models import OrderChanges
+from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
-from tests.simulator.support import limit, market, next_candle, next_phase, order
+from strategy_runtime.simulator.market import Phase
+from tests.simulator.support import (
+    MINUTE,
+    A,
+    B,
+    limit,
+    market,
+    minutes,
+    next_candle,
+    next_phase,
+    order,
+)
+from tests.strategies import Scripted
 
 
 def rules(exchange: Exchange) -> list[tuple[str, Decimal]]:
@@ -21,6 +41,108 @@ def behind_an_open(exchange: Exchange) -> Iterator[None]:
     exchange.submit(order(quantity="1"))
     next_phase(exchange, phases)
     return phases
+
+
+def test_an_instant_has_range_candle_and_open_in_this_order() -> None:
+    exchange = market(10, [10, 12, 10, 10], 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="1", order_type=OrderType.STOP, stop_price=Decimal(11)))
+    exchange.outbox.clear()
+    steps = []
+    for _ in phases:
+        steps.append((exchange.now_ns // MINUTE, exchange.phase, type(exchange.outbox[-1])))
+        exchange.outbox.clear()
+        if exchange.phase is Phase.INTRABAR:
+            exchange.submit(order(quantity="1"))
+            exchange.outbox.clear()
+    assert steps[:3] == [
+        (2, Phase.INTRABAR, PositionEvent),
+        (2, Phase.BAR, Candle),
+        (2, Phase.OPEN, PositionEvent),
+    ]
+
+
+async def test_the_strategy_deals_with_each_step_before_the_next() -> None:
+    class Answering(Scripted):
+        def on_trade(self, trade: object) -> None:
+            if self.position(A).quantity == 1:
+                self.buy(A, 2)
+
+    strategy = Answering({0: lambda s, c: s.buy(A, 1, limit=9)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(A, bars=[[10] * 4, [10, 10, 9, 10], [11] * 4])
+        assert [(fill.rule, fill.price) for fill in pilot.fills] == [
+            ("limit_touch", Decimal(9)),
+            ("market_open", Decimal(11)),
+        ]
+
+
+def test_an_order_given_in_the_course_of_a_longer_bar_meets_none_of_its_prices() -> None:
+    longer = BarSeries(B, "5m", 5 * MINUTE)
+    longer.append(0, 10, 12, 8, 10, 0)
+    longer.append(5 * MINUTE, 10, 12, 8.5, 10, 0)
+    exchange = Exchange([minutes(A, [10] * 10), longer])
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(limit("9", symbol=B))
+    for _ in phases:
+        exchange.outbox.clear()
+    (fill,) = exchange.outcome().fills
+    assert fill.bar_ns == 5 * MINUTE
+
+
+def test_an_order_given_before_the_first_candle_fills_at_the_first_open() -> None:
+    exchange = market(12, 10)
+    phases = exchange.phases()
+    exchange.submit(order())
+    next_candle(exchange, phases)
+    assert rules(exchange) == [("market_open", Decimal(12))]
+
+
+def test_over_a_gap_an_order_waits_for_the_first_open_that_comes() -> None:
+    halted = minutes(B, [10, 20])
+    halted.starts[1] = 7 * MINUTE
+    exchange = Exchange([minutes(A, [10] * 10), halted])
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(symbol=B))
+    for _ in phases:
+        exchange.outbox.clear()
+    (fill,) = exchange.outcome().fills
+    assert (fill.time_ns, fill.price) == (7 * MINUTE, Decimal(20))
+
+
+def test_changes_and_cancellations_are_not_under_way() -> None:
+    exchange = market(10, 10, 10, latency=2)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    one, other = exchange.submit(limit("9")), exchange.submit(limit("8"))
+    assert exchange.modify(one.id, OrderChanges(limit_price=Decimal(7))).limit_price == 7
+    assert exchange.cancel(other.id).status is OrderStatus.CANCELLED
+
+
+def test_a_changed_order_keeps_its_id_and_its_place() -> None:
+    exchange = market(10, [10, 10, 8, 10], max_volume_share=Decimal("0.1"))
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    first = exchange.submit(limit("7", quantity="10"))
+    exchange.submit(limit("9", quantity="10"))
+    assert exchange.modify(first.id, OrderChanges(limit_price=Decimal(8))).id == first.id
+    next_candle(exchange, phases)
+    assert [fill.order_id for fill in exchange.outcome().fills] == [first.id]
+
+
+def test_what_is_left_of_a_reduce_only_order_ends_with_the_position() -> None:
+    exchange = market(10, 10, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="3"))
+    next_candle(exchange, phases)
+    rest = exchange.submit(order(Side.SELL, "5", reduce_only=True))
+    next_candle(exchange, phases)
+    ended = exchange.order(rest.id)
+    assert (ended.status, ended.filled_quantity) == (OrderStatus.CANCELLED, Decimal(3))
 
 
 def test_an_order_given_behind_an_open_meets_that_open_and_then_the_range() -> None:

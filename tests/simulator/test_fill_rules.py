@@ -52,17 +52,33 @@ BUY_STOP: Action = lambda s, c: s.buy(X, 1, stop=11)  # noqa: E731
 SELL_STOP: Action = lambda s, c: s.sell(X, 1, stop=9)  # noqa: E731
 
 
+@pytest.mark.parametrize("action", [lambda s, c: s.buy(X, 1), lambda s, c: s.sell(X, 1)])
+async def test_market_orders_fill_at_the_open(action: Action) -> None:
+    fill = await only_fill(action, [12, 13, 9, 11])
+    assert (fill.price, fill.rule) == (Decimal(12), "market_open")
+
+
 @pytest.mark.parametrize(
     ("action", "bar", "price", "rule"),
     [
-        (lambda s, c: s.buy(X, 1), [12, 13, 9, 11], "12.0", "market_open"),
-        (lambda s, c: s.sell(X, 1), [12, 13, 9, 11], "12.0", "market_open"),
         (BUY_LIMIT, [8.5, 10, 8, 10], "8.5", "limit_gap_open"),
         (BUY_LIMIT, [9, 10, 8, 10], "9.0", "limit_touch_open"),
         (BUY_LIMIT, [10, 10, 9, 10], "9", "limit_touch"),
         (BUY_LIMIT, [10, 10, 8, 10], "9", "limit_touch"),
         (SELL_LIMIT, [11.5, 12, 10, 10], "11.5", "limit_gap_open"),
         (SELL_LIMIT, [10, 11, 10, 10], "11", "limit_touch"),
+    ],
+)
+async def test_limit_orders_fill_at_the_limit_or_at_a_better_open(
+    action: Action, bar: list[float], price: str, rule: str
+) -> None:
+    fill = await only_fill(action, bar)
+    assert (fill.price, fill.rule) == (Decimal(price), rule)
+
+
+@pytest.mark.parametrize(
+    ("action", "bar", "price", "rule"),
+    [
         (BUY_STOP, [12, 13, 9, 10], "12.0", "stop_gap_open"),
         (BUY_STOP, [11, 13, 9, 10], "11.0", "stop_touch_open"),
         (BUY_STOP, [10, 11, 9, 10], "11", "stop_touch"),
@@ -70,9 +86,53 @@ SELL_STOP: Action = lambda s, c: s.sell(X, 1, stop=9)  # noqa: E731
         (SELL_STOP, [10, 10, 9, 10], "9", "stop_touch"),
     ],
 )
-async def test_price_and_rule(action: Action, bar: list[float], price: str, rule: str) -> None:
+async def test_stop_orders_fill_at_the_stop_or_at_a_worse_open(
+    action: Action, bar: list[float], price: str, rule: str
+) -> None:
     fill = await only_fill(action, bar)
     assert (fill.price, fill.rule) == (Decimal(price), rule)
+
+
+Order = dict[str, float]
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        {},
+        {"limit": 9},
+        {"limit": 12},
+        {"stop": 11},
+        {"stop": 8},
+        {"stop": 11, "limit": 11.5},
+        {"stop": 11, "limit": 10.5},
+        {"trailing": 1.5},
+        {"stop_loss": 9, "take_profit": 12},
+    ],
+)
+@pytest.mark.parametrize(
+    "bars",
+    [
+        [[10, 11, 9, 10], [10, 12.5, 8.5, 12], [12, 12, 12, 12]],
+        [[12, 13, 11, 12], [8, 9, 7, 8], [8, 11, 8, 11]],
+        [[9, 9, 8, 8], [8, 8, 7.5, 8], [10.5, 13, 9.5, 11]],
+    ],
+)
+async def test_sells_are_the_mirror_image(prices: Order, bars: list[list[float]]) -> None:
+    """Turned about 10, every price is a price again, high is low, and a buy is a sale."""
+
+    def turned(price: float) -> float:
+        return 20 - price
+
+    opposite = {
+        name: price if name == "trailing" else turned(price) for name, price in prices.items()
+    }
+    mirrored = [[turned(o), turned(low), turned(h), turned(c)] for o, h, low, c in bars]
+    bought = await play(lambda s, c: s.buy(X, 1, **prices), *bars)  # type: ignore[arg-type]
+    sold = await play(lambda s, c: s.sell(X, 1, **opposite), *mirrored)  # type: ignore[arg-type]
+    assert [(f.rule, f.bar_ns, -f.side.sign, 20 - f.price) for f in bought.fills] == [
+        (f.rule, f.bar_ns, f.side.sign, f.price) for f in sold.fills
+    ]
 
 
 @pytest.mark.parametrize(
@@ -263,6 +323,11 @@ async def test_slippage_never_takes_a_limit_order_beyond_its_limit() -> None:
 # Time in force, post-only, reduce-only, trailing stops.
 
 
+async def test_a_sale_never_costs_more_than_its_price() -> None:
+    fill = await only_fill(lambda s, c: s.sell(X, 1), [2, 2, 2, 2], slippage_fixed="3")
+    assert fill.price == 0
+
+
 async def test_immediate_orders_live_for_one_bar() -> None:
     pilot = await play(
         lambda s, c: s.buy(X, 1, limit=9, time_in_force=TimeInForce.IOC), FLAT, [8, 8, 8, 8]
@@ -313,6 +378,15 @@ async def test_a_trailing_stop_follows_the_peak_and_never_goes_back() -> None:
         await pilot.candles(X, bars=[[13, 13, 11, 11]])
         assert pilot.fills[1].price == Decimal("12.0")
         assert pilot.fills[1].rule == "trailing_stop_touch"
+
+
+async def test_a_distance_may_be_a_share_of_the_peak() -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 1, trailing_percent=25)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, [10, 16, 10, 16]])
+        assert pilot.orders[0].stop_price == Decimal(12)
+        await pilot.candles(X, bars=[[13, 13, 11, 11]])
+        assert pilot.fills[0].price == Decimal(12)
 
 
 # Money.
