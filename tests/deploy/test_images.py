@@ -13,7 +13,7 @@ import pytest
 
 from strategy_runtime.scaffold.names import check_name
 from strategy_runtime.scaffold.project import create_project
-from strategy_runtime.scaffold.templates import find_template, templates_folder
+from strategy_runtime.scaffold.templates import find_template, list_templates, templates_folder
 from tests.deploy.containers import Image, Network, build, send, unpacked
 
 yaml = pytest.importorskip("yaml")
@@ -47,19 +47,36 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / path, clone / path)
     (clone / "strategy_runtime" / ".env").write_text("PROXY_API_KEY=canary\n")
     build(clone, RUNTIME, PYTHON=BASE)
-    parent = tmp_path_factory.mktemp("projects")
-    template = find_template(templates_folder(), "sma-cross")
-    create_project(NAME, template, templates_folder(), parent)
-    folder = parent / NAME.name
+    folder = made("sma-cross", tmp_path_factory.mktemp("projects"))
     (folder / ".env").write_text("PROXY_API_KEY=canary\n")
     build(folder, NAME.name)
     return folder
+
+
+def made(template: str, parent: Path) -> Path:
+    """A project of a template."""
+    folder = templates_folder()
+    create_project(NAME, find_template(folder, template), folder, parent)
+    return parent / NAME.name
 
 
 @pytest.fixture(scope="module")
 def image(project: Path) -> Iterator[Image]:
     with unpacked(NAME.name) as found:
         yield found
+
+
+@pytest.mark.parametrize("template", [each.name for each in list_templates(templates_folder())])
+def test_the_image_of_every_template_can_backtest(
+    template: str, project: Path, tmp_path: Path
+) -> None:
+    build(made(template, tmp_path), f"my-{template}")
+    with unpacked(f"my-{template}") as image:
+        done = image.run(NAME.target, "--json", entrypoint=["strategy-backtest"])
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+    assert (result["strategy"], result["complete"]) == (NAME.class_name, True)
+    assert result["fills"] > 40
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +114,6 @@ def test_it_cannot_be_written_to(image: Image) -> None:
     done = image.run("-c", "id -u; id -g; touch /app/x /opt/venv/x", entrypoint=["sh"])
     assert done.stdout.split() == ["10001", "10001"]
     assert done.stderr.count("Read-only file system") == 2
-
-
-def test_a_backtest_runs_in_it(image: Image) -> None:
-    done = image.run(NAME.target, "--json", entrypoint=["strategy-backtest"])
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert (result["strategy"], result["complete"]) == (NAME.class_name, True)
-    assert result["fills"] > 40
 
 
 def test_the_runtime_makes_projects_too(runtime: Image) -> None:

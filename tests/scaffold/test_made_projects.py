@@ -1,5 +1,6 @@
 """What comes out of each template runs, and pleases the checkers that it is written for."""
 
+import json
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(*command: object, cwd: Path) -> str:
+def call(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", *map(str, command)],
         cwd=cwd,
@@ -35,18 +36,18 @@ def call(*command: object, cwd: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return done
 
 
 @pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS)
 def test_its_tests_pass_and_its_backtest_trades(project: ProjectName, parent: Path) -> None:
     folder = parent / project.name
-    assert " passed" in call("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
-    said = call("strategy_runtime.cli.backtest", project.target, cwd=folder)
-    assert "S:AAPL, S:IBM, S:MSFT  1d  2011-01-03 to 2013-01-01" in said
+    assert " passed" in call("pytest", "-q", "-p", "no:cacheprovider", cwd=folder).stdout
+    done = call("strategy_runtime.cli.backtest", project.target, cwd=folder)
+    assert "S:AAPL, S:IBM, S:MSFT  1d  2011-01-03 to 2013-01-01" in done.stdout
     fills = (folder / "results" / project.class_name / "fills.csv").read_text().splitlines()
     assert len(fills) > 40
-    assert "refused" not in said
+    assert "refused" not in done.stderr
 
 
 def test_the_linter_and_the_formatter_have_nothing_to_say(parent: Path) -> None:
@@ -67,6 +68,19 @@ def test_the_type_checker_has_nothing_to_say(parent: Path) -> None:
         f"[mypy]\nstrict = true\nexplicit_package_bases = true\nnamespace_packages = true\n"
         f"mypy_path = {places}:{ROOT}\ncache_dir = {ROOT / '.mypy_cache'}\n"
     )
-    assert "no issues found in 10 source files" in call(
-        "mypy", "--config-file", settings, *modules, cwd=parent
+    done = call("mypy", "--config-file", settings, *modules, cwd=parent)
+    assert "no issues found in 10 source files" in done.stdout
+
+
+def test_the_market_maker_trades_on_real_quotes(parent: Path) -> None:
+    market_data = os.environ.get("MARKET_DATA")
+    if market_data is None:
+        pytest.skip("MARKET_DATA names no folder of market data")
+    project = PROJECTS["market-maker"]
+    quotes = Path(market_data) / "eurusd_quote_ticks_2014-05-02.csv.gz"
+    done = call(
+        *("strategy_runtime.cli.backtest", project.target, "--data", quotes),
+        *("--set", "spread=0.0002", "--json"),
+        cwd=parent / project.name,
     )
+    assert json.loads(done.stdout)["fills"] > 300
