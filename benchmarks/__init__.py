@@ -1,0 +1,1 @@
+"""What the package costs, beside what others cost, measured in one run: `python -m benchmarks`."""

@@ -1,0 +1,54 @@
+"""backtesting.py, one run a symbol, since it knows one only."""
+
+import warnings
+from typing import Any
+
+import pandas as pd
+from backtesting import Backtest, Strategy
+
+from benchmarks.engines import CASH, FAST, SLOW, Fill, Run
+from benchmarks.market import START_NS, Columns
+
+__all__ = ["prepare"]
+
+
+def mean(values: Any, count: int) -> Any:
+    return pd.Series(values).rolling(count).sum() / count
+
+
+class SmaCross(Strategy):  # type: ignore[misc]
+    def init(self) -> None:
+        self.fast = self.I(mean, self.data.Close, FAST)
+        self.slow = self.I(mean, self.data.Close, SLOW)
+
+    def next(self) -> None:
+        if self.fast[-1] > self.slow[-1] and self.fast[-2] <= self.slow[-2]:
+            if not self.position:
+                self.buy(size=1)
+        elif self.fast[-1] < self.slow[-1] and self.position:
+            self.position.close()
+
+
+def prepare(columns: list[Columns]) -> Run:
+    warnings.simplefilter("ignore")
+    frames = [
+        pd.DataFrame(
+            dict(zip(("Open", "High", "Low", "Close"), each[1:], strict=True)),
+            index=pd.date_range(pd.Timestamp(START_NS), periods=len(each.closes), freq="1min"),
+        )
+        for each in columns
+    ]
+    symbols = [each.symbol for each in columns]
+
+    def run() -> list[Fill]:
+        fills = []
+        for symbol, frame in zip(symbols, frames, strict=True):
+            result = Backtest(frame, SmaCross, cash=CASH, finalize_trades=False).run()
+            for trade in result._trades.itertuples():
+                fills.append(Fill(symbol, trade.EntryBar, 1, float(trade.EntryPrice)))
+                fills.append(Fill(symbol, trade.ExitBar, -1, float(trade.ExitPrice)))
+            for trade in result._strategy.trades:
+                fills.append(Fill(symbol, trade.entry_bar, 1, float(trade.entry_price)))
+        return fills
+
+    return run

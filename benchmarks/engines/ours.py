@@ -1,0 +1,58 @@
+"""strategy-runtime with its own indicators, the whole engine included."""
+
+import asyncio
+from array import array
+from decimal import Decimal
+
+from benchmarks.engines import CASH, FAST, SLOW, Fill, Run
+from benchmarks.market import MINUTE_NS, START_NS, Columns
+from strategy_runtime import Candle, Side, Strategy, crossed_above, crossed_below
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.venue import SimulatedVenue
+
+__all__ = ["SmaCross", "prepare", "series_of"]
+
+
+class SmaCross(Strategy):
+    def on_start(self) -> None:
+        self.quick, self.calm = self.sma(FAST), self.sma(SLOW)
+
+    def on_candle(self, candle: Candle) -> None:
+        quick, calm = self.quick[candle.symbol], self.calm[candle.symbol]
+        position = self.position(candle.symbol)
+        if crossed_above(quick, calm) and position.is_flat:
+            self.buy(candle.symbol, 1)
+        elif crossed_below(quick, calm) and position.is_long:
+            self.close(candle.symbol)
+
+
+def series_of(columns: Columns) -> BarSeries:
+    """The columns as the readers would give them."""
+    series = BarSeries(columns.symbol, "1m", MINUTE_NS)
+    bars = len(columns.closes)
+    series.starts = array("q", range(START_NS, START_NS + bars * MINUTE_NS, MINUTE_NS))
+    series.opens, series.highs, series.lows, series.closes = columns[1:]
+    series.volumes = array("d", bytes(8 * bars))
+    return series
+
+
+def prepare(columns: list[Columns]) -> Run:
+    exchange = Exchange([series_of(each) for each in columns], ExchangeOptions(cash=Decimal(CASH)))
+    runner = Runner(SmaCross(), SimulatedVenue(exchange), mode="backtest")
+
+    def run() -> list[Fill]:
+        asyncio.run(runner.run())
+        return [
+            Fill(
+                each.symbol,
+                (each.bar_ns - START_NS) // MINUTE_NS,
+                1 if each.side is Side.BUY else -1,
+                float(each.price),
+            )
+            for each in exchange.outcome().fills
+        ]
+
+    return run

@@ -1,0 +1,81 @@
+"""A run with each optional thing off and on."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar
+
+from benchmarks import market
+from benchmarks.engines import CASH
+from benchmarks.engines.ours import SmaCross, series_of
+from benchmarks.measure import Sample, in_turns, medians
+from benchmarks.scale import Scale
+from benchmarks.tables import Table, rounded
+from strategy_runtime import Strategy
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.venue import SimulatedVenue
+
+__all__ = ["measure"]
+
+
+class WithHistory(SmaCross):
+    lookback: ClassVar[int] = 50
+
+
+class WithTimer(SmaCross):
+    def on_start(self) -> None:
+        super().on_start()
+        self.every("1h")
+
+
+class WithHooks(SmaCross):
+    def on_order(self, event: Any) -> None: ...
+    def on_trade(self, trade: Any) -> None: ...
+    def on_position(self, event: Any) -> None: ...
+    def on_account(self, event: Any) -> None: ...
+
+
+_COSTS = {
+    "fee_rate": Decimal("0.0001"),
+    "slippage": Decimal("0.0001"),
+    "max_volume_share": Decimal("0.1"),
+}
+_CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any]]] = {
+    "everything off": (SmaCross, {}),
+    "fees, slippage, volume share": (SmaCross, _COSTS),
+    "history of 50 candles": (WithHistory, {}),
+    "a timer every hour": (WithTimer, {}),
+    "a hook for every event of an order": (WithHooks, {}),
+}
+
+
+def measure(scale: Scale) -> list[Table]:
+    """One table."""
+    bars = scale.bars // 5
+    columns = market.make("S0", bars, seed=0)
+
+    def run(make: Callable[[], Strategy], options: Mapping[str, Any]) -> Sample:
+        exchange = Exchange([series_of(columns)], ExchangeOptions(cash=Decimal(CASH), **options))
+        runner = Runner(make(), SimulatedVenue(exchange), mode="backtest")
+        gc.collect()
+        began = time.process_time()
+        asyncio.run(runner.run())
+        return {"cpu_us": (time.process_time() - began) / bars * 1e6}
+
+    things = {name: partial(run, *case) for name, case in _CASES.items()}
+    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+    off = found["everything off"]["cpu_us"]
+    rows = [
+        {
+            "with": name,
+            "CPU µs/bar": rounded(each["cpu_us"]),
+            "of off": rounded(each["cpu_us"] / off),
+        }
+        for name, each in found.items()
+    ]
+    return [Table(title=f"Optional features, {bars:,} bars", rows=rows)]

@@ -1,0 +1,107 @@
+"""What a bar costs as runs get longer, symbols more, and resting orders many."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from benchmarks import market
+from benchmarks.engines import CASH
+from benchmarks.engines.ours import SmaCross, series_of
+from benchmarks.measure import Sample, in_turns, medians
+from benchmarks.scale import Scale
+from benchmarks.tables import Table, rounded
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.venue import SimulatedVenue
+
+__all__ = ["measure"]
+
+
+class Rests(Strategy):
+    """Places so many limit orders far below the market, and then looks on."""
+
+    count: int
+
+    def on_start(self) -> None:
+        self.began = False
+
+    def on_candle(self, candle: Candle) -> None:
+        if not self.began:
+            self.began = True
+            for number in range(self.count):
+                self.buy(candle.symbol, Decimal("0.001"), limit=50 + number % 4000 * 0.01)
+
+
+def measure(scale: Scale) -> list[Table]:
+    """Three tables."""
+    bars = scale.bars // 5
+    counts = [each for each in (1, 10, 100, 1000, 10_000) if each <= scale.bars // 50]
+    lengths = [each for each in (10_000, 100_000, 1_000_000, 10_000_000) if each <= scale.bars * 10]
+    return [
+        _table("Length of a run", "bars", {n: (SmaCross, 1, n) for n in lengths}, scale),
+        _table(
+            "Symbols",
+            "symbols",
+            {n: (SmaCross, n, max(bars // n, 500)) for n in (1, 10, 100, 1000)},
+            scale,
+        ),
+        _table(
+            "Resting limit orders",
+            "orders",
+            {n: (partial(Rests, count=n), 1, bars // 20) for n in counts},
+            scale,
+        ),
+    ]
+
+
+def _table(
+    title: str, what: str, cases: dict[int, tuple[Callable[[], Any], int, int]], scale: Scale
+) -> Table:
+    things = {str(n): partial(_run, *case) for n, case in cases.items()}
+    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+    first = next(iter(found.values()))["cpu_us"]
+    return Table(
+        title=f"{title} (CPU a bar)",
+        rows=[
+            {
+                what: int(name),
+                "CPU µs/bar": rounded(each["cpu_us"]),
+                "of the first": rounded(each["cpu_us"] / first),
+            }
+            for name, each in found.items()
+        ],
+    )
+
+
+def _run(make: Callable[[], Any], symbols: int, bars: int) -> Sample:
+    series = [series_of(market.make(f"S{n}", bars, seed=n)) for n in range(symbols)]
+    exchange = Exchange(series, ExchangeOptions(cash=Decimal(CASH)))
+    strategy = make()
+    after: list[float] = []
+    if isinstance(strategy, Rests):  # placing the orders is not what is measured
+        _watch(exchange, after)
+    runner = Runner(strategy, SimulatedVenue(exchange), mode="backtest")
+    gc.collect()
+    began = time.process_time()
+    asyncio.run(runner.run())
+    ended = time.process_time()
+    return {"cpu_us": (ended - (after[0] if after else began)) / (symbols * bars) * 1e6}
+
+
+def _watch(exchange: Exchange, after: list[float]) -> None:
+    """Note the time when the second bar has come and all orders rest."""
+    phases = exchange.phases
+
+    def timed() -> Any:
+        for number, phase in enumerate(phases()):
+            if number == 2:
+                after.append(time.process_time())
+            yield phase
+
+    exchange.phases = timed  # type: ignore[method-assign]

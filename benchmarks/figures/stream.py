@@ -1,0 +1,84 @@
+"""The connection: free-running, in lock-step, and from candle to order, beside a bare client."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+
+from benchmarks.measure import ROOT, Sample, child, in_turns, medians
+from benchmarks.scale import Scale
+from benchmarks.tables import Table, rounded
+
+__all__ = ["measure"]
+
+_FAST = "uvloop" if find_spec("uvloop") else "asyncio"
+
+
+def measure(scale: Scale) -> list[Table]:
+    """Three tables."""
+    return [
+        _table("Free-running stream", "free", (1,), scale.events, scale, (_FAST,)),
+        _table("Lock-step", "step", (1, 10, 100), scale.trips, scale, (_FAST,)),
+        _table("Lock-step on asyncio", "step", (1,), scale.trips, scale, ("asyncio", "asyncio64")),
+        _table("Candle in, order out", "order", (1,), scale.trips, scale, (_FAST,)),
+    ]
+
+
+def _table(
+    title: str,
+    mode: str,
+    batches: tuple[int, ...],
+    count: int,
+    scale: Scale,
+    loops: tuple[str, ...],
+) -> Table:
+    rows = []
+    for batch in batches:
+        names = [(who, loop) for who in ("bare", "ours") for loop in loops]
+        things = {
+            f"{who} {loop}": partial(_run, who, loop, mode, batch, count) for who, loop in names
+        }
+        found = {n: medians(samples) for n, samples in in_turns(things, scale.repeats).items()}
+        least = min(each["cpu_s"] for name, each in found.items() if name.startswith("bare"))
+        turns = found[next(iter(found))]["events"] / batch
+        for name, each in found.items():
+            row = {
+                "client": name,
+                "batch": batch,
+                "CPU µs/batch": rounded(each["cpu_s"] / turns * 1e6),
+                "of bare": rounded(each["cpu_s"] / least),
+                "peak MiB": rounded(each["rss_mb"]),
+            }
+            if mode != "free":
+                row["p50 µs"] = rounded(each["p50_us"])
+            rows.append(row)
+    return Table(title=f"{title}, {count:,} turns", rows=rows)
+
+
+def _run(who: str, loop: str, mode: str, batch: int, count: int) -> Sample:
+    with _server(mode, batch, count) as (process, ports):
+        sample = child("benchmarks.wire.client", who, loop, mode, batch, *ports)
+        said, _ = process.communicate(timeout=30)
+    return {**sample, **json.loads(said.splitlines()[-1])}
+
+
+@contextmanager
+def _server(
+    mode: str, batch: int, count: int
+) -> Iterator[tuple["subprocess.Popen[str]", list[int]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.wire.server", mode, str(batch), str(count)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the server has no stdout")
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,85 @@
+"""Made-up prices: one seeded walk a symbol, kept in a folder that every engine reads.
+
+Prices are multiples of a quarter, so sums are exact and every engine sees the same averages. A bar
+opens where the one before closed, so engines that fill at the close and engines that fill at the
+next open pay the same.
+"""
+
+import random
+from array import array
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["MINUTE_NS", "START_NS", "Columns", "make", "read", "write", "write_csv"]
+
+START_NS = 1_577_836_800 * 10**9
+MINUTE_NS = 60 * 10**9
+_TICK = 0.25
+_LOWEST = 100.0
+
+
+class Columns(NamedTuple):
+    """The bars of one symbol, a minute apart."""
+
+    symbol: str
+    opens: "array[float]"
+    highs: "array[float]"
+    lows: "array[float]"
+    closes: "array[float]"
+
+    def start_ns(self, row: int) -> int:
+        """Start of a bar, nanoseconds since the epoch."""
+        return START_NS + row * MINUTE_NS
+
+
+def make(symbol: str, bars: int, seed: int) -> Columns:
+    """A walk of so many bars."""
+    chance = random.Random(seed)  # noqa: S311
+    columns = Columns(symbol, *(array("d") for _ in range(4)))
+    price = 5000.0
+    for draw in chance.choices(range(9 * 25), k=bars):
+        step, rest = divmod(draw, 25)
+        above, below = divmod(rest, 5)
+        opened, price = price, max(price + (step - 4) * _TICK, _LOWEST)
+        columns.opens.append(opened)
+        columns.highs.append(max(opened, price) + above * _TICK)
+        columns.lows.append(min(opened, price) - below * _TICK)
+        columns.closes.append(price)
+    return columns
+
+
+def write(folder: Path, symbols: int, bars: int) -> Path:
+    """Make the walks of several symbols and keep them in a folder of their own."""
+    target = folder / f"{symbols}x{bars}"
+    target.mkdir(parents=True, exist_ok=True)
+    for number in range(symbols):
+        columns = make(f"S{number}", bars, seed=number)
+        with (target / columns.symbol).open("wb") as file:
+            for column in columns[1:]:
+                column.tofile(file)
+    return target
+
+
+def read(folder: Path) -> list[Columns]:
+    """The walks kept in a folder, in the order of their numbers."""
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda path: int(path.name[1:])):
+        bars = path.stat().st_size // 32
+        columns = Columns(path.name, *(array("d") for _ in range(4)))
+        with path.open("rb") as file:
+            for column in columns[1:]:
+                column.fromfile(file, bars)
+        found.append(columns)
+    return found
+
+
+def write_csv(columns: Columns, path: Path) -> None:
+    """One symbol as a CSV file of the common kind."""
+    from datetime import UTC, datetime
+
+    with path.open("w", encoding="utf-8") as file:
+        file.write("timestamp,open,high,low,close,volume\n")
+        for row, prices in enumerate(zip(*columns[1:], strict=True)):
+            moment = datetime.fromtimestamp(columns.start_ns(row) // 10**9, UTC)
+            opened, high, low, close = prices
+            file.write(f"{moment:%Y-%m-%dT%H:%M:%SZ},{opened},{high},{low},{close},1000\n")

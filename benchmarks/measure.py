@@ -1,0 +1,61 @@
+"""Things measured in turns, each in a process of its own; medians of what they say."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+__all__ = ["ROOT", "Sample", "child", "in_turns", "medians", "spent"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Sample = dict[str, Any]
+"""What one run of one thing says: numbers by name."""
+
+
+def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:
+    """Run a module of ours in a fresh interpreter; its last line on stdout is the sample."""
+    done = subprocess.run(
+        [str(python), "-m", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}")
+    sample: Sample = json.loads(done.stdout.splitlines()[-1])
+    return sample
+
+
+def spent(*command: object, cwd: Path = ROOT) -> Sample:
+    """CPU, wall time and peak memory of a whole process."""
+    return child("benchmarks.spawn", *command, cwd=cwd)
+
+
+def in_turns(
+    things: Mapping[str, Callable[[], Sample]], repeats: int | Mapping[str, int]
+) -> dict[str, list[Sample]]:
+    """Measure A B C, A B C, …, so that a slow moment of the machine meets all alike."""
+    often = dict.fromkeys(things, repeats) if isinstance(repeats, int) else repeats
+    found: dict[str, list[Sample]] = {name: [] for name in things}
+    for turn in range(max(often.values(), default=0)):
+        for name, measure in things.items():
+            if turn < often[name]:
+                found[name].append(measure())
+    return {name: samples for name, samples in found.items() if samples}
+
+
+def medians(samples: Sequence[Sample]) -> Sample:
+    """The median of every number; of anything else the first."""
+    return {
+        name: median(sample[name] for sample in samples)
+        if isinstance(value, int | float)
+        else value
+        for name, value in samples[0].items()
+    }

@@ -1,0 +1,35 @@
+"""The engines of others, installed once into an environment of their own."""
+
+import subprocess
+import venv
+from pathlib import Path
+
+from benchmarks.measure import ROOT
+
+__all__ = ["PEERS", "interpreter"]
+
+PEERS = {
+    "backtesting_py": "backtesting==0.6.6",
+    "basana_py": "basana==1.11",
+    "backtrader_py": "backtrader==1.9.78.123",
+    "nautilus": "nautilus_trader==1.221.0",
+}
+_PLACE = ROOT / ".venv-peers"
+
+
+def interpreter() -> tuple[Path, dict[str, str]]:
+    """The interpreter of that environment, and why an engine is missing from it, by name."""
+    python = _PLACE / "bin" / "python"
+    if not python.exists():
+        venv.create(_PLACE, with_pip=True)
+    missing = {}
+    for name, requirement in PEERS.items():
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            missing[name] = f"pip could not install {requirement}"
+    return python, missing

@@ -1,0 +1,46 @@
+"""Tables, as markdown for people and as JSON for programs."""
+
+from typing import Any
+
+from msgspec import Struct
+
+__all__ = ["Table", "markdown", "rounded"]
+
+
+class Table(Struct, kw_only=True):
+    """One figure.
+
+    Attributes:
+        title: What was measured.
+        rows: Cells by column, all rows with the same columns.
+        note: What one has to know to read it.
+    """
+
+    title: str
+    rows: list[dict[str, Any]]
+    note: str = ""
+
+
+def rounded(value: float) -> float:
+    """Three significant digits."""
+    return float(f"{value:.3g}")
+
+
+def markdown(table: Table) -> str:
+    """The table as a section."""
+    lines = [f"## {table.title}", ""]
+    if table.rows:
+        columns = list(table.rows[0])
+        lines += ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+        lines += [
+            "| " + " | ".join(_cell(row.get(c)) for c in columns) + " |" for row in table.rows
+        ]
+    if table.note:
+        lines += ["", table.note]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

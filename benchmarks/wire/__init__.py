@@ -1,0 +1,1 @@
+"""Client and server for the figures of the connection, each in a process of its own."""

@@ -1,0 +1,86 @@
+"""The baseline: aiohttp and msgspec, and nothing that is not needed."""
+
+import time
+
+import aiohttp
+from aiohttp import WSMsgType
+from msgspec import Struct, field, json
+
+__all__ = ["bare"]
+
+
+class Bar(Struct, gc=False):
+    symbol: str
+    timeframe: str
+    timestamp: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    provider: str = ""
+
+
+class CandleFrame(Struct, tag_field="type", tag="candle"):
+    bar: Bar
+    event_id: str | None = None
+
+
+class Connection(Struct, tag_field="type", tag="connection"):
+    event: str
+
+
+class Complete(Struct, tag_field="type", tag="backtest_complete"):
+    event_id: str
+
+
+class Ack(Struct, tag_field="type", tag="event_ack"):
+    correlation_id: str
+    events_processed: list[str]
+    timestamp: int = field(default_factory=lambda: time.time_ns() // 10**6)
+
+
+_ORDER = {
+    "symbol": "S:AAPL",
+    "side": "BUY",
+    "quantity": "1",
+    "order_type": "MARKET",
+    "client_order_id": "x-1",
+    "time_in_force": "GTC",
+}
+
+
+async def bare(stream: str, requests: str, mode: str, batch: int) -> tuple[float, int]:
+    """Take everything, acknowledge each batch; gives back the CPU clock at the first candle."""
+    decode = json.Decoder(CandleFrame | Connection | Complete, strict=False).decode
+    headers = {"Content-Type": "application/json"}
+    events, began = 0, 0.0
+    done: list[str] = []
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        session.ws_connect(stream, compress=0, decode_text=False) as socket,
+    ):
+        async for message in socket:
+            frame = decode(message.data)
+            if type(frame) is CandleFrame:
+                if not events:
+                    began = time.process_time()
+                events += 1
+                if mode == "order":
+                    async with session.post(
+                        f"{requests}/orders", data=json.encode(_ORDER), headers=headers
+                    ) as response:
+                        json.decode(await response.read())
+                if frame.event_id is None:
+                    continue
+                done.append(frame.event_id)
+                if len(done) < batch:
+                    continue
+            elif type(frame) is Complete:
+                done.append(frame.event_id)
+            else:
+                continue
+            ack = json.encode(Ack(f"c-{events}", done))
+            await socket.send_frame(ack, WSMsgType.TEXT)
+            done = []
+    return began, events

@@ -1,0 +1,53 @@
+"""A client of that server: `-m benchmarks.wire.client WHO LOOP MODE BATCH WS_PORT REST_PORT`.
+
+WHO is `ours` or `bare`; LOOP `asyncio`, `asyncio64` (reads of 64 KiB) or `uvloop`. It prints the
+CPU it took from the first candle to the end.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from benchmarks.wire.bare import bare
+from benchmarks.wire.ours import ours
+
+__all__ = ["main"]
+
+_CLIENTS: dict[str, Callable[[str, str, str, int], Coroutine[Any, Any, tuple[float, int]]]] = {
+    "bare": bare,
+    "ours": ours,
+}
+
+
+def main(who: str, loop: str, mode: str, batch: str, ws_port: str, rest_port: str) -> None:
+    factory = None
+    if loop == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    elif loop == "asyncio64":
+        from asyncio import selector_events
+
+        selector_events._SelectorTransport.max_size = 64 * 1024  # type: ignore[attr-defined]
+    work = _CLIENTS[who](
+        f"ws://127.0.0.1:{ws_port}/", f"http://127.0.0.1:{rest_port}", mode, int(batch)
+    )
+    with asyncio.Runner(loop_factory=factory) as runner:
+        began, events = runner.run(work)
+    print(
+        json.dumps(
+            {
+                "cpu_s": time.process_time() - began,
+                "events": events,
+                "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
