@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -33,9 +33,11 @@ _SENT = (Account, Candle, Capabilities, ErrorEnvelope, Order, OrderHandle, Posit
 _TAKEN = (CloseRequest, OrderChanges, OrderRequest)
 
 _YES_OR_NO = {"type": "boolean"}
+_STATUS = "|".join(status.value for status in OrderStatus)
 _QUERY = {
     "limit": {"type": "integer", "minimum": 1},
     "side": {"type": "string", "enum": [side.value for side in Side]},
+    "status": {"type": "string", "pattern": f"^({_STATUS})?(,({_STATUS})?)*$"},
     "timeframe": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdwM]$"},
     **dict.fromkeys(("since", "until", "start", "end"), TIME),
 }
