@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.proxy import Endpoints
 from strategy_runtime.scaffold.names import check_name
 from strategy_runtime.scaffold.project import create_project
 from strategy_runtime.scaffold.templates import find_template, templates_folder
@@ -115,18 +117,31 @@ def test_the_probes_ask_the_ops_port(overlay: str, overlays: Path) -> None:
 
 
 @pytest.mark.parametrize("overlay", TRADING)
-def test_the_key_comes_from_a_secret_and_settings_from_a_map(overlay: str, overlays: Path) -> None:
+def test_settings_come_from_a_map_and_would_be_taken(overlay: str, overlays: Path) -> None:
     documents = built(overlays / overlay)
-    assert not [each for each in documents if each["kind"] == "Secret"]
-    pod = pod_of(documents)["spec"]
-    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
-    assert secret["secretName"] == f"my-bot-{overlay}"
-    (container,) = pod["containers"]
-    assert settings(container)["PROXY_API_KEY_FILE"].startswith("/run/secrets/proxy/")
+    (container,) = pod_of(documents)["spec"]["containers"]
     config = one("ConfigMap", documents)
     assert container["envFrom"] == [{"configMapRef": {"name": config["metadata"]["name"]}}]
-    assert config["data"]["PROXY_WS_URL"] == f"ws://{overlay}-proxy:8082"
+    key = "secret" if "PROXY_API_KEY_FILE" in settings(container) else None
+    Endpoints(
+        ws_url=config["data"]["PROXY_WS_URL"],
+        rest_url=config["data"]["PROXY_REST_URL"],
+        api_key=key,
+    )
     assert config["data"]["STRATEGY_MODE"] == "live"
+    assert len(parse_subscriptions(config["data"]["SUBSCRIPTIONS"])) == 3
+
+
+def test_the_key_comes_from_a_secret_that_is_in_no_file(overlays: Path) -> None:
+    documents = built(overlays / "live")
+    assert not [each for each in documents if each["kind"] == "Secret"]
+    pod = pod_of(documents)["spec"]
+    (container,) = pod["containers"]
+    assert settings(container)["PROXY_API_KEY_FILE"] == "/run/secrets/proxy/api-key"
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert mounts == {"state": "/state", "tmp": "/tmp", "proxy": "/run/secrets/proxy"}  # noqa: S108
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret == {"secretName": "my-bot-live"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -173,3 +188,21 @@ def test_the_monitor_finds_the_pod_and_its_port(monitored: Path) -> None:
     labels = pod_of(documents)["metadata"]["labels"]
     assert monitor["selector"]["matchLabels"].items() <= labels.items()
     assert [each["port"] for each in monitor["podMetricsEndpoints"]] == ["ops"]
+
+
+def test_all_the_projects_yaml_can_be_read(overlays: Path) -> None:
+    project = overlays.parent.parent
+    files = [*project.rglob("*.yaml"), *project.rglob("*.yml")]
+    assert {"compose.yaml", "ci.yml", "kustomization.yaml"} <= {path.name for path in files}
+    for path in files:
+        assert yaml.safe_load(path.read_text()), path
+
+
+def test_the_rehearsal_cannot_write_and_gains_no_rights(overlays: Path) -> None:
+    project = overlays.parent.parent
+    services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
+    assert set(services) == {"proxy", "my-bot"}
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
