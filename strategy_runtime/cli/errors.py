@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import click
 
+from strategy_runtime.cli.redaction import safe
 from strategy_runtime.errors import HookFailed, StrategyRuntimeError
 
 __all__ = ["STRATEGY_FAILED", "complain", "note", "parameters_from", "reported", "users_code"]
@@ -21,12 +22,12 @@ _INTERRUPTED = 130
 
 def complain(text: object) -> None:
     """Say on stderr what is wrong."""
-    click.echo(f"Error: {text}", err=True)
+    click.echo(safe(f"Error: {text}"), err=True)
 
 
 def note(text: str) -> None:
     """Say something on stderr, so that stdout holds results only."""
-    click.echo(text, err=True)
+    click.echo(safe(text), err=True)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Logging, set up by the commands and by nothing else: to stderr, for a person or as JSON.
 
-Lines of structlog and of the standard library come out alike. A command that may log nothing at
-all sets structlog up only when the strategy asks for its logger.
+Lines of structlog, of the standard library and Python's warnings come out alike: with the strategy,
+the run, and the event in hand where there is one; without secrets and control characters. A command
+that may log nothing at all sets structlog up only when the strategy asks for its logger.
 """
 
 import logging
@@ -10,12 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from strategy_runtime.cli.redaction import safe, safe_with_colours
 from strategy_runtime.strategy.log import when_first_used
 
 if TYPE_CHECKING:
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor
 
-__all__ = ["set_up", "set_up_lazily"]
+__all__ = ["follow", "set_up", "set_up_lazily"]
 
 _PLAIN = "%(levelname)s %(message)s"
 
@@ -33,6 +35,7 @@ def set_up(level: str = "info", form: str = "auto") -> None:
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_event_in_hand,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -53,6 +56,7 @@ def set_up(level: str = "info", form: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+    logging.captureWarnings(True)
 
 
 def set_up_lazily(level: str = "info", form: str = "auto") -> None:
@@ -60,8 +64,33 @@ def set_up_lazily(level: str = "info", form: str = "auto") -> None:
     if form == "json":
         set_up(level, form)
         return
-    logging.basicConfig(level=level.upper(), format=_PLAIN, stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_SafeFormatter(_PLAIN))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
     when_first_used(lambda: set_up(level, "console" if form == "auto" else form))
+
+
+def follow(event_in_hand: Callable[[], dict[str, str]] | None) -> None:
+    """Have every line say which event is in hand, as the function knows it; None to end that."""
+    _followed[:] = [event_in_hand] if event_in_hand is not None else []
+
+
+_followed: list[Callable[[], dict[str, str]]] = []
+
+
+def _add_event_in_hand(logger: Any, method: str, line: "EventDict") -> "EventDict":
+    for event_in_hand in _followed:
+        for name, text in event_in_hand().items():
+            line.setdefault(name, text)
+    return line
+
+
+class _SafeFormatter(logging.Formatter):
+    """Plain lines of the standard library."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return safe(super().format(record))
 
 
 def wants_color() -> bool:
@@ -76,17 +105,27 @@ def wants_color() -> bool:
 def _console_processors() -> "list[Processor]":
     import structlog
 
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=wants_color(), exception_formatter=plain)]
+    render = structlog.dev.ConsoleRenderer(
+        colors=wants_color(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+    def rendered(logger: Any, method: str, line: "EventDict") -> str:
+        # What goes over several lines is indented: nobody can make up a line of ours.
+        line["event"] = str(line.get("event", "")).replace("\n", "\n    ")
+        return safe_with_colours(render(logger, method, line))
+
+    return [rendered]
 
 
 def _json_processors() -> "list[Processor]":
     import structlog
 
-    return [
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(serializer=_to_json),
-    ]
+    render = structlog.processors.JSONRenderer(serializer=_to_json)
+
+    def rendered(logger: Any, method: str, line: "EventDict") -> str:
+        return safe(str(render(logger, method, line)))
+
+    return [structlog.processors.format_exc_info, rendered]
 
 
 def _to_json(document: Any, default: Callable[[Any], Any] = str, **_: Any) -> str:

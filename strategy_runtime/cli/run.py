@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ from strategy_runtime.cli.options import HELP_NAMES, version_option
 from strategy_runtime.runtime.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
+    from strategy_runtime.ops import Ops
     from strategy_runtime.proxy import ProxyVenue
+    from strategy_runtime.runtime.observer import RunStatus
     from strategy_runtime.runtime.settings import Environment, Settings
     from strategy_runtime.strategy import Strategy
     from strategy_runtime.strategy.desk import Mode
@@ -62,7 +65,7 @@ def _help(setting: Setting) -> str:
 
 
 @click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
-@click.argument("target", metavar="MODULE:CLASS")
+@click.argument("target", metavar="MODULE:CLASS", required=False)
 @_with_settings
 @click.option(
     "--set",
@@ -84,12 +87,19 @@ def _help(setting: Setting) -> str:
     "event stream for a moment (a proxy that serves one strategy takes it from another), and exit "
     "with 0 or 1.",
 )
+@click.option(
+    "--healthcheck/--no-healthcheck",
+    default=False,
+    help="Ask the run behind --ops-port on this machine whether it is ready, and exit with 0 or 1; "
+    "for the health check of an image.",
+)
 @version_option
 def main(
-    target: str,
+    target: str | None,
     parameters: tuple[str, ...],
     env_file: Path | None,
     check: bool,
+    healthcheck: bool,
     **flags: str | None,
 ) -> None:
     """Run the strategy MODULE:CLASS against a trading proxy.
@@ -97,8 +107,13 @@ def main(
     MODULE is looked for in the current folder first; a file may be named too (bot.py:SmaCross), and
     :CLASS may be left out where the module defines one strategy.
     """
+    if healthcheck:
+        with reported():
+            raise SystemExit(0 if _is_ready(flags) else 1)
     try:
         with reported():
+            if target is None:
+                raise click.UsageError("Name a strategy, such as bot:SmaCross.")
             _main(target, parameters, env_file, check, flags)
     except SystemExit as end:
         raise SystemExit(1 if check and end.code else end.code) from None
@@ -112,11 +127,14 @@ def _main(
     flags: dict[str, str | None],
 ) -> None:
     from strategy_runtime.cli.logs import set_up
+    from strategy_runtime.cli.redaction import hide, hide_in_environment
     from strategy_runtime.runtime.settings import read_environment, resolve
 
     values = parameters_from(parameters)
     environment = read_environment(os.environ, env_file)
+    hide_in_environment(environment.values)
     settings = resolve(flags, environment)
+    hide(settings.api_key)
     set_up(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         _log.warning("%s", warning)
@@ -138,6 +156,19 @@ def _main(
         with asyncio.Runner(loop_factory=_loop_factory(settings.loop)) as loop:
             code = loop.run(_session(strategy, settings))
     raise SystemExit(code)
+
+
+def _is_ready(flags: dict[str, str | None]) -> bool:
+    from strategy_runtime.cli.probe import probe
+    from strategy_runtime.errors import ConfigError
+    from strategy_runtime.runtime.settings import read_environment, resolve
+
+    settings = resolve(flags, read_environment(os.environ))
+    if not settings.ops_port:
+        raise ConfigError("--healthcheck needs the port to ask: set OPS_PORT, as for the run")
+    is_ready, said = probe(settings.ops_host, settings.ops_port)
+    click.echo(said)
+    return is_ready
 
 
 def _load(target: str, values: dict[str, str], environment: "Environment") -> "Strategy":
@@ -187,20 +218,28 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     """Run until the end, or until a signal; gives back the exit code."""
     from structlog.contextvars import bind_contextvars
 
+    from strategy_runtime.cli.logs import follow
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.ids import token
     from strategy_runtime.runtime.runner import Runner
 
     runner: Runner | None = None
+    ops = _ops(settings, lambda: None if runner is None else runner.status())
     reaching = asyncio.ensure_future(_reach(settings))
 
     def stop() -> None:
+        if ops is not None:
+            ops.health.stop()
         if runner is None:
             reaching.cancel()
         else:
             runner.stop()
 
-    with stop_on_signals(stop, deadline=_STOP_WITHIN_S):
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop, deadline=_STOP_WITHIN_S))
+        if ops is not None:
+            await stack.enter_async_context(ops)
+            _log.info("probes, metrics and status at %s", ops.url)
         try:
             mode = await reaching
         except asyncio.CancelledError:
@@ -215,11 +254,23 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             on_error=None if settings.on_error == "auto" else settings.on_error,
             subscriptions=settings.subscriptions,
             timeframe=settings.timeframe,
+            observer=None if ops is None else ops.metrics,
         )
+        follow(lambda: runner.in_hand)
+        stack.callback(follow, None)
         _log.info("running %s in %s mode at %s", type(strategy).__name__, mode, settings.ws_url)
         await runner.run()
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
+
+
+def _ops(settings: "Settings", status: "Callable[[], RunStatus | None]") -> "Ops | None":
+    """The ops port, where one is wanted; nothing of it is imported otherwise."""
+    if settings.ops_port is None:
+        return None
+    from strategy_runtime.ops import Ops
+
+    return Ops(settings.ops_host, settings.ops_port, status)
 
 
 async def _reach(settings: "Settings") -> "Mode":

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
+from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ApiError, OrderRejected, StrategyRuntimeError, WouldDeadlock
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.sizing import exact, magnitude, size_of
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
@@ -28,6 +30,7 @@ from strategy_runtime.strategy.views import AccountView, NetPosition
 __all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
+_NOT_ANSWERED = "NOT_ANSWERED"
 _Send = Callable[[], Awaitable[None]]
 
 
@@ -41,7 +44,15 @@ class TradingDesk:
     """
 
     def __init__(
-        self, venue: Venue, book: Book, clock: RunClock, timers: Timers, *, prefix: str, mode: Mode
+        self,
+        venue: Venue,
+        book: Book,
+        clock: RunClock,
+        timers: Timers,
+        *,
+        prefix: str,
+        mode: Mode,
+        observer: Observer | None = None,
     ) -> None:
         self.hook_task: asyncio.Task[object] | None = None
         self.is_closed = False
@@ -50,6 +61,7 @@ class TradingDesk:
         self._clock = clock
         self._timers = timers
         self._mode: Mode = mode
+        self._observer = observer
         self._next_id = counted(f"{prefix}-")
         self._waiting: deque[tuple[Ticket, _Send]] = deque()
         self.unsettled: list[Ticket] = []
@@ -72,6 +84,7 @@ class TradingDesk:
             if not self._waiting:
                 return
             ticket, send = self._waiting.popleft()
+            began = 0.0 if self._observer is None else monotonic()
             try:
                 await send()
                 ticket.settle()
@@ -89,6 +102,9 @@ class TradingDesk:
                 ticket.settle(_not_answered(ticket, trouble))
             if ticket.error is not None and ticket.verb == "submit":
                 self._book.refuse(ticket.client_order_id)
+            if self._observer is not None:
+                outcome = _outcome_of(ticket)
+                self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
 
     async def _send_until(self, ticket: Ticket) -> None:
         while not ticket.is_settled:
@@ -387,9 +403,15 @@ def _type_of(
     return OrderType.MARKET if limit is None else OrderType.LIMIT
 
 
+def _outcome_of(ticket: Ticket) -> str:
+    if ticket.error is None:
+        return "accepted"
+    return "unanswered" if ticket.error.code == _NOT_ANSWERED else "refused"
+
+
 def _not_answered(ticket: Ticket, trouble: StrategyRuntimeError) -> OrderRejected:
     return OrderRejected(
-        "NOT_ANSWERED",
+        _NOT_ANSWERED,
         str(trouble),
         client_order_id=ticket.client_order_id,
         symbol=ticket.symbol,

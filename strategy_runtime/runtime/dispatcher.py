@@ -20,6 +20,7 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.observer import Observer, observed
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook
@@ -42,6 +43,7 @@ class Dispatcher:
 
     Args:
         before: What the runtime itself does with some kinds of event, ahead of the hook.
+        observer: Told of every event that was handled.
 
     Attributes:
         table: The handler of each kind of event.
@@ -58,6 +60,7 @@ class Dispatcher:
         timers: Timers,
         settle: Callable[[], Awaitable[None]],
         before: Mapping[type[Any], Handler],
+        observer: Observer | None = None,
     ) -> None:
         self.hook: str | None = None
         self._book = book
@@ -88,6 +91,8 @@ class Dispatcher:
                 handler = self._in_turn(before[kind], handler)
             if catch_all is not None:
                 handler = self._in_turn(handler, catch_all, "on_event")
+            if observer is not None:
+                handler = observed(handler, None if hook is None else name, observer)
             self.table[kind] = handler
 
     def _candle_handler(self, hook: Hook | None) -> Handler:

@@ -5,17 +5,23 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from strategy_runtime.clock import monotonic
+from strategy_runtime.clock import monotonic, ns_of, rfc3339
 from strategy_runtime.errors import ApiError, DataError, HookFailed, OrderRejected
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
 from strategy_runtime.runtime.failures import Failures, OnError
+from strategy_runtime.runtime.observer import (
+    Observer,
+    OrderStatusLine,
+    PositionStatus,
+    RunStatus,
+)
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
@@ -51,6 +57,7 @@ class Runner:
         on_error: OnError | None = None,
         subscriptions: Subscriptions | None = None,
         timeframe: str = "1m",
+        observer: Observer | None = None,
     ) -> None:
         self.strategy = strategy
         self.failures = Failures(mode, on_error)
@@ -67,8 +74,11 @@ class Runner:
             self._timers,
             prefix=f"{type(strategy).__name__}-{run_id}",
             mode=mode,
+            observer=observer,
         )
         self._mode = mode
+        self._run_id = run_id
+        self._observer = observer
         self._subscriptions = subscriptions or Subscriptions()
         self._timeframe = timeframe
         self._stop_asked = asyncio.Event()
@@ -76,12 +86,63 @@ class Runner:
         self._in_burst = False
         self._lost_at: float | None = None
         self._was_connected = False
+        self._is_reconciled = False
         self._failed: HookFailed | None = None
         self._dispatcher: Dispatcher | None = None
 
     def stop(self) -> None:
         """Ask the run to end in good order; call it from the loop's own thread."""
         self._stop_asked.set()
+
+    @property
+    def in_hand(self) -> dict[str, str]:
+        """Id and simulated time of the event in hand, as far as there are any; for log lines."""
+        found = {"event_id": self._venue.in_hand}
+        if self._mode == "backtest" and self._clock.event is not None:
+            found["time"] = self._clock.now.isoformat().replace("+00:00", "Z")
+        return {name: text for name, text in found.items() if text}
+
+    def status(self) -> RunStatus:
+        """How the run stands; call it from the loop's own thread."""
+        account, event = self._book.account, self._clock.event
+        moment = None if event is None else time_of(event)
+        return RunStatus(
+            strategy=type(self.strategy).__name__,
+            run_id=self._run_id,
+            mode=self._mode,
+            connected=self._was_connected and self._lost_at is None,
+            reconciled=self._is_reconciled,
+            halted=self._desk.is_closed,
+            complete=self.is_complete,
+            failures=self.failures.count,
+            rejections=self.rejections,
+            queued=len(self._desk.unsettled),
+            last_event=None if event is None else type(event).__name__,
+            last_event_at=None if moment is None else rfc3339(ns_of(moment)),
+            equity=format(account.equity, "f"),
+            currency=account.currency,
+            positions=[
+                PositionStatus(
+                    net.symbol,
+                    format(net.quantity, "f"),
+                    format(net.average_entry_price, "f"),
+                    format(net.unrealized_pnl, "f"),
+                )
+                for net in self._book.positions
+            ],
+            open_orders=[
+                OrderStatusLine(
+                    order.client_order_id or order.id,
+                    order.symbol,
+                    order.side.value,
+                    order.order_type.value,
+                    format(order.quantity, "f"),
+                    format(order.filled_quantity, "f"),
+                    order.status.value,
+                )
+                for order in self._book.orders()
+            ],
+        )
 
     async def run(self) -> None:
         """Run to the end of the stream, or until `stop` is asked for.
@@ -112,6 +173,7 @@ class Runner:
         venue = self._venue
         account, positions = await venue.account(), await venue.positions()
         self._book.load(account, positions, await venue.orders())
+        self._is_reconciled = True
 
     async def _start(self) -> None:
         strategy = self.strategy
@@ -126,6 +188,7 @@ class Runner:
             timers=self._timers,
             settle=self._settle,
             before={ConnectionEvent: self._on_connection},
+            observer=self._observer,
         )
         self._desk.hook_task = asyncio.current_task()
         await self._guarded("on_start", strategy.on_start, stop_always=True)
@@ -268,6 +331,8 @@ class Runner:
         dispatcher = self._running
         hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
         dispatcher.hook = None
+        if self._observer is not None:
+            self._observer.hook_failed(hook)
         failure = HookFailed(hook, _where(event, self._venue.in_hand))
         failure.__cause__ = error
         if self.failures.enter(failure):
@@ -293,6 +358,7 @@ class Runner:
             self._lost_at = None
         elif event.event is ConnectionEventKind.RECONNECTING and self._lost_at is None:
             self._lost_at = monotonic()
+            self._is_reconciled = False
             await self._guarded("on_disconnect", strategy.on_disconnect)
 
 

@@ -143,6 +143,22 @@ SETTINGS = (
         help="Seconds to wait for the proxy to come up.",
     ),
     Setting(
+        name="ops_port",
+        flag="--ops-port",
+        variables=("OPS_PORT",),
+        metavar="PORT",
+        default="",
+        help="Serve /livez, /readyz, /metrics and /status there; 0 picks a free port.",
+    ),
+    Setting(
+        name="ops_host",
+        flag="--ops-host",
+        variables=("OPS_HOST",),
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="Address of the ops port; 0.0.0.0 is all.",
+    ),
+    Setting(
         name="log_level",
         flag="--log-level",
         variables=("LOG_LEVEL",),
@@ -188,6 +204,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     on_error: OnErrorChoice
     loop: LoopChoice
     connect_timeout: float
+    ops_port: int | None
+    ops_host: str
     log_level: LogLevel
     log_format: LogFormat
     origins: dict[str, str]
@@ -284,6 +302,8 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         on_error=texts["on_error"],  # type: ignore[arg-type]
         loop=texts["loop"],  # type: ignore[arg-type]
         connect_timeout=_seconds(texts["connect_timeout"], origins["connect_timeout"]),
+        ops_port=_port(texts["ops_port"], origins["ops_port"]),
+        ops_host=texts["ops_host"],
         log_level=texts["log_level"],  # type: ignore[arg-type]
         log_format=texts["log_format"],  # type: ignore[arg-type]
         origins=origins,
@@ -420,6 +440,14 @@ def _seconds(text: str, origin: str) -> float:
     if not 0 <= number < float("inf"):
         raise ConfigError(f"{origin}: {text!r} is not a number of seconds")
     return number
+
+
+def _port(text: str, origin: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise ConfigError(f"{origin}: {text!r} is not a port, a number below {2**16}")
+    return int(text)
 
 
 def _strangers(environment: Environment) -> list[str]:

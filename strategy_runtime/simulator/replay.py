@@ -45,6 +45,7 @@ class Replay(Crossing):
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []
         self._ticks: list[tuple[int, int, Instrument]] = []
+        self._alone: Instrument | None = None
         self._trades_due: list[tuple[int, int, Instrument]] = []
         for instrument in self._instruments.values():
             self._schedule_close(instrument)
@@ -155,6 +156,7 @@ class Replay(Crossing):
         if ahead:
             count = bisect_left(starts, ahead[0][0])
         self._closes.clear()
+        self._alone = instrument
         try:
             while row < count and not resting and not self._is_at_risk:
                 self.now_ns = starts[row] + step
@@ -180,12 +182,17 @@ class Replay(Crossing):
                 instrument.row = row = row + 1
                 yield
         finally:
+            self._alone = None
             self._schedule_close(instrument)
 
     @property
     def upcoming_ns(self) -> int | None:
         """The next instant at which something can happen, or None at the end of the data."""
-        return _soonest(self._closes, self._opens, self._rollups, self._ticks, self._trades_due)
+        closes = self._closes
+        if self._alone is not None and self._alone.row < len(self._alone.series):
+            series = self._alone.series
+            closes = [(series.starts[self._alone.row] + series.step, 0, self._alone)]
+        return _soonest(closes, self._opens, self._rollups, self._ticks, self._trades_due)
 
     @property
     def finest_step(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from strategy_runtime.clock import monotonic
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
@@ -41,6 +42,15 @@ async def test_nobody_is_waited_for_and_the_end_is_the_end() -> None:
     assert [frame["event_id"] for frame in frames[1:]] == [f"evt-{n}" for n in range(1, 52)]
     assert frames[-1]["type"] == "backtest_complete"
     assert socket.close_code == 1000
+
+
+async def test_bars_come_no_sooner_than_the_clock_says() -> None:
+    began = monotonic()
+    server = server_of(6, speed=1200.0)  # a bar in 50 ms
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        await read_all(socket)
+    assert monotonic() - began >= 6 * 0.05
 
 
 async def test_several_clients_see_the_same() -> None:
@@ -88,7 +98,7 @@ async def test_capabilities_do_not_promise_lock_step() -> None:
 
 
 async def test_a_client_that_cannot_keep_up_is_closed_not_cheated() -> None:
-    server = server_of(5_000)
+    server = server_of(5_000, speed=0.001)
     assert isinstance(server.stream, Broadcast)
     server.stream._depth = 10
     async with server, aiohttp.ClientSession() as session:

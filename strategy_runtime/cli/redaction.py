@@ -1,0 +1,52 @@
+"""Secrets that must not be shown, and characters that must not reach a terminal or a log.
+
+Whatever a command writes to stderr goes through `safe` on its way: log lines, errors, tracebacks.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+__all__ = ["hide", "hide_in_environment", "safe", "safe_with_colours"]
+
+_SHORTEST = 6
+"""What is shorter is no secret: hiding `on` or `1234` would make lines unreadable."""
+
+_MASK = "********"
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+_secrets: set[str] = set()
+
+
+def hide(secret: str | None) -> None:
+    """Never show this text again."""
+    if secret is not None and len(secret.strip()) >= _SHORTEST:
+        _secrets.add(secret.strip())
+
+
+def hide_in_environment(values: Mapping[str, str]) -> None:
+    """Hide what variables hold whose names say that it is secret, and passwords in URLs."""
+    for name, text in values.items():
+        if _SECRET_NAME.search(name):
+            hide(text)
+        elif "://" in text and "@" in text:
+            try:
+                hide(urlsplit(text).password)
+            except ValueError:
+                continue
+
+
+def safe(text: str) -> str:
+    """A text of several lines without secrets and control characters."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def safe_with_colours(text: str) -> str:
+    """The same for a text that may be coloured."""
+    colours = _ESCAPE.findall(text)
+    parts = [safe(part) for part in _ESCAPE.split(text)]
+    return "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))

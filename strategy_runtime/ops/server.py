@@ -1,0 +1,117 @@
+"""The ops port: `/livez`, `/readyz`, `/metrics` and `/status`, on a thread and loop of its own.
+
+So it answers while a hook blocks the strategy's loop, which is when one wants to ask.
+"""
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiohttp import web
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.ops.health import Health
+from strategy_runtime.ops.metrics import Metrics
+
+__all__ = ["OpsServer"]
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_STOP_WITHIN_S = 2.0
+
+
+class OpsServer:
+    """Serves one run, from `with` to its end.
+
+    Args:
+        host: Address to listen on. On loopback, requests must be for loopback too: browsers can be
+            made to ask there for other names.
+        port: 0 picks a free one.
+
+    Raises:
+        ConfigError: The port cannot be had.
+    """
+
+    def __init__(self, health: Health, metrics: Metrics, host: str, port: int) -> None:
+        self._health = health
+        self._metrics = metrics
+        self._host = host
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._socket = socket.create_server((host, port), family=family)
+        except OSError as error:
+            raise ConfigError(
+                f"--ops-port: cannot listen on {host} port {port}: {error.strerror or error}"
+            ) from None
+        self._loop = asyncio.new_event_loop()
+        self._is_over = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="strategy-runtime ops", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._is_over.set)
+        self._thread.join(_STOP_WITHIN_S)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        app = web.Application(middlewares=[self._guard])
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._measured)
+        app.router.add_get("/status", self._status)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, self._socket).start()
+            await self._is_over.wait()
+        finally:
+            await runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self._host in _LOOPBACK and request.url.host not in _LOOPBACK:
+            return _json(403, {"error": f"this port serves {self._host} only"})
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        is_live, said = self._health.liveness()
+        return _json(200 if is_live else 503, said)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        is_ready, said = self._health.readiness()
+        return _json(200 if is_ready else 503, said)
+
+    async def _measured(self, request: web.Request) -> web.Response:
+        text, content_type = self._metrics.exposition()
+        return web.Response(body=text, headers={"Content-Type": content_type})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return _json(200, {"run": self._health.status, "readiness": self._health.readiness()[1]})
+
+
+def _json(status: int, document: object) -> web.Response:
+    return web.Response(
+        status=status, body=msgspec.json.encode(document), content_type="application/json"
+    )

@@ -1,0 +1,117 @@
+"""Looking on: what a run tells those who watch it, and how it stands at a moment.
+
+Nobody watches unless asked to, and then nothing is done for it: handlers are only wrapped where
+there is an observer.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from strategy_runtime.clock import monotonic
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.strategy.desk import Mode
+
+__all__ = ["Observer", "RunStatus", "observed"]
+
+Handler = Callable[[Any], Awaitable[None] | None]
+
+
+class Observer(Protocol):
+    """Told of everything that happens, in the thread of the strategy. It must be quick."""
+
+    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
+        """An event was delivered; `seconds` is what book, indicators and the hook took.
+
+        Args:
+            hook: Name of the strategy's hook, or None where it has none for this kind.
+        """
+
+    def hook_failed(self, hook: str) -> None:
+        """A hook raised."""
+
+    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+        """A request was answered.
+
+        Args:
+            verb: `submit`, `modify` or `cancel`.
+            outcome: `accepted`, `refused`, or `unanswered`.
+            seconds: From when it was sent.
+        """
+
+
+class PositionStatus(Struct, frozen=True):
+    """A position that is open; short ones have a negative quantity."""
+
+    symbol: str
+    quantity: str
+    average_entry_price: str
+    unrealized_pnl: str
+
+
+class OrderStatusLine(Struct, frozen=True):
+    """An order that is open."""
+
+    client_order_id: str
+    symbol: str
+    side: str
+    type: str
+    quantity: str
+    filled_quantity: str
+    status: str
+
+
+class RunStatus(Struct, frozen=True, kw_only=True):
+    """How a run stands.
+
+    Attributes:
+        connected: The event stream is up.
+        reconciled: Orders and positions have been read since it came up.
+        halted: No new orders are taken.
+        failures: Hooks that failed.
+        rejections: Requests refused without anybody awaiting them.
+        queued: Orders given and not yet answered.
+        last_event: Kind of the last event.
+        last_event_at: When it happened by its own account, RFC 3339.
+        equity: Decimal text, with `currency`.
+    """
+
+    strategy: str
+    run_id: str
+    mode: Mode
+    connected: bool
+    reconciled: bool
+    halted: bool
+    complete: bool
+    failures: int
+    rejections: int
+    queued: int
+    last_event: str | None
+    last_event_at: str | None
+    equity: str
+    currency: str
+    positions: list[PositionStatus]
+    open_orders: list[OrderStatusLine]
+
+
+def observed(handler: Handler, hook: str | None, observer: Observer) -> Handler:
+    """A handler that tells how long it took, with whatever it gives to await; also if it raises."""
+
+    def handle(event: Event) -> Awaitable[None] | None:
+        began = monotonic()
+        result = None
+        try:
+            result = handler(event)
+        finally:
+            if result is None or not hasattr(result, "__await__"):
+                observer.event_handled(event, hook, monotonic() - began)
+        return None if result is None else finish(result, event, began)
+
+    async def finish(result: Awaitable[None], event: Event, began: float) -> None:
+        try:
+            await result
+        finally:
+            observer.event_handled(event, hook, monotonic() - began)
+
+    return handle

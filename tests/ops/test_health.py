@@ -1,0 +1,59 @@
+"""When a run lives, and when it is ready."""
+
+from typing import Any
+
+import pytest
+
+from strategy_runtime.ops.health import Health
+from tests.ops.support import status
+
+
+def checks(health: Health) -> dict[str, bool]:
+    is_ready, said = health.readiness()
+    assert said["ready"] is is_ready is all(said["checks"].values())
+    found: dict[str, bool] = said["checks"]
+    return found
+
+
+def test_a_run_in_good_order_is_ready() -> None:
+    health = Health()
+    health.leave(status())
+    assert health.readiness()[0]
+    assert health.liveness()[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"connected": False}, "connected"),
+        ({"reconciled": False}, "reconciled"),
+        ({"halted": True}, "not_halted"),
+    ],
+)
+def test_what_does_not_hold_is_named(change: dict[str, Any], check: str) -> None:
+    health = Health()
+    health.leave(status(**change))
+    assert [name for name, holds in checks(health).items() if not holds] == [check]
+
+
+def test_before_the_proxy_has_answered_it_lives_and_is_not_ready() -> None:
+    health = Health()
+    health.leave(None)
+    assert health.liveness()[0]
+    assert not checks(health)["connected"]
+
+
+def test_a_run_that_is_being_stopped_is_not_ready() -> None:
+    health = Health()
+    health.leave(status())
+    health.stop()
+    assert [name for name, holds in checks(health).items() if not holds] == ["not_stopping"]
+
+
+def test_a_loop_that_leaves_nothing_any_more_is_stuck() -> None:
+    health = Health(stuck_after=0.0)
+    health.leave(status())
+    is_live, said = health.liveness()
+    assert not is_live
+    assert said["loop_silent_seconds"] >= 0
+    assert [name for name, holds in checks(health).items() if not holds] == ["loop_turns"]

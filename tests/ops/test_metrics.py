@@ -1,0 +1,136 @@
+"""The metrics: what they count, that a parser reads them, and that their number has a bound."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import now
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.ops.health import Health
+from strategy_runtime.ops.metrics import Metrics
+from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.events import ConnectionEvent, UnknownEvent
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.ops.support import status
+from tests.report.support import series
+
+
+def samples(metrics: Metrics) -> dict[str, float]:
+    """Every sample by its name and labels, as a parser of the format reads it."""
+    text = metrics.exposition()[0].decode()
+    return {
+        sample.name + "".join(f",{k}={v}" for k, v in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+class Busy(Strategy):
+    """Buys, is refused, and fails once."""
+
+    count = 0
+
+    def on_candle(self, candle: Candle) -> None:
+        type(self).count += 1
+        if self.count == 2:
+            self.buy(candle.symbol, 1)
+        elif self.count == 3:
+            self.buy(candle.symbol, 10**9)
+        elif self.count == 4:
+            raise ValueError("oops")
+
+
+async def test_a_run_is_counted() -> None:
+    health = Health()
+    metrics = Metrics(health)
+    exchange = Exchange([series([10, 11, 12, 13, 14])])
+    runner = Runner(
+        Busy(), SimulatedVenue(exchange), mode="backtest", on_error="continue", observer=metrics
+    )
+    await runner.run()
+    health.leave(runner.status())
+    found = samples(metrics)
+    assert found["strategy_events_total,type=Candle"] == 5
+    assert found["strategy_events_total,type=TradeEvent"] == 1
+    assert found["strategy_hook_seconds_count,hook=on_candle"] == 5  # the failed one as well
+    assert found["strategy_hook_failures_total,hook=on_candle"] == 1
+    assert found["strategy_orders_total,outcome=accepted,verb=submit"] == 1
+    assert found["strategy_orders_total,outcome=refused,verb=submit"] == 1
+    assert found["strategy_order_seconds_count"] == 2
+    assert found["strategy_open_positions"] == 1
+    assert found["strategy_equity"] == float(Decimal(100_000) + 14 - 12)
+    assert found["strategy_event_lag_seconds_count"] == 0  # simulated time has none
+    assert found["strategy_build_info,version=" + __import__("strategy_runtime").__version__] == 1
+
+
+def test_the_state_of_the_run_is_read_when_asked_for() -> None:
+    health = Health()
+    metrics = Metrics(health)
+    assert samples(metrics)["strategy_ready"] == 0
+    health.leave(status())
+    found = samples(metrics)
+    assert (found["strategy_ready"], found["strategy_connected"]) == (1, 1)
+    assert (found["strategy_queue_length"], found["strategy_open_orders"]) == (2, 1)
+    health.leave(status(connected=False, halted=True))
+    found = samples(metrics)
+    assert (found["strategy_ready"], found["strategy_connected"], found["strategy_halted"]) == (
+        0,
+        0,
+        1,
+    )
+
+
+def test_lost_connections_and_unknown_events_are_counted() -> None:
+    metrics = Metrics(Health())
+    metrics.event_handled(ConnectionEvent(event=ConnectionEventKind.CONNECTED), None, 0.0)
+    metrics.event_handled(ConnectionEvent(event=ConnectionEventKind.RECONNECTING), None, 0.0)
+    metrics.event_handled(UnknownEvent(type="hologram", raw={}), "on_unknown", 0.0)
+    found = samples(metrics)
+    assert found["strategy_reconnects_total"] == 1
+    assert found["strategy_unknown_events_total"] == 1
+    assert found["strategy_events_total,type=UnknownEvent"] == 1
+
+
+def test_the_age_of_live_candles_is_measured() -> None:
+    health = Health()
+    health.leave(status())
+    metrics = Metrics(health)
+    started = now() - timedelta(minutes=1, seconds=2)
+    metrics.event_handled(Candle("S:A", "1m", started, 1, 1, 1, 1), "on_candle", 0.001)
+    found = samples(metrics)
+    assert found["strategy_event_lag_seconds_bucket,le=1.0"] == 0
+    assert found["strategy_event_lag_seconds_bucket,le=30.0"] == 1
+
+
+def test_ten_thousand_symbols_and_a_thousand_orders_make_no_more_series() -> None:
+    metrics = Metrics(Health())
+    stamp = datetime(2024, 1, 2, tzinfo=UTC)
+    metrics.event_handled(Candle("S:0", "1m", stamp, 1, 1, 1, 1), "on_candle", 0.001)
+    metrics.request_settled("submit", "accepted", 0.01)
+    metrics.hook_failed("some_timer_0")
+    before = len(samples(metrics))
+    for number in range(10_000):
+        symbol = f"S:{number}"
+        metrics.event_handled(Candle(symbol, "1m", stamp, 1, 1, 1, 1), "on_candle", 0.001)
+    for number in range(1000):
+        metrics.request_settled("submit", "accepted", 0.01)
+        metrics.hook_failed(f"some_timer_{number}")
+    assert len(samples(metrics)) == before < 400
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(ConfigError, match=r"pip install 'strategy-runtime\[metrics\]'"):
+        Metrics(Health())
+
+
+def test_two_runs_have_metrics_of_their_own() -> None:
+    one, other = Metrics(Health()), Metrics(Health())
+    one.request_settled("cancel", "refused", 0.1)
+    assert "strategy_orders_total,outcome=refused,verb=cancel" not in samples(other)

@@ -1,0 +1,124 @@
+"""The ops port over real sockets."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.ops import Ops
+from strategy_runtime.runtime.observer import RunStatus
+from tests.ops.support import ask, status
+
+
+class Standing:
+    """What the run says of itself."""
+
+    def __init__(self) -> None:
+        self.status: RunStatus | None = status()
+
+    def __call__(self) -> RunStatus | None:
+        return self.status
+
+
+@pytest.fixture
+def standing() -> Standing:
+    return Standing()
+
+
+@pytest.fixture
+async def ops(standing: Standing) -> AsyncIterator[Ops]:
+    async with Ops("127.0.0.1", 0, standing) as found:
+        await asyncio.sleep(0)  # noqa: TID251
+        yield found
+
+
+async def get(ops: Ops, path: str, host: str | None = None) -> tuple[int, object]:
+    return await asyncio.to_thread(ask, ops.url + path, host)
+
+
+async def test_probes_of_a_run_in_good_order(ops: Ops) -> None:
+    code, said = await get(ops, "/readyz")
+    assert code == 200
+    assert said == {
+        "ready": True,
+        "checks": {
+            "connected": True,
+            "reconciled": True,
+            "not_halted": True,
+            "not_stopping": True,
+            "loop_turns": True,
+        },
+    }
+    code, said = await get(ops, "/livez")
+    assert (code, isinstance(said, dict) and said["live"]) == (200, True)
+
+
+async def test_an_unready_run_says_503_and_why(ops: Ops) -> None:
+    ops.health.leave(status(reconciled=False))
+    code, said = await get(ops, "/readyz")
+    assert code == 503
+    assert isinstance(said, dict)
+    assert said["checks"]["reconciled"] is False
+
+
+async def test_status_shows_positions_and_orders(ops: Ops) -> None:
+    code, said = await get(ops, "/status")
+    assert code == 200
+    assert isinstance(said, dict)
+    assert said["run"]["positions"] == [
+        {
+            "symbol": "S:A",
+            "quantity": "-3",
+            "average_entry_price": "10",
+            "unrealized_pnl": "1.5",
+        }
+    ]
+    assert said["run"]["open_orders"][0]["client_order_id"] == "Bot-1"
+    assert said["readiness"]["ready"] is True
+
+
+async def test_metrics_have_the_content_type_of_their_format(ops: Ops) -> None:
+    code, said = await get(ops, "/metrics")
+    assert code == 200
+    assert isinstance(said, str)
+    assert "strategy_ready 1.0" in said
+
+
+async def test_other_paths_and_methods_are_refused(ops: Ops) -> None:
+    assert (await get(ops, "/"))[0] == 404
+
+
+async def test_a_page_that_comes_by_another_name_is_refused(ops: Ops) -> None:
+    code, said = await get(ops, "/status", host="evil.example")
+    assert (code, said) == (403, {"error": "this port serves 127.0.0.1 only"})
+
+
+async def test_it_answers_while_the_loop_is_blocked(ops: Ops) -> None:
+    answers: list[tuple[int, object]] = []
+    thread = threading.Thread(target=lambda: answers.append(ask(ops.url + "/livez")))
+    thread.start()
+    began = time.monotonic()  # noqa: TID251
+    while thread.is_alive() and time.monotonic() - began < 10:  # noqa: TID251
+        pass  # a hook that gives nobody else a turn
+    assert answers
+    assert answers[0][0] == 200
+
+
+async def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            ConfigError, match=f"--ops-port: cannot listen on 127.0.0.1 port {port}: Address"
+        ):
+            Ops("127.0.0.1", port, lambda: None)
+
+
+async def test_after_the_end_nobody_listens(standing: Standing) -> None:
+    async with Ops("127.0.0.1", 0, standing) as found:
+        url = found.url
+    with pytest.raises(OSError, match="refused"):
+        await asyncio.to_thread(ask, url + "/livez")
