@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from strategy_runtime.errors import FrameError
 from strategy_runtime.protocol.server_codec import carries_id, decode_client_frame
+from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.server.asyncapi import RECEIVED, SENT, asyncapi
 from tests.simulator.server.test_rest import serving
-from tests.simulator.server.test_stream import Client, bars
+from tests.simulator.server.test_stream import Client
 
 DOCUMENT = asyncapi("1.2.3", "localhost:8082")
 FRAMES = Path(__file__).parents[2] / "protocol" / "frames"
@@ -35,6 +36,7 @@ NOT_OURS = {
     "connected_no_timestamp",
     "connection_future_event",
     "error_engine_form",
+    "financing",
     "order_engine_form",
     "order_filled_guide_shape",
     "position_engine_form",
@@ -152,9 +154,11 @@ async def give_orders(client: Client) -> None:
 
 
 async def test_every_frame_of_a_run_is_as_described() -> None:
-    exchange = Exchange(
-        [bars("S:X", 100, 100, 104, 100, 8, 8)], ExchangeOptions(leverage=Decimal(4))
-    )
+    series = BarSeries("S:X", "1d", 86_400 * 10**9)
+    for day, close in enumerate((100, 100, 104, 100, 8, 8)):
+        series.append(day * series.step, close, close, close, close, 100.0)
+    options = ExchangeOptions(leverage=Decimal(4), financing_rate=Decimal("0.1"))
+    exchange = Exchange([series], options)
     frames: list[dict[str, Any]] = []
     held: list[str] = []
     async with (
