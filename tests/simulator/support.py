@@ -1,8 +1,11 @@
 """An exchange by hand: bars of one price, short ways to write orders, and its phases one by one."""
 
+import os
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
+
+from hypothesis import settings
 
 from strategy_runtime import OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
@@ -10,6 +13,9 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
+
+MANY = (10 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3) * settings().max_examples
+"""Examples by which a property of the whole exchange is tried."""
 
 MINUTE = 60 * 10**9
 A, B = "S:A", "S:B"

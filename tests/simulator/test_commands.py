@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategy_runtime import OrderStatus, OrderType, Side
@@ -14,7 +14,7 @@ from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import PositionMode, TrailingType
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.exchange import Exchange
-from tests.simulator.support import A, B, limit, market, next_candle, next_phase, order
+from tests.simulator.support import MANY, A, B, limit, market, next_candle, next_phase, order
 
 GOOD, BAD = Decimal(9), Decimal(-1)
 Command = Callable[[Exchange], object]
@@ -125,6 +125,8 @@ commands: st.SearchStrategy[tuple[str, tuple[Any, ...]]] = st.one_of(
 )
 
 
+@settings(max_examples=MANY)
+@pytest.mark.timeout(600)
 @given(
     plan=st.lists(commands, min_size=3, max_size=25),
     mode=st.sampled_from([PositionMode.NETTING, PositionMode.HEDGING]),

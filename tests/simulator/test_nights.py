@@ -29,6 +29,7 @@ from strategy_runtime.simulator.outcome import Fill, Outcome, in_order
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import Pilot
+from tests.simulator.support import MANY
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -399,7 +400,8 @@ actions = st.tuples(
 )
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=MANY)
+@pytest.mark.timeout(600)
 @given(
     bars=st.lists(day_bars(), min_size=4, max_size=10),
     plan=st.dictionaries(st.integers(0, 9), st.lists(actions, max_size=3), max_size=6),
