@@ -24,11 +24,11 @@ WORKDIR /src
 # Dependencies first: this layer stays as it is while only the package changes. The lock file has the
 # hash of each.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --extra uvloop --no-install-project
+RUN uv sync --frozen --no-dev --extra metrics --extra uvloop --no-install-project
 COPY LICENSE README.md ./
 COPY templates ./templates
 COPY strategy_runtime ./strategy_runtime
-RUN uv sync --frozen --no-dev --extra uvloop --no-editable
+RUN uv sync --frozen --no-dev --extra metrics --extra uvloop --no-editable
 
 
 FROM ${PYTHON}

@@ -83,16 +83,7 @@ class Image:
 
     def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a container to its end, on the machine's network."""
-        command = self.command(*arguments, **options)
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                out, err = process.communicate(timeout=50)
-            except subprocess.TimeoutExpired:
-                send(signal.SIGKILL, process)
-                raise
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+        return finished(self.command(*arguments, **options))
 
 
 @contextmanager
@@ -113,6 +104,7 @@ class Network:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._enter = ["nsenter", f"--net=/proc/{self._holder.pid}/ns/net"]
         self._containers: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> "Network":
@@ -128,14 +120,30 @@ class Network:
         self._holder.kill()
         self._holder.communicate()
 
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a container to its end."""
+        return finished([*self._enter, *command])
+
     def start(self, command: Sequence[str]) -> subprocess.Popen[str]:
         """Start a container; it ends with the network at the latest."""
-        inside = ["nsenter", f"--net=/proc/{self._holder.pid}/ns/net", *command]
         process = subprocess.Popen(
-            inside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*self._enter, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self._containers.append(process)
         return process
+
+
+def finished(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a container to its end, and leave none behind that does not come to it."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=50)
+        except subprocess.TimeoutExpired:
+            send(signal.SIGKILL, process)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def send(number: int, process: "subprocess.Popen[str]") -> None:

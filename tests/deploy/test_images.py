@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE = os.environ.get("IMAGE_BASE", "")
 RUNTIME = "strategy-runtime:0.1"
 NAME = check_name("my-bot")
+OPS = "http://localhost:8090"
 URLS = {"PROXY_WS_URL": "ws://localhost:8082", "PROXY_REST_URL": "http://localhost:8080"}
 
 pytestmark = [
@@ -151,6 +152,34 @@ def test_sigterm_reaches_the_strategy_and_ends_it_in_good_order(image: Image) ->
         send(signal.SIGTERM, strategy)
         _, log = strategy.communicate(timeout=8)
         assert strategy.returncode == 0, log
+
+
+def test_the_health_check_follows_the_proxy(image: Image) -> None:
+    kind, *check = image.config["Healthcheck"]["Test"]
+    assert (kind, check) == ("CMD", ["strategy-run", "--healthcheck"])
+    proxy = image.command("--data", "data", "--speed", "1x", entrypoint=["strategy-proxy"])
+    probe = image.command(*check[1:], entrypoint=check[:1])
+    with Network() as network:
+
+        def wait_until(code: int, said: str) -> None:
+            for _ in range(100):  # of about a quarter of a second each
+                answer = network.run(probe)
+                if answer.returncode == code and said in answer.stdout + answer.stderr:
+                    return
+            raise AssertionError(f"{code} and {said!r} did not come: {answer}")
+
+        wait_until(1, "8090")
+        exchange = network.start(proxy)
+        strategy = network.start(image.command(env={**URLS, "STRATEGY_MODE": "live"}))
+        wait_until(0, "")
+        send(signal.SIGKILL, exchange)
+        wait_until(1, "connected")
+        network.start(proxy)
+        wait_until(0, "")
+        assert strategy.poll() is None
+        asked = "from urllib.request import urlopen as ask; print(ask(%r).read().decode())"
+        metrics = image.command("-c", asked % f"{OPS}/metrics", entrypoint=["python"])
+        assert "strategy_connected 1.0" in network.run(metrics).stdout.splitlines()
 
 
 def wait_for(text: str, stream: IO[str] | None) -> None:

@@ -75,5 +75,5 @@ def test_an_unknown_template_is_refused_with_near_matches() -> None:
 
 def test_projects_ask_for_a_runtime_like_this_one() -> None:
     text = (ROOT / "templates" / "project" / "pyproject.toml.jinja").read_text()
-    asked = re.findall(r'"strategy-runtime>=([\d.]+)"', text)
+    asked = re.findall(r'"strategy-runtime\[dotenv\]>=([\d.]+)"', text)
     assert asked == [strategy_runtime.__version__.rpartition(".")[0]]
