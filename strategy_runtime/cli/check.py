@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from strategy_runtime.cli.redaction import safe
 from strategy_runtime.errors import ApiError, StrategyRuntimeError
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from strategy_runtime.strategy import Strategy
 
 __all__ = ["check_proxy", "show_parameters", "show_settings"]
+
+
+def _say(text: str = "") -> None:
+    click.echo(safe(text))
 
 
 def show_settings(settings: "Settings") -> None:
@@ -44,7 +49,7 @@ async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Setting
 
     No event is acknowledged, so simulated time does not move.
     """
-    click.echo("Checks")
+    _say("Checks")
     try:
         venue = make_venue()
         try:
@@ -58,7 +63,7 @@ async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Setting
         finally:
             await venue.close()
     except StrategyRuntimeError as error:
-        click.echo(f"  FAILED: {error}")
+        _say(f"  FAILED: {error}")
         return 1
     return 0
 
@@ -74,12 +79,12 @@ async def _mode(venue: "ProxyVenue", settings: "Settings") -> str:
 
 
 def _passed(what: str, where: str, said: str) -> None:
-    click.echo(f"  ok  {what}  {where}  ({said})")
+    _say(f"  ok  {what}  {where}  ({said})")
 
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    click.echo(title)
+    _say(title)
     for name, value, origin in rows:
-        click.echo(f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
-    click.echo()
+        _say(f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+    _say()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,7 @@ from strategy_runtime.cli.options import HELP_NAMES, version_option
 from strategy_runtime.runtime.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
-    from strategy_runtime.ops import Ops
     from strategy_runtime.proxy import ProxyVenue
-    from strategy_runtime.runtime.observer import RunStatus
     from strategy_runtime.runtime.settings import Environment, Settings
     from strategy_runtime.strategy import Strategy
     from strategy_runtime.strategy.desk import Mode
@@ -134,7 +131,8 @@ def _main(
     environment = read_environment(os.environ, env_file)
     hide_in_environment(environment.values)
     settings = resolve(flags, environment)
-    hide(settings.api_key)
+    for secret in settings.secrets():
+        hide(secret)
     set_up(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         _log.warning("%s", warning)
@@ -218,59 +216,46 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     """Run until the end, or until a signal; gives back the exit code."""
     from structlog.contextvars import bind_contextvars
 
-    from strategy_runtime.cli.logs import follow
     from strategy_runtime.cli.signals import stop_on_signals
+    from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
     from strategy_runtime.runtime.runner import Runner
 
     runner: Runner | None = None
-    ops = _ops(settings, lambda: None if runner is None else runner.status())
+    watching = Watching(settings, lambda: None if runner is None else runner.status())
     reaching = asyncio.ensure_future(_reach(settings))
 
     def stop() -> None:
-        if ops is not None:
-            ops.health.stop()
+        watching.stopping()
         if runner is None:
             reaching.cancel()
         else:
             runner.stop()
 
-    async with AsyncExitStack() as stack:
-        stack.enter_context(stop_on_signals(stop, deadline=_STOP_WITHIN_S))
-        if ops is not None:
-            await stack.enter_async_context(ops)
-            _log.info("probes, metrics and status at %s", ops.url)
-        try:
-            mode = await reaching
-        except asyncio.CancelledError:
-            return 0
-        run_id = "bt" if mode == "backtest" else token()
-        bind_contextvars(strategy=type(strategy).__name__, run_id=run_id)
-        runner = Runner(
-            strategy,
-            _venue(settings, mode, settings.connect_timeout),
-            mode=mode,
-            run_id=run_id,
-            on_error=None if settings.on_error == "auto" else settings.on_error,
-            subscriptions=settings.subscriptions,
-            timeframe=settings.timeframe,
-            observer=None if ops is None else ops.metrics,
-        )
-        follow(lambda: runner.in_hand)
-        stack.callback(follow, None)
-        _log.info("running %s in %s mode at %s", type(strategy).__name__, mode, settings.ws_url)
-        await runner.run()
+    with stop_on_signals(stop, deadline=_STOP_WITHIN_S):
+        async with watching:
+            try:
+                mode = await reaching
+            except asyncio.CancelledError:
+                return 0
+            name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
+            bind_contextvars(strategy=name, run_id=run_id)
+            runner = Runner(
+                strategy,
+                _venue(settings, mode, settings.connect_timeout),
+                mode=mode,
+                run_id=run_id,
+                on_error=None if settings.on_error == "auto" else settings.on_error,
+                subscriptions=settings.subscriptions,
+                timeframe=settings.timeframe,
+                observer=watching.observer(
+                    name, run_id, lambda: {} if runner is None else runner.in_hand
+                ),
+            )
+            _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
+            await runner.run()
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
-
-
-def _ops(settings: "Settings", status: "Callable[[], RunStatus | None]") -> "Ops | None":
-    """The ops port, where one is wanted; nothing of it is imported otherwise."""
-    if settings.ops_port is None:
-        return None
-    from strategy_runtime.ops import Ops
-
-    return Ops(settings.ops_host, settings.ops_port, status)
 
 
 async def _reach(settings: "Settings") -> "Mode":

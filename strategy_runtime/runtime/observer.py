@@ -13,7 +13,14 @@ from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
 
-__all__ = ["Observer", "RunStatus", "observed"]
+__all__ = [
+    "Observer",
+    "Observers",
+    "OrderStatusLine",
+    "PositionStatus",
+    "RunStatus",
+    "observed",
+]
 
 Handler = Callable[[Any], Awaitable[None] | None]
 
@@ -39,6 +46,28 @@ class Observer(Protocol):
             outcome: `accepted`, `refused`, or `unanswered`.
             seconds: From when it was sent.
         """
+
+
+class Observers:
+    """Several observers as one."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
+        """An event was delivered."""
+        for each in self._observers:
+            each.event_handled(event, hook, seconds)
+
+    def hook_failed(self, hook: str) -> None:
+        """A hook raised."""
+        for each in self._observers:
+            each.hook_failed(hook)
+
+    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+        """A request was answered."""
+        for each in self._observers:
+            each.request_settled(verb, outcome, seconds)
 
 
 class PositionStatus(Struct, frozen=True):

@@ -31,6 +31,7 @@ __all__ = [
 ModeChoice = Literal["auto", "backtest", "live"]
 OnErrorChoice = Literal["auto", "stop", "continue"]
 LoopChoice = Literal["auto", "asyncio", "uvloop"]
+TracesChoice = Literal["off", "otlp", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "console", "json"]
 
@@ -159,6 +160,15 @@ SETTINGS = (
         help="Address of the ops port; 0.0.0.0 is all.",
     ),
     Setting(
+        name="traces",
+        flag="--traces",
+        variables=("STRATEGY_TRACES",),
+        metavar="|".join(get_args(TracesChoice)),
+        default="off",
+        help="Where spans of events, hooks and orders go; otlp asks OTEL_EXPORTER_OTLP_ENDPOINT.",
+        choices=get_args(TracesChoice),
+    ),
+    Setting(
         name="log_level",
         flag="--log-level",
         variables=("LOG_LEVEL",),
@@ -206,10 +216,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     connect_timeout: float
     ops_port: int | None
     ops_host: str
+    traces: TracesChoice
     log_level: LogLevel
     log_format: LogFormat
     origins: dict[str, str]
     warnings: list[str]
+
+    def secrets(self) -> list[str]:
+        """What must not be shown: the key, and passwords in URLs."""
+        passwords = [urlsplit(url).password for url in (self.ws_url, self.rest_url)]
+        return [text for text in (self.api_key, *passwords) if text]
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Name, value and origin of each, secrets masked."""
@@ -292,6 +308,12 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
                 )
     _check_url(texts["ws_url"], origins["ws_url"], ("ws", "wss"), "ws://localhost:8082")
     _check_url(texts["rest_url"], origins["rest_url"], ("http", "https"), "http://localhost:8080")
+    for name in ("ws_url", "rest_url"):
+        if texts["api_key"] and urlsplit(texts[name]).username is not None:
+            raise ConfigError(
+                f"{origins[name]} has a user name in it, and {origins['api_key']} a key; a proxy "
+                "can be shown only one of them"
+            )
     return Settings(
         ws_url=texts["ws_url"],
         rest_url=texts["rest_url"],
@@ -304,6 +326,7 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         connect_timeout=_seconds(texts["connect_timeout"], origins["connect_timeout"]),
         ops_port=_port(texts["ops_port"], origins["ops_port"]),
         ops_host=texts["ops_host"],
+        traces=texts["traces"],  # type: ignore[arg-type]
         log_level=texts["log_level"],  # type: ignore[arg-type]
         log_format=texts["log_format"],  # type: ignore[arg-type]
         origins=origins,

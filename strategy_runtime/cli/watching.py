@@ -1,0 +1,80 @@
+"""Who looks on while a strategy runs: the log, and the ops port and traces where wanted."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from strategy_runtime.cli.logs import follow
+from strategy_runtime.runtime.observer import Observer, Observers, RunStatus
+from strategy_runtime.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from strategy_runtime.ops import Ops
+
+__all__ = ["Watching"]
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Watching:
+    """From `async with` to its end; nothing is imported of what is not wanted.
+
+    Args:
+        status: How the run stands; None as long as there is none.
+
+    Raises:
+        ConfigError: The port cannot be had, or a package is not installed.
+    """
+
+    def __init__(self, settings: Settings, status: Callable[[], RunStatus | None]) -> None:
+        self._traces = settings.traces
+        self._stack = AsyncExitStack()
+        self._ops = _ops(settings, status)
+
+    async def __aenter__(self) -> Self:
+        if self._ops is not None:
+            await self._stack.enter_async_context(self._ops)
+            _log.info("probes, metrics and status at %s", self._ops.url)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def stopping(self) -> None:
+        """The run is being ended."""
+        if self._ops is not None:
+            self._ops.health.stop()
+
+    def observer(
+        self, strategy: str, run_id: str, in_hand: Callable[[], dict[str, str]]
+    ) -> Observer | None:
+        """The observer to give to a run, or None where nobody watches.
+
+        Args:
+            in_hand: Id and simulated time of the event in hand; log lines have them too.
+        """
+        self._stack.callback(follow, None)
+        follow(in_hand)
+        watchers: list[Observer] = [] if self._ops is None else [self._ops.metrics]
+        if self._traces != "off":
+            from strategy_runtime.ops.tracing import Tracing, exporter_of
+
+            tracing = Tracing(exporter_of(self._traces), strategy, run_id, in_hand)
+            self._stack.callback(tracing.close)
+            watchers.append(tracing)
+        return Observers(*watchers) if len(watchers) > 1 else next(iter(watchers), None)
+
+
+def _ops(settings: Settings, status: Callable[[], RunStatus | None]) -> "Ops | None":
+    if settings.ops_port is None:
+        return None
+    from strategy_runtime.ops import Ops
+
+    return Ops(settings.ops_host, settings.ops_port, status)

@@ -1,0 +1,170 @@
+"""Secrets and control characters: what must not get out, by whatever way."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.cli import redaction
+from strategy_runtime.cli.redaction import hide, hide_in_environment, safe, safe_with_colours
+from tests.cli.support import BUYER, call, proxy
+
+CANARY = "canary-4f9c2d7e81b3a6c5d0e9f8a7b6c5d4e3"
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """No test hides anything from another."""
+    yield
+    redaction._secrets.clear()
+
+
+def test_what_is_hidden_is_masked_wherever_it_stands() -> None:
+    hide(CANARY)
+    assert safe(f"ws://user:{CANARY}@host/?key={CANARY}") == "ws://user:********@host/?key=********"
+
+
+def test_the_longer_of_two_secrets_is_masked_as_a_whole() -> None:
+    hide("abcdef")
+    hide("abcdefghij")
+    assert safe("abcdefghij abcdef") == "******** ********"
+
+
+def test_what_is_too_short_to_be_a_secret_is_left() -> None:
+    hide("on")
+    hide("")
+    hide(None)
+    assert safe("on and on") == "on and on"
+
+
+def test_variables_named_like_secrets_and_passwords_in_urls_are_hidden() -> None:
+    hide_in_environment(
+        {
+            "BROKER_API_KEY": "key-of-the-broker",
+            "DATABASE_PASSWORD": "word-of-the-base",
+            "WHERE": "https://me:word-in-a-url@host/",
+            "KEYBOARD": "qwertz-layout",
+            "ODD": "http://[not@url",
+        }
+    )
+    assert safe("key-of-the-broker word-of-the-base word-in-a-url") == "******** ******** ********"
+    assert safe("qwertz-layout") == "qwertz-layout"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mred", "a\\x1b[31mred"),
+        ("two\r\nlines", "two\\r\nlines"),
+        ("nul\x00", "nul\\x00"),
+        ("right\u202eleft", "right\\u202eleft"),
+        ("tab\tstays", "tab\tstays"),
+        ("ä€ stay", "ä€ stay"),
+    ],
+)
+def test_control_characters_are_written_out(text: str, shown: str) -> None:
+    assert safe(text) == shown
+
+
+def test_our_own_colours_stay() -> None:
+    hide(CANARY)
+    assert safe_with_colours(f"\x1b[31m{CANARY}\x1b[0m\x07") == "\x1b[31m********\x1b[0m\\x07"
+
+
+# The canary: a secret given in every way there is, and everything that can be printed.
+
+LOOSE = """
+import logging
+import os
+import warnings
+
+from strategy_runtime import Candle, Strategy
+
+
+class Bot(Strategy):
+    broker: str = "none"
+
+    def on_candle(self, candle: Candle) -> None:
+        key = os.environ["BROKER_SECRET"]
+        self.log.info("structured", key=key, text=f"the key is {key}")
+        logging.getLogger("mine").warning("plain %s", key)
+        warnings.warn(f"warned {key}", stacklevel=1)
+        raise ValueError(f"the broker said no to {key}")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_strategy_that_logs_its_secret_does_not_publish_it(
+    tmp_path: Path, log_format: str
+) -> None:
+    (tmp_path / "bot.py").write_text(LOOSE)
+    (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n2024-03-04,1,1,1,1,1\n")
+    with proxy("--data", "X.csv", "--timeframe", "1d", cwd=tmp_path) as (_, urls):
+        done = call(
+            "run",
+            "bot",
+            *urls,
+            cwd=tmp_path,
+            env={"BROKER_SECRET": CANARY, "LOG_FORMAT": log_format},
+        )
+    assert done.returncode == 70
+    assert CANARY not in done.stderr + done.stdout
+    for said in ("structured", "plain ********", "warned ********", "said no to ********"):
+        assert said in done.stderr
+
+
+NOBODY = ("--ws-url", "ws://127.0.0.1:9", "--rest-url", "http://127.0.0.1:9")
+WITH_PASSWORD = tuple(each.replace("//", f"//me:{CANARY}@") for each in NOBODY)
+
+
+@pytest.mark.parametrize("extra", [(), ("--check",)])
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ((*NOBODY, "--token-file", "key"), 69),
+        (WITH_PASSWORD, 69),
+        ((*WITH_PASSWORD, "--token-file", "key"), 2),
+    ],
+)
+def test_a_key_and_a_password_are_not_shown_when_nobody_answers(
+    tmp_path: Path, given: tuple[str, ...], code: int, extra: tuple[str, ...]
+) -> None:
+    (tmp_path / "bot.py").write_text(BUYER)
+    (tmp_path / "key").write_text(CANARY)
+    done = call("run", "bot", *given, "--connect-timeout", 0.1, *extra, cwd=tmp_path)
+    assert done.returncode == (1 if extra else code), done.stderr
+    assert CANARY not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    if code == 2:
+        assert "Error: --ws-url has a user name in it, and --token-file a key" in done.stderr
+
+
+# Lines that somebody else would like to write.
+
+
+def test_remote_text_cannot_make_up_lines_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        "class Bot(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        "        self.log.info('said\\n2026-01-01 [error    ] all lost\\x1b[2J')\n"
+    )
+    (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n2024-03-04,1,1,1,1,1\n")
+    done = call(
+        "backtest",
+        *("bot", "--data", "X.csv", "--timeframe", "1d", "--fills", "f.csv"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert not any(line.startswith("2026-01-01 [error") for line in lines)
+    assert "\x1b" not in done.stderr
+    as_json = call(
+        "backtest",
+        *("bot", "--data", "X.csv", "--timeframe", "1d", "--fills", "f.csv"),
+        cwd=tmp_path,
+        env={"LOG_FORMAT": "json"},
+    )
+    (line,) = map(json.loads, as_json.stderr.splitlines())
+    assert line["event"] == "said\n2026-01-01 [error    ] all lost\x1b[2J"

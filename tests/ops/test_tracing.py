@@ -1,0 +1,118 @@
+"""Spans: an event, its hook, and the orders that came of it, in one trace."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.ops.tracing import Tracing, exporter_of
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.cli.support import BUYER, PRICES, call, proxy
+from tests.report.support import series
+
+
+class Busy(Strategy):
+    """Buys at its second candle, asks for too much at the third, fails at the fourth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def on_candle(self, candle: Candle) -> None:
+        self.count += 1
+        if self.count in (2, 3):
+            self.buy(candle.symbol, 1 if self.count == 2 else 10**9)
+        elif self.count == 4:
+            raise ValueError("oops")
+
+
+async def spans_of_a_run() -> list[ReadableSpan]:
+    exporter = InMemorySpanExporter()
+    tracing = Tracing(exporter, "Busy", "bt", lambda: {"event_id": "evt-1"})
+    runner = Runner(
+        Busy(),
+        SimulatedVenue(Exchange([series([10, 11, 12, 13, 14])])),
+        mode="backtest",
+        on_error="continue",
+        observer=tracing,
+    )
+    await runner.run()
+    tracing.close()
+    return list(exporter.get_finished_spans())
+
+
+def identity(span: ReadableSpan | None) -> int:
+    assert span is not None
+    assert span.context is not None
+    found: int = span.context.span_id
+    return found
+
+
+async def test_an_order_is_the_child_of_a_hook_and_that_of_an_event() -> None:
+    spans = await spans_of_a_run()
+    accepted, refused = [span for span in spans if span.name == "request submit"]
+    by_id = {identity(span): span for span in spans}
+    for request in (accepted, refused):
+        assert request.parent is not None
+        hook = by_id[request.parent.span_id]
+        assert hook.parent is not None
+        event = by_id[hook.parent.span_id]
+        assert (hook.name, event.name, event.parent) == ("hook on_candle", "event Candle", None)
+        assert event.context is not None
+        assert request.context is not None
+        assert event.context.trace_id == request.context.trace_id
+        assert event.start_time is not None
+        assert event.end_time is not None
+        assert request.end_time is not None
+        assert event.start_time <= request.end_time <= event.end_time
+    assert accepted.status.is_unset
+    assert not refused.status.is_ok
+    assert refused.attributes is not None
+    assert refused.attributes["strategy.outcome"] == "refused"
+
+
+async def test_every_event_is_a_trace_of_its_own_and_says_what_it_was() -> None:
+    events = [span for span in await spans_of_a_run() if span.name == "event Candle"]
+    assert len(events) == 5
+    assert len({span.context.trace_id for span in events if span.context}) == 5
+    for span in events:
+        assert span.attributes is not None
+        assert span.attributes["strategy.symbol"] == "S:A"
+        assert span.attributes["strategy.event_id"] == "evt-1"
+        assert span.resource.attributes["service.name"] == "strategy-runtime/Busy"
+
+
+async def test_a_failed_hook_shows() -> None:
+    failed = [
+        span
+        for span in await spans_of_a_run()
+        if (span.attributes or {}).get("strategy.failed_hook")
+    ]
+    assert [span.name for span in failed] == ["event Candle"]
+    assert not failed[0].status.is_ok
+
+
+@pytest.mark.parametrize("kind", ["otlp", "console"])
+def test_without_the_packages_the_extra_is_named(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)
+    with pytest.raises(ConfigError, match=r"pip install 'strategy-runtime\[otel\]'"):
+        exporter_of(kind)
+
+
+def test_the_command_writes_spans(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUYER)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with proxy("--data", "prices.csv", "--linger", 0, cwd=tmp_path) as (_, urls):
+        done = call("run", "bot", *urls, "--traces", "console", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in ("event Candle", "hook on_candle", "request submit"):
+        assert f'"name": "{name}"' in done.stderr
