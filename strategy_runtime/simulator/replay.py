@@ -18,6 +18,7 @@ from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.costs import Costs
 from strategy_runtime.simulator.crossing import Crossing
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
@@ -149,12 +150,15 @@ class Replay(Crossing):
         closes, volumes = series.closes, series.volumes
         symbol, timeframe, step = series.symbol, series.timeframe, series.step
         resting, holdings = instrument.resting, self._ledger.holdings
-        row, count = instrument.row, len(starts)
+        row = instrument.row
+        count = min(len(starts), row - row % STRETCH + STRETCH)
+        if not row % STRETCH:
+            series.release()
         if not instrument.subscribed or instrument.rollups:
             return
         ahead = self._splits.get(symbol)
         if ahead:
-            count = bisect_left(starts, ahead[0][0])
+            count = min(count, bisect_left(starts, ahead[0][0]))
         self._closes.clear()
         self._alone = instrument
         try:
@@ -259,6 +263,8 @@ class Replay(Crossing):
     def _schedule_quote(self, instrument: Instrument) -> None:
         quotes, tick = instrument.quotes, instrument.tick
         if quotes is not None and tick < len(quotes):
+            if not tick % STRETCH:
+                quotes.release()
             heappush(self._ticks, (quotes.stamps[tick], instrument.rank, instrument))
 
     def _schedule_trade(self, instrument: Instrument) -> None:
@@ -302,6 +308,8 @@ class Replay(Crossing):
             if rollup.add(instrument.series, row):
                 heappush(self._rollups, (rollup.end, rollup.rank, rollup))
         instrument.row = row + 1
+        if not instrument.row % STRETCH:
+            instrument.series.release()
         self._schedule_close(instrument)
         if instrument.resting:
             self._schedule_open(instrument)

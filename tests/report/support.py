@@ -44,7 +44,7 @@ def fill(
 
 def series(closes: Sequence[float], *, symbol: str = "S:A", first: int = 0) -> BarSeries:
     """Minute bars with these closes."""
-    bars = BarSeries(symbol, "1m", STEP, sources=["made up"])
+    bars = BarSeries(symbol, "1m", STEP, sources={0: "made up"})
     for index, close in enumerate(closes, start=first):
         bars.append(START + index * STEP, close, close, close, close, 1.0)
     return bars

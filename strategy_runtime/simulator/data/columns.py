@@ -2,19 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = [
-    "Columns",
-    "QuoteColumns",
-    "TickColumns",
-    "find_columns",
-    "find_quote_columns",
-    "find_tick_columns",
-]
+__all__ = ["Kind", "Layout", "Part", "find_layout"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "instrument", "code", "sym"),
@@ -33,8 +27,11 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "t",
         "unix",
         "unix_timestamp",
-        "recv_ns",
+        "event_time",
         "trade_time",
+        "ts_event",
+        "ts_recv",
+        "recv_ns",
     ),
     "open": ("open", "o", "open_price"),
     "high": ("high", "h", "high_price"),
@@ -48,84 +45,86 @@ _VOLUME_IN = re.compile(r"volume_\(?[a-z0-9]{3,5}\)?")
 """`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
 _QUOTES = {"bid": ("bid", "bid_price", "best_bid"), "ask": ("ask", "ask_price", "best_ask")}
 _TICKS = {
-    "price": ("price", "trade_price", "px"),
-    "size": ("size", "qty", "quantity", "amount", "volume", "trade_size"),
+    "price": ("price", "trade_price", "last_price", "px", "p"),
+    "size": ("size", "trade_size", "last_size", "quantity", "qty", "q", "amount", "volume", "vol"),
 }
-_OF_PRICES = {name: _SPELLINGS[name] for name in ("symbol", "timestamp", "open")}
 _SHOWN = 300
 _NEEDED = ("timestamp", "open", "high", "low", "close")
 
 
-class Columns(Struct, frozen=True):
+class Kind(Enum):
+    """What the rows of a file are; the value names their numbers."""
+
+    BARS = ("open", "high", "low", "close", "volume")
+    QUOTES = ("bid", "ask")
+    TICKS = ("price", "size")
+
+
+class Part(Struct, frozen=True):
+    """One kind of rows.
+
+    Attributes:
+        positions: Of the columns of its numbers; None where there is no such column.
+    """
+
+    kind: Kind
+    positions: tuple[int | None, ...]
+
+    @property
+    def optional(self) -> tuple[int, ...]:
+        """Positions of the prices without which a row is not of this kind; none for bars."""
+        names = () if self.kind is Kind.BARS else ("bid", "ask", "price")
+        return tuple(
+            position
+            for name, position in zip(self.kind.value, self.positions, strict=True)
+            if name in names and position is not None
+        )
+
+
+class Layout(Struct, frozen=True):
     """Positions of the columns; None where a file has no such column.
 
     Attributes:
         time: Position of a second column with the time of day.
+        parts: Quotes and trades may share a file: a row is of the kind whose prices it has.
     """
 
     timestamp: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int | None = None
-    symbol: int | None = None
-    time: int | None = None
+    time: int | None
+    symbol: int | None
+    parts: tuple[Part, ...]
 
 
-class QuoteColumns(Struct, frozen=True):
-    """Positions of the columns of a file of quotes, which may have trades among them."""
-
-    timestamp: int
-    bid: int
-    ask: int
-    price: int | None = None
-    size: int | None = None
-    symbol: int | None = None
-    time: int | None = None
-
-
-class TickColumns(Struct, frozen=True):
-    """Positions of the columns of a file of trades."""
-
-    timestamp: int
-    price: int
-    size: int | None = None
-    symbol: int | None = None
-    time: int | None = None
-
-
-def find_quote_columns(header: Sequence[str], where: str) -> QuoteColumns | None:
-    """Find the columns of quotes, or None where the file has bars.
-
-    Raises:
-        DataError: Two columns have one name.
-    """
-    found = _locate(header, _OF_PRICES | _QUOTES | _TICKS, where)
-    if not {"timestamp", "bid", "ask"} <= found.keys() or "open" in found:
-        return None
-    return QuoteColumns(**found)
-
-
-def find_tick_columns(header: Sequence[str], where: str) -> TickColumns | None:
-    """Find the columns of trades, or None where the file has bars.
-
-    Raises:
-        DataError: Two columns have one name.
-    """
-    found = _locate(header, _OF_PRICES | _TICKS, where)
-    if not {"timestamp", "price"} <= found.keys() or "open" in found:
-        return None
-    return TickColumns(**found)
-
-
-def find_columns(header: Sequence[str], where: str) -> Columns:
+def find_layout(header: Sequence[str], where: str) -> Layout:
     """Find the columns by their names, whatever their case.
+
+    A file with open, high, low and close has bars; else one with bid and ask has quotes, and one
+    with a price has trades.
 
     Raises:
         DataError: A needed column is missing, or there twice; names those found and those
             understood.
     """
+    common = {name: _SPELLINGS[name] for name in ("symbol", "timestamp")}
+    found = _locate(header, common | {"open": _SPELLINGS["open"]}, where)
+    parts = []
+    if "timestamp" in found and "open" not in found:
+        found = _locate(header, common | _QUOTES | _TICKS, where)
+        if {"bid", "ask"} <= found.keys():
+            parts.append(_part(Kind.QUOTES, found))
+        if "price" in found:
+            parts.append(_part(Kind.TICKS, found))
+    if not parts:
+        found = _find_bars(header, where)
+        parts.append(_part(Kind.BARS, found))
+    return Layout(found["timestamp"], found.get("time"), found.get("symbol"), tuple(parts))
+
+
+def _part(kind: Kind, found: Mapping[str, int]) -> Part:
+    return Part(kind, tuple(found.get(name) for name in kind.value))
+
+
+def _find_bars(header: Sequence[str], where: str) -> dict[str, int]:
     found = _locate(header, _SPELLINGS, where)
     missing = [column for column in _NEEDED if column not in found]
     if missing:
@@ -140,7 +139,7 @@ def find_columns(header: Sequence[str], where: str) -> Columns:
             f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}; "
             + "; ".join(f"{name} may be {' or '.join(_SPELLINGS[name])}" for name in missing)
         )
-    return Columns(**found)
+    return found
 
 
 def _locate(

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-__all__ = ["DataFault", "FaultKind", "FaultSummary", "summarize"]
+__all__ = ["DataFault", "FaultKind", "FaultLog", "FaultSummary", "summarize"]
 
 
 class FaultKind(StrEnum):
@@ -28,6 +29,7 @@ class DataFault(Struct, frozen=True):
         source: The file, as it was named.
         line: Line (CSV) or row (Parquet), from 1.
         detail: What was found there.
+        count: How many faults it stands for: of very many, only the first are told apart.
     """
 
     kind: FaultKind
@@ -35,6 +37,7 @@ class DataFault(Struct, frozen=True):
     line: int
     symbol: str
     detail: str
+    count: int = 1
 
     def __str__(self) -> str:
         return f"{self.source} line {self.line}: {self.kind} row of {self.symbol}: {self.detail}"
@@ -49,12 +52,38 @@ class FaultSummary(Struct, frozen=True):
     first: DataFault
 
 
+class FaultLog:
+    """Faults as they are found. Of each kind and file the first ones are kept, all are counted.
+
+    Args:
+        most_kept: How many to keep of each kind in each file.
+    """
+
+    def __init__(self, most_kept: int = 1000) -> None:
+        self._most = most_kept
+        self._kept: dict[tuple[FaultKind, str], list[DataFault]] = {}
+
+    def note(self, kind: FaultKind, source: str, line: int, symbol: str, detail: str) -> None:
+        """Take in a fault."""
+        kept = self._kept.setdefault((kind, source), [])
+        if len(kept) < self._most:
+            kept.append(DataFault(kind, source, line, symbol, detail))
+        else:
+            kept[-1] = replace(kept[-1], count=kept[-1].count + 1)
+
+    def in_order(self, sources: Iterable[str]) -> list[DataFault]:
+        """What was found, in the order of the files, as they were named, and their lines."""
+        rank = {source: place for place, source in enumerate(sources)}
+        found = [fault for kept in self._kept.values() for fault in kept]
+        return sorted(found, key=lambda fault: (rank[fault.source], fault.line))
+
+
 def summarize(faults: Iterable[DataFault]) -> list[FaultSummary]:
     """One line a kind and file, in the order in which they first occur."""
     grouped: dict[tuple[FaultKind, str], list[DataFault]] = {}
     for fault in faults:
         grouped.setdefault((fault.kind, fault.source), []).append(fault)
     return [
-        FaultSummary(kind, source, len(group), group[0])
+        FaultSummary(kind, source, sum(fault.count for fault in group), group[0])
         for (kind, source), group in grouped.items()
     ]

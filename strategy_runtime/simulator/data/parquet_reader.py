@@ -1,85 +1,93 @@
 """Parquet files, batch by batch; needs pyarrow, the extra `parquet`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import (
-    Columns,
-    QuoteColumns,
-    TickColumns,
-    find_columns,
-    find_quote_columns,
-    find_tick_columns,
-)
-from strategy_runtime.simulator.data.gather import FileCollectors
+from strategy_runtime.simulator.data.columns import Kind, find_layout
+from strategy_runtime.simulator.data.rows import Collect
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_parquet"]
 
-_BAR = ("open", "high", "low", "close", "volume")
-_QUOTE = ("bid", "ask")
-_TICK = ("price", "size")
+_BATCH = 65_536
+_MAY_BE_EMPTY = ("volume", "size")
 
 
-def read_parquet(path: Path, stamps: StampReader, into: FileCollectors) -> None:
-    """Read all rows of a Parquet file, of bars, quotes or trades, one row group after another.
+def read_parquet(
+    path: Path,
+    source: str,
+    stamps: StampReader,
+    collect: Collect,
+    *,
+    default_symbol: str,
+    only_symbol: str | None,
+) -> None:
+    """Read all rows of a Parquet file; arguments as for `read_csv`.
 
     Raises:
         DataError: Names file, row and column, or the package that is missing.
     """
     parquet = _pyarrow_parquet(path)
-    source = into.source
-    with _readable(source):
-        file = parquet.ParquetFile(path)
+    with _readable(source), parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
-        columns: Columns | QuoteColumns | TickColumns | None
-        numbers: tuple[str, ...]
-        collector_of: Callable[[str], Any]
-        if (columns := find_quote_columns(names, source)) is not None:
-            numbers, collector_of = _QUOTE, into.quotes_of
-        elif (columns := find_tick_columns(names, source)) is not None:
-            numbers, collector_of = _TICK, into.ticks_of
-        else:
-            columns = find_columns(names, source)
-            numbers, collector_of = _BAR, into.bars_of
-        wanted = {
-            name: names[position]
-            for name in columns.__struct_fields__
-            if (position := getattr(columns, name)) is not None
-        }
+        layout = find_layout(names, source)
+        common = {name: getattr(layout, name) for name in ("timestamp", "time", "symbol")}
+        parts = [
+            (part.kind, {**common, **dict(zip(part.kind.value, part.positions, strict=True))})
+            for part in layout.parts
+        ]
+        needed = {place for _, columns in parts for place in columns.values() if place is not None}
         before = 0
-        for batch in file.iter_batches(columns=list(wanted.values())):
-            table = {name: batch.column(column) for name, column in wanted.items()}
-            if numbers is not _BAR or not _take_all(table, before, stamps, into):
-                rows = _rows(table, wanted, numbers, stamps, source, before, into.only_symbol)
-                for row, symbol, start, values in rows:
-                    name = into.default_symbol if symbol is None else symbol
-                    collector_of(name).add(row, start, *values)
+        for batch in file.iter_batches(_BATCH, columns=[names[place] for place in sorted(needed)]):
+            for kind, columns in parts:
+                wanted = {name: names[at] for name, at in columns.items() if at is not None}
+                table = {name: batch.column(column) for name, column in wanted.items()}
+                plain = None if "symbol" in table else _plain(table, kind.value, stamps)
+                if plain is not None:
+                    lines = range(before + 1, before + 1 + len(batch))
+                    collect(kind, default_symbol).extend(lines, *plain)
+                    continue
+                for row, symbol, start, numbers in _rows(
+                    table, wanted, kind, stamps, source, before, only_symbol
+                ):
+                    name = default_symbol if symbol is None else symbol
+                    collect(kind, name).add(row, start, *numbers)
             before += len(batch)
 
 
-def _take_all(
-    table: Mapping[str, Any], before: int, stamps: StampReader, into: FileCollectors
-) -> bool:
-    """Take in the bars of one symbol as whole columns; False where a row needs a look."""
-    if "time" in table or "symbol" in table or any(column.null_count for column in table.values()):
-        return False
-    size = len(table["timestamp"])
-    try:
-        texts = _texts(table["timestamp"])
-        starts = texts if size and isinstance(texts[0], int) else stamps.read_all(texts)
-        columns = [
-            list(map(float, table[name].to_pylist())) if name in table else [0.0] * size
-            for name in _BAR
-        ]
-    except (TypeError, ValueError, IndexError):
-        return False
-    lines = range(before + 1, before + size + 1)
-    return into.bars_of(into.default_symbol).add_all(lines, starts, columns)
+def _plain(
+    table: Mapping[str, Any], names: Sequence[str], reader: StampReader
+) -> "list[array[Any]] | None":
+    """Times and numbers of a batch as they lie in memory, or None where they need a closer look."""
+    import pyarrow
+
+    stamps, columns = table["timestamp"], [table.get(name) for name in names]
+    kind, real = stamps.type, pyarrow.float64()
+    if "time" in table or not pyarrow.types.is_timestamp(kind):
+        return None
+    if stamps.null_count or (kind.tz is None and not reader.is_utc):
+        return None
+    if any(each is not None and (each.null_count or each.type != real) for each in columns):
+        return None
+    exact = stamps.cast(pyarrow.timestamp("ns", tz=kind.tz))
+    unknown = array("d", bytes(8 * len(stamps)))
+    return [
+        _values("q", exact),
+        *(unknown if each is None else _values("d", each) for each in columns),
+    ]
+
+
+def _values(code: str, column: Any) -> "array[Any]":
+    found = array(code)
+    size = found.itemsize
+    begin = column.offset * size
+    found.frombytes(memoryview(column.buffers()[1])[begin : begin + len(column) * size])
+    return found
 
 
 def _pyarrow_parquet(path: Path) -> Any:
@@ -106,13 +114,14 @@ def _readable(source: str) -> Iterator[None]:
 def _rows(
     table: Mapping[str, Any],
     wanted: Mapping[str, str],
-    names: tuple[str, ...],
+    kind: Kind,
     stamps: StampReader,
     source: str,
     before: int,
     only_symbol: str | None,
 ) -> Iterator[tuple[int, str | None, int, list[float]]]:
     """Row number, symbol if there is such a column, start and numbers of each row."""
+    names = kind.value
     size = len(table["timestamp"])
     texts = _texts(table["timestamp"])
     if "time" in table:
@@ -132,6 +141,12 @@ def _rows(
             symbol = str(symbols[index])
             if only_symbol is not None and symbol != only_symbol:
                 continue
+        if kind is not Kind.BARS and any(
+            value in (None, "")
+            for name, value in zip(names, values, strict=True)
+            if name not in _MAY_BE_EMPTY
+        ):
+            continue  # a row without these prices is of another kind
         text = texts[index]
         try:
             start = text if isinstance(text, int) else stamps.read(text)
@@ -140,8 +155,6 @@ def _rows(
         try:
             numbers = [float(value) for value in values]
         except (TypeError, ValueError):
-            if names is _QUOTE and None in values:
-                continue  # one side alone prices nothing
             numbers = _numbers(names, values, wanted, f"{source} row {row}")
         yield row, symbol, start, numbers
 
@@ -153,7 +166,7 @@ def _numbers(
     numbers = []
     for name, value in zip(names, values, strict=True):
         try:
-            numbers.append(0.0 if name in ("volume", "size") and value is None else float(value))
+            numbers.append(0.0 if name in _MAY_BE_EMPTY and value in (None, "") else float(value))
         except (TypeError, ValueError):
             shown = "nothing" if value is None else repr(value)
             raise DataError(f"{where}, column {wanted[name]}: {shown} is not a number") from None

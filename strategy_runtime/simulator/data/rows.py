@@ -1,182 +1,158 @@
 """From rows to columns: what every reader feeds, whatever the file.
 
-Rows are checked as they come, one by one or, where nothing is wrong with them, by the thousand.
-Duplicates and gaps are looked at in `arrange`, when all rows have been seen.
+Rows are checked as they come, many at a time where they are as they should be; order, duplicates
+and gaps are looked at when all have been seen, see `joining`.
 """
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from math import isfinite
 from operator import le
+from typing import ClassVar
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.faults import DataFault, FaultKind
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, marked
-from strategy_runtime.simulator.data.spill import Column
+from strategy_runtime.simulator.data.columns import Kind
+from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
+from strategy_runtime.simulator.data.series import marked
+from strategy_runtime.simulator.data.spool import Floats, Integers, Spool
 
-__all__ = ["BarCollector", "QuoteCollector", "TickCollector"]
+__all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
 
-class _Collector:
-    """Gathers the rows of one symbol in one file.
+class Rows:
+    """The rows of one kind that one file has of one symbol.
 
-    Args:
-        file: Position of the file among the sources.
-        faults: Takes what is wrong.
+    Attributes:
+        table: Times, numbers, and places (see `marked`).
+        in_order: Whether times never fall.
+        first, last: The earliest time and the latest.
     """
 
-    __slots__ = ("_columns", "_faults", "_file", "_last", "_marks", "_sources", "_stamps", "symbol")
+    kind: ClassVar[Kind]
 
-    def __init__(
-        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault], width: int
-    ) -> None:
+    def __init__(self, symbol: str, file: int, source: str, faults: FaultLog, spool: Spool) -> None:
         self.symbol = symbol
-        self._file = file
-        self._sources = sources
+        self.file = file
+        self.source = source
+        self.table = spool.table("q" + "d" * len(self.kind.value) + "q")
+        self.in_order = True
+        self.first, self.last = 2**63, -(2**63)
+        self._previous = self.last
         self._faults = faults
-        self._stamps = Column("q")
-        self._columns = [Column("d") for _ in range(width)]
-        self._marks = Column("q")
-        self._last = -(2**63)
 
     def __len__(self) -> int:
-        return len(self._stamps)
+        return len(self.table)
 
-    def _add(self, line: int, stamp: int, *numbers: float) -> None:
-        if stamp < self._last:
-            self._note(
-                FaultKind.OUT_OF_ORDER, line, f"{rfc3339(stamp)} after {rfc3339(self._last)}"
-            )
-        self._last = stamp
-        self._stamps.append(stamp)
-        for column, number in zip(self._columns, numbers, strict=True):
-            column.append(number)
-        self._marks.append(marked(self._file, line))
+    def extend(self, lines: Sequence[int], stamps: Integers, *numbers: Floats) -> None:
+        """Take in rows, less those that no market can have had."""
+        if self._are_clean(*numbers) and self._follow(stamps):
+            first_place = marked(self.file, 0)
+            places = [first_place + line for line in lines] if first_place else lines
+            self.first = min(self.first, stamps[0])
+            self.last = self._previous = stamps[-1]
+            self.table.extend([stamps, *numbers, places])
+            return
+        for row in zip(lines, stamps, *numbers, strict=True):
+            self.add(*row)
 
-    def _add_all(
-        self, lines: Iterable[int], stamps: Sequence[int], columns: Iterable[Sequence[float]]
-    ) -> bool:
-        if stamps[0] < self._last or not all(map(le, stamps, stamps[1:])):
-            return False
-        self._last = stamps[-1]
-        self._stamps.extend(array("q", stamps))
-        for column, numbers in zip(self._columns, columns, strict=True):
-            column.extend(array("d", numbers))
-        first = marked(self._file, 0)
-        self._marks.extend(array("q", [first | line for line in lines]))
-        return True
-
-    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
-        source = self._sources[self._file]
-        self._faults.append(DataFault(kind, source, line, self.symbol, detail))
-
-
-class BarCollector(_Collector):
-    """Gathers bars."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault]
-    ) -> None:
-        super().__init__(symbol, file, sources, faults, 5)
-
-    def add(
-        self,
-        line: int,
-        start: int,
-        open: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
-    ) -> None:
+    def add(self, line: int, stamp: int, *numbers: float) -> None:
         """Take in a row, unless no market can have looked like it."""
-        if not (low <= open <= high and low <= close <= high and low > 0 and volume >= 0) or (
-            not isfinite(high + volume)
-        ):
+        if not self._is_possible(*numbers):
+            shown = zip(self.kind.value, map(_shown, numbers), strict=True)
             self._note(
-                FaultKind.IMPOSSIBLE,
-                line,
-                f"open {_shown(open)} high {_shown(high)} low {_shown(low)} "
-                f"close {_shown(close)} volume {_shown(volume)}",
+                FaultKind.IMPOSSIBLE, line, " ".join(f"{name} {text}" for name, text in shown)
             )
             return
-        self._add(line, start, open, high, low, close, volume)
+        if stamp < self._previous:
+            self.in_order = False
+            detail = f"{rfc3339(stamp)} after {rfc3339(self._previous)}"
+            self._note(FaultKind.OUT_OF_ORDER, line, detail)
+        self._previous = stamp
+        self.first, self.last = min(self.first, stamp), max(self.last, stamp)
+        self.table.extend([[each] for each in (stamp, *numbers, marked(self.file, line))])
 
-    def add_all(
-        self,
-        lines: Iterable[int],
-        starts: Sequence[int],
-        columns: Sequence[Sequence[float]],
-    ) -> bool:
-        """Take in many rows at once; False, and nothing taken, where one of them needs a look."""
-        opens, highs, lows, closes, volumes = columns
-        is_sound = (
+    def _follow(self, stamps: Integers) -> bool:
+        return stamps[0] >= self._previous and all(map(le, stamps, islice(stamps, 1, None)))
+
+    def _are_clean(self, *numbers: Floats) -> bool:
+        """Whether all of many rows are possible; False also where that is not plain to see."""
+        raise NotImplementedError
+
+    def _is_possible(self, *numbers: float) -> bool:
+        raise NotImplementedError
+
+    def _note(self, kind: FaultKind, line: int, detail: str) -> None:
+        self._faults.note(kind, self.source, line, self.symbol, detail)
+
+
+class BarRows(Rows):
+    """Bars."""
+
+    kind = Kind.BARS
+
+    def _are_clean(self, *numbers: Floats) -> bool:
+        opens, highs, lows, closes, volumes = numbers
+        # A comparison with not-a-number is never true, and a sum with one is none either.
+        return (
             all(map(le, lows, opens))
             and all(map(le, opens, highs))
             and all(map(le, lows, closes))
             and all(map(le, closes, highs))
             and min(lows) > 0
-            and isfinite(max(highs))
-            and isfinite(sum(volumes))  # also False where one is not a number
             and min(volumes) >= 0
+            and isfinite(max(highs))
+            and isfinite(sum(volumes))
         )
-        return is_sound and self._add_all(lines, starts, columns)
 
-    def finish(self) -> BarSeries:
-        """The rows as they came, of no timeframe yet."""
-        series = BarSeries(self.symbol, "", 0, sources=self._sources)
-        series.take_filled((self._stamps, *self._columns, self._marks))
-        return series
-
-
-class QuoteCollector(_Collector):
-    """Gathers quotes."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault]
-    ) -> None:
-        super().__init__(symbol, file, sources, faults, 2)
-
-    def add(self, line: int, stamp: int, bid: float, ask: float) -> None:
-        """Take in a quote, unless no market can have shown it."""
-        if 0 < bid <= ask and isfinite(ask):
-            self._add(line, stamp, bid, ask)
-        else:
-            self._note(FaultKind.IMPOSSIBLE, line, f"bid {_shown(bid)} ask {_shown(ask)}")
-
-    def finish(self) -> QuoteSeries:
-        """The quotes as they came."""
-        series = QuoteSeries(self.symbol, sources=self._sources)
-        series.take_filled((self._stamps, *self._columns))
-        return series
+    def _is_possible(self, *numbers: float) -> bool:
+        open, high, low, close, volume = numbers
+        return (
+            low <= open <= high
+            and low <= close <= high
+            and low > 0
+            and volume >= 0
+            and isfinite(high)
+            and isfinite(volume)
+        )
 
 
-class TickCollector(_Collector):
-    """Gathers the trades of a market."""
+class QuoteRows(Rows):
+    """Best bid and ask."""
 
-    __slots__ = ()
+    kind = Kind.QUOTES
 
-    def __init__(
-        self, symbol: str, file: int, sources: Sequence[str], faults: list[DataFault]
-    ) -> None:
-        super().__init__(symbol, file, sources, faults, 2)
+    def _are_clean(self, *numbers: Floats) -> bool:
+        bids, asks = numbers
+        return all(map(le, bids, asks)) and min(bids) > 0 and isfinite(max(asks))
 
-    def add(self, line: int, stamp: int, price: float, size: float) -> None:
-        """Take in a trade, unless no market can have made it."""
-        if price > 0 and size >= 0 and isfinite(price + size):
-            self._add(line, stamp, price, size)
-        else:
-            self._note(FaultKind.IMPOSSIBLE, line, f"price {_shown(price)} size {_shown(size)}")
+    def _is_possible(self, *numbers: float) -> bool:
+        bid, ask = numbers
+        return 0 < bid <= ask and isfinite(ask)
 
-    def finish(self) -> TickSeries:
-        """The trades as they came."""
-        series = TickSeries(self.symbol, sources=self._sources)
-        series.take_filled((self._stamps, *self._columns))
-        return series
+
+class TickRows(Rows):
+    """Trades."""
+
+    kind = Kind.TICKS
+
+    def _are_clean(self, *numbers: Floats) -> bool:
+        prices, sizes = numbers
+        return (
+            min(prices) > 0 and isfinite(sum(prices)) and min(sizes) >= 0 and isfinite(sum(sizes))
+        )
+
+    def _is_possible(self, *numbers: float) -> bool:
+        price, size = numbers
+        return price > 0 and isfinite(price) and size >= 0 and isfinite(size)
+
+
+def rows_of(kind: Kind) -> type[Rows]:
+    """The class for a kind of rows."""
+    return {Kind.BARS: BarRows, Kind.QUOTES: QuoteRows, Kind.TICKS: TickRows}[kind]
+
+
+Collect = Callable[[Kind, str], Rows]
+"""Gives the rows of a kind and symbol, for a reader to add to."""
 
 
 def _shown(number: float) -> str:

@@ -1,15 +1,14 @@
 """Market data as columns: what the readers produce and the exchange replays."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from strategy_runtime.simulator.data.spill import Column, Floats, Ints, Mapped
+from strategy_runtime.simulator.data.spool import STRETCH, Floats, Integers, Room
 
-__all__ = ["BarSeries", "QuoteSeries", "Series", "TickSeries", "marked", "middle"]
+__all__ = ["BarSeries", "QuoteSeries", "Series", "TickSeries", "marked", "middle", "unmarked"]
 
 _LINE_BITS = 40
-_WINDOW = 1 << 16
 
 
 class Series:
@@ -18,19 +17,18 @@ class Series:
 
     Attributes:
         symbol: As in the file.
-        sources: The files it came from, as they were named.
-        pages: What is in files rather than in memory.
+        sources: The files it came from, as they were named, by their numbers.
     """
 
-    __slots__ = ("pages", "sources", "symbol")
+    __slots__ = ("_room", "sources", "symbol")
 
     COLUMNS: ClassVar[tuple[str, ...]]
     """Names of the columns; the first has the times."""
 
-    def __init__(self, symbol: str, sources: Sequence[str]) -> None:
+    def __init__(self, symbol: str, sources: Mapping[int, str] | None = None) -> None:
         self.symbol = symbol
-        self.sources = sources
-        self.pages: list[Mapped] = []
+        self.sources = sources or {}
+        self._room: Room | None = None
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -38,41 +36,46 @@ class Series:
     @property
     def source(self) -> str:
         """The file or files, in few words."""
-        if len(self.sources) < 2:
-            return "".join(self.sources)
-        return f"{self.sources[0]} and {len(self.sources) - 1} more"
+        names = list(self.sources.values())
+        if len(names) < 2:
+            return "".join(names)
+        return f"{names[0]} and {len(names) - 1} more"
 
     @property
     def columns(self) -> tuple[Any, ...]:
         """The columns themselves."""
         return tuple(getattr(self, name) for name in self.COLUMNS)
 
-    def take(self, columns: Iterable[Any], pages: Sequence[Mapped] = ()) -> None:
-        """Have these as columns."""
+    def take(self, columns: Iterable[Any], room: Room | None = None) -> None:
+        """Have these as columns, which may lie in a room."""
         for name, column in zip(self.COLUMNS, columns, strict=True):
             setattr(self, name, column)
-        self.pages = list(pages)
-
-    def take_filled(self, columns: Iterable[Column]) -> None:
-        """Have columns that have been filled."""
-        both = [column.finish() for column in columns]
-        self.take(
-            [numbers for numbers, _ in both], [pages for _, pages in both if pages is not None]
-        )
+        self._room = room
 
     def cut(self, first: int, last: int) -> None:
         """Keep some rows; what is in files stays there."""
-        self.take([column[first:last] for column in self.columns], self.pages)
+        self.take([column[first:last] for column in self.columns], self._room)
 
     def extend(self, other: Self) -> None:
-        """Add the rows of another series; both are in memory."""
-        for column, more in zip(self.columns, other.columns, strict=True):
+        """Add the rows of another series."""
+        # What lies in a room cannot grow.
+        columns = [
+            each if isinstance(each, array) else array(each.format, each) for each in self.columns
+        ]
+        for column, more in zip(columns, other.columns, strict=True):
             column.extend(more)
+        self.take(columns)
+
+    def stretches(self, first: int, last: int) -> Iterator[range]:
+        """The rows from `first` to before `last`, some at a time: what was read is given back."""
+        for begin in range(first, last, STRETCH):
+            yield range(begin, min(begin + STRETCH, last))
+            self.release()
 
     def release(self) -> None:
         """Give back the memory that reading from files has taken."""
-        for pages in self.pages:
-            pages.release()
+        if self._room is not None:
+            self._room.release()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.symbol} {len(self)} rows>"
@@ -105,18 +108,23 @@ class BarSeries(Series):
     COLUMNS = ("starts", "opens", "highs", "lows", "closes", "volumes", "marks")
 
     def __init__(
-        self, symbol: str, timeframe: str, step: int, *, sources: Sequence[str] = ()
+        self,
+        symbol: str,
+        timeframe: str,
+        step: int,
+        *,
+        sources: Mapping[int, str] | None = None,
     ) -> None:
         super().__init__(symbol, sources)
         self.timeframe = timeframe
         self.step = step
-        self.starts: Ints = array("q")
+        self.starts: Integers = array("q")
         self.opens: Floats = array("d")
         self.highs: Floats = array("d")
         self.lows: Floats = array("d")
         self.closes: Floats = array("d")
         self.volumes: Floats = array("d")
-        self.marks: Ints = array("q")
+        self.marks: Integers = array("q")
 
     def append(
         self, start: int, open: float, high: float, low: float, close: float, volume: float
@@ -132,8 +140,8 @@ class BarSeries(Series):
 
     def place(self, row: int) -> tuple[str, int]:
         """File and line (CSV) or row (Parquet), from 1, of a bar that was read."""
-        mark = self.marks[row]
-        return self.sources[mark >> _LINE_BITS], mark & (1 << _LINE_BITS) - 1
+        file, line = unmarked(self.marks[row])
+        return self.sources[file], line
 
 
 class QuoteSeries(Series):
@@ -150,9 +158,9 @@ class QuoteSeries(Series):
     KIND: ClassVar[str] = "quote"
     """What the prices are, for the names of fill rules."""
 
-    def __init__(self, symbol: str, *, sources: Sequence[str] = ()) -> None:
+    def __init__(self, symbol: str, *, sources: Mapping[int, str] | None = None) -> None:
         super().__init__(symbol, sources)
-        self.stamps: Ints = array("q")
+        self.stamps: Integers = array("q")
         self.bids: Floats = array("d")
         self.asks: Floats = array("d")
 
@@ -164,17 +172,14 @@ class QuoteSeries(Series):
     def as_bars(self) -> BarSeries:
         """Each quote as a bar of no length at the middle of bid and ask, for reports."""
         bars = BarSeries(self.symbol, self.KIND, 0, sources=self.sources)
-        prices, volumes = Column("d"), Column("d")
-        for first in range(0, len(self), _WINDOW):
-            part = slice(first, first + _WINDOW)
-            prices.extend(array("d", map(middle, self.bids[part], self.asks[part])))
-            volumes.extend(array("d", bytes(8 * len(self.stamps[part]))))
-        closes, pages = prices.finish()
-        nothing, more = volumes.finish()
-        bars.take(
-            (self.stamps, closes, closes, closes, closes, nothing, array("q")),
-            [*self.pages, *(each for each in (pages, more) if each is not None)],
-        )
+        room = Room(16 * len(self), on_disk=self._room is not None and self._room.is_on_disk)
+        prices, volumes = room.take("dd", len(self))
+        for rows in self.stretches(0, len(self)):
+            part = slice(rows.start, rows.stop)
+            prices[part] = memoryview(array("d", map(middle, self.bids[part], self.asks[part])))
+            room.release()
+        columns = (self.stamps, prices, prices, prices, prices, volumes, array("q"))
+        bars.take(columns, room)
         return bars
 
 
@@ -190,20 +195,25 @@ class TickSeries(QuoteSeries):
     COLUMNS = ("stamps", "bids", "sizes")
     KIND = "tick"
 
-    def __init__(self, symbol: str, *, sources: Sequence[str] = ()) -> None:
+    def __init__(self, symbol: str, *, sources: Mapping[int, str] | None = None) -> None:
         super().__init__(symbol, sources=sources)
         self.asks = self.bids
         self.sizes: Floats = array("d")
 
-    def take(self, columns: Iterable[Any], pages: Sequence[Mapped] = ()) -> None:
-        """Have these as columns."""
-        super().take(columns, pages)
+    def take(self, columns: Iterable[Any], room: Room | None = None) -> None:
+        """Have these as columns, which may lie in a room."""
+        super().take(columns, room)
         self.asks = self.bids
 
 
 def marked(file: int, line: int) -> int:
-    """The place of a row as one number: its file's position among the sources, and its line."""
+    """The place of a row as one number: that of its file, and its line."""
     return file << _LINE_BITS | line
+
+
+def unmarked(mark: int) -> tuple[int, int]:
+    """Number of the file, and line in it, of a place."""
+    return mark >> _LINE_BITS, mark & (1 << _LINE_BITS) - 1
 
 
 def middle(bid: float, ask: float) -> float:

@@ -1,13 +1,13 @@
 """How long the bars of a file are: as the user says, or as the bars do."""
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import islice, pairwise
 from math import gcd
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timeframe
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.rows import Rows
 
 __all__ = ["timeframes_of"]
 
@@ -20,60 +20,75 @@ _MONTHS = [days * 86_400 * 10**9 for days in (28, 29, 30, 31)]
 _SAMPLE = 10_000
 
 
-def timeframes_of(parts: Sequence[BarSeries], given: str | None) -> list[tuple[str, int]]:
-    """Timeframe of the bars of each symbol in each file, and its length in nanoseconds.
+def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, int]]:
+    """Timeframe of the bars of each part and its length in nanoseconds.
+
+    Parts of one symbol may differ in it. Rare bars of a fine one look like bars of a coarser one:
+    where they do not keep to the coarser one, and another part of the symbol is finer, they are
+    taken for what that part is.
 
     Args:
-        given: Of the candles wanted: finer bars keep their own, and so do coarser ones of a symbol
-            that has finer ones too.
+        given: Of the candles wanted: finer bars keep their own, and so do coarser ones where their
+            symbol has finer ones too.
 
     Raises:
         DataError: The bars are coarser than `given`, or do not show their length.
         TimeframeError: `given` is no timeframe.
     """
-    found: list[tuple[str, int] | None] = []
-    for part in parts:
-        distances = _distances(part)
-        what = f"{part.place(0)[0]}: the bars of {part.symbol}"
-        if given is not None and not _is_for_context(part, parts, distances, given):
-            found.append(_checked(given, distances, what))
-        else:
-            found.append(_inferred(distances, what) if distances else None)
-    return [
-        each if each is not None else _as_others(part, parts, found)
-        for part, each in zip(parts, found, strict=True)
-    ]
+    seen = [_distances(part) for part in parts]
+    found: dict[int, tuple[str, int]] = {}
+    refused: list[tuple[int, DataError]] = []
+    for index, (part, distances) in enumerate(zip(parts, seen, strict=True)):
+        what = f"{part.source}: the bars of {part.symbol}"
+        try:
+            if given is not None:
+                found[index] = _checked(given, distances, what)
+            elif distances:
+                found[index] = _inferred(distances, what)
+        except DataError as error:
+            refused.append((index, error))
+    finest = _finest(parts, found)
+    for index, refusal in refused:
+        part = parts[index]
+        if given is None or part.symbol not in finest:
+            raise refusal
+        found[index] = _inferred(seen[index], f"{part.source}: the bars of {part.symbol}")
+    for index in range(len(parts)):
+        if index not in found:
+            found[index] = _like_the_others(parts, index, found)
+        elif seen[index] and (fine := finest[parts[index].symbol])[1] < found[index][1]:
+            common = gcd(*seen[index])
+            if common % found[index][1] and common % fine[1] == 0:
+                found[index] = fine
+    return [found[index] for index in range(len(parts))]
 
 
-def _is_for_context(
-    part: BarSeries, parts: Sequence[BarSeries], distances: Counter[int], given: str
-) -> bool:
-    """Whether bars are longer than the candles wanted, and the symbol has shorter ones too."""
-    if not distances or min(distances) <= parse_timeframe(given).nanoseconds:
-        return False
-    return any(
-        other is not part
-        and other.symbol == part.symbol
-        and min(_distances(other), default=0) < min(distances)
-        for other in parts
-    )
+def _finest(
+    parts: Sequence[Rows], found: Mapping[int, tuple[str, int]]
+) -> dict[str, tuple[str, int]]:
+    finest: dict[str, tuple[str, int]] = {}
+    for index, timeframe in found.items():
+        known = finest.get(parts[index].symbol)
+        if known is None or timeframe[1] < known[1]:
+            finest[parts[index].symbol] = timeframe
+    return finest
 
 
-def _as_others(
-    part: BarSeries, parts: Sequence[BarSeries], found: Sequence[tuple[str, int] | None]
+def _like_the_others(
+    parts: Sequence[Rows], index: int, found: Mapping[int, tuple[str, int]]
 ) -> tuple[str, int]:
-    """The timeframe of a single bar: that of the symbol's other files, or of all others."""
-    decided = [
-        (other.symbol, each) for other, each in zip(parts, found, strict=True) if each is not None
-    ]
-    own = {each for symbol, each in decided if symbol == part.symbol}
-    others = own or {each for _, each in decided}
-    if len(others) != 1:
-        raise DataError(
-            f"{part.place(0)[0]}: one bar of {part.symbol} does not show its timeframe; say which "
-            "with --timeframe"
-        )
-    return others.pop()
+    """The timeframe of a single bar: that of the others of its symbol, or of all."""
+    part = parts[index]
+    for others in (
+        {found[other] for other in found if parts[other].symbol == part.symbol},
+        {*found.values()},
+    ):
+        if len(others) == 1:
+            return others.pop()
+    raise DataError(
+        f"{part.source}: one bar of {part.symbol} does not show its timeframe; say which with "
+        "--timeframe"
+    )
 
 
 def _inferred(distances: Counter[int], what: str) -> tuple[str, int]:
@@ -109,9 +124,9 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
     return given, length
 
 
-def _distances(part: BarSeries) -> Counter[int]:
+def _distances(part: Rows) -> Counter[int]:
     """How often neighbouring bars are how far apart."""
-    sample = sorted(set(part.starts[:_SAMPLE]))
+    sample = sorted(set(islice(part.table.first_stamps(), _SAMPLE)))
     return Counter(after - before for before, after in pairwise(sample))
 
 

@@ -1,5 +1,6 @@
 """Rows to columns: what is dropped, sorted, moved and noted."""
 
+from array import array
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,22 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.arrange import arranged_bars, arranged_quotes
-from strategy_runtime.simulator.data.faults import DataFault, FaultKind
-from strategy_runtime.simulator.data.rows import BarCollector, QuoteCollector
+from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog
+from strategy_runtime.simulator.data.joining import join_bars
+from strategy_runtime.simulator.data.rows import BarRows, QuoteRows
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import Spool
 from tests.simulator.data.support import HEADER, MINUTE, load, only
 
 NAN, INF = float("nan"), float("inf")
 
 
 def collected(*rows: tuple[float, ...], step: int = MINUTE) -> tuple[BarSeries, list[DataFault]]:
-    faults: list[DataFault] = []
-    collector = BarCollector("S:X", 0, ["x.csv"], faults)
+    faults, spool = FaultLog(), Spool()
+    part = BarRows("S:X", 0, "x.csv", faults, spool)
     for line, (start, *values) in enumerate(rows, start=2):
-        collector.add(line, int(start), *values)
-    series = collector.finish()
-    return arranged_bars([series], "1m", step, faults) if len(series) else series, faults
+        part.add(line, int(start), *values)
+    series = BarSeries("S:X", "1m", step)
+    join_bars(series, [part], spool.room(), faults)
+    return series, faults.in_order(["x.csv"])
 
 
 @pytest.mark.parametrize(
@@ -131,24 +134,17 @@ def test_minutes_are_never_moved() -> None:
 # Quotes.
 
 
-def test_quotes_out_of_order_are_named_and_sorted() -> None:
-    faults: list[DataFault] = []
-    collector = QuoteCollector("S:X", 1, ["a.csv", "b.csv"], faults)
-    collector.add(2, 10, 1.0, 2.0)
-    collector.add(3, 5, 1.5, 2.0)
-    assert str(faults[0]).startswith("b.csv line 3: out of order row of S:X")
-    quotes = arranged_quotes([collector.finish()])
-    assert (list(quotes.stamps), list(quotes.bids)) == ([5, 10], [1.5, 1.0])
-
-
 @pytest.mark.parametrize(
     ("bid", "ask"), [(2.0, 1.0), (0.0, 1.0), (NAN, 1.0), (1.0, NAN), (1.0, INF)]
 )
 def test_impossible_quotes_are_dropped(bid: float, ask: float) -> None:
-    faults: list[DataFault] = []
-    collector = QuoteCollector("S:X", 0, ["a.csv"], faults)
-    collector.add(2, 10, bid, ask)
-    assert (len(collector.finish()), [fault.kind.value for fault in faults]) == (0, ["impossible"])
+    faults, spool = FaultLog(), Spool()
+    part = QuoteRows("S:X", 0, "a.csv", faults, spool)
+    part.extend([2, 3], array("q", [10, 11]), array("d", [bid, 1]), array("d", [ask, 2]))
+    assert len(part) == 1
+    (fault,) = faults.in_order(["a.csv"])
+    assert (fault.kind, fault.line) == (FaultKind.IMPOSSIBLE, 2)
+    assert fault.detail.startswith("bid ")
 
 
 # Properties.

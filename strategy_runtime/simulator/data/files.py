@@ -1,0 +1,54 @@
+"""From the paths that were given to files that can be read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["PARQUET", "ending_of", "files_of"]
+
+PARQUET = (".parquet", ".pq")
+_ENDINGS = (".csv", ".csv.gz", ".csv.zst", *PARQUET)
+
+
+def files_of(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
+    """Files and how they were named; None is the standard input.
+
+    Raises:
+        DataError: There is no such file, or it is of a kind that cannot be read.
+    """
+    found: list[tuple[Path | None, str]] = []
+    for given in paths:
+        if str(given) == "-":
+            found.append((None, "standard input"))
+            continue
+        path = Path(given)
+        if path.is_dir():
+            inside = sorted(
+                each
+                for each in path.iterdir()
+                if ending_of(each) and not each.name.startswith(".") and each.is_file()
+            )
+            if not inside:
+                raise DataError(f"{path} has no data files ({', '.join(_ENDINGS)})")
+            found.extend((each, str(each)) for each in inside)
+        elif path.exists():
+            if ending_of(path) is None:
+                raise DataError(f"{path} is none of {', '.join(_ENDINGS)}")
+            found.append((path, str(given)))
+        else:
+            raise DataError(f"{path} does not exist{_near(path)}")
+    return found
+
+
+def ending_of(path: Path) -> str | None:
+    """What tells the kind of a file, in lower case, or None where it is none that can be read."""
+    name = path.name.lower()
+    return next((ending for ending in _ENDINGS if name.endswith(ending)), None)
+
+
+def _near(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"; there is no folder {path.parent} either"
+    return did_you_mean(path.name, [each.name for each in path.parent.iterdir()])

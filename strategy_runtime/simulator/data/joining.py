@@ -1,0 +1,182 @@
+"""From the rows of one symbol, of one file or several, to a series: in order, each bar once."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain, islice, pairwise
+from operator import itemgetter, sub
+from typing import Any
+
+from strategy_runtime.clock import rfc3339
+from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
+from strategy_runtime.simulator.data.rows import Rows
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, unmarked
+from strategy_runtime.simulator.data.spool import STRETCH, Columns, Room
+
+__all__ = ["join_bars", "join_ticks"]
+
+_DAY = 86_400_000_000_000
+_LONGEST_DAILY_GAP = 5 * _DAY
+_LONGEST_CLOCK_CHANGE = 2 * 3_600_000_000_000
+
+_Row = tuple[int, float, float, float, float, float, int]
+
+
+def join_ticks(series: QuoteSeries, parts: Sequence[Rows], room: Room) -> None:
+    """Fill a series with quotes or trades in order.
+
+    Several of one instant stay in the order of their file.
+    """
+    types = parts[0].table.types
+    columns = room.take(types, sum(map(len, parts)))
+    kept = 0
+    for stretch in _in_order(parts):
+        kept = _put(columns, kept, stretch)
+        room.release()
+    series.sources = {part.file: part.source for part in parts}
+    series.take(columns[: len(series.COLUMNS)], room)
+
+
+def join_bars(
+    series: BarSeries,
+    parts: Sequence[Rows],
+    room: Room,
+    faults: FaultLog,
+) -> None:
+    """Fill a series with bars in order, each start once; overlaps and gaps are noted.
+
+    Where clocks go forward, a local day is shorter than a day, and the bar behind it seems to
+    begin before the day's end. It is moved to that end: later than it was, never earlier.
+    """
+    series.sources = {part.file: part.source for part in parts}
+    columns = room.take(parts[0].table.types, sum(map(len, parts)))
+    check = _Sequence(series, faults)
+    kept = 0
+    for stretch in _in_order(parts):
+        kept = _put(columns, kept, check.passed(stretch))
+        room.release()
+    series.take([column[:kept] for column in columns], room)
+
+
+def _put(columns: "Sequence[memoryview[Any]]", at: int, stretch: Columns) -> int:
+    end = at + len(stretch[0])
+    for column, part in zip(columns, stretch, strict=True):
+        column[at:end] = memoryview(part)
+    return end
+
+
+def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
+    """All rows in the order of time; of one instant, those of the file that begins first."""
+    by_time = sorted(parts, key=lambda part: part.first)
+    are_apart = all(before.last < after.first for before, after in pairwise(by_time))
+    if are_apart and all(part.in_order for part in parts):
+        for part in by_time:
+            yield from part.table.stretches()
+        return
+    types = parts[0].table.types
+    rows = merge(*chain.from_iterable(map(_runs, by_time)), key=itemgetter(0))
+    while some := list(islice(rows, STRETCH)):
+        yield [
+            array(code, column) for code, column in zip(types, zip(*some, strict=True), strict=True)
+        ]
+
+
+def _runs(part: Rows) -> list[Iterable[tuple[float, ...]]]:
+    """The rows of one file as few sequences that are each in order."""
+    if part.in_order:
+        return [chain.from_iterable(map(_rows, part.table.stretches()))]
+    count = sum(1 for _ in part.table.stretches())
+    return [_sorted_stretch(part, number) for number in range(count)]
+
+
+def _sorted_stretch(part: Rows, number: int) -> Iterator[tuple[float, ...]]:
+    stretch = next(islice(part.table.stretches(), number, None))
+    yield from sorted(_rows(stretch), key=itemgetter(0))
+
+
+def _rows(stretch: Columns) -> Iterator[tuple[float, ...]]:
+    return zip(*stretch, strict=True)
+
+
+class _Sequence:
+    """Looks at bars one behind the other."""
+
+    def __init__(self, series: BarSeries, faults: FaultLog) -> None:
+        self._symbol = series.symbol
+        self._step = series.step
+        self._sources = series.sources
+        self._faults = faults
+        self._before: _Row | None = None
+        self._end = -(2**63)
+        self._movable = _LONGEST_CLOCK_CHANGE if self._step >= _DAY else 0
+
+    def passed(self, stretch: Columns) -> Columns:
+        """The bars that are kept."""
+        starts, step = stretch[0], self._step
+        begin = starts[0] - step if self._before is None else self._end - step
+        apart = list(map(sub, starts, chain((begin,), starts)))
+        if min(apart) < step:
+            return self._kept(stretch)
+        for row, distance in enumerate(apart):
+            if distance != step:
+                before = starts[row - 1] if row else self._before[0]  # type: ignore[index]
+                self._note_gap(before, starts[row], stretch[-1][row], distance)
+        self._before = tuple(column[-1] for column in stretch)
+        self._end = starts[-1] + step
+        return stretch
+
+    def _kept(self, stretch: Columns) -> Columns:
+        kept: list[_Row] = []
+        for row in zip(*stretch, strict=True):
+            begin = self._begin_of(row)
+            if begin is not None:
+                self._before, self._end = row, begin + self._step
+                kept.append((begin, *row[1:]))
+        if not kept:
+            return [column[:0] for column in stretch]
+        return [
+            array("d" if 0 < number < len(stretch) - 1 else "q", column)
+            for number, column in enumerate(zip(*kept, strict=True))
+        ]
+
+    def _begin_of(self, row: _Row) -> int | None:
+        """Where a bar begins, or None where it is dropped."""
+        before, start, place = self._before, row[0], row[-1]
+        if before is None:
+            return start
+        if start == before[0]:
+            verdict = "the same values as" if row[1:-1] == before[1:-1] else "other values than"
+            self._note(
+                FaultKind.DUPLICATE,
+                place,
+                f"{rfc3339(start)} again, with {verdict} {self._seen_from(place, before[-1])}",
+            )
+            return None
+        overlap = self._end - start
+        if overlap > self._movable:
+            self._note(
+                FaultKind.IMPOSSIBLE,
+                place,
+                f"{rfc3339(start)} is before the bar of {self._seen_from(place, before[-1])} ends",
+            )
+            return None
+        if overlap > 0:
+            return self._end
+        self._note_gap(before[0], start, place, start - self._end + self._step)
+        return start
+
+    def _note_gap(self, before: int, start: int, place: int, distance: int) -> None:
+        step = self._step
+        missing = (distance + self._movable) // step - 1
+        if missing and (step < _DAY or distance > _LONGEST_DAILY_GAP):
+            bars = "bar" if missing == 1 else "bars"
+            self._note(FaultKind.GAP, place, f"{missing} {bars} missing after {rfc3339(before)}")
+
+    def _seen_from(self, place: int, other: int) -> str:
+        """A line, with its file where that is another one."""
+        (here, _), (file, line) = unmarked(place), unmarked(other)
+        return f"line {line}" if file == here else f"{self._sources[file]} line {line}"
+
+    def _note(self, kind: FaultKind, place: int, detail: str) -> None:
+        file, line = unmarked(place)
+        self._faults.note(kind, self._sources[file], line, self._symbol, detail)

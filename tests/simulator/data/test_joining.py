@@ -1,0 +1,118 @@
+"""Several files of one symbol: joined in the order of time, overlaps named."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strategy_runtime.clock import rfc3339
+from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from tests.simulator.data.support import HEADER, ROWS, only
+
+FIRST = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
+
+
+def write(folder: Path, name: str, minutes: Iterable[int], symbol: str = "A") -> Path:
+    rows = [
+        f"{symbol},{FIRST + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ},1,1,1,1,{minute}\n"
+        for minute in minutes
+    ]
+    path = folder / name
+    path.write_text("symbol," + HEADER + "".join(rows))
+    return path
+
+
+def places(data: LoadedData) -> list[str]:
+    series = only(data)
+    return [Path(series.where(row)).name for row in range(len(series))]
+
+
+def test_months_of_one_symbol_are_one_series_whatever_the_order_of_the_files(
+    tmp_path: Path,
+) -> None:
+    for month, symbol in (("2024-02", "A"), ("2024-01", "A")):
+        rows = "".join(f"{symbol},{month}-{day:02d},1,1,1,1,1\n" for day in (5, 6, 7))
+        (tmp_path / f"A-{month}.csv").write_text("symbol," + HEADER + rows)
+    early, late = tmp_path / "A-2024-01.csv", tmp_path / "A-2024-02.csv"
+    data = load_bars([late, early])
+    assert [rfc3339(start)[:10] for start in only(data).starts] == [
+        f"2024-0{month}-0{day}" for month in (1, 2) for day in (5, 6, 7)
+    ]
+    assert places(data)[2:4] == ["A-2024-01.csv line 4", "A-2024-02.csv line 2"]
+    assert [(Path(f.source).name, f.line, f.kind.value) for f in data.faults] == [
+        ("A-2024-02.csv", 2, "gap")
+    ]
+
+
+def test_the_symbol_given_joins_files_without_such_a_column(tmp_path: Path) -> None:
+    first, second = ROWS.splitlines(keepends=True)
+    for name, row in (("jan.csv", first), ("feb.csv", second)):
+        (tmp_path / name).write_text(HEADER + row)
+    data = load_bars([tmp_path], symbol="S:X", timeframe="1m")
+    assert (only(data).symbol, list(only(data).volumes)) == ("S:X", [100, 200])
+
+
+def test_bars_of_two_files_at_one_time_are_named_with_both(tmp_path: Path) -> None:
+    one = write(tmp_path, "a.csv", [0, 1, 2, 4])
+    other = write(tmp_path, "b.csv", [2, 3, 5])
+    data = load_bars([one, other])
+    assert list(only(data).volumes) == [0, 1, 2, 3, 4, 5]
+    assert places(data)[2:5] == ["a.csv line 4", "b.csv line 3", "a.csv line 5"]
+    (fault,) = data.faults
+    assert (fault.source, fault.line, fault.kind.value) == (str(other), 2, "duplicate")
+    assert fault.detail == f"2024-01-02T14:32:00Z again, with the same values as {one} line 4"
+    with pytest.raises(DataError, match=r"b\.csv line 2: duplicate row of A: .*a\.csv line 4"):
+        load_bars([one, other], strict=True)
+
+
+def test_a_bar_that_begins_within_one_of_another_file_is_named_with_both(tmp_path: Path) -> None:
+    one = write(tmp_path, "a.csv", [0, 1, 2, 3])
+    other = tmp_path / "b.csv"
+    other.write_text("symbol," + HEADER + "A,2024-01-02T14:30:30Z,1,1,1,1,9\n")
+    data = load_bars([one, other], timeframe="1m")
+    (fault,) = data.faults
+    assert str(fault).endswith(
+        f"b.csv line 2: impossible row of A: 2024-01-02T14:30:30Z is before the bar of {one} "
+        "line 2 ends"
+    )
+
+
+def test_the_source_of_several_files_names_the_first(tmp_path: Path) -> None:
+    paths = [write(tmp_path, f"{n}.csv", [2 * n, 2 * n + 1]) for n in range(3)]
+    assert only(load_bars(paths)).source == f"{paths[0]} and 2 more"
+    assert only(load_bars(paths[:1])).source == str(paths[0])
+
+
+def test_a_file_names_only_the_files_its_symbol_came_from(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", [0, 1], "A")
+    write(tmp_path, "b.csv", [0, 1], "B")
+    one, other = load_bars([tmp_path]).series
+    assert (one.source, other.source) == (str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+
+
+# Properties.
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    files=st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=30), min_size=1, max_size=4),
+    most_in_memory=st.sampled_from([0, 300, 10**6]),
+)
+def test_however_bars_are_spread_over_files_and_wherever_they_are_kept(
+    tmp_path: Path, files: list[list[int]], most_in_memory: int
+) -> None:
+    # Each bar has one that follows it, so that all files show their timeframe.
+    files = [[*minutes, *(minute + 1 for minute in minutes)] for minutes in files]
+    paths = [write(tmp_path, f"{n}.csv", minutes) for n, minutes in enumerate(files)]
+    data = load_bars(paths, timeframe="1m", most_in_memory=most_in_memory)
+    together = [minute for minutes in files for minute in minutes]
+    assert list(only(data).volumes) == sorted({*together})
+    duplicates = [fault for fault in data.faults if fault.kind.value == "duplicate"]
+    assert len(duplicates) == len(together) - len({*together})
+    assert data.faults == load_bars(paths, timeframe="1m").faults
