@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Fill
 
 __all__ = ["Mark", "PriceChart", "price_charts"]
@@ -82,6 +83,8 @@ def _chart(series: BarSeries, fills: Iterable[Fill], end_ns: int) -> PriceChart:
         else:
             firsts.append(series.starts[first])
         candles.append((second, opened, high, low, series.closes[part.stop - 1]))
+        if first // STRETCH != part.stop // STRETCH:
+            series.release()
     together: dict[tuple[int, Side], list[Fill]] = {}
     for fill in fills:
         place = max(bisect_right(firsts, fill.bar_ns) - 1, 0)

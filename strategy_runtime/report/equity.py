@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from heapq import merge
 from itertools import groupby
 from typing import TypeAlias
 
@@ -89,8 +90,9 @@ def equity_curve(
             bars, balance, size = by_symbol[symbol], float(cash), float(quantity)
             starts, closes, step = bars.starts, bars.closes, bars.step
             rows = _rows(bars, begin, following)
-            for row in rows:
-                yield starts[row] + step, balance + size * closes[row]
+            for some in bars.stretches(rows.start, rows.stop):
+                for row in some:
+                    yield starts[row] + step, balance + size * closes[row]
             if rows:
                 marks[symbol] = closes[rows[-1]]
         else:
@@ -164,12 +166,15 @@ def _several(
     begin: int,
     end: int,
 ) -> Iterator[CurvePoint]:
-    closing = sorted(
-        (series.starts[row] + series.step, series.symbol, series.closes[row])
-        for series, _ in held
-        for row in _rows(series, begin, end)
-    )
+    closing = merge(*(_closes(series, begin, end) for series, _ in held))
     for instant, closes in groupby(closing, key=lambda item: item[0]):
         for _, symbol, close in closes:
             marks[symbol] = close
         yield instant, cash + sum(quantity * marks[series.symbol] for series, quantity in held)
+
+
+def _closes(series: BarSeries, begin: int, end: int) -> Iterator[tuple[int, str, float]]:
+    rows = _rows(series, begin, end)
+    for some in series.stretches(rows.start, rows.stop):
+        for row in some:
+            yield series.starts[row] + series.step, series.symbol, series.closes[row]

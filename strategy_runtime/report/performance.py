@@ -16,6 +16,7 @@ from msgspec import Struct
 from strategy_runtime.report.equity import EquityPath
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 
 __all__ = ["Performance", "days_of", "performance_of"]
 
@@ -71,7 +72,9 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
         while row < count and starts[row] + step <= end_ns:
             day = (starts[row] + step - 1) // _DAY
             days.add(day)
-            row = _first_of_later_day(starts, row, count, (day + 1) * _DAY - step)
+            before, row = row, _first_of_later_day(starts, row, count, (day + 1) * _DAY - step)
+            if before // STRETCH != row // STRETCH:
+                each.release()
     return sorted(days)
 
 

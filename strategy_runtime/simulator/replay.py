@@ -152,8 +152,6 @@ class Replay(Crossing):
         resting, holdings = instrument.resting, self._ledger.holdings
         row = instrument.row
         count = min(len(starts), row - row % STRETCH + STRETCH)
-        if not row % STRETCH:
-            series.release()
         if not instrument.subscribed or instrument.rollups:
             return
         ahead = self._splits.get(symbol)
@@ -186,6 +184,8 @@ class Replay(Crossing):
                 instrument.row = row = row + 1
                 yield
         finally:
+            if not instrument.row % STRETCH:
+                series.release()
             self._alone = None
             self._schedule_close(instrument)
 

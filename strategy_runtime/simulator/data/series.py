@@ -68,9 +68,12 @@ class Series:
 
     def stretches(self, first: int, last: int) -> Iterator[range]:
         """The rows from `first` to before `last`, some at a time: what was read is given back."""
-        for begin in range(first, last, STRETCH):
-            yield range(begin, min(begin + STRETCH, last))
-            self.release()
+        while first < last:
+            end = min(first - first % STRETCH + STRETCH, last)
+            yield range(first, end)
+            if not end % STRETCH:
+                self.release()
+            first = end
 
     def release(self) -> None:
         """Give back the memory that reading from files has taken."""

@@ -1,0 +1,97 @@
+"""Columns in memory and in files: the same numbers, memory given back, nothing left behind."""
+
+import mmap
+import os
+import tempfile
+from array import array
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.load import load_bars
+from strategy_runtime.simulator.data.spool import STRETCH, Room, Spool
+from tests.simulator.data.support import HEADER, only
+
+integers = st.integers(-(2**63), 2**63 - 1)
+parts = st.lists(st.tuples(st.integers(0, 2), st.lists(integers, min_size=1, max_size=40)))
+
+
+@given(parts=parts, most_in_memory=st.sampled_from([0, 200, 10**6]))
+def test_tables_hold_what_was_put_into_them(
+    parts: list[tuple[int, list[int]]], most_in_memory: int
+) -> None:
+    spool = Spool(most_in_memory)
+    tables = [spool.table("qd") for _ in range(3)]
+    expected: list[list[int]] = [[], [], []]
+    for number, part in parts:
+        tables[number].extend([part, list(map(float, part))])
+        expected[number] += part
+    for table, numbers in zip(tables, expected, strict=True):
+        found = [each.tolist() for each in map(lambda s: s[0], table.stretches())]
+        assert sum(found, []) == numbers
+        assert list(table.first_stamps()) == numbers[: len(table.first_stamps())]
+        assert len(table) == len(numbers)
+    spool.close()
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_room_keeps_its_columns_after_its_memory_was_given_back(on_disk: bool) -> None:
+    room = Room(3 * 8 * 100_000, on_disk=on_disk)
+    whole, one, other = room.take("qdd", 100_000)
+    whole[:] = memoryview(array("q", range(100_000)))
+    other[99_999] = 0.5
+    room.release()
+    assert (whole[0], whole[99_999], one[5], other[99_999]) == (0, 99_999, 0.0, 0.5)
+
+
+def test_memory_is_given_back() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[2]) * mmap.PAGESIZE
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("no /proc here")
+    room = Room(8 * 8_000_000, on_disk=True)
+    (column,) = room.take("d", 8_000_000)
+    for first in range(0, 8_000_000, STRETCH):
+        end = min(first + STRETCH, 8_000_000)
+        column[first:end] = memoryview(array("d", [1.0]) * (end - first))
+    before = resident()
+    room.release()
+    assert before - resident() > 32 * 2**20
+    assert column[7_999_999] == 1.0
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    path = tmp_path / "X.csv"
+    path.write_text(HEADER + "".join(f"{60 * n + 10**9},1,1,1,1,{n}\n" for n in range(100)))
+    series = only(load_bars([path], most_in_memory=0))
+    assert list(series.volumes) == list(range(100))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(DataError, match=r"\(No space left on device\); name a folder .* in TMPDIR"):
+        Room(1000, on_disk=True)
+
+
+def test_where_memory_cannot_be_given_back_nothing_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(80, on_disk=True)
+    (column,) = room.take("q", 10)
+    column[9] = 7
+    monkeypatch.setattr("sys.platform", "win32")
+    room.release()
+    assert column[9] == 7
