@@ -30,8 +30,8 @@ def test_tables_hold_what_was_put_into_them(
         tables[number].extend([part, list(map(float, part))])
         expected[number] += part
     for table, numbers in zip(tables, expected, strict=True):
-        found = [each.tolist() for each in map(lambda s: s[0], table.stretches())]
-        assert sum(found, []) == numbers
+        found = [number for stretch in table.stretches() for number in stretch[0]]
+        assert found == numbers
         assert list(table.first_stamps()) == numbers[: len(table.first_stamps())]
         assert len(table) == len(numbers)
     spool.close()
