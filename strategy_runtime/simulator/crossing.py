@@ -23,6 +23,8 @@ class Crossing(Nights):
         price = instrument.series.opens[instrument.row]
         if self._is_split_due(instrument, self.now_ns):
             self._split_before(instrument, self.now_ns, price)
+        if instrument.row:
+            self._look_for_split(instrument)
         instrument.begin_bar(self.options.max_volume_share)
         self._match_at(instrument, price, price)
 

@@ -40,7 +40,7 @@ class Instrument:
         resting: Open orders by id, in the order of their acceptance.
         left: What the bar in progress can still give to orders, or None without limit.
         volume: Of that bar; 0 unknown.
-        split_row: Row of the last bar that began with an announced split, or -1.
+        split_row: Row of the last bar whose start was looked at for a split, or -1.
         scheduled: Row whose open the exchange has on its agenda, or -1.
         subscribed: Whether its candles are sent.
     """

@@ -110,12 +110,18 @@ class Nights(Execution):
             self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
 
     def _look_for_split(self, instrument: Instrument) -> None:
-        """Warn of a jump over night that looks like a split, where a position was held over it."""
+        """Warn of a jump over night that looks like a split, where a position was held over it.
+
+        To be called once a bar has begun and before anything fills in it, else at its close.
+        """
         series, row = instrument.series, instrument.row
+        if row == instrument.split_row:
+            return
+        instrument.split_row = row
         is_overnight = series.step >= DAY or series.starts[row] > (
             series.starts[row - 1] + series.step
         )
-        if not is_overnight or row == instrument.split_row or not self._ledger.of(series.symbol):
+        if not is_overnight or not self._ledger.of(series.symbol):
             return
         close, opened = series.closes[row - 1], series.opens[row]
         split = suspected_split(close, opened)

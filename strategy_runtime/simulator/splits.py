@@ -25,6 +25,7 @@ _RATIOS = {f"{ratio}:1": float(ratio) for ratio in (2, 3, 4, 5, 6, 7, 8, 10, 15,
     "5:2": 2.5,
 }
 _NEARNESS = 0.03
+_LEAST = 1 / min(_RATIOS.values()) / (1 - _NEARNESS)
 _GRAIN = Decimal("1e-10")
 
 
@@ -87,12 +88,14 @@ def schedule_of(splits: Iterable[Split]) -> dict[str, deque[tuple[int, Split]]]:
     return schedule
 
 
-def suspected_split(close: float, open: float) -> str | None:
+def suspected_split(close: float, opened: float) -> str | None:
     """The split that the jump from a close to the next open looks like, such as `2:1`, or None."""
+    if _LEAST < opened / close < 1 / _LEAST:
+        return None
     for name, ratio in _RATIOS.items():
-        if abs(close / open / ratio - 1) <= _NEARNESS:
+        if abs(close / opened / ratio - 1) <= _NEARNESS:
             return name
-        if abs(open / close / ratio - 1) <= _NEARNESS:
+        if abs(opened / close / ratio - 1) <= _NEARNESS:
             new, _, old = name.partition(":")
             return f"{old}:{new}"
     return None

@@ -322,6 +322,23 @@ async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() ->
         assert notice.message in pilot.exchange.outcome().warnings[0]
 
 
+async def test_a_stop_that_the_jump_triggers_does_not_hide_it() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 1, stop_loss=80)})
+    async with strategy.run_test(timeframe="1d") as pilot:
+        await pilot.candles(X, bars=DAYS)
+        assert pilot.position(X).is_flat
+        kinds = [type(event).__name__ for event in strategy.seen]
+        assert kinds.index("ProxyErrorEvent") < kinds.index("TradeEvent", kinds.index("Candle", 3))
+        assert len(pilot.exchange.outcome().warnings) == 1
+
+
+async def test_a_position_entered_behind_the_jump_was_not_held_over_it() -> None:
+    async with Scripted({1: lambda s, c: s.buy(X, 1)}).run_test(timeframe="1d") as pilot:
+        await pilot.candles(X, bars=DAYS)
+        assert pilot.position(X).quantity == 1
+        assert pilot.exchange.outcome().warnings == []
+
+
 async def test_without_a_position_or_within_a_day_nothing_is_said() -> None:
     async with Scripted({}).run_test(timeframe="1d") as pilot:
         await pilot.candles(X, bars=DAYS)

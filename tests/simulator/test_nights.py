@@ -1,8 +1,10 @@
 """Over night: interest on what is borrowed, and splits that are announced."""
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +20,18 @@ from strategy_runtime import (
     Strategy,
 )
 from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.report.equity import equity_curve
 from strategy_runtime.report.explain import explain
 from strategy_runtime.report.trips import round_trips, time_held
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.split_reader import read_splits
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill, Outcome, in_order
+from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import Pilot
@@ -333,6 +339,80 @@ def test_a_split_needs_a_zone_and_a_ratio() -> None:
         Split(X, datetime(2024, 1, 1), Decimal(2))  # noqa: DTZ001
     with pytest.raises(ConfigError, match="S:X -1:1 2024-01-01 is no split"):
         Split(X, MONDAY, Decimal(-1))
+
+
+SPLITS = {"S:AAPL": ("2000-06-21", "2005-02-28"), "S:MSFT": ("2003-02-18",)}
+
+
+class Holder(Strategy):
+    """Buys 100 of each on the first day, with a stop far away, and holds."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.position(candle.symbol).is_flat and not self.orders(candle.symbol):
+            self.buy(candle.symbol, 100, stop_loss=1)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_the_splits_of_real_stocks(tmp_path: Path, announced: bool) -> None:
+    """Apple also fell from 53.50 to 28.19 over night: that was no split."""
+    folder = os.environ.get("MARKET_DATA")
+    if folder is None:
+        pytest.skip("MARKET_DATA names no folder of market data")
+    path = tmp_path / "splits.csv"
+    rows = [f"{symbol},{day},2:1" for symbol, days in SPLITS.items() for day in days]
+    path.write_text("\n".join(["symbol,date,ratio", *rows]) + "\n")
+    series = load_bars([Path(folder) / "stocks_1d_2000_2013.csv"]).series
+    wanted = [each for each in series if f"S:{each.symbol.removeprefix('S:')}" in SPLITS]
+    for each in wanted:
+        each.symbol = f"S:{each.symbol.removeprefix('S:')}"
+    splits = read_splits(path) if announced else ()
+    exchange = Exchange(wanted, ExchangeOptions(splits=splits))
+    asyncio.run(Runner(Holder(), SimulatedVenue(exchange), mode="backtest").run())
+    outcome = exchange.outcome()
+    adds_up(outcome)
+    held = {position.symbol: position.quantity for position in outcome.positions}
+    stops = {order.symbol: order.stop_price for order in outcome.open_orders}
+    if announced:
+        assert outcome.warnings == []
+        assert held == {"S:AAPL": 400, "S:MSFT": 200}
+        assert stops == {"S:AAPL": Decimal("0.25"), "S:MSFT": Decimal("0.5")}
+    else:
+        assert held == {"S:AAPL": 100, "S:MSFT": 100}
+        assert sorted(text[:10] + text[17:23] for text in outcome.warnings) == [
+            "2000-06-21S:AAPL",
+            "2003-02-18S:MSFT",
+            "2005-02-28S:AAPL",
+        ]
+
+
+async def test_over_the_network_nights_are_the_same() -> None:
+    def exchange() -> Exchange:
+        series = BarSeries(X, "12h", DAY // 2)
+        for half in range(12):
+            price = 10.0 if half < 6 else 5.0
+            series.append(half * DAY // 2, price, price, price, price, 100.0)
+        at = datetime(1970, 1, 4, tzinfo=UTC)
+        return Exchange(
+            [series],
+            ExchangeOptions(borrow_rate=Decimal("0.1"), splits=(Split(X, at, Decimal(2)),)),
+        )
+
+    def strategy() -> Scripted:
+        return Scripted({0: sell, 1: lambda s, c: s.buy(X, 365, limit=2)})
+
+    here, there, one, other = exchange(), exchange(), strategy(), strategy()
+    await Runner(one, SimulatedVenue(here), mode="backtest", run_id="r").run()
+    async with ProxyServer(there, ws_port=0, rest_port=0) as server:
+        endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
+        venue = ProxyVenue(endpoints, is_live=False)
+        await Runner(other, venue, mode="backtest", run_id="r").run()
+    assert here.outcome().adjustments == there.outcome().adjustments
+    assert len(amounts(one)) == 6
+    assert amounts(one) == amounts(other)
+    changed = [e.position.quantity for e in other.seen if isinstance(e, PositionEvent)]
+    assert changed == [365, 730]
+    (order,) = there.outcome().open_orders
+    assert (order.quantity, order.limit_price) == (Decimal(730), Decimal(1))
 
 
 # The same with prices that were adjusted.
