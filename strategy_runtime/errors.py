@@ -13,6 +13,7 @@
     │   └── FrameError           one frame cannot be decoded (dropped, never fatal)
     ├── ApiError                 a request was answered with an error envelope         exit 76
     ├── OrderRejected            an order, change or cancel was refused
+    ├── FateUnknown              an order was sent, and nobody can say whether it arrived
     ├── Unreachable              nobody answers at the proxy's address                 exit 69
     ├── ConnectionLost           the proxy went away before the backtest ended         exit 75
     ├── AccessDenied             the proxy or its certificate was refused              exit 77
@@ -32,6 +33,7 @@ __all__ = [
     "ConfigError",
     "ConnectionLost",
     "DataError",
+    "FateUnknown",
     "FrameError",
     "HookFailed",
     "LoadError",
@@ -110,12 +112,21 @@ class ApiError(StrategyRuntimeError):
         code: Machine-readable code of the envelope, an open set.
         message: For people.
         details: Whatever else the venue said, or None.
+        retry_after: Seconds to wait before asking again, where the venue said so (429).
     """
 
     exit_code = 76
 
-    def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Any = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
+        self.retry_after = retry_after
         self.status = status
         self.code = code
         self.message = message
@@ -148,6 +159,24 @@ class OrderRejected(StrategyRuntimeError):
         self.details: Mapping[str, Any] = details or {}
         self.client_order_id = client_order_id
         self.symbol = symbol
+
+
+class FateUnknown(StrategyRuntimeError):
+    """An order was sent, and nobody can say whether it arrived.
+
+    Attributes:
+        client_order_id: The order's own id.
+        symbol: The order's symbol.
+        cause: What happened to the answer.
+    """
+
+    def __init__(self, client_order_id: str, symbol: str, cause: str) -> None:
+        super().__init__(
+            f"{symbol} {client_order_id}: sent, and nobody can say whether it arrived: {cause}"
+        )
+        self.client_order_id = client_order_id
+        self.symbol = symbol
+        self.cause = cause
 
 
 class Unreachable(StrategyRuntimeError):

@@ -14,9 +14,13 @@ class Scripted(Strategy):
         self.seen: list[Event] = []
         self.candles = 0
         self.refusals: list[Exception] = []
+        self.anomalies: list[str] = []
 
     def on_event(self, event: Event) -> None:
         self.seen.append(event)
+
+    def on_anomaly(self, description: str) -> None:
+        self.anomalies.append(description)
 
     def on_candle(self, candle: Candle) -> None:
         action = self.script.get(self.candles)

@@ -7,6 +7,7 @@ while somebody reads, and drops what it has buffered when a slow reader looks li
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from typing import Literal
 
 import aiohttp
@@ -14,7 +15,8 @@ from aiohttp import ClientWSTimeout, WSMsgType
 
 from strategy_runtime.errors import FrameError, ProtocolError
 from strategy_runtime.protocol.codec import PONG, FrameDecoder
-from strategy_runtime.protocol.events import Ping, Pong, ServerFrame, UnknownEvent
+from strategy_runtime.protocol.events import OrderEvent, Ping, Pong, ServerFrame, UnknownEvent
+from strategy_runtime.protocol.models import Order
 from strategy_runtime.proxy.endpoints import Endpoints
 
 __all__ = ["Link"]
@@ -41,7 +43,10 @@ class Link:
     """
 
     def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse[Literal[False]], decoder: FrameDecoder
+        self,
+        socket: aiohttp.ClientWebSocketResponse[Literal[False]],
+        decoder: FrameDecoder,
+        awaited: Mapping[str, asyncio.Future[Order]],
     ) -> None:
         self.deliveries: deque[Delivery] = deque()
         self.arrived = asyncio.Event()
@@ -50,6 +55,7 @@ class Link:
         self.malformed = 0
         self._socket = socket
         self._decode = decoder.decode
+        self._awaited = awaited
         self._reader = asyncio.create_task(self._read(), name="strategy-runtime reader")
 
     @classmethod
@@ -61,8 +67,13 @@ class Link:
         *,
         heartbeat: float | None,
         max_frame: int,
+        awaited: Mapping[str, asyncio.Future[Order]],
     ) -> "Link":
         """Connect; a URL without a path of its own is tried with several.
+
+        Args:
+            awaited: Orders whose answer is outstanding, by client order id: the first event of one
+                tells that it arrived.
 
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: The attempt failed.
@@ -81,7 +92,7 @@ class Link:
                         max_msg_size=max_frame,
                         decode_text=False,
                     )
-                return cls(socket, decoder)
+                return cls(socket, decoder, awaited)
             except aiohttp.WSServerHandshakeError as error:
                 if error.status not in _NO_SUCH_PATH or url == urls[-1]:
                     raise
@@ -105,6 +116,11 @@ class Link:
         await self._socket.close()
         self._reader.cancel()
         await asyncio.wait({self._reader})
+
+    def _sight(self, order: Order) -> None:
+        waiting = self._awaited.get(order.client_order_id or "")
+        if waiting is not None and not waiting.done():
+            waiting.set_result(order)
 
     async def _read(self) -> None:
         socket, deliveries, arrived, decode = (
@@ -133,6 +149,8 @@ class Link:
                                     "odd %s: %s", type(frame).__name__, "; ".join(warnings)
                                 )
                             deliveries.append((frame, event_id))
+                            if self._awaited and type(frame) is OrderEvent:
+                                self._sight(frame.order)
                     arrived.set()
                 elif kind is WSMsgType.CLOSE:
                     self.close_code, self.close_reason = message.data, message.extra or ""

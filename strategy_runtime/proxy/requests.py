@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encode
 
@@ -9,6 +10,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from strategy_runtime.clock import sleep
 from strategy_runtime.errors import (
     AccessDenied,
     ApiError,
@@ -26,6 +28,9 @@ _T = TypeVar("_T")
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0, sock_connect=5.0)
 _TRANSIENT = (502, 503, 504)
 _ATTEMPTS = 3
+_TOO_MANY = 429
+_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 5.0
 
 
 def segment(text: str) -> str:
@@ -49,7 +54,7 @@ class RestClient:
         """
         bases = self._endpoints.request_bases
         for base in bases:
-            status, body = await self._once("GET", base, "/account", None, {})
+            status, body, _ = await self._once("GET", base, "/account", None, {})
             error = parse_error(status, body)
             if status in (401, 403):
                 raise AccessDenied(f"the proxy refused the request with {status}: {error.message}")
@@ -98,13 +103,22 @@ class RestClient:
         failure: StrategyRuntimeError | None = None
         for _ in range(attempts):
             try:
-                status, answer = await self._once(method, self._base or "", path, body, query)
+                status, answer, wait = await self._once(method, self._base or "", path, body, query)
             except (ConnectionLost, Unreachable) as error:
                 failure = error
                 continue
             if 200 <= status < 300:
                 return decode_body(answer, kind, f"{method} {path}")
-            failure = _refusal(method, path, status, answer)
+            failure = _refusal(method, path, status, answer, wait)
+            if status == _TOO_MANY and attempts > 1:
+                await sleep(
+                    min(
+                        (failure.retry_after if isinstance(failure, ApiError) else None)
+                        or _PAUSE_S,
+                        _LONGEST_PAUSE_S,
+                    )
+                )
+                continue
             if status not in _TRANSIENT or (
                 isinstance(failure, ApiError) and failure.code == "SHUTTING_DOWN"
             ):
@@ -115,7 +129,8 @@ class RestClient:
 
     async def _once(
         self, method: str, base: str, path: str, body: bytes | None, query: Mapping[str, str]
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, str | None]:
+        """Status, body and, where there is one, the header that says when to ask again."""
         url = URL(base + path, encoded=True).extend_query(query)
         headers = dict(self._endpoints.headers)
         if body is not None:
@@ -129,7 +144,8 @@ class RestClient:
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             ) as response:
-                return response.status, await response.read()
+                wait = response.headers.get(hdrs.RETRY_AFTER)
+                return response.status, await response.read(), wait
         except aiohttp.ClientConnectorCertificateError as error:
             raise AccessDenied(f"the proxy's certificate cannot be trusted: {error}") from None
         except aiohttp.ClientConnectorError as error:
@@ -139,15 +155,33 @@ class RestClient:
             raise ConnectionLost(f"{method} {base}{path} {what}") from None
 
 
-def _refusal(method: str, path: str, status: int, answer: bytes) -> StrategyRuntimeError:
+def _refusal(
+    method: str, path: str, status: int, answer: bytes, wait: str | None
+) -> ApiError | ConnectionLost:
     """What an unsuccessful answer means: a refusal, or (5xx to an order) that nobody knows."""
     error = parse_error(status, answer)
+    if status == _TOO_MANY:
+        error.retry_after = _seconds(wait, error.details)
     is_definite = status < 500 or status == 501 or error.code == "SHUTTING_DOWN"
     if is_definite or method not in ("POST", "PATCH"):
         return error
     return ConnectionLost(
         f"{method} {path} was answered with {status} {error.code}: {error.message}"
     )
+
+
+def _seconds(header: str | None, details: object) -> float:
+    """How long to wait: the header, or what the body says; some proxies have only the one, some
+    only the other."""
+    said = details.get("retry_after_seconds") if isinstance(details, dict) else None
+    for text in (header, said):
+        try:
+            number = float(text) if isinstance(text, str | int | float) else -1.0
+        except ValueError:  # a date: read by nobody here, the body has seconds
+            continue
+        if isfinite(number) and number >= 0:
+            return number
+    return _PAUSE_S
 
 
 def query_of(**values: Any) -> dict[str, str]:

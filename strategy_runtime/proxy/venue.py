@@ -14,7 +14,6 @@ from strategy_runtime.clock import monotonic, now_ms, sleep
 from strategy_runtime.errors import (
     ApiError,
     ConnectionLost,
-    ProtocolError,
     StrategyRuntimeError,
     Unreachable,
 )
@@ -39,6 +38,7 @@ from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.link import Link
 from strategy_runtime.proxy.policy import STABLE_AFTER_S, backoff, fatal_close, fatal_failure
 from strategy_runtime.proxy.requests import RestClient, query_of, segment
+from strategy_runtime.proxy.submission import Act, Patience, Submission
 
 __all__ = ["ProxyVenue"]
 
@@ -46,6 +46,8 @@ _REMEMBERED = 10_000
 _MAX_FRAME = 1024 * 1024
 _CLOSING_S = 2.0
 _LIVE_HEARTBEAT_S = 20.0
+_PATIENCE = Patience()
+_NOT_OFFERED = (404, 405, 501)
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -66,6 +68,7 @@ class ProxyVenue:
         connected_wait: Seconds to wait for the proxy's CONNECTED, which not every proxy sends.
         always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
         delays: Source of delays between attempts.
+        patience: How long an order may take.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class ProxyVenue:
         always_ack: bool = False,
         max_frame: int = _MAX_FRAME,
         delays: Callable[[Random], Iterator[float]] = backoff,
+        patience: Patience = _PATIENCE,
     ) -> None:
         self._endpoints = endpoints
         self._is_live = is_live
@@ -91,6 +95,9 @@ class ProxyVenue:
         self._max_frame = max_frame
         self._chance = generator()
         self._delays = delays
+        self._patience = patience
+        self._dedupes: bool | None = None
+        self._awaited: dict[str, asyncio.Future[Order]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._rest: RestClient | None = None
         self._link: Link | None = None
@@ -178,6 +185,7 @@ class ProxyVenue:
                     self._endpoints,
                     self._decoder,
                     heartbeat=_LIVE_HEARTBEAT_S if self._is_live else None,
+                    awaited=self._awaited,
                     max_frame=self._max_frame,
                 )
                 return self._link
@@ -271,24 +279,64 @@ class ProxyVenue:
     # Requests
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
-        """Place an order; where the answer got lost, look whether it arrived."""
-        try:
-            return await self._requests.send("POST", "/orders", request, OrderHandle)
-        except (ConnectionLost, ProtocolError):
-            found = await self._look_up(request.client_order_id)
-            if found is None:
-                raise
-            return OrderHandle(
-                id=found.id, status=found.status, client_order_id=found.client_order_id
-            )
+        """Place an order, effectively once; see `submission`.
 
-    async def _look_up(self, client_order_id: str | None) -> Order | None:
-        if client_order_id is None:
-            return None
-        with suppress(StrategyRuntimeError):
-            for order in await self.orders(client_order_id=client_order_id):
-                return order
-        return None
+        Raises:
+            ApiError: It was refused.
+            FateUnknown: Nobody can say whether it arrived.
+            Unreachable: It was never sent.
+        """
+        submission = Submission(
+            request, dedupes=await self._knows_ids(), now=monotonic(), patience=self._patience
+        )
+        own_id = request.client_order_id or ""
+        sighted = self._awaited[own_id] = asyncio.get_running_loop().create_future()
+        try:
+            while not submission.is_done:
+                step = submission.next(monotonic())
+                if step.act is Act.WAIT:
+                    await asyncio.wait({sighted}, timeout=step.seconds)
+                elif step.act is Act.SEND:
+                    await self._send(submission)
+                else:
+                    await self._ask_for(submission)
+                if sighted.done():
+                    submission.sighted(sighted.result())
+        finally:
+            del self._awaited[own_id]
+        if submission.handle is None:
+            raise submission.error or ConnectionLost("the order was not answered")
+        return submission.handle
+
+    async def _send(self, submission: Submission) -> None:
+        try:
+            handle = await self._requests.send("POST", "/orders", submission.request, OrderHandle)
+        except StrategyRuntimeError as error:
+            wait = error.retry_after if isinstance(error, ApiError) else None
+            submission.failed(error, monotonic(), wait)
+        else:
+            submission.accepted(handle)
+
+    async def _ask_for(self, submission: Submission) -> None:
+        try:
+            found = await self.orders(client_order_id=submission.request.client_order_id)
+        except StrategyRuntimeError:
+            submission.not_told(monotonic())
+            return
+        if found:
+            submission.sighted(found[0])
+        else:
+            submission.absent(monotonic())
+
+    async def _knows_ids(self) -> bool:
+        """Whether the proxy promises to know the id of an order again; asked once."""
+        if self._dedupes is None:
+            try:
+                features = (await self.capabilities()).features
+            except StrategyRuntimeError:
+                return False
+            self._dedupes = "client_order_id_dedupe" in features
+        return self._dedupes
 
     async def modify(self, order_id: str, changes: OrderChanges) -> Order:
         """Change a resting order."""
@@ -309,8 +357,11 @@ class ProxyVenue:
         if client_order_id is None:
             return [order for order in found if order.is_open]
         if not any(order.client_order_id == client_order_id for order in found):
-            with suppress(ApiError):
+            try:
                 found += await self._requests.ask("/orders/history", list[Order], query)
+            except ApiError as error:
+                if error.status not in _NOT_OFFERED:
+                    raise
         return [order for order in found if order.client_order_id == client_order_id]
 
     async def positions(self) -> list[Position]:

@@ -145,6 +145,10 @@ class Book:
                 replace(known, id=order_id, status=OrderStatus.OPEN if terminal else status),
             )
 
+    def adopt(self, order: Order) -> None:
+        """An order of ours as the venue has it, found by asking."""
+        self._store(self._key(order), order)
+
     def refuse(self, client_order_id: str) -> None:
         """The venue refused a submission."""
         known = self._orders[client_order_id]

@@ -9,11 +9,19 @@ leave as soon as it gives way to the event loop.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from typing import NamedTuple
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import ApiError, OrderRejected, StrategyRuntimeError, WouldDeadlock
+from strategy_runtime.errors import (
+    ApiError,
+    FateUnknown,
+    OrderRejected,
+    StrategyRuntimeError,
+    WouldDeadlock,
+)
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
@@ -27,11 +35,25 @@ from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFu
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
-__all__ = ["TradingDesk"]
+__all__ = ["FATE_UNKNOWN", "TradingDesk"]
 
 _ZERO = Decimal(0)
+_ASK_AGAIN_AFTER_S = 30.0
 _NOT_ANSWERED = "NOT_ANSWERED"
+FATE_UNKNOWN = "FATE_UNKNOWN"
+"""Code of a rejection that is none: the order may be there."""
 _Send = Callable[[], Awaitable[None]]
+
+
+class Doubt(NamedTuple):
+    """An order that was sent and may have arrived.
+
+    Attributes:
+        since: Monotonic seconds.
+    """
+
+    symbol: str
+    since: float
 
 
 class TradingDesk:
@@ -41,6 +63,9 @@ class TradingDesk:
         hook_task: The task that runs a hook at this moment, or None.
         is_closed: True once no new orders are taken (cancelling is always allowed).
         unsettled: Tickets given out and not yet accounted for by `settle`.
+        doubtful: Orders whose fate is not known, by client order id. Nothing more is sent in their
+            symbols until it is.
+        anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
     """
 
     def __init__(
@@ -65,6 +90,8 @@ class TradingDesk:
         self._next_id = counted(f"{prefix}-")
         self._waiting: deque[tuple[Ticket, _Send]] = deque()
         self.unsettled: list[Ticket] = []
+        self.doubtful: dict[str, Doubt] = {}
+        self.anomalies: list[str] = []
         self._one_at_a_time = asyncio.Lock()
         self._sender: asyncio.Task[None] | None = None
         self._fill_waiters: dict[str, asyncio.Event] = {}
@@ -98,9 +125,15 @@ class TradingDesk:
                         details=refusal.details if isinstance(refusal.details, dict) else None,
                     )
                 )
+            except FateUnknown as doubt:
+                self.doubtful[ticket.client_order_id] = Doubt(ticket.symbol, monotonic())
+                self.anomalies.append(
+                    f"{doubt}; no more orders in {ticket.symbol} until it is known"
+                )
+                ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
             except StrategyRuntimeError as trouble:
-                ticket.settle(_not_answered(ticket, trouble))
-            if ticket.error is not None and ticket.verb == "submit":
+                ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
+            if ticket.verb == "submit" and ticket.error and ticket.error.code != FATE_UNKNOWN:
                 self._book.refuse(ticket.client_order_id)
             if self._observer is not None:
                 outcome = _outcome_of(ticket)
@@ -141,6 +174,51 @@ class TradingDesk:
         if self._known(ticket.client_order_id).is_open:
             event = self._fill_waiters.setdefault(ticket.client_order_id, asyncio.Event())
             await event.wait()
+
+    def order_seen(self, client_order_id: str | None) -> None:
+        """An event has an order: there is no doubt about it any more."""
+        if self.doubtful:
+            self.doubtful.pop(client_order_id or "", None)
+
+    async def clear_doubts(self, symbol: str | None = None) -> None:
+        """Ask what became of orders whose fate is not known, of one symbol where given.
+
+        Raises:
+            StrategyRuntimeError: The venue did not answer: what was not known still is not.
+        """
+        for own_id, doubt in list(self.doubtful.items()):
+            if symbol not in (None, doubt.symbol):
+                continue
+            found = await self._venue.orders(client_order_id=own_id)
+            if found:
+                self._book.adopt(found[0])
+                verdict = f"arrived and is {found[0].status}"
+            else:
+                self._book.refuse(own_id)
+                verdict = "never arrived"
+            self.anomalies.append(
+                f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
+            )
+            self.doubtful.pop(own_id, None)
+
+    async def _settle_doubts(self, symbol: str) -> None:
+        """Let an order in a symbol pass only when no earlier one in it is in doubt.
+
+        Raises:
+            ApiError: One is.
+        """
+        since = [doubt.since for doubt in self.doubtful.values() if doubt.symbol == symbol]
+        if not since:
+            return
+        if monotonic() - max(since) >= _ASK_AGAIN_AFTER_S:
+            with suppress(StrategyRuntimeError):
+                await self.clear_doubts(symbol)
+                return
+        raise ApiError(
+            0,
+            "SYMBOL_HALTED",
+            f"the fate of an earlier order in {symbol} is not known, so no more are sent in it",
+        )
 
     def order_ended(self, client_order_id: str | None) -> None:
         """Wake those who wait for an order to end."""
@@ -221,6 +299,8 @@ class TradingDesk:
         async def send() -> None:
             if self.is_closed:
                 raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
+            if self.doubtful:
+                await self._settle_doubts(request.symbol)
             handle = await self._venue.submit(request)
             self._book.accept(own_id, handle.id, handle.status)
 
@@ -406,12 +486,12 @@ def _type_of(
 def _outcome_of(ticket: Ticket) -> str:
     if ticket.error is None:
         return "accepted"
-    return "unanswered" if ticket.error.code == _NOT_ANSWERED else "refused"
+    return "unanswered" if ticket.error.code in (_NOT_ANSWERED, FATE_UNKNOWN) else "refused"
 
 
-def _not_answered(ticket: Ticket, trouble: StrategyRuntimeError) -> OrderRejected:
+def _failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRejected:
     return OrderRejected(
-        _NOT_ANSWERED,
+        code,
         str(trouble),
         client_order_id=ticket.client_order_id,
         symbol=ticket.symbol,

@@ -160,6 +160,7 @@ class Dispatcher:
 
     def _on_order(self, event: OrderEvent) -> Awaitable[None] | None:
         self._clock.event = event
+        self._desk.order_seen(event.order.client_order_id)
         if not self._book.apply_order(event):
             return _STALE
         if not event.order.is_open:

@@ -3,17 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from strategy_runtime.clock import monotonic, ns_of, rfc3339
-from strategy_runtime.errors import ApiError, DataError, HookFailed, OrderRejected
+from strategy_runtime.errors import (
+    ApiError,
+    DataError,
+    HookFailed,
+    OrderRejected,
+    StrategyRuntimeError,
+)
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
-from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.desk import FATE_UNKNOWN, TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
 from strategy_runtime.runtime.failures import Failures, OnError
 from strategy_runtime.runtime.observer import (
@@ -294,7 +302,16 @@ class Runner:
         while self._desk.unsettled:
             for rejection in await self._desk.settle():
                 self.rejections += 1
-                await self._report(rejection)
+                if rejection.code != FATE_UNKNOWN:
+                    await self._report(rejection)
+            await self._tell_anomalies()
+
+    async def _tell_anomalies(self) -> None:
+        while self._desk.anomalies:
+            text = self._desk.anomalies.pop(0)
+            _log.error("anomaly: %s", text)
+            hook = self.strategy.on_anomaly
+            await self._guarded("on_anomaly", partial(hook, text), settle=False)
 
     async def _report(self, error: Exception) -> None:
         hook = overridden(self.strategy, "on_error")
@@ -351,6 +368,9 @@ class Runner:
             again, self._was_connected = self._was_connected, True
             if again:
                 await self._read_book()
+                with suppress(StrategyRuntimeError):
+                    await self._desk.clear_doubts()
+                await self._tell_anomalies()
             await self._guarded("on_connect", strategy.on_connect)
             if again:
                 gap = 0.0 if self._lost_at is None else monotonic() - self._lost_at

@@ -26,8 +26,8 @@ from strategy_runtime.protocol.rest import (
     parse_order_request,
 )
 from strategy_runtime.protocol.server_codec import decode_client_frame
-from tests.chaos.conftest import Tell
 from tests.chaos.mutations import frames_of, mutated
+from tests.figures import Tell
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 from tests.proxy.test_venue import run
 from tests.strategies import Scripted

@@ -14,8 +14,8 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.chaos.conftest import Tell
 from tests.chaos.relay import relayed
+from tests.figures import Tell
 
 BARS = 150
 FAULTS = 30

@@ -18,11 +18,20 @@ from strategy_runtime import (
     Side,
     Strategy,
 )
-from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError, Unreachable
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import (
+    AccessDenied,
+    ApiError,
+    ConnectionLost,
+    FateUnknown,
+    ProtocolError,
+    Unreachable,
+)
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 from tests.strategies import Scripted
@@ -426,12 +435,111 @@ async def test_an_order_whose_answer_got_lost_is_looked_up_not_sent_again(
     assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
 
 
-async def test_an_order_that_did_not_arrive_is_reported_as_unknown() -> None:
+HASTY = Patience(deadline=0.5, settle=0.3, limit=0.6)
+
+
+async def test_an_order_that_did_not_arrive_is_of_unknown_fate() -> None:
     async with ScriptedProxy().serving() as proxy:
         proxy.answers["POST", "/orders"] = [(504, "")]
         proxy.answers["GET", "/orders"] = [(200, [FOREIGN])]
-        with pytest.raises(ConnectionLost, match="POST /orders was answered with 504"):
-            await ask(proxy, lambda venue: venue.submit(limit_order()))
+        with pytest.raises(FateUnknown, match=r"S:X c-1: .*POST /orders was answered with 504"):
+            await ask(proxy, lambda venue: venue.submit(limit_order()), patience=HASTY)
+    assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
+    assert len([r for r in proxy.requests if r[1].startswith("/orders?")]) >= 2
+
+
+async def test_a_proxy_that_knows_ids_again_gets_the_order_again() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {"features": ["client_order_id_dedupe"]})]
+        proxy.answers["POST", "/orders"] = [(0, None), (502, ""), (200, KNOWN)]
+        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
+    assert handle.id == "ord-9"
+    posts = [body for method, _, body in proxy.requests if method == "POST"]
+    assert len(posts) == 3
+    assert posts[0] == posts[1] == posts[2]
+
+
+@pytest.mark.parametrize("details", [{"retry_after_seconds": 0.05}, None])
+async def test_an_order_waits_as_long_as_the_proxy_says(details: dict[str, float] | None) -> None:
+    refusal = {"code": "RATE_LIMITED", "message": "slow down", "details": details}
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(429, refusal), (201, KNOWN)]
+        began = monotonic()
+        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
+    assert handle.id == "ord-9"
+    assert monotonic() - began >= (0.05 if details else 1.0)
+
+
+async def test_an_order_that_must_wait_too_long_is_refused() -> None:
+    refusal = {"code": "RATE_LIMITED", "message": "later", "details": {"retry_after_seconds": 60}}
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(429, refusal)]
+        with pytest.raises(ApiError, match="RATE_LIMITED: later"):
+            await ask(proxy, lambda venue: venue.submit(limit_order()), patience=HASTY)
+
+
+async def test_an_event_settles_the_fate_of_an_order() -> None:
+    order = {**KNOWN, "client_order_id": "Scripted-bt-1", "status": "OPEN", "quantity": "1"}
+    event = {"type": "order", "event": "ORDER_CREATED", "event_id": "evt-2", "order": order}
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        while not any(method == "POST" for method, _, _ in proxy.requests):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # noqa: TID251
+        await proxy.say(socket, event)
+        await proxy.until_acked("evt-1", "evt-2")
+        await finish(proxy, socket)
+
+    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1)})
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(504, "")]
+        proxy.answers["GET", "/orders"] = [(200, []), (503, "")]
+        await run(proxy, strategy, patience=Patience(settle=30.0))
+    assert strategy.refusals == []
+    assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
+
+
+async def test_after_an_order_of_unknown_fate_its_symbol_is_halted_and_the_strategy_told() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), candle(2), candle(3, "S:Y"))
+        await proxy.until_acked("evt-1", "evt-2", "evt-3")
+        await finish(proxy, socket)
+
+    strategy = Scripted({n: lambda s, c: s.buy(c.symbol, 1) for n in range(3)})
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(504, ""), (201, {"id": "ord-1", "status": "OPEN"})]
+        await run(proxy, strategy, patience=HASTY)
+    (anomaly,) = strategy.anomalies
+    assert anomaly.startswith("S:X Scripted-bt-1: sent, and nobody can say whether it arrived")
+    assert anomaly.endswith("no more orders in S:X until it is known")
+    (refusal,) = strategy.refusals
+    assert isinstance(refusal, OrderRejected)
+    assert (refusal.code, refusal.symbol) == ("SYMBOL_HALTED", "S:X")
+    posted = [body["symbol"] for method, _, body in proxy.requests if method == "POST"]
+    assert posted == ["S:X", "S:Y"]
+
+
+async def test_after_a_reconnection_it_is_asked_what_became_of_the_order() -> None:
+    own = {**KNOWN, "client_order_id": "Scripted-bt-1"}
+
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        proxy.answers["GET", "/orders"] = [(200, [own])]
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(2))
+        await proxy.until_acked("evt-2")
+        await finish(proxy, socket)
+
+    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1), 1: lambda s, c: s.sell("S:X", 1)})
+    async with ScriptedProxy(first, second).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(504, ""), (201, {"id": "ord-2", "status": "OPEN"})]
+        await run(proxy, strategy, patience=HASTY)
+    assert strategy.anomalies[1:] == [
+        "S:X Scripted-bt-1 arrived and is OPEN; orders in S:X are sent again"
+    ]
+    assert len([r for r in proxy.requests if r[0] == "POST"]) == 2
 
 
 async def test_a_refusal_reaches_the_strategy_with_code_and_details() -> None:

@@ -1,0 +1,244 @@
+"""Orders effectively once: the rules one by one, and ten thousand orders through bad weather."""
+
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime.errors import (
+    AccessDenied,
+    ApiError,
+    ConnectionLost,
+    FateUnknown,
+    ProtocolError,
+    StrategyRuntimeError,
+    Unreachable,
+)
+from strategy_runtime.ids import Random, generator
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
+from strategy_runtime.proxy.submission import Act, Patience, Step, Submission
+from tests.figures import Tell
+
+ACCEPTED = OrderHandle(id="ord-1", status=OrderStatus.OPEN)
+
+
+def request_of(own_id: str = "c-1") -> OrderRequest:
+    return OrderRequest(
+        symbol="S:X",
+        side=Side.BUY,
+        quantity=Decimal(1),
+        order_type=OrderType.MARKET,
+        client_order_id=own_id,
+    )
+
+
+def submission(*, dedupes: bool = False, own_id: str = "c-1") -> Submission:
+    return Submission(request_of(own_id), dedupes=dedupes, now=0.0, patience=Patience())
+
+
+def test_what_was_accepted_is_done() -> None:
+    order = submission()
+    assert order.next(0.0) == Step(Act.SEND)
+    order.accepted(ACCEPTED)
+    assert order.next(0.0) == Step(Act.DONE)
+    assert order.handle is ACCEPTED
+
+
+@pytest.mark.parametrize("error", [ApiError(422, "ORDER_REJECTED", "no"), AccessDenied("no")])
+def test_what_was_refused_is_final(error: StrategyRuntimeError) -> None:
+    order = submission()
+    order.next(0.0)
+    order.failed(error, 0.0, None)
+    order.accepted(ACCEPTED)
+    assert (order.error, order.handle) == (error, None)
+
+
+def test_what_was_not_sent_is_sent_again_until_the_deadline() -> None:
+    order, now = submission(), 0.0
+    trouble = Unreachable("nobody there")
+    pauses = []
+    while not order.is_done:
+        assert order.next(now) == Step(Act.SEND)
+        order.failed(trouble, now, None)
+        step = order.next(now)
+        if step.act is Act.WAIT:
+            pauses.append(step.seconds)
+            now += step.seconds
+    assert pauses == [0.25, 0.5, 1.0, 2.0]
+    assert (order.error, order.sends) == (trouble, 5)
+
+
+def test_a_proxy_that_asks_to_wait_is_waited_for_within_the_deadline() -> None:
+    order = submission()
+    order.next(0.0)
+    order.failed(ApiError(429, "RATE_LIMITED", "slow"), 0.0, 3.0)
+    assert order.next(0.0) == Step(Act.WAIT, 3.0)
+    assert order.next(3.0) == Step(Act.SEND)
+    last = ApiError(429, "RATE_LIMITED", "slower")
+    order.failed(last, 3.0, 3.0)
+    assert order.error is last
+
+
+@pytest.mark.parametrize("doubt", [ConnectionLost("reset"), ProtocolError("not JSON")])
+def test_what_may_have_arrived_is_never_sent_again(doubt: StrategyRuntimeError) -> None:
+    order = submission()
+    order.next(0.0)
+    order.failed(doubt, 1.0, None)
+    now, asked = 1.0, 0
+    while not order.is_done:
+        step = order.next(now)
+        assert step.act is not Act.SEND
+        if step.act is Act.WAIT:
+            now += step.seconds
+        elif step.act is Act.LOOK_UP:
+            asked += 1
+            order.absent(now)
+    assert order.sends == 1
+    assert asked >= 4
+    assert now >= 11.0
+    assert isinstance(order.error, FateUnknown)
+    assert str(order.error) == (f"S:X c-1: sent, and nobody can say whether it arrived: {doubt}")
+
+
+def test_an_error_while_asking_is_no_answer() -> None:
+    order, now = submission(), 0.0
+    order.next(now)
+    order.failed(ConnectionLost("reset"), now, None)
+    while now < 59.0:
+        step = order.next(now)
+        if step.act is Act.WAIT:
+            now += step.seconds
+        else:
+            order.not_told(now)
+        assert not order.is_done or now >= 59.0
+    order.absent(now)
+    assert not order.is_done or now >= 60.0
+
+
+def test_two_healthy_answers_are_needed() -> None:
+    order = submission()
+    order.next(0.0)
+    order.failed(ConnectionLost("reset"), 0.0, None)
+    order.absent(20.0)
+    assert not order.is_done
+    order.absent(25.0)
+    assert isinstance(order.error, FateUnknown)
+
+
+def test_an_event_settles_the_matter_at_any_time() -> None:
+    order = submission()
+    order.next(0.0)
+    order.failed(ConnectionLost("reset"), 0.0, None)
+    order.sighted(Order(id="ord-7", symbol="S:X", side=Side.BUY, status=OrderStatus.FILLED))
+    assert order.handle is not None
+    assert (order.handle.id, order.handle.status) == ("ord-7", OrderStatus.FILLED)
+
+
+def test_a_proxy_that_knows_ids_again_is_sent_the_order_again() -> None:
+    order = submission(dedupes=True)
+    order.next(0.0)
+    order.failed(ConnectionLost("reset"), 0.0, None)
+    assert order.next(0.25) == Step(Act.SEND)
+    order.failed(Unreachable("nobody"), 0.25, None)
+    assert order.next(0.75) == Step(Act.SEND)
+    order.accepted(ACCEPTED)
+    assert order.handle is ACCEPTED
+
+
+# Weather.
+
+
+class BadProxy:
+    """Books orders, and loses, delays and garbles three answers in ten.
+
+    Attributes:
+        bookings: How often each id was booked.
+        refused: Ids that were refused for good.
+    """
+
+    def __init__(self, chance: Random, *, dedupes: bool) -> None:
+        self.chance = chance
+        self.dedupes = dedupes
+        self.bookings: Counter[str] = Counter()
+        self.refused: set[str] = set()
+        self.visible_from: dict[str, float] = {}
+
+    def post(self, order: Submission, now: float) -> None:
+        own_id = order.request.client_order_id or ""
+        fault = self.chance.random()
+        if fault < 0.06:
+            order.failed(Unreachable("refused"), now, None)
+        elif fault < 0.12:
+            order.failed(ConnectionLost("timed out"), now, None)  # before it was booked
+        elif fault < 0.15:
+            order.failed(ApiError(429, "RATE_LIMITED", "slow"), now, self.chance.uniform(0, 2))
+        elif fault < 0.30:
+            if self.book(own_id, now):
+                error = self.chance.choice([ConnectionLost("reset"), ProtocolError("half a body")])
+                order.failed(error, now, None)
+            else:
+                order.failed(ConnectionLost("the refusal was lost"), now, None)
+        elif self.book(own_id, now):
+            order.accepted(OrderHandle(id=f"ord-{own_id}", status=OrderStatus.OPEN))
+        else:
+            order.failed(ApiError(422, "ORDER_REJECTED", "no"), now, None)
+
+    def book(self, own_id: str, now: float) -> bool:
+        if self.dedupes and self.bookings[own_id]:
+            return True
+        if int(own_id) % 50 == 0:
+            self.refused.add(own_id)
+            return False
+        self.bookings[own_id] += 1
+        # The list of orders may lag behind.
+        self.visible_from.setdefault(own_id, now + self.chance.uniform(0, 3))
+        return True
+
+    def look_up(self, order: Submission, now: float) -> None:
+        own_id = order.request.client_order_id or ""
+        if self.chance.random() < 0.3:
+            order.not_told(now)
+        elif self.visible_from.get(own_id, now + 1) <= now:
+            order.sighted(Order(id="o", symbol="S:X", side=Side.BUY, status=OrderStatus.OPEN))
+        else:
+            order.absent(now)
+
+
+@pytest.mark.parametrize("dedupes", [True, False])
+def test_ten_thousand_orders_through_bad_weather(dedupes: bool, tell: Tell) -> None:
+    """No order is booked twice, none that was booked is reported otherwise, and the fate of one
+    is declared unknown only where the proxy itself has not got it."""
+    chance = generator(30)
+    proxy = BadProxy(chance, dedupes=dedupes)
+    outcomes: Counter[str] = Counter()
+    sent = 0
+    for number in range(10_000):
+        order, now = submission(dedupes=dedupes, own_id=str(number)), 0.0
+        while (step := order.next(now)).act is not Act.DONE:
+            now += 0.05
+            if step.act is Act.WAIT:
+                now += step.seconds
+            elif step.act is Act.SEND:
+                proxy.post(order, now)
+            else:
+                proxy.look_up(order, now)
+        sent += order.sends
+        booked = proxy.bookings[str(number)]
+        if order.handle is not None:
+            outcomes["booked"] += 1
+            assert booked == 1
+        elif isinstance(order.error, FateUnknown):
+            outcomes["unknown"] += 1
+            assert booked == 0
+        else:
+            outcomes["refused"] += 1
+            assert booked == 0
+    assert sum(proxy.bookings.values()) == outcomes["booked"]
+    assert outcomes.total() == 10_000
+    if dedupes:
+        assert outcomes["unknown"] == 0
+    tell(
+        f"10,000 orders, 30 % of {sent:,} POSTs faulty, proxy "
+        f"{'knows' if dedupes else 'does not know'} ids again: {dict(outcomes)}, 0 booked twice"
+    )
