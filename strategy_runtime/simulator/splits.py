@@ -26,7 +26,8 @@ _RATIOS = {f"{ratio}:1": float(ratio) for ratio in (2, 3, 4, 5, 6, 7, 8, 10, 15,
 }
 _NEARNESS = 0.03
 _LEAST = 1 / min(_RATIOS.values()) / (1 - _NEARNESS)
-_GRAIN = Decimal("1e-10")
+_PLACES = -10
+_GRAIN = Decimal(1).scaleb(_PLACES)
 
 
 class Split(Struct, frozen=True):
@@ -102,5 +103,8 @@ def suspected_split(close: float, opened: float) -> str | None:
 
 
 def _cut(number: Decimal) -> Decimal:
-    cut = number.quantize(_GRAIN, ROUND_DOWN)
-    return number if cut == number else cut
+    """A number to ten decimal places, but never to nothing; whole ones may have any size."""
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent >= _PLACES:
+        return number
+    return number.quantize(_GRAIN, ROUND_DOWN) or _GRAIN.copy_sign(number)

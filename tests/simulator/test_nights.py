@@ -255,6 +255,30 @@ async def test_a_reverse_split_leaves_fractions() -> None:
         adds_up(pilot.exchange.outcome())
 
 
+@pytest.mark.parametrize(
+    ("given", "units", "price"),
+    [
+        ("12", "4", "36"),
+        ("-10", "-3.3333333333", "-30"),
+        ("1e-10", "1e-10", "3e-10"),
+        ("1e37", "3333333333333333333333333333000000000", "3e37"),
+    ],
+)
+def test_numbers_of_any_size_can_be_split(given: str, units: str, price: str) -> None:
+    merged = split(1, "1", "3")
+    assert merged.units(Decimal(given)) == Decimal(units)
+    assert merged.price(Decimal(given)) == Decimal(price)
+
+
+async def test_a_leg_however_far_away_survives_a_split() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 1, take_profit=Decimal("1.5e37"))})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, splits=[split(2, "1", "3")]
+    ) as pilot:
+        await pilot.candles(X, bars=days(100, 100, 300))
+        assert [leg.limit_price for leg in pilot.legs] == [Decimal("4.5e37")]
+
+
 async def test_an_order_of_the_evening_before_is_restated_one_of_the_day_is_not() -> None:
     strategy = Scripted(
         {1: lambda s, c: s.buy(X, 10, limit=90), 2: lambda s, c: s.buy(X, 10, limit=45)}
