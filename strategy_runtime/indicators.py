@@ -207,15 +207,18 @@ class Ema(PriceIndicator):
             self.value = self._total / self._period
 
 
+_NUMBERS = (int, float)
+
+
 def crossed_above(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just risen above `other`: it was not above it a candle ago, and is now."""
-    if isinstance(other, int | float):
+    if isinstance(other, _NUMBERS):
         return one.value > other and one.previous <= other
     return one.value > other.value and one.previous <= other.previous
 
 
 def crossed_below(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just fallen below `other`: it was not below it a candle ago, and is now."""
-    if isinstance(other, int | float):
+    if isinstance(other, _NUMBERS):
         return one.value < other and one.previous >= other
     return one.value < other.value and one.previous >= other.previous

@@ -31,6 +31,18 @@ _FORWARD = {
 }
 
 
+class _Nets(dict[str, NetPosition]):
+    """Net positions by symbol, made when a symbol is first asked for."""
+
+    def __init__(self, prices: dict[str, float]) -> None:
+        super().__init__()
+        self._prices = prices
+
+    def __missing__(self, symbol: str) -> NetPosition:
+        net = self[symbol] = NetPosition(symbol, self._prices)
+        return net
+
+
 class Book:
     """Orders, positions, account and last prices.
 
@@ -43,7 +55,7 @@ class Book:
 
     def __init__(self, lookback: int = 0) -> None:
         self.last: dict[str, float] = {}
-        self.nets: dict[str, NetPosition] = {}
+        self.nets = _Nets(self.last)
         self.late_events = 0
         self._lookback = lookback
         self.keep = self._keep if lookback else None
@@ -72,9 +84,6 @@ class Book:
     def see_price(self, symbol: str, price: float) -> None:
         """Note the price of a symbol."""
         self.last[symbol] = price
-        net = self.nets.get(symbol)
-        if net is not None:
-            net.last = price
 
     def history(self, symbol: str, count: int) -> list[Candle]:
         """The last candles, oldest first."""
@@ -205,11 +214,7 @@ class Book:
 
     def position(self, symbol: str) -> NetPosition:
         """The net position in a symbol, the same object every time."""
-        net = self.nets.get(symbol)
-        if net is None:
-            net = self.nets[symbol] = NetPosition(symbol)
-            net.last = self.last.get(symbol)
-        return net
+        return self.nets[symbol]
 
     @property
     def positions(self) -> list[NetPosition]:

@@ -98,16 +98,13 @@ class Dispatcher:
     def _candle_handler(self, hook: Hook | None) -> Handler:
         """The hot path, with everything it touches bound to local names."""
         clock, timers, book = self._clock, self._timers, self._book
-        last, known, keep = book.last, book.nets.get, book.keep
+        last, keep = book.last, book.keep
         all_feeds, feeds_of = self._strategy._indicators.feeds, self._strategy._indicators.feeds_of
         call, history = hook or _nothing, self._history
 
         def handle(candle: Candle) -> Awaitable[None] | None:
             if timers.is_set and timers.might_be_due(candle):
-                return self._after_timers(candle, deliver)
-            return deliver(candle)
-
-        def deliver(candle: Candle) -> Awaitable[None] | None:
+                return self._after_timers(candle, handle)
             clock.event = candle
             take_in(candle)
             return call(candle)
@@ -115,9 +112,6 @@ class Dispatcher:
         def take_in(candle: Candle) -> None:
             symbol, close = candle.symbol, candle.close
             last[symbol] = close
-            net = known(symbol)
-            if net is not None:
-                net.last = close
             if history:
                 latest = history.get(symbol)
                 if latest is not None and candle.timestamp <= latest:
@@ -125,10 +119,10 @@ class Dispatcher:
                 history.pop(symbol, None)
             if keep is not None:
                 keep(candle)
-            feeds = all_feeds.get(symbol) or feeds_of(symbol)
-            for push in feeds.pushes:
+            pushes, updates = all_feeds.get(symbol) or feeds_of(symbol)
+            for push in pushes:
                 push(close)
-            for update in feeds.updates:
+            for update in updates:
                 update(candle)
 
         self._take_in = take_in

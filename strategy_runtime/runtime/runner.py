@@ -187,7 +187,7 @@ class Runner:
         strategy = self.strategy
         strategy._desk = self._desk
         # Asked at every bar, so bound straight to the book.
-        strategy.__dict__["position"] = self._book.position
+        strategy.__dict__["position"] = self._book.nets.__getitem__
         self._dispatcher = Dispatcher(
             strategy,
             book=self._book,

@@ -31,7 +31,7 @@ class Acceptance(ExchangeState):
     """The state of the exchange, and the orders that rest in it."""
 
     def _emit(self, event: Event) -> None:
-        self._events += 1
+        self.emitted += 1
         self.outbox.append(event)
 
     def _emit_order(self, order: RestingOrder, kind: OrderEventKind) -> None:

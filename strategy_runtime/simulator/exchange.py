@@ -4,10 +4,10 @@ Free of I/O: commands and queries are plain calls, events are put into `outbox`,
 the clock whenever it is resumed. In process the next event is asked for, over the wire the last
 one is acknowledged: the same resumption, so the same data gives the same fills.
 
-It is one class in seven rooms, each knowing only those before it: `state` has the queries,
+It is one class in eight rooms, each knowing only those before it: `state` has the queries,
 `acceptance` how orders come to rest and end, `execution` the fills, `nights` interest and splits,
-`crossing` which orders a bar or quote is tested against, `replay` the clock, and here are the
-commands.
+`crossing` which orders a bar or quote is tested against, `replay` the clock, `quiet` a short cut
+through bars without orders, and here are the commands.
 """
 
 from decimal import Decimal
@@ -23,14 +23,14 @@ from strategy_runtime.protocol.orders import (
 )
 from strategy_runtime.simulator.changes import check_changes
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.replay import Replay
+from strategy_runtime.simulator.quiet import Quiet
 
 __all__ = ["Exchange"]
 
 _OVER = "the backtest is over"
 
 
-class Exchange(Replay):
+class Exchange(Quiet):
     """An exchange that replays market data."""
 
     def submit(self, request: OrderRequest) -> OrderHandle:

@@ -7,13 +7,11 @@ it made. Whatever a phase announces is delivered before the next one begins, and
 part from the next phase on.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from typing import TypeVar
 
 from strategy_runtime.protocol.events import BacktestComplete
-from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.costs import Costs
 from strategy_runtime.simulator.crossing import Crossing
@@ -46,7 +44,6 @@ class Replay(Crossing):
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []
         self._ticks: list[tuple[int, int, Instrument]] = []
-        self._alone: Instrument | None = None
         self._trades_due: list[tuple[int, int, Instrument]] = []
         for instrument in self._instruments.values():
             self._schedule_close(instrument)
@@ -78,8 +75,6 @@ class Replay(Crossing):
         if outbox:
             yield
         while not self._is_bankrupt:
-            if len(closes) == 1 and not opens and not rollups and not ticks and not trades:
-                yield from self._quiet_bars(closes[0][2])
             now = _soonest(closes, rollups, ticks, trades)
             if now is None:
                 return
@@ -140,63 +135,10 @@ class Replay(Crossing):
                 if outbox:
                     yield
 
-    def _quiet_bars(self, instrument: Instrument) -> Iterator[None]:
-        """The bars of the only symbol for as long as nothing but its candles can happen.
-
-        The same as the general way, without its agendas: most bars of most runs are such.
-        """
-        series, outbox = instrument.series, self.outbox
-        starts, opens, highs, lows = series.starts, series.opens, series.highs, series.lows
-        closes, volumes = series.closes, series.volumes
-        symbol, timeframe, step = series.symbol, series.timeframe, series.step
-        resting, holdings = instrument.resting, self._ledger.holdings
-        row = instrument.row
-        count = min(len(starts), row - row % STRETCH + STRETCH)
-        if not instrument.subscribed or instrument.rollups:
-            return
-        ahead = self._splits.get(symbol)
-        if ahead:
-            count = min(count, bisect_left(starts, ahead[0][0]))
-        self._closes.clear()
-        self._alone = instrument
-        try:
-            while row < count and not resting and not self._is_at_risk:
-                self.now_ns = starts[row] + step
-                self.phase = Phase.BAR
-                if holdings and row:
-                    self._look_for_split(instrument)
-                close = closes[row]
-                instrument.price = close
-                self._events += 1
-                outbox.append(
-                    Candle(
-                        symbol,
-                        timeframe,
-                        starts[row],
-                        opens[row],
-                        highs[row],
-                        lows[row],
-                        close,
-                        volumes[row],
-                        PROVIDER,
-                    )
-                )
-                instrument.row = row = row + 1
-                yield
-        finally:
-            if not instrument.row % STRETCH:
-                series.release()
-            self._alone = None
-            self._schedule_close(instrument)
-
     @property
     def upcoming_ns(self) -> int | None:
         """The next instant at which something can happen, or None at the end of the data."""
-        closes = self._closes
-        if self._alone is not None and self._alone.row < len(self._alone.series):
-            series = self._alone.series
-            closes = [(series.starts[self._alone.row] + series.step, 0, self._alone)]
-        return _soonest(closes, self._opens, self._rollups, self._ticks, self._trades_due)
+        return _soonest(self._closes, self._opens, self._rollups, self._ticks, self._trades_due)
 
     @property
     def finest_step(self) -> int:

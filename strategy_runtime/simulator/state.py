@@ -61,6 +61,7 @@ class ExchangeState:
         outbox: Events emitted and not yet delivered.
         now_ns: The simulated instant.
         phase: Where within the instant the exchange stands.
+        emitted: Number of events so far.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class ExchangeState:
         self.options = options or ExchangeOptions()
         self.outbox: deque[Event] = deque()
         self.phase = Phase.START
+        self.emitted = 0
         self._data = list(data)
         self._instruments = _line_up(self._data, subscriptions, timeframe)
         for each in quotes:
@@ -93,7 +95,6 @@ class ExchangeState:
         self._fills: list[Fill] = []
         self._adjustments: list[Adjustment] = []
         self._trades: list[Trade] = []
-        self._events = 0
         self._warnings: list[str] = []
         self._splits = schedule_of(self.options.splits)
         if self._splits and self._instruments and not self._splits.keys() & self._instruments:
@@ -341,7 +342,7 @@ class ExchangeState:
             realized_pnl=self._ledger.realized,
             unrealized_pnl=account.unrealized_pnl,
             bars=sum(instrument.row for instrument in self._instruments.values()),
-            events=self._events,
+            events=self.emitted,
             start=utc(self._start_ns) if self._instruments else None,
             end=self.now if self._instruments else None,
             complete=self.is_complete,

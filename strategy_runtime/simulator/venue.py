@@ -52,27 +52,39 @@ class SimulatedVenue:
 
     async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Event]]:
         """What some phases of the exchange announce, in pieces."""
+        exchange = self.exchange
         self._has_more = True
+        paused_at = exchange.emitted
         while self._has_more:
+            if exchange.is_quiet:
+                self._in_hand = None  # the exchange itself knows
+                yield exchange.quiet_bars(_BURST)
             yield self._burst(phases)
-            await sleep(0)
+            if exchange.emitted - paused_at >= _BURST:
+                paused_at = exchange.emitted
+                await sleep(0)
 
     def _burst(self, phases: Iterator[None]) -> Iterator[Event]:
-        outbox = self.exchange.outbox
+        """What is announced up to the next quiet stretch; now and then less."""
+        exchange, outbox = self.exchange, self.exchange.outbox
         left = _BURST
-        for _ in phases:
+        while True:
             while outbox:
                 self._in_hand = event = outbox.popleft()
                 yield event
                 left -= 1
-            if left <= 0:
+            if left <= 0 or exchange.is_quiet:
                 return
-        self._has_more = False
+            if next(phases, self) is self:
+                self._has_more = False
+                return
 
     @property
     def in_hand(self) -> str:
         """The row of the data file, where the event in hand is a candle."""
         event = self._in_hand
+        if event is None:
+            return self.exchange.latest_row
         return self.exchange.row_of(event) if isinstance(event, Candle) else ""
 
     async def submit(self, request: OrderRequest) -> OrderHandle:

@@ -1,5 +1,6 @@
 """What a strategy sees of its positions and its account."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 __all__ = ["AccountView", "NetPosition"]
@@ -15,17 +16,21 @@ class NetPosition:
         quantity: Signed: negative when short.
         average_entry_price: Quantity-weighted; 0 when flat.
         realized_pnl: Realised since it was opened, as the venue reports it.
-        last: Last price seen, or None before the first.
     """
 
-    __slots__ = ("average_entry_price", "last", "quantity", "realized_pnl", "symbol")
+    __slots__ = ("_prices", "average_entry_price", "quantity", "realized_pnl", "symbol")
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(self, symbol: str, prices: Mapping[str, float]) -> None:
         self.symbol = symbol
         self.quantity = _ZERO
         self.average_entry_price = _ZERO
         self.realized_pnl = _ZERO
-        self.last: float | None = None
+        self._prices = prices
+
+    @property
+    def last(self) -> float | None:
+        """Last price seen, or None before the first."""
+        return self._prices.get(self.symbol)
 
     @property
     def is_flat(self) -> bool:
@@ -45,12 +50,13 @@ class NetPosition:
     @property
     def market_value(self) -> Decimal:
         """Signed value at the last price; 0 before the first."""
-        return _ZERO if self.last is None else self.quantity * Decimal(repr(self.last))
+        last = self.last
+        return _ZERO if last is None else self.quantity * Decimal(repr(last))
 
     @property
     def unrealized_pnl(self) -> Decimal:
         """Open profit at the last price; 0 before the first."""
-        if self.last is None or not self.quantity:
+        if not self.quantity or self.last is None:
             return _ZERO
         return self.market_value - self.quantity * self.average_entry_price
 
