@@ -6,8 +6,8 @@ raw text in a member of its own, so that `OrderStatus("SORT_OF_FILLED").is_known
 nothing is lost.
 """
 
-from enum import StrEnum
-from typing import Any, Self
+from enum import EnumType, StrEnum
+from typing import Any, Self, TypeVar
 
 __all__ = [
     "AccountEventKind",
@@ -26,20 +26,40 @@ __all__ = [
     "TimeInForce",
     "TrailingType",
     "is_open_set",
+    "with_plain_members",
 ]
+
+_E = TypeVar("_E", bound=EnumType)
 
 
 def _canonical(value: str) -> str:
     return value.upper().replace("-", "_")
 
 
-class _ClosedEnum(StrEnum):
+def with_plain_members(kind: _E) -> _E:
+    """Let the members of an Enum be found like any attribute of a class.
+
+    Up to Python 3.11 every `Side.BUY` runs a property written in Python; an order meets dozens.
+    """
+    members: dict[str, Any] = dict(kind.__members__)
+    for name, member in members.items():
+        type.__setattr__(kind, name, member)
+    return kind
+
+
+class _Names(StrEnum):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        with_plain_members(cls)
+
+
+class _ClosedEnum(_Names):
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         return cls.__members__.get(_canonical(value)) if isinstance(value, str) else None
 
 
-class _OpenEnum(StrEnum):
+class _OpenEnum(_Names):
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str) or not value:

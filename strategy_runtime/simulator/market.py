@@ -3,6 +3,7 @@
 from decimal import Decimal
 from enum import Enum
 
+from strategy_runtime.protocol.enums import with_plain_members
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
 from strategy_runtime.simulator.orders import RestingOrder
@@ -13,6 +14,7 @@ __all__ = ["PROVIDER", "Instrument", "Phase"]
 PROVIDER = "backtest"
 
 
+@with_plain_members
 class Phase(Enum):
     """Where within an instant the exchange stands (protocol e.4)."""
 
