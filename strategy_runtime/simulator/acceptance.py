@@ -78,7 +78,7 @@ class Acceptance(ExchangeState):
             self._by_client_id[request.client_order_id] = order
         if request.oco_group_id is not None:
             self._groups.setdefault(request.oco_group_id, []).append(order)
-        instrument.resting[order.id] = order
+        instrument.resting.add(order)
         self._schedule_open(instrument)
         self._emit_order(order, OrderEventKind.ORDER_CREATED)
         return order
@@ -103,7 +103,7 @@ class Acceptance(ExchangeState):
         self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None
     ) -> None:
         """End an order that did not fill, and say so."""
-        del self._instruments[order.symbol].resting[order.id]
+        self._instruments[order.symbol].resting.remove(order)
         order.end(status, self.now_ns, reason)
         self._emit_order(order, _END_KINDS[status])
 
@@ -123,7 +123,7 @@ class Acceptance(ExchangeState):
 
     def _sweep(self, instrument: Instrument) -> None:
         """Cancel legs, and what is left of reduce-only orders, that have nothing to reduce."""
-        for order in list(instrument.resting.values()):
+        for order in list(instrument.resting.reducing.values()):
             if not (order.is_leg or (order.request.reduce_only and order.filled)):
                 continue
             holding = self._ledger.addressed(order.symbol, order.position_id)
@@ -189,8 +189,8 @@ class Acceptance(ExchangeState):
 
     def _bracket_of(self, holding: Holding) -> list[RestingOrder]:
         """The legs that protect a position so far: a further one joins them."""
-        resting = self._instruments[holding.symbol].resting.values()
-        for order in resting:
+        legs = self._instruments[holding.symbol].resting.reducing.values()
+        for order in legs:
             if order.bracket is not None and order.position_id == holding.id:
                 return order.bracket
         return []
@@ -199,7 +199,7 @@ class Acceptance(ExchangeState):
         """The resting legs of one kind that protect a position."""
         return [
             order
-            for order in self._instruments[holding.symbol].resting.values()
+            for order in self._instruments[holding.symbol].resting.reducing.values()
             if order.is_leg
             and order.order_type is kind
             and self._ledger.addressed(holding.symbol, order.position_id) is holding
@@ -208,4 +208,5 @@ class Acceptance(ExchangeState):
     def _change(self, order: RestingOrder, changes: OrderChanges) -> None:
         """Apply a modification that has been checked, and say so."""
         order.change(changes, self.now_ns)
+        self._instruments[order.symbol].resting.wake(order)
         self._emit_order(order, OrderEventKind.ORDER_MODIFIED)

@@ -41,17 +41,18 @@ class Crossing(Nights):
         if not instrument.resting:
             return
         self._match_at(instrument, bid, ask)
-        for order in list(instrument.resting.values()):
+        for order in instrument.resting.reached(min(bid, ask), max(bid, ask)):
             if order.waits_for_open:
                 continue
             if order.order_type is OrderType.TRAILING_STOP:
                 order.trail(bid if order.side is Side.SELL else ask)
             if order.is_immediate:
                 self._finish(order, OrderStatus.CANCELLED)
+        instrument.resting.let_sleep(self.now_ns)
 
     def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
         now = self.now_ns
-        for order in list(instrument.resting.values()):
+        for order in instrument.resting.reached(min(bid, ask), max(bid, ask)):
             order.waits_for_open = False
             if order.open_from > now or order.status.is_terminal:
                 continue
@@ -89,7 +90,7 @@ class Crossing(Nights):
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
         if instrument.scheduled != row:
             instrument.begin_bar(self.options.max_volume_share)
-        for order in _stops_first(list(instrument.resting.values())):
+        for order in _stops_first(instrument.resting.reached(low, high)):
             if order.waits_for_open or order.status.is_terminal:
                 continue
             if order.open_from > start and order.order_type is not OrderType.MARKET:
@@ -97,6 +98,7 @@ class Crossing(Nights):
             self._meet_range(instrument, order, high, low)
             if order.is_immediate and order.day >= 0 and not order.status.is_terminal:
                 self._finish(order, OrderStatus.CANCELLED)
+        instrument.resting.let_sleep(self.now_ns)
 
     def _meet_range(
         self, instrument: Instrument, order: RestingOrder, high: float, low: float

@@ -124,7 +124,7 @@ class Execution(Acceptance):
         order.position_id = None if holding is None else holding.id
         whole = order.status is OrderStatus.FILLED
         if whole:
-            del instrument.resting[order.id]
+            instrument.resting.remove(order)
         self._emit_order(
             order,
             OrderEventKind.ORDER_FILLED if whole else OrderEventKind.ORDER_PARTIALLY_FILLED,

@@ -6,7 +6,7 @@ from enum import Enum
 from strategy_runtime.protocol.enums import with_plain_members
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of
 
 __all__ = ["PROVIDER", "Instrument", "Phase"]
@@ -39,7 +39,7 @@ class Instrument:
         row: Index of the first bar that has not closed yet.
         rank: Place among bars that close at the same instant.
         price: The last one seen: a close, or a fill since; None before the first.
-        resting: Open orders by id, in the order of their acceptance.
+        resting: Its open orders.
         left: What the bar in progress can still give to orders, or None without limit.
         volume: Of that bar; 0 unknown.
         split_row: Row of the last bar whose start was looked at for a split, or -1.
@@ -72,7 +72,7 @@ class Instrument:
         self.subscribed = subscribed
         self.row = 0
         self.price: float | None = None
-        self.resting: dict[str, RestingOrder] = {}
+        self.resting = RestingOrders()
         self.quotes: QuoteSeries | None = None
         self.tick = 0
         self.wants_quotes = True

@@ -106,6 +106,7 @@ class Nights(Execution):
             self._note_adjustment(symbol, holding.id, what, units=gained, price=price)
             self._emit_position(holding, PositionEventKind.POSITION_MODIFIED)
         for order in resting:
+            instrument.resting.wake(order)
             order.split(split, self.now_ns)
             self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
 

@@ -1,0 +1,112 @@
+"""The orders that rest in one symbol, and which of them a price can matter to.
+
+Most resting orders are far from the market, and a bar must not cost more for it. So an order that
+has met its first open and that nothing but its price can move *sleeps* on one of two heaps: those
+that a falling market reaches (buy limits, sell stops) and those that a rising one does. `reached`
+wakes whom a range comes to. All others, such as new orders, trailing stops and orders of a day, are
+awake and looked at every time.
+"""
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+
+from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
+from strategy_runtime.simulator.orders import RestingOrder
+
+__all__ = ["RestingOrders"]
+
+Rung = tuple[float, int, RestingOrder]
+
+_SLEEPERS = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+_FEW = 64
+
+
+class RestingOrders(dict[str, RestingOrder]):
+    """Open orders by id, in the order of their acceptance.
+
+    Attributes:
+        reducing: Those that may only reduce a position, in the same order.
+    """
+
+    __slots__ = ("_awake", "_falling", "_rising", "_rungs", "reducing")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reducing: dict[str, RestingOrder] = {}
+        self._awake: dict[str, RestingOrder] = {}
+        self._falling: list[Rung] = []
+        self._rising: list[Rung] = []
+        self._rungs: dict[str, Rung] = {}
+
+    def add(self, order: RestingOrder) -> None:
+        """Let an order rest that has just been accepted."""
+        self[order.id] = self._awake[order.id] = order
+        if order.is_leg or order.request.reduce_only:
+            self.reducing[order.id] = order
+
+    def remove(self, order: RestingOrder) -> None:
+        """Forget an order that has come to an end."""
+        del self[order.id]
+        self.reducing.pop(order.id, None)
+        if self._awake.pop(order.id, None) is None:
+            del self._rungs[order.id]
+            self._tidy()
+
+    def wake(self, order: RestingOrder) -> None:
+        """Look at an order again that has been changed."""
+        if self._rungs.pop(order.id, None) is not None:
+            self._awake[order.id] = order
+            self._tidy()
+
+    def reached(self, low: float, high: float) -> list[RestingOrder]:
+        """The orders to look at when the market is between two prices, as they were accepted."""
+        falling, rising = self._falling, self._rising
+        if (falling and -falling[0][0] >= low) or (rising and rising[0][0] <= high):
+            woken = [*self._pop(falling, -low), *self._pop(rising, high)]
+            for order in woken:
+                self._awake[order.id] = order
+            if len(self._awake) > len(woken) or len(woken) > 1:
+                return sorted(self._awake.values(), key=_sequence)
+        return list(self._awake.values())
+
+    def let_sleep(self, now_ns: int) -> None:
+        """Put to sleep what from now on depends on its price alone."""
+        for order in list(self._awake.values()):
+            if (
+                order.order_type in _SLEEPERS
+                and order.request.time_in_force is TimeInForce.GTC
+                and order.open_from <= now_ns
+                and not (order.is_fresh or order.waits_for_open or order.delay)
+            ):
+                del self._awake[order.id]
+                self._push(order)
+
+    def _push(self, order: RestingOrder) -> None:
+        is_limit = order.order_type is OrderType.LIMIT
+        price = order.limit if is_limit else order.stop
+        if is_limit is (order.side is Side.BUY):
+            rung = (-price, order.sequence, order)
+            heappush(self._falling, rung)
+        else:
+            rung = (price, order.sequence, order)
+            heappush(self._rising, rung)
+        self._rungs[order.id] = rung
+
+    def _pop(self, heap: list[Rung], level: float) -> Iterator[RestingOrder]:
+        while heap and heap[0][0] <= level:
+            rung = heappop(heap)
+            order = rung[2]
+            if self._rungs.get(order.id) is rung:
+                del self._rungs[order.id]
+                yield order
+
+    def _tidy(self) -> None:
+        """Throw out the rungs of orders that have left, once they are the larger part."""
+        if len(self._falling) + len(self._rising) > 2 * len(self._rungs) + _FEW:
+            for heap in (self._falling, self._rising):
+                heap[:] = [rung for rung in heap if self._rungs.get(rung[2].id) is rung]
+                heapify(heap)
+
+
+def _sequence(order: RestingOrder) -> int:
+    return order.sequence
