@@ -9,6 +9,7 @@ awake and looked at every time.
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
 from strategy_runtime.simulator.orders import RestingOrder
@@ -19,6 +20,8 @@ Rung = tuple[float, int, RestingOrder]
 
 _SLEEPERS = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 _FEW = 64
+
+_sequence = attrgetter("sequence")
 
 
 class RestingOrders(dict[str, RestingOrder]):
@@ -62,12 +65,9 @@ class RestingOrders(dict[str, RestingOrder]):
         """The orders to look at when the market is between two prices, as they were accepted."""
         falling, rising = self._falling, self._rising
         if (falling and -falling[0][0] >= low) or (rising and rising[0][0] <= high):
-            woken = [*self._pop(falling, -low), *self._pop(rising, high)]
-            for order in woken:
+            for order in (*self._pop(falling, -low), *self._pop(rising, high)):
                 self._awake[order.id] = order
-            if len(self._awake) > len(woken) or len(woken) > 1:
-                return sorted(self._awake.values(), key=_sequence)
-        return list(self._awake.values())
+        return sorted(self._awake.values(), key=_sequence)
 
     def let_sleep(self, now_ns: int) -> None:
         """Put to sleep what from now on depends on its price alone."""
@@ -106,7 +106,3 @@ class RestingOrders(dict[str, RestingOrder]):
             for heap in (self._falling, self._rising):
                 heap[:] = [rung for rung in heap if self._rungs.get(rung[2].id) is rung]
                 heapify(heap)
-
-
-def _sequence(order: RestingOrder) -> int:
-    return order.sequence

@@ -30,6 +30,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.support import MANY
@@ -193,7 +194,7 @@ class Watchful(Random):
             exchange.orders(),
             exchange.trades(),
         ]
-        for symbol in SYMBOLS:
+        for symbol in {each.symbol: None for each in exchange.outcome().series}:
             asked.append(exchange.bars(symbol, "12h"))
             asked.append(exchange.bars(symbol, "1d"))
             if asked[-2]:
@@ -314,6 +315,24 @@ def test_two_runs_are_the_same(
     )
     assert seen_once == seen_again
     assert (one.fills, one.orders, one.equity) == (other.fills, other.orders, other.equity)
+
+
+@pytest.mark.timeout(600)
+@given(market=markets, plan=st.lists(actions, max_size=12), options=costs)
+def test_short_cuts_change_nothing(
+    market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
+) -> None:
+    """Neither letting far orders sleep, nor passing quickly over bars without orders."""
+    alone = {"S:A": market["S:A"]}
+    plan_alone = [action for action in plan if action.symbol == "S:A"]
+    quick = watch(market, plan, options), watch(alone, plan_alone, options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
+        patch.setattr(Exchange, "is_quiet", False)
+        slow = watch(market, plan, options), watch(alone, plan_alone, options)
+    for (one, seen_once), (other, seen_again) in zip(quick, slow, strict=True):
+        assert seen_once == seen_again
+        assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
 
 
 def fills_until(fills: list[Fill], bar: int) -> list[Fill]:
