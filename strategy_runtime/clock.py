@@ -49,7 +49,8 @@ async def sleep(seconds: float) -> None:
 def utc(nanoseconds: int) -> datetime:
     """The aware UTC datetime of an instant; below a microsecond it is cut off."""
     seconds, rest = divmod(nanoseconds, NANOSECONDS)
-    return _EPOCH + timedelta(seconds=seconds, microseconds=rest // 1000)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment + timedelta(microseconds=rest // 1000) if rest else moment
 
 
 def ns_of(moment: datetime) -> int:

@@ -66,7 +66,7 @@ class Book:
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, dict[str, Position]] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
 
     # Market
@@ -102,8 +102,9 @@ class Book:
     ) -> None:
         """Take over what the venue reports before the stream begins."""
         self._account = account
-        self._positions = {position.id: position for position in positions}
-        for position in self._positions.values():
+        self._positions = {}
+        for position in positions:
+            self._positions.setdefault(position.symbol, {})[position.id] = position
             self._renew(position.symbol)
         for order in orders:
             self._store(self._key(order), order)
@@ -203,9 +204,9 @@ class Book:
         """Take over what the venue says of a position."""
         position = event.position
         if position.quantity:
-            self._positions[position.id] = position
+            self._positions.setdefault(position.symbol, {})[position.id] = position
         else:
-            self._positions.pop(position.id, None)
+            self._positions.get(position.symbol, {}).pop(position.id, None)
         self._renew(position.symbol)
 
     def apply_account(self, event: AccountEvent) -> None:
@@ -235,7 +236,7 @@ class Book:
 
     def parts_of(self, symbol: str) -> list[Position]:
         """The open positions in a symbol as the venue keeps them; several where it hedges."""
-        return [each for each in self._positions.values() if each.symbol == symbol]
+        return list(self._positions.get(symbol, {}).values())
 
     def _key(self, order: Order) -> str:
         return order.client_order_id or self._keys.get(order.id, order.id)
@@ -267,14 +268,17 @@ class Book:
 
     def _renew(self, symbol: str) -> None:
         net = self.position(symbol)
-        parts = [each for each in self._positions.values() if each.symbol == symbol]
+        parts = self._positions.get(symbol, {}).values()
+        if len(parts) == 1:
+            (part,) = parts
+            net.quantity = part.signed_quantity
+            net.realized_pnl = part.realized_pnl
+            net.average_entry_price = part.average_entry_price
+            return
         net.quantity = sum((part.signed_quantity for part in parts), _ZERO)
         net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
         cost = sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO)
-        if len(parts) == 1:
-            net.average_entry_price = parts[0].average_entry_price
-        else:
-            net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
+        net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
 
 
 def _price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:

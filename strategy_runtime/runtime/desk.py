@@ -262,7 +262,7 @@ class TradingDesk:
             fraction=fraction,
             notional=notional,
             risk=risk,
-            equity=self._book.account.equity,
+            equity=self._equity,
             price=limit_price or stop_price or (None if last is None else Decimal(repr(last))),
             stop_loss=loss_price,
         )
@@ -397,7 +397,7 @@ class TradingDesk:
                 fraction=magnitude(fraction),
                 notional=magnitude(notional),
                 risk=None,
-                equity=self._book.account.equity,
+                equity=self._equity,
                 price=None if last is None else Decimal(repr(last)),
                 stop_loss=None,
             )
@@ -451,6 +451,9 @@ class TradingDesk:
     def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
         """See `Strategy.at`."""
         self._timers.at(time_of_day, function, tz)
+
+    def _equity(self) -> Decimal:
+        return self._book.account.equity
 
     def _known(self, key: str) -> Order:
         order = self._book.order(key)

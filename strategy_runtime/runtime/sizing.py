@@ -1,5 +1,6 @@
 """From what a person gives to what goes on the wire: prices and quantities as exact decimals."""
 
+from collections.abc import Callable
 from decimal import ROUND_DOWN, Context, Decimal
 
 from strategy_runtime.strategy.desk import Number
@@ -38,14 +39,14 @@ def size_of(
     fraction: Number | None,
     notional: Number | None,
     risk: Number | None,
-    equity: Decimal,
+    equity: Callable[[], Decimal],
     price: Decimal | None,
     stop_loss: Decimal | None,
 ) -> Decimal:
     """The quantity that one of four ways of sizing means, rounded down to ten digits.
 
     Args:
-        equity: What a fraction is of.
+        equity: Says what a fraction is of.
         price: At which the order is expected to execute, or None where no price is known.
         stop_loss: To which `risk` is measured.
 
@@ -77,9 +78,9 @@ def size_of(
             raise ValueError(f"stop_loss= of {symbol} is the entry price itself, {price}")
         sized = _DOWN.divide(amount, distance)
     else:
-        sized = _DOWN.divide(amount * equity if way == "fraction" else amount, price)
+        sized = _DOWN.divide(amount * equity() if way == "fraction" else amount, price)
     if sized <= 0:
         raise ValueError(
-            f"{way}={value} of {symbol} at {price} gives no quantity (equity is {equity:f})"
+            f"{way}={value} of {symbol} at {price} gives no quantity (equity is {equity():f})"
         )
     return sized

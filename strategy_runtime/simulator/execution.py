@@ -90,6 +90,8 @@ class Execution(Acceptance):
         if abs(held + signed) <= abs(held):
             return True
         equity = self._ledger.cash - fee - signed * price
+        if self._is_unlevered and not self._ledger.has_shorts and held + signed > 0:
+            return equity >= 0  # what is held is worth the same on both sides
         value = _ZERO
         for other, mark in self._ledger.marked(self._mark):
             here = price if other.symbol == symbol else mark
@@ -192,10 +194,8 @@ class Execution(Acceptance):
 
     def _weigh_risk(self) -> None:
         """Note whether the account can run short of margin: it owes money or shares."""
-        holdings = self._ledger.holdings.values()
-        self._is_at_risk = bool(holdings) and (
-            self._ledger.cash < 0 or any(holding.quantity < 0 for holding in holdings)
-        )
+        ledger = self._ledger
+        self._is_at_risk = ledger.has_shorts or (bool(ledger.holdings) and ledger.cash < 0)
 
     def _check_margin(self) -> None:
         """Warn of an account that is short of margin, and liquidate one that is out of it."""

@@ -13,6 +13,7 @@ from strategy_runtime.protocol.enums import PositionMode
 __all__ = ["Booking", "Holding", "Ledger"]
 
 _ZERO = Decimal(0)
+_NONE: dict[str, "Holding"] = {}
 _GRAIN = Decimal("1e-12")  # coarse enough for every later sum to be exact
 
 
@@ -81,8 +82,10 @@ class Ledger:
     """
 
     __slots__ = (
+        "_by_symbol",
         "_is_netting",
         "_position_id",
+        "_shorts",
         "cash",
         "fees",
         "financing",
@@ -98,6 +101,8 @@ class Ledger:
         self.fees = _ZERO
         self.financing = _ZERO
         self.holdings: dict[str, Holding] = {}
+        self._by_symbol: dict[str, dict[str, Holding]] = {}
+        self._shorts: set[str] = set()
         self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
 
@@ -107,12 +112,17 @@ class Ledger:
 
     def of(self, symbol: str) -> list[Holding]:
         """The open positions in a symbol; at most one where they are netted."""
-        return [each for each in self.holdings.values() if each.symbol == symbol]
+        return list(self._by_symbol.get(symbol, _NONE).values())
+
+    @property
+    def has_shorts(self) -> bool:
+        """Whether any position is short."""
+        return bool(self._shorts)
 
     def addressed(self, symbol: str, position_id: str | None) -> Holding | None:
         """The position an order is about: the only one where they are netted, else as named."""
         if self._is_netting:
-            return next(iter(self.of(symbol)), None)
+            return next(iter(self._by_symbol.get(symbol, _NONE).values()), None)
         holding = self.holdings.get(position_id or "")
         return holding if holding is not None and holding.symbol == symbol else None
 
@@ -139,18 +149,29 @@ class Ledger:
             self._reduce(holding, reduced, price, now_ns)
             signed += reduced if signed < 0 else -reduced
             if not holding.quantity:
-                closed = self.holdings.pop(holding.id)
+                closed = holding
+                self._forget(holding)
                 holding = None
         has_opened = False
         if signed:
             if holding is None:
                 has_opened = True
                 holding = Holding(symbol, self._position_id(), now_ns)
-                self.holdings[holding.id] = holding
+                self._keep(holding, is_short=signed < 0)
             holding.quantity += signed
             holding.cost += signed * price
             holding.updated_ns = now_ns
         return Booking(closed, holding, has_opened)
+
+    def _keep(self, holding: Holding, *, is_short: bool) -> None:
+        self.holdings[holding.id] = holding
+        self._by_symbol.setdefault(holding.symbol, {})[holding.id] = holding
+        if is_short:
+            self._shorts.add(holding.id)
+
+    def _forget(self, holding: Holding) -> None:
+        del self.holdings[holding.id], self._by_symbol[holding.symbol][holding.id]
+        self._shorts.discard(holding.id)
 
     def charge(self, amount: Decimal) -> None:
         """Take interest from cash."""

@@ -102,6 +102,7 @@ class ExchangeState:
                 f"the splits are of {', '.join(self._splits)}, of which none is loaded; loaded are "
                 f"{', '.join(self._instruments)}"
             )
+        self._is_unlevered = self.options.leverage == 1
         self._is_at_risk = False
         self._charged_day = 0
         self._is_warned = False
