@@ -1,6 +1,5 @@
 """What makes an order request a valid one (protocol f.4), whoever sends it by whatever way."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -78,7 +77,8 @@ def validate_order_request(request: OrderRequest) -> None:
         text = getattr(request, name)
         if text is not None and not 1 <= len(text) <= most:
             raise out_of_range(name, text, f"must have 1 to {most} characters")
-    for name, value in _given(request, _AMOUNTS):
+    given = _given(request, _AMOUNTS)
+    for name, value in given:
         if not is_sound(value):
             raise invalid_value(name, value, f"{name} is not a number with up to 38 digits")
     if request.quantity <= 0:
@@ -87,14 +87,14 @@ def validate_order_request(request: OrderRequest) -> None:
     for name in _NEEDS[kind]:
         if getattr(request, name) is None:
             raise invalid_request(f"{kind} needs {name}", name)
-    for name, value in _given(request, _PRICES):
-        if name not in _NEEDS[kind]:
+    for name, value in given:
+        if name in _PRICES and name not in _NEEDS[kind]:
             raise invalid_value(name, value, f"{kind} takes no {name}")
     if request.trailing_type is not None and kind is not OrderType.TRAILING_STOP:
         raise invalid_value(
             "trailing_type", request.trailing_type, f"{kind} takes no trailing_type"
         )
-    for name, value in _given(request, (*_PRICES, "stop_loss", "take_profit")):
+    for name, value in given:
         if value <= 0:
             raise invalid_value(name, value, f"{name} must be positive")
     check_distance(request.trailing_type, request.trailing_distance)
@@ -112,11 +112,8 @@ def validate_order_request(request: OrderRequest) -> None:
         )
 
 
-def _given(request: OrderRequest, names: tuple[str, ...]) -> Iterator[tuple[str, Decimal]]:
-    for name in names:
-        value = getattr(request, name)
-        if value is not None:
-            yield name, value
+def _given(request: OrderRequest, names: tuple[str, ...]) -> list[tuple[str, Decimal]]:
+    return [(name, value) for name in names if (value := getattr(request, name)) is not None]
 
 
 def _shown(value: object) -> Any:

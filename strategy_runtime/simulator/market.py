@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import Enum
+from math import nan
 
 from strategy_runtime.protocol.enums import with_plain_members
 from strategy_runtime.protocol.models import Candle, Quote
@@ -48,6 +49,8 @@ class Instrument:
     """
 
     __slots__ = (
+        "_answer",
+        "_asked",
         "coarser",
         "left",
         "price",
@@ -73,6 +76,7 @@ class Instrument:
         self.row = 0
         self.price: float | None = None
         self.resting = RestingOrders()
+        self._asked, self._answer = nan, Decimal(0)
         self.quotes: QuoteSeries | None = None
         self.tick = 0
         self.wants_quotes = True
@@ -83,6 +87,12 @@ class Instrument:
         self.scheduled = -1
         self.split_row = -1
         self.left: Decimal | None = None
+
+    def exactly(self, price: float) -> Decimal:
+        """A price as it is written; the last one asked for is kept."""
+        if price != self._asked:
+            self._asked, self._answer = price, Decimal(repr(price))
+        return self._answer
 
     @property
     def volume(self) -> float:

@@ -206,8 +206,10 @@ class ExchangeState:
         ledger = self._ledger
         unrealized = used = _ZERO
         for holding, mark in ledger.marked(self._mark):
-            unrealized += holding.unrealized(mark)
-            used += abs(holding.quantity) * mark / self.options.leverage
+            worth = holding.quantity * mark
+            unrealized += worth - holding.cost
+            used += abs(worth)
+        used /= self.options.leverage
         balance = ledger.start_cash + ledger.realized - ledger.fees - ledger.financing
         equity = balance + unrealized
         return Account(
@@ -433,8 +435,9 @@ class ExchangeState:
         return instrument.price
 
     def _mark(self, symbol: str) -> Decimal:
-        price = self._visible_price(self._instruments[symbol])
-        return _ZERO if price is None else Decimal(repr(price))
+        instrument = self._instruments[symbol]
+        price = self._visible_price(instrument)
+        return _ZERO if price is None else instrument.exactly(price)
 
     def _position_of(self, holding: Holding) -> Position:
         mark = self._mark(holding.symbol)
