@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-class _Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class _Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"):
     """What all frames share.
 
     Attributes:

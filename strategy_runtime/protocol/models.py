@@ -133,7 +133,7 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
         return self.bid > self.ask
 
 
-class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An order as it stood after an event, or when it was asked for (protocol g.1).
 
     Quantities are in units of the instrument and never negative; the side tells the direction.
@@ -190,7 +190,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.filled_quantity > self.quantity or self.remaining_quantity < 0
 
 
-class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What `POST /orders` takes (protocol g.2)."""
 
     symbol: Symbol
@@ -215,7 +215,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_in_force: TimeInForce = TimeInForce.GTC
 
 
-class OrderChanges(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What `PATCH /orders/{id}` takes; None leaves a field as it is."""
 
     quantity: Decimal | None = None
@@ -226,7 +226,7 @@ class OrderChanges(Struct, frozen=True, kw_only=True, omit_defaults=True):
     trailing_distance: Decimal | None = None
 
 
-class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The answer to `POST /orders`."""
 
     id: Identifier
@@ -235,7 +235,7 @@ class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     correlation_id: str | None = None
 
 
-class Position(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A position as the venue reports it; `quantity` is unsigned (protocol g.3)."""
 
     id: Identifier
@@ -258,7 +258,7 @@ class Position(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.quantity if self.side is PositionSide.LONG else -self.quantity
 
 
-class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Balance and margin (protocol g.4).
 
     Attributes:
@@ -280,7 +280,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_commission: Decimal | None = None
 
 
-class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One execution (protocol g.5)."""
 
     id: Identifier

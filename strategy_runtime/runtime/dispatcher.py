@@ -138,17 +138,14 @@ class Dispatcher:
     def _updating(self, update: Handler, hook: Hook | None) -> Handler:
         """A handler that updates the book, and calls the hook unless there was nothing new."""
 
-        def handle(event: Event) -> Awaitable[None] | None:
-            if self._timers.is_set and self._timers.might_be_due(event):
-                return self._after_timers(event, deliver)
-            return deliver(event)
+        timers = self._timers
 
-        def deliver(event: Any) -> Awaitable[None] | None:
+        def handle(event: Any) -> Awaitable[None] | None:
+            if timers.is_set and timers.might_be_due(event):
+                return self._after_timers(event, handle)
             if update(event) is _STALE or hook is None:
                 return None
-            if type(event) is TradeEvent:
-                return hook(event.trade)
-            return hook(event)
+            return hook(event.trade if type(event) is TradeEvent else event)
 
         return handle
 

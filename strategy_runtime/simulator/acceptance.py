@@ -181,7 +181,7 @@ class Acceptance(ExchangeState):
         bracket.append(leg)
         leg.bracket = bracket
         if entry is not None:
-            entry.legs.append(leg)
+            entry.legs += (leg,)
         return leg
 
     def _bracket_with(self, entry: RestingOrder) -> list[RestingOrder]:

@@ -105,7 +105,7 @@ class RestingOrder:
         self.position_id = request.position_id
         self.parent_id = None if parent is None else parent.id
         self.is_leg = is_leg
-        self.legs: list[RestingOrder] = []
+        self.legs: tuple[RestingOrder, ...] = ()
         self.bracket: list[RestingOrder] | None = None
         self.delay = 0
         self.limit = 0.0

@@ -13,7 +13,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 __all__ = ["Adjustment", "Fill", "Outcome", "in_order"]
 
 
-class Fill(Struct, frozen=True, kw_only=True):
+class Fill(Struct, frozen=True, kw_only=True, gc=False):
     """One execution.
 
     Attributes:

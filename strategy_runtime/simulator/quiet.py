@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from strategy_runtime.protocol.models import Candle
+from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.nights import DAY
 from strategy_runtime.simulator.replay import Replay
@@ -57,7 +58,8 @@ class Quiet(Replay):
         symbol, timeframe, step = series.symbol, series.timeframe, series.step
         row = instrument.row
         expected = series.starts[row - 1] + step if row and step < DAY else -1
-        end = min(self._rows_before_split(instrument), row + most)
+        stretch = row - row % STRETCH + STRETCH
+        end = min(self._rows_before_split(instrument), row + most, stretch)
         self.phase = Phase.BAR
         begun = row
         try:
@@ -89,6 +91,8 @@ class Quiet(Replay):
                         return
         finally:
             self.emitted += row - begun
+            if row == stretch:
+                series.release()
             self._schedule_close(instrument)
 
     def _rows_before_split(self, instrument: Instrument) -> int:

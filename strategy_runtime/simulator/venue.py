@@ -56,9 +56,8 @@ class SimulatedVenue:
         self._has_more = True
         paused_at = exchange.emitted
         while self._has_more:
-            if exchange.is_quiet:
-                self._in_hand = None  # the exchange itself knows
-                yield exchange.quiet_bars(_BURST)
+            self._in_hand = None  # the exchange itself knows
+            yield exchange.quiet_bars(_BURST)
             yield self._burst(phases)
             if exchange.emitted - paused_at >= _BURST:
                 paused_at = exchange.emitted
