@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from contextlib import closing
 from typing import Any
 
 import aiohttp
+import pytest
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
 from strategy_runtime.simulator.server.broadcast import Broadcast
+from tests.simulator.server.test_connection import Deaf, make_buffers_small
 
 MINUTE = 60 * 10**9
 FAST = 1e9
@@ -109,6 +112,98 @@ async def test_a_client_that_cannot_keep_up_is_closed_not_cheated() -> None:
         frames = await read_all(socket)
         assert socket.close_code == 4001
     assert frames[-1]["type"] != "backtest_complete"
+
+
+async def test_a_queue_holds_1024_frames() -> None:
+    server = server_of(1)
+    assert isinstance(server.stream, Broadcast)
+    assert server.stream._depth == 1024
+
+
+async def test_who_comes_after_the_end_is_told_of_it() -> None:
+    server = server_of(5)
+    async with server, aiohttp.ClientSession() as session:
+        last = (await read_all(await session.ws_connect(server.ws_url)))[-1]
+        assert await server.finished() is RunEnd.COMPLETE
+        socket = await session.ws_connect(server.ws_url)
+        greeting, again = await read_all(socket)
+        assert (greeting["event"], again) == ("CONNECTED", last)
+        assert socket.close_code == 1000
+
+
+async def test_one_that_does_not_read_takes_nothing_from_one_that_does() -> None:
+    """Its frames pile up in buffers and queue until it is cut off; the other misses none."""
+    bars = 20_000
+    server = server_of(bars)
+    async with server, aiohttp.ClientSession() as session:
+        make_buffers_small(server)
+        deaf = await Deaf(server).connect()
+        with closing(deaf.socket):
+            socket = await session.ws_connect(server.ws_url)
+            frames = await read_all(socket)
+            assert socket.close_code == 1000
+            await deaf.read_to_the_end()
+    assert b"backtest_complete" not in deaf.received
+    ids = [int(frame["event_id"][4:]) for frame in frames if "event_id" in frame]
+    assert ids == list(range(ids[0], bars + 2))
+
+
+async def test_acknowledgements_change_nothing() -> None:
+    acks = [["evt-1"], [], ["evt-1", "evt-1"], ["nonsense"], [f"evt-{n}" for n in range(9_000)]]
+    server = server_of(50, speed=60 * 500.0)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        for ids in acks:
+            await socket.send_json(
+                {"type": "event_ack", "correlation_id": "c", "events_processed": ids}
+            )
+        frames = await read_all(socket)
+    assert [frame["event_id"] for frame in frames[1:]] == [f"evt-{n}" for n in range(1, 52)]
+
+
+async def test_who_comes_later_sees_what_happens_from_then_on() -> None:
+    server = server_of(50, speed=0.001)
+    order = {"symbol": "S:X", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
+    async with server, aiohttp.ClientSession() as session:
+        first = await session.ws_connect(server.ws_url)
+        async with session.post(server.rest_url + "/orders", json=order):
+            pass
+        assert [(await first.receive_json()).get("event_id") for _ in range(2)] == [None, "evt-1"]
+        later = await session.ws_connect(server.ws_url)
+        async with session.post(server.rest_url + "/orders", json=order):
+            pass
+        assert [(await later.receive_json()).get("event_id") for _ in range(2)] == [None, "evt-2"]
+        assert (await first.receive_json())["event_id"] == "evt-2"
+
+
+async def test_pings_go_out_and_any_frame_is_a_sign_of_life() -> None:
+    server = server_of(50, speed=0.001, ping_interval=0.05, silence_limit=0.5)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        began = monotonic()
+        pings = 0
+        while monotonic() - began < 1.0:
+            frame = await socket.receive_json()
+            if frame["type"] == "ping":
+                pings += 1
+                assert "event_id" not in frame
+                await socket.send_json({"type": "pong"})
+        assert pings > 1
+        assert not socket.closed
+
+
+async def test_silence_while_the_proxy_goes_down_is_nothing_to_complain_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = server_of(50, speed=0.001, silence_limit=0.1, farewell_pause=0.3)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        await socket.receive()
+        stopping = asyncio.create_task(server.stop())
+        frames = await read_all(socket)
+        await stopping
+    assert (frames[-1]["event"], socket.close_code) == ("DISCONNECTING", 1001)
+    assert not [record for record in caplog.records if record.name != "asyncio"]
 
 
 async def test_a_client_that_shows_no_sign_of_life_is_closed() -> None:

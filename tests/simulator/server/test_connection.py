@@ -183,16 +183,20 @@ class Deaf:
                 return
 
 
+def make_buffers_small(server: ProxyServer) -> None:
+    for site in server._runner.sites:
+        assert isinstance(site, web.TCPSite)
+        for listener in site._server.sockets:  # type: ignore[union-attr]
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+
 @asynccontextmanager
 async def deafness(**options: Any) -> AsyncIterator[tuple[Client, Deaf]]:
     """A server whose writing waits for a client that does not read, and another client."""
     data = [bars(f"S:{number}", 1, 2) for number in range(MANY)]
     server = ProxyServer(Exchange(data), ws_port=0, rest_port=0, **options)
     async with server, aiohttp.ClientSession() as session:
-        for site in server._runner.sites:
-            assert isinstance(site, web.TCPSite)
-            for listener in site._server.sockets:  # type: ignore[union-attr]
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        make_buffers_small(server)
         deaf = await Deaf(server).connect()
         stream = server.stream
         assert isinstance(stream, EventStream)
