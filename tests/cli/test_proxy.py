@@ -115,6 +115,22 @@ def test_the_key_is_demanded_and_never_shown(bot: Path) -> None:
     assert "canary" not in out + said + refused.stderr + done.stdout + done.stderr
 
 
+def test_a_fault_in_the_replay_ends_the_proxy_with_its_code(bot: Path) -> None:
+    (bot / "prices.csv").write_text(PRICES + "2024-03-08,59,60,58,59,1000\n")
+    listens = "\n    def on_proxy_error(self, error): print(error.code, flush=True)\n"
+    (bot / "bot.py").write_text(BUYER + listens)
+    options = ("--data", "prices.csv", "--strict")
+    with (
+        proxy(*options, cwd=bot) as (server, urls),
+        started("run", "bot", *urls, cwd=bot) as strategy,
+    ):
+        line_of(strategy.stdout, "DATA_ERROR")
+        _, said = server.communicate(timeout=30)
+        strategy.kill()
+    assert server.returncode == 74
+    assert "Error: prices went from 118 to 59 over night with a position open" in said
+
+
 @pytest.mark.parametrize("which", ["ws", "rest"])
 def test_a_port_in_use_is_named_with_its_option(bot: Path, which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
