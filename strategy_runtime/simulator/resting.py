@@ -71,15 +71,19 @@ class RestingOrders(dict[str, RestingOrder]):
 
     def let_sleep(self, now_ns: int) -> None:
         """Put to sleep what from now on depends on its price alone."""
-        for order in list(self._awake.values()):
+        awake: dict[str, RestingOrder] = {}
+        for order in self._awake.values():
             if (
                 order.order_type in _SLEEPERS
                 and order.request.time_in_force is TimeInForce.GTC
                 and order.open_from <= now_ns
                 and not (order.is_fresh or order.waits_for_open or order.delay)
             ):
-                del self._awake[order.id]
                 self._push(order)
+            else:
+                awake[order.id] = order
+        # A new one, since a dict that has been large takes as long to walk through as it did then.
+        self._awake = awake
 
     def _push(self, order: RestingOrder) -> None:
         is_limit = order.order_type is OrderType.LIMIT
