@@ -106,10 +106,9 @@ class GivenBars:
             self.end = series.starts[self._next] + series.step
         return candle_of(series, row, self._provider)
 
-    def closed(self, now_ns: int) -> list[Candle]:
-        """The bars that are over."""
-        count = bisect_right(self.series.starts, now_ns - self.series.step)
-        return [candle_of(self.series, row, self._provider) for row in range(count)]
+    def count(self, now_ns: int) -> int:
+        """How many bars are over."""
+        return bisect_right(self.series.starts, now_ns - self.series.step)
 
 
 def candle_of(series: BarSeries, row: int, provider: str) -> Candle:

@@ -4,6 +4,7 @@ Answers are as of simulated now: bars that have not closed, and prices that have
 visible (protocol e.4).
 """
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -33,7 +34,7 @@ from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.outcome import Adjustment, Fill, Outcome
-from strategy_runtime.simulator.rollup import GivenBars, Rollup, rolled_up
+from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of, rolled_up
 from strategy_runtime.simulator.splits import schedule_of
 
 __all__ = ["ExchangeState"]
@@ -287,15 +288,19 @@ class ExchangeState:
                 f"timeframe {timeframe} is not loaded: {symbol} has bars of {series.timeframe}",
                 {"field": "timeframe"},
             )
-        if given is not None:
-            closed = given.closed(self.now_ns)
-        elif timeframe == series.timeframe:
-            closed = [instrument.candle(row) for row in range(instrument.row)]
-        else:
-            closed = rolled_up(series, instrument.row, timeframe, self.now_ns, PROVIDER)
+        if given is not None or timeframe == series.timeframe:
+            if given is None:
+                bars, count = series, instrument.row
+            else:
+                bars, count = given.series, given.count(self.now_ns)
+            first = 0 if start is None else bisect_left(bars.starts, ns_of(start))
+            last = count if end is None else bisect_right(bars.starts, ns_of(end), 0, count)
+            rows = range(first, last)
+            chosen = rows[-limit:] if start is None else rows[:limit]
+            return [candle_of(bars, row, PROVIDER) for row in chosen]
         found = [
             candle
-            for candle in closed
+            for candle in rolled_up(series, instrument.row, timeframe, self.now_ns, PROVIDER)
             if (start is None or candle.timestamp >= start)
             and (end is None or candle.timestamp <= end)
         ]

@@ -29,8 +29,8 @@ def test_the_demo_shows_numbers_writes_files_and_says_what_next(tmp_path: Path) 
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0] == "SmaCross(fast=10, slow=30, stake=0.40)"
-    assert lines[1] == "S:AAPL, S:MSFT  1d  2007-01-03 to 2013-01-01"
-    assert any(line.split() == ["Bars", "3,020"] for line in lines)
+    assert lines[1] == "S:AAPL, S:MSFT  1d  2008-01-02 to 2013-01-01"
+    assert any(line.split() == ["Bars", "2,518"] for line in lines)
     folder = Path("results/SmaCross")
     written = " ".join(str(folder / n) for n in WRITTEN)
     assert f"Written: {written}" in lines

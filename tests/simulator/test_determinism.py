@@ -45,5 +45,5 @@ def test_the_event_log_is_the_same_under_three_hash_seeds() -> None:
             [sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=True
         )
         logs.append(done.stdout)
-    assert int(logs[0].split()[0]) > 100
+    assert int(logs[0].split()[0]) > 50
     assert logs[0] == logs[1] == logs[2]

@@ -169,3 +169,91 @@ def test_requests_see_only_candles_that_are_over() -> None:
     assert len(exchange.bars("S:X", "1m")) == 7
     with pytest.raises(ApiError, match="timeframe 90s is not loaded"):
         exchange.bars("S:X", "90s")
+
+
+# Coarser bars that the data has itself.
+
+
+def hours(*closes: float, symbol: str = "S:X", start: int = START - 30 * MINUTE) -> BarSeries:
+    """Bars of an hour, the first one from 14:00 on."""
+    series = BarSeries(symbol, "1h", 60 * MINUTE)
+    for number, close in enumerate(closes):
+        series.append(start + number * 60 * MINUTE, close, close, close, close, 1.0)
+    return series
+
+
+def test_coarser_bars_of_the_data_are_told_where_they_are_wanted() -> None:
+    data = [hours(700, 800), minutes(*range(1, 101))]
+    assert {candle.timeframe for candle in play(Exchange(data), Scripted({}))} == {"1m"}
+    wanted = parse_subscriptions("S:X:candle_1m,S:X:candle_1h")
+    candles = play(Exchange(data, subscriptions=wanted), Scripted({}))
+    found = [(c.close, f"{c.timestamp:%H:%M}") for c in candles if c.timeframe == "1h"]
+    assert found == [(700, "14:00"), (800, "15:00")]
+    everything = play(
+        Exchange(data, subscriptions=parse_subscriptions("S:X:candle_*")), Scripted({})
+    )
+    assert everything == candles
+
+
+def test_coarser_bars_of_the_data_are_told_when_they_are_over() -> None:
+    wanted = parse_subscriptions("S:X:candle_1m,S:X:candle_1h")
+    exchange = Exchange([minutes(*range(1, 61)), hours(700, 800)], subscriptions=wanted)
+    candles = play(exchange, Scripted({}))
+    at = next(index for index, candle in enumerate(candles) if candle.timeframe == "1h")
+    assert times(candles[at - 1 : at + 2]) == ["1m 14:59", "1h 14:00", "1m 15:00"]
+
+
+def test_the_run_s_timeframe_is_taken_from_the_data_where_they_have_it() -> None:
+    data = [minutes(*range(1, 101)), hours(700, 800)]
+    candles = play(Exchange(data, timeframe="1h"), Scripted({}))
+    assert [candle.close for candle in candles] == [700, 800]
+
+
+def test_orders_never_fill_in_coarser_bars_of_the_data() -> None:
+    data = [minutes(*range(1, 101)), hours(700, 800)]
+    wanted = parse_subscriptions("S:X:candle_1h")
+    exchange = Exchange(data, subscriptions=wanted)
+    play(exchange, Scripted({0: lambda s, _: s.buy("S:X", 1)}))
+    (fill,) = exchange.outcome().fills
+    assert (fill.price, f"{utc(fill.bar_ns):%H:%M}") == (Decimal(31), "15:00")
+    assert exchange.outcome().bars == 100
+
+
+def test_requests_see_coarser_bars_of_the_data_only_when_they_are_over() -> None:
+    exchange = Exchange([minutes(*range(1, 101)), hours(700, 800)])
+    seen: list[list[float]] = []
+    for _ in exchange.phases():
+        exchange.outbox.clear()
+        seen.append([candle.close for candle in exchange.bars("S:X", "1h")])
+    assert seen[28] == []
+    assert seen[29] == [700]
+    assert seen[88] == [700]
+    assert seen[89] == [700, 800]
+
+
+def test_timeframes_may_differ_from_symbol_to_symbol() -> None:
+    data = [minutes(*range(1, 61)), hours(700, 800), hours(5, 6, symbol="S:Y")]
+    candles = play(Exchange(data), Scripted({}))
+    assert {(c.symbol, c.timeframe) for c in candles} == {("S:X", "1m"), ("S:Y", "1h")}
+    ends = [
+        c.timestamp.hour * 60 + c.timestamp.minute + (60 if c.timeframe == "1h" else 1)
+        for c in candles
+    ]
+    assert ends == sorted(ends)
+
+
+def test_a_request_names_first_last_and_how_many() -> None:
+    exchange = Exchange([minutes(*range(1, 11))])
+    for _ in exchange.phases():
+        exchange.outbox.clear()
+    first, last = utc(START + 2 * MINUTE), utc(START + 6 * MINUTE)
+
+    def closes(**limits: object) -> list[float]:
+        return [candle.close for candle in exchange.bars("S:X", "1m", **limits)]  # type: ignore[arg-type]
+
+    assert closes() == list(range(1, 11))
+    assert closes(limit=2) == [9, 10]
+    assert closes(start=first, limit=2) == [3, 4]
+    assert closes(end=last, limit=2) == [6, 7]
+    assert closes(start=first, end=last) == [3, 4, 5, 6, 7]
+    assert closes(start=last, end=first) == []

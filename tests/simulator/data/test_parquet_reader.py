@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
@@ -181,3 +183,37 @@ def test_without_the_package_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(DataError, match=r"pip install 'strategy-runtime\[parquet\]'"):
         load_bars([tmp_path / "X.pq"])
+
+
+# Whole columns are taken as they are, and row by row where a symbol goes with them.
+
+numbers = st.sampled_from([1.0, 2.0, 1.5, 1.0, 2.0, 0.0, -1.0, float("nan"), float("inf")])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 20), numbers, numbers, numbers, numbers, numbers),
+        min_size=1,
+        max_size=20,
+    ),
+    zone=st.sampled_from([None, "UTC", "America/New_York"]),
+    kind=st.sampled_from(["open high low close volume", "bid ask", "price size"]),
+)
+def test_whole_columns_give_what_row_by_row_gives(
+    tmp_path: Path, rows: list[tuple[float, ...]], zone: str | None, kind: str
+) -> None:
+    minutes, *values = (list(column) for column in zip(*rows, strict=True))
+    stamps = [1_704_205_800_000 + 60_000 * int(minute) for minute in minutes]
+    columns = {"timestamp": pyarrow.array(stamps, pyarrow.timestamp("ms", tz=zone))}
+    columns |= dict(zip(kind.split(), values, strict=False))
+
+    def outcome(more: dict[str, Any]) -> object:
+        try:
+            data = load(tmp_path, columns | more, timeframe="1m")
+        except DataError as error:
+            return str(error)
+        every = (*data.series, *data.quotes, *data.ticks)
+        return [[list(column) for column in each.columns] for each in every], data.faults
+
+    assert outcome({}) == outcome({"symbol": ["X"] * len(rows)})

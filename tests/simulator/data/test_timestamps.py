@@ -173,3 +173,36 @@ def test_a_local_time_means_what_the_zone_says_or_is_refused(seconds: list[int],
                 reader.read(text)
         else:
             assert reader.read(text) == ns_of(local.astimezone(UTC))
+
+
+many = st.lists(
+    st.one_of(
+        st.integers(0, 10**5).map(lambda s: rfc3339((1_704_205_800 + s) * SECOND)),
+        st.integers(10**9, 2 * 10**9).map(str),
+        st.integers(10**12, 2 * 10**12).map(str),
+        st.sampled_from(
+            ["2024-01-02 09:30", "20240102", "", "soon", "1704205800.5", "2024-03-10 02:30"]
+        ),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@given(texts=many, tz=st.sampled_from(["UTC", "America/New_York"]))
+def test_many_stamps_are_read_as_each_alone(texts: list[str], tz: str) -> None:
+    try:
+        expected = [StampReader(zone_of(tz)).read(text) for text in texts]
+    except ValueError:
+        with pytest.raises(ValueError, match=r"no time|does not exist"):
+            StampReader(zone_of(tz)).read_all(texts)
+    else:
+        assert list(StampReader(zone_of(tz)).read_all(texts)) == expected
+
+
+@pytest.mark.parametrize("text", ["１７０４２０５８００", "1_70420580", "+170420580"])
+def test_many_numbers_are_no_laxer_than_one(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time"):
+        StampReader().read(text)
+    with pytest.raises(ValueError, match="is no time"):
+        StampReader().read_all([text, text])
