@@ -1,33 +1,16 @@
-"""The trading desk: turns a strategy's verbs into requests, and sends them in order.
+"""The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
-A verb only notes the request and gives back a ticket. Requests leave one at a time in the order
-they were given: when the hook returns, or earlier when a ticket is awaited. So in a backtest ids
-and fills never depend on how fast anything answers. Live they do not wait for a slow hook: they
-leave as soon as it gives way to the event loop.
-"""
-
-import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import NamedTuple
+from functools import partial
 
-from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import (
-    ApiError,
-    FateUnknown,
-    OrderRejected,
-    StrategyRuntimeError,
-    WouldDeadlock,
-)
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.outbox import Outbox
 from strategy_runtime.runtime.sizing import exact, magnitude, size_of
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
@@ -35,38 +18,13 @@ from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFu
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
-__all__ = ["FATE_UNKNOWN", "TradingDesk"]
+__all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
-_ASK_AGAIN_AFTER_S = 30.0
-_NOT_ANSWERED = "NOT_ANSWERED"
-FATE_UNKNOWN = "FATE_UNKNOWN"
-"""Code of a rejection that is none: the order may be there."""
-_Send = Callable[[], Awaitable[None]]
 
 
-class Doubt(NamedTuple):
-    """An order that was sent and may have arrived.
-
-    Attributes:
-        since: Monotonic seconds.
-    """
-
-    symbol: str
-    since: float
-
-
-class TradingDesk:
-    """Implements the strategy's desk on a venue.
-
-    Attributes:
-        hook_task: The task that runs a hook at this moment, or None.
-        is_closed: True once no new orders are taken (cancelling is always allowed).
-        unsettled: Tickets given out and not yet accounted for by `settle`.
-        doubtful: Orders whose fate is not known, by client order id. Nothing more is sent in their
-            symbols until it is.
-        anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
-    """
+class TradingDesk(Outbox):
+    """Implements the strategy's desk on a venue."""
 
     def __init__(
         self,
@@ -79,152 +37,10 @@ class TradingDesk:
         mode: Mode,
         observer: Observer | None = None,
     ) -> None:
-        self.hook_task: asyncio.Task[object] | None = None
-        self.is_closed = False
-        self._venue = venue
-        self._book = book
+        super().__init__(venue, book, mode, observer)
         self._clock = clock
         self._timers = timers
-        self._mode: Mode = mode
-        self._observer = observer
         self._next_id = counted(f"{prefix}-")
-        self._waiting: deque[tuple[Ticket, _Send]] = deque()
-        self.unsettled: list[Ticket] = []
-        self.doubtful: dict[str, Doubt] = {}
-        self.anomalies: list[str] = []
-        self._one_at_a_time = asyncio.Lock()
-        self._sender: asyncio.Task[None] | None = None
-        self._fill_waiters: dict[str, asyncio.Event] = {}
-
-    # Sending
-
-    async def settle(self) -> list[OrderRejected]:
-        """Send what waits, in order; gives back the refusals that nobody awaited."""
-        while self._waiting or self._one_at_a_time.locked():
-            await self._send_next()
-        settled = [ticket for ticket in self.unsettled if ticket.is_settled]
-        self.unsettled[:] = [ticket for ticket in self.unsettled if not ticket.is_settled]
-        return [t.error for t in settled if t.error is not None and not t.awaited]
-
-    async def _send_next(self) -> None:
-        async with self._one_at_a_time:
-            if not self._waiting:
-                return
-            ticket, send = self._waiting.popleft()
-            began = 0.0 if self._observer is None else monotonic()
-            try:
-                await send()
-                ticket.settle()
-            except ApiError as refusal:
-                ticket.settle(
-                    OrderRejected(
-                        refusal.code,
-                        refusal.message,
-                        client_order_id=ticket.client_order_id,
-                        symbol=ticket.symbol,
-                        details=refusal.details if isinstance(refusal.details, dict) else None,
-                    )
-                )
-            except FateUnknown as doubt:
-                self.doubtful[ticket.client_order_id] = Doubt(ticket.symbol, monotonic())
-                self.anomalies.append(
-                    f"{doubt}; no more orders in {ticket.symbol} until it is known"
-                )
-                ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
-            except StrategyRuntimeError as trouble:
-                ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
-            if ticket.verb == "submit" and ticket.error and ticket.error.code != FATE_UNKNOWN:
-                self._book.refuse(ticket.client_order_id)
-            if self._observer is not None:
-                outcome = _outcome_of(ticket)
-                self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
-
-    async def _send_until(self, ticket: Ticket) -> None:
-        while not ticket.is_settled:
-            await self._send_next()
-
-    async def _send_all(self) -> None:
-        while self._waiting:
-            await self._send_next()
-        self._sender = None
-
-    def _note(self, verb: str, symbol: str, client_order_id: str, send: _Send) -> Ticket:
-        ticket = Ticket(
-            verb,
-            symbol,
-            client_order_id,
-            order=lambda: self._known(client_order_id),
-            send=self._send_until,
-            wait_for_fill=self._wait_for_fill,
-        )
-        self._waiting.append((ticket, send))
-        self.unsettled.append(ticket)
-        if self._mode == "live" and self._sender is None:
-            self._sender = asyncio.get_running_loop().create_task(
-                self._send_all(), name="strategy-runtime orders"
-            )
-        return ticket
-
-    async def _wait_for_fill(self, ticket: Ticket) -> None:
-        if self._mode == "backtest" or asyncio.current_task() is self.hook_task:
-            raise WouldDeadlock(
-                f"a hook waits for the fill of {ticket.client_order_id}, but no event is delivered "
-                "before the hook has returned; leave the ticket and act in on_order or on_trade"
-            )
-        if self._known(ticket.client_order_id).is_open:
-            event = self._fill_waiters.setdefault(ticket.client_order_id, asyncio.Event())
-            await event.wait()
-
-    def order_seen(self, client_order_id: str | None) -> None:
-        """An event has an order: there is no doubt about it any more."""
-        if self.doubtful:
-            self.doubtful.pop(client_order_id or "", None)
-
-    async def clear_doubts(self, symbol: str | None = None) -> None:
-        """Ask what became of orders whose fate is not known, of one symbol where given.
-
-        Raises:
-            StrategyRuntimeError: The venue did not answer: what was not known still is not.
-        """
-        for own_id, doubt in list(self.doubtful.items()):
-            if symbol not in (None, doubt.symbol):
-                continue
-            found = await self._venue.orders(client_order_id=own_id)
-            if found:
-                self._book.adopt(found[0])
-                verdict = f"arrived and is {found[0].status}"
-            else:
-                self._book.refuse(own_id)
-                verdict = "never arrived"
-            self.anomalies.append(
-                f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
-            )
-            self.doubtful.pop(own_id, None)
-
-    async def _settle_doubts(self, symbol: str) -> None:
-        """Let an order in a symbol pass only when no earlier one in it is in doubt.
-
-        Raises:
-            ApiError: One is.
-        """
-        since = [doubt.since for doubt in self.doubtful.values() if doubt.symbol == symbol]
-        if not since:
-            return
-        if monotonic() - max(since) >= _ASK_AGAIN_AFTER_S:
-            with suppress(StrategyRuntimeError):
-                await self.clear_doubts(symbol)
-                return
-        raise ApiError(
-            0,
-            "SYMBOL_HALTED",
-            f"the fate of an earlier order in {symbol} is not known, so no more are sent in it",
-        )
-
-    def order_ended(self, client_order_id: str | None) -> None:
-        """Wake those who wait for an order to end."""
-        waiter = self._fill_waiters.pop(client_order_id or "", None)
-        if waiter is not None:
-            waiter.set()
 
     # Verbs
 
@@ -296,15 +112,7 @@ class TradingDesk:
             raise ValueError(f"client_order_id {own_id!r} has been used in this run")
         self._book.expect(request, own_id)
 
-        async def send() -> None:
-            if self.is_closed:
-                raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
-            if self.doubtful:
-                await self._settle_doubts(request.symbol)
-            handle = await self._venue.submit(request)
-            self._book.accept(own_id, handle.id, handle.status)
-
-        return self._note("submit", request.symbol, own_id, send)
+        return self._note("submit", request.symbol, own_id, partial(self._place, request, own_id))
 
     def modify(
         self,
@@ -455,12 +263,6 @@ class TradingDesk:
     def _equity(self) -> Decimal:
         return self._book.account.equity
 
-    def _known(self, key: str) -> Order:
-        order = self._book.order(key)
-        if order is None:
-            raise ValueError(f"no order {key!r} in this run")
-        return order
-
     def _referred(self, order: OrderReference) -> Order:
         if isinstance(order, Ticket):
             return self._known(order.client_order_id)
@@ -484,18 +286,3 @@ def _type_of(
     if stop is not None:
         return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
     return OrderType.MARKET if limit is None else OrderType.LIMIT
-
-
-def _outcome_of(ticket: Ticket) -> str:
-    if ticket.error is None:
-        return "accepted"
-    return "unanswered" if ticket.error.code in (_NOT_ANSWERED, FATE_UNKNOWN) else "refused"
-
-
-def _failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRejected:
-    return OrderRejected(
-        code,
-        str(trouble),
-        client_order_id=ticket.client_order_id,
-        symbol=ticket.symbol,
-    )

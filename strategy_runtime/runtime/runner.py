@@ -21,7 +21,7 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
-from strategy_runtime.runtime.desk import FATE_UNKNOWN, TradingDesk
+from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
 from strategy_runtime.runtime.failures import Failures, OnError
 from strategy_runtime.runtime.observer import (
@@ -30,6 +30,7 @@ from strategy_runtime.runtime.observer import (
     PositionStatus,
     RunStatus,
 )
+from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
