@@ -30,17 +30,24 @@ def backoff(chance: Random) -> Iterator[float]:
         ceiling = min(ceiling * 2, _LONGEST_S)
 
 
-def fatal_close(code: int | None, reason: str, *, is_complete: bool) -> StrategyRuntimeError | None:
+def fatal_close(
+    code: int | None, reason: str, last_words: str | None = None
+) -> StrategyRuntimeError | None:
     """What a close by the proxy means: an error that ends the run, or None to connect again.
 
     Ask only while the run should go on: a close after the end of a backtest is just the end.
+
+    Args:
+        last_words: What the proxy said had failed in its backtest, where it did.
     """
     said = f" ({reason})" if reason else ""
     if code == 4003:
         return ConnectionLost(f"the proxy halted the run: an acknowledgement was missing{said}")
     if code == 4004:
         return ConnectionLost(f"another strategy took over the proxy's event stream{said}")
-    if code in (1002, 1003, 1007, 1008) and not is_complete:
+    if code == 1011 and last_words is not None:
+        return ConnectionLost(f"the proxy broke the run off: {last_words}")
+    if code in (1002, 1003, 1007, 1008):
         return ProtocolError(f"the proxy refuses what we send: close code {code}{said}")
     return None
 

@@ -20,7 +20,12 @@ from strategy_runtime.errors import (
 from strategy_runtime.ids import Random, counted, generator, token
 from strategy_runtime.protocol.codec import FrameDecoder, encode_ack, unwrap
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
+from strategy_runtime.protocol.events import (
+    BacktestComplete,
+    ConnectionEvent,
+    Event,
+    ProxyErrorEvent,
+)
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -47,6 +52,7 @@ _MAX_FRAME = 1024 * 1024
 _CLOSING_S = 2.0
 _LIVE_HEARTBEAT_S = 20.0
 _PATIENCE = Patience()
+_BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 _NOT_OFFERED = (404, 405, 501)
 
 _log = logging.getLogger("strategy_runtime")
@@ -107,6 +113,7 @@ class ProxyVenue:
         self._acknowledged: dict[str, None] = {}
         self._in_hand: str | None = None
         self._is_complete = False
+        self._last_words: str | None = None
         self._correlation = counted(f"{token()}-")
 
     @property
@@ -165,7 +172,7 @@ class ProxyVenue:
                 yield burst
             if self._is_over:
                 return
-            fatal = fatal_close(link.close_code, link.close_reason, is_complete=False)
+            fatal = fatal_close(link.close_code, link.close_reason, self._last_words)
             if fatal is not None:
                 raise fatal
             said = f"{link.close_code} {link.close_reason}".strip()
@@ -250,6 +257,8 @@ class ProxyVenue:
                     yield event
                 if isinstance(event, BacktestComplete):
                     self._is_complete = True
+                elif isinstance(event, ProxyErrorEvent) and event.code in _BROKEN_OFF:
+                    self._last_words = None if self._is_live else f"{event.code}: {event.message}"
             if event_id is not None:
                 done.append(event_id)
                 acknowledged[event_id] = None

@@ -340,6 +340,20 @@ async def test_some_closes_end_the_run(code: int, error: type[Exception], text: 
     assert proxy.connections == 1
 
 
+async def test_a_backtest_that_the_proxy_breaks_off_ends_with_its_reason() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        words = {"type": "error", "code": "DATA_ERROR", "message": "prices.csv line 7 is odd"}
+        await proxy.say(socket, CONNECTED, candle(1), words)
+        await socket.close(code=1011)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        with pytest.raises(
+            ConnectionLost, match=r"broke the run off: DATA_ERROR: prices\.csv line 7 is odd"
+        ):
+            await run(proxy)
+    assert proxy.connections == 1
+
+
 async def test_a_refused_key_is_final() -> None:
     async with ScriptedProxy().serving() as proxy:
         refusal = {"code": "UNAUTHORIZED", "message": "wrong key"}
