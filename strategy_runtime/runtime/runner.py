@@ -85,7 +85,7 @@ class Runner:
             mode=mode,
             observer=observer,
         )
-        self._mode = mode
+        self._mode: Mode = mode
         self._run_id = run_id
         self._observer = observer
         self._subscriptions = subscriptions or Subscriptions()
