@@ -1,5 +1,6 @@
 """The Dockerfiles, as the linter sees them."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,16 @@ def test_a_projects_has_none_either(tmp_path: Path) -> None:
     template = find_template(templates_folder(), "minimal")
     create_project(check_name("my-bot"), template, templates_folder(), tmp_path)
     assert lint(tmp_path / "my-bot" / "Dockerfile") == ""
+
+
+def test_what_is_audited_is_what_is_installed() -> None:
+    installed = [
+        re.findall(r"--extra (\w+)", line)
+        for line in (ROOT / "Dockerfile").read_text().splitlines()
+        if "uv sync" in line
+    ]
+    audited = re.findall(r"--extra (\w+)", (ROOT / ".ci" / "supply-chain").read_text())
+    assert installed == [audited, audited]
 
 
 def test_the_linter_sees_a_fault(tmp_path: Path) -> None:
