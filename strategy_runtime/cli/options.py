@@ -31,6 +31,8 @@ __all__ = [
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+_FAULTS_SHOWN = 20
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -243,7 +245,7 @@ def load_data(
     strict: bool,
     command: str,
 ) -> "LoadedData":
-    """Read the market data that the options name.
+    """Read the market data that the options name, and say on stderr what is wrong with it.
 
     Raises:
         ConfigError: They contradict each other, or name none.
@@ -265,7 +267,7 @@ def load_data(
                 f"{command} --demo brings its own"
             )
         chosen = [Path("data")]
-    return load_bars(
+    loaded = load_bars(
         chosen,
         symbol=symbol,
         timeframe=timeframe,
@@ -274,6 +276,19 @@ def load_data(
         end=_moment("--to", end, tz),
         strict=strict,
     )
+    _report_faults(loaded)
+    return loaded
+
+
+def _report_faults(data: "LoadedData") -> None:
+    """Say before the run what was wrong with the data; all of it is in the result, too."""
+    from strategy_runtime.simulator.data.faults import summarize
+
+    found = summarize(data.faults)
+    for each in found[:_FAULTS_SHOWN]:
+        note(f"Data: {each.source}: {each.count} x {each.kind}; the first: {each.first}")
+    if len(found) > _FAULTS_SHOWN:
+        note(f"Data: and {len(found) - _FAULTS_SHOWN} more kinds of faults in other files")
 
 
 def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":

@@ -75,10 +75,7 @@ def warnings_of(summary: Summary) -> list[str]:
 
 
 def _notes(summary: Summary) -> list[str]:
-    notes = [
-        f"Data: {each.source}: {each.count} x {each.kind}; the first: {each.first}"
-        for each in summary.data_faults
-    ]
+    notes = []
     waiting = summary.open_orders
     if waiting:
         verb = "was" if len(waiting) == 1 else "were"

@@ -71,7 +71,9 @@ def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
     (bot / "prices.csv").write_text(PRICES + "2024-03-07,97,120,96,118,1000\n")
     done = invoke("backtest", "bot", "--data", "prices.csv")
     assert done.exit_code == 0
-    assert "Data: prices.csv: 1 x duplicate; the first: prices.csv line 6: duplicate" in done.stdout
+    assert done.stderr.startswith(
+        "Data: prices.csv: 1 x duplicate; the first: prices.csv line 6: duplicate row of prices"
+    )
     refused = invoke("backtest", "bot", "--data", "prices.csv", "--strict")
     assert refused.exit_code == 74
     assert "Error: 1 fault in the data (strict)" in refused.stderr
