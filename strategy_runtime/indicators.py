@@ -89,13 +89,19 @@ IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
 
 class Family(dict[str, IndicatorType], Generic[IndicatorType]):
-    """One indicator a symbol, made when the symbol is first seen or asked for."""
+    """One indicator a symbol, made when the symbol is first seen or asked for.
 
-    __slots__ = ("_make",)
+    Attributes:
+        timeframe: Of the candles it is fed with; None for those of the timeframe that arrives first
+            for a symbol, which is the finest.
+    """
 
-    def __init__(self, make: Callable[[], IndicatorType]) -> None:
+    __slots__ = ("_make", "timeframe")
+
+    def __init__(self, make: Callable[[], IndicatorType], timeframe: str | None = None) -> None:
         super().__init__()
         self._make = make
+        self.timeframe = timeframe
 
     @property
     def warm_up(self) -> int:
@@ -108,8 +114,9 @@ class Family(dict[str, IndicatorType], Generic[IndicatorType]):
 
 
 class Feeds(NamedTuple):
-    """What to call for each candle of one symbol: with its close, and with itself."""
+    """What to call for each candle of one symbol and timeframe: with its close, and with itself."""
 
+    timeframe: str
     pushes: list[Callable[[float], None]]
     updates: list[Callable[[Candle], None]]
 
@@ -118,31 +125,49 @@ class Indicators:
     """All families of one strategy, and what they want to be fed, by symbol.
 
     Attributes:
-        feeds: Filled by `feeds_of`; emptied when a family is added.
+        feeds: For candles of the timeframe that came first, by symbol; filled by `feeds_of`,
+            emptied when a family is added.
     """
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feeds] = {}
+        self._others: dict[tuple[str, str], Feeds] = {}
+        self._first: dict[str, str] = {}
         self._families: list[Family[Any]] = []
 
     def add(self, family: Family[Any]) -> None:
         """Feed a family from the next candle on."""
         self._families.append(family)
         self.feeds.clear()
+        self._others.clear()
 
     @property
     def warm_up(self) -> int:
         """How many candles the slowest of them takes to be ready."""
         return max((family.warm_up for family in self._families), default=0)
 
-    def feeds_of(self, symbol: str) -> Feeds:
-        """What to call for each candle of a symbol."""
-        members = [family[symbol] for family in self._families]
-        feeds = self.feeds[symbol] = Feeds(
+    def feeds_of(self, candle: Candle) -> Feeds:
+        """What to call for candles of a symbol in the timeframe that came first for it."""
+        symbol = candle.symbol
+        first = self._first.setdefault(symbol, candle.timeframe)
+        feeds = self.feeds[symbol] = self._made(symbol, first, (None, first))
+        return feeds
+
+    def other_feeds_of(self, candle: Candle) -> Feeds:
+        """What to call for candles of a symbol in another timeframe."""
+        key = candle.symbol, candle.timeframe
+        feeds = self._others.get(key)
+        if feeds is None:
+            feeds = self._others[key] = self._made(*key, (candle.timeframe,))
+        return feeds
+
+    def _made(self, symbol: str, timeframe: str, wanted: tuple[str | None, ...]) -> Feeds:
+        members = [family[symbol] for family in self._families if family.timeframe in wanted]
+        return Feeds(
+            timeframe,
             [each.push for each in members if isinstance(each, PriceIndicator)],
             [each.update for each in members if not isinstance(each, PriceIndicator)],
         )
-        return feeds
 
 
 def _checked(period: int) -> int:

@@ -69,7 +69,7 @@ class Dispatcher:
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
-        self._history: dict[str, datetime] = {}
+        self._history: dict[tuple[str, str], datetime] = {}
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -99,7 +99,9 @@ class Dispatcher:
         """The hot path, with everything it touches bound to local names."""
         clock, timers, book = self._clock, self._timers, self._book
         last, keep = book.last, book.keep
-        all_feeds, feeds_of = self._strategy._indicators.feeds, self._strategy._indicators.feeds_of
+        indicators = self._strategy._indicators
+        all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
+        other_feeds_of = indicators.other_feeds_of
         call, history = hook or _nothing, self._history
 
         def handle(candle: Candle) -> Awaitable[None] | None:
@@ -113,13 +115,15 @@ class Dispatcher:
             symbol, close = candle.symbol, candle.close
             last[symbol] = close
             if history:
-                latest = history.get(symbol)
+                latest = history.get((symbol, candle.timeframe))
                 if latest is not None and candle.timestamp <= latest:
                     return
-                history.pop(symbol, None)
-            if keep is not None:
+                history.pop((symbol, candle.timeframe), None)
+            timeframe, pushes, updates = all_feeds.get(symbol) or feeds_of(candle)
+            if candle.timeframe != timeframe:
+                _, pushes, updates = other_feeds_of(candle)
+            elif keep is not None:
                 keep(candle)
-            pushes, updates = all_feeds.get(symbol) or feeds_of(symbol)
             for push in pushes:
                 push(close)
             for update in updates:
@@ -133,7 +137,8 @@ class Dispatcher:
         for candle in candles:
             self._take_in(candle)
         if candles:
-            self._history[candles[-1].symbol] = candles[-1].timestamp
+            last = candles[-1]
+            self._history[last.symbol, last.timeframe] = last.timestamp
 
     def _updating(self, update: Handler, hook: Hook | None) -> Handler:
         """A handler that updates the book, and calls the hook unless there was nothing new."""

@@ -19,6 +19,7 @@ from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
@@ -211,10 +212,14 @@ class Runner:
         """
         strategy = self.strategy
         count = max(strategy.lookback, strategy._indicators.warm_up)
-        for entry in self._subscriptions:
-            if not count or entry.event != "candle" or "*" in (entry.symbol, entry.timeframe):
-                continue
-            timeframe = entry.timeframe or self._timeframe
+        named = [
+            (parse_timeframe(entry.timeframe or self._timeframe), entry)
+            for entry in self._subscriptions
+            if count and entry.event == "candle" and "*" not in (entry.symbol, entry.timeframe)
+        ]
+        # The finest first: it is what indicators and `history` follow.
+        for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
+            timeframe = length.text
             try:
                 candles = await self._venue.bars(entry.symbol, timeframe, limit=count)
             except ApiError as refusal:

@@ -383,17 +383,22 @@ class Strategy:
 
     # Indicators
 
-    def sma(self, period: int) -> Family[Sma]:
-        """Simple moving averages of the close, one a symbol."""
-        return self.indicator(lambda: Sma(period))
+    def sma(self, period: int, *, timeframe: str | None = None) -> Family[Sma]:
+        """Simple moving averages of the close, one a symbol; `timeframe` as for `indicator`."""
+        return self.indicator(lambda: Sma(period), timeframe=timeframe)
 
-    def ema(self, period: int) -> Family[Ema]:
-        """Exponential moving averages of the close, one a symbol."""
-        return self.indicator(lambda: Ema(period))
+    def ema(self, period: int, *, timeframe: str | None = None) -> Family[Ema]:
+        """Exponential moving averages of the close, one a symbol; likewise."""
+        return self.indicator(lambda: Ema(period), timeframe=timeframe)
 
-    def indicator(self, make: "Callable[[], _I]") -> Family[_I]:
-        """A family of indicators of your own: `make` is called once a symbol."""
-        family = Family(make)
+    def indicator(self, make: "Callable[[], _I]", *, timeframe: str | None = None) -> Family[_I]:
+        """A family of indicators of your own: `make` is called once a symbol.
+
+        Args:
+            timeframe: Of the candles that feed it, such as `1d`. By default the one that arrives
+                first for a symbol, which is the finest.
+        """
+        family = Family(make, timeframe)
         self._indicators.add(family)
         return family
 

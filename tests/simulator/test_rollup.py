@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 
@@ -257,3 +258,22 @@ def test_a_request_names_first_last_and_how_many() -> None:
     assert closes(end=last, limit=2) == [6, 7]
     assert closes(start=first, end=last) == [3, 4, 5, 6, 7]
     assert closes(start=last, end=first) == []
+
+
+def test_indicators_and_history_follow_one_timeframe_each() -> None:
+    class Mixed(Strategy):
+        lookback: ClassVar[int] = 10
+
+        def on_start(self) -> None:
+            self.fine, self.coarse = self.sma(2), self.sma(2, timeframe="5m")
+
+        def on_stop(self) -> None:
+            self.kept = [candle.timeframe for candle in self.history("S:X", 10)]
+
+    wanted = parse_subscriptions("S:X:candle_5m,S:X:candle_1m")
+    strategy = Mixed()
+    exchange = Exchange([minutes(*range(1, 11))], subscriptions=wanted)
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    assert strategy.fine["S:X"].value == (9 + 10) / 2
+    assert strategy.coarse["S:X"].value == (5 + 10) / 2
+    assert strategy.kept == ["1m"] * 10
