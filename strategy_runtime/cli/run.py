@@ -16,6 +16,7 @@ from strategy_runtime.runtime.settings import SETTINGS, Setting
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
     from strategy_runtime.runtime.settings import Environment, Settings
+    from strategy_runtime.runtime.venue import Venue
     from strategy_runtime.strategy import Strategy
     from strategy_runtime.strategy.desk import Mode
 
@@ -220,6 +221,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
     from strategy_runtime.runtime.runner import Runner
+    from strategy_runtime.runtime.threaded import ThreadedVenue
 
     runner: Runner | None = None
     watching = Watching(settings, lambda: None if runner is None else runner.status())
@@ -240,9 +242,12 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 return 0
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
+            venue: Venue = _venue(settings, mode, settings.connect_timeout)
+            if mode == "live":
+                venue = ThreadedVenue(venue, loop_factory=_loop_factory(settings.loop))
             runner = Runner(
                 strategy,
-                _venue(settings, mode, settings.connect_timeout),
+                venue,
                 mode=mode,
                 run_id=run_id,
                 on_error=None if settings.on_error == "auto" else settings.on_error,

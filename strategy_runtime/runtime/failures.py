@@ -9,15 +9,16 @@ import logging
 import os
 import traceback
 from collections import deque
+from itertools import takewhile
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Literal
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
 from strategy_runtime.strategy.desk import Mode
 
-__all__ = ["Failures", "OnError", "describe", "user_traceback"]
+__all__ = ["Failures", "OnError", "describe", "user_stack", "user_traceback"]
 
 OnError = Literal["stop", "continue"]
 
@@ -71,6 +72,17 @@ def user_traceback(error: BaseException) -> TracebackType | None:
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frames = frames.tb_next
     return frames or error.__traceback__
+
+
+def user_stack(frame: FrameType) -> str:
+    """Where a thread is, from the code this package called to the innermost line."""
+    theirs = takewhile(
+        lambda each: not each[0].f_code.co_filename.startswith(_PACKAGE),
+        traceback.walk_stack(frame),
+    )
+    stack = traceback.StackSummary.extract(theirs)
+    stack.reverse()
+    return "".join(stack.format()).rstrip()
 
 
 def describe(failure: HookFailed) -> str:

@@ -93,7 +93,7 @@ class Runner:
         self._timeframe = timeframe
         self._stop_asked = asyncio.Event()
         self._stopping = False
-        self._in_burst = False
+        self._in_hook = False
         self._lost_at: float | None = None
         self._was_connected = False
         self._is_reconciled = False
@@ -162,10 +162,7 @@ class Runner:
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
         """
         try:
-            await self._venue.open()
-            await self._read_book()
-            await self._start()
-            await self._until_stopped(self._pump())
+            await self._until_stopped(self._session())
         except HookFailed as failure:
             self._failed = failure
             raise
@@ -178,6 +175,15 @@ class Runner:
             raise self._failed
 
     # Phases of a run
+
+    async def _session(self) -> None:
+        await self._venue.open()
+        await self._read_book()
+        self._in_hook = True
+        await self._start()
+        self._in_hook = False
+        if not self._stopping:
+            await self._pump()
 
     async def _read_book(self) -> None:
         venue = self._venue
@@ -229,14 +235,14 @@ class Runner:
             if len(candles) < count:
                 _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
 
-    async def _until_stopped(self, pump: Awaitable[None]) -> None:
-        main = asyncio.ensure_future(pump)
+    async def _until_stopped(self, session: Awaitable[None]) -> None:
+        main = asyncio.ensure_future(session)
         stop = asyncio.ensure_future(self._stop_asked.wait())
         try:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not main.done():
                 self._stopping = self._desk.is_closed = True
-                if self._in_burst:
+                if self._in_hook:
                     await asyncio.wait({main}, timeout=_HOOK_DEADLINE_S)
                 main.cancel()
             await asyncio.gather(main, return_exceptions=not main.done())
@@ -250,9 +256,9 @@ class Runner:
     async def _pump(self) -> None:
         self._desk.hook_task = asyncio.current_task()
         async for burst in self._venue.bursts():
-            self._in_burst = True
+            self._in_hook = True
             await self._consume(burst)
-            self._in_burst = False
+            self._in_hook = False
             if self._stopping:
                 return
 

@@ -190,12 +190,13 @@ def test_a_failing_hook_is_shown_from_the_users_code_on(bot: Path) -> None:
 # Signals
 
 
+@pytest.mark.parametrize("mode", ["backtest", "live"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_run_in_good_order(bot: Path, number: int) -> None:
+def test_a_signal_ends_a_run_in_good_order(bot: Path, number: int, mode: str) -> None:
     (bot / "bot.py").write_text(WAITING)
     with (
         proxy("--data", "prices.csv", cwd=bot) as (_, urls),
-        started("run", "bot", *urls, cwd=bot) as process,
+        started("run", "bot", *urls, "--mode", mode, cwd=bot) as process,
     ):
         line_of(process.stderr, "ready")
         interrupt(process, number)

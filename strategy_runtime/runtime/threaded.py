@@ -1,0 +1,209 @@
+"""A venue on a thread and an event loop of its own, so that no hook can harm the connection.
+
+Live, a hook may block its thread for a minute: pings must be answered all the same, and what
+arrives must be read. Events cross to the strategy by a `Lane`, requests cross the other way.
+
+An event counts as received, and is acknowledged, when it has crossed: live acknowledgements hold
+nothing back (protocol e.2). A backtest, where they move time, runs on the venue itself.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from strategy_runtime.clock import sleep
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Capabilities,
+    Order,
+    OrderChanges,
+    OrderHandle,
+    OrderRequest,
+    Position,
+    Quote,
+    Trade,
+)
+from strategy_runtime.runtime.lane import Lane
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.runtime.watchdog import watch
+
+__all__ = ["ThreadedVenue"]
+
+_T = TypeVar("_T")
+_BURST = 64
+_RESOLVE_WITHIN_S = 1.5
+_PATIENCE_S = 5.0
+
+
+class ThreadedVenue:
+    """Implements the venue port by another venue that runs on a thread of its own.
+
+    Args:
+        inner: The venue; from `open` on it belongs to that thread.
+        loop_factory: Makes that thread's event loop; None for the standard one.
+        patience: Seconds a hook may block its thread before its stack is logged.
+    """
+
+    def __init__(
+        self,
+        inner: Venue,
+        *,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        patience: float = _PATIENCE_S,
+    ) -> None:
+        self._inner = inner
+        self._loop_factory = loop_factory
+        self._patience = patience
+        self._in_hand = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._arrived = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[Any]] = set()
+
+    @property
+    def in_hand(self) -> str:
+        """Where the event in hand came from."""
+        return self._in_hand
+
+    # Life
+
+    async def open(self) -> None:
+        """Start the thread, and open the venue on it."""
+        here = asyncio.get_running_loop()
+        self._loop = (self._loop_factory or asyncio.new_event_loop)()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="strategy-runtime I/O", daemon=True
+        )
+        self._thread.start()
+        guard = watch(here, threading.get_ident(), patience=self._patience)
+        await self._cross(self._begin(guard))
+        await self._cross(self._inner.open())
+
+    async def close(self) -> None:
+        """Let requests under way be answered for a moment, close the venue, end the thread."""
+        loop, self._loop = self._loop, None
+        if loop is None or self._thread is None:
+            return
+        try:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._finish(), loop))
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join()
+            loop.close()
+
+    async def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(asyncio.create_task(work))
+
+    async def _finish(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        try:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=_RESOLVE_WITHIN_S)
+        finally:
+            await self._inner.close()
+
+    # Events
+
+    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+        """Events as they arrive; those of a burst were at hand when it began.
+
+        The event loop turns between two bursts, however much there is to do.
+        """
+        here = asyncio.get_running_loop()
+        lane = Lane(lambda: here.call_soon_threadsafe(self._arrived.set))
+        await self._cross(self._begin(self._fill(lane)))
+        while not lane.is_over:
+            self._arrived.clear()
+            if lane.is_dry():
+                await self._arrived.wait()
+            else:
+                yield self._take(lane)
+                await sleep(0)
+
+    async def _fill(self, lane: Lane) -> None:
+        failure: BaseException | None = None
+        try:
+            async for burst in self._inner.bursts():
+                for event in burst:
+                    lane.put(event, self._inner.in_hand)
+        except Exception as error:
+            failure = error
+        lane.end(failure)
+
+    def _take(self, lane: Lane) -> Iterator[Event]:
+        for _ in range(_BURST):
+            waiting = lane.take()
+            if waiting is None:
+                return
+            event, self._in_hand = waiting
+            yield event
+
+    # Requests
+
+    async def submit(self, request: OrderRequest) -> OrderHandle:
+        """Place an order."""
+        return await self._command(self._inner.submit(request))
+
+    async def modify(self, order_id: str, changes: OrderChanges) -> Order:
+        """Change a resting order."""
+        return await self._command(self._inner.modify(order_id, changes))
+
+    async def cancel(self, order_id: str) -> Order:
+        """Cancel a resting order."""
+        return await self._command(self._inner.cancel(order_id))
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        """Open orders; with an id also ended ones that carry it."""
+        return await self._cross(self._inner.orders(client_order_id=client_order_id))
+
+    async def positions(self) -> list[Position]:
+        """Open positions."""
+        return await self._cross(self._inner.positions())
+
+    async def account(self) -> Account:
+        """Balance and margin."""
+        return await self._cross(self._inner.account())
+
+    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
+        """Executions, newest first."""
+        return await self._cross(self._inner.trades(symbol=symbol))
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        """The last `limit` closed bars that start at or before `until`, oldest first."""
+        return await self._cross(self._inner.bars(symbol, timeframe, limit=limit, until=until))
+
+    async def quote(self, symbol: str) -> Quote:
+        """Best bid and ask at this moment."""
+        return await self._cross(self._inner.quote(symbol))
+
+    async def capabilities(self) -> Capabilities:
+        """What the venue can do."""
+        return await self._cross(self._inner.capabilities())
+
+    async def _cross(self, request: Coroutine[Any, Any, _T]) -> _T:
+        """Await something on the other thread."""
+        if self._loop is None:
+            request.close()
+            raise RuntimeError("open() the venue before asking it anything")
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(request, self._loop))
+
+    async def _command(self, command: Coroutine[Any, Any, _T]) -> _T:
+        """The same, but under way it is not cancelled with whoever waits for it."""
+
+        async def kept() -> _T:
+            task = asyncio.create_task(command)
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+            return await asyncio.shield(task)
+
+        return await self._cross(kept())

@@ -1,0 +1,102 @@
+"""The lane between two threads: what is conflated, what never is, and when the reader is woken."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from strategy_runtime import AccountEvent, Candle, Quote
+from strategy_runtime.errors import ConnectionLost
+from strategy_runtime.protocol.models import Account
+from strategy_runtime.runtime.lane import Lane
+
+MOMENT = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+
+
+def quote(symbol: str, bid: float) -> Quote:
+    return Quote(symbol=symbol, bid=bid, ask=bid + 1, stamp=MOMENT)
+
+
+def candle(number: int) -> Candle:
+    return Candle(
+        symbol="S:X",
+        timeframe="1m",
+        stamp=MOMENT.replace(minute=number),
+        open=1,
+        high=1,
+        low=1,
+        close=1,
+        volume=1,
+    )
+
+
+def account(balance: int) -> AccountEvent:
+    return AccountEvent(account=Account(balance=balance, equity=balance))  # type: ignore[arg-type]
+
+
+def drained(lane: Lane) -> list[object]:
+    taken: list[object] = []
+    while (waiting := lane.take()) is not None:
+        taken.append(waiting)
+    return taken
+
+
+def test_a_newer_quote_takes_the_place_of_the_older_of_its_symbol() -> None:
+    lane = Lane(lambda: None)
+    for number in range(1000):
+        lane.put(quote("S:X", number), f"x{number}")
+        lane.put(quote("S:Y", number), f"y{number}")
+    assert drained(lane) == [(quote("S:X", 999), "x999"), (quote("S:Y", 999), "y999")]
+    assert lane.conflated == 1998
+
+
+def test_a_quote_that_was_taken_is_not_changed_any_more() -> None:
+    lane = Lane(lambda: None)
+    lane.put(quote("S:X", 1), "")
+    assert drained(lane) == [(quote("S:X", 1), "")]
+    lane.put(quote("S:X", 2), "")
+    assert drained(lane) == [(quote("S:X", 2), "")]
+
+
+def test_everything_else_stays_complete_and_in_order_amid_a_flood_of_quotes() -> None:
+    lane = Lane(lambda: None)
+    for number in range(60):
+        for bid in range(100):
+            lane.put(quote("S:X", bid), "")
+        lane.put(candle(number), f"c{number}")
+        lane.put(account(number), f"a{number}")
+    events = drained(lane)
+    expected: list[object] = [(quote("S:X", 99), "")]
+    for number in range(60):
+        expected += [(candle(number), f"c{number}"), (account(number), f"a{number}")]
+    assert events == expected
+
+
+def test_the_reader_is_woken_once_however_much_arrives() -> None:
+    woken: list[int] = []
+    lane = Lane(lambda: woken.append(1))
+    lane.put(candle(0), "")
+    assert (woken, lane.is_dry()) == ([], False)
+    lane.take()
+    assert lane.is_dry()
+    for number in range(50):
+        lane.put(candle(number), "")
+    assert woken == [1]
+
+
+def test_a_failure_comes_after_what_arrived_before_it() -> None:
+    lane = Lane(lambda: None)
+    lane.put(candle(0), "")
+    lane.end(ConnectionLost("gone"))
+    assert not lane.is_dry()
+    lane.take()
+    with pytest.raises(ConnectionLost, match="gone"):
+        lane.is_dry()
+
+
+def test_a_reader_far_behind_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    lane = Lane(lambda: None)
+    for _ in range(10_005):
+        lane.put(candle(0), "")
+    assert [record.message for record in caplog.records] == [
+        "the strategy is 10000 events behind; its hooks are too slow"
+    ]

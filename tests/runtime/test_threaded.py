@@ -1,0 +1,234 @@
+"""A venue on a thread of its own: no hook harms the link, nothing is lost, all of it ends."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from aiohttp import web
+
+from strategy_runtime import Candle, OrderEvent, OrderType, Quote, Side, Strategy
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import AccessDenied, Unreachable
+from strategy_runtime.ids import Random
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.threaded import ThreadedVenue
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+
+FILLED = {
+    "type": "order",
+    "event": "ORDER_CREATED",
+    "order": {
+        "symbol": "S:X",
+        "side": "BUY",
+        "order_type": "LIMIT",
+        "quantity": "1",
+        "limit_price": "9",
+        "filled_quantity": "0",
+        "remaining_quantity": "1",
+        "status": "OPEN",
+        "time_in_force": "GTC",
+        "created_at": "2024-03-04T14:30:00Z",
+        "updated_at": "2024-03-04T14:30:00Z",
+    },
+}
+
+
+def order(number: int) -> dict[str, object]:
+    body: dict[str, object] = {**FILLED["order"], "id": f"ord-{number}"}  # type: ignore[dict-item]
+    return {**FILLED, "event_id": f"order-{number}", "order": body}
+
+
+def quote(number: int) -> dict[str, object]:
+    body = {
+        "symbol": "S:X",
+        "provider": "test",
+        "bid": f"{number}",
+        "ask": f"{number + 1}",
+        "timestamp": "2024-03-04T14:30:00Z",
+    }
+    return {"type": "quote", "event_id": f"quote-{number}", "quote": body}
+
+
+def at_once(chance: Random) -> Iterator[float]:
+    while True:
+        yield 0.001
+
+
+def threaded(url: str, *, patience: float = 5.0, deadline: float = 5.0) -> ThreadedVenue:
+    endpoints = Endpoints(ws_url=f"ws://{url}", rest_url=f"http://{url}")
+    inner = ProxyVenue(endpoints, is_live=True, connect_deadline=deadline, delays=at_once)
+    return ThreadedVenue(inner, patience=patience)
+
+
+def io_threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "strategy-runtime I/O"]
+
+
+async def in_a_thread(strategy: Strategy, venue: ThreadedVenue) -> None:
+    """Run a strategy in a thread with a loop of its own, as it is in a process of its own."""
+    await asyncio.to_thread(asyncio.run, Runner(strategy, venue, mode="live").run())
+
+
+async def test_a_hook_that_blocks_its_thread_holds_up_no_pong(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    release = threading.Event()
+    waited: list[float] = []
+
+    class Blocks(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            release.wait(30)
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        try:
+            await proxy.say(socket, CONNECTED, candle(1))
+            while "blocked its thread" not in caplog.text:
+                proxy.frames.clear()
+                asked = monotonic()
+                await proxy.say(socket, {"type": "ping"})
+                await proxy.until_frame("pong")
+                waited.append(monotonic() - asked)
+                await asyncio.sleep(0.02)  # noqa: TID251
+            assert not release.is_set()
+        finally:
+            release.set()
+        await proxy.say(socket, COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await in_a_thread(Blocks(), threaded(proxy.url, patience=0.3))
+    assert len(waited) > 2
+    assert max(waited) < 1
+    (blocked,) = (r for r in caplog.records if "blocked its thread" in r.message)
+    assert blocked.levelno == logging.ERROR
+    assert "in on_candle\n    release.wait(30)" in blocked.message
+    assert "runner.py" not in blocked.message
+    assert "the strategy goes on after" in caplog.text
+
+
+async def test_a_flood_of_quotes_leaves_the_latest_and_loses_no_order() -> None:
+    seen: list[float] = []
+    orders: list[str] = []
+
+    class Slow(Strategy):
+        def on_quote(self, quote: Quote) -> None:
+            seen.append(quote.bid)
+            time.sleep(0.001)  # noqa: TID251
+
+        def on_order(self, event: OrderEvent) -> None:
+            orders.append(event.order.id)
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        for number in range(1, 5001):
+            await proxy.say(socket, quote(number))
+            if number % 50 == 0:
+                await proxy.say(socket, order(number))
+        await proxy.say(socket, COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        await in_a_thread(Slow(), threaded(proxy.url))
+    acked = [each for ack in proxy.acks for each in ack]
+    assert orders == [f"ord-{number}" for number in range(50, 5001, 50)]
+    assert seen == sorted(seen)
+    assert seen[-1] == 5000
+    assert len(acked) == len(set(acked)) == 5101
+
+
+async def test_an_order_crosses_and_its_refusal_comes_back() -> None:
+    refusals: list[Exception] = []
+
+    class Buys(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            accepted = await self.buy("S:X", 1, limit=9)
+            assert accepted.id == "ord-1"
+            self.buy("S:X", 2)
+
+        def on_error(self, error: Exception) -> None:
+            refusals.append(error)
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    refused = {"error": {"code": "INSUFFICIENT_MARGIN", "message": "no"}}
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [
+            (201, {"id": "ord-1", "status": "OPEN"}),
+            (422, refused),
+        ]
+        await Runner(Buys(), threaded(proxy.url), mode="live").run()
+    assert [type(each).__name__ for each in refusals] == ["OrderRejected"]
+    assert not io_threads()
+
+
+async def test_an_order_under_way_is_answered_though_nobody_waits_for_it_any_more() -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        asked.set()
+        await asyncio.sleep(0.3)  # noqa: TID251
+        answered.set()
+        return web.json_response({"id": "ord-1", "status": "OPEN"}, status=201)
+
+    async def other(request: web.Request) -> web.Response:
+        return web.json_response([] if request.method == "GET" else {})
+
+    app = web.Application()
+    app.router.add_post("/orders", slow)
+    app.router.add_route("*", "/{path:.*}", other)
+    server = web.AppRunner(app, shutdown_timeout=0.1)
+    await server.setup()
+    await web.TCPSite(server, "127.0.0.1", 0).start()
+    venue = threaded(f"127.0.0.1:{server.addresses[0][1]}")
+    try:
+        await venue.open()
+        request = OrderRequest(
+            symbol="S:X", side=Side.BUY, quantity=Decimal(1), order_type=OrderType.MARKET
+        )
+        placing = asyncio.create_task(venue.submit(request))
+        await asked.wait()
+        placing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await placing
+        await venue.close()
+        assert answered.is_set()
+    finally:
+        await server.cleanup()
+
+
+async def test_a_refused_connection_is_told_and_the_thread_ends() -> None:
+    async with ScriptedProxy(lambda proxy, socket: asyncio.sleep(0)).serving() as proxy:  # noqa: TID251
+        proxy.answers["GET", "/account"] = [(401, {"error": {"code": "UNAUTHORIZED"}})]
+        with pytest.raises(AccessDenied, match="401"):
+            await Runner(Strategy(), threaded(proxy.url), mode="live").run()
+    assert not io_threads()
+
+
+async def test_nobody_answers() -> None:
+    with pytest.raises(Unreachable, match="gave up after 0 s"):
+        await Runner(Strategy(), threaded("127.0.0.1:9", deadline=0), mode="live").run()
+    assert not io_threads()
+
+
+async def test_stop_is_heard_while_the_venue_is_being_opened() -> None:
+    runner = Runner(Strategy(), threaded("127.0.0.1:9", deadline=60), mode="live")
+    running = asyncio.create_task(runner.run())
+    await asyncio.wait({running}, timeout=0.3)
+    assert not running.done()
+    runner.stop()
+    async with asyncio.timeout(5):
+        await running
+    assert not io_threads()
+
+
+async def test_asked_before_it_is_open_it_says_so() -> None:
+    with pytest.raises(RuntimeError, match=r"open\(\) the venue before"):
+        await threaded("127.0.0.1:9").account()
