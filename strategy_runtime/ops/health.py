@@ -54,7 +54,7 @@ class Health:
         checks = {
             "connected": status is not None and status.connected,
             "reconciled": status is not None and status.reconciled,
-            "not_halted": status is not None and not status.halted,
+            "not_halted": status is not None and status.risk_state != "HALTED",
             "not_stopping": not self._is_stopping,
             "loop_turns": self.liveness()[0],
         }

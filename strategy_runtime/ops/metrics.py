@@ -155,7 +155,7 @@ class Metrics:
         if status is not None:
             values |= {
                 "connected": status.connected,
-                "halted": status.halted,
+                "halted": status.risk_state == "HALTED",
                 "queue_length": status.queued,
                 "open_orders": len(status.open_orders),
                 "open_positions": len(status.positions),

@@ -5,7 +5,7 @@ there is an observer.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ __all__ = [
     "observed",
 ]
 
+RiskState = Literal["ACTIVE", "HALTED"]
 Handler = Callable[[Any], Awaitable[None] | None]
 
 
@@ -97,7 +98,8 @@ class RunStatus(Struct, frozen=True, kw_only=True):
     Attributes:
         connected: The event stream is up.
         reconciled: Orders and positions have been read since it came up.
-        halted: No new orders are taken.
+        risk_state: HALTED while no new orders are taken, else ACTIVE.
+        halted_symbols: In these no orders are sent, since the fate of one is not known.
         failures: Hooks that failed.
         rejections: Requests refused without anybody awaiting them.
         queued: Orders given and not yet answered.
@@ -111,7 +113,8 @@ class RunStatus(Struct, frozen=True, kw_only=True):
     mode: Mode
     connected: bool
     reconciled: bool
-    halted: bool
+    risk_state: RiskState
+    halted_symbols: list[str]
     complete: bool
     failures: int
     rejections: int

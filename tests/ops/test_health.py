@@ -27,7 +27,7 @@ def test_a_run_in_good_order_is_ready() -> None:
     [
         ({"connected": False}, "connected"),
         ({"reconciled": False}, "reconciled"),
-        ({"halted": True}, "not_halted"),
+        ({"risk_state": "HALTED"}, "not_halted"),
     ],
 )
 def test_what_does_not_hold_is_named(change: dict[str, Any], check: str) -> None:

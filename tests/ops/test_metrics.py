@@ -77,7 +77,7 @@ def test_the_state_of_the_run_is_read_when_asked_for() -> None:
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"]) == (1, 1)
     assert (found["strategy_queue_length"], found["strategy_open_orders"]) == (2, 1)
-    health.leave(status(connected=False, halted=True))
+    health.leave(status(connected=False, risk_state="HALTED"))
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"], found["strategy_halted"]) == (
         0,

@@ -78,6 +78,7 @@ async def test_status_shows_positions_and_orders(ops: Ops) -> None:
         }
     ]
     assert said["run"]["open_orders"][0]["client_order_id"] == "Bot-1"
+    assert (said["run"]["risk_state"], said["run"]["halted_symbols"]) == ("ACTIVE", ["S:B"])
     assert said["readiness"]["ready"] is True
 
 

@@ -522,7 +522,9 @@ async def test_after_an_order_of_unknown_fate_its_symbol_is_halted_and_the_strat
     strategy = Scripted({n: lambda s, c: s.buy(c.symbol, 1) for n in range(3)})
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["POST", "/orders"] = [(504, ""), (201, {"id": "ord-1", "status": "OPEN"})]
-        await run(proxy, strategy, patience=HASTY)
+        runner = Runner(strategy, venue_for(proxy, patience=HASTY), mode="backtest")
+        await runner.run()
+    assert runner.status().halted_symbols == ["S:X"]
     (anomaly,) = strategy.anomalies
     assert anomaly.startswith("S:X Scripted-bt-1: sent, and nobody can say whether it arrived")
     assert anomaly.endswith("no more orders in S:X until it is known")
