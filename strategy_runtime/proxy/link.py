@@ -19,7 +19,7 @@ from strategy_runtime.protocol.events import OrderEvent, Ping, Pong, ServerFrame
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.proxy.endpoints import Endpoints
 
-__all__ = ["Link"]
+__all__ = ["Link", "no_redirects"]
 
 _HANDSHAKE_S = 10.0
 _CLOSE_S = 2.0
@@ -29,6 +29,24 @@ _log = logging.getLogger("strategy_runtime")
 
 Delivery = tuple[ServerFrame | UnknownEvent | None, str | None]
 """A frame, or None for one that was dropped, and the id to acknowledge it by."""
+
+
+def no_redirects() -> aiohttp.TraceConfig:
+    """Has a session follow no redirect: the client library would, on its way to a socket."""
+
+    async def refuse(
+        _session: aiohttp.ClientSession,
+        _context: object,
+        redirect: aiohttp.TraceRequestRedirectParams,
+    ) -> None:
+        target = redirect.response.headers.get("Location", "")
+        raise ProtocolError(
+            f"{redirect.url} redirects to {target}; redirects are not followed, check PROXY_WS_URL"
+        )
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(refuse)
+    return config
 
 
 class Link:
@@ -77,6 +95,7 @@ class Link:
 
         Raises:
             aiohttp.ClientError, TimeoutError, OSError: The attempt failed.
+            ProtocolError: The answer was a redirect, where the session follows none.
         """
         urls = endpoints.stream_urls
         for url in urls:

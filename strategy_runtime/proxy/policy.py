@@ -13,21 +13,36 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.ids import Random
 
-__all__ = ["STABLE_AFTER_S", "backoff", "fatal_close", "fatal_failure"]
+__all__ = ["STABLE_AFTER_S", "backoff", "fatal_close", "fatal_failure", "knocks"]
 
 STABLE_AFTER_S = 60.0
 """A link that lasted this long was a good one: the next loss starts the delays anew."""
 
-_FIRST_S = 0.25
+_FIRST_S = 1.0
 _LONGEST_S = 30.0
+_LEAST_SHARE = 0.25
+_FIRST_KNOCK_S = 0.25
+_LONGEST_KNOCK_S = 2.0
 
 
 def backoff(chance: Random) -> Iterator[float]:
-    """Delays between attempts: full jitter under a ceiling that doubles up to 30 s."""
+    """Delays between connections: jitter under a ceiling that doubles from 1 s to 30 s.
+
+    A delay is at least a quarter of its ceiling: a proxy that accepts and closes at once then sees
+    at most 12 connections in a minute, whatever chance decides.
+    """
     ceiling = _FIRST_S
     while True:
-        yield chance.uniform(0, ceiling)
+        yield chance.uniform(ceiling * _LEAST_SHARE, ceiling)
         ceiling = min(ceiling * 2, _LONGEST_S)
+
+
+def knocks(chance: Random) -> Iterator[float]:
+    """Delays while the proxy is not up yet: full jitter under a ceiling that doubles up to 2 s."""
+    ceiling = _FIRST_KNOCK_S
+    while True:
+        yield chance.uniform(0, ceiling)
+        ceiling = min(ceiling * 2, _LONGEST_KNOCK_S)
 
 
 def fatal_close(

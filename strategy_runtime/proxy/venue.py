@@ -40,8 +40,14 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.proxy.endpoints import Endpoints
-from strategy_runtime.proxy.link import Link
-from strategy_runtime.proxy.policy import STABLE_AFTER_S, backoff, fatal_close, fatal_failure
+from strategy_runtime.proxy.link import Link, no_redirects
+from strategy_runtime.proxy.policy import (
+    STABLE_AFTER_S,
+    backoff,
+    fatal_close,
+    fatal_failure,
+    knocks,
+)
 from strategy_runtime.proxy.requests import RestClient, query_of, segment
 from strategy_runtime.proxy.submission import Act, Patience, Submission
 
@@ -50,7 +56,9 @@ __all__ = ["ProxyVenue"]
 _REMEMBERED = 10_000
 _MAX_FRAME = 1024 * 1024
 _CLOSING_S = 2.0
-_LIVE_HEARTBEAT_S = 20.0
+# The client library waits half as long again for the answer; with the rounding of its timers
+# and the first delay, a dead link is replaced within 12 s.
+_LIVE_HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
 _BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 _NOT_OFFERED = (404, 405, 501)
@@ -73,7 +81,8 @@ class ProxyVenue:
         connect_deadline: Seconds in which the proxy must have come up, or come back in a backtest.
         connected_wait: Seconds to wait for the proxy's CONNECTED, which not every proxy sends.
         always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
-        delays: Source of delays between attempts.
+        delays: Source of delays between connections, after one was lost.
+        knocking: Source of delays between attempts while the proxy is not up yet.
         patience: How long an order may take.
     """
 
@@ -89,6 +98,7 @@ class ProxyVenue:
         always_ack: bool = False,
         max_frame: int = _MAX_FRAME,
         delays: Callable[[Random], Iterator[float]] = backoff,
+        knocking: Callable[[Random], Iterator[float]] = knocks,
         patience: Patience = _PATIENCE,
     ) -> None:
         self._endpoints = endpoints
@@ -101,6 +111,7 @@ class ProxyVenue:
         self._max_frame = max_frame
         self._chance = generator()
         self._delays = delays
+        self._knocking = knocking
         self._patience = patience
         self._dedupes: bool | None = None
         self._awaited: dict[str, asyncio.Future[Order]] = {}
@@ -137,10 +148,11 @@ class ProxyVenue:
             connector=aiohttp.TCPConnector(limit=0, resolver=ThreadedResolver()),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            trace_configs=[no_redirects()],
         )
         self._rest = RestClient(self._session, self._endpoints)
         deadline = monotonic() + self._connect_deadline
-        for delay in self._delays(self._chance):
+        for delay in self._knocking(self._chance):
             try:
                 await self._rest.find_base()
                 return
@@ -164,9 +176,9 @@ class ProxyVenue:
 
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """Events as they arrive, over as many connections as it takes."""
-        delays = self._delays(self._chance)
+        delays, attempts = self._delays(self._chance), self._knocking(self._chance)
         while not self._is_over:
-            link = await self._connect(delays)
+            link = await self._connect(attempts)
             opened = monotonic()
             async for burst in self._bursts_of(link):
                 yield burst
@@ -180,6 +192,7 @@ class ProxyVenue:
             yield iter((ConnectionEvent(event=ConnectionEventKind.RECONNECTING, error=said),))
             if monotonic() - opened >= STABLE_AFTER_S:
                 delays = self._delays(self._chance)
+            attempts = delays
             await sleep(next(delays))
 
     async def _connect(self, delays: Iterator[float]) -> Link:

@@ -100,14 +100,23 @@ class Book:
     def load(
         self, account: Account, positions: Iterable[Position], orders: Iterable[Order]
     ) -> None:
-        """Take over what the venue reports before the stream begins."""
+        """Take over what the venue reports, before the stream begins and after a gap in it.
+
+        A position it does not report is flat. What its orders have filled is in its positions, so
+        no event books that again.
+        """
         self._account = account
-        self._positions = {}
+        before, self._positions = self._positions, {}
         for position in positions:
             self._positions.setdefault(position.symbol, {})[position.id] = position
-            self._renew(position.symbol)
+        for symbol in self._positions | before | self.nets:
+            self._renew(symbol)
         for order in orders:
-            self._store(self._key(order), order)
+            key = self._key(order)
+            known = self._orders.get(key)
+            if known is None or not known.status.is_terminal:
+                self._store(key, order)
+            self._booked[order.id] = max(order.filled_quantity, self._booked.get(order.id, _ZERO))
 
     # Orders
 

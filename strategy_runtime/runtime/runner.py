@@ -32,6 +32,7 @@ from strategy_runtime.runtime.observer import (
     RunStatus,
 )
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.reconciliation import read_book, reread_book
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
@@ -179,18 +180,13 @@ class Runner:
 
     async def _session(self) -> None:
         await self._venue.open()
-        await self._read_book()
+        await read_book(self._venue, self._book)
+        self._is_reconciled = True
         self._in_hook = True
         await self._start()
         self._in_hook = False
         if not self._stopping:
             await self._pump()
-
-    async def _read_book(self) -> None:
-        venue = self._venue
-        account, positions = await venue.account(), await venue.positions()
-        self._book.load(account, positions, await venue.orders())
-        self._is_reconciled = True
 
     async def _start(self) -> None:
         strategy = self.strategy
@@ -379,8 +375,10 @@ class Runner:
         strategy = self.strategy
         if event.event is ConnectionEventKind.CONNECTED:
             again, self._was_connected = self._was_connected, True
+            if again and self._mode == "live":  # in a backtest nothing was missed (protocol b.5)
+                await reread_book(self._venue, self._book)
+            self._is_reconciled = True
             if again:
-                await self._read_book()
                 with suppress(StrategyRuntimeError):
                     await self._desk.clear_doubts()
                 await self._tell_anomalies()

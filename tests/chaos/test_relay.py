@@ -91,7 +91,13 @@ async def test_breaking_streams_change_no_fill(seeds: range, tell: Tell) -> None
             place = urlsplit(server.ws_url).netloc
             async with relayed(place, seed=seed, faults=FAULTS, reach=12_000) as relay:
                 endpoints = Endpoints(ws_url=f"ws://{relay.url}", rest_url=server.rest_url)
-                venue = ProxyVenue(endpoints, is_live=False, delays=quickly, connected_wait=1.0)
+                venue = ProxyVenue(
+                    endpoints,
+                    is_live=False,
+                    delays=quickly,
+                    knocking=quickly,
+                    connected_wait=1.0,
+                )
                 await Runner(Busy(), venue, mode="backtest").run()
         assert fills_csv(exchange.outcome().fills) == expected, (seed, relay.plan)
         broken += len(relay.plan) - 1

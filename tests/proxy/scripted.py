@@ -44,7 +44,13 @@ class ScriptedProxy:
         connections: Number of connections so far.
     """
 
-    def __init__(self, *scenes: Scene, stream_path: str = "/", prefix: str = "") -> None:
+    def __init__(
+        self,
+        *scenes: Scene,
+        stream_path: str = "/",
+        prefix: str = "",
+        answers_pings: bool = True,
+    ) -> None:
         self.scenes = list(scenes)
         self.acks: list[list[str]] = []
         self.ack_frames: list[dict[str, Any]] = []
@@ -55,6 +61,7 @@ class ScriptedProxy:
         self.heard = asyncio.Event()
         self.stream_path = stream_path
         self.prefix = prefix
+        self.answers_pings = answers_pings
         self.url = ""
 
     async def say(self, socket: web.WebSocketResponse, *frames: Any) -> None:
@@ -75,7 +82,7 @@ class ScriptedProxy:
             await self.heard.wait()
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
         scene = self.scenes[min(self.connections, len(self.scenes) - 1)]
         self.connections += 1
@@ -90,6 +97,8 @@ class ScriptedProxy:
     async def _listen(self, socket: web.WebSocketResponse) -> None:
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
+                if message.type is WSMsgType.PING:
+                    continue
                 return
             frame = json.loads(message.data)
             if frame["type"] == "event_ack":

@@ -49,6 +49,7 @@ def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
         "connected_wait": 5.0,
         "connect_deadline": 5.0,
         "delays": at_once,
+        "knocking": at_once,
     }
     return ProxyVenue(endpoints, **(given | options))
 
@@ -340,6 +341,86 @@ async def test_some_closes_end_the_run(code: int, error: type[Exception], text: 
     assert proxy.connections == 1
 
 
+async def test_a_redirect_is_not_followed() -> None:
+    async def elsewhere(request: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect(f"http://{proxy.url}/")
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await finish(proxy, socket)
+
+    app = web.Application()
+    app.router.add_get("/", elsewhere)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    other = f"127.0.0.1:{runner.addresses[0][1]}"
+    async with ScriptedProxy(scene).serving() as proxy:
+        endpoints = Endpoints(ws_url=f"ws://{other}", rest_url=f"http://{proxy.url}")
+        said = f"ws://{other}/ redirects to http://{proxy.url}/; redirects are not followed"
+        with pytest.raises(ProtocolError, match=re.escape(said)):
+            await Runner(Scripted({}), ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+        assert proxy.connections == 0
+    await runner.cleanup()
+
+
+async def test_a_live_link_that_falls_silent_is_replaced_within_twelve_seconds() -> None:
+    """Half-open: nothing comes any more, not even answers to pings, and nothing is closed."""
+    opened: list[float] = []
+    again = asyncio.Event()
+
+    async def silent(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        opened.append(monotonic())
+        await proxy.say(socket, CONNECTED)
+        await again.wait()
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        opened.append(monotonic())
+        await proxy.say(socket, CONNECTED)
+        again.set()
+        runner.stop()
+        await asyncio.Event().wait()
+
+    async with ScriptedProxy(silent, second, answers_pings=False).serving() as proxy:
+        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        runner = Runner(Strategy(), ProxyVenue(endpoints, is_live=True), mode="live")
+        async with asyncio.timeout(60):
+            await runner.run()
+    assert opened[1] - opened[0] <= 12
+
+
+async def test_positions_that_cannot_be_read_after_a_gap_are_unknown_not_flat() -> None:
+    seen: list[str] = []
+
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        fault = (500, {"code": "INTERNAL_ERROR", "message": "not now"})
+        proxy.answers["GET", "/positions"] = [fault, (200, [])]
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        await told.wait()
+
+    told = asyncio.Event()
+
+    class Looks(Strategy):
+        def on_disconnect(self) -> None:
+            seen.append(f"lost with {self.position('S:X').quantity}")
+
+        def on_reconnect(self, gap: float) -> None:
+            seen.append(f"back with {self.position('S:X').quantity}")
+            told.set()
+
+    async with ScriptedProxy(first, second).serving() as proxy:
+        held = {"id": "p-1", "symbol": "S:X", "side": "LONG", "quantity": "5"}
+        proxy.answers["GET", "/positions"] = [(200, [held])]
+        runner = Runner(Looks(), venue_for(proxy, is_live=True), mode="live")
+        task = asyncio.create_task(runner.run())
+        await told.wait()
+        runner.stop()
+        await task
+    assert seen == ["lost with 5", "back with 0"]
+
+
 async def test_a_backtest_that_the_proxy_breaks_off_ends_with_its_reason() -> None:
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         words = {"type": "error", "code": "DATA_ERROR", "message": "prices.csv line 7 is odd"}
@@ -364,7 +445,7 @@ async def test_a_refused_key_is_final() -> None:
 
 async def test_a_proxy_that_never_comes_up_is_unreachable() -> None:
     endpoints = Endpoints(ws_url="ws://127.0.0.1:1", rest_url="http://127.0.0.1:1")
-    venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, delays=at_once)
+    venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, knocking=at_once)
     with pytest.raises(Unreachable, match=r"nobody answers at http://127.0.0.1:1.*gave up after"):
         await Runner(Scripted({}), venue, mode="backtest").run()
 
@@ -386,7 +467,7 @@ async def test_a_proxy_may_come_up_late() -> None:
 
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/account"] = [(0, None)]
-        await run(proxy, delays=patient)
+        await run(proxy, knocking=patient)
     assert tries >= 3
 
 

@@ -62,7 +62,9 @@ def at_once(chance: Random) -> Iterator[float]:
 
 def threaded(url: str, *, patience: float = 5.0, deadline: float = 5.0) -> ThreadedVenue:
     endpoints = Endpoints(ws_url=f"ws://{url}", rest_url=f"http://{url}")
-    inner = ProxyVenue(endpoints, is_live=True, connect_deadline=deadline, delays=at_once)
+    inner = ProxyVenue(
+        endpoints, is_live=True, connect_deadline=deadline, delays=at_once, knocking=at_once
+    )
     return ThreadedVenue(inner, patience=patience)
 
 
