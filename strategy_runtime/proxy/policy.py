@@ -1,9 +1,6 @@
 """Whether to try again, and when: pure functions, apart from any socket (protocol b.4, b.5)."""
 
-import ssl
 from collections.abc import Iterator
-
-import aiohttp
 
 from strategy_runtime.errors import (
     AccessDenied,
@@ -12,11 +9,19 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
 )
 from strategy_runtime.ids import Random
+from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
-__all__ = ["STABLE_AFTER_S", "backoff", "fatal_close", "fatal_failure", "knocks"]
+__all__ = ["CLOSE_TOO_BIG", "STABLE_AFTER_S", "backoff", "knocks", "verdict"]
 
 STABLE_AFTER_S = 60.0
 """A link that lasted this long was a good one: the next loss starts the delays anew."""
+
+CLOSE_TOO_BIG = 1009
+_CLOSE_NO_ACK = 4003
+_CLOSE_SUPERSEDED = 4004
+_CLOSE_INTERNAL = 1011
+_CLOSE_FOR_WHAT_WE_SENT = (1002, 1003, 1007, 1008)
+_NO_ENTRY = (401, 403)
 
 _FIRST_S = 1.0
 _LONGEST_S = 30.0
@@ -45,34 +50,32 @@ def knocks(chance: Random) -> Iterator[float]:
         ceiling = min(ceiling * 2, _LONGEST_KNOCK_S)
 
 
-def fatal_close(
-    code: int | None, reason: str, last_words: str | None = None
+def verdict(
+    ended: Closed | ConnectFailed, last_words: str | None = None
 ) -> StrategyRuntimeError | None:
-    """What a close by the proxy means: an error that ends the run, or None to connect again.
+    """What the end of a connection, or of an attempt, means: an error that ends the run, or None.
 
-    Ask only while the run should go on: a close after the end of a backtest is just the end.
+    None says: try again. Ask only while the run should go on: a close after the end of a backtest
+    is just the end.
 
     Args:
         last_words: What the proxy said had failed in its backtest, where it did.
     """
-    said = f" ({reason})" if reason else ""
-    if code == 4003:
+    if isinstance(ended, ConnectFailed):
+        if ended.status in _NO_ENTRY:
+            return AccessDenied(
+                f"the proxy refused the connection with {ended.status}; check the API key"
+            )
+        if ended.is_untrusted:
+            return AccessDenied(f"the proxy's certificate cannot be trusted: {ended.said}")
+        return None
+    code, said = ended.code, f" ({ended.reason})" if ended.reason else ""
+    if code == _CLOSE_NO_ACK:
         return ConnectionLost(f"the proxy halted the run: an acknowledgement was missing{said}")
-    if code == 4004:
+    if code == _CLOSE_SUPERSEDED:
         return ConnectionLost(f"another strategy took over the proxy's event stream{said}")
-    if code == 1011 and last_words is not None:
+    if code == _CLOSE_INTERNAL and last_words is not None:
         return ConnectionLost(f"the proxy broke the run off: {last_words}")
-    if code in (1002, 1003, 1007, 1008):
+    if code in _CLOSE_FOR_WHAT_WE_SENT:
         return ProtocolError(f"the proxy refuses what we send: close code {code}{said}")
-    return None
-
-
-def fatal_failure(error: Exception) -> StrategyRuntimeError | None:
-    """What a failed attempt to connect means: an error that ends the run, or None to try again."""
-    if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in (401, 403):
-        return AccessDenied(
-            f"the proxy refused the connection with {error.status}; check the API key"
-        )
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-        return AccessDenied(f"the proxy's certificate cannot be trusted: {error}")
     return None

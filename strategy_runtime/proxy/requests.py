@@ -1,14 +1,10 @@
 """The REST client: one request, one answer or one error with a meaning (protocol f)."""
 
-import asyncio
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encode
-
-import aiohttp
-from aiohttp import hdrs
-from yarl import URL
+from urllib.parse import urlencode
 
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import (
@@ -21,11 +17,11 @@ from strategy_runtime.errors import (
 from strategy_runtime.protocol.rest import decode_body, parse_error
 from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy.endpoints import Endpoints
+from strategy_runtime.proxy.transport import Answer, Transport
 
-__all__ = ["RestClient", "segment"]
+__all__ = ["RestClient", "query_of", "segment"]
 
 _T = TypeVar("_T")
-_TIMEOUT = aiohttp.ClientTimeout(total=10.0, sock_connect=5.0)
 _TRANSIENT = (502, 503, 504)
 _ATTEMPTS = 3
 _TOO_MANY = 429
@@ -41,8 +37,8 @@ def segment(text: str) -> str:
 class RestClient:
     """Requests to one proxy."""
 
-    def __init__(self, session: aiohttp.ClientSession, endpoints: Endpoints) -> None:
-        self._session = session
+    def __init__(self, transport: Transport, endpoints: Endpoints) -> None:
+        self._transport = transport
         self._endpoints = endpoints
         self._base: str | None = None
 
@@ -54,7 +50,7 @@ class RestClient:
         """
         bases = self._endpoints.request_bases
         for base in bases:
-            status, body, _ = await self._once("GET", base, "/account", None, {})
+            status, body, _ = await self._transport.request("GET", f"{base}/account")
             error = parse_error(status, body)
             if status in (401, 403):
                 raise AccessDenied(f"the proxy refused the request with {status}: {error.message}")
@@ -100,17 +96,18 @@ class RestClient:
     ) -> _T:
         if self._base is None:
             await self.find_base()
+        url = f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}"
         failure: StrategyRuntimeError | None = None
         for _ in range(attempts):
             try:
-                status, answer, wait = await self._once(method, self._base or "", path, body, query)
+                answer = await self._transport.request(method, url, body)
             except (ConnectionLost, Unreachable) as error:
                 failure = error
                 continue
-            if 200 <= status < 300:
-                return decode_body(answer, kind, f"{method} {path}")
-            failure = _refusal(method, path, status, answer, wait)
-            if status == _TOO_MANY and attempts > 1:
+            if 200 <= answer.status < 300:
+                return decode_body(answer.body, kind, f"{method} {path}")
+            failure = _refusal(method, path, answer)
+            if answer.status == _TOO_MANY and attempts > 1:
                 await sleep(
                     min(
                         (failure.retry_after if isinstance(failure, ApiError) else None)
@@ -119,7 +116,7 @@ class RestClient:
                     )
                 )
                 continue
-            if status not in _TRANSIENT or (
+            if answer.status not in _TRANSIENT or (
                 isinstance(failure, ApiError) and failure.code == "SHUTTING_DOWN"
             ):
                 break
@@ -127,41 +124,13 @@ class RestClient:
             raise ConnectionLost(f"{method} {path} was not answered")
         raise failure
 
-    async def _once(
-        self, method: str, base: str, path: str, body: bytes | None, query: Mapping[str, str]
-    ) -> tuple[int, bytes, str | None]:
-        """Status, body and, where there is one, the header that says when to ask again."""
-        url = URL(base + path, encoded=True).extend_query(query)
-        headers = dict(self._endpoints.headers)
-        if body is not None:
-            headers[hdrs.CONTENT_TYPE] = "application/json"
-        try:
-            async with self._session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-            ) as response:
-                wait = response.headers.get(hdrs.RETRY_AFTER)
-                return response.status, await response.read(), wait
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise AccessDenied(f"the proxy's certificate cannot be trusted: {error}") from None
-        except aiohttp.ClientConnectorError as error:
-            raise Unreachable(f"nobody answers at {base}: {error.strerror or error}") from None
-        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
-            what = "timed out" if isinstance(error, TimeoutError) else f"failed: {error}"
-            raise ConnectionLost(f"{method} {base}{path} {what}") from None
 
-
-def _refusal(
-    method: str, path: str, status: int, answer: bytes, wait: str | None
-) -> ApiError | ConnectionLost:
+def _refusal(method: str, path: str, answer: Answer) -> ApiError | ConnectionLost:
     """What an unsuccessful answer means: a refusal, or (5xx to an order) that nobody knows."""
-    error = parse_error(status, answer)
+    status = answer.status
+    error = parse_error(status, answer.body)
     if status == _TOO_MANY:
-        error.retry_after = _seconds(wait, error.details)
+        error.retry_after = _seconds(answer.retry_after, error.details)
     is_definite = status < 500 or status == 501 or error.code == "SHUTTING_DOWN"
     if is_definite or method not in ("POST", "PATCH"):
         return error

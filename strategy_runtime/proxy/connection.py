@@ -1,0 +1,202 @@
+"""The life of the connection to the event stream, free of sockets and clocks.
+
+It is told what happened and when, and says what to do next::
+
+    CONNECTING ──opened──> GREETING ──greeted──> OPEN
+        ^   └──refused──┐     └──────lost─────────┤
+        └──after a delay── PAUSING <──────────────┘        OVER ends it, from anywhere
+
+The rules:
+
+* A URL without a path of its own is tried with several; the one that worked is tried first again.
+* Attempts before the first connection follow the `knocks`, those after a loss the `delays`, which
+  start anew only after a link that lasted.
+* The first connection must come within the deadline; so must, in a backtest, every further one. A
+  live run tries for ever.
+* CONNECTED is waited for briefly and never required: not every proxy sends it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from strategy_runtime.errors import (
+    ConnectionLost,
+    ProtocolError,
+    StrategyRuntimeError,
+    Unreachable,
+)
+from strategy_runtime.ids import Random
+from strategy_runtime.proxy.policy import CLOSE_TOO_BIG, STABLE_AFTER_S, verdict
+from strategy_runtime.proxy.transport import Closed, ConnectFailed
+
+__all__ = ["Act", "Connection", "Delays", "State", "Step"]
+
+Delays = Callable[[Random], Iterator[float]]
+
+_NO_SUCH_PATH = (404, 405, 426)
+_MOST_TOO_BIG = 3
+_TOO_BIG_WINDOW_S = 60.0
+_LONGEST_ASKED_S = 60.0
+
+
+class State(Enum):
+    """Where the connection is."""
+
+    CONNECTING = "connecting"
+    GREETING = "greeting"
+    OPEN = "open"
+    PAUSING = "pausing"
+    OVER = "over"
+
+
+class Act(Enum):
+    """What to do next."""
+
+    CONNECT = "connect"
+    READ = "read"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+class Step(NamedTuple):
+    """An act; the URL to connect to; the seconds to wait, or to read before `greeted` is due."""
+
+    act: Act
+    url: str = ""
+    seconds: float | None = None
+
+
+class Connection:
+    """The state of one strategy's connection, over as many sockets as it takes.
+
+    Args:
+        urls: What to try to connect to, in turn.
+        is_live: Reconnecting is never given up.
+        deadline: Seconds in which the proxy must have come up, or come back in a backtest.
+        greeting: Seconds to wait for CONNECTED.
+        max_frame: For the message when the proxy sends longer ones.
+
+    Attributes:
+        state: Where it is.
+    """
+
+    def __init__(
+        self,
+        urls: list[str],
+        *,
+        is_live: bool,
+        deadline: float,
+        greeting: float,
+        max_frame: int,
+        delays: Delays,
+        knocks: Delays,
+        chance: Random,
+    ) -> None:
+        self.state = State.CONNECTING
+        self._urls = deque(urls)
+        self._tried = 0
+        self._is_live = is_live
+        self._deadline = deadline
+        self._greeting = greeting
+        self._max_frame = max_frame
+        self._delays = delays
+        self._chance = chance
+        self._pauses = knocks(chance)
+        self._since_loss = delays(chance)
+        self._was_open = False
+        self._began: float | None = None
+        self._changed = 0.0
+        self._until = 0.0
+        self._too_big: deque[float] = deque(maxlen=_MOST_TOO_BIG)
+
+    def next(self, now: float) -> Step:
+        """What to do now; `now` is in seconds on a clock that never jumps."""
+        if self.state is State.PAUSING:
+            if now < self._until:
+                return Step(Act.WAIT, seconds=self._until - now)
+            self.state = State.CONNECTING
+        if self.state is State.CONNECTING:
+            if self._began is None:
+                self._began = now
+            return Step(Act.CONNECT, url=self._urls[0])
+        if self.state is State.GREETING:
+            return Step(Act.READ, seconds=max(self._changed + self._greeting - now, 0.0))
+        return Step(Act.STOP if self.state is State.OVER else Act.READ)
+
+    # What happened
+
+    def opened(self, now: float) -> None:
+        """The handshake succeeded."""
+        self.state, self._changed = State.GREETING, now
+        self._was_open, self._began, self._tried = True, None, 0
+
+    def greeted(self) -> None:
+        """The proxy has said something, or has had its time to."""
+        if self.state is State.GREETING:
+            self.state = State.OPEN
+
+    def refused(self, failure: ConnectFailed, now: float) -> None:
+        """An attempt failed.
+
+        Raises:
+            AccessDenied: No attempt will do any better.
+            Unreachable, ConnectionLost: This was the last, by the deadline.
+        """
+        fatal = verdict(failure)
+        if fatal is not None:
+            self._end(fatal)
+        if failure.status in _NO_SUCH_PATH:
+            self._urls.rotate(-1)
+            self._tried += 1
+            if self._tried < len(self._urls):
+                return
+        self._tried = 0
+        pause = max(next(self._pauses), min(failure.retry_after or 0.0, _LONGEST_ASKED_S))
+        may_go_on = self._is_live and self._was_open
+        if not may_go_on and now + pause >= (self._began or 0.0) + self._deadline:
+            self._end(self._gave_up(failure))
+        self._pause(now, pause)
+
+    def lost(self, closed: Closed, now: float, last_words: str | None = None) -> None:
+        """The connection ended, and not because the run is over.
+
+        Args:
+            last_words: What the proxy said had failed in its backtest, where it did.
+
+        Raises:
+            ConnectionLost, ProtocolError: There is no sense in another one.
+        """
+        fatal = verdict(closed, last_words)
+        if fatal is None and closed.code == CLOSE_TOO_BIG:
+            self._too_big.append(now)
+            if len(self._too_big) == _MOST_TOO_BIG and now - self._too_big[0] < _TOO_BIG_WINDOW_S:
+                fatal = ProtocolError(
+                    f"the proxy keeps sending frames above the limit of {self._max_frame} bytes"
+                )
+        if fatal is not None:
+            self._end(fatal)
+        if now - self._changed >= STABLE_AFTER_S:
+            self._since_loss = self._delays(self._chance)
+        self._pauses = self._since_loss
+        self._pause(now, next(self._pauses))
+
+    def over(self) -> None:
+        """The run has ended; nothing more is to be done."""
+        self.state = State.OVER
+
+    def _pause(self, now: float, seconds: float) -> None:
+        self.state, self._until = State.PAUSING, now + seconds
+
+    def _end(self, error: StrategyRuntimeError) -> None:
+        self.state = State.OVER
+        raise error
+
+    def _gave_up(self, failure: ConnectFailed) -> StrategyRuntimeError:
+        waited = f"for {self._deadline:g} s at {self._urls[0]}: {failure.said}"
+        if self._was_open:
+            return ConnectionLost(
+                f"the backtest ended early, its completeness is unknown: nobody answers {waited}"
+            )
+        return Unreachable(f"nobody answers {waited}; is the proxy running? check PROXY_WS_URL")
