@@ -86,7 +86,7 @@ class FrameDecoder:
         except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
             return self._decode_tolerantly(raw)
         if type(frame) is CandleFrame:
-            bar, sent = frame.bar, frame.timestamp
+            bar = frame.bar  # the stamp of the frame itself says nothing of it
             low, high, stamp = bar.low, bar.high, bar.stamp
             is_plain = (
                 _LOWEST < low <= bar.open <= high < _HIGHEST
@@ -95,7 +95,6 @@ class FrameDecoder:
                 and type(stamp) is datetime
                 and stamp.tzinfo is UTC
                 and _TOO_EARLY < stamp.year < _TOO_LATE
-                and (sent is None or (sent.tzinfo is UTC and _TOO_EARLY < sent.year < _TOO_LATE))
                 and bar.timeframe in self._timeframes
                 and "\0" not in bar.symbol
             )
