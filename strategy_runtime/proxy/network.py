@@ -42,23 +42,19 @@ class Network:
         self._body_headers = {**headers, hdrs.CONTENT_TYPE: "application/json"}
         self._heartbeat = heartbeat
         self._max_frame = max_frame
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, resolver=ThreadedResolver()),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                trace_configs=[_no_redirects()],
-            )
-        return self._session
+    def _open(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+        """One session for streams, one for requests: what watches the first costs the second."""
+        if self._sessions is None:
+            self._sessions = _session(_no_redirects()), _session()
+        return self._sessions
 
     async def connect(self, url: str, receiver: Receiver) -> "_Socket":
         """Connect to an event stream; see `Transport`."""
         try:
             async with asyncio.timeout(_HANDSHAKE_S):
-                socket = await self._open().ws_connect(
+                socket = await self._open()[0].ws_connect(
                     url,
                     headers=self._headers,
                     timeout=ClientWSTimeout(ws_close=_CLOSE_S),  # pyright: ignore[reportCallIssue]
@@ -83,7 +79,7 @@ class Network:
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
         """Send one request; see `Transport`."""
         try:
-            async with self._open().request(
+            async with self._open()[1].request(
                 method,
                 URL(url, encoded=True),
                 data=body,
@@ -103,9 +99,9 @@ class Network:
             raise ConnectionLost(f"{method} {url} {what}") from None
 
     async def close(self) -> None:
-        """Close the session; a later request would open a new one."""
-        session, self._session = self._session, None
-        if session is not None:
+        """Close all connections; a later request would open a new one."""
+        sessions, self._sessions = self._sessions or (), None
+        for session in sessions:
             await session.close()
 
 
@@ -153,6 +149,15 @@ class _Socket:
                     return
         finally:
             receiver.lost(Closed(self._socket.close_code if code is None else code, reason))
+
+
+def _session(*watching: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, resolver=ThreadedResolver()),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        trace_configs=list(watching),
+    )
 
 
 def _no_redirects() -> aiohttp.TraceConfig:
