@@ -11,6 +11,7 @@ from strategy_runtime.errors import (
     AccessDenied,
     ApiError,
     ConnectionLost,
+    ProtocolError,
     StrategyRuntimeError,
     Unreachable,
 )
@@ -105,7 +106,11 @@ class RestClient:
                 failure = error
                 continue
             if 200 <= answer.status < 300:
-                return decode_body(answer.body, kind, f"{method} {path}")
+                try:
+                    return decode_body(answer.body, kind, f"{method} {path}")
+                except ProtocolError as error:
+                    failure = error
+                    continue
             failure = _refusal(method, path, answer)
             if answer.status == _TOO_MANY and attempts > 1:
                 await sleep(

@@ -79,10 +79,17 @@ class Outbox:
     async def settle(self) -> list[OrderRejected]:
         """Send what waits, in order; gives back the refusals that nobody awaited."""
         while self._waiting or self._one_at_a_time.locked():
-            await self._send_next()
+            await self._progress()
         settled = [ticket for ticket in self.unsettled if ticket.is_settled]
         self.unsettled[:] = [ticket for ticket in self.unsettled if not ticket.is_settled]
         return [t.error for t in settled if t.error is not None and not t.awaited]
+
+    async def _progress(self) -> None:
+        """Have something sent; live by a task that goes on when whoever waits for it gives up."""
+        if self._sender is None:
+            await self._send_next()
+        else:
+            await asyncio.shield(self._sender)
 
     async def _send_next(self) -> None:
         async with self._one_at_a_time:
@@ -104,11 +111,15 @@ class Outbox:
                     )
                 )
             except FateUnknown as doubt:
-                self.doubtful[ticket.client_order_id] = Doubt(ticket.symbol, monotonic())
-                self.anomalies.append(
-                    f"{doubt}; no more orders in {ticket.symbol} until it is known"
-                )
-                ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
+                self._doubt(ticket, doubt)
+            except asyncio.CancelledError:
+                why = "the run ended before it was answered"
+                doubt = FateUnknown(ticket.client_order_id, ticket.symbol, why)
+                if ticket.verb == "submit":
+                    self._doubt(ticket, doubt)
+                else:
+                    ticket.settle(_failed(ticket, _NOT_ANSWERED, doubt))
+                raise
             except StrategyRuntimeError as trouble:
                 ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
             if ticket.verb == "submit" and ticket.error and ticket.error.code != FATE_UNKNOWN:
@@ -117,9 +128,14 @@ class Outbox:
                 outcome = _outcome_of(ticket)
                 self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
 
+    def _doubt(self, ticket: Ticket, doubt: FateUnknown) -> None:
+        self.doubtful[ticket.client_order_id] = Doubt(ticket.symbol, monotonic())
+        self.anomalies.append(f"{doubt}; no more orders in {ticket.symbol} until it is known")
+        ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
+
     async def _send_until(self, ticket: Ticket) -> None:
         while not ticket.is_settled:
-            await self._send_next()
+            await self._progress()
 
     async def _send_all(self) -> None:
         while self._waiting:

@@ -162,17 +162,22 @@ class Broadcast:
         await asyncio.gather(*(each.connection.say_goodbye(pause) for each in listeners))
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve one client among others until it leaves."""
+        """Complete the handshake of a client and attend to it."""
         connection = await Connection.accept(self.exchange, request)
+        await self.attend(connection)
+        return connection.socket
+
+    async def attend(self, connection: Connection) -> None:
+        """Serve one client among others until it leaves."""
         await connection.greet()
         if self.end is not None:
             if self._last_frame:
                 await connection.send(self._last_frame)
             await connection.part(self.end, self._last_words)
-            return connection.socket
+            return
         if self._is_going_down:
             await connection.say_goodbye(0)
-            return connection.socket
+            return
         listener = _Listener(connection, self._depth)
         self._listeners.append(listener)
         self.attached.set()
@@ -187,7 +192,6 @@ class Broadcast:
             await cancel(*tasks)
             if listener in self._listeners:
                 self._listeners.remove(listener)
-        return connection.socket
 
     async def _watch(self, listener: _Listener) -> None:
         """Close a client of which nothing has been heard for too long."""

@@ -178,8 +178,13 @@ class EventStream:
     # Connections
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve one client until it leaves or a newer one takes over."""
+        """Complete the handshake of a client and attend to it."""
         client = await Connection.accept(self.exchange, request)
+        await self.attend(client)
+        return client.socket
+
+    async def attend(self, client: Connection) -> None:
+        """Serve one client until it leaves or a newer one takes over."""
         older: Connection | None = None
         async with self._no_writing():
             is_late = self.end is not None or self._is_going_down
@@ -189,7 +194,7 @@ class EventStream:
                 await client.greet()
         if is_late:
             await self._turn_away(client)
-            return client.socket
+            return
         self._last_release = monotonic()
         self.attached.set()
         self._stirred.set()
@@ -203,7 +208,6 @@ class EventStream:
                 self._client = None
                 self._stirred.set()
             await farewell
-        return client.socket
 
     async def _supersede(self, older: Connection | None) -> None:
         if older is not None:

@@ -1,0 +1,152 @@
+"""What goes wrong in one run, drawn from a seed before the run begins."""
+
+from enum import Enum
+
+from msgspec import Struct
+
+from strategy_runtime.ids import Random
+
+__all__ = ["Fault", "Kind", "Plan", "drawn"]
+
+
+class Kind(Enum):
+    """What can go wrong. The value says what is counted until it does."""
+
+    # At the nth frame from the proxy.
+    DROP = "frame: the connection breaks, and what is under way is lost"
+    CLOSE = "frame: the proxy closes with a code"
+    HALF_OPEN = "frame: nothing passes any more, and nobody is told"
+    STALL = "frame: nothing passes for some seconds"
+    DUPLICATE = "frame: it arrives twice"
+    REPEAT = "frame: the last ones arrive again"
+    SWAP = "frame: it changes places with the next, where neither is a bar"
+    DAMAGED = "frame: a damaged copy comes before it"
+    UNKNOWN = "frame: one of a type nobody knows comes before it"
+    PINGS = "frame: pings come before it"
+    RESTART = "frame: the proxy is away for some seconds"
+    SIGTERM = "frame: the strategy is asked to stop, and started again"
+    SIGKILL = "frame: the strategy ends without a word, and is started again"
+    JUMP = "frame: the wall clock is set by a day"
+    # At the nth acknowledgement.
+    LOST_ACK = "ack: it is lost, and the connection breaks"
+    DUPLICATE_ACK = "ack: it arrives twice"
+    # At the nth attempt to connect.
+    REFUSED = "connect: nobody listens"
+    TURNED_AWAY = "connect: the handshake is answered with a status"
+    # At the nth request.
+    NOT_SENT = "request: nobody listens"
+    LOST_BEFORE = "request: it is lost on the way there"
+    LOST_AFTER = "request: its answer is lost on the way back"
+    RESET_BEFORE = "request: the connection breaks on the way there"
+    RESET_AFTER = "request: the connection breaks on the way back"
+    STATUS_BEFORE = "request: a status instead of the deed"
+    STATUS_AFTER = "request: the deed, and a status that denies it"
+    HTML = "request: the deed, and a page of HTML"
+    TRUNCATED = "request: the deed, and half of the answer"
+    STALE = "request: lists are those of some seconds ago"
+    UNFILTERED = "request: the filter of a list is ignored"
+    # At the nth candle of the strategy.
+    SLEEPS = "hook: it sleeps"
+    BLOCKS = "hook: it blocks its thread"
+    RAISES = "hook: it raises"
+
+    @property
+    def counter(self) -> str:
+        """What is counted."""
+        return self.value.partition(":")[0]
+
+
+_CLOSES = (1000, 1001, 1006, 1011, 1012, 1013, 4000)
+_TURNED_AWAY = (404, 429, 500, 502, 503)
+_BEFORE = (429, 500, 502, 503, 504)
+_AFTER = (500, 502, 503, 504)
+
+_LIVE_ONLY = {
+    Kind.HALF_OPEN,
+    Kind.RESTART,
+    Kind.SIGTERM,
+    Kind.SIGKILL,
+    Kind.BLOCKS,
+    Kind.RAISES,
+    Kind.STATUS_BEFORE,
+    Kind.LOST_BEFORE,
+    Kind.RESET_BEFORE,
+    Kind.NOT_SENT,
+}
+"""What changes a backtest by right: it ends, or an order of it is refused."""
+
+_HARMLESS_WHERE_IDS_ARE_KNOWN = {
+    Kind.STATUS_BEFORE,
+    Kind.LOST_BEFORE,
+    Kind.RESET_BEFORE,
+    Kind.NOT_SENT,
+}
+
+
+class Fault(Struct, frozen=True):
+    """One thing that goes wrong, at the nth of what its kind counts.
+
+    Attributes:
+        number: A code, a status or a count, as the kind needs it.
+        seconds: How long it lasts.
+    """
+
+    kind: Kind
+    at: int
+    number: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} at {self.kind.counter} {self.at} ({self.number}, {self.seconds})"
+
+
+class Plan:
+    """The faults of one run.
+
+    Attributes:
+        faults: All of them.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        self._at = {(fault.kind.counter, fault.at): fault for fault in faults}
+        self._counts: dict[str, int] = {}
+
+    def next(self, counter: str) -> Fault | None:
+        """Count one more; gives back what goes wrong at it."""
+        count = self._counts[counter] = self._counts.get(counter, 0) + 1
+        return self._at.pop((counter, count), None) if self._at else None
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.faults))
+
+
+def drawn(chance: Random, *, is_live: bool, knows_ids: bool, count: int, reach: dict[str, int]) -> Plan:
+    """A plan.
+
+    Args:
+        knows_ids: The proxy knows the id of an order again, so that orders can be sent again.
+        count: How many faults, about.
+        reach: Up to which number of each counter they may come.
+    """
+    forbidden = set() if is_live else set(_LIVE_ONLY)
+    if knows_ids:
+        forbidden -= _HARMLESS_WHERE_IDS_ARE_KNOWN
+    kinds = [kind for kind in Kind if kind not in forbidden]
+    return Plan([_fault(chance, chance.choice(kinds), reach) for _ in range(count)])
+
+
+def _fault(chance: Random, kind: Kind, reach: dict[str, int]) -> Fault:
+    numbers = {
+        Kind.CLOSE: lambda: chance.choice(_CLOSES),
+        Kind.TURNED_AWAY: lambda: chance.choice(_TURNED_AWAY),
+        Kind.STATUS_BEFORE: lambda: chance.choice(_BEFORE),
+        Kind.STATUS_AFTER: lambda: chance.choice(_AFTER),
+        Kind.REPEAT: lambda: chance.randint(2, 12),
+        Kind.PINGS: lambda: chance.randint(1, 50),
+        Kind.DAMAGED: lambda: chance.randrange(1_000_000),
+        Kind.JUMP: lambda: chance.choice((-86_400, 86_400)),
+    }
+    at = chance.randint(1, reach[kind.counter])
+    number = numbers[kind]() if kind in numbers else 0
+    return Fault(kind, at, number, round(chance.uniform(0.1, 5.0), 2))

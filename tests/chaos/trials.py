@@ -1,0 +1,252 @@
+"""One run through bad weather, and what may be said of it afterwards."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from functools import cache
+
+from msgspec import Struct
+
+from strategy_runtime import Candle, OrderRejected, Strategy, Ticket
+from strategy_runtime.clock import sleep
+from strategy_runtime.errors import StrategyRuntimeError
+from strategy_runtime.ids import generator
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.report.fills import fills_csv
+from strategy_runtime.runtime.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.chaos import virtual_time
+from tests.chaos.plan import Kind, Plan, drawn
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
+from tests.chaos.world import MemoryNetwork, MemoryProxy
+
+__all__ = ["Weather", "backtest", "live"]
+
+FAULTS = 20
+QUIET_S = 15.0
+_MINUTE_NS = 60_000_000_000
+_START_NS = 1_700_000_040_000_000_000
+_ENDPOINTS = Endpoints(ws_url="ws://memory", rest_url="http://memory/")
+
+
+class Weather(Struct):
+    """What a trial came to.
+
+    Attributes:
+        problems: What must not happen and did, in words.
+        frames: Number of frames the proxy sent.
+        faults: Number of things that went wrong.
+        orders: Number of orders booked.
+        unknown: Number of orders of which the strategy was told that their fate is unknown.
+    """
+
+    problems: list[str]
+    frames: int
+    faults: int
+    orders: int
+    unknown: int = 0
+
+
+def walk(symbol: str, seed: int, bars: int) -> BarSeries:
+    """Minute bars of a random walk."""
+    chance, series, price = generator(seed), BarSeries(symbol, "1m", _MINUTE_NS), 100.0
+    for number in range(bars):
+        opened, price = price, round(price * chance.uniform(0.99, 1.01), 2)
+        low, high = min(opened, price) - 0.25, max(opened, price) + 0.25
+        series.append(_START_NS + number * _MINUTE_NS, opened, high, low, price, 100.0)
+    return series
+
+
+class Busy(Strategy):
+    """Uses every verb, and knows nothing but its candles."""
+
+    def __init__(self, plan: Plan, block: Callable[[float], None]) -> None:
+        super().__init__()
+        self.tickets: list[Ticket] = []
+        self._plan = plan
+        self._block = block
+        self._resting: list[Ticket] = []
+        self._count = 0
+
+    async def on_candle(self, candle: Candle) -> None:
+        self._count += 1
+        step = self._count % 11
+        symbol, close = candle.symbol, candle.close
+        if step == 1:
+            self.tickets.append(
+                self.buy(symbol, 5, stop_loss=close * 0.99, take_profit=close * 1.01)
+            )
+        elif step == 3:
+            ticket = self.sell(symbol, 3, limit=close * 1.002)
+            self.tickets.append(ticket)
+            self._resting.append(ticket)
+        elif step == 5 and self._resting:
+            with suppress(OrderRejected):
+                order = await self._resting.pop()
+                if order.is_open:
+                    self.modify(order, limit=close * 1.004)
+        elif step == 7:
+            self.cancel_all(symbol)
+        elif step == 9 and not self.position(symbol).is_flat:
+            closing = self.close(symbol)
+            if closing is not None:
+                self.tickets.append(closing)
+        fault = self._plan.next("hook")
+        if fault is not None:
+            if fault.kind is Kind.SLEEPS:
+                await sleep(fault.seconds)
+            elif fault.kind is Kind.BLOCKS:
+                self._block(fault.seconds)
+            else:
+                raise RuntimeError("a fault of the strategy's own")
+
+
+def _data(bars: int) -> list[BarSeries]:
+    return [walk("S:A", 1, bars), walk("S:B", 2, bars)]
+
+
+@cache
+def _calm(bars: int) -> str:
+    async def work() -> str:
+        exchange = Exchange(_data(bars))
+        venue = SimulatedVenue(exchange)
+        await Runner(Busy(Plan([]), lambda seconds: None), venue, mode="backtest").run()
+        return fills_csv(exchange.outcome().fills)
+
+    return asyncio.run(work())
+
+
+def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
+    """A lock-step run: its fills must be those of the calm one."""
+    expected = _calm(bars)
+    chance, loop = generator(seed), VirtualLoop()
+    time, knows_ids = VirtualTime(loop), bool(seed % 2)
+    reach = {"frame": bars * 4, "ack": bars * 2, "connect": 10, "request": bars, "hook": bars * 2}
+    plan = drawn(chance, is_live=False, knows_ids=knows_ids, count=FAULTS, reach=reach)
+    proxy = MemoryProxy(Exchange(_data(bars)), speed=None, knows_ids=knows_ids)
+    network = MemoryNetwork(proxy, plan, loop, time, chance)
+
+    async def work() -> None:
+        conducting = loop.create_task(proxy.stream.conduct())
+        venue = ProxyVenue(_ENDPOINTS, is_live=False, transport=network)
+        await Runner(Busy(plan, loop.skip), venue, mode="backtest").run()
+        await conducting
+
+    problems = []
+    try:
+        virtual_time.run(work(), loop, time)
+    except (StrategyRuntimeError, TimeoutError, virtual_time.Stuck) as error:
+        problems.append(f"the run ended: {error!r}")
+    if fills_csv(proxy.exchange.outcome().fills) != expected:
+        problems.append("the fills are not those of the calm run")
+    problems += _doubles(proxy)
+    return Plan(plan.faults), Weather(problems, network.frames, network.struck, len(proxy.booked))
+
+
+def _doubles(proxy: MemoryProxy) -> list[str]:
+    return [f"{name} was booked {count} times" for name, count in proxy.booked.items() if count > 1]
+
+
+class _Supervised:
+    """A live strategy that is started again whenever it ended too early.
+
+    Attributes:
+        strategies: Every one that ran.
+        runner: The present one.
+    """
+
+    def __init__(self, proxy: MemoryProxy, network: MemoryNetwork, plan: Plan) -> None:
+        self.strategies: list[Busy] = []
+        self.runner: Runner | None = None
+        self._proxy = proxy
+        self._network = network
+        self._plan = plan
+        self._asked: asyncio.Queue[Kind] = asyncio.Queue()
+
+    def ask(self, kind: Kind) -> None:
+        """A signal."""
+        self._asked.put_nowait(kind)
+
+    async def run(self) -> None:
+        """Until the replay is over."""
+        while self._proxy.stream.end is None:
+            strategy = Busy(self._plan, self._network.loop.skip)
+            self.strategies.append(strategy)
+            venue = ProxyVenue(_ENDPOINTS, is_live=True, transport=self._network)
+            run_id = f"r{len(self.strategies)}"
+            self.runner = Runner(strategy, venue, mode="live", run_id=run_id)
+            running = asyncio.ensure_future(self.runner.run())
+            asked = asyncio.ensure_future(self._asked.get())
+            await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done() and not running.done():
+                if asked.result() is Kind.SIGTERM:
+                    self.runner.stop()
+                else:
+                    self._network.cut()
+                    running.cancel()
+                await asyncio.wait({running})
+            asked.cancel()
+            if not running.cancelled():
+                running.result()
+
+
+def live(seed: int, bars: int) -> tuple[Plan, Weather]:
+    """A run by the clock: afterwards, strategy and proxy must agree about everything."""
+    chance, loop = generator(seed), VirtualLoop()
+    time, knows_ids = VirtualTime(loop), bool(seed % 2)
+    reach = {"frame": bars * 4, "ack": bars, "connect": 10, "request": bars, "hook": bars * 2}
+    plan = drawn(chance, is_live=True, knows_ids=knows_ids, count=FAULTS, reach=reach)
+    proxy = MemoryProxy(Exchange(_data(bars)), speed=60.0, knows_ids=knows_ids)
+    network = MemoryNetwork(proxy, plan, loop, time, chance, lambda kind: run.ask(kind))
+    run = _Supervised(proxy, network, plan)
+    problems: list[str] = []
+
+    async def work() -> None:
+        conducting = loop.create_task(proxy.stream.conduct())
+        watching = loop.create_task(_watch(run, proxy, network, problems))
+        async with asyncio.timeout(bars * 3 + 600):
+            await run.run()
+        watching.cancel()
+        await conducting
+
+    try:
+        virtual_time.run(work(), loop, time)
+    except (StrategyRuntimeError, TimeoutError, virtual_time.Stuck) as error:
+        problems.append(f"the run ended: {error!r}")
+    problems += _doubles(proxy)
+    unknown = 0
+    for strategy in run.strategies:
+        for ticket in strategy.tickets:
+            code = ticket.error.code if ticket.error is not None else None
+            unknown += code == FATE_UNKNOWN
+            is_booked = ticket.client_order_id in proxy.booked
+            if ticket.is_settled and code != FATE_UNKNOWN and is_booked != (code is None):
+                problems.append(f"{ticket.client_order_id}: {code}, booked: {is_booked}")
+    return Plan(plan.faults), Weather(
+        problems, network.frames, network.struck, len(proxy.booked), unknown
+    )
+
+
+async def _watch(
+    run: _Supervised, proxy: MemoryProxy, network: MemoryNetwork, problems: list[str]
+) -> None:
+    """Compare both sides whenever it has been quiet for long enough, between two bars."""
+    while True:
+        await sleep(0.5)
+        if run.runner is None or network.loop.time() - network.struck_at < QUIET_S:
+            continue
+        said = run.runner.status()
+        ours = {each.symbol: Decimal(each.quantity) for each in said.positions}
+        theirs = {each.symbol: each.signed_quantity for each in proxy.exchange.positions()}
+        if ours != theirs:
+            problems.append(f"at {network.loop.time():.1f}: we hold {ours}, the proxy {theirs}")
+            return
+        orders = {each.client_order_id for each in said.open_orders if each.status != "PENDING"}
+        known = {each.client_order_id or each.id for each in proxy.exchange.orders(limit=10_000)}
+        if orders != known:
+            problems.append(f"at {network.loop.time():.1f}: open here {orders}, there {known}")
+            return

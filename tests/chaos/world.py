@@ -1,0 +1,394 @@
+"""A proxy and a network in memory: the package's own server, and a plan of what goes wrong.
+
+Only what lies between the venue's transport and the server's handlers is made up here; above and
+below is the package as it ships.
+"""
+
+import asyncio
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+from aiohttp import WSMessage, WSMsgType
+
+from strategy_runtime.clock import now, sleep
+from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
+from strategy_runtime.ids import Random
+from strategy_runtime.protocol.server_codec import encode_ping
+from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server.broadcast import Broadcast
+from strategy_runtime.simulator.server.connection import Connection
+from strategy_runtime.simulator.server.envelope import refusal
+from strategy_runtime.simulator.server.routes import Routes
+from strategy_runtime.simulator.server.stream import EventStream
+from tests.chaos.plan import Kind, Plan
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
+
+__all__ = ["MemoryNetwork", "MemoryProxy"]
+
+_NO_PONG_S = 7.5
+_TIMEOUT_S = 10.0
+_SWAPPED_S = 0.05
+_CLOSED_ABNORMALLY = 1006
+_REPEATED = 12
+_LATENCY_S = 0.002
+
+
+class _Request:
+    """As much of a request as the handlers look at."""
+
+    def __init__(self, query: dict[str, str], names: dict[str, str], body: bytes) -> None:
+        self.query = query
+        self.match_info = names
+        self._body = body
+
+    def __getitem__(self, key: object) -> bytes:
+        return self._body
+
+
+class MemoryProxy:
+    """The package's proxy without its sockets.
+
+    Args:
+        speed: Replay by the clock; None for lock-step.
+        knows_ids: It says that it knows the id of an order again.
+
+    Attributes:
+        booked: How often each client order id was booked.
+    """
+
+    def __init__(self, exchange: Exchange, *, speed: float | None, knows_ids: bool) -> None:
+        self.exchange = exchange
+        self.booked: Counter[str] = Counter()
+        self.stream: Broadcast | EventStream
+        if speed is None:
+            self.stream = EventStream(exchange, first_ack_timeout=0, ack_timeout=0)
+        else:
+            self.stream = Broadcast(exchange, speed=speed)
+        self._knows_ids = knows_ids
+        self._routes = [
+            (method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), handler)
+            for method, path, handler in Routes(self.stream, "chaos").table()
+        ]
+
+    def answer(self, method: str, url: str, body: bytes | None) -> Answer:
+        """Do what a request asks for."""
+        parts = urlsplit(url)
+        for known, path, handler in self._routes:
+            match = path.fullmatch(parts.path) if known == method else None
+            if match is None:
+                continue
+            request: Any = _Request(dict(parse_qsl(parts.query)), match.groupdict(), body or b"")
+            try:
+                response = handler(request)
+            except ApiError as error:
+                response = refusal(error)
+            answer = bytes(response.body)  # type: ignore[arg-type]
+            if method == "POST" and response.status == 201:
+                self.booked[msgspec.json.decode(body or b"{}")["client_order_id"]] += 1
+            elif method == "POST" and response.status == 200 and not self._knows_ids:
+                self.booked[msgspec.json.decode(body or b"{}")["client_order_id"]] += 1
+            if parts.path == "/capabilities" and not self._knows_ids:
+                answer = answer.replace(b"client_order_id_dedupe", b"something_else")
+            return Answer(response.status, answer)
+        return Answer(404, b'{"code":"HTTP_404","message":"no such path"}')
+
+
+class _Wire:
+    """One connection, with both of its ends; time passes on it, and things go wrong."""
+
+    def __init__(self, network: "MemoryNetwork", receiver: Receiver) -> None:
+        self.is_whole = True
+        self.is_silent = False
+        self._network = network
+        self._loop = network.loop
+        self._receiver = receiver
+        self._heard: asyncio.Queue[WSMessage | None] = asyncio.Queue()
+        self._free_at = 0.0
+        self._last: deque[bytes] = deque(maxlen=_REPEATED)
+        self._held: bytes | None = None
+
+    # The strategy's end
+
+    async def send(self, frame: bytes) -> bool:
+        """Towards the proxy."""
+        if not self.is_whole:
+            return False
+        fault = self._network.plan.next("ack") if b"event_ack" in frame else None
+        if fault is not None and fault.kind is Kind.LOST_ACK:
+            self._network.strike()
+            self.sever()
+            return True
+        for _ in range(1 if fault is None else 2):
+            self._up(frame)
+        return True
+
+    def _up(self, frame: bytes) -> None:
+        if not self.is_silent:
+            self._heard.put_nowait(WSMessage(WSMsgType.TEXT, frame.decode(), None))
+
+    async def close(self, *, code: int = 1000, message: bytes = b"") -> None:
+        """Whoever closes; the proxy's end says why."""
+        if code == 1000 and not message:
+            self.is_whole = False
+        else:
+            self._schedule(lambda: self.sever(code, message.decode()))
+        self._heard.put_nowait(None)
+
+    # The proxy's end
+
+    async def send_frame(self, frame: bytes, kind: WSMsgType) -> None:
+        """Towards the strategy."""
+        if not self.is_whole:
+            raise ConnectionResetError
+        self._network.frame_sent(self, frame)
+
+    def __aiter__(self) -> "_Wire":
+        return self
+
+    async def __anext__(self) -> WSMessage:
+        message = await self._heard.get()
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+    def abort(self) -> None:
+        """As a transport is cut off."""
+        self.sever()
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing is ever held back."""
+        return 0
+
+    # In between
+
+    def sever(self, code: int = _CLOSED_ABNORMALLY, reason: str = "") -> None:
+        """Break it; what is under way is lost."""
+        if self.is_whole:
+            self.is_whole = False
+            self._heard.put_nowait(None)
+            self._loop.call_soon(self._receiver.lost, Closed(code, reason))
+
+    def fall_silent(self) -> None:
+        """Half open: nobody is told, until a ping of ours goes without answer."""
+        self.is_silent = True
+        self._loop.call_later(_NO_PONG_S, self.sever)
+
+    def stall(self, seconds: float) -> None:
+        """Let nothing pass for a while."""
+        self._free_at = self._loop.time() + seconds
+
+    def down(self, frame: bytes) -> None:
+        """Let a frame pass, after all before it."""
+        self._last.append(frame)
+        self._schedule(lambda: self._deliver(frame))
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._schedule(lambda: self._deliver(held))
+
+    def hold(self, frame: bytes) -> None:
+        """Let the next one overtake, if it comes soon."""
+        self._held = frame
+
+        def late() -> None:
+            if self._held is frame:
+                self._held = None
+                self._deliver(frame)
+
+        self._loop.call_later(_SWAPPED_S, late)
+
+    def repeat(self, count: int) -> None:
+        """The last ones once more."""
+        for frame in list(self._last)[-count:]:
+            self._schedule(lambda frame=frame: self._deliver(frame))
+
+    def _schedule(self, act: Callable[[], object]) -> None:
+        if self._free_at <= self._loop.time():
+            self._loop.call_soon(act)
+        else:
+            self._loop.call_at(self._free_at, act)
+            self._free_at += 1e-6
+
+    def _deliver(self, frame: bytes) -> None:
+        if self.is_whole and not self.is_silent:
+            reply = self._receiver.feed(frame)
+            if reply is not None:
+                self._up(reply)
+
+
+class MemoryNetwork:
+    """Implements the transport between one strategy and a proxy in memory.
+
+    Args:
+        told: Called with what has to happen to the strategy itself.
+
+    Attributes:
+        plan: What goes wrong.
+        struck_at: When something last went wrong, or will have ended, on the loop's clock.
+        frames: Number of frames the proxy sent.
+        struck: What went wrong so far.
+    """
+
+    def __init__(
+        self,
+        proxy: MemoryProxy,
+        plan: Plan,
+        loop: VirtualLoop,
+        time: VirtualTime,
+        chance: Random,
+        told: Callable[[Kind], object] = lambda kind: None,
+    ) -> None:
+        self.plan = plan
+        self.loop = loop
+        self.struck_at = loop.time()
+        self.frames = 0
+        self.struck = 0
+        self._proxy = proxy
+        self._time = time
+        self._chance = chance
+        self._told = told
+        self._back_at = 0.0
+        self._stale_until = 0.0
+        self._wires: list[_Wire] = []
+        self._serving: set[asyncio.Task[None]] = set()
+
+    def strike(self, seconds: float = 0.0) -> None:
+        """Note that something goes wrong, for so long."""
+        self.struck += 1
+        self.struck_at = max(self.struck_at, self.loop.time() + seconds)
+
+    def cut(self) -> None:
+        """Break everything, as when the process ends."""
+        for wire in self._wires:
+            wire.sever()
+        self._wires.clear()
+
+    async def connect(self, url: str, receiver: Receiver) -> _Wire:
+        """Connect to the event stream."""
+        await sleep(_LATENCY_S)
+        fault = self.plan.next("connect")
+        if fault is not None:
+            self.strike()
+            if fault.kind is Kind.TURNED_AWAY:
+                raise ConnectFailed(f"answered with {fault.number}", status=fault.number)
+        if fault is not None or self.loop.time() < self._back_at:
+            raise ConnectFailed("refused")
+        wire = _Wire(self, receiver)
+        self._wires = [each for each in self._wires if each.is_whole]
+        self._wires.append(wire)
+        ends: Any = wire
+        connection = Connection(self._proxy.exchange, ends, ends)
+        serving = self.loop.create_task(self._proxy.stream.attend(connection))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+        return wire
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    # Frames
+
+    def frame_sent(self, wire: _Wire, frame: bytes) -> None:
+        """A frame of the proxy's enters a wire."""
+        self.frames += 1
+        fault = self.plan.next("frame")
+        if fault is None:
+            wire.down(frame)
+            return
+        kind = fault.kind
+        self.strike(fault.seconds if kind in (Kind.STALL, Kind.RESTART) else 0.0)
+        if kind is Kind.DROP:
+            wire.sever()
+        elif kind is Kind.CLOSE:
+            wire.sever(fault.number)
+        elif kind is Kind.RESTART:
+            self._back_at = self.loop.time() + fault.seconds
+            self.cut()
+        elif kind is Kind.SWAP and b'"candle"' not in frame and b'"connection"' not in frame:
+            wire.hold(frame)
+        else:
+            self._beside(kind, fault.number, fault.seconds, wire, frame)
+            wire.down(frame)
+            if kind is Kind.DUPLICATE:
+                wire.down(frame)
+            elif kind is Kind.REPEAT:
+                wire.repeat(fault.number)
+
+    def _beside(
+        self, kind: Kind, number: int, seconds: float, wire: _Wire, frame: bytes
+    ) -> None:
+        """What happens without harm to the frame itself."""
+        if kind is Kind.HALF_OPEN:
+            wire.fall_silent()
+        elif kind is Kind.STALL:
+            wire.stall(seconds)
+        elif kind is Kind.DAMAGED:
+            whole = frame.replace(b'"event_id"', b'"event-id"')
+            wire.down(whole[: number % len(whole)])
+        elif kind is Kind.UNKNOWN:
+            wire.down(b'{"type":"hologram","event_id":"unknown-%d"}' % self.frames)
+        elif kind is Kind.PINGS:
+            for _ in range(number):
+                wire.down(encode_ping(now()))
+        elif kind is Kind.JUMP:
+            self._time.jump_s += number
+        elif kind in (Kind.SIGTERM, Kind.SIGKILL):
+            self._told(kind)
+
+    # Requests
+
+    async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        """One request, and perhaps its answer."""
+        await sleep(self._chance.uniform(0, _LATENCY_S))
+        fault = self.plan.next("request")
+        kind = None if fault is None else fault.kind
+        if fault is not None:
+            self.strike(fault.seconds if kind is Kind.STALE else 0.0)
+        if kind is Kind.NOT_SENT or self.loop.time() < self._back_at:
+            raise Unreachable("nobody listens")
+        if fault is not None and kind is Kind.STATUS_BEFORE:
+            return _status(fault.number)
+        if kind is Kind.RESET_BEFORE:
+            raise ConnectionLost("reset")
+        if kind is Kind.LOST_BEFORE:
+            await self._time_out()
+        answer = self._proxy.answer(method, self._asked(method, url, kind), body)
+        await sleep(self._chance.uniform(0, _LATENCY_S))
+        if fault is not None and kind is Kind.STALE:
+            self._stale_until = self.loop.time() + fault.seconds
+        if self.loop.time() < self._stale_until and "client_order_id=" in url:
+            return Answer(200, b"[]")
+        if kind is Kind.RESET_AFTER:
+            raise ConnectionLost("reset")
+        if kind is Kind.LOST_AFTER:
+            await self._time_out()
+        if fault is not None and kind is Kind.STATUS_AFTER:
+            return _status(fault.number)
+        if kind is Kind.HTML:
+            return Answer(200, b"<html>It works!</html>")
+        if kind is Kind.TRUNCATED:
+            return Answer(answer.status, answer.body[: len(answer.body) // 2])
+        return answer
+
+    async def _time_out(self) -> None:
+        await sleep(_TIMEOUT_S)
+        self.strike()
+        raise ConnectionLost("timed out")
+
+    @staticmethod
+    def _asked(method: str, url: str, kind: Kind | None) -> str:
+        if kind is Kind.UNFILTERED and method == "GET":
+            parts = urlsplit(url)
+            query = dict(parse_qsl(parts.query))
+            query.pop("client_order_id", None)
+            url = parts._replace(query=urlencode(query)).geturl()
+        return url
+
+
+def _status(number: int) -> Answer:
+    body = b'{"code":"CHAOS","message":"a status by chance"}'
+    return Answer(number, body, "1" if number == 429 else None)
