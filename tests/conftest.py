@@ -20,6 +20,13 @@ settings.register_profile("thorough", patient, max_examples=2_000, print_blob=Tr
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "steady")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of the chaos to try."""
+    group = parser.getgroup("chaos")
+    group.addoption("--chaos-seeds", type=int, default=60, help="runs through bad weather")
+    group.addoption("--chaos-seed", type=int, help="only this one")
+
+
 @pytest.fixture
 def tell(pytestconfig: pytest.Config) -> Tell:
     """Notes a figure to be printed at the end of the session."""

@@ -11,6 +11,7 @@ The rules:
 * A URL without a path of its own is tried with several; the one that worked is tried first again.
 * Attempts before the first connection follow the `knocks`, those after a loss the `delays`, which
   start anew only after a link that lasted.
+* At most 12 connections are made in a minute, whatever the proxy does with them.
 * The first connection must come within the deadline; so must, in a backtest, every further one. A
   live run tries for ever.
 * CONNECTED is waited for briefly and never required: not every proxy sends it.
@@ -37,8 +38,9 @@ Delays = Callable[[Random], Iterator[float]]
 
 _NO_SUCH_PATH = (404, 405, 426)
 _MOST_TOO_BIG = 3
-_TOO_BIG_WINDOW_S = 60.0
 _LONGEST_ASKED_S = 60.0
+_MOST_CONNECTIONS = 12
+_WINDOW_S = 60.0
 
 
 class State(Enum):
@@ -109,6 +111,7 @@ class Connection:
         self._began: float | None = None
         self._changed = 0.0
         self._until = 0.0
+        self._opened: deque[float] = deque(maxlen=_MOST_CONNECTIONS)
         self._too_big: deque[float] = deque(maxlen=_MOST_TOO_BIG)
 
     def next(self, now: float) -> Step:
@@ -130,6 +133,7 @@ class Connection:
     def opened(self, now: float) -> None:
         """The handshake succeeded."""
         self.state, self._changed = State.GREETING, now
+        self._opened.append(now)
         self._was_open, self._began, self._tried = True, None, 0
 
     def greeted(self) -> None:
@@ -171,7 +175,7 @@ class Connection:
         fatal = verdict(closed, last_words)
         if fatal is None and closed.code == CLOSE_TOO_BIG:
             self._too_big.append(now)
-            if len(self._too_big) == _MOST_TOO_BIG and now - self._too_big[0] < _TOO_BIG_WINDOW_S:
+            if len(self._too_big) == _MOST_TOO_BIG and now - self._too_big[0] < _WINDOW_S:
                 fatal = ProtocolError(
                     f"the proxy keeps sending frames above the limit of {self._max_frame} bytes"
                 )
@@ -180,7 +184,10 @@ class Connection:
         if now - self._changed >= STABLE_AFTER_S:
             self._since_loss = self._delays(self._chance)
         self._pauses = self._since_loss
-        self._pause(now, next(self._pauses))
+        pause = next(self._pauses)
+        if len(self._opened) == _MOST_CONNECTIONS:
+            pause = max(pause, self._opened[0] + _WINDOW_S - now)
+        self._pause(now, pause)
 
     def over(self) -> None:
         """The run has ended; nothing more is to be done."""

@@ -24,30 +24,29 @@ _CLOSE_FOR_WHAT_WE_SENT = (1002, 1003, 1007, 1008)
 _NO_ENTRY = (401, 403)
 
 _FIRST_S = 1.0
-_LONGEST_S = 30.0
-_LEAST_SHARE = 0.25
+_LONGEST_S = 6.0
 _FIRST_KNOCK_S = 0.25
 _LONGEST_KNOCK_S = 2.0
 
 
 def backoff(chance: Random) -> Iterator[float]:
-    """Delays between connections: jitter under a ceiling that doubles from 1 s to 30 s.
+    """Delays between connections: full jitter under a ceiling that doubles from 1 s to 6 s.
 
-    A delay is at least a quarter of its ceiling: a proxy that accepts and closes at once then sees
-    at most 12 connections in a minute, whatever chance decides.
+    So a dead link is found and replaced within 15 s even where others were lost just before. What
+    keeps a proxy from a storm of connections is the limit in a minute, see `Connection`.
     """
-    ceiling = _FIRST_S
-    while True:
-        yield chance.uniform(ceiling * _LEAST_SHARE, ceiling)
-        ceiling = min(ceiling * 2, _LONGEST_S)
+    return _jitter(chance, _FIRST_S, _LONGEST_S)
 
 
 def knocks(chance: Random) -> Iterator[float]:
     """Delays while the proxy is not up yet: full jitter under a ceiling that doubles up to 2 s."""
-    ceiling = _FIRST_KNOCK_S
+    return _jitter(chance, _FIRST_KNOCK_S, _LONGEST_KNOCK_S)
+
+
+def _jitter(chance: Random, ceiling: float, longest: float) -> Iterator[float]:
     while True:
         yield chance.uniform(0, ceiling)
-        ceiling = min(ceiling * 2, _LONGEST_KNOCK_S)
+        ceiling = min(ceiling * 2, longest)
 
 
 def verdict(

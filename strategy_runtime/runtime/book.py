@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
-from strategy_runtime.protocol.models import Account, Candle, Order, OrderRequest, Position, Quote
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Order,
+    OrderRequest,
+    Position,
+    Quote,
+    Trade,
+)
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
 __all__ = ["Book"]
@@ -98,25 +106,25 @@ class Book:
     # Snapshots
 
     def load(
-        self, account: Account, positions: Iterable[Position], orders: Iterable[Order]
+        self,
+        account: Account,
+        positions: Iterable[Position],
+        orders: Iterable[Order],
+        trades: Iterable[Trade] = (),
     ) -> None:
-        """Take over what the venue reports, before the stream begins and after a gap in it.
+        """Take over what the venue reports before the stream begins.
 
-        A position it does not report is flat. What its orders have filled is in its positions, so
-        no event books that again.
+        What its orders have filled is in its positions, so no event books that again.
         """
         self._account = account
-        before, self._positions = self._positions, {}
         for position in positions:
             self._positions.setdefault(position.symbol, {})[position.id] = position
-        for symbol in self._positions | before | self.nets:
+        for symbol in self._positions:
             self._renew(symbol)
         for order in orders:
-            key = self._key(order)
-            known = self._orders.get(key)
-            if known is None or not known.status.is_terminal:
-                self._store(key, order)
-            self._booked[order.id] = max(order.filled_quantity, self._booked.get(order.id, _ZERO))
+            self._store(self._key(order), order)
+            self._booked[order.id] = self._traded[order.id] = order.filled_quantity
+        self._trades.update(trade.id for trade in trades)
 
     # Orders
 
@@ -206,6 +214,10 @@ class Book:
             self._booked[trade.order_id] = traded
             self._move(trade.symbol, delta * trade.side.sign, trade.price)
         return True
+
+    def has_trade(self, trade_id: str) -> bool:
+        """Whether an execution has been heard of."""
+        return trade_id in self._trades
 
     # Positions and account
 

@@ -114,11 +114,11 @@ class Outbox:
                 self._doubt(ticket, doubt)
             except asyncio.CancelledError:
                 why = "the run ended before it was answered"
-                doubt = FateUnknown(ticket.client_order_id, ticket.symbol, why)
+                cut_off = FateUnknown(ticket.client_order_id, ticket.symbol, why)
                 if ticket.verb == "submit":
-                    self._doubt(ticket, doubt)
+                    self._doubt(ticket, cut_off)
                 else:
-                    ticket.settle(_failed(ticket, _NOT_ANSWERED, doubt))
+                    ticket.settle(_failed(ticket, _NOT_ANSWERED, cut_off))
                 raise
             except StrategyRuntimeError as trouble:
                 ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))

@@ -1,54 +1,231 @@
-"""The book brought in line with what the venue says, when nothing or not everything was heard."""
+"""The book brought in line with what the venue says, when nothing or not everything was heard.
+
+A *snapshot* is what the venue says of account, positions, orders and executions, all of it or none:
+what could not be read is unknown, never flat. What it has and the book has not becomes ordinary
+events, so that a strategy hears in its ordinary hooks what it missed; once they have been applied
+there is no difference left, and doing it again says nothing.
+"""
 
 import logging
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from strategy_runtime.clock import sleep
-from strategy_runtime.errors import AccessDenied, StrategyRuntimeError
-from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.errors import AccessDenied, ApiError, StrategyRuntimeError
+from strategy_runtime.protocol.enums import (
+    OrderEventKind,
+    OrderStatus,
+    PositionEventKind,
+    PositionSide,
+)
+from strategy_runtime.protocol.events import (
+    AccountEvent,
+    Event,
+    OrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
+from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["read_book", "reread_book"]
+__all__ = ["Snapshot", "differences", "snapshot_after_gap", "take_snapshot"]
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
+_MOST_ABSENCES = 5
+_MOST_READINGS = 5
+
+_KIND_OF_STATUS = {
+    OrderStatus.PARTIALLY_FILLED: OrderEventKind.ORDER_PARTIALLY_FILLED,
+    OrderStatus.FILLED: OrderEventKind.ORDER_FILLED,
+    OrderStatus.CANCELLED: OrderEventKind.ORDER_CANCELLED,
+    OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
+    OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
+}
+
 _log = logging.getLogger("strategy_runtime")
 
 
-async def read_book(venue: Venue, book: Book) -> None:
-    """Take over account, positions and orders, all of them or none.
+class Snapshot(Struct, frozen=True):
+    """What the venue says at one moment.
 
-    Orders that the book has as open and the venue no longer lists are asked for one by one; those
-    on their way to the venue are left alone.
+    Attributes:
+        orders: Open ones, and those the book has as open whatever became of them.
+        trades: Executions, newest first; those a venue still lists.
+        absent: Orders the book has as open and the venue does not know.
+    """
+
+    account: Account
+    positions: list[Position]
+    orders: list[Order]
+    trades: list[Trade]
+    absent: list[Order]
+
+
+async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
+    """Ask the venue for everything.
+
+    Positions are read between two readings of the orders, as often as it takes for the two to be
+    equal: then all of them belong to one moment.
 
     Raises:
-        StrategyRuntimeError: The venue did not say; the book is as it was.
+        StrategyRuntimeError: Something could not be read, so nothing is known.
     """
-    believed_open = [order for order in book.orders() if order.status is not OrderStatus.PENDING]
-    orders = await venue.orders()
-    listed = {order.id for order in orders}
-    for order in believed_open:
-        if order.id not in listed and order.client_order_id:
-            found = await venue.orders(client_order_id=order.client_order_id)
-            orders += [each for each in found if each.id == order.id]
-    account, positions = await venue.account(), await venue.positions()
-    book.load(account, positions, orders)
+    before, readings = await _orders(venue, book), 0
+    while True:
+        positions, account = await venue.positions(), await venue.account()
+        after = await _orders(venue, book)
+        readings += 1
+        if readings == _MOST_READINGS or _progress(before) == _progress(after):
+            break
+        before = after
+    orders, absent = after
+    return Snapshot(account, positions, orders, await _trades(venue), absent)
 
 
-async def reread_book(venue: Venue, book: Book) -> None:
-    """The same after a gap, as often as it takes: what cannot be read is unknown, never flat.
+async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
+    """The same, tried until it succeeds.
+
+    An order that the venue does not know is asked for several times, since a venue may answer from
+    a copy that lags behind, before it is given up.
 
     Raises:
         AccessDenied: The venue no longer takes the key.
     """
-    pause = _FIRST_PAUSE_S
+    pause, absences = _FIRST_PAUSE_S, 0
     while True:
         try:
-            await read_book(venue, book)
-            return
+            snapshot = await take_snapshot(venue, book)
         except AccessDenied:
             raise
         except StrategyRuntimeError as error:
             _log.warning("positions and orders cannot be read after the gap: %s", error)
+        else:
+            absences += 1
+            if not snapshot.absent or absences >= _MOST_ABSENCES:
+                return snapshot
         await sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+
+def differences(book: Book, snapshot: Snapshot) -> Iterator[Event]:
+    """What happened, as far as the snapshot tells: orders, executions, positions, account.
+
+    The order is fixed: orders by creation and id, executions by time, positions by symbol. Take
+    one when those before it have been applied to the book: positions are compared with what the
+    orders have made of them.
+    """
+    for order in sorted(snapshot.orders, key=_age):
+        known = book.order(order.client_order_id or order.id)
+        if known is None or _state(known) != _state(order):
+            yield OrderEvent(
+                event_id=f"rec:{order.id}:{order.status}:{order.filled_quantity:f}",
+                event=_KIND_OF_STATUS.get(
+                    order.status,
+                    OrderEventKind.ORDER_CREATED
+                    if known is None or known.status is OrderStatus.PENDING
+                    else OrderEventKind.ORDER_MODIFIED,
+                ),
+                order=order,
+                synthetic=True,
+            )
+    for order in snapshot.absent:
+        yield OrderEvent(
+            event_id=f"rec:{order.id}:absent",
+            event=OrderEventKind.ORDER_CANCELLED,
+            order=replace(order, status=OrderStatus.CANCELLED),
+            synthetic=True,
+        )
+    for trade in reversed(snapshot.trades):
+        if not book.has_trade(trade.id):
+            yield TradeEvent(event_id=f"rec:{trade.id}", trade=trade, synthetic=True)
+    yield from _moved(book, snapshot)
+    if snapshot.account.balance != book.account.balance:
+        yield AccountEvent(
+            event_id=f"rec:{snapshot.account.balance:f}", account=snapshot.account, synthetic=True
+        )
+
+
+def _moved(book: Book, snapshot: Snapshot) -> Iterator[Event]:
+    reported: dict[str, dict[str, Position]] = {}
+    for part in snapshot.positions:
+        reported.setdefault(part.symbol, {})[part.id] = part
+    for symbol in sorted(reported.keys() | book.nets.keys()):
+        now = reported.get(symbol, {})
+        for part in book.parts_of(symbol):
+            if part.id not in now:
+                yield _position(PositionEventKind.POSITION_CLOSED, _flat(part))
+        known = {part.id: part for part in book.parts_of(symbol)}
+        for part in now.values():
+            if part.id not in known:
+                yield _position(PositionEventKind.POSITION_OPENED, part)
+            elif _size(known[part.id]) != _size(part):
+                yield _position(PositionEventKind.POSITION_MODIFIED, part)
+        total = sum((part.signed_quantity for part in now.values()), Decimal(0))
+        if book.position(symbol).quantity != total:
+            # Fills moved it, and the parts the venue keeps say otherwise.
+            last = next(reversed(now.values()), None) or Position(
+                id=symbol, symbol=symbol, side=PositionSide.LONG, quantity=Decimal(0)
+            )
+            yield _position(PositionEventKind.POSITION_MODIFIED, last)
+
+
+def _position(kind: PositionEventKind, part: Position) -> PositionEvent:
+    event_id = f"rec:{part.id}:{part.signed_quantity:f}"
+    return PositionEvent(event_id=event_id, event=kind, position=part, synthetic=True)
+
+
+def _flat(part: Position) -> Position:
+    return replace(part, quantity=Decimal(0))
+
+
+def _size(part: Position) -> tuple[Decimal, Decimal]:
+    return part.signed_quantity, part.average_entry_price
+
+
+def _age(order: Order) -> tuple[str, str]:
+    return ("" if order.created_at is None else order.created_at.isoformat(), order.id)
+
+
+def _state(order: Order) -> tuple[object, ...]:
+    return (
+        order.status,
+        order.filled_quantity,
+        order.quantity,
+        order.limit_price,
+        order.stop_price,
+    )
+
+
+def _progress(orders: tuple[list[Order], list[Order]]) -> dict[str, tuple[object, ...]]:
+    return {order.id: _state(order) for order in orders[0]}
+
+
+async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
+    """The venue's open orders with those the book has as open, and those it does not know.
+
+    Orders on their way to the venue are left alone.
+    """
+    believed_open = [order for order in book.orders() if order.status is not OrderStatus.PENDING]
+    orders, absent = await venue.orders(), []
+    listed = {order.id for order in orders}
+    for order in believed_open:
+        if order.id not in listed:
+            found = await venue.orders(client_order_id=order.client_order_id or order.id)
+            same = [each for each in found if each.id == order.id]
+            orders += same
+            if not same:
+                absent.append(order)
+    return orders, absent
+
+
+async def _trades(venue: Venue) -> list[Trade]:
+    try:
+        return await venue.trades()
+    except ApiError as refusal:
+        _log.info("the venue does not list executions: %s", refusal)
+        return []

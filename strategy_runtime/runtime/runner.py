@@ -32,7 +32,11 @@ from strategy_runtime.runtime.observer import (
     RunStatus,
 )
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
-from strategy_runtime.runtime.reconciliation import read_book, reread_book
+from strategy_runtime.runtime.reconciliation import (
+    differences,
+    snapshot_after_gap,
+    take_snapshot,
+)
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
@@ -180,7 +184,8 @@ class Runner:
 
     async def _session(self) -> None:
         await self._venue.open()
-        await read_book(self._venue, self._book)
+        known = await take_snapshot(self._venue, self._book)
+        self._book.load(known.account, known.positions, known.orders, known.trades)
         self._is_reconciled = True
         self._in_hook = True
         await self._start()
@@ -375,8 +380,8 @@ class Runner:
         strategy = self.strategy
         if event.event is ConnectionEventKind.CONNECTED:
             again, self._was_connected = self._was_connected, True
-            if again and self._mode == "live":  # in a backtest nothing was missed (protocol b.5)
-                await reread_book(self._venue, self._book)
+            if self._mode == "live":  # in a backtest nothing can be missed (protocol b.5)
+                await self._reconcile()
             self._is_reconciled = True
             if again:
                 with suppress(StrategyRuntimeError):
@@ -391,6 +396,17 @@ class Runner:
             self._lost_at = monotonic()
             self._is_reconciled = False
             await self._guarded("on_disconnect", strategy.on_disconnect)
+
+    async def _reconcile(self) -> None:
+        """Tell the strategy, in its ordinary hooks, what it missed while nothing was heard."""
+        snapshot = await snapshot_after_gap(self._venue, self._book)
+        for order in snapshot.absent:
+            self._desk.anomalies.append(
+                f"{order.symbol} {order.client_order_id or order.id} was open and is not known to "
+                "the venue any more; it is taken for cancelled"
+            )
+        await self._consume(differences(self._book, snapshot))
+        await self._tell_anomalies()
 
 
 def _where(event: Event | None, in_hand: str) -> str:

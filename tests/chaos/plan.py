@@ -1,5 +1,6 @@
 """What goes wrong in one run, drawn from a seed before the run begins."""
 
+from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
@@ -121,7 +122,9 @@ class Plan:
         return "; ".join(map(str, self.faults))
 
 
-def drawn(chance: Random, *, is_live: bool, knows_ids: bool, count: int, reach: dict[str, int]) -> Plan:
+def drawn(
+    chance: Random, *, is_live: bool, knows_ids: bool, count: int, reach: dict[str, int]
+) -> Plan:
     """A plan.
 
     Args:
@@ -137,7 +140,7 @@ def drawn(chance: Random, *, is_live: bool, knows_ids: bool, count: int, reach: 
 
 
 def _fault(chance: Random, kind: Kind, reach: dict[str, int]) -> Fault:
-    numbers = {
+    numbers: dict[Kind, Callable[[], int]] = {
         Kind.CLOSE: lambda: chance.choice(_CLOSES),
         Kind.TURNED_AWAY: lambda: chance.choice(_TURNED_AWAY),
         Kind.STATUS_BEFORE: lambda: chance.choice(_BEFORE),

@@ -1,7 +1,6 @@
 """One run through bad weather, and what may be said of it afterwards."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
@@ -11,8 +10,9 @@ from msgspec import Struct
 from strategy_runtime import Candle, OrderRejected, Strategy, Ticket
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import StrategyRuntimeError
-from strategy_runtime.ids import generator
+from strategy_runtime.ids import Random, generator
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.report.fills import fills_csv
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
@@ -64,11 +64,10 @@ def walk(symbol: str, seed: int, bars: int) -> BarSeries:
 class Busy(Strategy):
     """Uses every verb, and knows nothing but its candles."""
 
-    def __init__(self, plan: Plan, block: Callable[[float], None]) -> None:
+    def __init__(self, network: MemoryNetwork | None = None) -> None:
         super().__init__()
         self.tickets: list[Ticket] = []
-        self._plan = plan
-        self._block = block
+        self._network = network
         self._resting: list[Ticket] = []
         self._count = 0
 
@@ -95,14 +94,20 @@ class Busy(Strategy):
             closing = self.close(symbol)
             if closing is not None:
                 self.tickets.append(closing)
-        fault = self._plan.next("hook")
-        if fault is not None:
-            if fault.kind is Kind.SLEEPS:
-                await sleep(fault.seconds)
-            elif fault.kind is Kind.BLOCKS:
-                self._block(fault.seconds)
-            else:
-                raise RuntimeError("a fault of the strategy's own")
+        if self._network is not None:
+            await self._misbehave(self._network)
+
+    async def _misbehave(self, network: MemoryNetwork) -> None:
+        fault = network.plan.next("hook")
+        if fault is None:
+            return
+        network.strike(fault.seconds)
+        if fault.kind is Kind.SLEEPS:
+            await sleep(fault.seconds)
+        elif fault.kind is Kind.BLOCKS:
+            network.loop.skip(fault.seconds)
+        else:
+            raise RuntimeError("a fault of the strategy's own")
 
 
 def _data(bars: int) -> list[BarSeries]:
@@ -114,10 +119,20 @@ def _calm(bars: int) -> str:
     async def work() -> str:
         exchange = Exchange(_data(bars))
         venue = SimulatedVenue(exchange)
-        await Runner(Busy(Plan([]), lambda seconds: None), venue, mode="backtest").run()
+        await Runner(Busy(), venue, mode="backtest").run()
         return fills_csv(exchange.outcome().fills)
 
     return asyncio.run(work())
+
+
+def _venue(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyVenue:
+    return ProxyVenue(
+        _ENDPOINTS,
+        is_live=is_live,
+        delays=lambda _: backoff(chance),
+        knocking=lambda _: knocks(chance),
+        transport=network,
+    )
 
 
 def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
@@ -132,8 +147,8 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
 
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())
-        venue = ProxyVenue(_ENDPOINTS, is_live=False, transport=network)
-        await Runner(Busy(plan, loop.skip), venue, mode="backtest").run()
+        venue = _venue(network, chance, is_live=False)
+        await Runner(Busy(network), venue, mode="backtest").run()
         await conducting
 
     problems = []
@@ -159,12 +174,12 @@ class _Supervised:
         runner: The present one.
     """
 
-    def __init__(self, proxy: MemoryProxy, network: MemoryNetwork, plan: Plan) -> None:
+    def __init__(self, proxy: MemoryProxy, network: MemoryNetwork, chance: Random) -> None:
         self.strategies: list[Busy] = []
         self.runner: Runner | None = None
         self._proxy = proxy
         self._network = network
-        self._plan = plan
+        self._chance = chance
         self._asked: asyncio.Queue[Kind] = asyncio.Queue()
 
     def ask(self, kind: Kind) -> None:
@@ -174,9 +189,9 @@ class _Supervised:
     async def run(self) -> None:
         """Until the replay is over."""
         while self._proxy.stream.end is None:
-            strategy = Busy(self._plan, self._network.loop.skip)
+            strategy = Busy(self._network)
             self.strategies.append(strategy)
-            venue = ProxyVenue(_ENDPOINTS, is_live=True, transport=self._network)
+            venue = _venue(self._network, self._chance, is_live=True)
             run_id = f"r{len(self.strategies)}"
             self.runner = Runner(strategy, venue, mode="live", run_id=run_id)
             running = asyncio.ensure_future(self.runner.run())
@@ -202,7 +217,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
     plan = drawn(chance, is_live=True, knows_ids=knows_ids, count=FAULTS, reach=reach)
     proxy = MemoryProxy(Exchange(_data(bars)), speed=60.0, knows_ids=knows_ids)
     network = MemoryNetwork(proxy, plan, loop, time, chance, lambda kind: run.ask(kind))
-    run = _Supervised(proxy, network, plan)
+    run = _Supervised(proxy, network, chance)
     problems: list[str] = []
 
     async def work() -> None:
@@ -234,19 +249,24 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
 async def _watch(
     run: _Supervised, proxy: MemoryProxy, network: MemoryNetwork, problems: list[str]
 ) -> None:
-    """Compare both sides whenever it has been quiet for long enough, between two bars."""
-    while True:
+    """Compare both sides whenever it is quiet; twice, since something may be under way."""
+    while not problems:
         await sleep(0.5)
-        if run.runner is None or network.loop.time() - network.struck_at < QUIET_S:
-            continue
-        said = run.runner.status()
-        ours = {each.symbol: Decimal(each.quantity) for each in said.positions}
-        theirs = {each.symbol: each.signed_quantity for each in proxy.exchange.positions()}
-        if ours != theirs:
-            problems.append(f"at {network.loop.time():.1f}: we hold {ours}, the proxy {theirs}")
-            return
-        orders = {each.client_order_id for each in said.open_orders if each.status != "PENDING"}
-        known = {each.client_order_id or each.id for each in proxy.exchange.orders(limit=10_000)}
-        if orders != known:
-            problems.append(f"at {network.loop.time():.1f}: open here {orders}, there {known}")
-            return
+        if network.loop.time() - network.struck_at >= QUIET_S and _disagreement(run, proxy):
+            await sleep(0.3)
+            found = _disagreement(run, proxy)
+            if found and network.loop.time() - network.struck_at >= QUIET_S:
+                problems.append(f"at {network.loop.time():.1f}: {found}")
+
+
+def _disagreement(run: _Supervised, proxy: MemoryProxy) -> str:
+    if run.runner is None:
+        return ""
+    said, exchange = run.runner.status(), proxy.exchange
+    ours = {each.symbol: Decimal(each.quantity) for each in said.positions}
+    theirs = {each.symbol: each.signed_quantity for each in exchange.positions()}
+    if ours != theirs:
+        return f"we hold {ours}, the proxy {theirs}"
+    orders = {each.client_order_id for each in said.open_orders if each.status != "PENDING"}
+    known = {each.client_order_id or each.id for each in exchange.orders(limit=10_000)}
+    return "" if orders == known else f"open here {orders}, there {known}"

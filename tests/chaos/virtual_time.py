@@ -1,11 +1,9 @@
 """An event loop whose clock moves only when there is nothing else to do: hours pass in a moment."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any, TypeVar
-
-from strategy_runtime import clock
+from unittest.mock import patch
 
 __all__ = ["Stuck", "VirtualLoop", "VirtualTime", "run"]
 
@@ -78,16 +76,6 @@ class VirtualTime:
         return _EPOCH_NS + int((self._loop.time() + self.jump_s) * 1e9)
 
 
-@contextmanager
-def _instead_of_the_real_one(time: VirtualTime) -> Iterator[None]:
-    real = clock.time
-    clock.time = time  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        clock.time = real
-
-
 def run(work: Coroutine[Any, Any, _T], loop: VirtualLoop, time: VirtualTime) -> _T:
     """Run a coroutine to its end in virtual time.
 
@@ -96,7 +84,7 @@ def run(work: Coroutine[Any, Any, _T], loop: VirtualLoop, time: VirtualTime) -> 
     """
     asyncio.set_event_loop(loop)
     try:
-        with _instead_of_the_real_one(time):
+        with patch("strategy_runtime.clock.time", time):
             task = loop.create_task(work)
             try:
                 return loop.run_until_complete(task)

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -88,9 +89,8 @@ class MemoryProxy:
             except ApiError as error:
                 response = refusal(error)
             answer = bytes(response.body)  # type: ignore[arg-type]
-            if method == "POST" and response.status == 201:
-                self.booked[msgspec.json.decode(body or b"{}")["client_order_id"]] += 1
-            elif method == "POST" and response.status == 200 and not self._knows_ids:
+            is_booked = response.status == 201 or (response.status == 200 and not self._knows_ids)
+            if method == "POST" and is_booked:
                 self.booked[msgspec.json.decode(body or b"{}")["client_order_id"]] += 1
             if parts.path == "/capabilities" and not self._knows_ids:
                 answer = answer.replace(b"client_order_id_dedupe", b"something_else")
@@ -136,7 +136,7 @@ class _Wire:
         if code == 1000 and not message:
             self.is_whole = False
         else:
-            self._schedule(lambda: self.sever(code, message.decode()))
+            self._schedule(partial(self.sever, code, message.decode()))
         self._heard.put_nowait(None)
 
     # The proxy's end
@@ -185,10 +185,10 @@ class _Wire:
     def down(self, frame: bytes) -> None:
         """Let a frame pass, after all before it."""
         self._last.append(frame)
-        self._schedule(lambda: self._deliver(frame))
+        self._schedule(partial(self._deliver, frame))
         if self._held is not None:
             held, self._held = self._held, None
-            self._schedule(lambda: self._deliver(held))
+            self._schedule(partial(self._deliver, held))
 
     def hold(self, frame: bytes) -> None:
         """Let the next one overtake, if it comes soon."""
@@ -204,7 +204,7 @@ class _Wire:
     def repeat(self, count: int) -> None:
         """The last ones once more."""
         for frame in list(self._last)[-count:]:
-            self._schedule(lambda frame=frame: self._deliver(frame))
+            self._schedule(partial(self._deliver, frame))
 
     def _schedule(self, act: Callable[[], object]) -> None:
         if self._free_at <= self._loop.time():
@@ -318,9 +318,7 @@ class MemoryNetwork:
             elif kind is Kind.REPEAT:
                 wire.repeat(fault.number)
 
-    def _beside(
-        self, kind: Kind, number: int, seconds: float, wire: _Wire, frame: bytes
-    ) -> None:
+    def _beside(self, kind: Kind, number: int, seconds: float, wire: _Wire, frame: bytes) -> None:
         """What happens without harm to the frame itself."""
         if kind is Kind.HALF_OPEN:
             wire.fall_silent()

@@ -1,30 +1,85 @@
-"""When to try again: delays, over many seeds."""
+"""Whether to try again, and when: the table, and delays over many seeds."""
 
-from collections.abc import Iterator
+import pytest
 
+from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError
 from strategy_runtime.ids import generator
-from strategy_runtime.proxy.policy import backoff, knocks
+from strategy_runtime.proxy.policy import backoff, knocks, verdict
+from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
 
-class _Least:
-    """Chance at its most impatient."""
+@pytest.mark.parametrize(
+    ("ended", "error", "text"),
+    [
+        (Closed(1000), None, ""),
+        (Closed(1001, "the proxy is shutting down"), None, ""),
+        (Closed(1002, "no"), ProtocolError, "the proxy refuses what we send: close code 1002 (no)"),
+        (Closed(1003), ProtocolError, "the proxy refuses what we send: close code 1003"),
+        (Closed(1006), None, ""),
+        (Closed(1007), ProtocolError, "the proxy refuses what we send: close code 1007"),
+        (Closed(1008), ProtocolError, "the proxy refuses what we send: close code 1008"),
+        (Closed(1009), None, ""),
+        (Closed(1011), None, ""),
+        (Closed(1012), None, ""),
+        (Closed(1013), None, ""),
+        (Closed(4001), None, ""),
+        (Closed(4002), None, ""),
+        (
+            Closed(4003, "ack timeout"),
+            ConnectionLost,
+            "the proxy halted the run: an acknowledgement was missing (ack timeout)",
+        ),
+        (Closed(4004), ConnectionLost, "another strategy took over the proxy's event stream"),
+        (Closed(None, "reset by peer"), None, ""),
+        (
+            ConnectFailed("", status=401),
+            AccessDenied,
+            "the proxy refused the connection with 401; check the API key",
+        ),
+        (
+            ConnectFailed("", status=403),
+            AccessDenied,
+            "the proxy refused the connection with 403; check the API key",
+        ),
+        (ConnectFailed("", status=404), None, ""),
+        (ConnectFailed("", status=429), None, ""),
+        (ConnectFailed("", status=503), None, ""),
+        (ConnectFailed("refused"), None, ""),
+        (ConnectFailed("no such host"), None, ""),
+        (
+            ConnectFailed("self-signed", is_untrusted=True),
+            AccessDenied,
+            "the proxy's certificate cannot be trusted: self-signed",
+        ),
+    ],
+    ids=str,
+)
+def test_what_an_end_means(
+    ended: Closed | ConnectFailed, error: type[Exception] | None, text: str
+) -> None:
+    found = verdict(ended)
+    assert (None if found is None else type(found)) is error
+    assert str(found or "") == text
 
-    def uniform(self, low: float, high: float) -> float:
-        return low
+
+def test_a_broken_backtest_ends_the_run_only_where_the_proxy_said_so() -> None:
+    assert verdict(Closed(1000), "DATA_ERROR: row 7") is None
+    assert str(verdict(Closed(1011), "DATA_ERROR: row 7")) == (
+        "the proxy broke the run off: DATA_ERROR: row 7"
+    )
 
 
-def connections_in_a_minute(delays: Iterator[float]) -> int:
-    passed, connections = 0.0, 1
-    while (passed := passed + next(delays)) <= 60:
-        connections += 1
-    return connections
-
-
-def test_a_proxy_that_closes_at_once_sees_twelve_connections_a_minute_at_most() -> None:
-    assert connections_in_a_minute(backoff(_Least())) <= 12  # type: ignore[arg-type]
-    counts = {connections_in_a_minute(backoff(generator(seed))) for seed in range(1000)}
-    assert max(counts) <= 12
-    assert len(counts) > 1
+def test_delays_are_spread_from_nothing_to_a_ceiling_that_grows() -> None:
+    firsts, tenths = [], []
+    for seed in range(1000):
+        delays = backoff(generator(seed))
+        ten = [next(delays) for _ in range(10)]
+        firsts.append(ten[0])
+        tenths.append(ten[-1])
+    assert min(firsts) < 0.1
+    assert 0.9 < max(firsts) <= 1
+    assert min(tenths) < 0.1
+    assert 5.9 < max(tenths) <= 6
 
 
 def test_a_proxy_that_comes_up_late_is_found_within_two_seconds() -> None:

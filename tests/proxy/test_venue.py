@@ -393,6 +393,7 @@ async def test_positions_that_cannot_be_read_after_a_gap_are_unknown_not_flat() 
 
     async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED)
+        await connected.wait()
         fault = (500, {"code": "INTERNAL_ERROR", "message": "not now"})
         proxy.answers["GET", "/positions"] = [fault, (200, [])]
 
@@ -400,9 +401,12 @@ async def test_positions_that_cannot_be_read_after_a_gap_are_unknown_not_flat() 
         await proxy.say(socket, CONNECTED)
         await told.wait()
 
-    told = asyncio.Event()
+    connected, told = asyncio.Event(), asyncio.Event()
 
     class Looks(Strategy):
+        def on_connect(self) -> None:
+            connected.set()
+
         def on_disconnect(self) -> None:
             seen.append(f"lost with {self.position('S:X').quantity}")
 
@@ -588,7 +592,7 @@ async def test_an_event_settles_the_fate_of_an_order() -> None:
     strategy = Scripted({0: lambda s, c: s.buy("S:X", 1)})
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["POST", "/orders"] = [(504, "")]
-        proxy.answers["GET", "/orders"] = [(200, []), (503, "")]
+        proxy.answers["GET", "/orders"] = [(200, []), (200, []), (503, "")]
         await run(proxy, strategy, patience=Patience(settle=30.0))
     assert strategy.refusals == []
     assert len([r for r in proxy.requests if r[0] == "POST"]) == 1

@@ -1,4 +1,4 @@
-"""The book after a gap in the stream."""
+"""The book at its start."""
 
 from decimal import Decimal
 
@@ -40,33 +40,9 @@ def order(status: OrderStatus, filled: int = 0) -> Order:
     )
 
 
-def test_a_position_closed_in_the_gap_is_flat() -> None:
-    book = Book()
-    book.load(ACCOUNT, [position(5)], [])
-    book.load(ACCOUNT, [], [])
-    assert book.position("S:X").is_flat
-    assert book.position("S:X").average_entry_price == 0
-
-
-def test_a_position_made_by_events_alone_is_flat_when_the_venue_has_none() -> None:
-    book = Book()
-    filled = order(OrderStatus.FILLED, 5)
-    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled))
-    assert book.position("S:X").quantity == 5
-    book.load(ACCOUNT, [], [])
-    assert book.position("S:X").is_flat
-
-
 def test_what_a_snapshot_holds_is_not_booked_again() -> None:
     book = Book()
     book.load(ACCOUNT, [position(2)], [order(OrderStatus.PARTIALLY_FILLED, 2)])
     filled = order(OrderStatus.FILLED, 5)
     book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled))
     assert book.position("S:X").quantity == 5
-
-
-def test_a_stale_list_does_not_open_an_ended_order_again() -> None:
-    book = Book()
-    book.load(ACCOUNT, [], [order(OrderStatus.CANCELLED)])
-    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
-    assert book.orders() == []

@@ -1,11 +1,19 @@
 """The book against a venue that knows more than was heard."""
 
 import asyncio
+from decimal import Decimal
 
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
-from strategy_runtime import Strategy
+from strategy_runtime import Event, OrderEvent, PositionEvent, Strategy
+from strategy_runtime.protocol.enums import OrderStatus, PositionSide, Side
+from strategy_runtime.protocol.events import AccountEvent, TradeEvent
+from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.reconciliation import Snapshot, differences
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import CONNECTED, ScriptedProxy
 
@@ -27,6 +35,7 @@ POSITION = {"id": "p-1", "symbol": "S:X", "side": "LONG", "quantity": "5"}
 async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
     async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED)
+        await connected.wait()
         proxy.answers["GET", "/orders"] = [(200, [])]
         proxy.answers["GET", "/orders/history"] = [(200, [FILLED])]
         proxy.answers["GET", "/positions"] = [(200, [POSITION])]
@@ -40,8 +49,16 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
         await asyncio.Event().wait()
 
     seen: list[str] = []
+    connected = asyncio.Event()
 
     class Looks(Strategy):
+        def on_connect(self) -> None:
+            connected.set()
+
+        def on_order(self, event: OrderEvent) -> None:
+            words = "synthetic " if event.synthetic else ""
+            seen.append(f"{words}{event.event}: {self.position('S:X').quantity}")
+
         def on_disconnect(self) -> None:
             seen.append(f"lost: {len(self.orders())} open, {self.position('S:X').quantity}")
 
@@ -57,4 +74,212 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
         runner = Runner(Looks(), ProxyVenue(endpoints, is_live=True), mode="live")
         async with asyncio.timeout(20):
             await runner.run()
-    assert seen == ["lost: 1 open, 0", "back: 0 open, 5", "end: 0 open, 5"]
+    assert seen == [
+        "lost: 1 open, 0",
+        "synthetic ORDER_FILLED: 5",
+        "back: 0 open, 5",
+        "end: 0 open, 5",
+    ]
+
+
+ZERO = Decimal(0)
+
+
+def account(balance: int = 1000) -> Account:
+    return Account(balance=Decimal(balance), equity=Decimal(balance))
+
+
+def order(
+    number: int, status: OrderStatus, filled: int = 0, side: Side = Side.BUY, symbol: str = "S:X"
+) -> Order:
+    return Order(
+        id=f"ord-{number}",
+        client_order_id=f"c-{number}",
+        symbol=symbol,
+        side=side,
+        status=status,
+        quantity=Decimal(5),
+        filled_quantity=Decimal(filled),
+        average_fill_price=Decimal(10) if filled else None,
+    )
+
+
+def position(signed: int, symbol: str = "S:X", number: int = 1) -> Position:
+    return Position(
+        id=f"pos-{number}",
+        symbol=symbol,
+        side=PositionSide.LONG if signed >= 0 else PositionSide.SHORT,
+        quantity=abs(Decimal(signed)),
+        average_entry_price=Decimal(10),
+    )
+
+
+def trade(number: int, quantity: int, side: Side = Side.BUY, symbol: str = "S:X") -> Trade:
+    return Trade(
+        id=f"trd-{number}",
+        order_id=f"ord-{number}",
+        symbol=symbol,
+        side=side,
+        quantity=Decimal(quantity),
+        price=Decimal(10),
+    )
+
+
+def snapshot(
+    *,
+    orders: tuple[Order, ...] = (),
+    positions: tuple[Position, ...] = (),
+    trades: tuple[Trade, ...] = (),
+    absent: tuple[Order, ...] = (),
+    balance: int = 1000,
+) -> Snapshot:
+    return Snapshot(account(balance), list(positions), list(orders), list(trades), list(absent))
+
+
+def apply(book: Book, said: Snapshot) -> list[Event]:
+    """All differences, each applied before the next is asked for."""
+    events = []
+    for event in differences(book, said):
+        assert getattr(event, "synthetic", False)
+        events.append(event)
+        if isinstance(event, OrderEvent):
+            book.apply_order(event)
+        elif isinstance(event, TradeEvent):
+            book.apply_trade(event)
+        elif isinstance(event, PositionEvent):
+            book.apply_position(event)
+        elif isinstance(event, AccountEvent):
+            book.apply_account(event)
+    return events
+
+
+def words(events: list[Event]) -> list[str]:
+    return [str(event.event_id) for event in events]  # type: ignore[union-attr]
+
+
+def test_a_missed_fill_is_told_in_the_order_in_which_it_happened() -> None:
+    book = Book()
+    book.load(account(), [], [order(1, OrderStatus.OPEN)])
+    said = snapshot(
+        orders=(order(1, OrderStatus.FILLED, 5),),
+        positions=(position(5),),
+        trades=(trade(1, 5),),
+        balance=999,
+    )
+    assert words(apply(book, said)) == [
+        "rec:ord-1:FILLED:5",
+        "rec:trd-1",
+        "rec:pos-1:5",
+        "rec:999",
+    ]
+    assert book.position("S:X").quantity == 5
+    assert book.orders() == []
+
+
+def test_a_position_closed_in_the_gap_is_flat() -> None:
+    book = Book()
+    book.load(account(), [position(5)], [])
+    assert words(apply(book, snapshot())) == ["rec:pos-1:0"]
+    assert book.position("S:X").is_flat
+    assert book.position("S:X").average_entry_price == 0
+
+
+def test_a_position_made_by_fills_alone_is_flat_when_the_venue_has_none() -> None:
+    book = Book()
+    book.load(account(), [], [order(1, OrderStatus.OPEN)])
+    apply(book, snapshot(orders=(order(1, OrderStatus.FILLED, 5),), positions=(position(5),)))
+    apply(book, snapshot())
+    assert book.position("S:X").is_flat
+
+
+def test_a_stale_list_does_not_open_an_ended_order_again() -> None:
+    book = Book()
+    book.load(account(), [], [order(1, OrderStatus.OPEN)])
+    apply(book, snapshot(orders=(order(1, OrderStatus.CANCELLED),)))
+    apply(book, snapshot(orders=(order(1, OrderStatus.OPEN),)))
+    assert book.orders() == []
+
+
+def test_an_order_the_venue_does_not_know_is_taken_for_cancelled() -> None:
+    book = Book()
+    opened = order(1, OrderStatus.OPEN)
+    book.load(account(), [], [opened])
+    assert words(apply(book, snapshot(absent=(opened,)))) == ["rec:ord-1:absent"]
+    assert book.orders() == []
+
+
+def test_what_the_book_knows_is_not_told() -> None:
+    book = Book()
+    partly = order(1, OrderStatus.PARTIALLY_FILLED, 2)
+    book.load(account(), [position(2)], [partly], [trade(1, 2)])
+    assert (
+        apply(book, snapshot(orders=(partly,), positions=(position(2),), trades=(trade(1, 2),)))
+        == []
+    )
+
+
+def test_events_that_were_on_their_way_change_nothing_any_more() -> None:
+    book = Book()
+    book.load(account(), [], [order(1, OrderStatus.OPEN)])
+    filled = order(1, OrderStatus.FILLED, 5)
+    said = snapshot(orders=(filled,), positions=(position(5),), trades=(trade(1, 5),))
+    for event in apply(book, said):
+        if isinstance(event, OrderEvent):
+            assert not book.apply_order(event)
+        elif isinstance(event, TradeEvent):
+            assert not book.apply_trade(event)
+        elif isinstance(event, PositionEvent):
+            book.apply_position(event)
+    assert book.position("S:X").quantity == 5
+
+
+_STATUSES = [each for each in OrderStatus if each.is_known and each is not OrderStatus.PENDING]
+_SYMBOLS = st.sampled_from(["S:X", "S:Y"])
+_SAID = st.builds(
+    lambda orders, held, fills, balance: snapshot(
+        orders=tuple(
+            order(number, status, filled if status is not OrderStatus.FILLED else 5, side, symbol)
+            for number, (status, filled, side, symbol) in orders.items()
+        ),
+        positions=tuple(
+            position(signed, symbol, number)
+            for number, (symbol, signed) in enumerate(held.items())
+            if signed
+        ),
+        trades=tuple(trade(number, quantity) for number, quantity in fills.items()),
+        balance=balance,
+    ),
+    st.dictionaries(
+        st.integers(1, 4),
+        st.tuples(
+            st.sampled_from(
+                [s for s in OrderStatus if s.is_known and s is not OrderStatus.PENDING]
+            ),
+            st.integers(1, 4),
+            st.sampled_from(Side),
+            _SYMBOLS,
+        ),
+    ),
+    st.dictionaries(_SYMBOLS, st.integers(-9, 9)),
+    st.dictionaries(st.integers(1, 4), st.integers(1, 5)),
+    st.integers(0, 9),
+)
+
+
+@given(st.lists(_SAID, min_size=1, max_size=4))
+def test_doing_it_again_moves_nothing(said: list[Snapshot]) -> None:
+    book = Book()
+    for each in said:
+        apply(book, each)
+        held = {part.symbol: part.signed_quantity for part in each.positions}
+        assert {net.symbol: net.quantity for net in book.positions} == held
+        assert book.account.balance == each.account.balance
+        assert all(isinstance(event, OrderEvent) for event in apply(book, each))
+        assert {net.symbol: net.quantity for net in book.positions} == held
+
+
+@given(_SAID)
+def test_a_second_reconciliation_says_nothing(said: Snapshot) -> None:
+    book = Book()
+    apply(book, said)
+    assert apply(book, said) == []

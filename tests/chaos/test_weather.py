@@ -1,0 +1,65 @@
+"""Runs through bad weather in memory and virtual time: the package on both ends, chaos between.
+
+`pytest tests/chaos/test_weather.py --chaos-seeds 1000` tries more of them, and `--chaos-seed 17`
+one of them again.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+
+import pytest
+
+from tests.chaos import trials
+from tests.figures import Tell
+
+_CHUNK = 10
+
+# Bars enough for 2,000 frames a run.
+_TRIALS = {"backtest": partial(trials.backtest, bars=350), "live": partial(trials.live, bars=370)}
+
+
+def weather(mode: str, seed: int) -> tuple[str, trials.Weather]:
+    """One run, in a process of its own; gives back its plan in words."""
+    logging.disable(logging.CRITICAL)
+    plan, found = _TRIALS[mode](seed)
+    return str(plan), found
+
+
+@pytest.fixture
+def seeds(pytestconfig: pytest.Config) -> range:
+    one: int | None = pytestconfig.getoption("--chaos-seed")
+    return range(pytestconfig.getoption("--chaos-seeds")) if one is None else range(one, one + 1)
+
+
+def all_of(mode: str, seeds: range) -> Iterator[tuple[str, trials.Weather]]:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        yield from pool.map(partial(weather, mode), seeds, chunksize=_CHUNK)
+
+
+@pytest.mark.parametrize(
+    ("mode", "promise"),
+    [
+        ("backtest", "fills as in the calm run"),
+        ("live", "strategy and proxy agreed whenever it was quiet for 15 s"),
+    ],
+)
+def test_bad_weather(mode: str, promise: str, seeds: range, tell: Tell) -> None:
+    frames = faults = orders = unknown = 0
+    for seed, (plan, found) in zip(seeds, all_of(mode, seeds), strict=True):
+        assert found.problems == [], (
+            f"again: pytest tests/chaos/test_weather.py -k {mode} --chaos-seed {seed}\nplan: {plan}"
+        )
+        frames += found.frames
+        faults += found.faults
+        orders += found.orders
+        unknown += found.unknown
+    tell(
+        f"{mode}: {len(seeds)} seeds, {frames:,} frames, {faults:,} faults, {orders:,} orders, "
+        f"none lost, none doubled, {unknown} told as of unknown fate; {promise}"
+    )
+    assert frames > len(seeds) * 1500
+    assert faults > len(seeds) * 10

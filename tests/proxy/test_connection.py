@@ -1,0 +1,185 @@
+"""The connection as a state machine: told what happened and when, it says what to do."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from strategy_runtime.errors import (
+    AccessDenied,
+    ConnectionLost,
+    ProtocolError,
+    Unreachable,
+)
+from strategy_runtime.ids import Random, generator
+from strategy_runtime.proxy.connection import Act, Connection, State, Step
+from strategy_runtime.proxy.policy import backoff, knocks
+from strategy_runtime.proxy.transport import Closed, ConnectFailed
+
+URLS = ["ws://x/", "ws://x/ws", "ws://x/v1/ws"]
+
+
+def one_second(chance: Random) -> Iterator[float]:
+    while True:
+        yield 1.0
+
+
+def growing(chance: Random) -> Iterator[float]:
+    yield from map(float, range(1, 1000))
+
+
+def connection(*, is_live: bool = True, **options: object) -> Connection:
+    given: dict[str, object] = {
+        "deadline": 10.0,
+        "greeting": 5.0,
+        "max_frame": 1000,
+        "delays": one_second,
+        "knocks": one_second,
+        "chance": generator(0),
+    }
+    return Connection(list(URLS), is_live=is_live, **(given | options))  # type: ignore[arg-type]
+
+
+def knock(machine: Connection, since: int, *, seconds: int = 100) -> None:
+    """Try, and be refused, for so long."""
+    for now in range(since, since + seconds):
+        if machine.next(now).act is Act.CONNECT:
+            machine.refused(ConnectFailed("refused"), now)
+
+
+def test_the_way_to_an_open_connection() -> None:
+    machine = connection()
+    assert machine.next(0) == Step(Act.CONNECT, URLS[0])
+    machine.opened(1)
+    assert machine.state is State.GREETING
+    assert machine.next(2) == Step(Act.READ, seconds=4.0)
+    assert machine.next(99) == Step(Act.READ, seconds=0.0)
+    machine.greeted()
+    assert machine.next(3) == Step(Act.READ)
+
+
+def test_after_a_loss_it_waits_and_connects_again() -> None:
+    machine = connection()
+    machine.next(0)
+    machine.opened(0)
+    machine.greeted()
+    machine.lost(Closed(1000), 5)
+    assert machine.next(5) == Step(Act.WAIT, seconds=1.0)
+    assert machine.next(5.5) == Step(Act.WAIT, seconds=0.5)
+    assert machine.next(6) == Step(Act.CONNECT, URLS[0])
+
+
+@pytest.mark.parametrize("status", [404, 405, 426])
+def test_another_path_is_tried_at_once_and_the_one_that_worked_first_again(status: int) -> None:
+    machine = connection()
+    machine.next(0)
+    machine.refused(ConnectFailed("", status=status), 0)
+    assert machine.next(0) == Step(Act.CONNECT, URLS[1])
+    machine.opened(0)
+    machine.lost(Closed(1006), 1)
+    assert machine.next(9) == Step(Act.CONNECT, URLS[1])
+
+
+def test_where_no_path_is_known_it_waits() -> None:
+    machine = connection()
+    for url in URLS:
+        assert machine.next(0) == Step(Act.CONNECT, url)
+        machine.refused(ConnectFailed("", status=404), 0)
+    assert machine.next(0) == Step(Act.WAIT, seconds=1.0)
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(7.0, 7.0), (0.5, 1.0), (1e9, 60.0)])
+def test_a_proxy_that_asks_to_wait_is_waited_for(asked: float, pause: float) -> None:
+    machine = connection(deadline=1000.0)
+    machine.next(0)
+    machine.refused(ConnectFailed("", status=503, retry_after=asked), 0)
+    assert machine.next(0) == Step(Act.WAIT, seconds=pause)
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_proxy_that_never_comes_up_is_unreachable(is_live: bool) -> None:
+    machine = connection(is_live=is_live)
+    with pytest.raises(Unreachable) as caught:
+        knock(machine, 0)
+    assert str(caught.value) == (
+        "nobody answers for 10 s at ws://x/: refused; is the proxy running? check PROXY_WS_URL"
+    )
+    assert machine.next(99) == Step(Act.STOP)
+
+
+def test_a_backtest_whose_proxy_stays_away_ends() -> None:
+    machine = connection(is_live=False)
+    machine.next(0)
+    machine.opened(0)
+    machine.lost(Closed(1006), 50)
+    with pytest.raises(ConnectionLost, match="its completeness is unknown"):
+        knock(machine, 50)
+
+
+def test_a_live_run_tries_for_ever() -> None:
+    machine = connection()
+    machine.next(0)
+    machine.opened(0)
+    machine.lost(Closed(1006), 50)
+    knock(machine, 50, seconds=100_000)
+    assert machine.state is State.PAUSING
+
+
+@pytest.mark.parametrize(("lasted", "pause"), [(59.0, 4.0), (60.0, 1.0)])
+def test_delays_start_anew_only_after_a_link_that_lasted(lasted: float, pause: float) -> None:
+    machine, now = connection(delays=growing), 0.0
+    for stayed in (1.0, 1.0, 1.0, lasted):
+        assert machine.next(now).act is Act.CONNECT
+        machine.opened(now)
+        now += stayed
+        machine.lost(Closed(1000), now)
+        now += machine.next(now).seconds or 0.0
+    assert machine.next(now - pause) == Step(Act.WAIT, seconds=pause)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012, 1013, 4001, 4999, None])
+def test_a_proxy_that_closes_at_once_sees_twelve_connections_a_minute_at_most(
+    code: int | None,
+) -> None:
+    for seed in range(200):
+        machine = connection(delays=backoff, knocks=knocks, chance=generator(seed))
+        opened, now = [], 0.0
+        while now < 300:
+            step = machine.next(now)
+            if step.act is Act.WAIT:
+                now += step.seconds or 0.0
+            else:
+                opened.append(now)
+                machine.opened(now)
+                machine.lost(Closed(code), now)
+        for at in opened:
+            assert len([each for each in opened if at <= each < at + 60]) <= 12
+        assert len(opened) > 20
+
+
+def test_frames_above_the_limit_end_the_run_when_they_keep_coming() -> None:
+    machine, now = connection(), 0.0
+    for _ in range(2):
+        machine.next(now)
+        machine.opened(now)
+        machine.lost(Closed(1009), now)
+        now += 2
+    machine.next(now)
+    machine.opened(now)
+    with pytest.raises(ProtocolError, match="frames above the limit of 1000 bytes"):
+        machine.lost(Closed(1009), now)
+
+
+def test_a_refused_key_ends_the_run_at_once() -> None:
+    machine = connection()
+    machine.next(0)
+    with pytest.raises(AccessDenied):
+        machine.refused(ConnectFailed("", status=401), 0)
+    assert machine.next(0) == Step(Act.STOP)
+
+
+def test_when_the_run_is_over_nothing_is_done_any_more() -> None:
+    machine = connection()
+    machine.next(0)
+    machine.opened(0)
+    machine.over()
+    assert machine.next(1) == Step(Act.STOP)
