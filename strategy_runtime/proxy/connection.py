@@ -11,7 +11,7 @@ The rules:
 * A URL without a path of its own is tried with several; the one that worked is tried first again.
 * Attempts before the first connection follow the `knocks`, those after a loss the `delays`, which
   start anew only after a link that lasted.
-* At most 12 connections are made in a minute, whatever the proxy does with them.
+* Connections in a minute are limited, whatever the proxy does with them.
 * The first connection must come within the deadline; so must, in a backtest, every further one. A
   live run tries for ever.
 * CONNECTED is waited for briefly and never required: not every proxy sends it.
@@ -39,7 +39,6 @@ Delays = Callable[[Random], Iterator[float]]
 _NO_SUCH_PATH = (404, 405, 426)
 _MOST_TOO_BIG = 3
 _LONGEST_ASKED_S = 60.0
-_MOST_CONNECTIONS = 12
 _WINDOW_S = 60.0
 
 
@@ -79,6 +78,7 @@ class Connection:
         deadline: Seconds in which the proxy must have come up, or come back in a backtest.
         greeting: Seconds to wait for CONNECTED.
         max_frame: For the message when the proxy sends longer ones.
+        most_connections: In a minute.
 
     Attributes:
         state: Where it is.
@@ -92,6 +92,7 @@ class Connection:
         deadline: float,
         greeting: float,
         max_frame: int,
+        most_connections: int,
         delays: Delays,
         knocks: Delays,
         chance: Random,
@@ -111,7 +112,7 @@ class Connection:
         self._began: float | None = None
         self._changed = 0.0
         self._until = 0.0
-        self._opened: deque[float] = deque(maxlen=_MOST_CONNECTIONS)
+        self._opened: deque[float] = deque(maxlen=most_connections)
         self._too_big: deque[float] = deque(maxlen=_MOST_TOO_BIG)
 
     def next(self, now: float) -> Step:
@@ -185,7 +186,7 @@ class Connection:
             self._since_loss = self._delays(self._chance)
         self._pauses = self._since_loss
         pause = next(self._pauses)
-        if len(self._opened) == _MOST_CONNECTIONS:
+        if len(self._opened) == self._opened.maxlen:
             pause = max(pause, self._opened[0] + _WINDOW_S - now)
         self._pause(now, pause)
 

@@ -40,6 +40,7 @@ from strategy_runtime.proxy.transport import ConnectFailed, Socket, Transport
 __all__ = ["ProxyVenue"]
 
 _MAX_FRAME = 1024 * 1024
+_MOST_CONNECTIONS = 12
 _CLOSING_S = 2.0
 # The client library waits half as long again for the answer; with the rounding of its timers
 # and the first delay, a dead link is replaced within 12 s.
@@ -66,6 +67,7 @@ class ProxyVenue:
         connected_wait: Seconds to wait for the proxy's CONNECTED, which not every proxy sends.
         always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
         max_frame: Bytes a frame of the proxy's may have.
+        most_connections: In a minute, whatever the proxy does with them.
         delays: Source of delays between connections, after one was lost.
         knocking: Source of delays between attempts while the proxy is not up yet.
         patience: How long an order may take.
@@ -83,6 +85,7 @@ class ProxyVenue:
         connected_wait: float = 5.0,
         always_ack: bool = False,
         max_frame: int = _MAX_FRAME,
+        most_connections: int = _MOST_CONNECTIONS,
         delays: Delays = backoff,
         knocking: Delays = knocks,
         patience: Patience = _PATIENCE,
@@ -122,6 +125,7 @@ class ProxyVenue:
             deadline=connect_deadline,
             greeting=connected_wait,
             max_frame=max_frame,
+            most_connections=most_connections,
             delays=delays,
             knocks=knocking,
             chance=self._chance,

@@ -94,6 +94,7 @@ async def test_breaking_streams_change_no_fill(seeds: range, tell: Tell) -> None
                 venue = ProxyVenue(
                     endpoints,
                     is_live=False,
+                    most_connections=1000,
                     delays=quickly,
                     knocking=quickly,
                     connected_wait=1.0,

@@ -32,6 +32,7 @@ def connection(*, is_live: bool = True, **options: object) -> Connection:
         "deadline": 10.0,
         "greeting": 5.0,
         "max_frame": 1000,
+        "most_connections": 12,
         "delays": one_second,
         "knocks": one_second,
         "chance": generator(0),
