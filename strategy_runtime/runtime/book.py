@@ -161,6 +161,11 @@ class Book:
         found = (self._orders[key] for key in self._open)
         return [order for order in found if symbol is None or order.symbol == symbol]
 
+    @property
+    def order_count(self) -> int:
+        """Number of orders ever heard of."""
+        return len(self._orders)
+
     def accept(self, client_order_id: str, order_id: str, status: OrderStatus) -> None:
         """The venue answered a submission."""
         known = self._orders[client_order_id]

@@ -29,13 +29,15 @@ from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["FATE_UNKNOWN", "Outbox"]
+__all__ = ["ASK_AGAIN_AFTER_S", "FATE_UNKNOWN", "Outbox"]
 
 FATE_UNKNOWN = "FATE_UNKNOWN"
 """Code of a rejection that is none: the order may be there."""
 
+ASK_AGAIN_AFTER_S = 10.0
+"""Seconds after which a venue that did not have an order is asked for it once more."""
+
 _NOT_ANSWERED = "NOT_ANSWERED"
-_ASK_AGAIN_AFTER_S = 30.0
 _Send = Callable[[], Awaitable[None]]
 
 
@@ -174,14 +176,14 @@ class Outbox:
         if self.doubtful:
             self.doubtful.pop(client_order_id or "", None)
 
-    async def clear_doubts(self, symbol: str | None = None) -> None:
-        """Ask what became of orders whose fate is not known, of one symbol where given.
+    async def clear_doubts(self, *, min_age: float = 0.0) -> None:
+        """Ask what became of orders whose fate has not been known for so many seconds.
 
         Raises:
             StrategyRuntimeError: The venue did not answer: what was not known still is not.
         """
         for own_id, doubt in list(self.doubtful.items()):
-            if symbol not in (None, doubt.symbol):
+            if monotonic() - doubt.since < min_age:
                 continue
             found = await self._venue.orders(client_order_id=own_id)
             if found:
@@ -201,13 +203,10 @@ class Outbox:
         Raises:
             ApiError: One is.
         """
-        since = [doubt.since for doubt in self.doubtful.values() if doubt.symbol == symbol]
-        if not since:
+        with suppress(StrategyRuntimeError):
+            await self.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
+        if all(doubt.symbol != symbol for doubt in self.doubtful.values()):
             return
-        if monotonic() - max(since) >= _ASK_AGAIN_AFTER_S:
-            with suppress(StrategyRuntimeError):
-                await self.clear_doubts(symbol)
-                return
         raise ApiError(
             0,
             "SYMBOL_HALTED",

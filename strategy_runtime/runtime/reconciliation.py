@@ -32,7 +32,7 @@ from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["Snapshot", "differences", "snapshot_after_gap", "take_snapshot"]
+__all__ = ["Snapshot", "differences", "orders_differ", "snapshot_after_gap", "take_snapshot"]
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
@@ -85,6 +85,17 @@ async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
         before = after
     orders, absent = after
     return Snapshot(account, positions, orders, await _trades(venue), absent)
+
+
+async def orders_differ(venue: Venue, book: Book) -> bool:
+    """Whether the venue says something else of the open orders: one question, where it does not.
+
+    Raises:
+        StrategyRuntimeError: It did not answer.
+    """
+    listed = {order.id: _state(order) for order in await venue.orders()}
+    believed = [order for order in book.orders() if order.status is not OrderStatus.PENDING]
+    return listed != {order.id: _state(order) for order in believed}
 
 
 async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:

@@ -15,6 +15,7 @@ from strategy_runtime.errors import (
     OrderRejected,
     StrategyRuntimeError,
 )
+from strategy_runtime.ids import generator
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
@@ -24,6 +25,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
+from strategy_runtime.runtime.drift import Drift, drifts
 from strategy_runtime.runtime.failures import Failures, OnError
 from strategy_runtime.runtime.observer import (
     Observer,
@@ -31,7 +33,7 @@ from strategy_runtime.runtime.observer import (
     PositionStatus,
     RunStatus,
 )
-from strategy_runtime.runtime.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.outbox import ASK_AGAIN_AFTER_S, FATE_UNKNOWN
 from strategy_runtime.runtime.reconciliation import (
     differences,
     snapshot_after_gap,
@@ -102,6 +104,7 @@ class Runner:
         self._lost_at: float | None = None
         self._was_connected = False
         self._is_reconciled = False
+        self._turn = asyncio.Lock()
         self._failed: HookFailed | None = None
         self._dispatcher: Dispatcher | None = None
 
@@ -256,6 +259,9 @@ class Runner:
             main.cancel()
 
     async def _pump(self) -> None:
+        if self._mode == "live":
+            await self._pump_live()
+            return
         self._desk.hook_task = asyncio.current_task()
         async for burst in self._venue.bursts():
             self._in_hook = True
@@ -263,6 +269,54 @@ class Runner:
             self._in_hook = False
             if self._stopping:
                 return
+
+    async def _pump_live(self) -> None:
+        """What arrives, and what a second look finds, until either ends."""
+        tasks = [asyncio.ensure_future(self._hear()), asyncio.ensure_future(self._watch())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                if not task.done():
+                    task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, Exception):
+                raise failure
+
+    async def _hear(self) -> None:
+        async for burst in self._venue.bursts():
+            await self._tell(burst)
+            if self._stopping:
+                return
+
+    async def _tell(self, burst: Iterator[Event]) -> None:
+        """Consume events live, where another task may have some to tell, too."""
+        async with self._turn:
+            self._desk.hook_task = asyncio.current_task()
+            self._in_hook = True
+            await self._consume(burst)
+            await self._tell_anomalies()
+            self._in_hook = False
+
+    async def _watch(self) -> None:
+        """Find what was lost although the link seemed healthy."""
+        looks = drifts(self._venue, self._book, generator(), may_look=lambda: self._is_reconciled)
+        async for drift in looks:
+            if self._desk.doubtful:
+                with suppress(StrategyRuntimeError):
+                    await self._desk.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
+            if drift is not None or self._desk.anomalies:
+                await self._tell(self._lost(drift))
+
+    def _lost(self, drift: Drift | None) -> Iterator[Event]:
+        """What a drift has to tell, unless the book has moved on; asked for in our turn."""
+        if drift is not None and drift.is_current(self._book):
+            if drift.lost:
+                self._desk.anomalies.append(
+                    f"the link was healthy, and these never came: {', '.join(drift.lost)}"
+                )
+            yield from differences(self._book, drift.snapshot)
 
     async def _consume(self, burst: Iterator[Event]) -> None:
         dispatcher = self._running

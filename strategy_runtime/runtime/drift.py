@@ -1,0 +1,95 @@
+"""A second look while the link is healthy: a proxy may be connected and still have lost an event.
+
+Open orders are compared every few seconds, everything once a minute. What differs once may be on
+its way; what differs in the same way twice was lost.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+from strategy_runtime.clock import monotonic, sleep
+from strategy_runtime.errors import StrategyRuntimeError
+from strategy_runtime.ids import Random
+from strategy_runtime.protocol.events import AccountEvent
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.reconciliation import (
+    Snapshot,
+    differences,
+    orders_differ,
+    take_snapshot,
+)
+from strategy_runtime.runtime.venue import Venue
+
+__all__ = ["Drift", "drifts"]
+
+_LOOK_S = 4.5
+_EARLIEST_SHARE = 0.8
+_SELDOM_S = 60.0
+
+_log = logging.getLogger("strategy_runtime")
+
+_Belief = tuple[object, ...]
+
+
+class Drift(NamedTuple):
+    """What the venue says, and the book does not.
+
+    Attributes:
+        lost: Ids of the events that never came, orders, executions and positions only.
+        believed: What the book held when the venue was asked; if it has moved on since, the
+            snapshot is out of date.
+    """
+
+    snapshot: Snapshot
+    lost: list[str]
+    believed: _Belief
+
+    def is_current(self, book: Book) -> bool:
+        """Whether the book is as it was."""
+        return _belief(book) == self.believed
+
+
+async def drifts(
+    venue: Venue, book: Book, chance: Random, *, may_look: Callable[[], bool]
+) -> AsyncIterator[Drift | None]:
+    """Look every few seconds, for ever; None where nothing is wrong.
+
+    Args:
+        may_look: Whether there is a healthy link and nothing else is being found out.
+    """
+    suspected: set[str] = set()
+    looked_at = monotonic()
+    while True:
+        await sleep(_LOOK_S * chance.uniform(_EARLIEST_SHARE, 1.0))
+        found: Drift | None = None
+        if may_look():
+            is_due = bool(suspected) or monotonic() - looked_at >= _SELDOM_S
+            try:
+                if is_due or (book.orders() and await orders_differ(venue, book)):
+                    looked_at = monotonic()
+                    found = await _look(venue, book)
+            except StrategyRuntimeError as error:
+                _log.info("the venue does not say whether the book is right: %s", error)
+        lost = set() if found is None else set(found.lost)
+        is_certain = bool(lost & suspected) or (found is not None and not lost)
+        suspected = set() if is_certain else lost
+        yield found if is_certain else None
+
+
+async def _look(venue: Venue, book: Book) -> Drift | None:
+    believed = _belief(book)
+    snapshot = await take_snapshot(venue, book)
+    events = list(differences(book, snapshot))
+    if not events or _belief(book) != believed:
+        return None
+    lost = [str(event.event_id) for event in events if not isinstance(event, AccountEvent)]
+    return Drift(snapshot, lost, believed)
+
+
+def _belief(book: Book) -> _Belief:
+    return (
+        [(order.id, order.status, order.filled_quantity) for order in book.orders()],
+        [(net.symbol, net.quantity) for net in book.positions],
+        book.order_count,
+    )
