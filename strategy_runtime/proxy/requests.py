@@ -23,7 +23,7 @@ from strategy_runtime.proxy.transport import Answer, Transport
 __all__ = ["RestClient", "query_of", "segment"]
 
 _T = TypeVar("_T")
-_TRANSIENT = (502, 503, 504)
+_TRANSIENT = (500, 502, 503, 504)
 _ATTEMPTS = 3
 _TOO_MANY = 429
 _PAUSE_S = 1.0

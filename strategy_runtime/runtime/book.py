@@ -260,6 +260,14 @@ class Book:
             known.currency,
         )
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether a position is not what the fills have made of it: something was not heard."""
+        return any(
+            net.quantity != sum((part.signed_quantity for part in self.parts_of(symbol)), _ZERO)
+            for symbol, net in self.nets.items()
+        )
+
     def parts_of(self, symbol: str) -> list[Position]:
         """The open positions in a symbol as the venue keeps them; several where it hedges."""
         return list(self._positions.get(symbol, {}).values())

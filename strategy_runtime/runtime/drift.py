@@ -1,6 +1,7 @@
 """A second look while the link is healthy: a proxy may be connected and still have lost an event.
 
-Open orders are compared every few seconds, everything once a minute. What differs once may be on
+Open orders are compared every few seconds, everything once a minute, or where fills and positions
+contradict each other. What differs once may be on
 its way; what differs in the same way twice was lost.
 """
 
@@ -64,7 +65,7 @@ async def drifts(
         await sleep(_LOOK_S * chance.uniform(_EARLIEST_SHARE, 1.0))
         found: Drift | None = None
         if may_look():
-            is_due = bool(suspected) or monotonic() - looked_at >= _SELDOM_S
+            is_due = bool(suspected) or book.is_torn or monotonic() - looked_at >= _SELDOM_S
             try:
                 if is_due or (book.orders() and await orders_differ(venue, book)):
                     looked_at = monotonic()
@@ -80,10 +81,10 @@ async def drifts(
 async def _look(venue: Venue, book: Book) -> Drift | None:
     believed = _belief(book)
     snapshot = await take_snapshot(venue, book)
-    events = list(differences(book, snapshot))
-    if not events or _belief(book) != believed:
+    found = {str(event.event_id): event for event in differences(book, snapshot)}
+    if not found or _belief(book) != believed:
         return None
-    lost = [str(event.event_id) for event in events if not isinstance(event, AccountEvent)]
+    lost = [name for name, event in found.items() if not isinstance(event, AccountEvent)]
     return Drift(snapshot, lost, believed)
 
 

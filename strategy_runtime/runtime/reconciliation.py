@@ -23,7 +23,6 @@ from strategy_runtime.protocol.enums import (
 )
 from strategy_runtime.protocol.events import (
     AccountEvent,
-    Event,
     OrderEvent,
     PositionEvent,
     TradeEvent,
@@ -32,7 +31,14 @@ from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["Snapshot", "differences", "orders_differ", "snapshot_after_gap", "take_snapshot"]
+__all__ = [
+    "Difference",
+    "Snapshot",
+    "differences",
+    "orders_differ",
+    "snapshot_after_gap",
+    "take_snapshot",
+]
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
@@ -48,6 +54,9 @@ _KIND_OF_STATUS = {
 }
 
 _log = logging.getLogger("strategy_runtime")
+
+Difference = OrderEvent | TradeEvent | PositionEvent | AccountEvent
+"""Something the strategy has not heard of."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -123,7 +132,7 @@ async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
-def differences(book: Book, snapshot: Snapshot) -> Iterator[Event]:
+def differences(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
     """What happened, as far as the snapshot tells: orders, executions, positions, account.
 
     The order is fixed: orders by creation and id, executions by time, positions by symbol. Take
@@ -161,7 +170,7 @@ def differences(book: Book, snapshot: Snapshot) -> Iterator[Event]:
         )
 
 
-def _moved(book: Book, snapshot: Snapshot) -> Iterator[Event]:
+def _moved(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
     reported: dict[str, dict[str, Position]] = {}
     for part in snapshot.positions:
         reported.setdefault(part.symbol, {})[part.id] = part

@@ -15,7 +15,7 @@ from strategy_runtime.errors import (
     OrderRejected,
     StrategyRuntimeError,
 )
-from strategy_runtime.ids import generator
+from strategy_runtime.ids import Random, generator
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
 from strategy_runtime.protocol.models import Candle
@@ -75,6 +75,7 @@ class Runner:
         subscriptions: Subscriptions | None = None,
         timeframe: str = "1m",
         observer: Observer | None = None,
+        chance: Random | None = None,
     ) -> None:
         self.strategy = strategy
         self.failures = Failures(mode, on_error)
@@ -105,6 +106,7 @@ class Runner:
         self._was_connected = False
         self._is_reconciled = False
         self._turn = asyncio.Lock()
+        self._chance = chance or generator()
         self._failed: HookFailed | None = None
         self._dispatcher: Dispatcher | None = None
 
@@ -301,7 +303,7 @@ class Runner:
 
     async def _watch(self) -> None:
         """Find what was lost although the link seemed healthy."""
-        looks = drifts(self._venue, self._book, generator(), may_look=lambda: self._is_reconciled)
+        looks = drifts(self._venue, self._book, self._chance, may_look=lambda: self._is_reconciled)
         async for drift in looks:
             if self._desk.doubtful:
                 with suppress(StrategyRuntimeError):

@@ -16,6 +16,7 @@ class Kind(Enum):
     # At the nth frame from the proxy.
     DROP = "frame: the connection breaks, and what is under way is lost"
     CLOSE = "frame: the proxy closes with a code"
+    VANISH = "frame: it never arrives, and all others do"
     HALF_OPEN = "frame: nothing passes any more, and nobody is told"
     STALL = "frame: nothing passes for some seconds"
     DUPLICATE = "frame: it arrives twice"
@@ -63,6 +64,7 @@ _BEFORE = (429, 500, 502, 503, 504)
 _AFTER = (500, 502, 503, 504)
 
 _LIVE_ONLY = {
+    Kind.VANISH,
     Kind.HALF_OPEN,
     Kind.RESTART,
     Kind.SIGTERM,

@@ -28,6 +28,7 @@ __all__ = ["Weather", "backtest", "live"]
 
 FAULTS = 20
 QUIET_S = 15.0
+KNOWN_S = 40.0
 _MINUTE_NS = 60_000_000_000
 _START_NS = 1_700_000_040_000_000_000
 _ENDPOINTS = Endpoints(ws_url="ws://memory", rest_url="http://memory/")
@@ -193,7 +194,7 @@ class _Supervised:
             self.strategies.append(strategy)
             venue = _venue(self._network, self._chance, is_live=True)
             run_id = f"r{len(self.strategies)}"
-            self.runner = Runner(strategy, venue, mode="live", run_id=run_id)
+            self.runner = Runner(strategy, venue, mode="live", run_id=run_id, chance=self._chance)
             running = asyncio.ensure_future(self.runner.run())
             asked = asyncio.ensure_future(self._asked.get())
             await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -252,7 +253,10 @@ async def _watch(
     """Compare both sides whenever it is quiet; twice, since something may be under way."""
     while not problems:
         await sleep(0.5)
-        if network.loop.time() - network.struck_at >= QUIET_S and _disagreement(run, proxy):
+        quiet_s = network.loop.time() - network.struck_at
+        if quiet_s >= KNOWN_S and run.runner is not None and run.runner.status().halted_symbols:
+            problems.append(f"after {quiet_s:.1f} s the fate of an order is still unknown")
+        if quiet_s >= QUIET_S and _disagreement(run, proxy):
             await sleep(0.3)
             found = _disagreement(run, proxy)
             if found and network.loop.time() - network.struck_at >= QUIET_S:

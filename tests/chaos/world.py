@@ -301,6 +301,8 @@ class MemoryNetwork:
             return
         kind = fault.kind
         self.strike(fault.seconds if kind in (Kind.STALL, Kind.RESTART) else 0.0)
+        if kind is Kind.VANISH:
+            return
         if kind is Kind.DROP:
             wire.sever()
         elif kind is Kind.CLOSE:

@@ -7,13 +7,13 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime import Event, OrderEvent, PositionEvent, Strategy
+from strategy_runtime import OrderEvent, PositionEvent, Strategy
 from strategy_runtime.protocol.enums import OrderStatus, PositionSide, Side
-from strategy_runtime.protocol.events import AccountEvent, TradeEvent
+from strategy_runtime.protocol.events import TradeEvent
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.reconciliation import Snapshot, differences
+from strategy_runtime.runtime.reconciliation import Difference, Snapshot, differences
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import CONNECTED, ScriptedProxy
 
@@ -136,11 +136,11 @@ def snapshot(
     return Snapshot(account(balance), list(positions), list(orders), list(trades), list(absent))
 
 
-def apply(book: Book, said: Snapshot) -> list[Event]:
+def apply(book: Book, said: Snapshot) -> list[Difference]:
     """All differences, each applied before the next is asked for."""
-    events = []
+    events: list[Difference] = []
     for event in differences(book, said):
-        assert getattr(event, "synthetic", False)
+        assert event.synthetic
         events.append(event)
         if isinstance(event, OrderEvent):
             book.apply_order(event)
@@ -148,13 +148,13 @@ def apply(book: Book, said: Snapshot) -> list[Event]:
             book.apply_trade(event)
         elif isinstance(event, PositionEvent):
             book.apply_position(event)
-        elif isinstance(event, AccountEvent):
+        else:
             book.apply_account(event)
     return events
 
 
-def words(events: list[Event]) -> list[str]:
-    return [str(event.event_id) for event in events]  # type: ignore[union-attr]
+def words(events: list[Difference]) -> list[str]:
+    return [str(event.event_id) for event in events]
 
 
 def test_a_missed_fill_is_told_in_the_order_in_which_it_happened() -> None:
