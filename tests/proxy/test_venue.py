@@ -399,7 +399,7 @@ async def test_positions_that_cannot_be_read_after_a_gap_are_unknown_not_flat() 
 
     async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED)
-        await told.wait()
+        await asyncio.Event().wait()
 
     connected, told = asyncio.Event(), asyncio.Event()
 
