@@ -4,8 +4,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -16,6 +18,7 @@ from strategy_runtime.runtime.settings import SETTINGS, Setting
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
     from strategy_runtime.runtime.settings import Environment, Settings
+    from strategy_runtime.runtime.store import Journal
     from strategy_runtime.runtime.venue import Venue
     from strategy_runtime.strategy import Strategy
     from strategy_runtime.strategy.desk import Mode
@@ -224,6 +227,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from strategy_runtime.runtime.threaded import ThreadedVenue
 
     runner: Runner | None = None
+    kept = ExitStack()
     watching = Watching(settings, lambda: None if runner is None else runner.status())
     reaching = asyncio.ensure_future(_reach(settings))
 
@@ -234,7 +238,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
         else:
             runner.stop()
 
-    with stop_on_signals(stop, deadline=_STOP_WITHIN_S):
+    with kept, stop_on_signals(stop, deadline=_STOP_WITHIN_S):
         async with watching:
             try:
                 mode = await reaching
@@ -243,7 +247,9 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
             venue: Venue = _venue(settings, mode, settings.connect_timeout)
+            journal: Journal | None = None
             if mode == "live":
+                journal = _journal(settings, name, kept)
                 venue = ThreadedVenue(venue, loop_factory=_loop_factory(settings.loop))
             runner = Runner(
                 strategy,
@@ -253,6 +259,8 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 on_error=None if settings.on_error == "auto" else settings.on_error,
                 subscriptions=settings.subscriptions,
                 timeframe=settings.timeframe,
+                journal=journal,
+                on_exit=settings.on_exit,
                 observer=watching.observer(
                     name, run_id, lambda: {} if runner is None else runner.in_hand
                 ),
@@ -261,6 +269,43 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             await runner.run()
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
+
+
+def _journal(settings: "Settings", name: str, kept: ExitStack) -> "Journal | None":
+    """The journal in the strategy's own folder, both held until `kept` is closed.
+
+    Raises:
+        ConfigError: The folder that was asked for cannot be used, or another process has it.
+    """
+    from strategy_runtime.errors import ConfigError
+    from strategy_runtime.runtime.store import Journal, StateFolder, default_place
+
+    wanted = settings.state_dir
+    place = Path(wanted) if wanted else default_place(os.environ)
+    if wanted == "none" or place is None:
+        if not wanted:
+            _log.warning("no home folder: no journal of orders is kept; see --state-dir")
+        return None
+    proxy = urlsplit(settings.rest_url)
+    try:
+        folder = kept.enter_context(
+            StateFolder(place, f"{name}@{proxy.hostname}-{proxy.port or proxy.scheme}")
+        )
+        journal = Journal(folder.path)
+    except OSError as error:
+        if wanted:
+            raise ConfigError(
+                f"{settings.origins['state_dir']}: {place} cannot be used: {error.strerror}"
+            ) from None
+        _log.warning(
+            "%s cannot be used (%s): no journal of orders is kept; see --state-dir",
+            place,
+            error.strerror,
+        )
+        return None
+    kept.callback(journal.close)
+    _log.info("the journal of orders is %s", journal.path)
+    return journal
 
 
 async def _reach(settings: "Settings") -> "Mode":

@@ -12,6 +12,7 @@ from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.outbox import Outbox
 from strategy_runtime.runtime.sizing import exact, magnitude, size_of
+from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFunction
@@ -36,8 +37,9 @@ class TradingDesk(Outbox):
         prefix: str,
         mode: Mode,
         observer: Observer | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        super().__init__(venue, book, mode, observer)
+        super().__init__(venue, book, mode, observer, journal)
         self._clock = clock
         self._timers = timers
         self._next_id = counted(f"{prefix}-")
@@ -181,6 +183,16 @@ class TradingDesk(Outbox):
         """See `Strategy.close_all`."""
         tickets = (self.close(position.symbol, None) for position in self._book.positions)
         return [ticket for ticket in tickets if ticket is not None]
+
+    async def wind_down(self, *, flatten: bool) -> None:
+        """Cancel what is open and, where told to, close what is held, though the run has ended."""
+        self.is_closed = False
+        self.cancel_all(None)
+        if flatten:
+            self.close_all()
+        while self.unsettled:
+            await self.settle()
+        self.is_closed = True
 
     def target(
         self,

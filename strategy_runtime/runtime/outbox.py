@@ -25,6 +25,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.ticket import Ticket
@@ -63,7 +64,14 @@ class Outbox:
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
     """
 
-    def __init__(self, venue: Venue, book: Book, mode: Mode, observer: Observer | None) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        book: Book,
+        mode: Mode,
+        observer: Observer | None,
+        journal: Journal | None,
+    ) -> None:
         self.hook_task: asyncio.Task[object] | None = None
         self.is_closed = False
         self.unsettled: list[Ticket] = []
@@ -73,6 +81,7 @@ class Outbox:
         self._book = book
         self._mode: Mode = mode
         self._observer = observer
+        self._journal = journal
         self._waiting: deque[tuple[Ticket, _Send]] = deque()
         self._one_at_a_time = asyncio.Lock()
         self._sender: asyncio.Task[None] | None = None
@@ -124,8 +133,10 @@ class Outbox:
                 raise
             except StrategyRuntimeError as trouble:
                 ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
-            if ticket.verb == "submit" and ticket.error and ticket.error.code != FATE_UNKNOWN:
-                self._book.refuse(ticket.client_order_id)
+            if ticket.verb == "submit" and (not ticket.error or ticket.error.code != FATE_UNKNOWN):
+                if ticket.error:
+                    self._book.refuse(ticket.client_order_id)
+                self._settled(ticket.client_order_id, "refused" if ticket.error else "accepted")
             if self._observer is not None:
                 outcome = _outcome_of(ticket)
                 self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
@@ -173,8 +184,9 @@ class Outbox:
 
     def order_seen(self, client_order_id: str | None) -> None:
         """An event has an order: there is no doubt about it any more."""
-        if self.doubtful:
-            self.doubtful.pop(client_order_id or "", None)
+        if self.doubtful and client_order_id in self.doubtful:
+            del self.doubtful[client_order_id]
+            self._settled(client_order_id, "accepted")
 
     async def clear_doubts(self, *, min_age: float = 0.0) -> None:
         """Ask what became of orders whose fate has not been known for so many seconds.
@@ -196,6 +208,35 @@ class Outbox:
                 f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
             )
             self.doubtful.pop(own_id, None)
+            self._settled(own_id, "accepted" if found else "refused")
+
+    async def take_up(self) -> list[Order]:
+        """Ask for orders that earlier runs were giving when they ended; gives back those found.
+
+        Those that the venue has not got are in doubt: it is asked for them again, later.
+
+        Raises:
+            StrategyRuntimeError: The venue did not answer.
+        """
+        taken_up: list[Order] = []
+        unsettled = {} if self._journal is None else dict(self._journal.unsettled)
+        for own_id, request in unsettled.items():
+            found = await self._venue.orders(client_order_id=own_id)
+            if found:
+                taken_up.append(found[0])
+                self._settled(own_id, "accepted")
+            else:
+                self._book.expect(request, own_id)
+                self.doubtful[own_id] = Doubt(request.symbol, monotonic())
+            verdict = f"arrived and is {found[0].status}" if found else "has not arrived so far"
+            self.anomalies.append(
+                f"an earlier run ended while it gave {request.symbol} {own_id}, which {verdict}"
+            )
+        return taken_up
+
+    def _settled(self, client_order_id: str, outcome: str) -> None:
+        if self._journal is not None:
+            self._journal.settle(client_order_id, outcome)
 
     async def _settle_doubts(self, symbol: str) -> None:
         """Let an order in a symbol pass only when no earlier one in it is in doubt.
@@ -229,6 +270,8 @@ class Outbox:
             raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
         if self.doubtful:
             await self._settle_doubts(request.symbol)
+        if self._journal is not None:
+            self._journal.intend(request)
         handle = await self._venue.submit(request)
         self._book.accept(own_id, handle.id, handle.status)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from strategy_runtime.clock import monotonic, ns_of, rfc3339
 from strategy_runtime.errors import (
@@ -39,15 +39,20 @@ from strategy_runtime.runtime.reconciliation import (
     snapshot_after_gap,
     take_snapshot,
 )
+from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
 
-__all__ = ["Runner"]
+__all__ = ["OnExit", "Runner"]
+
+OnExit = Literal["keep", "cancel", "flatten"]
+"""What a live run leaves behind: everything, no open orders, or no positions either."""
 
 _HOOK_DEADLINE_S = 3.0
+_WIND_DOWN_DEADLINE_S = 2.0
 _log = logging.getLogger("strategy_runtime")
 
 
@@ -76,6 +81,8 @@ class Runner:
         timeframe: str = "1m",
         observer: Observer | None = None,
         chance: Random | None = None,
+        journal: Journal | None = None,
+        on_exit: OnExit = "keep",
     ) -> None:
         self.strategy = strategy
         self.failures = Failures(mode, on_error)
@@ -93,7 +100,9 @@ class Runner:
             prefix=f"{type(strategy).__name__}-{run_id}",
             mode=mode,
             observer=observer,
+            journal=journal,
         )
+        self._on_exit = on_exit
         self._mode: Mode = mode
         self._run_id = run_id
         self._observer = observer
@@ -190,7 +199,8 @@ class Runner:
     async def _session(self) -> None:
         await self._venue.open()
         known = await take_snapshot(self._venue, self._book)
-        self._book.load(known.account, known.positions, known.orders, known.trades)
+        orders = known.orders + await self._desk.take_up()
+        self._book.load(known.account, known.positions, orders, known.trades)
         self._is_reconciled = True
         self._in_hook = True
         await self._start()
@@ -356,8 +366,20 @@ class Runner:
                 _log.error("%s", failure, exc_info=failure.__cause__)
         except TimeoutError:
             _log.error("on_stop took longer than %g s and was cancelled", _HOOK_DEADLINE_S)
+        if self._on_exit != "keep" and self._mode == "live":
+            await self._wind_down()
         self.strategy._desk = None
         del self.strategy.__dict__["position"]
+
+    async def _wind_down(self) -> None:
+        """Leave behind what was asked for, as far as the venue lets us within the time there is."""
+        try:
+            async with asyncio.timeout(_WIND_DOWN_DEADLINE_S):
+                await self._desk.wind_down(flatten=self._on_exit == "flatten")
+        except TimeoutError:
+            _log.error("on exit: not everything was answered in %g s", _WIND_DOWN_DEADLINE_S)
+        orders, held = len(self._book.orders()), len(self._book.positions)
+        _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
 
     # Hooks and their failures
 

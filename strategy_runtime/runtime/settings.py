@@ -30,6 +30,7 @@ __all__ = [
 
 ModeChoice = Literal["auto", "backtest", "live"]
 OnErrorChoice = Literal["auto", "stop", "continue"]
+OnExitChoice = Literal["keep", "cancel", "flatten"]
 LoopChoice = Literal["auto", "asyncio", "uvloop"]
 TracesChoice = Literal["off", "otlp", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -127,6 +128,24 @@ SETTINGS = (
         choices=get_args(OnErrorChoice),
     ),
     Setting(
+        name="on_exit",
+        flag="--on-exit",
+        variables=("STRATEGY_ON_EXIT",),
+        metavar="|".join(get_args(OnExitChoice)),
+        default="keep",
+        help="What a live run leaves behind: everything, no open orders, or no positions either.",
+        choices=get_args(OnExitChoice),
+    ),
+    Setting(
+        name="state_dir",
+        flag="--state-dir",
+        variables=("STATE_DIR",),
+        metavar="DIR",
+        default="",
+        help="Where a live run keeps its lock and its journal of orders; none keeps nothing. "
+        "Without it a folder in $XDG_STATE_HOME or ~/.local/state.",
+    ),
+    Setting(
         name="loop",
         flag="--loop",
         variables=("STRATEGY_LOOP",),
@@ -212,6 +231,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     timeframe: str
     mode: ModeChoice
     on_error: OnErrorChoice
+    on_exit: OnExitChoice
+    state_dir: str
     loop: LoopChoice
     connect_timeout: float
     ops_port: int | None
@@ -322,6 +343,8 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         timeframe=_timeframe(texts["timeframe"], origins["timeframe"]),
         mode=texts["mode"],  # type: ignore[arg-type]  # checked above
         on_error=texts["on_error"],  # type: ignore[arg-type]
+        on_exit=texts["on_exit"],  # type: ignore[arg-type]
+        state_dir=texts["state_dir"],
         loop=texts["loop"],  # type: ignore[arg-type]
         connect_timeout=_seconds(texts["connect_timeout"], origins["connect_timeout"]),
         ops_port=_port(texts["ops_port"], origins["ops_port"]),

@@ -4,6 +4,8 @@ import asyncio
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
@@ -16,6 +18,7 @@ from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.report.fills import fills_csv
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.store import Journal
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -173,14 +176,18 @@ class _Supervised:
     Attributes:
         strategies: Every one that ran.
         runner: The present one.
+        folder: Where their journal is.
     """
 
-    def __init__(self, proxy: MemoryProxy, network: MemoryNetwork, chance: Random) -> None:
+    def __init__(
+        self, proxy: MemoryProxy, network: MemoryNetwork, chance: Random, folder: Path
+    ) -> None:
         self.strategies: list[Busy] = []
         self.runner: Runner | None = None
         self._proxy = proxy
         self._network = network
         self._chance = chance
+        self.folder = folder
         self._asked: asyncio.Queue[Kind] = asyncio.Queue()
 
     def ask(self, kind: Kind) -> None:
@@ -194,7 +201,10 @@ class _Supervised:
             self.strategies.append(strategy)
             venue = _venue(self._network, self._chance, is_live=True)
             run_id = f"r{len(self.strategies)}"
-            self.runner = Runner(strategy, venue, mode="live", run_id=run_id, chance=self._chance)
+            journal = Journal(self.folder, is_safe=False)
+            self.runner = Runner(
+                strategy, venue, mode="live", run_id=run_id, chance=self._chance, journal=journal
+            )
             running = asyncio.ensure_future(self.runner.run())
             asked = asyncio.ensure_future(self._asked.get())
             await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -206,6 +216,7 @@ class _Supervised:
                     running.cancel()
                 await asyncio.wait({running})
             asked.cancel()
+            journal.close()
             if not running.cancelled():
                 running.result()
 
@@ -218,7 +229,8 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
     plan = drawn(chance, is_live=True, knows_ids=knows_ids, count=FAULTS, reach=reach)
     proxy = MemoryProxy(Exchange(_data(bars)), speed=60.0, knows_ids=knows_ids)
     network = MemoryNetwork(proxy, plan, loop, time, chance, lambda kind: run.ask(kind))
-    run = _Supervised(proxy, network, chance)
+    folder = TemporaryDirectory()
+    run = _Supervised(proxy, network, chance, Path(folder.name))
     problems: list[str] = []
 
     async def work() -> None:
@@ -233,6 +245,11 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
         virtual_time.run(work(), loop, time)
     except (StrategyRuntimeError, TimeoutError, virtual_time.Stuck) as error:
         problems.append(f"the run ended: {error!r}")
+    with folder:
+        left = Journal(run.folder, is_safe=False)
+        left.close()
+        if loop.time() - network.struck_at >= KNOWN_S:
+            problems += [f"the journal ends without an outcome of {n}" for n in left.unsettled]
     problems += _doubles(proxy)
     unknown = 0
     for strategy in run.strategies:

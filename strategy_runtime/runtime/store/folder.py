@@ -1,0 +1,72 @@
+"""The folder of one strategy at one proxy, and the lock that keeps a second process out of it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from strategy_runtime.errors import ConfigError
+
+__all__ = ["StateFolder", "default_place"]
+
+_PRIVATE = 0o700
+_LOCK = "lock"
+
+
+def default_place(environ: Mapping[str, str]) -> Path | None:
+    """Where state lies on this machine unless told otherwise; None where there is no home.
+
+    `$XDG_STATE_HOME/strategy-runtime`, or `~/.local/state/strategy-runtime` (XDG Base Directory).
+    """
+    base = environ.get("XDG_STATE_HOME", "")
+    if base and Path(base).is_absolute():
+        return Path(base) / "strategy-runtime"
+    home = environ.get("HOME", "")
+    return Path(home) / ".local" / "state" / "strategy-runtime" if home else None
+
+
+class StateFolder:
+    """A folder that is ours until it is closed, or the process ends, however it ends.
+
+    Args:
+        place: The folder that holds those of all strategies.
+        name: Of the strategy at its proxy.
+
+    Attributes:
+        path: The folder.
+
+    Raises:
+        ConfigError: Another process has it.
+        OSError: It cannot be made or written to.
+    """
+
+    def __init__(self, place: Path, name: str) -> None:
+        import fcntl  # not everywhere, and backtests do without
+
+        self.path = place / name
+        self.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        lock = self.path / _LOCK
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._lock, 20).decode(errors="replace").strip() or "unknown"
+            os.close(self._lock)
+            raise ConfigError(
+                f"{name} is running already: process {holder} holds {lock}; stop it, or give this "
+                "one another --state-dir"
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.write(self._lock, f"{os.getpid()}\n".encode())
+
+    def close(self) -> None:
+        """Let others have it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

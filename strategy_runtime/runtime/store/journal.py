@@ -1,0 +1,174 @@
+"""The journal: what was about to be ordered, on the disk before it is sent.
+
+A line is a record with the checksum of its text, so that a line that was cut off is recognised. A
+process that was killed finds, when it is started again, the orders of which it cannot know whether
+they arrived, and asks for them; it never sends one of them again.
+"""
+
+import logging
+import os
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+from msgspec import Raw, Struct
+
+from strategy_runtime.errors import ApiError, DataError
+from strategy_runtime.protocol.models import OrderRequest
+
+__all__ = ["Journal"]
+
+_VERSION = 1
+_FILE = "intents.jsonl"
+_LARGEST = 64 * 1024 * 1024
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class _Intent(Struct, frozen=True, tag="intent"):
+    order: OrderRequest
+
+
+class _Outcome(Struct, frozen=True, tag="outcome"):
+    client_order_id: str
+    outcome: str
+
+
+class _Header(Struct, frozen=True, tag="journal"):
+    version: int
+
+
+class _Line(Struct, frozen=True):
+    crc: int
+    entry: Raw
+
+
+_Entry = _Header | _Intent | _Outcome
+_line_of = msgspec.json.Decoder(_Line).decode
+_entry_of = msgspec.json.Decoder(_Entry).decode
+
+
+class Journal:
+    """The journal in one folder.
+
+    Args:
+        folder: Nobody else may write there, see `StateFolder`.
+        is_safe: Wait until the disk has an intent before it may be sent.
+
+    Attributes:
+        path: Of the file.
+        unsettled: Orders of which the outcome is not known, by client order id: when it is opened,
+            those of earlier runs.
+
+    Raises:
+        DataError: The file is of a version that this one cannot read.
+        OSError: It cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, *, is_safe: bool = True) -> None:
+        self.path = folder / _FILE
+        self.unsettled: dict[str, OrderRequest] = {}
+        self._is_safe = is_safe
+        self._size = 0
+        self._is_torn = False
+        if self.path.exists():
+            self._read()
+        self._file = self._rewrite()
+
+    def intend(self, request: OrderRequest) -> None:
+        """Note that an order is about to be sent; it may be sent only once this has returned.
+
+        Raises:
+            ApiError: It cannot be noted, so it must not be sent.
+        """
+        own_id = request.client_order_id or ""
+        try:
+            if self._size > _LARGEST:
+                os.close(self._file)
+                self._file = self._rewrite()
+            self._write(_Intent(request))
+            if self._is_safe:
+                os.fsync(self._file)
+        except OSError as error:
+            self._is_torn = True
+            raise ApiError(
+                0,
+                "JOURNAL_FAILED",
+                f"{self.path} cannot be written ({error.strerror}), and an order that is not in it "
+                "is not sent; make room, or give another --state-dir",
+            ) from None
+        self.unsettled[own_id] = request
+
+    def settle(self, client_order_id: str, outcome: str) -> None:
+        """Note what became of an order; where that is lost, it is asked for once more."""
+        if self.unsettled.pop(client_order_id, None) is None:
+            return
+        try:
+            self._write(_Outcome(client_order_id, outcome))
+        except OSError as error:
+            self._is_torn = True
+            _log.warning("%s cannot be written: %s", self.path, error.strerror)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _write(self, entry: _Entry) -> None:
+        line = _encoded(entry)
+        if self._is_torn:  # what could not be written whole must not spoil what comes after it
+            line = b"\n" + line
+        if os.write(self._file, line) != len(line):
+            raise OSError(None, "the disk is full")
+        self._is_torn = False
+        self._size += len(line)
+
+    def _read(self) -> None:
+        damaged = 0
+        for line in self.path.read_bytes().splitlines():
+            if not line:
+                continue
+            try:
+                found = _line_of(line)
+                is_whole = crc32(found.entry) == found.crc
+                entry = _entry_of(found.entry) if is_whole else None
+            except msgspec.MsgspecError:
+                entry = None
+            if isinstance(entry, _Header):
+                if entry.version != _VERSION:
+                    raise DataError(
+                        f"{self.path} is of version {entry.version}, and this is {_VERSION}: run "
+                        "the strategy once more with the release that wrote it, or move it away"
+                    )
+            elif isinstance(entry, _Intent):
+                self.unsettled[entry.order.client_order_id or ""] = entry.order
+            elif isinstance(entry, _Outcome):
+                self.unsettled.pop(entry.client_order_id, None)
+            else:
+                damaged += 1
+        if damaged:
+            _log.warning("%s: %d damaged lines were passed over", self.path, damaged)
+
+    def _rewrite(self) -> int:
+        """Begin a new file with what is unsettled, in place of the old one, all or nothing."""
+        entries: list[_Entry] = [_Header(_VERSION), *map(_Intent, self.unsettled.values())]
+        fresh = self.path.with_suffix(".new")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        file = os.open(fresh, flags, 0o600)
+        text = b"".join(map(_encoded, entries))
+        os.write(file, text)
+        os.fsync(file)
+        fresh.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._size, self._is_torn = len(text), False
+        return file
+
+
+def _encoded(entry: _Entry) -> bytes:
+    text = msgspec.json.encode(entry)
+    return b'{"crc":%d,"entry":%s}\n' % (crc32(text), text)

@@ -1,0 +1,129 @@
+"""The journal: what was noted is there whatever ended the process, and nothing spoils the rest."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.errors import ApiError, DataError
+from strategy_runtime.protocol.enums import OrderType, Side
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.runtime.store import Journal
+
+
+def order(name: str) -> OrderRequest:
+    return OrderRequest(
+        symbol="S:X",
+        side=Side.BUY,
+        quantity=Decimal("1.50"),
+        order_type=OrderType.LIMIT,
+        limit_price=Decimal("10.25"),
+        client_order_id=name,
+    )
+
+
+def test_what_has_no_outcome_is_found_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2", "a-3"):
+        journal.intend(order(name))
+    journal.settle("a-2", "accepted")
+    # Not closed: as if killed.
+    assert Journal(tmp_path).unsettled == {"a-1": order("a-1"), "a-3": order("a-3")}
+
+
+def test_an_intent_is_on_the_disk_before_it_may_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, synced = Journal(tmp_path), []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(journal.path.read_bytes()))
+    journal.intend(order("a-1"))
+    assert [text.count(b"a-1") for text in synced] == [1]
+
+
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    assert Journal(tmp_path).path.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_begins_anew_with_what_is_unsettled(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for number in range(100):
+        journal.intend(order(f"a-{number}"))
+        journal.settle(f"a-{number}", "accepted")
+    journal.intend(order("last"))
+    journal.close()
+    before = journal.path.stat().st_size
+    again = Journal(tmp_path)
+    assert again.path.stat().st_size < before / 50
+    assert list(again.unsettled) == ["last"]
+    assert [path.name for path in tmp_path.iterdir()] == ["intents.jsonl"]
+
+
+def test_a_line_cut_off_or_changed_spoils_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2", "a-3"):
+        journal.intend(order(name))
+    journal.close()
+    text = journal.path.read_bytes().replace(b'"a-2"', b'"b-2"')
+    journal.path.write_bytes(text[:-20])
+    assert list(Journal(tmp_path).unsettled) == ["a-1"]
+    assert f"{journal.path}: 2 damaged lines were passed over" in caplog.text
+
+
+@given(cut=st.integers(0, 2000))
+def test_wherever_it_is_cut_what_is_whole_is_read(
+    cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    journal = Journal(tmp_path_factory.mktemp("journal"), is_safe=False)
+    for number in range(5):
+        journal.intend(order(f"a-{number}"))
+    journal.close()
+    text = journal.path.read_bytes()[:cut]
+    journal.path.write_bytes(text)
+    found = Journal(journal.path.parent, is_safe=False)
+    found.close()
+    assert list(found.unsettled) == [f"a-{n}" for n in range(5)][: max(text.count(b"\n") - 1, 0)]
+
+
+def test_a_later_version_is_not_read(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    path = tmp_path / "intents.jsonl"
+    entry = b'{"type":"journal","version":2}'
+    from zlib import crc32
+
+    path.write_bytes(b'{"crc":%d,"entry":%s}\n' % (crc32(entry), entry))
+    with pytest.raises(DataError) as caught:
+        Journal(tmp_path)
+    assert str(caught.value) == (
+        f"{path} is of version 2, and this is 1: run the strategy once more with the release that "
+        "wrote it, or move it away"
+    )
+    assert path.read_bytes().count(b"version") == 1
+
+
+def test_what_cannot_be_noted_must_not_be_sent_and_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    write = os.write
+
+    def half(file: int, data: bytes) -> int:
+        write(file, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(ApiError) as refused:
+        journal.intend(order("a-1"))
+    assert refused.value.code == "JOURNAL_FAILED"
+    assert refused.value.message == (
+        f"{journal.path} cannot be written (No space left on device), and an order that is not in "
+        "it is not sent; make room, or give another --state-dir"
+    )
+    monkeypatch.setattr(os, "write", write)
+    journal.intend(order("a-2"))
+    assert list(journal.unsettled) == ["a-2"]
+    assert list(Journal(tmp_path).unsettled) == ["a-2"]
