@@ -51,7 +51,7 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
-from strategy_runtime.strategy import AccountView, NetPosition, Strategy, Ticket
+from strategy_runtime.strategy import AccountView, Gap, NetPosition, Strategy, Ticket
 
 __version__ = "0.1.0"
 
@@ -67,6 +67,7 @@ __all__ = [
     "Event",
     "Family",
     "FinancingEvent",
+    "Gap",
     "HookFailed",
     "Indicator",
     "NetPosition",

@@ -5,7 +5,7 @@ from strategy_runtime import errors
 
 PUBLIC = """
 AccountEvent AccountView BacktestComplete Candle ConfigError ConnectionEvent DataError Ema Event
-Family FinancingEvent HookFailed Indicator NetPosition Order OrderEvent OrderEventKind OrderRejected
+Family FinancingEvent Gap HookFailed Indicator NetPosition Order OrderEvent OrderEventKind OrderRejected
 OrderStatus OrderType ParameterError PositionEvent PositionEventKind PriceIndicator ProxyErrorEvent
 Quote RateLimitEvent Side Sma StalenessEvent Strategy StrategyRuntimeError Ticket TimeInForce Trade
 UnknownEvent WouldDeadlock crossed_above crossed_below

@@ -7,7 +7,7 @@ the first event is decided then; for a candle nothing is left but the work itsel
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from strategy_runtime.protocol.events import (
     AccountEvent,
@@ -30,6 +30,13 @@ __all__ = ["Dispatcher", "overridden"]
 Handler = Callable[[Any], Awaitable[None] | None]
 
 
+class _Join(NamedTuple):
+    """Where candles that were asked for and those of the stream meet."""
+
+    until: datetime
+    was_told: bool
+
+
 def overridden(strategy: Strategy, name: str) -> Hook | None:
     """The strategy's own hook of that name, or None where it has none."""
     if getattr(type(strategy), name) is getattr(Strategy, name):
@@ -48,6 +55,7 @@ class Dispatcher:
     Attributes:
         table: The handler of each kind of event.
         hook: Name of the hook that runs where it is not the one of the event in hand, else None.
+        latest: Live, the start of the last candle by symbol and timeframe.
     """
 
     def __init__(
@@ -63,13 +71,15 @@ class Dispatcher:
         observer: Observer | None = None,
     ) -> None:
         self.hook: str | None = None
+        self.latest: dict[tuple[str, str], datetime] = {}
         self._book = book
         self._clock = clock
         self._desk = desk
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
-        self._history: dict[tuple[str, str], datetime] = {}
+        self._joins: dict[tuple[str, str], _Join] = {}
+        self._is_live = desk.mode == "live"
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -102,7 +112,7 @@ class Dispatcher:
         indicators = self._strategy._indicators
         all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
         other_feeds_of = indicators.other_feeds_of
-        call, history = hook or _nothing, self._history
+        call, joins, latest = hook or _nothing, self._joins, self.latest
 
         def handle(candle: Candle) -> Awaitable[None] | None:
             if timers.is_set and timers.might_be_due(candle):
@@ -111,14 +121,19 @@ class Dispatcher:
             take_in(candle)
             return call(candle)
 
+        def handle_live(candle: Candle) -> Awaitable[None] | None:
+            key = candle.symbol, candle.timeframe
+            if joins and key in joins:
+                join = joins[key]
+                if candle.timestamp <= join.until:
+                    return None if join.was_told else call(candle)
+                del joins[key]
+            latest[key] = candle.timestamp
+            return handle(candle)
+
         def take_in(candle: Candle) -> None:
             symbol, close = candle.symbol, candle.close
             last[symbol] = close
-            if history:
-                latest = history.get((symbol, candle.timeframe))
-                if latest is not None and candle.timestamp <= latest:
-                    return
-                history.pop((symbol, candle.timeframe), None)
             timeframe, pushes, updates = all_feeds.get(symbol) or feeds_of(candle)
             if candle.timeframe != timeframe:
                 _, pushes, updates = other_feeds_of(candle)
@@ -130,15 +145,29 @@ class Dispatcher:
                 update(candle)
 
         self._take_in = take_in
-        return handle
+        return handle_live if self._is_live else handle
 
-    def take_history(self, candles: Sequence[Candle]) -> None:
-        """Take in candles from before the first event, oldest first, without calling a hook."""
+    def take_history(self, candles: Sequence[Candle], *, was_told: bool = False) -> None:
+        """Take in candles that no event brought, oldest first, without calling a hook.
+
+        Where one of them comes as an event nevertheless, it is not taken in again.
+
+        Args:
+            was_told: The strategy has been told of them: then an event of one is passed over.
+        """
         for candle in candles:
             self._take_in(candle)
-        if candles:
-            last = candles[-1]
-            self._history[last.symbol, last.timeframe] = last.timestamp
+        self._join(candles, was_told)
+
+    def told(self, candles: Sequence[Candle]) -> None:
+        """Pass over events of candles that the strategy's hook has been called for."""
+        self._join(candles, was_told=True)
+
+    def _join(self, candles: Sequence[Candle], was_told: bool) -> None:
+        for candle in candles:
+            key = candle.symbol, candle.timeframe
+            self.latest[key] = candle.timestamp
+            self._joins[key] = _Join(candle.timestamp, was_told)
 
     def _updating(self, update: Handler, hook: Hook | None) -> Handler:
         """A handler that updates the book, and calls the hook unless there was nothing new."""

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from strategy_runtime.clock import monotonic, ns_of, rfc3339
+from strategy_runtime.clock import now, ns_of, rfc3339
 from strategy_runtime.errors import (
     ApiError,
     DataError,
@@ -22,6 +23,7 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
@@ -44,6 +46,7 @@ from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode
+from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
 
 __all__ = ["OnExit", "Runner"]
@@ -111,7 +114,7 @@ class Runner:
         self._stop_asked = asyncio.Event()
         self._stopping = False
         self._in_hook = False
-        self._lost_at: float | None = None
+        self._lost_at: datetime | None = None
         self._was_connected = False
         self._is_reconciled = False
         self._turn = asyncio.Lock()
@@ -465,15 +468,33 @@ class Runner:
                 with suppress(StrategyRuntimeError):
                     await self._desk.clear_doubts()
                 await self._tell_anomalies()
+            missed = await self._catch_up(again) if self._mode == "live" else []
             await self._guarded("on_connect", strategy.on_connect)
             if again:
-                gap = 0.0 if self._lost_at is None else monotonic() - self._lost_at
+                gap = Gap(self._lost_at or now(), now(), by_symbol(missed))
                 await self._guarded("on_reconnect", lambda: strategy.on_reconnect(gap))
             self._lost_at = None
         elif event.event is ConnectionEventKind.RECONNECTING and self._lost_at is None:
-            self._lost_at = monotonic()
+            self._lost_at = now()
             self._is_reconciled = False
             await self._guarded("on_disconnect", strategy.on_disconnect)
+
+    async def _catch_up(self, again: bool) -> list[Candle]:
+        """Have indicators and history take in the candles that were missed."""
+        dispatcher = self._running
+        try:
+            missed = await missed_candles(self._venue, dispatcher.latest)
+        except StrategyRuntimeError as error:
+            _log.warning("candles that were missed are not to be had: %s", error)
+            return []
+        if again and self.strategy.backfill:
+            self.strategy._is_backfilling = True
+            await self._consume(iter(missed))
+            self.strategy._is_backfilling = False
+            dispatcher.told(missed)
+        else:
+            dispatcher.take_history(missed, was_told=again)
+        return missed
 
     async def _reconcile(self) -> None:
         """Tell the strategy, in its ordinary hooks, what it missed while nothing was heard."""

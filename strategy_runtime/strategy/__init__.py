@@ -1,7 +1,8 @@
 """What users subclass: `Strategy`, its hooks, parameters, tickets and views."""
 
 from strategy_runtime.strategy.base import Strategy
+from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
-__all__ = ["AccountView", "NetPosition", "Strategy", "Ticket"]
+__all__ = ["AccountView", "Gap", "NetPosition", "Strategy", "Ticket"]

@@ -21,6 +21,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
 from strategy_runtime.strategy.desk import Desk, Mode, Number, OrderReference, TimerFunction
+from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import check_hook_names
 from strategy_runtime.strategy.log import logger_of
 from strategy_runtime.strategy.parameters import Parameters
@@ -52,9 +53,12 @@ class Strategy:
 
     Attributes:
         lookback: How many candles a symbol `history` can reach back; 0 keeps none.
+        backfill: Live, have candles that closed in a gap come to `on_candle`, too, late as they
+            are; `is_backfilling` is true meanwhile.
     """
 
     lookback: ClassVar[int] = 0
+    backfill: ClassVar[bool] = False
     _parameters: ClassVar[Parameters | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -69,6 +73,7 @@ class Strategy:
         self._values = values
         self._desk: Desk | None = None
         self._indicators = Indicators()
+        self._is_backfilling = False
 
     @classmethod
     def parameters(cls) -> Parameters:
@@ -106,8 +111,8 @@ class Strategy:
     def on_disconnect(self) -> _Hook:
         """Each time the stream was lost."""
 
-    def on_reconnect(self, gap: float) -> _Hook:
-        """The stream is back after `gap` seconds; the book has been read anew."""
+    def on_reconnect(self, gap: Gap) -> _Hook:
+        """The stream is back, and what was missed has been told; indicators have no hole."""
 
     def on_candle(self, candle: Candle) -> _Hook:
         """A bar has closed."""
@@ -355,6 +360,11 @@ class Strategy:
     def mode(self) -> Mode:
         """`backtest` or `live`."""
         return self._running.mode
+
+    @property
+    def is_backfilling(self) -> bool:
+        """Whether the candle in hand closed in a gap and comes late."""
+        return self._is_backfilling
 
     @property
     def log(self) -> "FilteringBoundLogger":

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 from aiohttp import WSMessage, WSMsgType
@@ -83,7 +83,8 @@ class MemoryProxy:
             match = path.fullmatch(parts.path) if known == method else None
             if match is None:
                 continue
-            request: Any = _Request(dict(parse_qsl(parts.query)), match.groupdict(), body or b"")
+            names = {name: unquote(text) for name, text in match.groupdict().items()}
+            request: Any = _Request(dict(parse_qsl(parts.query)), names, body or b"")
             try:
                 response = handler(request)
             except ApiError as error:

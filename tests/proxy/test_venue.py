@@ -12,6 +12,7 @@ from aiohttp import web
 from strategy_runtime import (
     Candle,
     ConnectionEvent,
+    Gap,
     HookFailed,
     OrderRejected,
     OrderType,
@@ -310,8 +311,9 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code
         def on_disconnect(self) -> None:
             links.append("disconnect")
 
-        def on_reconnect(self, gap: float) -> None:
-            assert gap >= 0
+        def on_reconnect(self, gap: Gap) -> None:
+            assert gap.seconds >= 0
+            assert gap.missed == {}
             links.append("reconnect")
 
     async with ScriptedProxy(first, second).serving() as proxy:
@@ -410,7 +412,7 @@ async def test_positions_that_cannot_be_read_after_a_gap_are_unknown_not_flat() 
         def on_disconnect(self) -> None:
             seen.append(f"lost with {self.position('S:X').quantity}")
 
-        def on_reconnect(self, gap: float) -> None:
+        def on_reconnect(self, gap: Gap) -> None:
             seen.append(f"back with {self.position('S:X').quantity}")
             told.set()
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime import OrderEvent, PositionEvent, Strategy
+from strategy_runtime import Gap, OrderEvent, PositionEvent, Strategy
 from strategy_runtime.protocol.enums import OrderStatus, PositionSide, Side
 from strategy_runtime.protocol.events import TradeEvent
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
@@ -62,7 +62,7 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
         def on_disconnect(self) -> None:
             seen.append(f"lost: {len(self.orders())} open, {self.position('S:X').quantity}")
 
-        def on_reconnect(self, gap: float) -> None:
+        def on_reconnect(self, gap: Gap) -> None:
             seen.append(f"back: {len(self.orders())} open, {self.position('S:X').quantity}")
 
         def on_stop(self) -> None:

@@ -51,12 +51,16 @@ class Averages(Strategy):
 
 
 async def run(
-    past: list[Candle], *, mode: str = "live", subscriptions: str = "S:X:candle"
+    past: list[Candle],
+    *,
+    mode: str = "live",
+    subscriptions: str = "S:X:candle",
+    kind: type[Known] = Known,
 ) -> Known:
     series = BarSeries("S:X", "1m", MINUTE)
     for number, close in ((3, 40.0), (4, 50.0)):
         series.append(START + number * MINUTE, close, close, close, close, 1)
-    venue = Known(Exchange([series]), past)
+    venue = kind(Exchange([series]), past)
     runner = Runner(
         strategy := Averages(),
         venue,
@@ -70,12 +74,29 @@ async def run(
 
 async def test_the_longest_look_back_is_fetched_and_joined() -> None:
     venue = await run([candle(0, 10), candle(1, 20), candle(2, 30)])
-    assert venue.asked == [("S:X", "1m", 3)]
+    assert venue.asked == [("S:X", "1m", 3), ("S:X", "1m", 16)]
     assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
 
 
 async def test_a_candle_that_the_history_had_already_is_not_fed_twice() -> None:
     venue = await run([candle(1, 20), candle(2, 30), candle(3, 40)])
+    assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
+
+
+class Closing(Known):
+    """A venue at which a bar closes after the first question, and before the stream begins."""
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        found = await super().bars(symbol, timeframe, limit=limit)
+        if len(self.asked) == 1:
+            self.past.append(candle(2, 30))
+        return found
+
+
+async def test_a_bar_that_closes_before_the_stream_begins_is_not_missed() -> None:
+    venue = await run([candle(0, 10), candle(1, 20)], kind=Closing)
     assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
 
 

@@ -1,4 +1,4 @@
-"""A live run in virtual time: a bar a second, one symbol, prices that do not move."""
+"""A live run in virtual time: a bar a second, one symbol, each close a cent above the last."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,15 +16,17 @@ from tests.chaos.world import MemoryNetwork, MemoryProxy
 
 __all__ = ["live_run"]
 
+START_NS = 1_700_000_040_000_000_000
 MINUTE_NS = 60_000_000_000
 BARS = 100
 AFTERWARDS_S = 5.0
 
 
-def flat_market() -> Exchange:
+def _market() -> Exchange:
     series = BarSeries("S:A", "1m", MINUTE_NS)
     for number in range(BARS):
-        series.append(1_700_000_040_000_000_000 + number * MINUTE_NS, 10.0, 10.0, 10.0, 10.0, 1.0)
+        price = 10 + number / 100
+        series.append(START_NS + number * MINUTE_NS, price, price, price, price, 1.0)
     return Exchange([series])
 
 
@@ -39,7 +41,7 @@ def live_run(
     """Run until `during` has ended; the exchange as it is five seconds later."""
     loop = VirtualLoop()
     time = VirtualTime(loop)
-    proxy = MemoryProxy(flat_market(), speed=60.0, knows_ids=True)
+    proxy = MemoryProxy(_market(), speed=60.0, knows_ids=True)
     chance = generator(seed)
     network = MemoryNetwork(proxy, Plan(list(faults)), loop, time, chance)
     endpoints = Endpoints(ws_url="ws://memory", rest_url="http://memory/")

@@ -1,0 +1,57 @@
+"""Candles that closed while nobody listened: asked for, so that no indicator has a hole."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.runtime.venue import Venue
+
+__all__ = ["by_symbol", "missed_candles"]
+
+_FIRST_REACH = 16
+_FARTHEST_REACH = 4096
+
+_log = logging.getLogger("strategy_runtime")
+
+Latest = Mapping[tuple[str, str], datetime]
+"""Start of the last candle known, by symbol and timeframe."""
+
+
+async def missed_candles(venue: Venue, latest: Latest) -> list[Candle]:
+    """Closed candles after the last ones known, in the order in which they ended.
+
+    Where the venue has no bars of a symbol, or of not so long ago, there are fewer, and a warning.
+
+    Raises:
+        StrategyRuntimeError: The venue did not answer.
+    """
+    found: list[Candle] = []
+    for (symbol, timeframe), start in latest.items():
+        try:
+            found += await _since(venue, symbol, timeframe, start)
+        except ApiError as refusal:
+            _log.warning("candles of %s that were missed are not to be had: %s", symbol, refusal)
+    return sorted(found, key=lambda candle: (candle.end, candle.symbol))
+
+
+def by_symbol(candles: Iterable[Candle]) -> dict[str, list[Candle]]:
+    """The same, by symbol."""
+    found: dict[str, list[Candle]] = {}
+    for candle in candles:
+        found.setdefault(candle.symbol, []).append(candle)
+    return found
+
+
+async def _since(venue: Venue, symbol: str, timeframe: str, start: datetime) -> list[Candle]:
+    reach = _FIRST_REACH
+    while True:
+        bars = await venue.bars(symbol, timeframe, limit=reach)
+        missed = [bar for bar in bars if bar.timestamp > start]
+        if len(missed) < len(bars) or len(bars) < reach:
+            return missed
+        if reach == _FARTHEST_REACH:
+            _log.warning("%s: more than %d candles were missed", symbol, reach)
+            return missed
+        reach *= _FIRST_REACH

@@ -1,0 +1,75 @@
+"""After a gap: every candle is told once, and no indicator has a hole."""
+
+from typing import ClassVar
+
+import pytest
+
+from strategy_runtime import Candle, Gap, Strategy
+from strategy_runtime.clock import sleep
+from strategy_runtime.runtime.runner import Runner
+from tests.chaos.plan import Fault, Kind
+from tests.runtime.virtual_run import live_run
+
+AWAY_S = 5.0
+PERIOD = 4
+
+
+class Listens(Strategy):
+    """Notes where each close came from, and its average."""
+
+    def on_start(self) -> None:
+        self.average = self.sma(PERIOD)
+        self.heard: list[tuple[str, float]] = []
+        self.averages: list[tuple[float, float]] = []
+        self.gaps: list[Gap] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.heard.append(("late" if self.is_backfilling else "candle", candle.close))
+        if self.average["S:A"].is_ready:
+            self.averages.append((candle.close, self.average["S:A"].value))
+
+    def on_reconnect(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+        if not self.backfill:
+            self.heard += [("missed", candle.close) for candle in gap.missed.get("S:A", [])]
+
+
+class Backfills(Listens):
+    backfill: ClassVar[bool] = True
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("kind", "word"), [(Listens, "missed"), (Backfills, "late")])
+def test_every_candle_is_told_once_and_in_order(kind: type[Listens], word: str, seed: int) -> None:
+    strategy = kind()
+
+    async def wait(runner: Runner) -> None:
+        await sleep(40)
+
+    faults = (Fault(Kind.RESTART, 10, seconds=AWAY_S), Fault(Kind.DROP, 20))
+    live_run(strategy, wait, faults=faults, seed=seed)
+    closes = [close for _, close in strategy.heard]
+    assert closes == [10 + number / 100 for number in range(len(closes))]
+    assert len(closes) > 35
+    assert 4 <= sum(found == word for found, _ in strategy.heard) <= 20
+    for close, value in strategy.averages:
+        assert value == pytest.approx(close - 0.01 * (PERIOD - 1) / 2)
+    first, second = strategy.gaps
+    assert AWAY_S <= first.seconds <= AWAY_S + 6
+    assert second.seconds <= 6
+    assert first.start.tzinfo is not None
+
+
+def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    strategy = Listens()
+
+    async def wait(runner: Runner) -> None:
+        await sleep(20)
+
+    # One request finds the proxy, three times five read its state; then come the bars.
+    faults = (Fault(Kind.DROP, 10), Fault(Kind.STATUS_BEFORE, 17, number=404))
+    live_run(strategy, wait, faults=faults)
+    assert strategy.gaps[0].missed == {}
+    assert "candles of S:A that were missed are not to be had: CHAOS: a status by chance" in (
+        caplog.text
+    )
