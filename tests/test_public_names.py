@@ -5,10 +5,10 @@ from strategy_runtime import errors
 
 PUBLIC = """
 AccountEvent AccountView BacktestComplete Candle ConfigError ConnectionEvent DataError Ema Event
-Family FinancingEvent Gap HookFailed Indicator NetPosition Order OrderEvent OrderEventKind OrderRejected
-OrderStatus OrderType ParameterError PositionEvent PositionEventKind PriceIndicator ProxyErrorEvent
-Quote RateLimitEvent Side Sma StalenessEvent Strategy StrategyRuntimeError Ticket TimeInForce Trade
-UnknownEvent WouldDeadlock crossed_above crossed_below
+Family FinancingEvent Gap HookFailed Indicator NetPosition Order OrderEvent OrderEventKind
+OrderRejected OrderStatus OrderType ParameterError PositionEvent PositionEventKind PriceIndicator
+ProxyErrorEvent Quote RateLimitEvent Side Sma StalenessEvent Strategy StrategyRuntimeError Ticket
+TimeInForce Trade UnknownEvent WouldDeadlock crossed_above crossed_below
 """.split()
 
 

@@ -5,8 +5,9 @@ Free of I/O and clocks: it is told what happened and when, and says what to do. 
 * What was never sent is sent again, under the same id, until the deadline.
 * What was answered is accepted or refused; that is final.
 * What was sent and not answered, or not clearly, has an unknown fate. It is never sent blindly a
-  second time: only a proxy that promises to know an id again gets the order again. Any other is
-  asked whether it has an order with this id, and every event with the id settles the matter, too.
+  second time: only a proxy that promises to know an id again gets the order again, four times at
+  least. Any other is asked whether it has an order with this id, and every event with the id
+  settles the matter, too.
 * An error while asking is not an answer. Only two healthy answers that the order is not there, one
   of them after the settle window, declare its fate unknown.
 """
@@ -28,6 +29,7 @@ __all__ = ["Act", "Patience", "Step", "Submission"]
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
 _HEALTHY_ANSWERS = 2
+_LEAST_SENDS = 4
 
 
 class Act(Enum):
@@ -169,7 +171,9 @@ class Submission:
         waited = now - self._unknown_since
         # An early absence may have been an early question, so the last word is a late one.
         has_settled = waited >= self._patience.settle and (
-            self._dedupes or (is_absent and self._absences >= _HEALTHY_ANSWERS)
+            self.sends >= _LEAST_SENDS
+            if self._dedupes
+            else is_absent and self._absences >= _HEALTHY_ANSWERS
         )
         if has_settled or waited >= self._patience.limit:
             own_id = self.request.client_order_id or ""

@@ -58,12 +58,15 @@ class Book:
         last: Last price by symbol.
         nets: Net position by symbol, flat ones included.
         keep: Takes a candle into the history, or None where none is kept.
+        is_contradicted: A position was not what the fills had made of it: something was not heard.
+            Whoever has asked the venue sets it back.
         late_events: Number of order and trade events that changed nothing.
     """
 
     def __init__(self, lookback: int = 0) -> None:
         self.last: dict[str, float] = {}
         self.nets = _Nets(self.last)
+        self.is_contradicted = False
         self.late_events = 0
         self._lookback = lookback
         self.keep = self._keep if lookback else None
@@ -233,7 +236,11 @@ class Book:
             self._positions.setdefault(position.symbol, {})[position.id] = position
         else:
             self._positions.get(position.symbol, {}).pop(position.id, None)
+        net = self.nets[position.symbol]
+        filled = net.quantity
         self._renew(position.symbol)
+        if net.quantity != filled:
+            self.is_contradicted = True
 
     def apply_account(self, event: AccountEvent) -> None:
         """Take over what the venue says of the account."""
@@ -262,8 +269,8 @@ class Book:
 
     @property
     def is_torn(self) -> bool:
-        """Whether a position is not what the fills have made of it: something was not heard."""
-        return any(
+        """Whether fills and positions contradict each other, or did since somebody last asked."""
+        return self.is_contradicted or any(
             net.quantity != sum((part.signed_quantity for part in self.parts_of(symbol)), _ZERO)
             for symbol, net in self.nets.items()
         )

@@ -38,12 +38,14 @@ class Drift(NamedTuple):
 
     Attributes:
         lost: Ids of the events that never came, orders, executions and positions only.
+        has_any: Whether anything differs, the account included.
         believed: What the book held when the venue was asked; if it has moved on since, the
             snapshot is out of date.
     """
 
     snapshot: Snapshot
     lost: list[str]
+    has_any: bool
     believed: _Belief
 
     def is_current(self, book: Book) -> bool:
@@ -68,24 +70,26 @@ async def drifts(
             is_due = bool(suspected) or book.is_torn or monotonic() - looked_at >= _SELDOM_S
             try:
                 if is_due or (book.orders() and await orders_differ(venue, book)):
-                    looked_at = monotonic()
                     found = await _look(venue, book)
             except StrategyRuntimeError as error:
                 _log.info("the venue does not say whether the book is right: %s", error)
-        lost = set() if found is None else set(found.lost)
-        is_certain = bool(lost & suspected) or (found is not None and not lost)
+        if found is None or not found.is_current(book):
+            yield None  # not looked, or something happened meanwhile: look again
+            continue
+        looked_at = monotonic()
+        book.is_contradicted = False
+        lost = set(found.lost)
+        is_certain = bool(lost & suspected) or (found.has_any and not lost)
         suspected = set() if is_certain else lost
         yield found if is_certain else None
 
 
-async def _look(venue: Venue, book: Book) -> Drift | None:
+async def _look(venue: Venue, book: Book) -> Drift:
     believed = _belief(book)
     snapshot = await take_snapshot(venue, book)
     found = {str(event.event_id): event for event in differences(book, snapshot)}
-    if not found or _belief(book) != believed:
-        return None
     lost = [name for name, event in found.items() if not isinstance(event, AccountEvent)]
-    return Drift(snapshot, lost, believed)
+    return Drift(snapshot, lost, bool(found), believed)
 
 
 def _belief(book: Book) -> _Belief:
