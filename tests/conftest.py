@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
     group.addoption("--chaos-seeds", type=int, default=60, help="runs through bad weather")
     group.addoption("--chaos-seed", type=int, help="only this one")
+    group.addoption("--intents", type=int, default=500, help="orders among faulty requests")
     group.addoption("--signal-points", type=int, default=5, help="moments to end a process at")
 
 

@@ -47,6 +47,8 @@ _CLOSING_S = 2.0
 _LIVE_HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
 _NOT_OFFERED = (404, 405, 501)
+# Without it a proxy lists a hundred (protocol f.2).
+_MOST_LISTED = 1000
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -260,7 +262,7 @@ class ProxyVenue:
 
         Some proxies ignore the filter, so it is applied again here.
         """
-        query = query_of(client_order_id=client_order_id)
+        query = query_of(client_order_id=client_order_id, limit=_MOST_LISTED)
         found = await self._rest.ask("/orders", list[Order], query)
         if client_order_id is None:
             return [order for order in found if order.is_open]
@@ -284,7 +286,9 @@ class ProxyVenue:
 
     async def trades(self, *, symbol: str | None = None) -> list[Trade]:
         """Executions, newest first."""
-        return await self._rest.ask("/trades", list[Trade], query_of(symbol=symbol))
+        return await self._rest.ask(
+            "/trades", list[Trade], query_of(symbol=symbol, limit=_MOST_LISTED)
+        )
 
     async def bars(
         self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None

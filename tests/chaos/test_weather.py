@@ -40,6 +40,7 @@ def all_of(mode: str, seeds: range) -> Iterator[tuple[str, trials.Weather]]:
         yield from pool.map(partial(weather, mode), seeds, chunksize=_CHUNK)
 
 
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
     ("mode", "promise"),
     [
