@@ -60,6 +60,7 @@ class Book:
         keep: Takes a candle into the history, or None where none is kept.
         is_contradicted: A position was not what the fills had made of it: something was not heard.
             Whoever has asked the venue sets it back.
+        anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
         late_events: Number of order and trade events that changed nothing.
     """
 
@@ -67,6 +68,7 @@ class Book:
         self.last: dict[str, float] = {}
         self.nets = _Nets(self.last)
         self.is_contradicted = False
+        self.anomalies: list[str] = []
         self.late_events = 0
         self._lookback = lookback
         self.keep = self._keep if lookback else None
@@ -199,8 +201,10 @@ class Book:
             or order.filled_quantity < known.filled_quantity
             or _FORWARD.get(order.status, 1) < _FORWARD.get(known.status, 1)
         ):
-            self.late_events += 1
-            return False
+            if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
+                self.late_events += 1
+                return False
+            self._note_late_fill(known)
         self._store(key, order)
         delta = order.filled_quantity - self._booked.get(order.id, _ZERO)
         if delta > 0:
@@ -219,9 +223,18 @@ class Book:
         self._traded[trade.order_id] = traded
         delta = traded - self._booked.get(trade.order_id, _ZERO)
         if delta > 0:
+            order = self.order(trade.order_id)
+            if order is not None and order.status.is_terminal:
+                self._note_late_fill(order)
             self._booked[trade.order_id] = traded
             self._move(trade.symbol, delta * trade.side.sign, trade.price)
         return True
+
+    def _note_late_fill(self, order: Order) -> None:
+        self.anomalies.append(
+            f"{order.symbol} {order.client_order_id or order.id} was {order.status} and has been "
+            "filled all the same; the fill is booked"
+        )
 
     def has_trade(self, trade_id: str) -> bool:
         """Whether an execution has been heard of."""

@@ -4,6 +4,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
 
+from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
@@ -22,6 +23,7 @@ from strategy_runtime.strategy.views import AccountView, NetPosition
 __all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
+_HAS_ENDED = (404, 409)
 
 
 class TradingDesk(Outbox):
@@ -148,9 +150,19 @@ class TradingDesk(Outbox):
         key = known.client_order_id or known.id
 
         async def send() -> None:
-            await self._venue.cancel(self._known(key).id)
+            try:
+                await self._venue.cancel(self._known(key).id)
+            except ApiError as refusal:
+                if refusal.status not in _HAS_ENDED or not await self._has_ended(key):
+                    raise
 
         return self._note("cancel", known.symbol, key, send)
+
+    async def _has_ended(self, key: str) -> bool:
+        """Whether the venue says that an order has ended, so that its cancel came too late."""
+        order_id = self._known(key).id
+        found = await self._venue.orders(client_order_id=key)
+        return any(each.id == order_id and not each.is_open for each in found)
 
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""

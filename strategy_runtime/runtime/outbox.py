@@ -61,7 +61,7 @@ class Outbox:
         is_closed: True once no new orders are taken (cancelling is always allowed).
         unsettled: Tickets given out and not yet accounted for by `settle`.
         doubtful: Orders whose fate is not known, by client order id.
-        anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
+        anomalies: Those of the book, and what nobody can say of an order.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Outbox:
         self.is_closed = False
         self.unsettled: list[Ticket] = []
         self.doubtful: dict[str, Doubt] = {}
-        self.anomalies: list[str] = []
+        self.anomalies = book.anomalies
         self._venue = venue
         self._book = book
         self._mode: Mode = mode

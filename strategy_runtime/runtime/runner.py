@@ -281,6 +281,8 @@ class Runner:
         async for burst in self._venue.bursts():
             self._in_hook = True
             await self._consume(burst)
+            if self._desk.anomalies:
+                await self._tell_anomalies()
             self._in_hook = False
             if self._stopping:
                 return

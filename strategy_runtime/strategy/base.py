@@ -289,7 +289,7 @@ class Strategy:
         )
 
     def cancel(self, order: OrderReference) -> Ticket:
-        """Cancel a resting order."""
+        """Cancel a resting order; where it has ended just before, that is no error: look at it."""
         return self._running.cancel(order)
 
     def cancel_all(self, symbol: str | None = None) -> list[Ticket]:

@@ -11,6 +11,7 @@ from strategy_runtime import Candle, Strategy, Ticket
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy.policy import backoff
 from strategy_runtime.proxy.transport import Answer
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
@@ -106,7 +107,7 @@ def test_every_intent_is_booked_once_or_refused(
     network = BadForOrders(proxy, loop, time, chance)
     strategy = Gives(intents)
     endpoints = Endpoints(ws_url="ws://memory", rest_url="http://memory/")
-    venue = ProxyVenue(endpoints, is_live=True, transport=network)
+    venue = ProxyVenue(endpoints, is_live=True, delays=lambda _: backoff(chance), transport=network)
     runner = Runner(strategy, venue, mode="live", chance=chance)
 
     async def work() -> list[str]:

@@ -9,8 +9,8 @@ from strategy_runtime.protocol.enums import (
     PositionSide,
     Side,
 )
-from strategy_runtime.protocol.events import OrderEvent
-from strategy_runtime.protocol.models import Account, Order, Position
+from strategy_runtime.protocol.events import OrderEvent, TradeEvent
+from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.runtime.book import Book
 
 ACCOUNT = Account(balance=Decimal(1000), equity=Decimal(1000))
@@ -46,3 +46,41 @@ def test_what_a_snapshot_holds_is_not_booked_again() -> None:
     filled = order(OrderStatus.FILLED, 5)
     book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled))
     assert book.position("S:X").quantity == 5
+
+
+def test_a_fill_of_an_order_that_had_ended_is_booked_and_told() -> None:
+    book = Book()
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    for status, filled, held in [
+        (OrderStatus.CANCELLED, 0, 0),
+        (OrderStatus.FILLED, 5, 5),
+        (OrderStatus.CANCELLED, 0, 5),
+    ]:
+        event = OrderEvent(event=OrderEventKind.ORDER_FILLED, order=order(status, filled))
+        book.apply_order(event)
+        assert book.position("S:X").quantity == held
+    assert book.anomalies == [
+        "S:X c-1 was CANCELLED and has been filled all the same; the fill is booked"
+    ]
+    assert book.late_events == 1
+
+
+def test_an_execution_of_an_order_that_had_ended_is_booked_once_and_told() -> None:
+    book = Book()
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    cancelled = order(OrderStatus.CANCELLED, 2)
+    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CANCELLED, order=cancelled))
+    assert book.position("S:X").quantity == 2
+    for name, held in [("t-1", 2), ("t-2", 5), ("t-2", 5)]:
+        quantity = Decimal(2) if name == "t-1" else Decimal(3)
+        trade = Trade(
+            id=name,
+            order_id="ord-1",
+            symbol="S:X",
+            side=Side.BUY,
+            quantity=quantity,
+            price=Decimal(10),
+        )
+        book.apply_trade(TradeEvent(trade=trade))
+        assert book.position("S:X").quantity == held
+    assert len(book.anomalies) == 1

@@ -389,3 +389,42 @@ async def test_history_gives_the_last_candles_oldest_first() -> None:
     async with Remembers().run_test() as pilot:
         await pilot.candles(X, closes=[1, 2, 3])
     assert seen == [[1], [1, 2], [2, 3]]
+
+
+async def test_ten_thousand_orders_given_in_on_order_do_not_recurse() -> None:
+    class Chain(Strategy):
+        count = 0
+
+        def on_candle(self, candle: Candle) -> None:
+            if not self.count:
+                self.buy(X, 1, limit=1)
+
+        def on_order(self, event: OrderEvent) -> None:
+            if event.event is OrderEventKind.ORDER_CREATED and self.count < 10_000:
+                self.count += 1
+                self.cancel(event.order)
+            elif event.event is OrderEventKind.ORDER_CANCELLED:
+                self.buy(X, 1, limit=1)
+
+    strategy = Chain()
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert strategy.count == 10_000
+        assert len(strategy.orders()) == 1
+
+
+async def test_a_cancel_that_a_fill_has_beaten_is_no_error() -> None:
+    class Late(Scripted):
+        def on_order(self, event: OrderEvent) -> None:
+            # Of the events of one moment the book knows only those that came before this one.
+            if event.event is OrderEventKind.ORDER_FILLED and len(self.orders()) > 0:
+                self.cancel(self.orders()[0])
+
+    strategy = Late(
+        {0: lambda s, c: (s.buy(X, 1, limit=10), s.buy(X, 1, limit=10), s.buy(X, 1, limit=1))}
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert len(pilot.fills) == 2
+        assert strategy.refusals == []
+        assert strategy.orders() == []

@@ -55,8 +55,8 @@ def test_every_candle_is_told_once_and_in_order(kind: type[Listens], word: str, 
     for close, value in strategy.averages:
         assert value == pytest.approx(close - 0.01 * (PERIOD - 1) / 2)
     first, second = strategy.gaps
-    assert AWAY_S <= first.seconds <= AWAY_S + 6
-    assert second.seconds <= 6
+    assert AWAY_S <= first.seconds <= AWAY_S + 7
+    assert second.seconds <= 7
     assert first.start.tzinfo is not None
 
 

@@ -6,6 +6,7 @@ from strategy_runtime import Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.runtime.runner import OnExit, Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
@@ -45,7 +46,13 @@ def live_run(
     chance = generator(seed)
     network = MemoryNetwork(proxy, Plan(list(faults)), loop, time, chance)
     endpoints = Endpoints(ws_url="ws://memory", rest_url="http://memory/")
-    venue = ProxyVenue(endpoints, is_live=True, transport=network)
+    venue = ProxyVenue(
+        endpoints,
+        is_live=True,
+        delays=lambda _: backoff(chance),
+        knocking=lambda _: knocks(chance),
+        transport=network,
+    )
     runner = Runner(strategy, venue, mode="live", chance=chance, on_exit=on_exit)
 
     async def work() -> None:
