@@ -212,6 +212,16 @@ class OrderEventKind(_OpenEnum):
     BRACKET_ORDER_MODIFIED = "BRACKET_ORDER_MODIFIED"
 
 
+EVENT_OF_STATUS = {
+    OrderStatus.PARTIALLY_FILLED: OrderEventKind.ORDER_PARTIALLY_FILLED,
+    OrderStatus.FILLED: OrderEventKind.ORDER_FILLED,
+    OrderStatus.CANCELLED: OrderEventKind.ORDER_CANCELLED,
+    OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
+    OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
+}
+"""What brings an order into a state, where only one thing does."""
+
+
 class PositionEventKind(_OpenEnum):
     """What happened to a position."""
 

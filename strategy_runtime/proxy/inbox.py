@@ -20,9 +20,8 @@ from strategy_runtime.protocol.events import (
     Ping,
     Pong,
     ProxyErrorEvent,
-    QuoteFrame,
 )
-from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.models import Candle, Order, Quote
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.proxy.transport import Closed
 
@@ -49,7 +48,6 @@ class Inbox:
         closed: How the present connection ended; None while it has not.
         is_leaving: The proxy has said that it goes down.
         last_words: What it said had broken its backtest.
-        malformed: Number of frames dropped.
     """
 
     def __init__(
@@ -65,7 +63,6 @@ class Inbox:
         self.closed: Closed | None = None
         self.is_leaving = False
         self.last_words: str | None = None
-        self.malformed = 0
         self._decode = decoder.decode
         self._subscriptions = subscriptions if len(subscriptions) else None
         self._always_ack = always_ack
@@ -90,7 +87,6 @@ class Inbox:
         try:
             frame, event_id, warnings = self._decode(data)
         except FrameError as error:
-            self.malformed += 1
             _log.warning("a frame was dropped: %s", error)
             if not self._is_greeted:
                 self._greet(None)
@@ -98,31 +94,26 @@ class Inbox:
             self._wake()
             return None
         kind = type(frame)
-        if warnings and kind is not Ping and kind is not Pong:
-            _log.warning("odd %s: %s", kind.__name__, "; ".join(warnings))
-        event: Event | None
-        if isinstance(frame, CandleFrame):
-            event = frame.bar
-            wanted = self._subscriptions
-            if wanted is not None and not wanted.wants_candle(event.symbol, event.timeframe):
-                event = None
-        elif isinstance(frame, QuoteFrame):
-            event = frame.quote
-            if self._subscriptions is not None and not self._subscriptions.wants_quote(
-                event.symbol
-            ):
-                event = None
-        elif isinstance(frame, Ping | Pong):
+        if kind is Ping or kind is Pong:
             self._wake()
             return PONG if kind is Ping else None
-        else:
-            event = unwrap(frame)
+        if warnings:
+            _log.warning("odd %s: %s", kind.__name__, "; ".join(warnings))
+        event = unwrap(frame)
+        if kind is not CandleFrame:
             self._note(event)
         if not self._is_greeted:
             self._greet(event)
-        self._deliveries.append((event, event_id))
+        is_wanted = self._subscriptions is None or self._is_wanted(self._subscriptions, event)
+        self._deliveries.append((event if is_wanted else None, event_id))
         self._wake()
         return None
+
+    @staticmethod
+    def _is_wanted(subscriptions: Subscriptions, event: Event) -> bool:
+        if isinstance(event, Candle):
+            return subscriptions.wants_candle(event.symbol, event.timeframe)
+        return not isinstance(event, Quote) or subscriptions.wants_quote(event.symbol)
 
     def presume_connected(self) -> None:
         """The proxy does not greet: take it as connected."""
@@ -153,11 +144,6 @@ class Inbox:
             self.last_words = f"{event.code}: {event.message}"
 
     # Leaving
-
-    @property
-    def is_greeted(self) -> bool:
-        """Whether anything has been said on the present connection."""
-        return self._is_greeted
 
     @property
     def has_some(self) -> bool:

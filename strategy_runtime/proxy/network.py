@@ -7,7 +7,6 @@ only while somebody reads, and drops what it has buffered when a slow reader loo
 import asyncio
 import ssl
 from collections.abc import Mapping
-from math import isfinite
 from typing import Literal
 
 import aiohttp
@@ -16,6 +15,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError, Unreachable
+from strategy_runtime.proxy.policy import seconds_of
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
 
 __all__ = ["Network"]
@@ -69,7 +69,7 @@ class Network:
             raise ConnectFailed(
                 f"the handshake was answered with {error.status}",
                 status=error.status,
-                retry_after=_seconds(wait),
+                retry_after=seconds_of(wait),
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             said = str(error) or f"no handshake within {_HANDSHAKE_S:g} s"
@@ -180,11 +180,3 @@ def _no_redirects() -> aiohttp.TraceConfig:
 
 def _is_untrusted(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError)
-
-
-def _seconds(header: str | None) -> float | None:
-    try:
-        wait = float(header or "")
-    except ValueError:  # none, or a date
-        return None
-    return wait if isfinite(wait) and wait >= 0 else None

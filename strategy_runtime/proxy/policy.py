@@ -1,6 +1,7 @@
 """Whether to try again, and when: pure functions, apart from any socket (protocol b.4, b.5)."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 from strategy_runtime.errors import (
     AccessDenied,
@@ -11,7 +12,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
-__all__ = ["CLOSE_TOO_BIG", "STABLE_AFTER_S", "backoff", "knocks", "verdict"]
+__all__ = ["CLOSE_TOO_BIG", "STABLE_AFTER_S", "backoff", "knocks", "seconds_of", "verdict"]
 
 STABLE_AFTER_S = 60.0
 """A link that lasted this long was a good one: the next loss starts the delays anew."""
@@ -47,6 +48,18 @@ def _jitter(chance: Random, ceiling: float, longest: float) -> Iterator[float]:
     while True:
         yield chance.uniform(0, ceiling)
         ceiling = min(ceiling * 2, longest)
+
+
+def seconds_of(said: object) -> float | None:
+    """How long a proxy asks to wait, from a header or a body; None where that is no such number.
+
+    A header may be a date: it is read by nobody here.
+    """
+    try:
+        wait = float(said) if isinstance(said, str | int | float) else -1.0
+    except ValueError:
+        return None
+    return wait if isfinite(wait) and wait >= 0 else None
 
 
 def verdict(

@@ -1,7 +1,6 @@
 """The REST client: one request, one answer or one error with a meaning (protocol f)."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encode
 from urllib.parse import urlencode
@@ -18,6 +17,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.protocol.rest import decode_body, parse_error
 from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy.endpoints import Endpoints
+from strategy_runtime.proxy.policy import seconds_of
 from strategy_runtime.proxy.transport import Answer, Transport
 
 __all__ = ["RestClient", "query_of", "segment"]
@@ -148,14 +148,8 @@ def _seconds(header: str | None, details: object) -> float:
     """How long to wait: the header, or what the body says; some proxies have only the one, some
     only the other."""
     said = details.get("retry_after_seconds") if isinstance(details, dict) else None
-    for text in (header, said):
-        try:
-            number = float(text) if isinstance(text, str | int | float) else -1.0
-        except ValueError:  # a date: read by nobody here, the body has seconds
-            continue
-        if isfinite(number) and number >= 0:
-            return number
-    return _PAUSE_S
+    found = (seconds_of(each) for each in (header, said))
+    return next((wait for wait in found if wait is not None), _PAUSE_S)
 
 
 def query_of(**values: Any) -> dict[str, str]:

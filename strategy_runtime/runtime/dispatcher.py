@@ -157,13 +157,10 @@ class Dispatcher:
         """
         for candle in candles:
             self._take_in(candle)
-        self._join(candles, was_told)
+        self.join(candles, was_told=was_told)
 
-    def told(self, candles: Sequence[Candle]) -> None:
-        """Pass over events of candles that the strategy's hook has been called for."""
-        self._join(candles, was_told=True)
-
-    def _join(self, candles: Sequence[Candle], was_told: bool) -> None:
+    def join(self, candles: Sequence[Candle], *, was_told: bool) -> None:
+        """Have the stream go on after candles that have been taken in."""
         for candle in candles:
             key = candle.symbol, candle.timeframe
             self.latest[key] = candle.timestamp

@@ -1,8 +1,8 @@
 """A second look while the link is healthy: a proxy may be connected and still have lost an event.
 
 Open orders are compared every few seconds, everything once a minute, or where fills and positions
-contradict each other. What differs once may be on
-its way; what differs in the same way twice was lost.
+contradict each other. What differs once may be on its way; what differs in the same way twice was
+lost.
 """
 
 import logging

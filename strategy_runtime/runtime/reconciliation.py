@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import AccessDenied, ApiError, StrategyRuntimeError
 from strategy_runtime.protocol.enums import (
+    EVENT_OF_STATUS,
     OrderEventKind,
     OrderStatus,
     PositionEventKind,
@@ -44,14 +45,6 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
 _MOST_ABSENCES = 5
 _MOST_READINGS = 5
-
-_KIND_OF_STATUS = {
-    OrderStatus.PARTIALLY_FILLED: OrderEventKind.ORDER_PARTIALLY_FILLED,
-    OrderStatus.FILLED: OrderEventKind.ORDER_FILLED,
-    OrderStatus.CANCELLED: OrderEventKind.ORDER_CANCELLED,
-    OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
-    OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
-}
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -102,9 +95,7 @@ async def orders_differ(venue: Venue, book: Book) -> bool:
     Raises:
         StrategyRuntimeError: It did not answer.
     """
-    listed = {order.id: _state(order) for order in await venue.orders()}
-    believed = [order for order in book.orders() if order.status is not OrderStatus.PENDING]
-    return listed != {order.id: _state(order) for order in believed}
+    return _states(await venue.orders()) != _states(_believed_open(book))
 
 
 async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
@@ -144,7 +135,7 @@ def differences(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
         if known is None or _state(known) != _state(order):
             yield OrderEvent(
                 event_id=f"rec:{order.id}:{order.status}:{order.filled_quantity:f}",
-                event=_KIND_OF_STATUS.get(
+                event=EVENT_OF_STATUS.get(
                     order.status,
                     OrderEventKind.ORDER_CREATED
                     if known is None or known.status is OrderStatus.PENDING
@@ -222,15 +213,21 @@ def _state(order: Order) -> tuple[object, ...]:
 
 
 def _progress(orders: tuple[list[Order], list[Order]]) -> dict[str, tuple[object, ...]]:
-    return {order.id: _state(order) for order in orders[0]}
+    return _states(orders[0])
+
+
+def _states(orders: list[Order]) -> dict[str, tuple[object, ...]]:
+    return {order.id: _state(order) for order in orders}
+
+
+def _believed_open(book: Book) -> list[Order]:
+    """What the book has as open, without what is still on its way to the venue."""
+    return [order for order in book.orders() if order.status is not OrderStatus.PENDING]
 
 
 async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
-    """The venue's open orders with those the book has as open, and those it does not know.
-
-    Orders on their way to the venue are left alone.
-    """
-    believed_open = [order for order in book.orders() if order.status is not OrderStatus.PENDING]
+    """The venue's open orders with those the book has as open, and those it does not know."""
+    believed_open = _believed_open(book)
     orders, absent = await venue.orders(), []
     listed = {order.id for order in orders}
     for order in believed_open:

@@ -274,47 +274,40 @@ class Runner:
             main.cancel()
 
     async def _pump(self) -> None:
-        if self._mode == "live":
-            await self._pump_live()
+        """What arrives, and live what a second look finds, until either ends."""
+        if self._mode == "backtest":
+            await self._hear(self._take)
             return
-        self._desk.hook_task = asyncio.current_task()
-        async for burst in self._venue.bursts():
-            self._in_hook = True
-            await self._consume(burst)
-            if self._desk.anomalies:
-                await self._tell_anomalies()
-            self._in_hook = False
-            if self._stopping:
-                return
-
-    async def _pump_live(self) -> None:
-        """What arrives, and what a second look finds, until either ends."""
-        tasks = [asyncio.ensure_future(self._hear()), asyncio.ensure_future(self._watch())]
+        work = self._hear(self._tell), self._watch()
+        tasks = [asyncio.ensure_future(each) for each in work]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
-                if not task.done():
-                    task.cancel()
+                task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         for failure in ended:
             if isinstance(failure, Exception):
                 raise failure
 
-    async def _hear(self) -> None:
+    async def _hear(self, take: Callable[[Iterator[Event]], Awaitable[None]]) -> None:
         async for burst in self._venue.bursts():
-            await self._tell(burst)
+            await take(burst)
             if self._stopping:
                 return
 
     async def _tell(self, burst: Iterator[Event]) -> None:
         """Consume events live, where another task may have some to tell, too."""
         async with self._turn:
-            self._desk.hook_task = asyncio.current_task()
-            self._in_hook = True
-            await self._consume(burst)
+            await self._take(burst)
+
+    async def _take(self, burst: Iterator[Event]) -> None:
+        self._desk.hook_task = asyncio.current_task()
+        self._in_hook = True
+        await self._consume(burst)
+        if self._desk.anomalies:
             await self._tell_anomalies()
-            self._in_hook = False
+        self._in_hook = False
 
     async def _watch(self) -> None:
         """Find what was lost although the link seemed healthy."""
@@ -493,7 +486,7 @@ class Runner:
             self.strategy._is_backfilling = True
             await self._consume(iter(missed))
             self.strategy._is_backfilling = False
-            dispatcher.told(missed)
+            dispatcher.join(missed, was_told=True)
         else:
             dispatcher.take_history(missed, was_told=again)
         return missed

@@ -4,6 +4,7 @@ from decimal import Decimal
 from itertools import count
 
 from strategy_runtime.protocol.enums import (
+    EVENT_OF_STATUS,
     OrderEventKind,
     OrderStatus,
     OrderType,
@@ -20,11 +21,6 @@ from strategy_runtime.simulator.state import ExchangeState
 __all__ = ["Acceptance"]
 
 _ZERO = Decimal(0)
-_END_KINDS = {
-    OrderStatus.CANCELLED: OrderEventKind.ORDER_CANCELLED,
-    OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
-    OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
-}
 
 
 class Acceptance(ExchangeState):
@@ -105,7 +101,7 @@ class Acceptance(ExchangeState):
         """End an order that did not fill, and say so."""
         self._instruments[order.symbol].resting.remove(order)
         order.end(status, self.now_ns, reason)
-        self._emit_order(order, _END_KINDS[status])
+        self._emit_order(order, EVENT_OF_STATUS[status])
 
     def _reject(self, order: RestingOrder, reason: RejectReason) -> None:
         """End an order that the account or its flags do not allow; its group ends with it."""
