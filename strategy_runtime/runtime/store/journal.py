@@ -84,8 +84,8 @@ class Journal:
         own_id = request.client_order_id or ""
         try:
             if self._size > _LARGEST:
-                os.close(self._file)
-                self._file = self._rewrite()
+                grown, self._file = self._file, self._rewrite()
+                os.close(grown)
             self._write(_Intent(request))
             if self._is_safe:
                 os.fsync(self._file)
@@ -119,8 +119,7 @@ class Journal:
         line = _encoded(entry)
         if self._is_torn:  # what could not be written whole must not spoil what comes after it
             line = b"\n" + line
-        if os.write(self._file, line) != len(line):
-            raise OSError(None, "the disk is full")
+        _write_all(self._file, line)
         self._is_torn = False
         self._size += len(line)
 
@@ -157,9 +156,13 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         file = os.open(fresh, flags, 0o600)
         text = b"".join(map(_encoded, entries))
-        os.write(file, text)
-        os.fsync(file)
-        fresh.replace(self.path)
+        try:
+            _write_all(file, text)
+            os.fsync(file)
+            fresh.replace(self.path)
+        except OSError:
+            os.close(file)
+            raise
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -167,6 +170,11 @@ class Journal:
             os.close(folder)
         self._size, self._is_torn = len(text), False
         return file
+
+
+def _write_all(file: int, data: bytes) -> None:
+    if os.write(file, data) != len(data):
+        raise OSError(None, "the disk is full")
 
 
 def _encoded(entry: _Entry) -> bytes:

@@ -127,3 +127,17 @@ def test_what_cannot_be_noted_must_not_be_sent_and_spoils_nothing(
     journal.intend(order("a-2"))
     assert list(journal.unsettled) == ["a-2"]
     assert list(Journal(tmp_path).unsettled) == ["a-2"]
+
+
+def test_a_file_that_cannot_be_begun_whole_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    journal.intend(order("a-1"))
+    journal.close()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[: len(data) // 2]))
+    with pytest.raises(OSError, match="the disk is full"):
+        Journal(tmp_path)
+    monkeypatch.setattr(os, "write", write)
+    assert list(Journal(tmp_path).unsettled) == ["a-1"]
