@@ -10,22 +10,18 @@ import pytest
 from strategy_runtime import Candle, Strategy, Ticket
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import Random, generator
-from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.proxy.policy import backoff
 from strategy_runtime.proxy.transport import Answer
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from tests.chaos import virtual_time
+from tests.chaos.busy import steps
 from tests.chaos.plan import Fault, Kind, Plan
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
-from tests.chaos.world import MemoryNetwork, MemoryProxy
+from tests.chaos.world import MemoryNetwork, MemoryProxy, venue_on
 from tests.figures import Tell
 
 SYMBOLS = 100
-MINUTE_NS = 60_000_000_000
-START_NS = 1_700_000_040_000_000_000
 SHARE = 0.3
 SETTLED_S = 60.0
 
@@ -83,15 +79,8 @@ class BadForOrders(MemoryNetwork):
 
 
 def market() -> Exchange:
-    found = []
-    for place in range(SYMBOLS):
-        series = BarSeries(f"S:{place:03}", "1m", MINUTE_NS)
-        for number in range(20_000 // SYMBOLS):
-            price = 10.0 + number % 3
-            at = START_NS + number * MINUTE_NS
-            series.append(at, price, price, price, price, 1e6)
-        found.append(series)
-    return Exchange(found)
+    prices = [10.0 + number % 3 for number in range(20_000 // SYMBOLS)]
+    return Exchange([steps(f"S:{place:03}", prices) for place in range(SYMBOLS)])
 
 
 @pytest.mark.timeout(600)
@@ -106,8 +95,7 @@ def test_every_intent_is_booked_once_or_refused(
     proxy = MemoryProxy(market(), speed=0.1, knows_ids=knows_ids)
     network = BadForOrders(proxy, loop, time, chance)
     strategy = Gives(intents)
-    endpoints = Endpoints(ws_url="ws://memory", rest_url="http://memory/")
-    venue = ProxyVenue(endpoints, is_live=True, delays=lambda _: backoff(chance), transport=network)
+    venue = venue_on(network, chance, is_live=True)
     runner = Runner(strategy, venue, mode="live", chance=chance)
 
     async def work() -> list[str]:

@@ -15,13 +15,12 @@ import pytest
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.runtime.store import Journal
-from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
+from tests.chaos.busy import steps
 from tests.figures import Tell
 
 BAR_S = 0.02
-MINUTE_NS = 60_000_000_000
 STOP_WITHIN_S = 8.0
 SETTLED_S = 18.0
 
@@ -65,13 +64,8 @@ def points(pytestconfig: pytest.Config) -> int:
 
 
 def market() -> Exchange:
-    series = BarSeries("S:A", "1m", MINUTE_NS)
-    for number in range(100_000):
-        price = 100.0 + number % 7
-        series.append(
-            1_600_000_020_000_000_000 + number * MINUTE_NS, price, price, price, price, 1e9
-        )
-    return Exchange([series])
+    prices = (100.0 + number % 7 for number in range(100_000))
+    return Exchange([steps("S:A", prices, volume=1e9)])
 
 
 class Bench:

@@ -9,32 +9,26 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from strategy_runtime import Candle, OrderRejected, Strategy, Ticket
+from strategy_runtime import Candle, OrderRejected, Ticket
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import StrategyRuntimeError
 from strategy_runtime.ids import Random, generator
-from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.report.fills import fills_csv
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.store import Journal
-from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
-from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.chaos import virtual_time
+from tests.chaos import busy, virtual_time
+from tests.chaos.busy import calm, walks
 from tests.chaos.plan import Kind, Plan, drawn
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
-from tests.chaos.world import MemoryNetwork, MemoryProxy
+from tests.chaos.world import MemoryNetwork, MemoryProxy, venue_on
 
 __all__ = ["Weather", "backtest", "live"]
 
 FAULTS = 20
 QUIET_S = 15.0
 KNOWN_S = 40.0
-_MINUTE_NS = 60_000_000_000
-_START_NS = 1_700_000_040_000_000_000
-_ENDPOINTS = Endpoints(ws_url="ws://memory", rest_url="http://memory/")
 
 
 class Weather(Struct):
@@ -55,88 +49,34 @@ class Weather(Struct):
     unknown: int = 0
 
 
-def walk(symbol: str, seed: int, bars: int) -> BarSeries:
-    """Minute bars of a random walk."""
-    chance, series, price = generator(seed), BarSeries(symbol, "1m", _MINUTE_NS), 100.0
-    for number in range(bars):
-        opened, price = price, round(price * chance.uniform(0.99, 1.01), 2)
-        low, high = min(opened, price) - 0.25, max(opened, price) + 0.25
-        series.append(_START_NS + number * _MINUTE_NS, opened, high, low, price, 100.0)
-    return series
+class Busy(busy.Busy):
+    """The same with faults of its own, and with the same name: it is part of the orders' ids."""
 
-
-class Busy(Strategy):
-    """Uses every verb, and knows nothing but its candles."""
-
-    def __init__(self, network: MemoryNetwork | None = None) -> None:
+    def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
-        self.tickets: list[Ticket] = []
         self._network = network
-        self._resting: list[Ticket] = []
-        self._count = 0
 
     async def on_candle(self, candle: Candle) -> None:
-        self._count += 1
-        step = self._count % 11
-        symbol, close = candle.symbol, candle.close
-        if step == 1:
-            self.tickets.append(
-                self.buy(symbol, 5, stop_loss=close * 0.99, take_profit=close * 1.01)
-            )
-        elif step == 3:
-            ticket = self.sell(symbol, 3, limit=close * 1.002)
-            self.tickets.append(ticket)
-            self._resting.append(ticket)
-        elif step == 5 and self._resting:
-            with suppress(OrderRejected):
-                order = await self._resting.pop()
-                if order.is_open:
-                    self.modify(order, limit=close * 1.004)
-        elif step == 7:
-            self.cancel_all(symbol)
-        elif step == 9 and not self.position(symbol).is_flat:
-            closing = self.close(symbol)
-            if closing is not None:
-                self.tickets.append(closing)
-        if self._network is not None:
-            await self._misbehave(self._network)
-
-    async def _misbehave(self, network: MemoryNetwork) -> None:
-        fault = network.plan.next("hook")
+        await super().on_candle(candle)
+        fault = self._network.plan.next("hook")
         if fault is None:
             return
-        network.strike(fault.seconds)
+        self._network.strike(fault.seconds)
         if fault.kind is Kind.SLEEPS:
             await sleep(fault.seconds)
         elif fault.kind is Kind.BLOCKS:
-            network.loop.skip(fault.seconds)
+            self._network.loop.skip(fault.seconds)
         else:
             raise RuntimeError("a fault of the strategy's own")
 
-
-def _data(bars: int) -> list[BarSeries]:
-    return [walk("S:A", 1, bars), walk("S:B", 2, bars)]
+    async def amend(self, ticket: Ticket, limit: float) -> None:
+        with suppress(OrderRejected):
+            await super().amend(ticket, limit)
 
 
 @cache
 def _calm(bars: int) -> str:
-    async def work() -> str:
-        exchange = Exchange(_data(bars))
-        venue = SimulatedVenue(exchange)
-        await Runner(Busy(), venue, mode="backtest").run()
-        return fills_csv(exchange.outcome().fills)
-
-    return asyncio.run(work())
-
-
-def _venue(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyVenue:
-    return ProxyVenue(
-        _ENDPOINTS,
-        is_live=is_live,
-        delays=lambda _: backoff(chance),
-        knocking=lambda _: knocks(chance),
-        transport=network,
-    )
+    return asyncio.run(calm(bars))
 
 
 def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
@@ -146,12 +86,12 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
     time, knows_ids = VirtualTime(loop), bool(seed % 2)
     reach = {"frame": bars * 4, "ack": bars * 2, "connect": 10, "request": bars, "hook": bars * 2}
     plan = drawn(chance, is_live=False, knows_ids=knows_ids, count=FAULTS, reach=reach)
-    proxy = MemoryProxy(Exchange(_data(bars)), speed=None, knows_ids=knows_ids)
+    proxy = MemoryProxy(Exchange(walks(bars)), speed=None, knows_ids=knows_ids)
     network = MemoryNetwork(proxy, plan, loop, time, chance)
 
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())
-        venue = _venue(network, chance, is_live=False)
+        venue = venue_on(network, chance, is_live=False)
         await Runner(Busy(network), venue, mode="backtest").run()
         await conducting
 
@@ -163,7 +103,7 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
     if fills_csv(proxy.exchange.outcome().fills) != expected:
         problems.append("the fills are not those of the calm run")
     problems += _doubles(proxy)
-    return Plan(plan.faults), Weather(problems, network.frames, network.struck, len(proxy.booked))
+    return plan, Weather(problems, network.frames, network.struck, len(proxy.booked))
 
 
 def _doubles(proxy: MemoryProxy) -> list[str]:
@@ -199,7 +139,7 @@ class _Supervised:
         while self._proxy.stream.end is None:
             strategy = Busy(self._network)
             self.strategies.append(strategy)
-            venue = _venue(self._network, self._chance, is_live=True)
+            venue = venue_on(self._network, self._chance, is_live=True)
             run_id = f"r{len(self.strategies)}"
             journal = Journal(self.folder, is_safe=False)
             self.runner = Runner(
@@ -227,7 +167,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
     time, knows_ids = VirtualTime(loop), bool(seed % 2)
     reach = {"frame": bars * 4, "ack": bars, "connect": 10, "request": bars, "hook": bars * 2}
     plan = drawn(chance, is_live=True, knows_ids=knows_ids, count=FAULTS, reach=reach)
-    proxy = MemoryProxy(Exchange(_data(bars)), speed=60.0, knows_ids=knows_ids)
+    proxy = MemoryProxy(Exchange(walks(bars)), speed=60.0, knows_ids=knows_ids)
     network = MemoryNetwork(proxy, plan, loop, time, chance, lambda kind: run.ask(kind))
     folder = TemporaryDirectory()
     run = _Supervised(proxy, network, chance, Path(folder.name))
@@ -259,9 +199,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
             is_booked = ticket.client_order_id in proxy.booked
             if ticket.is_settled and code != FATE_UNKNOWN and is_booked != (code is None):
                 problems.append(f"{ticket.client_order_id}: {code}, booked: {is_booked}")
-    return Plan(plan.faults), Weather(
-        problems, network.frames, network.struck, len(proxy.booked), unknown
-    )
+    return plan, Weather(problems, network.frames, network.struck, len(proxy.booked), unknown)
 
 
 async def _watch(

@@ -19,6 +19,8 @@ from strategy_runtime.clock import now, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.server_codec import encode_ping
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
@@ -29,7 +31,7 @@ from strategy_runtime.simulator.server.stream import EventStream
 from tests.chaos.plan import Kind, Plan
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 
-__all__ = ["MemoryNetwork", "MemoryProxy"]
+__all__ = ["MemoryNetwork", "MemoryProxy", "venue_on"]
 
 _NO_PONG_S = 7.5
 _TIMEOUT_S = 10.0
@@ -388,6 +390,17 @@ class MemoryNetwork:
             query.pop("client_order_id", None)
             url = parts._replace(query=urlencode(query)).geturl()
         return url
+
+
+def venue_on(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyVenue:
+    """The package's venue on such a network; all its delays come from one source of chance."""
+    return ProxyVenue(
+        Endpoints(ws_url="ws://memory", rest_url="http://memory/"),
+        is_live=is_live,
+        delays=lambda _: backoff(chance),
+        knocking=lambda _: knocks(chance),
+        transport=network,
+    )
 
 
 def _status(number: int) -> Answer:
