@@ -71,8 +71,8 @@ class Snapshot(Struct, frozen=True):
 async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
     """Ask the venue for everything.
 
-    Positions are read between two readings of the orders, as often as it takes for the two to be
-    equal: then all of them belong to one moment.
+    Positions and executions are read between two readings of the orders, as often as it takes for
+    the two to be equal: then all of them belong to one moment.
 
     Raises:
         StrategyRuntimeError: Something could not be read, so nothing is known.
@@ -80,13 +80,14 @@ async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
     before, readings = await _orders(venue, book), 0
     while True:
         positions, account = await venue.positions(), await venue.account()
+        trades = await _trades(venue)
         after = await _orders(venue, book)
         readings += 1
         if readings == _MOST_READINGS or _progress(before) == _progress(after):
             break
         before = after
     orders, absent = after
-    return Snapshot(account, positions, orders, await _trades(venue), absent)
+    return Snapshot(account, positions, orders, trades, absent)
 
 
 async def orders_differ(venue: Venue, book: Book) -> bool:

@@ -1,19 +1,27 @@
 """The book against a venue that knows more than was heard."""
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 
+import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from strategy_runtime import Gap, OrderEvent, PositionEvent, Strategy
-from strategy_runtime.protocol.enums import OrderStatus, PositionSide, Side
+from strategy_runtime.protocol.enums import OrderEventKind, OrderStatus, PositionSide, Side
 from strategy_runtime.protocol.events import TradeEvent
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.reconciliation import Difference, Snapshot, differences
+from strategy_runtime.runtime.reconciliation import (
+    Difference,
+    Snapshot,
+    differences,
+    take_snapshot,
+)
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import CONNECTED, ScriptedProxy
 
@@ -283,3 +291,59 @@ def test_a_second_reconciliation_says_nothing(said: Snapshot) -> None:
     book = Book()
     apply(book, said)
     assert apply(book, said) == []
+
+
+class FillsBetweenRequests(ProxyVenue):
+    """One buy order of 5, filled by so much just before the request of that number is answered."""
+
+    def __init__(self, fills: Mapping[int, int]) -> None:
+        super().__init__(Endpoints(ws_url="ws://none", rest_url="http://none"), is_live=True)
+        self.fills = fills
+        self.requests = 0
+        self.executions: list[Trade] = []
+
+    def answer(self) -> int:
+        quantity = self.fills.get(self.requests, 0)
+        self.requests += 1
+        if quantity:
+            name = f"trd-{len(self.executions)}"
+            self.executions.insert(0, replace(trade(1, quantity), id=name))
+        return int(sum(each.quantity for each in self.executions))
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        filled = self.answer()
+        status = OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.OPEN
+        one = order(1, OrderStatus.FILLED if filled == 5 else status, filled)
+        return [one] if one.is_open or client_order_id else []
+
+    async def positions(self) -> list[Position]:
+        filled = self.answer()
+        return [position(filled)] if filled else []
+
+    async def account(self) -> Account:
+        self.answer()
+        return account()
+
+    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
+        self.answer()
+        return list(self.executions)
+
+
+@pytest.mark.parametrize("second", range(12))
+@pytest.mark.parametrize("first", range(12))
+async def test_fills_between_the_requests_of_a_snapshot_are_told_once(
+    first: int, second: int
+) -> None:
+    book = Book()
+    book.load(account(), [], [order(1, OrderStatus.OPEN)])
+    venue = FillsBetweenRequests({first: 5} if first == second else {first: 2, second: 3})
+    said = await take_snapshot(venue, book)
+    told = sum(each.quantity for each in said.trades)
+    apply(book, said)
+    assert book.position("S:X").quantity == told == sum(p.quantity for p in said.positions)
+    # What the stream brings of the same fills, and of later ones, changes it no further than that.
+    filled = order(1, OrderStatus.FILLED, 5)
+    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled))
+    for each in venue.executions:
+        book.apply_trade(TradeEvent(trade=each))
+    assert book.position("S:X").quantity == 5
