@@ -139,6 +139,10 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     Quantities are in units of the instrument and never negative; the side tells the direction.
     Where the other side leaves out `filled_quantity` it is 0, or the whole quantity of a FILLED
     order; where it leaves out `remaining_quantity` it is the rest.
+
+    Attributes:
+        external: True where the runtime found that another than the strategy gave it; not on the
+            wire.
     """
 
     id: Identifier
@@ -169,6 +173,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     display_quantity: Decimal | None = None
     oco_group_id: str | None = None
     correlation_id: str | None = None
+    external: bool = False
 
     def __post_init__(self) -> None:
         if self.filled_quantity is None:

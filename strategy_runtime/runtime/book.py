@@ -54,6 +54,10 @@ class _Nets(dict[str, NetPosition]):
 class Book:
     """Orders, positions, account and last prices.
 
+    Args:
+        lookback: Number of candles kept of a symbol.
+        own_prefix: What the client order ids of the strategy begin with, in this run or another.
+
     Attributes:
         last: Last price by symbol.
         nets: Net position by symbol, flat ones included.
@@ -64,13 +68,14 @@ class Book:
         late_events: Number of order and trade events that changed nothing.
     """
 
-    def __init__(self, lookback: int = 0) -> None:
+    def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
         self.last: dict[str, float] = {}
         self.nets = _Nets(self.last)
         self.is_contradicted = False
         self.anomalies: list[str] = []
         self.late_events = 0
         self._lookback = lookback
+        self._own_prefix = own_prefix
         self.keep = self._keep if lookback else None
         self._candles: dict[str, deque[Candle]] = {}
         self._orders: dict[str, Order] = {}
@@ -127,7 +132,7 @@ class Book:
         for symbol in self._positions:
             self._renew(symbol)
         for order in orders:
-            self._store(self._key(order), order)
+            self._store(self._key(order), self.marked(order))
             self._booked[order.id] = self._traded[order.id] = order.filled_quantity
         self._trades.update(trade.id for trade in trades)
 
@@ -161,10 +166,30 @@ class Book:
         """An order by its client order id, or by the venue's id."""
         return self._orders.get(key) or self._orders.get(self._keys.get(key, ""))
 
-    def orders(self, symbol: str | None = None) -> list[Order]:
-        """Open orders, oldest first."""
-        found = (self._orders[key] for key in self._open)
-        return [order for order in found if symbol is None or order.symbol == symbol]
+    def orders(self, symbol: str | None = None, *, external: bool | None = None) -> list[Order]:
+        """Open orders, oldest first: those of others, our own, or all of them."""
+        return [
+            order
+            for order in map(self._orders.__getitem__, self._open)
+            if (symbol is None or order.symbol == symbol)
+            and (external is None or order.external is external)
+        ]
+
+    def marked(self, order: Order) -> Order:
+        """The order with what is known of whose it is.
+
+        Ours are those that were given in this run, that have an id such as our runs give, and the
+        legs of such orders.
+        """
+        known = self._orders.get(self._key(order))
+        if known is not None:
+            external = known.external
+        elif (order.client_order_id or "").startswith(self._own_prefix):
+            external = False
+        else:
+            parent = self.order(order.parent_order_id or "")
+            external = parent is None or parent.external
+        return order if order.external is external else replace(order, external=external)
 
     @property
     def order_count(self) -> int:

@@ -166,7 +166,7 @@ class TradingDesk(Outbox):
 
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""
-        return [self.cancel(order) for order in self._book.orders(symbol)]
+        return [self.cancel(order) for order in self.orders(symbol)]
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
         """See `Strategy.close`."""
@@ -259,9 +259,9 @@ class TradingDesk(Outbox):
         """See `Strategy.positions`."""
         return self._book.positions
 
-    def orders(self, symbol: str | None) -> list[Order]:
+    def orders(self, symbol: str | None, *, external: bool = False) -> list[Order]:
         """See `Strategy.orders`."""
-        return self._book.orders(symbol)
+        return self._book.orders(symbol, external=external)
 
     @property
     def account(self) -> AccountView:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from strategy_runtime.protocol.events import (
     AccountEvent,
     Event,
@@ -101,6 +103,8 @@ class Dispatcher:
                 handler = self._in_turn(before[kind], handler)
             if catch_all is not None:
                 handler = self._in_turn(handler, catch_all, "on_event")
+            if kind is OrderEvent:
+                handler = self._marking(handler)
             if observer is not None:
                 handler = observed(handler, None if hook is None else name, observer)
             self.table[kind] = handler
@@ -179,6 +183,16 @@ class Dispatcher:
             return hook(event.trade if type(event) is TradeEvent else event)
 
         return handle
+
+    def _marking(self, handle: Handler) -> Handler:
+        """A handler to whom orders come with what is known of whose they are."""
+        marked = self._book.marked
+
+        def handle_marked(event: OrderEvent) -> Awaitable[None] | None:
+            order = marked(event.order)
+            return handle(event if order is event.order else replace(event, order=order))
+
+        return handle_marked
 
     def _on_order(self, event: OrderEvent) -> Awaitable[None] | None:
         self._clock.event = event

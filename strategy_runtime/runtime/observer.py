@@ -81,7 +81,7 @@ class PositionStatus(Struct, frozen=True):
 
 
 class OrderStatusLine(Struct, frozen=True):
-    """An order that is open."""
+    """An order that is open; external where another than the strategy gave it."""
 
     client_order_id: str
     symbol: str
@@ -90,6 +90,7 @@ class OrderStatusLine(Struct, frozen=True):
     quantity: str
     filled_quantity: str
     status: str
+    external: bool = False
 
 
 class RunStatus(Struct, frozen=True, kw_only=True):

@@ -222,11 +222,11 @@ class Outbox:
         unsettled = {} if self._journal is None else dict(self._journal.unsettled)
         for own_id, request in unsettled.items():
             found = await self._venue.orders(client_order_id=own_id)
+            self._book.expect(request, own_id)
             if found:
                 taken_up.append(found[0])
                 self._settled(own_id, "accepted")
             else:
-                self._book.expect(request, own_id)
                 self.doubtful[own_id] = Doubt(request.symbol, monotonic())
             verdict = f"arrived and is {found[0].status}" if found else "has not arrived so far"
             self.anomalies.append(

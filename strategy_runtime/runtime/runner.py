@@ -92,7 +92,7 @@ class Runner:
         self.is_complete = False
         self.rejections = 0
         self._venue = venue
-        self._book = Book(strategy.lookback)
+        self._book = Book(strategy.lookback, f"{type(strategy).__name__}-")
         self._clock = RunClock(mode)
         self._timers = Timers()
         self._desk = TradingDesk(
@@ -172,6 +172,7 @@ class Runner:
                     format(order.quantity, "f"),
                     format(order.filled_quantity, "f"),
                     order.status.value,
+                    order.external,
                 )
                 for order in self._book.orders()
             ],
@@ -376,7 +377,7 @@ class Runner:
                 await self._desk.wind_down(flatten=self._on_exit == "flatten")
         except TimeoutError:
             _log.error("on exit: not everything was answered in %g s", _WIND_DOWN_DEADLINE_S)
-        orders, held = len(self._book.orders()), len(self._book.positions)
+        orders, held = len(self._desk.orders(None)), len(self._book.positions)
         _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
 
     # Hooks and their failures

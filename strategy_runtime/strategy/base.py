@@ -293,7 +293,7 @@ class Strategy:
         return self._running.cancel(order)
 
     def cancel_all(self, symbol: str | None = None) -> list[Ticket]:
-        """Cancel all open orders, of one symbol where given."""
+        """Cancel all open orders of this strategy, of one symbol where given."""
         return self._running.cancel_all(symbol)
 
     def close(self, symbol: str, quantity: Number | None = None) -> Ticket | None:
@@ -330,9 +330,13 @@ class Strategy:
         """All positions that are not flat."""
         return self._running.positions
 
-    def orders(self, symbol: str | None = None) -> list[Order]:
-        """Open orders, the oldest first."""
-        return self._running.orders(symbol)
+    def orders(self, symbol: str | None = None, *, external: bool = False) -> list[Order]:
+        """Open orders of this strategy, the oldest first.
+
+        Args:
+            external: Those that others have on the account, instead.
+        """
+        return self._running.orders(symbol, external=external)
 
     @property
     def account(self) -> AccountView:

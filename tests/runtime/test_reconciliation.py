@@ -27,7 +27,7 @@ from tests.proxy.scripted import CONNECTED, ScriptedProxy
 
 ORDER = {
     "id": "ord-1",
-    "client_order_id": "c-1",
+    "client_order_id": "Looks-bt-1",
     "symbol": "S:X",
     "side": "BUY",
     "order_type": "LIMIT",

@@ -13,10 +13,15 @@ from tests.chaos.plan import Fault, Plan
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 from tests.chaos.world import MemoryNetwork, MemoryProxy, venue_on
 
-__all__ = ["live_run"]
+__all__ = ["live_run", "market"]
 
 BARS = 100
 AFTERWARDS_S = 5.0
+
+
+def market() -> Exchange:
+    """The exchange of a run, for tests that trade there beside the strategy."""
+    return Exchange([steps("S:A", (10 + number / 100 for number in range(BARS)), volume=1.0)])
 
 
 def live_run(
@@ -26,12 +31,13 @@ def live_run(
     faults: tuple[Fault, ...] = (),
     seed: int = 0,
     on_exit: OnExit = "keep",
+    exchange: Exchange | None = None,
 ) -> Exchange:
     """Run until `during` has ended; the exchange as it is five seconds later."""
     loop = VirtualLoop()
     time = VirtualTime(loop)
-    market = Exchange([steps("S:A", (10 + number / 100 for number in range(BARS)), volume=1.0)])
-    proxy = MemoryProxy(market, speed=60.0, knows_ids=True)
+    exchange = exchange or market()
+    proxy = MemoryProxy(exchange, speed=60.0, knows_ids=True)
     chance = generator(seed)
     network = MemoryNetwork(proxy, Plan(list(faults)), loop, time, chance)
     venue = venue_on(network, chance, is_live=True)
@@ -47,4 +53,4 @@ def live_run(
         conducting.cancel()
 
     virtual_time.run(work(), loop, time)
-    return market
+    return exchange
