@@ -8,11 +8,12 @@ from unittest.mock import patch
 __all__ = ["Stuck", "VirtualLoop", "VirtualTime", "run"]
 
 _T = TypeVar("_T")
+_LONGEST_S = 100_000.0
 _EPOCH_NS = 1_700_000_000_000_000_000
 
 
 class Stuck(Exception):
-    """Everybody waits, and nothing will ever happen."""
+    """Everybody waits, and nothing will ever happen, or nothing but the ticking of clocks."""
 
 
 class _Selector:
@@ -22,7 +23,7 @@ class _Selector:
         self._loop = loop
 
     def select(self, timeout: float | None) -> list[Any]:
-        if timeout is None:
+        if timeout is None or self._loop.time() > _LONGEST_S:
             raise Stuck
         self._loop.skip(timeout)
         return []

@@ -195,6 +195,9 @@ class _Wire:
 
     def hold(self, frame: bytes) -> None:
         """Let the next one overtake, if it comes soon."""
+        if self._held is not None:
+            self.down(frame)
+            return
         self._held = frame
 
         def late() -> None:
