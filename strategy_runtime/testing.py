@@ -33,6 +33,7 @@ from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.simulator.venue import CONNECTED, SimulatedVenue
 from strategy_runtime.strategy import NetPosition, Strategy
+from strategy_runtime.strategy.state import check_state
 
 __all__ = ["Pilot", "run_test"]
 
@@ -205,6 +206,7 @@ async def run_test(
 
     Raises:
         HookFailed: A hook of the strategy raised.
+        TypeError: In the end its state is one that a live run could not save.
     """
     exchange = Exchange([], msgspec.convert(options, ExchangeOptions, strict=False))
     venue = _FedVenue(exchange)
@@ -217,6 +219,7 @@ async def run_test(
         if not venue.run.done():
             await venue.deal_with(exchange.finish())
             await venue.run
+        check_state(strategy)
     finally:
         venue.run.cancel()
         await asyncio.wait({venue.run})

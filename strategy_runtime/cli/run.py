@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -18,7 +17,6 @@ from strategy_runtime.runtime.settings import SETTINGS, Setting
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
     from strategy_runtime.runtime.settings import Environment, Settings
-    from strategy_runtime.runtime.store import Journal
     from strategy_runtime.runtime.venue import Venue
     from strategy_runtime.strategy import Strategy
     from strategy_runtime.strategy.desk import Mode
@@ -220,6 +218,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     """Run until the end, or until a signal; gives back the exit code."""
     from structlog.contextvars import bind_contextvars
 
+    from strategy_runtime.cli.keeping import keep
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
@@ -247,9 +246,9 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
             venue: Venue = _venue(settings, mode, settings.connect_timeout)
-            journal: Journal | None = None
+            journal, state = None, None
             if mode == "live":
-                journal = _journal(settings, name, kept)
+                journal, state = keep(strategy, settings, kept)
                 venue = ThreadedVenue(venue, loop_factory=_loop_factory(settings.loop))
             runner = Runner(
                 strategy,
@@ -262,50 +261,13 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 journal=journal,
                 on_exit=settings.on_exit,
                 observer=watching.observer(
-                    name, run_id, lambda: {} if runner is None else runner.in_hand
+                    name, run_id, lambda: {} if runner is None else runner.in_hand, state
                 ),
             )
             _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
             await runner.run()
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
-
-
-def _journal(settings: "Settings", name: str, kept: ExitStack) -> "Journal | None":
-    """The journal in the strategy's own folder, both held until `kept` is closed.
-
-    Raises:
-        ConfigError: The folder that was asked for cannot be used, or another process has it.
-    """
-    from strategy_runtime.errors import ConfigError
-    from strategy_runtime.runtime.store import Journal, StateFolder, default_place
-
-    wanted = settings.state_dir
-    place = Path(wanted) if wanted else default_place(os.environ)
-    if wanted == "none" or place is None:
-        if not wanted:
-            _log.warning("no home folder: no journal of orders is kept; see --state-dir")
-        return None
-    proxy = urlsplit(settings.rest_url)
-    try:
-        folder = kept.enter_context(
-            StateFolder(place, f"{name}@{proxy.hostname}-{proxy.port or proxy.scheme}")
-        )
-        journal = Journal(folder.path)
-    except OSError as error:
-        if wanted:
-            raise ConfigError(
-                f"{settings.origins['state_dir']}: {place} cannot be used: {error.strerror}"
-            ) from None
-        _log.warning(
-            "%s cannot be used (%s): no journal of orders is kept; see --state-dir",
-            place,
-            error.strerror,
-        )
-        return None
-    kept.callback(journal.close)
-    _log.info("the journal of orders is %s", journal.path)
-    return journal
 
 
 async def _reach(settings: "Settings") -> "Mode":

@@ -53,16 +53,23 @@ class Watching:
             self._ops.health.stop()
 
     def observer(
-        self, strategy: str, run_id: str, in_hand: Callable[[], dict[str, str]]
+        self,
+        strategy: str,
+        run_id: str,
+        in_hand: Callable[[], dict[str, str]],
+        *others: Observer | None,
     ) -> Observer | None:
         """The observer to give to a run, or None where nobody watches.
 
         Args:
             in_hand: Id and simulated time of the event in hand; log lines have them too.
+            others: Who looks on, too.
         """
         self._stack.callback(follow, None)
         follow(in_hand)
-        watchers: list[Observer] = [] if self._ops is None else [self._ops.metrics]
+        watchers = [each for each in others if each is not None]
+        if self._ops is not None:
+            watchers.append(self._ops.metrics)
         if self._traces != "off":
             from strategy_runtime.ops.tracing import Tracing, exporter_of
 

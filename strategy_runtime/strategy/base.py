@@ -25,6 +25,8 @@ from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import check_hook_names
 from strategy_runtime.strategy.log import logger_of
 from strategy_runtime.strategy.parameters import Parameters
+from strategy_runtime.strategy.state import NAME as STATE
+from strategy_runtime.strategy.state import begin_state
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
@@ -51,6 +53,10 @@ class Strategy:
     `async def`), and act with the verbs. One hook runs at a time, in the order of the events, and
     the book is up to date before it is called.
 
+    `state`, annotated with a msgspec Struct, is no parameter: live, it is saved after every event
+    that changed it and restored before `on_start` of the next run. A backtest begins with its
+    default.
+
     Attributes:
         lookback: How many candles a symbol `history` can reach back; 0 keeps none.
         backfill: Live, have candles that closed in a gap come to `on_candle`, too, late as they
@@ -67,6 +73,10 @@ class Strategy:
         cls._parameters = None
 
     def __init__(self, **parameters: Any) -> None:
+        state = begin_state(type(self), parameters)
+        if state is not None:
+            self.__dict__[STATE] = state
+            parameters.pop(STATE, None)
         values = self.parameters().resolve(parameters)
         for name, value in values.items():
             setattr(self, name, value)

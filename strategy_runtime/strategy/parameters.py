@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from strategy_runtime.errors import ParameterError
+from strategy_runtime.strategy.state import NAME as STATE
 from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["ENVIRONMENT_PREFIX", "Parameter", "Parameters"]
@@ -102,7 +103,7 @@ class Parameters:
                 annotation = hints[name]
                 if (
                     name.startswith("_")
-                    or name == "state"
+                    or name == STATE
                     or annotation is ClassVar
                     or get_origin(annotation) is ClassVar
                 ):

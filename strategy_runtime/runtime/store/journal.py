@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from strategy_runtime.errors import ApiError, DataError
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.runtime.store.whole import replace_whole, write_all
 
 __all__ = ["Journal"]
 
@@ -119,7 +120,7 @@ class Journal:
         line = _encoded(entry)
         if self._is_torn:  # what could not be written whole must not spoil what comes after it
             line = b"\n" + line
-        _write_all(self._file, line)
+        write_all(self._file, line)
         self._is_torn = False
         self._size += len(line)
 
@@ -152,29 +153,10 @@ class Journal:
     def _rewrite(self) -> int:
         """Begin a new file with what is unsettled, in place of the old one, all or nothing."""
         entries: list[_Entry] = [_Header(_VERSION), *map(_Intent, self.unsettled.values())]
-        fresh = self.path.with_suffix(".new")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        file = os.open(fresh, flags, 0o600)
         text = b"".join(map(_encoded, entries))
-        try:
-            _write_all(file, text)
-            os.fsync(file)
-            fresh.replace(self.path)
-        except OSError:
-            os.close(file)
-            raise
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        file = replace_whole(self.path, text)
         self._size, self._is_torn = len(text), False
         return file
-
-
-def _write_all(file: int, data: bytes) -> None:
-    if os.write(file, data) != len(data):
-        raise OSError(None, "the disk is full")
 
 
 def _encoded(entry: _Entry) -> bytes:

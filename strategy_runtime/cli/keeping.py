@@ -1,0 +1,77 @@
+"""What a live run keeps on the disk: a journal of its orders, and the state of its strategy."""
+
+import logging
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.runtime.settings import Settings
+from strategy_runtime.runtime.store import (
+    Journal,
+    StateFolder,
+    StateKeeper,
+    default_place,
+    state_keeper,
+)
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.state import kind_of_state
+
+__all__ = ["Kept", "keep"]
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Kept(NamedTuple):
+    """What is kept; None of what there is no place for, or no state."""
+
+    journal: Journal | None = None
+    state: StateKeeper | None = None
+
+
+def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
+    """Open the strategy's own folder and what is in it, to be held until a stack is closed.
+
+    Its state is restored, and saved once more in the end.
+
+    Raises:
+        ConfigError: The folder that was asked for cannot be used, or another process has it.
+        DataError: What lies there is not what this version, or the strategy, can read.
+    """
+    wanted = settings.state_dir
+    place = Path(wanted) if wanted else default_place(os.environ)
+    if wanted == "none" or place is None:
+        if not wanted:
+            _log.warning("no home folder: %s; see --state-dir", _nothing_kept(strategy))
+        return Kept()
+    name, proxy = type(strategy).__name__, urlsplit(settings.rest_url)
+    try:
+        folder = until.enter_context(
+            StateFolder(place, f"{name}@{proxy.hostname}-{proxy.port or proxy.scheme}")
+        )
+        journal = Journal(folder.path)
+    except OSError as error:
+        if wanted:
+            raise ConfigError(
+                f"{settings.origins['state_dir']}: {place} cannot be used: {error.strerror}"
+            ) from None
+        _log.warning(
+            "%s cannot be used (%s): %s; see --state-dir",
+            place,
+            error.strerror,
+            _nothing_kept(strategy),
+        )
+        return Kept()
+    until.callback(journal.close)
+    _log.info("the journal of orders is %s", journal.path)
+    state = state_keeper(strategy, folder.path)
+    if state is not None:
+        until.callback(state.save)
+    return Kept(journal, state)
+
+
+def _nothing_kept(strategy: Strategy) -> str:
+    has_state = kind_of_state(type(strategy)) is not None
+    return "no journal of orders is kept" + (", and no state" if has_state else "")

@@ -1,0 +1,140 @@
+"""The state of a strategy in a file: restored before a run, saved after what changed it.
+
+The file is plain JSON, so that people can read and mend it. It is replaced whole, so a process that
+is killed leaves what it had saved last.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from strategy_runtime.errors import DataError
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.runtime.store.whole import replace_whole
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.state import NAME, kind_of_state
+
+__all__ = ["StateKeeper", "state_keeper"]
+
+_FILE = "state.json"
+
+_log = logging.getLogger("strategy_runtime")
+
+
+def state_keeper(strategy: Strategy, folder: Path) -> "StateKeeper | None":
+    """What keeps a strategy's state in a folder; None where it declares none.
+
+    Raises:
+        DataError: As for `StateKeeper`.
+    """
+    kind = kind_of_state(type(strategy))
+    return None if kind is None else StateKeeper(strategy, kind, folder)
+
+
+class StateKeeper:
+    """Restores the state of a strategy when it is made, and saves it as an observer of the run.
+
+    What cannot be saved is logged as an error, once. The run goes on, the file keeps what it had,
+    and the next event tries again.
+
+    Args:
+        kind: Of the state.
+        folder: Nobody else may write there, see `StateFolder`.
+
+    Attributes:
+        path: Of the file.
+
+    Raises:
+        DataError: The file cannot be read, or does not fit the state; it is left as it is.
+    """
+
+    def __init__(self, strategy: Strategy, kind: type[Struct], folder: Path) -> None:
+        self.path = folder / _FILE
+        self._strategy = strategy
+        self._name = type(strategy).__name__
+        self._kind = kind
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._saved = b""
+        self._trouble = ""
+        if self.path.exists():
+            state = self._read()
+            strategy.__dict__[NAME] = state
+            self._saved = self._encode(state)
+            _log.info("the state of %s is restored from %s", self._name, self.path)
+        else:
+            _log.info("the state of %s begins anew; it is kept in %s", self._name, self.path)
+
+    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
+        """An event was delivered: save what it changed."""
+        self.save()
+
+    def hook_failed(self, hook: str) -> None:
+        """A hook raised."""
+
+    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+        """A request was answered."""
+
+    def save(self) -> None:
+        """Save the state if it is not what was saved last."""
+        try:
+            text = self._encode(self._strategy.__dict__.get(NAME))
+            if text == self._saved:
+                return
+            self._decode(text)  # what was not checked when it was set, such as a text for a number
+            os.close(replace_whole(self.path, msgspec.json.format(text) + b"\n"))
+        except OSError as error:
+            self._complain(f"{self.path} cannot be written: {error.strerror}")
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+            self._complain(f"it does not fit {self._kind.__name__}: {error}")
+        else:
+            self._saved = text
+            if self._trouble:
+                _log.warning("the state of %s is saved again", self._name)
+            self._trouble = ""
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            _log.error(
+                "the state of %s is not saved, %s; the run goes on, and the file keeps what it had",
+                self._name,
+                trouble,
+            )
+        self._trouble = trouble
+
+    def _read(self) -> Struct:
+        try:
+            text = self.path.read_bytes()
+            state: Struct = self._decode(text)
+            found = msgspec.json.decode(text)
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise DataError(self._misfit(str(error))) from None
+        for place in _dropped(found, msgspec.json.decode(self._encode(state)), "$"):
+            raise DataError(self._misfit(f"it has no field for `{place}`"))
+        return state
+
+    def _misfit(self, what: str) -> str:
+        return (
+            f"{self.path} does not fit {self._kind.__name__}, the state of {self._name}: {what}; "
+            "correct one of the two, or move the file away to begin anew"
+        )
+
+
+def _dropped(found: Any, kept: Any, place: str) -> Iterator[str]:
+    """Where a file has fields that would not be there any more if it were saved again."""
+    if isinstance(found, dict) and isinstance(kept, dict):
+        for name, value in found.items():
+            if name in kept:
+                yield from _dropped(value, kept[name], f"{place}.{name}")
+            else:
+                yield f"{place}.{name}"
+    elif isinstance(found, list) and isinstance(kept, list):
+        for number, pair in enumerate(zip(found, kept, strict=False)):
+            yield from _dropped(*pair, f"{place}[{number}]")

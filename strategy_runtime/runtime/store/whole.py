@@ -1,0 +1,45 @@
+"""Files that are replaced whole or not at all, whatever happens meanwhile."""
+
+import os
+from pathlib import Path
+
+__all__ = ["replace_whole", "write_all"]
+
+
+def replace_whole(path: Path, text: bytes) -> int:
+    """Put a file in the place of another, so that whoever looks finds one of them whole.
+
+    It is written beside the other, and the disk has it before it takes the other's place.
+
+    Returns:
+        The file, open for appending; only its owner can read it.
+
+    Raises:
+        OSError: It cannot be written; the other file is as it was.
+    """
+    fresh = path.with_suffix(".new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    file = os.open(fresh, flags, 0o600)
+    try:
+        write_all(file, text)
+        os.fsync(file)
+        fresh.replace(path)
+    except OSError:
+        os.close(file)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return file
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Write to an open file.
+
+    Raises:
+        OSError: Not all of it could be written.
+    """
+    if os.write(file, data) != len(data):
+        raise OSError(None, "the disk is full")

@@ -1,0 +1,165 @@
+"""What a live run keeps: real processes that end, or are killed, and are started again."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from strategy_runtime.clock import sleep
+from strategy_runtime.ids import generator
+from tests.cli.support import call, line_of, proxy, started
+
+BOT = '''
+from pathlib import Path
+
+from msgspec import Struct
+
+from strategy_runtime import Candle, Strategy
+
+
+class Memory(Struct):
+    runs: int = 0
+    candles: int = 0
+    noted: list[int] = []
+
+
+class Bot(Strategy):
+    """Counts candles over all its runs, and writes down each number."""
+
+    state: Memory = Memory()
+
+    def on_start(self) -> None:
+        self.state.runs += 1
+        self.notes = Path("notes").open("a")
+        print("start", self.state.runs, self.state.candles, file=self.notes, flush=True)
+
+    def on_candle(self, candle: Candle) -> None:
+        self.state.candles += 1
+        self.state.noted = [*self.state.noted, self.state.candles][-200:]
+        print(self.state.candles, file=self.notes, flush=True)
+
+    def on_stop(self) -> None:
+        print("stop", self.state.candles, file=self.notes, flush=True)
+        self.state.noted = []
+'''
+KILLS = 6
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "bot.py").write_text(BOT)
+    rows = [f"2024-03-04T{n // 60 % 24:02}:{n % 60:02}:00Z" for n in range(24 * 60)]
+    prices = [f"{time},10,11,9,10,1000" for time in rows]
+    (tmp_path / "prices.csv").write_text(
+        "\n".join(["timestamp,open,high,low,close,volume", *prices])
+    )
+    return tmp_path
+
+
+def notes(folder: Path) -> list[str]:
+    path = folder / "notes"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def state_file(folder: Path) -> Path:
+    (found,) = (folder / "state").glob("Bot@*/state.json")
+    return found
+
+
+async def until_it_counts(process: "subprocess.Popen[str]", folder: Path) -> None:
+    before = len(notes(folder))
+    while process.poll() is None and len(notes(folder)) < before + 4:
+        await sleep(0.01)
+
+
+async def test_a_killed_process_goes_on_with_what_its_last_event_left(folder: Path) -> None:
+    chance = generator(9)
+    with proxy("--data", "prices.csv", "--speed", "6000x", cwd=folder) as (_, options):
+        for _ in range(KILLS):
+            with started(
+                "run", "bot:Bot", *options, "--state-dir", "state", "--mode=live", cwd=folder
+            ) as process:
+                await until_it_counts(process, folder)
+                await sleep(chance.uniform(0, 0.1))
+                process.send_signal(signal.SIGKILL)
+                assert process.wait() == -signal.SIGKILL
+            msgspec.json.decode(state_file(folder).read_bytes())
+    starts = [line.split() for line in notes(folder) if line.startswith("start")]
+    assert [int(runs) for _, runs, _ in starts] == list(range(1, KILLS + 1))
+    last = 0
+    for line in notes(folder):
+        if line.startswith("start"):
+            # At most what was in hand when it was killed is missing.
+            assert last - int(line.split()[2]) in (0, 1)
+            last = int(line.split()[2])
+        else:
+            last += 1
+            assert line == str(last)
+
+
+async def test_what_on_stop_changes_is_saved(folder: Path) -> None:
+    with (
+        proxy("--data", "prices.csv", "--speed", "6000x", cwd=folder) as (_, options),
+        started(
+            "run", "bot:Bot", *options, "--state-dir", "state", "--mode=live", cwd=folder
+        ) as process,
+    ):
+        await until_it_counts(process, folder)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+        path = state_file(folder)
+        assert f"the state of Bot begins anew; it is kept in state/{path.parent.name}" in line_of(
+            process.stderr, "begins anew"
+        )
+    assert msgspec.json.decode(path.read_bytes()) == {
+        "runs": 1,
+        "candles": int(notes(folder)[-1].removeprefix("stop ")),
+        "noted": [],
+    }
+
+
+def test_a_file_of_another_shape_is_refused_before_the_run_begins(folder: Path) -> None:
+    with proxy("--data", "prices.csv", "--speed", "600x", cwd=folder) as (_, options):
+        name = options[-1].removeprefix("http://").replace(":", "-")
+        path = folder / "state" / f"Bot@{name}" / "state.json"
+        path.parent.mkdir(parents=True)
+        path.write_text('{"runs": 1, "candels": 7}')
+        ended = call("run", "bot:Bot", *options, "--state-dir=state", "--mode=live", cwd=folder)
+    assert ended.returncode == 74
+    assert (
+        f"state/{path.parent.name}/state.json does not fit Memory, the state of Bot: it has no "
+        "field for `$.candels`; correct one of the two, or move the file away to begin anew"
+    ) in ended.stderr
+    assert notes(folder) == []
+    assert path.read_text() == '{"runs": 1, "candels": 7}'
+
+
+def test_a_backtest_begins_anew_and_keeps_nothing(folder: Path) -> None:
+    for _ in range(2):
+        with proxy("--data", "prices.csv", cwd=folder) as (_, options):
+            ended = call("run", "bot:Bot", *options, "--state-dir=state", cwd=folder)
+        assert ended.returncode == 0, ended.stderr
+        ended = call("backtest", "bot:Bot", "--data=prices.csv", "--verify", cwd=folder)
+        assert ended.returncode == 0, ended.stderr
+    starts = [line for line in notes(folder) if line.startswith("start")]
+    assert starts == ["start 1 0"] * 6
+    assert not (folder / "state").exists()
+
+
+def test_without_a_place_for_it_it_says_so(folder: Path) -> None:
+    (folder / "home").write_text("no folder")
+    with (
+        proxy("--data", "prices.csv", "--speed", "6000x", cwd=folder) as (_, options),
+        started(
+            "run",
+            "bot:Bot",
+            *options,
+            "--mode=live",
+            cwd=folder,
+            env={"HOME": str(folder / "home")},
+        ) as process,
+    ):
+        said = line_of(process.stderr, "cannot be used")
+    assert "no journal of orders is kept, and no state; see --state-dir" in said
