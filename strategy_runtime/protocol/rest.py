@@ -3,8 +3,10 @@
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from math import isfinite
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -179,18 +181,32 @@ def _explain(body: bytes, problem: str) -> ApiError:
 
 def _is_clean(value: Any) -> bool:
     """Whether what the typed decoder made needs no second look."""
-    if isinstance(value, list):
-        return all(map(_is_clean, value))
-    if isinstance(value, float):
-        return isfinite(value)
-    if isinstance(value, Decimal):
+    kind = type(value)
+    if kind is Decimal:
         return is_sound(value)
-    if isinstance(value, datetime):
+    if kind is float:
+        return isfinite(value)
+    if kind is datetime:
         return value.tzinfo is UTC
-    if isinstance(value, Candle | Quote) and not isinstance(value.stamp, datetime):
+    if kind is list:
+        return all(map(_is_clean, value))
+    if not issubclass(kind, Struct):
+        return True
+    if (kind is Candle or kind is Quote) and not isinstance(value.stamp, datetime):
         return False
-    if isinstance(value, Quote) and value.last is None:
+    if kind is Quote and value.last is None:
         return False
-    return not isinstance(value, Struct) or all(
-        _is_clean(getattr(value, name)) for name in value.__struct_fields__
+    return all(_is_clean(getattr(value, name)) for name in _doubtful_fields(kind))
+
+
+@cache
+def _doubtful_fields(kind: type[Struct]) -> tuple[str, ...]:
+    """All but those of nothing but text, flags and whole numbers."""
+    return tuple(
+        name
+        for name, hint in get_type_hints(kind).items()
+        if not all(
+            isinstance(part, type) and issubclass(part, str | int | NoneType)
+            for part in get_args(hint) or (hint,)
+        )
     )

@@ -44,6 +44,8 @@ _ZERO = Decimal(0)
 _OF_TRADES = "1m"
 """Candles made of single trades, where nobody says which."""
 
+_OPEN = frozenset(status for status in OrderStatus if not status.is_terminal)
+
 FEATURES = [
     "bracket_orders",
     "client_order_id_dedupe",
@@ -147,10 +149,11 @@ class ExchangeState:
 
         `since` is inclusive and `until` exclusive; both mean the time of creation.
         """
+        wanted = frozenset(statuses) if statuses else _OPEN
         found = (
             order
             for order in reversed(self._orders.values())
-            if (order.status in statuses if statuses else not order.status.is_terminal)
+            if order.status in wanted
             and (symbol is None or order.symbol == symbol)
             and (side is None or order.side is side)
             and (client_order_id is None or order.request.client_order_id == client_order_id)

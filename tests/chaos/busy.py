@@ -1,6 +1,7 @@
 """What runs through bad weather have in common: a market, and a strategy that uses every verb."""
 
 from collections.abc import Iterable
+from functools import cache
 
 from strategy_runtime import Candle, Strategy, Ticket
 from strategy_runtime.ids import generator
@@ -24,6 +25,7 @@ def steps(symbol: str, prices: Iterable[float], volume: float = 1e6) -> BarSerie
     return series
 
 
+@cache
 def walks(bars: int) -> list[BarSeries]:
     """Minute bars of two symbols that walk at random, the same ones every time."""
     return [_walk("S:A", 1, bars), _walk("S:B", 2, bars)]

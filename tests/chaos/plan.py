@@ -112,13 +112,15 @@ class Plan:
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
-        self._at = {(fault.kind.counter, fault.at): fault for fault in faults}
-        self._counts: dict[str, int] = {}
+        self._at: dict[str, dict[int, Fault]] = {kind.counter: {} for kind in Kind}
+        for fault in faults:
+            self._at[fault.kind.counter][fault.at] = fault
+        self._counts = dict.fromkeys(self._at, 0)
 
     def next(self, counter: str) -> Fault | None:
         """Count one more; gives back what goes wrong at it."""
-        count = self._counts[counter] = self._counts.get(counter, 0) + 1
-        return self._at.pop((counter, count), None) if self._at else None
+        self._counts[counter] += 1
+        return self._at[counter].pop(self._counts[counter], None)
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.faults))

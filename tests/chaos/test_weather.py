@@ -50,10 +50,13 @@ def all_of(mode: str, seeds: range) -> Iterator[tuple[str, trials.Weather]]:
 )
 def test_bad_weather(mode: str, promise: str, seeds: range, tell: Tell) -> None:
     frames = faults = orders = unknown = 0
+    failed = []
     for seed, (plan, found) in zip(seeds, all_of(mode, seeds), strict=True):
-        assert found.problems == [], (
-            f"again: pytest tests/chaos/test_weather.py -k {mode} --chaos-seed {seed}\nplan: {plan}"
-        )
+        if found.problems:
+            failed.append(
+                f"{'; '.join(found.problems)}\nplan: {plan}\n"
+                f"again: pytest tests/chaos/test_weather.py -k {mode} --chaos-seed {seed}"
+            )
         frames += found.frames
         faults += found.faults
         orders += found.orders
@@ -62,5 +65,6 @@ def test_bad_weather(mode: str, promise: str, seeds: range, tell: Tell) -> None:
         f"{mode}: {len(seeds)} seeds, {frames:,} frames, {faults:,} faults, {orders:,} orders, "
         f"none lost, none doubled, {unknown} told as of unknown fate; {promise}"
     )
+    assert not failed, "\n\n".join(failed)
     assert frames > len(seeds) * 1500
     assert faults > len(seeds) * 10

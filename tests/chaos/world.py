@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -139,7 +138,7 @@ class _Wire:
         if code == 1000 and not message:
             self.is_whole = False
         else:
-            self._schedule(partial(self.sever, code, message.decode()))
+            self._schedule(self.sever, code, message.decode())
         self._heard.put_nowait(None)
 
     # The proxy's end
@@ -188,10 +187,10 @@ class _Wire:
     def down(self, frame: bytes) -> None:
         """Let a frame pass, after all before it."""
         self._last.append(frame)
-        self._schedule(partial(self._deliver, frame))
+        self._schedule(self._deliver, frame)
         if self._held is not None:
             held, self._held = self._held, None
-            self._schedule(partial(self._deliver, held))
+            self._schedule(self._deliver, held)
 
     def hold(self, frame: bytes) -> None:
         """Let the next one overtake, if it comes soon."""
@@ -210,13 +209,13 @@ class _Wire:
     def repeat(self, count: int) -> None:
         """The last ones once more."""
         for frame in list(self._last)[-count:]:
-            self._schedule(partial(self._deliver, frame))
+            self._schedule(self._deliver, frame)
 
-    def _schedule(self, act: Callable[[], object]) -> None:
+    def _schedule(self, act: Callable[..., object], *args: object) -> None:
         if self._free_at <= self._loop.time():
-            self._loop.call_soon(act)
+            self._loop.call_soon(act, *args)
         else:
-            self._loop.call_at(self._free_at, act)
+            self._loop.call_at(self._free_at, act, *args)
             self._free_at += 1e-6
 
     def _deliver(self, frame: bytes) -> None:
