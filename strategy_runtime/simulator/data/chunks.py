@@ -12,7 +12,7 @@ from typing import IO, Any
 
 __all__ = ["Chunk", "chunks"]
 
-_CHARACTERS = 1 << 19
+_CHARACTERS = 1 << 17
 
 
 class Chunk:

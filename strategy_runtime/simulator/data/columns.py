@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["Kind", "Layout", "Part", "find_layout"]
+__all__ = ["MAY_BE_EMPTY", "Kind", "Layout", "Part", "find_layout"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "instrument", "code", "sym"),
@@ -48,6 +48,9 @@ _TICKS = {
     "price": ("price", "trade_price", "last_price", "px", "p"),
     "size": ("size", "trade_size", "last_size", "quantity", "qty", "q", "amount", "volume", "vol"),
 }
+MAY_BE_EMPTY = ("volume", "size")
+"""Numbers that may be missing in a row; they are 0 then."""
+
 _SHOWN = 300
 _NEEDED = ("timestamp", "open", "high", "low", "close")
 
@@ -73,11 +76,12 @@ class Part(Struct, frozen=True):
     @property
     def optional(self) -> tuple[int, ...]:
         """Positions of the prices without which a row is not of this kind; none for bars."""
-        names = () if self.kind is Kind.BARS else ("bid", "ask", "price")
+        if self.kind is Kind.BARS:
+            return ()
         return tuple(
             position
             for name, position in zip(self.kind.value, self.positions, strict=True)
-            if name in names and position is not None
+            if name not in MAY_BE_EMPTY and position is not None
         )
 
 

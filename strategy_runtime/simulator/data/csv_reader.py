@@ -2,7 +2,6 @@
 
 import csv
 import io
-from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from typing import IO, Any, TypeVar, cast
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
-from strategy_runtime.simulator.data.columns import Part, find_layout
+from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Part, find_layout
+from strategy_runtime.simulator.data.numbers import floats
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["open_text", "read_csv"]
 
-_MAY_BE_EMPTY = ("volume", "size")
 _LONGEST_HEADER = 1_000_000
 
 _T = TypeVar("_T")
@@ -201,12 +200,12 @@ class _Table:
         columns: list[Any] = [self._stamps.read_all(texts)]
         for name, position in zip(part.kind.value, part.positions, strict=True):
             if position is None:
-                columns.append(array("d", bytes(8 * len(texts))))
+                columns.append([0.0] * len(texts))
                 continue
             column = fields[position]
-            if name in _MAY_BE_EMPTY and "" in column:
+            if name in MAY_BE_EMPTY and "" in column:
                 column = [text or "0" for text in column]
-            columns.append(array("d", map(float, column)))
+            columns.append(floats(column))
         return columns
 
     def _unreadable(self, part: Part, line: int, row: list[str], error: Exception) -> DataError:
@@ -215,7 +214,7 @@ class _Table:
         for name, position in zip(part.kind.value, part.positions, strict=True):
             text = "0" if position is None else row[position]
             try:
-                float(text or ("0" if name in _MAY_BE_EMPTY else ""))
+                float(text or ("0" if name in MAY_BE_EMPTY else ""))
             except ValueError:
                 return DataError(
                     f"{where} column {self._header[position or 0].strip()}: {text!r} is not a "

@@ -115,12 +115,13 @@ class _Sequence:
         starts, step = stretch[0], self._step
         begin = starts[0] - step if self._before is None else self._end - step
         apart = list(map(sub, starts, chain((begin,), starts)))
-        if min(apart) < step:
-            return self._kept(stretch)
-        for row, distance in enumerate(apart):
-            if distance != step:
-                before = starts[row - 1] if row else self._before[0]  # type: ignore[index]
-                self._note_gap(before, starts[row], stretch[-1][row], distance)
+        if apart.count(step) < len(apart):
+            if min(apart) < step:
+                return self._kept(stretch)
+            for row, distance in enumerate(apart):
+                if distance != step:
+                    before = starts[row - 1] if row else self._before[0]  # type: ignore[index]
+                    self._note_gap(before, starts[row], stretch[-1][row], distance)
         self._before = tuple(column[-1] for column in stretch)
         self._end = starts[-1] + step
         return stretch

@@ -1,21 +1,19 @@
 """Parquet files, batch by batch; needs pyarrow, the extra `parquet`."""
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Kind, find_layout
+from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Kind, find_layout
+from strategy_runtime.simulator.data.parquet_columns import stamps_of, taken_together
 from strategy_runtime.simulator.data.rows import Collect
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_parquet"]
 
 _BATCH = 65_536
-_MAY_BE_EMPTY = ("volume", "size")
 
 
 def read_parquet(
@@ -42,52 +40,23 @@ def read_parquet(
             for part in layout.parts
         ]
         needed = {place for _, columns in parts for place in columns.values() if place is not None}
-        before = 0
+        first = 1
         for batch in file.iter_batches(_BATCH, columns=[names[place] for place in sorted(needed)]):
             for kind, columns in parts:
                 wanted = {name: names[at] for name, at in columns.items() if at is not None}
                 table = {name: batch.column(column) for name, column in wanted.items()}
-                plain = None if "symbol" in table else _plain(table, kind.value, stamps)
-                if plain is not None:
-                    lines = range(before + 1, before + 1 + len(batch))
-                    collect(kind, default_symbol).extend(lines, *plain)
+                together = taken_together(table, kind, stamps, first, only_symbol)
+                if together is None:
+                    for row, symbol, start, numbers in _rows(
+                        table, wanted, kind, stamps, source, first, only_symbol
+                    ):
+                        name = default_symbol if symbol is None else symbol
+                        collect(kind, name).add(row, start, *numbers)
                     continue
-                for row, symbol, start, numbers in _rows(
-                    table, wanted, kind, stamps, source, before, only_symbol
-                ):
-                    name = default_symbol if symbol is None else symbol
-                    collect(kind, name).add(row, start, *numbers)
-            before += len(batch)
-
-
-def _plain(
-    table: Mapping[str, Any], names: Sequence[str], reader: StampReader
-) -> "list[array[Any]] | None":
-    """Times and numbers of a batch as they lie in memory, or None where they need a closer look."""
-    import pyarrow
-
-    stamps, columns = table["timestamp"], [table.get(name) for name in names]
-    kind, real = stamps.type, pyarrow.float64()
-    if "time" in table or not pyarrow.types.is_timestamp(kind):
-        return None
-    if stamps.null_count or (kind.tz is None and not reader.is_utc):
-        return None
-    if any(each is not None and (each.null_count or each.type != real) for each in columns):
-        return None
-    exact = stamps.cast(pyarrow.timestamp("ns", tz=kind.tz))
-    unknown = array("d", bytes(8 * len(stamps)))
-    return [
-        _values("q", exact),
-        *(unknown if each is None else _values("d", each) for each in columns),
-    ]
-
-
-def _values(code: str, column: Any) -> "array[Any]":
-    found = array(code)
-    size = found.itemsize
-    begin = column.offset * size
-    found.frombytes(memoryview(column.buffers()[1])[begin : begin + len(column) * size])
-    return found
+                for symbol, lines, starts, values in together:
+                    rows = collect(kind, default_symbol if symbol is None else symbol)
+                    rows.extend(lines, starts, *values)
+            first += len(batch)
 
 
 def _pyarrow_parquet(path: Path) -> Any:
@@ -117,23 +86,17 @@ def _rows(
     kind: Kind,
     stamps: StampReader,
     source: str,
-    before: int,
+    first: int,
     only_symbol: str | None,
 ) -> Iterator[tuple[int, str | None, int, list[float]]]:
     """Row number, symbol if there is such a column, start and numbers of each row."""
     names = kind.value
     size = len(table["timestamp"])
-    texts = _texts(table["timestamp"])
-    if "time" in table:
-        times = _texts(table["time"])
-        texts = [
-            f"{str(day).removesuffix('T00:00:00')} {time}"
-            for day, time in zip(texts, times, strict=True)
-        ]
+    texts = stamps_of(table)
     symbols = table["symbol"].to_pylist() if "symbol" in table else None
     columns = [table[name].to_pylist() if name in table else [0] * size for name in names]
     for index, values in enumerate(zip(*columns, strict=True)):
-        row = before + index + 1
+        row = first + index
         symbol = None
         if symbols is not None:
             if symbols[index] in (None, ""):
@@ -144,7 +107,7 @@ def _rows(
         if kind is not Kind.BARS and any(
             value in (None, "")
             for name, value in zip(names, values, strict=True)
-            if name not in _MAY_BE_EMPTY
+            if name not in MAY_BE_EMPTY
         ):
             continue  # a row without these prices is of another kind
         text = texts[index]
@@ -166,21 +129,8 @@ def _numbers(
     numbers = []
     for name, value in zip(names, values, strict=True):
         try:
-            numbers.append(0.0 if name in _MAY_BE_EMPTY and value in (None, "") else float(value))
+            numbers.append(0.0 if name in MAY_BE_EMPTY and value in (None, "") else float(value))
         except (TypeError, ValueError):
             shown = "nothing" if value is None else repr(value)
             raise DataError(f"{where}, column {wanted[name]}: {shown} is not a number") from None
     return numbers
-
-
-def _texts(column: Any) -> list[Any]:
-    """Stamps as texts, or as nanoseconds since the epoch where the column says what they are."""
-    import pyarrow
-
-    kind = column.type
-    if not pyarrow.types.is_timestamp(kind):
-        return ["" if value is None else str(value) for value in column.to_pylist()]
-    exact = column.cast(pyarrow.timestamp("ns", tz=kind.tz)).cast("int64").to_pylist()
-    if kind.tz is not None:
-        return ["" if value is None else value for value in exact]
-    return ["" if value is None else rfc3339(value).removesuffix("Z") for value in exact]

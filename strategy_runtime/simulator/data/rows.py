@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from math import isfinite
 from operator import le
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.series import marked
-from strategy_runtime.simulator.data.spool import Floats, Integers, Spool
+from strategy_runtime.simulator.data.spool import Spool
 
 __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
@@ -43,9 +43,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.table)
 
-    def extend(self, lines: Sequence[int], stamps: Integers, *numbers: Floats) -> None:
+    def extend(
+        self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]
+    ) -> None:
         """Take in rows, less those that no market can have had."""
-        if self._are_clean(*numbers) and self._follow(stamps):
+        if self._are_clean(*map(_quick, numbers)) and self._follow(_quick(stamps)):
             first_place = marked(self.file, 0)
             places = [first_place + line for line in lines] if first_place else lines
             self.first = min(self.first, stamps[0])
@@ -69,12 +71,12 @@ class Rows:
             self._note(FaultKind.OUT_OF_ORDER, line, detail)
         self._previous = stamp
         self.first, self.last = min(self.first, stamp), max(self.last, stamp)
-        self.table.extend([[each] for each in (stamp, *numbers, marked(self.file, line))])
+        self.table.append((stamp, *numbers, marked(self.file, line)))
 
-    def _follow(self, stamps: Integers) -> bool:
+    def _follow(self, stamps: Sequence[int]) -> bool:
         return stamps[0] >= self._previous and all(map(le, stamps, islice(stamps, 1, None)))
 
-    def _are_clean(self, *numbers: Floats) -> bool:
+    def _are_clean(self, *numbers: Sequence[float]) -> bool:
         """Whether all of many rows are possible; False also where that is not plain to see."""
         raise NotImplementedError
 
@@ -90,7 +92,7 @@ class BarRows(Rows):
 
     kind = Kind.BARS
 
-    def _are_clean(self, *numbers: Floats) -> bool:
+    def _are_clean(self, *numbers: Sequence[float]) -> bool:
         opens, highs, lows, closes, volumes = numbers
         # A comparison with not-a-number is never true, and a sum with one is none either.
         return (
@@ -121,7 +123,7 @@ class QuoteRows(Rows):
 
     kind = Kind.QUOTES
 
-    def _are_clean(self, *numbers: Floats) -> bool:
+    def _are_clean(self, *numbers: Sequence[float]) -> bool:
         bids, asks = numbers
         return all(map(le, bids, asks)) and min(bids) > 0 and isfinite(max(asks))
 
@@ -135,7 +137,7 @@ class TickRows(Rows):
 
     kind = Kind.TICKS
 
-    def _are_clean(self, *numbers: Floats) -> bool:
+    def _are_clean(self, *numbers: Sequence[float]) -> bool:
         prices, sizes = numbers
         return (
             min(prices) > 0 and isfinite(sum(prices)) and min(sizes) >= 0 and isfinite(sum(sizes))
@@ -153,6 +155,11 @@ def rows_of(kind: Kind) -> type[Rows]:
 
 Collect = Callable[[Kind, str], Rows]
 """Gives the rows of a kind and symbol, for a reader to add to."""
+
+
+def _quick(numbers: Any) -> Any:
+    """The same numbers, as what Python goes through fastest."""
+    return numbers.tolist() if isinstance(numbers, memoryview) else numbers
 
 
 def _shown(number: float) -> str:

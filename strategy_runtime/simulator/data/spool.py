@@ -10,6 +10,7 @@ import os
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
+from struct import pack
 from tempfile import TemporaryFile
 from typing import IO, Any, TypeAlias
 
@@ -74,10 +75,19 @@ class Table:
     def __len__(self) -> int:
         return self._stored + len(self.pending[0])
 
-    def extend(self, columns: Sequence[Sequence[Any]]) -> None:
+    def append(self, row: Sequence[float]) -> None:
+        """Add a row at the end."""
+        for mine, number in zip(self.pending, row, strict=True):
+            mine.append(number)
+        self._spool.took(len(row))
+
+    def extend(self, columns: "Sequence[Sequence[float]]") -> None:
         """Add rows at the end."""
         for mine, more in zip(self.pending, columns, strict=True):
-            mine.extend(more)
+            if isinstance(more, memoryview):
+                mine.frombytes(more.cast("B"))
+            else:
+                mine.frombytes(pack(f"{len(more)}{mine.typecode}", *more))
         self._spool.took(len(columns[0]) * len(columns))
 
     def stretches(self) -> Iterator[Columns]:

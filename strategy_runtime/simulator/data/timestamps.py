@@ -7,13 +7,14 @@ is given. What may mean two things is refused, never guessed.
 """
 
 import re
-from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.simulator.data.numbers import integers
 
 __all__ = ["StampReader", "zone_of"]
 
@@ -34,6 +35,8 @@ _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds 
 _DAY_TEXT = len("2024-03-04")
 _REMEMBERED = 100_000
 _MOST_MISSES = 1000
+_FEW, _MANY = 32, 1024
+_AFTER_ALL = "\U0010ffff"
 
 
 def zone_of(name: str) -> tzinfo:
@@ -56,6 +59,7 @@ class StampReader:
     """Reads the stamps of one file.
 
     Days and times of day are remembered, so that most stamps cost two look-ups: files repeat both.
+    Most days repeat all times of day, and cost little more than a comparison.
 
     Attributes:
         is_utc: Whether times without a zone are UTC.
@@ -66,6 +70,10 @@ class StampReader:
         self.is_utc = zone is UTC
         self._days: dict[str, int] = {}
         self._clocks: dict[str, int] = {}
+        self._routine: list[str] = []
+        self._nanos: list[int] = []
+        self._places: dict[str, int] = {}
+        self._since = 0
 
     def read(self, text: str) -> int:
         """Nanoseconds since the epoch.
@@ -82,20 +90,54 @@ class StampReader:
                 return midnight + clock
         return self._parse(text.strip())
 
-    def read_all(self, texts: Sequence[str]) -> "array[int]":
+    def read_all(self, texts: Sequence[str]) -> list[int]:
         """The same for many texts.
 
         Raises:
             ValueError: One of them cannot be read.
         """
-        size = len(texts[0])
-        scale = _SCALES.get(size)
-        if scale is not None and {*map(len, texts)} == {size}:
+        scale = _SCALES.get(len(texts[0]))
+        if scale is not None and {*map(len, texts)} == {len(texts[0])}:
             together = "".join(texts)
             if together.isascii() and together.isdecimal():
-                return array("q", [int(text) * scale for text in texts])
+                return [number * scale for number in integers(texts)]
+        stamps: list[int] = []
+        while (row := len(stamps)) < len(texts):
+            day = texts[row][:_DAY_TEXT]
+            end = bisect_left(texts, day + _AFTER_ALL, row)
+            if end - row < _FEW:
+                stamps += self._by_halves(texts[row : row + _MANY])
+                continue
+            part = texts[row:end]
+            stamps += self._like_other_days(day, part) or self._by_halves(part)
+        return stamps
+
+    def _like_other_days(self, day: str, texts: Sequence[str]) -> list[int] | None:
+        """The same where the texts are of one day, and times of day follow each other as on others.
+
+        None where they do not.
+        """
+        self.read(texts[0])  # so that the day is known
+        self._since += len(texts)
+        if len(self._clocks) != len(self._routine) and self._since > 4 * len(self._routine):
+            self._since = 0
+            self._routine = sorted(self._clocks, key=self._clocks.__getitem__)
+            self._nanos = [self._clocks[clock] for clock in self._routine]
+            self._places = {clock: place for place, clock in enumerate(self._routine)}
+        midnight, first = self._days.get(day), self._places.get(texts[0][_DAY_TEXT:])
+        if midnight is None or first is None:
+            return None
+        upto = first + len(texts)
+        clocks = self._routine[first:upto]
+        # Equal as a whole and as many, they are equal one by one: no time of day has a line break.
+        if len(clocks) < len(texts) or "\n".join(texts) != day + f"\n{day}".join(clocks):
+            return None
+        return [midnight + nanos for nanos in self._nanos[first:upto]]
+
+    def _by_halves(self, texts: Sequence[str]) -> list[int]:
+        """The same for any texts: each by its day and its time of day."""
         days, clocks = self._days, self._clocks
-        stamps = array("q")
+        stamps: list[int] = []
         rest = iter(texts)
         for _ in range(_MOST_MISSES):
             try:

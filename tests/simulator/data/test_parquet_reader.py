@@ -1,5 +1,6 @@
 """Parquet files: the same columns, stamps of every type, rows named by number."""
 
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -185,7 +186,7 @@ def test_without_the_package_the_extra_is_named(
         load_bars([tmp_path / "X.pq"])
 
 
-# Whole columns are taken as they are, and row by row where a symbol goes with them.
+# Whole columns are taken as they are, and row by row where the numbers are texts.
 
 numbers = st.sampled_from([1.0, 2.0, 1.5, 1.0, 2.0, 0.0, -1.0, float("nan"), float("inf")])
 
@@ -193,27 +194,69 @@ numbers = st.sampled_from([1.0, 2.0, 1.5, 1.0, 2.0, 0.0, -1.0, float("nan"), flo
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
-        st.tuples(st.integers(0, 20), numbers, numbers, numbers, numbers, numbers),
+        st.tuples(
+            st.integers(0, 20), st.sampled_from("AB"), numbers, numbers, numbers, numbers, numbers
+        ),
         min_size=1,
         max_size=20,
     ),
     zone=st.sampled_from([None, "UTC", "America/New_York"]),
     kind=st.sampled_from(["open high low close volume", "bid ask", "price size"]),
+    stamped=st.sampled_from(["instants", "texts"]),
+    symbols=st.sampled_from(["none", "texts", "categories"]),
 )
 def test_whole_columns_give_what_row_by_row_gives(
-    tmp_path: Path, rows: list[tuple[float, ...]], zone: str | None, kind: str
+    tmp_path: Path,
+    rows: list[tuple[Any, ...]],
+    zone: str | None,
+    kind: str,
+    stamped: str,
+    symbols: str,
 ) -> None:
-    minutes, *values = (list(column) for column in zip(*rows, strict=True))
+    minutes, names, *values = (list(column) for column in zip(*rows, strict=True))
     stamps = [1_704_205_800_000 + 60_000 * int(minute) for minute in minutes]
-    columns = {"timestamp": pyarrow.array(stamps, pyarrow.timestamp("ms", tz=zone))}
-    columns |= dict(zip(kind.split(), values, strict=False))
+    columns: dict[str, Any] = {"timestamp": pyarrow.array(stamps, pyarrow.timestamp("ms", tz=zone))}
+    if stamped == "texts":
+        columns = {"timestamp": [rfc3339(stamp * 10**6) for stamp in stamps]}
+    if symbols == "texts":
+        columns["symbol"] = names
+    elif symbols == "categories":
+        columns["symbol"] = pyarrow.DictionaryArray.from_arrays(
+            ["AB".index(name) for name in names], ["A", "B", "C"]
+        )
+    measured = dict(zip(kind.split(), values, strict=False))
 
     def outcome(more: dict[str, Any]) -> object:
         try:
             data = load(tmp_path, columns | more, timeframe="1m")
         except DataError as error:
-            return str(error)
+            return re.sub(r"'([-\w.]+)'", r"\1", str(error))
         every = (*data.series, *data.quotes, *data.ticks)
         return [[list(column) for column in each.columns] for each in every], data.faults
 
-    assert outcome({}) == outcome({"symbol": ["X"] * len(rows)})
+    texts = {name: list(map(repr, column)) for name, column in measured.items()}
+    assert outcome(measured) == outcome(texts)
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint16", "int64", "float", "double"])
+def test_numbers_of_every_width(tmp_path: Path, kind: str) -> None:
+    columns = {
+        "timestamp": pyarrow.array(MOMENTS, pyarrow.timestamp("us", tz="UTC")),
+        "open": pyarrow.array([10, 11], kind),
+        "high": pyarrow.array([12, 13], kind),
+        "low": pyarrow.array([9, 10], kind),
+        "close": pyarrow.array([11, 12], kind),
+        "volume": pyarrow.array([None, 100], kind),
+    }
+    series = only(load(tmp_path, columns))
+    found = [list(column) for column in series.columns[1:]]
+    assert found == [[10, 11], [12, 13], [9, 10], [11, 12], [0, 100], [1, 2]]
+
+
+def test_whole_numbers_that_no_float_can_hold(tmp_path: Path) -> None:
+    columns = {
+        "timestamp": pyarrow.array(MOMENTS, pyarrow.timestamp("us", tz="UTC")),
+        **PRICES,
+        "volume": [2**53 + 1, 1],
+    }
+    assert list(only(load(tmp_path, columns)).volumes) == [float(2**53 + 1), 1]

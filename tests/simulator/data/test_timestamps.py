@@ -197,7 +197,7 @@ def test_many_stamps_are_read_as_each_alone(texts: list[str], tz: str) -> None:
         with pytest.raises(ValueError, match=r"no time|does not exist"):
             StampReader(zone_of(tz)).read_all(texts)
     else:
-        assert list(StampReader(zone_of(tz)).read_all(texts)) == expected
+        assert StampReader(zone_of(tz)).read_all(texts) == expected
 
 
 @pytest.mark.parametrize("text", ["１７０４２０５８００", "1_70420580", "+170420580"])
@@ -206,3 +206,36 @@ def test_many_numbers_are_no_laxer_than_one(text: str) -> None:
         StampReader().read(text)
     with pytest.raises(ValueError, match="is no time"):
         StampReader().read_all([text, text])
+
+
+clocks = st.lists(st.integers(0, 24 * 60 - 1), min_size=40, max_size=90, unique=True).map(sorted)
+sessions = st.lists(clocks, min_size=1, max_size=3)
+
+
+@given(
+    sessions=sessions,
+    order=st.lists(st.integers(0, 2), min_size=1, max_size=8),
+    first=st.sampled_from(["2024-01-02", "2024-03-08", "2024-10-31"]),
+    form=st.sampled_from(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d %H:%M:%S+02:00"]),
+    tz=st.sampled_from(["UTC", "America/New_York"]),
+    cut=st.integers(30, 200),
+)
+def test_days_like_others_are_read_as_each_stamp_alone(
+    sessions: list[list[int]], order: list[int], first: str, form: str, tz: str, cut: int
+) -> None:
+    begin = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    texts = [
+        (begin + timedelta(days=day, minutes=minute)).strftime(form)
+        for day, number in enumerate(order)
+        for minute in sessions[number % len(sessions)]
+    ]
+    reader, found = StampReader(zone_of(tz)), list[int]()
+    try:
+        expected = [StampReader(zone_of(tz)).read(text) for text in texts]
+    except ValueError:
+        with pytest.raises(ValueError, match=r"does not exist|is ambiguous"):
+            reader.read_all(texts)
+        return
+    for row in range(0, len(texts), cut):
+        found += reader.read_all(texts[row : row + cut])
+    assert found == expected

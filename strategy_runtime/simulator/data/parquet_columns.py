@@ -1,0 +1,143 @@
+"""Columns of a Parquet file taken over as they lie in memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from strategy_runtime.clock import rfc3339
+from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Kind
+from strategy_runtime.simulator.data.timestamps import StampReader
+
+__all__ = ["Together", "stamps_of", "taken_together"]
+
+Together = tuple[str | None, Sequence[int], Sequence[int], list[Sequence[float]]]
+"""Symbol if there is such a column, numbers of the rows, times, and what was measured."""
+
+
+def taken_together(
+    columns: Mapping[str, Any],
+    kind: Kind,
+    reader: StampReader,
+    first: int,
+    only_symbol: str | None,
+) -> list[Together] | None:
+    """The rows of one kind, by symbol; None where some row needs a closer look.
+
+    Args:
+        columns: Of one batch, by what they are: timestamp, time, symbol, and the numbers.
+        first: Number of the batch's first row.
+    """
+    import pyarrow
+
+    try:
+        batch = pyarrow.RecordBatch.from_pydict(dict(columns))
+        return [
+            (symbol, lines, _times(part, reader), _numbers(part, kind))
+            for symbol, lines, part in _by_symbol(*_of_kind(batch, kind, first))
+            if lines and only_symbol in (None, symbol)
+        ]
+    except (ValueError, TypeError):
+        return None
+
+
+def stamps_of(columns: Mapping[str, Any]) -> list[Any]:
+    """Times as texts, or as nanoseconds since the epoch where their column says what they are."""
+    stamps = _stamps(columns["timestamp"])
+    if "time" not in columns:
+        return stamps
+    return [
+        f"{str(day).removesuffix('T00:00:00')} {time}"
+        for day, time in zip(stamps, _stamps(columns["time"]), strict=True)
+    ]
+
+
+def _stamps(column: Any) -> list[Any]:
+    import pyarrow
+
+    kind = column.type
+    if not pyarrow.types.is_timestamp(kind):
+        return ["" if value is None else str(value) for value in column.to_pylist()]
+    exact = column.cast(pyarrow.timestamp("ns", tz=kind.tz)).cast("int64").to_pylist()
+    if kind.tz is not None:
+        return ["" if value is None else value for value in exact]
+    return ["" if value is None else rfc3339(value).removesuffix("Z") for value in exact]
+
+
+def _of_kind(batch: Any, kind: Kind, first: int) -> tuple[Sequence[int], Any]:
+    """The rows that have the prices of a kind, with their numbers."""
+    lines = range(first, first + len(batch))
+    if kind is Kind.BARS:
+        return lines, batch
+    missing = [batch.column(name).is_null() for name in kind.value if name not in MAY_BE_EMPTY]
+    present = _compute().invert(_compute().or_(missing[0], missing[-1]))
+    if present.true_count == len(batch):
+        return lines, batch
+    return [lines[row] for row in _rows_where(present)], batch.filter(present)
+
+
+def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, Sequence[int], Any]]:
+    if "symbol" not in batch.schema.names:
+        yield None, lines, batch
+        return
+    column = batch.column("symbol")
+    if hasattr(column, "dictionary"):  # which is in another order than the rows
+        column = column.dictionary_decode()
+    symbols = column.dictionary_encode()
+    names = symbols.dictionary.to_pylist()
+    if symbols.null_count or "" in names:
+        raise ValueError("a symbol is empty")
+    if len(names) == 1:
+        yield str(names[0]), lines, batch
+        return
+    for number, name in enumerate(names):
+        mine = _compute().equal(symbols.indices, number)
+        yield str(name), [lines[row] for row in _rows_where(mine)], batch.filter(mine)
+
+
+def _rows_where(mask: Any) -> list[int]:
+    rows: list[int] = _compute().indices_nonzero(mask).to_pylist()
+    return rows
+
+
+def _compute() -> Any:
+    from pyarrow import compute  # which makes its functions as it is imported
+
+    return compute
+
+
+def _times(batch: Any, reader: StampReader) -> Sequence[int]:
+    import pyarrow
+
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    column = columns["timestamp"]
+    if "time" in columns or not pyarrow.types.is_timestamp(column.type):
+        return reader.read_all(stamps_of(columns))
+    if column.null_count:
+        raise ValueError("a time is missing")
+    if column.type.tz is None and not reader.is_utc:
+        return reader.read_all(stamps_of(columns))
+    return _values(column.cast(pyarrow.timestamp("ns", tz=column.type.tz)), "q")
+
+
+def _numbers(batch: Any, kind: Kind) -> list[Sequence[float]]:
+    from pyarrow import types
+
+    found: list[Sequence[float]] = []
+    for name in kind.value:
+        if name not in batch.schema.names:
+            found.append([0.0] * len(batch))
+            continue
+        column = batch.column(name)
+        # Decimals and texts become floats by Python's rules, one by one.
+        if not types.is_floating(column.type) and not types.is_integer(column.type):
+            raise ValueError("these are no plain numbers")
+        if column.null_count:
+            if name not in MAY_BE_EMPTY:
+                raise ValueError("a number is missing")
+            column = column.fill_null(0)
+        found.append(_values(column.cast("float64"), "d"))
+    return found
+
+
+def _values(column: Any, code: str) -> "memoryview[Any]":
+    values: memoryview[Any] = memoryview(column.buffers()[1]).cast("B").cast(code)  # type: ignore[call-overload]
+    return values[column.offset : column.offset + len(column)]
