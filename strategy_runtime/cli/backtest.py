@@ -18,6 +18,7 @@ from strategy_runtime.cli.options import (
     subscriptions_of,
     version_option,
 )
+from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
 130 and 143 interrupted."""
 
 
-@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:CLASS", required=False)
 @click.option(
     "--demo/--no-demo",

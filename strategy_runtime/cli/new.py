@@ -6,6 +6,7 @@ import click
 
 from strategy_runtime.cli.errors import reported
 from strategy_runtime.cli.options import HELP_NAMES, version_option
+from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.scaffold.templates import (
     DEFAULT,
@@ -26,7 +27,7 @@ Examples:
 Exit codes: 0 fine, 2 usage, 74 the files cannot be written."""
 
 
-@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.argument("name", required=False)
 @click.option(
     "--template",

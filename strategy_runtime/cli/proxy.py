@@ -18,6 +18,7 @@ from strategy_runtime.cli.options import (
     subscriptions_of,
     version_option,
 )
+from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ Exit codes: 0 fine, 2 usage, 74 files or data, 75 the strategy stopped
 acknowledging, 130 and 143 interrupted before the end of the run."""
 
 
-@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.option("--demo/--no-demo", default=False, help="Use the bundled prices.")
 @data_options
 @account_options

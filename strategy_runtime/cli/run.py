@@ -12,6 +12,7 @@ import click
 
 from strategy_runtime.cli.errors import parameters_from, reported, users_code
 from strategy_runtime.cli.options import HELP_NAMES, version_option
+from strategy_runtime.cli.streams import Command
 from strategy_runtime.runtime.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _help(setting: Setting) -> str:
     return f"{setting.help}  [env var: {variable}{default}]"
 
 
-@click.command(context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:CLASS", required=False)
 @_with_settings
 @click.option(

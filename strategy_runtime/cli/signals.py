@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 __all__ = ["Signals", "stop_on_signals"]
@@ -47,7 +47,8 @@ def stop_on_signals(
 
     def say(text: str) -> None:
         # Past Python's streams: the signal may have come while one of them was being written.
-        os.write(2, f"{text}\n".encode())
+        with suppress(OSError):  # and whoever reads it may have gone
+            os.write(2, f"{text}\n".encode())
 
     def give_up(number: int, why: str) -> None:
         say(why)

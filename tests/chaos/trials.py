@@ -31,7 +31,7 @@ QUIET_S = 15.0
 KNOWN_S = 40.0
 
 # Where fsync takes no time; a crash of the machine is no part of these runs.
-_IN_MEMORY = Path("/dev/shm")
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 class Weather(Struct):

@@ -228,20 +228,6 @@ def test_a_second_signal_ends_even_a_busy_hook(bot: Path) -> None:
     assert said == "ended at once by a second signal\n"
 
 
-@pytest.mark.slow
-def test_a_busy_hook_is_ended_within_8_seconds(bot: Path) -> None:
-    (bot / "bot.py").write_text(BUSY)
-    with (
-        proxy("--data", "prices.csv", cwd=bot) as (_, urls),
-        started("run", "bot", *urls, cwd=bot) as process,
-    ):
-        line_of(process.stderr, "ready")
-        interrupt(process, signal.SIGTERM)
-        _, said = process.communicate(timeout=10)
-    assert process.returncode == 143
-    assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
-
-
 # The event loop
 
 

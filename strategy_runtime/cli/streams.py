@@ -1,0 +1,107 @@
+"""Standard output and error that may fail without harm to the run.
+
+Whoever reads them may leave (`| head -1`), and the disk behind them may be full. Neither is a fault
+of a hook that prints, nor a reason to stop trading: what cannot be written is left out, and the
+command goes on. It ends as it would have, unless something that somebody was to read was lost.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from select import select
+from typing import Any
+
+import click
+
+from strategy_runtime.cli.errors import complain
+from strategy_runtime.errors import DataError
+
+__all__ = ["Command"]
+
+
+class Command(click.Command):
+    """A command with such streams; 74 where standard output was lost, 0 where nobody reads it."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line, and end the process."""
+        with _forgiving("stderr"), _forgiving("stdout") as lost:
+            try:
+                super().main(*args, **kwargs)
+            except SystemExit as end:
+                if end.code:
+                    raise
+        raise SystemExit(DataError.exit_code if lost else 0)
+
+
+@contextmanager
+def _forgiving(name: str) -> Iterator[list[OSError]]:
+    """Put a stream in the place of another; gives back what it could not write, if anything."""
+    lost: list[OSError] = []
+    stream = getattr(sys, name)
+    file = getattr(stream, "buffer", None)
+    file = getattr(file, "raw", file)
+    if not isinstance(file, io.FileIO):  # replaced by somebody, or closed from the start
+        yield lost
+        return
+    stream.flush()
+    layer: Any = _Forgiving(file, name, lost)
+    if not stream.write_through:
+        layer = io.BufferedWriter(layer)
+    ours = io.TextIOWrapper(
+        layer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    setattr(sys, name, ours)
+    try:
+        yield lost
+    finally:
+        ours.flush()
+        setattr(sys, name, stream)
+
+
+class _Forgiving(io.RawIOBase):
+    """A file that takes everything, and after its first failure keeps nothing."""
+
+    def __init__(self, file: io.FileIO, name: str, lost: list[OSError]) -> None:
+        self._file = file
+        self._name = name
+        self._lost = lost
+        self._is_over = False
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or leave it out."""
+        left = memoryview(data)
+        size = left.nbytes
+        while left.nbytes and not self._is_over:
+            try:
+                written = self._file.write(left)
+                if written is None:  # it was made not to block, by whoever else has it
+                    select([], [self._file], [])
+                else:
+                    left = left[written:]
+            except OSError as failure:
+                self._is_over = True
+                if not isinstance(failure, BrokenPipeError):
+                    self._lose(failure)
+        return size
+
+    def _lose(self, failure: OSError) -> None:
+        self._lost.append(failure)
+        if self._name == "stdout":
+            complain(f"standard output cannot be written: {failure.strerror}; what follows is lost")
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def fileno(self) -> int:
+        """That of the file."""
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        """As the file."""
+        return self._file.isatty()

@@ -1,0 +1,246 @@
+"""What befalls a live process from outside: disks that are full or cannot be written, signals."""
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import call, interrupt, line_of, proxy, started
+
+BOT = '''
+from strategy_runtime import Candle, Strategy
+
+
+class Bot(Strategy):
+    """Gives an order at every bar, and tells what became of it."""
+
+    def on_candle(self, candle: Candle) -> None:
+        long = self.position(candle.symbol).quantity > 3
+        self.sell(candle.symbol, 2) if long else self.buy(candle.symbol, 1)
+
+    def on_trade(self, trade) -> None:
+        print("trade", flush=True)
+
+    def on_error(self, error) -> None:
+        print(type(error).__name__, error, flush=True)
+
+    def on_stop(self) -> None:
+        print("on_stop was called", flush=True)
+'''
+HEADER = "timestamp,open,high,low,close,volume"
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Path:
+    """A folder with a strategy that trades at every bar, and a day of prices."""
+    (tmp_path / "bot.py").write_text(BOT)
+    rows = [f"2024-03-04T{n // 60:02}:{n % 60:02}:00Z,10,11,9,10,1000" for n in range(24 * 60)]
+    (tmp_path / "prices.csv").write_text("\n".join([HEADER, *rows]))
+    return tmp_path
+
+
+@contextmanager
+def trading(
+    bot: Path, *options: object, env: dict[str, str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
+    """A live run against a proxy that plays ten bars a second."""
+    with (
+        proxy("--data", "prices.csv", "--speed", "600x", cwd=bot) as (_, urls),
+        started("run", "bot", *urls, "--mode=live", *options, cwd=bot, env=env) as process,
+    ):
+        yield process
+
+
+# Disks
+
+
+def stops_in_good_order(process: "subprocess.Popen[str]") -> str:
+    interrupt(process, signal.SIGTERM)
+    printed, said = process.communicate(timeout=10)
+    assert process.returncode == 0, said
+    assert "on_stop was called" in printed
+    return said
+
+
+def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None:
+    with trading(bot, "--state-dir", bot / "state") as process:
+        line_of(process.stdout, "trade")
+        (journal,) = (bot / "state").glob("*/intents.jsonl")
+        # No file may grow beyond what this one has: what a full disk does, without one.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, -1))
+        refused = line_of(process.stdout, "JOURNAL_FAILED")
+        assert str(journal) in refused
+        assert "an order that is not in it is not sent; make room, or give another" in refused
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (-1, -1))
+        line_of(process.stdout, "trade")
+        stops_in_good_order(process)
+
+
+@contextmanager
+def mounted(folder: Path, options: str) -> Iterator[None]:
+    """A file system of its own; skips where we may not have one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    try:
+        may = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        may = False
+    if not may:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write a file until there is no room left."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+def test_a_disk_that_is_really_full(bot: Path) -> None:
+    state = bot / "state"
+    with mounted(state, "size=64k"), trading(bot, "--state-dir", state) as process:
+        line_of(process.stdout, "trade")
+        fill(state / "ballast")
+        refused = line_of(process.stdout, "JOURNAL_FAILED")
+        assert "intents.jsonl cannot be written (" in refused
+        (state / "ballast").unlink()
+        line_of(process.stdout, "trade")
+        stops_in_good_order(process)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+def test_a_disk_that_cannot_be_written(bot: Path) -> None:
+    state = bot / "state"
+    with mounted(state, "ro"):
+        with trading(bot, "--state-dir", state) as process:
+            _, said = process.communicate(timeout=30)
+        assert process.returncode == 2
+        assert f"Error: --state-dir: {state} cannot be used: Read-only file system\n" in said
+        # Nobody asked for a journal there: the run goes on without one, and says so.
+        with trading(bot, env={"XDG_STATE_HOME": str(state)}) as process:
+            warning = line_of(process.stderr, "cannot be used")
+            assert "Read-only file system): no journal of orders is kept" in warning
+            line_of(process.stdout, "trade")
+            stops_in_good_order(process)
+        ended = call("backtest", "bot", "--data", bot / "prices.csv", "--out", state / "r", cwd=bot)
+        assert ended.returncode == 74
+        assert f"Error: cannot write {state}/r/fills.csv: Read-only file system\n" in ended.stderr
+
+
+# Signals
+
+
+BLOCKED = """
+import time
+
+from strategy_runtime import Strategy
+
+
+class Bot(Strategy):
+    def on_candle(self, candle):
+        print("blocked", flush=True)
+        time.sleep(3600)
+
+    def on_stop(self):
+        print("on_stop was called", flush=True)
+"""
+
+ENDLESS = """
+import asyncio
+
+from strategy_runtime import Strategy
+
+
+class Bot(Strategy):
+    def on_candle(self, candle):
+        print("running", flush=True)
+
+    async def on_stop(self):
+        print("stopping", flush=True)
+        await asyncio.sleep(3600)
+"""
+
+
+def test_a_hook_that_blocks_its_thread_is_ended_with_its_process(bot: Path) -> None:
+    (bot / "bot.py").write_text(BLOCKED)
+    with trading(bot) as process:
+        line_of(process.stdout, "blocked")
+        interrupt(process, signal.SIGTERM)
+        printed, said = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
+    assert "on_stop" not in printed
+
+
+def test_a_second_signal_ends_at_once_whatever_is_under_way(bot: Path) -> None:
+    (bot / "bot.py").write_text(ENDLESS)
+    with trading(bot) as process:
+        line_of(process.stdout, "running")
+        interrupt(process, signal.SIGTERM)
+        line_of(process.stdout, "stopping")
+        interrupt(process, signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert said.endswith("ended at once by a second signal\n")
+
+
+# The wall clock
+
+JUMPS = """
+import time
+
+from strategy_runtime import Strategy
+
+really = time.time
+DAY = 86_400
+
+
+class Bot(Strategy):
+    def on_start(self):
+        self.count, self.was = 0, self.now
+        self.every("1m", self.tick)
+
+    def on_candle(self, candle):
+        self.count += 1
+        if self.count in (5, 10):
+            ahead = DAY if self.count == 5 else -DAY
+            time.time = lambda: really() + ahead
+            time.time_ns = lambda: int((really() + ahead) * 1e9)
+            print("jump", (self.now - self.was).days, flush=True)
+        self.buy(candle.symbol, 1)
+
+    def tick(self):
+        print("tick", flush=True)
+
+    def on_trade(self, trade):
+        print("trade", flush=True)
+
+    def on_disconnect(self):
+        print("lost", flush=True)
+
+    def on_stop(self):
+        print("on_stop was called", flush=True)
+"""
+
+
+def test_a_clock_that_is_set_neither_stalls_nor_hurries_anything(bot: Path) -> None:
+    (bot / "bot.py").write_text(JUMPS)
+    with trading(bot) as process:
+        printed = [line_of(process.stdout)]
+        while printed.count("trade\n") < 20:
+            printed.append(line_of(process.stdout))
+        stops_in_good_order(process)
+    assert [line for line in printed if line.startswith("jump")] == ["jump 1\n", "jump -1\n"]
+    assert "lost\n" not in printed
+    # One a bar, as the orders are; the last of either may be under way.
+    assert abs(printed.count("tick\n") - 20) <= 2
