@@ -142,8 +142,8 @@ SETTINGS = (
         variables=("STATE_DIR",),
         metavar="DIR",
         default="",
-        help="Where a live run keeps its lock, its journal of orders and the strategy's state; none "
-        "keeps nothing. Without it a folder in $XDG_STATE_HOME or ~/.local/state.",
+        help="Where a live run keeps its lock, its journal of orders and the strategy's state; "
+        "none keeps nothing. Without it a folder in $XDG_STATE_HOME or ~/.local/state.",
     ),
     Setting(
         name="loop",

@@ -1,0 +1,149 @@
+"""The loss of a day: equity now against equity when the UTC day began.
+
+A candle belongs to the day in which it began, so that of midnight ends a day. The day begins with
+its first candle or quote, and with the equity of the moment before. Once the loss has been too
+large it counts as such until the next day begins, whatever prices do.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from strategy_runtime.protocol.enums import OrderEventKind
+from strategy_runtime.protocol.events import AccountEvent, OrderEvent, TradeEvent
+from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.limits import option_of, plain
+
+__all__ = ["DailyLoss", "DayStart"]
+
+Handler = Callable[[Any], Any]
+DayStart = Callable[[date, Decimal], Decimal]
+"""Told of a day and the equity now; gives back the equity that the day began with."""
+
+_BOOKED_WITHIN_S = 60.0
+_DAY = timedelta(days=1)
+_FILLS = (OrderEventKind.ORDER_FILLED, OrderEventKind.ORDER_PARTIALLY_FILLED)
+_ZERO = Decimal(0)
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class DailyLoss:
+    """Watches one run.
+
+    Between a fill and the account that comes after it equity is not known, since what was realised
+    is in neither; then nothing is said of it.
+
+    Args:
+        allowed: In account currency.
+        seconds: The time of the run; only differences matter.
+        day_start: Knows of days that began in another run; without it they begin with this one.
+
+    Attributes:
+        reached: What was lost, in words; empty while it is less than allowed.
+    """
+
+    def __init__(
+        self,
+        allowed: Decimal,
+        book: Book,
+        seconds: Callable[[], float],
+        day_start: DayStart | None = None,
+    ) -> None:
+        self.reached = ""
+        self._allowed = allowed
+        self._book = book
+        self._seconds = seconds
+        self._day_start = day_start
+        self._began_with = _ZERO
+        self._day_ends: datetime | None = None
+        self._unknown_until = 0.0
+
+    def look(self) -> None:
+        """Compare equity with that at the start of the day, and hold on to what is found."""
+        if not self.reached:
+            self.reached = self._lost_now()
+            if self.reached:
+                _log.warning("only orders that reduce a position are sent: %s", self.reached)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether `look` would find, or has found, that too much was lost."""
+        return bool(self.reached or self._lost_now())
+
+    def _lost_now(self) -> str:
+        if self._day_ends is None:
+            return ""
+        if self._unknown_until and self._seconds() < self._unknown_until:
+            return ""
+        equity = self._equity()
+        if self._began_with - equity < self._allowed:
+            return ""
+        return (
+            f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from {plain(self._began_with)} "
+            f"to {plain(equity)}, and {option_of('max_daily_loss')} allows {plain(self._allowed)}"
+        )
+
+    def watched(self, table: dict[type[Any], Handler]) -> dict[type[Any], Handler]:
+        """The handlers of a table that has to do with equity, with an eye on it."""
+        return {
+            Candle: self._priced(table[Candle]),
+            Quote: self._priced(table[Quote]),
+            OrderEvent: self._filling(table[OrderEvent]),
+            TradeEvent: self._filling(table[TradeEvent]),
+            AccountEvent: self._booking(table[AccountEvent]),
+        }
+
+    def _priced(self, handler: Handler) -> Handler:
+        nets = self._book.nets
+
+        def handle(event: Candle | Quote) -> Any:
+            moment = event.timestamp
+            if moment is not None and (self._day_ends is None or moment >= self._day_ends):
+                self._begin_day(moment)
+            result = handler(event)
+            if nets[event.symbol].quantity:
+                self.look()
+            return result
+
+        return handle
+
+    def _begin_day(self, moment: datetime) -> None:
+        day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        self._day_ends = day + _DAY
+        equity = self._equity()
+        self._began_with = equity
+        if self._day_start is not None:
+            self._began_with = self._day_start(day.date(), equity)
+        self.reached = ""
+
+    def _equity(self) -> Decimal:
+        """At the last prices; positions of which none has been seen count as the venue says."""
+        book = self._book
+        unseen = (
+            part.unrealized_pnl
+            for symbol, net in book.nets.items()
+            if net.quantity and symbol not in book.last
+            for part in book.parts_of(symbol)
+        )
+        return book.account.equity + sum(unseen, _ZERO)
+
+    def _filling(self, handler: Handler) -> Handler:
+        def handle(event: OrderEvent | TradeEvent) -> Any:
+            if isinstance(event, TradeEvent) or event.event in _FILLS:
+                self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
+            return handler(event)
+
+        return handle
+
+    def _booking(self, handler: Handler) -> Handler:
+        def handle(event: AccountEvent) -> Any:
+            self._unknown_until = 0.0
+            result = handler(event)
+            self.look()
+            return result
+
+        return handle

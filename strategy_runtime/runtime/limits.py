@@ -1,0 +1,62 @@
+"""Limits on what a strategy may order, and what is said where an order would exceed one."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from strategy_runtime.errors import ApiError
+
+__all__ = ["RISK_LIMIT", "Limits", "exceeded", "option_of", "plain", "refused"]
+
+RISK_LIMIT = "RISK_LIMIT"
+"""Code of a rejection that a limit caused."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a run may not exceed; None where there is no such limit.
+
+    Attributes:
+        max_orders_per_minute: Orders and changes of orders within any sixty seconds.
+        max_order_notional: Value of one order, in account currency.
+        max_position_notional: Value of what is held in a symbol and would be if all that rests on
+            that side were filled, in account currency.
+        max_daily_loss: What equity may fall below its value at the start of a UTC day.
+    """
+
+    max_orders_per_minute: int | None = None
+    max_order_notional: Decimal | None = None
+    max_position_notional: Decimal | None = None
+    max_daily_loss: Decimal | None = None
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) is not None for name in self.__struct_fields__)
+
+
+def exceeded(limit: str, said: str, value: Decimal, allowed: Decimal) -> ApiError:
+    """The refusal of an order that would exceed a limit by its value.
+
+    Args:
+        limit: Its field in `Limits`.
+        said: What has that value, in words.
+    """
+    text = f"{said} {plain(value)}, and {option_of(limit)} allows {plain(allowed)}"
+    return refused(limit, text, allowed, value)
+
+
+def refused(
+    limit: str, text: str, allowed: Decimal | None = None, asked: Decimal | None = None
+) -> ApiError:
+    """The refusal of an order because of a limit; its details are for programs."""
+    numbers = {"allowed": allowed, "asked": asked}
+    details = {name: plain(number) for name, number in numbers.items() if number is not None}
+    return ApiError(0, RISK_LIMIT, text, {"limit": limit, **details})
+
+
+def option_of(limit: str) -> str:
+    """The option that sets a limit."""
+    return "--" + limit.replace("_", "-")
+
+
+def plain(number: Decimal) -> str:
+    """A number as people write it."""
+    return format(number.normalize(), "f")

@@ -1,0 +1,164 @@
+"""The decision whether an order keeps the limits of a run.
+
+Nothing here sends or waits: the decision follows from limits, book, order and time. An order that
+only reduces a position is never too large; how many orders a minute has holds for all of them.
+Cancels are free.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
+from strategy_runtime.runtime.limits import Limits, exceeded, option_of, plain, refused
+
+__all__ = ["Risk"]
+
+_MINUTE_S = 60.0
+_ZERO = Decimal(0)
+
+
+class Risk:
+    """Holds the orders of one run to its limits.
+
+    Args:
+        seconds: The time of the run; only differences matter.
+        day_start: See `DailyLoss`.
+
+    Attributes:
+        daily_loss: What watches that of the run, or None where it has no such limit.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        book: Book,
+        seconds: Callable[[], float],
+        day_start: DayStart | None = None,
+    ) -> None:
+        self.daily_loss: DailyLoss | None = None
+        if limits.max_daily_loss is not None:
+            self.daily_loss = DailyLoss(limits.max_daily_loss, book, seconds, day_start)
+        self._limits = limits
+        self._book = book
+        self._seconds = seconds
+        self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
+
+    @property
+    def is_reducing(self) -> bool:
+        """Whether only orders that reduce a position are let through."""
+        return self.daily_loss is not None and self.daily_loss.is_reached
+
+    def refusal_of(self, order: Order, instead_of: Order | None = None) -> ApiError | None:
+        """Why an order must not be sent; None where it may, and then it counts as sent.
+
+        Args:
+            order: As it would be, itself in the book or not.
+            instead_of: The same order before a change.
+        """
+        if self.daily_loss is not None:
+            self.daily_loss.look()
+        if instead_of is None or _grows(instead_of, order):
+            building = self._resting(order)
+            if not self._reduces(order, building):
+                refusal = self._refusal_of_size(order, building)
+                if refusal is not None:
+                    return refusal
+        return self._refusal_of_rate()
+
+    def _reduces(self, order: Order, building: list[Order]) -> bool:
+        """Whether a position can only become smaller by an order, whatever else is filled."""
+        if order.reduce_only or order.parent_order_id is not None:
+            return True
+        held = -order.side.sign * self._book.position(order.symbol).quantity
+        return order.remaining_quantity + sum(_remaining(building), _ZERO) <= held
+
+    def _refusal_of_size(self, order: Order, building: list[Order]) -> ApiError | None:
+        limits, symbol = self._limits, order.symbol
+        if self.daily_loss is not None and self.daily_loss.reached:
+            said = f"only orders that reduce a position are sent: {self.daily_loss.reached}"
+            return refused("max_daily_loss", said, limits.max_daily_loss)
+        if limits.max_order_notional is None and limits.max_position_notional is None:
+            return None
+        price = self._price_of(order)
+        allowed = limits.max_order_notional
+        if price is None:
+            limit = "max_position_notional" if allowed is None else "max_order_notional"
+            return refused(
+                limit,
+                f"before its first price nobody knows what an order in {symbol} is worth, and "
+                f"{option_of(limit)} is to be kept",
+            )
+        value = order.remaining_quantity * price
+        if allowed is not None and value > allowed:
+            size = f"{plain(order.remaining_quantity)} {symbol} at {plain(price)}"
+            return exceeded("max_order_notional", f"{size} is worth", value, allowed)
+        allowed = limits.max_position_notional
+        if allowed is not None:
+            value += self._value_held(order) + sum(map(self._value_of, building), _ZERO)
+            if value > allowed:
+                said = f"with what is held and rests, {symbol} would be worth"
+                return exceeded("max_position_notional", said, value, allowed)
+        return None
+
+    def _refusal_of_rate(self) -> ApiError | None:
+        recent, allowed = self._recent, self._limits.max_orders_per_minute
+        if allowed is None:
+            return None
+        seconds = self._seconds()
+        if len(recent) == allowed and seconds - recent[0] < _MINUTE_S:
+            return exceeded(
+                "max_orders_per_minute",
+                "orders and changes within a minute would be",
+                Decimal(allowed + 1),
+                Decimal(allowed),
+            )
+        recent.append(seconds)
+        return None
+
+    def _resting(self, order: Order) -> list[Order]:
+        """Other open orders that build a position on the same side, whoever gave them."""
+        return [
+            other
+            for other in self._book.orders(order.symbol)
+            if other.side is order.side
+            and not other.reduce_only
+            and other.parent_order_id is None
+            and other.id != order.id
+        ]
+
+    def _price_of(self, order: Order) -> Decimal | None:
+        """The highest price at which an order is likely to be filled, as far as that is known."""
+        if order.limit_price is not None and order.side is Side.BUY:
+            return order.limit_price
+        own, last = order.limit_price or order.stop_price, self._book.last.get(order.symbol)
+        if last is None:
+            return own
+        return max(own or _ZERO, Decimal(repr(last)))
+
+    def _value_of(self, order: Order) -> Decimal:
+        return order.remaining_quantity * (self._price_of(order) or _ZERO)
+
+    def _value_held(self, order: Order) -> Decimal:
+        """What is held, counted in the direction of an order."""
+        net = self._book.position(order.symbol)
+        if net.last is None:
+            return order.side.sign * net.quantity * net.average_entry_price
+        return order.side.sign * net.market_value
+
+
+def _grows(before: Order, after: Order) -> bool:
+    """Whether a change is more than making an order smaller or giving it other legs."""
+    return (
+        after.quantity > before.quantity
+        or after.limit_price != before.limit_price
+        or after.stop_price != before.stop_price
+    )
+
+
+def _remaining(orders: list[Order]) -> Iterator[Decimal]:
+    return (order.remaining_quantity for order in orders)

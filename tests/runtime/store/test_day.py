@@ -1,0 +1,42 @@
+"""The start of a day, known to runs that begin later in it."""
+
+import os
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.runtime.store import DayFile
+
+DAY = date(2024, 3, 4)
+FULL, LESS = Decimal("1000.50"), Decimal("900")
+
+
+def test_a_later_run_counts_from_the_start_of_the_day(tmp_path: Path) -> None:
+    assert DayFile(tmp_path).began_with(DAY, FULL) == FULL
+    assert DayFile(tmp_path).began_with(DAY, LESS) == FULL
+    assert DayFile(tmp_path).began_with(DAY + timedelta(days=1), LESS) == LESS
+    assert DayFile(tmp_path).began_with(DAY + timedelta(days=1), FULL) == LESS
+    assert (tmp_path / "day.json").read_text() == '{"day":"2024-03-05","equity":"900"}\n'
+    assert (tmp_path / "day.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", '{"day":"2024-03-04"}', '{"day":1,"equity":"x"}'])
+def test_a_file_that_cannot_be_read_begins_anew_and_says_so(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = DayFile(tmp_path)
+    file.path.write_text(text)
+    assert file.began_with(DAY, LESS) == LESS
+    assert f"{file.path} cannot be read (" in caplog.text
+    assert "the daily loss counts from this run on" in caplog.text
+    assert file.began_with(DAY, FULL) == LESS
+
+
+def test_on_a_full_disk_the_day_begins_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "write", lambda file, data: len(data) // 2)
+    assert DayFile(tmp_path).began_with(DAY, FULL) == FULL
+    assert "cannot be written (the disk is full): the daily loss counts from this" in caplog.text

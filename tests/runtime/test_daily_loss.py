@@ -1,0 +1,200 @@
+"""What a run may lose in a day: when it counts as lost, and for how long."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from strategy_runtime import OrderStatus, Side
+from strategy_runtime.protocol.enums import OrderEventKind, PositionSide
+from strategy_runtime.protocol.events import AccountEvent, OrderEvent, TradeEvent
+from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
+
+X = "S:X"
+DAY = datetime(2024, 3, 4, tzinfo=UTC)
+LOST = "on 2024-03-04 UTC equity fell from 1000 to 900, and --max-daily-loss allows 100"
+
+
+class Bench:
+    """A book that events change, watched for a loss of a hundred."""
+
+    def __init__(self, day_start: DayStart | None = None) -> None:
+        self.book = Book()
+        self.now = 1000.0
+        self.balance(1000)
+        self.loss = DailyLoss(Decimal(100), self.book, lambda: self.now, day_start)
+        self._table = self.loss.watched(
+            {
+                Candle: lambda candle: self.book.see_price(X, candle.close),
+                Quote: self.book.see_quote,
+                OrderEvent: self.book.apply_order,
+                TradeEvent: self.book.apply_trade,
+                AccountEvent: self.book.apply_account,
+            }
+        )
+
+    def tell(self, event: Any) -> None:
+        self._table[type(event)](event)
+
+    def candle(self, close: float, start: datetime = DAY) -> None:
+        self.tell(
+            Candle(
+                symbol=X,
+                timeframe="1m",
+                stamp=start,
+                open=close,
+                high=close,
+                low=close,
+                close=close,
+                volume=1.0,
+            )
+        )
+
+    def balance(self, amount: int) -> None:
+        account = Account(balance=Decimal(amount), equity=Decimal(amount))
+        self.book.apply_account(AccountEvent(account=account))
+
+    def fill(self, side: Side, quantity: int, price: int, number: int) -> None:
+        order = Order(
+            id=f"o-{number}",
+            symbol=X,
+            side=side,
+            status=OrderStatus.FILLED,
+            quantity=Decimal(quantity),
+            average_fill_price=Decimal(price),
+        )
+        self.tell(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=order))
+
+    def book_balance(self, amount: int) -> None:
+        self.tell(AccountEvent(account=Account(balance=Decimal(amount), equity=Decimal(amount))))
+
+    def buy_ten(self) -> None:
+        """Ten at a hundred, a minute into the day."""
+        self.candle(100)
+        self.fill(Side.BUY, 10, 100, 1)
+        self.book_balance(1000)
+
+
+def test_a_loss_counts_from_what_is_allowed_on() -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.candle(90.01)
+    assert not bench.loss.is_reached
+    bench.candle(90)
+    assert bench.loss.is_reached
+    assert bench.loss.reached == LOST
+
+
+def test_asking_changes_nothing() -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.book.see_price(X, 90.0)
+    assert bench.loss.is_reached
+    bench.book.see_price(X, 91.0)
+    assert not bench.loss.is_reached
+    bench.book.see_price(X, 90.0)
+    bench.loss.look()
+    bench.book.see_price(X, 91.0)
+    assert bench.loss.is_reached
+
+
+def test_quotes_are_prices_too() -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.tell(Quote(symbol=X, bid=88.0, ask=90.0, stamp=DAY))
+    assert "equity fell from 1000 to 890" in bench.loss.reached
+
+
+def test_it_is_reached_for_the_rest_of_the_day_and_the_next_begins_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.candle(90)
+    bench.candle(120, DAY + timedelta(hours=23, minutes=59))
+    assert bench.loss.reached == LOST
+    assert caplog.text.count("only orders that reduce a position are sent: on 2024-03-04") == 1
+    bench.candle(111, DAY + timedelta(days=1))
+    assert bench.loss.reached == ""
+    bench.candle(110, DAY + timedelta(days=1, minutes=1))
+    assert "on 2024-03-05 UTC equity fell from 1200 to 1100" in bench.loss.reached
+
+
+def test_a_day_begins_with_the_equity_before_its_first_price() -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.candle(89, DAY + timedelta(days=1))
+    assert "on 2024-03-05 UTC equity fell from 1000 to 890" in bench.loss.reached
+
+
+def test_what_a_closed_position_lost_counts_when_it_is_booked() -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.fill(Side.SELL, 10, 90, 2)
+    assert bench.loss.reached == ""
+    bench.book_balance(900)
+    assert "equity fell from 1000 to 900, " in bench.loss.reached
+
+
+def test_between_a_fill_and_its_booking_nothing_is_said() -> None:
+    bench = Bench()
+    bench.buy_ten()
+    bench.candle(130, DAY + timedelta(days=1))
+    bench.candle(130, DAY + timedelta(days=2))
+    # Sold with a profit of 300 that is neither in the position any more nor in the balance yet.
+    bench.fill(Side.SELL, 10, 130, 2)
+    bench.loss.look()
+    assert bench.loss.reached == ""
+    bench.book_balance(1300)
+    assert bench.loss.reached == ""
+    trade = Trade(
+        id="t",
+        order_id="o-9",
+        symbol=X,
+        side=Side.SELL,
+        quantity=Decimal(1),
+        price=Decimal(130),
+        timestamp=DAY,
+    )
+    bench.tell(TradeEvent(trade=trade))
+    bench.candle(300, DAY + timedelta(days=2))
+    assert bench.loss.reached == ""
+    bench.now += 60.0
+    bench.candle(300, DAY + timedelta(days=2))
+    assert "to 1130" in bench.loss.reached
+
+
+def test_a_position_whose_price_was_never_seen_counts_as_the_venue_says() -> None:
+    bench = Bench()
+    gained = Position(
+        id="p",
+        symbol="S:Y",
+        side=PositionSide.LONG,
+        quantity=Decimal(10),
+        average_entry_price=Decimal(50),
+        unrealized_pnl=Decimal(500),
+    )
+    bench.book.load(Account(balance=Decimal(1000), equity=Decimal(1500)), [gained], [])
+    bench.buy_ten()
+    bench.book.see_price("S:Y", 99)
+    bench.candle(91.5)
+    assert bench.loss.reached == ""
+    bench.candle(91)
+    assert "equity fell from 1500 to 1400" in bench.loss.reached
+
+
+def test_a_day_that_began_in_another_run_goes_on() -> None:
+    asked = []
+
+    def day_start(day: date, equity: Decimal) -> Decimal:
+        asked.append((day, equity))
+        return Decimal(1050)
+
+    bench = Bench(day_start)
+    bench.buy_ten()
+    bench.candle(95)
+    assert "equity fell from 1050 to 950" in bench.loss.reached
+    assert asked == [(DAY.date(), Decimal(1000))]

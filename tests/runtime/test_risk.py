@@ -1,0 +1,253 @@
+"""The decision whether an order keeps the limits, without a run around it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from strategy_runtime import OrderStatus, OrderType, Side
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.enums import OrderEventKind
+from strategy_runtime.protocol.events import OrderEvent
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.risk import Risk
+
+X = "S:X"
+
+
+class Bench:
+    """A book with a price, and what is decided on it."""
+
+    def __init__(self, *, last: float | None = 10, held: int = 0, **limits: Any) -> None:
+        self.book = Book()
+        self.now = 0.0
+        if last is not None:
+            self.book.see_price(X, last)
+        if held:
+            self.fill(held)
+        self.risk = Risk(Limits(**limits), self.book, lambda: self.now)
+
+    def fill(self, signed: int) -> None:
+        side = Side.BUY if signed > 0 else Side.SELL
+        order = made(abs(signed), side, id="filled", status=OrderStatus.FILLED)
+        self.book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=order))
+
+    def rest(self, quantity: int, side: Side = Side.BUY, **more: Any) -> Order:
+        order = made(quantity, side, id=f"o-{self.book.order_count}", **more)
+        self.book.adopt(order)
+        return order
+
+    def refusal(self, quantity: int, side: Side = Side.BUY, **more: Any) -> ApiError | None:
+        return self.risk.refusal_of(self.rest(quantity, side, **more))
+
+    def said(self, quantity: int, side: Side = Side.BUY, **more: Any) -> str:
+        refusal = self.refusal(quantity, side, **more)
+        assert refusal is not None
+        assert refusal.code == "RISK_LIMIT"
+        return refusal.message
+
+    def allows(self, quantity: int, side: Side = Side.BUY, **more: Any) -> bool:
+        order = self.rest(quantity, side, **more)
+        refusal = self.risk.refusal_of(order)
+        self.book.adopt(replace(order, status=OrderStatus.CANCELLED))
+        return refusal is None
+
+
+def made(
+    quantity: int, side: Side, *, id: str, status: OrderStatus = OrderStatus.OPEN, **more: Any
+) -> Order:
+    limit, stop = more.get("limit_price"), more.get("stop_price")
+    kind = OrderType.LIMIT if limit else OrderType.STOP if stop else OrderType.MARKET
+    for name in more.keys() & {"limit_price", "stop_price"}:
+        more[name] = Decimal(more[name])
+    return Order(
+        id=id,
+        symbol=X,
+        side=side,
+        status=status,
+        order_type=kind,
+        quantity=Decimal(quantity),
+        **more,
+    )
+
+
+def test_without_a_limit_everything_passes() -> None:
+    assert not Limits()
+    assert Limits(max_daily_loss=Decimal(1))
+    assert Bench(last=None).allows(10**9)
+
+
+# Notional
+
+
+def test_an_order_may_be_worth_just_what_is_allowed() -> None:
+    bench = Bench(max_order_notional=Decimal(100))
+    assert bench.allows(10)
+    assert bench.allows(10, Side.SELL)
+    assert bench.said(11) == "11 S:X at 10 is worth 110, and --max-order-notional allows 100"
+
+
+def test_a_refusal_has_its_numbers_for_programs() -> None:
+    refusal = Bench(max_order_notional=Decimal("99.50")).refusal(10)
+    assert refusal is not None
+    assert refusal.details == {"limit": "max_order_notional", "allowed": "99.5", "asked": "100"}
+
+
+@pytest.mark.parametrize(
+    ("side", "prices", "price"),
+    [
+        (Side.BUY, {}, 10),
+        (Side.BUY, {"limit_price": 8}, 8),
+        (Side.BUY, {"limit_price": 12}, 12),
+        (Side.SELL, {"limit_price": 8}, 10),
+        (Side.SELL, {"limit_price": 12}, 12),
+        (Side.BUY, {"stop_price": 12}, 12),
+        (Side.SELL, {"stop_price": 8}, 10),
+        (Side.BUY, {"stop_price": 11, "limit_price": 12}, 12),
+    ],
+)
+def test_an_order_is_worth_what_it_may_cost(side: Side, prices: dict[str, int], price: int) -> None:
+    bench = Bench(max_order_notional=Decimal(1))
+    assert bench.said(3, side, **prices).startswith(f"3 S:X at {price} is worth {3 * price}, ")
+
+
+def test_before_its_first_price_only_an_order_with_one_passes() -> None:
+    bench = Bench(last=None, max_order_notional=Decimal(100))
+    assert bench.said(1) == (
+        "before its first price nobody knows what an order in S:X is worth, and "
+        "--max-order-notional is to be kept"
+    )
+    assert bench.allows(1, limit_price=10)
+    assert "--max-position-notional" in Bench(last=None, max_position_notional=Decimal(1)).said(1)
+
+
+# Position
+
+
+def test_what_is_held_and_what_rests_counts_for_a_position() -> None:
+    bench = Bench(held=5, max_position_notional=Decimal(100))
+    bench.rest(2, limit_price=5)
+    assert bench.allows(4)
+    assert bench.said(5) == (
+        "with what is held and rests, S:X would be worth 110, and --max-position-notional allows "
+        "100"
+    )
+
+
+def test_the_other_side_counts_from_the_other_end() -> None:
+    bench = Bench(held=5, max_position_notional=Decimal(100))
+    assert bench.allows(15, Side.SELL)
+    assert "worth 110" in bench.said(16, Side.SELL)
+
+
+@pytest.mark.parametrize("more", [{"reduce_only": True}, {"parent_order_id": "p"}])
+def test_orders_that_only_close_do_not_count(more: dict[str, Any]) -> None:
+    bench = Bench(held=5, max_position_notional=Decimal(50))
+    for _ in range(2):
+        bench.rest(5, Side.SELL, **more)
+    assert bench.allows(10, Side.SELL)
+
+
+def test_orders_that_have_ended_do_not_count() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order = bench.rest(10)
+    assert not bench.allows(1)
+    bench.book.adopt(replace(order, status=OrderStatus.CANCELLED))
+    assert bench.allows(10)
+
+
+def test_a_position_of_which_no_price_was_seen_counts_at_its_entry_price() -> None:
+    bench = Bench(held=5, max_position_notional=Decimal(100))
+    bench.book.last.clear()
+    assert bench.allows(5, limit_price=10)
+    assert not bench.allows(6, limit_price=10)
+
+
+# What reduces
+
+
+@pytest.mark.parametrize(
+    ("held", "quantity", "side", "passes"),
+    [
+        (50, 50, Side.SELL, True),
+        (50, 51, Side.SELL, False),
+        (50, 2, Side.BUY, False),
+        (-50, 50, Side.BUY, True),
+        (-50, 51, Side.BUY, False),
+        (0, 2, Side.SELL, False),
+    ],
+)
+def test_an_order_that_only_reduces_is_never_too_large(
+    held: int, quantity: int, side: Side, passes: bool
+) -> None:
+    bench = Bench(held=held, max_order_notional=Decimal(10), max_position_notional=Decimal(10))
+    assert bench.allows(quantity, side) is passes
+    assert bench.allows(quantity, side, reduce_only=True)
+
+
+def test_two_orders_that_reduce_by_themselves_can_turn_a_position_together() -> None:
+    bench = Bench(held=50, max_order_notional=Decimal(10))
+    bench.rest(30, Side.SELL)
+    assert bench.allows(20, Side.SELL)
+    assert not bench.allows(21, Side.SELL)
+
+
+# Changes
+
+
+def changed(bench: Bench, order: Order, **changes: Any) -> ApiError | None:
+    return bench.risk.refusal_of(replace(order, **changes), instead_of=order)
+
+
+def test_a_change_is_judged_like_an_order_and_counts_itself_once() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order = bench.rest(8, limit_price=10)
+    eleven, ten = Decimal(11), Decimal(10)
+    assert changed(bench, order, quantity=ten, remaining_quantity=ten) is None
+    refusal = changed(bench, order, quantity=eleven, remaining_quantity=eleven)
+    assert refusal is not None
+    assert "S:X would be worth 110, " in refusal.message
+    dearer = changed(bench, order, limit_price=Decimal(13))
+    assert dearer is not None
+    assert "S:X would be worth 104, " in dearer.message
+
+
+def test_making_an_order_smaller_or_giving_it_legs_is_always_possible() -> None:
+    bench = Bench(max_order_notional=Decimal(10))
+    order = bench.rest(8, limit_price=10)
+    assert changed(bench, order, quantity=Decimal(7), remaining_quantity=Decimal(7)) is None
+    assert changed(bench, order, stop_loss=Decimal(5)) is None
+
+
+# Rate
+
+
+def test_so_many_orders_a_minute_and_no_more() -> None:
+    bench = Bench(max_orders_per_minute=2)
+    assert bench.allows(1)
+    bench.now = 30.0
+    assert bench.allows(1)
+    bench.now = 59.0
+    assert bench.said(1) == (
+        "orders and changes within a minute would be 3, and --max-orders-per-minute allows 2"
+    )
+    bench.now = 60.0
+    assert bench.allows(1)
+    assert not bench.allows(1)
+    bench.now = 90.0
+    assert bench.allows(1)
+
+
+def test_the_rate_counts_changes_and_what_reduces_but_not_what_was_refused() -> None:
+    bench = Bench(held=5, max_orders_per_minute=3, max_order_notional=Decimal(100))
+    for _ in range(5):
+        assert not bench.allows(11)
+    order = bench.rest(1, limit_price=10)
+    assert changed(bench, order, stop_loss=Decimal(5)) is None
+    assert bench.allows(5, Side.SELL, reduce_only=True)
+    assert bench.allows(1)
+    assert changed(bench, order, stop_loss=Decimal(6)) is not None
+    assert not bench.allows(5, Side.SELL, reduce_only=True)
