@@ -2,12 +2,14 @@
 
 Open orders are compared every few seconds, everything once a minute, or where fills and positions
 contradict each other. What differs once may be on its way; what differs in the same way twice was
-lost.
+lost. Where a hook that waits for an order keeps it from being told until the book has moved on, it
+is looked for again at once.
 """
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.errors import StrategyRuntimeError
@@ -26,6 +28,7 @@ __all__ = ["Drift", "drifts"]
 
 _LOOK_S = 4.5
 _EARLIEST_SHARE = 0.8
+_AGAIN_S = 0.25
 _SELDOM_S = 60.0
 
 _log = logging.getLogger("strategy_runtime")
@@ -33,7 +36,7 @@ _log = logging.getLogger("strategy_runtime")
 _Belief = tuple[object, ...]
 
 
-class Drift(NamedTuple):
+class Drift(Struct):
     """What the venue says, and the book does not.
 
     Attributes:
@@ -41,12 +44,14 @@ class Drift(NamedTuple):
         has_any: Whether anything differs, the account included.
         believed: What the book held when the venue was asked; if it has moved on since, the
             snapshot is out of date.
+        is_told: Whoever was given it has told the strategy.
     """
 
     snapshot: Snapshot
     lost: list[str]
     has_any: bool
     believed: _Belief
+    is_told: bool = False
 
     def is_current(self, book: Book) -> bool:
         """Whether the book is as it was."""
@@ -62,9 +67,9 @@ async def drifts(
         may_look: Whether there is a healthy link and nothing else is being found out.
     """
     suspected: set[str] = set()
-    looked_at = monotonic()
+    looked_at, is_urgent = monotonic(), False
     while True:
-        await sleep(_LOOK_S * chance.uniform(_EARLIEST_SHARE, 1.0))
+        await sleep((_AGAIN_S if is_urgent else _LOOK_S) * chance.uniform(_EARLIEST_SHARE, 1.0))
         found: Drift | None = None
         if may_look():
             is_due = bool(suspected) or book.is_torn or monotonic() - looked_at >= _SELDOM_S
@@ -80,8 +85,9 @@ async def drifts(
         book.is_contradicted = False
         lost = set(found.lost)
         is_certain = bool(lost & suspected) or (found.has_any and not lost)
-        suspected = set() if is_certain else lost
         yield found if is_certain else None
+        is_urgent = is_certain and not found.is_told
+        suspected = set() if found.is_told else lost
 
 
 async def _look(venue: Venue, book: Book) -> Drift:

@@ -29,6 +29,7 @@ from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
 from strategy_runtime.runtime.drift import Drift, drifts
 from strategy_runtime.runtime.failures import Failures, OnError
+from strategy_runtime.runtime.loose_ends import LooseEnds
 from strategy_runtime.runtime.observer import (
     Observer,
     OrderStatusLine,
@@ -120,6 +121,7 @@ class Runner:
         self._turn = asyncio.Lock()
         self._chance = chance or generator()
         self._failed: HookFailed | None = None
+        self._unreported: list[HookFailed] = []
         self._dispatcher: Dispatcher | None = None
 
     def stop(self) -> None:
@@ -185,16 +187,18 @@ class Runner:
             HookFailed: The strategy's own code raised, and the policy is to stop.
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
         """
-        try:
-            await self._until_stopped(self._session())
-        except HookFailed as failure:
-            self._failed = failure
-            raise
-        finally:
+        with LooseEnds(self._came_loose) as loose_ends:
             try:
-                await self._end()
+                await self._until_stopped(self._session())
+            except HookFailed as failure:
+                self._failed = failure
+                raise
             finally:
-                await self._venue.close()
+                try:
+                    await self._end()
+                    await loose_ends.cut()
+                finally:
+                    await self._venue.close()
         if self._failed is not None:
             raise self._failed
 
@@ -308,6 +312,8 @@ class Runner:
         await self._consume(burst)
         if self._desk.anomalies:
             await self._tell_anomalies()
+        while self._unreported:
+            await self._report(self._unreported.pop(0))
         self._in_hook = False
 
     async def _watch(self) -> None:
@@ -317,12 +323,13 @@ class Runner:
             if self._desk.doubtful:
                 with suppress(StrategyRuntimeError):
                     await self._desk.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
-            if drift is not None or self._desk.anomalies:
+            if drift is not None or self._desk.anomalies or self._unreported:
                 await self._tell(self._lost(drift))
 
     def _lost(self, drift: Drift | None) -> Iterator[Event]:
         """What a drift has to tell, unless the book has moved on; asked for in our turn."""
         if drift is not None and drift.is_current(self._book):
+            drift.is_told = True
             if drift.lost:
                 self._desk.anomalies.append(
                     f"the link was healthy, and these never came: {', '.join(drift.lost)}"
@@ -449,6 +456,17 @@ class Runner:
         dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
         await self._report(failure)
         await self._settle()
+
+    def _came_loose(self, failure: HookFailed) -> None:
+        """A hook failed after it had returned, or without noticing."""
+        if self._observer is not None:
+            self._observer.hook_failed(failure.hook)
+        if self.failures.enter(failure):
+            self._failed = self._failed or failure
+            self._stopping = self._desk.is_closed = True
+            self._stop_asked.set()
+        else:
+            self._unreported.append(failure)
 
     # The link
 

@@ -46,3 +46,34 @@ def test_a_fill_that_never_came_is_heard_of_within_ten_seconds(seed: int) -> Non
     assert strategy.anomalies == [
         "the link was healthy, and these never came: rec:ord-1:FILLED:5, rec:trd-1, rec:pos-1:5"
     ]
+
+
+class Waits(Buys):
+    """The same; its third candle keeps it for twelve seconds, and has it give another order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bars = 0
+        self.freed = 0.0
+
+    async def on_candle(self, candle: object) -> None:  # type: ignore[override]
+        super().on_candle(candle)
+        self.bars += 1
+        if self.bars == 3:
+            await sleep(12)
+            self.freed = monotonic()
+            self.buy("S:A", 1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_was_found_while_a_hook_waited_is_told_soon_after_it(seed: int) -> None:
+    lost = tuple(Fault(Kind.VANISH, at) for at in range(4, 8))
+    strategy = Waits()
+
+    async def wait(runner: Runner) -> None:
+        await sleep(30)
+
+    live_run(strategy, wait, faults=lost, seed=seed)
+    told = [at for kind, is_synthetic, at in strategy.heard if is_synthetic]
+    assert len(told) == 1
+    assert told[0] - strategy.freed < 1

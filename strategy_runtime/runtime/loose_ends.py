@@ -1,0 +1,171 @@
+"""What a hook began and lost sight of: coroutines nobody awaited, and tasks that failed unheard.
+
+Python says as much in a warning at some later time, if at all. Here either is a failure of the hook
+that did it (contract line 6), with a traceback to the line. No event takes longer for it.
+"""
+
+import asyncio
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import ExitStack
+from types import FrameType, TracebackType
+from typing import Any, Self, TextIO
+
+from strategy_runtime.clock import sleep
+from strategy_runtime.errors import HookFailed
+
+__all__ = ["LooseEnds"]
+
+_FORGOTTEN = r"coroutine '(.*)' was never awaited"
+_NO_HOOK = "a hook"
+_ON_THE_WAY = ("asyncio", "warnings")
+_TURNS = 3
+_LAST_TURNS = 10
+_CUT_S = 0.5
+
+_Work = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
+
+
+class LooseEnds:
+    """Hears of them from `with` to its end, in the event loop that runs.
+
+    A task is the strategy's where its code made it. It is kept until it has ended, which the loop
+    itself does not see to. It counts as heard where somebody awaits it when it fails.
+
+    Args:
+        report: Called with each failure, in the middle of whatever runs.
+    """
+
+    def __init__(self, report: Callable[[HookFailed], None]) -> None:
+        self._report = report
+        self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._make: Callable[..., Any] = _make
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("always", _FORGOTTEN, RuntimeWarning)
+        self._thread, self._show = threading.get_ident(), warnings.showwarning
+        warnings.showwarning = self._warned
+        before = loop.get_task_factory()
+        if before is not None:
+            self._make = before
+        loop.set_task_factory(self._made)
+        self._stack.callback(loop.set_task_factory, before)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    async def cut(self) -> None:
+        """End the tasks that still run; those that have failed are reported.
+
+        One that a backtest has left no time to begin has it now.
+        """
+        for _ in range(_LAST_TURNS):
+            if self._tasks:
+                await sleep(0)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CUT_S)
+        for task in list(self._tasks):
+            self._look(task, 0)
+
+    # Coroutines
+
+    def _warned(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        forgotten = re.match(_FORGOTTEN, str(message))
+        if forgotten is None or threading.get_ident() != self._thread:
+            self._show(message, category, filename, lineno, file, line)
+            return
+        name, (hook, frames) = forgotten[1], self._theirs(sys._getframe(1))
+        called = name.rpartition(".")[2]
+        self._fail(
+            hook,
+            f"{name}(), which it called without await, so that nothing of it was done: write "
+            f"`await self.{called}(…)` in an `async def {hook}`",
+            RuntimeError(str(message).partition("\n")[0]).with_traceback(_traceback(frames)),
+        )
+
+    # Tasks
+
+    def _made(
+        self, loop: asyncio.AbstractEventLoop, work: _Work, **kwargs: Any
+    ) -> asyncio.Future[Any]:
+        task: asyncio.Task[Any] = self._make(loop, work, **kwargs)
+        hook, frames = self._theirs(sys._getframe(1))
+        if frames:
+            self._tasks[task] = hook
+            task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._look(task, _TURNS)
+
+    def _look(self, task: asyncio.Task[Any], turns: int) -> None:
+        """Report a task that has failed, once those who await it have had their turns."""
+        if turns:
+            task.get_loop().call_soon(self._look, task, turns - 1)
+            return
+        hook = self._tasks.pop(task, None)
+        if hook is None or not task.done() or task.cancelled() or not task._log_traceback:
+            return
+        failure = task.exception()
+        work = task.get_coro()
+        name = getattr(work, "__qualname__", task.get_name())
+        self._fail(
+            hook,
+            f"the task {name}() that it made and nobody awaits: handle the error in it, or await "
+            "the task",
+            failure,
+        )
+
+    def _theirs(self, frame: FrameType | None) -> tuple[str, list[FrameType]]:
+        """The hook behind what is being done, and its frames, the innermost first.
+
+        Without frames where it is not the strategy that does it.
+        """
+        frames: list[FrameType] = []
+        while frame is not None:
+            package = str(frame.f_globals.get("__name__")).partition(".")[0]
+            if package == "aiohttp":  # at our behest, where the strategy shares a loop with it
+                break
+            if package == "strategy_runtime":
+                return (frames[-1].f_code.co_name if frames else _NO_HOOK), frames
+            if frames and package == "asyncio":  # the root of a task, perhaps made by a hook
+                task = asyncio.current_task()
+                hook = None if task is None else self._tasks.get(task)
+                return (_NO_HOOK, []) if hook is None else (hook, frames)
+            if frames or package not in _ON_THE_WAY:
+                frames.append(frame)
+            frame = frame.f_back
+        return _NO_HOOK, []
+
+    def _fail(self, hook: str, where: str, cause: BaseException | None) -> None:
+        failure = HookFailed(hook, where)
+        failure.__cause__ = cause
+        self._report(failure)
+
+
+def _make(loop: asyncio.AbstractEventLoop, work: _Work, **kwargs: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(work, loop=loop, **kwargs)
+
+
+def _traceback(frames: list[FrameType]) -> TracebackType | None:
+    trace: TracebackType | None = None
+    for frame in frames:
+        trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
+    return trace
