@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 NANOSECONDS = 1_000_000_000
+_DAY_SECONDS = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -61,7 +62,19 @@ def ns_of(moment: datetime) -> int:
 def rfc3339(nanoseconds: int) -> str:
     """An instant as RFC 3339 text in UTC, with the digits it needs: `2024-03-04T14:30:00Z`."""
     seconds, rest = divmod(nanoseconds, NANOSECONDS)
-    text = (_EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")
+    days, seconds = divmod(seconds, _DAY_SECONDS)
+    text = f"{_date(days)}T{_time_of_day(seconds)}"
     if rest:
         text += f".{rest:09d}".rstrip("0")
     return text + "Z"
+
+
+@lru_cache(maxsize=256)
+def _date(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
+
+
+@lru_cache(maxsize=2048)
+def _time_of_day(seconds: int) -> str:
+    minutes, second = divmod(seconds, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}"

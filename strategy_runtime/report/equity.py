@@ -4,23 +4,37 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from heapq import merge
-from itertools import groupby
-from typing import TypeAlias
+from itertools import groupby, islice, pairwise
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from strategy_runtime.protocol.enums import Side
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
-__all__ = ["CurvePoint", "EquityPath", "ThinPoint", "equity_curve", "path_of"]
+__all__ = ["CurvePart", "EquityPath", "ThinPoint", "equity_curve", "path_of"]
 
-CurvePoint: TypeAlias = tuple[int, float]
-"""An instant in nanoseconds since the epoch, and the equity at it."""
+
+class CurvePart(NamedTuple):
+    """Some points of the curve, one behind the other; at least one.
+
+    Attributes:
+        starts, lag: The instants of the points less `lag`, in nanoseconds since the epoch.
+        equities: The equity at each.
+    """
+
+    starts: Sequence[int]
+    lag: int
+    equities: Sequence[float]
+
 
 ThinPoint: TypeAlias = tuple[int, float, float]
 """An instant, the equity at it, and the deepest drawdown since the point before, as a share."""
 
 _DAY = 86_400_000_000_000
+_NOTHING = Decimal(0)
 
 
 class EquityPath(Struct, frozen=True, kw_only=True):
@@ -45,7 +59,7 @@ def equity_curve(
     bookings: Iterable[Fill | Adjustment],
     series: Sequence[BarSeries],
     end_ns: int,
-) -> Iterator[CurvePoint]:
+) -> Iterator[CurvePart]:
     """Equity in the order of time: at every close of a bar of a symbol that is held, and whenever
     the last position has been closed. In between, nothing changes it.
 
@@ -60,18 +74,13 @@ def equity_curve(
     cash = start_equity
     held: dict[str, Decimal] = {}
     marks: dict[str, float] = {}
-    # A fill or split at the open of a bar comes behind the close of the bar before, at one instant.
-    moving = (each for each in bookings if isinstance(each, Fill) or each.units or each.cash)
-    due = [
-        (begin, list(group))
-        for begin, group in groupby(sorted(moving, key=_takes_effect), key=_takes_effect)
-    ]
-    upto = end_ns + 1
-    for index, (begin, group) in enumerate(due):
-        for each in group:
+    due = _by_instant(bookings)
+    instants = sorted(due)
+    for begin, following in pairwise([*instants, end_ns + 1]):
+        for each in due[begin]:
             symbol = each.symbol
             if isinstance(each, Fill):
-                units = each.quantity * each.side.sign
+                units = each.quantity if each.side is Side.BUY else -each.quantity
                 cash -= units * each.price + each.fee
                 marks[symbol] = float(each.price)
             else:
@@ -79,35 +88,38 @@ def equity_curve(
                 cash += each.cash
                 if each.price is not None:
                     marks[symbol] = each.price
-            held[symbol] = held.get(symbol, Decimal(0)) + units
+            held[symbol] = held.get(symbol, _NOTHING) + units
             if not held[symbol]:
                 del held[symbol]
-        following = due[index + 1][0] if index + 1 < len(due) else upto
         if not held:
-            yield begin, float(cash)
+            yield CurvePart((begin,), 0, (float(cash),))
         elif len(held) == 1:
             ((symbol, quantity),) = held.items()
             bars, balance, size = by_symbol[symbol], float(cash), float(quantity)
             starts, closes, step = bars.starts, bars.closes, bars.step
             rows = _rows(bars, begin, following)
             for some in bars.stretches(rows.start, rows.stop):
-                for row in some:
-                    yield starts[row] + step, balance + size * closes[row]
+                here = slice(some.start, some.stop)
+                equities = [balance + size * close for close in closes[here].tolist()]
+                yield CurvePart(starts[here], step, equities)
             if rows:
                 marks[symbol] = closes[rows[-1]]
         else:
-            yield from _several(
+            points = _several(
                 [(by_symbol[s], float(q)) for s, q in held.items()],
                 float(cash),
                 marks,
                 begin,
                 following,
             )
+            while together := list(islice(points, STRETCH)):
+                at, equities = map(list, zip(*together, strict=True))
+                yield CurvePart(at, 0, equities)
 
 
 def path_of(
     start_equity: Decimal,
-    curve: Iterable[CurvePoint],
+    curve: Iterable[CurvePart],
     start_ns: int,
     end_ns: int,
     width: int = 2000,
@@ -118,36 +130,90 @@ def path_of(
         start_ns, end_ns: Of the run.
         width: How many points to keep at most.
     """
-    peak, worst = float(start_equity), 0.0
-    peaked, longest, is_below = start_ns, 0, False
+    drawdown = _Drawdown(float(start_equity), start_ns)
     by_day: dict[int, float] = {}
     grain = max((end_ns - start_ns) // max(width - 2, 1), 1)
-    points: list[ThinPoint] = [(start_ns, peak, 0.0)]
+    points: list[ThinPoint] = [(start_ns, float(start_equity), 0.0)]
     shown = -1
-    for now, equity in curve:
-        if equity >= peak:
-            if is_below:
-                longest = max(longest, now - peaked)
-                is_below = False
-            peak, peaked = equity, now
-            fall = 0.0
+    for part in curve:
+        row = 0
+        while row < len(part.starts):
+            begin = part.starts[row] + part.lag
+            day, bucket = (begin - 1) // _DAY, (begin - start_ns) // grain
+            after = min((day + 1) * _DAY + 1, start_ns + (bucket + 1) * grain)
+            end = bisect_left(part.starts, after - part.lag, row)
+            fall = drawdown.follow(part, row, end)
+            now, equity = part.starts[end - 1] + part.lag, part.equities[end - 1]
+            if bucket != shown:
+                shown = bucket
+                points.append((now, equity, fall))
+            else:
+                points[-1] = (now, equity, max(points[-1][2], fall))
+            by_day[day] = equity
+            row = end
+    return EquityPath(
+        max_drawdown=drawdown.worst,
+        longest_drawdown_ns=drawdown.longest_until(end_ns),
+        by_day=by_day,
+        points=points,
+    )
+
+
+class _Drawdown:
+    """How far below its peak a curve is.
+
+    Attributes:
+        worst: The deepest fall yet, as a share of the peak.
+    """
+
+    def __init__(self, peak: float, now: int) -> None:
+        self.worst = 0.0
+        self._peak, self._peaked = peak, now
+        self._longest = 0
+        self._is_below = False
+
+    def follow(self, part: CurvePart, first: int, last: int) -> float:
+        """Go through the points from `first` to before `last`; gives back their deepest fall."""
+        equities = part.equities[first:last]
+        if max(equities) < self._peak:
+            self._is_below = True
+            deepest = (self._peak - min(equities)) / self._peak
         else:
-            is_below = True
-            fall = (peak - equity) / peak
-            worst = max(worst, fall)
-        bucket = (now - start_ns) // grain
-        if bucket != shown:
-            shown = bucket
-            points.append((now, equity, fall))
-        else:
-            points[-1] = (now, equity, max(points[-1][2], fall))
-        by_day[(now - 1) // _DAY] = equity
-    if is_below:
-        longest = max(longest, end_ns - peaked)
-    return EquityPath(max_drawdown=worst, longest_drawdown_ns=longest, by_day=by_day, points=points)
+            deepest = self._past_peaks(part, first, last)
+        self.worst = max(self.worst, deepest)
+        return deepest
+
+    def longest_until(self, end: int) -> int:
+        """The longest time from a peak until the curve was back at it, or the end."""
+        return max(self._longest, end - self._peaked) if self._is_below else self._longest
+
+    def _past_peaks(self, part: CurvePart, first: int, last: int) -> float:
+        deepest = 0.0
+        for row in range(first, last):
+            equity = part.equities[row]
+            if equity >= self._peak:
+                now = part.starts[row] + part.lag
+                if self._is_below:
+                    self._longest = max(self._longest, now - self._peaked)
+                    self._is_below = False
+                self._peak, self._peaked = equity, now
+            else:
+                self._is_below = True
+                deepest = max(deepest, (self._peak - equity) / self._peak)
+        return deepest
+
+
+def _by_instant(bookings: Iterable[Fill | Adjustment]) -> dict[int, list[Fill | Adjustment]]:
+    """What changes the account, by when it takes effect."""
+    due: dict[int, list[Fill | Adjustment]] = {}
+    for each in bookings:
+        if isinstance(each, Fill) or each.units or each.cash:
+            due.setdefault(_takes_effect(each), []).append(each)
+    return due
 
 
 def _takes_effect(booking: Fill | Adjustment) -> int:
+    # A fill or split at the open of a bar comes behind the close of the bar before, at one instant.
     if isinstance(booking, Fill):
         return booking.time_ns + (booking.bar_ns == booking.time_ns)
     return booking.time_ns + (booking.price is not None)
@@ -156,7 +222,10 @@ def _takes_effect(booking: Fill | Adjustment) -> int:
 def _rows(series: BarSeries, begin: int, end: int) -> range:
     """Rows of the bars that close from `begin` on and before `end`."""
     starts, step = series.starts, series.step
-    return range(bisect_left(starts, begin - step), bisect_left(starts, end - step))
+    first = bisect_left(starts, begin - step)
+    # Bars do not overlap, so there is only room for so many.
+    most = first + (end - begin) // step + 1 if step else len(starts)
+    return range(first, bisect_left(starts, end - step, first, min(most, len(starts))))
 
 
 def _several(
@@ -165,7 +234,7 @@ def _several(
     marks: dict[str, float],
     begin: int,
     end: int,
-) -> Iterator[CurvePoint]:
+) -> Iterator[tuple[int, float]]:
     closing = merge(*(_closes(series, begin, end) for series, _ in held))
     for instant, closes in groupby(closing, key=lambda item: item[0]):
         for _, symbol, close in closes:

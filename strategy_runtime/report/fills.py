@@ -24,7 +24,9 @@ def plain(number: Decimal) -> str:
     """A decimal as digits only: no exponent, no zeros at the end, so `1.50` and `1.5` are one."""
     if not number:
         return "0"
-    text = format(number, "f")
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

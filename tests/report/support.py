@@ -1,9 +1,10 @@
 """Fills and bars made by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import Side
+from strategy_runtime.report.equity import CurvePart
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
 
@@ -48,3 +49,20 @@ def series(closes: Sequence[float], *, symbol: str = "S:A", first: int = 0) -> B
     for index, close in enumerate(closes, start=first):
         bars.append(START + index * STEP, close, close, close, close, 1.0)
     return bars
+
+
+def points_of(curve: Iterable[CurvePart]) -> list[tuple[int, float]]:
+    """The points of a curve, one by one: instant and equity."""
+    return [
+        (start + part.lag, equity)
+        for part in curve
+        for start, equity in zip(part.starts, part.equities, strict=True)
+    ]
+
+
+def curve_of(points: Sequence[tuple[int, float]]) -> list[CurvePart]:
+    """A curve of one part; of none where there are no points."""
+    if not points:
+        return []
+    instants, equities = zip(*points, strict=True)
+    return [CurvePart(instants, 0, equities)]

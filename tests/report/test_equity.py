@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategy_runtime.report.equity import EquityPath, equity_curve, path_of
+from strategy_runtime.report.equity import CurvePart, EquityPath, equity_curve, path_of
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
-from tests.report.support import START, STEP, fill, series
+from tests.report.support import START, STEP, curve_of, fill, points_of, series
 
 CASH = Decimal(1000)
+DAY = 86_400_000_000_000
 END = START + 1000 * STEP
 
 
 def points(fills: Sequence[Fill], data: Sequence[BarSeries], end: int = END) -> list[float]:
-    return [equity for _, equity in equity_curve(CASH, fills, data, end)]
+    return [equity for _, equity in points_of(equity_curve(CASH, fills, data, end))]
 
 
 def path(*equities: float, step: int = STEP, width: int = 2000) -> EquityPath:
     """A path through equities that stand `step` apart."""
     curve = [(START + (index + 1) * step, equity) for index, equity in enumerate(equities)]
-    return path_of(CASH, curve, START, START + len(curve) * step, width)
+    return path_of(CASH, curve_of(curve), START, START + len(curve) * step, width)
 
 
 def test_nothing_traded_nothing_moves() -> None:
@@ -75,7 +77,7 @@ def test_drawdown_is_the_largest_fall_from_a_peak(curve: list[float], expected: 
 
 def test_each_point_of_the_curve_has_its_instant() -> None:
     fills = [fill("10", "10"), fill("-10", "12", bar=2)]
-    curve = list(equity_curve(CASH, fills, [series([11, 13, 99])], END))
+    curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99])], END))
     # A sale at an open comes just after the close of the bar before it.
     assert [now - START for now, _ in curve] == [STEP, 2 * STEP, 2 * STEP + 1]
 
@@ -100,7 +102,7 @@ def test_midnight_belongs_to_the_day_it_ends() -> None:
     half = 43_200_000_000_000
     midnight = 20_000 * 2 * half
     curve = [(midnight - half, 990.0), (midnight, 980.0), (midnight + 1, 970.0)]
-    found = path_of(CASH, curve, midnight - 2 * half, midnight + half)
+    found = path_of(CASH, curve_of(curve), midnight - 2 * half, midnight + half)
     assert found.by_day == {19_999: 980.0, 20_000: 970.0}
 
 
@@ -111,6 +113,55 @@ def test_few_points_keep_the_deepest_drawdown() -> None:
     assert len(found.points) <= 20
     assert max(depth for _, _, depth in found.points) == 0.4 == found.max_drawdown
     assert found.points[-1][:2] == (START + 500 * STEP, 1000.0)
+
+
+def point_by_point(
+    curve: Sequence[tuple[int, float]], end: int, width: int
+) -> tuple[float, int, dict[int, float], list[tuple[int, float, float]]]:
+    """What a path says, by looking at one point after the other."""
+    peak, peaked, longest, worst, is_below = float(CASH), START, 0, 0.0, False
+    by_day: dict[int, float] = {}
+    points, buckets = [(START, peak, 0.0)], [-1]
+    for now, equity in curve:
+        if equity >= peak:
+            longest = max(longest, now - peaked) if is_below else longest
+            peak, peaked, is_below, fall = equity, now, False, 0.0
+        else:
+            is_below, fall = True, (peak - equity) / peak
+        worst = max(worst, fall)
+        by_day[(now - 1) // DAY] = equity
+        bucket = (now - START) // max((end - START) // (width - 2), 1)
+        if bucket == buckets[-1]:
+            points[-1] = (now, equity, max(fall, points[-1][2]))
+        else:
+            buckets.append(bucket)
+            points.append((now, equity, fall))
+    return worst, max(longest, end - peaked) if is_below else longest, by_day, points
+
+
+@given(
+    equities=st.lists(st.integers(900, 1100).map(float), min_size=1, max_size=60),
+    cuts=st.lists(st.integers(1, 59), max_size=6).map(sorted),
+    step=st.sampled_from([STEP, DAY // 7, DAY]),
+    width=st.sampled_from([3, 9, 2000]),
+)
+def test_a_path_is_that_of_its_points_however_they_come(
+    equities: list[float], cuts: list[int], step: int, width: int
+) -> None:
+    points = [(START + (row + 1) * step, equity) for row, equity in enumerate(equities)]
+    end = points[-1][0] + step
+    parts = [
+        CurvePart([now - step for now, _ in some], step, [equity for _, equity in some])
+        for first, last in pairwise([0, *cuts, 60])
+        if (some := points[first:last])
+    ]
+    found = path_of(CASH, parts, START, end, width)
+    assert (
+        found.max_drawdown,
+        found.longest_drawdown_ns,
+        found.by_day,
+        found.points,
+    ) == point_by_point(points, end, width)
 
 
 def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:

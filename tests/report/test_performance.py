@@ -10,7 +10,7 @@ from strategy_runtime.report.performance import Performance, days_of, performanc
 from strategy_runtime.report.trips import round_trips, time_held
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
-from tests.report.support import START, STEP, fill, series
+from tests.report.support import START, STEP, curve_of, fill, series
 
 DAY = 86_400_000_000_000
 MONDAY = 19_996 * DAY  # 2024-09-30
@@ -28,7 +28,7 @@ def figures(equities: list[float], days: list[int], fills: list[Fill] | None = N
     """Of a run with one equity at the end of each day."""
     end = MONDAY + (days[-1] + 1) * DAY
     curve = [(MONDAY + (day + 1) * DAY, equity) for day, equity in zip(days, equities, strict=True)]
-    path: EquityPath = path_of(fill("1", "1000").price, curve, MONDAY, end)
+    path: EquityPath = path_of(fill("1", "1000").price, curve_of(curve), MONDAY, end)
     deals = fills or []
     return performance_of(
         path,
@@ -73,7 +73,7 @@ def test_a_day_without_a_position_returns_nothing() -> None:
     with_gap = figures([1010.0, 1010.0, 1010.0, 1020.0], [0, 1, 2, 3])
     path = path_of(
         fill("1", "1000").price,
-        [(MONDAY + DAY, 1010.0), (MONDAY + 4 * DAY, 1020.0)],
+        curve_of([(MONDAY + DAY, 1010.0), (MONDAY + 4 * DAY, 1020.0)]),
         MONDAY,
         MONDAY + 4 * DAY,
     )

@@ -35,6 +35,7 @@ from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import Pilot
+from tests.report.support import points_of
 from tests.simulator.support import MANY
 from tests.strategies import Scripted
 
@@ -160,7 +161,7 @@ async def test_a_closed_position_bears_what_its_shares_cost_to_borrow() -> None:
             outcome.series,
             pilot.exchange.now_ns,
         )
-        assert [equity for _, equity in curve] == [99_999, 99_998, 99_998]
+        assert [equity for _, equity in points_of(curve)] == [99_999, 99_998, 99_998]
 
 
 async def test_interest_counts_against_the_margin() -> None:
@@ -482,9 +483,8 @@ def replay(
     adds_up(outcome)
     bookings = list(in_order(outcome.fills, outcome.adjustments))
     end = exchange.now_ns
-    report: list[tuple[Any, ...]] = list(
-        equity_curve(outcome.start_equity, bookings, outcome.series, end)
-    )
+    curve = equity_curve(outcome.start_equity, bookings, outcome.series, end)
+    report: list[tuple[Any, ...]] = list(points_of(curve))
     report += [(t.opened_ns, t.closed_ns, t.profit, t.fees) for t in round_trips(bookings)]
     report.append((time_held(bookings, end),))
     return outcome, plan.equities, report
