@@ -64,6 +64,8 @@ class Book:
         keep: Takes a candle into the history, or None where none is kept.
         is_contradicted: A position was not what the fills had made of it: something was not heard.
             Whoever has asked the venue sets it back.
+        moved: Symbols that fills have moved since a snapshot was told; None where that is so long
+            ago that nothing older than the snapshot can arrive any more.
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
         late_events: Number of order and trade events that changed nothing.
     """
@@ -72,6 +74,7 @@ class Book:
         self.last: dict[str, float] = {}
         self.nets = _Nets(self.last)
         self.is_contradicted = False
+        self.moved: set[str] | None = None
         self.anomalies: list[str] = []
         self.late_events = 0
         self._lookback = lookback
@@ -267,9 +270,22 @@ class Book:
 
     # Positions and account
 
-    def apply_position(self, event: PositionEvent) -> None:
-        """Take over what the venue says of a position."""
+    def apply_position(self, event: PositionEvent) -> bool:
+        """Take over what the venue says of a position; False where it was on its way too long.
+
+        After a snapshot that is so of whatever says otherwise, until a fill that the snapshot did
+        not have moves the position.
+        """
         position = event.position
+        if (
+            self.moved is not None
+            and not event.synthetic
+            and position.symbol not in self.moved
+            and not self._is_known(position)
+        ):
+            self.late_events += 1
+            self.is_contradicted = True
+            return False
         if position.quantity:
             self._positions.setdefault(position.symbol, {})[position.id] = position
         else:
@@ -279,6 +295,12 @@ class Book:
         self._renew(position.symbol)
         if net.quantity != filled:
             self.is_contradicted = True
+        return True
+
+    def _is_known(self, position: Position) -> bool:
+        known = self._positions.get(position.symbol, {}).get(position.id)
+        held = _ZERO if known is None else known.signed_quantity
+        return held == position.signed_quantity
 
     def apply_account(self, event: AccountEvent) -> None:
         """Take over what the venue says of the account."""
@@ -344,6 +366,8 @@ class Book:
         else:
             net.average_entry_price = (before * net.average_entry_price + signed * price) / after
         net.quantity = after
+        if self.moved is not None:
+            self.moved.add(symbol)
 
     def _renew(self, symbol: str) -> None:
         net = self.position(symbol)

@@ -5,7 +5,7 @@ one, and gives back what the hook gave: None, or something to await. Whatever ca
 the first event is decided then; for a candle nothing is left but the work itself.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,9 +27,11 @@ from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook
 
-__all__ = ["Dispatcher", "overridden"]
+__all__ = ["Dispatcher", "Table", "overridden"]
 
 Handler = Callable[[Any], Awaitable[None] | None]
+Table = Mapping[type[Any], Handler]
+"""The handler of each kind of event."""
 
 
 class _Join(NamedTuple):
@@ -56,6 +58,7 @@ class Dispatcher:
 
     Attributes:
         table: The handler of each kind of event.
+        telling: Handlers that leave the book as it is, of what `apply` gives back.
         hook: Name of the hook that runs where it is not the one of the event in hand, else None.
         latest: Live, the start of the last candle by symbol and timeframe.
     """
@@ -90,13 +93,15 @@ class Dispatcher:
             AccountEvent: self._on_account,
             Quote: self._on_quote,
         }
-        self.table: dict[type[Any], Handler] = {}
-        for kind, name in EVENT_HOOKS.items():
+        self._updates = updates
+
+        def handler_of(kind: type[Any], update: Handler | None) -> Handler:
+            name = EVENT_HOOKS[kind]
             hook = overridden(strategy, name)
             if kind is Candle:
                 handler = self._candle_handler(hook)
-            elif kind in updates:
-                handler = self._updating(updates[kind], hook)
+            elif update is not None:
+                handler = self._updating(update, hook)
             else:
                 handler = hook or _nothing
             if kind in before:
@@ -107,7 +112,12 @@ class Dispatcher:
                 handler = self._marking(handler)
             if observer is not None:
                 handler = observed(handler, None if hook is None else name, observer)
-            self.table[kind] = handler
+            return handler
+
+        self.table: dict[type[Any], Handler] = {
+            kind: handler_of(kind, updates.get(kind)) for kind in EVENT_HOOKS
+        }
+        self.telling: Table = {kind: handler_of(kind, _nothing) for kind in updates}
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
         """The hot path, with everything it touches bound to local names."""
@@ -170,6 +180,22 @@ class Dispatcher:
             self.latest[key] = candle.timestamp
             self._joins[key] = _Join(candle.timestamp, was_told)
 
+    def apply(self, events: Iterable[Event]) -> list[Event]:
+        """Bring the book up to date without calling a hook; gives back what there is to tell.
+
+        So no hook acts on the first of several events that happened long ago while the book does
+        not have the others yet.
+        """
+        marked = self._book.marked
+        news: list[Event] = []
+        for event in events:
+            ours = event
+            if isinstance(event, OrderEvent):
+                ours = replace(event, order=marked(event.order))
+            if self._updates[type(ours)](ours) is not _STALE:
+                news.append(ours)
+        return news
+
     def _updating(self, update: Handler, hook: Hook | None) -> Handler:
         """A handler that updates the book, and calls the hook unless there was nothing new."""
 
@@ -207,9 +233,9 @@ class Dispatcher:
         self._clock.event = event
         return None if self._book.apply_trade(event) else _STALE
 
-    def _on_position(self, event: PositionEvent) -> None:
+    def _on_position(self, event: PositionEvent) -> Awaitable[None] | None:
         self._clock.event = event
-        self._book.apply_position(event)
+        return None if self._book.apply_position(event) else _STALE
 
     def _on_account(self, event: AccountEvent) -> None:
         self._book.apply_account(event)

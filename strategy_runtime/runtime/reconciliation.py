@@ -59,6 +59,8 @@ class Snapshot(Struct, frozen=True):
         orders: Open ones, and those the book has as open whatever became of them.
         trades: Executions, newest first; those a venue still lists.
         absent: Orders the book has as open and the venue does not know.
+        is_of_one_moment: Nothing was filled while it was read; otherwise its parts may contradict
+            each other, and it has to be read again soon.
     """
 
     account: Account
@@ -66,13 +68,15 @@ class Snapshot(Struct, frozen=True):
     orders: list[Order]
     trades: list[Trade]
     absent: list[Order]
+    is_of_one_moment: bool = True
 
 
 async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
     """Ask the venue for everything.
 
     Positions and executions are read between two readings of the orders, as often as it takes for
-    the two to be equal: then all of them belong to one moment.
+    the two to be equal: then all of them belong to one moment. A venue that is never at rest is not
+    waited for: after some readings the last one counts, for the time being.
 
     Raises:
         StrategyRuntimeError: Something could not be read, so nothing is known.
@@ -83,11 +87,15 @@ async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
         trades = await _trades(venue)
         after = await _orders(venue, book)
         readings += 1
-        if readings == _MOST_READINGS or _progress(before) == _progress(after):
+        is_settled = _progress(before) == _progress(after)
+        if is_settled or readings == _MOST_READINGS:
             break
         before = after
+    if not is_settled:
+        book.is_contradicted = True
+        _log.warning("orders are filled faster than they can be read; they are read again soon")
     orders, absent = after
-    return Snapshot(account, positions, orders, trades, absent)
+    return Snapshot(account, positions, orders, trades, absent, is_settled)
 
 
 async def orders_differ(venue: Venue, book: Book) -> bool:

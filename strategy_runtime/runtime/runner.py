@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
-from strategy_runtime.clock import now, ns_of, rfc3339
+from strategy_runtime.clock import monotonic, now, ns_of, rfc3339
 from strategy_runtime.errors import (
     ApiError,
     DataError,
@@ -26,7 +26,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.dispatcher import Dispatcher, overridden
+from strategy_runtime.runtime.dispatcher import Dispatcher, Table, overridden
 from strategy_runtime.runtime.drift import Drift, drifts
 from strategy_runtime.runtime.failures import Failures, OnError
 from strategy_runtime.runtime.loose_ends import LooseEnds
@@ -38,6 +38,7 @@ from strategy_runtime.runtime.observer import (
 )
 from strategy_runtime.runtime.outbox import ASK_AGAIN_AFTER_S, FATE_UNKNOWN
 from strategy_runtime.runtime.reconciliation import (
+    Snapshot,
     differences,
     snapshot_after_gap,
     take_snapshot,
@@ -57,6 +58,7 @@ OnExit = Literal["keep", "cancel", "flatten"]
 
 _HOOK_DEADLINE_S = 3.0
 _WIND_DOWN_DEADLINE_S = 2.0
+_UNDER_WAY_S = 5.0
 _log = logging.getLogger("strategy_runtime")
 
 
@@ -115,7 +117,7 @@ class Runner:
         self._stop_asked = asyncio.Event()
         self._stopping = False
         self._in_hook = False
-        self._lost_at: datetime | None = None
+        self._lost_at: float | None = None
         self._was_connected = False
         self._is_reconciled = False
         self._turn = asyncio.Lock()
@@ -301,15 +303,15 @@ class Runner:
             if self._stopping:
                 return
 
-    async def _tell(self, burst: Iterator[Event]) -> None:
+    async def _tell(self, burst: Iterator[Event], table: Table | None = None) -> None:
         """Consume events live, where another task may have some to tell, too."""
         async with self._turn:
-            await self._take(burst)
+            await self._take(burst, table)
 
-    async def _take(self, burst: Iterator[Event]) -> None:
+    async def _take(self, burst: Iterator[Event], table: Table | None = None) -> None:
         self._desk.hook_task = asyncio.current_task()
         self._in_hook = True
-        await self._consume(burst)
+        await self._consume(burst, table)
         if self._desk.anomalies:
             await self._tell_anomalies()
         while self._unreported:
@@ -324,7 +326,7 @@ class Runner:
                 with suppress(StrategyRuntimeError):
                     await self._desk.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
             if drift is not None or self._desk.anomalies or self._unreported:
-                await self._tell(self._lost(drift))
+                await self._tell(self._lost(drift), self._running.telling)
 
     def _lost(self, drift: Drift | None) -> Iterator[Event]:
         """What a drift has to tell, unless the book has moved on; asked for in our turn."""
@@ -334,11 +336,25 @@ class Runner:
                 self._desk.anomalies.append(
                     f"the link was healthy, and these never came: {', '.join(drift.lost)}"
                 )
-            yield from differences(self._book, drift.snapshot)
+            yield from self._news_of(drift.snapshot)
 
-    async def _consume(self, burst: Iterator[Event]) -> None:
-        dispatcher = self._running
-        table, unsettled = dispatcher.table, self._desk.unsettled
+    def _news_of(self, snapshot: Snapshot) -> list[Event]:
+        """Have the book take in a snapshot; gives back what there is to tell of it."""
+        news = self._running.apply(differences(self._book, snapshot))
+        if snapshot.is_of_one_moment:
+            moved: set[str] = set()
+            self._book.moved = moved
+            asyncio.get_running_loop().call_later(_UNDER_WAY_S, self._all_arrived, moved)
+        return news
+
+    def _all_arrived(self, moved: set[str]) -> None:
+        """Nothing is under way any more that is older than a snapshot."""
+        if self._book.moved is moved:
+            self._book.moved = None
+
+    async def _consume(self, burst: Iterator[Event], table: Table | None = None) -> None:
+        dispatcher, unsettled = self._running, self._desk.unsettled
+        table = table or dispatcher.table
         event: Event | None = None
         while True:
             try:
@@ -485,11 +501,13 @@ class Runner:
             missed = await self._catch_up(again) if self._mode == "live" else []
             await self._guarded("on_connect", strategy.on_connect)
             if again:
-                gap = Gap(self._lost_at or now(), now(), by_symbol(missed))
+                away = timedelta(seconds=monotonic() - (self._lost_at or monotonic()))
+                end = now()
+                gap = Gap(end - away, end, by_symbol(missed))
                 await self._guarded("on_reconnect", lambda: strategy.on_reconnect(gap))
             self._lost_at = None
         elif event.event is ConnectionEventKind.RECONNECTING and self._lost_at is None:
-            self._lost_at = now()
+            self._lost_at = monotonic()
             self._is_reconciled = False
             await self._guarded("on_disconnect", strategy.on_disconnect)
 
@@ -518,7 +536,7 @@ class Runner:
                 f"{order.symbol} {order.client_order_id or order.id} was open and is not known to "
                 "the venue any more; it is taken for cancelled"
             )
-        await self._consume(differences(self._book, snapshot))
+        await self._consume(iter(self._news_of(snapshot)), self._running.telling)
         await self._tell_anomalies()
 
 

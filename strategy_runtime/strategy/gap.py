@@ -14,7 +14,8 @@ class Gap(Struct, frozen=True):
     """A time without events.
 
     Attributes:
-        start, end: When the stream was lost and when it was back, by the wall clock, aware, in UTC.
+        start, end: When the stream was lost and when it was back, aware, in UTC, by the wall clock
+            as it stood in the end: one that was set meanwhile makes the gap no longer.
         missed: Candles that closed meanwhile, by symbol, oldest first; those of several timeframes
             in the order in which they ended. None of them comes again as an event. Empty in a
             backtest, whose time stands still meanwhile.

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from strategy_runtime import Candle, Gap, Strategy
+from strategy_runtime import Candle, Gap, Strategy, clock
 from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos.plan import Fault, Kind
@@ -73,3 +73,26 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
     assert "candles of S:A that were missed are not to be had: CHAOS: a status by chance" in (
         caplog.text
     )
+
+
+class SetsTheClock(Listens):
+    """Somebody sets the wall clock while the stream is away."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def on_disconnect(self) -> None:
+        clock.time.jump_s += self._seconds  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seconds", [86_400, -86_400])
+def test_a_clock_that_is_set_makes_a_gap_no_longer_and_no_shorter(seconds: int) -> None:
+    strategy = SetsTheClock(seconds)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(30)
+
+    live_run(strategy, wait, faults=(Fault(Kind.RESTART, 10, seconds=AWAY_S),))
+    (gap,) = strategy.gaps
+    assert AWAY_S <= gap.seconds <= AWAY_S + 7

@@ -90,6 +90,100 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
     ]
 
 
+PARTLY = {**ORDER, "status": "PARTIALLY_FILLED", "filled_quantity": "2"}
+OTHER = {**ORDER, "id": "ord-2", "client_order_id": "Acts-bt-2", "symbol": "S:Y"}
+
+
+def on_its_way(number: int, **payload: object) -> dict[str, object]:
+    kind = next(iter(payload))
+    word = {"order": "ORDER_FILLED", "position": "POSITION_MODIFIED"}.get(kind, "BALANCE_UPDATED")
+    return {"type": kind, "event": word, "event_id": f"evt-{number}", **payload}
+
+
+class Acts(Strategy):
+    """Notes what it holds at every turn, and would act on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[tuple[str, int, int]] = []
+        self.connected = asyncio.Event()
+
+    def on_connect(self) -> None:
+        self.connected.set()
+
+    def on_event(self, event: object) -> None:
+        here, there = (int(self.position(symbol).quantity) for symbol in ("S:X", "S:Y"))
+        self.held.append((type(event).__name__, here, there))
+
+
+async def heard_after_a_gap(
+    strategy: Acts, answers: Mapping[str, list[object]], *events: dict[str, object]
+) -> None:
+    """Have a strategy with two orders open lose the link, and hear of these events after it."""
+
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        await strategy.connected.wait()
+        strategy.held.clear()
+        for path, answer in answers.items():
+            proxy.answers["GET", path] = [(200, answer)]
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, *events, on_its_way(99, account=ACCOUNT))
+        await proxy.until_acked("evt-99")
+        runner.stop()
+        await asyncio.Event().wait()
+
+    async with ScriptedProxy(first, second).serving() as proxy:
+        proxy.answers["GET", "/orders"] = [(200, [ORDER, OTHER])]
+        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        runner = Runner(strategy, ProxyVenue(endpoints, is_live=True), mode="live")
+        async with asyncio.timeout(20):
+            await runner.run()
+
+
+ACCOUNT = {"balance": "1000", "equity": "1000", "currency": "USD"}
+
+
+async def test_positions_that_were_on_their_way_do_not_move_the_book_backwards() -> None:
+    strategy = Acts()
+    await heard_after_a_gap(
+        strategy,
+        {
+            "/orders": [OTHER],
+            "/orders/history": [FILLED],
+            "/positions": [POSITION],
+        },
+        on_its_way(1, order=PARTLY),
+        on_its_way(2, position={**POSITION, "quantity": "2"}),
+        on_its_way(3, order=FILLED),
+        on_its_way(4, position=POSITION),
+        # What happens after the snapshot counts, of course.
+        on_its_way(5, order={**OTHER, "status": "FILLED", "filled_quantity": "5"}),
+        on_its_way(6, position={**POSITION, "id": "p-2", "symbol": "S:Y"}),
+        on_its_way(7, order={**FILLED, "id": "ord-3", "client_order_id": "Acts-3", "side": "SELL"}),
+        on_its_way(8, position={**POSITION, "quantity": "0"}),
+    )
+    held = [each[1:] for each in strategy.held if each[0] in ("OrderEvent", "PositionEvent")]
+    assert held == [(5, 0)] * 6 + [(5, 5)] * 2 + [(0, 5)] * 2
+
+
+async def test_the_first_of_several_hooks_finds_the_whole_truth() -> None:
+    strategy = Acts()
+    both = [FILLED, {**OTHER, "status": "FILLED", "filled_quantity": "5"}]
+    await heard_after_a_gap(
+        strategy,
+        {
+            "/orders": [],
+            "/orders/history": [*both],
+            "/positions": [POSITION, {**POSITION, "id": "p-2", "symbol": "S:Y", "side": "SHORT"}],
+        },
+    )
+    told = [held for held in strategy.held if held[0] in ("OrderEvent", "PositionEvent")]
+    assert [held[0] for held in told] == ["OrderEvent"] * 2 + ["PositionEvent"] * 2
+    assert {held[1:] for held in told} == {(5, -5)}
+
+
 ZERO = Decimal(0)
 
 
@@ -347,3 +441,21 @@ async def test_fills_between_the_requests_of_a_snapshot_are_told_once(
     for each in venue.executions:
         book.apply_trade(TradeEvent(trade=each))
     assert book.position("S:X").quantity == 5
+
+
+class NeverAtRest(FillsBetweenRequests):
+    """An order of so many that some of it is filled before every answer."""
+
+    def answer(self) -> int:
+        self.executions.insert(0, replace(trade(1, 1), id=f"trd-{self.requests}"))
+        return super().answer()
+
+
+async def test_a_venue_that_is_never_at_rest_is_read_again_soon() -> None:
+    book = Book()
+    book.load(account(), [], [replace(order(1, OrderStatus.OPEN), quantity=Decimal(10_000))])
+    assert not book.is_torn
+    said = await take_snapshot(NeverAtRest({}), book)
+    assert not said.is_of_one_moment
+    apply(book, said)
+    assert book.is_torn
