@@ -1,6 +1,7 @@
 """The baseline: aiohttp and msgspec, and nothing that is not needed."""
 
 import time
+from datetime import datetime
 
 import aiohttp
 from aiohttp import WSMsgType
@@ -12,7 +13,7 @@ __all__ = ["bare"]
 class Bar(Struct, gc=False):
     symbol: str
     timeframe: str
-    timestamp: str
+    timestamp: datetime
     open: float
     high: float
     low: float
@@ -21,9 +22,10 @@ class Bar(Struct, gc=False):
     provider: str = ""
 
 
-class CandleFrame(Struct, tag_field="type", tag="candle"):
+class CandleFrame(Struct, gc=False, tag_field="type", tag="candle"):
     bar: Bar
     event_id: str | None = None
+    timestamp: datetime | None = None
 
 
 class Connection(Struct, tag_field="type", tag="connection"):
@@ -50,11 +52,29 @@ _ORDER = {
 }
 
 
+class Handle(Struct):
+    id: str
+    status: str
+
+
+class Hooks:
+    """What a user would write: a method that is called with every bar."""
+
+    def __init__(self) -> None:
+        self.events, self.began = 0, 0.0
+
+    def on_candle(self, bar: Bar) -> None:
+        if not self.events:
+            self.began = time.process_time()
+        self.events += 1
+
+
 async def bare(stream: str, requests: str, mode: str, batch: int) -> tuple[float, int]:
     """Take everything, acknowledge each batch; gives back the CPU clock at the first candle."""
     decode = json.Decoder(CandleFrame | Connection | Complete, strict=False).decode
     headers = {"Content-Type": "application/json"}
-    events, began = 0, 0.0
+    hooks = Hooks()
+    on_candle = hooks.on_candle
     done: list[str] = []
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
@@ -63,14 +83,12 @@ async def bare(stream: str, requests: str, mode: str, batch: int) -> tuple[float
         async for message in socket:
             frame = decode(message.data)
             if type(frame) is CandleFrame:
-                if not events:
-                    began = time.process_time()
-                events += 1
+                on_candle(frame.bar)
                 if mode == "order":
                     async with session.post(
                         f"{requests}/orders", data=json.encode(_ORDER), headers=headers
                     ) as response:
-                        json.decode(await response.read())
+                        json.decode(await response.read(), type=Handle)
                 if frame.event_id is None:
                     continue
                 done.append(frame.event_id)
@@ -80,7 +98,7 @@ async def bare(stream: str, requests: str, mode: str, batch: int) -> tuple[float
                 done.append(frame.event_id)
             else:
                 continue
-            ack = json.encode(Ack(f"c-{events}", done))
+            ack = json.encode(Ack(f"c-{hooks.events}", done))
             await socket.send_frame(ack, WSMsgType.TEXT)
             done = []
-    return began, events
+    return hooks.began, hooks.events

@@ -9,18 +9,9 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-from benchmarks.wire.bare import bare
-from benchmarks.wire.ours import ours
+from importlib import import_module
 
 __all__ = ["main"]
-
-_CLIENTS: dict[str, Callable[[str, str, str, int], Coroutine[Any, Any, tuple[float, int]]]] = {
-    "bare": bare,
-    "ours": ours,
-}
 
 
 def main(who: str, loop: str, mode: str, batch: str, ws_port: str, rest_port: str) -> None:
@@ -33,9 +24,9 @@ def main(who: str, loop: str, mode: str, batch: str, ws_port: str, rest_port: st
         from asyncio import selector_events
 
         selector_events._SelectorTransport.max_size = 64 * 1024  # type: ignore[attr-defined]
-    work = _CLIENTS[who](
-        f"ws://127.0.0.1:{ws_port}/", f"http://127.0.0.1:{rest_port}", mode, int(batch)
-    )
+    # Neither may have to carry what only the other one imports.
+    client = getattr(import_module(f"benchmarks.wire.{who}"), who)
+    work = client(f"ws://127.0.0.1:{ws_port}/", f"http://127.0.0.1:{rest_port}", mode, int(batch))
     with asyncio.Runner(loop_factory=factory) as runner:
         began, events = runner.run(work)
     print(

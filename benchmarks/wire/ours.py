@@ -1,11 +1,13 @@
 """The runner against the network venue, as `strategy-run` puts them together."""
 
+import asyncio
 import time
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.threaded import ThreadedVenue
 
 __all__ = ["ours"]
 
@@ -29,7 +31,12 @@ class Counts(Strategy):
 async def ours(stream: str, requests: str, mode: str, batch: int) -> tuple[float, int]:
     """The same, by the package; batches are none of its business."""
     strategy = Counts(answers=mode == "order")
-    venue = ProxyVenue(Endpoints(ws_url=stream, rest_url=requests), is_live=mode == "free")
-    run_mode = "live" if mode == "free" else "backtest"
-    await Runner(strategy, venue, mode=run_mode).run()  # type: ignore[arg-type]
+    endpoints = Endpoints(ws_url=stream, rest_url=requests)
+    if mode == "free":
+        loop = type(asyncio.get_running_loop())
+        live = ThreadedVenue(ProxyVenue(endpoints, is_live=True), loop_factory=loop)
+        await Runner(strategy, live, mode="live").run()
+    else:
+        venue = ProxyVenue(endpoints, is_live=False)
+        await Runner(strategy, venue, mode="backtest").run()
     return strategy.began, strategy.events
