@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
+from msgspec import Struct
+
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.models import Quote
 
@@ -23,8 +25,17 @@ Waiting = tuple[Event, str]
 """An event, and where it came from."""
 
 
+class _Place(Struct):
+    """The place in the queue of a symbol's latest quote."""
+
+    symbol: str
+    quote: Waiting
+
+
 class Lane:
     """A queue between two threads.
+
+    Only quotes take the lock: taking from and adding to a deque is whole by itself.
 
     Args:
         wake: Called by the writer when the reader has found nothing and now there is something;
@@ -38,8 +49,8 @@ class Lane:
         self.conflated = 0
         self._wake = wake
         self._lock = Lock()
-        self._queue: deque[list[Waiting]] = deque()
-        self._quotes: dict[str, list[Waiting]] = {}
+        self._queue: deque[Waiting | _Place] = deque()
+        self._quotes: dict[str, _Place] = {}
         self._reader_waits = False
         self._is_over = False
         self._failure: BaseException | None = None
@@ -47,56 +58,59 @@ class Lane:
 
     def put(self, event: Event, came_from: str) -> None:
         """Add an event."""
-        slot: list[Waiting] = [(event, came_from)]
-        with self._lock:
-            if isinstance(event, Quote):
-                waiting = self._quotes.setdefault(event.symbol, slot)
-                if waiting is not slot:
-                    waiting[:] = slot
-                    self.conflated += 1
-                    return
-            self._queue.append(slot)
-            wakes, self._reader_waits = self._reader_waits, False
-            is_long = len(self._queue) >= _LONG and not self._said_long
-            self._said_long = self._said_long or is_long
-        if wakes:
+        if type(event) is Quote:
+            self._put_quote(event.symbol, (event, came_from))
+        else:
+            self._queue.append((event, came_from))
+        if self._reader_waits:
+            self._reader_waits = False
             self._wake()
-        if is_long:
+        if len(self._queue) >= _LONG and not self._said_long:
+            self._said_long = True
             _log.warning("the strategy is %d events behind; its hooks are too slow", _LONG)
+
+    def _put_quote(self, symbol: str, waiting: Waiting) -> None:
+        with self._lock:
+            place = self._quotes.get(symbol)
+            if place is not None:
+                place.quote = waiting
+                self.conflated += 1
+                return
+            place = self._quotes[symbol] = _Place(symbol, waiting)
+        self._queue.append(place)
 
     def end(self, failure: BaseException | None = None) -> None:
         """Nothing more will come; with a failure, because of it."""
-        with self._lock:
-            self._is_over, self._failure = True, failure
+        self._failure = failure
+        self._is_over = True
         self._wake()
 
     def take(self) -> Waiting | None:
         """The next event, or None where there is none at hand."""
-        with self._lock:
-            if not self._queue:
-                self._said_long = False
-                return None
-            waiting = self._queue.popleft()[0]
-            if isinstance(waiting[0], Quote):
-                del self._quotes[waiting[0].symbol]
+        if not self._queue:
+            self._said_long = False
+            return None
+        waiting = self._queue.popleft()
+        if isinstance(waiting, tuple):
             return waiting
+        with self._lock:
+            del self._quotes[waiting.symbol]
+            return waiting.quote
 
     def is_dry(self) -> bool:
-        """Whether the reader has to wait to be woken.
+        """Whether the reader has to wait to be woken."""
+        self._reader_waits = True  # before looking, so that whatever comes after that wakes
+        self._reader_waits = not self._queue and not self._is_over
+        return self._reader_waits
+
+    def is_over(self) -> bool:
+        """Whether everything has been taken and nothing more will come.
 
         Raises:
-            BaseException: What ended the stream, after all events before it were taken.
+            BaseException: What ended the stream.
         """
-        with self._lock:
-            if self._queue:
-                return False
-            if self._failure is not None:
-                raise self._failure
-            self._reader_waits = not self._is_over
-            return self._reader_waits
-
-    @property
-    def is_over(self) -> bool:
-        """Whether everything has been taken and nothing more will come."""
-        with self._lock:
-            return self._is_over and not self._queue
+        if not self._is_over or self._queue:
+            return False
+        if self._failure is not None:
+            raise self._failure
+        return True

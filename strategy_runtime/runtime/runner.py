@@ -306,10 +306,10 @@ class Runner:
     async def _tell(self, burst: Iterator[Event], table: Table | None = None) -> None:
         """Consume events live, where another task may have some to tell, too."""
         async with self._turn:
+            self._desk.hook_task = asyncio.current_task()
             await self._take(burst, table)
 
     async def _take(self, burst: Iterator[Event], table: Table | None = None) -> None:
-        self._desk.hook_task = asyncio.current_task()
         self._in_hook = True
         await self._consume(burst, table)
         if self._desk.anomalies:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
-from strategy_runtime.clock import sleep
+from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.models import (
     Account,
@@ -35,6 +35,7 @@ __all__ = ["ThreadedVenue"]
 
 _T = TypeVar("_T")
 _BURST = 64
+_TURN_S = 0.005
 _RESOLVE_WITHIN_S = 1.5
 _PATIENCE_S = 5.0
 
@@ -115,12 +116,13 @@ class ThreadedVenue:
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """Events as they arrive; those of a burst were at hand when it began.
 
-        The event loop turns between two bursts, however much there is to do.
+        The event loop turns between two bursts, however much there is to do: a burst ends when it
+        has taken some milliseconds, or a few dozen events of slow hooks.
         """
         here = asyncio.get_running_loop()
         lane = Lane(lambda: here.call_soon_threadsafe(self._arrived.set))
         await self._cross(self._begin(self._fill(lane)))
-        while not lane.is_over:
+        while not lane.is_over():
             self._arrived.clear()
             if lane.is_dry():
                 await self._arrived.wait()
@@ -130,21 +132,24 @@ class ThreadedVenue:
 
     async def _fill(self, lane: Lane) -> None:
         failure: BaseException | None = None
+        inner, put = self._inner, lane.put
         try:
-            async for burst in self._inner.bursts():
+            async for burst in inner.bursts():
                 for event in burst:
-                    lane.put(event, self._inner.in_hand)
+                    put(event, inner.in_hand)
         except Exception as error:
             failure = error
         lane.end(failure)
 
     def _take(self, lane: Lane) -> Iterator[Event]:
-        for _ in range(_BURST):
-            waiting = lane.take()
-            if waiting is None:
-                return
-            event, self._in_hand = waiting
-            yield event
+        until = monotonic() + _TURN_S
+        while monotonic() < until:
+            for _ in range(_BURST):
+                waiting = lane.take()
+                if waiting is None:
+                    return
+                event, self._in_hand = waiting
+                yield event
 
     # Requests
 

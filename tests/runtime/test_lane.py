@@ -88,9 +88,10 @@ def test_a_failure_comes_after_what_arrived_before_it() -> None:
     lane.put(candle(0), "")
     lane.end(ConnectionLost("gone"))
     assert not lane.is_dry()
+    assert not lane.is_over()
     lane.take()
     with pytest.raises(ConnectionLost, match="gone"):
-        lane.is_dry()
+        lane.is_over()
 
 
 def test_a_reader_far_behind_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, OrderType, Quote, Side, Strategy
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import AccessDenied, Unreachable
+from strategy_runtime.errors import AccessDenied, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.proxy import Endpoints, ProxyVenue
@@ -211,6 +211,18 @@ async def test_a_refused_connection_is_told_and_the_thread_ends() -> None:
         proxy.answers["GET", "/account"] = [(401, {"error": {"code": "UNAUTHORIZED"}})]
         with pytest.raises(AccessDenied, match="401"):
             await Runner(Strategy(), threaded(proxy.url), mode="live").run()
+    assert not io_threads()
+
+
+async def test_what_ends_the_stream_ends_the_run() -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        await socket.close(code=4004)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        with pytest.raises(ConnectionLost, match="another strategy took over"):
+            await in_a_thread(Strategy(), threaded(proxy.url))
     assert not io_threads()
 
 
