@@ -5,10 +5,10 @@ in which everything is as a current proxy writes it. All others are read by `tol
 says what is odd about them. Where both tiers take a frame they agree.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -40,24 +40,20 @@ from strategy_runtime.protocol.values import (
     is_sound,
 )
 
-__all__ = ["PONG", "Decoded", "FrameDecoder", "encode_ack", "unwrap"]
+__all__ = ["PONG", "Frame", "FrameDecoder", "encode_ack", "unwrap"]
 
-PONG: bytes = msgspec.json.encode(ClientPong())
+_encode = msgspec.json.Encoder().encode
+
+Frame = ServerFrame | UnknownEvent
+"""What a message of the proxy's is."""
+
+PONG: bytes = _encode(ClientPong())
 
 _LOWEST, _HIGHEST = -1e38, 1e38
-_NO_WARNINGS: tuple[str, ...] = ()
 _BOM = b"\xef\xbb\xbf"
 
 # In years between these a number cannot have been taken for seconds that meant something else.
 _TOO_EARLY, _TOO_LATE = 1973, 5138
-
-
-class Decoded(NamedTuple):
-    """A frame, the id to acknowledge it by, and what was odd about it."""
-
-    frame: ServerFrame | UnknownEvent
-    event_id: str | None
-    warnings: tuple[str, ...] = _NO_WARNINGS
 
 
 class FrameDecoder:
@@ -65,20 +61,27 @@ class FrameDecoder:
 
     Args:
         default_timeframe: Of candles that do not say.
+        odd: Called with what is odd about a frame that is taken nevertheless.
     """
 
-    def __init__(self, *, default_timeframe: str = "1m") -> None:
+    def __init__(
+        self,
+        *,
+        default_timeframe: str = "1m",
+        odd: Callable[[Frame, list[str]], object] | None = None,
+    ) -> None:
         self._default_timeframe = default_timeframe
+        self._odd = odd
         self._decode = msgspec.json.Decoder(ServerFrame, strict=False).decode
         self._timeframes: set[str] = set()
 
-    def decode(self, data: bytes | str) -> Decoded:
+    def decode(self, raw: bytes) -> Frame:
         """Decode one message.
 
         Raises:
             FrameError: It has to be dropped; carries the id to acknowledge all the same.
         """
-        raw = data if isinstance(data, bytes) else data.encode(errors="surrogatepass")
+        frame: ServerFrame
         try:
             if not raw.isascii():
                 raw.decode()  # the typed decoder does not look at text it skips
@@ -88,7 +91,8 @@ class FrameDecoder:
         if type(frame) is CandleFrame:
             bar = frame.bar  # the stamp of the frame itself says nothing of it
             low, high, stamp = bar.low, bar.high, bar.stamp
-            is_plain = (
+            # One condition and no name for it: so the interpreter compares numbers as numbers.
+            if (
                 _LOWEST < low <= bar.open <= high < _HIGHEST
                 and low <= bar.close <= high
                 and 0.0 <= bar.volume < _HIGHEST
@@ -97,29 +101,26 @@ class FrameDecoder:
                 and _TOO_EARLY < stamp.year < _TOO_LATE
                 and bar.timeframe in self._timeframes
                 and "\0" not in bar.symbol
-            )
-        else:
-            is_plain = _is_plain(frame.timestamp)
+            ):
+                return frame
+        elif _is_plain(frame.timestamp):
             check = _CHECKS.get(type(frame))
-            if check is not None:
-                is_plain = is_plain and check(frame, raw)
-        if not is_plain:
-            return self._decode_tolerantly(raw)
-        return _decoded(Decoded, (frame, frame.event_id or frame.legacy_id or None, _NO_WARNINGS))
+            if check is None or check(frame, raw):
+                return frame
+        return self._decode_tolerantly(raw)
 
-    def _decode_tolerantly(self, raw: bytes) -> Decoded:
-        frame, event_id, warnings = read_tolerantly(
+    def _decode_tolerantly(self, raw: bytes) -> Frame:
+        frame, warnings = read_tolerantly(
             raw.removeprefix(_BOM), default_timeframe=self._default_timeframe
         )
         if isinstance(frame, CandleFrame):
             self._timeframes.add(frame.bar.timeframe)
-        return Decoded(frame, event_id, tuple(warnings))
+        if warnings and self._odd is not None:
+            self._odd(frame, warnings)
+        return frame
 
 
-_decoded = tuple.__new__  # what Decoded() does, without the call in between
-
-
-def unwrap(frame: ServerFrame | UnknownEvent) -> Event:
+def unwrap(frame: Frame) -> Event:
     """The event a frame carries: the candle or quote inside, or the frame itself.
 
     Raises:
@@ -134,10 +135,10 @@ def unwrap(frame: ServerFrame | UnknownEvent) -> Event:
     return frame
 
 
-def encode_ack(ids: Sequence[str], correlation_id: str, timestamp_ms: int) -> bytes:
+def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
     """An acknowledgement of the events named by `ids` (protocol d)."""
-    return msgspec.json.encode(
-        EventAck(correlation_id=correlation_id, events_processed=list(ids), timestamp=timestamp_ms)
+    return _encode(
+        EventAck(correlation_id=correlation_id, events_processed=ids, timestamp=timestamp_ms)
     )
 
 

@@ -6,7 +6,7 @@ the candle out of a candle frame, the quote out of a quote frame, every other fr
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
@@ -167,6 +167,8 @@ class UnknownEvent(Struct, frozen=True, kw_only=True):
         type: The frame's `type`.
         raw: The whole frame as plain data.
     """
+
+    legacy_id: ClassVar[None] = None  # whichever key the id came under
 
     type: str
     raw: dict[str, Any]

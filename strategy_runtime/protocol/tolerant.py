@@ -36,11 +36,11 @@ _ENVELOPE = ("type", "event_id", "id")
 _NOT_ON_THE_WIRE = "synthetic"
 _KINDS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in get_args(ServerFrame)}
 
-Read = tuple[ServerFrame | UnknownEvent, str | None, list[str]]
 
-
-def read_tolerantly(raw: bytes, *, default_timeframe: str) -> Read:
-    """Read a frame: the frame, the id to acknowledge it by, and what was odd.
+def read_tolerantly(
+    raw: bytes, *, default_timeframe: str
+) -> tuple[ServerFrame | UnknownEvent, list[str]]:
+    """Read a frame, and what was odd about it.
 
     Raises:
         FrameError: The frame has to be dropped.
@@ -66,7 +66,7 @@ def read_tolerantly(raw: bytes, *, default_timeframe: str) -> Read:
     target = _KINDS.get(kind)
     if target is None:
         unknown = UnknownEvent(type=kind, raw=plain_data(document), event_id=event_id)
-        return unknown, event_id, warnings
+        return unknown, warnings
     try:
         fields = read_fields(
             target,
@@ -81,7 +81,7 @@ def read_tolerantly(raw: bytes, *, default_timeframe: str) -> Read:
     doubt = _doubt(frame)
     if doubt is not None:
         warnings.append(doubt)
-    return frame, event_id, warnings
+    return frame, warnings
 
 
 def _salvage(text: str) -> str | None:

@@ -8,8 +8,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from msgspec import Struct
+
 from strategy_runtime.errors import FrameError
-from strategy_runtime.protocol.codec import PONG, FrameDecoder, encode_ack, unwrap
+from strategy_runtime.protocol.codec import PONG, Frame, FrameDecoder, encode_ack, unwrap
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import (
     BacktestComplete,
@@ -20,27 +22,36 @@ from strategy_runtime.protocol.events import (
     Ping,
     Pong,
     ProxyErrorEvent,
+    QuoteFrame,
 )
-from strategy_runtime.protocol.models import Candle, Order, Quote
+from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.proxy.transport import Closed
 
 __all__ = ["Inbox"]
 
-_REMEMBERED = 100_000
+_REMEMBERED = 20_000
 _BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 
 _log = logging.getLogger("strategy_runtime")
+
+
+class _PassedOver(Struct, gc=False):
+    """A frame of which nothing but its id is of interest."""
+
+    event_id: str | None
+    legacy_id: None = None
 
 
 class Inbox:
     """Frames received, over all connections of a run; a `Receiver`.
 
     Args:
-        decoder: Reads frames.
+        default_timeframe: Of candles that do not say.
         subscriptions: Candles and quotes beyond them are acknowledged and passed over.
         always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
-        wake: Called when there is something new: a frame, or the end of the connection.
+        wake: Called when there is something to take where there was nothing, and when the other
+            side gave another sign of life or the connection ended.
         sighted: Called with the order of every order event at once, before its turn has come.
 
     Attributes:
@@ -52,9 +63,9 @@ class Inbox:
 
     def __init__(
         self,
-        decoder: FrameDecoder,
         subscriptions: Subscriptions,
         *,
+        default_timeframe: str,
         always_ack: bool,
         wake: Callable[[], object],
         sighted: Callable[[Order], object],
@@ -63,12 +74,12 @@ class Inbox:
         self.closed: Closed | None = None
         self.is_leaving = False
         self.last_words: str | None = None
-        self._decode = decoder.decode
+        self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
         self._subscriptions = subscriptions if len(subscriptions) else None
         self._always_ack = always_ack
         self._wake = wake
         self._sighted = sighted
-        self._deliveries: deque[tuple[Event | None, str | None]] = deque()
+        self._waiting: deque[Frame | _PassedOver] = deque()
         self._is_greeted = False
         self._is_last_here = False
         self._done: list[str] = []
@@ -84,55 +95,45 @@ class Inbox:
 
     def feed(self, data: bytes) -> bytes | None:
         """Take the payload of one message; gives back what has to be answered at once."""
+        frame: Frame | _PassedOver
         try:
-            frame, event_id, warnings = self._decode(data)
+            frame = self._decode(data)
         except FrameError as error:
             _log.warning("a frame was dropped: %s", error)
-            if not self._is_greeted:
-                self._greet(None)
-            self._deliveries.append((None, error.event_id))
-            self._wake()
-            return None
-        kind = type(frame)
-        if kind is Ping or kind is Pong:
-            self._wake()
-            return PONG if kind is Ping else None
-        if warnings:
-            _log.warning("odd %s: %s", kind.__name__, "; ".join(warnings))
-        event = unwrap(frame)
-        if kind is not CandleFrame:
-            self._note(event)
+            frame = _PassedOver(error.event_id)
+        if type(frame) is not CandleFrame:
+            if isinstance(frame, Ping | Pong):
+                self._wake()
+                return PONG if type(frame) is Ping else None
+            self._note(frame)
         if not self._is_greeted:
-            self._greet(event)
-        is_wanted = self._subscriptions is None or self._is_wanted(self._subscriptions, event)
-        self._deliveries.append((event if is_wanted else None, event_id))
-        self._wake()
+            self._greet(frame)
+        if self._subscriptions is not None and not _is_wanted(self._subscriptions, frame):
+            frame = _PassedOver(frame.event_id or frame.legacy_id)
+        if not self._waiting:
+            self._wake()
+        self._waiting.append(frame)
         return None
-
-    @staticmethod
-    def _is_wanted(subscriptions: Subscriptions, event: Event) -> bool:
-        if isinstance(event, Candle):
-            return subscriptions.wants_candle(event.symbol, event.timeframe)
-        return not isinstance(event, Quote) or subscriptions.wants_quote(event.symbol)
 
     def presume_connected(self) -> None:
         """The proxy does not greet: take it as connected."""
         self._is_greeted, self.is_leaving = True, False
-        self._deliveries.append((ConnectionEvent(event=ConnectionEventKind.CONNECTED), None))
+        self._wake()
+        self._waiting.append(ConnectionEvent(event=ConnectionEventKind.CONNECTED))
 
     def lost(self, closed: Closed) -> None:
         """The connection has ended."""
         self.closed = closed
         self._wake()
 
-    def _greet(self, event: Event | None) -> None:
+    def _greet(self, frame: "Frame | _PassedOver") -> None:
         self._is_greeted = True
-        if not isinstance(event, ConnectionEvent) or (
-            event.event is not ConnectionEventKind.CONNECTED
+        if not isinstance(frame, ConnectionEvent) or (
+            frame.event is not ConnectionEventKind.CONNECTED
         ):
             self.presume_connected()
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: "Frame | _PassedOver") -> None:
         """What matters before the strategy's turn has come."""
         if isinstance(event, OrderEvent):
             self._sighted(event.order)
@@ -148,32 +149,33 @@ class Inbox:
     @property
     def has_some(self) -> bool:
         """Whether there is anything to take."""
-        return bool(self._deliveries)
+        return bool(self._waiting)
 
     @property
     def is_complete(self) -> bool:
         """Whether the last event of a backtest has been handled."""
-        return self._is_last_here and not self._deliveries
+        return self._is_last_here and not self._waiting
 
     def take(self) -> Iterator[Event]:
         """What is at hand; asking for the next marks the one before as done."""
-        deliveries, done = self._deliveries, self._done
-        while deliveries:
-            event, event_id = deliveries.popleft()
-            if event_id is None:
-                if event is not None:
-                    self.in_hand = ""
-                    yield event
+        waiting, done = self._waiting, self._done
+        recent, older = self._recent, self._older
+        while waiting:
+            frame = waiting.popleft()
+            event_id = frame.event_id or frame.legacy_id
+            if not event_id:
                 self._owes_empty_ack = self._always_ack
+            elif event_id in recent or event_id in older:
+                done.append(event_id)
                 continue
-            if event_id not in self._recent and event_id not in self._older:
-                if event is not None:
-                    self.in_hand = event_id
-                    yield event
-                self._recent.add(event_id)
-                if len(self._recent) >= _REMEMBERED:
-                    self._older, self._recent = self._recent, set()
-            done.append(event_id)
+            if not isinstance(frame, _PassedOver):
+                self.in_hand = event_id or ""
+                yield frame.bar if type(frame) is CandleFrame else unwrap(frame)
+            if event_id:
+                done.append(event_id)
+                recent.add(event_id)
+                if len(recent) >= _REMEMBERED:
+                    older, recent = self._older, self._recent = recent, set()
 
     def ack(self, correlation: Callable[[], str], now_ms: int) -> bytes | None:
         """One frame that acknowledges everything that is done, or None where nothing is."""
@@ -183,3 +185,13 @@ class Inbox:
         self._done.clear()
         self._owes_empty_ack = False
         return frame
+
+
+def _say_odd(frame: Frame, warnings: list[str]) -> None:
+    _log.warning("odd %s: %s", type(frame).__name__, "; ".join(warnings))
+
+
+def _is_wanted(subscriptions: Subscriptions, frame: Frame | _PassedOver) -> bool:
+    if isinstance(frame, CandleFrame):
+        return subscriptions.wants_candle(frame.bar.symbol, frame.bar.timeframe)
+    return not isinstance(frame, QuoteFrame) or subscriptions.wants_quote(frame.quote.symbol)

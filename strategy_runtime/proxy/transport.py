@@ -73,7 +73,7 @@ class Receiver(Protocol):
 class Socket(Protocol):
     """One connection to the event stream."""
 
-    async def send(self, frame: bytes) -> bool:
+    def send(self, frame: bytes) -> bool:
         """Send a text frame; False where the connection has gone."""
         ...
 

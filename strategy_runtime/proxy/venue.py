@@ -11,7 +11,6 @@ from msgspec import Struct
 from strategy_runtime.clock import monotonic, now_ms, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
 from strategy_runtime.ids import counted, generator, token
-from strategy_runtime.protocol.codec import FrameDecoder
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
@@ -35,7 +34,7 @@ from strategy_runtime.proxy.order_entry import OrderEntry
 from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.proxy.requests import RestClient, query_of, segment
 from strategy_runtime.proxy.submission import Patience
-from strategy_runtime.proxy.transport import ConnectFailed, Socket, Transport
+from strategy_runtime.proxy.transport import Closed, ConnectFailed, Socket, Transport
 
 __all__ = ["ProxyVenue"]
 
@@ -98,8 +97,8 @@ class ProxyVenue:
         self._chance = generator()
         self._knocking = knocking
         self._correlation = counted(f"{token()}-")
-        self._stirred = asyncio.Event()
-        self._closing = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._socket: Socket | None = None
         self._transport = transport or Network(
             headers=endpoints.headers,
@@ -115,10 +114,10 @@ class ProxyVenue:
             is_leaving=lambda: self._inbox.is_leaving,
         )
         self._inbox = Inbox(
-            FrameDecoder(default_timeframe=timeframe),
             subscriptions or Subscriptions(),
+            default_timeframe=timeframe,
             always_ack=always_ack,
-            wake=self._stirred.set,
+            wake=self._wake,
             sighted=self._entry.sighted,
         )
         self._connection = Connection(
@@ -160,10 +159,9 @@ class ProxyVenue:
 
     async def close(self) -> None:
         """Close socket and session, within two seconds or so."""
-        self._closing = True
         self._connection.over()
         if self._socket is not None:
-            await self._flush(self._socket)
+            self._flush(self._socket)
             await self._socket.close()
         await self._transport.close()
 
@@ -172,6 +170,7 @@ class ProxyVenue:
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """Events as they arrive, over as many connections as it takes."""
         connection = self._connection
+        self._loop = asyncio.get_running_loop()
         while True:
             step = connection.next(monotonic())
             if step.act is Act.CONNECT:
@@ -179,8 +178,10 @@ class ProxyVenue:
             elif step.act is Act.WAIT:
                 await sleep(step.seconds or 0.0)
             elif step.act is Act.READ and self._socket is not None:
-                async for burst in self._until_lost(self._socket):
+                while (burst := await self._next_burst(self._socket)) is not None:
                     yield burst
+                if connection.state is not State.OVER:
+                    yield iter((self._lost(),))
             else:
                 return
 
@@ -193,53 +194,64 @@ class ProxyVenue:
         else:
             self._connection.opened(monotonic())
 
-    async def _until_lost(self, socket: Socket) -> AsyncIterator[Iterator[Event]]:
-        inbox, connection, stirred = self._inbox, self._connection, self._stirred
-        while True:
-            stirred.clear()
-            if inbox.has_some:
-                connection.greeted()
-                yield inbox.take()
-                await self._flush(socket)
-                if inbox.is_complete:
-                    connection.over()
-                    await self._await_close(socket)
-                    return
-            elif inbox.closed is None:
-                if connection.state is State.GREETING:
-                    await self._await_greeting()
-                else:
-                    await stirred.wait()
-            elif self._closing:
-                return
+    async def _next_burst(self, socket: Socket) -> Iterator[Event] | None:
+        """Acknowledge what was taken, and wait for more; None when the connection has ended."""
+        inbox, connection = self._inbox, self._connection
+        self._flush(socket)
+        while not inbox.has_some:
+            if inbox.is_complete:
+                connection.over()
+                await self._await_close(socket)
+                return None
+            if inbox.closed is not None:
+                return None
+            if connection.state is State.GREETING:
+                await self._await_greeting()
             else:
-                words = None if self._is_live else inbox.last_words
-                connection.lost(inbox.closed, monotonic(), words)
-                said = inbox.closed.said
-                _log.warning("the connection to the proxy was lost (%s); connecting again", said)
-                yield iter((ConnectionEvent(event=ConnectionEventKind.RECONNECTING, error=said),))
-                return
+                await self._stirred()
+        if connection.state is State.GREETING:
+            connection.greeted()
+        return inbox.take()
+
+    def _lost(self) -> Event:
+        """Have another connection made, unless there is no sense in it; the event that says so."""
+        closed = self._inbox.closed or Closed(None)
+        words = None if self._is_live else self._inbox.last_words
+        self._connection.lost(closed, monotonic(), words)
+        _log.warning("the connection to the proxy was lost (%s); connecting again", closed.said)
+        return ConnectionEvent(event=ConnectionEventKind.RECONNECTING, error=closed.said)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _stirred(self) -> None:
+        """Wait for the inbox to have something new.
+
+        Ask it first, and do not give way to anything between asking and waiting.
+        """
+        self._waiter = self._loop.create_future()
+        await self._waiter
 
     async def _await_greeting(self) -> None:
         try:
             async with asyncio.timeout(self._connection.next(monotonic()).seconds):
-                await self._stirred.wait()
+                await self._stirred()
         except TimeoutError:
             self._inbox.presume_connected()
 
-    async def _flush(self, socket: Socket) -> None:
+    def _flush(self, socket: Socket) -> None:
         """Acknowledge everything that is done, in one frame."""
         frame = self._inbox.ack(self._correlation, now_ms())
         if frame is not None:
-            await socket.send(frame)
+            socket.send(frame)
 
     async def _await_close(self, socket: Socket) -> None:
         """After the end, the proxy closes; one that does not is left."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_S):
                 while self._inbox.closed is None:
-                    self._stirred.clear()
-                    await self._stirred.wait()
+                    await self._stirred()
         await socket.close()
 
     # Requests

@@ -116,7 +116,7 @@ class _Wire:
 
     # The strategy's end
 
-    async def send(self, frame: bytes) -> bool:
+    def send(self, frame: bytes) -> bool:
         """Towards the proxy."""
         if not self.is_whole:
             return False

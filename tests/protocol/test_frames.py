@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from strategy_runtime.errors import FrameError
-from strategy_runtime.protocol.codec import Decoded, FrameDecoder
 from strategy_runtime.protocol.commands import ClientPing, ClientPong, EventAck
 from strategy_runtime.protocol.events import CandleFrame, Ping, UnknownEvent
 from strategy_runtime.protocol.server_codec import decode_client_frame
 from strategy_runtime.protocol.tolerant import read_tolerantly
+from tests.protocol.reading import decode, id_of
 
 FRAMES = Path(__file__).parent / "frames"
 
@@ -36,10 +36,6 @@ def tag(frame: Any) -> str:
     return "unknown" if isinstance(frame, UnknownEvent) else type(frame).__struct_config__.tag
 
 
-def decode(raw: bytes | str) -> Decoded:
-    return FrameDecoder().decode(raw)
-
-
 def test_the_index_covers_every_frame() -> None:
     assert len(index("server_frames.jsonl")) == 54
     assert len(index("client_frames.jsonl")) == 14
@@ -57,7 +53,8 @@ def test_a_good_server_frame_decodes_to_its_kind_and_id(entry: Any, raw: bytes) 
 @pytest.mark.parametrize(("entry", "raw"), index("server_frames.jsonl"))
 def test_both_tiers_agree(entry: Any, raw: bytes) -> None:
     decoded = decode(raw)
-    frame, event_id, warnings = read_tolerantly(raw, default_timeframe="1m")
+    frame, warnings = read_tolerantly(raw, default_timeframe="1m")
+    event_id = id_of(frame)
     assert event_id == decoded.event_id
     assert tuple(warnings) == decoded.warnings
     if isinstance(frame, UnknownEvent):

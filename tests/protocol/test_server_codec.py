@@ -52,6 +52,7 @@ from strategy_runtime.protocol.server_codec import (
     encode_ping,
     plain,
 )
+from tests.protocol.reading import id_of
 
 AT = datetime(2024, 3, 4, 14, 31, tzinfo=UTC)
 BAR = Candle("S:AAPL", "1m", ns_of(AT - timedelta(minutes=1)), 174.1, 175.0, 174.05, 174.6, 18250.0)
@@ -222,8 +223,8 @@ def test_the_frames_of_the_link_itself() -> None:
     assert json.loads(encode_ping(AT)) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}
     assert json.loads(PONG) == {"type": "pong"}
     decoder = FrameDecoder()
-    assert decoder.decode(encode_ping(AT)).frame == Ping(timestamp=AT)
-    assert decoder.decode(PONG).frame == Pong()
+    assert decoder.decode(encode_ping(AT)) == Ping(timestamp=AT)
+    assert decoder.decode(PONG) == Pong()
 
 
 def test_a_body_may_hold_numbers_of_both_kinds() -> None:
@@ -372,8 +373,8 @@ def test_every_event_is_read_as_it_was_written(
     event: Any, event_id: str | None, moment: datetime, legacy_id: bool
 ) -> None:
     raw = encode_event(event, event_id=event_id, timestamp=moment, legacy_id=legacy_id)
-    frame, read_id, _ = FrameDecoder().decode(raw)
-    assert read_id == event_id
+    frame = FrameDecoder().decode(raw)
+    assert id_of(frame) == event_id
     assert not isinstance(frame, UnknownEvent)
     assert frame.timestamp == moment
     read = unwrap(frame)
@@ -390,6 +391,6 @@ def test_every_event_is_read_as_it_was_written(
 def test_an_offset_is_written_as_the_same_instant() -> None:
     there = timezone(timedelta(hours=5))
     raw = encode_event(BacktestComplete(), event_id="e", timestamp=AT.astimezone(there))
-    frame = FrameDecoder().decode(raw).frame
+    frame = FrameDecoder().decode(raw)
     assert isinstance(frame, BacktestComplete)
     assert frame.timestamp == AT

@@ -17,13 +17,14 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.tolerant import read_tolerantly
+from tests.protocol.reading import id_of
 
 AT = datetime(2024, 3, 4, 14, 31, tzinfo=UTC)
 MS = 1709562660000
 
 
 def read(document: dict[str, Any]) -> Any:
-    frame, _, warnings = read_tolerantly(json.dumps(document).encode(), default_timeframe="1m")
+    frame, warnings = read_tolerantly(json.dumps(document).encode(), default_timeframe="1m")
     assert warnings == []
     return frame
 
@@ -123,7 +124,8 @@ def test_a_flat_candle() -> None:
         "close": "63080.75",
         "volume": 12.375,
     }
-    frame, event_id, _ = read_tolerantly(json.dumps(flat).encode(), default_timeframe="1m")
+    frame, _ = read_tolerantly(json.dumps(flat).encode(), default_timeframe="1m")
+    event_id = id_of(frame)
     assert event_id == "evt-7"
     assert isinstance(frame, CandleFrame)
     assert frame.timestamp is None
@@ -207,7 +209,8 @@ def test_the_terminal_frame_gets_through_whatever_is_in_it(
     document: dict[str, Any], warnings: int
 ) -> None:
     raw = json.dumps({"type": "backtest_complete", "event_id": "evt-9", **document}).encode()
-    frame, event_id, odd = read_tolerantly(raw, default_timeframe="1m")
+    frame, odd = read_tolerantly(raw, default_timeframe="1m")
+    event_id = id_of(frame)
     assert type(frame).__name__ == "BacktestComplete"
     assert event_id == "evt-9"
     assert len(odd) == warnings

@@ -1,0 +1,194 @@
+"""WebSocket frames (RFC 6455), free of I/O: what a server sends is taken apart, ours are made."""
+
+from collections.abc import Callable
+from struct import Struct
+
+from strategy_runtime.ids import Random
+from strategy_runtime.proxy.policy import CLOSE_TOO_BIG
+
+__all__ = [
+    "CLOSE",
+    "PING",
+    "PONG",
+    "TEXT",
+    "FrameFault",
+    "FrameReader",
+    "close_code",
+    "close_frame",
+    "frame_of",
+]
+
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+_CONTINUATION, _BINARY = 0x0, 0x2
+_CONTROL = (CLOSE, PING, PONG)
+_FINAL = 0x80
+_RESERVED = 0x70
+_MASKED = 0x80
+_WHOLE_TEXT = _FINAL | TEXT
+_SHORT, _LONG = 125, 126
+_LONGEST_CONTROL = 125
+
+# Head, length and mask of a frame of ours; head and length of one of theirs.
+_pack_short, _pack_long, _pack_longest = (
+    Struct(layout).pack for layout in ("!BBI", "!BBHI", "!BBQI")
+)
+_unpack_usual = Struct("!HH").unpack_from
+_USUAL_HEAD = _WHOLE_TEXT << 8 | _LONG
+_USUAL = 4
+
+_CLOSE_PROTOCOL = 1002
+_CLOSE_SAYS_NOTHING = 1005
+
+
+class FrameFault(Exception):
+    """The server does not keep to the framing.
+
+    Attributes:
+        code: To close the connection with.
+        said: What is wrong.
+    """
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(said)
+        self.code = code
+        self.said = said
+
+
+class FrameReader:
+    """Takes bytes as they come, and hands on what is whole.
+
+    Args:
+        message: Called with the payload of every text or binary message.
+        reply: Called with what that gives back, unless it is None.
+        control: Called with opcode and payload of every close, ping and pong.
+        longest: Bytes a message may have.
+    """
+
+    def __init__(
+        self,
+        message: Callable[[bytes], bytes | None],
+        *,
+        reply: Callable[[bytes], object],
+        control: Callable[[int, bytes], object],
+        longest: int,
+    ) -> None:
+        self._message = message
+        self._reply = reply
+        self._control = control
+        self._longest = longest
+        self._rest = bytearray()
+        self._wanted = 0
+        self._pieces: bytearray | None = None
+        self._is_closed = False
+
+    def mute(self) -> None:
+        """Hand on no messages any more, only what controls the connection."""
+        self._message = _nothing
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read.
+
+        Raises:
+            FrameFault: The connection has to be closed; what follows must not be fed any more.
+        """
+        rest = self._rest
+        if rest:
+            rest += data
+            if len(rest) < self._wanted:
+                return
+            data = bytes(rest)
+            rest.clear()
+        message, longest = self._message, self._longest
+        at, start, size = 0, 0, len(data)
+        while size - at >= 2:
+            if size - at >= _USUAL:
+                # What nearly every frame is, taken apart in one step.
+                head, length = _unpack_usual(data, at)
+                if head == _USUAL_HEAD and length <= longest and self._pieces is None:
+                    start = at + _USUAL
+                    end = start + length
+                    if end > size:
+                        start = end
+                        break
+                    reply = message(data[start:end])
+                    if reply is not None:
+                        self._reply(reply)
+                    at = end
+                    continue
+            head, length = data[at], data[at + 1]
+            start = at + 2
+            if length & _MASKED:
+                raise FrameFault(_CLOSE_PROTOCOL, "a frame of the server's is masked")
+            if length > _SHORT:
+                start += 2 if length == _LONG else 8
+                if start > size:
+                    break
+                length = int.from_bytes(data[at + 2 : start])
+            if length > longest:
+                raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {longest} bytes")
+            end = start + length
+            if end > size:
+                start = end
+                break
+            self._take(head, data[start:end])
+            if self._is_closed:
+                return
+            at = end
+        if at < size:
+            rest += data[at:]
+            self._wanted = max(start, at + 2) - at
+
+    def _take(self, head: int, payload: bytes) -> None:
+        """A frame that is not a whole text message."""
+        kind = head & 0x0F
+        if head & _RESERVED:
+            raise FrameFault(_CLOSE_PROTOCOL, "an extension is used that was not agreed on")
+        if kind in _CONTROL:
+            if not head & _FINAL or len(payload) > _LONGEST_CONTROL:
+                raise FrameFault(_CLOSE_PROTOCOL, "a control frame is too long, or in pieces")
+            self._is_closed = kind == CLOSE
+            self._control(kind, payload)
+            return
+        if kind not in (_CONTINUATION, TEXT, _BINARY):
+            raise FrameFault(_CLOSE_PROTOCOL, f"there is no kind {kind} of frames")
+        if (kind == _CONTINUATION) is (self._pieces is None):
+            raise FrameFault(_CLOSE_PROTOCOL, "the pieces of a message are out of order")
+        if self._pieces is None:
+            self._pieces = bytearray()
+        if len(self._pieces) + len(payload) > self._longest:
+            raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
+        self._pieces += payload
+        if head & _FINAL:
+            whole, self._pieces = bytes(self._pieces), None
+            reply = self._message(whole)
+            if reply is not None:
+                self._reply(reply)
+
+
+def _nothing(payload: bytes) -> None:
+    """Where messages go that nobody wants any more."""
+
+
+def frame_of(kind: int, payload: bytes, chance: Random) -> bytes:
+    """A whole frame as a client has to send it: masked, by four bytes of chance."""
+    size, mask = len(payload), chance.getrandbits(32)
+    if size <= _SHORT:
+        head = _pack_short(_FINAL | kind, _MASKED | size, mask)
+    elif size < 1 << 16:
+        head = _pack_long(_FINAL | kind, _MASKED | _LONG, size, mask)
+    else:
+        head = _pack_longest(_FINAL | kind, _MASKED | _LONG + 1, size, mask)
+    stretched = int.from_bytes((head[-4:] * (size // 4 + 1))[:size])
+    return head + (int.from_bytes(payload) ^ stretched).to_bytes(size)
+
+
+def close_frame(code: int, reason: str, chance: Random) -> bytes:
+    """A frame that closes a connection."""
+    return frame_of(CLOSE, code.to_bytes(2) + reason.encode()[: _LONGEST_CONTROL - 2], chance)
+
+
+def close_code(payload: bytes) -> tuple[int, str]:
+    """Code and reason of a close frame."""
+    if len(payload) < 2:
+        return _CLOSE_SAYS_NOTHING, ""
+    return int.from_bytes(payload[:2]), payload[2:].decode(errors="replace")

@@ -1,0 +1,200 @@
+"""HTTP/1.1 (RFC 9112) as far as a client of a proxy needs it, free of I/O."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+__all__ = ["Head", "Reply", "ReplyFault", "ReplyReader", "Target", "header_lines", "target_of"]
+
+_LONGEST_HEAD = 64 * 1024
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_NOT_ENCODED = "%/:?&=@!$'()*+,;~"
+_WITHOUT_BODY = (204, 304)
+_SWITCHING = 101
+
+
+class ReplyFault(Exception):
+    """What came is no answer to a request, or not a whole one."""
+
+
+class Target(NamedTuple):
+    """Where a URL points to.
+
+    Attributes:
+        is_secret: By TLS.
+        path: Path and query, percent-encoded.
+        authority: Host and port as a Host header has them.
+    """
+
+    is_secret: bool
+    host: str
+    port: int
+    path: str
+    authority: str
+
+
+@lru_cache(maxsize=256)
+def target_of(url: str) -> Target:
+    """Take a URL apart; characters that cannot stand in a request are encoded."""
+    parts = urlsplit(url)
+    usual = _PORTS[parts.scheme]
+    port = usual if parts.port is None else parts.port
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    shown = f"[{host}]" if ":" in host else host
+    return Target(
+        usual == _PORTS["https"],
+        host,
+        port,
+        quote(path, safe=_NOT_ENCODED),
+        shown if port == usual else f"{shown}:{port}",
+    )
+
+
+def header_lines(headers: Mapping[str, str]) -> bytes:
+    """The lines of these headers.
+
+    Raises:
+        ValueError: A value would break out of its line.
+    """
+    for name, value in headers.items():
+        if not value.isprintable():
+            raise ValueError(f"the header {name} has characters that no header can have")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+
+
+class Head(NamedTuple):
+    """Status and headers of an answer; names in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    keeps_alive: bool
+
+
+class Reply(NamedTuple):
+    """A whole answer."""
+
+    head: Head
+    body: bytes
+
+
+class ReplyReader:
+    """Takes bytes as they come, and makes one answer of them.
+
+    Attributes:
+        rest: What came and belongs to nothing so far; behind a whole answer, what follows it.
+    """
+
+    def __init__(self) -> None:
+        self.rest = bytearray()
+        self._head: Head | None = None
+        self._chunks: bytearray | None = None
+        self._length: int | None = None
+
+    def feed(self, data: bytes) -> Reply | None:
+        """Take what was read; gives back the answer once it is whole.
+
+        Raises:
+            ReplyFault: It never will be.
+        """
+        self.rest += data
+        if self._head is None:
+            self._head = self._take_head()
+            if self._head is None:
+                return None
+        if self._chunks is not None:
+            return (
+                Reply(self._head, bytes(self._chunks)) if self._take_chunks(self._chunks) else None
+            )
+        if self._length is None or len(self.rest) < self._length:
+            return None
+        body = bytes(self.rest[: self._length])
+        del self.rest[: self._length]
+        return Reply(self._head, body)
+
+    def end(self) -> Reply:
+        """The connection has ended; gives back the answer whose end is told by that.
+
+        Raises:
+            ReplyFault: There is none.
+        """
+        if self._head is None or self._chunks is not None or self._length is not None:
+            raise ReplyFault("the connection was closed before the answer was whole")
+        return Reply(self._head, bytes(self.rest))
+
+    def _take_head(self) -> Head | None:
+        """The head, and how the end of the body is told; heads of interim answers are dropped."""
+        while True:
+            end = self.rest.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self.rest) > _LONGEST_HEAD:
+                    raise ReplyFault(f"a head of more than {_LONGEST_HEAD} bytes")
+                return None
+            head = _head_of(bytes(self.rest[:end]).decode("latin-1"))
+            del self.rest[: end + 4]
+            if head.status >= 200 or head.status == _SWITCHING:
+                break
+        if head.status == _SWITCHING or head.status in _WITHOUT_BODY:
+            self._length = 0
+        elif "transfer-encoding" in head.headers:
+            if head.headers["transfer-encoding"].lower() != "chunked":
+                raise ReplyFault("a transfer encoding that was not asked for")
+            self._chunks = bytearray()
+        elif "content-length" in head.headers:
+            self._length = _number(head.headers["content-length"], 10)
+        return head
+
+    def _take_chunks(self, taken: bytearray) -> bool:
+        """Move the whole chunks that are there; whether the last of them was."""
+        while True:
+            at = self.rest.find(b"\r\n")
+            if at < 0:
+                return False
+            size = _number(self.rest[:at].split(b";")[0].decode("latin-1"), 16)
+            start = at + 2
+            end = start + size
+            if not size:
+                end = self.rest.find(b"\r\n\r\n", at)  # behind it there may be trailers
+                if end < 0:
+                    return False
+                del self.rest[: end + 4]
+                return True
+            if len(self.rest) < end + 2:
+                return False
+            if self.rest[end : end + 2] != b"\r\n":
+                raise ReplyFault("a chunk is longer than it says")
+            taken += self.rest[start:end]
+            del self.rest[: end + 2]
+
+
+def _head_of(text: str) -> Head:
+    first, *lines = text.split("\r\n")
+    version, _, said = first.partition(" ")
+    if version not in ("HTTP/1.1", "HTTP/1.0") or not (said[:3].isdigit() and len(said) >= 3):
+        raise ReplyFault(f"{first[:40]!r} begins no HTTP answer")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise ReplyFault(f"{line[:40]!r} is no header")
+        name, value = name.lower(), value.strip(" \t")
+        if name == "content-length" and headers.get(name, value) != value:
+            raise ReplyFault("two lengths of one body")
+        headers[name] = value
+    persistence = headers.get("connection", "").lower()
+    keeps_alive = (
+        "keep-alive" in persistence if version == "HTTP/1.0" else "close" not in persistence
+    )
+    return Head(int(said[:3]), headers, keeps_alive)
+
+
+def _number(text: str, base: int) -> int:
+    if not text.strip().isalnum():
+        raise ReplyFault(f"{text[:20]!r} is no length")
+    try:
+        return int(text, base)
+    except ValueError:
+        raise ReplyFault(f"{text[:20]!r} is no length") from None

@@ -1,0 +1,163 @@
+"""Requests over connections that are kept: which are used again, and what ends one."""
+
+import asyncio
+
+import pytest
+
+from strategy_runtime.errors import ConnectionLost
+from strategy_runtime.proxy.network import Network
+from tests.proxy.plain_server import either_loop, head, on_loop, serving
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def network() -> Network:
+    return Network(headers={"Authorization": "Bearer k"}, heartbeat=None, max_frame=1000)
+
+
+async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every request."""
+    while not reader.at_eof():
+        try:
+            said = await head(reader)
+        except asyncio.IncompleteReadError:
+            return
+        await reader.readexactly(int(said.get("Content-Length", 0)))
+        writer.write(ANSWER)
+
+
+@either_loop
+def test_a_request_says_what_it_has_to_and_the_connection_is_used_again(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for size in (0, 3):
+            said.append(await head(reader))
+            bodies.append(await reader.readexactly(size))
+            writer.write(ANSWER)
+
+    async def test() -> None:
+        net = network()
+        async with serving(scene) as url:
+            assert (await net.request("GET", f"http://{url}/a?b=c")).body == b"{}"
+            assert (await net.request("POST", f"http://{url}/d", b"[1]")).status == 200
+            await net.close()
+        common = {"Host": url, "User-Agent": "strategy-runtime", "Authorization": "Bearer k"}
+        body = {"Content-Type": "application/json", "Content-Length": "3"}
+        assert said == [
+            {"": "GET /a?b=c HTTP/1.1", **common},
+            {"": "POST /d HTTP/1.1", **common, **body},
+        ]
+        assert bodies == [b"", b"[1]"]
+
+    said: list[dict[str, str]] = []
+    bodies: list[bytes] = []
+    on_loop(loop, test())
+
+
+@either_loop
+@pytest.mark.parametrize(
+    "last",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\n{}",
+        ANSWER + b"HTTP/1.1 200 OK\r\n",
+    ],
+)
+def test_a_connection_that_will_not_last_is_not_used_again(loop: str, last: bytes) -> None:
+    async def ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(last)
+        if b"Length" in last:
+            assert await reader.read() == b""
+
+    async def test() -> None:
+        net = network()
+        async with serving(ends, talk) as url:
+            for _ in range(3):
+                assert (await net.request("GET", f"http://{url}/")).body == b"{}"
+            await net.close()
+
+    on_loop(loop, test())
+
+
+async def test_one_that_the_other_side_has_closed_is_not_used_again() -> None:
+    closed = asyncio.Event()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(ANSWER)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    net = network()
+    async with serving(once, talk) as url:
+        await net.request("GET", f"http://{url}/")
+        await closed.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)  # noqa: TID251 - so that the loop hears of it
+        assert (await net.request("POST", f"http://{url}/", b"{}")).status == 200
+        await net.close()
+
+
+async def test_requests_at_the_same_time_have_connections_of_their_own() -> None:
+    both = asyncio.Barrier(2)
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        await both.wait()
+        writer.write(ANSWER)
+
+    net = network()
+    async with serving(scene) as url:
+        answers = await asyncio.gather(*(net.request("GET", f"http://{url}/") for _ in range(2)))
+        await net.close()
+    assert [each.status for each in answers] == [200, 200]
+
+
+@pytest.mark.parametrize("cut", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+async def test_a_request_without_a_whole_answer_has_an_unknown_fate(cut: bytes) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(cut)
+
+    async with serving(scene) as url:
+        said = f"POST http://{url}/ failed: the connection was closed before the answer was whole"
+        with pytest.raises(ConnectionLost, match=said):
+            await network().request("POST", f"http://{url}/", b"")
+
+
+async def test_an_answer_that_takes_too_long_has_an_unknown_fate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        given_up.set()
+
+    given_up = asyncio.Event()
+    monkeypatch.setattr("strategy_runtime.proxy.network._ANSWER_S", 0.01)
+    async with serving(scene) as url:
+        with pytest.raises(ConnectionLost, match=f"POST http://{url}/ timed out"):
+            await network().request("POST", f"http://{url}/", b"")
+        await given_up.wait()
+
+
+async def test_a_request_that_nobody_waits_for_any_more_takes_its_connection_along() -> None:
+    asked, left = asyncio.Event(), asyncio.Event()
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        asked.set()
+        await reader.read()
+        left.set()
+
+    net = network()
+    async with serving(scene, talk) as url:
+        request = asyncio.create_task(net.request("GET", f"http://{url}/"))
+        await asked.wait()
+        request.cancel()
+        await left.wait()
+        assert (await net.request("GET", f"http://{url}/")).status == 200
+        await net.close()
+    assert request.cancelled()

@@ -1,0 +1,123 @@
+"""HTTP/1.1: where URLs point to, and answers however they are cut and their end is told."""
+
+import pytest
+
+from strategy_runtime.proxy.http1 import (
+    Reply,
+    ReplyFault,
+    ReplyReader,
+    Target,
+    header_lines,
+    target_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://h", Target(False, "h", 80, "/", "h")),
+        ("https://h:443/v1?a=b", Target(True, "h", 443, "/v1?a=b", "h")),
+        ("ws://H.x:8082/ws", Target(False, "h.x", 8082, "/ws", "h.x:8082")),
+        ("wss://[::1]/", Target(True, "::1", 443, "/", "[::1]")),
+        ("http://h/a b/S%3AX?q=\u00e9", Target(False, "h", 80, "/a%20b/S%3AX?q=%C3%A9", "h")),
+        ("http://b\u00fccher.x/", Target(False, "xn--bcher-kva.x", 80, "/", "xn--bcher-kva.x")),
+    ],
+)
+def test_where_a_url_points_to(url: str, target: Target) -> None:
+    assert target_of(url) == target
+
+
+def test_a_header_cannot_break_out_of_its_line() -> None:
+    assert header_lines({"A": "b", "C": "d"}) == b"A: b\r\nC: d\r\n"
+    with pytest.raises(ValueError, match="the header A has characters that no header can have"):
+        header_lines({"A": "b\r\nX: y"})
+
+
+def ok(*headers: str, body: bytes = b"") -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""]).encode() + body
+
+
+CHUNKS = b"4\r\nwiki\r\n6;note=x\r\npedia!\r\n0\r\nTrailer: t\r\n\r\n"
+
+WHOLE = [
+    (ok("Content-Length: 5", body=b"hello"), b"hello"),
+    (ok("Content-Length: 0"), b""),
+    (ok("Transfer-Encoding: chunked", body=CHUNKS), b"wikipedia!"),
+    (ok("transfer-encoding: Chunked", "Content-Length: 3", body=CHUNKS), b"wikipedia!"),
+    (b"HTTP/1.1 100 Continue\r\n\r\n" + ok("Content-Length: 2", body=b"ok"), b"ok"),
+    (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+]
+
+
+@pytest.mark.parametrize(("data", "body"), WHOLE)
+def test_an_answer_is_whole_at_its_last_byte(data: bytes, body: bytes) -> None:
+    at_once = ReplyReader()
+    reply = at_once.feed(data + b"next")
+    assert isinstance(reply, Reply)
+    assert reply.body == body
+    assert at_once.rest == b"next"
+    reader = ReplyReader()
+    for at in range(len(data) - 1):
+        assert reader.feed(data[at : at + 1]) is None
+    assert reader.feed(data[-1:]) == reply
+
+
+def test_an_answer_may_end_with_its_connection() -> None:
+    reader = ReplyReader()
+    assert reader.feed(ok("Retry-After: 3", body=b"so ")) is None
+    assert reader.feed(b"far") is None
+    reply = reader.end()
+    assert (reply.head.status, reply.head.headers, reply.body) == (
+        200,
+        {"retry-after": "3"},
+        b"so far",
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"HTTP/1.1 20", ok("Content-Length: 5"), ok("Transfer-Encoding: chunked")]
+)
+def test_one_that_is_cut_off_is_none(data: bytes) -> None:
+    reader = ReplyReader()
+    assert reader.feed(data) is None
+    with pytest.raises(ReplyFault, match="closed before the answer was whole"):
+        reader.end()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"SSH-2.0-x\r\n\r\n", "begins no HTTP answer"),
+        (b"HTTP/1.1 abc\r\n\r\n", "begins no HTTP answer"),
+        (b"HTTP/2 200\r\n\r\n", "begins no HTTP answer"),
+        (ok("no colon"), "is no header"),
+        (ok("Space : x"), "is no header"),
+        (ok("Content-Length: -1"), "is no length"),
+        (ok("Content-Length: 1_0"), "is no length"),
+        (ok("Content-Length: 0x1"), "is no length"),
+        (ok("Content-Length: 1", "Content-Length: 2"), "two lengths"),
+        (ok("Transfer-Encoding: gzip, chunked"), "transfer encoding"),
+        (ok("Transfer-Encoding: chunked", body=b"zz\r\n"), "is no length"),
+        (ok("Transfer-Encoding: chunked", body=b"1\r\nab\r\n"), "longer than it says"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000, "a head of more than 65536 bytes"),
+    ],
+)
+def test_what_is_no_answer_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(ReplyFault, match=said):
+        ReplyReader().feed(data)
+
+
+@pytest.mark.parametrize(
+    ("version", "headers", "lasts"),
+    [
+        ("1.1", [], True),
+        ("1.1", ["Connection: Close"], False),
+        ("1.0", [], False),
+        ("1.0", ["Connection: keep-alive"], True),
+    ],
+)
+def test_whether_the_connection_lasts(version: str, headers: list[str], lasts: bool) -> None:
+    lines = [f"HTTP/{version} 200 OK", *headers, "Content-Length: 0", "", ""]
+    reply = ReplyReader().feed("\r\n".join(lines).encode())
+    assert reply is not None
+    assert reply.head.keeps_alive is lasts

@@ -1,0 +1,228 @@
+"""A connection to the event stream: its handshake, what it delivers, and every way it can end."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from strategy_runtime.errors import ProtocolError
+from strategy_runtime.proxy.framing import CLOSE, PING, PONG, TEXT, close_code
+from strategy_runtime.proxy.network import Network
+from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from tests.proxy.plain_server import Scene, agreed, either_loop, on_loop, serving
+
+
+class Notes:
+    """A receiver that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.closed: list[Closed] = []
+        self.stirred = asyncio.Event()
+
+    def feed(self, data: bytes) -> bytes | None:
+        self.frames.append(data)
+        self.stirred.set()
+        return b"answer" if data == b"question" else None
+
+    def lost(self, closed: Closed) -> None:
+        self.closed.append(closed)
+        self.stirred.set()
+
+    async def until_lost(self) -> Closed:
+        while not self.closed:
+            self.stirred.clear()
+            await self.stirred.wait()
+        (closed,) = self.closed
+        return closed
+
+
+def frame(payload: bytes, kind: int = TEXT) -> bytes:
+    return bytes((0x80 | kind, len(payload))) + payload
+
+
+async def received(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Kind and payload of a short frame of the client's."""
+    first, second = await reader.readexactly(2)
+    mask = await reader.readexactly(4)
+    masked = await reader.readexactly(second & 0x7F)
+    return first & 0x0F, bytes(each ^ mask[at % 4] for at, each in enumerate(masked))
+
+
+def network(**options: Any) -> Network:
+    return Network(**{"headers": {}, "heartbeat": None, "max_frame": 1000} | options)
+
+
+async def lost_by(scene: Scene, notes: Notes, **options: Any) -> Closed:
+    """How a connection ends that the server plays to."""
+    async with serving(scene) as url:
+        link = await network(**options).connect(f"ws://{url}/", notes)
+        closed = await notes.until_lost()
+        assert not link.send(b"too late")
+        await link.close()
+    assert notes.closed == [closed]
+    return closed
+
+
+@either_loop
+def test_frames_that_come_with_the_handshake_are_delivered(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader) + frame(b"one") + frame(b"question") + frame(b"two"))
+        heard.append(await received(reader))
+        writer.write(frame(b"\x0f\xa1bye", CLOSE))
+        heard.append(await received(reader))
+
+    async def test() -> None:
+        notes = Notes()
+        assert await lost_by(scene, notes) == Closed(4001, "bye")
+        assert notes.frames == [b"one", b"question", b"two"]
+        assert heard[0] == (TEXT, b"answer")
+        assert heard[1] == (CLOSE, b"\x0f\xa1")
+
+    heard: list[tuple[int, bytes]] = []
+    on_loop(loop, test())
+
+
+@either_loop
+def test_a_ping_is_answered_with_what_it_carries(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader) + frame(b"are you there", PING))
+        heard.append(await received(reader))
+
+    async def test() -> None:
+        notes = Notes()
+        assert await lost_by(scene, notes) == Closed(1006, "cut off without a word")
+        assert heard == [(PONG, b"are you there")]
+
+    heard: list[tuple[int, bytes]] = []
+    on_loop(loop, test())
+
+
+@either_loop
+def test_what_is_no_frame_closes_with_the_reason(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader) + b"\xf1\x01x" + frame(b"not read any more"))
+        heard.append(await received(reader))
+
+    async def test() -> None:
+        notes = Notes()
+        said = "an extension is used that was not agreed on"
+        assert await lost_by(scene, notes) == Closed(1002, said)
+        assert notes.frames == []
+        assert heard[0][0] == CLOSE
+        assert close_code(heard[0][1]) == (1002, said)
+
+    heard: list[tuple[int, bytes]] = []
+    on_loop(loop, test())
+
+
+@either_loop
+def test_a_link_that_falls_silent_is_asked_and_then_given_up(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader))
+        heard.append(await received(reader))
+        writer.write(frame(b"", PONG))
+        heard.append(await received(reader))
+        await reader.read()
+
+    async def test() -> None:
+        closed = await lost_by(scene, Notes(), heartbeat=0.05)
+        assert closed == Closed(1006, "no answer to a ping in 0.025 s")
+        assert heard == [(PING, b""), (PING, b"")]
+
+    heard: list[tuple[int, bytes]] = []
+    on_loop(loop, test())
+
+
+@either_loop
+def test_closing_says_so_waits_for_the_answer_and_delivers_nothing_more(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader) + frame(b"one"))
+        heard.append(await received(reader))
+        writer.write(frame(b"two") + frame(b"\x03\xe8", CLOSE))
+        assert await reader.read() == b""
+
+    async def test() -> None:
+        notes = Notes()
+        async with serving(scene) as url:
+            link = await network().connect(f"ws://{url}/", notes)
+            while not notes.frames:
+                await notes.stirred.wait()
+            await link.close()
+        assert notes.frames == [b"one"]
+        assert notes.closed == [Closed(1000, "")]
+        assert heard == [(CLOSE, b"\x03\xe8")]
+
+    heard: list[tuple[int, bytes]] = []
+    on_loop(loop, test())
+
+
+@either_loop
+@pytest.mark.parametrize(
+    ("answer", "said", "status"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}", "answered with 404", 404),
+        (b"HTTP/1.1 200 OK\r\n\r\nhello", "answered with 200", 200),
+        (
+            b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n",
+            "answered by something else than an event stream",
+            None,
+        ),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None),
+        (b"HTTP/1.1 101", "closed before the answer was whole", None),
+        (b"", "closed before the answer was whole", None),
+    ],
+)
+def test_a_handshake_that_fails_says_how(
+    loop: str, answer: bytes, said: str, status: int | None
+) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await agreed(reader)
+        writer.write(answer)
+
+    async def test() -> None:
+        notes = Notes()
+        async with serving(scene) as url:
+            with pytest.raises(ConnectFailed, match=said) as failed:
+                await network().connect(f"ws://{url}/", notes)
+        assert failed.value.status == status
+        assert not failed.value.is_untrusted
+        assert notes.closed == []
+
+    on_loop(loop, test())
+
+
+async def test_one_that_asks_to_wait_or_redirects() -> None:
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await agreed(reader)
+        writer.write(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
+
+    async def moved(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await agreed(reader)
+        writer.write(b"HTTP/1.1 308 Moved\r\nLocation: ws://x/\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(busy, moved) as url:
+        with pytest.raises(ConnectFailed) as failed:
+            await network().connect(f"ws://{url}/", Notes())
+        assert (failed.value.status, failed.value.retry_after) == (503, 7)
+        with pytest.raises(ProtocolError, match=rf"ws://{url}/ redirects to ws://x/; redirects"):
+            await network().connect(f"ws://{url}/", Notes())
+
+
+async def test_an_attempt_that_is_given_up_leaves_no_connection() -> None:
+    reached, left = asyncio.Event(), asyncio.Event()
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await agreed(reader)
+        reached.set()
+        await reader.read()
+        left.set()
+
+    notes = Notes()
+    async with serving(scene) as url:
+        attempt = asyncio.create_task(network().connect(f"ws://{url}/", notes))
+        await reached.wait()
+        attempt.cancel()
+        await left.wait()
+    assert attempt.cancelled()
+    assert notes.closed == []
