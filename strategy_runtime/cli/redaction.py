@@ -3,9 +3,10 @@
 Whatever a command writes to stderr goes through `safe` on its way: log lines, errors, tracebacks.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 __all__ = ["hide", "hide_in_environment", "safe", "safe_with_colours"]
 
@@ -21,9 +22,14 @@ _secrets: set[str] = set()
 
 
 def hide(secret: str | None) -> None:
-    """Never show this text again."""
+    """Never show this text again, nor the way it is written in JSON, in Python and in a URL."""
     if secret is not None and len(secret.strip()) >= _SHORTEST:
-        _secrets.add(secret.strip())
+        text = secret.strip()
+        forms = {text, quote(text, safe=""), quote(text), unquote(text)}
+        forms |= {repr(text)[1:-1], ascii(text)[1:-1]}
+        _secrets.update(forms)
+        for each in forms:
+            _secrets.update((json.dumps(each)[1:-1], json.dumps(each, ensure_ascii=False)[1:-1]))
 
 
 def hide_in_environment(values: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ command goes on. It ends as it would have, unless something that somebody was to
 
 import io
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from select import select
@@ -14,10 +15,12 @@ from typing import Any
 
 import click
 
-from strategy_runtime.cli.errors import complain
+from strategy_runtime.cli.errors import complain, note
 from strategy_runtime.errors import DataError
 
 __all__ = ["Command"]
+
+_FAULT = 1
 
 
 class Command(click.Command):
@@ -31,6 +34,9 @@ class Command(click.Command):
             except SystemExit as end:
                 if end.code:
                     raise
+            except Exception:  # a fault of ours; its traceback is as public as any line of the log
+                note(traceback.format_exc())
+                raise SystemExit(_FAULT) from None
         raise SystemExit(DataError.exit_code if lost else 0)
 
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 
-from strategy_runtime.cli import redaction
+from strategy_runtime.cli import redaction, run
 from strategy_runtime.cli.redaction import hide, hide_in_environment, safe, safe_with_colours
+from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, call, proxy
 
 CANARY = "canary-4f9c2d7e81b3a6c5d0e9f8a7b6c5d4e3"
@@ -29,6 +31,37 @@ def test_the_longer_of_two_secrets_is_masked_as_a_whole() -> None:
     hide("abcdef")
     hide("abcdefghij")
     assert safe("abcdefghij abcdef") == "******** ********"
+
+
+ODD = "ca\"na\\ry/ä's key&4f9c2d7e"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ODD,
+        json.dumps({"key": ODD}),
+        json.dumps({"key": ODD}, ensure_ascii=False),
+        repr(ODD),
+        repr({"key": ODD}),
+        ascii(ODD),
+        json.dumps({"event": repr({"key": ODD})}),
+        f"https://me:{quote(ODD, safe='')}@host/",
+        f"https://host/{quote(ODD)}",
+        urlencode({"key": ODD}).replace("+", "%20"),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_written(written: str) -> None:
+    hide(ODD)
+    shown = safe(written)
+    assert "********" in shown
+    assert "ry" not in shown
+    assert "4f9c2d7e" not in shown
+
+
+def test_the_password_of_a_url_is_masked_with_its_escapes_and_without() -> None:
+    hide_in_environment({"WHERE": "https://me:p%40ss%2Fword@host/"})
+    assert safe("p%40ss%2Fword p@ss/word") == "******** ********"
 
 
 def test_what_is_too_short_to_be_a_secret_is_left() -> None:
@@ -94,9 +127,10 @@ class Bot(Strategy):
 """
 
 
+@pytest.mark.parametrize("secret", [CANARY, ODD])
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_a_strategy_that_logs_its_secret_does_not_publish_it(
-    tmp_path: Path, log_format: str
+    tmp_path: Path, log_format: str, secret: str
 ) -> None:
     (tmp_path / "bot.py").write_text(LOOSE)
     (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n2024-03-04,1,1,1,1,1\n")
@@ -106,10 +140,10 @@ def test_a_strategy_that_logs_its_secret_does_not_publish_it(
             "bot",
             *urls,
             cwd=tmp_path,
-            env={"BROKER_SECRET": CANARY, "LOG_FORMAT": log_format},
+            env={"BROKER_SECRET": secret, "LOG_FORMAT": log_format},
         )
     assert done.returncode == 70
-    assert CANARY not in done.stderr + done.stdout
+    assert secret[-8:] not in done.stderr + done.stdout
     for said in ("structured", "plain ********", "warned ********", "said no to ********"):
         assert said in done.stderr
 
@@ -138,6 +172,21 @@ def test_a_key_and_a_password_are_not_shown_when_nobody_answers(
     assert "Traceback" not in done.stderr
     if code == 2:
         assert "Error: --ws-url has a user name in it, and --token-file a key" in done.stderr
+
+
+def test_a_fault_of_our_own_publishes_no_secret(
+    folder: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise LookupError(f"no {CANARY}\x1b[2J here")
+
+    monkeypatch.setattr(run, "_load", fail)
+    (folder / "key").write_text(CANARY)
+    done = invoke("run", "bot", *NOBODY, "--token-file", "key")
+    assert done.exit_code == 1
+    assert "Traceback (most recent call last):" in done.stderr
+    assert "LookupError: no ********\\x1b[2J here" in done.stderr
+    assert CANARY not in done.stderr + done.stdout
 
 
 # Lines that somebody else would like to write.

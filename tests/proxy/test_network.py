@@ -5,14 +5,18 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from strategy_runtime.errors import AccessDenied, Unreachable
+from strategy_runtime.errors import AccessDenied, ApiError, Unreachable
+from strategy_runtime.protocol.enums import OrderType, Side
+from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
@@ -140,3 +144,55 @@ async def test_a_certificate_that_nobody_signed_ends_the_run(certificate: ssl.SS
         with pytest.raises(ConnectFailed) as failed:
             await net.connect(f"wss://localhost:{port}/", Notes())
         assert failed.value.is_untrusted
+
+
+# Redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_order_and_no_key_goes_where_a_redirect_points(status: int) -> None:
+    heard: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        heard.append(f"{request.method} {request.path} {dict(request.headers)}")
+        return web.json_response({"id": "ord-1", "status": "OPEN"}, status=201)
+
+    async def moved(request: web.Request) -> web.Response:
+        return web.Response(status=status, headers={"Location": f"http://{there}{request.path}"})
+
+    async with listening(elsewhere) as there, listening(moved) as here:
+        endpoints = Endpoints(ws_url=f"ws://{here}", rest_url=f"http://{here}", api_key="k" * 32)
+        venue = ProxyVenue(endpoints, is_live=True)
+        order = OrderRequest(
+            symbol="S:X",
+            side=Side.BUY,
+            quantity=Decimal(1),
+            order_type=OrderType.MARKET,
+            client_order_id="c-1",
+        )
+        for asking in (
+            lambda: venue.submit(order),
+            lambda: venue.cancel("ord-1"),
+            lambda: venue.modify("ord-1", OrderChanges(quantity=Decimal(2))),
+            venue.positions,
+        ):
+            with pytest.raises(ApiError, match=f"{status}"):
+                await asking()
+        await venue.close()
+    assert heard == []
+
+
+@asynccontextmanager
+async def listening(
+    handler: Callable[[web.Request], Awaitable[web.Response]],
+) -> AsyncIterator[str]:
+    """A server that answers everything in one way; its address."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
