@@ -1,0 +1,48 @@
+"""Where the proxy is: two URLs that belong together, or one from which both follow."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+from strategy_runtime.runtime.settings.environment import DEFAULT, Environment
+from strategy_runtime.runtime.settings.table import SETTINGS
+from strategy_runtime.runtime.settings.values import check_url
+
+__all__ = ["find_addresses"]
+
+_GATEWAY_VARIABLES = ("GATEWAY_URL", "TEKTII_TRADING_GATEWAY_URL", "TRADING_GATEWAY_URL")
+_PAIR = tuple(setting for setting in SETTINGS if setting.name in ("ws_url", "rest_url"))
+
+
+def find_addresses(environment: Environment) -> dict[str, tuple[str, str]]:
+    """Text and origin of both URLs, from the first pair of variables of which one is set.
+
+    Empty where none is (protocol a.3).
+
+    Raises:
+        ConfigError: The URL of a gateway is none.
+    """
+    values = environment.values
+    for rank in range(2):
+        if any(setting.variables[rank] in values for setting in _PAIR):
+            return {
+                setting.name: (values[variable].strip(), environment.origin(variable))
+                if (variable := setting.variables[rank]) in values
+                else (setting.default, DEFAULT)
+                for setting in _PAIR
+            }
+    for variable in _GATEWAY_VARIABLES:
+        if variable in values:
+            origin = environment.origin(variable)
+            ws_url, rest_url = _gateway_urls(values[variable].strip(), origin)
+            return {"ws_url": (ws_url, origin), "rest_url": (rest_url, origin)}
+    return {}
+
+
+def _gateway_urls(text: str, origin: str) -> tuple[str, str]:
+    check_url(text, origin, ("http", "https", "ws", "wss"), "http://localhost:8080")
+    parts = urlsplit(text)
+    path = parts.path.rstrip("/").removesuffix("/v1")
+    safe = "s" if parts.scheme in ("https", "wss") else ""
+    return (
+        urlunsplit((f"ws{safe}", parts.netloc, f"{path}/v1/ws", "", "")),
+        urlunsplit((f"http{safe}", parts.netloc, f"{path}/v1", "", "")),
+    )

@@ -1,0 +1,72 @@
+"""Putting the settings of a run together from all that gives some."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.runtime.settings.addresses import find_addresses
+from strategy_runtime.runtime.settings.environment import (
+    Environment,
+    find_secret,
+    find_text,
+    strangers,
+)
+from strategy_runtime.runtime.settings.setting import Setting
+from strategy_runtime.runtime.settings.table import SETTINGS, Settings
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["resolve"]
+
+
+def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settings:
+    """Put the settings together.
+
+    Args:
+        flags: Values from the command line by field; None where an option was not given. That of
+            `api_key` is the path of a file.
+
+    Raises:
+        ConfigError: A value that cannot be one; names the option or the variable.
+    """
+    given = {name: text for name, text in flags.items() if text is not None}
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    addresses = find_addresses(environment)
+    for setting in SETTINGS:
+        name = setting.name
+        if setting.is_secret:
+            text, origin = find_secret(
+                setting.flag, setting.variables, given.get(name), environment
+            )
+        elif name in given:
+            text, origin = given[name], setting.flag
+        elif name in addresses:
+            text, origin = addresses[name]
+        else:
+            text, origin = find_text(setting, environment)
+        if setting.choices:
+            text = _choice(text, origin, setting)
+        values[name], origins[name] = setting.read(text, origin), origin
+    settings = Settings(**values, origins=origins, warnings=strangers(SETTINGS, environment))
+    _check_credentials(settings)
+    return settings
+
+
+def _choice(text: str, origin: str, setting: Setting) -> str:
+    chosen = text.lower()
+    if chosen not in setting.choices:
+        raise ConfigError(
+            f"{origin}: {chosen!r} is none of {', '.join(setting.choices)}"
+            f"{did_you_mean(chosen, setting.choices)}"
+        )
+    return chosen
+
+
+def _check_credentials(settings: Settings) -> None:
+    for name in ("ws_url", "rest_url"):
+        if settings.api_key and urlsplit(getattr(settings, name)).username is not None:
+            raise ConfigError(
+                f"{settings.origins[name]} has a user name in it, and "
+                f"{settings.origins['api_key']} a key; a proxy can be shown only one of them"
+            )

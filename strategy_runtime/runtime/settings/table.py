@@ -1,0 +1,199 @@
+"""All settings of a run: each said once, as a field with its type, its names and its default."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.runtime.settings import values
+from strategy_runtime.runtime.settings.setting import Setting, settings_of
+
+__all__ = ["SETTINGS", "Settings"]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of one run.
+
+    Attributes:
+        origins: Where each came from, by field: an option, a variable, or `default`.
+        warnings: What looks like a slip, for people.
+    """
+
+    ws_url: Annotated[
+        str,
+        Setting(
+            variables=("PROXY_WS_URL", "ENGINE_WS_URL"),
+            metavar="URL",
+            default="ws://localhost:8082",
+            read=values.stream_url,
+            help="Where the proxy's event stream is.",
+        ),
+    ]
+    rest_url: Annotated[
+        str,
+        Setting(
+            variables=("PROXY_REST_URL", "ENGINE_REST_URL"),
+            metavar="URL",
+            default="http://localhost:8080",
+            read=values.request_url,
+            help="Where the proxy takes orders.",
+        ),
+    ]
+    api_key: Annotated[
+        str | None,
+        Setting(
+            flag="--token-file",
+            variables=(
+                "PROXY_API_KEY",
+                "TEKTII_TRADING_GATEWAY_API_KEY",
+                "TRADING_GATEWAY_API_KEY",
+            ),
+            metavar="FILE",
+            default="",
+            read=values.or_none,
+            is_secret=True,
+            help="File that holds the proxy's API key, where it wants one.",
+        ),
+    ]
+    subscriptions: Annotated[
+        Subscriptions,
+        Setting(
+            variables=("SUBSCRIPTIONS",),
+            metavar="LIST",
+            default="",
+            read=values.subscriptions,
+            help="What to receive, such as S:AAPL:candle,C:BTCUSD:quote; without it all there is.",
+        ),
+    ]
+    timeframe: Annotated[
+        str,
+        Setting(
+            variables=("TIMEFRAME",),
+            metavar="TF",
+            default="1m",
+            read=values.timeframe,
+            help="Timeframe of candles that do not say theirs.",
+        ),
+    ]
+    mode: Annotated[
+        Literal["auto", "backtest", "live"],
+        Setting(
+            variables=("STRATEGY_MODE",),
+            default="auto",
+            help="What stands behind the proxy; auto asks it.",
+        ),
+    ]
+    on_error: Annotated[
+        Literal["auto", "stop", "continue"],
+        Setting(
+            variables=("STRATEGY_ON_ERROR",),
+            default="auto",
+            help="What a failing hook does; auto stops a backtest, and lets a live run go on until "
+            "there are 5 failures in a minute or 3 in a row.",
+        ),
+    ]
+    on_exit: Annotated[
+        Literal["keep", "cancel", "flatten"],
+        Setting(
+            variables=("STRATEGY_ON_EXIT",),
+            default="keep",
+            help="What a live run leaves behind: everything, no open orders, or no positions "
+            "either.",
+        ),
+    ]
+    state_dir: Annotated[
+        str,
+        Setting(
+            variables=("STATE_DIR",),
+            metavar="DIR",
+            default="",
+            help="Where a live run keeps its lock, its journal of orders and the strategy's state; "
+            "none keeps nothing. Without it a folder in $XDG_STATE_HOME or ~/.local/state.",
+        ),
+    ]
+    loop: Annotated[
+        Literal["auto", "asyncio", "uvloop"],
+        Setting(
+            variables=("STRATEGY_LOOP",),
+            default="auto",
+            help="Event loop; auto takes uvloop where it is installed.",
+        ),
+    ]
+    connect_timeout: Annotated[
+        float,
+        Setting(
+            variables=("STRATEGY_CONNECT_TIMEOUT",),
+            metavar="SECONDS",
+            default="60",
+            read=values.seconds,
+            help="Seconds to wait for the proxy to come up.",
+        ),
+    ]
+    ops_port: Annotated[
+        int | None,
+        Setting(
+            variables=("OPS_PORT",),
+            metavar="PORT",
+            default="",
+            read=values.port,
+            help="Serve /livez, /readyz, /metrics and /status there; 0 picks a free port.",
+        ),
+    ]
+    ops_host: Annotated[
+        str,
+        Setting(
+            variables=("OPS_HOST",),
+            metavar="ADDRESS",
+            default="127.0.0.1",
+            help="Address of the ops port; 0.0.0.0 is all.",
+        ),
+    ]
+    traces: Annotated[
+        Literal["off", "otlp", "console"],
+        Setting(
+            variables=("STRATEGY_TRACES",),
+            default="off",
+            help="Where spans of events, hooks and orders go; otlp asks "
+            "OTEL_EXPORTER_OTLP_ENDPOINT.",
+        ),
+    ]
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Setting(
+            variables=("LOG_LEVEL",),
+            default="info",
+            help="Least important log lines to show.",
+        ),
+    ]
+    log_format: Annotated[
+        Literal["auto", "console", "json"],
+        Setting(
+            variables=("LOG_FORMAT",),
+            default="auto",
+            help="Form of the log on stderr; auto is console on a terminal, else json.",
+        ),
+    ]
+    origins: dict[str, str]
+    warnings: list[str]
+
+    def secrets(self) -> list[str]:
+        """What must not be shown: the key, and passwords in URLs."""
+        passwords = [urlsplit(url).password for url in (self.ws_url, self.rest_url)]
+        return [text for text in (self.api_key, *passwords) if text]
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Name, value and origin of each, secrets masked."""
+        found = []
+        for setting in SETTINGS:
+            value = getattr(self, setting.name)
+            text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+            if setting.is_secret and text:
+                text = "********"
+            name = setting.name.replace("_", "-")
+            found.append((name, text or "-", self.origins[setting.name]))
+        return found
+
+
+SETTINGS = settings_of(Settings)
+"""All of them, in the order in which they are shown."""

@@ -1,0 +1,88 @@
+"""From texts to values: what cannot be one is refused with the name of where it came from."""
+
+from urllib.parse import urlsplit
+
+from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
+from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
+from strategy_runtime.protocol.timeframes import parse_timeframe
+
+__all__ = [
+    "check_url",
+    "or_none",
+    "port",
+    "request_url",
+    "seconds",
+    "stream_url",
+    "subscriptions",
+    "timeframe",
+]
+
+
+def stream_url(text: str, origin: str) -> str:
+    """The URL of a stream of events."""
+    return check_url(text, origin, ("ws", "wss"), "ws://localhost:8082")
+
+
+def request_url(text: str, origin: str) -> str:
+    """The URL that takes requests."""
+    return check_url(text, origin, ("http", "https"), "http://localhost:8080")
+
+
+def check_url(text: str, origin: str, schemes: tuple[str, ...], example: str) -> str:
+    """The text, unless it is no URL of one of the schemes.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {text!r} is not a URL: {error}") from None
+    if parts.scheme not in schemes or not host:
+        raise ConfigError(
+            f"{origin}: {text!r} is not a URL that begins with {' or '.join(schemes)}, such as "
+            f"{example}"
+        )
+    return text
+
+
+def or_none(text: str, origin: str) -> str | None:
+    """The text, or None where it is empty."""
+    return text or None
+
+
+def subscriptions(text: str, origin: str) -> Subscriptions:
+    """What to receive."""
+    try:
+        return parse_subscriptions(text)
+    except SubscriptionError as error:
+        raise SubscriptionError(str(error).replace("SUBSCRIPTIONS", origin, 1)) from None
+
+
+def timeframe(text: str, origin: str) -> str:
+    """A timeframe in its canonical form."""
+    try:
+        return parse_timeframe(text).text
+    except TimeframeError as error:
+        raise TimeframeError(f"{origin}: {error}") from None
+
+
+def seconds(text: str, origin: str) -> float:
+    """A number of seconds, not negative."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ConfigError(f"{origin}: {text!r} is not a number of seconds")
+    return number
+
+
+def port(text: str, origin: str) -> int | None:
+    """A port; None where it is empty."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise ConfigError(f"{origin}: {text!r} is not a port, a number below {2**16}")
+    return int(text)
