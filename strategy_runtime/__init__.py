@@ -51,7 +51,14 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
-from strategy_runtime.strategy import AccountView, Gap, NetPosition, Strategy, Ticket
+from strategy_runtime.strategy import (
+    AccountView,
+    Gap,
+    NetPosition,
+    RiskState,
+    Strategy,
+    Ticket,
+)
 
 __version__ = "0.1.0"
 
@@ -84,6 +91,7 @@ __all__ = [
     "ProxyErrorEvent",
     "Quote",
     "RateLimitEvent",
+    "RiskState",
     "Side",
     "Sma",
     "StalenessEvent",

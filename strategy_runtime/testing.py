@@ -26,6 +26,8 @@ from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.failures import OnError
+from strategy_runtime.runtime.limited import desk_for
+from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
@@ -202,15 +204,20 @@ async def run_test(
         timeframe: Of the candles.
         on_error: What a failing hook does: `stop` (as in a backtest) or `continue`.
         start: Start of the first bar.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; and limits on
+            risk: `max_order_notional`, `max_daily_loss`, …
 
     Raises:
         HookFailed: A hook of the strategy raised.
         TypeError: In the end its state is one that a live run could not save.
     """
+    given = {name: options.pop(name) for name in Limits.__struct_fields__ if name in options}
+    limits = msgspec.convert(given, Limits, strict=False)
     exchange = Exchange([], msgspec.convert(options, ExchangeOptions, strict=False))
     venue = _FedVenue(exchange)
-    runner = Runner(strategy, venue, mode="backtest", run_id="test", on_error=on_error)
+    runner = Runner(
+        strategy, venue, mode="backtest", run_id="test", on_error=on_error, desk=desk_for(limits)
+    )
     venue.run = asyncio.ensure_future(runner.run())
     pilot = Pilot(strategy, venue, timeframe, start)
     try:

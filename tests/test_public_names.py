@@ -7,8 +7,8 @@ PUBLIC = """
 AccountEvent AccountView BacktestComplete Candle ConfigError ConnectionEvent DataError Ema Event
 Family FinancingEvent Gap HookFailed Indicator NetPosition Order OrderEvent OrderEventKind
 OrderRejected OrderStatus OrderType ParameterError PositionEvent PositionEventKind PriceIndicator
-ProxyErrorEvent Quote RateLimitEvent Side Sma StalenessEvent Strategy StrategyRuntimeError Ticket
-TimeInForce Trade UnknownEvent WouldDeadlock crossed_above crossed_below
+ProxyErrorEvent Quote RateLimitEvent RiskState Side Sma StalenessEvent Strategy StrategyRuntimeError
+Ticket TimeInForce Trade UnknownEvent WouldDeadlock crossed_above crossed_below
 """.split()
 
 

@@ -18,11 +18,16 @@ from strategy_runtime.cli.options import (
     subscriptions_of,
     version_option,
 )
+from strategy_runtime.cli.settings import LIMITS, limit_options
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from strategy_runtime.protocol.subscriptions import Subscriptions
+    from strategy_runtime.runtime.desk import TradingDesk
+    from strategy_runtime.runtime.settings import Settings
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
     from strategy_runtime.simulator.outcome import Fill, Outcome
@@ -60,6 +65,7 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
     help="Give a parameter of the strategy a value. Repeatable. [env var: PARAM_<NAME>]",
 )
 @account_options
+@limit_options
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "continue"]),
@@ -100,6 +106,7 @@ def main(
     strict: bool,
     parameters: tuple[str, ...],
     account: dict[str, Any],
+    limits: dict[str, str | None],
     on_error: Literal["stop", "continue"],
     verify: bool,
     explained: tuple[str, ...],
@@ -116,11 +123,12 @@ def main(
     """
     with reported():
         from strategy_runtime.cli.output import Destinations
+        from strategy_runtime.runtime.limited import desk_for
 
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
         options = exchange_options(account, strict=strict, tz=tz)
-        _set_up_logging()
+        desk = desk_for(_set_up(limits).limits)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             strategies = _strategies(target or DEMO, parameters, 2 if verify else 1)
@@ -138,7 +146,7 @@ def main(
             wanted = subscriptions_of(subscriptions, data)
             runs = []
             for each in strategies:
-                runs.append(_replay(each, data, options, wanted, timeframe, on_error))
+                runs.append(_replay(each, data, options, wanted, timeframe, on_error, desk))
                 if runs[-1][2]:
                     break
         outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
@@ -173,16 +181,22 @@ def main(
             _say_what_next(target)
 
 
-def _set_up_logging() -> None:
+def _set_up(limits: dict[str, str | None]) -> "Settings":
+    """Set up the log; gives back the settings, of which a backtest has those of log and limits."""
     import os
 
     from strategy_runtime.cli.logs import set_up_lazily
     from strategy_runtime.runtime.settings import read_environment, resolve
 
+    ours = {variable for setting in LIMITS for variable in setting.variables}
     settings = resolve(
-        {}, read_environment({k: v for k, v in os.environ.items() if k[:4] == "LOG_"})
+        limits,
+        read_environment(
+            {name: os.environ[name] for name in os.environ if name[:4] == "LOG_" or name in ours}
+        ),
     )
     set_up_lazily(settings.log_level, settings.log_format)
+    return settings
 
 
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":
@@ -204,6 +218,7 @@ def _replay(
     subscriptions: "Subscriptions",
     timeframe: str | None,
     on_error: Literal["stop", "continue"],
+    desk: "Callable[..., TradingDesk]",
 ) -> "tuple[Outcome, float, int]":
     """Run once; gives back the outcome, the seconds it took, and the exit code of a signal."""
     import asyncio
@@ -223,7 +238,9 @@ def _replay(
         quotes=data.quotes,
         trades=data.ticks,
     )
-    runner = Runner(strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error)
+    runner = Runner(
+        strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error, desk=desk
+    )
 
     async def run() -> int:
         with stop_on_signals(runner.stop) as signals:

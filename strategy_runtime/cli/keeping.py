@@ -1,4 +1,4 @@
-"""What a live run keeps on the disk: a journal of its orders, and the state of its strategy."""
+"""What a live run keeps on the disk: a journal of orders, its strategy's state, the day's start."""
 
 import logging
 import os
@@ -8,8 +8,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.runtime.daily_loss import DayStart
 from strategy_runtime.runtime.settings import Settings
 from strategy_runtime.runtime.store import (
+    DayFile,
     Journal,
     StateFolder,
     StateKeeper,
@@ -29,6 +31,7 @@ class Kept(NamedTuple):
 
     journal: Journal | None = None
     state: StateKeeper | None = None
+    day_start: DayStart | None = None
 
 
 def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
@@ -69,7 +72,7 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
     state = state_keeper(strategy, folder.path)
     if state is not None:
         until.callback(state.save)
-    return Kept(journal, state)
+    return Kept(journal, state, DayFile(folder.path).began_with)
 
 
 def _nothing_kept(strategy: Strategy) -> str:

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from strategy_runtime.cli.errors import parameters_from, reported, users_code
 from strategy_runtime.cli.options import HELP_NAMES, version_option
+from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.streams import Command
-from strategy_runtime.runtime.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
@@ -49,24 +49,9 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
 130 and 143 ended at once by a signal."""
 
 
-def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each setting; all of them are read and checked in one place, later."""
-    for setting in reversed(SETTINGS):
-        command = click.option(
-            setting.flag, setting.name, metavar=setting.metavar, help=_help(setting)
-        )(command)
-    return command
-
-
-def _help(setting: Setting) -> str:
-    default = f"; default: {setting.default}" if setting.default else ""
-    variable = setting.variables[0] + ("_FILE" if setting.is_secret else "")
-    return f"{setting.help}  [env var: {variable}{default}]"
-
-
 @click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:CLASS", required=False)
-@_with_settings
+@with_settings
 @click.option(
     "--set",
     "parameters",
@@ -219,10 +204,11 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     """Run until the end, or until a signal; gives back the exit code."""
     from structlog.contextvars import bind_contextvars
 
-    from strategy_runtime.cli.keeping import keep
+    from strategy_runtime.cli.keeping import Kept, keep
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
+    from strategy_runtime.runtime.limited import desk_for
     from strategy_runtime.runtime.runner import Runner
     from strategy_runtime.runtime.threaded import ThreadedVenue
 
@@ -247,9 +233,9 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
             venue: Venue = _venue(settings, mode, settings.connect_timeout)
-            journal, state = None, None
+            journal, state, day_start = Kept()
             if mode == "live":
-                journal, state = keep(strategy, settings, kept)
+                journal, state, day_start = keep(strategy, settings, kept)
                 venue = ThreadedVenue(venue, loop_factory=_loop_factory(settings.loop))
             runner = Runner(
                 strategy,
@@ -261,6 +247,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 timeframe=settings.timeframe,
                 journal=journal,
                 on_exit=settings.on_exit,
+                desk=desk_for(settings.limits, day_start),
                 observer=watching.observer(
                     name, run_id, lambda: {} if runner is None else runner.in_hand, state
                 ),

@@ -8,6 +8,7 @@ from typing import Any
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.runtime.observer import RunStatus
+from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["INTERVAL_S", "Health"]
 
@@ -54,9 +55,10 @@ class Health:
         checks = {
             "connected": status is not None and status.connected,
             "reconciled": status is not None and status.reconciled,
-            "not_halted": status is not None and status.risk_state != "HALTED",
+            "not_halted": status is not None and status.risk_state is not RiskState.HALTED,
             "not_stopping": not self._is_stopping,
             "loop_turns": self.liveness()[0],
         }
         is_ready = all(checks.values())
-        return is_ready, {"ready": is_ready, "checks": checks}
+        state = None if status is None else status.risk_state.value
+        return is_ready, {"ready": is_ready, "risk_state": state, "checks": checks}

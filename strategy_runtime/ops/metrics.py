@@ -16,6 +16,7 @@ from strategy_runtime.protocol.events import ConnectionEvent, Event, UnknownEven
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.clock import time_of
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
+from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["Metrics"]
 
@@ -94,6 +95,7 @@ class Metrics:
                 ("connected", "1 while the event stream is up."),
                 ("ready", "1 while events come and orders are taken."),
                 ("halted", "1 while no new orders are taken."),
+                ("reducing", "1 while only orders that reduce a position are taken."),
                 ("queue_length", "Orders, changes and cancels not answered yet."),
                 ("open_orders", "Orders that are open."),
                 ("open_positions", "Positions that are open."),
@@ -155,7 +157,8 @@ class Metrics:
         if status is not None:
             values |= {
                 "connected": status.connected,
-                "halted": status.risk_state == "HALTED",
+                "halted": status.risk_state is RiskState.HALTED,
+                "reducing": status.risk_state is RiskState.REDUCING,
                 "queue_length": status.queued,
                 "open_orders": len(status.open_orders),
                 "open_positions": len(status.positions),

@@ -6,20 +6,21 @@ large it counts as such until the next day begins, whatever prices do.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, TradeEvent
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.limits import option_of, plain
+from strategy_runtime.runtime.observer import Handler
 
 __all__ = ["DailyLoss", "DayStart"]
 
-Handler = Callable[[Any], Any]
 DayStart = Callable[[date, Decimal], Decimal]
 """Told of a day and the equity now; gives back the equity that the day began with."""
 
@@ -60,6 +61,7 @@ class DailyLoss:
         self._day_start = day_start
         self._began_with = _ZERO
         self._day_ends: datetime | None = None
+        self._day_ends_ns = 0
         self._unknown_until = 0.0
 
     def look(self) -> None:
@@ -87,7 +89,7 @@ class DailyLoss:
             f"to {plain(equity)}, and {option_of('max_daily_loss')} allows {plain(self._allowed)}"
         )
 
-    def watched(self, table: dict[type[Any], Handler]) -> dict[type[Any], Handler]:
+    def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
         """The handlers of a table that has to do with equity, with an eye on it."""
         return {
             Candle: self._priced(table[Candle]),
@@ -98,14 +100,20 @@ class DailyLoss:
         }
 
     def _priced(self, handler: Handler) -> Handler:
-        nets = self._book.nets
+        nets, last = self._book.nets, self._book.last
 
-        def handle(event: Candle | Quote) -> Any:
-            moment = event.timestamp
-            if moment is not None and (self._day_ends is None or moment >= self._day_ends):
-                self._begin_day(moment)
+        def handle(event: Candle | Quote) -> Awaitable[None] | None:
+            stamp, symbol = event.stamp, event.symbol
+            if isinstance(stamp, int):
+                if stamp >= self._day_ends_ns:
+                    self._begin_day(utc(stamp))
+            elif stamp is not None and (self._day_ends is None or stamp >= self._day_ends):
+                self._begin_day(stamp)
+            before = last.get(symbol)
             result = handler(event)
-            if nets[event.symbol].quantity:
+            held = nets[symbol].quantity
+            # A price that moves in our favour takes nothing away.
+            if held and (before is None or (last[symbol] < before) is (held > 0)):
                 self.look()
             return result
 
@@ -114,6 +122,7 @@ class DailyLoss:
     def _begin_day(self, moment: datetime) -> None:
         day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._day_ends = day + _DAY
+        self._day_ends_ns = ns_of(self._day_ends)
         equity = self._equity()
         self._began_with = equity
         if self._day_start is not None:
@@ -123,16 +132,14 @@ class DailyLoss:
     def _equity(self) -> Decimal:
         """At the last prices; positions of which none has been seen count as the venue says."""
         book = self._book
-        unseen = (
-            part.unrealized_pnl
-            for symbol, net in book.nets.items()
-            if net.quantity and symbol not in book.last
-            for part in book.parts_of(symbol)
-        )
-        return book.account.equity + sum(unseen, _ZERO)
+        equity = book.account.equity
+        for symbol, net in book.nets.items():
+            if net.quantity and symbol not in book.last:
+                equity += sum((part.unrealized_pnl for part in book.parts_of(symbol)), _ZERO)
+        return equity
 
     def _filling(self, handler: Handler) -> Handler:
-        def handle(event: OrderEvent | TradeEvent) -> Any:
+        def handle(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:
             if isinstance(event, TradeEvent) or event.event in _FILLS:
                 self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
             return handler(event)
@@ -140,7 +147,7 @@ class DailyLoss:
         return handle
 
     def _booking(self, handler: Handler) -> Handler:
-        def handle(event: AccountEvent) -> Any:
+        def handle(event: AccountEvent) -> Awaitable[None] | None:
             self._unknown_until = 0.0
             result = handler(event)
             self.look()

@@ -1,8 +1,10 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import counted
@@ -10,7 +12,7 @@ from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, Traili
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.observer import Handler, Observer
 from strategy_runtime.runtime.outbox import Outbox
 from strategy_runtime.runtime.sizing import exact, magnitude, size_of
 from strategy_runtime.runtime.store import Journal
@@ -18,7 +20,7 @@ from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFunction
 from strategy_runtime.strategy.ticket import Ticket
-from strategy_runtime.strategy.views import AccountView, NetPosition
+from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 __all__ = ["TradingDesk"]
 
@@ -262,6 +264,15 @@ class TradingDesk(Outbox):
     def orders(self, symbol: str | None, *, external: bool = False) -> list[Order]:
         """See `Strategy.orders`."""
         return self._book.orders(symbol, external=external)
+
+    @property
+    def risk_state(self) -> RiskState:
+        """See `Strategy.risk_state`."""
+        return RiskState.HALTED if self.is_closed else RiskState.ACTIVE
+
+    def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
+        """Handlers to take the place of those of a table: this desk has no need of any."""
+        return {}
 
     @property
     def account(self) -> AccountView:

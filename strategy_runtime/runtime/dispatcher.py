@@ -22,14 +22,13 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.observer import Observer, observed
+from strategy_runtime.runtime.observer import Handler, Observer, observed
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook
 
 __all__ = ["Dispatcher", "Table", "overridden"]
 
-Handler = Callable[[Any], Awaitable[None] | None]
 Table = Mapping[type[Any], Handler]
 """The handler of each kind of event."""
 
@@ -118,6 +117,9 @@ class Dispatcher:
             kind: handler_of(kind, updates.get(kind)) for kind in EVENT_HOOKS
         }
         self.telling: Table = {kind: handler_of(kind, _nothing) for kind in updates}
+        # No candle may pass these by: where there are any, there is no shorter way.
+        watched = desk.watched(self.table)
+        self.table |= watched
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
         """The hot path, with everything it touches bound to local names."""

@@ -5,15 +5,17 @@ there is an observer.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
+from strategy_runtime.strategy.views import RiskState
 
 __all__ = [
+    "Handler",
     "Observer",
     "Observers",
     "OrderStatusLine",
@@ -22,8 +24,8 @@ __all__ = [
     "observed",
 ]
 
-RiskState = Literal["ACTIVE", "HALTED"]
 Handler = Callable[[Any], Awaitable[None] | None]
+"""What deals with an event; gives back None, or something to await."""
 
 
 class Observer(Protocol):
@@ -99,7 +101,7 @@ class RunStatus(Struct, frozen=True, kw_only=True):
     Attributes:
         connected: The event stream is up.
         reconciled: Orders and positions have been read since it came up.
-        risk_state: HALTED while no new orders are taken, else ACTIVE.
+        risk_state: Which orders are let through.
         halted_symbols: In these no orders are sent, since the fate of one is not known.
         failures: Hooks that failed.
         rejections: Requests refused without anybody awaiting them.

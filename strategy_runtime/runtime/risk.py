@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order
@@ -46,6 +48,7 @@ class Risk:
         self._limits = limits
         self._book = book
         self._seconds = seconds
+        self._judges_size = bool(replace(limits, max_orders_per_minute=None))
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
 
     @property
@@ -62,7 +65,7 @@ class Risk:
         """
         if self.daily_loss is not None:
             self.daily_loss.look()
-        if instead_of is None or _grows(instead_of, order):
+        if self._judges_size and (instead_of is None or _grows(instead_of, order)):
             building = self._resting(order)
             if not self._reduces(order, building):
                 refusal = self._refusal_of_size(order, building)

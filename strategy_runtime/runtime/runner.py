@@ -69,6 +69,9 @@ class Runner:
     last one thereby acknowledged, only when the hook has returned and every order it gave has been
     answered.
 
+    Args:
+        desk: Makes the desk, one with limits where there are any.
+
     Attributes:
         failures: What went wrong in hooks.
         is_complete: True once the venue has announced the end of the backtest.
@@ -89,6 +92,7 @@ class Runner:
         chance: Random | None = None,
         journal: Journal | None = None,
         on_exit: OnExit = "keep",
+        desk: Callable[..., TradingDesk] = TradingDesk,
     ) -> None:
         self.strategy = strategy
         self.failures = Failures(mode, on_error)
@@ -98,7 +102,7 @@ class Runner:
         self._book = Book(strategy.lookback, f"{type(strategy).__name__}-")
         self._clock = RunClock(mode)
         self._timers = Timers()
-        self._desk = TradingDesk(
+        self._desk = desk(
             venue,
             self._book,
             self._clock,
@@ -148,7 +152,7 @@ class Runner:
             mode=self._mode,
             connected=self._was_connected and self._lost_at is None,
             reconciled=self._is_reconciled,
-            risk_state="HALTED" if self._desk.is_closed else "ACTIVE",
+            risk_state=self._desk.risk_state,
             halted_symbols=sorted({doubt.symbol for doubt in self._desk.doubtful.values()}),
             complete=self.is_complete,
             failures=self.failures.count,

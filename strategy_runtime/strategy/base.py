@@ -28,7 +28,7 @@ from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
 from strategy_runtime.strategy.state import begin_state
 from strategy_runtime.strategy.ticket import Ticket
-from strategy_runtime.strategy.views import AccountView, NetPosition
+from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -352,6 +352,11 @@ class Strategy:
     def account(self) -> AccountView:
         """Balance, equity and margin at the last prices seen."""
         return self._running.account
+
+    @property
+    def risk_state(self) -> RiskState:
+        """Which orders are let through: all within the limits, such as reduce, or none."""
+        return self._running.risk_state
 
     def last(self, symbol: str) -> float | None:
         """The last price seen, or None before the first."""

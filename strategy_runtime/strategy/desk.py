@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from strategy_runtime.protocol.enums import Side, TimeInForce
 from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.strategy.ticket import Ticket
-from strategy_runtime.strategy.views import AccountView, NetPosition
+from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 __all__ = ["Desk", "Mode", "Number", "OrderReference", "TimerFunction"]
 
@@ -84,6 +84,9 @@ class Desk(Protocol):
         fraction: Number | None,
         notional: Number | None,
     ) -> Ticket | None: ...
+
+    @property
+    def risk_state(self) -> RiskState: ...
 
     def position(self, symbol: str) -> NetPosition: ...
 

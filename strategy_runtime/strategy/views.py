@@ -2,10 +2,24 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 
-__all__ = ["AccountView", "NetPosition"]
+__all__ = ["AccountView", "NetPosition", "RiskState"]
 
 _ZERO = Decimal(0)
+
+
+class RiskState(StrEnum):
+    """Which orders are let through at a moment; cancels always are."""
+
+    ACTIVE = "ACTIVE"
+    """Those within the limits of the run."""
+
+    REDUCING = "REDUCING"
+    """Of these only such as reduce a position, because too much was lost in a day."""
+
+    HALTED = "HALTED"
+    """None, because the run is ending."""
 
 
 class NetPosition:

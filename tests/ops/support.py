@@ -7,6 +7,7 @@ import urllib.request
 from typing import Any
 
 from strategy_runtime.runtime.observer import OrderStatusLine, PositionStatus, RunStatus
+from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["ask", "free_port", "status"]
 
@@ -19,7 +20,7 @@ def status(**changes: Any) -> RunStatus:
         "mode": "live",
         "connected": True,
         "reconciled": True,
-        "risk_state": "ACTIVE",
+        "risk_state": RiskState.ACTIVE,
         "halted_symbols": ["S:B"],
         "complete": False,
         "failures": 0,

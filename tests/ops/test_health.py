@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from strategy_runtime import RiskState
 from strategy_runtime.ops.health import Health
 from tests.ops.support import status
 
@@ -27,13 +28,22 @@ def test_a_run_in_good_order_is_ready() -> None:
     [
         ({"connected": False}, "connected"),
         ({"reconciled": False}, "reconciled"),
-        ({"risk_state": "HALTED"}, "not_halted"),
+        ({"risk_state": RiskState.HALTED}, "not_halted"),
     ],
 )
 def test_what_does_not_hold_is_named(change: dict[str, Any], check: str) -> None:
     health = Health()
     health.leave(status(**change))
     assert [name for name, holds in checks(health).items() if not holds] == [check]
+
+
+def test_a_run_that_only_reduces_is_ready_and_says_so() -> None:
+    health = Health()
+    assert health.readiness()[1]["risk_state"] is None
+    health.leave(status(risk_state=RiskState.REDUCING))
+    is_ready, said = health.readiness()
+    assert is_ready
+    assert said["risk_state"] == "REDUCING"
 
 
 def test_before_the_proxy_has_answered_it_lives_and_is_not_ready() -> None:

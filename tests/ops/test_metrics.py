@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from strategy_runtime import Candle, Strategy
+from strategy_runtime import Candle, RiskState, Strategy
 from strategy_runtime.clock import now
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.health import Health
@@ -77,7 +77,11 @@ def test_the_state_of_the_run_is_read_when_asked_for() -> None:
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"]) == (1, 1)
     assert (found["strategy_queue_length"], found["strategy_open_orders"]) == (2, 1)
-    health.leave(status(connected=False, risk_state="HALTED"))
+    assert (found["strategy_halted"], found["strategy_reducing"]) == (0, 0)
+    health.leave(status(risk_state=RiskState.REDUCING))
+    found = samples(metrics)
+    assert (found["strategy_halted"], found["strategy_reducing"]) == (0, 1)
+    health.leave(status(connected=False, risk_state=RiskState.HALTED))
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"], found["strategy_halted"]) == (
         0,

@@ -45,6 +45,7 @@ async def test_probes_of_a_run_in_good_order(ops: Ops) -> None:
     assert code == 200
     assert said == {
         "ready": True,
+        "risk_state": "ACTIVE",
         "checks": {
             "connected": True,
             "reconciled": True,

@@ -30,11 +30,17 @@ class Bench:
             {
                 Candle: lambda candle: self.book.see_price(X, candle.close),
                 Quote: self.book.see_quote,
-                OrderEvent: self.book.apply_order,
-                TradeEvent: self.book.apply_trade,
+                OrderEvent: self.order_came,
+                TradeEvent: self.trade_came,
                 AccountEvent: self.book.apply_account,
             }
         )
+
+    def order_came(self, event: OrderEvent) -> None:
+        self.book.apply_order(event)
+
+    def trade_came(self, event: TradeEvent) -> None:
+        self.book.apply_trade(event)
 
     def tell(self, event: Any) -> None:
         self._table[type(event)](event)

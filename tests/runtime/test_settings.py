@@ -1,11 +1,13 @@
 """Settings: which source wins, what is refused, what is shown."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
+from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.runtime.settings import (
     SETTINGS,
     Environment,
@@ -55,6 +57,48 @@ def test_every_setting_has_an_origin_and_a_row() -> None:
     found = settings()
     assert set(found.origins) == {setting.name for setting in SETTINGS}
     assert len(found.rows()) == len(SETTINGS)
+
+
+# Limits on risk
+
+
+def test_limits_are_amounts_and_a_count() -> None:
+    found = settings(
+        STRATEGY_MAX_ORDERS_PER_MINUTE="60",
+        STRATEGY_MAX_ORDER_NOTIONAL="1e4",
+        STRATEGY_MAX_DAILY_LOSS="99.50",
+    )
+    assert found.limits == Limits(
+        max_orders_per_minute=60,
+        max_order_notional=Decimal(10_000),
+        max_daily_loss=Decimal("99.5"),
+    )
+    shown = {name: text for name, text, _ in found.rows()}
+    assert (shown["max-order-notional"], shown["max-daily-loss"]) == ("10000", "99.5")
+    assert not settings().limits
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("max_orders_per_minute", "0", "'0' is not a whole number above zero"),
+        ("max_orders_per_minute", "1.5", "'1.5' is not a whole number above zero"),
+        ("max_order_notional", "-5", "'-5' is not an amount above zero"),
+        ("max_position_notional", "many", "'many' is not an amount above zero"),
+        ("max_daily_loss", "nan", "'nan' is not an amount above zero"),
+    ],
+)
+def test_a_limit_that_cannot_be_one_is_refused(name: str, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        settings({name: text})
+    assert str(refused.value) == f"--{name.replace('_', '-')}: {message}"
+
+
+def test_a_misspelt_limit_is_pointed_out() -> None:
+    (warning,) = settings(STRATEGY_MAX_DAILY_LOS="5").warnings
+    assert warning.startswith(
+        "STRATEGY_MAX_DAILY_LOS is not a setting; did you mean 'STRATEGY_MAX_DAILY_LOSS'"
+    )
 
 
 # Where the proxy is

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from strategy_runtime import Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import generator
+from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.runner import OnExit, Runner
 from strategy_runtime.simulator.exchange import Exchange
@@ -34,6 +35,7 @@ def live_run(
     on_exit: OnExit = "keep",
     exchange: Exchange | None = None,
     observer: Observer | None = None,
+    desk: Callable[..., TradingDesk] = TradingDesk,
 ) -> Exchange:
     """Run until `during` has ended; the exchange as it is five seconds later."""
     loop = VirtualLoop()
@@ -43,7 +45,15 @@ def live_run(
     chance = generator(seed)
     network = MemoryNetwork(proxy, Plan(list(faults)), loop, time, chance)
     venue = venue_on(network, chance, is_live=True)
-    runner = Runner(strategy, venue, mode="live", chance=chance, on_exit=on_exit, observer=observer)
+    runner = Runner(
+        strategy,
+        venue,
+        mode="live",
+        chance=chance,
+        on_exit=on_exit,
+        observer=observer,
+        desk=desk,
+    )
 
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())

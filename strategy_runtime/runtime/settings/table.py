@@ -1,11 +1,13 @@
 """All settings of a run: each said once, as a field with its type, its names and its default."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.runtime.limits import Limits, plain
 from strategy_runtime.runtime.settings import values
 from strategy_runtime.runtime.settings.setting import Setting, settings_of
 
@@ -102,6 +104,49 @@ class Settings(Struct, frozen=True, kw_only=True):
             "either.",
         ),
     ]
+    max_orders_per_minute: Annotated[
+        int | None,
+        Setting(
+            variables=("STRATEGY_MAX_ORDERS_PER_MINUTE",),
+            metavar="COUNT",
+            default="",
+            read=values.count,
+            help="Orders and changes of orders that may be given within a minute; further ones are "
+            "refused. Cancels do not count.",
+        ),
+    ]
+    max_order_notional: Annotated[
+        Decimal | None,
+        Setting(
+            variables=("STRATEGY_MAX_ORDER_NOTIONAL",),
+            metavar="AMOUNT",
+            default="",
+            read=values.amount,
+            help="What an order may be worth, in account currency, unless it reduces a position.",
+        ),
+    ]
+    max_position_notional: Annotated[
+        Decimal | None,
+        Setting(
+            variables=("STRATEGY_MAX_POSITION_NOTIONAL",),
+            metavar="AMOUNT",
+            default="",
+            read=values.amount,
+            help="What the position in a symbol and the orders that would add to it may be worth "
+            "together.",
+        ),
+    ]
+    max_daily_loss: Annotated[
+        Decimal | None,
+        Setting(
+            variables=("STRATEGY_MAX_DAILY_LOSS",),
+            metavar="AMOUNT",
+            default="",
+            read=values.amount,
+            help="What equity may lose in a UTC day; then only orders that reduce a position are "
+            "sent until it is over.",
+        ),
+    ]
     state_dir: Annotated[
         str,
         Setting(
@@ -177,6 +222,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     origins: dict[str, str]
     warnings: list[str]
 
+    @property
+    def limits(self) -> Limits:
+        """What may be ordered."""
+        return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
+
     def secrets(self) -> list[str]:
         """What must not be shown: the key, and passwords in URLs."""
         passwords = [urlsplit(url).password for url in (self.ws_url, self.rest_url)]
@@ -186,13 +236,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Name, value and origin of each, secrets masked."""
         found = []
         for setting in SETTINGS:
-            value = getattr(self, setting.name)
-            text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+            text = _shown(getattr(self, setting.name))
             if setting.is_secret and text:
                 text = "********"
             name = setting.name.replace("_", "-")
             found.append((name, text or "-", self.origins[setting.name]))
         return found
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 SETTINGS = settings_of(Settings)

@@ -1,5 +1,6 @@
 """From texts to values: what cannot be one is refused with the name of where it came from."""
 
+from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
@@ -7,7 +8,9 @@ from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscri
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
 __all__ = [
+    "amount",
     "check_url",
+    "count",
     "or_none",
     "port",
     "request_url",
@@ -77,6 +80,28 @@ def seconds(text: str, origin: str) -> float:
     if not 0 <= number < float("inf"):
         raise ConfigError(f"{origin}: {text!r} is not a number of seconds")
     return number
+
+
+def amount(text: str, origin: str) -> Decimal | None:
+    """An amount above zero; None where it is empty."""
+    if not text:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal(-1)
+    if not (number.is_finite() and number > 0):
+        raise ConfigError(f"{origin}: {text!r} is not an amount above zero")
+    return number
+
+
+def count(text: str, origin: str) -> int | None:
+    """A whole number above zero; None where it is empty."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise ConfigError(f"{origin}: {text!r} is not a whole number above zero")
+    return int(text)
 
 
 def port(text: str, origin: str) -> int | None:

@@ -1,0 +1,135 @@
+"""A desk that holds what a strategy orders to the limits of the run."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.daily_loss import DayStart
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.observer import Handler
+from strategy_runtime.runtime.risk import Risk
+from strategy_runtime.runtime.sizing import exact
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.strategy.desk import Number, OrderReference
+from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.views import RiskState
+
+__all__ = ["LimitedDesk", "desk_for"]
+
+
+class LimitedDesk(TradingDesk):
+    """Decides when an order is given, and has the ticket of one that may not be sent refused.
+
+    Orders are counted as they are given, so a decision never depends on how fast anything answers.
+
+    Args:
+        limits: At least one is set.
+        day_start: See `DailyLoss`.
+        others: Those of `TradingDesk`.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        book: Book,
+        clock: RunClock,
+        *others: Any,
+        limits: Limits,
+        day_start: DayStart | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(venue, book, clock, *others, **options)
+        self._risk = Risk(limits, book, self._seconds, day_start)
+        self._refusals: dict[str, ApiError] = {}
+        self._is_winding_down = False
+
+    @property
+    def risk_state(self) -> RiskState:
+        """See `Strategy.risk_state`."""
+        state = super().risk_state
+        if state is RiskState.ACTIVE and self._risk.is_reducing:
+            return RiskState.REDUCING
+        return state
+
+    def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
+        """See `TradingDesk.watched`."""
+        loss = self._risk.daily_loss
+        return {} if loss is None else loss.watched(table)
+
+    async def wind_down(self, *, flatten: bool) -> None:
+        """See `TradingDesk.wind_down`; no limit stands in its way."""
+        self._is_winding_down = True
+        await super().wind_down(flatten=flatten)
+
+    def _submit(self, request: OrderRequest) -> Ticket:
+        ticket = super()._submit(request)
+        own_id = ticket.client_order_id
+        if not self._is_winding_down:
+            refusal = self._risk.refusal_of(self._known(own_id))
+            if refusal is not None:
+                self._refusals[own_id] = refusal
+                self._book.refuse(own_id)
+        return ticket
+
+    async def _place(self, request: OrderRequest, own_id: str) -> None:
+        if own_id in self._refusals:
+            raise self._refusals.pop(own_id)
+        await super()._place(request, own_id)
+
+    def modify(
+        self,
+        order: OrderReference,
+        *,
+        quantity: Number | None,
+        limit: Number | None,
+        stop: Number | None,
+        stop_loss: Number | None,
+        take_profit: Number | None,
+    ) -> Ticket:
+        """See `Strategy.modify`."""
+        known = self._referred(order)
+        size = exact("quantity", quantity) or known.quantity
+        changed = replace(
+            known,
+            quantity=size,
+            remaining_quantity=size - known.filled_quantity,
+            limit_price=exact("limit", limit) or known.limit_price,
+            stop_price=exact("stop", stop) or known.stop_price,
+        )
+        refusal = self._risk.refusal_of(changed, instead_of=known)
+        if refusal is not None:
+            key = known.client_order_id or known.id
+            return self._note("modify", known.symbol, key, partial(_refuse, refusal))
+        return super().modify(
+            order,
+            quantity=quantity,
+            limit=limit,
+            stop=stop,
+            stop_loss=stop_loss,
+            take_profit=take_profit,
+        )
+
+    def _seconds(self) -> float:
+        if self._mode == "live":
+            return monotonic()
+        try:
+            return self._clock.now.timestamp()
+        except RuntimeError:  # before the first event of a backtest
+            return 0.0
+
+
+def desk_for(limits: Limits, day_start: DayStart | None = None) -> Callable[..., TradingDesk]:
+    """What makes the desk of a run: one with limits only where there are any."""
+    return partial(LimitedDesk, limits=limits, day_start=day_start) if limits else TradingDesk
+
+
+async def _refuse(refusal: ApiError) -> None:
+    raise refusal

@@ -1,0 +1,252 @@
+"""Contract line 10: orders that a limit refuses, as a strategy and its operator see them."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime import Candle, OrderRejected, OrderStatus, RiskState, Side, Strategy
+from strategy_runtime.clock import sleep
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.limited import desk_for
+from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.runner import Runner
+from tests.runtime.virtual_run import live_run
+from tests.strategies import Scripted
+
+X = "S:X"
+
+
+def codes(strategy: Scripted) -> list[str]:
+    return [each.code for each in strategy.refusals if isinstance(each, OrderRejected)]
+
+
+def test_without_limits_the_desk_is_the_ordinary_one() -> None:
+    assert desk_for(Limits()) is TradingDesk
+
+
+# Refusals
+
+
+async def test_a_refused_order_is_told_like_any_and_never_sent() -> None:
+    strategy = Scripted({0: lambda self, candle: self.buy(X, 11)})
+    async with strategy.run_test(max_order_notional=100) as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        assert pilot.orders == []
+    (refusal,) = strategy.refusals
+    assert isinstance(refusal, OrderRejected)
+    assert str(refusal) == (
+        "S:X Scripted-test-1: RISK_LIMIT: 11 S:X at 10 is worth 110, and --max-order-notional "
+        "allows 100"
+    )
+    assert refusal.details == {"limit": "max_order_notional", "allowed": "100", "asked": "110"}
+
+
+async def test_an_awaited_ticket_of_a_refused_order_raises() -> None:
+    seen: list[OrderStatus] = []
+
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            ticket = self.buy(X, 11)
+            with pytest.raises(OrderRejected, match="RISK_LIMIT"):
+                await ticket
+            seen.append(ticket.order.status)
+
+    async with Waits().run_test(max_order_notional=100) as pilot:
+        await pilot.candles(X, closes=[10])
+    assert seen == [OrderStatus.REJECTED]
+
+
+async def test_an_order_that_was_refused_does_not_stand_in_the_way_of_the_next() -> None:
+    def two(self: Scripted, candle: Candle) -> None:
+        self.buy(X, 11)
+        self.buy(X, 10)
+
+    strategy = Scripted({0: two})
+    async with strategy.run_test(max_position_notional=100) as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        assert [order.quantity for order in pilot.orders] == [10]
+    assert codes(strategy) == ["RISK_LIMIT"]
+
+
+async def test_orders_of_one_hook_count_before_they_are_sent() -> None:
+    def three(self: Scripted, candle: Candle) -> None:
+        for _ in range(3):
+            self.buy(X, 5, limit=9)
+
+    strategy = Scripted({0: three})
+    async with strategy.run_test(max_position_notional=100) as pilot:
+        await pilot.candles(X, closes=[10])
+        assert len(pilot.orders) == 2
+    assert codes(strategy) == ["RISK_LIMIT"]
+
+
+async def test_the_minute_of_a_backtest_is_simulated() -> None:
+    class Eager(Scripted):
+        def on_candle(self, candle: Candle) -> None:
+            for _ in range(2):
+                self.buy(X, 1)
+
+    strategy = Eager({})
+    async with strategy.run_test(max_orders_per_minute=3, timeframe="15s") as pilot:
+        await pilot.candles(X, closes=[10] * 9)
+        # Two and one of the first two candles; the others wait until a minute has gone by.
+        assert len(pilot.orders) == 3 + 3 + 2
+    assert codes(strategy) == ["RISK_LIMIT"] * 10
+
+
+async def test_before_the_first_event_orders_count_too() -> None:
+    class Hasty(Scripted):
+        def on_start(self) -> None:
+            for _ in range(3):
+                self.buy(X, 1, limit=9)
+
+    strategy = Hasty({})
+    async with strategy.run_test(max_orders_per_minute=2) as pilot:
+        await pilot.candles(X, closes=[10])
+    assert [code == "RISK_LIMIT" for code in codes(strategy)] == [False, False, True]
+
+
+# Changes
+
+
+async def test_a_change_beyond_a_limit_is_refused_and_the_order_stays() -> None:
+    def change(self: Scripted, candle: Candle) -> None:
+        (order,) = self.orders()
+        self.modify(order, quantity=12, limit=8)
+
+    strategy = Scripted({0: lambda self, candle: self.buy(X, 10, limit=9), 1: change})
+    async with strategy.run_test(max_order_notional=95) as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        (order,) = pilot.orders
+        assert (order.quantity, order.limit_price) == (Decimal(10), Decimal(9))
+    (refusal,) = strategy.refusals
+    assert str(refusal) == (
+        "S:X Scripted-test-1: RISK_LIMIT: 12 S:X at 8 is worth 96, and --max-order-notional allows "
+        "95"
+    )
+
+
+async def test_a_change_within_the_limits_is_made() -> None:
+    def change(self: Scripted, candle: Candle) -> None:
+        (order,) = self.orders()
+        self.modify(order, quantity=11, limit=8)
+
+    strategy = Scripted({0: lambda self, candle: self.buy(X, 10, limit=9), 1: change})
+    async with strategy.run_test(max_order_notional=95) as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        (order,) = pilot.orders
+        assert (order.quantity, order.limit_price) == (Decimal(11), Decimal(8))
+    assert strategy.refusals == []
+
+
+# The loss of a day
+
+
+class Loses(Scripted):
+    """Holds a hundred; notes what it is allowed to do at each candle."""
+
+    def __init__(self) -> None:
+        super().__init__({0: lambda self, candle: self.buy(X, 100, stop_loss=1)})
+        self.states: list[RiskState] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.states.append(self.risk_state)
+        super().on_candle(candle)
+
+
+async def test_after_the_loss_of_a_day_only_what_reduces_is_sent() -> None:
+    def add_and_take(self: Scripted, candle: Candle) -> None:
+        self.buy(X, 1)
+        self.sell(X, 40)
+        self.sell(X, 61)
+        self.close(X, 60)
+
+    strategy = Loses()
+    strategy.script[2] = add_and_take
+    async with strategy.run_test(max_daily_loss=500) as pilot:
+        await pilot.candles(X, closes=[10, 10, 5, 5])
+        assert [(o.side, o.quantity) for o in pilot.orders[1:]] == [
+            (Side.SELL, Decimal(40)),
+            (Side.SELL, Decimal(60)),
+        ]
+        assert strategy.position(X).is_flat
+    assert codes(strategy) == ["RISK_LIMIT"] * 2
+    assert str(strategy.refusals[0]).endswith(
+        "RISK_LIMIT: only orders that reduce a position are sent: on 2024-01-02 UTC equity fell "
+        "from 100000 to 99500, and --max-daily-loss allows 500"
+    )
+    assert strategy.states == [RiskState.ACTIVE] * 2 + [RiskState.REDUCING] * 2
+
+
+async def test_the_next_day_begins_anew() -> None:
+    strategy = Loses()
+    strategy.script[4] = lambda self, candle: self.buy(X, 1)
+    late = datetime(2024, 1, 2, 23, 56, tzinfo=UTC)
+    async with strategy.run_test(max_daily_loss=500, start=late) as pilot:
+        await pilot.candles(X, closes=[10, 10, 5, 5, 5, 5])
+        assert len(pilot.orders) == 2
+    active, reducing = RiskState.ACTIVE, RiskState.REDUCING
+    assert strategy.states == [active, active, reducing, reducing, active, active]
+
+
+async def test_legs_of_an_order_may_be_moved_while_only_reducing() -> None:
+    def move(self: Scripted, candle: Candle) -> None:
+        (leg,) = self.orders()
+        self.modify(leg, stop=4)
+
+    strategy = Loses()
+    strategy.script[2] = move
+    async with strategy.run_test(max_daily_loss=500) as pilot:
+        await pilot.candles(X, closes=[10, 10, 5, 5])
+        assert [leg.stop_price for leg in pilot.legs] == [4]
+    assert strategy.refusals == []
+
+
+# Live
+
+
+class Buys(Scripted):
+    """Buys one at every candle."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def on_candle(self, candle: Candle) -> None:
+        self.buy("S:A", 1)
+
+
+def test_live_the_minute_is_that_of_a_clock_that_never_jumps() -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(50)
+
+    strategy = Buys()
+    exchange = live_run(strategy, wait, desk=desk_for(Limits(max_orders_per_minute=5)))
+    assert len(exchange.order_history(limit=100)) == 5
+    assert len(codes(strategy)) > 20
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(max_orders_per_minute=1), Limits(max_position_notional=Decimal(12))]
+)
+def test_no_limit_stands_in_the_way_of_flattening(limits: Limits) -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(10)
+        assert runner.status().risk_state == "ACTIVE"
+
+    exchange = live_run(Buys(), wait, on_exit="flatten", desk=desk_for(limits))
+    sides = [order.side for order in exchange.order_history(limit=100)]
+    assert sorted(sides) == [Side.BUY, Side.SELL]
+    assert exchange.positions() == []
+
+
+def test_an_operator_sees_that_only_reducing_orders_are_sent() -> None:
+    seen: list[str] = []
+
+    async def wait(runner: Runner) -> None:
+        await sleep(10)
+        seen.append(runner.status().risk_state)
+
+    strategy = Scripted({1: lambda self, candle: self.sell("S:A", 100)})
+    live_run(strategy, wait, desk=desk_for(Limits(max_daily_loss=Decimal(1))))
+    assert seen == ["REDUCING"]
