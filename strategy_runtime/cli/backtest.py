@@ -128,7 +128,8 @@ def main(
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
         options = exchange_options(account, strict=strict, tz=tz)
-        desk = desk_for(_set_up(limits).limits)
+        held_to = _set_up(limits).limits
+        desk = desk_for(held_to)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             strategies = _strategies(target or DEMO, parameters, 2 if verify else 1)
@@ -160,6 +161,7 @@ def main(
             options=options,
             faults=data.faults,
             wall_s=wall_s,
+            limits=held_to,
         )
         places = Destinations(
             out,

@@ -11,6 +11,7 @@ from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.performance import days_of, performance_of
 from strategy_runtime.report.summary import Summary, summary_of
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
+from strategy_runtime.runtime.limits import NO_LIMITS, Limits
 from strategy_runtime.simulator.data.faults import DataFault
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome, in_order
@@ -40,6 +41,7 @@ def results_of(
     options: ExchangeOptions,
     faults: Iterable[DataFault],
     wall_s: float,
+    limits: Limits = NO_LIMITS,
 ) -> Results:
     """Sum up what an exchange holds at the end of a run.
 
@@ -47,6 +49,7 @@ def results_of(
         strategy: Name of the class, or None where the run was served to somebody over the network.
         faults: Of the data.
         wall_s: Seconds the replay took.
+        limits: What the run held orders to.
     """
     start_ns = 0 if outcome.start is None else ns_of(outcome.start)
     end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
@@ -73,5 +76,6 @@ def results_of(
         options=options,
         faults=faults,
         wall_s=wall_s,
+        limits=limits,
     )
     return Results(summary=summary, outcome=outcome, points=path.points, trips=trips)

@@ -15,6 +15,7 @@ from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.report.fills import fill_hash, moment, plain
 from strategy_runtime.report.performance import Performance
+from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.simulator.data.faults import DataFault, summarize
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -92,7 +93,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         bankrupt: True where the account ran out of equity, which ended the run.
         warnings: What must not be overlooked: liquidations, suspected splits.
         rejected_orders: How many orders were accepted and then rejected.
-        options: Account, costs and conventions.
+        options: Account, costs and conventions, and the limits that were set.
     """
 
     schema: int = SCHEMA
@@ -142,6 +143,7 @@ def summary_of(
     options: ExchangeOptions,
     faults: Iterable[DataFault],
     wall_s: float,
+    limits: Limits,
 ) -> Summary:
     """Put what an exchange holds at the end of a run into one document."""
     return Summary(
@@ -177,7 +179,7 @@ def summary_of(
         bankrupt=outcome.bankrupt,
         warnings=outcome.warnings,
         rejected_orders=sum(order.status.value == "REJECTED" for order in outcome.orders),
-        options=_options(options),
+        options=_options(options) | limits.shown(),
     )
 
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ApiError
 
-__all__ = ["RISK_LIMIT", "Limits", "exceeded", "option_of", "plain", "refused"]
+__all__ = ["NO_LIMITS", "RISK_LIMIT", "Limits", "exceeded", "option_of", "plain", "refused"]
 
 RISK_LIMIT = "RISK_LIMIT"
 """Code of a rejection that a limit caused."""
@@ -29,7 +29,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_daily_loss: Decimal | None = None
 
     def __bool__(self) -> bool:
-        return any(getattr(self, name) is not None for name in self.__struct_fields__)
+        return bool(self.shown())
+
+    def shown(self) -> dict[str, str]:
+        """Those that are set, as people write them."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: plain(Decimal(n)) for name, n in given.items() if n is not None}
+
+
+NO_LIMITS = Limits()
 
 
 def exceeded(limit: str, said: str, value: Decimal, allowed: Decimal) -> ApiError:

@@ -92,6 +92,13 @@ def test_a_limit_that_cannot_be_one_is_refused(name: str, folder: Path) -> None:
     assert "--max-daily-loss: '0' is not an amount above zero" in done.stderr
 
 
+def test_the_result_of_a_backtest_has_the_limits_that_were_set(folder: Path) -> None:
+    done = call("backtest", "bot:Bot", "--demo", "--json", "--max-daily-loss=1.5e3", cwd=folder)
+    options = json.loads(done.stdout)["options"]
+    shown = {name: text for name, text in options.items() if name.startswith("max_")}
+    assert shown == {"max_volume_share": "None", "max_daily_loss": "1500"}
+
+
 def test_check_shows_the_limits_and_where_they_come_from(folder: Path) -> None:
     with proxy("--demo", cwd=folder) as (_, urls):
         done = call(
