@@ -15,6 +15,7 @@ from strategy_runtime.runtime.daily_loss import DayStart
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.runtime.observer import Handler
+from strategy_runtime.runtime.outbox import Send
 from strategy_runtime.runtime.risk import Risk
 from strategy_runtime.runtime.sizing import exact
 from strategy_runtime.runtime.venue import Venue
@@ -107,7 +108,7 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of(changed, instead_of=known)
         if refusal is not None:
             key = known.client_order_id or known.id
-            return self._note("modify", known.symbol, key, partial(_refuse, refusal))
+            return super()._note("modify", known.symbol, key, partial(_refuse, refusal))
         return super().modify(
             order,
             quantity=quantity,
@@ -116,6 +117,18 @@ class LimitedDesk(TradingDesk):
             stop_loss=stop_loss,
             take_profit=take_profit,
         )
+
+    def _note(self, verb: str, symbol: str, client_order_id: str, send: Send) -> Ticket:
+        if verb == "modify":
+            send = partial(self._change, client_order_id, send)
+        return super()._note(verb, symbol, client_order_id, send)
+
+    async def _change(self, key: str, send: Send) -> None:
+        try:
+            await send()
+        except ApiError:
+            self._risk.forget(key)
+            raise
 
     def _seconds(self) -> float:
         if self._mode == "live":

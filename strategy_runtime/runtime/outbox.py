@@ -30,7 +30,7 @@ from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["ASK_AGAIN_AFTER_S", "FATE_UNKNOWN", "Outbox"]
+__all__ = ["ASK_AGAIN_AFTER_S", "FATE_UNKNOWN", "Outbox", "Send"]
 
 FATE_UNKNOWN = "FATE_UNKNOWN"
 """Code of a rejection that is none: the order may be there."""
@@ -39,7 +39,8 @@ ASK_AGAIN_AFTER_S = 10.0
 """Seconds after which a venue that did not have an order is asked for it once more."""
 
 _NOT_ANSWERED = "NOT_ANSWERED"
-_Send = Callable[[], Awaitable[None]]
+Send = Callable[[], Awaitable[None]]
+"""Sends a request; raises what became of it where it was not accepted."""
 
 
 class Doubt(NamedTuple):
@@ -82,7 +83,7 @@ class Outbox:
         self._mode: Mode = mode
         self._observer = observer
         self._journal = journal
-        self._waiting: deque[tuple[Ticket, _Send]] = deque()
+        self._waiting: deque[tuple[Ticket, Send]] = deque()
         self._one_at_a_time = asyncio.Lock()
         self._sender: asyncio.Task[None] | None = None
         self._fill_waiters: dict[str, asyncio.Event] = {}
@@ -155,7 +156,7 @@ class Outbox:
             await self._send_next()
         self._sender = None
 
-    def _note(self, verb: str, symbol: str, client_order_id: str, send: _Send) -> Ticket:
+    def _note(self, verb: str, symbol: str, client_order_id: str, send: Send) -> Ticket:
         ticket = Ticket(
             verb,
             symbol,

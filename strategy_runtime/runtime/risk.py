@@ -6,13 +6,13 @@ Cancels are free.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
@@ -49,6 +49,7 @@ class Risk:
         self._book = book
         self._seconds = seconds
         self._judges_size = bool(replace(limits, max_orders_per_minute=None))
+        self._changes: dict[str, Order] = {}
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
 
     @property
@@ -61,26 +62,42 @@ class Risk:
 
         Args:
             order: As it would be, itself in the book or not.
-            instead_of: The same order before a change.
+            instead_of: The same order before a change. Once that is let through the order counts
+                as it would be, until the book has it so or `forget` is called.
         """
         if self.daily_loss is not None:
             self.daily_loss.look()
         if self._judges_size and (instead_of is None or _grows(instead_of, order)):
-            building = self._resting(order)
-            if not self._reduces(order, building):
-                refusal = self._refusal_of_size(order, building)
+            resting = self._resting(order)
+            if not self._reduces(order, resting):
+                refusal = self._refusal_of_size(order, resting)
                 if refusal is not None:
                     return refusal
-        return self._refusal_of_rate()
+        refusal = self._refusal_of_rate()
+        if refusal is None and instead_of is not None:
+            self._changes[_key(order)] = order
+        return refusal
 
-    def _reduces(self, order: Order, building: list[Order]) -> bool:
-        """Whether a position can only become smaller by an order, whatever else is filled."""
-        if order.reduce_only or order.parent_order_id is not None:
+    def forget(self, key: str) -> None:
+        """A change was not made.
+
+        Args:
+            key: Client order id of the order, or the venue's where it has none.
+        """
+        self._changes.pop(key, None)
+
+    def _reduces(self, order: Order, resting: list[Order]) -> bool:
+        """Whether a position can only become smaller by an order, whatever else is filled.
+
+        One that rests would still be there after the position has been closed in another way.
+        """
+        if _only_closes(order):
             return True
-        held = -order.side.sign * self._book.position(order.symbol).quantity
-        return order.remaining_quantity + sum(_remaining(building), _ZERO) <= held
+        against = -self._held_for(order)
+        is_filled_now = order.order_type is OrderType.MARKET
+        return is_filled_now and order.remaining_quantity + _sum_of(resting) <= against
 
-    def _refusal_of_size(self, order: Order, building: list[Order]) -> ApiError | None:
+    def _refusal_of_size(self, order: Order, resting: list[Order]) -> ApiError | None:
         limits, symbol = self._limits, order.symbol
         if self.daily_loss is not None and self.daily_loss.reached:
             said = f"only orders that reduce a position are sent: {self.daily_loss.reached}"
@@ -102,7 +119,7 @@ class Risk:
             return exceeded("max_order_notional", f"{size} is worth", value, allowed)
         allowed = limits.max_position_notional
         if allowed is not None:
-            value += self._value_held(order) + sum(map(self._value_of, building), _ZERO)
+            value += self._value_beside(order, resting)
             if value > allowed:
                 said = f"with what is held and rests, {symbol} would be worth"
                 return exceeded("max_position_notional", said, value, allowed)
@@ -124,15 +141,48 @@ class Risk:
         return None
 
     def _resting(self, order: Order) -> list[Order]:
-        """Other open orders that build a position on the same side, whoever gave them."""
+        """Other open orders on the same side, whoever gave them, as they are about to be."""
         return [
-            other
+            self._about_to_be(other) if self._changes else other
             for other in self._book.orders(order.symbol)
-            if other.side is order.side
-            and not other.reduce_only
-            and other.parent_order_id is None
-            and other.id != order.id
+            if other.side is order.side and _key(other) != _key(order)
         ]
+
+    def _about_to_be(self, order: Order) -> Order:
+        """An order while a change of it is under way: whatever is larger, before or after."""
+        changed = self._changes.get(_key(order))
+        if changed is None:
+            return order
+        if not _differ(changed, order):
+            self.forget(_key(order))
+            return order
+        quantity = max(order.quantity, changed.quantity)
+        return replace(
+            order,
+            quantity=quantity,
+            remaining_quantity=quantity - order.filled_quantity,
+            limit_price=_higher(order.limit_price, changed.limit_price),
+            stop_price=_higher(order.stop_price, changed.stop_price),
+        )
+
+    def _held_for(self, order: Order) -> Decimal:
+        """What is held, counted in the direction of an order."""
+        return order.side.sign * self._book.position(order.symbol).quantity
+
+    def _value_beside(self, order: Order, resting: list[Order]) -> Decimal:
+        """What is held and would be, if all that builds a position on an order's side is filled.
+
+        A position on the other side makes room for an order that is filled now, as far as nothing
+        can close it before.
+        """
+        held = self._held_for(order)
+        if held < 0:
+            room = -held - _sum_of(filter(_only_closes, resting))
+            held = -max(room, _ZERO) if order.order_type is OrderType.MARKET else _ZERO
+        net = self._book.position(order.symbol)
+        price = net.average_entry_price if net.last is None else Decimal(repr(net.last))
+        building = (self._value_of(other) for other in resting if not _only_closes(other))
+        return held * price + sum(building, _ZERO)
 
     def _price_of(self, order: Order) -> Decimal | None:
         """The highest price at which an order is likely to be filled, as far as that is known."""
@@ -146,22 +196,33 @@ class Risk:
     def _value_of(self, order: Order) -> Decimal:
         return order.remaining_quantity * (self._price_of(order) or _ZERO)
 
-    def _value_held(self, order: Order) -> Decimal:
-        """What is held, counted in the direction of an order."""
-        net = self._book.position(order.symbol)
-        if net.last is None:
-            return order.side.sign * net.quantity * net.average_entry_price
-        return order.side.sign * net.market_value
-
 
 def _grows(before: Order, after: Order) -> bool:
     """Whether a change is more than making an order smaller or giving it other legs."""
-    return (
-        after.quantity > before.quantity
-        or after.limit_price != before.limit_price
-        or after.stop_price != before.stop_price
+    return after.quantity > before.quantity or _differ(
+        before, replace(after, quantity=before.quantity)
     )
 
 
-def _remaining(orders: list[Order]) -> Iterator[Decimal]:
-    return (order.remaining_quantity for order in orders)
+def _differ(one: Order, other: Order) -> bool:
+    return (one.quantity, one.limit_price, one.stop_price) != (
+        other.quantity,
+        other.limit_price,
+        other.stop_price,
+    )
+
+
+def _higher(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return max((price for price in (one, other) if price is not None), default=None)
+
+
+def _key(order: Order) -> str:
+    return order.client_order_id or order.id
+
+
+def _only_closes(order: Order) -> bool:
+    return order.reduce_only or order.parent_order_id is not None
+
+
+def _sum_of(orders: Iterable[Order]) -> Decimal:
+    return sum((order.remaining_quantity for order in orders), _ZERO)

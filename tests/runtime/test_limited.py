@@ -1,11 +1,23 @@
 """Contract line 10: orders that a limit refuses, as a strategy and its operator see them."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from strategy_runtime import Candle, OrderRejected, OrderStatus, RiskState, Side, Strategy
+from strategy_runtime import (
+    Candle,
+    OrderRejected,
+    OrderStatus,
+    RiskState,
+    Side,
+    Strategy,
+    Trade,
+)
 from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.limited import desk_for
@@ -140,6 +152,88 @@ async def test_a_change_within_the_limits_is_made() -> None:
     assert strategy.refusals == []
 
 
+# Whatever is ordered
+
+SIDES = st.sampled_from([Side.BUY, Side.SELL])
+QUANTITIES = st.integers(1, 15)
+PRICES = st.sampled_from([9.5, 10.0, 10.5])
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("order"), SIDES, QUANTITIES),
+        st.tuples(st.just("limit"), SIDES, QUANTITIES, PRICES),
+        st.tuples(st.just("stop"), SIDES, QUANTITIES, PRICES),
+        st.tuples(st.just("bracket"), SIDES, QUANTITIES),
+        st.tuples(st.just("modify"), QUANTITIES, PRICES),
+        st.tuples(st.just("close")),
+        st.tuples(st.just("cancel")),
+    ),
+    max_size=4,
+)
+
+
+class Anything(Scripted):
+    """Does what was drawn for each candle, and notes the largest position."""
+
+    def __init__(self, drawn: list[list[tuple[Any, ...]]]) -> None:
+        super().__init__({})
+        self.drawn = drawn
+        self.largest = Decimal(0)
+
+    def on_candle(self, candle: Candle) -> None:
+        for kind, *rest in self.drawn[self.candles]:
+            getattr(self, f"do_{kind}")(*rest)
+        self.candles += 1
+
+    def on_trade(self, trade: Trade) -> None:
+        self.largest = max(self.largest, abs(self.position(X).quantity))
+
+    def give(self, side: Side, quantity: int, **more: Any) -> None:
+        (self.buy if side is Side.BUY else self.sell)(X, quantity, **more)
+
+    def do_order(self, side: Side, quantity: int) -> None:
+        self.give(side, quantity)
+
+    def do_limit(self, side: Side, quantity: int, price: float) -> None:
+        self.give(side, quantity, limit=price)
+
+    def do_stop(self, side: Side, quantity: int, price: float) -> None:
+        self.give(side, quantity, stop=price)
+
+    def do_bracket(self, side: Side, quantity: int) -> None:
+        self.give(
+            side,
+            quantity,
+            stop_loss=10 - 0.5 * side.sign,
+            take_profit=10 + 0.5 * side.sign,
+        )
+
+    def do_modify(self, quantity: int, price: float) -> None:
+        for order in self.orders(X)[:1]:
+            stops = order.stop_price is not None
+            self.modify(order, quantity=quantity, **{"stop" if stops else "limit": price})
+
+    def do_close(self) -> None:
+        self.close(X)
+
+    def do_cancel(self) -> None:
+        self.cancel_all(X)
+
+
+@given(drawn=st.lists(ACTIONS, min_size=1, max_size=8))
+def test_whatever_is_ordered_and_filled_no_position_exceeds_its_limit(
+    drawn: list[list[tuple[Any, ...]]],
+) -> None:
+    strategy = Anything(drawn)
+
+    async def run() -> None:
+        async with strategy.run_test(max_position_notional=100) as pilot:
+            await pilot.candles(X, bars=[[10, 11, 9, 10]] * len(drawn))
+
+    asyncio.run(run())
+    # What was bought at 9 or more for at most 100.
+    assert strategy.largest <= Decimal(100) / 9
+
+
 # The loss of a day
 
 
@@ -158,9 +252,9 @@ class Loses(Scripted):
 async def test_after_the_loss_of_a_day_only_what_reduces_is_sent() -> None:
     def add_and_take(self: Scripted, candle: Candle) -> None:
         self.buy(X, 1)
-        self.sell(X, 40)
+        self.close(X, 40)
         self.sell(X, 61)
-        self.close(X, 60)
+        self.sell(X, 60, reduce_only=True)
 
     strategy = Loses()
     strategy.script[2] = add_and_take

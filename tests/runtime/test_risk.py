@@ -148,7 +148,8 @@ def test_orders_that_only_close_do_not_count(more: dict[str, Any]) -> None:
     bench = Bench(held=5, max_position_notional=Decimal(50))
     for _ in range(2):
         bench.rest(5, Side.SELL, **more)
-    assert bench.allows(10, Side.SELL)
+    assert bench.allows(5, Side.SELL)
+    assert "worth 60" in bench.said(6, Side.SELL)
 
 
 def test_orders_that_have_ended_do_not_count() -> None:
@@ -186,6 +187,22 @@ def test_an_order_that_only_reduces_is_never_too_large(
     bench = Bench(held=held, max_order_notional=Decimal(10), max_position_notional=Decimal(10))
     assert bench.allows(quantity, side) is passes
     assert bench.allows(quantity, side, reduce_only=True)
+
+
+def test_an_order_that_rests_may_outlive_the_position_it_would_reduce() -> None:
+    bench = Bench(held=50, max_order_notional=Decimal(10))
+    assert not bench.allows(50, Side.SELL, limit_price=11)
+    assert bench.allows(50, Side.SELL, limit_price=11, reduce_only=True)
+
+
+def test_a_position_makes_room_on_the_other_side_for_orders_that_are_filled_now() -> None:
+    bench = Bench(held=5, max_position_notional=Decimal(100))
+    assert bench.allows(15, Side.SELL)
+    assert "worth 150" in bench.said(15, Side.SELL, stop_price=9)
+    bench = Bench(held=5, max_position_notional=Decimal(100))
+    bench.rest(2, Side.SELL, limit_price=12, reduce_only=True)
+    assert bench.allows(13, Side.SELL)
+    assert "worth 110" in bench.said(14, Side.SELL)
 
 
 def test_two_orders_that_reduce_by_themselves_can_turn_a_position_together() -> None:
