@@ -36,7 +36,8 @@ class DailyLoss:
     """Watches one run.
 
     Between a fill and the account that comes after it equity is not known, since what was realised
-    is in neither; then nothing is said of it.
+    is in neither; then nothing is said of it. A fill is the newest price of its symbol until the
+    next candle or quote: the last close may be far away, and nobody lost what lies between.
 
     Args:
         allowed: In account currency.
@@ -63,6 +64,7 @@ class DailyLoss:
         self._day_ends: datetime | None = None
         self._day_ends_ns = 0
         self._unknown_until = 0.0
+        self._filled_at: dict[str, Decimal] = {}
 
     def look(self) -> None:
         """Compare equity with that at the start of the day, and hold on to what is found."""
@@ -110,6 +112,9 @@ class DailyLoss:
             elif stamp is not None and (self._day_ends is None or stamp >= self._day_ends):
                 self._begin_day(stamp)
             before = last.get(symbol)
+            if symbol in self._filled_at:
+                del self._filled_at[symbol]
+                before = None
             result = handler(event)
             held = nets[symbol].quantity
             # A price that moves in our favour takes nothing away.
@@ -130,21 +135,37 @@ class DailyLoss:
         self.reached = ""
 
     def _equity(self) -> Decimal:
-        """At the last prices; positions of which none has been seen count as the venue says."""
+        """At the last prices, those of fills included.
+
+        Positions of which none has been seen count as the venue says.
+        """
         book = self._book
         equity = book.account.equity
         for symbol, net in book.nets.items():
-            if net.quantity and symbol not in book.last:
+            if not net.quantity:
+                continue
+            filled_at = self._filled_at.get(symbol)
+            if filled_at is not None:
+                gained = net.quantity * (filled_at - net.average_entry_price)
+                equity += gained - net.unrealized_pnl
+            elif symbol not in book.last:
                 equity += sum((part.unrealized_pnl for part in book.parts_of(symbol)), _ZERO)
         return equity
 
     def _filling(self, handler: Handler) -> Handler:
         def handle(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:
-            if isinstance(event, TradeEvent) or event.event in _FILLS:
-                self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
+            if isinstance(event, TradeEvent):
+                self._note_fill(event.trade.symbol, event.trade.price)
+            elif event.event in _FILLS:
+                self._note_fill(event.order.symbol, event.order.average_fill_price)
             return handler(event)
 
         return handle
+
+    def _note_fill(self, symbol: str, price: Decimal | None) -> None:
+        self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
+        if price is not None:
+            self._filled_at[symbol] = price
 
     def _booking(self, handler: Handler) -> Handler:
         def handle(event: AccountEvent) -> Awaitable[None] | None:

@@ -97,6 +97,7 @@ def test_a_loss_counts_from_what_is_allowed_on() -> None:
 def test_asking_changes_nothing() -> None:
     bench = Bench()
     bench.buy_ten()
+    bench.candle(100)
     bench.book.see_price(X, 90.0)
     assert bench.loss.is_reached
     bench.book.see_price(X, 91.0)
@@ -171,6 +172,30 @@ def test_between_a_fill_and_its_booking_nothing_is_said() -> None:
     bench.now += 60.0
     bench.candle(300, DAY + timedelta(days=2))
     assert "to 1130" in bench.loss.reached
+
+
+def test_a_fill_far_from_the_last_price_loses_nothing() -> None:
+    bench = Bench()
+    bench.candle(100)
+    bench.fill(Side.BUY, 10, 150, 1)
+    bench.book_balance(1000)
+    assert bench.loss.reached == ""
+    bench.candle(141)
+    assert bench.loss.reached == ""
+    bench.candle(140)
+    assert "equity fell from 1000 to 900, " in bench.loss.reached
+
+
+def test_a_day_that_begins_with_a_fill_begins_at_its_price() -> None:
+    bench = Bench()
+    bench.candle(100)
+    bench.fill(Side.BUY, 10, 50, 1)
+    bench.book_balance(1000)
+    bench.candle(50, DAY + timedelta(days=1))
+    bench.candle(41, DAY + timedelta(days=1))
+    assert bench.loss.reached == ""
+    bench.candle(40, DAY + timedelta(days=1))
+    assert "on 2024-03-05 UTC equity fell from 1000 to 900, " in bench.loss.reached
 
 
 def test_a_position_whose_price_was_never_seen_counts_as_the_venue_says() -> None:
