@@ -67,16 +67,25 @@ class Risk:
         """
         if self.daily_loss is not None:
             self.daily_loss.look()
-        if self._judges_size and (instead_of is None or _grows(instead_of, order)):
+        is_judged = self._judges_size and (instead_of is None or _grows(instead_of, order))
+        if is_judged:
+            order = self._about_to_be(order)
             resting = self._resting(order)
             if not self._reduces(order, resting):
                 refusal = self._refusal_of_size(order, resting)
                 if refusal is not None:
                     return refusal
         refusal = self._refusal_of_rate()
-        if refusal is None and instead_of is not None:
-            self._changes[_key(order)] = order
+        if refusal is None and instead_of is not None and is_judged:
+            self._note_change(order)
         return refusal
+
+    def _note_change(self, order: Order) -> None:
+        under_way = ((key, self._book.order(key)) for key in self._changes)
+        ended = [key for key, known in under_way if known is None or not known.is_open]
+        for key in ended:
+            self.forget(key)
+        self._changes[_key(order)] = order
 
     def forget(self, key: str) -> None:
         """A change was not made.

@@ -139,6 +139,29 @@ async def test_a_change_beyond_a_limit_is_refused_and_the_order_stays() -> None:
     )
 
 
+async def test_a_change_counts_from_when_it_is_given() -> None:
+    def grow_and_add(self: Scripted, candle: Candle) -> None:
+        (order,) = self.orders()
+        self.modify(order, quantity=8)
+        self.modify(order, limit=8)
+        self.buy(X, 5)
+
+    def use_the_rest(self: Scripted, candle: Candle) -> None:
+        self.modify(self.orders()[0], quantity=9)
+        self.buy(X, 1)
+
+    strategy = Scripted(
+        {0: lambda self, candle: self.buy(X, 1, limit=9), 1: grow_and_add, 2: use_the_rest}
+    )
+    async with strategy.run_test(max_position_notional=100) as pilot:
+        await pilot.candles(X, closes=[10, 10, 10])
+        assert [(order.quantity, order.limit_price) for order in pilot.orders] == [
+            (Decimal(9), Decimal(8)),
+            (Decimal(1), None),
+        ]
+    assert codes(strategy) == ["RISK_LIMIT"]
+
+
 async def test_a_change_within_the_limits_is_made() -> None:
     def change(self: Scripted, candle: Candle) -> None:
         (order,) = self.orders()

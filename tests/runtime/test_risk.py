@@ -229,7 +229,28 @@ def test_a_change_is_judged_like_an_order_and_counts_itself_once() -> None:
     assert "S:X would be worth 110, " in refusal.message
     dearer = changed(bench, order, limit_price=Decimal(13))
     assert dearer is not None
-    assert "S:X would be worth 104, " in dearer.message
+    assert "S:X would be worth 130, " in dearer.message
+
+
+def test_a_change_counts_until_it_is_known_not_to_be_made() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order = bench.rest(2, limit_price=10)
+    eight = Decimal(8)
+    assert changed(bench, order, quantity=eight, remaining_quantity=eight) is None
+    assert not bench.allows(3)
+    bench.risk.forget(order.id)
+    assert bench.allows(8)
+
+
+def test_a_change_that_was_made_counts_as_the_book_has_it() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order = bench.rest(2, limit_price=10)
+    eight = Decimal(8)
+    assert changed(bench, order, quantity=eight, remaining_quantity=eight) is None
+    bench.book.adopt(replace(order, quantity=eight, remaining_quantity=eight))
+    assert bench.allows(2)
+    bench.book.adopt(replace(order, quantity=eight, remaining_quantity=Decimal(1)))
+    assert bench.allows(9)
 
 
 def test_making_an_order_smaller_or_giving_it_legs_is_always_possible() -> None:
