@@ -15,7 +15,16 @@ from msgspec.structs import replace
 from benchmarks.scale import FULL, SHORT
 from benchmarks.tables import Table, markdown
 
-FIGURES = ("in_process", "scaling", "features", "loading", "stream", "startup")
+FIGURES = (
+    "in_process",
+    "whole",
+    "loopback",
+    "scaling",
+    "features",
+    "loading",
+    "stream",
+    "startup",
+)
 _LIBRARIES = ("strategy-runtime", "msgspec", "aiohttp", "uvloop", "pyarrow")
 
 

@@ -10,7 +10,7 @@ from array import array
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["MINUTE_NS", "START_NS", "Columns", "make", "read", "write", "write_csv"]
+__all__ = ["MINUTE_NS", "START_NS", "Columns", "make", "read", "write", "write_csv", "write_days"]
 
 START_NS = 1_577_836_800 * 10**9
 MINUTE_NS = 60 * 10**9
@@ -83,3 +83,21 @@ def write_csv(columns: Columns, path: Path) -> None:
             moment = datetime.fromtimestamp(columns.start_ns(row) // 10**9, UTC)
             opened, high, low, close = prices
             file.write(f"{moment:%Y-%m-%dT%H:%M:%SZ},{opened},{high},{low},{close},1000\n")
+
+
+def write_days(columns: Columns, path: Path, bars: int) -> None:
+    """A CSV file of any length: the first day of a walk, over and over."""
+    from datetime import UTC, datetime, timedelta
+
+    day, count = datetime.fromtimestamp(START_NS // 10**9, UTC), 24 * 60
+    rows = [
+        f"T{minute // 60:02}:{minute % 60:02}:00Z,{opened},{high},{low},{close},1000\n"
+        for minute, (opened, high, low, close) in zip(
+            range(count), zip(*columns[1:], strict=True), strict=False
+        )
+    ]
+    with path.open("w", encoding="utf-8") as file:
+        file.write("timestamp,open,high,low,close,volume\n")
+        for first in range(0, bars, count):
+            date = f"{day + timedelta(minutes=first):%Y-%m-%d}"
+            file.writelines(date + row for row in rows[: bars - first])

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["ROOT", "Sample", "child", "in_turns", "medians", "spent"]
+__all__ = ["ROOT", "Sample", "child", "in_turns", "medians", "run", "spent"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,10 +17,14 @@ Sample = dict[str, Any]
 """What one run of one thing says: numbers by name."""
 
 
-def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:
-    """Run a module of ours in a fresh interpreter; its last line on stdout is the sample."""
+def run(*command: object, cwd: Path = ROOT) -> str:
+    """Run a command to its end; gives back what it said on stdout.
+
+    Raises:
+        RuntimeError: It failed.
+    """
     done = subprocess.run(
-        [str(python), "-m", *map(str, arguments)],
+        list(map(str, command)),
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -28,8 +32,13 @@ def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = R
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}")
-    sample: Sample = json.loads(done.stdout.splitlines()[-1])
+        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:
+    """Run a module of ours in a fresh interpreter; its last line on stdout is the sample."""
+    sample: Sample = json.loads(run(python, "-m", *arguments, cwd=cwd).splitlines()[-1])
     return sample
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.measure import ROOT
@@ -17,13 +18,14 @@ PEERS = {
 _PLACE = ROOT / ".venv-peers"
 
 
-def interpreter() -> tuple[Path, dict[str, str]]:
+def interpreter(names: Iterable[str] = tuple(PEERS)) -> tuple[Path, dict[str, str]]:
     """The interpreter of that environment, and why an engine is missing from it, by name."""
     python = _PLACE / "bin" / "python"
     if not python.exists():
         venv.create(_PLACE, with_pip=True)
     missing = {}
-    for name, requirement in PEERS.items():
+    for name in names:
+        requirement = PEERS[name]
         done = subprocess.run(
             [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", requirement],
             capture_output=True,

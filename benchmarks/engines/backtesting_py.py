@@ -9,7 +9,7 @@ from backtesting import Backtest, Strategy
 from benchmarks.engines import CASH, FAST, SLOW, Fill, Run
 from benchmarks.market import START_NS, Columns
 
-__all__ = ["prepare"]
+__all__ = ["SmaCross", "fills_of", "prepare"]
 
 
 def mean(values: Any, count: int) -> Any:
@@ -41,14 +41,21 @@ def prepare(columns: list[Columns]) -> Run:
     symbols = [each.symbol for each in columns]
 
     def run() -> list[Fill]:
-        fills = []
+        fills: list[Fill] = []
         for symbol, frame in zip(symbols, frames, strict=True):
             result = Backtest(frame, SmaCross, cash=CASH, finalize_trades=False).run()
-            for trade in result._trades.itertuples():
-                fills.append(Fill(symbol, trade.EntryBar, 1, float(trade.EntryPrice)))
-                fills.append(Fill(symbol, trade.ExitBar, -1, float(trade.ExitPrice)))
-            for trade in result._strategy.trades:
-                fills.append(Fill(symbol, trade.entry_bar, 1, float(trade.entry_price)))
+            fills += fills_of(symbol, result)
         return fills
 
     return run
+
+
+def fills_of(symbol: str, result: Any) -> list[Fill]:
+    """The fills of a run, the open position's included."""
+    fills = []
+    for trade in result._trades.itertuples():
+        fills.append(Fill(symbol, trade.EntryBar, 1, float(trade.EntryPrice)))
+        fills.append(Fill(symbol, trade.ExitBar, -1, float(trade.ExitPrice)))
+    for trade in result._strategy.trades:
+        fills.append(Fill(symbol, trade.entry_bar, 1, float(trade.entry_price)))
+    return fills

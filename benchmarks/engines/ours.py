@@ -4,29 +4,17 @@ import asyncio
 from array import array
 from decimal import Decimal
 
-from benchmarks.engines import CASH, FAST, SLOW, Fill, Run
+from benchmarks.engines import CASH, Fill, Run
 from benchmarks.market import MINUTE_NS, START_NS, Columns
-from strategy_runtime import Candle, Side, Strategy, crossed_above, crossed_below
+from benchmarks.strategies import SmaCross
+from strategy_runtime import Side
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.venue import SimulatedVenue
 
-__all__ = ["SmaCross", "prepare", "series_of"]
-
-
-class SmaCross(Strategy):
-    def on_start(self) -> None:
-        self.quick, self.calm = self.sma(FAST), self.sma(SLOW)
-
-    def on_candle(self, candle: Candle) -> None:
-        quick, calm = self.quick[candle.symbol], self.calm[candle.symbol]
-        position = self.position(candle.symbol)
-        if crossed_above(quick, calm) and position.is_flat:
-            self.buy(candle.symbol, 1)
-        elif crossed_below(quick, calm) and position.is_long:
-            self.close(candle.symbol)
+__all__ = ["prepare", "series_of"]
 
 
 def series_of(columns: Columns) -> BarSeries:

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 from benchmarks import market
 from benchmarks.engines import CASH
-from benchmarks.engines.ours import SmaCross, series_of
-from benchmarks.measure import Sample, in_turns, medians
+from benchmarks.engines.ours import series_of
+from benchmarks.measure import Sample, child, in_turns, medians
 from benchmarks.scale import Scale
+from benchmarks.strategies import SmaCross
 from benchmarks.tables import Table, rounded
 from strategy_runtime import Strategy
 from strategy_runtime.runtime.runner import Runner
@@ -55,7 +56,11 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any]]] = {
 
 
 def measure(scale: Scale) -> list[Table]:
-    """One table."""
+    """In process, and in a runner behind a proxy."""
+    return [_in_process(scale), _connected(scale)]
+
+
+def _in_process(scale: Scale) -> Table:
     bars = scale.bars // 5
     columns = market.make("S0", bars, seed=0)
 
@@ -68,8 +73,38 @@ def measure(scale: Scale) -> list[Table]:
         return {"cpu_us": (time.process_time() - began) / bars * 1e6}
 
     things = {name: partial(run, *case) for name, case in _CASES.items()}
-    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
-    off = found["everything off"]["cpu_us"]
+    return _table(f"Optional features, {bars:,} bars in process", things, scale.repeats)
+
+
+def _connected(scale: Scale) -> Table:
+    """The CPU of the runner's own process, without what it takes to start."""
+    bars = max(scale.bars // 50, 2_000)
+    path, few = scale.market / "S0.csv", scale.market / "few" / "S0.csv"
+    few.parent.mkdir(exist_ok=True)
+    columns = market.make("S0", bars, seed=0)
+    market.write_csv(columns, path)
+    market.write_days(columns, few, 2)
+
+    def run(*options: object) -> Sample:
+        program, fills = "benchmarks.whole.over_sockets", scale.market / "fills.csv"
+        some = child(program, few, fills, *options)["client_cpu_s"]
+        return {
+            "cpu_us": (child(program, path, fills, *options)["client_cpu_s"] - some) / bars * 1e6
+        }
+
+    folder = scale.market / "state"
+    things = {
+        "everything off": partial(run),
+        "metrics (--ops-port)": partial(run, "--ops-port", 0),
+        "live: everything off": partial(run, "--mode", "live", "--state-dir", "none"),
+        "live: a journal of orders": partial(run, "--mode", "live", "--state-dir", folder),
+    }
+    return _table(f"Optional features, {bars:,} bars over sockets", things, scale.repeats)
+
+
+def _table(title: str, things: Mapping[str, Callable[[], Sample]], repeats: int) -> Table:
+    found = {name: medians(samples) for name, samples in in_turns(things, repeats).items()}
+    off = next(iter(found.values()))["cpu_us"]
     rows = [
         {
             "with": name,
@@ -78,4 +113,4 @@ def measure(scale: Scale) -> list[Table]:
         }
         for name, each in found.items()
     ]
-    return [Table(title=f"Optional features, {bars:,} bars", rows=rows)]
+    return Table(title=title, rows=rows)

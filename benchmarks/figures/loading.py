@@ -2,7 +2,6 @@
 
 import csv
 import gc
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import market
-from benchmarks.measure import Sample, in_turns, medians, spent
+from benchmarks.measure import Sample, in_turns, medians
 from benchmarks.scale import Scale
 from benchmarks.tables import Table, rounded
 from strategy_runtime.simulator.data.load import load_bars
@@ -19,7 +18,7 @@ __all__ = ["measure"]
 
 
 def measure(scale: Scale) -> list[Table]:
-    """The readers alone, and the whole of `strategy-backtest`."""
+    """The readers alone."""
     columns = market.make("AAPL", scale.bars, seed=7)
     path = scale.market / "AAPL.csv"
     market.write_csv(columns, path)
@@ -44,31 +43,7 @@ def measure(scale: Scale) -> list[Table]:
         }
         for name, each in found.items()
     ]
-    return [
-        Table(title=f"Loading {scale.bars:,} bars", rows=rows),
-        _whole_process(path, scale),
-    ]
-
-
-def _whole_process(path: Path, scale: Scale) -> Table:
-    command = [
-        *(sys.executable, "-m", "strategy_runtime.cli.backtest"),
-        *("strategy_runtime.demo.strategy:SmaCross", "--data", str(path), "--json"),
-    ]
-    found = medians(
-        in_turns({"ours": partial(spent, *command, cwd=scale.market)}, scale.repeats)["ours"]
-    )
-    return Table(
-        title=f"strategy-backtest on {scale.bars:,} bars of CSV, start to result",
-        rows=[
-            {
-                "command": "strategy-backtest --json",
-                "CPU s": rounded(found["cpu_s"]),
-                "wall s": rounded(found["wall_s"]),
-                "peak MiB": rounded(found["rss_mb"]),
-            }
-        ],
-    )
+    return [Table(title=f"Loading {scale.bars:,} bars", rows=rows)]
 
 
 def _timed(read: Callable[[], object]) -> Sample:

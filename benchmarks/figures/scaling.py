@@ -10,9 +10,10 @@ from typing import Any
 
 from benchmarks import market
 from benchmarks.engines import CASH
-from benchmarks.engines.ours import SmaCross, series_of
+from benchmarks.engines.ours import series_of
 from benchmarks.measure import Sample, in_turns, medians
 from benchmarks.scale import Scale
+from benchmarks.strategies import SmaCross
 from benchmarks.tables import Table, rounded
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.runtime.runner import Runner
@@ -48,7 +49,7 @@ def measure(scale: Scale) -> list[Table]:
         _table(
             "Symbols",
             "symbols",
-            {n: (SmaCross, n, max(bars // n, 500)) for n in (1, 10, 100, 1000)},
+            {n: (SmaCross, n, max(bars // n, bars // 400)) for n in (1, 10, 100, 1000)},
             scale,
         ),
         _table(

@@ -1,9 +1,11 @@
 """What it takes until something happens: imports, commands, and the memory they leave."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
-from benchmarks.measure import in_turns, medians, spent
+from benchmarks.measure import Sample, child, in_turns, medians, spent
 from benchmarks.scale import Scale
 from benchmarks.tables import Table, rounded
 
@@ -29,10 +31,11 @@ def measure(scale: Scale) -> list[Table]:
         "import aiohttp": ["-c", "import aiohttp"],
         "import strategy_runtime.proxy": ["-c", "import strategy_runtime.proxy.venue"],
     }
-    things = {
+    things: dict[str, Callable[[], Sample]] = {
         name: partial(spent, sys.executable, *arguments, cwd=scale.market)
         for name, arguments in programs.items()
     }
+    things["strategy-run, connected, two bars"] = partial(_connected, scale.market / "two.csv")
     found = {
         name: medians(samples) for name, samples in in_turns(things, scale.repeats * 2 + 1).items()
     }
@@ -47,3 +50,12 @@ def measure(scale: Scale) -> list[Table]:
         for name, each in found.items()
     ]
     return [Table(title="Start-up and memory", rows=rows)]
+
+
+def _connected(path: Path) -> Sample:
+    sample = child("benchmarks.whole.over_sockets", path, path.with_suffix(".fills"))
+    return {
+        "cpu_s": sample["client_cpu_s"],
+        "wall_s": sample["client_wall_s"],
+        "rss_mb": sample["client_rss_mb"],
+    }

@@ -25,7 +25,7 @@ Columns: TypeAlias = "Sequence[array[Any]]"
 STRETCH = 65_536
 """Rows that are looked at together."""
 
-MOST_IN_MEMORY = 32 * 2**20
+MOST_IN_MEMORY = 16 * 2**20
 _ITEM = 8
 
 

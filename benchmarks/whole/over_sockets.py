@@ -1,0 +1,72 @@
+"""A run over loopback sockets, one bar an acknowledgement: `strategy-proxy` and `strategy-run`.
+
+`python -m benchmarks.whole.over_sockets CSV FILLS [OPTION …]` prints what both took; the options
+are those of `strategy-run`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks.engines import CASH
+
+_CLI = (sys.executable, "-m")
+
+
+def main(path: str, fills: str, *options: str) -> None:
+    server = subprocess.Popen(
+        [
+            *(*_CLI, "strategy_runtime.cli.proxy", "--data", path, "--cash", str(CASH)),
+            *("--ws-port", "0", "--rest-port", "0", "--linger", "0", "--fills", fills, "--json"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    urls = json.loads(server.stdout.readline())
+    began = time.perf_counter()
+    runner = subprocess.Popen(
+        [
+            *(*_CLI, "strategy_runtime.cli.run", "benchmarks.strategies:SmaCross"),
+            *("--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"], "--log-level", "error"),
+            *options,
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    result = json.loads(server.stdout.read())
+    exchange = _ended(server)
+    if "live" in options:  # which has no end of its own
+        os.kill(runner.pid, signal.SIGTERM)
+    client, client_wall_s = _ended(runner), time.perf_counter() - began
+    if server.returncode or (runner.returncode and "live" not in options):
+        sys.exit(f"the proxy exited with {server.returncode}, the runner with {runner.returncode}")
+    print(
+        json.dumps(
+            {
+                "bars": result["bars"],
+                "wall_s": result["wall_s"],
+                "cpu_s": _cpu(client) + _cpu(exchange),
+                "client_cpu_s": _cpu(client),
+                "client_wall_s": client_wall_s,
+                "client_rss_mb": client.ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+def _ended(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> Any:
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return used
+
+
+def _cpu(used: Any) -> float:
+    return float(used.ru_utime + used.ru_stime)
+
+
+main(*sys.argv[1:])
