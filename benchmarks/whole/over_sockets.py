@@ -14,13 +14,27 @@ from typing import Any
 
 from benchmarks.engines import CASH
 
-_CLI = (sys.executable, "-m")
+_RUN = """
+import sys
+sys.modules["rich"] = None
+from strategy_runtime.cli.run import main
+main()
+"""
+"""structlog takes rich in where it is installed, which here it is for the tools of the tests."""
 
 
 def main(path: str, fills: str, *options: str) -> None:
     server = subprocess.Popen(
         [
-            *(*_CLI, "strategy_runtime.cli.proxy", "--data", path, "--cash", str(CASH)),
+            *(
+                sys.executable,
+                "-m",
+                "strategy_runtime.cli.proxy",
+                "--data",
+                path,
+                "--cash",
+                str(CASH),
+            ),
             *("--ws-port", "0", "--rest-port", "0", "--linger", "0", "--fills", fills, "--json"),
         ],
         stdout=subprocess.PIPE,
@@ -32,7 +46,7 @@ def main(path: str, fills: str, *options: str) -> None:
     began = time.perf_counter()
     runner = subprocess.Popen(
         [
-            *(*_CLI, "strategy_runtime.cli.run", "benchmarks.strategies:SmaCross"),
+            *(sys.executable, "-c", _RUN, "benchmarks.strategies:SmaCross"),
             *("--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"], "--log-level", "error"),
             *options,
         ],

@@ -70,7 +70,7 @@ def equity_curve(
         bookings: What changed the account, in order.
         end_ns: Bars that close later are left out; a run may have been stopped early.
     """
-    by_symbol = {each.symbol: each for each in series}
+    by_symbol = {each.symbol: _Bars(each) for each in series}
     cash = start_equity
     held: dict[str, Decimal] = {}
     marks: dict[str, float] = {}
@@ -94,27 +94,13 @@ def equity_curve(
         if not held:
             yield CurvePart((begin,), 0, (float(cash),))
         elif len(held) == 1:
-            ((symbol, quantity),) = held.items()
-            bars, balance, size = by_symbol[symbol], float(cash), float(quantity)
-            starts, closes, step = bars.starts, bars.closes, bars.step
-            rows = _rows(bars, begin, following)
-            for some in bars.stretches(rows.start, rows.stop):
-                here = slice(some.start, some.stop)
-                equities = [balance + size * close for close in closes[here].tolist()]
-                yield CurvePart(starts[here], step, equities)
-            if rows:
-                marks[symbol] = closes[rows[-1]]
-        else:
-            points = _several(
-                [(by_symbol[s], float(q)) for s, q in held.items()],
-                float(cash),
-                marks,
-                begin,
-                following,
+            ((name, quantity),) = held.items()
+            yield from _alone(
+                by_symbol[name], float(quantity), float(cash), marks, begin, following
             )
-            while together := list(islice(points, STRETCH)):
-                at, equities = map(list, zip(*together, strict=True))
-                yield CurvePart(at, 0, equities)
+        else:
+            holdings = [(by_symbol[name], float(quantity)) for name, quantity in held.items()]
+            yield from _between(holdings, float(cash), marks, begin, following)
 
 
 def path_of(
@@ -219,31 +205,96 @@ def _takes_effect(booking: Fill | Adjustment) -> int:
     return booking.time_ns + (booking.price is not None)
 
 
-def _rows(series: BarSeries, begin: int, end: int) -> range:
-    """Rows of the bars that close from `begin` on and before `end`."""
-    starts, step = series.starts, series.step
-    first = bisect_left(starts, begin - step)
-    # Bars do not overlap, so there is only room for so many.
-    most = first + (end - begin) // step + 1 if step else len(starts)
-    return range(first, bisect_left(starts, end - step, first, min(most, len(starts))))
+class _Bars:
+    """The bars of one symbol, gone through once."""
+
+    def __init__(self, series: BarSeries) -> None:
+        self.series = series
+        self._row = 0
+        self._instant = series.starts[0] if len(series) else 0  # nothing closes before
+
+    def first_from(self, instant: int) -> int:
+        """The first row that closes at an instant or later; instants never fall."""
+        if instant > self._instant:
+            starts, step = self.series.starts, self.series.step
+            most = len(starts)
+            if step:  # bars do not overlap, so there is only room for so many
+                most = min(most, self._row + (instant - self._instant) // step + 1)
+            self._row = bisect_left(starts, instant - step, self._row, most)
+            self._instant = instant
+        return self._row
 
 
-def _several(
-    held: Sequence[tuple[BarSeries, float]],
+def _alone(
+    bars: _Bars, size: float, cash: float, marks: dict[str, float], begin: int, end: int
+) -> Iterator[CurvePart]:
+    """The equity at every close from `begin` on and before `end`; leaves the last one as mark."""
+    series, first, last = bars.series, bars.first_from(begin), bars.first_from(end)
+    for some in series.stretches(first, last):
+        here = slice(some.start, some.stop)
+        equities = [cash + size * close for close in series.closes[here].tolist()]
+        yield CurvePart(series.starts[here], series.step, equities)
+    if first < last:
+        marks[series.symbol] = series.closes[last - 1]
+
+
+def _between(
+    holdings: Sequence[tuple[_Bars, float]],
     cash: float,
     marks: dict[str, float],
     begin: int,
     end: int,
+) -> Iterator[CurvePart]:
+    """The same with several positions."""
+    rows = [(bars.first_from(begin), bars.first_from(end)) for bars, _ in holdings]
+    held = [bars.series for bars, _ in holdings]
+    sizes = [size for _, size in holdings]
+    if not _are_together(held, rows):
+        points = _one_by_one(held, sizes, rows, cash, marks)
+        while some := list(islice(points, STRETCH)):
+            yield CurvePart([now for now, _ in some], 0, [equity for _, equity in some])
+        return
+    count = rows[0][1] - rows[0][0]
+    for first in range(0, count, STRETCH):
+        here = [slice(row + first, min(row + first + STRETCH, last)) for row, last in rows]
+        closes = [each.closes[some].tolist() for each, some in zip(held, here, strict=True)]
+        worth = [
+            [size * close for close in column] for size, column in zip(sizes, closes, strict=True)
+        ]
+        equities = [cash + sum(each) for each in zip(*worth, strict=True)]
+        yield CurvePart(held[0].starts[here[0]], held[0].step, equities)
+        for each, column in zip(held, closes, strict=True):
+            marks[each.symbol] = column[-1]
+            if count >= STRETCH:
+                each.release()
+
+
+def _are_together(held: Sequence[BarSeries], rows: Sequence[tuple[int, int]]) -> bool:
+    """Whether all close at the same instants."""
+    first, (begin, end) = held[0], rows[0]
+    instants = first.starts[begin:end]
+    return all(
+        each.step == first.step and each.starts[begin:end] == instants
+        for each, (begin, end) in zip(held[1:], rows[1:], strict=True)
+    )
+
+
+def _one_by_one(
+    held: Sequence[BarSeries],
+    sizes: Sequence[float],
+    rows: Sequence[tuple[int, int]],
+    cash: float,
+    marks: dict[str, float],
 ) -> Iterator[tuple[int, float]]:
-    closing = merge(*(_closes(series, begin, end) for series, _ in held))
+    closing = merge(*(_closes(each, *some) for each, some in zip(held, rows, strict=True)))
     for instant, closes in groupby(closing, key=lambda item: item[0]):
         for _, symbol, close in closes:
             marks[symbol] = close
-        yield instant, cash + sum(quantity * marks[series.symbol] for series, quantity in held)
+        worth = (size * marks[each.symbol] for each, size in zip(held, sizes, strict=True))
+        yield instant, cash + sum(worth)
 
 
-def _closes(series: BarSeries, begin: int, end: int) -> Iterator[tuple[int, str, float]]:
-    rows = _rows(series, begin, end)
-    for some in series.stretches(rows.start, rows.stop):
+def _closes(series: BarSeries, first: int, last: int) -> Iterator[tuple[int, str, float]]:
+    for some in series.stretches(first, last):
         for row in some:
             yield series.starts[row] + series.step, series.symbol, series.closes[row]

@@ -186,16 +186,30 @@ def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
                 held[what.symbol[-1]] += signed
             elif isinstance(what, tuple):
                 marks[what[0][-1]] = what[1]
-        is_flat = not any(held.values())
-        if instant[1] == 1 or is_flat:
+        closed = {
+            what[0][-1]
+            for t, p, _, what in happenings
+            if isinstance(what, tuple) and (t, p) == instant
+        }
+        if any(held[name] for name in closed) or not any(held.values()):
             equity = cash + sum(held[name] * marks[name] for name in held)
             peak = max(peak, equity)
             worst = max(worst, (peak - equity) / peak)
     return worst
 
 
+def with_gaps(closes: Sequence[int | None], symbol: str) -> BarSeries:
+    bars = BarSeries(symbol, "1m", STEP)
+    for row, close in enumerate(closes):
+        if close is not None:
+            bars.append(START + row * STEP, close, close, close, close, 1.0)
+    return bars
+
+
 @given(
-    closes=st.tuples(*(st.lists(st.integers(5, 30), min_size=8, max_size=8) for _ in range(2))),
+    closes=st.tuples(
+        *(st.lists(st.none() | st.integers(5, 30), min_size=8, max_size=8) for _ in range(2))
+    ),
     deals=st.lists(
         st.tuples(
             st.sampled_from("AB"),
@@ -209,15 +223,13 @@ def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
 )
 @settings(deadline=None)
 def test_drawdown_agrees_with_a_plain_recalculation(
-    closes: tuple[list[int], list[int]], deals: list[tuple[str, int, bool, int, int]]
+    closes: tuple[list[int | None], list[int | None]], deals: list[tuple[str, int, bool, int, int]]
 ) -> None:
-    data = [
-        series([float(close) for close in each], symbol=f"S:{name}")
-        for name, each in zip("AB", closes, strict=True)
-    ]
+    data = [with_gaps(each, f"S:{name}") for name, each in zip("AB", closes, strict=True)]
     fills = [
         fill(str(size), str(price), bar=bar, intrabar=within, symbol=f"S:{name}", fee="1")
         for name, bar, within, size, price in sorted(deals, key=lambda deal: (deal[1], deal[2]))
+        if closes["AB".index(name)][bar] is not None
     ]
     found = path_of(CASH, equity_curve(CASH, fills, data, END), START, END)
     assert found.max_drawdown == pytest.approx(plainly(fills, data))
