@@ -13,6 +13,8 @@ __all__ = ["ROOT", "Sample", "child", "in_turns", "medians", "run", "spent"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_SMALL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+
 Sample = dict[str, Any]
 """What one run of one thing says: numbers by name."""
 
@@ -37,14 +39,19 @@ def run(*command: object, cwd: Path = ROOT) -> str:
 
 
 def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:
-    """Run a module of ours in a fresh interpreter; its last line on stdout is the sample."""
-    sample: Sample = json.loads(run(python, "-m", *arguments, cwd=cwd).splitlines()[-1])
+    """Run a module of ours in a fresh interpreter; its last line on stdout is the sample.
+
+    What a process inherits counts towards its peak of memory; hence the small one in between.
+    """
+    said = run(sys.executable, "-c", _SMALL, python, "-m", *arguments, cwd=cwd)
+    sample: Sample = json.loads(said.splitlines()[-1])
     return sample
 
 
 def spent(*command: object, cwd: Path = ROOT) -> Sample:
     """CPU, wall time and peak memory of a whole process."""
-    return child("benchmarks.spawn", *command, cwd=cwd)
+    sample: Sample = json.loads(run(sys.executable, "-m", "benchmarks.spawn", *command, cwd=cwd))
+    return sample
 
 
 def in_turns(

@@ -24,6 +24,10 @@ from strategy_runtime.simulator.venue import SimulatedVenue
 __all__ = ["measure"]
 
 
+_LONG = 1_000_000
+"""Runs of more bars are measured once."""
+
+
 class Rests(Strategy):
     """Places so many limit orders far below the market, and then looks on."""
 
@@ -65,7 +69,8 @@ def _table(
     title: str, what: str, cases: dict[int, tuple[Callable[[], Any], int, int]], scale: Scale
 ) -> Table:
     things = {str(n): partial(_run, *case) for n, case in cases.items()}
-    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+    repeats = {str(n): 1 if bars > _LONG else scale.repeats for n, (_, _, bars) in cases.items()}
+    found = {name: medians(samples) for name, samples in in_turns(things, repeats).items()}
     first = next(iter(found.values()))["cpu_us"]
     return Table(
         title=f"{title} (CPU a bar)",
