@@ -69,12 +69,18 @@ class Busy(busy.Busy):
             await sleep(fault.seconds)
         elif fault.kind is Kind.BLOCKS:
             self._network.loop.skip(fault.seconds)
+        elif fault.at % 2:
+            _call_itself()
         else:
             raise RuntimeError("a fault of the strategy's own")
 
     async def amend(self, ticket: Ticket, limit: float) -> None:
         with suppress(OrderRejected):
             await super().amend(ticket, limit)
+
+
+def _call_itself() -> None:
+    _call_itself()
 
 
 @cache
