@@ -61,7 +61,7 @@ def trading(
 
 def stops_in_good_order(process: "subprocess.Popen[str]") -> str:
     interrupt(process, signal.SIGTERM)
-    printed, said = process.communicate(timeout=10)
+    printed, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
     assert "on_stop was called" in printed
     return said
@@ -176,7 +176,7 @@ def test_a_hook_that_blocks_its_thread_is_ended_with_its_process(bot: Path) -> N
     with trading(bot) as process:
         line_of(process.stdout, "blocked")
         interrupt(process, signal.SIGTERM)
-        printed, said = process.communicate(timeout=10)
+        printed, said = process.communicate(timeout=30)
     assert process.returncode == 143
     assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
     assert "on_stop" not in printed
@@ -189,7 +189,7 @@ def test_a_second_signal_ends_at_once_whatever_is_under_way(bot: Path) -> None:
         interrupt(process, signal.SIGTERM)
         line_of(process.stdout, "stopping")
         interrupt(process, signal.SIGINT)
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said.endswith("ended at once by a second signal\n")
 
@@ -217,6 +217,7 @@ class Bot(Strategy):
             time.time = lambda: really() + ahead
             time.time_ns = lambda: int((really() + ahead) * 1e9)
             print("jump", (self.now - self.was).days, flush=True)
+        print("bar", flush=True)
         self.buy(candle.symbol, 1)
 
     def tick(self):
@@ -242,5 +243,5 @@ def test_a_clock_that_is_set_neither_stalls_nor_hurries_anything(bot: Path) -> N
         stops_in_good_order(process)
     assert [line for line in printed if line.startswith("jump")] == ["jump 1\n", "jump -1\n"]
     assert "lost\n" not in printed
-    # One a bar, as the orders are; the last of either may be under way.
-    assert abs(printed.count("tick\n") - 20) <= 2
+    # One a bar; that of the last bar may be missing, that of the next be there.
+    assert abs(printed.count("tick\n") - printed.count("bar\n")) <= 1

@@ -122,7 +122,7 @@ def test_a_run_whose_log_nobody_reads_trades_on_and_stops_when_it_is_asked_to(bo
     ):
         line_of(process.stdout, "7")
         process.send_signal(signal.SIGTERM)
-        printed, _ = process.communicate(timeout=10)
+        printed, _ = process.communicate(timeout=30)
     assert printed.endswith("on_stop was called\n")
     assert process.returncode == 0
 
