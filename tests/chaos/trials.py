@@ -22,7 +22,7 @@ from tests.chaos import busy, virtual_time
 from tests.chaos.busy import calm, walks
 from tests.chaos.plan import Kind, Plan, drawn
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
-from tests.chaos.world import MemoryNetwork, MemoryProxy, venue_on
+from tests.chaos.world import MemoryNetwork, MemoryProxy, live_venue_on, venue_on
 
 __all__ = ["Weather", "backtest", "live"]
 
@@ -148,7 +148,7 @@ class _Supervised:
         while self._proxy.stream.end is None:
             strategy = Busy(self._network)
             self.strategies.append(strategy)
-            venue = venue_on(self._network, self._chance, is_live=True)
+            venue = live_venue_on(self._network, self._chance)
             run_id = f"r{len(self.strategies)}"
             journal = Journal(self.folder, is_safe=False)
             self.runner = Runner(
@@ -162,6 +162,7 @@ class _Supervised:
                     self.runner.stop()
                 else:
                     self._network.cut()
+                    await venue.die()
                     running.cancel()
                 await asyncio.wait({running})
             asked.cancel()

@@ -69,6 +69,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._due.append(handle)
         return handle
 
+    # There is one thread.
+    call_soon_threadsafe = call_soon
+
     def call_later(
         self,
         delay: float,

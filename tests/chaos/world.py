@@ -7,8 +7,8 @@ below is the package as it ships.
 import asyncio
 import re
 from collections import Counter, deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
@@ -21,6 +21,7 @@ from strategy_runtime.protocol.server_codec import encode_ping
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import backoff, knocks
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
+from strategy_runtime.runtime.threaded import ThreadedVenue
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.connection import Connection
@@ -30,7 +31,9 @@ from strategy_runtime.simulator.server.stream import EventStream
 from tests.chaos.plan import Kind, Plan
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 
-__all__ = ["MemoryNetwork", "MemoryProxy", "venue_on"]
+__all__ = ["MemoryNetwork", "MemoryProxy", "OneLoop", "live_venue_on", "venue_on"]
+
+_T = TypeVar("_T")
 
 _NO_PONG_S = 7.5
 _TIMEOUT_S = 10.0
@@ -38,6 +41,7 @@ _SWAPPED_S = 0.05
 _CLOSED_ABNORMALLY = 1006
 _REPEATED = 12
 _LATENCY_S = 0.002
+_RESOLVE_WITHIN_S = 1.5
 
 
 class _Request:
@@ -392,6 +396,40 @@ class MemoryNetwork:
             query.pop("client_order_id", None)
             url = parts._replace(query=urlencode(query)).geturl()
         return url
+
+
+class OneLoop(ThreadedVenue):
+    """The venue of live runs, with its lane, where there is but one thread and one loop."""
+
+    async def open(self) -> None:
+        """Open the venue."""
+        await self._inner.open()
+
+    async def close(self) -> None:
+        """Let requests under way be answered for a moment, and close the venue."""
+        await self._end_tasks()
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=_RESOLVE_WITHIN_S)
+        await self._inner.close()
+
+    async def die(self) -> None:
+        """End as with the process: what is under way is heard of no more."""
+        for task in self._in_flight:
+            task.cancel()
+        await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _cross(self, request: Coroutine[Any, Any, _T]) -> _T:
+        return await request
+
+
+def live_venue_on(network: MemoryNetwork, chance: Random) -> OneLoop:
+    """What `strategy-run` runs live, on such a network."""
+    return OneLoop(venue_on(network, chance, is_live=True))
 
 
 def venue_on(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyVenue:
