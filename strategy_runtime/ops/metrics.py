@@ -5,12 +5,14 @@ hooks, verbs and outcomes; never symbols, ids or texts, so that their number has
 traded.
 """
 
+from datetime import datetime
 from typing import Any
 
 from strategy_runtime import __version__
 from strategy_runtime.clock import now
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.health import Health
+from strategy_runtime.ops.tallies import Tallies
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event, UnknownEvent
 from strategy_runtime.protocol.models import Candle, Quote
@@ -43,23 +45,17 @@ class Metrics:
                 "pip install 'strategy-runtime[metrics]'"
             ) from None
         self._health = health
+        self._last_at: datetime | None = None
         registry = self.registry = prometheus.CollectorRegistry()
-        events = prometheus.Counter(
-            "strategy_events", "Events delivered to the strategy.", ["type"], registry=registry
+        self._tallies = Tallies(
+            (*(kind.__name__ for kind in EVENT_HOOKS), _OTHER),
+            (*EVENT_HOOKS.values(), _NO_HOOK),
+            _HOOK_BUCKETS,
         )
-        self._events = {kind: events.labels(kind.__name__) for kind in EVENT_HOOKS}
-        self._other_events = events.labels(_OTHER)
+        registry.register(self._tallies)
         self._unknown = prometheus.Counter(
             "strategy_unknown_events", "Events of a type unknown here.", registry=registry
         )
-        seconds = prometheus.Histogram(
-            "strategy_hook_seconds",
-            "Time from an event's delivery to the return of its hook.",
-            ["hook"],
-            buckets=_HOOK_BUCKETS,
-            registry=registry,
-        )
-        self._hooks = {name: seconds.labels(name) for name in (*EVENT_HOOKS.values(), _NO_HOOK)}
         self._lag = prometheus.Histogram(
             "strategy_event_lag_seconds",
             "Age of candles and quotes when they had been handled; live runs only.",
@@ -118,10 +114,11 @@ class Metrics:
     def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
         """An event was delivered."""
         kind: type[Any] = type(event)
-        self._events.get(kind, self._other_events).inc()
-        self._hooks[hook or _NO_HOOK].observe(seconds)
-        here = now()
-        self._last_event.set(here.timestamp())
+        name = kind.__name__
+        events = self._tallies.events
+        events[name if name in events else _OTHER] += 1
+        self._tallies.hooks[hook or _NO_HOOK].note(seconds)
+        here = self._last_at = now()
         if kind is UnknownEvent:
             self._unknown.inc()
         elif kind is ConnectionEvent:
@@ -136,7 +133,7 @@ class Metrics:
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
-        self._failures.labels(hook if hook in self._hooks else _OTHER).inc()
+        self._failures.labels(hook if hook in self._tallies.hooks else _OTHER).inc()
 
     def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
         """A request was answered."""
@@ -150,6 +147,8 @@ class Metrics:
 
     def _bring_up_to_date(self) -> None:
         status = self._health.status
+        if self._last_at is not None:
+            self._last_event.set(self._last_at.timestamp())
         values: dict[str, float] = {
             "ready": self._health.readiness()[0],
             "loop_silent_seconds": self._health.liveness()[1]["loop_silent_seconds"],
