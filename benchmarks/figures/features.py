@@ -16,6 +16,8 @@ from benchmarks.scale import Scale
 from benchmarks.strategies import SmaCross
 from benchmarks.tables import Table, rounded
 from strategy_runtime import Strategy
+from strategy_runtime.runtime.limited import desk_for
+from strategy_runtime.runtime.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -46,27 +48,45 @@ _COSTS = {
     "slippage": Decimal("0.0001"),
     "max_volume_share": Decimal("0.1"),
 }
-_CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any]]] = {
-    "everything off": (SmaCross, {}),
-    "fees, slippage, volume share": (SmaCross, _COSTS),
-    "history of 50 candles": (WithHistory, {}),
-    "a timer every hour": (WithTimer, {}),
-    "a hook for every event of an order": (WithHooks, {}),
+_MUCH = Decimal(10**9)
+_FAR = Limits(
+    max_orders_per_minute=10**6,
+    max_order_notional=_MUCH,
+    max_position_notional=_MUCH,
+    max_daily_loss=_MUCH,
+)
+"""Limits none of which is ever reached."""
+
+_CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
+    "everything off": (SmaCross, {}, NO_LIMITS),
+    "fees, slippage, volume share": (SmaCross, _COSTS, NO_LIMITS),
+    "limits on risk": (SmaCross, {}, _FAR),
+    "history of 50 candles": (WithHistory, {}, NO_LIMITS),
+    "a timer every hour": (WithTimer, {}, NO_LIMITS),
+    "a hook for every event of an order": (WithHooks, {}, NO_LIMITS),
 }
+
+_METRICS = ("--ops-port", 0)
+_LIMITS = tuple(
+    part
+    for name in Limits.__struct_fields__
+    for part in ("--" + name.replace("_", "-"), getattr(_FAR, name))
+)
 
 
 def measure(scale: Scale) -> list[Table]:
     """In process, and in a runner behind a proxy."""
-    return [_in_process(scale), _connected(scale)]
+    return [_in_process(scale), *_connected(scale)]
 
 
 def _in_process(scale: Scale) -> Table:
     bars = scale.bars // 5
     columns = market.make("S0", bars, seed=0)
 
-    def run(make: Callable[[], Strategy], options: Mapping[str, Any]) -> Sample:
+    def run(make: Callable[[], Strategy], options: Mapping[str, Any], limits: Limits) -> Sample:
         exchange = Exchange([series_of(columns)], ExchangeOptions(cash=Decimal(CASH), **options))
-        runner = Runner(make(), SimulatedVenue(exchange), mode="backtest")
+        venue, desk = SimulatedVenue(exchange), desk_for(limits)
+        runner = Runner(make(), venue, mode="backtest", desk=desk)
         gc.collect()
         began = time.process_time()
         asyncio.run(runner.run())
@@ -76,7 +96,7 @@ def _in_process(scale: Scale) -> Table:
     return _table(f"Optional features, {bars:,} bars in process", things, scale.repeats)
 
 
-def _connected(scale: Scale) -> Table:
+def _connected(scale: Scale) -> list[Table]:
     """The CPU of the runner's own process, without what it takes to start."""
     bars = max(scale.bars // 50, 2_000)
     path, few = scale.market / "S0.csv", scale.market / "few" / "S0.csv"
@@ -88,18 +108,27 @@ def _connected(scale: Scale) -> Table:
     def run(*options: object) -> Sample:
         program, fills = "benchmarks.whole.over_sockets", scale.market / "fills.csv"
         some = child(program, few, fills, *options)["client_cpu_s"]
-        return {
-            "cpu_us": (child(program, path, fills, *options)["client_cpu_s"] - some) / bars * 1e6
-        }
+        spent = child(program, path, fills, *options)["client_cpu_s"] - some
+        return {"cpu_us": spent / bars * 1e6}
 
-    folder = scale.market / "state"
-    things = {
+    live = ("--mode", "live", "--state-dir")
+    backtest = {
         "everything off": partial(run),
-        "metrics (--ops-port)": partial(run, "--ops-port", 0),
-        "live: everything off": partial(run, "--mode", "live", "--state-dir", "none"),
-        "live: a journal of orders": partial(run, "--mode", "live", "--state-dir", folder),
+        "metrics": partial(run, *_METRICS),
+        "limits on risk": partial(run, *_LIMITS),
+        "both": partial(run, *_METRICS, *_LIMITS),
     }
-    return _table(f"Optional features, {bars:,} bars over sockets", things, scale.repeats)
+    journal = (*live, scale.market / "state")
+    kept = {
+        "everything off": partial(run, *live, "none"),
+        "a journal of orders": partial(run, *journal),
+        "journal, metrics and limits": partial(run, *journal, *_METRICS, *_LIMITS),
+    }
+    title = f"Optional features, {bars:,} bars over sockets, the runner's process"
+    return [
+        _table(f"{title}, one bar an acknowledgement", backtest, scale.repeats),
+        _table(f"{title}, live", kept, scale.repeats),
+    ]
 
 
 def _table(title: str, things: Mapping[str, Callable[[], Sample]], repeats: int) -> Table:
