@@ -30,6 +30,8 @@ class LimitedDesk(TradingDesk):
     """Decides when an order is given, and has the ticket of one that may not be sent refused.
 
     Orders are counted as they are given, so a decision never depends on how fast anything answers.
+    It rests on the book, which therefore has to hear of every change when it happens: where there
+    are limits, no event may be left out because no hook is there for it.
 
     Args:
         limits: At least one is set.
