@@ -25,6 +25,7 @@ DayStart = Callable[[date, Decimal], Decimal]
 """Told of a day and the equity now; gives back the equity that the day began with."""
 
 _BOOKED_WITHIN_S = 60.0
+_NEARLY_ALL = 0.999999
 _DAY = timedelta(days=1)
 _FILLS = (OrderEventKind.ORDER_FILLED, OrderEventKind.ORDER_PARTIALLY_FILLED)
 _ZERO = Decimal(0)
@@ -65,6 +66,7 @@ class DailyLoss:
         self._day_ends_ns = 0
         self._unknown_until = 0.0
         self._filled_at: dict[str, Decimal] = {}
+        self._left = 0.0
 
     def look(self) -> None:
         """Compare equity with that at the start of the day, and hold on to what is found."""
@@ -84,7 +86,9 @@ class DailyLoss:
         if self._unknown_until and self._seconds() < self._unknown_until:
             return ""
         equity = self._equity()
-        if self._began_with - equity < self._allowed:
+        left = equity - self._began_with + self._allowed
+        if left > 0:
+            self._left = float(left) * _NEARLY_ALL
             return ""
         return (
             f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from {plain(self._began_with)} "
@@ -117,9 +121,13 @@ class DailyLoss:
                 before = None
             result = handler(event)
             held = nets[symbol].quantity
-            # A price that moves in our favour takes nothing away.
-            if held and (before is None or (last[symbol] < before) is (held > 0)):
-                self.look()
+            if held:
+                # Only when the losses since the last look could be too much is there another.
+                lost = self._left if before is None else (before - last[symbol]) * float(held)
+                if lost > 0:
+                    self._left -= lost
+                if self._left <= 0:
+                    self.look()
             return result
 
         return handle
@@ -133,6 +141,7 @@ class DailyLoss:
         if self._day_start is not None:
             self._began_with = self._day_start(day.date(), equity)
         self.reached = ""
+        self._left = 0.0
 
     def _equity(self) -> Decimal:
         """At the last prices, those of fills included.
@@ -164,6 +173,7 @@ class DailyLoss:
 
     def _note_fill(self, symbol: str, price: Decimal | None) -> None:
         self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
+        self._left = 0.0
         if price is not None:
             self._filled_at[symbol] = price
 

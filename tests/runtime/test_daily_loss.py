@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strategy_runtime import OrderStatus, Side
 from strategy_runtime.protocol.enums import OrderEventKind, PositionSide
@@ -28,7 +30,7 @@ class Bench:
         self.loss = DailyLoss(Decimal(100), self.book, lambda: self.now, day_start)
         self._table = self.loss.watched(
             {
-                Candle: lambda candle: self.book.see_price(X, candle.close),
+                Candle: lambda candle: self.book.see_price(candle.symbol, candle.close),
                 Quote: self.book.see_quote,
                 OrderEvent: self.order_came,
                 TradeEvent: self.trade_came,
@@ -45,10 +47,10 @@ class Bench:
     def tell(self, event: Any) -> None:
         self._table[type(event)](event)
 
-    def candle(self, close: float, start: datetime = DAY) -> None:
+    def candle(self, close: float, start: datetime = DAY, *, symbol: str = X) -> None:
         self.tell(
             Candle(
-                symbol=X,
+                symbol=symbol,
                 timeframe="1m",
                 stamp=start,
                 open=close,
@@ -210,7 +212,7 @@ def test_a_position_whose_price_was_never_seen_counts_as_the_venue_says() -> Non
     )
     bench.book.load(Account(balance=Decimal(1000), equity=Decimal(1500)), [gained], [])
     bench.buy_ten()
-    bench.book.see_price("S:Y", 99)
+    bench.candle(99, symbol="S:Y")
     bench.candle(91.5)
     assert bench.loss.reached == ""
     bench.candle(91)
@@ -229,3 +231,19 @@ def test_a_day_that_began_in_another_run_goes_on() -> None:
     bench.candle(95)
     assert "equity fell from 1050 to 950" in bench.loss.reached
     assert asked == [(DAY.date(), Decimal(1000))]
+
+
+@given(
+    prices=st.lists(st.integers(8_500, 11_500), min_size=1, max_size=40),
+    held=st.sampled_from([10, -10, 3]),
+)
+def test_it_is_found_at_the_very_price_that_is_too_much(prices: list[int], held: int) -> None:
+    bench = Bench()
+    bench.candle(100)
+    bench.fill(Side.BUY if held > 0 else Side.SELL, abs(held), 100, 1)
+    bench.book_balance(1000)
+    lost = False
+    for price in prices:
+        bench.candle(price / 100)
+        lost = lost or held * (price - 10_000) <= -100 * 100
+        assert bool(bench.loss.reached) is lost
