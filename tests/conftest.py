@@ -24,7 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "steady")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the chaos to try."""
     group = parser.getgroup("chaos")
-    group.addoption("--chaos-seeds", type=int, default=60, help="runs through bad weather")
+    group.addoption("--chaos-seeds", type=int, default=30, help="runs through bad weather")
     group.addoption("--chaos-seed", type=int, help="only this one")
     group.addoption("--intents", type=int, default=500, help="orders among faulty requests")
     group.addoption("--signal-points", type=int, default=5, help="moments to end a process at")

@@ -234,7 +234,8 @@ def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
             position.leverage,
             position.liquidation_price,
         )
-        and bool(position.average_entry_price)  # the engine has another name for it
+        # The engine has another name for it; it is 0 where a position has been closed.
+        and (bool(position.average_entry_price) or b'"average_entry_price"' in raw)
         and not frame.synthetic
         and _is_plain(position.opened_at, position.updated_at)
     )

@@ -240,6 +240,14 @@ def test_what_a_current_proxy_sends_is_read_by_the_fast_tier(document: dict[str,
     assert is_read_fast(dump(document))
 
 
+def test_a_position_that_has_been_closed_is_read_by_the_fast_tier() -> None:
+    flat = {**POSITION["position"], "quantity": "0", "average_entry_price": "0"}
+    closed = {**POSITION, "event": "POSITION_CLOSED", "position": flat}
+    assert is_read_fast(dump(closed))
+    del flat["average_entry_price"]
+    assert not is_read_fast(dump(closed))
+
+
 def test_text_beyond_ascii_is_read() -> None:
     assert decode(dump(ERROR).replace(b"gone", "fé".encode())).frame.message == "fé"  # type: ignore[union-attr]
 
