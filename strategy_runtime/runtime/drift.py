@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable
 
 from msgspec import Struct
 
-from strategy_runtime.clock import monotonic, sleep
+from strategy_runtime.clock import monotonic, now, sleep
 from strategy_runtime.errors import StrategyRuntimeError
 from strategy_runtime.ids import Random
-from strategy_runtime.protocol.events import AccountEvent
+from strategy_runtime.protocol.enums import RateLimitEventKind
+from strategy_runtime.protocol.events import AccountEvent, RateLimitEvent
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.reconciliation import (
     Snapshot,
@@ -24,12 +25,14 @@ from strategy_runtime.runtime.reconciliation import (
 )
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["Drift", "drifts"]
+__all__ = ["Drift", "drifts", "rest_after"]
 
 _LOOK_S = 4.5
 _EARLIEST_SHARE = 0.8
 _AGAIN_S = 0.25
 _SELDOM_S = 60.0
+_REST_S = 10.0
+_LONGEST_REST_S = 60.0
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -88,6 +91,16 @@ async def drifts(
         yield found if is_certain else None
         is_urgent = is_certain and not found.is_told
         suspected = set() if found.is_told else lost
+
+
+def rest_after(event: RateLimitEvent) -> float:
+    """Seconds without looks after the proxy has said how many requests are left: none of them is
+    needed as orders and cancels are."""
+    if event.event is not RateLimitEventKind.RATE_LIMIT_HIT:
+        return 0.0
+    if event.reset_at is None:
+        return _REST_S
+    return min(max((event.reset_at - now()).total_seconds(), 0.0), _LONGEST_REST_S)
 
 
 async def _look(venue: Venue, book: Book) -> Drift:

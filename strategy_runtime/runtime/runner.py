@@ -18,7 +18,12 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import BacktestComplete, ConnectionEvent, Event
+from strategy_runtime.protocol.events import (
+    BacktestComplete,
+    ConnectionEvent,
+    Event,
+    RateLimitEvent,
+)
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -27,7 +32,7 @@ from strategy_runtime.runtime.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.dispatcher import Dispatcher, Table, overridden
-from strategy_runtime.runtime.drift import Drift, drifts
+from strategy_runtime.runtime.drift import Drift, drifts, rest_after
 from strategy_runtime.runtime.failures import Failures, OnError
 from strategy_runtime.runtime.loose_ends import LooseEnds
 from strategy_runtime.runtime.observer import (
@@ -128,6 +133,7 @@ class Runner:
         self._chance = chance or generator()
         self._failed: HookFailed | None = None
         self._unreported: list[HookFailed] = []
+        self._resting_until = 0.0
         self._dispatcher: Dispatcher | None = None
 
     def stop(self) -> None:
@@ -234,7 +240,7 @@ class Runner:
             desk=self._desk,
             timers=self._timers,
             settle=self._settle,
-            before={ConnectionEvent: self._on_connection},
+            before={ConnectionEvent: self._on_connection, RateLimitEvent: self._rest},
             observer=self._observer,
         )
         self._desk.hook_task = asyncio.current_task()
@@ -324,13 +330,20 @@ class Runner:
 
     async def _watch(self) -> None:
         """Find what was lost although the link seemed healthy."""
-        looks = drifts(self._venue, self._book, self._chance, may_look=lambda: self._is_reconciled)
+        looks = drifts(self._venue, self._book, self._chance, may_look=self._may_look)
         async for drift in looks:
             if self._desk.doubtful:
                 with suppress(StrategyRuntimeError):
                     await self._desk.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
             if drift is not None or self._desk.anomalies or self._unreported:
                 await self._tell(self._lost(drift), self._running.telling)
+
+    def _may_look(self) -> bool:
+        return self._is_reconciled and monotonic() >= self._resting_until
+
+    def _rest(self, event: RateLimitEvent) -> None:
+        """Leave the requests that are left to orders and cancels."""
+        self._resting_until = monotonic() + rest_after(event)
 
     def _lost(self, drift: Drift | None) -> Iterator[Event]:
         """What a drift has to tell, unless the book has moved on; asked for in our turn."""

@@ -1,12 +1,15 @@
 """The second look: what was lost on a healthy link is told, in virtual time, through the runner."""
 
+from datetime import timedelta
+
 import pytest
 
-from strategy_runtime import OrderEvent, Strategy
-from strategy_runtime.clock import monotonic, sleep
+from strategy_runtime import OrderEvent, RateLimitEvent, Strategy
+from strategy_runtime.clock import monotonic, now, sleep
+from strategy_runtime.protocol.enums import RateLimitEventKind
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos.plan import Fault, Kind
-from tests.runtime.virtual_run import live_run
+from tests.runtime.virtual_run import live_run, market
 
 
 class Buys(Strategy):
@@ -46,6 +49,26 @@ def test_a_fill_that_never_came_is_heard_of_within_ten_seconds(seed: int) -> Non
     assert strategy.anomalies == [
         "the link was healthy, and these never came: rec:ord-1:FILLED:5, rec:trd-1, rec:pos-1:5"
     ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("seconds", "rest"), [(20, 20), (None, 10), (7200, 60)])
+def test_where_a_limit_is_reached_nobody_looks_until_it_is_lifted(
+    seconds: int | None, rest: int, seed: int
+) -> None:
+    lost = tuple(Fault(Kind.VANISH, at) for at in range(5, 9))
+    strategy, exchange = Buys(), market()
+
+    async def wait(runner: Runner) -> None:
+        until = None if seconds is None else now() + timedelta(seconds=seconds)
+        hit = RateLimitEvent(event=RateLimitEventKind.RATE_LIMIT_HIT, reset_at=until)
+        exchange.outbox.append(hit)
+        await sleep(rest + 20)
+
+    live_run(strategy, wait, faults=lost, seed=seed, exchange=exchange)
+    ((_, _, _), (filled, is_synthetic, at)) = strategy.heard
+    assert (filled, is_synthetic) == ("ORDER_FILLED", True)
+    assert rest < at - 1000 <= rest + 12
 
 
 class Waits(Buys):
