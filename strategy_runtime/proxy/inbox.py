@@ -30,7 +30,7 @@ from strategy_runtime.proxy.transport import Closed
 
 __all__ = ["Inbox"]
 
-_REMEMBERED = 20_000
+_REMEMBERED = 16_384
 _BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 
 _log = logging.getLogger("strategy_runtime")
@@ -162,20 +162,20 @@ class Inbox:
         recent, older = self._recent, self._older
         while waiting:
             frame = waiting.popleft()
-            event_id = frame.event_id or frame.legacy_id
-            if not event_id:
-                self._owes_empty_ack = self._always_ack
-            elif event_id in recent or event_id in older:
-                done.append(event_id)
-                continue
-            if not isinstance(frame, _PassedOver):
-                self.in_hand = event_id or ""
+            event_id, is_new = frame.event_id or frame.legacy_id or "", True
+            if event_id:
+                known = len(recent)
+                recent.add(event_id)  # looks and remembers in one step
+                is_new = len(recent) != known and event_id not in older
+                if known >= _REMEMBERED:
+                    older, recent = self._older, self._recent = recent, set()
+            if is_new and not isinstance(frame, _PassedOver):
+                self.in_hand = event_id
                 yield frame.bar if type(frame) is CandleFrame else unwrap(frame)
             if event_id:
                 done.append(event_id)
-                recent.add(event_id)
-                if len(recent) >= _REMEMBERED:
-                    older, recent = self._older, self._recent = recent, set()
+            else:
+                self._owes_empty_ack = self._always_ack
 
     def ack(self, correlation: Callable[[], str], now_ms: int) -> bytes | None:
         """One frame that acknowledges everything that is done, or None where nothing is."""

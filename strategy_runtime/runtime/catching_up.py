@@ -15,8 +15,8 @@ _FARTHEST_REACH = 4096
 
 _log = logging.getLogger("strategy_runtime")
 
-Latest = Mapping[tuple[str, str], datetime]
-"""Start of the last candle known, by symbol and timeframe."""
+Latest = Mapping[tuple[str, str], Candle]
+"""The last candle known, by symbol and timeframe."""
 
 
 async def missed_candles(venue: Venue, latest: Latest) -> list[Candle]:
@@ -28,9 +28,9 @@ async def missed_candles(venue: Venue, latest: Latest) -> list[Candle]:
         StrategyRuntimeError: The venue did not answer.
     """
     found: list[Candle] = []
-    for (symbol, timeframe), start in latest.items():
+    for (symbol, timeframe), last in latest.items():
         try:
-            found += await _since(venue, symbol, timeframe, start)
+            found += await _since(venue, symbol, timeframe, last.timestamp)
         except ApiError as refusal:
             _log.warning("candles of %s that were missed are not to be had: %s", symbol, refusal)
     return sorted(found, key=lambda candle: (candle.end, candle.symbol))

@@ -59,7 +59,7 @@ class Dispatcher:
         table: The handler of each kind of event.
         telling: Handlers that leave the book as it is, of what `apply` gives back.
         hook: Name of the hook that runs where it is not the one of the event in hand, else None.
-        latest: Live, the start of the last candle by symbol and timeframe.
+        latest: Live, the last candle by symbol and timeframe.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Dispatcher:
         observer: Observer | None = None,
     ) -> None:
         self.hook: str | None = None
-        self.latest: dict[tuple[str, str], datetime] = {}
+        self.latest: dict[tuple[str, str], Candle] = {}
         self._book = book
         self._clock = clock
         self._desk = desk
@@ -144,7 +144,7 @@ class Dispatcher:
                 if candle.timestamp <= join.until:
                     return None if join.was_told else call(candle)
                 del joins[key]
-            latest[key] = candle.timestamp
+            latest[key] = candle
             return handle(candle)
 
         def take_in(candle: Candle) -> None:
@@ -179,7 +179,7 @@ class Dispatcher:
         """Have the stream go on after candles that have been taken in."""
         for candle in candles:
             key = candle.symbol, candle.timeframe
-            self.latest[key] = candle.timestamp
+            self.latest[key] = candle
             self._joins[key] = _Join(candle.timestamp, was_told)
 
     def apply(self, events: Iterable[Event]) -> list[Event]:
