@@ -98,45 +98,54 @@ class FrameReader:
                 return
             data = bytes(rest)
             rest.clear()
-        message, longest = self._message, self._longest
-        at, start, size = 0, 0, len(data)
-        while size - at >= 2:
-            if size - at >= _USUAL:
-                # What nearly every frame is, taken apart in one step.
+        message = self._message
+        at, size = 0, len(data)
+        last_usual = size - _USUAL
+        while True:
+            # What nearly every frame is, taken apart in one step.
+            longest = self._longest if self._pieces is None else -1
+            while at <= last_usual:
                 head, length = _unpack_usual(data, at)
-                if head == _USUAL_HEAD and length <= longest and self._pieces is None:
-                    start = at + _USUAL
-                    end = start + length
-                    if end > size:
-                        start = end
-                        break
-                    reply = message(data[start:end])
-                    if reply is not None:
-                        self._reply(reply)
-                    at = end
-                    continue
-            head, length = data[at], data[at + 1]
-            start = at + 2
-            if length & _MASKED:
-                raise FrameFault(_CLOSE_PROTOCOL, "a frame of the server's is masked")
-            if length > _SHORT:
-                start += 2 if length == _LONG else 8
-                if start > size:
+                if head != _USUAL_HEAD or length > longest:
                     break
-                length = int.from_bytes(data[at + 2 : start])
-            if length > longest:
-                raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {longest} bytes")
-            end = start + length
-            if end > size:
-                start = end
-                break
-            self._take(head, data[start:end])
+                start = at + _USUAL
+                end = start + length
+                if end > size:
+                    break
+                reply = message(data[start:end])
+                if reply is not None:
+                    self._reply(reply)
+                at = end
+            end = self._take_any(data, at)
             if self._is_closed:
                 return
+            if end > size:
+                break
             at = end
         if at < size:
             rest += data[at:]
-            self._wanted = max(start, at + 2) - at
+            self._wanted = end - at
+
+    def _take_any(self, data: bytes, at: int) -> int:
+        """Take the frame that begins there; gives back where it ends, or has to end at least."""
+        size = len(data)
+        if size - at < 2:
+            return at + 2
+        head, length = data[at], data[at + 1]
+        start = at + 2
+        if length & _MASKED:
+            raise FrameFault(_CLOSE_PROTOCOL, "a frame of the server's is masked")
+        if length > _SHORT:
+            start += 2 if length == _LONG else 8
+            if start > size:
+                return start
+            length = int.from_bytes(data[at + 2 : start])
+        if length > self._longest:
+            raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
+        end = start + length
+        if end <= size:
+            self._take(head, data[start:end])
+        return end
 
     def _take(self, head: int, payload: bytes) -> None:
         """A frame that is not a whole text message."""
