@@ -18,6 +18,9 @@ from statistics import median
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ACCOUNT = b'{"balance":"100000","equity":"100000","margin_used":"0","margin_available":"100000"}'
 _CHUNK = 256
+# After CONNECTED a client reads account, orders and positions: what it reads of the stream
+# meanwhile would be done before its clock starts, at the first bar.
+_SETTLED_S = 1.0
 
 
 def frame_of(payload: bytes) -> bytes:
@@ -147,6 +150,7 @@ def main(mode: str, batch: int, count: int) -> None:
         break
     clocked = []
     if mode == "free":
+        time.sleep(_SETTLED_S)
         frames = [candle(number, None) for number in range(1000)]
         pieces = [b"".join(frames[at : at + _CHUNK]) for at in range(0, 1000, _CHUNK)]
         for _ in range(count // 1000):

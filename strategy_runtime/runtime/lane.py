@@ -7,8 +7,9 @@ and candles and everything about orders and the account stay complete and in ord
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -23,6 +24,15 @@ _log = logging.getLogger("strategy_runtime")
 
 Waiting = tuple[Event, str]
 """An event, and where it came from."""
+
+
+class Source(Protocol):
+    """Where events come from: a venue."""
+
+    @property
+    def in_hand(self) -> str:
+        """Where the present one does."""
+        ...
 
 
 class _Place(Struct):
@@ -43,10 +53,12 @@ class Lane:
 
     Attributes:
         conflated: Number of quotes that newer ones took the place of.
+        in_hand: Where the event that was taken last came from.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self.conflated = 0
+        self.in_hand = ""
         self._wake = wake
         self._lock = Lock()
         self._queue: deque[Waiting | _Place] = deque()
@@ -56,18 +68,21 @@ class Lane:
         self._failure: BaseException | None = None
         self._said_long = False
 
-    def put(self, event: Event, came_from: str) -> None:
-        """Add an event."""
-        if type(event) is Quote:
-            self._put_quote(event.symbol, (event, came_from))
-        else:
-            self._queue.append((event, came_from))
-        if self._reader_waits:
-            self._reader_waits = False
-            self._wake()
-        if len(self._queue) >= _LONG and not self._said_long:
+    def fill(self, burst: Iterable[Event], source: Source) -> None:
+        """Add events as they come."""
+        queue = self._queue
+        for event in burst:
+            waiting = event, source.in_hand
+            if type(event) is Quote:
+                self._put_quote(event.symbol, waiting)
+            else:
+                queue.append(waiting)
+            if self._reader_waits:
+                self._reader_waits = False
+                self._wake()
+        if len(queue) >= _LONG and not self._said_long:
             self._said_long = True
-            _log.warning("the strategy is %d events behind; its hooks are too slow", _LONG)
+            _log.warning("the strategy is %d events behind; its hooks are too slow", len(queue))
 
     def _put_quote(self, symbol: str, waiting: Waiting) -> None:
         with self._lock:
@@ -85,17 +100,23 @@ class Lane:
         self._is_over = True
         self._wake()
 
-    def take(self) -> Waiting | None:
-        """The next event, or None where there is none at hand."""
-        if not self._queue:
-            self._said_long = False
-            return None
-        waiting = self._queue.popleft()
-        if isinstance(waiting, tuple):
-            return waiting
+    def take(self, most: int) -> Iterator[Event]:
+        """Up to so many events, as long as there are any at hand."""
+        queue = self._queue
+        for _ in range(most):
+            if not queue:
+                self._said_long = False
+                return
+            waiting = queue.popleft()
+            if isinstance(waiting, _Place):
+                waiting = self._take_quote(waiting)
+            event, self.in_hand = waiting
+            yield event
+
+    def _take_quote(self, place: _Place) -> Waiting:
         with self._lock:
-            del self._quotes[waiting.symbol]
-            return waiting.quote
+            del self._quotes[place.symbol]
+            return place.quote
 
     def is_dry(self) -> bool:
         """Whether the reader has to wait to be woken."""

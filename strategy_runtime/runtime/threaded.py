@@ -59,7 +59,7 @@ class ThreadedVenue:
         self._inner = inner
         self._loop_factory = loop_factory
         self._patience = patience
-        self._in_hand = ""
+        self._lane: Lane | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._arrived = asyncio.Event()
@@ -69,7 +69,7 @@ class ThreadedVenue:
     @property
     def in_hand(self) -> str:
         """Where the event in hand came from."""
-        return self._in_hand
+        return "" if self._lane is None else self._lane.in_hand
 
     # Life
 
@@ -116,40 +116,32 @@ class ThreadedVenue:
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """Events as they arrive; those of a burst were at hand when it began.
 
-        The event loop turns between two bursts, however much there is to do: a burst ends when it
-        has taken some milliseconds, or a few dozen events of slow hooks.
+        However much there is to do, the event loop turns after some milliseconds, or after a few
+        dozen events where hooks are slow.
         """
         here = asyncio.get_running_loop()
-        lane = Lane(lambda: here.call_soon_threadsafe(self._arrived.set))
+        lane = self._lane = Lane(lambda: here.call_soon_threadsafe(self._arrived.set))
         await self._cross(self._begin(self._fill(lane)))
+        began = monotonic()
         while not lane.is_over():
             self._arrived.clear()
             if lane.is_dry():
                 await self._arrived.wait()
-            else:
-                yield self._take(lane)
+                began = monotonic()
+                continue
+            yield lane.take(_BURST)
+            if monotonic() - began > _TURN_S:
                 await sleep(0)
+                began = monotonic()
 
     async def _fill(self, lane: Lane) -> None:
         failure: BaseException | None = None
-        inner, put = self._inner, lane.put
         try:
-            async for burst in inner.bursts():
-                for event in burst:
-                    put(event, inner.in_hand)
+            async for burst in self._inner.bursts():
+                lane.fill(burst, self._inner)
         except Exception as error:
             failure = error
         lane.end(failure)
-
-    def _take(self, lane: Lane) -> Iterator[Event]:
-        until = monotonic() + _TURN_S
-        while monotonic() < until:
-            for _ in range(_BURST):
-                waiting = lane.take()
-                if waiting is None:
-                    return
-                event, self._in_hand = waiting
-                yield event
 
     # Requests
 
