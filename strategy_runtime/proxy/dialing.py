@@ -27,8 +27,7 @@ class Reader(asyncio.BufferedProtocol):
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray(_READ)
-        self._view = memoryview(self._buffer)
+        self._view = memoryview(bytearray(_READ))
         self._transport: asyncio.WriteTransport
 
     def connection_made(  # type: ignore[override]  # uvloop's transports are of no class of asyncio's
@@ -37,9 +36,9 @@ class Reader(asyncio.BufferedProtocol):
         """There is a connection."""
         self._transport = transport
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        """Where to read into."""
-        return self._buffer
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to read into: a view, for asyncio's TLS writes into slices of it."""
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many bytes were read."""

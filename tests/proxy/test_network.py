@@ -16,9 +16,10 @@ from aiohttp import web
 from strategy_runtime.errors import AccessDenied, ApiError, Unreachable
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import Endpoints, ProxyVenue, dialing
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from tests.proxy.plain_server import either_loop, on_loop
 
 
 class Notes:
@@ -120,6 +121,33 @@ async def test_nobody_there_and_no_such_name_are_worth_another_attempt() -> None
                 await net.connect(f"ws://{url}/", Notes())
             assert not failed.value.is_untrusted
             assert failed.value.status is None
+
+
+@either_loop
+def test_over_tls_frames_and_answers_come_whole(
+    loop: str, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    dialing._tls.cache_clear()
+
+    async def test() -> None:
+        notes = Notes()
+        async with serving(context=certificate) as (port, heard), network() as net:
+            for _ in range(2):
+                answer = await net.request("GET", f"https://localhost:{port}/account")
+                assert (answer.status, answer.body) == (200, b"{}")
+            link = await net.connect(f"wss://localhost:{port}/", notes)
+            while notes.closed is None:
+                notes.stirred.clear()
+                await notes.stirred.wait()
+            await link.close()
+            assert heard == ["answer"]
+        assert notes.frames == [b"question"]
+
+    try:
+        on_loop(loop, test())
+    finally:
+        dialing._tls.cache_clear()
 
 
 @pytest.fixture
