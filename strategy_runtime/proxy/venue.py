@@ -296,11 +296,9 @@ class ProxyVenue:
         """Balance and margin."""
         return await self._rest.ask("/account", Account)
 
-    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
-        """Executions, newest first."""
-        return await self._rest.ask(
-            "/trades", list[Trade], query_of(symbol=symbol, limit=_MOST_LISTED)
-        )
+    async def trades(self, *, symbol: str | None = None, limit: int = _MOST_LISTED) -> list[Trade]:
+        """The last executions, newest first."""
+        return await self._rest.ask("/trades", list[Trade], query_of(symbol=symbol, limit=limit))
 
     async def bars(
         self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None

@@ -66,6 +66,7 @@ class Book:
             Whoever has asked the venue sets it back.
         moved: Symbols that fills have moved since a snapshot was told; None where that is so long
             ago that nothing older than the snapshot can arrive any more.
+        unlisted_trades: Number of executions heard of since a list of the venue's held no others.
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
         late_events: Number of order and trade events that changed nothing.
     """
@@ -75,6 +76,7 @@ class Book:
         self.nets = _Nets(self.last)
         self.is_contradicted = False
         self.moved: set[str] | None = None
+        self.unlisted_trades = 0
         self.anomalies: list[str] = []
         self.late_events = 0
         self._lookback = lookback
@@ -247,6 +249,7 @@ class Book:
             self.late_events += 1
             return False
         self._trades.add(trade.id)
+        self.unlisted_trades += 1
         traded = self._traded.get(trade.order_id, _ZERO) + trade.quantity
         self._traded[trade.order_id] = traded
         delta = traded - self._booked.get(trade.order_id, _ZERO)

@@ -45,6 +45,8 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
 _MOST_ABSENCES = 5
 _MOST_READINGS = 5
+_FEW_TRADES = 50
+_MOST_TRADES = 1000
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -84,7 +86,7 @@ async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
     before, readings = await _orders(venue, book), 0
     while True:
         positions, account = await venue.positions(), await venue.account()
-        trades = await _trades(venue)
+        trades = await _trades(venue, book)
         after = await _orders(venue, book)
         readings += 1
         is_settled = _progress(before) == _progress(after)
@@ -249,9 +251,20 @@ async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
     return orders, absent
 
 
-async def _trades(venue: Venue) -> list[Trade]:
+async def _trades(venue: Venue, book: Book) -> list[Trade]:
+    """The last executions: few where few can be new, and all there are where some of those are."""
+    is_short = book.unlisted_trades <= _FEW_TRADES // 2
     try:
-        return await venue.trades()
+        found = await venue.trades(limit=_FEW_TRADES if is_short else _MOST_TRADES)
+        if is_short and len(found) >= _FEW_TRADES and not _all_known(book, found):
+            found = await venue.trades(limit=_MOST_TRADES)
     except ApiError as refusal:
         _log.info("the venue does not list executions: %s", refusal)
         return []
+    if _all_known(book, found):
+        book.unlisted_trades = 0
+    return found
+
+
+def _all_known(book: Book, trades: list[Trade]) -> bool:
+    return all(book.has_trade(trade.id) for trade in trades)

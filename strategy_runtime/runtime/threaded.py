@@ -169,9 +169,9 @@ class ThreadedVenue:
         """Balance and margin."""
         return await self._cross(self._inner.account())
 
-    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
-        """Executions, newest first."""
-        return await self._cross(self._inner.trades(symbol=symbol))
+    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+        """The last executions, newest first."""
+        return await self._cross(self._inner.trades(symbol=symbol, limit=limit))
 
     async def bars(
         self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None

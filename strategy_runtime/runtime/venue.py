@@ -76,8 +76,8 @@ class Venue(Protocol):
         """Balance and margin."""
         ...
 
-    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
-        """Executions, newest first."""
+    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+        """The last executions, newest first."""
         ...
 
     async def bars(

@@ -114,9 +114,9 @@ class SimulatedVenue:
         """Balance and margin."""
         return self.exchange.account()
 
-    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
-        """Executions, newest first."""
-        return self.exchange.trades(symbol=symbol, limit=_MOST)
+    async def trades(self, *, symbol: str | None = None, limit: int = _MOST) -> list[Trade]:
+        """The last executions, newest first."""
+        return self.exchange.trades(symbol=symbol, limit=limit)
 
     async def bars(
         self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None

@@ -418,9 +418,9 @@ class FillsBetweenRequests(ProxyVenue):
         self.answer()
         return account()
 
-    async def trades(self, *, symbol: str | None = None) -> list[Trade]:
+    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
         self.answer()
-        return list(self.executions)
+        return self.executions[:limit]
 
 
 @pytest.mark.parametrize("second", range(12))
@@ -459,3 +459,56 @@ async def test_a_venue_that_is_never_at_rest_is_read_again_soon() -> None:
     assert not said.is_of_one_moment
     apply(book, said)
     assert book.is_torn
+
+
+class Executes(FillsBetweenRequests):
+    """Nothing but executions, newest first; notes how many it was asked for."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__({})
+        self.asked: list[int] = []
+        self.executions = [replace(trade(1, 1), id=f"trd-{n}") for n in reversed(range(count))]
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        return []
+
+    async def positions(self) -> list[Position]:
+        return []
+
+    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+        self.asked.append(limit)
+        return self.executions[:limit]
+
+
+def hear(book: Book, venue: Executes, *numbers: int) -> None:
+    for number in numbers:
+        book.apply_trade(TradeEvent(trade=replace(trade(1, 1), id=f"trd-{number}")))
+
+
+async def missed(book: Book, venue: Executes) -> set[str]:
+    venue.asked.clear()
+    said = await take_snapshot(venue, book)
+    return {each.id for each in said.trades if not book.has_trade(each.id)}
+
+
+async def test_few_executions_are_asked_for_where_few_can_be_new() -> None:
+    book, venue = Book(), Executes(400)
+    assert len(await missed(book, venue)) == 400  # it has not heard of any
+    assert venue.asked == [50, 1000]
+    hear(book, venue, *range(400))
+    assert await missed(book, venue) == set()
+    assert venue.asked == [1000]  # it has heard of many since
+    assert await missed(book, venue) == set()
+    assert venue.asked == [50]
+
+
+@pytest.mark.parametrize("lost", [[0], [7], [5, 90], [*range(60, 99)], [*range(100)]])
+async def test_no_execution_is_beyond_the_few_unless_it_was_listed_before(lost: list[int]) -> None:
+    book, venue = Book(), Executes(300)
+    hear(book, venue, *range(300))
+    await missed(book, venue)
+    venue.executions[:0] = [replace(trade(1, 1), id=f"trd-{n}") for n in reversed(range(300, 400))]
+    hear(book, venue, *(300 + n for n in range(100) if n not in lost))
+    wanted = {f"trd-{300 + n}" for n in lost}
+    assert await missed(book, venue) == wanted
+    assert await missed(book, venue) == wanted  # until it has heard of them
