@@ -23,35 +23,23 @@ main()
 """structlog takes rich in where it is installed, which here it is for the tools of the tests."""
 
 
+_DEADLINE_S = 300
+_children: "list[subprocess.Popen[str]]" = []
+
+
 def main(path: str, fills: str, *options: str) -> None:
-    server = subprocess.Popen(
-        [
-            *(
-                sys.executable,
-                "-m",
-                "strategy_runtime.cli.proxy",
-                "--data",
-                path,
-                "--cash",
-                str(CASH),
-            ),
-            *("--ws-port", "0", "--rest-port", "0", "--linger", "0", "--fills", fills, "--json"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(_DEADLINE_S)
+    command = [sys.executable, "-m", "strategy_runtime.cli.proxy", "--data", path]
+    command += ["--cash", str(CASH), "--fills", fills, "--json"]
+    command += ["--ws-port", "0", "--rest-port", "0", "--linger", "0"]
+    server = _started(command, stdout=subprocess.PIPE)
     assert server.stdout is not None
     urls = json.loads(server.stdout.readline())
     began = time.perf_counter()
-    runner = subprocess.Popen(
-        [
-            *(sys.executable, "-c", _RUN, "benchmarks.strategies:SmaCross"),
-            *("--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"], "--log-level", "error"),
-            *options,
-        ],
-        stdout=subprocess.DEVNULL,
-    )
+    command = [sys.executable, "-c", _RUN, "benchmarks.strategies:SmaCross", *options]
+    command += ["--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"], "--log-level", "error"]
+    runner = _started(command, stdout=subprocess.DEVNULL)
     result = json.loads(server.stdout.read())
     exchange = _ended(server)
     if "live" in options:  # which has no end of its own
@@ -73,7 +61,19 @@ def main(path: str, fills: str, *options: str) -> None:
     )
 
 
-def _ended(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> Any:
+def _started(command: list[str], stdout: int) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(command, stdout=stdout, text=True)
+    _children.append(process)
+    return process
+
+
+def _give_up(number: int, frame: object) -> None:
+    for process in _children:
+        process.kill()
+    sys.exit(f"nothing had come to an end after {_DEADLINE_S} s")
+
+
+def _ended(process: "subprocess.Popen[str]") -> Any:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return used
