@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from subprocess import SubprocessError
 
 import msgspec
 from msgspec.structs import replace
 
-from benchmarks.scale import FULL, SHORT
+from benchmarks.scale import FULL, SHORT, Scale
 from benchmarks.tables import Table, markdown
 
 FIGURES = (
@@ -44,8 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in given.only or FIGURES:
             print(f"measuring {name} ...", file=sys.stderr)
-            figure = import_module(f"benchmarks.figures.{name}")
-            for table in figure.measure(replace(scale, market=Path(folder))):
+            for table in _measured(name, replace(scale, market=Path(folder))):
                 print(markdown(table), flush=True)
                 tables.append(table)
     if given.out is not None:
@@ -55,6 +55,18 @@ def main() -> None:
         (given.out / "results.json").write_bytes(
             msgspec.json.format(msgspec.json.encode({"machine": head, "tables": tables}), indent=1)
         )
+
+
+def _measured(name: str, scale: Scale) -> list[Table]:
+    try:
+        found: list[Table] = import_module(f"benchmarks.figures.{name}").measure(scale)
+    except (
+        RuntimeError,
+        OSError,
+        SubprocessError,
+    ) as error:  # the other figures are worth having all the same
+        return [Table(title=name, rows=[], note=f"This could not be measured: {error}")]
+    return found
 
 
 def _machine() -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ __all__ = ["ROOT", "Sample", "child", "in_turns", "medians", "run", "spent"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_DEADLINE_S = 300
 _SMALL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
 
 Sample = dict[str, Any]
@@ -23,19 +25,29 @@ def run(*command: object, cwd: Path = ROOT) -> str:
     """Run a command to its end; gives back what it said on stdout.
 
     Raises:
-        RuntimeError: It failed.
+        RuntimeError: It failed, or did not come to its end.
     """
-    done = subprocess.run(
+    text = " ".join(map(str, command))
+    process = subprocess.Popen(
         list(map(str, command)),
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
+    try:
+        said, complained = process.communicate(timeout=_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{text} had not ended after {_DEADLINE_S} s") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode:
+        raise RuntimeError(f"{text} failed:\n{complained[-2000:]}")
+    return said
 
 
 def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:
