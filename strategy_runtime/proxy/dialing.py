@@ -83,10 +83,14 @@ async def _addresses(target: Target) -> list[str]:
     try:
         return [str(ip_address(target.host))]
     except ValueError:
+        pass
+    try:
         found = await asyncio.get_running_loop().getaddrinfo(
             target.host, target.port, type=SOCK_STREAM
         )
-        return list(dict.fromkeys(str(each[4][0]) for each in found))
+    except UnicodeError as error:
+        raise OSError(f"{target.host!r} cannot be a name: {error}") from None
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 @cache

@@ -114,7 +114,7 @@ async def test_nobody_there_and_no_such_name_are_worth_another_attempt() -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with network() as net:
-        for url in (f"127.0.0.1:{port}", "proxy.invalid:80"):
+        for url in (f"127.0.0.1:{port}", "proxy.invalid:80", f"{'x' * 64}.invalid:80"):
             with pytest.raises(Unreachable, match=f"nobody answers at http://{url}/account: "):
                 await net.request("GET", f"http://{url}/account")
             with pytest.raises(ConnectFailed) as failed:
