@@ -7,6 +7,7 @@ among them: malformed ones, unknown ones, repetitions and those beyond the subsc
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -31,6 +32,7 @@ from strategy_runtime.proxy.transport import Closed
 __all__ = ["Inbox"]
 
 _REMEMBERED = 16_384
+_SYMBOLS = 4096
 _BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 
 _log = logging.getLogger("strategy_runtime")
@@ -75,7 +77,9 @@ class Inbox:
         self.is_leaving = False
         self.last_words: str | None = None
         self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
-        self._subscriptions = subscriptions if len(subscriptions) else None
+        self._wants_all = not len(subscriptions)
+        self._wants_candle = lru_cache(_SYMBOLS)(subscriptions.wants_candle)
+        self._wants_quote = lru_cache(_SYMBOLS)(subscriptions.wants_quote)
         self._always_ack = always_ack
         self._wake = wake
         self._sighted = sighted
@@ -108,12 +112,17 @@ class Inbox:
             self._note(frame)
         if not self._is_greeted:
             self._greet(frame)
-        if self._subscriptions is not None and not _is_wanted(self._subscriptions, frame):
+        if not self._wants_all and not self._is_wanted(frame):
             frame = _PassedOver(frame.event_id or frame.legacy_id)
         if not self._waiting:
             self._wake()
         self._waiting.append(frame)
         return None
+
+    def _is_wanted(self, frame: Frame | _PassedOver) -> bool:
+        if isinstance(frame, CandleFrame):
+            return self._wants_candle(frame.bar.symbol, frame.bar.timeframe)
+        return not isinstance(frame, QuoteFrame) or self._wants_quote(frame.quote.symbol)
 
     def presume_connected(self) -> None:
         """The proxy does not greet: take it as connected."""
@@ -189,9 +198,3 @@ class Inbox:
 
 def _say_odd(frame: Frame, warnings: list[str]) -> None:
     _log.warning("odd %s: %s", type(frame).__name__, "; ".join(warnings))
-
-
-def _is_wanted(subscriptions: Subscriptions, frame: Frame | _PassedOver) -> bool:
-    if isinstance(frame, CandleFrame):
-        return subscriptions.wants_candle(frame.bar.symbol, frame.bar.timeframe)
-    return not isinstance(frame, QuoteFrame) or subscriptions.wants_quote(frame.quote.symbol)
