@@ -55,19 +55,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_same_orders_are_refused_in_process_and_over_the_network(folder: Path) -> None:
-    done = call("backtest", "bot:Bot", "--demo", "--fills=in-process.csv", *LIMITS, cwd=folder)
+@pytest.mark.parametrize("limits", [LIMITS, LIMITS[:-1]], ids=["all", "all but the daily loss"])
+def test_the_same_orders_are_refused_in_process_and_over_the_network(
+    limits: tuple[str, ...], folder: Path
+) -> None:
+    done = call("backtest", "bot:Bot", "--demo", "--fills=in-process.csv", *limits, cwd=folder)
     assert done.returncode == 0, done.stderr
     in_process = (folder / "refusals").read_text()
     with proxy("--demo", "--fills=over-sockets.csv", "--linger=0", cwd=folder) as (server, urls):
-        done = call("run", "bot:Bot", *urls, *LIMITS, cwd=folder)
+        done = call("run", "bot:Bot", *urls, *limits, cwd=folder)
         assert done.returncode == 0, done.stderr
         server.communicate(timeout=30)
     assert (folder / "refusals").read_text() == in_process
     fills = (folder / "in-process.csv").read_text()
     assert (folder / "over-sockets.csv").read_text() == fills
     refused = Counter(line.split()[0] for line in in_process.splitlines())
-    for option in LIMITS:
+    for option in limits:
         assert refused[option[2:].split("=")[0].replace("-", "_")] > 30, refused
     assert fills.count("\n") > 100
 

@@ -194,21 +194,16 @@ ACTIONS = st.lists(
 )
 
 
-class Anything(Scripted):
-    """Does what was drawn for each candle, and notes the largest position."""
+class Anything(Strategy):
+    """Does what was drawn for each candle."""
 
     def __init__(self, drawn: list[list[tuple[Any, ...]]]) -> None:
-        super().__init__({})
-        self.drawn = drawn
-        self.largest = Decimal(0)
+        super().__init__()
+        self.drawn = iter(drawn)
 
     def on_candle(self, candle: Candle) -> None:
-        for kind, *rest in self.drawn[self.candles]:
+        for kind, *rest in next(self.drawn):
             getattr(self, f"do_{kind}")(*rest)
-        self.candles += 1
-
-    def on_trade(self, trade: Trade) -> None:
-        self.largest = max(self.largest, abs(self.position(X).quantity))
 
     def give(self, side: Side, quantity: int, **more: Any) -> None:
         (self.buy if side is Side.BUY else self.sell)(X, quantity, **more)
@@ -242,19 +237,29 @@ class Anything(Scripted):
         self.cancel_all(X)
 
 
+class AnythingTold(Anything):
+    """Also hears of each of its executions."""
+
+    def on_trade(self, trade: Trade) -> None:
+        assert abs(self.position(X).quantity) <= Decimal(100) / 9
+
+
+@pytest.mark.parametrize("kind", [Anything, AnythingTold])
 @given(drawn=st.lists(ACTIONS, min_size=1, max_size=8))
 def test_whatever_is_ordered_and_filled_no_position_exceeds_its_limit(
-    drawn: list[list[tuple[Any, ...]]],
+    kind: type[Anything], drawn: list[list[tuple[Any, ...]]]
 ) -> None:
-    strategy = Anything(drawn)
-
-    async def run() -> None:
-        async with strategy.run_test(max_position_notional=100) as pilot:
+    async def run() -> Decimal:
+        held = largest = Decimal(0)
+        async with kind(drawn).run_test(max_position_notional=100) as pilot:
             await pilot.candles(X, bars=[[10, 11, 9, 10]] * len(drawn))
+            for fill in pilot.fills:
+                held += fill.quantity * fill.side.sign
+                largest = max(largest, abs(held))
+        return largest
 
-    asyncio.run(run())
     # What was bought at 9 or more for at most 100.
-    assert strategy.largest <= Decimal(100) / 9
+    assert asyncio.run(run()) <= Decimal(100) / 9
 
 
 # The loss of a day
