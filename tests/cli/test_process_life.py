@@ -32,6 +32,8 @@ class Bot(Strategy):
     def on_stop(self) -> None:
         print("on_stop was called", flush=True)
 '''
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="mounts and limits as Linux does")
+
 HEADER = "timestamp,open,high,low,close,volume"
 
 
@@ -67,6 +69,7 @@ def stops_in_good_order(process: "subprocess.Popen[str]") -> str:
     return said
 
 
+@on_linux
 def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None:
     with trading(bot, "--state-dir", bot / "state") as process:
         line_of(process.stdout, "trade")
@@ -105,7 +108,7 @@ def fill(path: Path) -> None:
             file.write(bytes(512))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+@on_linux
 def test_a_disk_that_is_really_full(bot: Path) -> None:
     state = bot / "state"
     with mounted(state, "size=64k"), trading(bot, "--state-dir", state) as process:
@@ -118,7 +121,7 @@ def test_a_disk_that_is_really_full(bot: Path) -> None:
         stops_in_good_order(process)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+@on_linux
 def test_a_disk_that_cannot_be_written(bot: Path) -> None:
     state = bot / "state"
     with mounted(state, "ro"):
