@@ -43,7 +43,7 @@ def main(path: str, fills: str, *options: str) -> None:
     result = json.loads(server.stdout.read())
     exchange = _ended(server)
     if "live" in options:  # which has no end of its own
-        os.kill(runner.pid, signal.SIGTERM)
+        os.kill(runner.pid, signal.SIGKILL)
     client, client_wall_s = _ended(runner), time.perf_counter() - began
     if server.returncode or (runner.returncode and "live" not in options):
         sys.exit(f"the proxy exited with {server.returncode}, the runner with {runner.returncode}")
