@@ -17,7 +17,7 @@ and make a family of it in `on_start`: `self.momentum = self.indicator(lambda: M
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from math import fsum, nan
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -75,6 +75,11 @@ class PriceIndicator(Indicator):
     """An indicator of closing prices alone."""
 
     __slots__ = ()
+
+    @property
+    def feed(self) -> Callable[[float], None]:
+        """What takes in a price."""
+        return self.push
 
     def update(self, candle: Candle) -> None:
         """Take in a closed candle."""
@@ -165,7 +170,7 @@ class Indicators:
         members = [family[symbol] for family in self._families if family.timeframe in wanted]
         return Feeds(
             timeframe,
-            [each.push for each in members if isinstance(each, PriceIndicator)],
+            [each.feed for each in members if isinstance(each, PriceIndicator)],
             [each.update for each in members if not isinstance(each, PriceIndicator)],
         )
 
@@ -176,74 +181,87 @@ def _checked(period: int) -> int:
     return period
 
 
-class Sma(PriceIndicator):
+class _Running(PriceIndicator):
+    """An indicator whose state lives in a generator, to which each price is sent.
+
+    Reading and writing local names is what Python does fastest, and this is done for every bar.
+    """
+
+    __slots__ = ("_send",)
+
+    def __init__(self, period: int) -> None:
+        super().__init__(_checked(period))
+        states = self._states(period)
+        next(states)
+        self._send = states.send
+
+    @abstractmethod
+    def _states(self, period: int) -> Generator[None, float, None]:
+        """Take in one price after the other, and set `previous` and `value` by each."""
+
+    @property
+    def feed(self) -> Callable[[float], None]:
+        """What takes in a price."""
+        return self._send if type(self).push is _Running.push else self.push
+
+    def push(self, price: float) -> None:
+        """Take in a price."""
+        self._send(price)
+
+
+class Sma(_Running):
     """Simple moving average: the mean of the last `period` prices."""
 
-    __slots__ = ("_next", "_period", "_seen", "_total", "_window")
+    __slots__ = ()
 
-    def __init__(self, period: int) -> None:
-        super().__init__(period)
-        self._period = _checked(period)
-        self._window = [0.0] * period
-        self._next = 0
-        self._seen = 0
-        self._total = 0.0
-
-    def push(self, price: float) -> None:
-        """Take in a price."""
-        window, index = self._window, self._next
-        total = self._total + price - window[index]
-        window[index] = price
-        index += 1
-        if index == self._period:
-            index = 0
+    def _states(self, period: int) -> Generator[None, float, None]:
+        window = [0.0] * period
+        for index in range(period):
+            window[index] = yield
+        value = self.value
+        while True:
             # A running sum gathers rounding errors; once a window it is summed anew.
             total = fsum(window)
-            self._seen = 1
-        self._next = index
-        self._total = total
-        self.previous = self.value
-        if self._seen:
-            self.value = total / self._period
+            self.previous = value
+            self.value = value = total / period
+            for index in range(period - 1):
+                price = yield
+                total = total + price - window[index]
+                window[index] = price
+                self.previous = value
+                self.value = value = total / period
+            window[-1] = yield
 
 
-class Ema(PriceIndicator):
+class Ema(_Running):
     """Exponential moving average with weight `2 / (period + 1)`, seeded with the simple average."""
 
-    __slots__ = ("_left", "_period", "_total", "_weight")
+    __slots__ = ()
 
-    def __init__(self, period: int) -> None:
-        super().__init__(period)
-        self._period = _checked(period)
-        self._weight = 2 / (period + 1)
-        self._left = period
-        self._total = 0.0
-
-    def push(self, price: float) -> None:
-        """Take in a price."""
-        value = self.value
-        self.previous = value
-        if not self._left:
-            self.value = value + self._weight * (price - value)
-            return
-        self._left -= 1
-        self._total += price
-        if not self._left:
-            self.value = self._total / self._period
-
-
-_NUMBERS = (int, float)
+    def _states(self, period: int) -> Generator[None, float, None]:
+        weight = 2 / (period + 1)
+        total = 0.0
+        for _ in range(period):
+            total += yield
+        self.value = value = total / period
+        while True:
+            price = yield
+            self.previous = value
+            value = value + weight * (price - value)
+            self.value = value
 
 
 def crossed_above(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just risen above `other`: it was not above it a candle ago, and is now."""
-    if isinstance(other, _NUMBERS):
-        return one.value > other and one.previous <= other
-    return one.value > other.value and one.previous <= other.previous
+    try:
+        return one.value > other.value and one.previous <= other.previous  # type: ignore[union-attr]
+    except AttributeError:
+        return one.value > other and one.previous <= other  # type: ignore[operator]
 
 
 def crossed_below(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just fallen below `other`: it was not below it a candle ago, and is now."""
-    if isinstance(other, _NUMBERS):
-        return one.value < other and one.previous >= other
-    return one.value < other.value and one.previous >= other.previous
+    try:
+        return one.value < other.value and one.previous >= other.previous  # type: ignore[union-attr]
+    except AttributeError:
+        return one.value < other and one.previous >= other  # type: ignore[operator]

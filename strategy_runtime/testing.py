@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from strategy_runtime.clock import ns_of
-from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.failures import OnError
@@ -77,7 +77,7 @@ class Pilot:
     @property
     def fills(self) -> list[Fill]:
         """All executions, in order."""
-        return self.exchange.outcome().fills
+        return self.exchange.fills
 
     @property
     def equity(self) -> Decimal:
@@ -169,7 +169,7 @@ class _FedVenue(SimulatedVenue):
         self._dealt_with = asyncio.Event()
         self.run: asyncio.Task[None] | None = None
 
-    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+    async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
         """What the pieces announce, until the run is over."""
         yield iter((CONNECTED,))
         while not self.exchange.is_complete:

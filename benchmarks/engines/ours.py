@@ -40,7 +40,7 @@ def prepare(columns: list[Columns]) -> Run:
                 1 if each.side is Side.BUY else -1,
                 float(each.price),
             )
-            for each in exchange.outcome().fills
+            for each in exchange.fills
         ]
 
     return run

@@ -4,6 +4,7 @@ A *frame* is what one text message decodes to. An *event* is what a venue hands 
 the candle out of a candle frame, the quote out of a quote frame, every other frame itself.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ __all__ = [
     "AccountEvent",
     "BacktestComplete",
     "CandleFrame",
+    "CandleRun",
     "ConnectionEvent",
     "Event",
     "FinancingEvent",
@@ -207,3 +209,18 @@ Event = (
     | BacktestComplete
     | UnknownEvent
 )
+
+
+class CandleRun:
+    """Candles between which nothing else happens, handed over as one; never on the wire.
+
+    Attributes:
+        candles: Those that are to come.
+        last: The one in hand, for the taker to note before anybody acts on it.
+    """
+
+    __slots__ = ("candles", "last")
+
+    def __init__(self, candles: Iterator[Candle]) -> None:
+        self.candles = candles
+        self.last: Candle | None = None

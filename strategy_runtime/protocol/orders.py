@@ -73,6 +73,8 @@ def validate_order_request(request: OrderRequest) -> None:
     Raises:
         ApiError: 400 with the code and details the protocol asks for.
     """
+    if _is_plainly_valid(request):
+        return
     for name, most in _LONGEST.items():
         text = getattr(request, name)
         if text is not None and not 1 <= len(text) <= most:
@@ -110,6 +112,29 @@ def validate_order_request(request: OrderRequest) -> None:
             request.stop_loss or request.take_profit,
             "an order that reduces a position has no bracket legs",
         )
+
+
+def _is_plainly_valid(request: OrderRequest) -> bool:
+    """Whether it is a market order with nothing to it but a good quantity, as most orders are."""
+    own_id, quantity = request.client_order_id, request.quantity
+    return (
+        request.order_type is OrderType.MARKET
+        and request.limit_price is None
+        and request.stop_price is None
+        and request.trailing_distance is None
+        and request.trailing_type is None
+        and request.stop_loss is None
+        and request.take_profit is None
+        and request.oco_group_id is None
+        and request.margin_mode is None
+        and request.leverage is None
+        and request.display_quantity is None
+        and not (request.hidden or request.post_only)
+        and 1 <= len(request.symbol) <= _LONGEST["symbol"]
+        and (own_id is None or 1 <= len(own_id) <= _LONGEST["client_order_id"])
+        and is_sound(quantity)
+        and quantity > 0
+    )
 
 
 def _given(request: OrderRequest, names: tuple[str, ...]) -> list[tuple[str, Decimal]]:

@@ -26,6 +26,7 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.proxy.connection import Act, Connection, Delays, State
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.inbox import Inbox
@@ -255,6 +256,13 @@ class ProxyVenue:
         await socket.close()
 
     # Requests
+
+    @property
+    def direct(self) -> None:
+        """Answers have to be waited for."""
+
+    def let_look(self, witness: Witness | None) -> None:
+        """Only events tell what changes."""
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order, effectively once; see `OrderEntry.submit`."""

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.protocol.enums import OrderStatus, PositionSide
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import (
     Account,
@@ -22,6 +23,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
+from strategy_runtime.protocol.witness import Followed, Part, Statement
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
 __all__ = ["Book"]
@@ -49,6 +51,14 @@ class _Nets(dict[str, NetPosition]):
     def __missing__(self, symbol: str) -> NetPosition:
         net = self[symbol] = NetPosition(symbol, self._prices)
         return net
+
+
+class _Accepted(Struct, frozen=True, gc=False):
+    """An order of ours that the venue has accepted, and of which no event has come yet."""
+
+    request: OrderRequest
+    id: str
+    status: OrderStatus
 
 
 class Book:
@@ -83,14 +93,16 @@ class Book:
         self._own_prefix = own_prefix
         self.keep = self._keep if lookback else None
         self._candles: dict[str, deque[Candle]] = {}
-        self._orders: dict[str, Order] = {}
+        self._orders: dict[str, Order | Followed | OrderRequest | _Accepted] = {}
         self._open: dict[str, None] = {}
         self._keys: dict[str, str] = {}
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
-        self._positions: dict[str, dict[str, Position]] = {}
+        self._positions: dict[str, dict[str, Part]] = {}
+        self._held: dict[str, NetPosition] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
+        self._statement: Statement | None = None
 
     # Market
 
@@ -143,40 +155,41 @@ class Book:
 
     # Orders
 
-    def expect(self, request: OrderRequest, client_order_id: str) -> Order:
-        """Enter an order of ours before it is sent; until it is accepted it has our id alone."""
-        order = Order(
-            id=client_order_id,
-            symbol=request.symbol,
-            side=request.side,
-            status=OrderStatus.PENDING,
-            order_type=request.order_type,
-            quantity=request.quantity,
-            time_in_force=request.time_in_force,
-            client_order_id=client_order_id,
-            limit_price=request.limit_price,
-            stop_price=request.stop_price,
-            stop_loss=request.stop_loss,
-            take_profit=request.take_profit,
-            trailing_distance=request.trailing_distance,
-            trailing_type=request.trailing_type,
-            reduce_only=request.reduce_only,
-            post_only=request.post_only,
-            oco_group_id=request.oco_group_id,
-        )
-        self._store(client_order_id, order)
-        return order
+    def expect(self, request: OrderRequest, client_order_id: str) -> None:
+        """Enter an order of ours before it is sent.
+
+        Raises:
+            ValueError: There is one with this id.
+        """
+        if client_order_id in self._orders:
+            raise ValueError(f"client_order_id {client_order_id!r} has been used in this run")
+        self._orders[client_order_id] = request
+        self._open[client_order_id] = None
 
     def order(self, key: str) -> Order | None:
         """An order by its client order id, or by the venue's id."""
-        return self._orders.get(key) or self._orders.get(self._keys.get(key, ""))
+        return self._read(key) or self._read(self._keys.get(key, ""))
+
+    def _read(self, key: str) -> Order | None:
+        known = self._orders.get(key)
+        if known is None or isinstance(known, Order):
+            return known
+        if isinstance(known, OrderRequest):
+            return _pending(known, key)
+        if isinstance(known, _Accepted):
+            return replace(_pending(known.request, key), id=known.id, status=known.status)
+        order = known.told()
+        # Only an exchange that closes what an account cannot hold gives orders like that.
+        is_ours = order.client_order_id or order.parent_order_id
+        return order if is_ours else replace(order, external=True)
 
     def orders(self, symbol: str | None = None, *, external: bool | None = None) -> list[Order]:
         """Open orders, oldest first: those of others, our own, or all of them."""
         return [
             order
-            for order in map(self._orders.__getitem__, self._open)
-            if (symbol is None or order.symbol == symbol)
+            for order in map(self._read, self._open)
+            if order is not None
+            and (symbol is None or order.symbol == symbol)
             and (external is None or order.external is external)
         ]
 
@@ -186,7 +199,7 @@ class Book:
         Ours are those that were given in this run, that have an id such as our runs give, and the
         legs of such orders.
         """
-        known = self._orders.get(self._key(order))
+        known = self._read(self._key(order))
         if known is not None:
             external = known.external
         elif (order.client_order_id or "").startswith(self._own_prefix):
@@ -203,14 +216,14 @@ class Book:
 
     def accept(self, client_order_id: str, order_id: str, status: OrderStatus) -> None:
         """The venue answered a submission."""
-        known = self._orders[client_order_id]
         self._keys[order_id] = client_order_id
-        if known.status is OrderStatus.PENDING:
-            terminal = status.is_terminal
-            self._store(
-                client_order_id,
-                replace(known, id=order_id, status=OrderStatus.OPEN if terminal else status),
-            )
+        known = self._orders[client_order_id]
+        if status.is_terminal:
+            status = OrderStatus.OPEN
+        if isinstance(known, OrderRequest):
+            self._orders[client_order_id] = _Accepted(known, order_id, status)
+        elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
+            self._store(client_order_id, replace(known, id=order_id, status=status))
 
     def adopt(self, order: Order) -> None:
         """An order of ours as the venue has it, found by asking."""
@@ -218,14 +231,15 @@ class Book:
 
     def refuse(self, client_order_id: str) -> None:
         """The venue refused a submission."""
-        known = self._orders[client_order_id]
-        self._store(client_order_id, replace(known, status=OrderStatus.REJECTED))
+        known = self._read(client_order_id)
+        if known is not None:
+            self._store(client_order_id, replace(known, status=OrderStatus.REJECTED))
 
     def apply_order(self, event: OrderEvent) -> bool:
         """Bring an order forward; False where the event is late or a repetition."""
         order = event.order
         key = self._key(order)
-        known = self._orders.get(key)
+        known = self._read(key)
         if known is not None and (
             known.status.is_terminal
             or order.filled_quantity < known.filled_quantity
@@ -321,14 +335,25 @@ class Book:
     @property
     def account(self) -> AccountView:
         """The account at the last prices seen."""
-        known = self._account
+        known = self._account if self._statement is None else self._statement.told_account()
         return AccountView(
             known.balance,
-            sum((net.unrealized_pnl for net in self.nets.values()), _ZERO),
+            self._unrealized_pnl,
             known.margin_used,
             known.margin_available,
             known.currency,
         )
+
+    @property
+    def equity(self) -> Decimal:
+        """What the account is worth at the last prices seen."""
+        statement = self._statement
+        balance = self._account.balance if statement is None else statement.balance
+        return balance + self._unrealized_pnl
+
+    @property
+    def _unrealized_pnl(self) -> Decimal:
+        return sum((net.unrealized_pnl for net in self._held.values()), _ZERO)
 
     @property
     def is_torn(self) -> bool:
@@ -338,9 +363,63 @@ class Book:
             for symbol, net in self.nets.items()
         )
 
-    def parts_of(self, symbol: str) -> list[Position]:
+    def parts_of(self, symbol: str) -> list[Part]:
         """The open positions in a symbol as the venue keeps them; several where it hedges."""
         return list(self._positions.get(symbol, {}).values())
+
+    # Looking instead of being told
+
+    def see_account(self, statement: Statement) -> None:
+        """Take the account from a statement from now on."""
+        self._statement = statement
+
+    def see_order(self, order: Followed) -> None:
+        """Follow an order that was accepted, changed, or has come to its end."""
+        key = order.name
+        self._orders[key] = order
+        self._keys[order.id] = key
+        if order.is_over:
+            self._open.pop(key, None)
+        else:
+            self._open[key] = None
+
+    def see_fill(self, order: Followed, closed: Part | None, current: Part | None) -> None:
+        """Follow what an execution did to the positions of its symbol."""
+        if order.is_over:
+            self._open.pop(order.name, None)
+        symbol = order.symbol
+        parts = self._positions.get(symbol)
+        if parts is None:
+            parts = self._positions[symbol] = {}
+        if closed is not None:
+            parts.pop(closed.id, None)
+        if current is not None:
+            parts[current.id] = current
+        self._renew(symbol)
+
+    def see_position(self, position: Part) -> None:
+        """Follow a position that changed by itself."""
+        self._renew(position.symbol)
+
+    def look_away(self) -> None:
+        """Keep everything as it is now: from here on it is events that tell what changes."""
+        for key in self._open:
+            order = self._read(key)
+            if order is not None:
+                self._orders[key] = order
+                self._booked[order.id] = self._traded[order.id] = order.filled_quantity
+        for parts in self._positions.values():
+            for part in parts.values():
+                parts[part.id] = Position(
+                    id=part.id,
+                    symbol=part.symbol,
+                    side=PositionSide.SHORT if part.signed_quantity < 0 else PositionSide.LONG,
+                    quantity=abs(part.signed_quantity),
+                    average_entry_price=part.average_entry_price,
+                    realized_pnl=part.realized_pnl,
+                )
+        if self._statement is not None:
+            self._account, self._statement = self._statement.told_account(), None
 
     def _key(self, order: Order) -> str:
         return order.client_order_id or self._keys.get(order.id, order.id)
@@ -368,23 +447,57 @@ class Book:
                 net.average_entry_price = price
         else:
             net.average_entry_price = (before * net.average_entry_price + signed * price) / after
-        net.quantity = after
+        self._hold(net, after)
         if self.moved is not None:
             self.moved.add(symbol)
 
     def _renew(self, symbol: str) -> None:
-        net = self.position(symbol)
+        net = self.nets[symbol]
         parts = self._positions.get(symbol, {}).values()
         if len(parts) == 1:
             (part,) = parts
-            net.quantity = part.signed_quantity
+            self._hold(net, part.signed_quantity)
             net.realized_pnl = part.realized_pnl
             net.average_entry_price = part.average_entry_price
             return
-        net.quantity = sum((part.signed_quantity for part in parts), _ZERO)
+        if not parts:
+            net.quantity = net.realized_pnl = net.average_entry_price = _ZERO
+            self._held.pop(symbol, None)
+            return
+        self._hold(net, sum((part.signed_quantity for part in parts), _ZERO))
         net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
         cost = sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO)
         net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
+
+    def _hold(self, net: NetPosition, quantity: Decimal) -> None:
+        net.quantity = quantity
+        if quantity:
+            self._held[net.symbol] = net
+        else:
+            self._held.pop(net.symbol, None)
+
+
+def _pending(request: OrderRequest, client_order_id: str) -> Order:
+    """An order of ours that the venue has not answered yet; until then it has our id alone."""
+    return Order(
+        id=client_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        status=OrderStatus.PENDING,
+        order_type=request.order_type,
+        quantity=request.quantity,
+        time_in_force=request.time_in_force,
+        client_order_id=client_order_id,
+        limit_price=request.limit_price,
+        stop_price=request.stop_price,
+        stop_loss=request.stop_loss,
+        take_profit=request.take_profit,
+        trailing_distance=request.trailing_distance,
+        trailing_type=request.trailing_type,
+        reduce_only=request.reduce_only,
+        post_only=request.post_only,
+        oco_group_id=request.oco_group_id,
+    )
 
 
 def _price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:

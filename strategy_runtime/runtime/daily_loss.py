@@ -14,7 +14,7 @@ from typing import Any
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, TradeEvent
-from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.models import Candle, Position, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.limits import option_of, plain
 from strategy_runtime.runtime.observer import Handler
@@ -158,7 +158,8 @@ class DailyLoss:
                 gained = net.quantity * (filled_at - net.average_entry_price)
                 equity += gained - net.unrealized_pnl
             elif symbol not in book.last:
-                equity += sum((part.unrealized_pnl for part in book.parts_of(symbol)), _ZERO)
+                told = (part for part in book.parts_of(symbol) if isinstance(part, Position))
+                equity += sum((position.unrealized_pnl for position in told), _ZERO)
         return equity
 
     def _filling(self, handler: Handler) -> Handler:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from strategy_runtime.errors import ApiError
@@ -47,6 +46,7 @@ class TradingDesk(Outbox):
         self._clock = clock
         self._timers = timers
         self._next_id = counted(f"{prefix}-")
+        self._is_looking = False
 
     # Verbs
 
@@ -73,11 +73,9 @@ class TradingDesk(Outbox):
         position_id: str | None = None,
     ) -> Ticket:
         """See `Strategy.buy`."""
-        limit_price, stop_price = exact("limit", limit), exact("stop", stop)
-        loss_price = exact("stop_loss", stop_loss)
-        order_type = _type_of(limit, stop, trailing, trailing_percent)
-        distance = exact("trailing", trailing) or exact("trailing_percent", trailing_percent)
-        last = self._book.last.get(symbol)
+        prices: dict[str, Any] = {}
+        if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
+            prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
         size = size_of(
             symbol,
             quantity,
@@ -85,40 +83,31 @@ class TradingDesk(Outbox):
             notional=notional,
             risk=risk,
             equity=self._equity,
-            price=limit_price or stop_price or (None if last is None else Decimal(repr(last))),
-            stop_loss=loss_price,
+            price=prices.get("limit_price") or prices.get("stop_price"),
+            last=self._book.last.get(symbol),
+            stop_loss=prices.get("stop_loss"),
         )
+        own_id = client_order_id or self._next_id()
         request = OrderRequest(
             symbol=symbol,
             side=side,
             quantity=size,
-            order_type=order_type,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            trailing_distance=distance,
-            trailing_type=None
-            if distance is None
-            else TrailingType.PERCENT
-            if trailing is None
-            else TrailingType.ABSOLUTE,
-            stop_loss=loss_price,
-            take_profit=exact("take_profit", take_profit),
+            order_type=prices.pop("order_type", OrderType.MARKET),
             position_id=position_id,
             reduce_only=reduce_only,
             post_only=post_only,
-            client_order_id=client_order_id or self._next_id(),
+            client_order_id=own_id,
             oco_group_id=oco_group,
-            time_in_force=TimeInForce(time_in_force),
+            time_in_force=time_in_force
+            if type(time_in_force) is TimeInForce
+            else TimeInForce(time_in_force),
+            **prices,
         )
-        return self._submit(request)
+        return self._submit(request, own_id)
 
-    def _submit(self, request: OrderRequest) -> Ticket:
-        own_id = request.client_order_id or ""
-        if self._book.order(own_id) is not None:
-            raise ValueError(f"client_order_id {own_id!r} has been used in this run")
+    def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         self._book.expect(request, own_id)
-
-        return self._note("submit", request.symbol, own_id, partial(self._place, request, own_id))
+        return self._note("submit", request.symbol, own_id, request)
 
     def modify(
         self,
@@ -142,7 +131,7 @@ class TradingDesk(Outbox):
         )
 
         async def send() -> None:
-            await self._venue.modify(self._known(key).id, changes)
+            await self._venue.modify(self.order_of(key).id, changes)
 
         return self._note("modify", known.symbol, key, send)
 
@@ -153,7 +142,7 @@ class TradingDesk(Outbox):
 
         async def send() -> None:
             try:
-                await self._venue.cancel(self._known(key).id)
+                await self._venue.cancel(self.order_of(key).id)
             except ApiError as refusal:
                 if refusal.status not in _HAS_ENDED or not await self._has_ended(key):
                     raise
@@ -162,7 +151,7 @@ class TradingDesk(Outbox):
 
     async def _has_ended(self, key: str) -> bool:
         """Whether the venue says that an order has ended, so that its cancel came too late."""
-        order_id = self._known(key).id
+        order_id = self.order_of(key).id
         found = await self._venue.orders(client_order_id=key)
         return any(each.id == order_id and not each.is_open for each in found)
 
@@ -222,7 +211,6 @@ class TradingDesk(Outbox):
             raise ValueError(
                 f"give exactly one of quantity, fraction and notional as the target of {symbol}"
             )
-        last = self._book.last.get(symbol)
         wanted = _ZERO
         if given[0]:
             wanted = size_of(
@@ -232,7 +220,8 @@ class TradingDesk(Outbox):
                 notional=magnitude(notional),
                 risk=None,
                 equity=self._equity,
-                price=None if last is None else Decimal(repr(last)),
+                price=None,
+                last=self._book.last.get(symbol),
                 stop_loss=None,
             )
         difference = (wanted if given[0] > 0 else -wanted) - self._book.position(symbol).quantity
@@ -290,20 +279,62 @@ class TradingDesk(Outbox):
     def every(self, interval: str, function: TimerFunction) -> None:
         """See `Strategy.every`."""
         self._timers.every(interval, function)
+        self._look_away()
 
     def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
         """See `Strategy.at`."""
         self._timers.at(time_of_day, function, tz)
+        self._look_away()
+
+    def look(self) -> None:
+        """Follow what changes in a venue that allows it, in place of the events nobody hears."""
+        statement = self._venue.let_look(self._book)
+        self._is_looking = statement is not None
+        if statement is not None:
+            self._book.see_account(statement)
+
+    def _look_away(self) -> None:
+        # A timer may be due between two events that nobody hears otherwise.
+        if self._is_looking:
+            self._is_looking = False
+            self._book.look_away()
+            self._venue.let_look(None)
 
     def _equity(self) -> Decimal:
-        return self._book.account.equity
+        return self._book.equity
 
     def _referred(self, order: OrderReference) -> Order:
         if isinstance(order, Ticket):
-            return self._known(order.client_order_id)
+            return self.order_of(order.client_order_id)
         if isinstance(order, Order):
-            return self._known(order.client_order_id or order.id)
-        return self._known(order)
+            return self.order_of(order.client_order_id or order.id)
+        return self.order_of(order)
+
+
+def _prices_of(
+    limit: Number | None,
+    stop: Number | None,
+    trailing: Number | None,
+    trailing_percent: Number | None,
+    stop_loss: Number | None,
+    take_profit: Number | None,
+) -> dict[str, Any]:
+    """Kind and prices of an order as fields of its request."""
+    percent = exact("trailing_percent", trailing_percent)
+    distance = exact("trailing", trailing) or percent
+    return {
+        "order_type": _type_of(limit, stop, trailing, trailing_percent),
+        "limit_price": exact("limit", limit),
+        "stop_price": exact("stop", stop),
+        "trailing_distance": distance,
+        "trailing_type": None
+        if distance is None
+        else TrailingType.ABSOLUTE
+        if percent is None
+        else TrailingType.PERCENT,
+        "stop_loss": exact("stop_loss", stop_loss),
+        "take_profit": exact("take_profit", take_profit),
+    }
 
 
 def _type_of(

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from strategy_runtime.indicators import Feeds
 from strategy_runtime.protocol.events import (
     AccountEvent,
+    CandleRun,
     Event,
     OrderEvent,
     PositionEvent,
@@ -25,12 +27,25 @@ from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler, Observer, observed
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async
 
 __all__ = ["Dispatcher", "Table", "overridden"]
 
 Table = Mapping[type[Any], Handler]
 """The handler of each kind of event."""
+
+_BETWEEN = (
+    "on_order",
+    "on_trade",
+    "on_position",
+    "on_account",
+    "on_financing",
+    "on_proxy_error",
+    "on_event",
+)
+
+
+_NOTHING = Feeds("", [], [])
 
 
 class _Join(NamedTuple):
@@ -60,6 +75,8 @@ class Dispatcher:
         telling: Handlers that leave the book as it is, of what `apply` gives back.
         hook: Name of the hook that runs where it is not the one of the event in hand, else None.
         latest: Live, the last candle by symbol and timeframe.
+        hears_changes: Whether somebody could look between two events of one execution, or at an
+            order before the first event of it.
     """
 
     def __init__(
@@ -84,6 +101,8 @@ class Dispatcher:
         self._strategy = strategy
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
+        self._interrupts: list[None] = []
+        timers.when_set = self.interrupt
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -117,8 +136,19 @@ class Dispatcher:
             kind: handler_of(kind, updates.get(kind)) for kind in EVENT_HOOKS
         }
         self.telling: Table = {kind: handler_of(kind, _nothing) for kind in updates}
-        # No candle may pass these by: where there are any, there is no shorter way.
         watched = desk.watched(self.table)
+        hooks = (overridden(strategy, name) for name in _BETWEEN)
+        at_work = (overridden(strategy, name) for name in ("on_candle", "on_quote"))
+        self.hears_changes = (
+            self._is_live
+            or observer is not None
+            or bool(watched)
+            or any(hook is not None for hook in hooks)
+            or any(hook is not None and is_async(hook) for hook in at_work)
+        )
+        is_plain = not (watched or self._is_live) and catch_all is None and observer is None
+        hook = overridden(strategy, "on_candle")
+        self.table[CandleRun] = self._run_handler(hook) if is_plain else self._one_by_one
         self.table |= watched
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
@@ -162,6 +192,59 @@ class Dispatcher:
 
         self._take_in = take_in
         return handle_live if self._is_live else handle
+
+    def _run_handler(self, hook: Hook | None) -> Handler:
+        """The handler of one candle, again and again, until there is something else to do."""
+        clock, timers, book, unsettled = self._clock, self._timers, self._book, self._desk.unsettled
+        last, keep = book.last, book.keep
+        indicators = self._strategy._indicators
+        all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
+        other_feeds_of = indicators.other_feeds_of
+        call, interrupts = hook or _nothing, self._interrupts
+
+        def take(run: CandleRun) -> Awaitable[None] | None:
+            if timers.is_set:
+                return self._one_by_one(run)
+            known = ""
+            is_first, pushes, updates = True, _NOTHING.pushes, _NOTHING.updates
+            for candle in run.candles:
+                run.last = clock.event = candle
+                symbol, close = candle.symbol, candle.close
+                last[symbol] = close
+                if symbol is not known or not all_feeds:
+                    known = symbol
+                    timeframe, pushes, updates = all_feeds.get(symbol) or feeds_of(candle)
+                    is_first = candle.timeframe == timeframe
+                    if not is_first:
+                        _, pushes, updates = other_feeds_of(candle)
+                if is_first and keep is not None:
+                    keep(candle)
+                for push in pushes:
+                    push(close)
+                for update in updates:
+                    update(candle)
+                result = call(candle)
+                if result is not None or unsettled or interrupts:
+                    interrupts.clear()
+                    return result
+            return None
+
+        return take
+
+    def _one_by_one(self, run: CandleRun) -> Awaitable[None] | None:
+        """Have each candle of a run handled like one that came alone."""
+        handle, unsettled = self.table[Candle], self._desk.unsettled
+        for candle in run.candles:
+            run.last = candle
+            result = handle(candle)
+            if result is not None or unsettled or self._interrupts:
+                self._interrupts.clear()
+                return result
+        return None
+
+    def interrupt(self) -> None:
+        """Have a run of candles left behind the one in hand."""
+        self._interrupts.append(None)
 
     def take_history(self, candles: Sequence[Candle], *, was_told: bool = False) -> None:
         """Take in candles that no event brought, oldest first, without calling a hook.
@@ -259,14 +342,15 @@ class Dispatcher:
 
     def watch(self, kind: type[Any], succeeded: Callable[[], None]) -> None:
         """Call `succeeded` once, when the next event of a kind has been handled without failure."""
-        original = self.table[kind]
+        originals = {each: self.table[each] for each in (kind, CandleRun)}
 
         async def handle(event: Event) -> None:
-            await self._call(original, event)
-            self.table[kind] = original
+            await self._call(originals[kind], event)
+            self.table.update(originals)
             succeeded()
 
         self.table[kind] = handle
+        self.table[CandleRun] = self._one_by_one
 
     async def _after_timers(self, event: Event, deliver: Handler) -> None:
         """Fire what is due up to an event's time, each with its orders settled, then deliver it."""

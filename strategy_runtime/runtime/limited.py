@@ -72,20 +72,20 @@ class LimitedDesk(TradingDesk):
         self._is_winding_down = True
         await super().wind_down(flatten=flatten)
 
-    def _submit(self, request: OrderRequest) -> Ticket:
-        ticket = super()._submit(request)
-        own_id = ticket.client_order_id
+    def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
+        ticket = super()._submit(request, own_id)
         if not self._is_winding_down:
-            refusal = self._risk.refusal_of(self._known(own_id))
+            refusal = self._risk.refusal_of(self.order_of(own_id))
             if refusal is not None:
                 self._refusals[own_id] = refusal
                 self._book.refuse(own_id)
         return ticket
 
-    async def _place(self, request: OrderRequest, own_id: str) -> None:
-        if own_id in self._refusals:
-            raise self._refusals.pop(own_id)
-        await super()._place(request, own_id)
+    def _admit(self, request: OrderRequest) -> None:
+        refusal = self._refusals.pop(request.client_order_id or "", None)
+        if refusal is not None:
+            raise refusal
+        super()._admit(request)
 
     def modify(
         self,
@@ -120,10 +120,12 @@ class LimitedDesk(TradingDesk):
             take_profit=take_profit,
         )
 
-    def _note(self, verb: str, symbol: str, client_order_id: str, send: Send) -> Ticket:
-        if verb == "modify":
-            send = partial(self._change, client_order_id, send)
-        return super()._note(verb, symbol, client_order_id, send)
+    def _note(
+        self, verb: str, symbol: str, client_order_id: str, what: OrderRequest | Send
+    ) -> Ticket:
+        if verb == "modify" and not isinstance(what, OrderRequest):
+            what = partial(self._change, client_order_id, what)
+        return super()._note(verb, symbol, client_order_id, what)
 
     async def _change(self, key: str, send: Send) -> None:
         try:

@@ -10,9 +10,9 @@ can.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
@@ -39,7 +39,7 @@ ASK_AGAIN_AFTER_S = 10.0
 """Seconds after which a venue that did not have an order is asked for it once more."""
 
 _NOT_ANSWERED = "NOT_ANSWERED"
-Send = Callable[[], Awaitable[None]]
+Send = Callable[[], Coroutine[Any, Any, None]]
 """Sends a request; raises what became of it where it was not accepted."""
 
 
@@ -83,10 +83,37 @@ class Outbox:
         self._mode: Mode = mode
         self._observer = observer
         self._journal = journal
-        self._waiting: deque[tuple[Ticket, Send]] = deque()
+        self._direct = venue.direct if mode == "backtest" else None
+        self._waiting: deque[tuple[Ticket, OrderRequest | Send]] = deque()
         self._one_at_a_time = asyncio.Lock()
         self._sender: asyncio.Task[None] | None = None
         self._fill_waiters: dict[str, asyncio.Event] = {}
+
+    def settle_at_once(self) -> bool:
+        """Send what waits to a venue that answers at once; False where more is left to be done."""
+        direct = self._direct
+        if direct is None:
+            return False
+        while self._waiting:
+            ticket, what = self._waiting.popleft()
+            began = 0.0 if self._observer is None else monotonic()
+            try:
+                if isinstance(what, OrderRequest):
+                    self._admit(what)
+                    handle = direct.submit(what)
+                    self._book.accept(ticket.client_order_id, handle.id, handle.status)
+                else:
+                    _at_once(what())
+                ticket.is_settled = True
+            except ApiError as refusal:
+                ticket.settle(_refused(ticket, refusal))
+            if ticket.error is not None or self._observer is not None:
+                self._account_for(ticket, began)
+        for ticket in self.unsettled:
+            if ticket.error is not None:
+                return False
+        self.unsettled.clear()
+        return True
 
     async def settle(self) -> list[OrderRejected]:
         """Send what waits, in order; gives back the refusals that nobody awaited."""
@@ -107,21 +134,13 @@ class Outbox:
         async with self._one_at_a_time:
             if not self._waiting:
                 return
-            ticket, send = self._waiting.popleft()
+            ticket, what = self._waiting.popleft()
             began = 0.0 if self._observer is None else monotonic()
             try:
-                await send()
+                await (self._place(what) if isinstance(what, OrderRequest) else what())
                 ticket.settle()
             except ApiError as refusal:
-                ticket.settle(
-                    OrderRejected(
-                        refusal.code,
-                        refusal.message,
-                        client_order_id=ticket.client_order_id,
-                        symbol=ticket.symbol,
-                        details=refusal.details if isinstance(refusal.details, dict) else None,
-                    )
-                )
+                ticket.settle(_refused(ticket, refusal))
             except FateUnknown as doubt:
                 self._doubt(ticket, doubt)
             except asyncio.CancelledError:
@@ -134,20 +153,26 @@ class Outbox:
                 raise
             except StrategyRuntimeError as trouble:
                 ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
-            if ticket.verb == "submit" and (not ticket.error or ticket.error.code != FATE_UNKNOWN):
-                if ticket.error:
-                    self._book.refuse(ticket.client_order_id)
-                self._settled(ticket.client_order_id, "refused" if ticket.error else "accepted")
-            if self._observer is not None:
-                outcome = _outcome_of(ticket)
-                self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
+            self._account_for(ticket, began)
+
+    def _account_for(self, ticket: Ticket, began: float) -> None:
+        """Note what became of a request that was sent."""
+        error = ticket.error
+        if ticket.verb == "submit" and (error is None or error.code != FATE_UNKNOWN):
+            if error is not None:
+                self._book.refuse(ticket.client_order_id)
+            self._settled(ticket.client_order_id, "accepted" if error is None else "refused")
+        if self._observer is not None:
+            outcome = _outcome_of(ticket)
+            self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
 
     def _doubt(self, ticket: Ticket, doubt: FateUnknown) -> None:
         self.doubtful[ticket.client_order_id] = Doubt(ticket.symbol, monotonic())
         self.anomalies.append(f"{doubt}; no more orders in {ticket.symbol} until it is known")
         ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
 
-    async def _send_until(self, ticket: Ticket) -> None:
+    async def send_until(self, ticket: Ticket) -> None:
+        """Have requests sent until this one is answered."""
         while not ticket.is_settled:
             await self._progress()
 
@@ -156,16 +181,11 @@ class Outbox:
             await self._send_next()
         self._sender = None
 
-    def _note(self, verb: str, symbol: str, client_order_id: str, send: Send) -> Ticket:
-        ticket = Ticket(
-            verb,
-            symbol,
-            client_order_id,
-            order=lambda: self._known(client_order_id),
-            send=self._send_until,
-            wait_for_fill=self._wait_for_fill,
-        )
-        self._waiting.append((ticket, send))
+    def _note(
+        self, verb: str, symbol: str, client_order_id: str, what: OrderRequest | Send
+    ) -> Ticket:
+        ticket = Ticket(self, verb, symbol, client_order_id)
+        self._waiting.append((ticket, what))
         self.unsettled.append(ticket)
         if self._mode == "live" and self._sender is None:
             self._sender = asyncio.get_running_loop().create_task(
@@ -173,13 +193,18 @@ class Outbox:
             )
         return ticket
 
-    async def _wait_for_fill(self, ticket: Ticket) -> None:
+    async def wait_for_end(self, ticket: Ticket) -> None:
+        """Wait until an order has come to its end.
+
+        Raises:
+            WouldDeadlock: Its end cannot come before whoever asks has returned.
+        """
         if self._mode == "backtest" or asyncio.current_task() is self.hook_task:
             raise WouldDeadlock(
                 f"a hook waits for the fill of {ticket.client_order_id}, but no event is delivered "
                 "before the hook has returned; leave the ticket and act in on_order or on_trade"
             )
-        if self._known(ticket.client_order_id).is_open:
+        if self.order_of(ticket.client_order_id).is_open:
             event = self._fill_waiters.setdefault(ticket.client_order_id, asyncio.Event())
             await event.wait()
 
@@ -261,22 +286,35 @@ class Outbox:
         if waiter is not None:
             waiter.set()
 
-    async def _place(self, request: OrderRequest, own_id: str) -> None:
+    def _admit(self, request: OrderRequest) -> None:
+        """See whether orders are taken now.
+
+        Raises:
+            ApiError: They are not.
+        """
+        if self.is_closed:
+            raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
+
+    async def _place(self, request: OrderRequest) -> None:
         """Send an order, unless orders are not taken now.
 
         Raises:
             ApiError: It was refused, here or by the venue.
         """
-        if self.is_closed:
-            raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
+        self._admit(request)
         if self.doubtful:
             await self._settle_doubts(request.symbol)
         if self._journal is not None:
             self._journal.intend(request)
         handle = await self._venue.submit(request)
-        self._book.accept(own_id, handle.id, handle.status)
+        self._book.accept(request.client_order_id or "", handle.id, handle.status)
 
-    def _known(self, key: str) -> Order:
+    def order_of(self, key: str) -> Order:
+        """An order by its client order id, or by the venue's id.
+
+        Raises:
+            ValueError: There is none in this run.
+        """
         order = self._book.order(key)
         if order is None:
             raise ValueError(f"no order {key!r} in this run")
@@ -287,6 +325,25 @@ def _outcome_of(ticket: Ticket) -> str:
     if ticket.error is None:
         return "accepted"
     return "unanswered" if ticket.error.code in (_NOT_ANSWERED, FATE_UNKNOWN) else "refused"
+
+
+def _at_once(request: Coroutine[Any, Any, None]) -> None:
+    """Run a request that never waits."""
+    try:
+        request.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("a request waits in a venue that is said to answer at once")
+
+
+def _refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:
+    return OrderRejected(
+        refusal.code,
+        refusal.message,
+        client_order_id=ticket.client_order_id,
+        symbol=ticket.symbol,
+        details=refusal.details if isinstance(refusal.details, dict) else None,
+    )
 
 
 def _failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRejected:

@@ -9,6 +9,7 @@ there is no difference left, and doing it again says nothing.
 import logging
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
+from strategy_runtime.protocol.witness import Part
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.venue import Venue
 
@@ -178,9 +180,9 @@ def _moved(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
         reported.setdefault(part.symbol, {})[part.id] = part
     for symbol in sorted(reported.keys() | book.nets.keys()):
         now = reported.get(symbol, {})
-        for part in book.parts_of(symbol):
-            if part.id not in now:
-                yield _position(PositionEventKind.POSITION_CLOSED, _flat(part))
+        for gone in book.parts_of(symbol):
+            if gone.id not in now:
+                yield _position(PositionEventKind.POSITION_CLOSED, _flat(gone))
         known = {part.id: part for part in book.parts_of(symbol)}
         for part in now.values():
             if part.id not in known:
@@ -201,11 +203,12 @@ def _position(kind: PositionEventKind, part: Position) -> PositionEvent:
     return PositionEvent(event_id=event_id, event=kind, position=part, synthetic=True)
 
 
-def _flat(part: Position) -> Position:
-    return replace(part, quantity=Decimal(0))
+def _flat(part: Part) -> Position:
+    # Live, every part in the book came as a position.
+    return replace(cast(Position, part), quantity=Decimal(0))
 
 
-def _size(part: Position) -> tuple[Decimal, Decimal]:
+def _size(part: Part) -> tuple[Decimal, Decimal]:
     return part.signed_quantity, part.average_entry_price
 
 

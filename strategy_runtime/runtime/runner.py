@@ -20,6 +20,7 @@ from strategy_runtime.ids import Random, generator
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import (
     BacktestComplete,
+    CandleRun,
     ConnectionEvent,
     Event,
     RateLimitEvent,
@@ -245,6 +246,8 @@ class Runner:
         )
         self._desk.hook_task = asyncio.current_task()
         await self._guarded("on_start", strategy.on_start, stop_always=True)
+        if not (self._dispatcher.hears_changes or self._timers.is_set):
+            self._desk.look()
         if self._mode == "live":
             await self._warm_up()
 
@@ -307,19 +310,19 @@ class Runner:
             if isinstance(failure, Exception):
                 raise failure
 
-    async def _hear(self, take: Callable[[Iterator[Event]], Awaitable[None]]) -> None:
+    async def _hear(self, take: Callable[[Iterator[Event | CandleRun]], Awaitable[None]]) -> None:
         async for burst in self._venue.bursts():
             await take(burst)
             if self._stopping:
                 return
 
-    async def _tell(self, burst: Iterator[Event], table: Table | None = None) -> None:
+    async def _tell(self, burst: Iterator[Event | CandleRun], table: Table | None = None) -> None:
         """Consume events live, where another task may have some to tell, too."""
         async with self._turn:
             self._desk.hook_task = asyncio.current_task()
             await self._take(burst, table)
 
-    async def _take(self, burst: Iterator[Event], table: Table | None = None) -> None:
+    async def _take(self, burst: Iterator[Event | CandleRun], table: Table | None = None) -> None:
         self._in_hook = True
         await self._consume(burst, table)
         if self._desk.anomalies:
@@ -369,17 +372,20 @@ class Runner:
         if self._book.moved is moved:
             self._book.moved = None
 
-    async def _consume(self, burst: Iterator[Event], table: Table | None = None) -> None:
+    async def _consume(
+        self, burst: Iterator[Event | CandleRun], table: Table | None = None
+    ) -> None:
         dispatcher, unsettled = self._running, self._desk.unsettled
         table = table or dispatcher.table
-        event: Event | None = None
+        settle_at_once = self._desk.settle_at_once
+        event: Event | CandleRun | None = None
         while True:
             try:
                 for event in burst:
                     result = table[type(event)](event)
                     if result is not None and hasattr(result, "__await__"):
                         await result
-                    if unsettled:
+                    if unsettled and not settle_at_once():
                         await self._settle()
                     if self._stopping:
                         return
@@ -387,7 +393,7 @@ class Runner:
             except (HookFailed, DataError):
                 raise
             except Exception as error:
-                await self._failure_of(event, error)
+                await self._failure_of(event.last if isinstance(event, CandleRun) else event, error)
         if isinstance(event, BacktestComplete):
             self.is_complete = True
 
@@ -500,6 +506,8 @@ class Runner:
             self._stop_asked.set()
         else:
             self._unreported.append(failure)
+        if self._dispatcher is not None:
+            self._dispatcher.interrupt()
 
     # The link
 

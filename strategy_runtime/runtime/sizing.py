@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Context, Decimal
+from typing import overload
 
 from strategy_runtime.strategy.desk import Number
 
@@ -10,6 +11,14 @@ __all__ = ["exact", "magnitude", "size_of"]
 _SIGNIFICANT = 10
 _NEAREST = Context(prec=_SIGNIFICANT)
 _DOWN = Context(prec=_SIGNIFICANT, rounding=ROUND_DOWN)
+
+
+@overload
+def exact(name: str, value: Number) -> Decimal: ...
+
+
+@overload
+def exact(name: str, value: None) -> None: ...
 
 
 def exact(name: str, value: Number | None) -> Decimal | None:
@@ -41,18 +50,22 @@ def size_of(
     risk: Number | None,
     equity: Callable[[], Decimal],
     price: Decimal | None,
+    last: float | None,
     stop_loss: Decimal | None,
 ) -> Decimal:
     """The quantity that one of four ways of sizing means, rounded down to ten digits.
 
     Args:
         equity: Says what a fraction is of.
-        price: At which the order is expected to execute, or None where no price is known.
+        price: At which the order is to execute, or None where it names none.
+        last: The last price seen, which then takes its place; None before the first.
         stop_loss: To which `risk` is measured.
 
     Raises:
         ValueError: None or several ways given, or what one of them needs is missing.
     """
+    if quantity is not None and fraction is None and notional is None and risk is None:
+        return exact("quantity", quantity)
     ways = {"quantity": quantity, "fraction": fraction, "notional": notional, "risk": risk}
     given = {name: value for name, value in ways.items() if value is not None}
     if len(given) != 1:
@@ -62,10 +75,8 @@ def size_of(
         )
     ((way, value),) = given.items()
     amount = exact(way, value)
-    if amount is None:
-        raise ValueError(f"give a size for {symbol}")
-    if way == "quantity":
-        return amount
+    if price is None and last is not None:
+        price = Decimal(repr(last))
     if price is None:
         raise ValueError(
             f"{way}= needs a price of {symbol} and none has been seen; give quantity=, or limit="

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.protocol.events import Event
@@ -27,6 +27,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
+from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.lane import Lane
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.runtime.watchdog import watch
@@ -138,12 +139,20 @@ class ThreadedVenue:
         failure: BaseException | None = None
         try:
             async for burst in self._inner.bursts():
-                lane.fill(burst, self._inner)
+                # Only in process do candles come in runs.
+                lane.fill(cast(Iterator[Event], burst), self._inner)
         except Exception as error:
             failure = error
         lane.end(failure)
 
     # Requests
+
+    @property
+    def direct(self) -> None:
+        """Answers have to be waited for."""
+
+    def let_look(self, witness: Witness | None) -> None:
+        """Only events tell what changes."""
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""

@@ -1,6 +1,6 @@
 """Timers: functions to be called at times of the strategy's own clock."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -73,12 +73,14 @@ class Timers:
 
     Attributes:
         is_set: True once there is any.
+        when_set: Called when one is added.
     """
 
     def __init__(self) -> None:
         self._timers: list[_Timer] = []
         self._next_due: datetime | None = None
         self.is_set = False
+        self.when_set: Callable[[], None] | None = None
 
     def might_be_due(self, event: Event) -> bool:
         """Whether `due` would give something at an event's time."""
@@ -97,6 +99,8 @@ class Timers:
         self._timers.append(timer)
         self._next_due = None
         self.is_set = True
+        if self.when_set is not None:
+            self.when_set()
 
     def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
         """What is due up to and including `moment`, in the order of time.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -22,8 +22,17 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
+from strategy_runtime.protocol.witness import Statement, Witness
 
 __all__ = ["Venue"]
+
+
+class Direct(Protocol):
+    """Takes orders and answers at once."""
+
+    def submit(self, request: OrderRequest) -> OrderHandle:
+        """Place an order."""
+        ...
 
 
 class Venue(Protocol):
@@ -33,12 +42,20 @@ class Venue(Protocol):
     was sent, and `ConnectionLost` when the fate of a request is not known.
     """
 
+    @property
+    def direct(self) -> Direct | None:
+        """Takes orders and answers at once, in process; no other request waits there either.
+
+        None where answers have to be waited for.
+        """
+        ...
+
     async def open(self) -> None:
         """Get ready for requests; events flow only once `bursts` is iterated."""
         ...
 
-    def bursts(self) -> AsyncIterator[Iterator[Event]]:
-        """The stream of events, in bursts of what is at hand.
+    def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
+        """The stream of events, in bursts of what is at hand; candles may come in runs.
 
         Asking for the next event acknowledges the one before: so the taker asks only when the
         hook has returned and every order it gave has been answered. A taker that fails stops
@@ -50,6 +67,14 @@ class Venue(Protocol):
     @property
     def in_hand(self) -> str:
         """Where the event in hand came from: an event id or a row of a data file; may be empty."""
+        ...
+
+    def let_look(self, witness: Witness | None) -> Statement | None:
+        """Show a witness what changes, in place of events of orders, trades, positions and the
+        account, until it is told to make events again (None).
+
+        Gives back the account to look at; None, and nothing else happens, where only events tell.
+        """
         ...
 
     async def submit(self, request: OrderRequest) -> OrderHandle:

@@ -11,34 +11,19 @@ from strategy_runtime.protocol.enums import (
     RejectReason,
     Side,
 )
-from strategy_runtime.protocol.events import Event, OrderEvent
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.state import ExchangeState
+from strategy_runtime.simulator.telling import Telling
 
 __all__ = ["Acceptance"]
 
 _ZERO = Decimal(0)
 
 
-class Acceptance(ExchangeState):
+class Acceptance(Telling):
     """The state of the exchange, and the orders that rest in it."""
-
-    def _emit(self, event: Event) -> None:
-        self.emitted += 1
-        self.outbox.append(event)
-
-    def _emit_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
-        self._emit(
-            OrderEvent(
-                event=kind,
-                order=order.snapshot(),
-                parent_order_id=order.parent_id,
-                timestamp=self.now,
-            )
-        )
 
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
@@ -52,31 +37,42 @@ class Acceptance(ExchangeState):
     ) -> RestingOrder:
         """Let an order rest; with a parent, or for a position, it is a leg of a bracket."""
         sequence = len(self._orders) + 1
+        order_id, now_ns = f"ord-{sequence}", self.now_ns
         order = RestingOrder(
             request,
-            id=f"ord-{sequence}",
-            sequence=sequence,
-            now_ns=self.now_ns,
-            parent=parent,
-            is_leg=parent is not None or position_id is not None,
+            request,
+            order_id,
+            request.client_order_id or order_id,
+            sequence,
+            request.symbol,
+            request.side,
+            request.order_type,
+            position_id or request.position_id,
+            request.stop_price,
+            now_ns,
+            now_ns,
+            now_ns,
+            None if parent is None else parent.id,
+            parent is not None or position_id is not None,
         )
-        order.position_id = position_id or request.position_id
         instrument = self._instruments[request.symbol]
         self._time_in(instrument, order)
         if not order.is_leg and self.options.latency:
             order.delay = self.options.latency
             order.waits_for_open = True
-        price = self._visible_price(instrument)
-        if order.order_type is OrderType.TRAILING_STOP and price is not None:
-            order.trail(price)
-        self._orders[order.id] = order
+        if order.order_type is not OrderType.MARKET:
+            order.read_prices()
+            price = self._visible_price(instrument)
+            if order.order_type is OrderType.TRAILING_STOP and price is not None:
+                order.trail(price)
+        self._orders[order_id] = order
         if request.client_order_id is not None:
             self._by_client_id[request.client_order_id] = order
         if request.oco_group_id is not None:
             self._groups.setdefault(request.oco_group_id, []).append(order)
         instrument.resting.add(order)
         self._schedule_open(instrument)
-        self._emit_order(order, OrderEventKind.ORDER_CREATED)
+        self._tell_order(order, OrderEventKind.ORDER_CREATED)
         return order
 
     def _time_in(self, instrument: Instrument, order: RestingOrder) -> None:
@@ -90,8 +86,9 @@ class Acceptance(ExchangeState):
         order.open_from = self.now_ns + (self.phase is Phase.OPEN)
         order.is_fresh = True
         series, row = instrument.series, instrument.row
-        if instrument.quotes is None and row < len(series.starts):
-            order.waits_for_open |= series.starts[row] < self.now_ns
+        starts = series.starts
+        if instrument.quotes is None and row < len(starts) and starts[row] < self.now_ns:
+            order.waits_for_open = True
 
     # Ends
 
@@ -101,7 +98,7 @@ class Acceptance(ExchangeState):
         """End an order that did not fill, and say so."""
         self._instruments[order.symbol].resting.remove(order)
         order.end(status, self.now_ns, reason)
-        self._emit_order(order, EVENT_OF_STATUS[status])
+        self._tell_order(order, EVENT_OF_STATUS[status])
 
     def _reject(self, order: RestingOrder, reason: RejectReason) -> None:
         """End an order that the account or its flags do not allow; its group ends with it."""
@@ -110,11 +107,14 @@ class Acceptance(ExchangeState):
 
     def _cancel_siblings(self, order: RestingOrder) -> None:
         """Cancel the orders of which at most one may fill, this one aside."""
-        siblings = list(self._groups.get(order.request.oco_group_id or "", ()))
+        group = order.request.oco_group_id
+        if group is None and order.bracket is None:
+            return
+        siblings = list(self._groups.get(group or "", ()))
         if order.bracket is not None:
             siblings += order.bracket
         for other in siblings:
-            if other is not order and not other.status.is_terminal:
+            if other is not order and not other.is_over:
                 self._finish(other, OrderStatus.CANCELLED)
 
     def _sweep(self, instrument: Instrument) -> None:
@@ -134,7 +134,7 @@ class Acceptance(ExchangeState):
         if holding is None or holding.quantity * entry.side.sign < 0:
             return
         quantity = min(filled, abs(holding.quantity))
-        legs = [leg for leg in entry.legs if not leg.status.is_terminal]
+        legs = [leg for leg in entry.legs if not leg.is_over]
         for leg in legs:
             self._change(leg, OrderChanges(quantity=leg.request.quantity + quantity))
         if legs:
@@ -205,4 +205,4 @@ class Acceptance(ExchangeState):
         """Apply a modification that has been checked, and say so."""
         order.change(changes, self.now_ns)
         self._instruments[order.symbol].resting.wake(order)
-        self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
+        self._tell_order(order, OrderEventKind.ORDER_MODIFIED)

@@ -15,6 +15,16 @@ __all__ = ["Costs", "FeeModel", "Fees", "Slippage", "SlippageModel"]
 
 _ZERO = Decimal(0)
 _GRAIN = Decimal("1e-10")
+_COSTS = (
+    "fee_rate",
+    "maker_fee_rate",
+    "fee_per_share",
+    "fee_min",
+    "slippage",
+    "slippage_fixed",
+    "impact",
+    "spread",
+)
 
 
 class FeeModel(Protocol):
@@ -74,9 +84,13 @@ class Slippage:
 
 
 class Costs:
-    """The costs of one exchange."""
+    """The costs of one exchange.
 
-    __slots__ = ("_fees", "_half_spread", "_slippage")
+    Attributes:
+        are_none: Whether every execution costs nothing.
+    """
+
+    __slots__ = ("_fees", "_half_spread", "_slippage", "are_none")
 
     def __init__(
         self,
@@ -88,6 +102,7 @@ class Costs:
         self._half_spread = options.spread / 2
         self._fees: FeeModel = fees or Fees(options)
         self._slippage: SlippageModel = slippage or Slippage(options)
+        self.are_none = not (fees or slippage or any(getattr(options, each) for each in _COSTS))
 
     def price(
         self, base: Decimal, side: Side, quantity: Decimal, volume: float, limit: Decimal | None

@@ -25,7 +25,12 @@ class Crossing(Nights):
             self._split_before(instrument, self.now_ns, price)
         if instrument.row:
             self._look_for_split(instrument)
-        instrument.begin_bar(self.options.max_volume_share)
+        self._match_open_at(instrument, price)
+
+    def _match_open_at(self, instrument: Instrument, price: float) -> None:
+        share = self.options.max_volume_share
+        if share is not None:
+            instrument.begin_bar(share)
         self._match_at(instrument, price, price)
 
     def _match_quote(self, instrument: Instrument) -> None:
@@ -52,9 +57,10 @@ class Crossing(Nights):
 
     def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
         now = self.now_ns
-        for order in instrument.resting.reached(min(bid, ask), max(bid, ask)):
+        low, high = (bid, ask) if bid <= ask else (ask, bid)
+        for order in instrument.resting.reached(low, high):
             order.waits_for_open = False
-            if order.open_from > now or order.status.is_terminal:
+            if order.open_from > now or order.is_over:
                 continue
             if order.delay:
                 order.delay -= 1
@@ -89,14 +95,16 @@ class Crossing(Nights):
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
         if instrument.scheduled != row:
-            instrument.begin_bar(self.options.max_volume_share)
+            share = self.options.max_volume_share
+            if share is not None:
+                instrument.begin_bar(share)
         for order in _stops_first(instrument.resting.reached(low, high)):
-            if order.waits_for_open or order.status.is_terminal:
+            if order.waits_for_open or order.is_over:
                 continue
             if order.open_from > start and order.order_type is not OrderType.MARKET:
                 self._meet_open(instrument, order, series.opens[row], start)
             self._meet_range(instrument, order, high, low)
-            if order.is_immediate and order.day >= 0 and not order.status.is_terminal:
+            if order.is_immediate and order.day >= 0 and not order.is_over:
                 self._finish(order, OrderStatus.CANCELLED)
         instrument.resting.let_sleep(self.now_ns)
 
@@ -104,7 +112,7 @@ class Crossing(Nights):
         self, instrument: Instrument, order: RestingOrder, high: float, low: float
     ) -> None:
         """Test an order against the range of a bar, unless the open has dealt with it."""
-        if order.waits_for_open or order.status.is_terminal:
+        if order.waits_for_open or order.is_over:
             return
         match = within_bar(order, high, low)
         if match is not None:

@@ -4,12 +4,15 @@ Free of I/O: commands and queries are plain calls, events are put into `outbox`,
 the clock whenever it is resumed. In process the next event is asked for, over the wire the last
 one is acknowledged: the same resumption, so the same data gives the same fills.
 
-It is one class in eight rooms, each knowing only those before it: `state` has the queries,
+It is one class in ten rooms, each knowing only those before it: `state` has the queries,
+`telling` the ways in which changes become known,
 `acceptance` how orders come to rest and end, `execution` the fills, `nights` interest and splits,
-`crossing` which orders a bar or quote is tested against, `replay` the clock, `quiet` a short cut
-through bars without orders, and here are the commands.
+`crossing` which orders a bar or quote is tested against, `replay` the clock, `in_step` a short cut
+for symbols whose bars begin together, `plain` one for simple orders, and here are the commands.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 from strategy_runtime.errors import ApiError
@@ -23,14 +26,15 @@ from strategy_runtime.protocol.orders import (
 )
 from strategy_runtime.simulator.changes import check_changes
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.quiet import Quiet
+from strategy_runtime.simulator.plain import Plain
 
 __all__ = ["Exchange"]
 
 _OVER = "the backtest is over"
+_ZERO = Decimal(0)
 
 
-class Exchange(Quiet):
+class Exchange(Plain):
     """An exchange that replays market data."""
 
     def submit(self, request: OrderRequest) -> OrderHandle:
@@ -43,6 +47,16 @@ class Exchange(Quiet):
             ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
                 the market does not allow.
         """
+        self.catch_up()
+        order = self._accept_plain(request)
+        if order is None:
+            with self._commanded():
+                order = self._accept_checked(request)
+        return OrderHandle(
+            id=order.id, status=order.status, client_order_id=request.client_order_id
+        )
+
+    def _accept_checked(self, request: OrderRequest) -> RestingOrder:
         known = self._by_client_id.get(request.client_order_id or "")
         if known is not None:
             if known.original != request:
@@ -50,10 +64,10 @@ class Exchange(Quiet):
                 raise invalid_value(
                     "client_order_id", taken, f"client_order_id {taken} was used for another order"
                 )
-            return _handle(known)
+            return known
         validate_order_request(request)
         self._check_acceptable(request)
-        return _handle(self._accept(request))
+        return self._accept(request)
 
     def modify(self, order_id: str, changes: OrderChanges) -> Order:
         """Change a resting order in place.
@@ -61,12 +75,14 @@ class Exchange(Quiet):
         Raises:
             ApiError: 404 unknown, 409 no longer open, 400 for a change the order cannot take.
         """
+        self.catch_up()
         order = self._open_order(order_id)
         check_changes(order, changes)
-        self._time_in(self._instruments[order.symbol], order)
-        self._change(order, changes)
-        if order.legs:
-            self._move_legs_of(order, changes)
+        with self._commanded(order, *order.legs):
+            self._time_in(self._instruments[order.symbol], order)
+            self._change(order, changes)
+            if order.legs:
+                self._move_legs_of(order, changes)
         return order.snapshot()
 
     def cancel(self, order_id: str) -> Order:
@@ -75,8 +91,10 @@ class Exchange(Quiet):
         Raises:
             ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
         """
+        self.catch_up()
         order = self._open_order(order_id)
-        self._finish(order, OrderStatus.CANCELLED)
+        with self._commanded(order):
+            self._finish(order, OrderStatus.CANCELLED)
         return order.snapshot()
 
     def cancel_all(self, symbol: str | None = None) -> list[Order]:
@@ -89,7 +107,7 @@ class Exchange(Quiet):
         wanted = [
             order
             for order in self._orders.values()
-            if not order.status.is_terminal and symbol in (None, order.symbol)
+            if not order.is_over and symbol in (None, order.symbol)
         ]
         return [self.cancel(order.id) for order in wanted]
 
@@ -168,9 +186,7 @@ class Exchange(Quiet):
         ):
             if price is None:
                 continue
-            legs = [
-                leg for leg in entry.legs if leg.order_type is kind and not leg.status.is_terminal
-            ]
+            legs = [leg for leg in entry.legs if leg.order_type is kind and not leg.is_over]
             holding = self._ledger.addressed(entry.symbol, entry.position_id)
             if legs:
                 self._move(legs, price)
@@ -190,9 +206,23 @@ class Exchange(Quiet):
                 ),
             )
 
+    @contextmanager
+    def _commanded(self, *changed: RestingOrder) -> Iterator[None]:
+        """Have what a command changes be seen when it is the turn of its events."""
+        if self._witness is None:
+            yield
+            return
+        for order in changed:
+            order.keep_told()
+        self._is_commanded = True
+        try:
+            yield
+        finally:
+            self._is_commanded = False
+
     def _open_order(self, order_id: str) -> RestingOrder:
         order = self._order(order_id)
-        if order.status.is_terminal:
+        if order.is_over:
             raise ApiError(
                 409, "ORDER_NOT_MODIFIABLE", f"order is {order.status}", {"order_id": order_id}
             )
@@ -211,8 +241,9 @@ class Exchange(Quiet):
             raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
         self._check_market_is_open()
         holding = self._ledger.addressed(request.symbol, request.position_id)
-        held = Decimal(0) if holding is None else holding.quantity
-        if request.reduce_only and held * request.side.sign >= 0:
+        if request.reduce_only and (
+            holding is None or (holding.quantity > 0) is (request.side is Side.BUY)
+        ):
             named = f"position {request.position_id}" if request.position_id else "position"
             raise _rejected(
                 "REDUCE_ONLY_VIOLATED", f"there is no {named} in {request.symbol} to reduce"
@@ -226,11 +257,13 @@ class Exchange(Quiet):
             )
         price = request.limit_price or request.stop_price
         if price is None and instrument.price is not None:
-            price = Decimal(repr(instrument.price))
+            price = instrument.exactly(instrument.price)
         if price is None or request.reduce_only:
             return
-        fee = self._costs.fee(request.quantity, price)
-        if not self._affordable(request, request.quantity, price, fee):
+        quantity, costs = request.quantity, self._costs
+        fee = _ZERO if costs.are_none else costs.fee(quantity, price)
+        signed = quantity if request.side is Side.BUY else -quantity
+        if not self._affordable(request.symbol, holding, signed, price, fee):
             free = self.account().margin_available
             raise _rejected(
                 "INSUFFICIENT_FUNDS",
@@ -238,12 +271,6 @@ class Exchange(Quiet):
                 f"of {free:f} {self.options.currency}",
                 "INSUFFICIENT_MARGIN",
             )
-
-
-def _handle(order: RestingOrder) -> OrderHandle:
-    return OrderHandle(
-        id=order.id, status=order.status, client_order_id=order.request.client_order_id
-    )
 
 
 def _rejected(code: str, message: str, reason: str | None = None) -> ApiError:

@@ -8,40 +8,43 @@ an average cannot be written exactly.
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from msgspec import Struct
+
 from strategy_runtime.protocol.enums import PositionMode
 
 __all__ = ["Booking", "Holding", "Ledger"]
 
 _ZERO = Decimal(0)
-_NONE: dict[str, "Holding"] = {}
 _GRAIN = Decimal("1e-12")  # coarse enough for every later sum to be exact
 
 
-class Holding:
+class Holding(Struct, eq=False, gc=False):
     """One open position.
 
     Attributes:
         id: Of the position it is now; a new one each time it is opened or flipped.
         quantity: Signed.
         cost: What the open quantity cost, signed like it.
-        realized: Profit realised since this position was opened, before fees.
         opened_ns: When it was opened.
         updated_ns: When it last changed.
+        realized_pnl: Profit realised since this position was opened, before fees.
     """
 
-    __slots__ = ("cost", "id", "opened_ns", "quantity", "realized", "symbol", "updated_ns")
-
-    def __init__(self, symbol: str, id: str, now_ns: int) -> None:
-        self.symbol = symbol
-        self.id = id
-        self.quantity = _ZERO
-        self.cost = _ZERO
-        self.realized = _ZERO
-        self.opened_ns = now_ns
-        self.updated_ns = now_ns
+    symbol: str
+    id: str
+    quantity: Decimal
+    cost: Decimal
+    opened_ns: int
+    updated_ns: int
+    realized_pnl: Decimal = _ZERO
 
     @property
-    def average_price(self) -> Decimal:
+    def signed_quantity(self) -> Decimal:
+        """Quantity, negative for a short position."""
+        return self.quantity
+
+    @property
+    def average_entry_price(self) -> Decimal:
         """Quantity-weighted average of the entry prices; 0 when flat."""
         return self.cost / self.quantity if self.quantity else _ZERO
 
@@ -55,19 +58,9 @@ class Holding:
         return self.quantity * mark - self.cost
 
 
-class Booking:
-    """What one fill did: it closed a position, changed or opened one, or both (a flip).
-
-    Attributes:
-        has_opened: True where `current` did not exist before.
-    """
-
-    __slots__ = ("closed", "current", "has_opened")
-
-    def __init__(self, closed: Holding | None, current: Holding | None, has_opened: bool) -> None:
-        self.closed = closed
-        self.current = current
-        self.has_opened = has_opened
+Booking = tuple[Holding | None, Holding | None, bool]
+"""What one fill did: the position it closed, the one it opened or changed, and whether it opened
+that one. A flip does both."""
 
 
 class Ledger:
@@ -79,10 +72,10 @@ class Ledger:
         fees: Fees charged.
         financing: Interest charged.
         holdings: Open positions by id, the longest-standing first.
+        net: The same by symbol, where they are netted.
     """
 
     __slots__ = (
-        "_by_symbol",
         "_is_netting",
         "_position_id",
         "_shorts",
@@ -90,6 +83,7 @@ class Ledger:
         "fees",
         "financing",
         "holdings",
+        "net",
         "realized",
         "start_cash",
     )
@@ -101,7 +95,7 @@ class Ledger:
         self.fees = _ZERO
         self.financing = _ZERO
         self.holdings: dict[str, Holding] = {}
-        self._by_symbol: dict[str, dict[str, Holding]] = {}
+        self.net: dict[str, Holding] = {}
         self._shorts: set[str] = set()
         self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
@@ -112,7 +106,14 @@ class Ledger:
 
     def of(self, symbol: str) -> list[Holding]:
         """The open positions in a symbol; at most one where they are netted."""
-        return list(self._by_symbol.get(symbol, _NONE).values())
+        if self._is_netting:
+            return [self.net[symbol]] if symbol in self.net else []
+        return [each for each in self.holdings.values() if each.symbol == symbol]
+
+    @property
+    def balance(self) -> Decimal:
+        """Starting cash and realised profit less fees and interest."""
+        return self.start_cash + self.realized - self.fees - self.financing
 
     @property
     def has_shorts(self) -> bool:
@@ -122,7 +123,7 @@ class Ledger:
     def addressed(self, symbol: str, position_id: str | None) -> Holding | None:
         """The position an order is about: the only one where they are netted, else as named."""
         if self._is_netting:
-            return next(iter(self._by_symbol.get(symbol, _NONE).values()), None)
+            return self.net.get(symbol)
         holding = self.holdings.get(position_id or "")
         return holding if holding is not None and holding.symbol == symbol else None
 
@@ -141,7 +142,8 @@ class Ledger:
         fill price.
         """
         self.cash -= signed * price + fee
-        self.fees += fee
+        if fee:
+            self.fees += fee
         holding = self.addressed(symbol, position_id)
         closed: Holding | None = None
         if holding is not None and (holding.quantity > 0) != (signed > 0):
@@ -152,25 +154,22 @@ class Ledger:
                 closed = holding
                 self._forget(holding)
                 holding = None
-        has_opened = False
-        if signed:
-            if holding is None:
-                has_opened = True
-                holding = Holding(symbol, self._position_id(), now_ns)
-                self._keep(holding, is_short=signed < 0)
-            holding.quantity += signed
-            holding.cost += signed * price
-            holding.updated_ns = now_ns
-        return Booking(closed, holding, has_opened)
-
-    def _keep(self, holding: Holding, *, is_short: bool) -> None:
-        self.holdings[holding.id] = holding
-        self._by_symbol.setdefault(holding.symbol, {})[holding.id] = holding
-        if is_short:
-            self._shorts.add(holding.id)
+        if not signed:
+            return closed, holding, False
+        if holding is None:
+            holding = Holding(symbol, self._position_id(), signed, signed * price, now_ns, now_ns)
+            self.holdings[holding.id] = self.net[symbol] = holding
+            if signed < 0:
+                self._shorts.add(holding.id)
+            return closed, holding, True
+        holding.quantity += signed
+        holding.cost += signed * price
+        holding.updated_ns = now_ns
+        return closed, holding, False
 
     def _forget(self, holding: Holding) -> None:
-        del self.holdings[holding.id], self._by_symbol[holding.symbol][holding.id]
+        del self.holdings[holding.id]
+        self.net.pop(holding.symbol, None)
         self._shorts.discard(holding.id)
 
     def charge(self, amount: Decimal) -> None:
@@ -179,14 +178,14 @@ class Ledger:
         self.financing += amount
 
     def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> None:
-        whole = units == abs(holding.quantity)
-        share = holding.cost * units / abs(holding.quantity)
-        taken = holding.cost if whole else share.quantize(_GRAIN)
-        signed = units if holding.quantity > 0 else -units
+        held = holding.quantity
+        whole = units == abs(held)
+        taken = holding.cost if whole else (holding.cost * units / abs(held)).quantize(_GRAIN)
+        signed = units if held > 0 else -units
         profit = signed * price - taken
-        holding.quantity -= signed
+        holding.quantity = held - signed
         holding.cost -= taken
-        holding.realized += profit
+        holding.realized_pnl += profit
         holding.updated_ns = now_ns
         self.realized += profit
 

@@ -1,5 +1,6 @@
 """The market as far as it has happened: one instrument a symbol, walked bar by bar."""
 
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from enum import Enum
 from math import nan
@@ -51,6 +52,8 @@ class Instrument:
     __slots__ = (
         "_answer",
         "_asked",
+        "_filled_ns",
+        "_filled_price",
         "coarser",
         "left",
         "price",
@@ -77,6 +80,7 @@ class Instrument:
         self.price: float | None = None
         self.resting = RestingOrders()
         self._asked, self._answer = nan, Decimal(0)
+        self._filled_price, self._filled_ns = nan, -1
         self.quotes: QuoteSeries | None = None
         self.tick = 0
         self.wants_quotes = True
@@ -87,6 +91,24 @@ class Instrument:
         self.scheduled = -1
         self.split_row = -1
         self.left: Decimal | None = None
+
+    def note_price(self, price: float, now_ns: int) -> None:
+        """A fill within the range of the bar that ends now made a price."""
+        self.price = self._filled_price = price
+        self._filled_ns = now_ns
+
+    def mark_at(self, now_ns: int, phase: Phase) -> Decimal:
+        """The price that stood in a phase of an instant, where bars alone make prices; else 0."""
+        series = self.series
+        if phase is Phase.INTRABAR and self._filled_ns == now_ns:
+            return self.exactly(self._filled_price)
+        if phase is Phase.OPEN:
+            row = bisect_left(series.starts, now_ns)
+            if row < len(series.starts) and series.starts[row] == now_ns:
+                return self.exactly(series.opens[row])
+        closed = now_ns - series.step - (phase is Phase.INTRABAR)
+        row = bisect_right(series.starts, closed)
+        return self.exactly(series.closes[row - 1]) if row else Decimal(0)
 
     def exactly(self, price: float) -> Decimal:
         """A price as it is written; the last one asked for is kept."""
@@ -108,11 +130,10 @@ class Instrument:
         starts = self.series.starts
         return starts[min(self.row, len(starts) - 1)]
 
-    def begin_bar(self, share: Decimal | None) -> None:
+    def begin_bar(self, share: Decimal) -> None:
         """Work out what the bar in progress gives to orders; an unknown volume gives all."""
         volume = self.volume
-        known = share is not None and volume > 0
-        self.left = Decimal(repr(volume)) * share if known and share is not None else None
+        self.left = Decimal(repr(volume)) * share if volume > 0 else None
 
     def quote(self) -> Quote | None:
         """The last quote that has come, as an event."""

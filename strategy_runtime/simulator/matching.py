@@ -6,7 +6,7 @@ with the market's price and the name of the rule, or None. Both compare floats, 
 prices are floats and an order's limit becomes the same float as the text it was written as.
 """
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.simulator.orders import RestingOrder
@@ -14,7 +14,7 @@ from strategy_runtime.simulator.orders import RestingOrder
 __all__ = ["Match", "at_open", "within_bar"]
 
 
-class Match(NamedTuple):
+class Match(Struct, frozen=True, gc=False):
     """Where the market stood when an order executed, and by which rule.
 
     `price` is None where it stood exactly at the order's own price, which is then taken as it is

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.errors import DataError
-from strategy_runtime.protocol.enums import AccountEventKind, OrderEventKind, PositionEventKind
+from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
 from strategy_runtime.simulator.execution import Execution
 from strategy_runtime.simulator.market import Instrument, Phase
@@ -25,10 +25,9 @@ class Nights(Execution):
 
     # Interest
 
-    def _weigh_risk(self) -> None:
-        was_at_risk = self._is_at_risk
-        super()._weigh_risk()
-        if self._is_at_risk and not was_at_risk:
+    def _face_risk(self, is_at_risk: bool) -> None:
+        super()._face_risk(is_at_risk)
+        if is_at_risk:
             self._charged_day = self._day_before(self.now_ns + (self.phase is not Phase.INTRABAR))
 
     def _pay_interest(self, until_ns: int) -> None:
@@ -38,9 +37,10 @@ class Nights(Execution):
         borrowed cash costs `financing_rate`, both a year of 365 nights.
         """
         day = self._day_before(until_ns)
-        nights, self._charged_day = day - self._charged_day, day
-        if not nights:
+        nights = day - self._charged_day
+        if nights <= 0:
             return
+        self._charged_day = day
         charged = False
         if self.options.borrow_rate:
             for holding in self._ledger.holdings.values():
@@ -52,7 +52,7 @@ class Nights(Execution):
             amount = _interest(-self._ledger.cash, self.options.financing_rate, nights)
             charged |= self._charge(self.options.currency, "", amount, "financing")
         if charged:
-            self._emit_account(AccountEventKind.BALANCE_UPDATED)
+            self._tell_account()
 
     def _charge(self, symbol: str, position_id: str, amount: Decimal, what: str) -> bool:
         if not amount:
@@ -104,11 +104,11 @@ class Nights(Execution):
             holding.split(split.units(before), self.now_ns)
             gained = holding.quantity - before
             self._note_adjustment(symbol, holding.id, what, units=gained, price=price)
-            self._emit_position(holding, PositionEventKind.POSITION_MODIFIED)
+            self._tell_position(holding)
         for order in resting:
             instrument.resting.wake(order)
             order.split(split, self.now_ns)
-            self._emit_order(order, OrderEventKind.ORDER_MODIFIED)
+            self._tell_order(order, OrderEventKind.ORDER_MODIFIED)
 
     def _look_for_split(self, instrument: Instrument) -> None:
         """Warn of a jump over night that looks like a split, where a position was held over it.

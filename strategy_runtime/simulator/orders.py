@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from strategy_runtime.clock import utc
@@ -21,7 +22,7 @@ __all__ = ["RestingOrder"]
 _ZERO = Decimal(0)
 
 
-class RestingOrder:
+class RestingOrder(Struct, eq=False):
     """One order from acceptance to its end.
 
     Attributes:
@@ -29,8 +30,10 @@ class RestingOrder:
         request: The same with the changes made since.
         order_type: What it is now: a triggered STOP_LIMIT has become a LIMIT, any other stop that
             has filled in part a MARKET order.
-        limit, stop: Its prices as floats; meaningful only where the type has them.
+        name: The client's id, else its own; what its legs are named after.
         open_from: The first instant at whose opens it takes part.
+        limit, stop: Its prices as floats; meaningful only where the type has them.
+        is_over: True once nothing can happen to it any more.
         is_fresh: True until it has met an open since it was accepted or changed.
         waits_for_open: True while it sits out the range of the bar in progress.
         day: UTC day of the first bar that opened on it, or -1.
@@ -41,90 +44,49 @@ class RestingOrder:
         peak: Of a trailing stop: the best price it has followed, None before the first.
         delay: Bars it is still under way before it takes part.
         executions: Number of its fills.
+        is_plain: A market order with nothing to it, see `plain`.
     """
 
-    __slots__ = (
-        "_snapshot",
-        "average_numerator",
-        "bracket",
-        "created_ns",
-        "day",
-        "delay",
-        "executions",
-        "filled",
-        "id",
-        "is_fresh",
-        "is_leg",
-        "legs",
-        "limit",
-        "open_from",
-        "order_type",
-        "original",
-        "parent_id",
-        "peak",
-        "position_id",
-        "reject_reason",
-        "request",
-        "sequence",
-        "side",
-        "status",
-        "stop",
-        "stop_price",
-        "symbol",
-        "updated_ns",
-        "waits_for_open",
-    )
+    original: OrderRequest
+    request: OrderRequest
+    id: str
+    name: str
+    sequence: int
+    symbol: str
+    side: Side
+    order_type: OrderType
+    position_id: str | None
+    stop_price: Decimal | None
+    created_ns: int
+    updated_ns: int
+    open_from: int
+    parent_id: str | None = None
+    is_leg: bool = False
+    limit: float = 0.0
+    stop: float = 0.0
+    status: OrderStatus = OrderStatus.OPEN
+    is_over: bool = False
+    filled: Decimal = _ZERO
+    average_numerator: Decimal = _ZERO
+    executions: int = 0
+    day: int = -1
+    is_fresh: bool = True
+    waits_for_open: bool = False
+    reject_reason: RejectReason | None = None
+    legs: "tuple[RestingOrder, ...]" = ()
+    bracket: "list[RestingOrder] | None" = None
+    delay: int = 0
+    is_plain: bool = False
+    peak: float | None = None
+    _snapshot: Order | None = None
+    _told: Order | None = None
 
-    def __init__(
-        self,
-        request: OrderRequest,
-        *,
-        id: str,
-        sequence: int,
-        now_ns: int,
-        parent: "RestingOrder | None" = None,
-        is_leg: bool = False,
-    ) -> None:
-        self.original = self.request = request
-        self.id = id
-        self.sequence = sequence
-        self.symbol = request.symbol
-        self.side = request.side
-        self.order_type = request.order_type
-        self.day = -1
-        self.status = OrderStatus.OPEN
-        self.filled = _ZERO
-        self.average_numerator = _ZERO
-        self.executions = 0
-        self.created_ns = now_ns
-        self.updated_ns = now_ns
-        self.open_from = now_ns
-        self.is_fresh = True
-        self.waits_for_open = False
-        self.reject_reason: RejectReason | None = None
-        self.position_id = request.position_id
-        self.parent_id = None if parent is None else parent.id
-        self.is_leg = is_leg
-        self.legs: tuple[RestingOrder, ...] = ()
-        self.bracket: list[RestingOrder] | None = None
-        self.delay = 0
-        self.limit = 0.0
-        self.stop = 0.0
-        self.stop_price = request.stop_price
-        self.peak: float | None = None
-        self._snapshot: Order | None = None
-        self._read_prices()
-
-    def _read_prices(self) -> None:
+    def read_prices(self) -> None:
+        """Take over the prices of the request as floats."""
         if self.request.limit_price is not None:
             self.limit = float(self.request.limit_price)
         if self.stop_price is not None:
             self.stop = float(self.stop_price)
-
-    @property
-    def name(self) -> str:
-        """What its legs are named after: the client's id, else its own."""
-        return self.request.client_order_id or self.id
 
     @property
     def remaining(self) -> Decimal:
@@ -182,7 +144,7 @@ class RestingOrder:
             self.stop_price = changes.stop_price
         if changes.trailing_distance is not None and self.peak is not None:
             self._follow_peak(self.peak)
-        self._read_prices()
+        self.read_prices()
         self.touch(now_ns)
 
     def split(self, split: Split, now_ns: int) -> None:
@@ -201,7 +163,7 @@ class RestingOrder:
         if self.peak is not None:
             self.peak = float(split.price(Decimal(repr(self.peak))))
             self._follow_peak(self.peak)
-        self._read_prices()
+        self.read_prices()
         self.touch(now_ns)
 
     def fill(self, quantity: Decimal, price: Decimal, now_ns: int) -> None:
@@ -209,19 +171,35 @@ class RestingOrder:
         self.filled += quantity
         self.average_numerator += quantity * price
         self.executions += 1
-        done = self.filled >= self.request.quantity
-        self.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
-        if self.order_type in (OrderType.STOP, OrderType.TRAILING_STOP):
+        self.is_over = self.filled >= self.request.quantity
+        self.status = OrderStatus.FILLED if self.is_over else OrderStatus.PARTIALLY_FILLED
+        if self.order_type is OrderType.STOP or self.order_type is OrderType.TRAILING_STOP:
             self.order_type = OrderType.MARKET
-        self.touch(now_ns)
+        self.updated_ns = now_ns
+        self._snapshot = None
 
     def end(
         self, status: OrderStatus, now_ns: int, reject_reason: RejectReason | None = None
     ) -> None:
         """Put the order into a terminal state other than FILLED."""
         self.status = status
+        self.is_over = True
         self.reject_reason = reject_reason
         self.touch(now_ns)
+
+    def keep_told(self) -> None:
+        """Keep what others have been told so far, ahead of a change."""
+        if self._told is None:
+            self._told = self.snapshot()
+
+    def tell(self) -> None:
+        """Others are told of it as it is now; a trailing stop then moves on without a word."""
+        is_trailing = self.request.order_type is OrderType.TRAILING_STOP
+        self._told = self.snapshot() if is_trailing else None
+
+    def told(self) -> Order:
+        """The order as its last event had it."""
+        return self._told or self.snapshot()
 
     def touch(self, now_ns: int) -> None:
         """Note that the order changed."""

@@ -12,8 +12,10 @@ from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["Adjustment", "Fill", "Outcome", "in_order"]
 
+_ZERO = Decimal(0)
 
-class Fill(Struct, frozen=True, kw_only=True, gc=False):
+
+class Fill(Struct, frozen=True, gc=False):
     """One execution.
 
     Attributes:
@@ -23,6 +25,9 @@ class Fill(Struct, frozen=True, kw_only=True, gc=False):
         fee: Charged in account currency.
         position_id: The position it opened, changed or closed; the new one of a flip.
         rule: Name of the fill rule that made it, such as `limit_gap_open`.
+        base_price: Where the market stood, before spread and slippage.
+        realized_pnl: Profit it realised, before fees.
+        is_maker: True where the order had rested and the market came to it.
     """
 
     time_ns: int
@@ -37,6 +42,9 @@ class Fill(Struct, frozen=True, kw_only=True, gc=False):
     trade_id: str
     position_id: str
     rule: str
+    base_price: Decimal = _ZERO
+    realized_pnl: Decimal = _ZERO
+    is_maker: bool = False
 
 
 class Adjustment(Struct, frozen=True, kw_only=True):

@@ -80,21 +80,10 @@ class Replay(Crossing):
                 return
             if opens and opens[0][0] < now:
                 now = opens[0][0]
-            self.now_ns = now
-            if self._is_at_risk:
-                self._pay_interest(now)
+            self._arrive(now)
             if (closes and closes[0][0] == now) or (rollups and rollups[0][0] == now):
                 closing = _pop_all(closes, now)
-                self.phase = Phase.INTRABAR
-                for instrument in closing:
-                    if instrument.resting and instrument.quotes is None:
-                        self._match_range(instrument)
-                if self._is_at_risk:
-                    for instrument in closing:
-                        if instrument.quotes is None:
-                            instrument.price = instrument.series.closes[instrument.row]
-                    self._pay_interest(now + 1)
-                    self._check_margin()
+                self._meet_ranges(closing, closing)
                 if outbox:
                     yield
                 self.phase = Phase.BAR
@@ -134,6 +123,24 @@ class Replay(Crossing):
                     self._match_open(instrument)
                 if outbox:
                     yield
+
+    def _arrive(self, now: int) -> None:
+        self.now_ns = now
+        if self._is_at_risk:
+            self._pay_interest(now)
+
+    def _meet_ranges(self, closing: list[Instrument], busy: list[Instrument]) -> None:
+        """Test orders against the ranges of the bars that close; all of them are in `busy`."""
+        self.phase = Phase.INTRABAR
+        for instrument in busy:
+            if instrument.resting and instrument.quotes is None:
+                self._match_range(instrument)
+        if self._is_at_risk:
+            for instrument in closing:
+                if instrument.quotes is None:
+                    instrument.price = instrument.series.closes[instrument.row]
+            self._pay_interest(self.now_ns + 1)
+            self._check_margin()
 
     @property
     def upcoming_ns(self) -> int | None:

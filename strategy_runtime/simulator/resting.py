@@ -31,12 +31,13 @@ class RestingOrders(dict[str, RestingOrder]):
         reducing: Those that may only reduce a position, in the same order.
     """
 
-    __slots__ = ("_awake", "_falling", "_rising", "_rungs", "reducing")
+    __slots__ = ("_awake", "_falling", "_in_order", "_rising", "_rungs", "reducing")
 
     def __init__(self) -> None:
         super().__init__()
         self.reducing: dict[str, RestingOrder] = {}
         self._awake: dict[str, RestingOrder] = {}
+        self._in_order = True
         self._falling: list[Rung] = []
         self._rising: list[Rung] = []
         self._rungs: dict[str, Rung] = {}
@@ -59,6 +60,7 @@ class RestingOrders(dict[str, RestingOrder]):
         """Look at an order again that has been changed."""
         if self._rungs.pop(order.id, None) is not None:
             self._awake[order.id] = order
+            self._in_order = False
             self._tidy()
 
     def reached(self, low: float, high: float) -> list[RestingOrder]:
@@ -67,7 +69,11 @@ class RestingOrders(dict[str, RestingOrder]):
         if (falling and -falling[0][0] >= low) or (rising and rising[0][0] <= high):
             for order in (*self._pop(falling, -low), *self._pop(rising, high)):
                 self._awake[order.id] = order
-        return sorted(self._awake.values(), key=_sequence)
+                self._in_order = False
+        found = list(self._awake.values())
+        if not self._in_order:
+            found.sort(key=_sequence)
+        return found
 
     def let_sleep(self, now_ns: int) -> None:
         """Put to sleep what from now on depends on its price alone."""
@@ -84,6 +90,7 @@ class RestingOrders(dict[str, RestingOrder]):
                 awake[order.id] = order
         # A new one, since a dict that has been large takes as long to walk through as it did then.
         self._awake = awake
+        self._in_order = len(awake) < 2
 
     def _push(self, order: RestingOrder) -> None:
         is_limit = order.order_type is OrderType.LIMIT

@@ -4,9 +4,10 @@ Answers are as of simulated now: bars that have not closed, and prices that have
 visible (protocol e.4).
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -97,7 +98,6 @@ class ExchangeState:
         self._groups: dict[str, list[RestingOrder]] = {}
         self._fills: list[Fill] = []
         self._adjustments: list[Adjustment] = []
-        self._trades: list[Trade] = []
         self._warnings: list[str] = []
         self._splits = schedule_of(self.options.splits)
         if self._splits and self._instruments and not self._splits.keys() & self._instruments:
@@ -116,10 +116,18 @@ class ExchangeState:
         """The simulated instant."""
         return utc(self.now_ns)
 
+    def catch_up(self) -> None:
+        """Have the market stand where the event in hand does; `InStep` can fall behind it."""
+
     @property
     def is_complete(self) -> bool:
         """True once the end of the data has been announced."""
         return self.phase is Phase.END
+
+    @property
+    def fills(self) -> list[Fill]:
+        """All executions so far, in order."""
+        return list(self._fills)
 
     def knows(self, client_order_id: str | None) -> bool:
         """True where an order with this id has been accepted in this run."""
@@ -149,6 +157,7 @@ class ExchangeState:
 
         `since` is inclusive and `until` exclusive; both mean the time of creation.
         """
+        self.catch_up()
         wanted = frozenset(statuses) if statuses else _OPEN
         found = (
             order
@@ -195,10 +204,12 @@ class ExchangeState:
         Raises:
             ApiError: 404 `POSITION_NOT_FOUND`.
         """
+        self.catch_up()
         return self._position_of(self._holding(position_id))
 
     def positions(self, symbol: str | None = None) -> list[Position]:
         """Open positions, the longest-standing first."""
+        self.catch_up()
         return [
             self._position_of(holding)
             for holding in self._ledger.holdings.values()
@@ -207,14 +218,19 @@ class ExchangeState:
 
     def account(self) -> Account:
         """Balance, equity and margin at the visible prices."""
+        self.catch_up()
+        return self._account_at(self._mark)
+
+    def _account_at(self, mark_of: Callable[[str], Decimal]) -> Account:
         ledger = self._ledger
         unrealized = used = _ZERO
-        for holding, mark in ledger.marked(self._mark):
+        for holding, mark in ledger.marked(mark_of):
             worth = holding.quantity * mark
             unrealized += worth - holding.cost
             used += abs(worth)
-        used /= self.options.leverage
-        balance = ledger.start_cash + ledger.realized - ledger.fees - ledger.financing
+        if not self._is_unlevered:
+            used /= self.options.leverage
+        balance = ledger.balance
         equity = balance + unrealized
         return Account(
             balance=balance,
@@ -238,13 +254,31 @@ class ExchangeState:
     ) -> list[Trade]:
         """Executions, newest first."""
         found = (
-            trade
-            for fill, trade in zip(reversed(self._fills), reversed(self._trades), strict=True)
-            if (symbol is None or trade.symbol == symbol)
-            and (order_id is None or trade.order_id == order_id)
+            fill
+            for fill in reversed(self._fills)
+            if (symbol is None or fill.symbol == symbol)
+            and (order_id is None or fill.order_id == order_id)
             and _within(fill.time_ns, since, until)
         )
-        return _first(found, limit)
+        return [self._trade_of(fill) for fill in _first(found, limit)]
+
+    def _trade_of(self, fill: Fill) -> Trade:
+        return Trade(
+            id=fill.trade_id,
+            order_id=fill.order_id,
+            symbol=fill.symbol,
+            side=fill.side,
+            quantity=fill.quantity,
+            price=fill.price,
+            commission=fill.fee,
+            commission_currency=self.options.currency,
+            timestamp=utc(fill.time_ns),
+            is_maker=fill.is_maker,
+            position_id=fill.position_id or None,
+            base_price=fill.base_price,
+            realized_pnl=fill.realized_pnl,
+            liquidation=fill.rule == "liquidation",
+        )
 
     def quote(self, symbol: str) -> Quote:
         """The last price as a quote, widened by half the configured spread to either side.
@@ -252,6 +286,7 @@ class ExchangeState:
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` before the first price.
         """
+        self.catch_up()
         instrument = self._instrument(symbol)
         quoted = instrument.quote()
         if quoted is not None:
@@ -280,6 +315,7 @@ class ExchangeState:
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` for a timeframe not loaded.
         """
+        self.catch_up()
         instrument = self._instrument(symbol)
         series = instrument.series
         wanted = parse_timeframe(timeframe)
@@ -329,10 +365,11 @@ class ExchangeState:
         instrument = self._instruments.get(candle.symbol)
         if instrument is None:
             return ""
-        series, row = instrument.series, instrument.row - 1
-        if row < 0 or series.starts[row] != candle.stamp or series.timeframe != candle.timeframe:
+        series, stamp = instrument.series, candle.stamp
+        if series.timeframe != candle.timeframe or not isinstance(stamp, int):
             return ""
-        return series.where(row)
+        row = bisect_left(series.starts, stamp)
+        return series.where(row) if series.starts[row : row + 1] == array("q", [stamp]) else ""
 
     def outcome(self) -> Outcome:
         """The run so far, as plain data."""
@@ -340,7 +377,7 @@ class ExchangeState:
         value = sum((h.quantity * mark for h, mark in self._ledger.marked(self._mark)), _ZERO)
         orders = [order.snapshot() for order in self._orders.values()]
         return Outcome(
-            fills=list(self._fills),
+            fills=self.fills,
             adjustments=list(self._adjustments),
             orders=orders,
             open_orders=[order for order in orders if order.is_open],
@@ -454,10 +491,10 @@ class ExchangeState:
             symbol=holding.symbol,
             side=PositionSide.SHORT if holding.quantity < 0 else PositionSide.LONG,
             quantity=abs(holding.quantity),
-            average_entry_price=holding.average_price,
+            average_entry_price=holding.average_entry_price,
             current_price=mark,
             unrealized_pnl=holding.unrealized(mark),
-            realized_pnl=holding.realized,
+            realized_pnl=holding.realized_pnl,
             opened_at=utc(holding.opened_ns),
             updated_at=utc(holding.updated_ns),
         )

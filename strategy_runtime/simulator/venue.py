@@ -5,7 +5,7 @@ from datetime import datetime
 
 from strategy_runtime.clock import sleep
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, Event
+from strategy_runtime.protocol.events import CandleRun, ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -18,6 +18,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
+from strategy_runtime.protocol.witness import Statement, Witness
 from strategy_runtime.simulator.exchange import Exchange
 
 __all__ = ["CONNECTED", "SimulatedVenue"]
@@ -38,53 +39,53 @@ class SimulatedVenue:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self._in_hand: Event | None = None
+        self._in_hand: Event | CandleRun | None = None
         self._has_more = True
 
     async def open(self) -> None:
         """Nothing to do."""
 
-    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+    async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
         """The replay, in pieces."""
         yield iter((CONNECTED,))
         async for burst in self.play(self.exchange.phases()):
             yield burst
 
-    async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Event]]:
+    async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Event | CandleRun]]:
         """What some phases of the exchange announce, in pieces."""
-        exchange = self.exchange
+        stream = self.exchange.stream(phases)
         self._has_more = True
-        paused_at = exchange.emitted
         while self._has_more:
-            self._in_hand = None  # the exchange itself knows
-            yield exchange.quiet_bars(_BURST)
-            yield self._burst(phases)
-            if exchange.emitted - paused_at >= _BURST:
-                paused_at = exchange.emitted
-                await sleep(0)
+            yield self._burst(stream)
+            await sleep(0)
 
-    def _burst(self, phases: Iterator[None]) -> Iterator[Event]:
-        """What is announced up to the next quiet stretch; now and then less."""
-        exchange, outbox = self.exchange, self.exchange.outbox
-        left = _BURST
-        while True:
-            while outbox:
-                self._in_hand = event = outbox.popleft()
-                yield event
-                left -= 1
-            if left <= 0 or exchange.is_quiet:
+    def _burst(self, stream: Iterator[Event | CandleRun]) -> Iterator[Event | CandleRun]:
+        exchange = self.exchange
+        enough = exchange.emitted + _BURST
+        for event in stream:
+            self._in_hand = event
+            yield event
+            if exchange.emitted >= enough:
                 return
-            if next(phases, self) is self:
-                self._has_more = False
-                return
+        self._has_more = False
 
     @property
     def in_hand(self) -> str:
         """The row of the data file, where the event in hand is a candle."""
         event = self._in_hand
-        if event is None:
-            return self.exchange.latest_row
+        if isinstance(event, CandleRun):
+            event = event.last
         return self.exchange.row_of(event) if isinstance(event, Candle) else ""
+
+    def let_look(self, witness: Witness | None) -> Statement | None:
+        """Show a witness what changes in place of events of orders, positions and the account."""
+        self.exchange.let_look(witness)
+        return self.exchange
+
+    @property
+    def direct(self) -> Exchange:
+        """The exchange itself, which answers at once."""
+        return self.exchange
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""

@@ -1,7 +1,9 @@
 """Tickets: what `buy`, `sell`, `close`, `modify`, `cancel` and `target` give back."""
 
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any
+from collections.abc import Generator
+from typing import Any, Protocol
+
+from msgspec import Struct
 
 from strategy_runtime.errors import OrderRejected
 from strategy_runtime.protocol.models import Order
@@ -9,7 +11,23 @@ from strategy_runtime.protocol.models import Order
 __all__ = ["Ticket"]
 
 
-class Ticket(Awaitable[Order]):
+class Clerk(Protocol):
+    """Who sees to tickets; the runtime's outbox."""
+
+    def order_of(self, key: str) -> Order:
+        """The order with a client order id, as far as it is known."""
+        ...
+
+    async def send_until(self, ticket: "Ticket") -> None:
+        """Have requests sent until this one is answered."""
+        ...
+
+    async def wait_for_end(self, ticket: "Ticket") -> None:
+        """Wait until the order has come to an end."""
+        ...
+
+
+class Ticket(Struct, eq=False):
     """A request on its way to the venue.
 
     Leave it, and it is sent when the hook returns; a refusal then goes to `on_error`. Or await it
@@ -25,50 +43,26 @@ class Ticket(Awaitable[Order]):
         awaited: Whether somebody has asked for the answer.
     """
 
-    __slots__ = (
-        "_order",
-        "_send",
-        "_wait_for_fill",
-        "awaited",
-        "client_order_id",
-        "error",
-        "is_settled",
-        "symbol",
-        "verb",
-    )
-
-    def __init__(
-        self,
-        verb: str,
-        symbol: str,
-        client_order_id: str,
-        *,
-        order: Callable[[], Order],
-        send: Callable[["Ticket"], Awaitable[None]],
-        wait_for_fill: Callable[["Ticket"], Awaitable[None]],
-    ) -> None:
-        self.verb = verb
-        self.symbol = symbol
-        self.client_order_id = client_order_id
-        self.error: OrderRejected | None = None
-        self.is_settled = False
-        self.awaited = False
-        self._order = order
-        self._send = send
-        self._wait_for_fill = wait_for_fill
+    _clerk: Clerk
+    verb: str
+    symbol: str
+    client_order_id: str
+    error: OrderRejected | None = None
+    is_settled: bool = False
+    awaited: bool = False
 
     @property
     def order(self) -> Order:
         """The order as far as it is known now; PENDING until the venue has answered."""
-        return self._order()
+        return self._clerk.order_of(self.client_order_id)
 
     def __await__(self) -> Generator[Any, None, Order]:
         self.awaited = True
         if not self.is_settled:
-            yield from self._send(self).__await__()
+            yield from self._clerk.send_until(self).__await__()
         if self.error is not None:
             raise self.error
-        return self._order()
+        return self.order
 
     async def filled(self) -> Order:
         """Wait until the order has filled or otherwise come to an end; for live background tasks.
@@ -78,8 +72,8 @@ class Ticket(Awaitable[Order]):
             OrderRejected: The order was refused.
         """
         await self
-        await self._wait_for_fill(self)
-        return self._order()
+        await self._clerk.wait_for_end(self)
+        return self.order
 
     def settle(self, error: OrderRejected | None = None) -> None:
         """Note the venue's answer; for the runtime."""

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -322,17 +322,79 @@ def test_two_runs_are_the_same(
 def test_short_cuts_change_nothing(
     market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
 ) -> None:
-    """Neither letting far orders sleep, nor passing quickly over bars without orders."""
+    """Neither letting far orders sleep, nor walking through the bars of all symbols in step."""
     alone = {"S:A": market["S:A"]}
     plan_alone = [action for action in plan if action.symbol == "S:A"]
     quick = watch(market, plan, options), watch(alone, plan_alone, options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
-        patch.setattr(Exchange, "is_quiet", False)
+        patch.setattr(Exchange, "_lanes", lambda self: [])
         slow = watch(market, plan, options), watch(alone, plan_alone, options)
     for (one, seen_once), (other, seen_again) in zip(quick, slow, strict=True):
         assert seen_once == seen_again
         assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
+
+
+class Sighted(Random):
+    """Hears of nothing but candles, and notes all it can see at each of them.
+
+    From one candle on it has a timer, which lets it look on no longer.
+    """
+
+    timer_at: ClassVar[int] = 99
+
+    def __init__(self, plan: list[Action], exchange: Exchange) -> None:
+        super().__init__(plan, exchange)
+        self.seen: list[object] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.count == self.timer_at:
+            self.every("6h", self.note)
+        self.note()
+        super().on_candle(candle)
+        self.seen.append([(order.status, order.id) for order in self.orders()])
+
+    def note(self) -> None:
+        account = self.account
+        self.seen += [
+            self.now,
+            [
+                (net.symbol, net.quantity, net.average_entry_price, net.realized_pnl)
+                for net in map(self.position, SYMBOLS)
+            ],
+            [net.symbol for net in self.positions],
+            self.orders(),
+            self.orders(external=True),
+            [getattr(account, name) for name in (*account.__slots__, "equity")],
+        ]
+
+
+@many
+@pytest.mark.timeout(600)
+@given(
+    market=markets,
+    plan=st.lists(actions, max_size=12),
+    options=costs,
+    timer_at=st.sampled_from([99, 99, 2, 5]),
+)
+def test_looking_shows_what_events_would_have_told(
+    market: dict[str, list[Row]],
+    plan: list[Action],
+    options: dict[str, object],
+    timer_at: int,
+) -> None:
+    kind = type("SightedThen", (Sighted,), {"timer_at": timer_at})
+    looking: Sighted
+    told: Sighted
+    one, looking = run(kind, market, plan, options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedVenue, "let_look", lambda self, witness: None)
+        patch.setattr(SimulatedVenue, "direct", None)
+        other, told = run(kind, market, plan, options)
+    for here, there in zip(looking.seen, told.seen, strict=True):
+        assert here == there
+    assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
+    assert (one.positions, one.equity) == (other.positions, other.equity)
 
 
 def fills_until(fills: list[Fill], bar: int) -> list[Fill]:

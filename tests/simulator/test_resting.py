@@ -19,7 +19,23 @@ def resting_order(number: int, side: Side, kind: OrderType, price: int) -> Resti
         limit_price=Decimal(price) if kind is OrderType.LIMIT else None,
         stop_price=Decimal(price) if kind is OrderType.STOP else None,
     )
-    order = RestingOrder(request, id=f"ord-{number}", sequence=number, now_ns=0)
+    name, position_id = f"ord-{number}", None
+    order = RestingOrder(
+        request,
+        request,
+        name,
+        name,
+        number,
+        "S:A",
+        side,
+        kind,
+        position_id,
+        request.stop_price,
+        0,
+        0,
+        0,
+    )
+    order.read_prices()
     order.is_fresh = False
     return order
 

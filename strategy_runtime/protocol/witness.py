@@ -1,0 +1,90 @@
+"""Looking instead of being told: what a venue in process shows to whoever keeps the book.
+
+An event is a copy of an order, a position or the account as it stood when something happened to it.
+Where nobody asks for these copies they need not be made: whoever keeps the book then follows the
+things themselves, which change only while nobody looks.
+"""
+
+from decimal import Decimal
+from typing import Protocol
+
+from strategy_runtime.protocol.models import Account, Order
+
+__all__ = ["Followed", "Part", "Statement", "Witness"]
+
+
+class Followed(Protocol):
+    """An order that can be looked at, from its acceptance to its end.
+
+    Attributes:
+        id: The venue's.
+        name: The client's id, or the venue's where there is none.
+        is_over: Whether it has come to its end.
+    """
+
+    id: str
+    name: str
+    symbol: str
+    is_over: bool
+
+    def told(self) -> Order:
+        """The order as its last event would have it."""
+        ...
+
+
+class Part(Protocol):
+    """An open position: all of a symbol, or one of several on an account that hedges."""
+
+    @property
+    def id(self) -> str:
+        """The venue's."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """As subscribed."""
+        ...
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Quantity, negative for a short position."""
+        ...
+
+    @property
+    def average_entry_price(self) -> Decimal:
+        """Quantity-weighted average of the entry prices."""
+        ...
+
+    @property
+    def realized_pnl(self) -> Decimal:
+        """Profit realised since it was opened, before fees."""
+        ...
+
+
+class Statement(Protocol):
+    """The account that can be looked at."""
+
+    @property
+    def balance(self) -> Decimal:
+        """Starting cash and realised profit less costs, as it has been since the last event."""
+        ...
+
+    def told_account(self) -> Account:
+        """The account as its last event would have it."""
+        ...
+
+
+class Witness(Protocol):
+    """Is shown what changes."""
+
+    def see_order(self, order: Followed) -> None:
+        """An order was accepted, changed, or has come to its end."""
+        ...
+
+    def see_fill(self, order: Followed, closed: Part | None, current: Part | None) -> None:
+        """An order was executed: it closed a position, opened or changed another, or both."""
+        ...
+
+    def see_position(self, position: Part) -> None:
+        """A position changed without an execution."""
+        ...

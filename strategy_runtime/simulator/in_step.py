@@ -1,0 +1,277 @@
+"""Symbols that walk in step: most bars of most runs, without an agenda for each of them.
+
+Where all symbols have bars of one length that begin at the same instants, and nothing but bars can
+happen, the next instant is the next row of all their columns. Their candles are handed over in
+runs that are made out of the columns as they are taken, and between them only the symbols that have
+orders are looked at. What the general way (`replay`) would give is the same.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from heapq import heappush
+from itertools import chain, islice, repeat
+from typing import Any
+
+from strategy_runtime.protocol.events import CandleRun, Event
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
+from strategy_runtime.simulator.nights import DAY
+from strategy_runtime.simulator.replay import Replay
+from strategy_runtime.simulator.splits import suspected_split
+
+__all__ = ["InStep"]
+
+_LONGEST = 1024
+
+
+class _Walk:
+    """A stretch of instants at each of which all lanes have a bar.
+
+    Attributes:
+        lanes: The symbols, by rank.
+        starts: When the bars begin.
+        done: How many of them have closed.
+        candles: Those that have not been handed over yet, one instant after the other.
+    """
+
+    __slots__ = ("_places", "candles", "done", "lanes", "starts", "step")
+
+    def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
+        self.lanes = lanes
+        self.starts = starts
+        self.step = lanes[0].series.step
+        self.done = 0
+        self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
+        columns = [_candles(lane, starts) for lane in lanes]
+        self.candles: Iterator[Candle] = (
+            columns[0] if len(columns) == 1 else chain.from_iterable(zip(*columns, strict=True))
+        )
+
+    def left(self, candle: Candle) -> int:
+        """How many candles of the same instant come behind this one."""
+        return len(self.lanes) - self._places[candle.symbol] - 1
+
+
+class InStep(Replay):
+    """The exchange and its clock, which can hand over candles in runs."""
+
+    _walk: _Walk | None = None
+    _run: CandleRun | None = None
+    _caught_up: Candle | None = None
+    _busy: dict[int, Instrument]
+    _due: dict[int, Instrument]
+
+    def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
+        """What phases announce, in the order in which it is to be dealt with.
+
+        To be resumed only when that has been done. A run may be left before its end, for something
+        that has to be done at once, such as giving an order; the next one goes on behind it.
+        """
+        outbox = self.outbox
+        while True:
+            while outbox:
+                yield outbox.popleft()
+            if self._untold:
+                self._show()
+            yield from self._in_step()
+            if next(phases, self) is self:
+                return
+
+    def catch_up(self) -> None:
+        """Have the bars closed up to the candle in hand."""
+        run, walk = self._run, self._walk
+        if run is None or run.last is self._caught_up or walk is None or run.last is None:
+            return
+        self._caught_up = run.last
+        stamp: int = run.last.stamp  # type: ignore[assignment]  # made here, of a column of integers
+        done = bisect_right(walk.starts, stamp, walk.done)
+        ahead = done - walk.done
+        if not ahead:
+            return
+        walk.done = done
+        self.phase = Phase.BAR
+        self.now_ns = stamp + walk.step
+        self.emitted += ahead * len(walk.lanes)
+        for lane in walk.lanes:
+            lane.row = row = lane.row + ahead
+            lane.price = lane.series.closes[row - 1]
+
+    def _in_step(self) -> Iterator[Event | CandleRun]:
+        """Go on for as long as all symbols walk in step, which may be not at all."""
+        outbox, lanes = self.outbox, self._lanes()
+        if not lanes:
+            return
+        due = self._due = {each[1]: each[2] for each in self._opens}
+        busy = self._busy = {lane.rank: lane for lane in lanes if lane.resting or lane.rank in due}
+        self._closes.clear()
+        self._opens.clear()
+        try:
+            while starts := self._common_starts(lanes):
+                walk = self._walk = _Walk(lanes, starts)
+                while walk.done < len(starts) and not self._is_bankrupt:
+                    left = 0
+                    start = starts[walk.done]
+                    if due:
+                        self._open(start)
+                        while outbox:
+                            yield outbox.popleft()
+                    if busy or self._is_at_risk:
+                        self._arrive(start + walk.step)
+                        self._meet_ranges(lanes, _by_rank(busy))
+                        while outbox:
+                            yield outbox.popleft()
+                        left = len(lanes)
+                    while True:
+                        candles = islice(walk.candles, left) if left else walk.candles
+                        run = self._run = CandleRun(candles)
+                        yield run
+                        self.catch_up()
+                        left = 0 if run.last is None else walk.left(run.last)
+                        if not left:
+                            break
+                    self._run = None
+                    while outbox:
+                        yield outbox.popleft()
+                    if self._untold:
+                        self._show()
+                    for lane in _by_rank(busy):
+                        if not lane.resting:
+                            del busy[lane.rank]
+                        elif lane.scheduled != lane.row:
+                            self._schedule_open(lane)
+                for lane in lanes:
+                    if not lane.row % STRETCH:
+                        lane.series.release()
+            if self._is_bankrupt and due:
+                self._open(self.now_ns)
+                while outbox:
+                    yield outbox.popleft()
+        finally:
+            self._leave(lanes)
+
+    def _leave(self, lanes: list[Instrument]) -> None:
+        """Put everything on the agenda again."""
+        self.catch_up()
+        self._walk = self._run = None
+        for lane in self._due.values():
+            heappush(self._opens, (lane.series.starts[lane.row], lane.rank, lane))
+        for lane in lanes:
+            self._schedule_close(lane)
+
+    def _open(self, start: int) -> None:
+        """Test the orders that wait for it against the opens of the bars that begin now."""
+        due = _by_rank(self._due)
+        if due[0].series.starts[due[0].row] != start:
+            return
+        self._due.clear()
+        if start != self.now_ns:
+            self._arrive(start)
+            if self._is_at_risk:
+                self._pay_interest(start + 1)
+        self.phase = Phase.OPEN
+        for lane in due:
+            self._match_open_at(lane, lane.series.opens[lane.row])
+            if not lane.resting:
+                self._busy.pop(lane.rank, None)
+
+    def _schedule_open(self, instrument: Instrument) -> None:
+        if self._walk is None:
+            super()._schedule_open(instrument)
+            return
+        starts, row, rank = instrument.series.starts, instrument.row, instrument.rank
+        if row == len(starts):
+            return
+        self._busy[rank] = instrument
+        ahead = starts[row] - self.now_ns
+        if instrument.scheduled != row and (ahead > 0 or (not ahead and self.phase != Phase.OPEN)):
+            instrument.scheduled = row
+            self._due[rank] = instrument
+
+    # Which bars are in step
+
+    def _lanes(self) -> list[Instrument]:
+        """The symbols that have bars to come, by rank, if nothing else can happen; else none."""
+        closes = self._closes
+        if not closes or self._rollups or self._ticks or self._trades_due or self._is_bankrupt:
+            return []
+        end, _, leader = closes[0]
+        begin = end - leader.series.step
+        if any(each[0] != end for each in closes) or any(each[0] != begin for each in self._opens):
+            return []
+        lanes = [each[2] for each in sorted(closes)]
+        if any(lane.rollups or not lane.subscribed or lane.quotes is not None for lane in lanes):
+            return []
+        return lanes
+
+    def _common_starts(self, lanes: list[Instrument]) -> Sequence[int]:
+        """When the next bars begin, for as long as they do so at the same instants everywhere."""
+        rows = min(_LONGEST, *(self._rows_ahead(lane) for lane in lanes))
+        if self._is_bankrupt or rows <= 0:
+            return []
+        leader = lanes[0]
+        starts: Sequence[int] = _part(leader.series.starts, leader.row, rows)
+        for lane in lanes[1:]:
+            if lane.series.step != leader.series.step:
+                return []
+            starts = _in_common(starts, _part(lane.series.starts, lane.row, len(starts)))
+        for lane in lanes:
+            starts = starts[: self._rows_in_peace(lane, starts)]
+        return starts
+
+    def _rows_ahead(self, lane: Instrument) -> int:
+        """How many bars there are before an announced split, and before memory is given back."""
+        starts, row = lane.series.starts, lane.row
+        ahead = self._splits.get(lane.series.symbol) if self._splits else None
+        last = bisect_left(starts, ahead[0][0]) if ahead else len(starts)
+        return min(last, row - row % STRETCH + STRETCH) - row
+
+    def _rows_in_peace(self, lane: Instrument, starts: Sequence[int]) -> int:
+        """How many bars come before a jump over night that looks like a split, if anything is held.
+
+        Of the later ones it does not matter whether anything is held now: it may be by then.
+        """
+        series, row, step = lane.series, lane.row, lane.series.step
+        if not starts:
+            return 0
+        if row and self._ledger.holdings:
+            is_overnight = step >= DAY or series.starts[row - 1] + step < starts[0]
+            if is_overnight and suspected_split(series.closes[row - 1], series.opens[row]):
+                return 0
+        if step < DAY and starts[-1] - starts[0] == (len(starts) - 1) * step:
+            return len(starts)
+        for ahead in range(1, len(starts)):
+            if step >= DAY or starts[ahead - 1] + step < starts[ahead]:
+                close, opened = series.closes[row + ahead - 1], series.opens[row + ahead]
+                if suspected_split(close, opened):
+                    return ahead
+        return len(starts)
+
+
+def _by_rank(lanes: dict[int, Instrument]) -> list[Instrument]:
+    return list(lanes.values()) if len(lanes) < 2 else [lanes[rank] for rank in sorted(lanes)]
+
+
+def _candles(lane: Instrument, starts: Sequence[int]) -> Iterator[Candle]:
+    """The candles of the bars to come, each made when it is asked for."""
+    series, row, rows = lane.series, lane.row, len(starts)
+    columns = series.opens, series.highs, series.lows, series.closes, series.volumes
+    parts = (_part(column, row, rows) for column in columns)
+    return map(
+        Candle, repeat(series.symbol), repeat(series.timeframe), starts, *parts, repeat(PROVIDER)
+    )
+
+
+def _part(column: Any, first: int, rows: int) -> Any:
+    """Some numbers of a column, as a sequence of the same."""
+    part = column[first : first + rows]
+    # To walk through a view is to unpack each number anew.
+    return part.tolist() if isinstance(part, memoryview) else part
+
+
+def _in_common(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
+    """What two lists have in common at their beginning."""
+    if one == other:
+        return one
+    pairs = enumerate(zip(one, other, strict=False))
+    return one[: next((row for row, (a, b) in pairs if a != b), len(other))]

@@ -1,0 +1,132 @@
+"""Market orders with nothing to them, as most orders are: what the general way does, in few steps.
+
+An order is plain where it is for a quantity at the market and no more, on an account that borrows
+nothing and holds no short positions, in a market made of bars without costs, whose events nobody
+hears. Whatever is not so clear is left to the general way: everything that may end in a refusal,
+and what turns a position round.
+"""
+
+from decimal import Decimal
+
+from msgspec.structs import astuple
+
+from strategy_runtime.protocol.enums import OrderEventKind, OrderType, PositionMode, Side
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.values import is_sound
+from strategy_runtime.protocol.witness import Witness
+from strategy_runtime.simulator.in_step import InStep
+from strategy_runtime.simulator.market import Instrument, Phase
+from strategy_runtime.simulator.matching import Match
+from strategy_runtime.simulator.nights import DAY
+from strategy_runtime.simulator.orders import RestingOrder
+
+__all__ = ["Plain"]
+
+_ZERO = Decimal(0)
+_KIND = slice(3, 10)
+_EXTRAS = slice(12, 17)
+_WAY = slice(18, 20)
+_EMPTY = astuple(
+    OrderRequest(symbol="", side=Side.BUY, quantity=_ZERO, order_type=OrderType.MARKET)
+)
+_PLAIN = _EMPTY[_KIND], _EMPTY[_EXTRAS], _EMPTY[_WAY]
+_LONGEST_ID = 64
+
+
+class Plain(InStep):
+    """The exchange and its clock, and the short way for plain orders."""
+
+    _knows_plain = False
+
+    def let_look(self, witness: Witness | None) -> None:
+        """From now on show a witness what changes, in place of events; None makes events again."""
+        super().let_look(witness)
+        options = self.options
+        self._knows_plain = (
+            witness is not None
+            and self._is_valued_later
+            and self._is_unlevered
+            and self._costs.are_none
+            and not options.latency
+            and options.max_volume_share is None
+            and options.mode is PositionMode.NETTING
+        )
+
+    def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
+        """Accept an order if it is plain and nothing speaks against it; else None."""
+        if not self._knows_plain or self.phase is not Phase.BAR:
+            return None
+        given = astuple(request)
+        if (given[_KIND], given[_EXTRAS], given[_WAY]) != _PLAIN:
+            return None
+        symbol, side, quantity, _, *_, own_id, _, _ = given
+        instrument, ledger = self._instruments.get(symbol), self._ledger
+        if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
+            return None
+        holding, position_id = ledger.net.get(symbol), request.position_id
+        if position_id is not None and (holding is None or holding.id != position_id):
+            return None
+        if own_id in self._by_client_id or not is_sound(quantity) or quantity <= 0:
+            return None
+        if side is Side.SELL:
+            if holding is None or quantity > holding.quantity:
+                return None
+        elif request.reduce_only or not self._can_pay(instrument, quantity, instrument.price):
+            return None
+        sequence, now_ns = len(self._orders) + 1, self.now_ns
+        order_id = f"ord-{sequence}"
+        order = RestingOrder(
+            request,
+            request,
+            order_id,
+            own_id,
+            sequence,
+            symbol,
+            side,
+            OrderType.MARKET,
+            position_id,
+            None,
+            now_ns,
+            now_ns,
+            now_ns,
+            is_plain=True,
+        )
+        self._orders[order_id] = self._by_client_id[own_id] = order
+        instrument.resting.add(order)
+        self._schedule_open(instrument)
+        self.emitted += 1
+        self._untold = (*self._untold, (order, OrderEventKind.ORDER_CREATED))
+        return order
+
+    def _match_open_at(self, instrument: Instrument, price: float) -> None:
+        resting = instrument.resting
+        if self._knows_plain and len(resting) == 1:
+            (order,) = resting.values()
+            if order.is_plain and self._fill_plain(instrument, order, price):
+                return
+        super()._match_open_at(instrument, price)
+
+    def _fill_plain(self, instrument: Instrument, order: RestingOrder, price: float) -> bool:
+        """Fill an order at an open; False where it has to be looked at more closely."""
+        now_ns, quantity = self.now_ns, order.request.quantity
+        if order.open_from > now_ns or self._is_at_risk or order.request is not order.original:
+            return False
+        if order.side is Side.BUY:
+            if not self._can_pay(instrument, quantity, price):
+                return False
+            signed = quantity
+        else:
+            holding = self._ledger.net.get(order.symbol)
+            if holding is None or quantity > holding.quantity:
+                return False
+            signed = -quantity
+        order.is_fresh = order.waits_for_open = False
+        order.day = now_ns // DAY
+        exact = instrument.exactly(price)
+        self._settle(instrument, order, Match(price, "market_open"), signed, exact, exact, _ZERO)
+        if instrument.resting.reducing:
+            self._sweep(instrument)
+        return True
+
+    def _can_pay(self, instrument: Instrument, quantity: Decimal, price: float | None) -> bool:
+        return price is not None and self._ledger.cash >= quantity * instrument.exactly(price)

@@ -1,0 +1,159 @@
+"""How others learn of changes: by events in the outbox, or by looking for themselves.
+
+Where nobody wants the events, a witness is shown what changed instead and no copies are made; they
+are counted all the same, so that the result of a run does not depend on who listened.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from strategy_runtime.protocol.enums import (
+    AccountEventKind,
+    OrderEventKind,
+    OrderType,
+    PositionEventKind,
+)
+from strategy_runtime.protocol.events import (
+    AccountEvent,
+    Event,
+    OrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
+from strategy_runtime.protocol.models import Account
+from strategy_runtime.protocol.witness import Witness
+from strategy_runtime.simulator.ledger import Booking, Holding
+from strategy_runtime.simulator.market import Phase
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.state import ExchangeState
+
+__all__ = ["Telling"]
+
+
+class Telling(ExchangeState):
+    """The state of the exchange, and the ways its changes become known."""
+
+    _witness: Witness | None = None
+    _untold: Sequence[tuple[RestingOrder, OrderEventKind]] = ()
+    _is_commanded = False
+    """Whether it is a command that changes orders: its events wait for their turn."""
+
+    _told: Account | None = None
+    _told_at: tuple[int, Phase] = (0, Phase.START)
+    _is_valued_later = False
+    """Whether bars alone move prices, so that what stood at an instant can be found out later."""
+
+    def let_look(self, witness: Witness | None) -> None:
+        """From now on show a witness what changes, in place of events; None makes events again.
+
+        To be called while there are no events of changes under way.
+        """
+        self._witness = witness
+        untold, self._untold = self._untold, ()
+        for order, kind in untold:
+            self.outbox.append(self._order_event(order, kind))
+        self._told = self.account()
+        self._is_valued_later = not self._splits and all(
+            instrument.quotes is None for instrument in self._instruments.values()
+        )
+
+    @property
+    def balance(self) -> Decimal:
+        """Starting cash and realised profit less fees and interest."""
+        return self._ledger.balance
+
+    def told_account(self) -> Account:
+        """The account as its last event would have it."""
+        told = self._told
+        if told is None:
+            now_ns, phase = self._told_at
+            instruments = self._instruments
+            told = self._told = self._account_at(
+                lambda symbol: instruments[symbol].mark_at(now_ns, phase)
+            )
+        return told
+
+    def _emit(self, event: Event) -> None:
+        self.emitted += 1
+        self.outbox.append(event)
+
+    def _tell_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
+        witness = self._witness
+        if witness is None:
+            self._emit(self._order_event(order, kind))
+            return
+        self.emitted += 1
+        if self._is_commanded:
+            self._untold = (*self._untold, (order, kind))
+        else:
+            order.tell()
+            witness.see_order(order)
+
+    def _order_event(self, order: RestingOrder, kind: OrderEventKind) -> OrderEvent:
+        return OrderEvent(
+            event=kind,
+            order=order.snapshot(),
+            parent_order_id=order.parent_id,
+            timestamp=self.now,
+        )
+
+    def _show(self) -> None:
+        """Show what commands have changed, now that it is the turn of their events."""
+        untold, self._untold = self._untold, ()
+        for order, _ in untold:
+            order.tell()
+            if self._witness is not None:
+                self._witness.see_order(order)
+
+    def _tell_fill(self, fill: Fill, order: RestingOrder, booking: Booking) -> None:
+        """The set of one execution, in the order of protocol e.1."""
+        closed, current, has_opened = booking
+        witness = self._witness
+        if witness is not None:
+            self.emitted += 4 if closed is None or current is None else 5
+            if order.request.order_type is OrderType.TRAILING_STOP:
+                order.tell()
+            self._note_account()
+            witness.see_fill(order, closed, current)
+            return
+        self._tell_order(
+            order,
+            OrderEventKind.ORDER_FILLED if order.is_over else OrderEventKind.ORDER_PARTIALLY_FILLED,
+        )
+        self._emit(TradeEvent(trade=self._trade_of(fill), timestamp=self.now))
+        self._tell_account()
+        if closed is not None:
+            self._emit_position(closed, PositionEventKind.POSITION_CLOSED)
+        if current is not None:
+            self._emit_position(
+                current,
+                PositionEventKind.POSITION_OPENED
+                if has_opened
+                else PositionEventKind.POSITION_MODIFIED,
+            )
+
+    def _tell_account(self, kind: AccountEventKind = AccountEventKind.BALANCE_UPDATED) -> None:
+        if self._witness is None:
+            self._emit(AccountEvent(event=kind, account=self.account(), timestamp=self.now))
+        else:
+            self.emitted += 1
+            self._note_account()
+
+    def _note_account(self) -> None:
+        """Have the account be valued as of now when somebody asks, or now where it must be."""
+        if self._is_at_risk or not self._is_valued_later:
+            self._told = self.account()
+        else:
+            self._told, self._told_at = None, (self.now_ns, self.phase)
+
+    def _tell_position(self, holding: Holding) -> None:
+        if self._witness is None:
+            self._emit_position(holding, PositionEventKind.POSITION_MODIFIED)
+        else:
+            self.emitted += 1
+            self._witness.see_position(holding)
+
+    def _emit_position(self, holding: Holding, kind: PositionEventKind) -> None:
+        position = self._position_of(holding)
+        self._emit(PositionEvent(event=kind, position=position, timestamp=self.now))
