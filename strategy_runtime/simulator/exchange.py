@@ -47,9 +47,10 @@ class Exchange(Plain):
             ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
                 the market does not allow.
         """
-        self.catch_up()
+        self._keep_time()
         order = self._accept_plain(request)
         if order is None:
+            self.catch_up()
             with self._commanded():
                 order = self._accept_checked(request)
         return OrderHandle(

@@ -43,6 +43,8 @@ class _Walk:
         self.step = lanes[0].series.step
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
+        for lane in lanes:
+            lane.first_row = lane.row
         columns = [_candles(lane, starts) for lane in lanes]
         self.candles: Iterator[Candle] = (
             columns[0] if len(columns) == 1 else chain.from_iterable(zip(*columns, strict=True))
@@ -79,7 +81,31 @@ class InStep(Replay):
                 return
 
     def catch_up(self) -> None:
-        """Have the bars closed up to the candle in hand."""
+        """Have the bars of all symbols closed up to the candle in hand."""
+        self._keep_time()
+        if self._walk is not None:
+            for lane in self._walk.lanes:
+                self._close_up(lane)
+
+    def _close_up(self, lane: Instrument) -> None:
+        """Have the bars of one symbol closed for as far as time has come.
+
+        Of a thousand symbols only those need it at once that somebody looks at.
+        """
+        walk = self._walk
+        if walk is not None and lane.first_row >= 0:
+            row = lane.first_row + walk.done
+            if lane.row != row:
+                lane.row = row
+                lane.price = lane.series.closes[row - 1]
+
+    def _visible_price(self, instrument: Instrument) -> float | None:
+        if self._walk is not None:
+            self._close_up(instrument)
+        return super()._visible_price(instrument)
+
+    def _keep_time(self) -> None:
+        """Have time stand where the candle in hand was closed."""
         run, walk = self._run, self._walk
         if run is None or run.last is self._caught_up or walk is None or run.last is None:
             return
@@ -93,9 +119,6 @@ class InStep(Replay):
         self.phase = Phase.BAR
         self.now_ns = stamp + walk.step
         self.emitted += ahead * len(walk.lanes)
-        for lane in walk.lanes:
-            lane.row = row = lane.row + ahead
-            lane.price = lane.series.closes[row - 1]
 
     def _in_step(self) -> Iterator[Event | CandleRun]:
         """Go on for as long as all symbols walk in step, which may be not at all."""
@@ -126,7 +149,7 @@ class InStep(Replay):
                         candles = islice(walk.candles, left) if left else walk.candles
                         run = self._run = CandleRun(candles)
                         yield run
-                        self.catch_up()
+                        self._keep_time()
                         left = 0 if run.last is None else walk.left(run.last)
                         if not left:
                             break
@@ -135,11 +158,16 @@ class InStep(Replay):
                         yield outbox.popleft()
                     if self._untold:
                         self._show()
+                    if self._is_at_risk:
+                        self.catch_up()
                     for lane in _by_rank(busy):
                         if not lane.resting:
                             del busy[lane.rank]
-                        elif lane.scheduled != lane.row:
+                            continue
+                        self._close_up(lane)
+                        if lane.scheduled != lane.row:
                             self._schedule_open(lane)
+                self.catch_up()
                 for lane in lanes:
                     if not lane.row % STRETCH:
                         lane.series.release()
@@ -157,6 +185,7 @@ class InStep(Replay):
         for lane in self._due.values():
             heappush(self._opens, (lane.series.starts[lane.row], lane.rank, lane))
         for lane in lanes:
+            lane.first_row = -1
             self._schedule_close(lane)
 
     def _open(self, start: int) -> None:

@@ -39,6 +39,7 @@ class Instrument:
         trades: The market's trades in it that candles are made of, where it has no bars.
         trade: Index of the first of them that has not come yet.
         row: Index of the first bar that has not closed yet.
+        first_row: Where it began to walk in step with others, or -1 where it does not.
         rank: Place among bars that close at the same instant.
         price: The last one seen: a close, or a fill since; None before the first.
         resting: Its open orders.
@@ -55,6 +56,7 @@ class Instrument:
         "_filled_ns",
         "_filled_price",
         "coarser",
+        "first_row",
         "left",
         "price",
         "quotes",
@@ -77,6 +79,7 @@ class Instrument:
         self.rank = rank
         self.subscribed = subscribed
         self.row = 0
+        self.first_row = -1
         self.price: float | None = None
         self.resting = RestingOrders()
         self._asked, self._answer = nan, Decimal(0)

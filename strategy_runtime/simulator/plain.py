@@ -63,6 +63,7 @@ class Plain(InStep):
         instrument, ledger = self._instruments.get(symbol), self._ledger
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
+        self._close_up(instrument)
         holding, position_id = ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
