@@ -50,7 +50,7 @@ class Kind(Enum):
     # At the nth candle of the strategy.
     SLEEPS = "hook: it sleeps"
     BLOCKS = "hook: it blocks its thread"
-    RAISES = "hook: it raises, every other time since it calls itself without end"
+    RAISES = "hook: it raises, at times since it calls itself without end"
 
     @property
     def counter(self) -> str:

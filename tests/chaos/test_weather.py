@@ -41,9 +41,11 @@ def seeds(mode: str, pytestconfig: pytest.Config) -> list[int]:
     return [*range(count), *(seed for seed in _ONCE_FAILED[mode] if seed >= count)]
 
 
-def all_of(mode: str, seeds: list[int]) -> Iterator[tuple[str, trials.Weather]]:
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        yield from pool.map(partial(weather, mode), seeds, chunksize=_CHUNK)
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """A process for every core."""
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as made:
+        yield made
 
 
 @pytest.mark.timeout(7200)
@@ -54,10 +56,13 @@ def all_of(mode: str, seeds: list[int]) -> Iterator[tuple[str, trials.Weather]]:
         ("live", "strategy and proxy agreed whenever it was quiet for 15 s"),
     ],
 )
-def test_bad_weather(mode: str, promise: str, seeds: list[int], tell: Tell) -> None:
+def test_bad_weather(
+    mode: str, promise: str, seeds: list[int], pool: ProcessPoolExecutor, tell: Tell
+) -> None:
     frames = faults = orders = unknown = 0
     failed = []
-    for seed, (plan, found) in zip(seeds, all_of(mode, seeds), strict=True):
+    runs = pool.map(partial(weather, mode), seeds, chunksize=_CHUNK)
+    for seed, (plan, found) in zip(seeds, runs, strict=True):
         if found.problems:
             failed.append(
                 f"{'; '.join(found.problems)}\nplan: {plan}\n"

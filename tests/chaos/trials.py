@@ -69,7 +69,7 @@ class Busy(busy.Busy):
             await sleep(fault.seconds)
         elif fault.kind is Kind.BLOCKS:
             self._network.loop.skip(fault.seconds)
-        elif fault.at % 2:
+        elif fault.at % 8 == 0:
             _call_itself()
         else:
             raise RuntimeError("a fault of the strategy's own")
@@ -219,9 +219,11 @@ async def _watch(
     while not problems:
         await sleep(0.5)
         quiet_s = network.loop.time() - network.struck_at
-        if quiet_s >= KNOWN_S and run.runner is not None and run.runner.status().halted_symbols:
+        if quiet_s < QUIET_S or run.runner is None:
+            continue
+        if quiet_s >= KNOWN_S and run.runner.status().halted_symbols:
             problems.append(f"after {quiet_s:.1f} s the fate of an order is still unknown")
-        if quiet_s >= QUIET_S and _disagreement(run, proxy):
+        if _disagreement(run, proxy):
             await sleep(0.3)
             found = _disagreement(run, proxy)
             if found and network.loop.time() - network.struck_at >= QUIET_S:
