@@ -216,11 +216,14 @@ class CandleRun:
 
     Attributes:
         candles: Those that are to come.
+        symbol, timeframe: Of all of them; empty where they are of several symbols.
         last: The one in hand, for the taker to note before anybody acts on it.
     """
 
-    __slots__ = ("candles", "last")
+    __slots__ = ("candles", "last", "symbol", "timeframe")
 
-    def __init__(self, candles: Iterator[Candle]) -> None:
+    def __init__(self, candles: Iterator[Candle], symbol: str = "", timeframe: str = "") -> None:
         self.candles = candles
+        self.symbol = symbol
+        self.timeframe = timeframe
         self.last: Candle | None = None

@@ -102,7 +102,7 @@ class Dispatcher:
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
         self._interrupts: list[None] = []
-        timers.when_set = self.interrupt
+        timers.when_set = strategy._indicators.when_added = self.interrupt
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -205,6 +205,9 @@ class Dispatcher:
         def take(run: CandleRun) -> Awaitable[None] | None:
             if timers.is_set:
                 return self._one_by_one(run)
+            feeds = None if keep else all_feeds.get(run.symbol)
+            if feeds and feeds.timeframe == run.timeframe and not feeds.updates:
+                return take_closes(run, run.symbol, feeds.pushes)
             known = ""
             is_first, pushes, updates = True, _NOTHING.pushes, _NOTHING.updates
             for candle in run.candles:
@@ -223,6 +226,20 @@ class Dispatcher:
                     push(close)
                 for update in updates:
                     update(candle)
+                result = call(candle)
+                if result is not None or unsettled or interrupts:
+                    interrupts.clear()
+                    return result
+            return None
+
+        def take_closes(
+            run: CandleRun, symbol: str, pushes: list[Callable[[float], None]]
+        ) -> Awaitable[None] | None:
+            for candle in run.candles:
+                run.last = clock.event = candle
+                last[symbol] = close = candle.close
+                for push in pushes:
+                    push(close)
                 result = call(candle)
                 if result is not None or unsettled or interrupts:
                     interrupts.clear()

@@ -16,6 +16,10 @@ _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def _nothing() -> None:
+    """What happens when a timer is set before anybody minds."""
+
+
 class _Timer:
     """One timer: `following` gives the next time after a given one."""
 
@@ -80,7 +84,7 @@ class Timers:
         self._timers: list[_Timer] = []
         self._next_due: datetime | None = None
         self.is_set = False
-        self.when_set: Callable[[], None] | None = None
+        self.when_set: Callable[[], None] = _nothing
 
     def might_be_due(self, event: Event) -> bool:
         """Whether `due` would give something at an event's time."""
@@ -99,8 +103,7 @@ class Timers:
         self._timers.append(timer)
         self._next_due = None
         self.is_set = True
-        if self.when_set is not None:
-            self.when_set()
+        self.when_set()
 
     def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
         """What is due up to and including `moment`, in the order of time.
