@@ -5,6 +5,8 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
@@ -25,6 +27,7 @@ __all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
 _HAS_ENDED = (404, 409)
+_NO_PRICES: Mapping[str, Any] = {}
 
 
 class TradingDesk(Outbox):
@@ -73,7 +76,7 @@ class TradingDesk(Outbox):
         position_id: str | None = None,
     ) -> Ticket:
         """See `Strategy.buy`."""
-        prices: dict[str, Any] = {}
+        prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
         size = size_of(
@@ -92,7 +95,7 @@ class TradingDesk(Outbox):
             symbol=symbol,
             side=side,
             quantity=size,
-            order_type=prices.pop("order_type", OrderType.MARKET),
+            order_type=OrderType.MARKET,
             position_id=position_id,
             reduce_only=reduce_only,
             post_only=post_only,
@@ -101,8 +104,9 @@ class TradingDesk(Outbox):
             time_in_force=time_in_force
             if type(time_in_force) is TimeInForce
             else TimeInForce(time_in_force),
-            **prices,
         )
+        if prices:
+            request = replace(request, **prices)
         return self._submit(request, own_id)
 
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:

@@ -31,6 +31,7 @@ _EMPTY = astuple(
 )
 _PLAIN = _EMPTY[_KIND], _EMPTY[_EXTRAS], _EMPTY[_WAY]
 _LONGEST_ID = 64
+_NEARLY = 1.000001
 
 
 class Plain(InStep):
@@ -72,7 +73,7 @@ class Plain(InStep):
         if side is Side.SELL:
             if holding is None or quantity > holding.quantity:
                 return None
-        elif request.reduce_only or not self._can_pay(instrument, quantity, instrument.price):
+        elif request.reduce_only or not self._can_pay(quantity, instrument.price):
             return None
         sequence, now_ns = len(self._orders) + 1, self.now_ns
         order_id = f"ord-{sequence}"
@@ -113,7 +114,7 @@ class Plain(InStep):
         if order.open_from > now_ns or self._is_at_risk or order.request is not order.original:
             return False
         if order.side is Side.BUY:
-            if not self._can_pay(instrument, quantity, price):
+            if not self._can_pay(quantity, price):
                 return False
             signed = quantity
         else:
@@ -129,5 +130,7 @@ class Plain(InStep):
             self._sweep(instrument)
         return True
 
-    def _can_pay(self, instrument: Instrument, quantity: Decimal, price: float | None) -> bool:
-        return price is not None and self._ledger.cash >= quantity * instrument.exactly(price)
+    def _can_pay(self, quantity: Decimal, price: float | None) -> bool:
+        """Whether cash is plainly enough; where it is nearly so, that is not for floats to say."""
+        cash = self._ledger.cash
+        return price is not None and float(cash) > float(quantity) * price * _NEARLY
