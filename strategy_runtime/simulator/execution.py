@@ -119,9 +119,9 @@ class Execution(Acceptance):
         order.position_id = None if holding is None else holding.id
         if order.is_over:
             instrument.resting.remove(order)
-        rule = match.rule
-        if instrument.quotes is not None and self.phase is Phase.QUOTE and rule.endswith("open"):
-            rule = rule.removesuffix("open") + instrument.quotes.KIND
+        rule, quotes = match.rule, instrument.quotes
+        if quotes is not None and self.phase is Phase.QUOTE and rule.endswith("open"):
+            rule = rule.removesuffix("open") + quotes.KIND
         fill = Fill(
             now_ns,
             instrument.bar_start,

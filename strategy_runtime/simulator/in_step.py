@@ -64,6 +64,9 @@ class InStep(Replay):
     _walk: _Walk | None = None
     _run: CandleRun | None = None
     _caught_up: Candle | None = None
+    _is_alone = False
+    """Whether it is one symbol that walks."""
+
     _busy: dict[int, Instrument]
     _due: dict[int, Instrument]
 
@@ -135,6 +138,7 @@ class InStep(Replay):
         try:
             while starts := self._common_starts(lanes):
                 walk = self._walk = _Walk(lanes, starts)
+                is_alone = self._is_alone = len(lanes) == 1
                 while walk.done < len(starts) and not self._is_bankrupt:
                     left = 0
                     start = starts[walk.done]
@@ -153,7 +157,7 @@ class InStep(Replay):
                         run = self._run = CandleRun(candles, *walk.kind)
                         yield run
                         self._keep_time()
-                        left = 0 if run.last is None else walk.left(run.last)
+                        left = 0 if is_alone or run.last is None else walk.left(run.last)
                         if not left:
                             break
                     self._run = None
@@ -185,6 +189,7 @@ class InStep(Replay):
         """Put everything on the agenda again."""
         self.catch_up()
         self._walk = self._run = None
+        self._is_alone = False
         for lane in self._due.values():
             heappush(self._opens, (lane.series.starts[lane.row], lane.rank, lane))
         for lane in lanes:
