@@ -1,0 +1,92 @@
+"""Who hears of orders, executions, positions and the account, and who looks for himself."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from strategy_runtime import Candle, Event, OrderEvent, Strategy
+from strategy_runtime.protocol.events import CandleRun
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.simulator.support import A, minutes
+
+PRICES = [float(price) for price in range(10, 22)]
+
+
+class Listened(SimulatedVenue):
+    """A venue that notes the kinds of what it hands over."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange)
+        self.kinds: list[str] = []
+
+    def _burst(self, stream: Iterator[Event | CandleRun]) -> Iterator[Event | CandleRun]:
+        for event in super()._burst(stream):
+            self.kinds.append(type(event).__name__)
+            yield event
+
+
+class InAndOut(Strategy):
+    """Buys and closes in turns."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.position(candle.symbol).is_flat:
+            self.buy(candle.symbol, 1)
+        else:
+            self.close(candle.symbol)
+
+
+class Hearing(InAndOut):
+    def on_order(self, event: OrderEvent) -> None:
+        pass
+
+
+class HearingAll(InAndOut):
+    def on_event(self, event: Event) -> None:
+        pass
+
+
+class Awaiting(Strategy):
+    async def on_candle(self, candle: Candle) -> None:
+        if self.position(candle.symbol).is_flat:
+            await self.buy(candle.symbol, 1)
+        else:
+            self.close(candle.symbol)
+
+
+class Timed(InAndOut):
+    def on_candle(self, candle: Candle) -> None:
+        super().on_candle(candle)
+        if candle.open == PRICES[6]:
+            self.every("1h", self.on_timer)
+
+
+async def kinds_of(strategy: Strategy) -> tuple[list[str], Exchange]:
+    exchange = Exchange([minutes(A, PRICES)])
+    venue = Listened(exchange)
+    await Runner(strategy, venue, mode="backtest").run()
+    return venue.kinds, exchange
+
+
+async def test_no_event_is_made_where_no_hook_takes_one() -> None:
+    kinds, exchange = await kinds_of(InAndOut())
+    assert set(kinds) == {"CandleRun", "BacktestComplete"}
+    assert len(exchange.fills) == len(PRICES) - 1
+
+
+@pytest.mark.parametrize("kind", [Hearing, HearingAll, Awaiting])
+async def test_whoever_may_look_between_two_events_is_told_of_all(kind: type[Strategy]) -> None:
+    kinds, exchange = await kinds_of(kind())
+    assert kinds.count("TradeEvent") == len(exchange.fills) == len(PRICES) - 1
+    assert kinds.count("OrderEvent") == 2 * len(exchange.fills) + 1
+
+
+async def test_events_are_counted_whether_made_or_not() -> None:
+    assert (await kinds_of(InAndOut()))[1].emitted == (await kinds_of(Hearing()))[1].emitted
+
+
+async def test_a_timer_needs_events_from_when_it_is_set() -> None:
+    kinds, exchange = await kinds_of(Timed())
+    assert len(exchange.fills) == len(PRICES) - 1
+    assert kinds.count("TradeEvent") == len(PRICES) - 1 - 6

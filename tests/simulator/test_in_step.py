@@ -1,0 +1,106 @@
+"""Symbols that walk in step: their candles in runs, and orders between them."""
+
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import ns_of
+from strategy_runtime.protocol.events import CandleRun
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.simulator.support import MINUTE, A, B, minutes
+
+Seen = list[tuple[str, int]]
+
+
+class Buying(Strategy):
+    """Notes every candle; buys a unit of another symbol at one of them."""
+
+    def __init__(self, when: tuple[str, int], symbol: str) -> None:
+        super().__init__()
+        self.when = when
+        self.symbol = symbol
+        self.seen: Seen = []
+
+    def on_candle(self, candle: Candle) -> None:
+        minute = ns_of(candle.timestamp) // MINUTE
+        self.seen.append((candle.symbol, minute))
+        if (candle.symbol, minute) == self.when:
+            self.buy(self.symbol, 1)
+
+
+def without(series: BarSeries, *rows: int) -> BarSeries:
+    """The same bars but for some."""
+    kept = BarSeries(series.symbol, series.timeframe, series.step)
+    for row in range(len(series)):
+        if row not in rows:
+            kept.append(*(column[row] for column in series.columns[:-1]))
+    return kept
+
+
+async def run(data: list[BarSeries], strategy: Buying) -> Exchange:
+    exchange = Exchange(data, ExchangeOptions(cash=Decimal(1000)))
+    await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+    return exchange
+
+
+async def test_the_candles_of_an_instant_come_together_whatever_is_ordered_between_them() -> None:
+    strategy = Buying(when=(A, 1), symbol=A)
+    exchange = await run([minutes(A, [5, 6, 7, 8]), minutes(B, [1, 2, 3, 4])], strategy)
+    assert strategy.seen == [(symbol, minute) for minute in range(4) for symbol in (A, B)]
+    (order,) = exchange.outcome().orders
+    assert order.created_at is not None
+    assert ns_of(order.created_at) == 2 * MINUTE
+    (fill,) = exchange.fills
+    assert (fill.bar_ns, fill.price) == (2 * MINUTE, Decimal("7.0"))
+
+
+async def test_an_order_for_a_symbol_whose_candle_is_yet_to_come_fills_at_the_same_open() -> None:
+    exchange = await run(
+        [minutes(A, [5, 6, 7, 8]), minutes(B, [1, 2, 3, 4])], Buying(when=(A, 1), symbol=B)
+    )
+    assert [(fill.bar_ns, fill.price) for fill in exchange.fills] == [(2 * MINUTE, Decimal("3.0"))]
+
+
+@pytest.mark.parametrize("gap", [1, 4, 8])
+async def test_a_gap_in_one_symbol_moves_no_candle_and_no_fill(gap: int) -> None:
+    seen, fills = [], []
+    for in_step in (True, False):
+        prices = [float(price) for price in range(10, 20)]
+        data = [minutes(A, prices), without(minutes(B, prices), gap)]
+        strategy = Buying(when=(A, gap), symbol=B)
+        with pytest.MonkeyPatch.context() as patch:
+            if not in_step:
+                patch.setattr(Exchange, "_lanes", lambda self: [])
+            exchange = await run(data, strategy)
+        seen.append(strategy.seen)
+        fills.append(exchange.fills)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 19
+    assert fills[0] == fills[1]
+    assert [fill.bar_ns for fill in fills[0]] == [(gap + 1) * MINUTE]
+
+
+async def test_an_order_for_a_symbol_whose_bars_have_ended_never_fills() -> None:
+    strategy = Buying(when=(A, 3), symbol=B)
+    exchange = await run([minutes(A, [5, 6, 7, 8, 9]), minutes(B, [1, 2])], strategy)
+    assert exchange.fills == []
+    assert [order.symbol for order in exchange.outcome().open_orders] == [B]
+    assert strategy.seen[-1] == (A, 4)
+
+
+def test_what_is_asked_in_the_course_of_a_run_is_as_of_the_candle_in_hand() -> None:
+    exchange = Exchange([minutes(A, [5, 6, 7]), minutes(B, [1, 2, 3])])
+    stream = exchange.stream(exchange.phases())
+    first = next(stream)
+    assert isinstance(first, CandleRun)
+    for expected in ((A, 5, 1), (B, 5, 1), (A, 6, 2)):
+        first.last = next(first.candles)
+        symbol, price, bars = expected
+        assert (first.last.symbol, exchange.quote(A).last) == (symbol, price)
+        assert len(exchange.bars(B, "1m")) == bars
+    assert exchange.outcome().bars == 4
