@@ -216,14 +216,11 @@ class CandleRun:
 
     Attributes:
         candles: Those that are to come.
-        symbol, timeframe: Of all of them; empty where they are of several symbols.
         last: The one in hand, for the taker to note before anybody acts on it.
     """
 
-    __slots__ = ("candles", "last", "symbol", "timeframe")
+    __slots__ = ("candles", "last")
 
-    def __init__(self, candles: Iterator[Candle], symbol: str = "", timeframe: str = "") -> None:
+    def __init__(self, candles: Iterator[Candle]) -> None:
         self.candles = candles
-        self.symbol = symbol
-        self.timeframe = timeframe
         self.last: Candle | None = None

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from strategy_runtime.indicators import Feeds
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
@@ -43,9 +42,6 @@ _BETWEEN = (
     "on_proxy_error",
     "on_event",
 )
-
-
-_NOTHING = Feeds("", [], [])
 
 
 class _Join(NamedTuple):
@@ -102,7 +98,9 @@ class Dispatcher:
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
         self._interrupts: list[None] = []
-        timers.when_set = strategy._indicators.when_added = self.interrupt
+        self._simple: dict[str, list[Callable[[float], None]]] = {}
+        timers.when_set = self.interrupt
+        strategy._indicators.when_added = self._simple.clear
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -195,56 +193,36 @@ class Dispatcher:
 
     def _run_handler(self, hook: Hook | None) -> Handler:
         """The handler of one candle, again and again, until there is something else to do."""
-        clock, timers, book, unsettled = self._clock, self._timers, self._book, self._desk.unsettled
-        last, keep = book.last, book.keep
+        clock, timers, unsettled = self._clock, self._timers, self._desk.unsettled
+        last, is_kept = self._book.last, self._book.keep is not None
         indicators = self._strategy._indicators
-        all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
-        other_feeds_of = indicators.other_feeds_of
-        call, interrupts = hook or _nothing, self._interrupts
+        all_feeds, feeds_of, take_in = indicators.feeds, indicators.feeds_of, self._take_in
+        call, interrupts, simple = hook or _nothing, self._interrupts, self._simple
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             if timers.is_set:
                 return self._one_by_one(run)
-            feeds = None if keep else all_feeds.get(run.symbol)
-            if feeds and feeds.timeframe == run.timeframe and not feeds.updates:
-                return take_closes(run, run.symbol, feeds.pushes)
-            known = ""
-            is_first, pushes, updates = True, _NOTHING.pushes, _NOTHING.updates
             for candle in run.candles:
                 run.last = clock.event = candle
-                symbol, close = candle.symbol, candle.close
-                last[symbol] = close
-                if symbol is not known or not all_feeds:
-                    known = symbol
-                    timeframe, pushes, updates = all_feeds.get(symbol) or feeds_of(candle)
-                    is_first = candle.timeframe == timeframe
-                    if not is_first:
-                        _, pushes, updates = other_feeds_of(candle)
-                if is_first and keep is not None:
-                    keep(candle)
-                for push in pushes:
+                symbol = candle.symbol
+                last[symbol] = close = candle.close
+                pushes = simple.get(symbol)
+                for push in feed(candle, symbol) if pushes is None else pushes:
                     push(close)
-                for update in updates:
-                    update(candle)
                 result = call(candle)
                 if result is not None or unsettled or interrupts:
                     interrupts.clear()
                     return result
             return None
 
-        def take_closes(
-            run: CandleRun, symbol: str, pushes: list[Callable[[float], None]]
-        ) -> Awaitable[None] | None:
-            for candle in run.candles:
-                run.last = clock.event = candle
-                last[symbol] = close = candle.close
-                for push in pushes:
-                    push(close)
-                result = call(candle)
-                if result is not None or unsettled or interrupts:
-                    interrupts.clear()
-                    return result
-            return None
+        def feed(candle: Candle, symbol: str) -> Sequence[Callable[[float], None]]:
+            """What is still to be fed with the close alone."""
+            feeds = all_feeds.get(symbol) or feeds_of(candle)
+            if is_kept or feeds.updates or candle.timeframe != feeds.timeframe:
+                take_in(candle)
+                return ()
+            simple[symbol] = feeds.pushes
+            return feeds.pushes
 
         return take
 

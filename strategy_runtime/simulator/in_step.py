@@ -33,10 +33,9 @@ class _Walk:
         starts: When the bars begin.
         done: How many of them have closed.
         candles: Those that have not been handed over yet, one instant after the other.
-        kind: Symbol and timeframe of all of them, or nothing.
     """
 
-    __slots__ = ("_places", "candles", "done", "kind", "lanes", "starts", "step")
+    __slots__ = ("_places", "candles", "done", "lanes", "starts", "step")
 
     def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
         self.lanes = lanes
@@ -44,8 +43,6 @@ class _Walk:
         self.step = lanes[0].series.step
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
-        leader = lanes[0].series
-        self.kind = (leader.symbol, leader.timeframe) if len(lanes) == 1 else ()
         for lane in lanes:
             lane.first_row = lane.row
         columns = [_candles(lane, starts) for lane in lanes]
@@ -154,7 +151,7 @@ class InStep(Replay):
                         left = len(lanes)
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
-                        run = self._run = CandleRun(candles, *walk.kind)
+                        run = self._run = CandleRun(candles)
                         yield run
                         self._keep_time()
                         left = 0 if is_alone or run.last is None else walk.left(run.last)
