@@ -100,7 +100,7 @@ class Plain(InStep):
         if self._is_alone and self._witness is not None:
             self._witness.see_order(order)  # no hook runs before it is the turn of the event
         else:
-            self._untold = (*self._untold, (order, OrderEventKind.ORDER_CREATED))
+            self._untold.append((order, OrderEventKind.ORDER_CREATED))
         return order
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:

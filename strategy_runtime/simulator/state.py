@@ -15,7 +15,14 @@ from typing import TypeVar
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.ids import counted
-from strategy_runtime.protocol.enums import OrderStatus, OrderType, PositionMode, PositionSide, Side
+from strategy_runtime.protocol.enums import (
+    OrderEventKind,
+    OrderStatus,
+    OrderType,
+    PositionMode,
+    PositionSide,
+    Side,
+)
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.models import (
     Account,
@@ -99,6 +106,7 @@ class ExchangeState:
         self._fills: list[Fill] = []
         self._adjustments: list[Adjustment] = []
         self._warnings: list[str] = []
+        self._untold: list[tuple[RestingOrder, OrderEventKind]] = []
         self._splits = schedule_of(self.options.splits)
         if self._splits and self._instruments and not self._splits.keys() & self._instruments:
             raise ConfigError(

@@ -4,7 +4,6 @@ Where nobody wants the events, a witness is shown what changed instead and no co
 are counted all the same, so that the result of a run does not depend on who listened.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import (
@@ -35,7 +34,6 @@ class Telling(ExchangeState):
     """The state of the exchange, and the ways its changes become known."""
 
     _witness: Witness | None = None
-    _untold: Sequence[tuple[RestingOrder, OrderEventKind]] = ()
     _is_commanded = False
     """Whether it is a command that changes orders: its events wait for their turn."""
 
@@ -50,9 +48,9 @@ class Telling(ExchangeState):
         To be called while there are no events of changes under way.
         """
         self._witness = witness
-        untold, self._untold = self._untold, ()
-        for order, kind in untold:
+        for order, kind in self._untold:
             self.outbox.append(self._order_event(order, kind))
+        self._untold.clear()
         self._told = self.account()
         self._is_valued_later = not self._splits and all(
             instrument.quotes is None for instrument in self._instruments.values()
@@ -85,7 +83,7 @@ class Telling(ExchangeState):
             return
         self.emitted += 1
         if self._is_commanded:
-            self._untold = (*self._untold, (order, kind))
+            self._untold.append((order, kind))
         else:
             order.tell()
             witness.see_order(order)
@@ -100,11 +98,11 @@ class Telling(ExchangeState):
 
     def _show(self) -> None:
         """Show what commands have changed, now that it is the turn of their events."""
-        untold, self._untold = self._untold, ()
-        for order, _ in untold:
+        for order, _ in self._untold:
             order.tell()
             if self._witness is not None:
                 self._witness.see_order(order)
+        self._untold.clear()
 
     def _tell_fill(self, fill: Fill, order: RestingOrder, booking: Booking) -> None:
         """The set of one execution, in the order of protocol e.1."""
