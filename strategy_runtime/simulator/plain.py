@@ -12,8 +12,10 @@ from msgspec.structs import astuple
 
 from strategy_runtime.protocol.enums import OrderEventKind, OrderType, PositionMode, Side
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.values import is_sound
 from strategy_runtime.protocol.witness import Witness
+from strategy_runtime.simulator.data.series import QuoteSeries
 from strategy_runtime.simulator.in_step import InStep
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.matching import Match
@@ -52,6 +54,10 @@ class Plain(InStep):
             and options.max_volume_share is None
             and options.mode is PositionMode.NETTING
         )
+
+    def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
+        super()._add_quotes(quotes, subscriptions)
+        self._knows_plain = False
 
     def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""

@@ -20,7 +20,9 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Account
+from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.witness import Witness
+from strategy_runtime.simulator.data.series import QuoteSeries
 from strategy_runtime.simulator.ledger import Booking, Holding
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import RestingOrder
@@ -55,6 +57,10 @@ class Telling(ExchangeState):
         self._is_valued_later = not self._splits and all(
             instrument.quotes is None for instrument in self._instruments.values()
         )
+
+    def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
+        super()._add_quotes(quotes, subscriptions)
+        self._is_valued_later = False
 
     @property
     def balance(self) -> Decimal:

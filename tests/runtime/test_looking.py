@@ -1,10 +1,11 @@
 """Who hears of orders, executions, positions and the account, and who looks for himself."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
-from strategy_runtime import Candle, Event, OrderEvent, Strategy
+from strategy_runtime import Candle, Event, OrderEvent, Quote, Strategy
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
@@ -60,6 +61,32 @@ class Timed(InAndOut):
         super().on_candle(candle)
         if candle.open == PRICES[6]:
             self.every("1h", self.on_timer)
+
+
+class AtQuotes(Strategy):
+    """Buys at the first quote, and notes what the account says at each."""
+
+    def on_start(self) -> None:
+        self.used: list[Decimal] = []
+
+    def on_quote(self, quote: Quote) -> None:
+        if not self.used:
+            self.buy(quote.symbol, 1)
+        self.used.append(self.account.margin_used)
+
+
+class HearingAtQuotes(AtQuotes):
+    def on_order(self, event: OrderEvent) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [AtQuotes, HearingAtQuotes])
+async def test_quotes_that_come_later_value_the_account_as_they_did(kind: type[AtQuotes]) -> None:
+    strategy = kind()
+    async with strategy.run_test(cash=1000) as pilot:
+        await pilot.candles(A, closes=[10])
+        await pilot.quotes(A, [(9.5, 10.5), (10.5, 11.5), (12.5, 13.5)])
+    assert strategy.used == [0, 11, 11]
 
 
 async def kinds_of(strategy: Strategy) -> tuple[list[str], Exchange]:
