@@ -28,10 +28,13 @@ class Crossing(Nights):
         self._match_open_at(instrument, price)
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
+        self._begin_bar(instrument)
+        self._match_at(instrument, price, price)
+
+    def _begin_bar(self, instrument: Instrument) -> None:
         share = self.options.max_volume_share
         if share is not None:
             instrument.begin_bar(share)
-        self._match_at(instrument, price, price)
 
     def _match_quote(self, instrument: Instrument) -> None:
         """Test the orders of a symbol against a quote: buys at the ask, sells at the bid."""
@@ -95,9 +98,7 @@ class Crossing(Nights):
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
         if instrument.scheduled != row:
-            share = self.options.max_volume_share
-            if share is not None:
-                instrument.begin_bar(share)
+            self._begin_bar(instrument)
         for order in _stops_first(instrument.resting.reached(low, high)):
             if order.waits_for_open or order.is_over:
                 continue

@@ -43,7 +43,6 @@ class RestingOrder(Struct, eq=False):
         bracket: The legs of which it is one.
         peak: Of a trailing stop: the best price it has followed, None before the first.
         delay: Bars it is still under way before it takes part.
-        executions: Number of its fills.
         is_plain: A market order with nothing to it, see `plain`.
     """
 
@@ -68,7 +67,6 @@ class RestingOrder(Struct, eq=False):
     is_over: bool = False
     filled: Decimal = _ZERO
     average_numerator: Decimal = _ZERO
-    executions: int = 0
     day: int = -1
     is_fresh: bool = True
     waits_for_open: bool = False
@@ -170,7 +168,6 @@ class RestingOrder(Struct, eq=False):
         """Enter an execution."""
         self.filled += quantity
         self.average_numerator += quantity * price
-        self.executions += 1
         self.is_over = self.filled >= self.request.quantity
         self.status = OrderStatus.FILLED if self.is_over else OrderStatus.PARTIALLY_FILLED
         if self.order_type is OrderType.STOP or self.order_type is OrderType.TRAILING_STOP:
