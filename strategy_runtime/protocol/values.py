@@ -41,13 +41,20 @@ MAX_DEPTH = 64
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 """A decimal number as text."""
 
-# A string of nothing but the characters of numbers that is not plainly a number.
-_ODD_NUMBER = re.compile(rb'"(?!-?\d{1,19}(?:\.\d{1,19})?")[-+\s\d._eE]+"')
+# A member that is a string of nothing but the characters of numbers, and not plainly a number.
+_ODD_NUMBER = re.compile(
+    rb""":\s*+"(?:
+        -?+\d{1,19}+(?:\.\d{1,19}+)?+(?=[-+\s\d._eE])[-+\s\d._eE]*+  # begins like a plain one
+        | (?!-?\d)[-+\s\d._eE]++
+    )\"""",
+    re.VERBOSE,
+)
 _LARGEST = 1e38
 _MAX_INTEGER = 40
 _BOUNDS = Context(
     prec=38, Emin=-38, Emax=38, traps=[Inexact, InvalidOperation, Overflow, Subnormal]
 )
+_bounded = _BOUNDS.plus
 _SHOWN = 40
 _UNITS = ((10**14, 10**6), (10**11, 10**3), (10**8, 1))
 
@@ -106,7 +113,7 @@ def plain_data(value: Any) -> Any:
 
 
 def has_only_plain_numbers(raw: bytes) -> bool:
-    """Whether every number that a JSON text has in quotes is written like `-12.50`.
+    """Whether every member of a JSON text that is a number in quotes is written like `-12.50`.
 
     The typed decoder takes whatever Decimal() does, `"1_000"` and `" 1"` included.
     """
@@ -116,7 +123,7 @@ def has_only_plain_numbers(raw: bytes) -> bool:
 def is_sound(number: Decimal) -> bool:
     """Whether a number is finite, of up to 38 digits and between 1e-38 and 1e38, or zero."""
     try:
-        return _BOUNDS.plus(number).is_finite()
+        return _bounded(number).is_finite()
     except ArithmeticError:
         return False
 

@@ -47,7 +47,7 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
 _MOST_ABSENCES = 5
 _MOST_READINGS = 5
-_FEW_TRADES = 50
+_FEW_TRADES = 10
 _MOST_TRADES = 1000
 
 _log = logging.getLogger("strategy_runtime")
@@ -255,11 +255,12 @@ async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
 
 
 async def _trades(venue: Venue, book: Book) -> list[Trade]:
-    """The last executions: few where few can be new, and all there are where some of those are."""
-    is_short = book.unlisted_trades <= _FEW_TRADES // 2
+    """The last executions: more than have been heard of since the last list, so that what was lost
+    shows among them, and all there are where something does."""
+    enough = min(book.unlisted_trades + _FEW_TRADES, _MOST_TRADES)
     try:
-        found = await venue.trades(limit=_FEW_TRADES if is_short else _MOST_TRADES)
-        if is_short and len(found) >= _FEW_TRADES and not _all_known(book, found):
+        found = await venue.trades(limit=enough)
+        if enough <= len(found) < _MOST_TRADES and not _all_known(book, found):
             found = await venue.trades(limit=_MOST_TRADES)
     except ApiError as refusal:
         _log.info("the venue does not list executions: %s", refusal)

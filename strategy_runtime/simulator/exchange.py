@@ -105,11 +105,7 @@ class Exchange(Plain):
         """
         if self.is_complete:
             return []
-        wanted = [
-            order
-            for order in self._orders.values()
-            if not order.is_over and symbol in (None, order.symbol)
-        ]
+        wanted = [order for order in self._open_ones() if symbol in (None, order.symbol)]
         return [self.cancel(order.id) for order in wanted]
 
     def close_position(

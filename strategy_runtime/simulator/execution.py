@@ -174,7 +174,7 @@ class Execution(Acceptance):
             f"equity of {equity:f} {self.options.currency} does not cover the open positions; all "
             "were closed",
         )
-        for order in [each for each in self._orders.values() if not each.is_over]:
+        for order in self._open_ones():
             self._finish(order, OrderStatus.CANCELLED)
         for holding in list(self._ledger.holdings.values()):
             instrument = self._instruments[holding.symbol]

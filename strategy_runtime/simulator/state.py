@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain, islice
 from typing import TypeVar
 
 from strategy_runtime.clock import ns_of, utc
@@ -102,6 +103,8 @@ class ExchangeState:
         self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
         self._orders: dict[str, RestingOrder] = {}
         self._by_client_id: dict[str, RestingOrder] = {}
+        self._unended: list[RestingOrder] = []
+        self._looked_at = 0
         self._groups: dict[str, list[RestingOrder]] = {}
         self._fills: list[Fill] = []
         self._adjustments: list[Adjustment] = []
@@ -169,7 +172,7 @@ class ExchangeState:
         wanted = frozenset(statuses) if statuses else _OPEN
         found = (
             order
-            for order in reversed(self._orders.values())
+            for order in reversed(self._open_ones() if wanted <= _OPEN else self._orders.values())
             if order.status in wanted
             and (symbol is None or order.symbol == symbol)
             and (side is None or order.side is side)
@@ -178,6 +181,16 @@ class ExchangeState:
             and _within(order.created_ns, since, until)
         )
         return [order.snapshot() for order in _first(found, limit)]
+
+    def _open_ones(self) -> Sequence[RestingOrder]:
+        """Orders that have not ended, oldest first; one that has is passed over only once."""
+        accepted = len(self._orders)
+        fresh = [*islice(reversed(self._orders.values()), accepted - self._looked_at)]
+        self._looked_at = accepted
+        self._unended = [
+            order for order in chain(self._unended, reversed(fresh)) if not order.is_over
+        ]
+        return self._unended
 
     def order_history(
         self,

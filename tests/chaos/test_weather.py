@@ -4,6 +4,7 @@
 one of them again.
 """
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from tests.chaos import trials
 from tests.figures import Tell
 
-_CHUNK = 10
+_CHUNK = 4
 
 # Seeds that have found something; they are tried in every run.
 _ONCE_FAILED = {"backtest": [], "live": [782, 1086, 1950]}
@@ -25,9 +26,19 @@ _ONCE_FAILED = {"backtest": [], "live": [782, 1086, 1950]}
 _TRIALS = {"backtest": partial(trials.backtest, bars=350), "live": partial(trials.live, bars=370)}
 
 
-def weather(mode: str, seed: int) -> tuple[str, trials.Weather]:
-    """One run, in a process of its own; gives back its plan in words."""
+# What a run leaves behind is gone by itself but for a little; looking for it takes time.
+_SELDOM = 100_000
+
+
+def _begin() -> None:
+    """Prepare a process for its runs."""
     logging.disable(logging.CRITICAL)
+    gc.freeze()
+    gc.set_threshold(_SELDOM)
+
+
+def weather(mode: str, seed: int) -> tuple[str, trials.Weather]:
+    """One run; gives back its plan in words."""
     plan, found = _TRIALS[mode](seed)
     return str(plan), found
 
@@ -44,7 +55,7 @@ def seeds(mode: str, pytestconfig: pytest.Config) -> list[int]:
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
     """A process for every core."""
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as made:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _begin) as made:
         yield made
 
 

@@ -217,7 +217,7 @@ async def _watch(
 ) -> None:
     """Compare both sides whenever it is quiet; twice, since something may be under way."""
     while not problems:
-        await sleep(0.5)
+        await sleep(1.0)
         quiet_s = network.loop.time() - network.struck_at
         if quiet_s < QUIET_S or run.runner is None:
             continue

@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any, TypeVar, TypeVarTuple, cast
 from unittest.mock import patch
 
+from msgspec import Struct
+
 __all__ = ["Stuck", "VirtualLoop", "VirtualTime", "run"]
 
 _T = TypeVar("_T")
@@ -21,21 +23,17 @@ class Stuck(Exception):
     """Everybody waits, and nothing will ever happen, or nothing but the ticking of clocks."""
 
 
-class _Handle(asyncio.Handle):
-    """A callback that is due, without what a handle does for debugging."""
+class _Handle(Struct):
+    """A callback that is due, without what the library's handles do for debugging."""
 
-    __slots__ = ()
-
-    def __init__(
-        self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
-    ) -> None:
-        self._callback, self._args = callback, args
-        self._context = copy_context() if context is None else context
-        self._cancelled = False
+    callback: Callable[..., object]
+    args: tuple[Any, ...]
+    context: Context
+    is_cancelled: bool = False
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._args = ()
+        self.is_cancelled = True
+        self.args = ()
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -65,9 +63,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """After all that is due already."""
-        handle = _Handle(callback, args, context)
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         self._due.append(handle)
-        return handle
+        return cast(asyncio.Handle, handle)
 
     # There is one thread.
     call_soon_threadsafe = call_soon
@@ -90,7 +88,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """At a virtual time; among equal times in the order of the calls."""
-        handle = _Handle(callback, args, context)
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         heappush(self._timers, (when, next(self._order), handle))
         return cast(asyncio.TimerHandle, handle)
 
@@ -115,14 +113,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     due.append(heappop(timers)[2])
                 for _ in range(len(due)):
                     handle = due.popleft()
-                    if not handle._cancelled:
-                        handle._context.run(handle._callback, *handle._args)
+                    if not handle.is_cancelled:
+                        handle.context.run(handle.callback, *handle.args)
         finally:
             asyncio._set_running_loop(None)
 
     def _let_time_pass(self) -> None:
         timers = self._timers
-        while timers and timers[0][2]._cancelled:
+        while timers and timers[0][2].is_cancelled:
             heappop(timers)
         if not timers or self._now > _LONGEST_S:
             raise Stuck

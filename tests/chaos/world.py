@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
-from aiohttp import WSMessage, WSMsgType
+from aiohttp import WSMessage, WSMsgType, web
 
 from strategy_runtime.clock import now, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
@@ -34,6 +34,7 @@ from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 __all__ = ["MemoryNetwork", "MemoryProxy", "OneLoop", "live_venue_on", "venue_on"]
 
 _T = TypeVar("_T")
+_Handler = Callable[[Any], web.Response]
 
 _NO_PONG_S = 7.5
 _TIMEOUT_S = 10.0
@@ -76,32 +77,44 @@ class MemoryProxy:
         else:
             self.stream = Broadcast(exchange, speed=speed)
         self._knows_ids = knows_ids
-        self._routes = [
+        table = Routes(self.stream, "chaos").table()
+        self._places = {
+            (method, path): handler for method, path, handler in table if "{" not in path
+        }
+        self._patterns = [
             (method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), handler)
-            for method, path, handler in Routes(self.stream, "chaos").table()
+            for method, path, handler in table
+            if "{" in path
         ]
 
     def answer(self, method: str, url: str, body: bytes | None) -> Answer:
         """Do what a request asks for."""
         parts = urlsplit(url)
-        for known, path, handler in self._routes:
-            match = path.fullmatch(parts.path) if known == method else None
-            if match is None:
-                continue
-            names = {name: unquote(text) for name, text in match.groupdict().items()}
-            request: Any = _Request(dict(parse_qsl(parts.query)), names, body or b"")
-            try:
-                response = handler(request)
-            except ApiError as error:
-                response = refusal(error)
-            answer = bytes(response.body)  # type: ignore[arg-type]
-            is_booked = response.status == 201 or (response.status == 200 and not self._knows_ids)
-            if method == "POST" and is_booked:
-                self.booked[msgspec.json.decode(body or b"{}")["client_order_id"]] += 1
-            if parts.path == "/capabilities" and not self._knows_ids:
-                answer = answer.replace(b"client_order_id_dedupe", b"something_else")
-            return Answer(response.status, answer)
-        return Answer(404, b'{"code":"HTTP_404","message":"no such path"}')
+        handler, names = self._handler(method, parts.path)
+        if handler is None:
+            return Answer(404, b'{"code":"HTTP_404","message":"no such path"}')
+        request: Any = _Request(dict(parse_qsl(parts.query)), names, body or b"")
+        try:
+            response = handler(request)
+        except ApiError as error:
+            response = refusal(error)
+        answer = bytes(response.body)  # type: ignore[arg-type]
+        is_booked = response.status == 201 or (response.status == 200 and not self._knows_ids)
+        if method == "POST" and is_booked:
+            self.booked[msgspec.json.decode(body or b"{}")["client_order_id"]] += 1
+        if parts.path == "/capabilities" and not self._knows_ids:
+            answer = answer.replace(b"client_order_id_dedupe", b"something_else")
+        return Answer(response.status, answer)
+
+    def _handler(self, method: str, path: str) -> tuple[_Handler | None, dict[str, str]]:
+        handler = self._places.get((method, path))
+        if handler is not None:
+            return handler, {}
+        for known, pattern, named in self._patterns:
+            match = pattern.fullmatch(path) if known == method else None
+            if match is not None:
+                return named, {name: unquote(text) for name, text in match.groupdict().items()}
+        return None, {}
 
 
 class _Wire:
@@ -117,6 +130,7 @@ class _Wire:
         self._free_at = 0.0
         self._last: deque[bytes] = deque(maxlen=_REPEATED)
         self._held: bytes | None = None
+        self._arriving: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
 
     # The strategy's end
 
@@ -217,10 +231,18 @@ class _Wire:
 
     def _schedule(self, act: Callable[..., object], *args: object) -> None:
         if self._free_at <= self._loop.time():
-            self._loop.call_soon(act, *args)
+            if not self._arriving:
+                self._loop.call_soon(self._arrive)
+            self._arriving.append((act, args))
         else:
             self._loop.call_at(self._free_at, act, *args)
             self._free_at += 1e-6
+
+    def _arrive(self) -> None:
+        """What was sent in one go arrives in one."""
+        while self._arriving:
+            act, args = self._arriving.popleft()
+            act(*args)
 
     def _deliver(self, frame: bytes) -> None:
         if self.is_whole and not self.is_silent:

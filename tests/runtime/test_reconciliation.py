@@ -494,12 +494,12 @@ async def missed(book: Book, venue: Executes) -> set[str]:
 async def test_few_executions_are_asked_for_where_few_can_be_new() -> None:
     book, venue = Book(), Executes(400)
     assert len(await missed(book, venue)) == 400  # it has not heard of any
-    assert venue.asked == [50, 1000]
+    assert venue.asked == [10, 1000]
     hear(book, venue, *range(400))
     assert await missed(book, venue) == set()
-    assert venue.asked == [1000]  # it has heard of many since
+    assert venue.asked == [410]  # it has heard of many since
     assert await missed(book, venue) == set()
-    assert venue.asked == [50]
+    assert venue.asked == [10]
 
 
 @pytest.mark.parametrize("lost", [[0], [7], [5, 90], [*range(60, 99)], [*range(100)]])
