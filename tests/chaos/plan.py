@@ -1,5 +1,6 @@
 """What goes wrong in one run, drawn from a seed before the run begins."""
 
+import itertools
 from collections.abc import Callable
 from enum import Enum
 
@@ -115,12 +116,11 @@ class Plan:
         self._at: dict[str, dict[int, Fault]] = {kind.counter: {} for kind in Kind}
         for fault in faults:
             self._at[fault.kind.counter][fault.at] = fault
-        self._counts = dict.fromkeys(self._at, 0)
+        self._numbers = {counter: itertools.count(1) for counter in self._at}
 
     def next(self, counter: str) -> Fault | None:
         """Count one more; gives back what goes wrong at it."""
-        self._counts[counter] += 1
-        return self._at[counter].pop(self._counts[counter], None)
+        return self._at[counter].get(next(self._numbers[counter]))
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.faults))

@@ -129,13 +129,13 @@ class Broadcast:
         return min(_PAUSE_S, _PAUSE_SHARE * step)
 
     def _publish(self) -> None:
-        outbox = self.exchange.outbox
+        outbox, now = self.exchange.outbox, self.exchange.now
         while outbox:
             event = outbox.popleft()
             frame = encode_event(
                 event,
                 event_id=self._next_id() if carries_id(type(event)) else None,
-                timestamp=self.exchange.now,
+                timestamp=now,
                 legacy_id=self._legacy_id,
             )
             if self.exchange.is_complete:

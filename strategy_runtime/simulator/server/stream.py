@@ -108,16 +108,23 @@ class EventStream:
             self._announce()
             if self.barrier.is_clear:
                 return True
+            patience = self._patience()
+            if patience is None:
+                await self._await_progress()
+                continue
             try:
                 # The writing too: who does not read keeps it from coming to its end.
-                async with asyncio.timeout(self._patience()):
-                    await self._write_waiting()
-                    if not self.barrier.is_clear:
-                        await self._stirred.wait()
+                async with asyncio.timeout(patience):
+                    await self._await_progress()
             except TimeoutError:
                 if self._patience() != 0:
                     continue
                 return self.exchange.is_complete
+
+    async def _await_progress(self) -> None:
+        await self._write_waiting()
+        if not self.barrier.is_clear:
+            await self._stirred.wait()
 
     def _patience(self) -> float | None:
         """Seconds left to acknowledge something; None for ever, as while no client is there."""
@@ -132,13 +139,11 @@ class EventStream:
         return max(self._last_release + limit - monotonic(), 0)
 
     def _announce(self) -> None:
-        exchange, barrier = self.exchange, self.barrier
-        while exchange.outbox:
-            event = exchange.outbox.popleft()
+        outbox, barrier, now = self.exchange.outbox, self.barrier, self.exchange.now
+        while outbox:
+            event = outbox.popleft()
             event_id = barrier.next_id() if carries_id(type(event)) else None
-            frame = encode_event(
-                event, event_id=event_id, timestamp=exchange.now, legacy_id=self._legacy_id
-            )
+            frame = encode_event(event, event_id=event_id, timestamp=now, legacy_id=self._legacy_id)
             if event_id is None:
                 barrier.announce_notice(frame)
             else:
