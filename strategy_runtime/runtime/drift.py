@@ -1,9 +1,9 @@
 """A second look while the link is healthy: a proxy may be connected and still have lost an event.
 
 Open orders are compared every few seconds, everything once a minute, or where fills and positions
-contradict each other. What differs once may be on its way; what differs in the same way twice was
-lost. Where a hook that waits for an order keeps it from being told until the book has moved on, it
-is looked for again at once.
+contradict each other. What differs once may be on its way; what differs in the same way two
+seconds later was lost. Where a hook that waits for an order keeps it from being told until the
+book has moved on, it is looked for again at once.
 """
 
 import logging
@@ -29,6 +29,7 @@ __all__ = ["Drift", "drifts", "rest_after"]
 
 _LOOK_S = 4.5
 _EARLIEST_SHARE = 0.8
+_SECOND_LOOK_S = 2.0
 _AGAIN_S = 0.25
 _SELDOM_S = 60.0
 _REST_S = 10.0
@@ -72,7 +73,8 @@ async def drifts(
     suspected: set[str] = set()
     looked_at, is_urgent = monotonic(), False
     while True:
-        await sleep((_AGAIN_S if is_urgent else _LOOK_S) * chance.uniform(_EARLIEST_SHARE, 1.0))
+        pause = _AGAIN_S if is_urgent else _SECOND_LOOK_S if suspected else _LOOK_S
+        await sleep(pause * chance.uniform(_EARLIEST_SHARE, 1.0))
         found: Drift | None = None
         if may_look():
             is_due = bool(suspected) or book.is_torn or monotonic() - looked_at >= _SELDOM_S

@@ -200,7 +200,7 @@ class _Wire:
 
     def stall(self, seconds: float) -> None:
         """Let nothing pass for a while."""
-        self._free_at = self._loop.time() + seconds
+        self._free_at = max(self._free_at, self._loop.time() + seconds)
 
     def down(self, frame: bytes) -> None:
         """Let a frame pass, after all before it."""
@@ -230,17 +230,16 @@ class _Wire:
             self._schedule(self._deliver, frame)
 
     def _schedule(self, act: Callable[..., object], *args: object) -> None:
-        if self._free_at <= self._loop.time():
-            if not self._arriving:
-                self._loop.call_soon(self._arrive)
-            self._arriving.append((act, args))
-        else:
-            self._loop.call_at(self._free_at, act, *args)
-            self._free_at += 1e-6
+        if not self._arriving:
+            self._loop.call_soon(self._arrive)
+        self._arriving.append((act, args))
 
     def _arrive(self) -> None:
-        """What was sent in one go arrives in one."""
+        """What was sent in one go arrives in one, when its time has come; nothing overtakes."""
         while self._arriving:
+            if self._free_at > self._loop.time():
+                self._loop.call_at(self._free_at, self._arrive)
+                return
             act, args = self._arriving.popleft()
             act(*args)
 
