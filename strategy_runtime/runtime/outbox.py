@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from strategy_runtime.clock import monotonic
@@ -25,6 +26,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
@@ -247,7 +249,8 @@ class Outbox:
         taken_up: list[Order] = []
         unsettled = {} if self._journal is None else dict(self._journal.unsettled)
         for own_id, request in unsettled.items():
-            found = await self._venue.orders(client_order_id=own_id)
+            orders = partial(self._venue.orders, client_order_id=own_id)
+            found = await patiently(orders, f"what became of {own_id}")
             self._book.expect(request, own_id)
             if found:
                 taken_up.append(found[0])

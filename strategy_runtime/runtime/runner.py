@@ -43,6 +43,7 @@ from strategy_runtime.runtime.observer import (
     RunStatus,
 )
 from strategy_runtime.runtime.outbox import ASK_AGAIN_AFTER_S, FATE_UNKNOWN
+from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.reconciliation import (
     Snapshot,
     differences,
@@ -219,7 +220,9 @@ class Runner:
 
     async def _session(self) -> None:
         await self._venue.open()
-        known = await take_snapshot(self._venue, self._book)
+        known = await patiently(
+            lambda: take_snapshot(self._venue, self._book), "what is open at the venue"
+        )
         orders = known.orders + await self._desk.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._is_reconciled = True
@@ -266,8 +269,9 @@ class Runner:
         # The finest first: it is what indicators and `history` follow.
         for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
             timeframe = length.text
+            bars = partial(self._venue.bars, entry.symbol, timeframe, limit=count)
             try:
-                candles = await self._venue.bars(entry.symbol, timeframe, limit=count)
+                candles = await patiently(bars, f"the history of {entry}")
             except ApiError as refusal:
                 _log.warning("no history of %s to warm up with: %s", entry, refusal)
                 continue
