@@ -23,6 +23,7 @@ from strategy_runtime.simulator.splits import suspected_split
 __all__ = ["InStep"]
 
 _LONGEST = 1024
+_FARTHEST = 64
 
 
 class _Walk:
@@ -63,6 +64,9 @@ class InStep(Replay):
     _caught_up: Candle | None = None
     _is_alone = False
     """Whether it is one symbol that walks."""
+
+    _window = 1
+    """For how many bars it is worth asking whether they leave the orders that rest in peace."""
 
     _busy: dict[int, Instrument]
     _due: dict[int, Instrument]
@@ -137,18 +141,22 @@ class InStep(Replay):
                 walk = self._walk = _Walk(lanes, starts)
                 is_alone = self._is_alone = len(lanes) == 1
                 while walk.done < len(starts) and not self._is_bankrupt:
+                    resting = self._with_orders() if busy else []
                     left = 0
-                    start = starts[walk.done]
-                    if due:
-                        self._open(start)
-                        while outbox:
-                            yield outbox.popleft()
-                    if busy or self._is_at_risk:
-                        self._arrive(start + walk.step)
-                        self._meet_ranges(lanes, _by_rank(busy))
-                        while outbox:
-                            yield outbox.popleft()
-                        left = len(lanes)
+                    if resting and not due and not self._is_at_risk:
+                        left = self._instants_in_peace(resting) * len(lanes)
+                    if not left:
+                        self._schedule_opens(resting)
+                        if due:
+                            self._open(starts[walk.done])
+                            while outbox:
+                                yield outbox.popleft()
+                        if busy or self._is_at_risk:
+                            self._arrive(starts[walk.done] + walk.step)
+                            self._meet_ranges(lanes, _by_rank(busy))
+                            while outbox:
+                                yield outbox.popleft()
+                            left = len(lanes)
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
                         run = self._run = CandleRun(candles)
@@ -164,13 +172,6 @@ class InStep(Replay):
                         self._show()
                     if self._is_at_risk:
                         self.catch_up()
-                    for lane in _by_rank(busy):
-                        if not lane.resting:
-                            del busy[lane.rank]
-                            continue
-                        self._close_up(lane)
-                        if lane.scheduled != lane.row:
-                            self._schedule_open(lane)
                 self.catch_up()
                 for lane in lanes:
                     if not lane.row % STRETCH:
@@ -185,6 +186,7 @@ class InStep(Replay):
     def _leave(self, lanes: list[Instrument]) -> None:
         """Put everything on the agenda again."""
         self.catch_up()
+        self._schedule_opens(self._with_orders())
         self._walk = self._run = None
         self._is_alone = False
         for lane in self._due.values():
@@ -221,6 +223,34 @@ class InStep(Replay):
         if instrument.scheduled != row and (ahead > 0 or (not ahead and self.phase != Phase.OPEN)):
             instrument.scheduled = row
             self._due[rank] = instrument
+
+    def _with_orders(self) -> list[Instrument]:
+        """The symbols in which orders rest, by rank; others are no longer looked at."""
+        for lane in [lane for lane in self._busy.values() if not lane.resting]:
+            del self._busy[lane.rank]
+        return _by_rank(self._busy)
+
+    def _schedule_opens(self, lanes: list[Instrument]) -> None:
+        """Have orders tested against the opens of the bars that begin next."""
+        for lane in lanes:
+            self._close_up(lane)
+            if lane.scheduled != lane.row:
+                self._schedule_open(lane)
+
+    def _instants_in_peace(self, lanes: list[Instrument]) -> int:
+        """How many instants pass in which orders do rest and no price can matter to any of them.
+
+        Fewer than there are, where looking at them one by one would take longer.
+        """
+        rows = self._window
+        for lane in lanes:
+            calm = lane.resting.calm
+            if calm is None:
+                return 0
+            self._close_up(lane)
+            rows = _rows_within(lane, rows, *calm)
+        self._window = min(2 * rows or 1, _FARTHEST)
+        return rows
 
     # Which bars are in step
 
@@ -280,6 +310,14 @@ class InStep(Replay):
                 if suspected_split(close, opened):
                     return ahead
         return len(starts)
+
+
+def _rows_within(lane: Instrument, rows: int, low: float, high: float) -> int:
+    """For how many of the bars to come, at least, the market stays strictly between two prices."""
+    lows, highs, row = lane.series.lows, lane.series.highs, lane.row
+    while rows and not (min(lows[row : row + rows]) > low and max(highs[row : row + rows]) < high):
+        rows //= 2
+    return rows
 
 
 def _by_rank(lanes: dict[int, Instrument]) -> list[Instrument]:

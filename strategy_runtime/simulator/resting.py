@@ -9,6 +9,7 @@ awake and looked at every time.
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from math import inf
 from operator import attrgetter
 
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
@@ -41,6 +42,14 @@ class RestingOrders(dict[str, RestingOrder]):
         self._falling: list[Rung] = []
         self._rising: list[Rung] = []
         self._rungs: dict[str, Rung] = {}
+
+    @property
+    def calm(self) -> tuple[float, float] | None:
+        """The prices between which the market reaches nobody, or None while somebody is awake."""
+        if self._awake:
+            return None
+        falling, rising = self._falling, self._rising
+        return -falling[0][0] if falling else -inf, rising[0][0] if rising else inf
 
     def add(self, order: RestingOrder) -> None:
         """Let an order rest that has just been accepted."""

@@ -63,9 +63,7 @@ def test_the_last_failure_is_the_one_that_is_raised() -> None:
     assert asked(*FAULTS, last) == (last, [0, 0.5, 1.5, 3.5, 7.5])
 
 
-@pytest.mark.parametrize(
-    "refusal", [ApiError(404, "NOT_FOUND", "?"), AccessDenied("no")]
-)
+@pytest.mark.parametrize("refusal", [ApiError(404, "NOT_FOUND", "?"), AccessDenied("no")])
 def test_a_refusal_is_not_asked_again(refusal: StrategyRuntimeError) -> None:
     assert asked(refusal, 42) == (refusal, [0])
 

@@ -6,13 +6,14 @@ import pytest
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import ns_of
+from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import MINUTE, A, B, minutes
+from tests.simulator.support import MINUTE, A, B, minutes, order
 
 Seen = list[tuple[str, int]]
 
@@ -104,3 +105,64 @@ def test_what_is_asked_in_the_course_of_a_run_is_as_of_the_candle_in_hand() -> N
         assert (first.last.symbol, exchange.quote(A).last) == (symbol, price)
         assert len(exchange.bars(B, "1m")) == bars
     assert exchange.outcome().bars == 4
+
+
+class Resting(Strategy):
+    """Keeps an order below and one above the market, and gives another on the way."""
+
+    def __init__(self, limit: float, stop: float, again: int) -> None:
+        super().__init__()
+        self.limit, self.stop, self.again = limit, stop, again
+        self.seen: Seen = []
+
+    def on_candle(self, candle: Candle) -> None:
+        minute = ns_of(candle.timestamp) // MINUTE
+        self.seen.append((candle.symbol, minute))
+        if candle.symbol == B:
+            return
+        if minute == 0:
+            self.buy(A, 1, limit=self.limit)
+            self.buy(B, 1, stop=self.stop)
+        elif minute == self.again:
+            self.buy(B, 1)
+
+
+@pytest.mark.parametrize("dip", [1, 2, 3, 4, 7, 8, 20, 63, 64, 65, 130, 199, None])
+@pytest.mark.parametrize("rise", [5, 64, 150, None])
+@pytest.mark.parametrize("again", [3, 100])
+async def test_orders_out_of_reach_are_met_at_the_bar_that_reaches_them(
+    dip: int | None, rise: int | None, again: int
+) -> None:
+    falling = [5.0 if minute == dip else 10.0 for minute in range(200)]
+    rising = [20.0 if minute == rise else 10.0 for minute in range(200)]
+    found = []
+    for in_step in (True, False):
+        strategy = Resting(limit=5, stop=20, again=again)
+        with pytest.MonkeyPatch.context() as patch:
+            if not in_step:
+                patch.setattr(Exchange, "_lanes", lambda self: [])
+            exchange = Exchange(
+                [minutes(A, falling), minutes(B, rising)], ExchangeOptions(cash=Decimal(1000))
+            )
+            await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+        found.append((strategy.seen, exchange.fills, exchange.outcome().open_orders))
+    assert found[0] == found[1]
+    assert len(found[0][1]) == 1 + (dip is not None) + (rise is not None)
+
+
+def test_bars_that_reach_no_order_come_in_runs_all_the_same() -> None:
+    prices = [10.0] * 150 + [5.0] + [10.0] * 149
+    exchange = Exchange([minutes(A, prices)], ExchangeOptions(cash=Decimal(1000)))
+    lengths = []
+    for run in exchange.stream(exchange.phases()):
+        if isinstance(run, CandleRun):
+            lengths.append(0)
+            for candle in run.candles:
+                run.last = candle
+                lengths[-1] += 1
+                if sum(lengths) == 1:
+                    exchange.submit(order(order_type=OrderType.LIMIT, limit_price=Decimal(6)))
+                    break
+    assert [fill.bar_ns // MINUTE for fill in exchange.fills] == [150]
+    assert sum(lengths) == 300
+    assert len(lengths) < 30
