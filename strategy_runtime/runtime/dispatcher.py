@@ -5,7 +5,7 @@ one, and gives back what the hook gave: None, or something to await. Whatever ca
 the first event is decided then; for a candle nothing is left but the work itself.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.eager import eager
 from strategy_runtime.runtime.observer import Handler, Observer, observed
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
@@ -57,6 +58,11 @@ def overridden(strategy: Strategy, name: str) -> Hook | None:
         return None
     hook: Hook = getattr(strategy, name)
     return hook
+
+
+def _begun_at_once(strategy: Strategy, name: str) -> Hook | None:
+    hook = overridden(strategy, name)
+    return hook if hook is None or not is_async(hook) else eager(hook)
 
 
 class Dispatcher:
@@ -98,6 +104,7 @@ class Dispatcher:
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
         self._interrupts: list[None] = []
+        self._due: Candle | None = None
         self._simple: dict[str, list[Callable[[float], None]]] = {}
         timers.when_set = self.interrupt
         strategy._indicators.when_added = self._simple.clear
@@ -113,7 +120,7 @@ class Dispatcher:
 
         def handler_of(kind: type[Any], update: Handler | None) -> Handler:
             name = EVENT_HOOKS[kind]
-            hook = overridden(strategy, name)
+            hook = _begun_at_once(strategy, name)
             if kind is Candle:
                 handler = self._candle_handler(hook)
             elif update is not None:
@@ -145,7 +152,7 @@ class Dispatcher:
             or any(hook is not None and is_async(hook) for hook in at_work)
         )
         is_plain = not (watched or self._is_live) and catch_all is None and observer is None
-        hook = overridden(strategy, "on_candle")
+        hook = _begun_at_once(strategy, "on_candle")
         self.table[CandleRun] = self._run_handler(hook) if is_plain else self._one_by_one
         self.table |= watched
 
@@ -200,9 +207,7 @@ class Dispatcher:
         call, interrupts, simple = hook or _nothing, self._interrupts, self._simple
 
         def take(run: CandleRun) -> Awaitable[None] | None:
-            if timers.is_set:
-                return self._one_by_one(run)
-            for candle in run.candles:
+            for candle in self._before_timers(run) if timers.is_set else run.candles:
                 run.last = clock.event = candle
                 symbol = candle.symbol
                 last[symbol] = close = candle.close
@@ -213,7 +218,11 @@ class Dispatcher:
                 if result is not None or unsettled or interrupts:
                     interrupts.clear()
                     return result
-            return None
+            due, self._due = self._due, None
+            if due is None:
+                return None
+            run.last = due
+            return self.table[Candle](due)
 
         def feed(candle: Candle, symbol: str) -> Sequence[Callable[[float], None]]:
             """What is still to be fed with the close alone."""
@@ -225,6 +234,18 @@ class Dispatcher:
             return feeds.pushes
 
         return take
+
+    def _before_timers(self, run: CandleRun) -> Iterator[Candle]:
+        """The candles of a run up to the first at which a timer may be due; that one is kept."""
+        begins_by = 0
+        for candle in run.candles:
+            begin: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
+            if begin >= begins_by:
+                begins_by = self._timers.begins_by(candle.timeframe)
+                if begin >= begins_by:
+                    self._due = candle
+                    return
+            yield candle
 
     def _one_by_one(self, run: CandleRun) -> Awaitable[None] | None:
         """Have each candle of a run handled like one that came alone."""

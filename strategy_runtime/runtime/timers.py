@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from strategy_runtime.clock import NANOSECONDS, ns_of
 from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -13,6 +14,7 @@ from strategy_runtime.strategy.desk import TimerFunction
 __all__ = ["Timers"]
 
 _DAY = timedelta(days=1)
+_DAY_NS = 86_400 * NANOSECONDS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -90,6 +92,16 @@ class Timers:
         """Whether `due` would give something at an event's time."""
         moment = time_of(event)
         return moment is not None and (self._next_due is None or moment >= self._next_due)
+
+    def begins_by(self, timeframe: str) -> int:
+        """Nanoseconds since the epoch before which a bar begins at whose end nothing is due.
+
+        A bar that begins later may be one at whose end something is.
+        """
+        if self._next_due is None:
+            return 0
+        length = parse_timeframe(timeframe)
+        return ns_of(self._next_due) - length.nanoseconds - length.months * _DAY_NS
 
     def every(self, interval: str, function: TimerFunction) -> None:
         """Add a timer for every multiple of an interval of the UTC day."""

@@ -1,21 +1,19 @@
 """Market orders with nothing to them, as most orders are: what the general way does, in few steps.
 
 An order is plain where it is for a quantity at the market and no more, on an account that borrows
-nothing and holds no short positions, in a market made of bars without costs, whose events nobody
-hears. Whatever is not so clear is left to the general way: everything that may end in a refusal,
-and what turns a position round.
+nothing and holds no short positions, in a market made of bars without costs. Whatever is not so
+clear is left to the general way: everything that may end in a refusal, and what turns a position
+round.
 """
 
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec.structs import astuple
 
 from strategy_runtime.protocol.enums import OrderEventKind, OrderType, PositionMode, Side
 from strategy_runtime.protocol.models import OrderRequest
-from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.values import is_sound
-from strategy_runtime.protocol.witness import Witness
-from strategy_runtime.simulator.data.series import QuoteSeries
 from strategy_runtime.simulator.in_step import InStep
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.matching import Match
@@ -39,25 +37,16 @@ _NEARLY = 1.000001
 class Plain(InStep):
     """The exchange and its clock, and the short way for plain orders."""
 
-    _knows_plain = False
-
-    def let_look(self, witness: Witness | None) -> None:
-        """From now on show a witness what changes, in place of events; None makes events again."""
-        super().let_look(witness)
+    @cached_property
+    def _knows_plain(self) -> bool:
         options = self.options
-        self._knows_plain = (
-            witness is not None
-            and self._is_valued_later
-            and self._is_unlevered
+        return (
+            self._is_unlevered
             and self._costs.are_none
             and not options.latency
             and options.max_volume_share is None
             and options.mode is PositionMode.NETTING
         )
-
-    def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
-        super()._add_quotes(quotes, subscriptions)
-        self._knows_plain = False
 
     def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
@@ -71,6 +60,8 @@ class Plain(InStep):
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
         self._close_up(instrument)
+        if not self._waits_for_an_open(instrument):
+            return None
         holding, position_id = ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
@@ -102,12 +93,25 @@ class Plain(InStep):
         self._orders[order_id] = self._by_client_id[own_id] = order
         instrument.resting.add(order)
         self._schedule_open(instrument)
+        self._tell_plain(order)
+        return order
+
+    def _waits_for_an_open(self, instrument: Instrument) -> bool:
+        """Whether an order that comes now meets the open of a bar next, and not a bar under way."""
+        starts, row = instrument.series.starts, instrument.row
+        return instrument.quotes is None and (row == len(starts) or starts[row] >= self.now_ns)
+
+    def _tell_plain(self, order: RestingOrder) -> None:
+        """Have others learn that it was accepted, in its turn."""
+        witness = self._witness
+        if witness is None:
+            self._tell_order(order, OrderEventKind.ORDER_CREATED)
+            return
         self.emitted += 1
-        if self._is_alone and self._witness is not None:
-            self._witness.see_order(order)  # no hook runs before it is the turn of the event
+        if self._is_alone:
+            witness.see_order(order)  # no hook runs before it is the turn of the event
         else:
             self._untold.append((order, OrderEventKind.ORDER_CREATED))
-        return order
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
         resting = instrument.resting

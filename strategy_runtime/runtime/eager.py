@@ -1,0 +1,55 @@
+"""Hooks that are coroutines, begun at once: most of them wait for nothing."""
+
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial, wraps
+from typing import Any
+
+from strategy_runtime.strategy.hooks import Hook
+
+__all__ = ["eager"]
+
+
+class _Begun:
+    """A coroutine that waits for something; to be awaited to its end."""
+
+    __slots__ = ("_coroutine", "_waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        coroutine, waits_for = self._coroutine, self._waits_for
+        go_on: Callable[[], Any]
+        while True:
+            try:
+                answer = yield waits_for
+            except GeneratorExit:
+                coroutine.close()
+                raise
+            except BaseException as error:
+                go_on = partial(coroutine.throw, error)
+            else:
+                go_on = partial(coroutine.send, answer)
+            try:
+                waits_for = go_on()
+            except StopIteration:
+                return
+
+
+def eager(hook: Hook) -> Hook:
+    """A hook that is a coroutine function, giving back something to await only where it waits.
+
+    It runs in the same task and in the same order as if it were awaited.
+    """
+
+    @wraps(hook)
+    def call(*args: Any) -> _Begun | None:
+        coroutine: Any = hook(*args)
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration:
+            return None
+        return _Begun(coroutine, waits_for)
+
+    return call

@@ -1,0 +1,96 @@
+"""Timers among candles that come in runs: they fire where they would among single ones."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import ns_of
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.timers import Timers
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.simulator.support import MINUTE
+
+START = ns_of(datetime(2024, 2, 28, 23, 0, tzinfo=UTC))
+
+
+class Ticking(Strategy):
+    """Notes candles and what fires between them; one timer sets another and gives an order."""
+
+    def on_start(self) -> None:
+        self.seen: list[tuple[str, datetime]] = []
+        self.every("7m", self.seven)
+        self.at("23:30:30", self.half_past)
+        self.at("00:00", self.midnight)
+
+    def on_candle(self, candle: Candle) -> None:
+        self.seen.append((candle.symbol, self.now))
+
+    def seven(self) -> None:
+        self.seen.append(("seven", self.now))
+        if not any(name == "hourly" for name, _ in self.seen):
+            self.seen.append(("hourly", self.now))
+            self.every("1h", self.hourly)
+            self.buy("S:A", 1)
+
+    def hourly(self) -> None:
+        self.seen.append(("hour", self.now))
+
+    async def half_past(self) -> None:
+        self.seen.append(("half past", self.now))
+
+    def midnight(self) -> None:
+        self.seen.append(("midnight", self.now))
+
+
+class OneByOne(Ticking):
+    """The same; a hook for everything has each candle handled by itself."""
+
+    async def on_event(self, event: Any) -> None:
+        pass
+
+
+def bars(symbol: str, missing: range = range(0)) -> BarSeries:
+    series = BarSeries(symbol, "1m", MINUTE)
+    for minute in range(180):
+        if minute not in missing:
+            series.append(START + minute * MINUTE, 5.0, 5.0, 5.0, 5.0, 1.0)
+    return series
+
+
+@pytest.mark.parametrize("missing", [range(0), range(20, 29), range(55, 120), range(1, 180)])
+@pytest.mark.parametrize("symbols", [["S:A"], ["S:A", "S:B"]])
+async def test_timers_fire_where_they_would_among_single_candles(
+    symbols: list[str], missing: range
+) -> None:
+    logs = []
+    for kind in (Ticking, OneByOne):
+        exchange = Exchange([bars(symbol, missing) for symbol in symbols])
+        strategy = kind()
+        await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+        logs.append((strategy.seen, [(fill.time_ns, fill.price) for fill in exchange.fills]))
+    assert logs[0] == logs[1]
+    names = {name for name, _ in logs[0][0]}
+    if len(missing) < 100:
+        assert names == {*symbols, "seven", "hourly", "hour", "half past", "midnight"}
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "1h", "1d", "1w", "1M", "3M"])
+@pytest.mark.parametrize("day", range(1, 29, 3))
+def test_a_bar_that_begins_earlier_ends_before_anything_is_due(timeframe: str, day: int) -> None:
+    timers = Timers()
+    assert timers.begins_by(timeframe) == 0  # before anybody has asked what is due
+    timers.at("12:30", lambda: None, UTC)
+    asked = datetime(2024, 2, day, 13, tzinfo=UTC)
+    assert list(timers.due(asked)) == []
+    begins_by = timers.begins_by(timeframe)
+    due = asked.replace(hour=12, minute=30) + timedelta(days=1)
+    begins = asked.replace(hour=0, year=2023)
+    while begins < due:
+        ends = Candle("S:A", timeframe, begins, 1.0, 1.0, 1.0, 1.0).end
+        assert ends >= due or ns_of(begins) < begins_by or timeframe.endswith("M")
+        assert ends < due or ns_of(begins) >= begins_by
+        begins += timedelta(hours=1)
