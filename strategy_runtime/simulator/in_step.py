@@ -24,6 +24,7 @@ __all__ = ["InStep"]
 
 _LONGEST = 1024
 _FARTHEST = 64
+_PLENTY = 1.000001
 
 
 class _Walk:
@@ -143,8 +144,8 @@ class InStep(Replay):
                 while walk.done < len(starts) and not self._is_bankrupt:
                     resting = self._with_orders() if busy else []
                     left = 0
-                    if resting and not due and not self._is_at_risk:
-                        left = self._instants_in_peace(resting) * len(lanes)
+                    if (resting or self._is_at_risk) and not due:
+                        left = self._instants_in_peace(walk, resting) * len(lanes)
                     if not left:
                         self._schedule_opens(resting)
                         if due:
@@ -237,20 +238,42 @@ class InStep(Replay):
             if lane.scheduled != lane.row:
                 self._schedule_open(lane)
 
-    def _instants_in_peace(self, lanes: list[Instrument]) -> int:
-        """How many instants pass in which orders do rest and no price can matter to any of them.
+    def _instants_in_peace(self, walk: _Walk, lanes: list[Instrument]) -> int:
+        """How many instants pass at which no price matters to an order or to an account at risk.
 
         Fewer than there are, where looking at them one by one would take longer.
         """
-        rows = self._window
+        rows = min(self._window, len(walk.starts) - walk.done)
         for lane in lanes:
             calm = lane.resting.calm
             if calm is None:
                 return 0
             self._close_up(lane)
             rows = _rows_within(lane, rows, *calm)
+        if self._is_at_risk:
+            while rows and not self._is_safe_until(walk.starts[walk.done + rows - 1], walk, rows):
+                rows //= 2
+            self._is_warned = self._is_warned and not rows
         self._window = min(2 * rows or 1, _FARTHEST)
         return rows
+
+    def _is_safe_until(self, start: int, walk: _Walk, rows: int) -> bool:
+        """Whether an account at risk has margin enough, and owes for no night, until a bar ends."""
+        if self._day_before(start + walk.step + 1) > self._charged_day:
+            return False
+        equity, value = float(self._ledger.cash), 0.0
+        for holding in self._ledger.holdings.values():
+            instrument = self._instruments[holding.symbol]
+            self._close_up(instrument)
+            row, quantity = instrument.row, float(holding.quantity)
+            closes = instrument.series.closes[row : row + rows]
+            if not len(closes):
+                return False
+            low, high = min(closes), max(closes)
+            equity += quantity * (low if quantity > 0 else high)
+            value += abs(quantity) * max(high, -low)
+        needed = max(self.options.kept_margin, 1 / self.options.leverage)
+        return equity > value * float(needed) * _PLENTY
 
     # Which bars are in step
 

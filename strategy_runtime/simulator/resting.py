@@ -2,14 +2,15 @@
 
 Most resting orders are far from the market, and a bar must not cost more for it. So an order that
 has met its first open and that nothing but its price can move *sleeps* on one of two heaps: those
-that a falling market reaches (buy limits, sell stops) and those that a rising one does. `reached`
-wakes whom a range comes to. All others, such as new orders, trailing stops and orders of a day, are
-awake and looked at every time.
+that a falling market reaches (buy limits, sell stops) and those that a rising one does. A trailing
+stop is on both: a market that goes the other way, further than ever, moves it. `reached` wakes whom
+a range comes to. All others, such as new orders and orders of a day, are awake and looked at every
+time.
 """
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
-from math import inf
+from math import inf, nextafter
 from operator import attrgetter
 
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
@@ -19,7 +20,7 @@ __all__ = ["RestingOrders"]
 
 Rung = tuple[float, int, RestingOrder]
 
-_SLEEPERS = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+_SLEEPERS = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _FEW = 64
 
 _sequence = attrgetter("sequence")
@@ -41,7 +42,7 @@ class RestingOrders(dict[str, RestingOrder]):
         self._in_order = True
         self._falling: list[Rung] = []
         self._rising: list[Rung] = []
-        self._rungs: dict[str, Rung] = {}
+        self._rungs: dict[str, tuple[Rung, ...]] = {}
 
     @property
     def calm(self) -> tuple[float, float] | None:
@@ -93,6 +94,7 @@ class RestingOrders(dict[str, RestingOrder]):
                 and order.request.time_in_force is TimeInForce.GTC
                 and order.open_from <= now_ns
                 and not (order.is_fresh or order.waits_for_open or order.delay)
+                and (order.order_type is not OrderType.TRAILING_STOP or order.peak is not None)
             ):
                 self._push(order)
             else:
@@ -100,29 +102,37 @@ class RestingOrders(dict[str, RestingOrder]):
         # A new one, since a dict that has been large takes as long to walk through as it did then.
         self._awake = awake
         self._in_order = len(awake) < 2
+        self._tidy()
 
     def _push(self, order: RestingOrder) -> None:
-        is_limit = order.order_type is OrderType.LIMIT
-        price = order.limit if is_limit else order.stop
-        if is_limit is (order.side is Side.BUY):
-            rung = (-price, order.sequence, order)
-            heappush(self._falling, rung)
-        else:
-            rung = (price, order.sequence, order)
-            heappush(self._rising, rung)
-        self._rungs[order.id] = rung
+        is_buy, kind = order.side is Side.BUY, order.order_type
+        level = order.limit if kind is OrderType.LIMIT else order.stop
+        # What a falling market reaches is upside down, so that the highest comes first.
+        falls = is_buy is (kind is OrderType.LIMIT)
+        rung = (-level if falls else level, order.sequence, order)
+        heappush(self._falling if falls else self._rising, rung)
+        self._rungs[order.id] = (rung,)
+        if kind is OrderType.TRAILING_STOP and order.peak is not None:
+            further = nextafter(order.peak, -inf if is_buy else inf)
+            moving = (-further if is_buy else further, order.sequence, order)
+            heappush(self._falling if is_buy else self._rising, moving)
+            self._rungs[order.id] = (rung, moving)
 
     def _pop(self, heap: list[Rung], level: float) -> Iterator[RestingOrder]:
         while heap and heap[0][0] <= level:
             rung = heappop(heap)
-            order = rung[2]
-            if self._rungs.get(order.id) is rung:
+            if self._is_sleeping_on(rung):
+                order = rung[2]
                 del self._rungs[order.id]
                 yield order
+
+    def _is_sleeping_on(self, rung: Rung) -> bool:
+        rungs = self._rungs.get(rung[2].id)
+        return rungs is not None and (rungs[0] is rung or rungs[-1] is rung)
 
     def _tidy(self) -> None:
         """Throw out the rungs of orders that have left, once they are the larger part."""
         if len(self._falling) + len(self._rising) > 2 * len(self._rungs) + _FEW:
             for heap in (self._falling, self._rising):
-                heap[:] = [rung for rung in heap if self._rungs.get(rung[2].id) is rung]
+                heap[:] = [rung for rung in heap if self._is_sleeping_on(rung)]
                 heapify(heap)

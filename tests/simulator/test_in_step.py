@@ -1,17 +1,19 @@
 """Symbols that walk in step: their candles in runs, and orders between them."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
-from strategy_runtime import Candle, Strategy
-from strategy_runtime.clock import ns_of
+from strategy_runtime import AccountEvent, Candle, Strategy
+from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.support import MINUTE, A, B, minutes, order
 
@@ -166,3 +168,61 @@ def test_bars_that_reach_no_order_come_in_runs_all_the_same() -> None:
     assert [fill.bar_ns // MINUTE for fill in exchange.fills] == [150]
     assert sum(lengths) == 300
     assert len(lengths) < 30
+
+
+class Exposed(Strategy):
+    """Sells short or borrows, or follows the market with a stop; notes what the account hears."""
+
+    verb = "short"
+
+    def on_start(self) -> None:
+        self.heard: list[AccountEvent] = []
+
+    def on_account(self, event: AccountEvent) -> None:
+        self.heard.append(event)
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.symbol != A or candle.timestamp != utc(0):
+            return
+        if self.verb == "short":
+            self.sell(A, 100)
+        elif self.verb == "borrow":
+            self.buy(A, 190)
+        else:
+            self.buy(A, 10)
+            self.sell(A, 10, trailing=3)
+
+
+def wave(*turns: float) -> list[float]:
+    """Prices that move from one to the next in fifty steps."""
+    return [one + (other - one) * step / 50 for one, other in pairwise(turns) for step in range(50)]
+
+
+@pytest.mark.parametrize("verb", ["short", "borrow", "trail"])
+@pytest.mark.parametrize(
+    "turns", [(10, 10, 10), (10, 12, 9, 13), (10, 25, 60), (10, 9, 5), (10, 14, 10, 18, 14, 8)]
+)
+@pytest.mark.parametrize("minute", [MINUTE, 60 * MINUTE])
+async def test_positions_at_risk_are_looked_at_when_it_matters(
+    verb: str, turns: tuple[float, ...], minute: int
+) -> None:
+    found = []
+    for in_step in (True, False):
+        strategy = type("Exposed", (Exposed,), {"verb": verb})()
+        with pytest.MonkeyPatch.context() as patch:
+            if not in_step:
+                patch.setattr(Exchange, "_lanes", lambda self: [])
+                patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
+            series = [BarSeries(symbol, "1h", minute) for symbol in (A, B)]
+            for each in series:
+                for number, price in enumerate(wave(*turns)):
+                    each.append(number * minute, price, price + 0.5, price - 0.5, price, 1.0)
+            options = ExchangeOptions(
+                cash=Decimal(1000), leverage=Decimal(2), borrow_rate=Decimal("0.5")
+            )
+            exchange = Exchange(series, options)
+            await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+        outcome = exchange.outcome()
+        found.append((outcome.fills, outcome.adjustments, outcome.warnings, strategy.heard))
+    assert found[0] == found[1]
+    assert found[0][0]

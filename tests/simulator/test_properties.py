@@ -322,13 +322,14 @@ def test_two_runs_are_the_same(
 def test_short_cuts_change_nothing(
     market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
 ) -> None:
-    """Neither letting far orders sleep, nor walking through the bars of all symbols in step."""
+    """Letting far orders sleep, walking through the bars of all symbols in step, plain orders."""
     alone = {"S:A": market["S:A"]}
     plan_alone = [action for action in plan if action.symbol == "S:A"]
     quick = watch(market, plan, options), watch(alone, plan_alone, options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
         patch.setattr(Exchange, "_lanes", lambda self: [])
+        patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
         slow = watch(market, plan, options), watch(alone, plan_alone, options)
     for (one, seen_once), (other, seen_again) in zip(quick, slow, strict=True):
         assert seen_once == seen_again
@@ -390,6 +391,7 @@ def test_looking_shows_what_events_would_have_told(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedVenue, "let_look", lambda self, witness: None)
         patch.setattr(SimulatedVenue, "direct", None)
+        patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
         other, told = run(kind, market, plan, options)
     for here, there in zip(looking.seen, told.seen, strict=True):
         assert here == there

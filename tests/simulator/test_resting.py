@@ -1,6 +1,7 @@
 """Far orders sleep, and nothing is different for it."""
 
 from decimal import Decimal
+from math import inf, nextafter
 
 import pytest
 
@@ -65,6 +66,47 @@ def test_an_order_sleeps_until_a_range_touches_its_price(
     outside = (100.25, 110) if reached_by[1] == 100 else (90, 99.75)
     assert resting.reached(*outside) == []
     assert resting.reached(*reached_by) == [order]
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "peak", "left_alone", "reached_by"),
+    [
+        (Side.SELL, 90, 100, (90.25, 100), [(90, 95), (95, 100.25)]),
+        (Side.BUY, 110, 100, (100, 109.75), [(105, 110), (99.75, 105)]),
+    ],
+)
+def test_a_trailing_stop_sleeps_between_its_price_and_the_furthest_the_market_went(
+    side: Side,
+    stop: int,
+    peak: int,
+    left_alone: tuple[float, float],
+    reached_by: list[tuple[float, float]],
+) -> None:
+    for low, high in reached_by:
+        order = resting_order(1, side, OrderType.TRAILING_STOP, 0)
+        order.stop, order.peak = float(stop), float(peak)
+        resting = asleep(order)
+        assert resting.reached(*left_alone) == []
+        assert resting.reached(low, high) == [order]
+        resting.remove(order)
+        assert resting.reached(0, 1000) == []
+
+
+def test_a_trailing_stop_that_nobody_has_led_yet_is_awake() -> None:
+    order = resting_order(1, Side.SELL, OrderType.TRAILING_STOP, 0)
+    assert asleep(order).reached(5, 6) == [order]
+
+
+def test_a_trailing_stop_that_has_moved_a_thousand_times_leaves_nothing_behind() -> None:
+    order = resting_order(1, Side.SELL, OrderType.TRAILING_STOP, 0)
+    order.stop, order.peak = 0.0, 1.0
+    resting = asleep(order)
+    for high in range(2, 1000):
+        assert resting.reached(high - 0.5, high) == [order]
+        order.stop, order.peak = high - 1.0, float(high)
+        resting.let_sleep(1)
+    assert len(resting._falling) + len(resting._rising) < 100
+    assert resting.calm == (998.0, nextafter(999.0, inf))
 
 
 def test_those_woken_come_in_the_order_of_acceptance() -> None:
