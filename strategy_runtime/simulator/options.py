@@ -98,6 +98,16 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
             )
 
     @property
+    def is_simple(self) -> bool:
+        """Whether orders are filled whole and at once, on cash, into one position a symbol."""
+        return (
+            self.leverage == 1
+            and not self.latency
+            and self.max_volume_share is None
+            and self.mode is PositionMode.NETTING
+        )
+
+    @property
     def kept_margin(self) -> Decimal:
         """The maintenance margin, worked out where it is not given."""
         if self.maintenance_margin is not None:

@@ -7,11 +7,10 @@ round.
 """
 
 from decimal import Decimal
-from functools import cached_property
 
 from msgspec.structs import astuple
 
-from strategy_runtime.protocol.enums import OrderEventKind, OrderType, PositionMode, Side
+from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import is_sound
 from strategy_runtime.simulator.in_step import InStep
@@ -37,20 +36,9 @@ _NEARLY = 1.000001
 class Plain(InStep):
     """The exchange and its clock, and the short way for plain orders."""
 
-    @cached_property
-    def _knows_plain(self) -> bool:
-        options = self.options
-        return (
-            self._is_unlevered
-            and self._costs.are_none
-            and not options.latency
-            and options.max_volume_share is None
-            and options.mode is PositionMode.NETTING
-        )
-
     def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
-        if not self._knows_plain or self.phase is not Phase.BAR:
+        if not self._is_simple or self.phase is not Phase.BAR:
             return None
         given = astuple(request)
         if (given[_KIND], given[_EXTRAS], given[_WAY]) != _PLAIN:
@@ -115,7 +103,7 @@ class Plain(InStep):
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
         resting = instrument.resting
-        if self._knows_plain and len(resting) == 1:
+        if self._is_simple and len(resting) == 1:
             (order,) = resting.values()
             if order.is_plain and self._fill_plain(instrument, order, price):
                 return
