@@ -39,14 +39,14 @@ class Weather(Struct):
 
     Attributes:
         problems: What must not happen and did, in words.
-        frames: Number of frames the proxy sent.
+        events: Number of frames, either way, and of requests.
         faults: Number of things that went wrong.
         orders: Number of orders booked.
         unknown: Number of orders of which the strategy was told that their fate is unknown.
     """
 
     problems: list[str]
-    frames: int
+    events: int
     faults: int
     orders: int
     unknown: int = 0
@@ -112,7 +112,7 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
     if fills_csv(proxy.exchange.outcome().fills) != expected:
         problems.append("the fills are not those of the calm run")
     problems += _doubles(proxy)
-    return plan, Weather(problems, network.frames, network.struck, len(proxy.booked))
+    return plan, Weather(problems, network.events, network.struck, len(proxy.booked))
 
 
 def _doubles(proxy: MemoryProxy) -> list[str]:
@@ -209,7 +209,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
             is_booked = ticket.client_order_id in proxy.booked
             if ticket.is_settled and code != FATE_UNKNOWN and is_booked != (code is None):
                 problems.append(f"{ticket.client_order_id}: {code}, booked: {is_booked}")
-    return plan, Weather(problems, network.frames, network.struck, len(proxy.booked), unknown)
+    return plan, Weather(problems, network.events, network.struck, len(proxy.booked), unknown)
 
 
 async def _watch(

@@ -138,6 +138,7 @@ class _Wire:
         """Towards the proxy."""
         if not self.is_whole:
             return False
+        self._network.events += 1
         fault = self._network.plan.next("ack") if b"event_ack" in frame else None
         if fault is not None and fault.kind is Kind.LOST_ACK:
             self._network.strike()
@@ -259,7 +260,8 @@ class MemoryNetwork:
     Attributes:
         plan: What goes wrong.
         struck_at: When something last went wrong, or will have ended, on the loop's clock.
-        frames: Number of frames the proxy sent.
+        events: Number of frames, either way, and of requests: whatever a fault can strike on the
+            way between the two.
         struck: What went wrong so far.
     """
 
@@ -275,7 +277,7 @@ class MemoryNetwork:
         self.plan = plan
         self.loop = loop
         self.struck_at = loop.time()
-        self.frames = 0
+        self.events = 0
         self.struck = 0
         self._proxy = proxy
         self._time = time
@@ -324,7 +326,7 @@ class MemoryNetwork:
 
     def frame_sent(self, wire: _Wire, frame: bytes) -> None:
         """A frame of the proxy's enters a wire."""
-        self.frames += 1
+        self.events += 1
         fault = self.plan.next("frame")
         if fault is None:
             wire.down(frame)
@@ -360,7 +362,7 @@ class MemoryNetwork:
             whole = frame.replace(b'"event_id"', b'"event-id"')
             wire.down(whole[: number % len(whole)])
         elif kind is Kind.UNKNOWN:
-            wire.down(b'{"type":"hologram","event_id":"unknown-%d"}' % self.frames)
+            wire.down(b'{"type":"hologram","event_id":"unknown-%d"}' % self.events)
         elif kind is Kind.PINGS:
             for _ in range(number):
                 wire.down(encode_ping(now()))
@@ -374,6 +376,7 @@ class MemoryNetwork:
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
         """One request, and perhaps its answer."""
         await sleep(self._chance.uniform(0, _LATENCY_S))
+        self.events += 1
         fault = self.plan.next("request")
         kind = None if fault is None else fault.kind
         if fault is not None:
