@@ -142,22 +142,10 @@ class InStep(Replay):
                 walk = self._walk = _Walk(lanes, starts)
                 is_alone = self._is_alone = len(lanes) == 1
                 while walk.done < len(starts) and not self._is_bankrupt:
-                    resting = self._with_orders() if busy else []
-                    left = 0
-                    if (resting or self._is_at_risk) and not due:
-                        left = self._instants_in_peace(walk, resting) * len(lanes)
-                    if not left:
-                        self._schedule_opens(resting)
-                        if due:
-                            self._open(starts[walk.done])
-                            while outbox:
-                                yield outbox.popleft()
-                        if busy or self._is_at_risk:
-                            self._arrive(starts[walk.done] + walk.step)
-                            self._meet_ranges(lanes, _by_rank(busy))
-                            while outbox:
-                                yield outbox.popleft()
-                            left = len(lanes)
+                    left = self._instants_in_peace(walk) * len(lanes)
+                    if not left and (busy or due or self._is_at_risk):
+                        yield from self._visit(walk)
+                        left = len(lanes) if busy or self._is_at_risk else 0
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
                         run = self._run = CandleRun(candles)
@@ -184,10 +172,24 @@ class InStep(Replay):
         finally:
             self._leave(lanes)
 
+    def _visit(self, walk: _Walk) -> Iterator[Event]:
+        """Have orders and account meet the bars of one instant: their opens, then their ranges."""
+        outbox, start = self.outbox, walk.starts[walk.done]
+        self._schedule_opens()
+        if self._due:
+            self._open(start)
+            while outbox:
+                yield outbox.popleft()
+        if self._busy or self._is_at_risk:
+            self._arrive(start + walk.step)
+            self._meet_ranges(walk.lanes, _by_rank(self._busy))
+            while outbox:
+                yield outbox.popleft()
+
     def _leave(self, lanes: list[Instrument]) -> None:
         """Put everything on the agenda again."""
         self.catch_up()
-        self._schedule_opens(self._with_orders())
+        self._schedule_opens()
         self._walk = self._run = None
         self._is_alone = False
         for lane in self._due.values():
@@ -231,18 +233,24 @@ class InStep(Replay):
             del self._busy[lane.rank]
         return _by_rank(self._busy)
 
-    def _schedule_opens(self, lanes: list[Instrument]) -> None:
+    def _schedule_opens(self) -> None:
         """Have orders tested against the opens of the bars that begin next."""
-        for lane in lanes:
+        for lane in self._with_orders():
             self._close_up(lane)
             if lane.scheduled != lane.row:
                 self._schedule_open(lane)
 
-    def _instants_in_peace(self, walk: _Walk, lanes: list[Instrument]) -> int:
+    def _instants_in_peace(self, walk: _Walk) -> int:
         """How many instants pass at which no price matters to an order or to an account at risk.
 
-        Fewer than there are, where looking at them one by one would take longer.
+        Fewer than there are, where looking at them one by one would take longer; 0 also where there
+        is neither the one nor the other.
         """
+        if self._due:
+            return 0
+        lanes = self._with_orders()
+        if not (lanes or self._is_at_risk):
+            return 0
         rows = min(self._window, len(walk.starts) - walk.done)
         for lane in lanes:
             calm = lane.resting.calm
