@@ -28,17 +28,15 @@ class Acceptance(Telling):
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
 
-    def _accept(
+    def _made_of(
         self,
         request: OrderRequest,
-        *,
         parent: RestingOrder | None = None,
         position_id: str | None = None,
     ) -> RestingOrder:
-        """Let an order rest; with a parent, or for a position, it is a leg of a bracket."""
         sequence = len(self._orders) + 1
         order_id, now_ns = f"ord-{sequence}", self.now_ns
-        order = RestingOrder(
+        return RestingOrder(
             request,
             request,
             order_id,
@@ -55,6 +53,16 @@ class Acceptance(Telling):
             None if parent is None else parent.id,
             parent is not None or position_id is not None,
         )
+
+    def _accept(
+        self,
+        request: OrderRequest,
+        *,
+        parent: RestingOrder | None = None,
+        position_id: str | None = None,
+    ) -> RestingOrder:
+        """Let an order rest; with a parent, or for a position, it is a leg of a bracket."""
+        order = self._made_of(request, parent, position_id)
         instrument = self._instruments[request.symbol]
         self._time_in(instrument, order)
         if not order.is_leg and self.options.latency:
@@ -65,7 +73,7 @@ class Acceptance(Telling):
             price = self._visible_price(instrument)
             if order.order_type is OrderType.TRAILING_STOP and price is not None:
                 order.trail(price)
-        self._orders[order_id] = order
+        self._orders[order.id] = order
         if request.client_order_id is not None:
             self._by_client_id[request.client_order_id] = order
         if request.oco_group_id is not None:

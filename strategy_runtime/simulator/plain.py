@@ -60,25 +60,9 @@ class Plain(InStep):
                 return None
         elif request.reduce_only or not self._can_pay(quantity, instrument.price):
             return None
-        sequence, now_ns = len(self._orders) + 1, self.now_ns
-        order_id = f"ord-{sequence}"
-        order = RestingOrder(
-            request,
-            request,
-            order_id,
-            own_id,
-            sequence,
-            symbol,
-            side,
-            OrderType.MARKET,
-            position_id,
-            None,
-            now_ns,
-            now_ns,
-            now_ns,
-            is_plain=True,
-        )
-        self._orders[order_id] = self._by_client_id[own_id] = order
+        order = self._made_of(request)
+        order.is_plain = True
+        self._orders[order.id] = self._by_client_id[own_id] = order
         instrument.resting.add(order)
         self._schedule_open(instrument)
         self._tell_plain(order)
