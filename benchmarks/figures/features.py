@@ -15,7 +15,7 @@ from benchmarks.measure import Sample, child, in_turns, medians
 from benchmarks.scale import Scale
 from benchmarks.strategies import SmaCross
 from benchmarks.tables import Table, rounded
-from strategy_runtime import Strategy
+from strategy_runtime import Candle, Strategy, crossed_above, crossed_below
 from strategy_runtime.runtime.limited import desk_for
 from strategy_runtime.runtime.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
@@ -43,6 +43,20 @@ class WithHooks(SmaCross):
     def on_account(self, event: Any) -> None: ...
 
 
+class AsCoroutine(SmaCross):
+    async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
+        super().on_candle(candle)
+
+
+class LongAndShort(SmaCross):
+    def on_candle(self, candle: Candle) -> None:
+        quick, calm = self.quick[candle.symbol], self.calm[candle.symbol]
+        if crossed_above(quick, calm):
+            self.target(candle.symbol, quantity=1)
+        elif crossed_below(quick, calm):
+            self.target(candle.symbol, quantity=-1)
+
+
 _COSTS = {
     "fee_rate": Decimal("0.0001"),
     "slippage": Decimal("0.0001"),
@@ -64,6 +78,8 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
     "history of 50 candles": (WithHistory, {}, NO_LIMITS),
     "a timer every hour": (WithTimer, {}, NO_LIMITS),
     "a hook for every event of an order": (WithHooks, {}, NO_LIMITS),
+    "a hook that is a coroutine": (AsCoroutine, {}, NO_LIMITS),
+    "short as often as long": (LongAndShort, {}, NO_LIMITS),
 }
 
 _METRICS = ("--ops-port", 0)

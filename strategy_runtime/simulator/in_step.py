@@ -175,7 +175,8 @@ class InStep(Replay):
     def _visit(self, walk: _Walk) -> Iterator[Event]:
         """Have orders and account meet the bars of one instant: their opens, then their ranges."""
         outbox, start = self.outbox, walk.starts[walk.done]
-        self._schedule_opens()
+        if len(self._due) < len(self._busy):
+            self._schedule_opens()
         if self._due:
             self._open(start)
             while outbox:
