@@ -26,7 +26,7 @@ from strategy_runtime.protocol.events import (
     RateLimitEvent,
 )
 from strategy_runtime.protocol.models import Candle
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.catching_up import by_symbol, missed_candles
@@ -269,15 +269,23 @@ class Runner:
         # The finest first: it is what indicators and `history` follow.
         for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
             timeframe = length.text
-            bars = partial(self._venue.bars, entry.symbol, timeframe, limit=count)
-            try:
-                candles = await patiently(bars, f"the history of {entry}")
-            except ApiError as refusal:
-                _log.warning("no history of %s to warm up with: %s", entry, refusal)
+            history = partial(self._history, entry, timeframe, count)
+            candles = await patiently(history, f"the history of {entry}")
+            if candles is None:
                 continue
             self._running.take_history(candles)
             if len(candles) < count:
                 _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
+
+    async def _history(
+        self, entry: Subscription, timeframe: str, count: int
+    ) -> list[Candle] | None:
+        """The candles to warm up with, or None where the venue does not give any."""
+        try:
+            return await self._venue.bars(entry.symbol, timeframe, limit=count)
+        except ApiError as refusal:
+            _log.warning("no history of %s to warm up with: %s", entry, refusal)
+            return None
 
     async def _until_stopped(self, session: Awaitable[None]) -> None:
         main = asyncio.ensure_future(session)

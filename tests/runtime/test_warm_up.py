@@ -7,6 +7,7 @@ import pytest
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import ns_of
+from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
@@ -103,6 +104,25 @@ async def test_a_bar_that_closes_before_the_stream_begins_is_not_missed() -> Non
 async def test_too_short_a_history_is_said(caplog: pytest.LogCaptureFixture) -> None:
     await run([candle(2, 30)])
     assert "S:X:candle: 1 of 3 candles to warm up with" in caplog.text
+
+
+class Refusing(Known):
+    """A venue that has no history to give, and says so."""
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        await super().bars(symbol, timeframe, limit=limit)
+        raise ApiError(501, "NOT_IMPLEMENTED", "no history here")
+
+
+async def test_a_history_that_is_refused_is_not_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    venue = await run([], kind=Refusing)
+    assert [limit for _, _, limit in venue.asked].count(3) == 1
+    assert "no history of S:X:candle to warm up with" in caplog.text
+    assert len(venue.seen) == 2
 
 
 @pytest.mark.parametrize(
