@@ -132,7 +132,8 @@ class Indicators:
     Attributes:
         feeds: For candles of the timeframe that came first, by symbol; filled by `feeds_of`,
             emptied when a family is added.
-        when_added: Called when one is.
+        closes: What alone is to be called with the close of a symbol, filled by whoever finds that
+            out, emptied likewise.
     """
 
     def __init__(self) -> None:
@@ -140,13 +141,13 @@ class Indicators:
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
         self._families: list[Family[Any]] = []
-        self.when_added: Callable[[], None] = _nothing
+        self.closes: dict[str, list[Callable[[float], None]]] = {}
 
     def add(self, family: Family[Any]) -> None:
         """Feed a family from the next candle on."""
         self._families.append(family)
-        self.when_added()
         self.feeds.clear()
+        self.closes.clear()
         self._others.clear()
 
     @property
@@ -176,10 +177,6 @@ class Indicators:
             [each.feed for each in members if isinstance(each, PriceIndicator)],
             [each.update for each in members if not isinstance(each, PriceIndicator)],
         )
-
-
-def _nothing() -> None:
-    """What happens when a family is added before anybody minds."""
 
 
 def _checked(period: int) -> int:

@@ -35,9 +35,9 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from strategy_runtime.protocol.values import (
     MAX_DEPTH,
-    are_sound,
     depth_exceeds,
     has_only_plain_numbers,
+    is_sound,
 )
 
 __all__ = ["PONG", "Frame", "FrameDecoder", "encode_ack", "unwrap"]
@@ -146,7 +146,7 @@ def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
 
 
 def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
-    return are_sound(amounts) and has_only_plain_numbers(raw)
+    return is_sound(*amounts) and has_only_plain_numbers(raw)
 
 
 def _is_plain(*moments: datetime | None) -> bool:

@@ -105,9 +105,7 @@ class Dispatcher:
         self._is_live = desk.mode == "live"
         self._interrupts: list[None] = []
         self._due: Candle | None = None
-        self._simple: dict[str, list[Callable[[float], None]]] = {}
         timers.when_set = self.interrupt
-        strategy._indicators.when_added = self._simple.clear
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -204,7 +202,7 @@ class Dispatcher:
         last, is_kept = self._book.last, self._book.keep is not None
         indicators = self._strategy._indicators
         all_feeds, feeds_of, take_in = indicators.feeds, indicators.feeds_of, self._take_in
-        call, interrupts, simple = hook or _nothing, self._interrupts, self._simple
+        call, interrupts, simple = hook or _nothing, self._interrupts, indicators.closes
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             for candle in self._before_timers(run) if timers.is_set else run.candles:

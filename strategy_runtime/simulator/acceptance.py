@@ -93,10 +93,13 @@ class Acceptance(Telling):
         """
         order.open_from = self.now_ns + (self.phase is Phase.OPEN)
         order.is_fresh = True
-        series, row = instrument.series, instrument.row
-        starts = series.starts
-        if instrument.quotes is None and row < len(starts) and starts[row] < self.now_ns:
+        if instrument.quotes is None and self._is_amid_a_bar(instrument):
             order.waits_for_open = True
+
+    def _is_amid_a_bar(self, instrument: Instrument) -> bool:
+        """Whether a bar began before now and has not closed."""
+        starts, row = instrument.series.starts, instrument.row
+        return row < len(starts) and starts[row] < self.now_ns
 
     # Ends
 

@@ -20,11 +20,13 @@ from strategy_runtime.simulator.nights import DAY
 from strategy_runtime.simulator.replay import Replay
 from strategy_runtime.simulator.splits import suspected_split
 
-__all__ = ["InStep"]
+__all__ = ["PLENTY", "InStep"]
 
 _LONGEST = 1024
 _FARTHEST = 64
-_PLENTY = 1.000001
+
+PLENTY = 1.000001
+"""By how much floats have to be on the safe side of a limit; what is nearer is for decimals."""
 
 
 class _Walk:
@@ -32,15 +34,17 @@ class _Walk:
 
     Attributes:
         lanes: The symbols, by rank.
+        is_alone: Whether there is but one of them.
         starts: When the bars begin.
         done: How many of them have closed.
         candles: Those that have not been handed over yet, one instant after the other.
     """
 
-    __slots__ = ("_places", "candles", "done", "lanes", "starts", "step")
+    __slots__ = ("_places", "candles", "done", "is_alone", "lanes", "starts", "step")
 
     def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
         self.lanes = lanes
+        self.is_alone = len(lanes) == 1
         self.starts = starts
         self.step = lanes[0].series.step
         self.done = 0
@@ -63,9 +67,6 @@ class InStep(Replay):
     _walk: _Walk | None = None
     _run: CandleRun | None = None
     _caught_up: Candle | None = None
-    _is_alone = False
-    """Whether it is one symbol that walks."""
-
     _window = 1
     """For how many bars it is worth asking whether they leave the orders that rest in peace."""
 
@@ -140,7 +141,6 @@ class InStep(Replay):
         try:
             while starts := self._common_starts(lanes):
                 walk = self._walk = _Walk(lanes, starts)
-                is_alone = self._is_alone = len(lanes) == 1
                 while walk.done < len(starts) and not self._is_bankrupt:
                     left = self._instants_in_peace(walk) * len(lanes)
                     if not left and (busy or due or self._is_at_risk):
@@ -151,7 +151,7 @@ class InStep(Replay):
                         run = self._run = CandleRun(candles)
                         yield run
                         self._keep_time()
-                        left = 0 if is_alone or run.last is None else walk.left(run.last)
+                        left = 0 if walk.is_alone or run.last is None else walk.left(run.last)
                         if not left:
                             break
                     self._run = None
@@ -192,7 +192,6 @@ class InStep(Replay):
         self.catch_up()
         self._schedule_opens()
         self._walk = self._run = None
-        self._is_alone = False
         for lane in self._due.values():
             heappush(self._opens, (lane.series.starts[lane.row], lane.rank, lane))
         for lane in lanes:
@@ -260,15 +259,16 @@ class InStep(Replay):
             self._close_up(lane)
             rows = _rows_within(lane, rows, *calm)
         if self._is_at_risk:
-            while rows and not self._is_safe_until(walk.starts[walk.done + rows - 1], walk, rows):
+            while rows and not self._is_safe(walk, rows):
                 rows //= 2
             self._is_warned = self._is_warned and not rows
         self._window = min(2 * rows or 1, _FARTHEST)
         return rows
 
-    def _is_safe_until(self, start: int, walk: _Walk, rows: int) -> bool:
-        """Whether an account at risk has margin enough, and owes for no night, until a bar ends."""
-        if self._day_before(start + walk.step + 1) > self._charged_day:
+    def _is_safe(self, walk: _Walk, rows: int) -> bool:
+        """Whether an account at risk has margin enough, and owes for no night, for so many bars."""
+        end = walk.starts[walk.done + rows - 1] + walk.step
+        if self._day_before(end + 1) > self._charged_day:
             return False
         equity, value = float(self._ledger.cash), 0.0
         for holding in self._ledger.holdings.values():
@@ -281,8 +281,8 @@ class InStep(Replay):
             low, high = min(closes), max(closes)
             equity += quantity * (low if quantity > 0 else high)
             value += abs(quantity) * max(high, -low)
-        needed = max(self.options.kept_margin, 1 / self.options.leverage)
-        return equity > value * float(needed) * _PLENTY
+        # The margin to be kept is never more than the one to open a position.
+        return equity * float(self.options.leverage) > value * PLENTY
 
     # Which bars are in step
 

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import is_sound
-from strategy_runtime.simulator.in_step import InStep
+from strategy_runtime.simulator.in_step import PLENTY, InStep
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.matching import Match
 from strategy_runtime.simulator.nights import DAY
@@ -30,7 +30,6 @@ _EMPTY = astuple(
 )
 _PLAIN = _EMPTY[_KIND], _EMPTY[_EXTRAS], _EMPTY[_WAY]
 _LONGEST_ID = 64
-_NEARLY = 1.000001
 
 
 class Plain(InStep):
@@ -48,7 +47,7 @@ class Plain(InStep):
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
         self._close_up(instrument)
-        if not self._waits_for_an_open(instrument):
+        if instrument.quotes is not None or self._is_amid_a_bar(instrument):
             return None
         holding, position_id = ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
@@ -68,11 +67,6 @@ class Plain(InStep):
         self._tell_plain(order)
         return order
 
-    def _waits_for_an_open(self, instrument: Instrument) -> bool:
-        """Whether an order that comes now meets the open of a bar next, and not a bar under way."""
-        starts, row = instrument.series.starts, instrument.row
-        return instrument.quotes is None and (row == len(starts) or starts[row] >= self.now_ns)
-
     def _tell_plain(self, order: RestingOrder) -> None:
         """Have others learn that it was accepted, in its turn."""
         witness = self._witness
@@ -80,7 +74,7 @@ class Plain(InStep):
             self._tell_order(order, OrderEventKind.ORDER_CREATED)
             return
         self.emitted += 1
-        if self._is_alone:
+        if self._walk is not None and self._walk.is_alone:
             witness.see_order(order)  # no hook runs before it is the turn of the event
         else:
             self._untold.append((order, OrderEventKind.ORDER_CREATED))
@@ -118,4 +112,4 @@ class Plain(InStep):
     def _can_pay(self, quantity: Decimal, price: float | None) -> bool:
         """Whether cash is plainly enough; where it is nearly so, that is not for floats to say."""
         cash = self._ledger.cash
-        return price is not None and float(cash) > float(quantity) * price * _NEARLY
+        return price is not None and float(cash) > float(quantity) * price * PLENTY

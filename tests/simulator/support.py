@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from strategy_runtime import OrderType, Side
@@ -13,6 +15,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.resting import RestingOrders
 
 MANY = (10 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3) * settings().max_examples
 """Examples by which a property of the whole exchange is tried."""
@@ -35,6 +38,16 @@ def minutes(symbol: str, bars: Sequence[float | Sequence[float]]) -> BarSeries:
         opened, high, low, close = (bar,) * 4 if isinstance(bar, float | int) else bar
         series.append(number * MINUTE, opened, high, low, close, 100.0)
     return series
+
+
+@contextmanager
+def no_short_cuts() -> Iterator[None]:
+    """Have every exchange look at each bar, each symbol and each order in the general way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
+        patch.setattr(Exchange, "_lanes", lambda self: [])
+        patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
+        yield
 
 
 def next_phase(exchange: Exchange, phases: Iterator[None]) -> None:

@@ -1,5 +1,6 @@
 """Symbols that walk in step: their candles in runs, and orders between them."""
 
+from contextlib import nullcontext
 from decimal import Decimal
 from itertools import pairwise
 
@@ -13,9 +14,8 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import MINUTE, A, B, minutes, order
+from tests.simulator.support import MINUTE, A, B, minutes, no_short_cuts, order
 
 Seen = list[tuple[str, int]]
 
@@ -76,9 +76,7 @@ async def test_a_gap_in_one_symbol_moves_no_candle_and_no_fill(gap: int) -> None
         prices = [float(price) for price in range(10, 20)]
         data = [minutes(A, prices), without(minutes(B, prices), gap)]
         strategy = Buying(when=(A, gap), symbol=B)
-        with pytest.MonkeyPatch.context() as patch:
-            if not in_step:
-                patch.setattr(Exchange, "_lanes", lambda self: [])
+        with nullcontext() if in_step else no_short_cuts():
             exchange = await run(data, strategy)
         seen.append(strategy.seen)
         fills.append(exchange.fills)
@@ -140,9 +138,7 @@ async def test_orders_out_of_reach_are_met_at_the_bar_that_reaches_them(
     found = []
     for in_step in (True, False):
         strategy = Resting(limit=5, stop=20, again=again)
-        with pytest.MonkeyPatch.context() as patch:
-            if not in_step:
-                patch.setattr(Exchange, "_lanes", lambda self: [])
+        with nullcontext() if in_step else no_short_cuts():
             exchange = Exchange(
                 [minutes(A, falling), minutes(B, rising)], ExchangeOptions(cash=Decimal(1000))
             )
@@ -209,10 +205,7 @@ async def test_positions_at_risk_are_looked_at_when_it_matters(
     found = []
     for in_step in (True, False):
         strategy = type("Exposed", (Exposed,), {"verb": verb})()
-        with pytest.MonkeyPatch.context() as patch:
-            if not in_step:
-                patch.setattr(Exchange, "_lanes", lambda self: [])
-                patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
+        with nullcontext() if in_step else no_short_cuts():
             series = [BarSeries(symbol, "1h", minute) for symbol in (A, B)]
             for each in series:
                 for number, price in enumerate(wave(*turns)):

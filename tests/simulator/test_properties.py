@@ -30,10 +30,9 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill, Outcome
-from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import MANY
+from tests.simulator.support import MANY, no_short_cuts
 
 SYMBOLS = ("S:A", "S:B")
 STEP = 12 * 60 * 60 * 10**9
@@ -326,10 +325,7 @@ def test_short_cuts_change_nothing(
     alone = {"S:A": market["S:A"]}
     plan_alone = [action for action in plan if action.symbol == "S:A"]
     quick = watch(market, plan, options), watch(alone, plan_alone, options)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
-        patch.setattr(Exchange, "_lanes", lambda self: [])
-        patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
+    with no_short_cuts():
         slow = watch(market, plan, options), watch(alone, plan_alone, options)
     for (one, seen_once), (other, seen_again) in zip(quick, slow, strict=True):
         assert seen_once == seen_again

@@ -108,23 +108,16 @@ class EventStream:
             self._announce()
             if self.barrier.is_clear:
                 return True
-            patience = self._patience()
-            if patience is None:
-                await self._await_progress()
-                continue
             try:
                 # The writing too: who does not read keeps it from coming to its end.
-                async with asyncio.timeout(patience):
-                    await self._await_progress()
+                async with asyncio.timeout(self._patience()):
+                    await self._write_waiting()
+                    if not self.barrier.is_clear:
+                        await self._stirred.wait()
             except TimeoutError:
                 if self._patience() != 0:
                     continue
                 return self.exchange.is_complete
-
-    async def _await_progress(self) -> None:
-        await self._write_waiting()
-        if not self.barrier.is_clear:
-            await self._stirred.wait()
 
     def _patience(self) -> float | None:
         """Seconds left to acknowledge something; None for ever, as while no client is there."""
