@@ -10,6 +10,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
+from strategy_runtime.simulator.data.plain_rows import times_and_numbers
+
 __all__ = ["Chunk", "chunks"]
 
 _CHARACTERS = 1 << 17
@@ -20,21 +22,32 @@ class Chunk:
 
     Attributes:
         line: Of the first one, from 1.
+        breaks: How many line breaks there are.
     """
 
     def __init__(self, text: str, line: int, delimiter: str, width: int) -> None:
         self.line = line
+        self.breaks = _breaks(text)
         self._text = text
         self._delimiter = delimiter
         self._width = width
 
+    def times_and_numbers(self) -> tuple[list[str], list[list[Any]]] | None:
+        """The first column as it stands and the others as numbers, or None where that is not plain
+        to see.
+        """
+        text = _with_plain_breaks(self._text)
+        if self._delimiter != "," or "\r" in text:
+            return None
+        return times_and_numbers(text, self._lines, self._width)
+
     def columns(self) -> Sequence[Sequence[str]] | None:
         """The fields by columns, or None where some row is not one line of just these fields."""
-        text, delimiter = self._text.replace("\r\n", "\n"), self._delimiter
+        text, delimiter = _with_plain_breaks(self._text), self._delimiter
         if '"' not in text and "\r" not in text and not _has_blanks(text, delimiter):
             return self._split(text)
         rows = list(self._reader())
-        if len(rows) != _breaks(text) + (text[-1] not in "\r\n"):
+        if len(rows) != self._lines:
             return None
         return list(zip(*rows, strict=True)) if {*map(len, rows)} == {self._width} else None
 
@@ -46,13 +59,17 @@ class Chunk:
             if any(row):
                 yield before + reader.line_num, row
 
+    @property
+    def _lines(self) -> int:
+        return self.breaks + (self._text[-1] not in "\r\n")
+
     def _split(self, text: str) -> Sequence[Sequence[str]] | None:
         # A mark behind each row shows whether all rows have as many fields as they should.
         delimiter, step = self._delimiter, self._width + 1
         fields = text.removesuffix("\n").replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
         fields.append("\n")
         marks = fields[self._width :: step]
-        if len(fields) % step or marks.count("\n") != len(marks) or len(marks) != _rows(text):
+        if len(fields) % step or marks.count("\n") != len(marks) or len(marks) != self._lines:
             return None
         return [fields[position::step] for position in range(self._width)]
 
@@ -69,16 +86,21 @@ def chunks(stream: IO[str], line: int, delimiter: str, width: int) -> Iterator[C
     """
     while text := stream.read(_CHARACTERS):
         text += stream.readline()
-        longest, is_quoted = len(text) + csv.field_size_limit(), text.count('"') % 2
+        longest, is_quoted = len(text) + csv.field_size_limit(), _is_quoted(text)
         while is_quoted and len(text) <= longest and (more := stream.readline()):
             text += more  # the line break was within quotation marks
-            is_quoted ^= more.count('"') % 2
-        yield Chunk(text, line, delimiter, width)
-        line += _breaks(text)
+            is_quoted ^= _is_quoted(more)
+        chunk = Chunk(text, line, delimiter, width)
+        yield chunk
+        line += chunk.breaks
 
 
-def _rows(text: str) -> int:
-    return text.count("\n") + (text[-1] != "\n")
+def _is_quoted(text: str) -> bool:
+    return '"' in text and text.count('"') % 2 == 1
+
+
+def _with_plain_breaks(text: str) -> str:
+    return text.replace("\r\n", "\n") if "\r" in text else text
 
 
 def _breaks(text: str) -> int:

@@ -21,6 +21,8 @@ __all__ = ["open_text", "read_csv"]
 _LONGEST_HEADER = 1_000_000
 
 _T = TypeVar("_T")
+_Read = tuple[Rows, Sequence[int], list[Any]]
+"""Where rows belong, their lines, and their times and numbers by columns."""
 
 
 @contextmanager
@@ -131,22 +133,53 @@ class _Table:
 
     def take_together(self, chunk: Chunk) -> bool:
         """Read a chunk of rows by columns; False where some row needs a closer look."""
-        fields = chunk.columns()
-        if fields is None:
-            return False
-        lines = range(chunk.line, chunk.line + len(fields[0]))
-        found: list[tuple[Rows, Sequence[int], list[Any]]] = []
         try:
-            for part in self._layout.parts:
-                for symbol, here, texts in self._by_symbol(*_of_kind(part, lines, fields)):
-                    rows = self._collect(part.kind, symbol)
-                    if self._only_symbol in (None, symbol):
-                        found.append((rows, here, self._converted(part, texts)))
+            found = self._plain(chunk)
+            if found is None:
+                found = self._by_columns(chunk)
         except (ValueError, OverflowError):
             return False
-        for rows, here, columns in found:
+        for rows, here, columns in found or ():
             rows.extend(here, *columns)
-        return True
+        return found is not None
+
+    def _plain(self, chunk: Chunk) -> list[_Read] | None:
+        """What a chunk of nothing but times and numbers has; None for any other."""
+        layout = self._layout
+        if layout.timestamp or layout.time is not None or layout.symbol is not None:
+            return None
+        values = chunk.times_and_numbers()
+        if values is None:
+            return None
+        times, numbers = values
+        stamps = self._stamps.read_all(times)
+        unknown = [0.0] * len(times)
+        return [
+            (
+                self._collect(part.kind, self._default_symbol),
+                range(chunk.line, chunk.line + len(times)),
+                [stamps, *(numbers[at - 1] if at else unknown for at in part.positions)],
+            )
+            for part in layout.parts
+        ]
+
+    def _by_columns(self, chunk: Chunk) -> list[_Read] | None:
+        """What a chunk has by kind and symbol; None where its rows differ in width.
+
+        Raises:
+            ValueError, OverflowError: Some field cannot be read.
+        """
+        fields = chunk.columns()
+        if fields is None:
+            return None
+        lines = range(chunk.line, chunk.line + len(fields[0]))
+        found: list[_Read] = []
+        for part in self._layout.parts:
+            for symbol, here, texts in self._by_symbol(*_of_kind(part, lines, fields)):
+                rows = self._collect(part.kind, symbol)
+                if self._only_symbol in (None, symbol):
+                    found.append((rows, here, self._converted(part, texts)))
+        return found
 
     def take(self, line: int, row: list[str]) -> None:
         """Read one row."""

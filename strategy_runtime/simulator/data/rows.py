@@ -5,7 +5,6 @@ and gaps are looked at when all have been seen, see `joining`.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 from math import isfinite
 from operator import le
 from typing import Any, ClassVar
@@ -74,7 +73,7 @@ class Rows:
         self.table.append((stamp, *numbers, marked(self.file, line)))
 
     def _follow(self, stamps: Sequence[int]) -> bool:
-        return stamps[0] >= self._previous and all(map(le, stamps, islice(stamps, 1, None)))
+        return stamps[0] >= self._previous and list(stamps) == sorted(stamps)
 
     def _are_clean(self, *numbers: Sequence[float]) -> bool:
         """Whether all of many rows are possible; False also where that is not plain to see."""

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strategy_runtime.clock import NANOSECONDS, ns_of, utc
@@ -186,11 +187,12 @@ class StampReader:
         self._clocks[text[_DAY_TEXT:]] = nanos
 
 
+@lru_cache(maxsize=256)
 def _midnight(day: str) -> int:
     """Where a day begins in UTC."""
-    form = "%Y%m%d" if day.isdecimal() else f"%Y{day[4]}%m{day[4]}%d"
+    year, month, number = (day[:4], day[4:6], day[6:]) if day.isdecimal() else day.split(day[4])
     try:
-        moment = datetime.strptime(day, form).replace(tzinfo=UTC)
+        moment = datetime(int(year), int(month), int(number), tzinfo=UTC)
     except ValueError:
         raise ValueError(f"{day!r} is no date") from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
