@@ -178,7 +178,7 @@ def summary_of(
         complete=outcome.complete,
         bankrupt=outcome.bankrupt,
         warnings=outcome.warnings,
-        rejected_orders=sum(order.status.value == "REJECTED" for order in outcome.orders),
+        rejected_orders=outcome.rejected_orders,
         options=_options(options) | limits.shown(),
     )
 

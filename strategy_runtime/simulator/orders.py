@@ -1,5 +1,6 @@
 """Orders as the exchange keeps them: mutable, with their prices as floats beside the decimals."""
 
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from strategy_runtime.protocol.enums import (
 from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
 from strategy_runtime.simulator.splits import Split
 
-__all__ = ["RestingOrder"]
+__all__ = ["RestingOrder", "Snapshots"]
 
 _ZERO = Decimal(0)
 
@@ -235,3 +236,24 @@ class RestingOrder(Struct, eq=False):
                 oco_group_id=request.oco_group_id,
             )
         return self._snapshot
+
+
+class Snapshots(Collection[Order]):
+    """Orders as others see them, each made when it is come to."""
+
+    def __init__(self, orders: Collection[RestingOrder]) -> None:
+        self._orders = orders
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[Order]:
+        return map(RestingOrder.snapshot, self._orders)
+
+    def __contains__(self, order: object) -> bool:
+        return any(each == order for each in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Snapshots) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]

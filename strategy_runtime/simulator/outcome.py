@@ -1,6 +1,6 @@
 """What a run leaves behind, as plain data for reports."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -91,7 +91,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     Attributes:
         fills: In the order they happened.
         adjustments: The same; see `in_order`.
-        orders: All, in the order they were accepted, in their last state.
+        orders: All, in the order they were accepted, in their last state; each is made when it is
+            come to, so what happens in between shows.
+        rejected_orders: How many of them were accepted and then rejected.
         positions: The open ones.
         start_equity: Starting cash.
         cash: Equity less the market value of the open positions.
@@ -110,7 +112,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     fills: list[Fill]
     adjustments: list[Adjustment]
-    orders: list[Order]
+    orders: Collection[Order]
+    rejected_orders: int
     open_orders: list[Order]
     positions: list[Position]
     start_equity: Decimal

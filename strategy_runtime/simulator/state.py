@@ -41,7 +41,7 @@ from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickS
 from strategy_runtime.simulator.ledger import Holding, Ledger
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.orders import RestingOrder, Snapshots
 from strategy_runtime.simulator.outcome import Adjustment, Fill, Outcome
 from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of, rolled_up
 from strategy_runtime.simulator.splits import schedule_of
@@ -397,12 +397,13 @@ class ExchangeState:
         """The run so far, as plain data."""
         account = self.account()
         value = sum((h.quantity * mark for h, mark in self._ledger.marked(self._mark)), _ZERO)
-        orders = [order.snapshot() for order in self._orders.values()]
+        orders = self._orders.values()
         return Outcome(
             fills=self.fills,
             adjustments=list(self._adjustments),
-            orders=orders,
-            open_orders=[order for order in orders if order.is_open],
+            orders=Snapshots(orders),
+            rejected_orders=sum(order.status is OrderStatus.REJECTED for order in orders),
+            open_orders=[order.snapshot() for order in orders if not order.is_over],
             positions=self.positions(),
             start_equity=self.options.cash,
             cash=account.equity - value,

@@ -399,7 +399,7 @@ async def test_an_order_beyond_the_account_is_refused_at_once() -> None:
         (refusal,) = strategy.refusals
         assert isinstance(refusal, OrderRejected)
         assert refusal.details["reject_code"] == "INSUFFICIENT_FUNDS"
-        assert pilot.exchange.outcome().orders == []
+        assert not pilot.exchange.outcome().orders
 
 
 async def test_an_order_that_a_gap_made_too_dear_is_rejected_at_the_fill() -> None:

@@ -211,7 +211,7 @@ async def test_a_split_restates_resting_orders_and_legs() -> None:
         await pilot.candles(X, bars=days(100, 100, 50))
         found = [
             f"{o.quantity} {o.limit_price} {o.stop_price} {o.trailing_distance}"
-            for o in pilot.exchange.outcome().orders[1:4]
+            for o in list(pilot.exchange.outcome().orders)[1:4]
         ]
         assert found == ["10 35 None None", "8 None 40.0 10", "6 None 25.0 50"]
         legs = [f"{o.quantity} {o.stop_price} {o.limit_price}" for o in pilot.legs]
