@@ -63,10 +63,9 @@ def rfc3339(nanoseconds: int) -> str:
     """An instant as RFC 3339 text in UTC, with the digits it needs: `2024-03-04T14:30:00Z`."""
     seconds, rest = divmod(nanoseconds, NANOSECONDS)
     days, seconds = divmod(seconds, _DAY_SECONDS)
-    text = f"{_date(days)}T{_time_of_day(seconds)}"
-    if rest:
-        text += f".{rest:09d}".rstrip("0")
-    return text + "Z"
+    if not rest:
+        return f"{_date(days)}T{_time_of_day(seconds)}Z"
+    return f"{_date(days)}T{_time_of_day(seconds)}.{rest:09d}".rstrip("0") + "Z"
 
 
 @lru_cache(maxsize=256)

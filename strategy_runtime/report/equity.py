@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from heapq import merge
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice, zip_longest
 from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -33,8 +33,9 @@ class CurvePart(NamedTuple):
 ThinPoint: TypeAlias = tuple[int, float, float]
 """An instant, the equity at it, and the deepest drawdown since the point before, as a share."""
 
+_ENOUGH = STRETCH // 8
+"""Points from which on a part is as good as a longer one."""
 _DAY = 86_400_000_000_000
-_NOTHING = Decimal(0)
 
 
 class EquityPath(Struct, frozen=True, kw_only=True):
@@ -71,36 +72,40 @@ def equity_curve(
         end_ns: Bars that close later are left out; a run may have been stopped early.
     """
     by_symbol = {each.symbol: _Bars(each) for each in series}
-    cash = start_equity
-    held: dict[str, Decimal] = {}
-    marks: dict[str, float] = {}
-    due = _by_instant(bookings)
-    instants = sorted(due)
-    for begin, following in pairwise([*instants, end_ns + 1]):
-        for each in due[begin]:
-            symbol = each.symbol
-            if isinstance(each, Fill):
-                units = each.quantity if each.side is Side.BUY else -each.quantity
-                cash -= units * each.price + each.fee
-                marks[symbol] = float(each.price)
-            else:
-                units = each.units
-                cash += each.cash
-                if each.price is not None:
-                    marks[symbol] = each.price
-            held[symbol] = held.get(symbol, _NOTHING) + units
-            if not held[symbol]:
-                del held[symbol]
+    account = _Account(start_equity)
+    held, marks = account.held, account.marks
+    lag = series[0].step if series else 0
+    starts: list[int] = []
+    equities: list[float] = []
+    due, instants = _by_instant(bookings)
+    for each, begin, following in zip_longest(due, instants, instants[1:]):
+        account.enter(each)
+        if following == begin:
+            continue
+        cash, end = float(account.cash), end_ns + 1 if following is None else following
         if not held:
-            yield CurvePart((begin,), 0, (float(cash),))
+            starts.append(begin - lag)
+            equities.append(cash)
         elif len(held) == 1:
-            ((name, quantity),) = held.items()
-            yield from _alone(
-                by_symbol[name], float(quantity), float(cash), marks, begin, following
-            )
+            ((symbol, quantity),) = held.items()
+            bars, size = by_symbol[symbol], float(quantity)
+            for rows in bars.between(begin, end):
+                here = slice(rows.start, rows.stop)
+                closes = bars.series.closes[here].tolist()
+                starts += bars.starts(here, lag)
+                equities += [cash + size * close for close in closes]
+                marks[symbol] = closes[-1]
+                if len(starts) >= _ENOUGH:
+                    yield CurvePart(starts, lag, equities)
+                    starts, equities = [], []
         else:
+            if starts:
+                yield CurvePart(starts, lag, equities)
+                starts, equities = [], []
             holdings = [(by_symbol[name], float(quantity)) for name, quantity in held.items()]
-            yield from _between(holdings, float(cash), marks, begin, following)
+            yield from _between(holdings, cash, marks, begin, end)
+    if starts:
+        yield CurvePart(starts, lag, equities)
 
 
 def path_of(
@@ -189,13 +194,43 @@ class _Drawdown:
         return deepest
 
 
-def _by_instant(bookings: Iterable[Fill | Adjustment]) -> dict[int, list[Fill | Adjustment]]:
-    """What changes the account, by when it takes effect."""
-    due: dict[int, list[Fill | Adjustment]] = {}
-    for each in bookings:
-        if isinstance(each, Fill) or each.units or each.cash:
-            due.setdefault(_takes_effect(each), []).append(each)
-    return due
+class _Account:
+    """Cash and positions, and the last price of each symbol."""
+
+    __slots__ = ("cash", "held", "marks")
+
+    def __init__(self, cash: Decimal) -> None:
+        self.cash = cash
+        self.held: dict[str, Decimal] = {}
+        self.marks: dict[str, float | Decimal] = {}
+
+    def enter(self, booking: Fill | Adjustment) -> None:
+        symbol, held = booking.symbol, self.held
+        if isinstance(booking, Fill):
+            units = booking.quantity if booking.side is Side.BUY else -booking.quantity
+            self.cash -= units * booking.price + booking.fee
+            self.marks[symbol] = booking.price
+        else:
+            units = booking.units
+            self.cash += booking.cash
+            if booking.price is not None:
+                self.marks[symbol] = booking.price
+        if symbol in held:
+            units += held[symbol]
+        if units:
+            held[symbol] = units
+        else:
+            held.pop(symbol, None)
+
+
+def _by_instant(
+    bookings: Iterable[Fill | Adjustment],
+) -> tuple[list[Fill | Adjustment], list[int]]:
+    """What changes the account, in the order in which it takes effect, and when that is."""
+    changes = [each for each in bookings if isinstance(each, Fill) or each.units or each.cash]
+    instants = list(map(_takes_effect, changes))
+    order = sorted(range(len(changes)), key=instants.__getitem__)
+    return [changes[row] for row in order], sorted(instants)
 
 
 def _takes_effect(booking: Fill | Adjustment) -> int:
@@ -217,35 +252,36 @@ class _Bars:
         """The first row that closes at an instant or later; instants never fall."""
         if instant > self._instant:
             starts, step = self.series.starts, self.series.step
-            most = len(starts)
+            row, most = self._row, len(starts)
             if step:  # bars do not overlap, so there is only room for so many
-                most = min(most, self._row + (instant - self._instant) // step + 1)
-            self._row = bisect_left(starts, instant - step, self._row, most)
+                most = min(most, row + (instant - self._instant) // step + 1)
+                if row < most - 1 and starts[most - 2] < instant - step:
+                    row = most - 1
+            self._row = bisect_left(starts, instant - step, row, most)
             self._instant = instant
         return self._row
 
+    def between(self, begin: int, end: int) -> Iterable[range]:
+        """The rows that close from `begin` on and before `end`, some at a time."""
+        first, last = self.first_from(begin), self.first_from(end)
+        if first // STRETCH == last // STRETCH:
+            return (range(first, last),) if first < last else ()
+        return self.series.stretches(first, last)
 
-def _alone(
-    bars: _Bars, size: float, cash: float, marks: dict[str, float], begin: int, end: int
-) -> Iterator[CurvePart]:
-    """The equity at every close from `begin` on and before `end`; leaves the last one as mark."""
-    series, first, last = bars.series, bars.first_from(begin), bars.first_from(end)
-    for some in series.stretches(first, last):
-        here = slice(some.start, some.stop)
-        equities = [cash + size * close for close in series.closes[here].tolist()]
-        yield CurvePart(series.starts[here], series.step, equities)
-    if first < last:
-        marks[series.symbol] = series.closes[last - 1]
+    def starts(self, rows: slice, lag: int) -> Sequence[int]:
+        """When bars close, less `lag`."""
+        starts, further = self.series.starts[rows].tolist(), self.series.step - lag
+        return [start + further for start in starts] if further else starts
 
 
 def _between(
     holdings: Sequence[tuple[_Bars, float]],
     cash: float,
-    marks: dict[str, float],
+    marks: dict[str, float | Decimal],
     begin: int,
     end: int,
 ) -> Iterator[CurvePart]:
-    """The same with several positions."""
+    """The equity at every close from `begin` on and before `end`; leaves the last ones as marks."""
     rows = [(bars.first_from(begin), bars.first_from(end)) for bars, _ in holdings]
     held = [bars.series for bars, _ in holdings]
     sizes = [size for _, size in holdings]
@@ -284,13 +320,14 @@ def _one_by_one(
     sizes: Sequence[float],
     rows: Sequence[tuple[int, int]],
     cash: float,
-    marks: dict[str, float],
+    marks: dict[str, float | Decimal],
 ) -> Iterator[tuple[int, float]]:
+    latest = {each.symbol: float(marks[each.symbol]) for each in held}
     closing = merge(*(_closes(each, *some) for each, some in zip(held, rows, strict=True)))
     for instant, closes in groupby(closing, key=lambda item: item[0]):
         for _, symbol, close in closes:
-            marks[symbol] = close
-        worth = (size * marks[each.symbol] for each, size in zip(held, sizes, strict=True))
+            marks[symbol] = latest[symbol] = close
+        worth = (size * latest[each.symbol] for each, size in zip(held, sizes, strict=True))
         yield instant, cash + sum(worth)
 
 

@@ -6,8 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from io import StringIO
+from operator import attrgetter
 
 from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.simulator.outcome import Fill
 
@@ -44,12 +46,12 @@ def fill_hash(fills: Iterable[Fill]) -> str:
     in the order in which they happened. Fees and ids are not in it, so runs that trade alike
     compare equal whatever they pay.
     """
-    digest = sha256()
-    for fill in sorted(fills, key=lambda fill: fill.time_ns):
-        signed = fill.quantity * fill.side.sign
-        line = f"{rfc3339(fill.bar_ns)},{fill.symbol},{plain(signed)},{plain(fill.price)}\n"
-        digest.update(line.encode())
-    return digest.hexdigest()
+    lines = [
+        f"{rfc3339(fill.bar_ns)},{fill.symbol},{'-' if fill.side is Side.SELL else ''}"
+        f"{plain(fill.quantity)},{plain(fill.price)}\n"
+        for fill in sorted(fills, key=attrgetter("time_ns"))
+    ]
+    return sha256("".join(lines).encode()).hexdigest()
 
 
 def fills_csv(fills: Iterable[Fill]) -> str:
@@ -67,7 +69,7 @@ def fills_csv(fills: Iterable[Fill]) -> str:
             fill.client_order_id or "",
             fill.rule,
         )
-        for fill in sorted(fills, key=lambda fill: fill.time_ns)
+        for fill in sorted(fills, key=attrgetter("time_ns"))
     )
     return _csv(_FILL_COLUMNS, rows)
 

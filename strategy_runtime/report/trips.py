@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from strategy_runtime.protocol.enums import Side
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
 __all__ = ["RoundTrip", "round_trips", "time_held"]
@@ -47,35 +48,39 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
 class _Open:
     """A position on its way."""
 
-    __slots__ = ("entered", "exited", "fees", "opened_ns", "paid", "received", "sign", "symbol")
+    __slots__ = ("entered", "exited", "fees", "is_long", "opened_ns", "paid", "received", "symbol")
 
-    def __init__(self, symbol: str, sign: int, opened_ns: int) -> None:
-        self.symbol = symbol
-        self.sign = sign
-        self.opened_ns = opened_ns
-        self.entered = self.paid = self.exited = self.received = self.fees = _ZERO
+    def __init__(self, fill: Fill, quantity: Decimal, fee: Decimal) -> None:
+        self.symbol = fill.symbol
+        self.is_long = fill.side is Side.BUY
+        self.opened_ns = fill.time_ns
+        self.entered = quantity
+        self.paid = quantity * fill.price
+        self.exited = self.received = _ZERO
+        self.fees = fee
 
     def adjust(self, change: Adjustment) -> None:
         """Go through a split, or bear a charge."""
         self.fees -= change.cash
         left = self.entered - self.exited
         if change.units:
-            after = left + change.units * self.sign
+            after = left + (change.units if self.is_long else -change.units)
             self.exited = (self.exited * after / left).quantize(_GRAIN)
             self.entered = self.exited + after
 
     def close(self, fill: Fill) -> RoundTrip:
         """What it was, now that its last unit is gone."""
+        gained = self.received - self.paid
         return RoundTrip(
             symbol=self.symbol,
-            is_long=self.sign > 0,
+            is_long=self.is_long,
             quantity=self.entered,
             entry_price=self.paid / self.entered,
             exit_price=self.received / self.exited,
             opened_ns=self.opened_ns,
             closed_ns=fill.time_ns,
             fees=self.fees,
-            profit=self.sign * (self.received - self.paid) - self.fees,
+            profit=(gained if self.is_long else -gained) - self.fees,
             exit_rule=fill.rule,
         )
 
@@ -96,25 +101,26 @@ def round_trips(bookings: Iterable[Fill | Adjustment], *, hedging: bool = False)
             if position is not None:
                 position.adjust(fill)
             continue
-        sign = fill.side.sign
         left, fee = fill.quantity, fill.fee
-        if position is not None and position.sign != sign:
-            taken = min(left, position.entered - position.exited)
+        if position is not None and position.is_long is not (fill.side is Side.BUY):
+            held = position.entered - position.exited
+            taken = left if left < held else held
             share = fee if taken == left else fee * taken / fill.quantity
             position.exited += taken
             position.received += taken * fill.price
             position.fees += share
             left -= taken
             fee -= share
-            if position.exited == position.entered:
+            if taken == held:
                 trips.append(underway.pop(key).close(fill))
                 position = None
         if left:
             if position is None:
-                position = underway[key] = _Open(fill.symbol, sign, fill.time_ns)
-            position.entered += left
-            position.paid += left * fill.price
-            position.fees += fee
+                underway[key] = _Open(fill, left, fee)
+            else:
+                position.entered += left
+                position.paid += left * fill.price
+                position.fees += fee
     return trips
 
 
@@ -123,8 +129,9 @@ def time_held(bookings: Iterable[Fill | Adjustment], end_ns: int, *, hedging: bo
     held: dict[str, Decimal] = {}
     total = since = 0
     for each in bookings:
-        units = each.units if isinstance(each, Adjustment) else each.quantity * each.side.sign
-        if not units:
+        if isinstance(each, Fill):
+            units = each.quantity if each.side is Side.BUY else -each.quantity
+        elif not (units := each.units):
             continue
         key = each.position_id if hedging else each.symbol
         if not held:

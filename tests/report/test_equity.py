@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strategy_runtime.report import equity as module
 from strategy_runtime.report.equity import CurvePart, EquityPath, equity_curve, path_of
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
@@ -80,6 +81,28 @@ def test_each_point_of_the_curve_has_its_instant() -> None:
     curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99])], END))
     # A sale at an open comes just after the close of the bar before it.
     assert [now - START for now, _ in curve] == [STEP, 2 * STEP, 2 * STEP + 1]
+
+
+@pytest.mark.parametrize("enough", [1, 2, 100])
+def test_bars_of_several_lengths_keep_their_instants_however_a_curve_is_cut(
+    enough: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ENOUGH", enough)
+    longer = BarSeries("S:B", "2m", 2 * STEP)
+    for row, close in enumerate([20, 21, 22]):
+        longer.append(START + 2 * row * STEP, close, close, close, close, 1.0)
+    fills = [
+        fill("10", "10"),
+        fill("-10", "12", bar=2),
+        fill("1", "21", bar=2, symbol="S:B"),
+    ]
+    curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99]), longer], END))
+    assert [(now - START, equity) for now, equity in curve] == [
+        (STEP, 1010.0),
+        (2 * STEP, 1030.0),
+        (4 * STEP, 1020.0),
+        (6 * STEP, 1021.0),
+    ]
 
 
 @pytest.mark.parametrize(
