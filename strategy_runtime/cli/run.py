@@ -232,11 +232,12 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 return 0
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
-            venue: Venue = _venue(settings, mode, settings.connect_timeout)
+            proxy = _venue(settings, mode, settings.connect_timeout)
+            venue: Venue = proxy
             journal, state, day_start = Kept()
             if mode == "live":
                 journal, state, day_start = keep(strategy, settings, kept)
-                venue = ThreadedVenue(venue, loop_factory=_loop_factory(settings.loop))
+                venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings.loop))
             runner = Runner(
                 strategy,
                 venue,

@@ -40,7 +40,7 @@ from strategy_runtime.protocol.values import (
     is_sound,
 )
 
-__all__ = ["PONG", "Frame", "FrameDecoder", "encode_ack", "unwrap"]
+__all__ = ["PONG", "Frame", "FrameDecoder", "encode_ack", "id_of", "unwrap"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -75,44 +75,52 @@ class FrameDecoder:
         self._decode = msgspec.json.Decoder(ServerFrame, strict=False).decode
         self._timeframes: set[str] = set()
 
-    def decode(self, raw: bytes) -> Frame:
-        """Decode one message.
+    def decode(self, raws: list[bytes]) -> list[Frame | FrameError]:
+        """Decode messages.
 
-        Raises:
-            FrameError: It has to be dropped; carries the id to acknowledge all the same.
+        In the place of one that has to be dropped is the reason; it carries the id to acknowledge
+        all the same.
         """
-        frame: ServerFrame
-        try:
-            if not raw.isascii():
-                raw.decode()  # the typed decoder does not look at text it skips
-            frame = self._decode(raw)
-        except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
-            return self._decode_tolerantly(raw)
-        if type(frame) is CandleFrame:
-            bar = frame.bar  # the stamp of the frame itself says nothing of it
-            low, high, stamp = bar.low, bar.high, bar.stamp
-            # One condition and no name for it: so the interpreter compares numbers as numbers.
-            if (
-                _LOWEST < low <= bar.open <= high < _HIGHEST
-                and low <= bar.close <= high
-                and 0.0 <= bar.volume < _HIGHEST
-                and type(stamp) is datetime
-                and stamp.tzinfo is UTC
-                and _TOO_EARLY < stamp.year < _TOO_LATE
-                and bar.timeframe in self._timeframes
-                and "\0" not in bar.symbol
-            ):
-                return frame
-        elif _is_plain(frame.timestamp):
-            check = _CHECKS.get(type(frame))
-            if check is None or check(frame, raw):
-                return frame
-        return self._decode_tolerantly(raw)
+        decode, timeframes = self._decode, self._timeframes
+        is_ascii = b"".join(raws).isascii()
+        frames: list[Frame | FrameError] = []
+        for raw in raws:
+            try:
+                if not is_ascii:
+                    raw.decode()  # the typed decoder does not look at text it skips
+                frame = decode(raw)
+            except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
+                frames.append(self._decode_tolerantly(raw))
+                continue
+            if type(frame) is CandleFrame:
+                bar = frame.bar  # the stamp of the frame itself says nothing of it
+                low, high, stamp = bar.low, bar.high, bar.stamp
+                # One condition and no name for it: so the interpreter compares numbers as numbers.
+                if (
+                    _LOWEST < low <= bar.open <= high < _HIGHEST
+                    and low <= bar.close <= high
+                    and 0.0 <= bar.volume < _HIGHEST
+                    and type(stamp) is datetime
+                    and stamp.tzinfo is UTC
+                    and _TOO_EARLY < stamp.year < _TOO_LATE
+                    and bar.timeframe in timeframes
+                    and "\0" not in bar.symbol
+                ):
+                    frames.append(frame)
+                    continue
+            elif _may_keep(frame, raw):
+                frames.append(frame)
+                continue
+            frames.append(self._decode_tolerantly(raw))
+        return frames
 
-    def _decode_tolerantly(self, raw: bytes) -> Frame:
-        frame, warnings = read_tolerantly(
-            raw.removeprefix(_BOM), default_timeframe=self._default_timeframe
-        )
+    def _decode_tolerantly(self, raw: bytes) -> Frame | FrameError:
+        try:
+            frame, warnings = read_tolerantly(
+                raw.removeprefix(_BOM), default_timeframe=self._default_timeframe
+            )
+        except FrameError as error:
+            return error
         if isinstance(frame, CandleFrame):
             self._timeframes.add(frame.bar.timeframe)
         if warnings and self._odd is not None:
@@ -135,6 +143,11 @@ def unwrap(frame: Frame) -> Event:
     return frame
 
 
+def id_of(frame: Frame) -> str | None:
+    """The id to acknowledge a frame by, or None where it has none."""
+    return frame.event_id or frame.legacy_id or None
+
+
 def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
     """An acknowledgement of the events named by `ids` (protocol d)."""
     return _encode(
@@ -143,6 +156,13 @@ def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
 
 
 # Whether the fast tier may keep a frame. What it may not keep is not wrong, only odd.
+
+
+def _may_keep(frame: Any, raw: bytes) -> bool:
+    if not _is_plain(frame.timestamp):
+        return False
+    check = _CHECKS.get(type(frame))
+    return check is None or check(frame, raw)
 
 
 def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:

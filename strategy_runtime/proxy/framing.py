@@ -1,6 +1,6 @@
 """WebSocket frames (RFC 6455), free of I/O: what a server sends is taken apart, ours are made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 
 from strategy_runtime.ids import Random
@@ -58,32 +58,34 @@ class FrameReader:
     """Takes bytes as they come, and hands on what is whole.
 
     Args:
-        message: Called with the payload of every text or binary message.
-        reply: Called with what that gives back, unless it is None.
+        messages: Called with the payloads of the text and binary messages that a read completed,
+            all at once, but for those before and after a close, ping or pong.
+        reply: Called with each of those that that gives back.
         control: Called with opcode and payload of every close, ping and pong.
         longest: Bytes a message may have.
     """
 
     def __init__(
         self,
-        message: Callable[[bytes], bytes | None],
+        messages: Callable[[list[bytes]], Sequence[bytes]],
         *,
         reply: Callable[[bytes], object],
         control: Callable[[int, bytes], object],
         longest: int,
     ) -> None:
-        self._message = message
+        self._messages = messages
         self._reply = reply
         self._control = control
         self._longest = longest
         self._rest = bytearray()
         self._wanted = 0
+        self._whole: list[bytes] = []
         self._pieces: bytearray | None = None
         self._is_closed = False
 
     def mute(self) -> None:
         """Hand on no messages any more, only what controls the connection."""
-        self._message = _nothing
+        self._messages = _nothing
 
     def feed(self, data: bytes) -> None:
         """Take what was read.
@@ -98,33 +100,42 @@ class FrameReader:
                 return
             data = bytes(rest)
             rest.clear()
-        message = self._message
         at, size = 0, len(data)
         last_usual = size - _USUAL
-        while True:
-            # What nearly every frame is, taken apart in one step.
-            longest = self._longest if self._pieces is None else -1
-            while at <= last_usual:
-                head, length = _unpack_usual(data, at)
-                if head != _USUAL_HEAD or length > longest:
-                    break
-                start = at + _USUAL
-                end = start + length
-                if end > size:
-                    break
-                reply = message(data[start:end])
-                if reply is not None:
-                    self._reply(reply)
-                at = end
-            end = self._take_any(data, at)
-            if self._is_closed:
-                return
-            if end > size:
-                break
-            at = end
-        if at < size:
-            rest += data[at:]
-            self._wanted = end - at
+        try:
+            while at < size:
+                # What nearly every frame is, taken apart in one step.
+                longest = self._longest if self._pieces is None else -1
+                whole = self._whole
+                while at <= last_usual:
+                    head, length = _unpack_usual(data, at)
+                    if head != _USUAL_HEAD or length > longest:
+                        break
+                    start = at + _USUAL
+                    end = start + length
+                    if end > size:
+                        break
+                    whole.append(data[start:end])
+                    at = end
+                if at < size:
+                    end = self._take_any(data, at)
+                    if self._is_closed:
+                        return
+                    if end > size:
+                        rest += data[at:]
+                        self._wanted = end - at
+                        return
+                    at = end
+        finally:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Give away what is whole."""
+        whole = self._whole
+        if whole:
+            self._whole = []
+            for reply in self._messages(whole):
+                self._reply(reply)
 
     def _take_any(self, data: bytes, at: int) -> int:
         """Take the frame that begins there; gives back where it ends, or has to end at least."""
@@ -156,6 +167,7 @@ class FrameReader:
             if not head & _FINAL or len(payload) > _LONGEST_CONTROL:
                 raise FrameFault(_CLOSE_PROTOCOL, "a control frame is too long, or in pieces")
             self._is_closed = kind == CLOSE
+            self._hand_on()
             self._control(kind, payload)
             return
         if kind not in (_CONTINUATION, TEXT, _BINARY):
@@ -168,14 +180,13 @@ class FrameReader:
             raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
         self._pieces += payload
         if head & _FINAL:
-            whole, self._pieces = bytes(self._pieces), None
-            reply = self._message(whole)
-            if reply is not None:
-                self._reply(reply)
+            self._whole.append(bytes(self._pieces))
+            self._pieces = None
 
 
-def _nothing(payload: bytes) -> None:
+def _nothing(payloads: list[bytes]) -> Sequence[bytes]:
     """Where messages go that nobody wants any more."""
+    return ()
 
 
 def frame_of(kind: int, payload: bytes, chance: Random) -> bytes:

@@ -6,13 +6,13 @@ among them: malformed ones, unknown ones, repetitions and those beyond the subsc
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
 
 from strategy_runtime.errors import FrameError
-from strategy_runtime.protocol.codec import PONG, Frame, FrameDecoder, encode_ack, unwrap
+from strategy_runtime.protocol.codec import PONG, Frame, FrameDecoder, encode_ack, id_of, unwrap
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import (
     BacktestComplete,
@@ -45,6 +45,9 @@ class _PassedOver(Struct, gc=False):
     legacy_id: None = None
 
 
+_Received = Frame | _PassedOver
+
+
 class Inbox:
     """Frames received, over all connections of a run; a `Receiver`.
 
@@ -57,10 +60,10 @@ class Inbox:
         sighted: Called with the order of every order event at once, before its turn has come.
 
     Attributes:
-        in_hand: Id of the event that was taken last.
         closed: How the present connection ended; None while it has not.
         is_leaving: The proxy has said that it goes down.
         last_words: What it said had broken its backtest.
+        waiting: What there is to take.
     """
 
     def __init__(
@@ -72,10 +75,10 @@ class Inbox:
         wake: Callable[[], object],
         sighted: Callable[[Order], object],
     ) -> None:
-        self.in_hand = ""
         self.closed: Closed | None = None
         self.is_leaving = False
         self.last_words: str | None = None
+        self.waiting: deque[_Received] = deque()
         self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
         self._wants_all = not len(subscriptions)
         self._wants_candle = lru_cache(_SYMBOLS)(subscriptions.wants_candle)
@@ -83,11 +86,10 @@ class Inbox:
         self._always_ack = always_ack
         self._wake = wake
         self._sighted = sighted
-        self._waiting: deque[Frame | _PassedOver] = deque()
+        self._taken: Frame | None = None
         self._is_greeted = False
         self._is_last_here = False
-        self._done: list[str] = []
-        self._owes_empty_ack = False
+        self._done: list[_Received] = []
         self._recent: set[str] = set()
         self._older: set[str] = set()
 
@@ -97,29 +99,52 @@ class Inbox:
         """A new connection; what is said on it is yet to come."""
         self.closed, self._is_greeted = None, False
 
-    def feed(self, data: bytes) -> bytes | None:
-        """Take the payload of one message; gives back what has to be answered at once."""
-        frame: Frame | _PassedOver
-        try:
-            frame = self._decode(data)
-        except FrameError as error:
-            _log.warning("a frame was dropped: %s", error)
-            frame = _PassedOver(error.event_id)
-        if type(frame) is not CandleFrame:
-            if isinstance(frame, Ping | Pong):
-                self._wake()
-                return PONG if type(frame) is Ping else None
-            self._note(frame)
-        if not self._is_greeted:
-            self._greet(frame)
-        if not self._wants_all and not self._is_wanted(frame):
-            frame = _PassedOver(frame.event_id or frame.legacy_id)
-        if not self._waiting:
+    def feed(self, messages: list[bytes]) -> Sequence[bytes]:
+        """Take the payloads of messages; gives back what has to be answered at once."""
+        waiting, recent, older = self.waiting, self._recent, self._older
+        was_empty = not waiting
+        answers: list[bytes] = []
+        for decoded in self._decode(messages):
+            frame: _Received | None
+            if type(decoded) is CandleFrame and self._is_greeted:
+                frame = decoded
+            else:
+                frame = self._heeded(decoded, answers)
+                if frame is None:
+                    continue
+            event_id = frame.event_id or frame.legacy_id
+            if event_id:
+                if event_id in recent or event_id in older:
+                    frame = _PassedOver(event_id)
+                recent.add(event_id)
+            if not self._wants_all and not self._is_wanted(frame):
+                frame = _PassedOver(event_id)
+            waiting.append(frame)
+        if was_empty and waiting:
             self._wake()
-        self._waiting.append(frame)
-        return None
+        if len(recent) >= _REMEMBERED:
+            self._older, self._recent = recent, set()
+        return answers
 
-    def _is_wanted(self, frame: Frame | _PassedOver) -> bool:
+    def _heeded(self, frame: Frame | FrameError, answers: list[bytes]) -> _Received | None:
+        """See to what matters before the strategy's turn has come; None if that was all."""
+        if isinstance(frame, Ping | Pong):
+            self._wake()
+            if isinstance(frame, Ping):
+                answers.append(PONG)
+            return None
+        received: _Received
+        if isinstance(frame, FrameError):
+            _log.warning("a frame was dropped: %s", frame)
+            received = _PassedOver(frame.event_id)
+        else:
+            received = frame
+        self._note(received)
+        if not self._is_greeted:
+            self._greet(received)
+        return received
+
+    def _is_wanted(self, frame: _Received) -> bool:
         if isinstance(frame, CandleFrame):
             return self._wants_candle(frame.bar.symbol, frame.bar.timeframe)
         return not isinstance(frame, QuoteFrame) or self._wants_quote(frame.quote.symbol)
@@ -128,21 +153,21 @@ class Inbox:
         """The proxy does not greet: take it as connected."""
         self._is_greeted, self.is_leaving = True, False
         self._wake()
-        self._waiting.append(ConnectionEvent(event=ConnectionEventKind.CONNECTED))
+        self.waiting.append(ConnectionEvent(event=ConnectionEventKind.CONNECTED))
 
     def lost(self, closed: Closed) -> None:
         """The connection has ended."""
         self.closed = closed
         self._wake()
 
-    def _greet(self, frame: "Frame | _PassedOver") -> None:
+    def _greet(self, frame: _Received) -> None:
         self._is_greeted = True
         if not isinstance(frame, ConnectionEvent) or (
             frame.event is not ConnectionEventKind.CONNECTED
         ):
             self.presume_connected()
 
-    def _note(self, event: "Frame | _PassedOver") -> None:
+    def _note(self, event: _Received) -> None:
         """What matters before the strategy's turn has come."""
         if isinstance(event, OrderEvent):
             self._sighted(event.order)
@@ -156,44 +181,42 @@ class Inbox:
     # Leaving
 
     @property
-    def has_some(self) -> bool:
-        """Whether there is anything to take."""
-        return bool(self._waiting)
-
-    @property
     def is_complete(self) -> bool:
         """Whether the last event of a backtest has been handled."""
-        return self._is_last_here and not self._waiting
+        return self._is_last_here and not self.waiting
+
+    @property
+    def in_hand(self) -> str:
+        """Id of the event that was taken last."""
+        return "" if self._taken is None else id_of(self._taken) or ""
 
     def take(self) -> Iterator[Event]:
         """What is at hand; asking for the next marks the one before as done."""
-        waiting, done = self._waiting, self._done
-        recent, older = self._recent, self._older
+        waiting, done = self.waiting, self._done
         while waiting:
             frame = waiting.popleft()
-            event_id, is_new = frame.event_id or frame.legacy_id or "", True
-            if event_id:
-                known = len(recent)
-                recent.add(event_id)  # looks and remembers in one step
-                is_new = len(recent) != known and event_id not in older
-                if known >= _REMEMBERED:
-                    older, recent = self._older, self._recent = recent, set()
-            if is_new and not isinstance(frame, _PassedOver):
-                self.in_hand = event_id
+            if not isinstance(frame, _PassedOver):
+                self._taken = frame
                 yield frame.bar if type(frame) is CandleFrame else unwrap(frame)
-            if event_id:
-                done.append(event_id)
-            else:
-                self._owes_empty_ack = self._always_ack
+            done.append(frame)
+
+    def take_all(self) -> list[Frame]:
+        """What is at hand, all of it done at once."""
+        waiting = self.waiting
+        self._done += waiting
+        frames = [each for each in waiting if not isinstance(each, _PassedOver)]
+        waiting.clear()
+        return frames
 
     def ack(self, correlation: Callable[[], str], now_ms: int) -> bytes | None:
         """One frame that acknowledges everything that is done, or None where nothing is."""
-        if not self._done and not self._owes_empty_ack:
+        if not self._done:
             return None
-        frame = encode_ack(self._done, correlation(), now_ms)
+        ids = [event_id for each in self._done if (event_id := each.event_id or each.legacy_id)]
         self._done.clear()
-        self._owes_empty_ack = False
-        return frame
+        if not ids and not self._always_ack:
+            return None
+        return encode_ack(ids, correlation(), now_ms)
 
 
 def _say_odd(frame: Frame, warnings: list[str]) -> None:

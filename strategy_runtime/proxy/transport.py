@@ -4,6 +4,7 @@
 network in memory that loses things on purpose, takes its place without anything above noticing.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 __all__ = ["Answer", "Closed", "ConnectFailed", "Receiver", "Socket", "Transport"]
@@ -61,8 +62,8 @@ class ConnectFailed(Exception):
 class Receiver(Protocol):
     """Where a connection delivers; both are called in the order of arrival, and never wait."""
 
-    def feed(self, data: bytes) -> bytes | None:
-        """Take the payload of one message; what it gives back is sent at once."""
+    def feed(self, messages: list[bytes]) -> Sequence[bytes]:
+        """Take the payloads of messages that came together; what it gives back is sent at once."""
         ...
 
     def lost(self, closed: Closed) -> None:

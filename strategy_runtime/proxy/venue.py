@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 from msgspec import Struct
 
 from strategy_runtime.clock import monotonic, now_ms, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
 from strategy_runtime.ids import counted, generator, token
+from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
@@ -51,6 +53,8 @@ _NOT_OFFERED = (404, 405, 501)
 _MOST_LISTED = 1000
 
 _log = logging.getLogger("strategy_runtime")
+
+_T = TypeVar("_T")
 
 
 class _Changed(Struct):
@@ -168,8 +172,17 @@ class ProxyVenue:
 
     # Events
 
-    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+    def bursts(self) -> AsyncIterator[Iterator[Event]]:
         """Events as they arrive, over as many connections as it takes."""
+        return self._arrivals(self._inbox.take, iter)
+
+    def frames(self) -> AsyncIterator[list[Frame]]:
+        """The same as frames; asking for more acknowledges all of those before."""
+        return self._arrivals(self._inbox.take_all, list[Frame])
+
+    async def _arrivals(
+        self, take: Callable[[], _T], made: Callable[[tuple[ConnectionEvent]], _T]
+    ) -> AsyncIterator[_T]:
         connection = self._connection
         self._loop = asyncio.get_running_loop()
         while True:
@@ -179,10 +192,10 @@ class ProxyVenue:
             elif step.act is Act.WAIT:
                 await sleep(step.seconds or 0.0)
             elif step.act is Act.READ and self._socket is not None:
-                while (burst := await self._next_burst(self._socket)) is not None:
-                    yield burst
+                while await self._has_some(self._socket):
+                    yield take()
                 if connection.state is not State.OVER:
-                    yield iter((self._lost(),))
+                    yield made((self._lost(),))
             else:
                 return
 
@@ -195,26 +208,26 @@ class ProxyVenue:
         else:
             self._connection.opened(monotonic())
 
-    async def _next_burst(self, socket: Socket) -> Iterator[Event] | None:
-        """Acknowledge what was taken, and wait for more; None when the connection has ended."""
+    async def _has_some(self, socket: Socket) -> bool:
+        """Acknowledge what was taken, and wait for more; False when the connection has ended."""
         inbox, connection = self._inbox, self._connection
         self._flush(socket)
-        while not inbox.has_some:
+        while not inbox.waiting:
             if inbox.is_complete:
                 connection.over()
                 await self._await_close(socket)
-                return None
+                return False
             if inbox.closed is not None:
-                return None
+                return False
             if connection.state is State.GREETING:
                 await self._await_greeting()
             else:
                 await self._stirred()
         if connection.state is State.GREETING:
             connection.greeted()
-        return inbox.take()
+        return True
 
-    def _lost(self) -> Event:
+    def _lost(self) -> ConnectionEvent:
         """Have another connection made, unless there is no sense in it; the event that says so."""
         closed = self._inbox.closed or Closed(None)
         words = None if self._is_live else self._inbox.last_words
@@ -226,13 +239,13 @@ class ProxyVenue:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _stirred(self) -> None:
-        """Wait for the inbox to have something new.
+    def _stirred(self) -> asyncio.Future[None]:
+        """Done when the inbox has something new.
 
         Ask it first, and do not give way to anything between asking and waiting.
         """
         self._waiter = self._loop.create_future()
-        await self._waiter
+        return self._waiter
 
     async def _await_greeting(self) -> None:
         try:

@@ -7,14 +7,13 @@ and candles and everything about orders and the account stay complete and in ord
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import Protocol
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.events import Event
-from strategy_runtime.protocol.models import Quote
+from strategy_runtime.protocol.codec import Frame, id_of, unwrap
+from strategy_runtime.protocol.events import CandleFrame, Event, QuoteFrame
 
 __all__ = ["Lane"]
 
@@ -22,24 +21,11 @@ _LONG = 10_000
 
 _log = logging.getLogger("strategy_runtime")
 
-Waiting = tuple[Event, str]
-"""An event, and where it came from."""
-
-
-class Source(Protocol):
-    """Where events come from: a venue."""
-
-    @property
-    def in_hand(self) -> str:
-        """Where the present one does."""
-        ...
-
 
 class _Place(Struct):
     """The place in the queue of a symbol's latest quote."""
 
-    symbol: str
-    quote: Waiting
+    frame: QuoteFrame
 
 
 class Lane:
@@ -53,45 +39,52 @@ class Lane:
 
     Attributes:
         conflated: Number of quotes that newer ones took the place of.
-        in_hand: Where the event that was taken last came from.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self.conflated = 0
-        self.in_hand = ""
         self._wake = wake
         self._lock = Lock()
-        self._queue: deque[Waiting | _Place] = deque()
+        self._queue: deque[Frame | _Place] = deque()
+        self._taken: Frame | None = None
         self._quotes: dict[str, _Place] = {}
         self._reader_waits = False
         self._is_over = False
         self._failure: BaseException | None = None
         self._said_long = False
 
-    def fill(self, burst: Iterable[Event], source: Source) -> None:
-        """Add events as they come."""
+    @property
+    def in_hand(self) -> str:
+        """Id of the event that was taken last."""
+        return "" if self._taken is None else id_of(self._taken) or ""
+
+    def fill(self, frames: list[Frame]) -> None:
+        """Add what has arrived."""
         queue = self._queue
-        for event in burst:
-            waiting = event, source.in_hand
-            if type(event) is Quote:
-                self._put_quote(event.symbol, waiting)
-            else:
-                queue.append(waiting)
-            if self._reader_waits:
-                self._reader_waits = False
-                self._wake()
+        if QuoteFrame in map(type, frames):
+            for frame in frames:
+                if isinstance(frame, QuoteFrame):
+                    self._put_quote(frame)
+                else:
+                    queue.append(frame)
+        else:
+            queue.extend(frames)
+        if self._reader_waits and queue:
+            self._reader_waits = False
+            self._wake()
         if len(queue) >= _LONG and not self._said_long:
             self._said_long = True
             _log.warning("the strategy is %d events behind; its hooks are too slow", len(queue))
 
-    def _put_quote(self, symbol: str, waiting: Waiting) -> None:
+    def _put_quote(self, frame: QuoteFrame) -> None:
+        symbol = frame.quote.symbol
         with self._lock:
             place = self._quotes.get(symbol)
             if place is not None:
-                place.quote = waiting
+                place.frame = frame
                 self.conflated += 1
                 return
-            place = self._quotes[symbol] = _Place(symbol, waiting)
+            place = self._quotes[symbol] = _Place(frame)
         self._queue.append(place)
 
     def end(self, failure: BaseException | None = None) -> None:
@@ -108,15 +101,14 @@ class Lane:
                 self._said_long = False
                 return
             waiting = queue.popleft()
-            if isinstance(waiting, _Place):
-                waiting = self._take_quote(waiting)
-            event, self.in_hand = waiting
-            yield event
+            frame = self._quote_of(waiting) if isinstance(waiting, _Place) else waiting
+            self._taken = frame
+            yield frame.bar if type(frame) is CandleFrame else unwrap(frame)
 
-    def _take_quote(self, place: _Place) -> Waiting:
+    def _quote_of(self, place: _Place) -> QuoteFrame:
         with self._lock:
-            del self._quotes[place.symbol]
-            return place.quote
+            del self._quotes[place.frame.quote.symbol]
+            return place.frame
 
     def is_dry(self) -> bool:
         """Whether the reader has to wait to be woken."""

@@ -11,9 +11,10 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from strategy_runtime.clock import monotonic, sleep
+from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.models import (
     Account,
@@ -41,6 +42,14 @@ _RESOLVE_WITHIN_S = 1.5
 _PATIENCE_S = 5.0
 
 
+class Framed(Venue, Protocol):
+    """A venue whose events can be had as the frames they came in."""
+
+    def frames(self) -> AsyncIterator[list[Frame]]:
+        """The stream of events; asking for more acknowledges all of those before."""
+        ...
+
+
 class ThreadedVenue:
     """Implements the venue port by another venue that runs on a thread of its own.
 
@@ -52,7 +61,7 @@ class ThreadedVenue:
 
     def __init__(
         self,
-        inner: Venue,
+        inner: Framed,
         *,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
         patience: float = _PATIENCE_S,
@@ -138,9 +147,8 @@ class ThreadedVenue:
     async def _fill(self, lane: Lane) -> None:
         failure: BaseException | None = None
         try:
-            async for burst in self._inner.bursts():
-                # Only in process do candles come in runs.
-                lane.fill(cast(Iterator[Event], burst), self._inner)
+            async for frames in self._inner.frames():
+                lane.fill(frames)
         except Exception as error:
             failure = error
         lane.end(failure)

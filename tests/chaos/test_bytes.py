@@ -16,7 +16,6 @@ from strategy_runtime import Candle
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ApiError, FrameError, ProtocolError
 from strategy_runtime.ids import generator
-from strategy_runtime.protocol.codec import FrameDecoder
 from strategy_runtime.protocol.models import Account, OrderHandle, Position
 from strategy_runtime.protocol.rest import (
     decode_body,
@@ -28,6 +27,7 @@ from strategy_runtime.protocol.rest import (
 from strategy_runtime.protocol.server_codec import decode_client_frame
 from tests.chaos.mutations import frames_of, mutated
 from tests.figures import Tell
+from tests.protocol.reading import Reading, decode
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 from tests.proxy.test_venue import run
 from tests.strategies import Scripted
@@ -64,7 +64,7 @@ def refusals(
 
 def test_a_damaged_frame_is_read_or_dropped(tell: Tell) -> None:
     samples = frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")
-    decode = FrameDecoder().decode
+    decode = Reading().one
     slowest = 0.0
 
     def timed(data: bytes) -> None:
@@ -91,13 +91,13 @@ def test_a_damaged_frame_is_read_or_dropped(tell: Tell) -> None:
 
 
 def test_damaged_frames_leave_nothing_behind(tell: Tell) -> None:
-    chance, decoder = generator(6), FrameDecoder()
+    chance, decoder = generator(6), Reading()
     samples = frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")
 
     def decode_some() -> int:
         for _ in range(COUNT // 4):
             try:
-                decoder.decode(mutated(chance, samples))
+                decoder.one(mutated(chance, samples))
             except FrameError:
                 continue
         gc.collect()
@@ -116,7 +116,7 @@ def test_damaged_frames_leave_nothing_behind(tell: Tell) -> None:
 def test_a_large_frame_of_nothing_but_nesting_is_dropped(size: int) -> None:
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
         with pytest.raises(FrameError):
-            FrameDecoder().decode(opening * size + b"1" + closing * size)
+            decode(opening * size + b"1" + closing * size)
         with pytest.raises(FrameError):
             decode_client_frame(opening * size)
 

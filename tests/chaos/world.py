@@ -130,7 +130,7 @@ class _Wire:
         self._free_at = 0.0
         self._last: deque[bytes] = deque(maxlen=_REPEATED)
         self._held: bytes | None = None
-        self._arriving: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
+        self._arriving: deque[bytes | Closed] = deque()
 
     # The strategy's end
 
@@ -157,7 +157,7 @@ class _Wire:
         if code == 1000 and not message:
             self.is_whole = False
         else:
-            self._schedule(self.sever, code, message.decode())
+            self._schedule(Closed(code, message.decode()))
         self._heard.put_nowait(None)
 
     # The proxy's end
@@ -206,10 +206,10 @@ class _Wire:
     def down(self, frame: bytes) -> None:
         """Let a frame pass, after all before it."""
         self._last.append(frame)
-        self._schedule(self._deliver, frame)
+        self._schedule(frame)
         if self._held is not None:
             held, self._held = self._held, None
-            self._schedule(self._deliver, held)
+            self._schedule(held)
 
     def hold(self, frame: bytes) -> None:
         """Let the next one overtake, if it comes soon."""
@@ -221,33 +221,38 @@ class _Wire:
         def late() -> None:
             if self._held is frame:
                 self._held = None
-                self._deliver(frame)
+                self._deliver([frame])
 
         self._loop.call_later(_SWAPPED_S, late)
 
     def repeat(self, count: int) -> None:
         """The last ones once more."""
         for frame in list(self._last)[-count:]:
-            self._schedule(self._deliver, frame)
+            self._schedule(frame)
 
-    def _schedule(self, act: Callable[..., object], *args: object) -> None:
+    def _schedule(self, what: bytes | Closed) -> None:
         if not self._arriving:
             self._loop.call_soon(self._arrive)
-        self._arriving.append((act, args))
+        self._arriving.append(what)
 
     def _arrive(self) -> None:
         """What was sent in one go arrives in one, when its time has come; nothing overtakes."""
-        while self._arriving:
-            if self._free_at > self._loop.time():
-                self._loop.call_at(self._free_at, self._arrive)
-                return
-            act, args = self._arriving.popleft()
-            act(*args)
+        together: list[bytes] = []
+        while self._arriving and self._free_at <= self._loop.time():
+            what = self._arriving.popleft()
+            if isinstance(what, bytes):
+                together.append(what)
+                continue
+            self._deliver(together)
+            together = []
+            self.sever(what.code or _CLOSED_ABNORMALLY, what.reason)
+        self._deliver(together)
+        if self._arriving:
+            self._loop.call_at(self._free_at, self._arrive)
 
-    def _deliver(self, frame: bytes) -> None:
-        if self.is_whole and not self.is_silent:
-            reply = self._receiver.feed(frame)
-            if reply is not None:
+    def _deliver(self, frames: list[bytes]) -> None:
+        if frames and self.is_whole and not self.is_silent:
+            for reply in self._receiver.feed(frames):
                 self._up(reply)
 
 

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.codec import Frame, FrameDecoder
+from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.codec import Frame, FrameDecoder, id_of
 
-__all__ = ["Decoded", "Reading", "decode", "id_of"]
+__all__ = ["Decoded", "Reading", "decode"]
 
 
 class Decoded(Struct):
@@ -25,15 +26,17 @@ class Reading(FrameDecoder):
     def note(self, frame: Frame, warnings: list[str]) -> None:
         self.warnings += warnings
 
+    def one(self, raw: bytes) -> Frame:
+        """The frame in a message; raises what it has to be dropped for."""
+        (frame,) = self.decode([raw])
+        if isinstance(frame, FrameError):
+            raise frame
+        return frame
+
     def read(self, raw: bytes) -> Decoded:
         self.warnings.clear()
-        frame = self.decode(raw)
+        frame = self.one(raw)
         return Decoded(frame, id_of(frame), tuple(self.warnings))
-
-
-def id_of(frame: Frame) -> str | None:
-    """The id to acknowledge a frame by."""
-    return frame.event_id or frame.legacy_id or None
 
 
 def decode(raw: bytes | str) -> Decoded:

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from strategy_runtime.errors import FrameError
-from strategy_runtime.protocol.codec import PONG, Frame, encode_ack, unwrap
+from strategy_runtime.protocol.codec import PONG, Frame, encode_ack, id_of, unwrap
 from strategy_runtime.protocol.commands import ClientPong, EventAck
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.events import (
@@ -27,7 +27,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.server_codec import decode_client_frame
 from strategy_runtime.protocol.tolerant import read_tolerantly
-from tests.protocol.reading import Reading, decode, id_of
+from tests.protocol.reading import Reading, decode
 
 FRAMES = Path(__file__).parent / "frames"
 AT = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -218,17 +218,17 @@ class Watched(Reading):
 
     def __init__(self) -> None:
         super().__init__()
-        self.decode(dump(CANDLE))  # the first of a timeframe is looked at twice
+        self.one(dump(CANDLE))  # the first of a timeframe is looked at twice
         self.was_tolerant = False
 
-    def _decode_tolerantly(self, raw: bytes) -> Frame:
+    def _decode_tolerantly(self, raw: bytes) -> Frame | FrameError:
         self.was_tolerant = True
         return super()._decode_tolerantly(raw)
 
 
 def is_read_fast(raw: bytes) -> bool:
     decoder = Watched()
-    decoder.decode(raw)
+    decoder.one(raw)
     return not decoder.was_tolerant
 
 
@@ -628,7 +628,7 @@ def test_the_last_of_equal_keys_counts() -> None:
 def test_a_candle_that_does_not_say_has_the_default_timeframe() -> None:
     for missing in (None, Text("null")):
         raw = changed(CANDLE, "bar.timeframe", missing)
-        frame = Reading(default_timeframe="4h").decode(raw)
+        frame = Reading(default_timeframe="4h").one(raw)
         assert isinstance(frame, CandleFrame)
         assert frame.bar.timeframe == "4h"
 
@@ -819,6 +819,24 @@ def test_a_candle_that_is_taken_can_be_used(raw: bytes) -> None:
     if isinstance(frame, OrderEvent):
         assert frame.order.side in Side
         assert frame.order.quantity.is_finite()
+
+
+@given(st.lists(mutants() | st.sampled_from([dump(document) for document in ALL]), max_size=8))
+def test_messages_decoded_together_are_what_each_is_by_itself(raws: list[bytes]) -> None:
+    together, single = Reading(), Reading()
+    expected: list[Any] = []
+    warnings: list[str] = []
+    for raw in raws:
+        try:
+            expected.append(single.read(raw).frame)
+        except FrameError as error:
+            expected.append((str(error), error.event_id))
+        warnings += single.warnings
+    assert [
+        (str(each), each.event_id) if isinstance(each, FrameError) else each
+        for each in together.decode(raws)
+    ] == expected
+    assert together.warnings == warnings
 
 
 def test_the_frames_of_the_wire_are_all_covered() -> None:

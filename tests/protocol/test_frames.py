@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.codec import id_of
 from strategy_runtime.protocol.commands import ClientPing, ClientPong, EventAck
 from strategy_runtime.protocol.events import CandleFrame, Ping, UnknownEvent
 from strategy_runtime.protocol.server_codec import decode_client_frame
 from strategy_runtime.protocol.tolerant import read_tolerantly
-from tests.protocol.reading import decode, id_of
+from tests.protocol.reading import decode
 
 FRAMES = Path(__file__).parent / "frames"
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import FrameError
-from strategy_runtime.protocol.codec import FrameDecoder, unwrap
+from strategy_runtime.protocol.codec import FrameDecoder, id_of, unwrap
 from strategy_runtime.protocol.commands import ClientPing, EventAck
 from strategy_runtime.protocol.enums import (
     AccountEventKind,
@@ -52,7 +52,7 @@ from strategy_runtime.protocol.server_codec import (
     encode_ping,
     plain,
 )
-from tests.protocol.reading import id_of
+from tests.protocol.reading import decode
 
 AT = datetime(2024, 3, 4, 14, 31, tzinfo=UTC)
 BAR = Candle("S:AAPL", "1m", ns_of(AT - timedelta(minutes=1)), 174.1, 175.0, 174.05, 174.6, 18250.0)
@@ -222,9 +222,7 @@ def test_the_frames_of_the_link_itself() -> None:
     }
     assert json.loads(encode_ping(AT)) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}
     assert json.loads(PONG) == {"type": "pong"}
-    decoder = FrameDecoder()
-    assert decoder.decode(encode_ping(AT)) == Ping(timestamp=AT)
-    assert decoder.decode(PONG) == Pong()
+    assert FrameDecoder().decode([encode_ping(AT), PONG]) == [Ping(timestamp=AT), Pong()]
 
 
 def test_a_body_may_hold_numbers_of_both_kinds() -> None:
@@ -373,7 +371,7 @@ def test_every_event_is_read_as_it_was_written(
     event: Any, event_id: str | None, moment: datetime, legacy_id: bool
 ) -> None:
     raw = encode_event(event, event_id=event_id, timestamp=moment, legacy_id=legacy_id)
-    frame = FrameDecoder().decode(raw)
+    frame = decode(raw).frame
     assert id_of(frame) == event_id
     assert not isinstance(frame, UnknownEvent)
     assert frame.timestamp == moment
@@ -391,6 +389,6 @@ def test_every_event_is_read_as_it_was_written(
 def test_an_offset_is_written_as_the_same_instant() -> None:
     there = timezone(timedelta(hours=5))
     raw = encode_event(BacktestComplete(), event_id="e", timestamp=AT.astimezone(there))
-    frame = FrameDecoder().decode(raw)
+    frame = decode(raw).frame
     assert isinstance(frame, BacktestComplete)
     assert frame.timestamp == AT

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.codec import id_of
 from strategy_runtime.protocol.enums import OrderEventKind, OrderStatus, OrderType, TimeInForce
 from strategy_runtime.protocol.events import (
     AccountEvent,
@@ -17,7 +18,6 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.tolerant import read_tolerantly
-from tests.protocol.reading import id_of
 
 AT = datetime(2024, 3, 4, 14, 31, tzinfo=UTC)
 MS = 1709562660000

@@ -23,20 +23,22 @@ LONGEST = 70_000
 
 
 class Heard:
-    """A reader, and what it has handed on."""
+    """A reader, and what it has handed on: all of it, and how much of it at a time."""
 
     def __init__(self, longest: int = LONGEST) -> None:
         self.all: list[Any] = []
+        self.counts: list[int] = []
         self.reader = FrameReader(
-            self.message,
+            self.messages,
             reply=lambda reply: self.all.append(("reply", reply)),
             control=lambda kind, payload: self.all.append((kind, payload)),
             longest=longest,
         )
 
-    def message(self, payload: bytes) -> bytes | None:
-        self.all.append(payload)
-        return b"answer" if payload == b"question" else None
+    def messages(self, payloads: list[bytes]) -> list[bytes]:
+        self.all += payloads
+        self.counts.append(len(payloads))
+        return [b"answer" for each in payloads if each == b"question"]
 
 
 def heard(*reads: bytes, longest: int = LONGEST) -> list[Any]:
@@ -83,6 +85,22 @@ def test_messages_come_whole_and_in_order_however_they_are_cut(
 def test_a_message_in_pieces_is_put_together_around_a_ping() -> None:
     pieces = [sent(b"one ", TEXT), sent(b"two ", 0), sent(b"!", 0x80 | PING), sent(b"3", 0x80)]
     assert heard(b"".join(pieces), sent(b"next")) == [(PING, b"!"), b"one two 3", b"next"]
+
+
+def test_the_messages_of_one_read_come_at_once() -> None:
+    found = Heard()
+    usual, short, in_pieces = sent(b"x" * 200), sent(b"x"), sent(b"x", TEXT) + sent(b"y", 0x80)
+    found.reader.feed((usual + short) * 3 + in_pieces + usual[:100])
+    found.reader.feed(usual[100:] + short)
+    found.reader.feed(short + sent(b"!", 0x80 | PING) + usual)
+    assert found.counts == [7, 2, 1, 1]
+
+
+def test_what_came_before_a_fault_is_handed_on() -> None:
+    found = Heard()
+    with pytest.raises(FrameFault):
+        found.reader.feed(sent(b"a") + sent(b"b" * 200) + sent(b"x", 0x83))
+    assert found.all == [b"a", b"b" * 200]
 
 
 def test_binary_messages_are_messages() -> None:

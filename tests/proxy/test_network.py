@@ -30,10 +30,10 @@ class Notes:
         self.closed: Closed | None = None
         self.stirred = asyncio.Event()
 
-    def feed(self, data: bytes) -> bytes | None:
-        self.frames.append(data)
+    def feed(self, messages: list[bytes]) -> list[bytes]:
+        self.frames += messages
         self.stirred.set()
-        return b"answer" if data == b"question" else None
+        return [b"answer" for each in messages if each == b"question"]
 
     def lost(self, closed: Closed) -> None:
         self.closed = closed

@@ -1,13 +1,13 @@
 """The lane between two threads: what is conflated, what never is, and when the reader is woken."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_runtime import AccountEvent, Candle, Quote
 from strategy_runtime.errors import ConnectionLost
-from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
 from strategy_runtime.protocol.models import Account
 from strategy_runtime.runtime.lane import Lane
 
@@ -39,14 +39,13 @@ def drained(lane: Lane) -> list[object]:
     return [(event, lane.in_hand) for event in lane.take(10**6)]
 
 
-class Source(NamedTuple):
-    """Where one event came from."""
-
-    in_hand: str
-
-
-def put(lane: Lane, event: Event, came_from: str) -> None:
-    lane.fill([event], Source(came_from))
+def put(lane: Lane, event: Candle | Quote | AccountEvent, event_id: str) -> None:
+    if isinstance(event, Candle):
+        lane.fill([CandleFrame(bar=event, event_id=event_id)])
+    elif isinstance(event, Quote):
+        lane.fill([QuoteFrame(quote=event, event_id=event_id)])
+    else:
+        lane.fill([replace(event, event_id=event_id)])
 
 
 def test_a_newer_quote_takes_the_place_of_the_older_of_its_symbol() -> None:
@@ -76,7 +75,8 @@ def test_everything_else_stays_complete_and_in_order_amid_a_flood_of_quotes() ->
     events = drained(lane)
     expected: list[object] = [(quote("S:X", 99), "")]
     for number in range(60):
-        expected += [(candle(number), f"c{number}"), (account(number), f"a{number}")]
+        told = replace(account(number), event_id=f"a{number}")
+        expected += [(candle(number), f"c{number}"), (told, f"a{number}")]
     assert events == expected
 
 
