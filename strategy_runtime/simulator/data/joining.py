@@ -28,14 +28,11 @@ def join_ticks(series: QuoteSeries, parts: Sequence[Rows], room: Room) -> None:
 
     Several of one instant stay in the order of their file.
     """
-    types = parts[0].table.types
-    columns = room.take(types, sum(map(len, parts)))
-    kept = 0
+    filling = room.take(parts[0].table.types, sum(map(len, parts)))
     for stretch in _in_order(parts):
-        kept = _put(columns, kept, stretch)
-        room.release()
+        filling.add(stretch)
     series.sources = {part.file: part.source for part in parts}
-    series.take(columns[: len(series.COLUMNS)], room)
+    series.take(filling.columns[: len(series.COLUMNS)], room)
 
 
 def join_bars(
@@ -50,20 +47,11 @@ def join_bars(
     begin before the day's end. It is moved to that end: later than it was, never earlier.
     """
     series.sources = {part.file: part.source for part in parts}
-    columns = room.take(parts[0].table.types, sum(map(len, parts)))
+    filling = room.take(parts[0].table.types, sum(map(len, parts)))
     check = _Sequence(series, faults)
-    kept = 0
     for stretch in _in_order(parts):
-        kept = _put(columns, kept, check.passed(stretch))
-        room.release()
-    series.take([column[:kept] for column in columns], room)
-
-
-def _put(columns: "Sequence[memoryview[Any]]", at: int, stretch: Columns) -> int:
-    end = at + len(stretch[0])
-    for column, part in zip(columns, stretch, strict=True):
-        column[at:end] = memoryview(part)
-    return end
+        filling.add(check.passed(stretch))
+    series.take(filling.columns, room)
 
 
 def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
@@ -78,7 +66,8 @@ def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
     rows = merge(*chain.from_iterable(map(_runs, by_time)), key=itemgetter(0))
     while some := list(islice(rows, STRETCH)):
         yield [
-            array(code, column) for code, column in zip(types, zip(*some, strict=True), strict=True)
+            memoryview(array(code, column))
+            for code, column in zip(types, zip(*some, strict=True), strict=True)
         ]
 
 
@@ -137,8 +126,8 @@ class _Sequence:
         if not kept:
             return [column[:0] for column in stretch]
         return [
-            array("d" if 0 < number < len(stretch) - 1 else "q", column)
-            for number, column in enumerate(zip(*kept, strict=True))
+            memoryview(array(before.format, column))
+            for before, column in zip(stretch, zip(*kept, strict=True), strict=True)
         ]
 
     def _begin_of(self, row: _Row) -> int | None:

@@ -176,11 +176,13 @@ class QuoteSeries(Series):
         """Each quote as a bar of no length at the middle of bid and ask, for reports."""
         bars = BarSeries(self.symbol, self.KIND, 0, sources=self.sources)
         room = Room(16 * len(self), on_disk=self._room is not None and self._room.is_on_disk)
-        prices, volumes = room.take("dd", len(self))
+        filling = room.take("dd", len(self))
         for rows in self.stretches(0, len(self)):
             part = slice(rows.start, rows.stop)
-            prices[part] = memoryview(array("d", map(middle, self.bids[part], self.asks[part])))
-            room.release()
+            middles = array("d", map(middle, self.bids[part], self.asks[part]))
+            filling.add([memoryview(middles), memoryview(array("d", bytes(8 * len(middles))))])
+        room.seal()
+        prices, volumes = filling.columns
         columns = (self.stamps, prices, prices, prices, prices, volumes, array("q"))
         bars.take(columns, room)
         return bars

@@ -10,9 +10,10 @@ import os
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from struct import pack
+from io import BufferedRandom
+from struct import pack_into
 from tempfile import TemporaryFile
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from strategy_runtime.errors import DataError
 
@@ -20,7 +21,7 @@ __all__ = ["MOST_IN_MEMORY", "STRETCH", "Columns", "Floats", "Integers", "Room",
 
 Integers: TypeAlias = "array[int] | memoryview[int]"
 Floats: TypeAlias = "array[float] | memoryview[float]"
-Columns: TypeAlias = "Sequence[array[Any]]"
+Columns: TypeAlias = "Sequence[memoryview[Any]]"
 
 STRETCH = 65_536
 """Rows that are looked at together."""
@@ -33,12 +34,13 @@ class Room:
     """Bytes for columns, in memory or mapped from a temporary file."""
 
     def __init__(self, size: int, *, on_disk: bool) -> None:
+        self._file: BufferedRandom | None = None
         self._map: mmap.mmap | None = None
         self._taken = 0
         if on_disk and size:
-            with TemporaryFile() as file:
-                _allocate(file, size)
-                self._map = mmap.mmap(file.fileno(), size)
+            self._file = TemporaryFile()  # noqa: SIM115 - open until it is sealed
+            _allocate(self._file, size)
+            self._map = mmap.mmap(self._file.fileno(), size)
         self._bytes = memoryview(bytearray(size) if self._map is None else self._map)
 
     @property
@@ -46,20 +48,52 @@ class Room:
         """Whether it is a file."""
         return self._map is not None
 
-    def take(self, types: str, rows: int) -> "list[memoryview[Any]]":
+    def take(self, types: str, rows: int) -> "Filling":
         """Columns of a length, of integers (`q`) or floats (`d`)."""
-        columns: list[memoryview[Any]] = []
-        for code in types:
-            end = self._taken + rows * _ITEM
-            part = self._bytes[self._taken : end]
-            columns.append(part.cast("q") if code == "q" else part.cast("d"))
-            self._taken = end
-        return columns
+        begin = self._taken
+        self._taken += len(types) * rows * _ITEM
+        return Filling(self, begin, cut(self._bytes[begin : self._taken], types))
+
+    def write(self, at: int, part: "memoryview[Any]") -> None:
+        """Put bytes in their place, without taking memory for them where that is a file."""
+        if self._file is None:
+            self._bytes[at : at + part.nbytes] = part.cast("B")
+        else:
+            self._file.seek(at)
+            self._file.write(part)
+
+    def seal(self) -> None:
+        """Write no more."""
+        if self._file is not None:
+            self._file.close()
 
     def release(self) -> None:
         """Give back the memory of what has been read; it is read again where it is needed."""
         if self._map is not None and sys.platform == "linux":
             self._map.madvise(mmap.MADV_DONTNEED)
+
+
+class Filling:
+    """Columns of a room that are filled from their beginning."""
+
+    def __init__(self, room: Room, begin: int, columns: Columns) -> None:
+        self._room = room
+        self._begin = begin
+        self._columns = columns
+        self._filled = 0
+
+    def add(self, parts: Columns) -> None:
+        """Put these numbers next."""
+        at = self._begin + self._filled * _ITEM
+        for column, part in zip(self._columns, parts, strict=True):
+            self._room.write(at, part)
+            at += column.nbytes
+        self._filled += len(parts[0])
+
+    @property
+    def columns(self) -> Columns:
+        """What has been put so far."""
+        return [column[: self._filled] for column in self._columns]
 
 
 class Table:
@@ -68,51 +102,71 @@ class Table:
     def __init__(self, types: str, spool: "Spool") -> None:
         self.types = types
         self._spool = spool
-        self._blocks: list[tuple[int, int]] = []
-        self._stored = 0
-        self.pending = _empty(types)
+        self._stored: list[tuple[int, int]] = []
+        self._full: list[tuple[Columns, int]] = []
+        self._filling = cut(memoryview(b""), types)
+        self._filled = 0
+        self._rows = 0
 
     def __len__(self) -> int:
-        return self._stored + len(self.pending[0])
+        return self._rows
 
     def append(self, row: Sequence[float]) -> None:
         """Add a row at the end."""
-        for mine, number in zip(self.pending, row, strict=True):
-            mine.append(number)
+        at = self._make_way(1)
+        for mine, number in zip(self._filling, row, strict=True):
+            mine[at] = number
         self._spool.took(len(row))
 
     def extend(self, columns: "Sequence[Sequence[float]]") -> None:
         """Add rows at the end."""
-        for mine, more in zip(self.pending, columns, strict=True):
+        rows = len(columns[0])
+        at = self._make_way(rows)
+        for mine, more in zip(self._filling, columns, strict=True):
             if isinstance(more, memoryview):
-                mine.frombytes(more.cast("B"))
+                mine[at : at + rows] = more
             else:
-                mine.frombytes(pack(f"{len(more)}{mine.typecode}", *more))
-        self._spool.took(len(columns[0]) * len(columns))
+                pack_into(f"{rows}{mine.format}", mine, at * _ITEM, *more)
+        self._spool.took(rows * len(columns))
 
     def stretches(self) -> Iterator[Columns]:
         """All rows, some at a time."""
-        for offset, rows in self._blocks:
+        for offset, rows in self._stored:
             yield self._spool.block(self.types, offset, rows)
-        rows = len(self.pending[0])
-        for first in range(0, rows, STRETCH):
-            yield [column[first : first + STRETCH] for column in self.pending]
+        yield from self._in_memory()
 
-    def first_stamps(self) -> Sequence[int]:
-        """The first column of the first rows."""
-        if self._blocks:
-            offset, rows = self._blocks[0]
-            return self._spool.block("q", offset, min(rows, STRETCH))[0]
-        return self.pending[0][:STRETCH]
+    def stamps(self) -> Iterator[int]:
+        """The first column."""
+        for offset, rows in self._stored:
+            yield from self._spool.block("q", offset, rows)[0]
+        for columns in self._in_memory():
+            yield from columns[0]
 
     def store(self) -> None:
         """Move what is in memory to the temporary file."""
-        rows = len(self.pending[0])
-        for first in range(0, rows, STRETCH):
-            part = [column[first : first + STRETCH] for column in self.pending]
-            self._blocks.append((self._spool.write(part), len(part[0])))
-        self._stored += rows
-        self.pending = _empty(self.types)
+        for columns in self._in_memory():
+            self._stored.append((self._spool.write(columns), len(columns[0])))
+        for columns, _ in (*self._full, (self._filling, 0)):
+            self._spool.give_back(self.types, columns)
+        self._full.clear()
+        self._filling, self._filled = cut(memoryview(b""), self.types), 0
+
+    def _in_memory(self) -> Iterator[Columns]:
+        for columns, rows in (*self._full, (self._filling, self._filled)):
+            if rows:
+                yield [column[:rows] for column in columns]
+
+    def _make_way(self, rows: int) -> int:
+        """Make room for rows that come next; gives back where."""
+        room = len(self._filling[0])
+        if self._filled + rows > room:
+            self._full.append((self._filling, self._filled))
+            size = max(min(2 * room, STRETCH), rows)
+            self._filling, self._filled = self._spool.columns(self.types, size), 0
+        at = self._filled
+        self._filled += rows
+        self._rows += rows
+        return at
 
 
 class Spool:
@@ -126,7 +180,9 @@ class Spool:
         self._most = most_in_memory
         self._held = 0
         self._tables: list[Table] = []
-        self._file: IO[bytes] | None = None
+        self._spare: dict[str, list[Columns]] = {}
+        self._room: Room | None = None
+        self._file: BufferedRandom | None = None
         self._end = 0
 
     def table(self, types: str) -> Table:
@@ -138,7 +194,21 @@ class Spool:
     def room(self) -> Room:
         """Room for all rows of all tables."""
         size = sum(len(table) * len(table.types) * _ITEM for table in self._tables)
-        return Room(size, on_disk=self._file is not None)
+        self._room = Room(size, on_disk=self._file is not None)
+        self._spare.clear()
+        return self._room
+
+    def columns(self, types: str, rows: int) -> Columns:
+        """Columns to be filled; of the usual length, those that were given back."""
+        spare = self._spare.get(types)
+        if spare and rows == STRETCH:
+            return spare.pop()
+        return cut(memoryview(bytearray(len(types) * rows * _ITEM)), types)
+
+    def give_back(self, types: str, columns: Columns) -> None:
+        """Note that columns are of no more use."""
+        if len(columns[0]) == STRETCH:
+            self._spare.setdefault(types, []).append(columns)
 
     def took(self, items: int) -> None:
         """Note that a table has grown by some items; move all tables to the file when it is due."""
@@ -163,24 +233,30 @@ class Spool:
 
     def block(self, types: str, offset: int, rows: int) -> Columns:
         """Read columns back."""
-        columns = _empty(types)
-        if self._file is not None:
-            self._file.seek(offset)
-            for column in columns:
-                column.frombytes(self._file.read(rows * _ITEM))
-        return columns
+        if self._file is None:
+            return cut(memoryview(b""), types)
+        self._file.seek(offset)
+        return cut(memoryview(self._file.read(len(types) * rows * _ITEM)), types)
 
     def close(self) -> None:
         """Give the file back; the tables are of no more use."""
+        if self._room is not None:
+            self._room.seal()
         if self._file is not None:
             self._file.close()
 
 
-def _empty(types: str) -> "list[array[Any]]":
-    return [array(code) for code in types]
+def cut(numbers: "memoryview[Any]", types: str) -> Columns:
+    """As many columns as there are types, one behind the other in bytes."""
+    size = numbers.nbytes // len(types)
+    parts = [numbers[size * place : size * (place + 1)] for place in range(len(types))]
+    return [
+        part.cast("q") if code == "q" else part.cast("d")
+        for code, part in zip(types, parts, strict=True)
+    ]
 
 
-def _allocate(file: IO[bytes], size: int) -> None:
+def _allocate(file: BufferedRandom, size: int) -> None:
     # A mapped file that finds no space only when it is written to would end the process.
     try:
         if hasattr(os, "posix_fallocate"):
@@ -188,6 +264,7 @@ def _allocate(file: IO[bytes], size: int) -> None:
         else:
             file.truncate(size)
     except OSError as error:
+        file.close()
         raise _no_space(error) from None
 
 

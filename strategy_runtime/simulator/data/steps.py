@@ -126,7 +126,7 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
 
 def _distances(part: Rows) -> Counter[int]:
     """How often neighbouring bars are how far apart."""
-    sample = sorted(set(islice(part.table.first_stamps(), _SAMPLE)))
+    sample = sorted(set(islice(part.table.stamps(), _SAMPLE)))
     return Counter(after - before for before, after in pairwise(sample))
 
 

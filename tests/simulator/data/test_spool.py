@@ -4,6 +4,7 @@ import mmap
 import os
 import tempfile
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.load import load_bars
-from strategy_runtime.simulator.data.spool import STRETCH, Room, Spool
+from strategy_runtime.simulator.data.spool import Room, Spool
 from tests.simulator.data.support import HEADER, only
 
 integers = st.integers(-(2**63), 2**63 - 1)
@@ -32,7 +33,7 @@ def test_tables_hold_what_was_put_into_them(
     for table, numbers in zip(tables, expected, strict=True):
         found = [number for stretch in table.stretches() for number in stretch[0]]
         assert found == numbers
-        assert list(table.first_stamps()) == numbers[: len(table.first_stamps())]
+        assert list(table.stamps()) == numbers
         assert len(table) == len(numbers)
     spool.close()
 
@@ -40,11 +41,20 @@ def test_tables_hold_what_was_put_into_them(
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_a_room_keeps_its_columns_after_its_memory_was_given_back(on_disk: bool) -> None:
     room = Room(3 * 8 * 100_000, on_disk=on_disk)
-    whole, one, other = room.take("qdd", 100_000)
-    whole[:] = memoryview(array("q", range(100_000)))
-    other[99_999] = 0.5
-    room.release()
-    assert (whole[0], whole[99_999], one[5], other[99_999]) == (0, 99_999, 0.0, 0.5)
+    some, other = room.take("q", 99_999), room.take("qd", 100_000)
+    for first in range(0, 99_999, 33_333):
+        some.add([numbers("q", range(first, first + 33_333))])
+    other.add([numbers("q", [7, 8]), numbers("d", [0.5, 0.25])])
+    room.seal()
+    (whole,), (one, two) = some.columns, other.columns
+    for _ in range(2):
+        assert list(whole) == list(range(99_999))
+        assert (list(one), list(two)) == ([7, 8], [0.5, 0.25])
+        room.release()
+
+
+def numbers(code: str, items: Iterable[float]) -> "memoryview[float]":
+    return memoryview(array(code, items))
 
 
 def test_memory_is_given_back() -> None:
@@ -54,10 +64,12 @@ def test_memory_is_given_back() -> None:
     if not Path("/proc/self/statm").exists():
         pytest.skip("no /proc here")
     room = Room(8 * 8_000_000, on_disk=True)
-    (column,) = room.take("d", 8_000_000)
-    for first in range(0, 8_000_000, STRETCH):
-        end = min(first + STRETCH, 8_000_000)
-        column[first:end] = memoryview(array("d", [1.0]) * (end - first))
+    filling = room.take("d", 8_000_000)
+    for _ in range(8):
+        filling.add([numbers("d", [1.0] * 1_000_000)])
+    room.seal()
+    (column,) = filling.columns
+    assert sum(column[::512]) == 8_000_000 / 512
     before = resident()
     room.release()
     assert before - resident() > 32 * 2**20
@@ -90,8 +102,9 @@ def test_where_memory_cannot_be_given_back_nothing_happens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     room = Room(80, on_disk=True)
-    (column,) = room.take("q", 10)
-    column[9] = 7
+    filling = room.take("q", 10)
+    filling.add([numbers("q", range(10))])
+    room.seal()
     monkeypatch.setattr("sys.platform", "win32")
     room.release()
-    assert column[9] == 7
+    assert list(filling.columns[0]) == list(range(10))
