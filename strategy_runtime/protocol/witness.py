@@ -5,6 +5,7 @@ Where nobody asks for these copies they need not be made: whoever keeps the book
 things themselves, which change only while nobody looks.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -62,7 +63,7 @@ class Part(Protocol):
 
 
 class Statement(Protocol):
-    """The account that can be looked at."""
+    """What can be looked at beside the orders and positions that a witness is shown."""
 
     @property
     def balance(self) -> Decimal:
@@ -73,6 +74,14 @@ class Statement(Protocol):
         """The account as its last event would have it."""
         ...
 
+    def followed(self, order_id: str) -> Followed | None:
+        """An order by the venue's id; None where there is none."""
+        ...
+
+    def parts_of(self, symbol: str) -> Sequence[Part]:
+        """The open positions in a symbol, the longest-standing first."""
+        ...
+
 
 class Witness(Protocol):
     """Is shown what changes."""
@@ -81,10 +90,10 @@ class Witness(Protocol):
         """An order was accepted, changed, or has come to its end."""
         ...
 
-    def see_fill(self, order: Followed, closed: Part | None, current: Part | None) -> None:
-        """An order was executed: it closed a position, opened or changed another, or both."""
+    def see_fill(self, order: Followed) -> None:
+        """An order was executed, and changed the positions in its symbol."""
         ...
 
-    def see_position(self, position: Part) -> None:
-        """A position changed without an execution."""
+    def see_position(self, symbol: str) -> None:
+        """A position in a symbol changed without an execution."""
         ...

@@ -6,7 +6,7 @@ whether the order's or the trade's event brings it first (`design`: effectively 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -99,7 +99,7 @@ class Book:
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
-        self._positions: dict[str, dict[str, Part]] = {}
+        self._positions: dict[str, dict[str, Position]] = {}
         self._held: dict[str, NetPosition] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
         self._statement: Statement | None = None
@@ -168,7 +168,7 @@ class Book:
 
     def order(self, key: str) -> Order | None:
         """An order by its client order id, or by the venue's id."""
-        return self._read(key) or self._read(self._keys.get(key, ""))
+        return self._read(key) or self._read(self._key_of(key))
 
     def _read(self, key: str) -> Order | None:
         known = self._orders.get(key)
@@ -216,7 +216,8 @@ class Book:
 
     def accept(self, client_order_id: str, order_id: str, status: OrderStatus) -> None:
         """The venue answered a submission."""
-        self._keys[order_id] = client_order_id
+        if self._statement is None:
+            self._keys[order_id] = client_order_id
         known = self._orders[client_order_id]
         if status.is_terminal:
             status = OrderStatus.OPEN
@@ -363,66 +364,73 @@ class Book:
             for symbol, net in self.nets.items()
         )
 
-    def parts_of(self, symbol: str) -> list[Part]:
+    def parts_of(self, symbol: str) -> Sequence[Part]:
         """The open positions in a symbol as the venue keeps them; several where it hedges."""
+        if self._statement is not None:
+            return self._statement.parts_of(symbol)
         return list(self._positions.get(symbol, {}).values())
 
     # Looking instead of being told
 
     def see_account(self, statement: Statement) -> None:
-        """Take the account from a statement from now on."""
+        """Take account and positions from a statement from now on."""
         self._statement = statement
 
     def see_order(self, order: Followed) -> None:
         """Follow an order that was accepted, changed, or has come to its end."""
         key = order.name
         self._orders[key] = order
-        self._keys[order.id] = key
         if order.is_over:
             self._open.pop(key, None)
         else:
             self._open[key] = None
 
-    def see_fill(self, order: Followed, closed: Part | None, current: Part | None) -> None:
-        """Follow what an execution did to the positions of its symbol."""
+    def see_fill(self, order: Followed) -> None:
+        """Follow an order that was executed, and what that did to the positions of its symbol."""
+        name, symbol = order.name, order.symbol
+        self._orders[name] = order
         if order.is_over:
-            self._open.pop(order.name, None)
-        symbol = order.symbol
-        parts = self._positions.get(symbol)
-        if parts is None:
-            parts = self._positions[symbol] = {}
-        if closed is not None:
-            parts.pop(closed.id, None)
-        if current is not None:
-            parts[current.id] = current
+            self._open.pop(name, None)
         self._renew(symbol)
 
-    def see_position(self, position: Part) -> None:
+    def see_position(self, symbol: str) -> None:
         """Follow a position that changed by itself."""
-        self._renew(position.symbol)
+        self._renew(symbol)
 
     def look_away(self) -> None:
         """Keep everything as it is now: from here on it is events that tell what changes."""
+        for key, known in self._orders.items():
+            if not isinstance(known, OrderRequest):
+                self._keys[known.id] = key
         for key in self._open:
             order = self._read(key)
             if order is not None:
                 self._orders[key] = order
                 self._booked[order.id] = self._traded[order.id] = order.filled_quantity
-        for parts in self._positions.values():
-            for part in parts.values():
-                parts[part.id] = Position(
+        for symbol in self.nets:
+            self._positions[symbol] = {
+                part.id: Position(
                     id=part.id,
-                    symbol=part.symbol,
+                    symbol=symbol,
                     side=PositionSide.SHORT if part.signed_quantity < 0 else PositionSide.LONG,
                     quantity=abs(part.signed_quantity),
                     average_entry_price=part.average_entry_price,
                     realized_pnl=part.realized_pnl,
                 )
+                for part in self.parts_of(symbol)
+            }
         if self._statement is not None:
             self._account, self._statement = self._statement.told_account(), None
 
     def _key(self, order: Order) -> str:
-        return order.client_order_id or self._keys.get(order.id, order.id)
+        return order.client_order_id or self._key_of(order.id)
+
+    def _key_of(self, order_id: str) -> str:
+        """What an order is kept under, by the venue's id."""
+        if self._statement is None:
+            return self._keys.get(order_id, order_id)
+        order = self._statement.followed(order_id)
+        return order_id if order is None else order.name
 
     def _store(self, key: str, order: Order) -> None:
         self._orders[key] = order
@@ -452,13 +460,13 @@ class Book:
             self.moved.add(symbol)
 
     def _renew(self, symbol: str) -> None:
-        net = self.nets[symbol]
-        parts = self._positions.get(symbol, {}).values()
+        net, parts = self.nets[symbol], self.parts_of(symbol)
         if len(parts) == 1:
             (part,) = parts
-            self._hold(net, part.signed_quantity)
+            net.quantity = part.signed_quantity
             net.realized_pnl = part.realized_pnl
             net.average_entry_price = part.average_entry_price
+            self._held[symbol] = net
             return
         if not parts:
             net.quantity = net.realized_pnl = net.average_entry_price = _ZERO

@@ -15,6 +15,7 @@ from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.state import ORDER
 from strategy_runtime.simulator.telling import Telling
 
 __all__ = ["Acceptance"]
@@ -35,7 +36,7 @@ class Acceptance(Telling):
         position_id: str | None = None,
     ) -> RestingOrder:
         sequence = len(self._orders) + 1
-        order_id, now_ns = f"ord-{sequence}", self.now_ns
+        order_id, now_ns = f"{ORDER}{sequence}", self.now_ns
         return RestingOrder(
             request,
             request,
@@ -73,7 +74,7 @@ class Acceptance(Telling):
             price = self._visible_price(instrument)
             if order.order_type is OrderType.TRAILING_STOP and price is not None:
                 order.trail(price)
-        self._orders[order.id] = order
+        self._orders.append(order)
         if request.client_order_id is not None:
             self._by_client_id[request.client_order_id] = order
         if request.oco_group_id is not None:
@@ -123,7 +124,7 @@ class Acceptance(Telling):
             return
         siblings = list(self._groups.get(group or "", ()))
         if order.bracket is not None:
-            siblings += order.bracket
+            siblings += self._brackets[order.bracket]
         for other in siblings:
             if other is not order and not other.is_over:
                 self._finish(other, OrderStatus.CANCELLED)
@@ -185,22 +186,22 @@ class Acceptance(Telling):
             parent=entry,
             position_id=holding.id,
         )
-        bracket.append(leg)
-        leg.bracket = bracket
+        leg.bracket = bracket or leg.id
+        self._brackets.setdefault(leg.bracket, []).append(leg)
         if entry is not None:
             entry.legs += (leg,)
         return leg
 
-    def _bracket_with(self, entry: RestingOrder) -> list[RestingOrder]:
-        return entry.legs[0].bracket or [] if entry.legs else []
+    def _bracket_with(self, entry: RestingOrder) -> str | None:
+        return entry.legs[0].bracket if entry.legs else None
 
-    def _bracket_of(self, holding: Holding) -> list[RestingOrder]:
-        """The legs that protect a position so far: a further one joins them."""
+    def _bracket_of(self, holding: Holding) -> str | None:
+        """What the legs that protect a position so far share: a further one joins them."""
         legs = self._instruments[holding.symbol].resting.reducing.values()
         for order in legs:
             if order.bracket is not None and order.position_id == holding.id:
                 return order.bracket
-        return []
+        return None
 
     def _legs_of(self, holding: Holding, kind: OrderType) -> list[RestingOrder]:
         """The resting legs of one kind that protect a position."""

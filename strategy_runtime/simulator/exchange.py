@@ -7,8 +7,9 @@ one is acknowledged: the same resumption, so the same data gives the same fills.
 It is one class in ten rooms, each knowing only those before it: `state` has the queries,
 `telling` the ways in which changes become known,
 `acceptance` how orders come to rest and end, `execution` the fills, `nights` interest and splits,
-`crossing` which orders a bar or quote is tested against, `replay` the clock, `in_step` a short cut
-for symbols whose bars begin together, `plain` one for simple orders, and here are the commands.
+`crossing` which orders a bar or quote is tested against, `plain` a short cut for simple orders,
+`replay` the clock, `in_step` a short cut for symbols whose bars begin together, and here are the
+commands.
 """
 
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ from strategy_runtime.protocol.orders import (
     validate_order_request,
 )
 from strategy_runtime.simulator.changes import check_changes
+from strategy_runtime.simulator.in_step import InStep
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.plain import Plain
 
 __all__ = ["Exchange"]
 
@@ -34,7 +35,7 @@ _OVER = "the backtest is over"
 _ZERO = Decimal(0)
 
 
-class Exchange(Plain):
+class Exchange(InStep):
     """An exchange that replays market data."""
 
     def submit(self, request: OrderRequest) -> OrderHandle:

@@ -12,21 +12,21 @@ from heapq import heappush
 from itertools import chain, islice, repeat
 from typing import Any
 
+from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.nights import DAY
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.plain import PLENTY
 from strategy_runtime.simulator.replay import Replay
 from strategy_runtime.simulator.splits import suspected_split
 
-__all__ = ["PLENTY", "InStep"]
+__all__ = ["InStep"]
 
 _LONGEST = 1024
 _FARTHEST = 64
-
-PLENTY = 1.000001
-"""By how much floats have to be on the safe side of a limit; what is nearer is for decimals."""
 
 
 class _Walk:
@@ -72,6 +72,8 @@ class InStep(Replay):
 
     _busy: dict[int, Instrument]
     _due: dict[int, Instrument]
+    _new: list[RestingOrder]
+    """Plain orders that have been accepted since the last open, and so far rest nowhere."""
 
     def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
         """What phases announce, in the order in which it is to be dealt with.
@@ -95,6 +97,8 @@ class InStep(Replay):
         if self._walk is not None:
             for lane in self._walk.lanes:
                 self._close_up(lane)
+            if self._new:
+                self._let_new_rest()
 
     def _close_up(self, lane: Instrument) -> None:
         """Have the bars of one symbol closed for as far as time has come.
@@ -116,24 +120,26 @@ class InStep(Replay):
     def _keep_time(self) -> None:
         """Have time stand where the candle in hand was closed."""
         run, walk = self._run, self._walk
-        if run is None or run.last is self._caught_up or walk is None or run.last is None:
+        if run is None or walk is None:
             return
-        self._caught_up = run.last
-        stamp: int = run.last.stamp  # type: ignore[assignment]  # made here, of a column of integers
-        done = bisect_right(walk.starts, stamp, walk.done)
-        ahead = done - walk.done
-        if not ahead:
+        candle = run.last
+        if candle is self._caught_up or candle is None:
             return
-        walk.done = done
-        self.phase = Phase.BAR
-        self.now_ns = stamp + walk.step
-        self.emitted += ahead * len(walk.lanes)
+        self._caught_up = candle
+        stamp: int = candle.stamp  # type: ignore[assignment]  # made here, of a column of integers
+        before = walk.done
+        done = walk.done = bisect_right(walk.starts, stamp, before)
+        if done != before:
+            self.phase = Phase.BAR
+            self.now_ns = stamp + walk.step
+            self.emitted += (done - before) * len(walk.lanes)
 
     def _in_step(self) -> Iterator[Event | CandleRun]:
         """Go on for as long as all symbols walk in step, which may be not at all."""
         outbox, lanes = self.outbox, self._lanes()
         if not lanes:
             return
+        self._new = []
         due = self._due = {each[1]: each[2] for each in self._opens}
         busy = self._busy = {lane.rank: lane for lane in lanes if lane.resting or lane.rank in due}
         self._closes.clear()
@@ -142,10 +148,14 @@ class InStep(Replay):
             while starts := self._common_starts(lanes):
                 walk = self._walk = _Walk(lanes, starts)
                 while walk.done < len(starts) and not self._is_bankrupt:
-                    left = self._instants_in_peace(walk) * len(lanes)
-                    if not left and (busy or due or self._is_at_risk):
-                        yield from self._visit(walk)
-                        left = len(lanes) if busy or self._is_at_risk else 0
+                    if self._new:
+                        self._open_new(walk.starts[walk.done])
+                    left = 0
+                    if busy or due or outbox or self._is_at_risk:
+                        left = self._instants_in_peace(walk) * len(lanes)
+                        if not left:
+                            yield from self._visit(walk)
+                            left = len(lanes) if busy or self._is_at_risk else 0
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
                         run = self._run = CandleRun(candles)
@@ -162,6 +172,8 @@ class InStep(Replay):
                     if self._is_at_risk:
                         self.catch_up()
                 self.catch_up()
+                if self._untold:
+                    self._show()
                 for lane in lanes:
                     if not lane.row % STRETCH:
                         lane.series.release()
@@ -179,13 +191,55 @@ class InStep(Replay):
             self._schedule_opens()
         if self._due:
             self._open(start)
-            while outbox:
-                yield outbox.popleft()
+        while outbox:
+            yield outbox.popleft()
         if self._busy or self._is_at_risk:
             self._arrive(start + walk.step)
             self._meet_ranges(walk.lanes, _by_rank(self._busy))
             while outbox:
                 yield outbox.popleft()
+
+    # Plain orders
+
+    def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
+        if instrument.first_row < 0:  # its bars have ended
+            super()._let_wait(instrument, order)
+            return
+        self._new.append(order)
+        if self._witness is None:
+            self._tell_order(order, OrderEventKind.ORDER_CREATED)
+        else:
+            self.emitted += 1
+
+    def _let_new_rest(self) -> None:
+        new, self._new = self._new, []
+        for order in new:
+            self._let_rest(self._instruments[order.symbol], order)
+            if self._witness is not None:
+                self._untold.append((order, OrderEventKind.ORDER_CREATED))
+
+    def _open_new(self, start: int) -> None:
+        """Have the orders that came since the last open meet the one that comes now.
+
+        Where others are to be looked at, too, or one of them has to be looked at more closely, they
+        come to rest in time for it.
+        """
+        if self._busy or self._is_at_risk:
+            self._let_new_rest()
+            self._show()
+            return
+        new, self._new = self._new, []
+        if len(new) > 1:
+            new.sort(key=lambda order: self._instruments[order.symbol].rank)
+        self.now_ns, self.phase = start, Phase.OPEN
+        for order in new:
+            lane = self._instruments[order.symbol]
+            row = lane.row
+            if not self._due and self._fill_plain(order, lane.series.opens[row]):
+                continue
+            lane.resting.add(order)
+            lane.scheduled = row
+            self._due[lane.rank] = self._busy[lane.rank] = lane
 
     def _leave(self, lanes: list[Instrument]) -> None:
         """Put everything on the agenda again."""

@@ -107,7 +107,8 @@ class Ledger:
     def of(self, symbol: str) -> list[Holding]:
         """The open positions in a symbol; at most one where they are netted."""
         if self._is_netting:
-            return [self.net[symbol]] if symbol in self.net else []
+            holding = self.net.get(symbol)
+            return [] if holding is None else [holding]
         return [each for each in self.holdings.values() if each.symbol == symbol]
 
     @property
@@ -141,31 +142,35 @@ class Ledger:
         A fill beyond the opposite position closes it at the fill price and opens the rest at the
         fill price.
         """
-        self.cash -= signed * price + fee
+        value = signed * price
+        self.cash -= value + fee if fee else value
         if fee:
             self.fees += fee
-        holding = self.addressed(symbol, position_id)
-        closed: Holding | None = None
-        if holding is not None and (holding.quantity > 0) != (signed > 0):
-            reduced = min(abs(signed), abs(holding.quantity))
-            self._reduce(holding, reduced, price, now_ns)
-            signed += reduced if signed < 0 else -reduced
-            if not holding.quantity:
-                closed = holding
-                self._forget(holding)
-                holding = None
-        if not signed:
-            return closed, holding, False
+        holding = self.net.get(symbol) if self._is_netting else self.addressed(symbol, position_id)
         if holding is None:
-            holding = Holding(symbol, self._position_id(), signed, signed * price, now_ns, now_ns)
-            self.holdings[holding.id] = self.net[symbol] = holding
-            if signed < 0:
-                self._shorts.add(holding.id)
-            return closed, holding, True
-        holding.quantity += signed
-        holding.cost += signed * price
-        holding.updated_ns = now_ns
-        return closed, holding, False
+            return None, self._open(symbol, signed, value, now_ns), True
+        held = holding.quantity
+        if (held > 0) is (signed > 0):
+            holding.quantity = held + signed
+            holding.cost += value
+            holding.updated_ns = now_ns
+            return None, holding, False
+        after = held + signed
+        if after and (after > 0) is (held > 0):
+            self._reduce(holding, abs(signed), price, now_ns)
+            return None, holding, False
+        self._reduce(holding, abs(held), price, now_ns)
+        self._forget(holding)
+        if not after:
+            return holding, None, False
+        return holding, self._open(symbol, after, after * price, now_ns), True
+
+    def _open(self, symbol: str, signed: Decimal, cost: Decimal, now_ns: int) -> Holding:
+        holding = Holding(symbol, self._position_id(), signed, cost, now_ns, now_ns)
+        self.holdings[holding.id] = self.net[symbol] = holding
+        if signed < 0:
+            self._shorts.add(holding.id)
+        return holding
 
     def _forget(self, holding: Holding) -> None:
         del self.holdings[holding.id]

@@ -23,7 +23,7 @@ __all__ = ["RestingOrder", "Snapshots"]
 _ZERO = Decimal(0)
 
 
-class RestingOrder(Struct, eq=False):
+class RestingOrder(Struct, eq=False, gc=False):
     """One order from acceptance to its end.
 
     Attributes:
@@ -41,7 +41,7 @@ class RestingOrder(Struct, eq=False):
         parent_id: Id of the entry whose bracket leg it is.
         is_leg: True for the leg of a bracket.
         legs: Its own bracket legs.
-        bracket: The legs of which it is one.
+        bracket: Of a leg: what it shares with the legs of which at most one may fill, else None.
         peak: Of a trailing stop: the best price it has followed, None before the first.
         delay: Bars it is still under way before it takes part.
         is_plain: A market order with nothing to it, see `plain`.
@@ -73,7 +73,7 @@ class RestingOrder(Struct, eq=False):
     waits_for_open: bool = False
     reject_reason: RejectReason | None = None
     legs: "tuple[RestingOrder, ...]" = ()
-    bracket: "list[RestingOrder] | None" = None
+    bracket: str | None = None
     delay: int = 0
     is_plain: bool = False
     peak: float | None = None
@@ -110,7 +110,7 @@ class RestingOrder(Struct, eq=False):
         """Whether a fill of the one cancels the other."""
         group = self.request.oco_group_id
         return (group is not None and group == other.request.oco_group_id) or (
-            self.bracket is not None and self.bracket is other.bracket
+            self.bracket is not None and self.bracket == other.bracket
         )
 
     def trigger(self) -> None:
@@ -175,6 +175,13 @@ class RestingOrder(Struct, eq=False):
             self.order_type = OrderType.MARKET
         self.updated_ns = now_ns
         self._snapshot = None
+
+    def fill_whole(self, value: Decimal, now_ns: int, position_id: str) -> None:
+        """Enter the one execution of a market order, of everything, for so much in all."""
+        self.filled, self.average_numerator = self.request.quantity, value
+        self.is_over, self.status = True, OrderStatus.FILLED
+        self.position_id = position_id
+        self.updated_ns, self._snapshot = now_ns, None
 
     def end(
         self, status: OrderStatus, now_ns: int, reject_reason: RejectReason | None = None

@@ -10,16 +10,18 @@ from decimal import Decimal
 
 from msgspec.structs import astuple
 
-from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side
+from strategy_runtime.protocol.enums import OrderEventKind, OrderStatus, OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import is_sound
-from strategy_runtime.simulator.in_step import PLENTY, InStep
+from strategy_runtime.simulator.crossing import Crossing
 from strategy_runtime.simulator.market import Instrument, Phase
-from strategy_runtime.simulator.matching import Match
-from strategy_runtime.simulator.nights import DAY
 from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["Plain"]
+__all__ = ["PLENTY", "Plain"]
+
+PLENTY = 1.000001
+"""By how much floats have to be on the safe side of a limit; what is nearer is for decimals."""
 
 _ZERO = Decimal(0)
 _KIND = slice(3, 10)
@@ -32,8 +34,8 @@ _PLAIN = _EMPTY[_KIND], _EMPTY[_EXTRAS], _EMPTY[_WAY]
 _LONGEST_ID = 64
 
 
-class Plain(InStep):
-    """The exchange and its clock, and the short way for plain orders."""
+class Plain(Crossing):
+    """The exchange and its executions, and the short way for plain orders."""
 
     def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
@@ -42,14 +44,14 @@ class Plain(InStep):
         given = astuple(request)
         if (given[_KIND], given[_EXTRAS], given[_WAY]) != _PLAIN:
             return None
-        symbol, side, quantity, _, *_, own_id, _, _ = given
-        instrument, ledger = self._instruments.get(symbol), self._ledger
+        symbol, side, quantity, _, *_, position_id, is_reducing, _, _, _, _, _, own_id, _, _ = given
+        instrument = self._instruments.get(symbol)
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
         self._close_up(instrument)
         if instrument.quotes is not None or self._is_amid_a_bar(instrument):
             return None
-        holding, position_id = ledger.net.get(symbol), request.position_id
+        holding = self._ledger.net.get(symbol)
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
         if own_id in self._by_client_id or not is_sound(quantity) or quantity <= 0:
@@ -57,59 +59,84 @@ class Plain(InStep):
         if side is Side.SELL:
             if holding is None or quantity > holding.quantity:
                 return None
-        elif request.reduce_only or not self._can_pay(quantity, instrument.price):
+        elif is_reducing or not self._can_pay(quantity, instrument.price):
             return None
         order = self._made_of(request)
         order.is_plain = True
-        self._orders[order.id] = self._by_client_id[own_id] = order
-        instrument.resting.add(order)
-        self._schedule_open(instrument)
-        self._tell_plain(order)
+        self._orders.append(order)
+        self._by_client_id[own_id] = order
+        self._let_wait(instrument, order)
         return order
 
-    def _tell_plain(self, order: RestingOrder) -> None:
-        """Have others learn that it was accepted, in its turn."""
-        witness = self._witness
-        if witness is None:
+    def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
+        """Have a plain order that was accepted wait for the next open."""
+        self._let_rest(instrument, order)
+        if self._witness is None:
             self._tell_order(order, OrderEventKind.ORDER_CREATED)
-            return
-        self.emitted += 1
-        if self._walk is not None and self._walk.is_alone:
-            witness.see_order(order)  # no hook runs before it is the turn of the event
         else:
+            self.emitted += 1
             self._untold.append((order, OrderEventKind.ORDER_CREATED))
+
+    def _let_rest(self, instrument: Instrument, order: RestingOrder) -> None:
+        instrument.resting.add(order)
+        self._schedule_open(instrument)
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
         resting = instrument.resting
-        if self._is_simple and len(resting) == 1:
+        if len(resting) == 1:
             (order,) = resting.values()
-            if order.is_plain and self._fill_plain(instrument, order, price):
+            if (
+                order.is_plain
+                and order.request is order.original
+                and order.open_from <= self.now_ns
+                and self._fill_plain(order, price)
+            ):
+                resting.remove(order)
                 return
         super()._match_open_at(instrument, price)
 
-    def _fill_plain(self, instrument: Instrument, order: RestingOrder, price: float) -> bool:
-        """Fill an order at an open; False where it has to be looked at more closely."""
-        now_ns, quantity = self.now_ns, order.request.quantity
-        if order.open_from > now_ns or self._is_at_risk or order.request is not order.original:
+    def _fill_plain(self, order: RestingOrder, price: float) -> bool:
+        """Fill a plain order, the only one of its symbol, at the open of a bar that begins now.
+
+        False where it has to be looked at more closely.
+        """
+        if self._is_at_risk:
             return False
-        if order.side is Side.BUY:
-            if not self._can_pay(quantity, price):
+        ledger, now_ns, symbol, side = self._ledger, self.now_ns, order.symbol, order.side
+        exact, signed = Decimal(repr(price)), order.request.quantity
+        quantity, value = signed, signed * exact
+        if side is Side.BUY:
+            if value > ledger.cash:
                 return False
-            signed = quantity
         else:
-            holding = self._ledger.net.get(order.symbol)
+            holding = ledger.net.get(symbol)
             if holding is None or quantity > holding.quantity:
                 return False
             signed = -quantity
-        order.is_fresh = order.waits_for_open = False
-        order.day = now_ns // DAY
-        exact = instrument.exactly(price)
-        self._settle(instrument, order, Match(price, "market_open"), signed, exact, exact, _ZERO)
-        if instrument.resting.reducing:
-            self._sweep(instrument)
+        fills, before = self._fills, ledger.realized
+        booking = closed, current, _ = ledger.book(symbol, signed, exact, _ZERO, now_ns)
+        position_id = (current or closed).id  # type: ignore[union-attr]  # there is one
+        order.fill_whole(value, now_ns, position_id)
+        fill = Fill(
+            now_ns,
+            now_ns,
+            symbol,
+            side,
+            quantity,
+            exact,
+            _ZERO,
+            order.id,
+            order.name,
+            f"trd-{len(fills) + 1}",
+            position_id,
+            "market_open",
+            exact,
+            ledger.realized - before,
+        )
+        fills.append(fill)
+        self._tell_fill(fill, order, booking)
         return True
 
     def _can_pay(self, quantity: Decimal, price: float | None) -> bool:
         """Whether cash is plainly enough; where it is nearly so, that is not for floats to say."""
-        cash = self._ledger.cash
-        return price is not None and float(cash) > float(quantity) * price * PLENTY
+        return price is not None and float(self._ledger.cash) > float(quantity) * price * PLENTY

@@ -14,11 +14,11 @@ from typing import TypeVar
 from strategy_runtime.protocol.events import BacktestComplete
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.crossing import Crossing
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.plain import Plain
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
 
 __all__ = ["Replay"]
@@ -26,7 +26,7 @@ __all__ = ["Replay"]
 _T = TypeVar("_T")
 
 
-class Replay(Crossing):
+class Replay(Plain):
     """The exchange and its clock; `Exchange` adds the commands."""
 
     def __init__(

@@ -46,10 +46,14 @@ from strategy_runtime.simulator.outcome import Adjustment, Fill, Outcome
 from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of, rolled_up
 from strategy_runtime.simulator.splits import schedule_of
 
-__all__ = ["ExchangeState"]
+__all__ = ["ORDER", "ExchangeState"]
 
 _T = TypeVar("_T")
 _ZERO = Decimal(0)
+ORDER = "ord-"
+"""What the id of an order begins with; its number comes behind."""
+
+_MOST_DIGITS = 15
 _OF_TRADES = "1m"
 """Candles made of single trades, where nobody says which."""
 
@@ -101,11 +105,12 @@ class ExchangeState:
         self.now_ns = self._start_ns = min(firsts, default=0)
         self._costs = costs or Costs(self.options)
         self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
-        self._orders: dict[str, RestingOrder] = {}
+        self._orders: list[RestingOrder] = []
         self._by_client_id: dict[str, RestingOrder] = {}
         self._unended: list[RestingOrder] = []
         self._looked_at = 0
         self._groups: dict[str, list[RestingOrder]] = {}
+        self._brackets: dict[str, list[RestingOrder]] = {}
         self._fills: list[Fill] = []
         self._adjustments: list[Adjustment] = []
         self._warnings: list[str] = []
@@ -130,6 +135,9 @@ class ExchangeState:
 
     def catch_up(self) -> None:
         """Have the market stand where the event in hand does; `InStep` can fall behind it."""
+
+    def _close_up(self, instrument: Instrument) -> None:
+        """The same for the bars of one symbol."""
 
     @property
     def is_complete(self) -> bool:
@@ -173,7 +181,7 @@ class ExchangeState:
         wanted = frozenset(statuses) if statuses else _OPEN
         found = (
             order
-            for order in reversed(self._open_ones() if wanted <= _OPEN else self._orders.values())
+            for order in reversed(self._open_ones() if wanted <= _OPEN else self._orders)
             if order.status in wanted
             and (symbol is None or order.symbol == symbol)
             and (side is None or order.side is side)
@@ -185,12 +193,9 @@ class ExchangeState:
 
     def _open_ones(self) -> Sequence[RestingOrder]:
         """Orders that have not ended, oldest first; one that has is passed over only once."""
-        accepted = len(self._orders)
-        fresh = [*islice(reversed(self._orders.values()), accepted - self._looked_at)]
-        self._looked_at = accepted
-        self._unended = [
-            order for order in chain(self._unended, reversed(fresh)) if not order.is_over
-        ]
+        fresh = self._orders[self._looked_at :]
+        self._unended = [order for order in chain(self._unended, fresh) if not order.is_over]
+        self._looked_at = len(self._orders)
         return self._unended
 
     def order_history(
@@ -217,7 +222,7 @@ class ExchangeState:
             until=until,
             limit=len(self._orders),
         )
-        found.sort(key=lambda order: self._orders[order.id].updated_ns, reverse=True)
+        found.sort(key=lambda order: self._order(order.id).updated_ns, reverse=True)
         return found[:limit]
 
     def position(self, position_id: str) -> Position:
@@ -397,7 +402,7 @@ class ExchangeState:
         """The run so far, as plain data."""
         account = self.account()
         value = sum((h.quantity * mark for h, mark in self._ledger.marked(self._mark)), _ZERO)
-        orders = self._orders.values()
+        orders = self._orders
         return Outcome(
             fills=self.fills,
             adjustments=list(self._adjustments),
@@ -462,7 +467,7 @@ class ExchangeState:
         return instrument
 
     def _order(self, order_id: str) -> RestingOrder:
-        order = self._orders.get(order_id)
+        order = self.followed(order_id)
         if order is None:
             raise ApiError(
                 404,
@@ -471,6 +476,15 @@ class ExchangeState:
                 {"resource": "order", "id": order_id},
             )
         return order
+
+    def followed(self, order_id: str) -> RestingOrder | None:
+        """An order as the exchange keeps it, by its id; None where there is none."""
+        number = order_id.removeprefix(ORDER)
+        if len(number) > _MOST_DIGITS or not (number.isascii() and number.isdigit()):
+            return None
+        sequence = int(number)
+        order = self._orders[sequence - 1] if 0 < sequence <= len(self._orders) else None
+        return order if order is not None and order.id == order_id else None
 
     def _holding(self, position_id: str) -> Holding:
         holding = self._ledger.holdings.get(position_id)

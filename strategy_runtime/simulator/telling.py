@@ -4,6 +4,7 @@ Where nobody wants the events, a witness is shown what changed instead and no co
 are counted all the same, so that the result of a run does not depend on who listened.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import (
@@ -49,6 +50,7 @@ class Telling(ExchangeState):
 
         To be called while there are no events of changes under way.
         """
+        self.catch_up()
         self._witness = witness
         for order, kind in self._untold:
             self.outbox.append(self._order_event(order, kind))
@@ -77,6 +79,10 @@ class Telling(ExchangeState):
                 lambda symbol: instruments[symbol].mark_at(now_ns, phase)
             )
         return told
+
+    def parts_of(self, symbol: str) -> Sequence[Holding]:
+        """The open positions in a symbol, the longest-standing first."""
+        return self._ledger.of(symbol)
 
     def _emit(self, event: Event) -> None:
         self.emitted += 1
@@ -116,10 +122,10 @@ class Telling(ExchangeState):
         witness = self._witness
         if witness is not None:
             self.emitted += 4 if closed is None or current is None else 5
-            if order.request.order_type is OrderType.TRAILING_STOP:
+            if order.peak is not None:
                 order.tell()
             self._note_account()
-            witness.see_fill(order, closed, current)
+            witness.see_fill(order)
             return
         self._tell_order(
             order,
@@ -156,7 +162,7 @@ class Telling(ExchangeState):
             self._emit_position(holding, PositionEventKind.POSITION_MODIFIED)
         else:
             self.emitted += 1
-            self._witness.see_position(holding)
+            self._witness.see_position(holding.symbol)
 
     def _emit_position(self, holding: Holding, kind: PositionEventKind) -> None:
         position = self._position_of(holding)
