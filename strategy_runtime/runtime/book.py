@@ -18,6 +18,7 @@ from strategy_runtime.protocol.models import (
     Account,
     Candle,
     Order,
+    OrderHandle,
     OrderRequest,
     Position,
     Quote,
@@ -57,8 +58,12 @@ class _Accepted(Struct, frozen=True, gc=False):
     """An order of ours that the venue has accepted, and of which no event has come yet."""
 
     request: OrderRequest
-    id: str
-    status: OrderStatus
+    handle: OrderHandle
+
+    @property
+    def id(self) -> str:
+        """The venue's."""
+        return self.handle.id
 
 
 class Book:
@@ -177,7 +182,7 @@ class Book:
         if isinstance(known, OrderRequest):
             return _pending(known, key)
         if isinstance(known, _Accepted):
-            return replace(_pending(known.request, key), id=known.id, status=known.status)
+            return _accepted(_pending(known.request, key), known.handle)
         order = known.told()
         # Only an exchange that closes what an account cannot hold gives orders like that.
         is_ours = order.client_order_id or order.parent_order_id
@@ -214,17 +219,15 @@ class Book:
         """Number of orders ever heard of."""
         return len(self._orders)
 
-    def accept(self, client_order_id: str, order_id: str, status: OrderStatus) -> None:
+    def accept(self, client_order_id: str, handle: OrderHandle) -> None:
         """The venue answered a submission."""
         if self._statement is None:
-            self._keys[order_id] = client_order_id
+            self._keys[handle.id] = client_order_id
         known = self._orders[client_order_id]
-        if status.is_terminal:
-            status = OrderStatus.OPEN
-        if isinstance(known, OrderRequest):
-            self._orders[client_order_id] = _Accepted(known, order_id, status)
+        if type(known) is OrderRequest:
+            self._orders[client_order_id] = _Accepted(known, handle)
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
-            self._store(client_order_id, replace(known, id=order_id, status=status))
+            self._store(client_order_id, _accepted(known, handle))
 
     def adopt(self, order: Order) -> None:
         """An order of ours as the venue has it, found by asking."""
@@ -506,6 +509,12 @@ def _pending(request: OrderRequest, client_order_id: str) -> Order:
         post_only=request.post_only,
         oco_group_id=request.oco_group_id,
     )
+
+
+def _accepted(order: Order, handle: OrderHandle) -> Order:
+    """The same once the venue has; an end is not believed before the event of it comes."""
+    status = OrderStatus.OPEN if handle.status.is_terminal else handle.status
+    return replace(order, id=handle.id, status=status)
 
 
 def _price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:

@@ -26,6 +26,8 @@ from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 __all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
+# A member of an Enum costs five times a name of the module, and these meet every order.
+_BUY, _SELL, _MARKET = Side.BUY, Side.SELL, OrderType.MARKET
 _HAS_ENDED = (404, 409)
 _NO_PRICES: Mapping[str, Any] = {}
 
@@ -98,7 +100,7 @@ class TradingDesk(Outbox):
             symbol=symbol,
             side=side,
             quantity=size,
-            order_type=OrderType.MARKET,
+            order_type=_MARKET,
             position_id=position_id,
             reduce_only=reduce_only,
             post_only=post_only,
@@ -182,7 +184,7 @@ class TradingDesk(Outbox):
 
     def _close_part(self, position_id: str | None, size: Decimal, symbol: str) -> Ticket:
         return self.order(
-            Side.SELL if size > 0 else Side.BUY,
+            _SELL if size > 0 else _BUY,
             symbol,
             abs(size),
             reduce_only=True,
@@ -220,7 +222,7 @@ class TradingDesk(Outbox):
             )
         wanted = _ZERO
         if quantity:
-            wanted = exact("quantity", abs(quantity))
+            wanted = exact("quantity", magnitude(quantity)) or _ZERO
         elif given[0]:
             wanted = size_of(
                 symbol,

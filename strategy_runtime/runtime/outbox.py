@@ -93,24 +93,24 @@ class Outbox:
 
     def settle_at_once(self) -> bool:
         """Send what waits to a venue that answers at once; False where more is left to be done."""
-        direct = self._direct
+        direct, waiting, observer = self._direct, self._waiting, self._observer
         if direct is None:
             return False
-        while self._waiting:
-            ticket, what = self._waiting.popleft()
-            began = 0.0 if self._observer is None else monotonic()
+        while waiting:
+            ticket, what = waiting.popleft()
+            began = 0.0 if observer is None else monotonic()
             try:
                 if isinstance(what, OrderRequest):
                     self._admit(what)
-                    handle = direct.submit(what)
-                    self._book.accept(ticket.client_order_id, handle.id, handle.status)
+                    self._book.accept(ticket.client_order_id, direct.submit(what))
                 else:
                     _at_once(what())
                 ticket.is_settled = True
+                if observer is None:
+                    continue
             except ApiError as refusal:
                 ticket.settle(_refused(ticket, refusal))
-            if ticket.error is not None or self._observer is not None:
-                self._account_for(ticket, began)
+            self._account_for(ticket, began)
         for ticket in self.unsettled:
             if ticket.error is not None:
                 return False
@@ -309,8 +309,7 @@ class Outbox:
             await self._settle_doubts(request.symbol)
         if self._journal is not None:
             self._journal.intend(request)
-        handle = await self._venue.submit(request)
-        self._book.accept(request.client_order_id or "", handle.id, handle.status)
+        self._book.accept(request.client_order_id or "", await self._venue.submit(request))
 
     def order_of(self, key: str) -> Order:
         """An order by its client order id, or by the venue's id.

@@ -27,6 +27,7 @@ __all__ = ["InStep"]
 
 _LONGEST = 1024
 _FARTHEST = 64
+_BAR, _OPEN = Phase.BAR, Phase.OPEN
 
 
 class _Walk:
@@ -130,7 +131,7 @@ class InStep(Replay):
         before = walk.done
         done = walk.done = bisect_right(walk.starts, stamp, before)
         if done != before:
-            self.phase = Phase.BAR
+            self.phase = _BAR
             self.now_ns = stamp + walk.step
             self.emitted += (done - before) * len(walk.lanes)
 
@@ -231,7 +232,7 @@ class InStep(Replay):
         new, self._new = self._new, []
         if len(new) > 1:
             new.sort(key=lambda order: self._instruments[order.symbol].rank)
-        self.now_ns, self.phase = start, Phase.OPEN
+        self.now_ns, self.phase = start, _OPEN
         for order in new:
             lane = self._instruments[order.symbol]
             row = lane.row

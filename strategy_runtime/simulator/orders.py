@@ -21,6 +21,7 @@ from strategy_runtime.simulator.splits import Split
 __all__ = ["RestingOrder", "Snapshots"]
 
 _ZERO = Decimal(0)
+_FILLED = OrderStatus.FILLED
 
 
 class RestingOrder(Struct, eq=False, gc=False):
@@ -179,7 +180,7 @@ class RestingOrder(Struct, eq=False, gc=False):
     def fill_whole(self, value: Decimal, now_ns: int, position_id: str) -> None:
         """Enter the one execution of a market order, of everything, for so much in all."""
         self.filled, self.average_numerator = self.request.quantity, value
-        self.is_over, self.status = True, OrderStatus.FILLED
+        self.is_over, self.status = True, _FILLED
         self.position_id = position_id
         self.updated_ns, self._snapshot = now_ns, None
 

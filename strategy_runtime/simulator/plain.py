@@ -32,6 +32,8 @@ _EMPTY = astuple(
 )
 _PLAIN = _EMPTY[_KIND], _EMPTY[_EXTRAS], _EMPTY[_WAY]
 _LONGEST_ID = 64
+# A member of an Enum costs five times a name of the module, and an order meets dozens.
+_BAR, _BUY, _SELL = Phase.BAR, Side.BUY, Side.SELL
 
 
 class Plain(Crossing):
@@ -39,27 +41,27 @@ class Plain(Crossing):
 
     def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
-        if not self._is_simple or self.phase is not Phase.BAR:
+        if not self._is_simple or self.phase is not _BAR:
             return None
         given = astuple(request)
         if (given[_KIND], given[_EXTRAS], given[_WAY]) != _PLAIN:
             return None
-        symbol, side, quantity, _, *_, position_id, is_reducing, _, _, _, _, _, own_id, _, _ = given
+        symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
         instrument = self._instruments.get(symbol)
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
         self._close_up(instrument)
         if instrument.quotes is not None or self._is_amid_a_bar(instrument):
             return None
-        holding = self._ledger.net.get(symbol)
+        holding, position_id = self._ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
         if own_id in self._by_client_id or not is_sound(quantity) or quantity <= 0:
             return None
-        if side is Side.SELL:
+        if request.side is _SELL:
             if holding is None or quantity > holding.quantity:
                 return None
-        elif is_reducing or not self._can_pay(quantity, instrument.price):
+        elif request.reduce_only or not self._can_pay(quantity, instrument.price):
             return None
         order = self._made_of(request)
         order.is_plain = True
@@ -105,7 +107,7 @@ class Plain(Crossing):
         ledger, now_ns, symbol, side = self._ledger, self.now_ns, order.symbol, order.side
         exact, signed = Decimal(repr(price)), order.request.quantity
         quantity, value = signed, signed * exact
-        if side is Side.BUY:
+        if side is _BUY:
             if value > ledger.cash:
                 return False
         else:
