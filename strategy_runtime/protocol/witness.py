@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from strategy_runtime.protocol.models import Account, Order
+from strategy_runtime.protocol.models import Account, Order, OrderHandle
 
 __all__ = ["Followed", "Part", "Statement", "Witness"]
 
@@ -78,6 +78,10 @@ class Statement(Protocol):
         """An order by the venue's id; None where there is none."""
         ...
 
+    def accepted(self, client_order_id: str) -> OrderHandle | None:
+        """The answer to an order by the client's id; None where there is none yet."""
+        ...
+
     def parts_of(self, symbol: str) -> Sequence[Part]:
         """The open positions in a symbol, the longest-standing first."""
         ...
@@ -90,10 +94,10 @@ class Witness(Protocol):
         """An order was accepted, changed, or has come to its end."""
         ...
 
-    def see_fill(self, order: Followed) -> None:
-        """An order was executed, and changed the positions in its symbol."""
+    def see_fill(self, order: Followed, parts: Sequence[Part]) -> None:
+        """An order was executed, and these are now the open positions in its symbol."""
         ...
 
-    def see_position(self, symbol: str) -> None:
-        """A position in a symbol changed without an execution."""
+    def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
+        """A position in a symbol changed without an execution; these are now open."""
         ...

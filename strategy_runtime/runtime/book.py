@@ -152,7 +152,7 @@ class Book:
         for position in positions:
             self._positions.setdefault(position.symbol, {})[position.id] = position
         for symbol in self._positions:
-            self._renew(symbol)
+            self._renew(symbol, self.parts_of(symbol))
         for order in orders:
             self._store(self._key(order), self.marked(order))
             self._booked[order.id] = self._traded[order.id] = order.filled_quantity
@@ -180,7 +180,9 @@ class Book:
         if known is None or isinstance(known, Order):
             return known
         if isinstance(known, OrderRequest):
-            return _pending(known, key)
+            handle = None if self._statement is None else self._statement.accepted(key)
+            order = _pending(known, key)
+            return order if handle is None else _accepted(order, handle)
         if isinstance(known, _Accepted):
             return _accepted(_pending(known.request, key), known.handle)
         order = known.told()
@@ -221,8 +223,9 @@ class Book:
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
         """The venue answered a submission."""
-        if self._statement is None:
-            self._keys[handle.id] = client_order_id
+        if self._statement is not None:
+            return
+        self._keys[handle.id] = client_order_id
         known = self._orders[client_order_id]
         if type(known) is OrderRequest:
             self._orders[client_order_id] = _Accepted(known, handle)
@@ -313,7 +316,7 @@ class Book:
             self._positions.get(position.symbol, {}).pop(position.id, None)
         net = self.nets[position.symbol]
         filled = net.quantity
-        self._renew(position.symbol)
+        self._renew(position.symbol, self.parts_of(position.symbol))
         if net.quantity != filled:
             self.is_contradicted = True
         return True
@@ -388,17 +391,17 @@ class Book:
         else:
             self._open[key] = None
 
-    def see_fill(self, order: Followed) -> None:
+    def see_fill(self, order: Followed, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
         name, symbol = order.name, order.symbol
         self._orders[name] = order
         if order.is_over:
             self._open.pop(name, None)
-        self._renew(symbol)
+        self._renew(symbol, parts)
 
-    def see_position(self, symbol: str) -> None:
+    def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """Follow a position that changed by itself."""
-        self._renew(symbol)
+        self._renew(symbol, parts)
 
     def look_away(self) -> None:
         """Keep everything as it is now: from here on it is events that tell what changes."""
@@ -409,6 +412,7 @@ class Book:
             order = self._read(key)
             if order is not None:
                 self._orders[key] = order
+                self._keys[order.id] = key
                 self._booked[order.id] = self._traded[order.id] = order.filled_quantity
         for symbol in self.nets:
             self._positions[symbol] = {
@@ -462,8 +466,8 @@ class Book:
         if self.moved is not None:
             self.moved.add(symbol)
 
-    def _renew(self, symbol: str) -> None:
-        net, parts = self.nets[symbol], self.parts_of(symbol)
+    def _renew(self, symbol: str, parts: Sequence[Part]) -> None:
+        net = self.nets[symbol]
         if len(parts) == 1:
             (part,) = parts
             net.quantity = part.signed_quantity

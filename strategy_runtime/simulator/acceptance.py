@@ -29,12 +29,7 @@ class Acceptance(Telling):
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
 
-    def _made_of(
-        self,
-        request: OrderRequest,
-        parent: RestingOrder | None = None,
-        position_id: str | None = None,
-    ) -> RestingOrder:
+    def _made_of(self, request: OrderRequest) -> RestingOrder:
         sequence = len(self._orders) + 1
         order_id, now_ns = f"{ORDER}{sequence}", self.now_ns
         return RestingOrder(
@@ -46,24 +41,24 @@ class Acceptance(Telling):
             request.symbol,
             request.side,
             request.order_type,
-            position_id or request.position_id,
+            request.position_id,
             request.stop_price,
             now_ns,
             now_ns,
             now_ns,
-            None if parent is None else parent.id,
-            parent is not None or position_id is not None,
         )
 
     def _accept(
         self,
         request: OrderRequest,
         *,
+        is_leg: bool = False,
         parent: RestingOrder | None = None,
-        position_id: str | None = None,
     ) -> RestingOrder:
-        """Let an order rest; with a parent, or for a position, it is a leg of a bracket."""
-        order = self._made_of(request, parent, position_id)
+        """Let an order rest, or a leg of a bracket, which has a parent where an entry made it."""
+        order = self._made_of(request)
+        order.is_leg = is_leg
+        order.parent_id = None if parent is None else parent.id
         instrument = self._instruments[request.symbol]
         self._time_in(instrument, order)
         if not order.is_leg and self.options.latency:
@@ -183,8 +178,8 @@ class Acceptance(Telling):
                 position_id=holding.id,
                 client_order_id=next(each for each in names if each not in self._by_client_id),
             ),
+            is_leg=True,
             parent=entry,
-            position_id=holding.id,
         )
         leg.bracket = bracket or leg.id
         self._brackets.setdefault(leg.bracket, []).append(leg)

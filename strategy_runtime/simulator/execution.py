@@ -108,7 +108,6 @@ class Execution(Acceptance):
     ) -> None:
         """Book a fill and announce it."""
         ledger, now_ns, quantity = self._ledger, self.now_ns, abs(signed)
-        before = ledger.realized
         booking = ledger.book(order.symbol, signed, price, fee, now_ns, order.position_id)
         if self.phase is Phase.INTRABAR and instrument.quotes is None:
             instrument.note_price(float(price), now_ns)
@@ -136,7 +135,7 @@ class Execution(Acceptance):
             order.position_id or "",
             rule,
             base,
-            ledger.realized - before,
+            booking[3],
             match.is_maker,
         )
         self._fills.append(fill)

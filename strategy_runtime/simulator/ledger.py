@@ -58,9 +58,9 @@ class Holding(Struct, eq=False, gc=False):
         return self.quantity * mark - self.cost
 
 
-Booking = tuple[Holding | None, Holding | None, bool]
-"""What one fill did: the position it closed, the one it opened or changed, and whether it opened
-that one. A flip does both."""
+Booking = tuple[Holding | None, Holding | None, bool, Decimal]
+"""What one fill did: the position it closed, the one it opened or changed, whether it opened that
+one, and the profit it realised, before fees. A flip does all of it."""
 
 
 class Ledger:
@@ -148,22 +148,22 @@ class Ledger:
             self.fees += fee
         holding = self.net.get(symbol) if self._is_netting else self.addressed(symbol, position_id)
         if holding is None:
-            return None, self._open(symbol, signed, value, now_ns), True
+            return None, self._open(symbol, signed, value, now_ns), True, _ZERO
         held = holding.quantity
         if (held > 0) is (signed > 0):
             holding.quantity = held + signed
             holding.cost += value
             holding.updated_ns = now_ns
-            return None, holding, False
+            return None, holding, False, _ZERO
         after = held + signed
         if after and (after > 0) is (held > 0):
-            self._reduce(holding, abs(signed), price, now_ns)
-            return None, holding, False
-        self._reduce(holding, abs(held), price, now_ns)
+            profit = self._reduce(holding, abs(signed), price, now_ns)
+            return None, holding, False, profit
+        profit = self._reduce(holding, abs(held), price, now_ns)
         self._forget(holding)
         if not after:
-            return holding, None, False
-        return holding, self._open(symbol, after, after * price, now_ns), True
+            return holding, None, False, profit
+        return holding, self._open(symbol, after, after * price, now_ns), True, profit
 
     def _open(self, symbol: str, signed: Decimal, cost: Decimal, now_ns: int) -> Holding:
         holding = Holding(symbol, self._position_id(), signed, cost, now_ns, now_ns)
@@ -182,7 +182,7 @@ class Ledger:
         self.cash -= amount
         self.financing += amount
 
-    def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> None:
+    def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> Decimal:
         held = holding.quantity
         whole = units == abs(held)
         taken = holding.cost if whole else (holding.cost * units / abs(held)).quantize(_GRAIN)
@@ -193,6 +193,7 @@ class Ledger:
         holding.realized_pnl += profit
         holding.updated_ns = now_ns
         self.realized += profit
+        return profit
 
     def marked(self, mark: Callable[[str], Decimal]) -> Iterator[tuple[Holding, Decimal]]:
         """Each open position with the price it stands at."""

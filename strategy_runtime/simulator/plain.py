@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec.structs import astuple
 
-from strategy_runtime.protocol.enums import OrderEventKind, OrderStatus, OrderType, Side
+from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import is_sound
 from strategy_runtime.simulator.crossing import Crossing
@@ -115,8 +115,8 @@ class Plain(Crossing):
             if holding is None or quantity > holding.quantity:
                 return False
             signed = -quantity
-        fills, before = self._fills, ledger.realized
-        booking = closed, current, _ = ledger.book(symbol, signed, exact, _ZERO, now_ns)
+        fills = self._fills
+        booking = closed, current, _, profit = ledger.book(symbol, signed, exact, _ZERO, now_ns)
         position_id = (current or closed).id  # type: ignore[union-attr]  # there is one
         order.fill_whole(value, now_ns, position_id)
         fill = Fill(
@@ -133,7 +133,7 @@ class Plain(Crossing):
             position_id,
             "market_open",
             exact,
-            ledger.realized - before,
+            profit,
         )
         fills.append(fill)
         self._tell_fill(fill, order, booking)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from strategy_runtime.protocol.enums import (
     AccountEventKind,
     OrderEventKind,
-    OrderType,
+    OrderStatus,
     PositionEventKind,
 )
 from strategy_runtime.protocol.events import (
@@ -20,7 +20,7 @@ from strategy_runtime.protocol.events import (
     PositionEvent,
     TradeEvent,
 )
-from strategy_runtime.protocol.models import Account
+from strategy_runtime.protocol.models import Account, OrderHandle
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.simulator.data.series import QuoteSeries
@@ -80,6 +80,13 @@ class Telling(ExchangeState):
             )
         return told
 
+    def accepted(self, client_order_id: str) -> OrderHandle | None:
+        """The answer to an order by the client's id; None where there is none yet."""
+        order = self._by_client_id.get(client_order_id)
+        if order is None:
+            return None
+        return OrderHandle(id=order.id, status=OrderStatus.OPEN, client_order_id=client_order_id)
+
     def parts_of(self, symbol: str) -> Sequence[Holding]:
         """The open positions in a symbol, the longest-standing first."""
         return self._ledger.of(symbol)
@@ -118,14 +125,14 @@ class Telling(ExchangeState):
 
     def _tell_fill(self, fill: Fill, order: RestingOrder, booking: Booking) -> None:
         """The set of one execution, in the order of protocol e.1."""
-        closed, current, has_opened = booking
+        closed, current, has_opened, _ = booking
         witness = self._witness
         if witness is not None:
             self.emitted += 4 if closed is None or current is None else 5
             if order.peak is not None:
                 order.tell()
             self._note_account()
-            witness.see_fill(order)
+            witness.see_fill(order, self._ledger.of(order.symbol))
             return
         self._tell_order(
             order,
@@ -162,7 +169,7 @@ class Telling(ExchangeState):
             self._emit_position(holding, PositionEventKind.POSITION_MODIFIED)
         else:
             self.emitted += 1
-            self._witness.see_position(holding.symbol)
+            self._witness.see_position(holding.symbol, self._ledger.of(holding.symbol))
 
     def _emit_position(self, holding: Holding, kind: PositionEventKind) -> None:
         position = self._position_of(holding)
