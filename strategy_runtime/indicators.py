@@ -132,8 +132,8 @@ class Indicators:
     Attributes:
         feeds: For candles of the timeframe that came first, by symbol; filled by `feeds_of`,
             emptied when a family is added.
-        closes: What alone is to be called with the close of a symbol, filled by whoever finds that
-            out, emptied likewise.
+        closes: What alone is to be called with the close of a symbol, None where that is not all;
+            filled by whoever finds that out, emptied likewise.
     """
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Indicators:
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
         self._families: list[Family[Any]] = []
-        self.closes: dict[str, list[Callable[[float], None]]] = {}
+        self.closes: dict[str, list[Callable[[float], None]] | None] = {}
 
     def add(self, family: Family[Any]) -> None:
         """Feed a family from the next candle on."""

@@ -4,7 +4,7 @@ A *frame* is what one text message decodes to. An *event* is what a venue hands 
 the candle out of a candle frame, the quote out of a quote frame, every other frame itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -217,10 +217,13 @@ class CandleRun:
     Attributes:
         candles: Those that are to come.
         last: The one in hand, for the taker to note before anybody acts on it.
+        goes_on: To be asked when orders have been given and answered: whether the next candle may
+            be taken, or has to wait for something else.
     """
 
-    __slots__ = ("candles", "last")
+    __slots__ = ("candles", "goes_on", "last")
 
-    def __init__(self, candles: Iterator[Candle]) -> None:
+    def __init__(self, candles: Iterator[Candle], goes_on: Callable[[], bool]) -> None:
         self.candles = candles
+        self.goes_on = goes_on
         self.last: Candle | None = None

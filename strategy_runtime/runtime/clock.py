@@ -8,7 +8,7 @@ has a time, since a proxy may put its own wall clock there (protocol c.4).
 from datetime import datetime
 
 from strategy_runtime.clock import now
-from strategy_runtime.protocol.events import Event, OrderEvent, PositionEvent, TradeEvent
+from strategy_runtime.protocol.events import CandleRun, Event, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.strategy.desk import Mode
 
@@ -19,7 +19,7 @@ class RunClock:
     """What time it is for the strategy; never runs back.
 
     Attributes:
-        event: The last event that has a time of its own; worked out only when somebody asks.
+        event: The last event that has a time of its own, or the run that it is of.
     """
 
     __slots__ = ("_live", "_reached", "event")
@@ -27,7 +27,12 @@ class RunClock:
     def __init__(self, mode: Mode) -> None:
         self._live = mode == "live"
         self._reached: datetime | None = None
-        self.event: Event | None = None
+        self.event: Event | CandleRun | None = None
+
+    @property
+    def latest(self) -> Event | None:
+        """The last event that has a time of its own."""
+        return self.event.last if isinstance(self.event, CandleRun) else self.event
 
     @property
     def now(self) -> datetime:
@@ -38,7 +43,8 @@ class RunClock:
         """
         if self._live:
             return now()
-        moment = None if self.event is None else time_of(self.event)
+        latest = self.latest
+        moment = None if latest is None else time_of(latest)
         if moment is not None and (self._reached is None or moment > self._reached):
             self._reached = moment
         if self._reached is None:

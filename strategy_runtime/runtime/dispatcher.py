@@ -203,17 +203,24 @@ class Dispatcher:
         indicators = self._strategy._indicators
         all_feeds, feeds_of, take_in = indicators.feeds, indicators.feeds_of, self._take_in
         call, interrupts, simple = hook or _nothing, self._interrupts, indicators.closes
+        settle = self._desk.settle_at_once
 
         def take(run: CandleRun) -> Awaitable[None] | None:
+            clock.event = run
             for candle in self._before_timers(run) if timers.is_set else run.candles:
-                run.last = clock.event = candle
+                run.last = candle
                 symbol = candle.symbol
                 last[symbol] = close = candle.close
-                pushes = simple.get(symbol)
+                try:
+                    pushes = simple[symbol]
+                except KeyError:
+                    pushes = simple[symbol] = None
                 for push in feed(candle, symbol) if pushes is None else pushes:
                     push(close)
                 result = call(candle)
                 if result is not None or unsettled or interrupts:
+                    if result is None and not interrupts and settle() and run.goes_on():
+                        continue
                     interrupts.clear()
                     return result
             due, self._due = self._due, None

@@ -146,13 +146,13 @@ class Runner:
     def in_hand(self) -> dict[str, str]:
         """Id and simulated time of the event in hand, as far as there are any; for log lines."""
         found = {"event_id": self._venue.in_hand}
-        if self._mode == "backtest" and self._clock.event is not None:
+        if self._mode == "backtest" and self._clock.latest is not None:
             found["time"] = self._clock.now.isoformat().replace("+00:00", "Z")
         return {name: text for name, text in found.items() if text}
 
     def status(self) -> RunStatus:
         """How the run stands; call it from the loop's own thread."""
-        account, event = self._book.account, self._clock.event
+        account, event = self._book.account, self._clock.latest
         moment = None if event is None else time_of(event)
         return RunStatus(
             strategy=type(self.strategy).__name__,

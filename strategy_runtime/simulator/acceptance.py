@@ -29,7 +29,7 @@ class Acceptance(Telling):
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
 
-    def _made_of(self, request: OrderRequest) -> RestingOrder:
+    def _made_of(self, request: OrderRequest, is_plain: bool = False) -> RestingOrder:
         sequence = len(self._orders) + 1
         order_id, now_ns = f"{ORDER}{sequence}", self.now_ns
         return RestingOrder(
@@ -46,6 +46,7 @@ class Acceptance(Telling):
             now_ns,
             now_ns,
             now_ns,
+            is_plain,
         )
 
     def _accept(

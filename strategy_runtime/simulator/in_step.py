@@ -19,13 +19,13 @@ from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.nights import DAY
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.plain import PLENTY
 from strategy_runtime.simulator.replay import Replay
 from strategy_runtime.simulator.splits import suspected_split
 
 __all__ = ["InStep"]
 
 _LONGEST = 1024
+_PLENTY = 1.000001  # of floats; what is nearer to a limit is for decimals
 _FARTHEST = 64
 _BAR, _OPEN = Phase.BAR, Phase.OPEN
 
@@ -159,7 +159,7 @@ class InStep(Replay):
                             left = len(lanes) if busy or self._is_at_risk else 0
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
-                        run = self._run = CandleRun(candles)
+                        run = self._run = CandleRun(candles, self._goes_on)
                         yield run
                         self._keep_time()
                         left = 0 if walk.is_alone or run.last is None else walk.left(run.last)
@@ -184,6 +184,18 @@ class InStep(Replay):
                     yield outbox.popleft()
         finally:
             self._leave(lanes)
+
+    def _goes_on(self) -> bool:
+        """Have the orders of a hook meet the open that comes now, if that is all there is to do."""
+        self._keep_time()
+        walk = self._walk
+        if walk is None or not walk.is_alone or walk.done == len(walk.starts):
+            return False
+        if self._busy or self._is_at_risk or self._untold or self.outbox:
+            return False
+        if self._new:
+            self._open_new(walk.starts[walk.done])
+        return not (self._busy or self.outbox)
 
     def _visit(self, walk: _Walk) -> Iterator[Event]:
         """Have orders and account meet the bars of one instant: their opens, then their ranges."""
@@ -231,7 +243,7 @@ class InStep(Replay):
             return
         new, self._new = self._new, []
         if len(new) > 1:
-            new.sort(key=lambda order: self._instruments[order.symbol].rank)
+            new.sort(key=self._rank_of)
         self.now_ns, self.phase = start, _OPEN
         for order in new:
             lane = self._instruments[order.symbol]
@@ -241,6 +253,9 @@ class InStep(Replay):
             lane.resting.add(order)
             lane.scheduled = row
             self._due[lane.rank] = self._busy[lane.rank] = lane
+
+    def _rank_of(self, order: RestingOrder) -> int:
+        return self._instruments[order.symbol].rank
 
     def _leave(self, lanes: list[Instrument]) -> None:
         """Put everything on the agenda again."""
@@ -337,7 +352,7 @@ class InStep(Replay):
             equity += quantity * (low if quantity > 0 else high)
             value += abs(quantity) * max(high, -low)
         # The margin to be kept is never more than the one to open a position.
-        return equity * float(self.options.leverage) > value * PLENTY
+        return equity * float(self.options.leverage) > value * _PLENTY
 
     # Which bars are in step
 

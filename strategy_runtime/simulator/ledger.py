@@ -157,12 +157,14 @@ class Ledger:
             return None, holding, False, _ZERO
         after = held + signed
         if after and (after > 0) is (held > 0):
-            profit = self._reduce(holding, abs(signed), price, now_ns)
-            return None, holding, False, profit
-        profit = self._reduce(holding, abs(held), price, now_ns)
-        self._forget(holding)
+            taken = (holding.cost * abs(signed) / abs(held)).quantize(_GRAIN)
+            return None, holding, False, self._reduce(holding, after, taken, -value, now_ns)
         if not after:
+            profit = self._reduce(holding, after, holding.cost, -value, now_ns)
+            self._forget(holding)
             return holding, None, False, profit
+        profit = self._reduce(holding, _ZERO, holding.cost, held * price, now_ns)
+        self._forget(holding)
         return holding, self._open(symbol, after, after * price, now_ns), True, profit
 
     def _open(self, symbol: str, signed: Decimal, cost: Decimal, now_ns: int) -> Holding:
@@ -182,13 +184,12 @@ class Ledger:
         self.cash -= amount
         self.financing += amount
 
-    def _reduce(self, holding: Holding, units: Decimal, price: Decimal, now_ns: int) -> Decimal:
-        held = holding.quantity
-        whole = units == abs(held)
-        taken = holding.cost if whole else (holding.cost * units / abs(held)).quantize(_GRAIN)
-        signed = units if held > 0 else -units
-        profit = signed * price - taken
-        holding.quantity = held - signed
+    def _reduce(
+        self, holding: Holding, left: Decimal, taken: Decimal, proceeds: Decimal, now_ns: int
+    ) -> Decimal:
+        """Have a position give up some of its quantity, and `taken` of its cost; the profit."""
+        profit = proceeds - taken
+        holding.quantity = left
         holding.cost -= taken
         holding.realized_pnl += profit
         holding.updated_ns = now_ns

@@ -39,13 +39,13 @@ class RestingOrder(Struct, eq=False, gc=False):
         is_fresh: True until it has met an open since it was accepted or changed.
         waits_for_open: True while it sits out the range of the bar in progress.
         day: UTC day of the first bar that opened on it, or -1.
+        is_plain: A market order with nothing to it, see `plain`.
         parent_id: Id of the entry whose bracket leg it is.
         is_leg: True for the leg of a bracket.
         legs: Its own bracket legs.
         bracket: Of a leg: what it shares with the legs of which at most one may fill, else None.
         peak: Of a trailing stop: the best price it has followed, None before the first.
         delay: Bars it is still under way before it takes part.
-        is_plain: A market order with nothing to it, see `plain`.
     """
 
     original: OrderRequest
@@ -61,6 +61,7 @@ class RestingOrder(Struct, eq=False, gc=False):
     created_ns: int
     updated_ns: int
     open_from: int
+    is_plain: bool = False
     parent_id: str | None = None
     is_leg: bool = False
     limit: float = 0.0
@@ -76,7 +77,6 @@ class RestingOrder(Struct, eq=False, gc=False):
     legs: "tuple[RestingOrder, ...]" = ()
     bracket: str | None = None
     delay: int = 0
-    is_plain: bool = False
     peak: float | None = None
     _snapshot: Order | None = None
     _told: Order | None = None

@@ -18,10 +18,7 @@ from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["PLENTY", "Plain"]
-
-PLENTY = 1.000001
-"""By how much floats have to be on the safe side of a limit; what is nearer is for decimals."""
+__all__ = ["Plain"]
 
 _ZERO = Decimal(0)
 _KIND = slice(3, 10)
@@ -63,8 +60,7 @@ class Plain(Crossing):
                 return None
         elif request.reduce_only or not self._can_pay(quantity, instrument.price):
             return None
-        order = self._made_of(request)
-        order.is_plain = True
+        order = self._made_of(request, True)
         self._orders.append(order)
         self._by_client_id[own_id] = order
         self._let_wait(instrument, order)
@@ -140,5 +136,9 @@ class Plain(Crossing):
         return True
 
     def _can_pay(self, quantity: Decimal, price: float | None) -> bool:
-        """Whether cash is plainly enough; where it is nearly so, that is not for floats to say."""
-        return price is not None and float(self._ledger.cash) > float(quantity) * price * PLENTY
+        """Whether cash is plainly enough: for the next whole number, which is soonest said, or for
+        the price itself."""
+        if price is None:
+            return False
+        cash = self._ledger.cash
+        return cash > quantity * (int(price) + 1) or cash >= quantity * Decimal(repr(price))

@@ -114,9 +114,9 @@ async def test_a_coroutine_has_its_candles_in_runs(monkeypatch: pytest.MonkeyPat
     runs = []
     made = CandleRun.__init__
 
-    def count(run: CandleRun, candles: Any) -> None:
+    def count(run: CandleRun, *parts: Any) -> None:
         runs.append(run)
-        made(run, candles)
+        made(run, *parts)
 
     monkeypatch.setattr(CandleRun, "__init__", count)
     strategy = Notes()
