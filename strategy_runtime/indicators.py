@@ -17,9 +17,10 @@ and make a family of it in `on_start`: `self.momentum = self.indicator(lambda: M
 """
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from math import fsum, nan
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from strategy_runtime.protocol.models import Candle
 
@@ -93,29 +94,17 @@ class PriceIndicator(Indicator):
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
 
-class Family(dict[str, IndicatorType], Generic[IndicatorType]):
-    """One indicator a symbol, made when the symbol is first seen or asked for.
+Family: TypeAlias = defaultdict[str, IndicatorType]
+"""One indicator a symbol, made when the symbol is first seen or asked for.
 
-    Attributes:
-        timeframe: Of the candles it is fed with; None for those of the timeframe that arrives first
-            for a symbol, which is the finest.
-    """
+It is asked at every bar, and a class of our own would answer in twice the time.
+"""
 
-    __slots__ = ("_make", "timeframe")
 
-    def __init__(self, make: Callable[[], IndicatorType], timeframe: str | None = None) -> None:
-        super().__init__()
-        self._make = make
-        self.timeframe = timeframe
-
-    @property
-    def warm_up(self) -> int:
-        """How many candles its members take to be ready."""
-        return self._make().warm_up
-
-    def __missing__(self, symbol: str) -> IndicatorType:
-        indicator = self[symbol] = self._make()
-        return indicator
+class _Fed(NamedTuple):
+    members: defaultdict[str, Any]
+    make: Callable[[], Indicator]
+    timeframe: str | None
 
 
 class Feeds(NamedTuple):
@@ -140,20 +129,29 @@ class Indicators:
         self.feeds: dict[str, Feeds] = {}
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
-        self._families: list[Family[Any]] = []
+        self._families: list[_Fed] = []
         self.closes: dict[str, list[Callable[[float], None]] | None] = {}
 
-    def add(self, family: Family[Any]) -> None:
-        """Feed a family from the next candle on."""
-        self._families.append(family)
+    def add(
+        self, make: Callable[[], IndicatorType], timeframe: str | None
+    ) -> Family[IndicatorType]:
+        """A family of indicators, fed from the next candle on.
+
+        Args:
+            timeframe: Of the candles it is fed with; None for those of the timeframe that arrives
+                first for a symbol, which is the finest.
+        """
+        family = Family[IndicatorType](make)
+        self._families.append(_Fed(family, make, timeframe))
         self.feeds.clear()
         self.closes.clear()
         self._others.clear()
+        return family
 
     @property
     def warm_up(self) -> int:
         """How many candles the slowest of them takes to be ready."""
-        return max((family.warm_up for family in self._families), default=0)
+        return max((family.make().warm_up for family in self._families), default=0)
 
     def feeds_of(self, candle: Candle) -> Feeds:
         """What to call for candles of a symbol in the timeframe that came first for it."""
@@ -171,7 +169,8 @@ class Indicators:
         return feeds
 
     def _made(self, symbol: str, timeframe: str, wanted: tuple[str | None, ...]) -> Feeds:
-        members = [family[symbol] for family in self._families if family.timeframe in wanted]
+        fed = [family.members for family in self._families if family.timeframe in wanted]
+        members = [each[symbol] for each in fed]
         return Feeds(
             timeframe,
             [each.feed for each in members if isinstance(each, PriceIndicator)],

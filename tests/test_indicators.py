@@ -60,7 +60,7 @@ def test_an_indicator_may_cross_a_number() -> None:
 
 
 def test_a_family_makes_one_member_a_symbol() -> None:
-    family = Family(lambda: Sma(2))
+    family = Family[Sma](lambda: Sma(2))
     assert family["S:A"] is family["S:A"]
     assert family["S:A"] is not family["S:B"]
 

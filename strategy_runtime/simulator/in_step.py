@@ -101,17 +101,17 @@ class InStep(Replay):
             if self._new:
                 self._let_new_rest()
 
-    def _close_up(self, lane: Instrument) -> None:
+    def _close_up(self, instrument: Instrument) -> None:
         """Have the bars of one symbol closed for as far as time has come.
 
         Of a thousand symbols only those need it at once that somebody looks at.
         """
         walk = self._walk
-        if walk is not None and lane.first_row >= 0:
-            row = lane.first_row + walk.done
-            if lane.row != row:
-                lane.row = row
-                lane.price = lane.series.closes[row - 1]
+        if walk is not None and instrument.first_row >= 0:
+            row = instrument.first_row + walk.done
+            if instrument.row != row:
+                instrument.row = row
+                instrument.price = instrument.series.closes[row - 1]
 
     def _visible_price(self, instrument: Instrument) -> float | None:
         if self._walk is not None:

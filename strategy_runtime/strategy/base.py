@@ -75,7 +75,7 @@ class Strategy:
     def __init__(self, **parameters: Any) -> None:
         state = begin_state(type(self), parameters)
         if state is not None:
-            self.__dict__[STATE] = state
+            setattr(self, STATE, state)
             parameters.pop(STATE, None)
         values = self.parameters().resolve(parameters)
         for name, value in values.items():
@@ -427,9 +427,7 @@ class Strategy:
             timeframe: Of the candles that feed it, such as `1d`. By default the one that arrives
                 first for a symbol, which is the finest.
         """
-        family = Family(make, timeframe)
-        self._indicators.add(family)
-        return family
+        return self._indicators.add(make, timeframe)
 
     # Tests
 

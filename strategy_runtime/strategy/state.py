@@ -82,6 +82,6 @@ def check_state(strategy: object) -> None:
     if kind is None:
         return
     try:
-        msgspec.json.decode(msgspec.json.encode(vars(strategy)[NAME]), type=kind)
+        msgspec.json.decode(msgspec.json.encode(getattr(strategy, NAME)), type=kind)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise TypeError(f"{type(strategy).__name__}.state could not be saved: {error}") from None

@@ -64,7 +64,7 @@ class StateKeeper:
         self._trouble = ""
         if self.path.exists():
             state = self._read()
-            strategy.__dict__[NAME] = state
+            setattr(strategy, NAME, state)
             self._saved = self._encode(state)
             _log.info("the state of %s is restored from %s", self._name, self.path)
         else:
@@ -83,7 +83,7 @@ class StateKeeper:
     def save(self) -> None:
         """Save the state if it is not what was saved last."""
         try:
-            text = self._encode(self._strategy.__dict__.get(NAME))
+            text = self._encode(getattr(self._strategy, NAME, None))
             if text == self._saved:
                 return
             self._decode(text)  # what was not checked when it was set, such as a text for a number
