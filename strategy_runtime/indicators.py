@@ -221,18 +221,18 @@ class Sma(_Running):
         window = [0.0] * period
         for index in range(period):
             window[index] = yield
-        value = self.value
+        size, value = float(period), self.value
         while True:
             # A running sum gathers rounding errors; once a window it is summed anew.
             total = fsum(window)
             self.previous = value
-            self.value = value = total / period
+            self.value = value = total / size
             for index in range(period - 1):
                 price = yield
                 total = total + price - window[index]
                 window[index] = price
                 self.previous = value
-                self.value = value = total / period
+                self.value = value = total / size
             window[-1] = yield
 
 
@@ -257,7 +257,10 @@ class Ema(_Running):
 def crossed_above(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just risen above `other`: it was not above it a candle ago, and is now."""
     try:
-        return one.value > other.value and one.previous <= other.previous  # type: ignore[union-attr]
+        # A comparison of floats is quick where an `if` stands before it.
+        if one.value > other.value:  # type: ignore[union-attr]
+            return one.previous <= other.previous  # type: ignore[union-attr]
+        return False
     except AttributeError:
         return one.value > other and one.previous <= other  # type: ignore[operator]
 
@@ -265,6 +268,8 @@ def crossed_above(one: Indicator, other: Indicator | float) -> bool:
 def crossed_below(one: Indicator, other: Indicator | float) -> bool:
     """Whether `one` has just fallen below `other`: it was not below it a candle ago, and is now."""
     try:
-        return one.value < other.value and one.previous >= other.previous  # type: ignore[union-attr]
+        if one.value < other.value:  # type: ignore[union-attr]
+            return one.previous >= other.previous  # type: ignore[union-attr]
+        return False
     except AttributeError:
         return one.value < other and one.previous >= other  # type: ignore[operator]
