@@ -4,16 +4,25 @@ Rows are checked as they come, many at a time where they are as they should be; 
 and gaps are looked at when all have been seen, see `joining`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from math import isfinite
-from operator import le
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.columns import Kind
+from strategy_runtime.simulator.data.digits import (
+    GREATEST,
+    LEAST,
+    Digits,
+    are_at_most,
+    are_signed,
+    digits_of,
+    repeated,
+)
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.series import marked
-from strategy_runtime.simulator.data.spool import Spool
+from strategy_runtime.simulator.data.spool import Columns, Spool
 
 __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
@@ -46,12 +55,13 @@ class Rows:
         self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]
     ) -> None:
         """Take in rows, less those that no market can have had."""
-        if self._are_clean(*map(_quick, numbers)) and self._follow(_quick(stamps)):
-            first_place = marked(self.file, 0)
-            places = [first_place + line for line in lines] if first_place else lines
+        first = marked(self.file, 0)
+        places = [first + line for line in lines] if first else lines
+        placed = self.table.place([stamps, *numbers, places])
+        if self._are_clean(placed[1:-1]) and self._follow(stamps):
+            self.table.keep(len(stamps))
             self.first = min(self.first, stamps[0])
             self.last = self._previous = stamps[-1]
-            self.table.extend([stamps, *numbers, places])
             return
         for row in zip(lines, stamps, *numbers, strict=True):
             self.add(*row)
@@ -73,10 +83,21 @@ class Rows:
         self.table.append((stamp, *numbers, marked(self.file, line)))
 
     def _follow(self, stamps: Sequence[int]) -> bool:
-        return stamps[0] >= self._previous and list(stamps) == sorted(stamps)
+        numbers = stamps.tolist() if isinstance(stamps, memoryview) else list(stamps)
+        return bool(numbers[0] >= self._previous and numbers == sorted(numbers))
 
-    def _are_clean(self, *numbers: Sequence[float]) -> bool:
+    def _are_clean(self, numbers: Columns) -> bool:
         """Whether all of many rows are possible; False also where that is not plain to see."""
+        rows, columns = len(numbers[0]), list(map(digits_of, numbers))
+        least, greatest = repeated(LEAST, rows), repeated(GREATEST, rows)
+        pairs = self._rising(least, *columns, greatest)
+        return not are_signed(columns, rows) and are_at_most(pairs, rows)
+
+    def _rising(self, *numbers: Digits) -> Iterable[tuple[Digits, Digits]]:
+        """Which numbers of a possible row are at most which others.
+
+        The first is the least price that there can be, the last one the greatest number.
+        """
         raise NotImplementedError
 
     def _is_possible(self, *numbers: float) -> bool:
@@ -91,19 +112,14 @@ class BarRows(Rows):
 
     kind = Kind.BARS
 
-    def _are_clean(self, *numbers: Sequence[float]) -> bool:
-        opens, highs, lows, closes, volumes = numbers
-        # A comparison with not-a-number is never true, and a sum with one is none either.
-        return (
-            all(map(le, lows, opens))
-            and all(map(le, opens, highs))
-            and all(map(le, lows, closes))
-            and all(map(le, closes, highs))
-            and min(lows) > 0
-            and min(volumes) >= 0
-            and isfinite(max(highs))
-            and isfinite(sum(volumes))
-        )
+    def _rising(self, *numbers: Digits) -> Iterable[tuple[Digits, Digits]]:
+        least, opens, highs, lows, closes, volumes, greatest = numbers
+        yield least, lows
+        for prices in (opens, closes):
+            yield lows, prices
+            yield prices, highs
+        yield highs, greatest
+        yield volumes, greatest
 
     def _is_possible(self, *numbers: float) -> bool:
         open, high, low, close, volume = numbers
@@ -122,9 +138,8 @@ class QuoteRows(Rows):
 
     kind = Kind.QUOTES
 
-    def _are_clean(self, *numbers: Sequence[float]) -> bool:
-        bids, asks = numbers
-        return all(map(le, bids, asks)) and min(bids) > 0 and isfinite(max(asks))
+    def _rising(self, *numbers: Digits) -> Iterable[tuple[Digits, Digits]]:
+        return pairwise(numbers)
 
     def _is_possible(self, *numbers: float) -> bool:
         bid, ask = numbers
@@ -136,11 +151,9 @@ class TickRows(Rows):
 
     kind = Kind.TICKS
 
-    def _are_clean(self, *numbers: Sequence[float]) -> bool:
-        prices, sizes = numbers
-        return (
-            min(prices) > 0 and isfinite(sum(prices)) and min(sizes) >= 0 and isfinite(sum(sizes))
-        )
+    def _rising(self, *numbers: Digits) -> Iterable[tuple[Digits, Digits]]:
+        least, prices, sizes, greatest = numbers
+        return (least, prices), (prices, greatest), (sizes, greatest)
 
     def _is_possible(self, *numbers: float) -> bool:
         price, size = numbers
@@ -154,11 +167,6 @@ def rows_of(kind: Kind) -> type[Rows]:
 
 Collect = Callable[[Kind, str], Rows]
 """Gives the rows of a kind and symbol, for a reader to add to."""
-
-
-def _quick(numbers: Any) -> Any:
-    """The same numbers, as what Python goes through fastest."""
-    return numbers.tolist() if isinstance(numbers, memoryview) else numbers
 
 
 def _shown(number: float) -> str:

@@ -113,21 +113,29 @@ class Table:
 
     def append(self, row: Sequence[float]) -> None:
         """Add a row at the end."""
-        at = self._make_way(1)
+        self._make_way(1)
         for mine, number in zip(self._filling, row, strict=True):
-            mine[at] = number
-        self._spool.took(len(row))
+            mine[self._filled] = number
+        self.keep(1)
 
-    def extend(self, columns: "Sequence[Sequence[float]]") -> None:
-        """Add rows at the end."""
+    def place(self, columns: "Sequence[Sequence[float]]") -> Columns:
+        """Put rows at the end that do not count yet; gives back how they lie there."""
         rows = len(columns[0])
-        at = self._make_way(rows)
-        for mine, more in zip(self._filling, columns, strict=True):
+        self._make_way(rows)
+        here = slice(self._filled, self._filled + rows)
+        placed = [mine[here] for mine in self._filling]
+        for mine, more in zip(placed, columns, strict=True):
             if isinstance(more, memoryview):
-                mine[at : at + rows] = more
+                mine[:] = more
             else:
-                pack_into(f"{rows}{mine.format}", mine, at * _ITEM, *more)
-        self._spool.took(rows * len(columns))
+                pack_into(f"{rows}{mine.format}", mine, 0, *more)
+        return placed
+
+    def keep(self, rows: int) -> None:
+        """Count the rows that were placed last."""
+        self._filled += rows
+        self._rows += rows
+        self._spool.took(rows * len(self.types))
 
     def stretches(self) -> Iterator[Columns]:
         """All rows, some at a time."""
@@ -156,17 +164,12 @@ class Table:
             if rows:
                 yield [column[:rows] for column in columns]
 
-    def _make_way(self, rows: int) -> int:
-        """Make room for rows that come next; gives back where."""
+    def _make_way(self, rows: int) -> None:
         room = len(self._filling[0])
         if self._filled + rows > room:
             self._full.append((self._filling, self._filled))
             size = max(min(2 * room, STRETCH), rows)
             self._filling, self._filled = self._spool.columns(self.types, size), 0
-        at = self._filled
-        self._filled += rows
-        self._rows += rows
-        return at
 
 
 class Spool:

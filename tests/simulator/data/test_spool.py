@@ -28,7 +28,11 @@ def test_tables_hold_what_was_put_into_them(
     tables = [spool.table("qd") for _ in range(3)]
     expected: list[list[int]] = [[], [], []]
     for number, part in parts:
-        tables[number].extend([part, list(map(float, part))])
+        tables[number].place([[1], [1.0]])  # and not kept
+        floats = [float(each) for each in part]
+        placed = tables[number].place([part, floats])
+        assert [list(column) for column in placed] == [part, floats]
+        tables[number].keep(len(part))
         expected[number] += part
     for table, numbers in zip(tables, expected, strict=True):
         found = [number for stretch in table.stretches() for number in stretch[0]]

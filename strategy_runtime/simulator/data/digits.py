@@ -1,0 +1,56 @@
+"""Columns of floats compared many rows at a time.
+
+The bits of floats that are not negative are in the order of the floats. So a column of them is
+taken for one whole number with a digit of 64 bits a row, and a single subtraction compares two
+columns: the sign, which no digit has, is put before each for the other to be taken from, and is
+left where the other was not more.
+"""
+
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from struct import pack
+from typing import Any, TypeAlias
+
+__all__ = ["GREATEST", "LEAST", "Digits", "are_at_most", "are_signed", "digits_of", "repeated"]
+
+Digits: TypeAlias = int
+
+LEAST = 5e-324
+GREATEST = sys.float_info.max
+_BITS = 64
+
+
+def digits_of(column: "memoryview[Any]") -> Digits:
+    """The rows of a column as digits."""
+    return int.from_bytes(column, sys.byteorder)
+
+
+def repeated(number: float, rows: int) -> Digits:
+    """The same number in every row."""
+    most = 1 << rows.bit_length()
+    return _repeated(number, most) >> _BITS * (most - rows)
+
+
+def are_signed(columns: Iterable[Digits], rows: int) -> bool:
+    """Whether any number has a minus sign; the others may be compared."""
+    together = 0
+    for column in columns:
+        together |= column
+    return together & repeated(-0.0, rows) != 0
+
+
+def are_at_most(pairs: Iterable[tuple[Digits, Digits]], rows: int) -> bool:
+    """Whether in every row the first of each pair is at most the second; none has a sign.
+
+    Infinity is more than any number, and what is not a number more than that.
+    """
+    signs = left = repeated(-0.0, rows)
+    for lower, upper in pairs:
+        left &= (upper | signs) - lower
+    return left == signs
+
+
+@lru_cache(maxsize=16)
+def _repeated(number: float, rows: int) -> Digits:
+    return int.from_bytes(pack("d", number) * rows, sys.byteorder)

@@ -1,0 +1,82 @@
+"""Many floats compared at once, as each pair compares."""
+
+from array import array
+from math import copysign
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.simulator.data.digits import (
+    GREATEST,
+    LEAST,
+    are_at_most,
+    are_signed,
+    digits_of,
+    repeated,
+)
+from strategy_runtime.simulator.data.faults import FaultLog
+from strategy_runtime.simulator.data.rows import BarRows, QuoteRows, Rows, TickRows
+from strategy_runtime.simulator.data.spool import Spool
+
+NAN, INF = float("nan"), float("inf")
+
+edges = st.sampled_from([0.0, LEAST, 2 * LEAST, 1.0, 1.5, 2.0, GREATEST, INF])
+unsigned = st.one_of(edges, st.floats(0.0, allow_nan=False))
+
+
+def digits(*numbers: float) -> int:
+    return digits_of(memoryview(array("d", numbers)))
+
+
+@given(st.lists(st.tuples(unsigned, unsigned), min_size=1, max_size=20))
+def test_columns_are_at_most_others_where_each_number_is(pairs: list[tuple[float, float]]) -> None:
+    lower, upper = (digits(*column) for column in zip(*pairs, strict=True))
+    one = digits(*[1.0] * len(pairs))
+    expected = all(low <= high for low, high in pairs)
+    assert are_at_most([(lower, upper)], len(pairs)) == expected
+    assert are_at_most([(one, one), (lower, upper)], len(pairs)) == expected
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=20))
+def test_a_sign_is_found_wherever_it_is(numbers: list[float]) -> None:
+    has_sign = min(copysign(1.0, number) for number in numbers) < 0
+    assert are_signed([digits(*numbers)], len(numbers)) == has_sign
+    assert are_signed([0, digits(*numbers)], len(numbers)) == has_sign
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 1000])
+def test_a_number_in_every_row(rows: int) -> None:
+    assert repeated(1.5, rows) == digits(*[1.5] * rows)
+
+
+values = st.sampled_from([0.0, -0.0, -1.0, 1.0, 1.5, 2.0, GREATEST, NAN, -NAN, INF, -INF])
+anything = st.tuples(values, values, values, values, values)
+likely = st.lists(unsigned, min_size=5, max_size=5).map(sorted)
+
+
+@pytest.mark.parametrize("kind", [BarRows, QuoteRows, TickRows])
+@given(
+    drawn=st.lists(
+        st.one_of(anything, likely.map(lambda each: (each[2], each[4], each[1], each[3], each[0]))),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_rows_taken_together_are_possible_each_by_itself(
+    kind: type[Rows], drawn: list[tuple[float, ...]]
+) -> None:
+    rows = [row[: len(kind.kind.value)] for row in drawn]
+    part = kind("S:X", 0, "x.csv", FaultLog(), Spool())
+    columns = [memoryview(array("d", column)) for column in zip(*rows, strict=True)]
+    part.extend(range(len(rows)), range(len(rows)), *columns)
+    one_by_one = kind("S:X", 0, "x.csv", FaultLog(), Spool())
+    for line, row in enumerate(rows):
+        one_by_one.add(line, line, *row)
+    assert written(part) == written(one_by_one)
+    plain = all(copysign(1.0, number) > 0 for row in rows for number in row)
+    assert part._are_clean(columns) == (plain and len(one_by_one) == len(rows))
+
+
+def written(part: Rows) -> list[str]:
+    return [repr(row) for some in part.table.stretches() for row in zip(*some, strict=True)]
