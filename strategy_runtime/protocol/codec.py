@@ -34,6 +34,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from strategy_runtime.protocol.values import (
+    BACKSLASH,
     MAX_DEPTH,
     depth_exceeds,
     has_only_plain_numbers,
@@ -49,7 +50,6 @@ Frame = ServerFrame | UnknownEvent
 
 PONG: bytes = _encode(ClientPong())
 
-_LOWEST, _HIGHEST = -1e38, 1e38
 _BOM = b"\xef\xbb\xbf"
 
 # In years between these a number cannot have been taken for seconds that meant something else.
@@ -82,11 +82,12 @@ class FrameDecoder:
         all the same.
         """
         decode, timeframes = self._decode, self._timeframes
-        is_ascii = b"".join(raws).isascii()
+        together = b"".join(raws)
+        is_plain = together.isascii() and BACKSLASH not in together
         frames: list[Frame | FrameError] = []
         for raw in raws:
             try:
-                if not is_ascii:
+                if not is_plain:
                     raw.decode()  # the typed decoder does not look at text it skips
                 frame = decode(raw)
             except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
@@ -97,14 +98,13 @@ class FrameDecoder:
                 low, high, stamp = bar.low, bar.high, bar.stamp
                 # One condition and no name for it: so the interpreter compares numbers as numbers.
                 if (
-                    _LOWEST < low <= bar.open <= high < _HIGHEST
+                    low <= bar.open <= high
                     and low <= bar.close <= high
-                    and 0.0 <= bar.volume < _HIGHEST
                     and type(stamp) is datetime
                     and stamp.tzinfo is UTC
                     and _TOO_EARLY < stamp.year < _TOO_LATE
                     and bar.timeframe in timeframes
-                    and "\0" not in bar.symbol
+                    and (is_plain or "\0" not in bar.symbol)
                 ):
                     frames.append(frame)
                     continue
@@ -180,15 +180,10 @@ def _is_plain(*moments: datetime | None) -> bool:
 
 def _keep_quote(frame: QuoteFrame, raw: bytes) -> bool:
     quote = frame.quote
-    stamp, last, volume = quote.stamp, quote.last, quote.volume
-    bid_size, ask_size = quote.bid_size, quote.ask_size
+    stamp = quote.stamp
     return (
-        _LOWEST < quote.bid <= quote.ask < _HIGHEST
-        and last is not None
-        and _LOWEST < last < _HIGHEST
-        and (bid_size is None or _LOWEST < bid_size < _HIGHEST)
-        and (ask_size is None or _LOWEST < ask_size < _HIGHEST)
-        and (volume is None or _LOWEST < volume < _HIGHEST)
+        quote.bid <= quote.ask
+        and quote.last is not None
         and not isinstance(stamp, int)
         and _is_plain(stamp)
         and "\0" not in quote.symbol

@@ -35,16 +35,24 @@ __all__ = [
     "OrderHandle",
     "OrderRequest",
     "Position",
+    "Price",
     "Quote",
     "RateLimits",
     "Symbol",
     "Trade",
+    "Volume",
 ]
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=50)]
 """A symbol as subscribed, prefix included: `S:AAPL`."""
 
 Identifier = Annotated[str, Meta(min_length=1)]
+
+Price = Annotated[float, Meta(gt=-1e38, lt=1e38)]
+"""A number of market data; one beyond these bounds is no number that anybody meant."""
+
+Volume = Annotated[float, Meta(ge=0.0, lt=1e38)]
+"""A quantity of market data."""
 
 _ZERO = Decimal(0)
 
@@ -65,11 +73,11 @@ class Candle(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
     symbol: Symbol
     timeframe: str
     stamp: datetime | int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float = 0.0
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Volume = 0.0
     provider: str = ""
 
     @property
@@ -107,13 +115,13 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
     """
 
     symbol: Symbol
-    bid: float
-    ask: float
+    bid: Price
+    ask: Price
     stamp: datetime | int | None = None
-    last: float | None = None
-    bid_size: float | None = None
-    ask_size: float | None = None
-    volume: float | None = None
+    last: Price | None = None
+    bid_size: Price | None = None
+    ask_size: Price | None = None
+    volume: Price | None = None
     provider: str = ""
 
     @property

@@ -22,6 +22,7 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
 __all__ = [
+    "BACKSLASH",
     "MAX_DEPTH",
     "NUMBER",
     "Fault",
@@ -37,6 +38,9 @@ __all__ = [
 
 MAX_DEPTH = 64
 """Levels of nesting beyond which a document is refused."""
+
+BACKSLASH = ord("\\")
+"""With which characters are spelt in JSON; as a number, since bytes look for bytes less quickly."""
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 """A decimal number as text."""
@@ -118,7 +122,7 @@ def has_only_plain_numbers(raw: bytes) -> bool:
 
     The typed decoder takes whatever Decimal() does, `"1_000"` and `" 1"` included.
     """
-    return raw.isascii() and b"\\" not in raw and _ODD_NUMBER.search(raw) is None
+    return raw.isascii() and BACKSLASH not in raw and _ODD_NUMBER.search(raw) is None
 
 
 def is_sound(*numbers: Decimal | None) -> bool:

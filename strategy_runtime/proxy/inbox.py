@@ -102,14 +102,16 @@ class Inbox:
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
         """Take the payloads of messages; gives back what has to be answered at once."""
         waiting, recent, older = self.waiting, self._recent, self._older
-        was_empty = not waiting
+        was_empty, wants_all = not waiting, self._wants_all
+        is_greeted = self._is_greeted
         answers: list[bytes] = []
         for decoded in self._decode(messages):
             frame: _Received | None
-            if type(decoded) is CandleFrame and self._is_greeted:
+            if is_greeted and type(decoded) is CandleFrame:
                 frame = decoded
             else:
                 frame = self._heeded(decoded, answers)
+                is_greeted = self._is_greeted
                 if frame is None:
                     continue
             event_id = frame.event_id or frame.legacy_id
@@ -117,7 +119,7 @@ class Inbox:
                 if event_id in recent or event_id in older:
                     frame = _PassedOver(event_id)
                 recent.add(event_id)
-            if not self._wants_all and not self._is_wanted(frame):
+            if not wants_all and not self._is_wanted(frame):
                 frame = _PassedOver(event_id)
             waiting.append(frame)
         if was_empty and waiting:
@@ -195,9 +197,12 @@ class Inbox:
         waiting, done = self.waiting, self._done
         while waiting:
             frame = waiting.popleft()
-            if not isinstance(frame, _PassedOver):
+            if type(frame) is CandleFrame:
                 self._taken = frame
-                yield frame.bar if type(frame) is CandleFrame else unwrap(frame)
+                yield frame.bar
+            elif not isinstance(frame, _PassedOver):
+                self._taken = frame
+                yield unwrap(frame)
             done.append(frame)
 
     def take_all(self) -> list[Frame]:

@@ -100,10 +100,15 @@ class Lane:
             if not queue:
                 self._said_long = False
                 return
-            waiting = queue.popleft()
-            frame = self._quote_of(waiting) if isinstance(waiting, _Place) else waiting
+            frame = queue.popleft()
+            if type(frame) is CandleFrame:
+                self._taken = frame
+                yield frame.bar
+                continue
+            if isinstance(frame, _Place):
+                frame = self._quote_of(frame)
             self._taken = frame
-            yield frame.bar if type(frame) is CandleFrame else unwrap(frame)
+            yield unwrap(frame)
 
     def _quote_of(self, place: _Place) -> QuoteFrame:
         with self._lock:
