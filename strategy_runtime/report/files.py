@@ -7,7 +7,6 @@ from pathlib import Path
 from strategy_runtime.errors import DataError
 from strategy_runtime.ids import token
 from strategy_runtime.report.fills import fills_csv, orders_csv
-from strategy_runtime.report.page import render_page
 from strategy_runtime.report.results import Results
 
 __all__ = ["PAGE", "write_atomically", "write_results"]
@@ -21,6 +20,8 @@ def write_results(folder: Path, results: Results) -> list[Path]:
     Raises:
         DataError: The folder or a file in it cannot be written.
     """
+    from strategy_runtime.report.page import render_page
+
     outcome = results.outcome
     texts = {
         "fills.csv": fills_csv(outcome.fills),

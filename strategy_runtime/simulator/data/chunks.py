@@ -22,15 +22,14 @@ class Chunk:
 
     Attributes:
         line: Of the first one, from 1.
-        breaks: How many line breaks there are.
     """
 
     def __init__(self, text: str, line: int, delimiter: str, width: int) -> None:
         self.line = line
-        self.breaks = _breaks(text)
         self._text = text
         self._delimiter = delimiter
         self._width = width
+        self._known_breaks: int | None = None
 
     def times_and_numbers(self) -> tuple[list[str], list[list[Any]]] | None:
         """The first column as it stands and the others as numbers, or None where that is not plain
@@ -39,7 +38,10 @@ class Chunk:
         text = _with_plain_breaks(self._text)
         if self._delimiter != "," or "\r" in text:
             return None
-        return times_and_numbers(text, self._lines, self._width)
+        found = times_and_numbers(text, self._width)
+        if found is not None:
+            self._known_breaks = len(found[0]) - (text[-1] != "\n")
+        return found
 
     def columns(self) -> Sequence[Sequence[str]] | None:
         """The fields by columns, or None where some row is not one line of just these fields."""
@@ -58,6 +60,13 @@ class Chunk:
         for row in reader:
             if any(row):
                 yield before + reader.line_num, row
+
+    @property
+    def breaks(self) -> int:
+        """How many line breaks there are."""
+        if self._known_breaks is None:
+            self._known_breaks = _breaks(self._text)
+        return self._known_breaks
 
     @property
     def _lines(self) -> int:

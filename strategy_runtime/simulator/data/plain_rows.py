@@ -13,14 +13,14 @@ __all__ = ["times_and_numbers"]
 _values = msgspec.json.Decoder(list[str | float]).decode
 
 
-def times_and_numbers(text: str, rows: int, width: int) -> tuple[list[str], list[list[Any]]] | None:
+def times_and_numbers(text: str, width: int) -> tuple[list[str], list[list[Any]]] | None:
     """The first fields of all rows as they stand, and the others by columns, as `float` reads them.
 
     None where that is not plain to see: other rows may be fine as well.
 
     Args:
         text: Rows ended by line feeds, with commas between the fields.
-        rows, width: How many rows, and fields in each, there should be.
+        width: How many fields a row should have.
     """
     if '"' in text or "\\" in text or not text.isascii():
         return None
@@ -34,8 +34,11 @@ def times_and_numbers(text: str, rows: int, width: int) -> tuple[list[str], list
     raw = text.encode().removesuffix(b"\n")
     if _read(raw.partition(b"\n")[0], *marks) is None:
         return None
-    values = _read(raw, *marks)
-    if values is None or len(values) != rows * width:
+    read = _read(raw, *marks)
+    if read is None:
+        return None
+    values, rows = read
+    if len(values) != rows * width:
         return None
     times = values[::width]
     try:
@@ -48,8 +51,11 @@ def times_and_numbers(text: str, rows: int, width: int) -> tuple[list[str], list
     return times, [values[place::width] for place in range(1, width)]
 
 
-def _read(rows: bytes, end: bytes, marked: bytes) -> list[Any] | None:
+def _read(rows: bytes, end: bytes, marked: bytes) -> tuple[list[Any], int] | None:
+    """All values, and how many rows there are."""
+    ended = rows.replace(end, marked)
+    begun = ended.replace(b"\n", b',"')
     try:
-        return _values(b'["' + rows.replace(end, marked).replace(b"\n", b',"') + b"]")
+        return _values(b'["' + begun + b"]"), 1 + len(begun) - len(ended)
     except msgspec.DecodeError:
         return None

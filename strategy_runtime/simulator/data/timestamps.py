@@ -72,7 +72,7 @@ class StampReader:
         self._days: dict[str, int] = {}
         self._clocks: dict[str, int] = {}
         self._routine: list[str] = []
-        self._nanos: list[int] = []
+        self._nanos: Sequence[int] = []
         self._places: dict[str, int] = {}
         self._since = 0
 
@@ -113,7 +113,7 @@ class StampReader:
             stamps += self._like_other_days(day, part) or self._by_halves(part)
         return stamps
 
-    def _like_other_days(self, day: str, texts: Sequence[str]) -> list[int] | None:
+    def _like_other_days(self, day: str, texts: Sequence[str]) -> Sequence[int] | None:
         """The same where the texts are of one day, and times of day follow each other as on others.
 
         None where they do not.
@@ -123,7 +123,7 @@ class StampReader:
         if len(self._clocks) != len(self._routine) and self._since > 4 * len(self._routine):
             self._since = 0
             self._routine = sorted(self._clocks, key=self._clocks.__getitem__)
-            self._nanos = [self._clocks[clock] for clock in self._routine]
+            self._nanos = _in_steps([self._clocks[clock] for clock in self._routine])
             self._places = {clock: place for place, clock in enumerate(self._routine)}
         midnight, first = self._days.get(day), self._places.get(texts[0][_DAY_TEXT:])
         if midnight is None or first is None:
@@ -133,7 +133,10 @@ class StampReader:
         # Equal as a whole and as many, they are equal one by one: no time of day has a line break.
         if len(clocks) < len(texts) or "\n".join(texts) != day + f"\n{day}".join(clocks):
             return None
-        return [midnight + nanos for nanos in self._nanos[first:upto]]
+        nanos = self._nanos[first:upto]
+        if isinstance(nanos, range):
+            return range(midnight + nanos.start, midnight + nanos.stop, nanos.step)
+        return [midnight + each for each in nanos]
 
     def _by_halves(self, texts: Sequence[str]) -> list[int]:
         """The same for any texts: each by its day and its time of day."""
@@ -185,6 +188,14 @@ class StampReader:
             self._clocks.clear()
         self._days[day] = midnight
         self._clocks[text[_DAY_TEXT:]] = nanos
+
+
+def _in_steps(numbers: list[int]) -> Sequence[int]:
+    """The same numbers, as a range where they are apart by one step."""
+    if len(numbers) < 2 or numbers[0] == numbers[1]:
+        return numbers
+    steps = range(numbers[0], numbers[-1] + 1, numbers[1] - numbers[0])
+    return steps if list(steps) == numbers else numbers
 
 
 @lru_cache(maxsize=256)

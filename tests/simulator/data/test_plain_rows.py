@@ -16,7 +16,7 @@ def by_hand(text: str) -> tuple[list[str], list[list[str]]]:
 
 
 def at_once(text: str, width: int) -> tuple[list[str], list[list[str]]] | None:
-    read = times_and_numbers(text, text.count("\n") + (text[-1] != "\n"), width)
+    read = times_and_numbers(text, width)
     if read is None:
         return None
     times, columns = read
