@@ -55,8 +55,7 @@ class Inbox:
         default_timeframe: Of candles that do not say.
         subscriptions: Candles and quotes beyond them are acknowledged and passed over.
         always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
-        wake: Called when there is something to take where there was nothing, and when the other
-            side gave another sign of life or the connection ended.
+        wake: Called when something has come, be it but a ping, and when the connection has ended.
         sighted: Called with the order of every order event at once, before its turn has come.
 
     Attributes:
@@ -89,7 +88,8 @@ class Inbox:
         self._taken: Frame | None = None
         self._is_greeted = False
         self._is_last_here = False
-        self._done: list[_Received] = []
+        self._done: list[str] = []
+        self._owes_empty_ack = False
         self._recent: set[str] = set()
         self._older: set[str] = set()
 
@@ -102,12 +102,11 @@ class Inbox:
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
         """Take the payloads of messages; gives back what has to be answered at once."""
         waiting, recent, older = self.waiting, self._recent, self._older
-        was_empty, wants_all = not waiting, self._wants_all
-        is_greeted = self._is_greeted
+        is_greeted, wants_all = self._is_greeted, self._wants_all
         answers: list[bytes] = []
         for decoded in self._decode(messages):
             frame: _Received | None
-            if is_greeted and type(decoded) is CandleFrame:
+            if is_greeted and (type(decoded) is CandleFrame or type(decoded) is QuoteFrame):
                 frame = decoded
             else:
                 frame = self._heeded(decoded, answers)
@@ -122,8 +121,7 @@ class Inbox:
             if not wants_all and not self._is_wanted(frame):
                 frame = _PassedOver(event_id)
             waiting.append(frame)
-        if was_empty and waiting:
-            self._wake()
+        self._wake()
         if len(recent) >= _REMEMBERED:
             self._older, self._recent = recent, set()
         return answers
@@ -131,7 +129,6 @@ class Inbox:
     def _heeded(self, frame: Frame | FrameError, answers: list[bytes]) -> _Received | None:
         """See to what matters before the strategy's turn has come; None if that was all."""
         if isinstance(frame, Ping | Pong):
-            self._wake()
             if isinstance(frame, Ping):
                 answers.append(PONG)
             return None
@@ -154,7 +151,6 @@ class Inbox:
     def presume_connected(self) -> None:
         """The proxy does not greet: take it as connected."""
         self._is_greeted, self.is_leaving = True, False
-        self._wake()
         self.waiting.append(ConnectionEvent(event=ConnectionEventKind.CONNECTED))
 
     def lost(self, closed: Closed) -> None:
@@ -203,25 +199,31 @@ class Inbox:
             elif not isinstance(frame, _PassedOver):
                 self._taken = frame
                 yield unwrap(frame)
-            done.append(frame)
+            event_id = frame.event_id or frame.legacy_id
+            if event_id:
+                done.append(event_id)
+            else:
+                self._owes_empty_ack = self._always_ack
 
     def take_all(self) -> list[Frame]:
         """What is at hand, all of it done at once."""
         waiting = self.waiting
-        self._done += waiting
+        ids = [each.event_id or each.legacy_id for each in waiting]
+        self._done += filter(None, ids)
+        if not all(ids):
+            self._owes_empty_ack = self._always_ack
         frames = [each for each in waiting if not isinstance(each, _PassedOver)]
         waiting.clear()
         return frames
 
     def ack(self, correlation: Callable[[], str], now_ms: int) -> bytes | None:
         """One frame that acknowledges everything that is done, or None where nothing is."""
-        if not self._done:
+        if not self._done and not self._owes_empty_ack:
             return None
-        ids = [event_id for each in self._done if (event_id := each.event_id or each.legacy_id)]
+        frame = encode_ack(self._done, correlation(), now_ms)
         self._done.clear()
-        if not ids and not self._always_ack:
-            return None
-        return encode_ack(ids, correlation(), now_ms)
+        self._owes_empty_ack = False
+        return frame
 
 
 def _say_odd(frame: Frame, warnings: list[str]) -> None:
