@@ -250,14 +250,16 @@ class _Bars:
 
     def first_from(self, instant: int) -> int:
         """The first row that closes at an instant or later; instants never fall."""
-        if instant > self._instant:
-            starts, step = self.series.starts, self.series.step
-            row, most = self._row, len(starts)
-            if step:  # bars do not overlap, so there is only room for so many
-                most = min(most, row + (instant - self._instant) // step + 1)
-                if row < most - 1 and starts[most - 2] < instant - step:
-                    row = most - 1
-            self._row = bisect_left(starts, instant - step, row, most)
+        ahead = instant - self._instant
+        if ahead > 0:
+            starts, step, row = self.series.starts, self.series.step, self._row
+            start, most = instant - step, len(starts)
+            # Bars do not overlap, so there is only room for so many; mostly there are as many.
+            furthest = row + ahead // step if step else most
+            if row < furthest < most and starts[furthest - 1] < start <= starts[furthest]:
+                self._row = furthest
+            else:
+                self._row = bisect_left(starts, start, row, min(furthest + 1, most))
             self._instant = instant
         return self._row
 

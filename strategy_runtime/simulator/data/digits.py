@@ -1,4 +1,4 @@
-"""Columns of floats compared many rows at a time.
+"""Columns compared many rows at a time.
 
 The bits of floats that are not negative are in the order of the floats. So a column of them is
 taken for one whole number with a digit of 64 bits a row, and a single subtraction compares two
@@ -12,7 +12,16 @@ from functools import lru_cache
 from struct import pack
 from typing import Any, TypeAlias
 
-__all__ = ["GREATEST", "LEAST", "Digits", "are_at_most", "are_signed", "digits_of", "repeated"]
+__all__ = [
+    "GREATEST",
+    "LEAST",
+    "Digits",
+    "are_apart",
+    "are_at_most",
+    "are_signed",
+    "digits_of",
+    "repeated",
+]
 
 Digits: TypeAlias = int
 
@@ -49,6 +58,18 @@ def are_at_most(pairs: Iterable[tuple[Digits, Digits]], rows: int) -> bool:
     for lower, upper in pairs:
         left &= (upper | signs) - lower
     return left == signs
+
+
+def are_apart(numbers: "memoryview[int]", step: int) -> bool:
+    """Whether whole numbers that never fall are each a step more than the one before.
+
+    False also where they pass from below zero to above, where digits start again.
+    """
+    rows = len(numbers) - 1
+    if numbers[-1] - numbers[0] != rows * step:
+        return False
+    ones = repeated(LEAST, rows)  # whose bits are those of 1
+    return digits_of(numbers[1:]) - digits_of(numbers[:-1]) == step * ones
 
 
 @lru_cache(maxsize=16)

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import chain, islice, pairwise
 from operator import itemgetter, sub
-from struct import pack
-from typing import Any
 
 from strategy_runtime.clock import rfc3339
+from strategy_runtime.simulator.data.digits import are_apart
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, unmarked
@@ -104,7 +103,7 @@ class _Sequence:
         """The bars that are kept."""
         starts, step = stretch[0], self._step
         begin = starts[0] - step if self._before is None else self._end - step
-        if not _are_apart(starts, begin + step, step):
+        if starts[0] != begin + step or not are_apart(starts, step):
             apart = list(map(sub, starts, chain((begin,), starts)))
             if min(apart) < step:
                 return self._kept(stretch)
@@ -171,11 +170,3 @@ class _Sequence:
     def _note(self, kind: FaultKind, place: int, detail: str) -> None:
         file, line = unmarked(place)
         self._faults.note(kind, self._sources[file], line, self._symbol, detail)
-
-
-def _are_apart(starts: Any, first: int, step: int) -> bool:
-    """Whether they are `first` and what follows it, each a step behind the one before."""
-    expected = range(first, first + step * len(starts), step)
-    if starts[-1] != expected[-1]:
-        return False
-    return bool(starts.tobytes() == pack(f"{len(starts)}q", *expected))

@@ -1,6 +1,7 @@
 """Many floats compared at once, as each pair compares."""
 
 from array import array
+from itertools import accumulate, pairwise
 from math import copysign
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from strategy_runtime.simulator.data.digits import (
     GREATEST,
     LEAST,
+    are_apart,
     are_at_most,
     are_signed,
     digits_of,
@@ -48,6 +50,22 @@ def test_a_sign_is_found_wherever_it_is(numbers: list[float]) -> None:
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 1000])
 def test_a_number_in_every_row(rows: int) -> None:
     assert repeated(1.5, rows) == digits(*[1.5] * rows)
+
+
+@given(
+    first=st.integers(-(2**62), 2**62),
+    step=st.integers(1, 2**50),
+    apart=st.lists(st.sampled_from([0, 0, 0, 1, 2, -1]), max_size=12),
+    crosses=st.booleans(),
+)
+def test_whole_numbers_are_apart_where_each_is(
+    first: int, step: int, apart: list[int], crosses: bool
+) -> None:
+    first = -step if crosses else first
+    numbers = list(accumulate((max(step + odd, 0) for odd in apart), initial=first))
+    each = all(after - before == step for before, after in pairwise(numbers))
+    found = are_apart(memoryview(array("q", numbers)), step)
+    assert found == each or (not found and numbers[0] < 0 <= numbers[-1])
 
 
 values = st.sampled_from([0.0, -0.0, -1.0, 1.0, 1.5, 2.0, GREATEST, NAN, -NAN, INF, -INF])
