@@ -26,6 +26,9 @@ from strategy_runtime.simulator.data.spool import Columns, Spool
 
 __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
+_FEW = 5
+"""Rows below which looking at each is quicker than looking at all."""
+
 
 class Rows:
     """The rows of one kind that one file has of one symbol.
@@ -55,16 +58,21 @@ class Rows:
         self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]
     ) -> None:
         """Take in rows, less those that no market can have had."""
+        if len(stamps) < _FEW or not self._take(lines, stamps, *numbers):
+            for row in zip(lines, stamps, *numbers, strict=True):
+                self.add(*row)
+
+    def _take(self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]) -> bool:
+        """Take in all of many rows, or none where one of them needs a closer look."""
         first = marked(self.file, 0)
         places = [first + line for line in lines] if first else lines
         placed = self.table.place([stamps, *numbers, places])
-        if self._are_clean(placed[1:-1]) and self._follow(stamps):
-            self.table.keep(len(stamps))
-            self.first = min(self.first, stamps[0])
-            self.last = self._previous = stamps[-1]
-            return
-        for row in zip(lines, stamps, *numbers, strict=True):
-            self.add(*row)
+        if not self._are_clean(placed[1:-1]) or not self._follow(stamps):
+            return False
+        self.table.keep(len(stamps))
+        self.first = min(self.first, stamps[0])
+        self.last = self._previous = stamps[-1]
+        return True
 
     def add(self, line: int, stamp: int, *numbers: float) -> None:
         """Take in a row, unless no market can have looked like it."""

@@ -165,11 +165,17 @@ class Table:
                 yield [column[:rows] for column in columns]
 
     def _make_way(self, rows: int) -> None:
-        room = len(self._filling[0])
-        if self._filled + rows > room:
-            self._full.append((self._filling, self._filled))
-            size = max(min(2 * room, STRETCH), rows)
-            self._filling, self._filled = self._spool.columns(self.types, size), 0
+        before, filled = self._filling, self._filled
+        if filled + rows <= len(before[0]):
+            return
+        if filled + rows > STRETCH:
+            self._full.append((before, filled))
+            self._filling, self._filled = self._spool.columns(self.types, max(STRETCH, rows)), 0
+            return
+        size = max(min(2 * len(before[0]), STRETCH), filled + rows)
+        self._filling = self._spool.columns(self.types, size)
+        for mine, old in zip(self._filling, before, strict=True):
+            mine[:filled] = old[:filled]
 
 
 class Spool:

@@ -87,13 +87,13 @@ def test_rows_taken_together_are_possible_each_by_itself(
     rows = [row[: len(kind.kind.value)] for row in drawn]
     part = kind("S:X", 0, "x.csv", FaultLog(), Spool())
     columns = [memoryview(array("d", column)) for column in zip(*rows, strict=True)]
-    part.extend(range(len(rows)), range(len(rows)), *columns)
+    taken = part._take(range(len(rows)), range(len(rows)), *columns)
     one_by_one = kind("S:X", 0, "x.csv", FaultLog(), Spool())
     for line, row in enumerate(rows):
         one_by_one.add(line, line, *row)
-    assert written(part) == written(one_by_one)
+    assert written(part) == (written(one_by_one) if taken else [])
     plain = all(copysign(1.0, number) > 0 for row in rows for number in row)
-    assert part._are_clean(columns) == (plain and len(one_by_one) == len(rows))
+    assert taken == (plain and len(one_by_one) == len(rows))
 
 
 def written(part: Rows) -> list[str]:

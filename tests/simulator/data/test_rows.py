@@ -1,6 +1,5 @@
 """Rows to columns: what is dropped, sorted, moved and noted."""
 
-from array import array
 from itertools import pairwise
 from pathlib import Path
 
@@ -140,8 +139,9 @@ def test_minutes_are_never_moved() -> None:
 def test_impossible_quotes_are_dropped(bid: float, ask: float) -> None:
     faults, spool = FaultLog(), Spool()
     part = QuoteRows("S:X", 0, "a.csv", faults, spool)
-    part.extend([2, 3], array("q", [10, 11]), array("d", [bid, 1]), array("d", [ask, 2]))
-    assert len(part) == 1
+    others = [1.0] * 9
+    part.extend(range(2, 12), range(10, 20), [bid, *others], [ask, *others])
+    assert len(part) == 9
     (fault,) = faults.in_order(["a.csv"])
     assert (fault.kind, fault.line) == (FaultKind.IMPOSSIBLE, 2)
     assert fault.detail.startswith("bid ")
