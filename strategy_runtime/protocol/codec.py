@@ -17,7 +17,9 @@ from strategy_runtime.protocol.commands import ClientPong, EventAck
 from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.events import (
     AccountEvent,
+    BacktestComplete,
     CandleFrame,
+    ConnectionEvent,
     Event,
     FinancingEvent,
     OrderEvent,
@@ -108,7 +110,7 @@ class FrameDecoder:
                 ):
                     frames.append(frame)
                     continue
-            elif _may_keep(frame, raw):
+            elif _CHECKS[type(frame)](frame, raw):
                 frames.append(frame)
                 continue
             frames.append(self._decode_tolerantly(raw))
@@ -158,13 +160,6 @@ def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
 # Whether the fast tier may keep a frame. What it may not keep is not wrong, only odd.
 
 
-def _may_keep(frame: Any, raw: bytes) -> bool:
-    if not _is_plain(frame.timestamp):
-        return False
-    check = _CHECKS.get(type(frame))
-    return check is None or check(frame, raw)
-
-
 def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
     return is_sound(*amounts) and has_only_plain_numbers(raw)
 
@@ -178,6 +173,10 @@ def _is_plain(*moments: datetime | None) -> bool:
     return True
 
 
+def _keep_any(frame: ServerFrame, raw: bytes) -> bool:
+    return _is_plain(frame.timestamp)
+
+
 def _keep_quote(frame: QuoteFrame, raw: bytes) -> bool:
     quote = frame.quote
     stamp = quote.stamp
@@ -185,7 +184,7 @@ def _keep_quote(frame: QuoteFrame, raw: bytes) -> bool:
         quote.bid <= quote.ask
         and quote.last is not None
         and not isinstance(stamp, int)
-        and _is_plain(stamp)
+        and _is_plain(frame.timestamp, stamp)
         and "\0" not in quote.symbol
     )
 
@@ -212,7 +211,7 @@ def _keep_order(frame: OrderEvent, raw: bytes) -> bool:
         and (kind not in (OrderType.STOP, OrderType.STOP_LIMIT) or order.stop_price is not None)
         and not order.is_suspect
         and not frame.synthetic
-        and _is_plain(order.created_at, order.updated_at)
+        and _is_plain(frame.timestamp, order.created_at, order.updated_at)
     )
 
 
@@ -229,7 +228,7 @@ def _keep_trade(frame: TradeEvent, raw: bytes) -> bool:
             trade.realized_pnl,
         )
         and not frame.synthetic
-        and _is_plain(trade.timestamp)
+        and _is_plain(frame.timestamp, trade.timestamp)
     )
 
 
@@ -249,7 +248,7 @@ def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
         # The engine has another name for it; it is 0 where a position has been closed.
         and (bool(position.average_entry_price) or b'"average_entry_price"' in raw)
         and not frame.synthetic
-        and _is_plain(position.opened_at, position.updated_at)
+        and _is_plain(frame.timestamp, position.opened_at, position.updated_at)
     )
 
 
@@ -267,23 +266,24 @@ def _keep_account(frame: AccountEvent, raw: bytes) -> bool:
             account.total_commission,
         )
         and not frame.synthetic
+        and _is_plain(frame.timestamp)
     )
 
 
 def _keep_financing(frame: FinancingEvent, raw: bytes) -> bool:
-    return _are_sound(raw, frame.amount)
+    return _are_sound(raw, frame.amount) and _is_plain(frame.timestamp)
 
 
 def _keep_error(frame: ProxyErrorEvent, raw: bytes) -> bool:
-    return not depth_exceeds(frame.details, MAX_DEPTH - 1)
+    return not depth_exceeds(frame.details, MAX_DEPTH - 1) and _is_plain(frame.timestamp)
 
 
 def _keep_rate_limit(frame: RateLimitEvent, raw: bytes) -> bool:
-    return _is_plain(frame.reset_at)
+    return _is_plain(frame.timestamp, frame.reset_at)
 
 
 def _keep_staleness(frame: StalenessEvent, raw: bytes) -> bool:
-    return _is_plain(frame.stale_since)
+    return _is_plain(frame.timestamp, frame.stale_since)
 
 
 _CHECKS: dict[type[Any], Callable[[Any, bytes], bool]] = {
@@ -296,4 +296,8 @@ _CHECKS: dict[type[Any], Callable[[Any, bytes], bool]] = {
     ProxyErrorEvent: _keep_error,
     RateLimitEvent: _keep_rate_limit,
     StalenessEvent: _keep_staleness,
+    ConnectionEvent: _keep_any,
+    BacktestComplete: _keep_any,
+    Ping: _keep_any,
+    Pong: _keep_any,
 }
