@@ -58,8 +58,8 @@ def fills_csv(fills: Iterable[Fill]) -> str:
     """One row a fill, in the order of simulated time."""
     rows = (
         (
-            rfc3339(fill.time_ns),
-            rfc3339(fill.bar_ns),
+            (when := rfc3339(fill.time_ns)),
+            when if fill.bar_ns == fill.time_ns else rfc3339(fill.bar_ns),
             fill.symbol,
             fill.side,
             plain(fill.quantity),
