@@ -215,39 +215,43 @@ class RestingOrder(Struct, eq=False, gc=False):
     def snapshot(self) -> Order:
         """The order as others see it now."""
         if self._snapshot is None:
-            request = self.request
-            self._snapshot = Order(
-                id=self.id,
-                symbol=self.symbol,
-                side=self.side,
-                status=self.status,
-                order_type=request.order_type,
-                quantity=request.quantity,
-                filled_quantity=self.filled,
-                remaining_quantity=request.quantity - self.filled,
-                time_in_force=request.time_in_force,
-                created_at=utc(self.created_ns),
-                updated_at=utc(self.updated_ns),
-                client_order_id=request.client_order_id,
-                limit_price=request.limit_price,
-                stop_price=self.stop_price,
-                stop_loss=request.stop_loss,
-                take_profit=request.take_profit,
-                trailing_distance=request.trailing_distance,
-                trailing_type=request.trailing_type,
-                average_fill_price=self.average_numerator / self.filled if self.filled else None,
-                reject_reason=self.reject_reason,
-                position_id=self.position_id,
-                parent_order_id=self.parent_id,
-                reduce_only=request.reduce_only,
-                post_only=request.post_only,
-                oco_group_id=request.oco_group_id,
-            )
+            self._snapshot = self.seen()
         return self._snapshot
+
+    def seen(self) -> Order:
+        """The same, made and not kept."""
+        request = self.request
+        return Order(
+            id=self.id,
+            symbol=self.symbol,
+            side=self.side,
+            status=self.status,
+            order_type=request.order_type,
+            quantity=request.quantity,
+            filled_quantity=self.filled,
+            remaining_quantity=request.quantity - self.filled,
+            time_in_force=request.time_in_force,
+            created_at=utc(self.created_ns),
+            updated_at=utc(self.updated_ns),
+            client_order_id=request.client_order_id,
+            limit_price=request.limit_price,
+            stop_price=self.stop_price,
+            stop_loss=request.stop_loss,
+            take_profit=request.take_profit,
+            trailing_distance=request.trailing_distance,
+            trailing_type=request.trailing_type,
+            average_fill_price=self.average_numerator / self.filled if self.filled else None,
+            reject_reason=self.reject_reason,
+            position_id=self.position_id,
+            parent_order_id=self.parent_id,
+            reduce_only=request.reduce_only,
+            post_only=request.post_only,
+            oco_group_id=request.oco_group_id,
+        )
 
 
 class Snapshots(Collection[Order]):
-    """Orders as others see them, each made when it is come to."""
+    """Orders as others see them, each made when it is come to, and not kept."""
 
     def __init__(self, orders: Collection[RestingOrder]) -> None:
         self._orders = orders
@@ -256,7 +260,7 @@ class Snapshots(Collection[Order]):
         return len(self._orders)
 
     def __iter__(self) -> Iterator[Order]:
-        return map(RestingOrder.snapshot, self._orders)
+        return map(RestingOrder.seen, self._orders)
 
     def __contains__(self, order: object) -> bool:
         return any(each == order for each in self)
