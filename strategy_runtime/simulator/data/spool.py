@@ -92,7 +92,7 @@ class Filling:
 
     @property
     def columns(self) -> Columns:
-        """What has been put so far."""
+        """What has been put so far; to be read when the room has been sealed."""
         return [column[: self._filled] for column in self._columns]
 
 
