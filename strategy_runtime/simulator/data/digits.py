@@ -37,7 +37,7 @@ def digits_of(column: "memoryview[Any]") -> Digits:
 
 def repeated(number: float, rows: int) -> Digits:
     """The same number in every row."""
-    most = 1 << rows.bit_length()
+    most = 1 << (rows - 1).bit_length()
     return _repeated(number, most) >> _BITS * (most - rows)
 
 

@@ -47,7 +47,7 @@ def test_a_sign_is_found_wherever_it_is(numbers: list[float]) -> None:
     assert are_signed([0, digits(*numbers)], len(numbers)) == has_sign
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 1000])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 5, 1000, 1024])
 def test_a_number_in_every_row(rows: int) -> None:
     assert repeated(1.5, rows) == digits(*[1.5] * rows)
 
