@@ -11,7 +11,7 @@ from typing import Protocol
 
 from strategy_runtime.protocol.models import Account, Order, OrderHandle
 
-__all__ = ["Followed", "Part", "Statement", "Witness"]
+__all__ = ["Execution", "Followed", "Part", "Statement", "Witness"]
 
 
 class Followed(Protocol):
@@ -30,6 +30,20 @@ class Followed(Protocol):
 
     def told(self) -> Order:
         """The order as its last event would have it."""
+        ...
+
+
+class Execution(Protocol):
+    """What an order got."""
+
+    @property
+    def price(self) -> Decimal:
+        """A unit's."""
+        ...
+
+    @property
+    def fee(self) -> Decimal:
+        """Charged for it, in account currency."""
         ...
 
 
@@ -94,10 +108,14 @@ class Witness(Protocol):
         """An order was accepted, changed, or has come to its end."""
         ...
 
-    def see_fill(self, order: Followed, parts: Sequence[Part]) -> None:
+    def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """An order was executed, and these are now the open positions in its symbol."""
         ...
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """A position in a symbol changed without an execution; these are now open."""
+        ...
+
+    def see_account(self) -> None:
+        """The account changed without an execution."""
         ...

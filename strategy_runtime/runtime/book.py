@@ -24,7 +24,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
-from strategy_runtime.protocol.witness import Followed, Part, Statement
+from strategy_runtime.protocol.witness import Execution, Followed, Part, Statement
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
 __all__ = ["Book"]
@@ -378,7 +378,7 @@ class Book:
 
     # Looking instead of being told
 
-    def see_account(self, statement: Statement) -> None:
+    def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
         self._statement = statement
 
@@ -391,7 +391,7 @@ class Book:
         else:
             self._open[key] = None
 
-    def see_fill(self, order: Followed, parts: Sequence[Part]) -> None:
+    def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
         name, symbol = order.name, order.symbol
         self._orders[name] = order
@@ -402,6 +402,9 @@ class Book:
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """Follow a position that changed by itself."""
         self._renew(symbol, parts)
+
+    def see_account(self) -> None:
+        """Nothing to do: the account is in the statement."""
 
     def look_away(self) -> None:
         """Keep everything as it is now: from here on it is events that tell what changes."""

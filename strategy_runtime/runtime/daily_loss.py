@@ -6,20 +6,21 @@ large it counts as such until the next day begins, whatever prices do.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.enums import OrderEventKind
-from strategy_runtime.protocol.events import AccountEvent, OrderEvent, TradeEvent
+from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import Candle, Position, Quote
+from strategy_runtime.protocol.witness import Execution, Followed, Part
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.limits import option_of, plain
 from strategy_runtime.runtime.observer import Handler
 
-__all__ = ["DailyLoss", "DayStart"]
+__all__ = ["DailyLoss", "DayStart", "Onlooker"]
 
 DayStart = Callable[[date, Decimal], Decimal]
 """Told of a day and the equity now; gives back the equity that the day began with."""
@@ -67,6 +68,9 @@ class DailyLoss:
         self._unknown_until = 0.0
         self._filled_at: dict[str, Decimal] = {}
         self._left = 0.0
+        self._is_counted = True
+        self._sizes: dict[str, float] = {}
+        self._marks: dict[str, float] = {}
 
     def look(self) -> None:
         """Compare equity with that at the start of the day, and hold on to what is found."""
@@ -74,6 +78,11 @@ class DailyLoss:
             self.reached = self._lost_now()
             if self.reached:
                 _log.warning("only orders that reduce a position are sent: %s", self.reached)
+
+    def glance(self) -> None:
+        """Look if enough may have been lost since the last look to make a difference."""
+        if self._left <= 0.0 or not self._is_counted:
+            self.look()
 
     @property
     def is_reached(self) -> bool:
@@ -89,6 +98,7 @@ class DailyLoss:
         left = equity - self._began_with + self._allowed
         if left > 0:
             self._left = float(left) * _NEARLY_ALL
+            self._note_holdings()
             return ""
         return (
             f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from {plain(self._began_with)} "
@@ -102,35 +112,98 @@ class DailyLoss:
             Quote: self._priced(table[Quote]),
             OrderEvent: self._filling(table[OrderEvent]),
             TradeEvent: self._filling(table[TradeEvent]),
+            PositionEvent: self._moving(table[PositionEvent]),
             AccountEvent: self._booking(table[AccountEvent]),
         }
 
     def _priced(self, handler: Handler) -> Handler:
-        nets, last = self._book.nets, self._book.last
+        last = self._book.last
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:
-            stamp, symbol = event.stamp, event.symbol
+            self._catch_up()
+            stamp = event.stamp
             if isinstance(stamp, int):
                 if stamp >= self._day_ends_ns:
                     self._begin_day(utc(stamp))
             elif stamp is not None and (self._day_ends is None or stamp >= self._day_ends):
                 self._begin_day(stamp)
-            before = last.get(symbol)
-            if symbol in self._filled_at:
-                del self._filled_at[symbol]
-                before = None
+            symbol = event.symbol
+            self._filled_at.pop(symbol, None)
+            self._is_counted = False
             result = handler(event)
-            held = nets[symbol].quantity
-            if held:
-                # Only when the losses since the last look could be too much is there another.
-                lost = self._left if before is None else (before - last[symbol]) * float(held)
-                if lost > 0:
-                    self._left -= lost
-                if self._left <= 0:
-                    self.look()
+            if result is None:
+                self._count(symbol, last[symbol])
+                self._is_counted = True
+                self.glance()
             return result
 
         return handle
+
+    def seen(self, candles: Iterator[Candle]) -> Iterator[Candle]:
+        """The candles of a run, each looked at before it is handed on."""
+        last, filled_at, sizes = self._book.last, self._filled_at, self._sizes
+        self._catch_up()
+        for candle in candles:
+            stamp: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
+            if stamp >= self._day_ends_ns:
+                self._begin_day(utc(stamp))
+            if sizes or filled_at or self._left <= 0.0:
+                symbol, close = candle.symbol, candle.close
+                filled_at.pop(symbol, None)
+                self._count(symbol, close)
+                if self._left <= 0.0:
+                    last[symbol] = close
+                    self.look()
+            yield candle
+
+    def _catch_up(self) -> None:
+        """Look now if the hook of the last price had to be waited for."""
+        if not self._is_counted:
+            self.look()
+            self._is_counted = True
+
+    def _count(self, symbol: str, price: float) -> None:
+        """Count what a position has lost by a price; what others may have gained does not count.
+
+        Only when these losses could be too much is equity looked at.
+        """
+        size = self._sizes.get(symbol)
+        if size is None:
+            return
+        mark = self._marks.get(symbol)
+        lost = self._left if mark is None else (mark - price) * size
+        if lost > 0.0:
+            self._left -= lost
+        self._marks[symbol] = price
+
+    def _note_holdings(self) -> None:
+        sizes, marks = self._sizes, self._marks
+        sizes.clear()
+        marks.clear()
+        for symbol, net in self._book.nets.items():
+            if net.quantity:
+                sizes[symbol] = float(net.quantity)
+                mark = self._filled_at.get(symbol, self._book.last.get(symbol))
+                if mark is not None:
+                    marks[symbol] = float(mark)
+
+    def see_fill(self, symbol: str, fill: Execution) -> None:
+        """Look at equity behind an execution that is booked, with its position and its fee."""
+        price = float(fill.price)
+        self._count(symbol, price)
+        if fill.fee:
+            self._left -= float(fill.fee)
+        self._filled_at[symbol] = fill.price
+        held = self._book.nets[symbol].quantity
+        if held:
+            self._sizes[symbol], self._marks[symbol] = float(held), price
+        else:
+            self._sizes.pop(symbol, None)
+        self.glance()
+
+    def be_in_doubt(self) -> None:
+        """Look at equity with the next price: what is held has changed."""
+        self._left = 0.0
 
     def _begin_day(self, moment: datetime) -> None:
         day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -149,7 +222,7 @@ class DailyLoss:
         Positions of which none has been seen count as the venue says.
         """
         book = self._book
-        equity = book.account.equity
+        equity = book.equity
         for symbol, net in book.nets.items():
             if not net.quantity:
                 continue
@@ -164,10 +237,19 @@ class DailyLoss:
 
     def _filling(self, handler: Handler) -> Handler:
         def handle(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:
+            self._catch_up()
             if isinstance(event, TradeEvent):
                 self._note_fill(event.trade.symbol, event.trade.price)
             elif event.event in _FILLS:
                 self._note_fill(event.order.symbol, event.order.average_fill_price)
+            return handler(event)
+
+        return handle
+
+    def _moving(self, handler: Handler) -> Handler:
+        def handle(event: PositionEvent) -> Awaitable[None] | None:
+            self._catch_up()
+            self.be_in_doubt()
             return handler(event)
 
         return handle
@@ -180,9 +262,38 @@ class DailyLoss:
 
     def _booking(self, handler: Handler) -> Handler:
         def handle(event: AccountEvent) -> Awaitable[None] | None:
+            self._catch_up()
             self._unknown_until = 0.0
             result = handler(event)
             self.look()
             return result
 
         return handle
+
+
+class Onlooker:
+    """A witness that has the book follow what changes, with an eye on the loss of a day."""
+
+    def __init__(self, book: Book, loss: DailyLoss) -> None:
+        self._book = book
+        self._loss = loss
+
+    def see_order(self, order: Followed) -> None:
+        """See `Witness`."""
+        self._book.see_order(order)
+
+    def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
+        """See `Witness`."""
+        self._book.see_fill(order, fill, parts)
+        self._loss.see_fill(order.symbol, fill)
+
+    def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
+        """See `Witness`."""
+        self._book.see_position(symbol, parts)
+        self._loss.be_in_doubt()
+
+    def see_account(self) -> None:
+        """See `Witness`."""
+        self._book.see_account()
+        self._loss.be_in_doubt()
+        self._loss.look()

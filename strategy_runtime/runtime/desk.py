@@ -1,6 +1,6 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
+from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.observer import Handler, Observer
@@ -274,6 +275,10 @@ class TradingDesk(Outbox):
         """Handlers to take the place of those of a table: this desk has no need of any."""
         return {}
 
+    def seen(self, candles: Iterator[Candle]) -> Iterator[Candle]:
+        """The candles of a run as they are to be taken: this desk has no need of a look at them."""
+        return candles
+
     @property
     def account(self) -> AccountView:
         """See `Strategy.account`."""
@@ -299,10 +304,14 @@ class TradingDesk(Outbox):
 
     def look(self) -> None:
         """Follow what changes in a venue that allows it, in place of the events nobody hears."""
-        statement = self._venue.let_look(self._book)
+        statement = self._venue.let_look(self._witness)
         self._is_looking = statement is not None
         if statement is not None:
-            self._book.see_account(statement)
+            self._book.look_at(statement)
+
+    @property
+    def _witness(self) -> Witness:
+        return self._book
 
     def _look_away(self) -> None:
         # A timer may be due between two events that nobody hears otherwise.

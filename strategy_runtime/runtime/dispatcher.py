@@ -139,20 +139,16 @@ class Dispatcher:
             kind: handler_of(kind, updates.get(kind)) for kind in EVENT_HOOKS
         }
         self.telling: Table = {kind: handler_of(kind, _nothing) for kind in updates}
-        watched = desk.watched(self.table)
         hooks = (overridden(strategy, name) for name in _BETWEEN)
-        at_work = (overridden(strategy, name) for name in ("on_candle", "on_quote"))
         self.hears_changes = (
             self._is_live
             or observer is not None
-            or bool(watched)
             or any(hook is not None for hook in hooks)
-            or any(hook is not None and is_async(hook) for hook in at_work)
         )
-        is_plain = not (watched or self._is_live) and catch_all is None and observer is None
+        is_plain = not self._is_live and catch_all is None and observer is None
         hook = _begun_at_once(strategy, "on_candle")
         self.table[CandleRun] = self._run_handler(hook) if is_plain else self._one_by_one
-        self.table |= watched
+        self.table |= desk.watched(self.table)
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
         """The hot path, with everything it touches bound to local names."""
@@ -203,11 +199,11 @@ class Dispatcher:
         indicators = self._strategy._indicators
         all_feeds, feeds_of, take_in = indicators.feeds, indicators.feeds_of, self._take_in
         call, interrupts, simple = hook or _nothing, self._interrupts, indicators.closes
-        settle = self._desk.settle_at_once
+        settle, seen = self._desk.settle_at_once, self._desk.seen
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             clock.event = run
-            for candle in self._before_timers(run) if timers.is_set else run.candles:
+            for candle in seen(self._before_timers(run) if timers.is_set else run.candles):
                 run.last = candle
                 symbol = candle.symbol
                 last[symbol] = close = candle.close

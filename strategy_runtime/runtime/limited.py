@@ -1,6 +1,6 @@
 """A desk that holds what a strategy orders to the limits of the run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.models import Candle, OrderRequest
+from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.daily_loss import DayStart
+from strategy_runtime.runtime.daily_loss import DayStart, Onlooker
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.runtime.observer import Handler
@@ -30,8 +31,7 @@ class LimitedDesk(TradingDesk):
     """Decides when an order is given, and has the ticket of one that may not be sent refused.
 
     Orders are counted as they are given, so a decision never depends on how fast anything answers.
-    It rests on the book, which therefore has to hear of every change when it happens: where there
-    are limits, no event may be left out because no hook is there for it.
+    It rests on the book.
 
     Args:
         limits: At least one is set.
@@ -66,6 +66,16 @@ class LimitedDesk(TradingDesk):
         """See `TradingDesk.watched`."""
         loss = self._risk.daily_loss
         return {} if loss is None else loss.watched(table)
+
+    def seen(self, candles: Iterator[Candle]) -> Iterator[Candle]:
+        """See `TradingDesk.seen`."""
+        loss = self._risk.daily_loss
+        return candles if loss is None else loss.seen(candles)
+
+    @property
+    def _witness(self) -> Witness:
+        loss = self._risk.daily_loss
+        return self._book if loss is None else Onlooker(self._book, loss)
 
     async def wind_down(self, *, flatten: bool) -> None:
         """See `TradingDesk.wind_down`; no limit stands in its way."""

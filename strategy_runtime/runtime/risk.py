@@ -66,7 +66,7 @@ class Risk:
                 as it would be, until the book has it so or `forget` is called.
         """
         if self.daily_loss is not None:
-            self.daily_loss.look()
+            self.daily_loss.glance()
         is_judged = self._judges_size and (instead_of is None or _grows(instead_of, order))
         if is_judged:
             order = self._about_to_be(order)

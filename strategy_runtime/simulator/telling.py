@@ -132,7 +132,7 @@ class Telling(ExchangeState):
             if order.peak is not None:
                 order.tell()
             self._note_account()
-            witness.see_fill(order, self._ledger.of(order.symbol))
+            witness.see_fill(order, fill, self._ledger.of(order.symbol))
             return
         self._tell_order(
             order,
@@ -156,6 +156,7 @@ class Telling(ExchangeState):
         else:
             self.emitted += 1
             self._note_account()
+            self._witness.see_account()
 
     def _note_account(self) -> None:
         """Have the account be valued as of now when somebody asks, or now where it must be."""

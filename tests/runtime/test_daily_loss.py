@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime import OrderStatus, Side
 from strategy_runtime.protocol.enums import OrderEventKind, PositionSide
-from strategy_runtime.protocol.events import AccountEvent, OrderEvent, TradeEvent
+from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
@@ -34,6 +34,7 @@ class Bench:
                 Quote: self.book.see_quote,
                 OrderEvent: self.order_came,
                 TradeEvent: self.trade_came,
+                PositionEvent: self.position_came,
                 AccountEvent: self.book.apply_account,
             }
         )
@@ -43,6 +44,9 @@ class Bench:
 
     def trade_came(self, event: TradeEvent) -> None:
         self.book.apply_trade(event)
+
+    def position_came(self, event: PositionEvent) -> None:
+        self.book.apply_position(event)
 
     def tell(self, event: Any) -> None:
         self._table[type(event)](event)

@@ -96,13 +96,14 @@ async def kinds_of(strategy: Strategy) -> tuple[list[str], Exchange]:
     return venue.kinds, exchange
 
 
-async def test_no_event_is_made_where_no_hook_takes_one() -> None:
-    kinds, exchange = await kinds_of(InAndOut())
+@pytest.mark.parametrize("kind", [InAndOut, Awaiting])
+async def test_no_event_is_made_where_no_hook_takes_one(kind: type[Strategy]) -> None:
+    kinds, exchange = await kinds_of(kind())
     assert set(kinds) == {"CandleRun", "BacktestComplete"}
     assert len(exchange.fills) == len(PRICES) - 1
 
 
-@pytest.mark.parametrize("kind", [Hearing, HearingAll, Awaiting])
+@pytest.mark.parametrize("kind", [Hearing, HearingAll])
 async def test_whoever_may_look_between_two_events_is_told_of_all(kind: type[Strategy]) -> None:
     kinds, exchange = await kinds_of(kind())
     assert kinds.count("TradeEvent") == len(exchange.fills) == len(PRICES) - 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from strategy_runtime import (
     Candle,
     Event,
     OrderEvent,
+    OrderRejected,
     Side,
     Strategy,
     TimeInForce,
@@ -24,6 +26,9 @@ from strategy_runtime import (
 from strategy_runtime.clock import ns_of
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
+from strategy_runtime.runtime.dispatcher import Dispatcher
+from strategy_runtime.runtime.limited import desk_for
+from strategy_runtime.runtime.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries
@@ -212,11 +217,16 @@ def series_of(market: dict[str, list[Row]]) -> list[BarSeries]:
 
 
 def run(
-    kind: type[_R], market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
+    kind: type[_R],
+    market: dict[str, list[Row]],
+    plan: list[Action],
+    options: dict[str, object],
+    limits: Limits = NO_LIMITS,
 ) -> tuple[Outcome, _R]:
     exchange = Exchange(series_of(market), ExchangeOptions(**options))  # type: ignore[arg-type]
     strategy = kind(plan, exchange)
-    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    venue, desk = SimulatedVenue(exchange), desk_for(limits)
+    asyncio.run(Runner(strategy, venue, mode="backtest", desk=desk).run())
     return exchange.outcome(), strategy
 
 
@@ -333,7 +343,7 @@ def test_short_cuts_change_nothing(
 
 
 class Sighted(Random):
-    """Hears of nothing but candles, and notes all it can see at each of them.
+    """Hears of nothing but candles and refusals, and notes all it can see at each candle.
 
     From one candle on it has a timer, which lets it look on no longer.
     """
@@ -351,10 +361,14 @@ class Sighted(Random):
         super().on_candle(candle)
         self.seen.append([(order.status, order.id) for order in self.orders()])
 
+    def on_error(self, error: Exception) -> None:
+        self.seen.append(str(error))
+
     def note(self) -> None:
         account = self.account
         self.seen += [
             self.now,
+            self.risk_state,
             [
                 (net.symbol, net.quantity, net.average_entry_price, net.realized_pnl)
                 for net in map(self.position, SYMBOLS)
@@ -366,29 +380,55 @@ class Sighted(Random):
         ]
 
 
+class SightedBetween(Sighted):
+    """Waits for something at each candle, and notes all it can see meanwhile."""
+
+    async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
+        super().on_candle(candle)
+        await asyncio.sleep(0)
+        self.note()
+        for ticket in list(self._running.unsettled):  # type: ignore[attr-defined]
+            with suppress(OrderRejected):
+                self.seen.append(await ticket)
+            self.note()
+
+
 @many
 @pytest.mark.timeout(600)
 @given(
     market=markets,
     plan=st.lists(actions, max_size=12),
     options=costs,
+    base=st.sampled_from([Sighted, SightedBetween]),
     timer_at=st.sampled_from([99, 99, 2, 5]),
+    limits=st.sampled_from(
+        [
+            NO_LIMITS,
+            Limits(max_daily_loss=Decimal(1)),
+            Limits(max_daily_loss=Decimal(40)),
+            Limits(max_daily_loss=Decimal(500), max_position_notional=Decimal(2000)),
+            Limits(max_order_notional=Decimal(1000), max_orders_per_minute=2),
+        ]
+    ),
 )
 def test_looking_shows_what_events_would_have_told(
     market: dict[str, list[Row]],
     plan: list[Action],
     options: dict[str, object],
+    base: type[Sighted],
     timer_at: int,
+    limits: Limits,
 ) -> None:
-    kind = type("SightedThen", (Sighted,), {"timer_at": timer_at})
+    kind = type("SightedThen", (base,), {"timer_at": timer_at})
     looking: Sighted
     told: Sighted
-    one, looking = run(kind, market, plan, options)
+    one, looking = run(kind, market, plan, options, limits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedVenue, "let_look", lambda self, witness: None)
         patch.setattr(SimulatedVenue, "direct", None)
+        patch.setattr(Dispatcher, "_run_handler", lambda self, hook: self._one_by_one)
         patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
-        other, told = run(kind, market, plan, options)
+        other, told = run(kind, market, plan, options, limits)
     for here, there in zip(looking.seen, told.seen, strict=True):
         assert here == there
     assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
