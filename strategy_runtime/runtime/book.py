@@ -190,11 +190,17 @@ class Book:
         is_ours = order.client_order_id or order.parent_order_id
         return order if is_ours else replace(order, external=True)
 
-    def orders(self, symbol: str | None = None, *, external: bool | None = None) -> list[Order]:
-        """Open orders, oldest first: those of others, our own, or all of them."""
+    def orders(
+        self, symbol: str | None = None, *, external: bool | None = None, beside: str = ""
+    ) -> list[Order]:
+        """Open orders, oldest first: those of others, our own, or all of them.
+
+        Args:
+            beside: Client order id of one to leave out.
+        """
         return [
             order
-            for order in map(self._read, self._open)
+            for order in (self._read(key) for key in self._open if key != beside)
             if order is not None
             and (symbol is None or order.symbol == symbol)
             and (external is None or order.external is external)

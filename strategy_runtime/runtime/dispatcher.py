@@ -141,9 +141,7 @@ class Dispatcher:
         self.telling: Table = {kind: handler_of(kind, _nothing) for kind in updates}
         hooks = (overridden(strategy, name) for name in _BETWEEN)
         self.hears_changes = (
-            self._is_live
-            or observer is not None
-            or any(hook is not None for hook in hooks)
+            self._is_live or observer is not None or any(hook is not None for hook in hooks)
         )
         is_plain = not self._is_live and catch_all is None and observer is None
         hook = _begun_at_once(strategy, "on_candle")

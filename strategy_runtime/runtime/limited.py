@@ -85,7 +85,7 @@ class LimitedDesk(TradingDesk):
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         ticket = super()._submit(request, own_id)
         if not self._is_winding_down:
-            refusal = self._risk.refusal_of(self.order_of(own_id))
+            refusal = self._risk.refusal_of(request)
             if refusal is not None:
                 self._refusals[own_id] = refusal
                 self._book.refuse(own_id)
@@ -117,7 +117,7 @@ class LimitedDesk(TradingDesk):
             limit_price=exact("limit", limit) or known.limit_price,
             stop_price=exact("stop", stop) or known.stop_price,
         )
-        refusal = self._risk.refusal_of(changed, instead_of=known)
+        refusal = self._risk.refusal_of_change(known, changed)
         if refusal is not None:
             key = known.client_order_id or known.id
             return super()._note("modify", known.symbol, key, partial(_refuse, refusal))

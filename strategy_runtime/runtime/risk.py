@@ -8,12 +8,13 @@ Cancels are free.
 from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, Side
-from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
 from strategy_runtime.runtime.limits import Limits, exceeded, option_of, plain, refused
@@ -22,6 +23,37 @@ __all__ = ["Risk"]
 
 _MINUTE_S = 60.0
 _ZERO = Decimal(0)
+
+
+class _Asked(NamedTuple):
+    """What a decision needs to know of an order."""
+
+    key: str
+    symbol: str
+    side: Side
+    remaining_quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    is_filled_now: bool
+    only_closes: bool
+
+    @classmethod
+    def of(cls, order: Order | OrderRequest) -> Self:
+        if isinstance(order, OrderRequest):
+            key, remaining = order.client_order_id or "", order.quantity
+            only_closes = order.reduce_only
+        else:
+            key, remaining, only_closes = _key(order), order.remaining_quantity, _only_closes(order)
+        return cls(
+            key,
+            order.symbol,
+            order.side,
+            remaining,
+            order.limit_price,
+            order.stop_price,
+            order.order_type is OrderType.MARKET,
+            only_closes,
+        )
 
 
 class Risk:
@@ -57,27 +89,29 @@ class Risk:
         """Whether only orders that reduce a position are let through."""
         return self.daily_loss is not None and self.daily_loss.is_reached
 
-    def refusal_of(self, order: Order, instead_of: Order | None = None) -> ApiError | None:
+    def refusal_of(self, order: Order | OrderRequest) -> ApiError | None:
         """Why an order must not be sent; None where it may, and then it counts as sent.
 
         Args:
-            order: As it would be, itself in the book or not.
-            instead_of: The same order before a change. Once that is let through the order counts
-                as it would be, until the book has it so or `forget` is called.
+            order: Itself in the book or not.
         """
-        if self.daily_loss is not None:
-            self.daily_loss.glance()
-        is_judged = self._judges_size and (instead_of is None or _grows(instead_of, order))
+        refusal = self._refusal_of_size(_Asked.of(order)) if self._judges_size else None
+        return refusal or self._refusal_of_rate()
+
+    def refusal_of_change(self, order: Order, changed: Order) -> ApiError | None:
+        """Why a change of an order must not be sent; None where it may, and then it counts as sent.
+
+        The order then counts as it would be, until the book has it so or `forget` is called.
+        """
+        is_judged = self._judges_size and _grows(order, changed)
         if is_judged:
-            order = self._about_to_be(order)
-            resting = self._resting(order)
-            if not self._reduces(order, resting):
-                refusal = self._refusal_of_size(order, resting)
-                if refusal is not None:
-                    return refusal
+            changed = self._about_to_be(changed)
+            refusal = self._refusal_of_size(_Asked.of(changed))
+            if refusal is not None:
+                return refusal
         refusal = self._refusal_of_rate()
-        if refusal is None and instead_of is not None and is_judged:
-            self._note_change(order)
+        if refusal is None and is_judged:
+            self._note_change(changed)
         return refusal
 
     def _note_change(self, order: Order) -> None:
@@ -95,19 +129,22 @@ class Risk:
         """
         self._changes.pop(key, None)
 
-    def _reduces(self, order: Order, resting: list[Order]) -> bool:
+    def _reduces(self, order: _Asked, resting: list[Order]) -> bool:
         """Whether a position can only become smaller by an order, whatever else is filled.
 
         One that rests would still be there after the position has been closed in another way.
         """
-        if _only_closes(order):
+        if order.only_closes:
             return True
         against = -self._held_for(order)
-        is_filled_now = order.order_type is OrderType.MARKET
-        return is_filled_now and order.remaining_quantity + _sum_of(resting) <= against
+        return order.is_filled_now and order.remaining_quantity + _sum_of(resting) <= against
 
-    def _refusal_of_size(self, order: Order, resting: list[Order]) -> ApiError | None:
-        limits, symbol = self._limits, order.symbol
+    def _refusal_of_size(self, order: _Asked) -> ApiError | None:
+        limits, symbol, resting = self._limits, order.symbol, self._resting(order)
+        if self.daily_loss is not None:
+            self.daily_loss.glance()
+        if self._reduces(order, resting):
+            return None
         if self.daily_loss is not None and self.daily_loss.reached:
             said = f"only orders that reduce a position are sent: {self.daily_loss.reached}"
             return refused("max_daily_loss", said, limits.max_daily_loss)
@@ -149,12 +186,12 @@ class Risk:
         recent.append(seconds)
         return None
 
-    def _resting(self, order: Order) -> list[Order]:
+    def _resting(self, order: _Asked) -> list[Order]:
         """Other open orders on the same side, whoever gave them, as they are about to be."""
         return [
             self._about_to_be(other) if self._changes else other
-            for other in self._book.orders(order.symbol)
-            if other.side is order.side and _key(other) != _key(order)
+            for other in self._book.orders(order.symbol, beside=order.key)
+            if other.side is order.side
         ]
 
     def _about_to_be(self, order: Order) -> Order:
@@ -174,11 +211,11 @@ class Risk:
             stop_price=_higher(order.stop_price, changed.stop_price),
         )
 
-    def _held_for(self, order: Order) -> Decimal:
+    def _held_for(self, order: _Asked) -> Decimal:
         """What is held, counted in the direction of an order."""
         return order.side.sign * self._book.position(order.symbol).quantity
 
-    def _value_beside(self, order: Order, resting: list[Order]) -> Decimal:
+    def _value_beside(self, order: _Asked, resting: list[Order]) -> Decimal:
         """What is held and would be, if all that builds a position on an order's side is filled.
 
         A position on the other side makes room for an order that is filled now, as far as nothing
@@ -187,13 +224,13 @@ class Risk:
         held = self._held_for(order)
         if held < 0:
             room = -held - _sum_of(filter(_only_closes, resting))
-            held = -max(room, _ZERO) if order.order_type is OrderType.MARKET else _ZERO
+            held = -max(room, _ZERO) if order.is_filled_now else _ZERO
         net = self._book.position(order.symbol)
         price = net.average_entry_price if net.last is None else Decimal(repr(net.last))
         building = (self._value_of(other) for other in resting if not _only_closes(other))
         return held * price + sum(building, _ZERO)
 
-    def _price_of(self, order: Order) -> Decimal | None:
+    def _price_of(self, order: _Asked | Order) -> Decimal | None:
         """The highest price at which an order is likely to be filled, as far as that is known."""
         if order.limit_price is not None and order.side is Side.BUY:
             return order.limit_price

@@ -216,7 +216,7 @@ def test_two_orders_that_reduce_by_themselves_can_turn_a_position_together() -> 
 
 
 def changed(bench: Bench, order: Order, **changes: Any) -> ApiError | None:
-    return bench.risk.refusal_of(replace(order, **changes), instead_of=order)
+    return bench.risk.refusal_of_change(order, replace(order, **changes))
 
 
 def test_a_change_is_judged_like_an_order_and_counts_itself_once() -> None:
