@@ -121,8 +121,8 @@ class Indicators:
     Attributes:
         feeds: For candles of the timeframe that came first, by symbol; filled by `feeds_of`,
             emptied when a family is added.
-        closes: What alone is to be called with the close of a symbol, None where that is not all;
-            filled by whoever finds that out, emptied likewise.
+        fed_in_runs: What is to be called with the closes of a symbol where its candles come in
+            runs, filled by whoever takes these, emptied likewise.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class Indicators:
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
         self._families: list[_Fed] = []
-        self.closes: dict[str, list[Callable[[float], None]] | None] = {}
+        self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
 
     def add(
         self, make: Callable[[], IndicatorType], timeframe: str | None
@@ -144,7 +144,7 @@ class Indicators:
         family = Family[IndicatorType](make)
         self._families.append(_Fed(family, make, timeframe))
         self.feeds.clear()
-        self.closes.clear()
+        self.fed_in_runs.clear()
         self._others.clear()
         return family
 

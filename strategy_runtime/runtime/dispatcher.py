@@ -193,10 +193,9 @@ class Dispatcher:
     def _run_handler(self, hook: Hook | None) -> Handler:
         """The handler of one candle, again and again, until there is something else to do."""
         clock, timers, unsettled = self._clock, self._timers, self._desk.unsettled
-        last, is_kept = self._book.last, self._book.keep is not None
+        last, keep = self._book.last, self._book.keep
         indicators = self._strategy._indicators
-        all_feeds, feeds_of, take_in = indicators.feeds, indicators.feeds_of, self._take_in
-        call, interrupts, simple = hook or _nothing, self._interrupts, indicators.closes
+        call, interrupts, fed = hook or _nothing, self._interrupts, indicators.fed_in_runs
         settle, seen = self._desk.settle_at_once, self._desk.seen
 
         def take(run: CandleRun) -> Awaitable[None] | None:
@@ -206,10 +205,10 @@ class Dispatcher:
                 symbol = candle.symbol
                 last[symbol] = close = candle.close
                 try:
-                    pushes = simple[symbol]
+                    pushes = fed[symbol]
                 except KeyError:
-                    pushes = simple[symbol] = None
-                for push in feed(candle, symbol) if pushes is None else pushes:
+                    pushes = None
+                for push in feed(candle) if pushes is None else pushes:
                     push(close)
                 result = call(candle)
                 if result is not None or unsettled or interrupts:
@@ -223,14 +222,20 @@ class Dispatcher:
             run.last = due
             return self.table[Candle](due)
 
-        def feed(candle: Candle, symbol: str) -> Sequence[Callable[[float], None]]:
-            """What is still to be fed with the close alone."""
-            feeds = all_feeds.get(symbol) or feeds_of(candle)
-            if is_kept or feeds.updates or candle.timeframe != feeds.timeframe:
-                take_in(candle)
-                return ()
-            simple[symbol] = feeds.pushes
-            return feeds.pushes
+        def feed(first: Candle) -> Sequence[Callable[[float], None]]:
+            """What is to be fed with the candles of a symbol, the same in all its runs."""
+            feeds = indicators.feeds.get(first.symbol) or indicators.feeds_of(first)
+            takers: list[Callable[[Candle], None]] = []
+            if first.timeframe != feeds.timeframe:
+                feeds = indicators.other_feeds_of(first)
+            elif keep is not None:
+                takers.append(keep)
+            takers += feeds.updates
+            pushes = fed[first.symbol] = [*feeds.pushes, *map(of_its_candle, takers)]
+            return pushes
+
+        def of_its_candle(update: Callable[[Candle], None]) -> Callable[[float], None]:
+            return lambda close: update(clock.event.last)  # type: ignore[union-attr, arg-type]
 
         return take
 

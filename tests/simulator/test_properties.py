@@ -23,7 +23,7 @@ from strategy_runtime import (
     crossed_above,
     crossed_below,
 )
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
 from strategy_runtime.runtime.dispatcher import Dispatcher
@@ -385,7 +385,7 @@ class SightedBetween(Sighted):
 
     async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
         super().on_candle(candle)
-        await asyncio.sleep(0)
+        await sleep(0)
         self.note()
         for ticket in list(self._running.unsettled):  # type: ignore[attr-defined]
             with suppress(OrderRejected):
