@@ -140,11 +140,15 @@ class Execution(Acceptance):
         )
         self._fills.append(fill)
         self._tell_fill(fill, order, booking)
+        self._weigh_risk()
+
+    # Margin
+
+    def _weigh_risk(self) -> None:
+        ledger = self._ledger
         is_at_risk = ledger.has_shorts or (ledger.cash < 0 and bool(ledger.holdings))
         if is_at_risk is not self._is_at_risk:
             self._face_risk(is_at_risk)
-
-    # Margin
 
     def _face_risk(self, is_at_risk: bool) -> None:
         """Note whether the account can run short of margin: it owes money or shares."""

@@ -248,7 +248,7 @@ class InStep(Replay):
         for order in new:
             lane = self._instruments[order.symbol]
             row = lane.row
-            if not self._due and self._fill_plain(order, lane.series.opens[row]):
+            if not self._due and self._fill_plain(lane, order, lane.series.opens[row]):
                 continue
             lane.resting.add(order)
             lane.scheduled = row

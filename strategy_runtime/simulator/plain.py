@@ -1,7 +1,7 @@
 """Market orders with nothing to them, as most orders are: what the general way does, in few steps.
 
 An order is plain where it is for a quantity at the market and no more, on an account that borrows
-nothing and holds no short positions, in a market made of bars without costs. Whatever is not so
+nothing and holds no short positions, in a market made of bars. Whatever is not so
 clear is left to the general way: everything that may end in a refusal, and what turns a position
 round.
 """
@@ -87,13 +87,13 @@ class Plain(Crossing):
                 order.is_plain
                 and order.request is order.original
                 and order.open_from <= self.now_ns
-                and self._fill_plain(order, price)
+                and self._fill_plain(instrument, order, price)
             ):
                 resting.remove(order)
                 return
         super()._match_open_at(instrument, price)
 
-    def _fill_plain(self, order: RestingOrder, price: float) -> bool:
+    def _fill_plain(self, instrument: Instrument, order: RestingOrder, opened: float) -> bool:
         """Fill a plain order, the only one of its symbol, at the open of a bar that begins now.
 
         False where it has to be looked at more closely.
@@ -101,10 +101,14 @@ class Plain(Crossing):
         if self._is_at_risk:
             return False
         ledger, now_ns, symbol, side = self._ledger, self.now_ns, order.symbol, order.side
-        exact, signed = Decimal(repr(price)), order.request.quantity
-        quantity, value = signed, signed * exact
+        base, signed = Decimal(repr(opened)), order.request.quantity
+        quantity, price, fee, costs = signed, base, _ZERO, self._costs
+        if not costs.are_none:
+            price = costs.price(base, side, quantity, instrument.volume, None)
+            fee = costs.fee(quantity, price)
+        value = quantity * price
         if side is _BUY:
-            if value > ledger.cash:
+            if ledger.cash - fee < value:
                 return False
         else:
             holding = ledger.net.get(symbol)
@@ -112,7 +116,7 @@ class Plain(Crossing):
                 return False
             signed = -quantity
         fills = self._fills
-        booking = closed, current, _, profit = ledger.book(symbol, signed, exact, _ZERO, now_ns)
+        booking = closed, current, _, profit = ledger.book(symbol, signed, price, fee, now_ns)
         position_id = (current or closed).id  # type: ignore[union-attr]  # there is one
         order.fill_whole(value, now_ns, position_id)
         fill = Fill(
@@ -121,18 +125,20 @@ class Plain(Crossing):
             symbol,
             side,
             quantity,
-            exact,
-            _ZERO,
+            price,
+            fee,
             order.id,
             order.name,
             f"trd-{len(fills) + 1}",
             position_id,
             "market_open",
-            exact,
+            base,
             profit,
         )
         fills.append(fill)
         self._tell_fill(fill, order, booking)
+        if fee:
+            self._weigh_risk()
         return True
 
     def _can_pay(self, quantity: Decimal, price: float | None) -> bool:
@@ -140,5 +146,8 @@ class Plain(Crossing):
         the price itself."""
         if price is None:
             return False
-        cash = self._ledger.cash
-        return cash > quantity * (int(price) + 1) or cash >= quantity * Decimal(repr(price))
+        cash, costs = self._ledger.cash, self._costs
+        if costs.are_none and cash > quantity * (int(price) + 1):
+            return True
+        exact = Decimal(repr(price))
+        return cash - costs.fee(quantity, exact) >= quantity * exact

@@ -122,7 +122,7 @@ class ExchangeState:
                 f"{', '.join(self._instruments)}"
             )
         self._is_unlevered = self.options.leverage == 1
-        self._is_simple = self.options.is_simple and self._costs.are_none
+        self._is_simple = self.options.is_simple
         self._is_at_risk = False
         self._charged_day = 0
         self._is_warned = False

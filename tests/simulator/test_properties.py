@@ -89,6 +89,8 @@ costs = st.sampled_from(
         {},
         {"fee_rate": Decimal("0.001"), "fee_min": Decimal("0.5")},
         {"fee_per_share": Decimal("0.01"), "children": "next_bar"},
+        {"slippage": Decimal("0.01"), "spread": Decimal("0.5"), "impact": Decimal("0.1")},
+        {"cash": Decimal(300), "fee_min": Decimal(40), "slippage_fixed": Decimal("0.3")},
         {"max_volume_share": Decimal("0.1"), "latency": 1},
         {"cash": Decimal(300), "leverage": Decimal(3)},
         {"cash": Decimal(300), "mode": PositionMode.HEDGING},
@@ -265,7 +267,7 @@ def check_fills(outcome: Outcome, market: dict[str, list[Row]]) -> None:
     for fill in outcome.fills:
         order = orders[fill.order_id]
         _, high, low, _ = market[fill.symbol][fill.bar_ns // STEP]
-        assert Decimal(str(low)) <= fill.price <= Decimal(str(high))
+        assert Decimal(str(low)) <= fill.base_price <= Decimal(str(high))
         assert order.created_at is not None
         assert fill.time_ns >= order.created_at.timestamp() * 10**9
         is_restated = any(order.id in change.restated for change in outcome.adjustments)
