@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy_runtime import OrderStatus, Side
+from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import OrderEventKind, PositionSide
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
@@ -18,6 +19,19 @@ from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
 X = "S:X"
 DAY = datetime(2024, 3, 4, tzinfo=UTC)
 LOST = "on 2024-03-04 UTC equity fell from 1000 to 900, and --max-daily-loss allows 100"
+
+
+def candle(close: float, start: datetime | int, symbol: str) -> Candle:
+    return Candle(
+        symbol=symbol,
+        timeframe="1m",
+        stamp=start,
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        volume=1.0,
+    )
 
 
 class Bench:
@@ -52,18 +66,11 @@ class Bench:
         self._table[type(event)](event)
 
     def candle(self, close: float, start: datetime = DAY, *, symbol: str = X) -> None:
-        self.tell(
-            Candle(
-                symbol=symbol,
-                timeframe="1m",
-                stamp=start,
-                open=close,
-                high=close,
-                low=close,
-                close=close,
-                volume=1.0,
-            )
-        )
+        self.tell(candle(close, start, symbol))
+
+    def run_of(self, *closes: float) -> None:
+        for each in self.loss.seen(iter([candle(close, ns_of(DAY), X) for close in closes])):
+            self.book.see_price(each.symbol, each.close)
 
     def balance(self, amount: int) -> None:
         account = Account(balance=Decimal(amount), equity=Decimal(amount))
@@ -240,14 +247,20 @@ def test_a_day_that_began_in_another_run_goes_on() -> None:
 @given(
     prices=st.lists(st.integers(8_500, 11_500), min_size=1, max_size=40),
     held=st.sampled_from([10, -10, 3]),
+    runs=st.booleans(),
 )
-def test_it_is_found_at_the_very_price_that_is_too_much(prices: list[int], held: int) -> None:
+def test_it_is_found_at_the_very_price_that_is_too_much(
+    prices: list[int], held: int, runs: bool
+) -> None:
     bench = Bench()
     bench.candle(100)
     bench.fill(Side.BUY if held > 0 else Side.SELL, abs(held), 100, 1)
     bench.book_balance(1000)
     lost = False
     for price in prices:
-        bench.candle(price / 100)
+        if runs:
+            bench.run_of(price / 100)
+        else:
+            bench.candle(price / 100)
         lost = lost or held * (price - 10_000) <= -100 * 100
         assert bool(bench.loss.reached) is lost

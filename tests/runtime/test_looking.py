@@ -110,6 +110,12 @@ async def test_whoever_may_look_between_two_events_is_told_of_all(kind: type[Str
     assert kinds.count("OrderEvent") == 2 * len(exchange.fills) + 1
 
 
+async def test_a_run_goes_on_past_the_plain_orders_of_the_only_symbol() -> None:
+    kinds, exchange = await kinds_of(InAndOut())
+    assert len(exchange.fills) == len(PRICES) - 1
+    assert kinds.count("CandleRun") == 1
+
+
 async def test_events_are_counted_whether_made_or_not() -> None:
     assert (await kinds_of(InAndOut()))[1].emitted == (await kinds_of(Hearing()))[1].emitted
 

@@ -305,6 +305,17 @@ def test_what_does_not_exist(command: Command, code: str, details: dict[str, str
     assert (refusal.status, refusal.code, refusal.details) == (404, code, details)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["", "1", "ord-", "ord-0", "ord-01", "ord--1", "ord-1 ", "ord-\u0661", "ord-" + "9" * 5000],
+)
+def test_an_order_has_one_id(odd: str) -> None:
+    exchange = market(10, 10)
+    known = exchange.submit(order()).id
+    assert exchange.order(known).id == known == "ord-1"
+    assert refused(exchange, lambda e: e.order(odd)).code == "ORDER_NOT_FOUND"
+
+
 @pytest.mark.parametrize("mode", [PositionMode.NETTING, PositionMode.HEDGING])
 def test_an_order_cannot_name_a_position_of_another_symbol(mode: PositionMode) -> None:
     exchange = market(10, 10, 10, 10, symbols=(A, B), mode=mode)
