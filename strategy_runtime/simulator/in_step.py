@@ -168,10 +168,10 @@ class InStep(Replay):
                     self._run = None
                     while outbox:
                         yield outbox.popleft()
-                    if self._untold:
-                        self._show()
                     if self._is_at_risk:
                         self.catch_up()
+                    if self._untold:
+                        self._show()
                 self.catch_up()
                 if self._untold:
                     self._show()

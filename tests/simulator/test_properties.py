@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import ClassVar, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategy_runtime import (
@@ -395,8 +395,23 @@ class SightedBetween(Sighted):
             self.note()
 
 
+FLAT: list[Row] = [(0.25, 0.25, 0.25, 0.25)] * 3
+
+
+def plain(at: int, verb: str, quantity: int) -> Action:
+    return Action(at, "S:A", verb, quantity, price=0.25, other=0.25)
+
+
 @many
 @pytest.mark.timeout(600)
+@example(  # a plain order on an account at risk, and a timer set behind its fill
+    market={"S:A": FLAT, "S:B": FLAT},
+    plan=[plain(0, "buy", 1)] * 2 + [plain(0, "sell", 3), plain(2, "buy", 1)],
+    options={},
+    base=Sighted,
+    timer_at=5,
+    limits=NO_LIMITS,
+)
 @given(
     market=markets,
     plan=st.lists(actions, max_size=12),
