@@ -191,11 +191,14 @@ class InStep(Replay):
         walk = self._walk
         if walk is None or not walk.is_alone or walk.done == len(walk.starts):
             return False
-        if self._busy or self._is_at_risk or self._untold or self.outbox:
-            return False
-        if self._new:
+        if self._new and not self._has_more_to_do:
             self._open_new(walk.starts[walk.done])
-        return not (self._busy or self.outbox)
+        return not self._has_more_to_do
+
+    @property
+    def _has_more_to_do(self) -> bool:
+        """Whether the bar that comes now is more to anybody than its candle."""
+        return bool(self._busy or self._is_at_risk or self._untold or self.outbox)
 
     def _visit(self, walk: _Walk) -> Iterator[Event]:
         """Have orders and account meet the bars of one instant: their opens, then their ranges."""

@@ -409,7 +409,17 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     plan=[plain(0, "buy", 1)] * 2 + [plain(0, "sell", 3), plain(2, "buy", 1)],
     options={},
     base=Sighted,
+    alone=False,
     timer_at=5,
+    limits=NO_LIMITS,
+)
+@example(  # a fee beyond what was sold for, which leaves the account short of margin
+    market={"S:A": [(25.0, 25.0, 25.0, 25.0)] * 2 + FLAT, "S:B": FLAT},
+    plan=[plain(0, "buy", 10), plain(1, "sell", 1)],
+    options={"cash": Decimal(300), "fee_min": Decimal(40)},
+    base=Sighted,
+    alone=True,
+    timer_at=99,
     limits=NO_LIMITS,
 )
 @given(
@@ -417,6 +427,7 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     plan=st.lists(actions, max_size=12),
     options=costs,
     base=st.sampled_from([Sighted, SightedBetween]),
+    alone=st.booleans(),
     timer_at=st.sampled_from([99, 99, 2, 5]),
     limits=st.sampled_from(
         [
@@ -433,9 +444,13 @@ def test_looking_shows_what_events_would_have_told(
     plan: list[Action],
     options: dict[str, object],
     base: type[Sighted],
+    alone: bool,
     timer_at: int,
     limits: Limits,
 ) -> None:
+    if alone:
+        market = {"S:A": market["S:A"]}
+        plan = [action for action in plan if action.symbol == "S:A"]
     kind = type("SightedThen", (base,), {"timer_at": timer_at})
     looking: Sighted
     told: Sighted
