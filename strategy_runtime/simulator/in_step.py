@@ -38,10 +38,12 @@ class _Walk:
         is_alone: Whether there is but one of them.
         starts: When the bars begin.
         done: How many of them have closed.
-        candles: Those that have not been handed over yet, one instant after the other.
+        candles: Those that have not been handed over yet, one instant after the other; where there
+            are several lanes, as far as they go before something else has to be done.
+        instants: Where there are several lanes, those that have not begun to be handed over.
     """
 
-    __slots__ = ("_places", "candles", "done", "is_alone", "lanes", "starts", "step")
+    __slots__ = ("_places", "candles", "done", "instants", "is_alone", "lanes", "starts", "step")
 
     def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
         self.lanes = lanes
@@ -53,9 +55,8 @@ class _Walk:
         for lane in lanes:
             lane.first_row = lane.row
         columns = [_candles(lane, starts) for lane in lanes]
-        self.candles: Iterator[Candle] = (
-            columns[0] if len(columns) == 1 else chain.from_iterable(zip(*columns, strict=True))
-        )
+        self.instants = zip(*columns, strict=True)
+        self.candles: Iterator[Candle] = columns[0] if self.is_alone else iter(())
 
     def left(self, candle: Candle) -> int:
         """How many candles of the same instant come behind this one."""
@@ -157,6 +158,8 @@ class InStep(Replay):
                         if not left:
                             yield from self._visit(walk)
                             left = len(lanes) if busy or self._is_at_risk else 0
+                    if not walk.is_alone:
+                        walk.candles = chain.from_iterable(self._instants(walk))
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
                         run = self._run = CandleRun(candles, self._goes_on)
@@ -187,9 +190,13 @@ class InStep(Replay):
 
     def _goes_on(self) -> bool:
         """Have the orders of a hook meet the open that comes now, if that is all there is to do."""
-        self._keep_time()
         walk = self._walk
-        if walk is None or not walk.is_alone or walk.done == len(walk.starts):
+        if walk is None:
+            return False
+        if not walk.is_alone:  # the others of the instant come first
+            return not self._has_more_to_do
+        self._keep_time()
+        if walk.done == len(walk.starts):
             return False
         if self._new and not self._has_more_to_do:
             self._open_new(walk.starts[walk.done])
@@ -199,6 +206,21 @@ class InStep(Replay):
     def _has_more_to_do(self) -> bool:
         """Whether the bar that comes now is more to anybody than its candle."""
         return bool(self._busy or self._is_at_risk or self._untold or self.outbox)
+
+    def _instants(self, walk: _Walk) -> Iterator[tuple[Candle, ...]]:
+        """The candles of one instant after the other, for as long as there is nothing else."""
+        while True:
+            if self._new:
+                self._keep_time()
+                if walk.done == len(walk.starts) or self._has_more_to_do:
+                    return
+                self._open_new(walk.starts[walk.done])
+                if self._has_more_to_do:
+                    return
+            together = next(walk.instants, None)
+            if together is None:
+                return
+            yield together
 
     def _visit(self, walk: _Walk) -> Iterator[Event]:
         """Have orders and account meet the bars of one instant: their opens, then their ranges."""

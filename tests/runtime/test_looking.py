@@ -10,7 +10,7 @@ from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import A, minutes
+from tests.simulator.support import A, B, minutes
 
 PRICES = [float(price) for price in range(10, 22)]
 
@@ -89,8 +89,8 @@ async def test_quotes_that_come_later_value_the_account_as_they_did(kind: type[A
     assert strategy.used == [0, 11, 11]
 
 
-async def kinds_of(strategy: Strategy) -> tuple[list[str], Exchange]:
-    exchange = Exchange([minutes(A, PRICES)])
+async def kinds_of(strategy: Strategy, *symbols: str) -> tuple[list[str], Exchange]:
+    exchange = Exchange([minutes(symbol, PRICES) for symbol in symbols or (A,)])
     venue = Listened(exchange)
     await Runner(strategy, venue, mode="backtest").run()
     return venue.kinds, exchange
@@ -110,9 +110,10 @@ async def test_whoever_may_look_between_two_events_is_told_of_all(kind: type[Str
     assert kinds.count("OrderEvent") == 2 * len(exchange.fills) + 1
 
 
-async def test_a_run_goes_on_past_the_plain_orders_of_the_only_symbol() -> None:
-    kinds, exchange = await kinds_of(InAndOut())
-    assert len(exchange.fills) == len(PRICES) - 1
+@pytest.mark.parametrize("symbols", [(A,), (A, B)])
+async def test_a_run_goes_on_past_plain_orders(symbols: tuple[str, ...]) -> None:
+    kinds, exchange = await kinds_of(InAndOut(), *symbols)
+    assert len(exchange.fills) == (len(PRICES) - 1) * len(symbols)
     assert kinds.count("CandleRun") == 1
 
 
