@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.enums import Side
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Adjustment, Fill
@@ -205,13 +204,11 @@ class _Account:
         self.marks: dict[str, float | Decimal] = {}
 
     def enter(self, booking: Fill | Adjustment) -> None:
-        symbol, held = booking.symbol, self.held
+        symbol, units, held = booking.symbol, booking.units, self.held
         if isinstance(booking, Fill):
-            units = booking.quantity if booking.side is Side.BUY else -booking.quantity
             self.cash -= units * booking.price + booking.fee
             self.marks[symbol] = booking.price
         else:
-            units = booking.units
             self.cash += booking.cash
             if booking.price is not None:
                 self.marks[symbol] = booking.price

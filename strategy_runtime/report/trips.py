@@ -129,14 +129,12 @@ def time_held(bookings: Iterable[Fill | Adjustment], end_ns: int, *, hedging: bo
     held: dict[str, Decimal] = {}
     total = since = 0
     for each in bookings:
-        if isinstance(each, Fill):
-            units = each.quantity if each.side is Side.BUY else -each.quantity
-        elif not (units := each.units):
+        if not each.units:
             continue
         key = each.position_id if hedging else each.symbol
         if not held:
             since = each.time_ns
-        held[key] = held.get(key, _ZERO) + units
+        held[key] = held.get(key, _ZERO) + each.units
         if not held[key]:
             del held[key]
             if not held:

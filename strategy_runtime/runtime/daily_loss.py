@@ -214,7 +214,7 @@ class DailyLoss:
         if self._day_start is not None:
             self._began_with = self._day_start(day.date(), equity)
         self.reached = ""
-        self._left = 0.0
+        self.be_in_doubt()
 
     def _equity(self) -> Decimal:
         """At the last prices, those of fills included.
@@ -256,7 +256,7 @@ class DailyLoss:
 
     def _note_fill(self, symbol: str, price: Decimal | None) -> None:
         self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
-        self._left = 0.0
+        self.be_in_doubt()
         if price is not None:
             self._filled_at[symbol] = price
 
@@ -295,5 +295,4 @@ class Onlooker:
     def see_account(self) -> None:
         """See `Witness`."""
         self._book.see_account()
-        self._loss.be_in_doubt()
         self._loss.look()

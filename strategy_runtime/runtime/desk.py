@@ -82,20 +82,17 @@ class TradingDesk(Outbox):
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
-        if quantity is not None and fraction is notional is risk is None:
-            size = exact("quantity", quantity)
-        else:
-            size = size_of(
-                symbol,
-                quantity,
-                fraction=fraction,
-                notional=notional,
-                risk=risk,
-                equity=self._equity,
-                price=prices.get("limit_price") or prices.get("stop_price"),
-                last=self._book.last.get(symbol),
-                stop_loss=prices.get("stop_loss"),
-            )
+        size = size_of(
+            symbol,
+            quantity,
+            fraction=fraction,
+            notional=notional,
+            risk=risk,
+            equity=self._equity,
+            price=prices.get("limit_price") or prices.get("stop_price"),
+            last=self._book.last.get(symbol),
+            stop_loss=prices.get("stop_loss"),
+        )
         own_id = client_order_id or self._next_id()
         request = OrderRequest(
             symbol=symbol,
@@ -222,12 +219,10 @@ class TradingDesk(Outbox):
                 f"give exactly one of quantity, fraction and notional as the target of {symbol}"
             )
         wanted = _ZERO
-        if quantity:
-            wanted = exact("quantity", magnitude(quantity)) or _ZERO
-        elif given[0]:
+        if given[0]:
             wanted = size_of(
                 symbol,
-                None,
+                magnitude(quantity),
                 fraction=magnitude(fraction),
                 notional=magnitude(notional),
                 risk=None,

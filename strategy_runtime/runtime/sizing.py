@@ -64,6 +64,8 @@ def size_of(
     Raises:
         ValueError: None or several ways given, or what one of them needs is missing.
     """
+    if quantity is not None and fraction is None and notional is None and risk is None:
+        return exact("quantity", quantity)
     ways = {"quantity": quantity, "fraction": fraction, "notional": notional, "risk": risk}
     given = {name: value for name, value in ways.items() if value is not None}
     if len(given) != 1:

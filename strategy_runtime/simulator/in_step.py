@@ -12,7 +12,6 @@ from heapq import heappush
 from itertools import chain, islice, repeat
 from typing import Any
 
-from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
@@ -189,12 +188,16 @@ class InStep(Replay):
             self._leave(lanes)
 
     def _goes_on(self) -> bool:
-        """Have the orders of a hook meet the open that comes now, if that is all there is to do."""
+        """Whether the candle behind the one in hand may be taken, though orders were given."""
         walk = self._walk
         if walk is None:
             return False
         if not walk.is_alone:  # the others of the instant come first
             return not self._has_more_to_do
+        return self._opens_at_once(walk)
+
+    def _opens_at_once(self, walk: _Walk) -> bool:
+        """Have new orders meet the open that comes now; False if that is not all there is to do."""
         self._keep_time()
         if walk.done == len(walk.starts):
             return False
@@ -210,13 +213,8 @@ class InStep(Replay):
     def _instants(self, walk: _Walk) -> Iterator[tuple[Candle, ...]]:
         """The candles of one instant after the other, for as long as there is nothing else."""
         while True:
-            if self._new:
-                self._keep_time()
-                if walk.done == len(walk.starts) or self._has_more_to_do:
-                    return
-                self._open_new(walk.starts[walk.done])
-                if self._has_more_to_do:
-                    return
+            if self._new and not self._opens_at_once(walk):
+                return
             together = next(walk.instants, None)
             if together is None:
                 return
@@ -242,19 +240,13 @@ class InStep(Replay):
     def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
         if instrument.first_row < 0:  # its bars have ended
             super()._let_wait(instrument, order)
-            return
-        self._new.append(order)
-        if self._witness is None:
-            self._tell_order(order, OrderEventKind.ORDER_CREATED)
         else:
-            self.emitted += 1
+            self._new.append(order)
 
     def _let_new_rest(self) -> None:
         new, self._new = self._new, []
         for order in new:
-            self._let_rest(self._instruments[order.symbol], order)
-            if self._witness is not None:
-                self._untold.append((order, OrderEventKind.ORDER_CREATED))
+            super()._let_wait(self._instruments[order.symbol], order)
 
     def _open_new(self, start: int) -> None:
         """Have the orders that came since the last open meet the one that comes now.

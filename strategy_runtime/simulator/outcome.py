@@ -46,6 +46,11 @@ class Fill(Struct, frozen=True, gc=False):
     realized_pnl: Decimal = _ZERO
     is_maker: bool = False
 
+    @property
+    def units(self) -> Decimal:
+        """By how much the signed quantity changed."""
+        return self.quantity if self.side is Side.BUY else -self.quantity
+
 
 class Adjustment(Struct, frozen=True, kw_only=True):
     """What changed the account beside the fills: interest, or the split of a position.

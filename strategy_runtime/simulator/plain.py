@@ -63,21 +63,19 @@ class Plain(Crossing):
         order = self._made_of(request, True)
         self._orders.append(order)
         self._by_client_id[own_id] = order
-        self._let_wait(instrument, order)
-        return order
-
-    def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
-        """Have a plain order that was accepted wait for the next open."""
-        self._let_rest(instrument, order)
         if self._witness is None:
             self._tell_order(order, OrderEventKind.ORDER_CREATED)
         else:
             self.emitted += 1
-            self._untold.append((order, OrderEventKind.ORDER_CREATED))
+        self._let_wait(instrument, order)
+        return order
 
-    def _let_rest(self, instrument: Instrument, order: RestingOrder) -> None:
+    def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
+        """Have a plain order that was accepted wait for the next open: let it rest like others."""
         instrument.resting.add(order)
         self._schedule_open(instrument)
+        if self._witness is not None:
+            self._untold.append((order, OrderEventKind.ORDER_CREATED))
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
         resting = instrument.resting
