@@ -5,26 +5,25 @@ hooks, verbs and outcomes; never symbols, ids or texts, so that their number has
 traded.
 """
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 from strategy_runtime import __version__
-from strategy_runtime.clock import now
+from strategy_runtime.clock import monotonic, now
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.tallies import Tallies
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, Event, UnknownEvent
+from strategy_runtime.protocol.events import ConnectionEvent, UnknownEvent
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.clock import time_of
+from strategy_runtime.runtime.observer import Note
+from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
 from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["Metrics"]
 
-_HOOK_BUCKETS = (1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
-_REQUEST_BUCKETS = (1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_LAG_BUCKETS = (1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0)
 _NO_HOOK = "none"
 _OTHER = "other"
 
@@ -45,37 +44,16 @@ class Metrics:
                 "pip install 'strategy-runtime[metrics]'"
             ) from None
         self._health = health
-        self._last_at: datetime | None = None
+        self._last_told = 0.0
         registry = self.registry = prometheus.CollectorRegistry()
-        self._tallies = Tallies(
-            (*(kind.__name__ for kind in EVENT_HOOKS), _OTHER),
-            (*EVENT_HOOKS.values(), _NO_HOOK),
-            _HOOK_BUCKETS,
-        )
+        self._hooks = (*EVENT_HOOKS.values(), _NO_HOOK)
+        self._tallies = Tallies((kind.__name__ for kind in EVENT_HOOKS), self._hooks)
         registry.register(self._tallies)
         self._unknown = prometheus.Counter(
             "strategy_unknown_events", "Events of a type unknown here.", registry=registry
         )
-        self._lag = prometheus.Histogram(
-            "strategy_event_lag_seconds",
-            "Age of candles and quotes when they had been handled; live runs only.",
-            buckets=_LAG_BUCKETS,
-            registry=registry,
-        )
         self._failures = prometheus.Counter(
             "strategy_hook_failures", "Hooks that raised.", ["hook"], registry=registry
-        )
-        self._requests = prometheus.Counter(
-            "strategy_orders",
-            "Orders, changes and cancels answered.",
-            ["verb", "outcome"],
-            registry=registry,
-        )
-        self._request_seconds = prometheus.Histogram(
-            "strategy_order_seconds",
-            "Time from sending an order, change or cancel to its answer.",
-            buckets=_REQUEST_BUCKETS,
-            registry=registry,
         )
         self._reconnects = prometheus.Counter(
             "strategy_reconnects", "Connections that were lost.", registry=registry
@@ -111,44 +89,52 @@ class Metrics:
 
     # The observer
 
-    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
-        """An event was delivered."""
-        kind: type[Any] = type(event)
-        name = kind.__name__
-        events = self._tallies.events
-        events[name if name in events else _OTHER] += 1
-        self._tallies.hooks[hook or _NO_HOOK].note(seconds)
-        here = self._last_at = now()
+    def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
+        """What counts the events of a kind."""
+        count = self._tallies.noting(kind.__name__, hook or _NO_HOOK)
+        more: Callable[[Any], None]
         if kind is UnknownEvent:
-            self._unknown.inc()
+            more = self._count_unknown
         elif kind is ConnectionEvent:
-            if isinstance(event, ConnectionEvent) and (
-                event.event is ConnectionEventKind.RECONNECTING
-            ):
-                self._reconnects.inc()
-        elif kind in (Candle, Quote) and self._is_live:
-            moment = time_of(event)
-            if moment is not None:
-                self._lag.observe(max((here - moment).total_seconds(), 0.0))
+            more = self._count_loss
+        elif kind in (Candle, Quote) and mode == "live":
+            more = self._note_lag
+        else:
+            return count
+
+        def note(event: Any, began: float, ended: float) -> None:
+            count(event, began, ended)
+            more(event)
+
+        return note
+
+    def _count_unknown(self, event: UnknownEvent) -> None:
+        self._unknown.inc()
+
+    def _count_loss(self, event: ConnectionEvent) -> None:
+        if event.event is ConnectionEventKind.RECONNECTING:
+            self._reconnects.inc()
+
+    def _note_lag(self, event: Candle | Quote) -> None:
+        moment = time_of(event)
+        if moment is not None:
+            self._tallies.lag.note(max((now() - moment).total_seconds(), 0.0))
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
-        self._failures.labels(hook if hook in self._tallies.hooks else _OTHER).inc()
+        self._failures.labels(hook if hook in self._hooks else _OTHER).inc()
 
     def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
         """A request was answered."""
-        self._requests.labels(verb, outcome).inc()
-        self._request_seconds.observe(seconds)
-
-    @property
-    def _is_live(self) -> bool:
-        status = self._health.status
-        return status is not None and status.mode == "live"
+        self._tallies.requests[verb, outcome] += 1
+        self._tallies.request_seconds.note(seconds)
 
     def _bring_up_to_date(self) -> None:
         status = self._health.status
-        if self._last_at is not None:
-            self._last_event.set(self._last_at.timestamp())
+        last_at = self._tallies.last_at
+        if last_at != self._last_told:  # said once, so that it stays the same until there is one
+            self._last_told = last_at
+            self._last_event.set(now().timestamp() - (monotonic() - last_at))
         values: dict[str, float] = {
             "ready": self._health.readiness()[0],
             "loop_silent_seconds": self._health.liveness()[1]["loop_silent_seconds"],

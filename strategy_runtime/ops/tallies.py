@@ -4,10 +4,18 @@ What is noted at every event must cost next to nothing; what is asked for every 
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-__all__ = ["Durations", "Tallies"]
+from strategy_runtime.protocol.events import Event
+from strategy_runtime.runtime.observer import Note
+
+__all__ = ["HOOK_BUCKETS", "Durations", "Tallies"]
+
+HOOK_BUCKETS = (1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+_REQUEST_BUCKETS = (1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LAG_BUCKETS = (1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0)
 
 
 class Durations:
@@ -15,56 +23,128 @@ class Durations:
 
     Args:
         bounds: In seconds, rising; a duration counts in the first that it does not exceed.
+
+    Attributes:
+        counts: How many there are by bound, then how many exceeded all of them.
+        total: Seconds, of all of them.
     """
 
-    __slots__ = ("_bounds", "_counts", "total")
+    __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
     def note(self, seconds: float) -> None:
         """Take in one."""
-        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
+
+    def take_in(self, others: "Durations") -> None:
+        """Take in all of others with the same bounds."""
+        self.counts = [
+            ours + theirs for ours, theirs in zip(self.counts, others.counts, strict=True)
+        ]
+        self.total += others.total
 
     def cumulated(self) -> Iterator[tuple[str, int]]:
         """Each bound as the format writes it, and how many did not exceed it."""
         from prometheus_client.utils import floatToGoString
 
         count = 0
-        for bound, more in zip((*self._bounds, float("inf")), self._counts, strict=True):
+        for bound, more in zip((*self.bounds, float("inf")), self.counts, strict=True):
             count += more
             yield floatToGoString(bound), count  # type: ignore[no-untyped-call]
 
 
 class Tallies:
-    """Events by kind and the durations of hooks by name, as a collector for Prometheus.
+    """What happens often, as a collector for Prometheus.
+
+    One thread counts while another may ask.
+
+    Args:
+        kinds, hooks: All there are: what never happened has a metric, too.
 
     Attributes:
-        events: How many of each kind.
-        hooks: What each took; a hook that is not in it has no metric.
+        lag: Age of candles and quotes when they had been handled.
+        requests: How many were answered, by verb and outcome.
+        request_seconds: From sending a request to its answer.
+        last_at: When the last event had been handled, in monotonic seconds; 0 before the first.
     """
 
-    def __init__(self, kinds: Iterable[str], hooks: Iterable[str], bounds: Sequence[float]) -> None:
-        self.events = dict.fromkeys(kinds, 0)
-        self.hooks = {hook: Durations(bounds) for hook in hooks}
+    def __init__(self, kinds: Iterable[str], hooks: Iterable[str]) -> None:
+        self.lag = Durations(_LAG_BUCKETS)
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self.request_seconds = Durations(_REQUEST_BUCKETS)
+        self.last_at = 0.0
+        self._kinds, self._hooks = tuple(kinds), tuple(hooks)
+        self._events: dict[tuple[str, str], Durations] = {}
+
+    def noting(self, kind: str, hook: str) -> Note:
+        """What counts an event of a kind, and notes what its hook took."""
+        durations = self._events.setdefault((kind, hook), Durations(HOOK_BUCKETS))
+        counts, bounds = durations.counts, durations.bounds
+
+        def note(event: Event, began: float, ended: float) -> None:
+            seconds = ended - began
+            counts[bisect_left(bounds, seconds)] += 1
+            durations.total += seconds
+            self.last_at = ended
+
+        return note
 
     def collect(self) -> Iterator[Any]:
         """The metrics."""
-        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+        from prometheus_client.core import CounterMetricFamily
 
         events = CounterMetricFamily(
             "strategy_events", "Events delivered to the strategy.", labels=["type"]
         )
-        for kind, count in self.events.items():
+        of_kind = dict.fromkeys(self._kinds, 0)
+        of_hook: dict[tuple[str, ...], Durations] = {
+            (hook,): Durations(HOOK_BUCKETS) for hook in self._hooks
+        }
+        for (kind, hook), durations in tuple(self._events.items()):
+            of_kind[kind] += sum(durations.counts)
+            of_hook[hook,].take_in(durations)
+        for kind, count in of_kind.items():
             events.add_metric([kind], count)
-        seconds = HistogramMetricFamily(
+        requests = CounterMetricFamily(
+            "strategy_orders",
+            "Orders, changes and cancels answered.",
+            labels=["verb", "outcome"],
+        )
+        for how, count in tuple(self.requests.items()):
+            requests.add_metric(how, count)
+        yield from (events, requests)
+        yield _histogram(
             "strategy_hook_seconds",
             "Time from an event's delivery to the return of its hook.",
+            of_hook,
             labels=["hook"],
         )
-        for hook, durations in self.hooks.items():
-            seconds.add_metric([hook], list(durations.cumulated()), durations.total)
-        yield from (events, seconds)
+        yield _histogram(
+            "strategy_order_seconds",
+            "Time from sending an order, change or cancel to its answer.",
+            {(): self.request_seconds},
+        )
+        yield _histogram(
+            "strategy_event_lag_seconds",
+            "Age of candles and quotes when they had been handled; live runs only.",
+            {(): self.lag},
+        )
+
+
+def _histogram(
+    name: str,
+    text: str,
+    by_label: dict[tuple[str, ...], Durations],
+    labels: Sequence[str] = (),
+) -> Any:
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for values, durations in by_label.items():
+        family.add_metric(values, list(durations.cumulated()), durations.total)
+    return family

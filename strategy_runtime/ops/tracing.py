@@ -10,6 +10,8 @@ from typing import Any
 from strategy_runtime.clock import now, ns_of
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.events import Event
+from strategy_runtime.runtime.observer import Note
+from strategy_runtime.strategy.desk import Mode
 
 __all__ = ["Tracing", "exporter_of"]
 
@@ -68,8 +70,15 @@ class Tracing:
         self._parent: Any = None
         self._until = 0
 
-    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
-        """An event was delivered."""
+    def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
+        """What makes the spans of an event."""
+
+        def note(event: Event, began: float, ended: float) -> None:
+            self._event_handled(event, hook, ended - began)
+
+        return note
+
+    def _event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
         self._end_event()
         end = ns_of(now())
         begin = end - round(seconds * 1e9)

@@ -132,7 +132,8 @@ class Dispatcher:
             if kind is OrderEvent:
                 handler = self._marking(handler)
             if observer is not None:
-                handler = observed(handler, None if hook is None else name, observer)
+                note = observer.noting(kind, None if hook is None else name, desk.mode)
+                handler = observed(handler, note)
             return handler
 
         self.table: dict[type[Any], Handler] = {

@@ -1,7 +1,8 @@
 """Looking on: what a run tells those who watch it, and how it stands at a moment.
 
 Nobody watches unless asked to, and then nothing is done for it: handlers are only wrapped where
-there is an observer.
+there is an observer. What an observer has to find out about a kind of event it finds out before the
+first of them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from strategy_runtime.strategy.views import RiskState
 
 __all__ = [
     "Handler",
+    "Note",
     "Observer",
     "Observers",
     "OrderStatusLine",
@@ -28,15 +30,21 @@ Handler = Callable[[Any], Awaitable[None] | None]
 """What deals with an event; gives back None, or something to await."""
 
 
+Note = Callable[[Any, float, float], None]
+"""Told of an event that was delivered, and from when to when, in monotonic seconds, book,
+indicators and the hook had to do with it."""
+
+
 class Observer(Protocol):
     """Told of everything that happens, in the thread of the strategy. It must be quick."""
 
-    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
-        """An event was delivered; `seconds` is what book, indicators and the hook took.
+    def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
+        """What is to be told of each event of a kind, asked for before the first.
 
         Args:
             hook: Name of the strategy's hook, or None where it has none for this kind.
         """
+        ...
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
@@ -57,10 +65,15 @@ class Observers:
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
-    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
-        """An event was delivered."""
-        for each in self._observers:
-            each.event_handled(event, hook, seconds)
+    def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
+        """What is to be told of each event of a kind."""
+        notes = [each.noting(kind, hook, mode) for each in self._observers]
+
+        def note(event: Event, began: float, ended: float) -> None:
+            for each in notes:
+                each(event, began, ended)
+
+        return note
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
@@ -130,23 +143,25 @@ class RunStatus(Struct, frozen=True, kw_only=True):
     open_orders: list[OrderStatusLine]
 
 
-def observed(handler: Handler, hook: str | None, observer: Observer) -> Handler:
+def observed(handler: Handler, note: Note) -> Handler:
     """A handler that tells how long it took, with whatever it gives to await; also if it raises."""
 
     def handle(event: Event) -> Awaitable[None] | None:
         began = monotonic()
-        result = None
         try:
             result = handler(event)
-        finally:
-            if result is None or not hasattr(result, "__await__"):
-                observer.event_handled(event, hook, monotonic() - began)
-        return None if result is None else finish(result, event, began)
+        except BaseException:
+            note(event, began, monotonic())
+            raise
+        if result is not None and hasattr(result, "__await__"):
+            return finish(result, event, began)
+        note(event, began, monotonic())
+        return None
 
     async def finish(result: Awaitable[None], event: Event, began: float) -> None:
         try:
             await result
         finally:
-            observer.event_handled(event, hook, monotonic() - began)
+            note(event, began, monotonic())
 
     return handle

@@ -3,12 +3,13 @@
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from strategy_runtime import Candle, RiskState, Strategy
-from strategy_runtime.clock import now
+from strategy_runtime.clock import monotonic, now
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.metrics import Metrics
@@ -29,6 +30,12 @@ def samples(metrics: Metrics) -> dict[str, float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def handled(metrics: Metrics, event: Any, hook: str | None, seconds: float = 0.0) -> None:
+    """Tell of an event that has been delivered just now."""
+    ended = monotonic()
+    metrics.noting(type(event), hook, "live")(event, ended - seconds, ended)
 
 
 class Busy(Strategy):
@@ -92,9 +99,9 @@ def test_the_state_of_the_run_is_read_when_asked_for() -> None:
 
 def test_lost_connections_and_unknown_events_are_counted() -> None:
     metrics = Metrics(Health())
-    metrics.event_handled(ConnectionEvent(event=ConnectionEventKind.CONNECTED), None, 0.0)
-    metrics.event_handled(ConnectionEvent(event=ConnectionEventKind.RECONNECTING), None, 0.0)
-    metrics.event_handled(UnknownEvent(type="hologram", raw={}), "on_unknown", 0.0)
+    handled(metrics, ConnectionEvent(event=ConnectionEventKind.CONNECTED), None)
+    handled(metrics, ConnectionEvent(event=ConnectionEventKind.RECONNECTING), None)
+    handled(metrics, UnknownEvent(type="hologram", raw={}), "on_unknown")
     found = samples(metrics)
     assert found["strategy_reconnects_total"] == 1
     assert found["strategy_unknown_events_total"] == 1
@@ -102,26 +109,37 @@ def test_lost_connections_and_unknown_events_are_counted() -> None:
 
 
 def test_the_age_of_live_candles_is_measured() -> None:
-    health = Health()
-    health.leave(status())
-    metrics = Metrics(health)
+    metrics = Metrics(Health())
     started = now() - timedelta(minutes=1, seconds=2)
-    metrics.event_handled(Candle("S:A", "1m", started, 1, 1, 1, 1), "on_candle", 0.001)
+    handled(metrics, Candle("S:A", "1m", started, 1, 1, 1, 1), "on_candle")
     found = samples(metrics)
     assert found["strategy_event_lag_seconds_bucket,le=1.0"] == 0
     assert found["strategy_event_lag_seconds_bucket,le=30.0"] == 1
 
 
+def test_when_the_last_event_was_handled_is_told_the_same_until_there_is_another() -> None:
+    metrics = Metrics(Health())
+    name = "strategy_last_event_timestamp_seconds"
+    assert samples(metrics)[name] == 0
+    before = now().timestamp()
+    handled(metrics, UnknownEvent(type="hologram", raw={}), None)
+    first = samples(metrics)[name]
+    assert before - 0.001 <= first <= now().timestamp()
+    assert samples(metrics)[name] == first
+    handled(metrics, UnknownEvent(type="hologram", raw={}), None)
+    assert samples(metrics)[name] > first
+
+
 def test_ten_thousand_symbols_and_a_thousand_orders_make_no_more_series() -> None:
     metrics = Metrics(Health())
     stamp = datetime(2024, 1, 2, tzinfo=UTC)
-    metrics.event_handled(Candle("S:0", "1m", stamp, 1, 1, 1, 1), "on_candle", 0.001)
+    handled(metrics, Candle("S:0", "1m", stamp, 1, 1, 1, 1), "on_candle", 0.001)
     metrics.request_settled("submit", "accepted", 0.01)
     metrics.hook_failed("some_timer_0")
     before = len(samples(metrics))
     for number in range(10_000):
         symbol = f"S:{number}"
-        metrics.event_handled(Candle(symbol, "1m", stamp, 1, 1, 1, 1), "on_candle", 0.001)
+        handled(metrics, Candle(symbol, "1m", stamp, 1, 1, 1, 1), "on_candle", 0.001)
     for number in range(1000):
         metrics.request_settled("submit", "accepted", 0.01)
         metrics.hook_failed(f"some_timer_{number}")

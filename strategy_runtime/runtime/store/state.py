@@ -14,9 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.protocol.events import Event
+from strategy_runtime.runtime.observer import Note
 from strategy_runtime.runtime.store.whole import replace_whole
 from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.state import NAME, kind_of_state
 
 __all__ = ["StateKeeper", "state_keeper"]
@@ -70,9 +71,9 @@ class StateKeeper:
         else:
             _log.info("the state of %s begins anew; it is kept in %s", self._name, self.path)
 
-    def event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
-        """An event was delivered: save what it changed."""
-        self.save()
+    def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
+        """Behind every event, save what it changed."""
+        return lambda event, began, ended: self.save()
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""

@@ -40,7 +40,7 @@ def keeper_of(strategy: Strategy, folder: Path) -> StateKeeper:
 
 
 def after_an_event(keeper: StateKeeper) -> None:
-    keeper.event_handled(EVENT, None, 0.0)
+    keeper.noting(ConnectionEvent, None, "live")(EVENT, 0.0, 0.0)
 
 
 def test_what_was_saved_is_restored(tmp_path: Path) -> None:
