@@ -6,7 +6,7 @@ whether the order's or the trade's event brings it first (`design`: effectively 
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -64,6 +64,11 @@ class _Accepted(Struct, frozen=True, gc=False):
     def id(self) -> str:
         """The venue's."""
         return self.handle.id
+
+    @property
+    def symbol(self) -> str:
+        """As subscribed."""
+        return self.request.symbol
 
 
 class Book:
@@ -198,13 +203,22 @@ class Book:
         Args:
             beside: Client order id of one to leave out.
         """
+        keys = self._open if symbol is None else self._open_in(symbol)
         return [
             order
-            for order in (self._read(key) for key in self._open if key != beside)
-            if order is not None
-            and (symbol is None or order.symbol == symbol)
-            and (external is None or order.external is external)
+            for order in (self._read(key) for key in keys if key != beside)
+            if order is not None and (external is None or order.external is external)
         ]
+
+    def _open_in(self, symbol: str) -> Iterator[str]:
+        """What the open orders in a symbol are kept under."""
+        known = self._orders
+        return (key for key in self._open if known[key].symbol == symbol)
+
+    def has_open(self, symbol: str, beside: str) -> bool:
+        """Whether there are open orders in a symbol, one aside, whose client order id is given."""
+        has_any = len(self._open) > (beside in self._open)
+        return has_any and any(key != beside for key in self._open_in(symbol))
 
     def marked(self, order: Order) -> Order:
         """The order with what is known of whose it is.

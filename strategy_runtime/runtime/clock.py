@@ -7,12 +7,15 @@ has a time, since a proxy may put its own wall clock there (protocol c.4).
 
 from datetime import datetime
 
-from strategy_runtime.clock import now
+from strategy_runtime.clock import monotonic, now
 from strategy_runtime.protocol.events import CandleRun, Event, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.strategy.desk import Mode
 
 __all__ = ["RunClock", "time_of"]
+
+_MICROSECONDS = 1_000_000
 
 
 class RunClock:
@@ -50,6 +53,23 @@ class RunClock:
         if self._reached is None:
             raise RuntimeError("simulated time begins with the first event; `now` is not known yet")
         return self._reached
+
+    def seconds(self) -> float:
+        """Seconds of which only differences matter: live of a clock that never jumps, else since
+        the epoch, or 0 before simulated time has begun.
+        """
+        if self._live:
+            return monotonic()
+        event = self.event
+        if isinstance(event, CandleRun) and event.last is not None:
+            length = parse_timeframe(event.last.timeframe).seconds
+            if length is not None:
+                begin: int = event.last.stamp  # type: ignore[assignment]  # made in process
+                return (begin // 1000 + length * _MICROSECONDS) / _MICROSECONDS
+        try:
+            return self.now.timestamp()
+        except RuntimeError:
+            return 0.0
 
     def reach(self, moment: datetime) -> None:
         """Stand at a moment between two events, for a timer."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.models import Candle, OrderRequest
 from strategy_runtime.protocol.witness import Witness
@@ -50,7 +49,7 @@ class LimitedDesk(TradingDesk):
         **options: Any,
     ) -> None:
         super().__init__(venue, book, clock, *others, **options)
-        self._risk = Risk(limits, book, self._seconds, day_start)
+        self._risk = Risk(limits, book, clock.seconds, day_start)
         self._refusals: dict[str, ApiError] = {}
         self._is_winding_down = False
 
@@ -92,9 +91,10 @@ class LimitedDesk(TradingDesk):
         return ticket
 
     def _admit(self, request: OrderRequest) -> None:
-        refusal = self._refusals.pop(request.client_order_id or "", None)
-        if refusal is not None:
-            raise refusal
+        if self._refusals:
+            refusal = self._refusals.pop(request.client_order_id or "", None)
+            if refusal is not None:
+                raise refusal
         super()._admit(request)
 
     def modify(
@@ -143,14 +143,6 @@ class LimitedDesk(TradingDesk):
         except ApiError:
             self._risk.forget(key)
             raise
-
-    def _seconds(self) -> float:
-        if self._mode == "live":
-            return monotonic()
-        try:
-            return self._clock.now.timestamp()
-        except RuntimeError:  # before the first event of a backtest
-            return 0.0
 
 
 def desk_for(limits: Limits, day_start: DayStart | None = None) -> Callable[..., TradingDesk]:

@@ -23,6 +23,9 @@ __all__ = ["Risk"]
 
 _MINUTE_S = 60.0
 _ZERO = Decimal(0)
+_HUGE = 1e15  # from here on floats have no fractions to round up
+# A member of an Enum costs five times a name of the module.
+_BUY, _MARKET = Side.BUY, OrderType.MARKET
 
 
 class _Asked(NamedTuple):
@@ -81,6 +84,8 @@ class Risk:
         self._book = book
         self._seconds = seconds
         self._judges_size = bool(replace(limits, max_orders_per_minute=None))
+        self._most, self._most_held = limits.max_order_notional, limits.max_position_notional
+        self._judges_value = self._most is not None or self._most_held is not None
         self._changes: dict[str, Order] = {}
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
 
@@ -95,7 +100,7 @@ class Risk:
         Args:
             order: Itself in the book or not.
         """
-        refusal = self._refusal_of_size(_Asked.of(order)) if self._judges_size else None
+        refusal = self._refusal_of_size(order) if self._judges_size else None
         return refusal or self._refusal_of_rate()
 
     def refusal_of_change(self, order: Order, changed: Order) -> ApiError | None:
@@ -106,7 +111,7 @@ class Risk:
         is_judged = self._judges_size and _grows(order, changed)
         if is_judged:
             changed = self._about_to_be(changed)
-            refusal = self._refusal_of_size(_Asked.of(changed))
+            refusal = self._refusal_of_size(changed)
             if refusal is not None:
                 return refusal
         refusal = self._refusal_of_rate()
@@ -139,17 +144,45 @@ class Risk:
         against = -self._held_for(order)
         return order.is_filled_now and order.remaining_quantity + _sum_of(resting) <= against
 
-    def _refusal_of_size(self, order: _Asked) -> ApiError | None:
+    def _refusal_of_size(self, order: Order | OrderRequest) -> ApiError | None:
+        loss = self.daily_loss
+        if loss is not None:
+            loss.glance()
+        lost = "" if loss is None else loss.reached
+        if not lost and self._is_plainly_small(order):
+            return None
+        return self._refusal_of(_Asked.of(order), lost)
+
+    def _is_plainly_small(self, order: Order | OrderRequest) -> bool:
+        """Whether the size of an order is clearly within its limits: a market order by itself,
+        even if it were filled at the next whole number above the last price.
+        """
+        if not self._judges_value:
+            return True
+        is_plain = order.order_type is _MARKET and order.limit_price is order.stop_price is None
+        key, symbol, size = order.client_order_id, order.symbol, order.quantity
+        last = self._book.last.get(symbol)
+        if not is_plain or not key or last is None or not 0 <= last < _HUGE:
+            return False
+        ceiling = int(last) + 1
+        if self._most is not None and size * ceiling > self._most:
+            return False
+        if self._most_held is None:
+            return True
+        if self._book.has_open(symbol, key):
+            return False
+        held = self._book.nets[symbol].quantity
+        if held and (held > 0) is (order.side is _BUY):
+            size += abs(held)
+        return size * ceiling <= self._most_held
+
+    def _refusal_of(self, order: _Asked, lost: str) -> ApiError | None:
         limits, symbol, resting = self._limits, order.symbol, self._resting(order)
-        if self.daily_loss is not None:
-            self.daily_loss.glance()
         if self._reduces(order, resting):
             return None
-        if self.daily_loss is not None and self.daily_loss.reached:
-            said = f"only orders that reduce a position are sent: {self.daily_loss.reached}"
+        if lost:
+            said = f"only orders that reduce a position are sent: {lost}"
             return refused("max_daily_loss", said, limits.max_daily_loss)
-        if limits.max_order_notional is None and limits.max_position_notional is None:
-            return None
         price = self._price_of(order)
         allowed = limits.max_order_notional
         if price is None:

@@ -1,6 +1,7 @@
 """The decision whether an order keeps the limits, without a run around it."""
 
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from strategy_runtime import OrderStatus, OrderType, Side
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import OrderEvent
-from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.runtime.risk import Risk
@@ -165,6 +166,41 @@ def test_a_position_of_which_no_price_was_seen_counts_at_its_entry_price() -> No
     bench.book.last.clear()
     assert bench.allows(5, limit_price=10)
     assert not bench.allows(6, limit_price=10)
+
+
+PRICES = [None, -3.5, 0.25, 10.0, 10.5, 1e300]
+CASES = [
+    (last, held, resting, kind)
+    for last in PRICES
+    for held in (-35, -6, 0, 6)
+    for resting in (-2, 0, 2)
+    for kind in ({}, {"limit_price": Decimal(12)}, {"reduce_only": True})
+]
+
+
+@pytest.mark.parametrize(("last", "held", "resting", "kind"), CASES)
+def test_what_is_clearly_small_is_what_passes_when_it_is_looked_at_closely(
+    last: float | None, held: int, resting: int, kind: dict[str, Any]
+) -> None:
+    limits = [{"max_order_notional": Decimal(60)}, {"max_position_notional": Decimal(100)}]
+    for allowed, side, size in product((*limits, limits[0] | limits[1]), Side, (*range(1, 20), 40)):
+        bench = Bench(last=last, held=held, **allowed)
+        if resting:
+            bench.rest(abs(resting), Side.BUY if resting > 0 else Side.SELL, limit_price=9)
+        request = OrderRequest(
+            symbol=X,
+            side=side,
+            quantity=Decimal(size),
+            order_type=OrderType.LIMIT if "limit_price" in kind else OrderType.MARKET,
+            client_order_id="own",
+            **kind,
+        )
+        bench.book.expect(request, "own")
+        decided = bench.risk.refusal_of(request)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Risk, "_is_plainly_small", lambda self, order: False)
+            said = bench.risk.refusal_of(request)
+        assert str(decided) == str(said)
 
 
 # What reduces
