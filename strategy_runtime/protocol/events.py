@@ -219,11 +219,23 @@ class CandleRun:
         last: The one in hand, for the taker to note before anybody acts on it.
         goes_on: To be asked when orders have been given and answered: whether the next candle may
             be taken, or has to wait for something else.
+        ahead: Says how many candles that begin before an instant, in nanoseconds since the epoch,
+            come next and have nothing filled between them; 0 also where that is not known.
+        extremes: Gives bounds of the closes of a symbol that are to come, the lowest and the
+            highest; None where it has no candles.
     """
 
-    __slots__ = ("candles", "goes_on", "last")
+    __slots__ = ("ahead", "candles", "extremes", "goes_on", "last")
 
-    def __init__(self, candles: Iterator[Candle], goes_on: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        candles: Iterator[Candle],
+        goes_on: Callable[[], bool],
+        ahead: Callable[[int], int],
+        extremes: Callable[[str], tuple[float, float] | None],
+    ) -> None:
         self.candles = candles
         self.goes_on = goes_on
+        self.ahead = ahead
+        self.extremes = extremes
         self.last: Candle | None = None

@@ -215,6 +215,11 @@ class Book:
         known = self._orders
         return (key for key in self._open if known[key].symbol == symbol)
 
+    @property
+    def has_open_orders(self) -> bool:
+        """Whether there are any, in whatever symbol."""
+        return bool(self._open)
+
     def has_open(self, symbol: str, beside: str) -> bool:
         """Whether there are open orders in a symbol, one aside, whose client order id is given."""
         has_any = len(self._open) > (beside in self._open)

@@ -6,14 +6,21 @@ large it counts as such until the next day begins, whatever prices do.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
+from itertools import islice
 from typing import Any
 
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.enums import OrderEventKind
-from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
+from strategy_runtime.protocol.events import (
+    AccountEvent,
+    CandleRun,
+    OrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
 from strategy_runtime.protocol.models import Candle, Position, Quote
 from strategy_runtime.protocol.witness import Execution, Followed, Part
 from strategy_runtime.runtime.book import Book
@@ -27,9 +34,12 @@ DayStart = Callable[[date, Decimal], Decimal]
 
 _BOOKED_WITHIN_S = 60.0
 _NEARLY_ALL = 0.999999
+_FEW = 8
 _DAY = timedelta(days=1)
 _FILLS = (OrderEventKind.ORDER_FILLED, OrderEventKind.ORDER_PARTIALLY_FILLED)
 _ZERO = Decimal(0)
+_GRAIN = Decimal("1e-9")
+_LONG = Context(prec=99)
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -69,6 +79,7 @@ class DailyLoss:
         self._filled_at: dict[str, Decimal] = {}
         self._left = 0.0
         self._is_counted = True
+        self._is_behind = False
         self._sizes: dict[str, float] = {}
         self._marks: dict[str, float] = {}
 
@@ -139,28 +150,77 @@ class DailyLoss:
 
         return handle
 
-    def seen(self, candles: Iterator[Candle]) -> Iterator[Candle]:
-        """The candles of a run, each looked at before it is handed on."""
-        last, filled_at, sizes = self._book.last, self._filled_at, self._sizes
+    def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterator[Iterable[Candle]]:
+        """The candles of a run, each looked at before it is handed on, where it could matter.
+
+        In parts, see `TradingDesk.seen`.
+        """
         self._catch_up()
-        for candle in candles:
-            stamp: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
-            if stamp >= self._day_ends_ns:
-                self._begin_day(utc(stamp))
-            if sizes or filled_at or self._left <= 0.0:
-                symbol, close = candle.symbol, candle.close
-                filled_at.pop(symbol, None)
-                self._count(symbol, close)
-                if self._left <= 0.0:
-                    last[symbol] = close
-                    self.look()
-            yield candle
+        part: Iterator[Candle] = iter(())
+        is_known = False
+        while True:
+            candle = next(part, None)
+            if candle is None:
+                ahead = run.ahead(self._day_ends_ns)
+                is_known = ahead > 0
+                part = islice(candles, ahead or _FEW)
+                candle = next(part, None)
+                if candle is None:
+                    return
+            yield (self._see(candle),)
+            if is_known and self._is_calm(run):
+                self._is_behind = True
+                yield part
+                self._catch_up()
+            else:
+                yield map(self._see, islice(part, _FEW))
+
+    def _see(self, candle: Candle) -> Candle:
+        """Look at a candle of a run before it is handed on."""
+        stamp: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
+        if stamp >= self._day_ends_ns:
+            self._begin_day(utc(stamp))
+        if self._sizes or self._filled_at or self._left <= 0.0:
+            symbol, close = candle.symbol, candle.close
+            self._filled_at.pop(symbol, None)
+            self._count(symbol, close)
+            if self._left <= 0.0:
+                self._book.last[symbol] = close
+                self.look()
+        return candle
+
+    def _is_calm(self, run: CandleRun) -> bool:
+        """Whether even the worst closes of the candles to come could not lose what is left."""
+        if self._filled_at or (self._book.has_open_orders and not run.ahead(self._day_ends_ns)):
+            return False
+        if self.reached:
+            return True
+        worst = 0.0
+        for symbol, size in self._sizes.items():
+            mark, extremes = self._marks.get(symbol), run.extremes(symbol)
+            if mark is None:
+                return False
+            if extremes is not None:
+                worst += max((mark - extremes[size < 0.0]) * size, 0.0)
+        return worst < self._left * _NEARLY_ALL
 
     def _catch_up(self) -> None:
-        """Look now if the hook of the last price had to be waited for."""
+        """Count what came in parts that were calm; look now if the hook of the last price had to be
+        waited for.
+        """
+        if self._is_behind:
+            self._count_beside("")
         if not self._is_counted:
             self.look()
             self._is_counted = True
+
+    def _count_beside(self, symbol: str) -> None:
+        """Count what positions in other symbols lost in candles that nobody had to look at."""
+        self._is_behind = False
+        for other in self._sizes:
+            price = self._book.last.get(other)
+            if other != symbol and price is not None:
+                self._count(other, price)
 
     def _count(self, symbol: str, price: float) -> None:
         """Count what a position has lost by a price; what others may have gained does not count.
@@ -189,6 +249,8 @@ class DailyLoss:
 
     def see_fill(self, symbol: str, fill: Execution) -> None:
         """Look at equity behind an execution that is booked, with its position and its fee."""
+        if self._is_behind:
+            self._count_beside(symbol)
         price = float(fill.price)
         self._count(symbol, price)
         if fill.fee:
@@ -219,7 +281,8 @@ class DailyLoss:
     def _equity(self) -> Decimal:
         """At the last prices, those of fills included.
 
-        Positions of which none has been seen count as the venue says.
+        Positions of which none has been seen count as the venue says. What a reduced position cost
+        is exact only when the venue has told of it; the digits that may change then are left out.
         """
         book = self._book
         equity = book.equity
@@ -233,7 +296,7 @@ class DailyLoss:
             elif symbol not in book.last:
                 told = (part for part in book.parts_of(symbol) if isinstance(part, Position))
                 equity += sum((position.unrealized_pnl for position in told), _ZERO)
-        return equity
+        return equity.quantize(_GRAIN, context=_LONG)
 
     def _filling(self, handler: Handler) -> Handler:
         def handle(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:

@@ -1,8 +1,9 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
+from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
@@ -137,10 +139,10 @@ class TradingDesk(Outbox):
             take_profit=exact("take_profit", take_profit),
         )
 
-        async def send() -> None:
-            await self._venue.modify(self.order_of(key).id, changes)
+        return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 
-        return self._note("modify", known.symbol, key, send)
+    async def _change(self, key: str, changes: OrderChanges) -> None:
+        await self._venue.modify(self.order_of(key).id, changes)
 
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""
@@ -270,9 +272,13 @@ class TradingDesk(Outbox):
         """Handlers to take the place of those of a table: this desk has no need of any."""
         return {}
 
-    def seen(self, candles: Iterator[Candle]) -> Iterator[Candle]:
-        """The candles of a run as they are to be taken: this desk has no need of a look at them."""
-        return candles
+    def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterable[Iterable[Candle]]:
+        """The candles of a run as they are to be taken, in parts: this desk has no need of several.
+
+        Where orders have been given, a part is to be left for the next one, which goes on behind
+        the candle in hand.
+        """
+        return (candles,)
 
     @property
     def account(self) -> AccountView:

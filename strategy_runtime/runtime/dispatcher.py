@@ -201,22 +201,26 @@ class Dispatcher:
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             clock.event = run
-            for candle in seen(self._before_timers(run) if timers.is_set else run.candles):
-                run.last = candle
-                symbol = candle.symbol
-                last[symbol] = close = candle.close
-                try:
-                    pushes = fed[symbol]
-                except KeyError:
-                    pushes = None
-                for push in feed(candle) if pushes is None else pushes:
-                    push(close)
-                result = call(candle)
-                if result is not None or unsettled or interrupts:
-                    if result is None and not interrupts and settle() and run.goes_on():
-                        continue
-                    interrupts.clear()
-                    return result
+            candles = self._before_timers(run) if timers.is_set else run.candles
+            for part in seen(run, candles):
+                for candle in part:
+                    run.last = candle
+                    symbol = candle.symbol
+                    last[symbol] = close = candle.close
+                    try:
+                        pushes = fed[symbol]
+                    except KeyError:
+                        pushes = None
+                    for push in feed(candle) if pushes is None else pushes:
+                        push(close)
+                    result = call(candle)
+                    if result is not None or unsettled or interrupts:
+                        if result is None and not interrupts and settle() and run.goes_on():
+                            if part is candles:
+                                continue
+                            break
+                        interrupts.clear()
+                        return result
             due, self._due = self._due, None
             if due is None:
                 return None

@@ -1,13 +1,14 @@
 """A desk that holds what a strategy orders to the limits of the run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.models import Candle, OrderRequest
+from strategy_runtime.protocol.events import CandleRun
+from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
@@ -15,7 +16,6 @@ from strategy_runtime.runtime.daily_loss import DayStart, Onlooker
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.limits import Limits
 from strategy_runtime.runtime.observer import Handler
-from strategy_runtime.runtime.outbox import Send
 from strategy_runtime.runtime.risk import Risk
 from strategy_runtime.runtime.sizing import exact
 from strategy_runtime.runtime.venue import Venue
@@ -66,10 +66,10 @@ class LimitedDesk(TradingDesk):
         loss = self._risk.daily_loss
         return {} if loss is None else loss.watched(table)
 
-    def seen(self, candles: Iterator[Candle]) -> Iterator[Candle]:
+    def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterable[Iterable[Candle]]:
         """See `TradingDesk.seen`."""
         loss = self._risk.daily_loss
-        return candles if loss is None else loss.seen(candles)
+        return super().seen(run, candles) if loss is None else loss.seen(run, candles)
 
     @property
     def _witness(self) -> Witness:
@@ -120,7 +120,7 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is not None:
             key = known.client_order_id or known.id
-            return super()._note("modify", known.symbol, key, partial(_refuse, refusal))
+            return self._note("modify", known.symbol, key, partial(_refuse, refusal))
         return super().modify(
             order,
             quantity=quantity,
@@ -130,16 +130,9 @@ class LimitedDesk(TradingDesk):
             take_profit=take_profit,
         )
 
-    def _note(
-        self, verb: str, symbol: str, client_order_id: str, what: OrderRequest | Send
-    ) -> Ticket:
-        if verb == "modify" and not isinstance(what, OrderRequest):
-            what = partial(self._change, client_order_id, what)
-        return super()._note(verb, symbol, client_order_id, what)
-
-    async def _change(self, key: str, send: Send) -> None:
+    async def _change(self, key: str, changes: OrderChanges) -> None:
         try:
-            await send()
+            await super()._change(key, changes)
         except ApiError:
             self._risk.forget(key)
             raise

@@ -42,7 +42,17 @@ class _Walk:
         instants: Where there are several lanes, those that have not begun to be handed over.
     """
 
-    __slots__ = ("_places", "candles", "done", "instants", "is_alone", "lanes", "starts", "step")
+    __slots__ = (
+        "_extremes",
+        "_places",
+        "candles",
+        "done",
+        "instants",
+        "is_alone",
+        "lanes",
+        "starts",
+        "step",
+    )
 
     def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
         self.lanes = lanes
@@ -51,6 +61,7 @@ class _Walk:
         self.step = lanes[0].series.step
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
+        self._extremes: dict[str, tuple[float, float]] = {}
         for lane in lanes:
             lane.first_row = lane.row
         columns = [_candles(lane, starts) for lane in lanes]
@@ -60,6 +71,15 @@ class _Walk:
     def left(self, candle: Candle) -> int:
         """How many candles of the same instant come behind this one."""
         return len(self.lanes) - self._places[candle.symbol] - 1
+
+    def extremes(self, symbol: str) -> tuple[float, float] | None:
+        """The lowest and the highest close of a symbol, or None where it has none."""
+        found = self._extremes.get(symbol)
+        if found is None and symbol in self._places:
+            lane = self.lanes[self._places[symbol]]
+            closes = _part(lane.series.closes, lane.first_row, len(self.starts))
+            found = self._extremes[symbol] = min(closes), max(closes)
+        return found
 
 
 class InStep(Replay):
@@ -161,7 +181,9 @@ class InStep(Replay):
                         walk.candles = chain.from_iterable(self._instants(walk))
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
-                        run = self._run = CandleRun(candles, self._goes_on)
+                        run = self._run = CandleRun(
+                            candles, self._goes_on, self._ahead, walk.extremes
+                        )
                         yield run
                         self._keep_time()
                         left = 0 if walk.is_alone or run.last is None else walk.left(run.last)
@@ -195,6 +217,14 @@ class InStep(Replay):
         if not walk.is_alone:  # the others of the instant come first
             return not self._has_more_to_do
         return self._opens_at_once(walk)
+
+    def _ahead(self, before: int) -> int:
+        """See `CandleRun`; those of the instant in hand are left out of account."""
+        self._keep_time()
+        walk = self._walk
+        if walk is None or self._new:
+            return 0
+        return (bisect_left(walk.starts, before, walk.done) - walk.done) * len(walk.lanes)
 
     def _opens_at_once(self, walk: _Walk) -> bool:
         """Have new orders meet the open that comes now; False if that is not all there is to do."""

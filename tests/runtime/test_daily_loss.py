@@ -1,7 +1,10 @@
 """What a run may lose in a day: when it counts as lost, and for how long."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate, cycle, repeat
+from operator import or_
 from typing import Any
 
 import pytest
@@ -11,7 +14,13 @@ from hypothesis import strategies as st
 from strategy_runtime import OrderStatus, Side
 from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import OrderEventKind, PositionSide
-from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
+from strategy_runtime.protocol.events import (
+    AccountEvent,
+    CandleRun,
+    OrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
@@ -68,18 +77,33 @@ class Bench:
     def candle(self, close: float, start: datetime = DAY, *, symbol: str = X) -> None:
         self.tell(candle(close, start, symbol))
 
-    def run_of(self, *closes: float) -> None:
-        for each in self.loss.seen(iter([candle(close, ns_of(DAY), X) for close in closes])):
-            self.book.see_price(each.symbol, each.close)
+    def run_of(self, *closes: float, symbols: Sequence[str] = (X,)) -> list[bool]:
+        """Whether the loss was reached at each candle of a run of some symbols in turns."""
+        found: list[bool] = []
+
+        def ahead(before: int) -> int:
+            return len(closes) - len(found) if before > ns_of(DAY) else 0
+
+        def extremes(symbol: str) -> tuple[float, float]:
+            own = closes[symbols.index(symbol) :: len(symbols)]
+            return min(own), max(own)
+
+        candles = map(candle, closes, repeat(ns_of(DAY)), cycle(symbols))
+        run = CandleRun(candles, lambda: True, ahead, extremes)
+        for part in self.loss.seen(run, candles):
+            for each in part:
+                self.book.see_price(each.symbol, each.close)
+                found.append(bool(self.loss.reached))
+        return found
 
     def balance(self, amount: int) -> None:
         account = Account(balance=Decimal(amount), equity=Decimal(amount))
         self.book.apply_account(AccountEvent(account=account))
 
-    def fill(self, side: Side, quantity: int, price: int, number: int) -> None:
+    def fill(self, side: Side, quantity: int, price: int, number: int, symbol: str = X) -> None:
         order = Order(
             id=f"o-{number}",
-            symbol=X,
+            symbol=symbol,
             side=side,
             status=OrderStatus.FILLED,
             quantity=Decimal(quantity),
@@ -244,23 +268,37 @@ def test_a_day_that_began_in_another_run_goes_on() -> None:
     assert asked == [(DAY.date(), Decimal(1000))]
 
 
+def test_what_several_positions_lose_in_a_run_counts_together() -> None:
+    bench = Bench()
+    for number, symbol in enumerate(symbols := (X, "S:Y")):
+        bench.candle(100, symbol=symbol)
+        bench.fill(Side.BUY, 10, 100, number, symbol)
+        bench.book_balance(1000)
+    assert bench.run_of(100, 100, symbols=symbols) == [False] * 2
+    assert bench.run_of(100, 100, 97, 99, 96, 96, symbols=symbols) == [False] * 6
+    assert bench.run_of(93, 99, 99, 99, symbols=symbols) == [True] * 4
+    assert "equity fell from 1000 to 890" in bench.loss.reached
+
+
 @given(
     prices=st.lists(st.integers(8_500, 11_500), min_size=1, max_size=40),
     held=st.sampled_from([10, -10, 3]),
-    runs=st.booleans(),
+    length=st.sampled_from([0, 1, 5, 40]),
 )
 def test_it_is_found_at_the_very_price_that_is_too_much(
-    prices: list[int], held: int, runs: bool
+    prices: list[int], held: int, length: int
 ) -> None:
     bench = Bench()
     bench.candle(100)
     bench.fill(Side.BUY if held > 0 else Side.SELL, abs(held), 100, 1)
     bench.book_balance(1000)
-    lost = False
-    for price in prices:
-        if runs:
-            bench.run_of(price / 100)
-        else:
+    losses = accumulate((held * (price - 10_000) <= -100 * 100 for price in prices), or_)
+    found = []
+    if length:
+        for first in range(0, len(prices), length):
+            found += bench.run_of(*(price / 100 for price in prices[first : first + length]))
+    else:
+        for price in prices:
             bench.candle(price / 100)
-        lost = lost or held * (price - 10_000) <= -100 * 100
-        assert bool(bench.loss.reached) is lost
+            found.append(bool(bench.loss.reached))
+    assert found == list(losses)

@@ -26,6 +26,7 @@ from strategy_runtime import (
 from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
+from strategy_runtime.runtime import daily_loss
 from strategy_runtime.runtime.dispatcher import Dispatcher
 from strategy_runtime.runtime.limited import desk_for
 from strategy_runtime.runtime.limits import NO_LIMITS, Limits
@@ -40,7 +41,8 @@ from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.support import MANY, no_short_cuts
 
 SYMBOLS = ("S:A", "S:B")
-STEP = 12 * 60 * 60 * 10**9
+HOUR = 60 * 60 * 10**9
+STEP = 12 * HOUR
 Row = tuple[float, float, float, float]
 _R = TypeVar("_R", bound="Random")
 
@@ -208,12 +210,14 @@ class Watchful(Random):
         return repr(asked)
 
 
-def series_of(market: dict[str, list[Row]]) -> list[BarSeries]:
+def series_of(market: dict[str, list[Row]], hours: int = 12) -> list[BarSeries]:
+    """Bars of twelve hours, or of other ones, which begin in the evening."""
     found = []
+    step, begin = hours * HOUR, 0 if hours == 12 else 18 * HOUR
     for symbol, bars in market.items():
-        series = BarSeries(symbol, "12h", STEP)
+        series = BarSeries(symbol, f"{hours}h", step)
         for number, (opened, high, low, close) in enumerate(bars):
-            series.append(number * STEP, opened, high, low, close, 100.0)
+            series.append(begin + number * step, opened, high, low, close, 100.0)
         found.append(series)
     return found
 
@@ -224,8 +228,10 @@ def run(
     plan: list[Action],
     options: dict[str, object],
     limits: Limits = NO_LIMITS,
+    hours: int = 12,
 ) -> tuple[Outcome, _R]:
-    exchange = Exchange(series_of(market), ExchangeOptions(**options))  # type: ignore[arg-type]
+    series = series_of(market, hours)
+    exchange = Exchange(series, ExchangeOptions(**options))  # type: ignore[arg-type]
     strategy = kind(plan, exchange)
     venue, desk = SimulatedVenue(exchange), desk_for(limits)
     asyncio.run(Runner(strategy, venue, mode="backtest", desk=desk).run())
@@ -396,6 +402,8 @@ class SightedBetween(Sighted):
 
 
 FLAT: list[Row] = [(0.25, 0.25, 0.25, 0.25)] * 3
+CALM: list[Row] = [(50.0, 50.0, 50.0, 50.0)] * 6
+DIP: list[Row] = [*CALM[:4], (50.0, 50.0, 40.0, 40.0), (50.0, 50.0, 50.0, 50.0)]
 
 
 def plain(at: int, verb: str, quantity: int) -> Action:
@@ -412,6 +420,7 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     alone=False,
     timer_at=5,
     limits=NO_LIMITS,
+    hours=12,
 )
 @example(  # a fee beyond what was sold for, which leaves the account short of margin
     market={"S:A": [(25.0, 25.0, 25.0, 25.0)] * 2 + FLAT, "S:B": FLAT},
@@ -421,6 +430,27 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     alone=True,
     timer_at=99,
     limits=NO_LIMITS,
+    hours=12,
+)
+@example(  # what a position cost after a part of it was sold, which cannot be written exactly
+    market={"S:A": FLAT, "S:B": FLAT},
+    plan=[plain(0, "buy", 1)] * 4 + [plain(0, "bracket", 2), plain(2, "buy", 1)],
+    options={"slippage": Decimal("0.01"), "spread": Decimal("0.5"), "impact": Decimal("0.1")},
+    base=Sighted,
+    alone=False,
+    timer_at=99,
+    limits=Limits(max_daily_loss=Decimal(1)),
+    hours=12,
+)
+@example(  # an order amid an instant, and a loss that is made good again on the same day
+    market={"S:A": DIP, "S:B": CALM},
+    plan=[plain(4, "buy", 10)],
+    options={},
+    base=Sighted,
+    alone=False,
+    timer_at=99,
+    limits=Limits(max_daily_loss=Decimal(40)),
+    hours=1,
 )
 @given(
     market=markets,
@@ -438,6 +468,7 @@ def plain(at: int, verb: str, quantity: int) -> Action:
             Limits(max_order_notional=Decimal(1000), max_orders_per_minute=2),
         ]
     ),
+    hours=st.sampled_from([12, 1]),
 )
 def test_looking_shows_what_events_would_have_told(
     market: dict[str, list[Row]],
@@ -447,6 +478,7 @@ def test_looking_shows_what_events_would_have_told(
     alone: bool,
     timer_at: int,
     limits: Limits,
+    hours: int,
 ) -> None:
     if alone:
         market = {"S:A": market["S:A"]}
@@ -454,13 +486,15 @@ def test_looking_shows_what_events_would_have_told(
     kind = type("SightedThen", (base,), {"timer_at": timer_at})
     looking: Sighted
     told: Sighted
-    one, looking = run(kind, market, plan, options, limits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(daily_loss, "_FEW", 1)  # days are short
+        one, looking = run(kind, market, plan, options, limits, hours)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedVenue, "let_look", lambda self, witness: None)
         patch.setattr(SimulatedVenue, "direct", None)
         patch.setattr(Dispatcher, "_run_handler", lambda self, hook: self._one_by_one)
         patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
-        other, told = run(kind, market, plan, options, limits)
+        other, told = run(kind, market, plan, options, limits, hours)
     for here, there in zip(looking.seen, told.seen, strict=True):
         assert here == there
     assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
