@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -26,6 +26,7 @@ __all__ = [
     "MAX_DEPTH",
     "NUMBER",
     "Fault",
+    "decimal_of",
     "depth_exceeds",
     "has_only_plain_numbers",
     "is_sound",
@@ -123,6 +124,12 @@ def has_only_plain_numbers(raw: bytes) -> bool:
     The typed decoder takes whatever Decimal() does, `"1_000"` and `" 1"` included.
     """
     return raw.isascii() and BACKSLASH not in raw and _ODD_NUMBER.search(raw) is None
+
+
+@lru_cache(maxsize=4096, typed=True)
+def decimal_of(price: float) -> Decimal:
+    """A price as the decimal it is written as; prices come again, so many are kept."""
+    return Decimal(repr(price))
 
 
 def is_sound(*numbers: Decimal | None) -> bool:

@@ -15,18 +15,22 @@ __all__ = ["Execution", "Followed", "Part", "Statement", "Witness"]
 
 
 class Followed(Protocol):
-    """An order that can be looked at, from its acceptance to its end.
+    """An order that can be looked at, from its acceptance to its end."""
 
-    Attributes:
-        id: The venue's.
-        name: The client's id, or the venue's where there is none.
-        is_over: Whether it has come to its end.
-    """
+    @property
+    def id(self) -> str:
+        """The venue's."""
+        ...
 
-    id: str
-    name: str
-    symbol: str
-    is_over: bool
+    @property
+    def name(self) -> str:
+        """The client's id, or the venue's where there is none."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end."""
+        ...
 
     def told(self) -> Order:
         """The order as its last event would have it."""
@@ -35,6 +39,16 @@ class Followed(Protocol):
 
 class Execution(Protocol):
     """What an order got."""
+
+    @property
+    def symbol(self) -> str:
+        """As subscribed."""
+        ...
+
+    @property
+    def client_order_id(self) -> str | None:
+        """The client's id of the order; None where it has none."""
+        ...
 
     @property
     def price(self) -> Decimal:

@@ -24,6 +24,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.protocol.witness import Execution, Followed, Part, Statement
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
@@ -82,6 +83,7 @@ class Book:
         last: Last price by symbol.
         nets: Net position by symbol, flat ones included.
         keep: Takes a candle into the history, or None where none is kept.
+        is_looking: Whether it follows the venue's own orders and positions.
         is_contradicted: A position was not what the fills had made of it: something was not heard.
             Whoever has asked the venue sets it back.
         moved: Symbols that fills have moved since a snapshot was told; None where that is so long
@@ -94,6 +96,7 @@ class Book:
     def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
         self.last: dict[str, float] = {}
         self.nets = _Nets(self.last)
+        self.is_looking = False
         self.is_contradicted = False
         self.moved: set[str] | None = None
         self.unlisted_trades = 0
@@ -171,9 +174,8 @@ class Book:
         Raises:
             ValueError: There is one with this id.
         """
-        if client_order_id in self._orders:
+        if self._orders.setdefault(client_order_id, request) is not request:
             raise ValueError(f"client_order_id {client_order_id!r} has been used in this run")
-        self._orders[client_order_id] = request
         self._open[client_order_id] = None
 
     def order(self, key: str) -> Order | None:
@@ -248,7 +250,7 @@ class Book:
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
         """The venue answered a submission."""
-        if self._statement is not None:
+        if self.is_looking:
             return
         self._keys[handle.id] = client_order_id
         known = self._orders[client_order_id]
@@ -406,6 +408,7 @@ class Book:
     def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
         self._statement = statement
+        self.is_looking = True
 
     def see_order(self, order: Followed) -> None:
         """Follow an order that was accepted, changed, or has come to its end."""
@@ -418,11 +421,11 @@ class Book:
 
     def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
-        name, symbol = order.name, order.symbol
+        name = fill.client_order_id or order.name
         self._orders[name] = order
         if order.is_over:
             self._open.pop(name, None)
-        self._renew(symbol, parts)
+        self._renew(fill.symbol, parts)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """Follow a position that changed by itself."""
@@ -433,6 +436,7 @@ class Book:
 
     def look_away(self) -> None:
         """Keep everything as it is now: from here on it is events that tell what changes."""
+        self.is_looking = False
         for key, known in self._orders.items():
             if not isinstance(known, OrderRequest):
                 self._keys[known.id] = key
@@ -477,7 +481,7 @@ class Book:
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:
         if price is None:
-            price = Decimal(repr(self.last[order.symbol])) if order.symbol in self.last else _ZERO
+            price = decimal_of(self.last[order.symbol]) if order.symbol in self.last else _ZERO
         self._move(order.symbol, quantity * order.side.sign, price)
 
     def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:

@@ -348,7 +348,7 @@ class Onlooker:
     def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """See `Witness`."""
         self._book.see_fill(order, fill, parts)
-        self._loss.see_fill(order.symbol, fill)
+        self._loss.see_fill(fill.symbol, fill)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """See `Witness`."""

@@ -54,7 +54,6 @@ class TradingDesk(Outbox):
         self._clock = clock
         self._timers = timers
         self._next_id = counted(f"{prefix}-")
-        self._is_looking = False
 
     # Verbs
 
@@ -306,7 +305,6 @@ class TradingDesk(Outbox):
     def look(self) -> None:
         """Follow what changes in a venue that allows it, in place of the events nobody hears."""
         statement = self._venue.let_look(self._witness)
-        self._is_looking = statement is not None
         if statement is not None:
             self._book.look_at(statement)
 
@@ -316,8 +314,7 @@ class TradingDesk(Outbox):
 
     def _look_away(self) -> None:
         # A timer may be due between two events that nobody hears otherwise.
-        if self._is_looking:
-            self._is_looking = False
+        if self._book.is_looking:
             self._book.look_away()
             self._venue.let_look(None)
 

@@ -96,13 +96,17 @@ class Outbox:
         direct, waiting, observer = self._direct, self._waiting, self._observer
         if direct is None:
             return False
+        book = self._book
         while waiting:
             ticket, what = waiting.popleft()
             began = 0.0 if observer is None else monotonic()
             try:
                 if isinstance(what, OrderRequest):
                     self._admit(what)
-                    self._book.accept(ticket.client_order_id, direct.submit(what))
+                    if book.is_looking:
+                        direct.place(what)
+                    else:
+                        book.accept(ticket.client_order_id, direct.submit(what))
                 else:
                     _at_once(what())
                 ticket.is_settled = True

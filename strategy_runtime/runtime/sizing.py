@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import overload
 
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.strategy.desk import Number
 
 __all__ = ["exact", "magnitude", "size_of"]
@@ -76,7 +77,7 @@ def size_of(
     ((way, value),) = given.items()
     amount = exact(way, value)
     if price is None and last is not None:
-        price = Decimal(repr(last))
+        price = decimal_of(last)
     if price is None:
         raise ValueError(
             f"{way}= needs a price of {symbol} and none has been seen; give quantity=, or limit="

@@ -22,7 +22,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
-from strategy_runtime.protocol.witness import Statement, Witness
+from strategy_runtime.protocol.witness import Followed, Statement, Witness
 
 __all__ = ["Venue"]
 
@@ -32,6 +32,10 @@ class Direct(Protocol):
 
     def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""
+        ...
+
+    def place(self, request: OrderRequest) -> Followed:
+        """The same for somebody who looks on: the order itself instead of an answer."""
         ...
 
 

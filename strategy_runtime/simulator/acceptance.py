@@ -15,7 +15,6 @@ from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.state import ORDER
 from strategy_runtime.simulator.telling import Telling
 
 __all__ = ["Acceptance"]
@@ -29,26 +28,6 @@ class Acceptance(Telling):
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
 
-    def _made_of(self, request: OrderRequest, is_plain: bool = False) -> RestingOrder:
-        sequence = len(self._orders) + 1
-        order_id, now_ns = f"{ORDER}{sequence}", self.now_ns
-        return RestingOrder(
-            request,
-            request,
-            order_id,
-            request.client_order_id or order_id,
-            sequence,
-            request.symbol,
-            request.side,
-            request.order_type,
-            request.position_id,
-            request.stop_price,
-            now_ns,
-            now_ns,
-            now_ns,
-            is_plain,
-        )
-
     def _accept(
         self,
         request: OrderRequest,
@@ -57,7 +36,7 @@ class Acceptance(Telling):
         parent: RestingOrder | None = None,
     ) -> RestingOrder:
         """Let an order rest, or a leg of a bracket, which has a parent where an entry made it."""
-        order = self._made_of(request)
+        order = RestingOrder.of(request, len(self._orders) + 1, self.now_ns)
         order.is_leg = is_leg
         order.parent_id = None if parent is None else parent.id
         instrument = self._instruments[request.symbol]

@@ -25,9 +25,10 @@ from strategy_runtime.protocol.orders import (
     invalid_value,
     validate_order_request,
 )
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.changes import check_changes
 from strategy_runtime.simulator.in_step import InStep
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 
 __all__ = ["Exchange"]
 
@@ -48,17 +49,22 @@ class Exchange(InStep):
             ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
                 the market does not allow.
         """
-        self._keep_time()
-        order = self._accept_plain(request)
-        if order is None:
-            self.catch_up()
-            with self._commanded():
-                order = self._accept_checked(request)
+        order = self.place(request)
         return OrderHandle(
             id=order.id, status=order.status, client_order_id=request.client_order_id
         )
 
-    def _accept_checked(self, request: OrderRequest) -> RestingOrder:
+    def place(self, request: OrderRequest) -> KeptOrder:
+        """The same for somebody who looks on: the order itself instead of an answer."""
+        self._keep_time()
+        order = self._accept_plain(request)
+        if order is not None:
+            return order
+        self.catch_up()
+        with self._commanded():
+            return self._accept_checked(request)
+
+    def _accept_checked(self, request: OrderRequest) -> KeptOrder:
         known = self._by_client_id.get(request.client_order_id or "")
         if known is not None:
             if known.original != request:
@@ -220,7 +226,7 @@ class Exchange(InStep):
 
     def _open_order(self, order_id: str) -> RestingOrder:
         order = self._order(order_id)
-        if order.is_over:
+        if order.is_over or isinstance(order, PlainOrder):
             raise ApiError(
                 409, "ORDER_NOT_MODIFIABLE", f"order is {order.status}", {"order_id": order_id}
             )
@@ -255,7 +261,7 @@ class Exchange(InStep):
             )
         price = request.limit_price or request.stop_price
         if price is None and instrument.price is not None:
-            price = instrument.exactly(instrument.price)
+            price = decimal_of(instrument.price)
         if price is None or request.reduce_only:
             return
         quantity, costs = request.quantity, self._costs

@@ -16,6 +16,7 @@ from strategy_runtime.protocol.enums import (
 )
 from strategy_runtime.protocol.events import ProxyErrorEvent
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.acceptance import Acceptance
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
@@ -70,7 +71,7 @@ class Execution(Acceptance):
 
     def _base_price(self, instrument: Instrument, order: RestingOrder, match: Match) -> Decimal:
         if match.price is not None:
-            return instrument.exactly(match.price)
+            return decimal_of(match.price)
         own = order.request.limit_price if match.is_maker else order.stop_price
         return _ZERO if own is None else own
 
@@ -108,7 +109,8 @@ class Execution(Acceptance):
     ) -> None:
         """Book a fill and announce it."""
         ledger, now_ns, quantity = self._ledger, self.now_ns, abs(signed)
-        booking = ledger.book(order.symbol, signed, price, fee, now_ns, order.position_id)
+        value, position_id = signed * price, order.position_id
+        booking = ledger.book(order.symbol, signed, price, value, fee, now_ns, position_id)
         if self.phase is Phase.INTRABAR and instrument.quotes is None:
             instrument.note_price(float(price), now_ns)
         if instrument.left is not None:
@@ -129,9 +131,9 @@ class Execution(Acceptance):
             quantity,
             price,
             fee,
-            order.id,
+            order.sequence,
             order.request.client_order_id,
-            f"trd-{len(self._fills) + 1}",
+            len(self._fills) + 1,
             order.position_id or "",
             rule,
             base,
@@ -139,6 +141,8 @@ class Execution(Acceptance):
             match.is_maker,
         )
         self._fills.append(fill)
+        if order.peak is not None:
+            order.tell()
         self._tell_fill(fill, order, booking)
         self._weigh_risk()
 
@@ -178,7 +182,8 @@ class Execution(Acceptance):
             "were closed",
         )
         for order in self._open_ones():
-            self._finish(order, OrderStatus.CANCELLED)
+            if isinstance(order, RestingOrder):  # as all do where an account is at risk
+                self._finish(order, OrderStatus.CANCELLED)
         for holding in list(self._ledger.holdings.values()):
             instrument = self._instruments[holding.symbol]
             order = self._accept(

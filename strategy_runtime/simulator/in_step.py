@@ -17,7 +17,7 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.nights import DAY
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.orders import PlainOrder
 from strategy_runtime.simulator.replay import Replay
 from strategy_runtime.simulator.splits import suspected_split
 
@@ -68,6 +68,16 @@ class _Walk:
         self.instants = zip(*columns, strict=True)
         self.candles: Iterator[Candle] = columns[0] if self.is_alone else iter(())
 
+    def close(self, stamp: int) -> int:
+        """Have all bars closed up to one that began at a moment; how many more they are."""
+        starts, before = self.starts, self.done
+        if before < len(starts):
+            done = before + (stamp - starts[before]) // self.step + 1
+            if not (before <= done <= len(starts) and starts[done - 1] == stamp):  # a gap
+                done = bisect_right(starts, stamp, before)
+            self.done = done
+        return self.done - before
+
     def left(self, candle: Candle) -> int:
         """How many candles of the same instant come behind this one."""
         return len(self.lanes) - self._places[candle.symbol] - 1
@@ -93,7 +103,7 @@ class InStep(Replay):
 
     _busy: dict[int, Instrument]
     _due: dict[int, Instrument]
-    _new: list[RestingOrder]
+    _new: list[PlainOrder]
     """Plain orders that have been accepted since the last open, and so far rest nowhere."""
 
     def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
@@ -133,6 +143,13 @@ class InStep(Replay):
                 instrument.row = row
                 instrument.price = instrument.series.closes[row - 1]
 
+    def _price_between_bars(self, instrument: Instrument) -> float | None:
+        walk = self._walk
+        if walk is None or instrument.first_row < 0:
+            return super()._price_between_bars(instrument)
+        self._close_up(instrument)
+        return instrument.price
+
     def _visible_price(self, instrument: Instrument) -> float | None:
         if self._walk is not None:
             self._close_up(instrument)
@@ -148,12 +165,11 @@ class InStep(Replay):
             return
         self._caught_up = candle
         stamp: int = candle.stamp  # type: ignore[assignment]  # made here, of a column of integers
-        before = walk.done
-        done = walk.done = bisect_right(walk.starts, stamp, before)
-        if done != before:
+        closed = walk.close(stamp)
+        if closed:
             self.phase = _BAR
             self.now_ns = stamp + walk.step
-            self.emitted += (done - before) * len(walk.lanes)
+            self.emitted += closed * len(walk.lanes)
 
     def _in_step(self) -> Iterator[Event | CandleRun]:
         """Go on for as long as all symbols walk in step, which may be not at all."""
@@ -228,11 +244,13 @@ class InStep(Replay):
 
     def _opens_at_once(self, walk: _Walk) -> bool:
         """Have new orders meet the open that comes now; False if that is not all there is to do."""
-        self._keep_time()
-        if walk.done == len(walk.starts):
+        if not self._new:  # time has been kept where there are new ones
+            self._keep_time()
+        if walk.done == len(walk.starts) or self._has_more_to_do:
             return False
-        if self._new and not self._has_more_to_do:
-            self._open_new(walk.starts[walk.done])
+        if not self._new:
+            return True
+        self._open_new(walk.starts[walk.done])
         return not self._has_more_to_do
 
     @property
@@ -267,7 +285,7 @@ class InStep(Replay):
 
     # Plain orders
 
-    def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
+    def _let_wait(self, instrument: Instrument, order: PlainOrder) -> None:
         if instrument.first_row < 0:  # its bars have ended
             super()._let_wait(instrument, order)
         else:
@@ -293,15 +311,15 @@ class InStep(Replay):
             new.sort(key=self._rank_of)
         self.now_ns, self.phase = start, _OPEN
         for order in new:
-            lane = self._instruments[order.symbol]
+            lane = self._instruments[order.request.symbol]
             row = lane.row
-            if not self._due and self._fill_plain(lane, order, lane.series.opens[row]):
+            if not self._due and self._fill_plain(order, lane.series.opens[row]):
                 continue
-            lane.resting.add(order)
+            self._put_to_rest(lane, order)
             lane.scheduled = row
             self._due[lane.rank] = self._busy[lane.rank] = lane
 
-    def _rank_of(self, order: RestingOrder) -> int:
+    def _rank_of(self, order: PlainOrder) -> int:
         return self._instruments[order.symbol].rank
 
     def _leave(self, lanes: list[Instrument]) -> None:

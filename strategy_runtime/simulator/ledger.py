@@ -104,12 +104,12 @@ class Ledger:
         """Signed quantity held in a symbol, all its positions together."""
         return sum((each.quantity for each in self.of(symbol)), _ZERO)
 
-    def of(self, symbol: str) -> list[Holding]:
+    def of(self, symbol: str) -> tuple[Holding, ...]:
         """The open positions in a symbol; at most one where they are netted."""
         if self._is_netting:
             holding = self.net.get(symbol)
-            return [] if holding is None else [holding]
-        return [each for each in self.holdings.values() if each.symbol == symbol]
+            return () if holding is None else (holding,)
+        return tuple(each for each in self.holdings.values() if each.symbol == symbol)
 
     @property
     def balance(self) -> Decimal:
@@ -133,16 +133,16 @@ class Ledger:
         symbol: str,
         signed: Decimal,
         price: Decimal,
+        value: Decimal,
         fee: Decimal,
         now_ns: int,
         position_id: str | None = None,
     ) -> Booking:
-        """Enter a fill of `signed` units at `price`.
+        """Enter a fill of `signed` units at `price`, which is `value` in all, signed like them.
 
         A fill beyond the opposite position closes it at the fill price and opens the rest at the
         fill price.
         """
-        value = signed * price
         self.cash -= value + fee if fee else value
         if fee:
             self.fees += fee
@@ -156,15 +156,16 @@ class Ledger:
             holding.updated_ns = now_ns
             return None, holding, False, _ZERO
         after = held + signed
-        if after and (after > 0) is (held > 0):
-            taken = (holding.cost * abs(signed) / abs(held)).quantize(_GRAIN)
-            return None, holding, False, self._reduce(holding, after, taken, -value, now_ns)
         if not after:
-            profit = self._reduce(holding, after, holding.cost, -value, now_ns)
-            self._forget(holding)
-            return holding, None, False, profit
-        profit = self._reduce(holding, _ZERO, holding.cost, held * price, now_ns)
-        self._forget(holding)
+            return holding, None, False, self._close(holding, -value, now_ns)
+        if (after > 0) is (held > 0):
+            taken = (holding.cost * abs(signed) / abs(held)).quantize(_GRAIN)
+            profit = -value - taken
+            holding.quantity = after
+            holding.cost -= taken
+            self._realize(holding, profit, now_ns)
+            return None, holding, False, profit
+        profit = self._close(holding, held * price, now_ns)
         return holding, self._open(symbol, after, after * price, now_ns), True, profit
 
     def _open(self, symbol: str, signed: Decimal, cost: Decimal, now_ns: int) -> Holding:
@@ -174,27 +175,25 @@ class Ledger:
             self._shorts.add(holding.id)
         return holding
 
-    def _forget(self, holding: Holding) -> None:
+    def _close(self, holding: Holding, proceeds: Decimal, now_ns: int) -> Decimal:
+        """Have a position give up all of its quantity; the profit."""
+        profit = proceeds - holding.cost
+        holding.quantity = holding.cost = _ZERO
+        self._realize(holding, profit, now_ns)
         del self.holdings[holding.id]
         self.net.pop(holding.symbol, None)
         self._shorts.discard(holding.id)
+        return profit
+
+    def _realize(self, holding: Holding, profit: Decimal, now_ns: int) -> None:
+        holding.realized_pnl += profit
+        holding.updated_ns = now_ns
+        self.realized += profit
 
     def charge(self, amount: Decimal) -> None:
         """Take interest from cash."""
         self.cash -= amount
         self.financing += amount
-
-    def _reduce(
-        self, holding: Holding, left: Decimal, taken: Decimal, proceeds: Decimal, now_ns: int
-    ) -> Decimal:
-        """Have a position give up some of its quantity, and `taken` of its cost; the profit."""
-        profit = proceeds - taken
-        holding.quantity = left
-        holding.cost -= taken
-        holding.realized_pnl += profit
-        holding.updated_ns = now_ns
-        self.realized += profit
-        return profit
 
     def marked(self, mark: Callable[[str], Decimal]) -> Iterator[tuple[Holding, Decimal]]:
         """Each open position with the price it stands at."""

@@ -7,6 +7,7 @@ from math import nan
 
 from strategy_runtime.protocol.enums import with_plain_members
 from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
 from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of
@@ -51,8 +52,6 @@ class Instrument:
     """
 
     __slots__ = (
-        "_answer",
-        "_asked",
         "_filled_ns",
         "_filled_price",
         "coarser",
@@ -82,7 +81,6 @@ class Instrument:
         self.first_row = -1
         self.price: float | None = None
         self.resting = RestingOrders()
-        self._asked, self._answer = nan, Decimal(0)
         self._filled_price, self._filled_ns = nan, -1
         self.quotes: QuoteSeries | None = None
         self.tick = 0
@@ -104,20 +102,14 @@ class Instrument:
         """The price that stood in a phase of an instant, where bars alone make prices; else 0."""
         series = self.series
         if phase is Phase.INTRABAR and self._filled_ns == now_ns:
-            return self.exactly(self._filled_price)
+            return decimal_of(self._filled_price)
         if phase is Phase.OPEN:
             row = bisect_left(series.starts, now_ns)
             if row < len(series.starts) and series.starts[row] == now_ns:
-                return self.exactly(series.opens[row])
+                return decimal_of(series.opens[row])
         closed = now_ns - series.step - (phase is Phase.INTRABAR)
         row = bisect_right(series.starts, closed)
-        return self.exactly(series.closes[row - 1]) if row else Decimal(0)
-
-    def exactly(self, price: float) -> Decimal:
-        """A price as it is written; the last one asked for is kept."""
-        if price != self._asked:
-            self._asked, self._answer = price, Decimal(repr(price))
-        return self._answer
+        return decimal_of(series.closes[row - 1]) if row else Decimal(0)
 
     @property
     def volume(self) -> float:

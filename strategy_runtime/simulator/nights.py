@@ -6,6 +6,7 @@ from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.execution import Execution
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.outcome import Adjustment
@@ -67,7 +68,7 @@ class Nights(Execution):
         return (instant - 1) // DAY
 
     def _last_price(self, instrument: Instrument) -> Decimal:
-        return _ZERO if instrument.price is None else Decimal(repr(instrument.price))
+        return _ZERO if instrument.price is None else decimal_of(instrument.price)
 
     # Splits
 
@@ -94,7 +95,7 @@ class Nights(Execution):
                 f"split was announced: the prices look adjusted for it already"
             )
         instrument.split_row = instrument.row
-        instrument.price = float(split.price(Decimal(repr(close))))
+        instrument.price = float(split.price(decimal_of(close)))
         what, price = f"{split.ratio} split", instrument.price
         if resting:
             restated = tuple(order.id for order in resting)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from decimal import Decimal
+from typing import Self, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,12 +17,13 @@ from strategy_runtime.protocol.enums import (
     TrailingType,
 )
 from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
+from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.simulator.outcome import ORDER, Fill
 from strategy_runtime.simulator.splits import Split
 
-__all__ = ["RestingOrder", "Snapshots"]
+__all__ = ["KeptOrder", "PlainOrder", "RestingOrder", "Snapshots"]
 
 _ZERO = Decimal(0)
-_FILLED = OrderStatus.FILLED
 
 
 class RestingOrder(Struct, eq=False, gc=False):
@@ -81,6 +83,29 @@ class RestingOrder(Struct, eq=False, gc=False):
     _snapshot: Order | None = None
     _told: Order | None = None
 
+    @classmethod
+    def of(
+        cls, request: OrderRequest, sequence: int, now_ns: int, *, is_plain: bool = False
+    ) -> Self:
+        """The order a request has become that is accepted now."""
+        order_id = f"{ORDER}{sequence}"
+        return cls(
+            request,
+            request,
+            order_id,
+            request.client_order_id or order_id,
+            sequence,
+            request.symbol,
+            request.side,
+            request.order_type,
+            request.position_id,
+            request.stop_price,
+            now_ns,
+            now_ns,
+            now_ns,
+            is_plain,
+        )
+
     def read_prices(self) -> None:
         """Take over the prices of the request as floats."""
         if self.request.limit_price is not None:
@@ -128,7 +153,7 @@ class RestingOrder(Struct, eq=False, gc=False):
 
     def _follow_peak(self, extreme: float) -> None:
         distance = self.request.trailing_distance or _ZERO
-        peak = Decimal(repr(extreme))
+        peak = decimal_of(extreme)
         if self._trails_by_percent:
             distance = peak * distance / 100
         self.stop_price = peak - distance if self.side is Side.SELL else peak + distance
@@ -161,7 +186,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.request = replace(request, quantity=quantity, **prices)
         self.stop_price = self.request.stop_price
         if self.peak is not None:
-            self.peak = float(split.price(Decimal(repr(self.peak))))
+            self.peak = float(split.price(decimal_of(self.peak)))
             self._follow_peak(self.peak)
         self.read_prices()
         self.touch(now_ns)
@@ -177,12 +202,10 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.updated_ns = now_ns
         self._snapshot = None
 
-    def fill_whole(self, value: Decimal, now_ns: int, position_id: str) -> None:
-        """Enter the one execution of a market order, of everything, for so much in all."""
-        self.filled, self.average_numerator = self.request.quantity, value
-        self.is_over, self.status = True, _FILLED
-        self.position_id = position_id
-        self.updated_ns, self._snapshot = now_ns, None
+    def fill_whole(self, fill: Fill) -> None:
+        """Enter the one execution of a market order, of everything."""
+        self.fill(fill.quantity, fill.price, fill.time_ns)
+        self.position_id = fill.position_id
 
     def end(
         self, status: OrderStatus, now_ns: int, reject_reason: RejectReason | None = None
@@ -250,17 +273,92 @@ class RestingOrder(Struct, eq=False, gc=False):
         )
 
 
+class PlainOrder(Struct, eq=False, gc=False):
+    """A plain order (see `plain`) that rests nowhere: it waits for the next open, or has met it.
+
+    There are more of these than of all others, so nothing is kept that can be found out.
+
+    Attributes:
+        request: As accepted.
+        fill: Its only one, of everything; None before.
+        is_over: Whether it has filled.
+    """
+
+    request: OrderRequest
+    sequence: int
+    created_ns: int
+    fill: Fill | None = None
+    is_over: bool = False
+
+    def fill_whole(self, fill: Fill) -> None:
+        """Enter its execution."""
+        self.fill = fill
+        self.is_over = True
+
+    def at_rest(self) -> RestingOrder:
+        """The same as an order that rests, or did so."""
+        order = RestingOrder.of(self.request, self.sequence, self.created_ns, is_plain=True)
+        if self.fill is not None:
+            order.fill_whole(self.fill)
+        return order
+
+    @property
+    def original(self) -> OrderRequest:
+        """As accepted."""
+        return self.request
+
+    @property
+    def id(self) -> str:
+        """The exchange's."""
+        return f"{ORDER}{self.sequence}"
+
+    @property
+    def name(self) -> str:
+        """The client's id, else its own."""
+        return self.request.client_order_id or self.id
+
+    @property
+    def symbol(self) -> str:
+        """As in the request."""
+        return self.request.symbol
+
+    @property
+    def side(self) -> Side:
+        """As in the request."""
+        return self.request.side
+
+    @property
+    def status(self) -> OrderStatus:
+        """Open, or filled."""
+        return OrderStatus.FILLED if self.is_over else OrderStatus.OPEN
+
+    @property
+    def updated_ns(self) -> int:
+        """When it last changed."""
+        return self.created_ns if self.fill is None else self.fill.time_ns
+
+    def seen(self) -> Order:
+        """The order as others see it now."""
+        return self.at_rest().seen()
+
+    snapshot = told = seen
+
+
+KeptOrder: TypeAlias = RestingOrder | PlainOrder
+"""An order from its acceptance on, for as long as the exchange runs."""
+
+
 class Snapshots(Collection[Order]):
     """Orders as others see them, each made when it is come to, and not kept."""
 
-    def __init__(self, orders: Collection[RestingOrder]) -> None:
+    def __init__(self, orders: Collection[KeptOrder]) -> None:
         self._orders = orders
 
     def __len__(self) -> int:
         return len(self._orders)
 
     def __iter__(self) -> Iterator[Order]:
-        return map(RestingOrder.seen, self._orders)
+        return (order.seen() for order in self._orders)
 
     def __contains__(self, order: object) -> bool:
         return any(each == order for each in self)

@@ -10,9 +10,13 @@ from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.simulator.data.series import BarSeries
 
-__all__ = ["Adjustment", "Fill", "Outcome", "in_order"]
+__all__ = ["ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
 
 _ZERO = Decimal(0)
+ORDER = "ord-"
+"""What the id of an order begins with; its number comes behind."""
+
+_TRADE = "trd-"
 
 
 class Fill(Struct, frozen=True, gc=False):
@@ -23,6 +27,8 @@ class Fill(Struct, frozen=True, gc=False):
         bar_ns: Start of the bar in whose course it happened.
         quantity: Always positive; the side tells the direction.
         fee: Charged in account currency.
+        order: Number of the order.
+        number: Its own.
         position_id: The position it opened, changed or closed; the new one of a flip.
         rule: Name of the fill rule that made it, such as `limit_gap_open`.
         base_price: Where the market stood, before spread and slippage.
@@ -37,14 +43,24 @@ class Fill(Struct, frozen=True, gc=False):
     quantity: Decimal
     price: Decimal
     fee: Decimal
-    order_id: str
+    order: int
     client_order_id: str | None
-    trade_id: str
+    number: int
     position_id: str
     rule: str
     base_price: Decimal = _ZERO
     realized_pnl: Decimal = _ZERO
     is_maker: bool = False
+
+    @property
+    def order_id(self) -> str:
+        """Id of the order."""
+        return f"{ORDER}{self.order}"
+
+    @property
+    def trade_id(self) -> str:
+        """Its own id."""
+        return f"{_TRADE}{self.number}"
 
     @property
     def units(self) -> Decimal:

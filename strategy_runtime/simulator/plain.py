@@ -8,74 +8,77 @@ round.
 
 from decimal import Decimal
 
-from msgspec.structs import astuple
-
-from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side
+from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side, TimeInForce
 from strategy_runtime.protocol.models import OrderRequest
-from strategy_runtime.protocol.values import is_sound
+from strategy_runtime.protocol.values import decimal_of, is_sound
 from strategy_runtime.simulator.crossing import Crossing
 from strategy_runtime.simulator.market import Instrument, Phase
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import Fill
 
 __all__ = ["Plain"]
 
 _ZERO = Decimal(0)
-_KIND = slice(3, 10)
-_EXTRAS = slice(12, 17)
-_WAY = slice(18, 20)
-_EMPTY = astuple(
-    OrderRequest(symbol="", side=Side.BUY, quantity=_ZERO, order_type=OrderType.MARKET)
-)
-_PLAIN = _EMPTY[_KIND], _EMPTY[_EXTRAS], _EMPTY[_WAY]
 _LONGEST_ID = 64
 # A member of an Enum costs five times a name of the module, and an order meets dozens.
-_BAR, _BUY, _SELL = Phase.BAR, Side.BUY, Side.SELL
+_BAR, _BUY, _MARKET, _GTC = Phase.BAR, Side.BUY, OrderType.MARKET, TimeInForce.GTC
 
 
 class Plain(Crossing):
     """The exchange and its executions, and the short way for plain orders."""
 
-    def _accept_plain(self, request: OrderRequest) -> RestingOrder | None:
+    def _accept_plain(self, request: OrderRequest) -> PlainOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
-        if not self._is_simple or self.phase is not _BAR:
-            return None
-        given = astuple(request)
-        if (given[_KIND], given[_EXTRAS], given[_WAY]) != _PLAIN:
+        if not self._is_simple or self.phase is not _BAR or not _is_plain(request):
             return None
         symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
         instrument = self._instruments.get(symbol)
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
-        self._close_up(instrument)
-        if instrument.quotes is not None or self._is_amid_a_bar(instrument):
+        price = self._price_between_bars(instrument)
+        if price is None:
             return None
         holding, position_id = self._ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
-        if own_id in self._by_client_id or not is_sound(quantity) or quantity <= 0:
+        held = _ZERO if holding is None else holding.quantity
+        if (quantity is not held and not is_sound(quantity)) or quantity <= _ZERO:
             return None
-        if request.side is _SELL:
-            if holding is None or quantity > holding.quantity:
+        if request.side is not _BUY:
+            if quantity > held:
                 return None
-        elif request.reduce_only or not self._can_pay(quantity, instrument.price):
+        elif request.reduce_only or not self._can_pay(quantity, price):
             return None
-        order = self._made_of(request, True)
+        order = PlainOrder(request, len(self._orders) + 1, self.now_ns)
+        if self._by_client_id.setdefault(own_id, order) is not order:
+            return None
         self._orders.append(order)
-        self._by_client_id[own_id] = order
+        self.emitted += 1
         if self._witness is None:
-            self._tell_order(order, OrderEventKind.ORDER_CREATED)
-        else:
-            self.emitted += 1
+            self.outbox.append(self._order_event(order, OrderEventKind.ORDER_CREATED))
         self._let_wait(instrument, order)
         return order
 
-    def _let_wait(self, instrument: Instrument, order: RestingOrder) -> None:
+    def _price_between_bars(self, instrument: Instrument) -> float | None:
+        """The last close where there are bars and none is going on, else None."""
+        self._close_up(instrument)
+        if instrument.quotes is not None or self._is_amid_a_bar(instrument):
+            return None
+        return instrument.price
+
+    def _let_wait(self, instrument: Instrument, order: PlainOrder) -> None:
         """Have a plain order that was accepted wait for the next open: let it rest like others."""
-        instrument.resting.add(order)
+        resting = self._put_to_rest(instrument, order)
         self._schedule_open(instrument)
         if self._witness is not None:
-            self._untold.append((order, OrderEventKind.ORDER_CREATED))
+            self._untold.append((resting, OrderEventKind.ORDER_CREATED))
+
+    def _put_to_rest(self, instrument: Instrument, order: PlainOrder) -> RestingOrder:
+        """Have a plain order be one that rests from now on."""
+        resting = self._orders[order.sequence - 1] = order.at_rest()
+        self._by_client_id[order.name] = resting
+        instrument.resting.add(resting)
+        return resting
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
         resting = instrument.resting
@@ -85,38 +88,39 @@ class Plain(Crossing):
                 order.is_plain
                 and order.request is order.original
                 and order.open_from <= self.now_ns
-                and self._fill_plain(instrument, order, price)
+                and self._fill_plain(order, price)
             ):
                 resting.remove(order)
                 return
         super()._match_open_at(instrument, price)
 
-    def _fill_plain(self, instrument: Instrument, order: RestingOrder, opened: float) -> bool:
+    def _fill_plain(self, order: KeptOrder, opened: float) -> bool:
         """Fill a plain order, the only one of its symbol, at the open of a bar that begins now.
 
         False where it has to be looked at more closely.
         """
         if self._is_at_risk:
             return False
-        ledger, now_ns, symbol, side = self._ledger, self.now_ns, order.symbol, order.side
-        base, signed = Decimal(repr(opened)), order.request.quantity
-        quantity, price, fee, costs = signed, base, _ZERO, self._costs
+        request, ledger, now_ns = order.request, self._ledger, self.now_ns
+        symbol, side, quantity = request.symbol, request.side, request.quantity
+        base = price = decimal_of(opened)
+        fee, costs = _ZERO, self._costs
         if not costs.are_none:
-            price = costs.price(base, side, quantity, instrument.volume, None)
+            volume = self._instruments[symbol].volume
+            price = costs.price(base, side, quantity, volume, None)
             fee = costs.fee(quantity, price)
         value = quantity * price
         if side is _BUY:
-            if ledger.cash - fee < value:
+            if ledger.cash < (value + fee if fee else value):
                 return False
+            booking = ledger.book(symbol, quantity, price, value, fee, now_ns)
         else:
             holding = ledger.net.get(symbol)
             if holding is None or quantity > holding.quantity:
                 return False
-            signed = -quantity
+            booking = ledger.book(symbol, -quantity, price, -value, fee, now_ns)
+        closed, current, _, profit = booking
         fills = self._fills
-        booking = closed, current, _, profit = ledger.book(symbol, signed, price, fee, now_ns)
-        position_id = (current or closed).id  # type: ignore[union-attr]  # there is one
-        order.fill_whole(value, now_ns, position_id)
         fill = Fill(
             now_ns,
             now_ns,
@@ -125,27 +129,46 @@ class Plain(Crossing):
             quantity,
             price,
             fee,
-            order.id,
-            order.name,
-            f"trd-{len(fills) + 1}",
-            position_id,
+            order.sequence,
+            request.client_order_id,
+            len(fills) + 1,
+            (current or closed).id,  # type: ignore[union-attr]  # there is one
             "market_open",
             base,
             profit,
         )
         fills.append(fill)
+        order.fill_whole(fill)
         self._tell_fill(fill, order, booking)
         if fee:
             self._weigh_risk()
         return True
 
-    def _can_pay(self, quantity: Decimal, price: float | None) -> bool:
+    def _can_pay(self, quantity: Decimal, price: float) -> bool:
         """Whether cash is plainly enough: for the next whole number, which is soonest said, or for
         the price itself."""
-        if price is None:
-            return False
         cash, costs = self._ledger.cash, self._costs
         if costs.are_none and cash > quantity * (int(price) + 1):
             return True
-        exact = Decimal(repr(price))
+        exact = decimal_of(price)
         return cash - costs.fee(quantity, exact) >= quantity * exact
+
+
+def _is_plain(request: OrderRequest) -> bool:
+    """Whether an order is for a quantity at the market and no more."""
+    return (
+        request.order_type is _MARKET
+        and request.limit_price is None
+        and request.stop_price is None
+        and request.trailing_distance is None
+        and request.trailing_type is None
+        and request.stop_loss is None
+        and request.take_profit is None
+        and not request.post_only
+        and not request.hidden
+        and request.display_quantity is None
+        and request.margin_mode is None
+        and request.leverage is None
+        and request.oco_group_id is None
+        and request.time_in_force is _GTC
+    )

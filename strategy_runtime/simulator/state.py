@@ -36,23 +36,21 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.costs import Costs
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.ledger import Holding, Ledger
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.orders import RestingOrder, Snapshots
-from strategy_runtime.simulator.outcome import Adjustment, Fill, Outcome
+from strategy_runtime.simulator.orders import KeptOrder, RestingOrder, Snapshots
+from strategy_runtime.simulator.outcome import ORDER, Adjustment, Fill, Outcome
 from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of, rolled_up
 from strategy_runtime.simulator.splits import schedule_of
 
-__all__ = ["ORDER", "ExchangeState"]
+__all__ = ["ExchangeState"]
 
 _T = TypeVar("_T")
 _ZERO = Decimal(0)
-ORDER = "ord-"
-"""What the id of an order begins with; its number comes behind."""
-
 _MOST_DIGITS = 15
 _OF_TRADES = "1m"
 """Candles made of single trades, where nobody says which."""
@@ -105,9 +103,9 @@ class ExchangeState:
         self.now_ns = self._start_ns = min(firsts, default=0)
         self._costs = costs or Costs(self.options)
         self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
-        self._orders: list[RestingOrder] = []
-        self._by_client_id: dict[str, RestingOrder] = {}
-        self._unended: list[RestingOrder] = []
+        self._orders: list[KeptOrder] = []
+        self._by_client_id: dict[str, KeptOrder] = {}
+        self._unended: list[KeptOrder] = []
         self._looked_at = 0
         self._groups: dict[str, list[RestingOrder]] = {}
         self._brackets: dict[str, list[RestingOrder]] = {}
@@ -191,7 +189,7 @@ class ExchangeState:
         )
         return [order.snapshot() for order in _first(found, limit)]
 
-    def _open_ones(self) -> Sequence[RestingOrder]:
+    def _open_ones(self) -> Sequence[KeptOrder]:
         """Orders that have not ended, oldest first; one that has is passed over only once."""
         fresh = self._orders[self._looked_at :]
         self._unended = [order for order in chain(self._unended, fresh) if not order.is_over]
@@ -466,7 +464,7 @@ class ExchangeState:
         self._instruments[quotes.symbol] = instrument
         return instrument
 
-    def _order(self, order_id: str) -> RestingOrder:
+    def _order(self, order_id: str) -> KeptOrder:
         order = self.followed(order_id)
         if order is None:
             raise ApiError(
@@ -477,7 +475,7 @@ class ExchangeState:
             )
         return order
 
-    def followed(self, order_id: str) -> RestingOrder | None:
+    def followed(self, order_id: str) -> KeptOrder | None:
         """An order as the exchange keeps it, by its id; None where there is none."""
         number = order_id.removeprefix(ORDER)
         if len(number) > _MOST_DIGITS or not (number.isascii() and number.isdigit()):
@@ -519,7 +517,7 @@ class ExchangeState:
     def _mark(self, symbol: str) -> Decimal:
         instrument = self._instruments[symbol]
         price = self._visible_price(instrument)
-        return _ZERO if price is None else instrument.exactly(price)
+        return _ZERO if price is None else decimal_of(price)
 
     def _position_of(self, holding: Holding) -> Position:
         mark = self._mark(holding.symbol)

@@ -26,11 +26,13 @@ from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.simulator.data.series import QuoteSeries
 from strategy_runtime.simulator.ledger import Booking, Holding
 from strategy_runtime.simulator.market import Phase
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.simulator.state import ExchangeState
 
 __all__ = ["Telling"]
+
+_FILLED = OrderEventKind.ORDER_FILLED
 
 
 class Telling(ExchangeState):
@@ -107,11 +109,11 @@ class Telling(ExchangeState):
             order.tell()
             witness.see_order(order)
 
-    def _order_event(self, order: RestingOrder, kind: OrderEventKind) -> OrderEvent:
+    def _order_event(self, order: KeptOrder, kind: OrderEventKind) -> OrderEvent:
         return OrderEvent(
             event=kind,
             order=order.snapshot(),
-            parent_order_id=order.parent_id,
+            parent_order_id=None if isinstance(order, PlainOrder) else order.parent_id,
             timestamp=self.now,
         )
 
@@ -123,21 +125,17 @@ class Telling(ExchangeState):
                 self._witness.see_order(order)
         self._untold.clear()
 
-    def _tell_fill(self, fill: Fill, order: RestingOrder, booking: Booking) -> None:
+    def _tell_fill(self, fill: Fill, order: KeptOrder, booking: Booking) -> None:
         """The set of one execution, in the order of protocol e.1."""
         closed, current, has_opened, _ = booking
         witness = self._witness
         if witness is not None:
             self.emitted += 4 if closed is None or current is None else 5
-            if order.peak is not None:
-                order.tell()
             self._note_account()
-            witness.see_fill(order, fill, self._ledger.of(order.symbol))
+            witness.see_fill(order, fill, self._ledger.of(fill.symbol))
             return
-        self._tell_order(
-            order,
-            OrderEventKind.ORDER_FILLED if order.is_over else OrderEventKind.ORDER_PARTIALLY_FILLED,
-        )
+        kind = _FILLED if order.is_over else OrderEventKind.ORDER_PARTIALLY_FILLED
+        self._emit(self._order_event(order, kind))
         self._emit(TradeEvent(trade=self._trade_of(fill), timestamp=self.now))
         self._tell_account()
         if closed is not None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
+from strategy_runtime.protocol.values import decimal_of
+
 __all__ = ["AccountView", "NetPosition", "RiskState"]
 
 _ZERO = Decimal(0)
@@ -65,7 +67,7 @@ class NetPosition:
     def market_value(self) -> Decimal:
         """Signed value at the last price; 0 before the first."""
         last = self.last
-        return _ZERO if last is None else self.quantity * Decimal(repr(last))
+        return _ZERO if last is None else self.quantity * decimal_of(last)
 
     @property
     def unrealized_pnl(self) -> Decimal:

@@ -35,9 +35,9 @@ def fill(
         quantity=abs(signed),
         price=Decimal(price),
         fee=Decimal(fee),
-        order_id=f"ord-{number}",
+        order=number,
         client_order_id=f"Bot-bt-{number}",
-        trade_id=f"trd-{number}",
+        number=number,
         position_id=position,
         rule=rule,
     )
