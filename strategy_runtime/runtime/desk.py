@@ -83,17 +83,20 @@ class TradingDesk(Outbox):
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
-        size = size_of(
-            symbol,
-            quantity,
-            fraction=fraction,
-            notional=notional,
-            risk=risk,
-            equity=self._equity,
-            price=prices.get("limit_price") or prices.get("stop_price"),
-            last=self._book.last.get(symbol),
-            stop_loss=prices.get("stop_loss"),
-        )
+        if quantity is not None and fraction is notional is risk is None:
+            size = exact("quantity", quantity)
+        else:
+            size = size_of(
+                symbol,
+                quantity,
+                fraction=fraction,
+                notional=notional,
+                risk=risk,
+                equity=self._equity,
+                price=prices.get("limit_price") or prices.get("stop_price"),
+                last=self._book.last.get(symbol),
+                stop_loss=prices.get("stop_loss"),
+            )
         own_id = client_order_id or self._next_id()
         request = OrderRequest(
             symbol=symbol,
@@ -185,7 +188,7 @@ class TradingDesk(Outbox):
         return self.order(
             _SELL if size > 0 else _BUY,
             symbol,
-            abs(size),
+            size if size > 0 else -size,
             reduce_only=True,
             position_id=position_id,
         )

@@ -54,7 +54,7 @@ from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.desk import Mode
+from strategy_runtime.strategy.desk import Mode, no_desk
 from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
 
@@ -235,7 +235,7 @@ class Runner:
 
     async def _start(self) -> None:
         strategy = self.strategy
-        strategy._desk = self._desk
+        strategy._running = self._desk
         # Asked at every bar, so bound straight to the book; and never by way of `__dict__`, which
         # would make every attribute of the strategy take three times as long from then on.
         setattr(strategy, _POSITION, self._book.nets.__getitem__)
@@ -413,7 +413,7 @@ class Runner:
 
     async def _end(self) -> None:
         """Call `on_stop`, whatever ended the run; a failure there ends a good run badly."""
-        if self.strategy._desk is None:
+        if self.strategy._running is not self._desk:
             return
         try:
             async with asyncio.timeout(_HOOK_DEADLINE_S):
@@ -427,7 +427,7 @@ class Runner:
             _log.error("on_stop took longer than %g s and was cancelled", _HOOK_DEADLINE_S)
         if self._on_exit != "keep" and self._mode == "live":
             await self._wind_down()
-        self.strategy._desk = None
+        self.strategy._running = no_desk(type(self.strategy).__name__)
         delattr(self.strategy, _POSITION)
 
     async def _wind_down(self) -> None:

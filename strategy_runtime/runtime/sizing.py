@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import lru_cache
 from typing import overload
 
 from strategy_runtime.protocol.values import decimal_of
@@ -12,6 +13,11 @@ __all__ = ["exact", "magnitude", "size_of"]
 _SIGNIFICANT = 10
 _NEAREST = Context(prec=_SIGNIFICANT)
 _DOWN = Context(prec=_SIGNIFICANT, rounding=ROUND_DOWN)
+
+
+@lru_cache(maxsize=1024)
+def _whole(value: int) -> Decimal:
+    return Decimal(value)
 
 
 @overload
@@ -31,6 +37,8 @@ def exact(name: str, value: Number | None) -> Decimal | None:
     """
     if value is None:
         return None
+    if type(value) is int and value > 0:
+        return _whole(value)
     number = _NEAREST.create_decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite() or number <= 0:
         raise ValueError(f"{name} must be a number above zero, not {value}")

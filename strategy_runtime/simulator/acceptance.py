@@ -25,6 +25,8 @@ _ZERO = Decimal(0)
 class Acceptance(Telling):
     """The state of the exchange, and the orders that rest in it."""
 
+    __slots__ = ()
+
     def _schedule_open(self, instrument: Instrument) -> None:
         raise NotImplementedError
 

@@ -18,6 +18,8 @@ __all__ = ["Crossing"]
 class Crossing(Nights):
     """The exchange and its executions, tested against one bar or quote at a time."""
 
+    __slots__ = ()
+
     def _match_open(self, instrument: Instrument) -> None:
         """Test the orders of a symbol against the open of a bar."""
         price = instrument.series.opens[instrument.row]

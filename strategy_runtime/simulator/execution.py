@@ -32,6 +32,8 @@ _ZERO = Decimal(0)
 class Execution(Acceptance):
     """The state of the exchange, its orders, and their executions."""
 
+    __slots__ = ()
+
     def _execute(self, instrument: Instrument, order: RestingOrder, match: Match) -> None:
         """Fill an order as far as position, volume and account allow, or end it."""
         request, is_buy = order.request, order.side is Side.BUY

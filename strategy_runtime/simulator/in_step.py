@@ -44,6 +44,8 @@ class _Walk:
 
     __slots__ = (
         "_extremes",
+        "_first",
+        "_is_even",
         "_places",
         "candles",
         "done",
@@ -59,6 +61,8 @@ class _Walk:
         self.is_alone = len(lanes) == 1
         self.starts = starts
         self.step = lanes[0].series.step
+        self._first = starts[0]
+        self._is_even = starts[-1] - starts[0] == (len(starts) - 1) * self.step
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
         self._extremes: dict[str, tuple[float, float]] = {}
@@ -68,15 +72,11 @@ class _Walk:
         self.instants = zip(*columns, strict=True)
         self.candles: Iterator[Candle] = columns[0] if self.is_alone else iter(())
 
-    def close(self, stamp: int) -> int:
-        """Have all bars closed up to one that began at a moment; how many more they are."""
-        starts, before = self.starts, self.done
-        if before < len(starts):
-            done = before + (stamp - starts[before]) // self.step + 1
-            if not (before <= done <= len(starts) and starts[done - 1] == stamp):  # a gap
-                done = bisect_right(starts, stamp, before)
-            self.done = done
-        return self.done - before
+    def count(self, stamp: int) -> int:
+        """How many bars have closed once the one that began at a moment has."""
+        if self._is_even:
+            return (stamp - self._first) // self.step + 1
+        return bisect_right(self.starts, stamp, self.done)
 
     def left(self, candle: Candle) -> int:
         """How many candles of the same instant come behind this one."""
@@ -95,16 +95,19 @@ class _Walk:
 class InStep(Replay):
     """The exchange and its clock, which can hand over candles in runs."""
 
-    _walk: _Walk | None = None
-    _run: CandleRun | None = None
-    _caught_up: Candle | None = None
-    _window = 1
-    """For how many bars it is worth asking whether they leave the orders that rest in peace."""
+    __slots__ = ("_busy", "_caught_up", "_due", "_new", "_run", "_walk", "_window")
 
-    _busy: dict[int, Instrument]
-    _due: dict[int, Instrument]
-    _new: list[PlainOrder]
-    """Plain orders that have been accepted since the last open, and so far rest nowhere."""
+    def __init__(self, *market: Any) -> None:
+        super().__init__(*market)
+        self._walk: _Walk | None = None
+        self._run: CandleRun | None = None
+        self._caught_up: Candle | None = None
+        self._window = 1
+        """For how many bars it is worth asking whether they leave the orders that rest in peace."""
+        self._busy: dict[int, Instrument] = {}
+        self._due: dict[int, Instrument] = {}
+        self._new: list[PlainOrder] = []
+        """Plain orders that have been accepted since the last open, and so far rest nowhere."""
 
     def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
         """What phases announce, in the order in which it is to be dealt with.
@@ -147,8 +150,9 @@ class InStep(Replay):
         walk = self._walk
         if walk is None or instrument.first_row < 0:
             return super()._price_between_bars(instrument)
-        self._close_up(instrument)
-        return instrument.price
+        row = instrument.row = instrument.first_row + walk.done
+        price = instrument.price = instrument.series.closes[row - 1] if row else None
+        return price
 
     def _visible_price(self, instrument: Instrument) -> float | None:
         if self._walk is not None:
@@ -165,11 +169,12 @@ class InStep(Replay):
             return
         self._caught_up = candle
         stamp: int = candle.stamp  # type: ignore[assignment]  # made here, of a column of integers
-        closed = walk.close(stamp)
-        if closed:
+        before, done = walk.done, walk.count(stamp)
+        if done != before:
+            walk.done = done
             self.phase = _BAR
             self.now_ns = stamp + walk.step
-            self.emitted += closed * len(walk.lanes)
+            self.emitted += (done - before) * len(walk.lanes)
 
     def _in_step(self) -> Iterator[Event | CandleRun]:
         """Go on for as long as all symbols walk in step, which may be not at all."""
@@ -185,7 +190,10 @@ class InStep(Replay):
             while starts := self._common_starts(lanes):
                 walk = self._walk = _Walk(lanes, starts)
                 while walk.done < len(starts) and not self._is_bankrupt:
-                    if self._new:
+                    if self._new and (busy or self._is_at_risk):
+                        self._let_new_rest()
+                        self._show()
+                    elif self._new:
                         self._open_new(walk.starts[walk.done])
                     left = 0
                     if busy or due or outbox or self._is_at_risk:
@@ -231,7 +239,7 @@ class InStep(Replay):
         if walk is None:
             return False
         if not walk.is_alone:  # the others of the instant come first
-            return not self._has_more_to_do
+            return not self._has_more_to_do()
         return self._opens_at_once(walk)
 
     def _ahead(self, before: int) -> int:
@@ -246,14 +254,13 @@ class InStep(Replay):
         """Have new orders meet the open that comes now; False if that is not all there is to do."""
         if not self._new:  # time has been kept where there are new ones
             self._keep_time()
-        if walk.done == len(walk.starts) or self._has_more_to_do:
+        if walk.done == len(walk.starts) or self._has_more_to_do():
             return False
         if not self._new:
             return True
         self._open_new(walk.starts[walk.done])
-        return not self._has_more_to_do
+        return not self._has_more_to_do()
 
-    @property
     def _has_more_to_do(self) -> bool:
         """Whether the bar that comes now is more to anybody than its candle."""
         return bool(self._busy or self._is_at_risk or self._untold or self.outbox)
@@ -297,15 +304,10 @@ class InStep(Replay):
             super()._let_wait(self._instruments[order.symbol], order)
 
     def _open_new(self, start: int) -> None:
-        """Have the orders that came since the last open meet the one that comes now.
+        """Have the orders that came since the last open, and only these, meet that which comes now.
 
-        Where others are to be looked at, too, or one of them has to be looked at more closely, they
-        come to rest in time for it.
+        From one on that has to be looked at more closely, they come to rest in time for it.
         """
-        if self._busy or self._is_at_risk:
-            self._let_new_rest()
-            self._show()
-            return
         new, self._new = self._new, []
         if len(new) > 1:
             new.sort(key=self._rank_of)

@@ -24,6 +24,8 @@ _GRAIN = Decimal("1e-10")
 class Nights(Execution):
     """The exchange and its executions, and what time itself does to positions and orders."""
 
+    __slots__ = ()
+
     # Interest
 
     def _face_risk(self, is_at_risk: bool) -> None:

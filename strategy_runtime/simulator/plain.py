@@ -27,6 +27,8 @@ _BAR, _BUY, _MARKET, _GTC = Phase.BAR, Side.BUY, OrderType.MARKET, TimeInForce.G
 class Plain(Crossing):
     """The exchange and its executions, and the short way for plain orders."""
 
+    __slots__ = ()
+
     def _accept_plain(self, request: OrderRequest) -> PlainOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
         if not self._is_simple or self.phase is not _BAR or not _is_plain(request):

@@ -9,15 +9,12 @@ part from the next phase on.
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strategy_runtime.protocol.events import BacktestComplete
-from strategy_runtime.protocol.subscriptions import Subscriptions
-from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
-from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.plain import Plain
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
 
@@ -29,17 +26,10 @@ _T = TypeVar("_T")
 class Replay(Plain):
     """The exchange and its clock; `Exchange` adds the commands."""
 
-    def __init__(
-        self,
-        data: Sequence[BarSeries],
-        options: ExchangeOptions | None = None,
-        subscriptions: Subscriptions | None = None,
-        costs: Costs | None = None,
-        timeframe: str | None = None,
-        quotes: Sequence[QuoteSeries] = (),
-        trades: Sequence[TickSeries] = (),
-    ) -> None:
-        super().__init__(data, options, subscriptions, costs, timeframe, quotes, trades)
+    __slots__ = ("_closes", "_opens", "_rollups", "_ticks", "_trades_due")
+
+    def __init__(self, *market: Any) -> None:
+        super().__init__(*market)
         self._rollups: list[tuple[int, int, Rollup | GivenBars]] = []
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []

@@ -78,6 +78,36 @@ class ExchangeState:
         emitted: Number of events so far.
     """
 
+    __slots__ = (
+        "_adjustments",
+        "_brackets",
+        "_by_client_id",
+        "_charged_day",
+        "_costs",
+        "_data",
+        "_fills",
+        "_groups",
+        "_instruments",
+        "_is_at_risk",
+        "_is_bankrupt",
+        "_is_simple",
+        "_is_unlevered",
+        "_is_warned",
+        "_ledger",
+        "_looked_at",
+        "_orders",
+        "_splits",
+        "_start_ns",
+        "_unended",
+        "_untold",
+        "_warnings",
+        "emitted",
+        "now_ns",
+        "options",
+        "outbox",
+        "phase",
+    )
+
     def __init__(
         self,
         data: Sequence[BarSeries],

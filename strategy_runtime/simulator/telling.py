@@ -6,6 +6,7 @@ are counted all the same, so that the result of a run does not depend on who lis
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from strategy_runtime.protocol.enums import (
     AccountEventKind,
@@ -38,14 +39,18 @@ _FILLED = OrderEventKind.ORDER_FILLED
 class Telling(ExchangeState):
     """The state of the exchange, and the ways its changes become known."""
 
-    _witness: Witness | None = None
-    _is_commanded = False
-    """Whether it is a command that changes orders: its events wait for their turn."""
+    __slots__ = ("_is_commanded", "_is_valued_later", "_told", "_told_at", "_witness")
 
-    _told: Account | None = None
-    _told_at: tuple[int, Phase] = (0, Phase.START)
-    _is_valued_later = False
-    """Whether bars alone move prices, so that what stood at an instant can be found out later."""
+    def __init__(self, *market: Any) -> None:
+        self._witness: Witness | None = None
+        self._is_commanded = False
+        """Whether it is a command that changes orders: its events wait for their turn."""
+        self._told: Account | None = None
+        self._told_at = 0, Phase.START
+        self._is_valued_later = False
+        """Whether bars alone move prices, so that what stood at an instant can be found out later.
+        """
+        super().__init__(*market)
 
     def let_look(self, witness: Witness | None) -> None:
         """From now on show a witness what changes, in place of events; None makes events again.

@@ -20,7 +20,7 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
-from strategy_runtime.strategy.desk import Desk, Mode, Number, OrderReference, TimerFunction
+from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFunction, no_desk
 from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import check_hook_names
 from strategy_runtime.strategy.log import logger_of
@@ -81,7 +81,7 @@ class Strategy:
         for name, value in values.items():
             setattr(self, name, value)
         self._values = values
-        self._desk: Desk | None = None
+        self._running = no_desk(type(self).__name__)
         self._indicators = Indicators()
         self._is_backfilling = False
 
@@ -438,12 +438,3 @@ class Strategy:
         from strategy_runtime.testing import run_test
 
         return run_test(self, cash=cash, **options)
-
-    @property
-    def _running(self) -> Desk:
-        if self._desk is None:
-            raise RuntimeError(
-                f"{type(self).__name__} is not running: verbs and views work inside hooks, from "
-                "on_start on"
-            )
-        return self._desk

@@ -7,14 +7,14 @@ test, a backtest and live.
 from collections.abc import Awaitable, Callable
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from strategy_runtime.protocol.enums import Side, TimeInForce
 from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
-__all__ = ["Desk", "Mode", "Number", "OrderReference", "TimerFunction"]
+__all__ = ["Desk", "Mode", "Number", "OrderReference", "TimerFunction", "no_desk"]
 
 Mode = Literal["backtest", "live"]
 Number = Decimal | float | int
@@ -105,3 +105,18 @@ class Desk(Protocol):
     def every(self, interval: str, function: TimerFunction) -> None: ...
 
     def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None: ...
+
+
+class _NoDesk:
+    def __init__(self, strategy: str) -> None:
+        self._strategy = strategy
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(
+            f"{self._strategy} is not running: verbs and views work inside hooks, from on_start on"
+        )
+
+
+def no_desk(strategy: str) -> Desk:
+    """What stands there while a strategy of that name does not run: to ask it anything fails."""
+    return cast(Desk, _NoDesk(strategy))

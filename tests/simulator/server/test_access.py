@@ -219,12 +219,14 @@ async def test_the_key_opens_the_stream() -> None:
                 assert (await socket.receive_json())["event"] == "CONNECTED"
 
 
-async def test_the_key_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_key_is_in_no_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = "canary-" + KEY
     right, wrong = f"Authorization: Bearer {secret}".encode(), b"X-API-Key: canary-wrong"
     async with serving(api_key=secret) as rest:
         with caplog.at_level(logging.DEBUG):
-            rest.exchange.__dict__["account"] = None  # so that a request fails within
+            monkeypatch.setattr(Exchange, "account", None)  # so that a request fails within
             assert (await asked(rest.server, request_of("GET", "/account", right)))[0] == 500
             for request in (
                 request_of("GET", "/account", wrong),
