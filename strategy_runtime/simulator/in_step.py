@@ -36,6 +36,8 @@ class _Walk:
         lanes: The symbols, by rank.
         is_alone: Whether there is but one of them.
         starts: When the bars begin.
+        first: When the first of them does.
+        is_even: Whether they follow each other without a gap.
         done: How many of them have closed.
         candles: Those that have not been handed over yet, one instant after the other; where there
             are several lanes, as far as they go before something else has to be done.
@@ -44,13 +46,13 @@ class _Walk:
 
     __slots__ = (
         "_extremes",
-        "_first",
-        "_is_even",
         "_places",
         "candles",
         "done",
+        "first",
         "instants",
         "is_alone",
+        "is_even",
         "lanes",
         "starts",
         "step",
@@ -61,8 +63,8 @@ class _Walk:
         self.is_alone = len(lanes) == 1
         self.starts = starts
         self.step = lanes[0].series.step
-        self._first = starts[0]
-        self._is_even = starts[-1] - starts[0] == (len(starts) - 1) * self.step
+        self.first = starts[0]
+        self.is_even = starts[-1] - starts[0] == (len(starts) - 1) * self.step
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
         self._extremes: dict[str, tuple[float, float]] = {}
@@ -71,12 +73,6 @@ class _Walk:
         columns = [_candles(lane, starts) for lane in lanes]
         self.instants = zip(*columns, strict=True)
         self.candles: Iterator[Candle] = columns[0] if self.is_alone else iter(())
-
-    def count(self, stamp: int) -> int:
-        """How many bars have closed once the one that began at a moment has."""
-        if self._is_even:
-            return (stamp - self._first) // self.step + 1
-        return bisect_right(self.starts, stamp, self.done)
 
     def left(self, candle: Candle) -> int:
         """How many candles of the same instant come behind this one."""
@@ -169,9 +165,12 @@ class InStep(Replay):
             return
         self._caught_up = candle
         stamp: int = candle.stamp  # type: ignore[assignment]  # made here, of a column of integers
-        before, done = walk.done, walk.count(stamp)
+        before = walk.done
+        if walk.is_even:
+            done = walk.done = (stamp - walk.first) // walk.step + 1
+        else:
+            done = walk.done = bisect_right(walk.starts, stamp, before)
         if done != before:
-            walk.done = done
             self.phase = _BAR
             self.now_ns = stamp + walk.step
             self.emitted += (done - before) * len(walk.lanes)
@@ -259,7 +258,7 @@ class InStep(Replay):
         if not self._new:
             return True
         self._open_new(walk.starts[walk.done])
-        return not self._has_more_to_do()
+        return not (self._due or self._is_at_risk or self.outbox)
 
     def _has_more_to_do(self) -> bool:
         """Whether the bar that comes now is more to anybody than its candle."""
