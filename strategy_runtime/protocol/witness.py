@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from strategy_runtime.protocol.models import Account, Order, OrderHandle
+from strategy_runtime.protocol.models import Account, Order
 
 __all__ = ["Execution", "Followed", "Part", "Statement", "Witness"]
 
@@ -106,8 +106,8 @@ class Statement(Protocol):
         """An order by the venue's id; None where there is none."""
         ...
 
-    def accepted(self, client_order_id: str) -> OrderHandle | None:
-        """The answer to an order by the client's id; None where there is none yet."""
+    def accepted(self, client_order_id: str) -> Followed | None:
+        """An order by the client's id; None where it has not been accepted."""
         ...
 
     def parts_of(self, symbol: str) -> Sequence[Part]:

@@ -187,9 +187,13 @@ class Book:
         if known is None or isinstance(known, Order):
             return known
         if isinstance(known, OrderRequest):
-            handle = None if self._statement is None else self._statement.accepted(key)
-            order = _pending(known, key)
-            return order if handle is None else _accepted(order, handle)
+            pending = _pending(known, key)
+            accepted = None if self._statement is None else self._statement.accepted(key)
+            if accepted is None:
+                return pending
+            if key in self._open:
+                return replace(pending, id=accepted.id, status=OrderStatus.OPEN)
+            known = accepted
         if isinstance(known, _Accepted):
             return _accepted(_pending(known.request, key), known.handle)
         order = known.told()
@@ -422,9 +426,10 @@ class Book:
     def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
         name = fill.client_order_id or order.name
-        self._orders[name] = order
-        if order.is_over:
+        if order.is_over:  # what is over can be asked for
             self._open.pop(name, None)
+        else:
+            self._orders[name] = order
         self._renew(fill.symbol, parts)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
@@ -440,12 +445,17 @@ class Book:
         for key, known in self._orders.items():
             if not isinstance(known, OrderRequest):
                 self._keys[known.id] = key
+            elif self._statement is not None:
+                order = self._statement.accepted(key)
+                if order is not None and key not in self._open:
+                    self._orders[key] = order
+                    self._keys[order.id] = key
         for key in self._open:
-            order = self._read(key)
-            if order is not None:
-                self._orders[key] = order
-                self._keys[order.id] = key
-                self._booked[order.id] = self._traded[order.id] = order.filled_quantity
+            left = self._read(key)
+            if left is not None:
+                self._orders[key] = left
+                self._keys[left.id] = key
+                self._booked[left.id] = self._traded[left.id] = left.filled_quantity
         for symbol in self.nets:
             self._positions[symbol] = {
                 part.id: Position(

@@ -11,7 +11,6 @@ from typing import Any
 from strategy_runtime.protocol.enums import (
     AccountEventKind,
     OrderEventKind,
-    OrderStatus,
     PositionEventKind,
 )
 from strategy_runtime.protocol.events import (
@@ -21,7 +20,7 @@ from strategy_runtime.protocol.events import (
     PositionEvent,
     TradeEvent,
 )
-from strategy_runtime.protocol.models import Account, OrderHandle
+from strategy_runtime.protocol.models import Account
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.simulator.data.series import QuoteSeries
@@ -87,12 +86,9 @@ class Telling(ExchangeState):
             )
         return told
 
-    def accepted(self, client_order_id: str) -> OrderHandle | None:
-        """The answer to an order by the client's id; None where there is none yet."""
-        order = self._by_client_id.get(client_order_id)
-        if order is None:
-            return None
-        return OrderHandle(id=order.id, status=OrderStatus.OPEN, client_order_id=client_order_id)
+    def accepted(self, client_order_id: str) -> KeptOrder | None:
+        """An order by the client's id; None where it has not been accepted."""
+        return self._by_client_id.get(client_order_id)
 
     def parts_of(self, symbol: str) -> Sequence[Holding]:
         """The open positions in a symbol, the longest-standing first."""
