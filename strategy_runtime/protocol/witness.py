@@ -28,6 +28,11 @@ class Followed(Protocol):
         ...
 
     @property
+    def symbol(self) -> str:
+        """As subscribed."""
+        ...
+
+    @property
     def is_over(self) -> bool:
         """Whether it has come to its end."""
         ...
