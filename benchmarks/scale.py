@@ -16,6 +16,7 @@ class Scale(Struct, frozen=True, kw_only=True):
         peer_repeats: The same for the engines of others; 0 leaves them out.
         events: Of the free-running stream.
         trips: Round trips in lock-step, and orders.
+        counted: Bars whose instructions are counted, where there is valgrind; 0 leaves it out.
         market: Folder for made-up prices.
     """
 
@@ -24,8 +25,9 @@ class Scale(Struct, frozen=True, kw_only=True):
     peer_repeats: int
     events: int
     trips: int
+    counted: int
     market: Path = Path()
 
 
-FULL = Scale(bars=1_000_000, repeats=3, peer_repeats=1, events=300_000, trips=3_000)
-SHORT = Scale(bars=50_000, repeats=1, peer_repeats=0, events=20_000, trips=200)
+FULL = Scale(bars=1_000_000, repeats=3, peer_repeats=1, events=300_000, trips=3_000, counted=1000)
+SHORT = Scale(bars=50_000, repeats=1, peer_repeats=0, events=20_000, trips=200, counted=0)

@@ -3,15 +3,16 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from shutil import rmtree, which
 from typing import Any, ClassVar
 
 from benchmarks import market
 from benchmarks.engines import CASH
 from benchmarks.engines.ours import series_of
-from benchmarks.measure import Sample, child, in_turns, medians
+from benchmarks.measure import Sample, child, in_slices, in_turns, medians
 from benchmarks.scale import Scale
 from benchmarks.strategies import SmaCross
 from benchmarks.tables import Table, rounded
@@ -82,6 +83,10 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
     "short as often as long": (LongAndShort, {}, NO_LIMITS),
 }
 
+_FEW = 2
+"""Bars of a run that does little but start."""
+
+_STATE = "state"
 _METRICS = ("--ops-port", 0)
 _LIMITS = tuple(
     part
@@ -109,53 +114,88 @@ def _in_process(scale: Scale) -> Table:
         return {"cpu_us": (time.process_time() - began) / bars * 1e6}
 
     things = {name: partial(run, *case) for name, case in _CASES.items()}
-    return _table(f"Optional features, {bars:,} bars in process", things, scale.repeats)
+    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+    return _table(f"Optional features, {bars:,} bars in process", found)
 
 
 def _connected(scale: Scale) -> list[Table]:
-    """The CPU of the runner's own process, without what it takes to start."""
+    """The runner's own process, without what it takes to start."""
     bars = max(scale.bars // 50, 2_000)
-    path, few = scale.market / "S0.csv", scale.market / "few" / "S0.csv"
-    few.parent.mkdir(exist_ok=True)
-    columns = market.make("S0", bars, seed=0)
-    market.write_csv(columns, path)
-    market.write_days(columns, few, 2)
-
-    def run(*options: object) -> Sample:
-        program, fills = "benchmarks.whole.over_sockets", scale.market / "fills.csv"
-        some = child(program, few, fills, *options)["client_cpu_s"]
-        spent = child(program, path, fills, *options)["client_cpu_s"] - some
-        return {"cpu_us": spent / bars * 1e6}
-
     live = ("--mode", "live", "--state-dir")
+    state = scale.market / _STATE
     backtest = {
-        "everything off": partial(run),
-        "metrics": partial(run, *_METRICS),
-        "limits on risk": partial(run, *_LIMITS),
-        "both": partial(run, *_METRICS, *_LIMITS),
+        "everything off": (),
+        "metrics": _METRICS,
+        "limits on risk": _LIMITS,
+        "both": (*_METRICS, *_LIMITS),
     }
-    journal = (*live, scale.market / "state")
     kept = {
-        "everything off": partial(run, *live, "none"),
-        "a journal of orders": partial(run, *journal),
-        "journal, metrics and limits": partial(run, *journal, *_METRICS, *_LIMITS),
+        "everything off": (*live, "none"),
+        "a journal of orders": (*live, state / "journal"),
+        "journal, metrics and limits": (*live, state / "all", *_METRICS, *_LIMITS),
     }
     title = f"Optional features, {bars:,} bars over sockets, the runner's process"
     return [
-        _table(f"{title}, one bar an acknowledgement", backtest, scale.repeats),
-        _table(f"{title}, live", kept, scale.repeats),
+        _table(
+            f"{title}, one bar an acknowledgement",
+            _spent(backtest, bars, scale),
+            _counted(backtest, scale),
+        ),
+        _table(f"{title}, live", _spent(kept, bars, scale)),
     ]
 
 
-def _table(title: str, things: Mapping[str, Callable[[], Sample]], repeats: int) -> Table:
-    found = {name: medians(samples) for name, samples in in_turns(things, repeats).items()}
-    off = next(iter(found.values()))["cpu_us"]
-    rows = [
-        {
+def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> dict[str, Sample]:
+    """CPU of a bar by case: what a run takes beyond a short one, all cases in slices."""
+    found: dict[str, list[Sample]] = {name: [] for name in cases}
+    for _ in range(scale.repeats):
+        spent = {}
+        for rows in (_FEW, bars):
+            rmtree(scale.market / _STATE, ignore_errors=True)  # a run takes up what another left
+            commands = {name: _over_sockets(rows, name, scale) for name in cases}
+            spent[rows] = in_slices({name: (*commands[name], *cases[name]) for name in cases})
+        for name, samples in found.items():
+            some, all_of_it = (spent[rows][name]["client_cpu_s"] for rows in (_FEW, bars))
+            samples.append({"cpu_us": (all_of_it - some) / (bars - _FEW) * 1e6})
+    return {name: medians(samples) for name, samples in found.items()}
+
+
+def _counted(cases: Mapping[str, Sequence[object]], scale: Scale) -> dict[str, float]:
+    """Instructions of a bar by case, the same in every run; none without valgrind."""
+    if not scale.counted or which("valgrind") is None:
+        return {}
+    counts = {}
+    for name, options in cases.items():
+        some, all_of_it = (
+            child(*_over_sockets(rows, name, scale), "--counted", *options)["instructions"]
+            for rows in (scale.counted // 2, scale.counted)
+        )
+        counts[name] = (all_of_it - some) / (scale.counted - scale.counted // 2)
+    return counts
+
+
+def _over_sockets(rows: int, name: str, scale: Scale) -> tuple[object, ...]:
+    """The run of so many bars over sockets, but for the options of its runner."""
+    path = scale.market / str(rows) / "S0.csv"
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        market.write_csv(market.make("S0", rows, seed=0), path)
+    return "benchmarks.whole.over_sockets", path, scale.market / f"fills of {name}.csv"
+
+
+def _table(
+    title: str, found: Mapping[str, Sample], counts: Mapping[str, float] | None = None
+) -> Table:
+    off = next(iter(found))
+    rows: list[dict[str, Any]] = []
+    for name, each in found.items():
+        row: dict[str, Any] = {
             "with": name,
             "CPU µs/bar": rounded(each["cpu_us"]),
-            "of off": rounded(each["cpu_us"] / off),
+            "of off": rounded(each["cpu_us"] / found[off]["cpu_us"]),
         }
-        for name, each in found.items()
-    ]
+        if counts:
+            row["instructions/bar"] = round(counts[name])
+            row["of those off"] = rounded(counts[name] / counts[off])
+        rows.append(row)
     return Table(title=title, rows=rows)

@@ -1,11 +1,13 @@
 """A run over loopback sockets, one bar an acknowledgement: `strategy-proxy` and `strategy-run`.
 
 `python -m benchmarks.whole.over_sockets CSV FILLS [OPTION …]` prints what both took; the options
-are those of `strategy-run`.
+are those of `strategy-run`. With `--counted` before them, it prints the instructions that the
+runner executed in user space, which valgrind counts.
 """
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +25,8 @@ main()
 """structlog takes rich in where it is installed, which here it is for the tools of the tests."""
 
 
+_COUNTING = "valgrind --tool=callgrind --callgrind-out-file=/dev/null".split()
+_COUNT = re.compile(r"Collected : (\d+)")
 _DEADLINE_S = 300
 _children: "list[subprocess.Popen[str]]" = []
 
@@ -37,13 +41,18 @@ def main(path: str, fills: str, *options: str) -> None:
     assert server.stdout is not None
     urls = json.loads(server.stdout.readline())
     began = time.perf_counter()
-    command = [sys.executable, "-c", _RUN, "benchmarks.strategies:SmaCross", *options]
+    is_counted = options[:1] == ("--counted",)
+    options = options[is_counted:]
+    command = _COUNTING[:] if is_counted else []
+    command += [sys.executable, "-c", _RUN, "benchmarks.strategies:SmaCross", *options]
     command += ["--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"], "--log-level", "error"]
-    runner = _started(command, stdout=subprocess.DEVNULL)
+    errors = subprocess.PIPE if is_counted else None
+    runner = _started(command, stdout=subprocess.DEVNULL, stderr=errors)
     result = json.loads(server.stdout.read())
     exchange = _ended(server)
     if "live" in options:  # which has no end of its own
         os.kill(runner.pid, signal.SIGKILL)
+    counted = {} if runner.stderr is None else _counted(runner.stderr.read())
     client, client_wall_s = _ended(runner), time.perf_counter() - began
     if server.returncode or (runner.returncode and "live" not in options):
         sys.exit(f"the proxy exited with {server.returncode}, the runner with {runner.returncode}")
@@ -56,13 +65,21 @@ def main(path: str, fills: str, *options: str) -> None:
                 "client_cpu_s": _cpu(client),
                 "client_wall_s": client_wall_s,
                 "client_rss_mb": client.ru_maxrss / 1024,
+                **counted,
             }
         )
     )
 
 
-def _started(command: list[str], stdout: int) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(command, stdout=stdout, text=True)
+def _counted(said: str) -> dict[str, int]:
+    found = _COUNT.search(said)
+    if found is None:
+        sys.exit(f"valgrind counted nothing:\n{said[-2000:]}")
+    return {"instructions": int(found[1])}
+
+
+def _started(command: list[str], stdout: int, stderr: int | None = None) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True)
     _children.append(process)
     return process
 

@@ -5,7 +5,7 @@ among them: malformed ones, unknown ones, repetitions and those beyond the subsc
 """
 
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
@@ -82,6 +82,7 @@ class Inbox:
         self._wants_all = not len(subscriptions)
         self._wants_candle = lru_cache(_SYMBOLS)(subscriptions.wants_candle)
         self._wants_quote = lru_cache(_SYMBOLS)(subscriptions.wants_quote)
+        self._wanted: defaultdict[str, set[str]] = defaultdict(set)
         self._always_ack = always_ack
         self._wake = wake
         self._sighted = sighted
@@ -102,7 +103,7 @@ class Inbox:
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
         """Take the payloads of messages; gives back what has to be answered at once."""
         waiting, recent, older = self.waiting, self._recent, self._older
-        is_greeted, wants_all = self._is_greeted, self._wants_all
+        is_greeted, wants_all, wanted = self._is_greeted, self._wants_all, self._wanted
         answers: list[bytes] = []
         for decoded in self._decode(messages):
             frame: _Received | None
@@ -118,7 +119,15 @@ class Inbox:
                 if event_id in recent or event_id in older:
                     frame = _PassedOver(event_id)
                 recent.add(event_id)
-            if not wants_all and not self._is_wanted(frame):
+            if (
+                not wants_all
+                # What nearly every frame of a stream is, without a call.
+                and not (
+                    type(frame) is CandleFrame
+                    and (bar := frame.bar).symbol in wanted[bar.timeframe]
+                )
+                and not self._is_wanted(frame)
+            ):
                 frame = _PassedOver(event_id)
             waiting.append(frame)
         self._wake()
@@ -145,7 +154,14 @@ class Inbox:
 
     def _is_wanted(self, frame: _Received) -> bool:
         if isinstance(frame, CandleFrame):
-            return self._wants_candle(frame.bar.symbol, frame.bar.timeframe)
+            symbol, timeframe = frame.bar.symbol, frame.bar.timeframe
+            is_wanted = self._wants_candle(symbol, timeframe)
+            if is_wanted:
+                known = self._wanted[timeframe]
+                if len(known) >= _SYMBOLS:
+                    known.clear()
+                known.add(symbol)
+            return is_wanted
         return not isinstance(frame, QuoteFrame) or self._wants_quote(frame.quote.symbol)
 
     def presume_connected(self) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +98,31 @@ def test_messages_may_come_together_in_any_way(reads: list[list[bytes]], wanted:
         at_once.feed(messages)
     at_once.take_all()
     assert together.outcome() == one_by_one.outcome() == at_once.outcome()
+
+
+ENTRIES = "S:A:candle S:A:candle_5m S:A:candle_* S:B:candle_1m S:B:* S:C:quote *:candle_1h".split()
+
+
+@given(
+    st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from("ABCD"), st.sampled_from(["1m", "5m", "1h"])), max_size=20),
+    st.integers(1, 20),
+)
+def test_the_candles_that_are_wanted_come_and_all_are_acknowledged(
+    entries: list[str], candles: list[tuple[str, str]], together: int
+) -> None:
+    box, wanted = Box(",".join(entries)), parse_subscriptions(",".join(entries))
+    box.feed([json.dumps(CONNECTED).encode()])
+    frames = [candle(number, symbol=f"S:{symbol}") for number, (symbol, _) in enumerate(candles)]
+    for frame, (_, timeframe) in zip(frames, candles, strict=True):
+        frame["bar"]["timeframe"] = timeframe
+    with patch("strategy_runtime.proxy.inbox._SYMBOLS", 2):  # so that some are forgotten
+        for at in range(0, len(frames), together):
+            box.feed([json.dumps(frame).encode() for frame in frames[at : at + together]])
+    box.take()
+    assert [(event.symbol, event.timeframe) for event in box.events[1:]] == [
+        (f"S:{symbol}", timeframe)
+        for symbol, timeframe in candles
+        if wanted.wants_candle(f"S:{symbol}", timeframe)
+    ]
+    assert box.acked == [f"evt-{number}" for number in range(len(candles))]
