@@ -1,6 +1,7 @@
 """WebSocket frames (RFC 6455), free of I/O: what a server sends is taken apart, ours are made."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from struct import Struct
 
 from strategy_runtime.ids import Random
@@ -198,8 +199,15 @@ def frame_of(kind: int, payload: bytes, chance: Random) -> bytes:
         head = _pack_long(_FINAL | kind, _MASKED | _LONG, size, mask)
     else:
         head = _pack_longest(_FINAL | kind, _MASKED | _LONG + 1, size, mask)
-    stretched = int.from_bytes((head[-4:] * (size // 4 + 1))[:size])
-    return head + (int.from_bytes(payload) ^ stretched).to_bytes(size)
+    again, beyond = _repeating(size)
+    return head + (int.from_bytes(payload) ^ mask * again >> beyond).to_bytes(size)
+
+
+@lru_cache(maxsize=16)
+def _repeating(size: int) -> tuple[int, int]:
+    """What a mask is multiplied by to cover so many bytes, and the bits that are too many then."""
+    words = -(-size // 4)
+    return int.from_bytes(b"\0\0\0\1" * words), (words * 4 - size) * 8
 
 
 def close_frame(code: int, reason: str, chance: Random) -> bytes:

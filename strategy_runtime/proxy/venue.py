@@ -48,6 +48,7 @@ _CLOSING_S = 2.0
 # and the first delay, a dead link is replaced within 12 s.
 _LIVE_HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
+_GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
 _NOT_OFFERED = (404, 405, 501)
 # Without it a proxy lists a hundred (protocol f.2).
 _MOST_LISTED = 1000
@@ -183,7 +184,7 @@ class ProxyVenue:
     async def _arrivals(
         self, take: Callable[[], _T], made: Callable[[tuple[ConnectionEvent]], _T]
     ) -> AsyncIterator[_T]:
-        connection = self._connection
+        inbox, connection = self._inbox, self._connection
         self._loop = asyncio.get_running_loop()
         while True:
             step = connection.next(monotonic())
@@ -192,8 +193,23 @@ class ProxyVenue:
             elif step.act is Act.WAIT:
                 await sleep(step.seconds or 0.0)
             elif step.act is Act.READ and self._socket is not None:
-                while await self._has_some(self._socket):
-                    yield take()
+                self._flush(self._socket)
+                while True:
+                    if inbox.waiting:
+                        if connection.state is _GREETING:
+                            connection.greeted()
+                        yield take()
+                        self._flush(self._socket)
+                    elif inbox.is_complete:
+                        connection.over()
+                        await self._await_close(self._socket)
+                        break
+                    elif inbox.closed is not None:
+                        break
+                    elif connection.state is _GREETING:
+                        await self._await_greeting()
+                    else:
+                        await self._stirred()
                 if connection.state is not State.OVER:
                     yield made((self._lost(),))
             else:
@@ -208,25 +224,6 @@ class ProxyVenue:
         else:
             self._connection.opened(monotonic())
 
-    async def _has_some(self, socket: Socket) -> bool:
-        """Acknowledge what was taken, and wait for more; False when the connection has ended."""
-        inbox, connection = self._inbox, self._connection
-        self._flush(socket)
-        while not inbox.waiting:
-            if inbox.is_complete:
-                connection.over()
-                await self._await_close(socket)
-                return False
-            if inbox.closed is not None:
-                return False
-            if connection.state is State.GREETING:
-                await self._await_greeting()
-            else:
-                await self._stirred()
-        if connection.state is State.GREETING:
-            connection.greeted()
-        return True
-
     def _lost(self) -> ConnectionEvent:
         """Have another connection made, unless there is no sense in it; the event that says so."""
         closed = self._inbox.closed or Closed(None)
@@ -236,8 +233,9 @@ class ProxyVenue:
         return ConnectionEvent(event=ConnectionEventKind.RECONNECTING, error=closed.said)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _stirred(self) -> asyncio.Future[None]:
         """Done when the inbox has something new.

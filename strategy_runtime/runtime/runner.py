@@ -324,19 +324,22 @@ class Runner:
             if isinstance(failure, Exception):
                 raise failure
 
-    async def _hear(self, take: Callable[[Iterator[Event | CandleRun]], Awaitable[None]]) -> None:
+    async def _hear(
+        self, take: Callable[[Iterator[Event | CandleRun], Table], Awaitable[None]]
+    ) -> None:
+        table = self._running.table
         async for burst in self._venue.bursts():
-            await take(burst)
+            await take(burst, table)
             if self._stopping:
                 return
 
-    async def _tell(self, burst: Iterator[Event | CandleRun], table: Table | None = None) -> None:
+    async def _tell(self, burst: Iterator[Event | CandleRun], table: Table) -> None:
         """Consume events live, where another task may have some to tell, too."""
         async with self._turn:
             self._desk.hook_task = asyncio.current_task()
             await self._take(burst, table)
 
-    async def _take(self, burst: Iterator[Event | CandleRun], table: Table | None = None) -> None:
+    async def _take(self, burst: Iterator[Event | CandleRun], table: Table) -> None:
         self._in_hook = True
         await self._consume(burst, table)
         if self._desk.anomalies:
@@ -386,12 +389,9 @@ class Runner:
         if self._book.moved is moved:
             self._book.moved = None
 
-    async def _consume(
-        self, burst: Iterator[Event | CandleRun], table: Table | None = None
-    ) -> None:
-        dispatcher, unsettled = self._running, self._desk.unsettled
-        table = table or dispatcher.table
-        settle_at_once = self._desk.settle_at_once
+    async def _consume(self, burst: Iterator[Event | CandleRun], table: Table) -> None:
+        desk = self._desk
+        unsettled, settle_at_once = desk.unsettled, desk.settle_at_once
         event: Event | CandleRun | None = None
         while True:
             try:
@@ -408,7 +408,7 @@ class Runner:
                 raise
             except Exception as error:
                 await self._failure_of(event.last if isinstance(event, CandleRun) else event, error)
-        if isinstance(event, BacktestComplete):
+        if type(event) is BacktestComplete:
             self.is_complete = True
 
     async def _end(self) -> None:
@@ -560,7 +560,7 @@ class Runner:
             return []
         if again and self.strategy.backfill:
             self.strategy._is_backfilling = True
-            await self._consume(iter(missed))
+            await self._consume(iter(missed), dispatcher.table)
             self.strategy._is_backfilling = False
             dispatcher.join(missed, was_told=True)
         else:
