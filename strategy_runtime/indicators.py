@@ -123,6 +123,7 @@ class Indicators:
             emptied when a family is added.
         fed_in_runs: What is to be called with the closes of a symbol where its candles come in
             runs, filled by whoever takes these, emptied likewise.
+        when_added: Called when a family is added; for the runtime.
     """
 
     def __init__(self) -> None:
@@ -131,6 +132,7 @@ class Indicators:
         self._first: dict[str, str] = {}
         self._families: list[_Fed] = []
         self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
+        self.when_added: Callable[[], None] = lambda: None
 
     def add(
         self, make: Callable[[], IndicatorType], timeframe: str | None
@@ -146,6 +148,7 @@ class Indicators:
         self.feeds.clear()
         self.fed_in_runs.clear()
         self._others.clear()
+        self.when_added()
         return family
 
     @property

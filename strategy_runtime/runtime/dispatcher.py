@@ -105,7 +105,7 @@ class Dispatcher:
         self._is_live = desk.mode == "live"
         self._interrupts: list[None] = []
         self._due: Candle | None = None
-        timers.when_set = self.interrupt
+        timers.when_set = strategy._indicators.when_added = self.interrupt
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -202,16 +202,17 @@ class Dispatcher:
         def take(run: CandleRun) -> Awaitable[None] | None:
             clock.event = run
             candles = self._before_timers(run) if timers.is_set else run.candles
+            before: str | None = None
+            pushes: Sequence[Callable[[float], None]] = ()
             for part in seen(run, candles):
                 for candle in part:
                     run.last = candle
                     symbol = candle.symbol
                     last[symbol] = close = candle.close
-                    try:
-                        pushes = fed[symbol]
-                    except KeyError:
-                        pushes = None
-                    for push in feed(candle) if pushes is None else pushes:
+                    if symbol is not before:
+                        before, found = symbol, fed.get(symbol)
+                        pushes = feed(candle) if found is None else found
+                    for push in pushes:
                         push(close)
                     result = call(candle)
                     if result is not None or unsettled or interrupts:

@@ -51,6 +51,26 @@ async def run(data: list[BarSeries], strategy: Buying) -> Exchange:
     return exchange
 
 
+class Adding(Buying):
+    """Asks for an average at one of the candles."""
+
+    def on_start(self) -> None:
+        self.values: list[float] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        super().on_candle(candle)
+        if len(self.seen) == 2:
+            self.average = self.sma(1)
+        elif len(self.seen) > 2:
+            self.values.append(self.average[candle.symbol].value)
+
+
+async def test_an_indicator_asked_for_within_a_run_is_fed_from_the_next_candle_on() -> None:
+    strategy = Adding(when=(A, 9), symbol=A)
+    await run([minutes(A, [5, 6, 7, 8])], strategy)
+    assert strategy.values == [7, 8]
+
+
 async def test_the_candles_of_an_instant_come_together_whatever_is_ordered_between_them() -> None:
     strategy = Buying(when=(A, 1), symbol=A)
     exchange = await run([minutes(A, [5, 6, 7, 8]), minutes(B, [1, 2, 3, 4])], strategy)
