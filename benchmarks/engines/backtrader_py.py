@@ -1,5 +1,6 @@
 """backtrader, fed from plain lists, which is its fastest feed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,9 +70,8 @@ def prepare(columns: list[Columns]) -> Run:
         cerebro.adddata(Feed(columns=each), name=each.symbol)
     cerebro.addstrategy(SmaCross)
 
-    def run() -> list[Fill]:
+    def run() -> Callable[[], list[Fill]]:
         (strategy,) = cerebro.run()
-        fills: list[Fill] = strategy.fills
-        return fills
+        return lambda: strategy.fills
 
     return run

@@ -1,6 +1,7 @@
 """basana, on its backtesting exchange."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -85,8 +86,8 @@ def prepare(columns: list[Columns]) -> Run:
 
     exchange.subscribe_to_order_events(on_order)
 
-    def run() -> list[Fill]:
+    def run() -> Callable[[], list[Fill]]:
         asyncio.run(dispatcher.run())
-        return [fill for strategy in strategies for fill in strategy.fills]
+        return lambda: [fill for strategy in strategies for fill in strategy.fills]
 
     return run

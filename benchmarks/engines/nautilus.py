@@ -1,5 +1,6 @@
 """nautilus_trader, with its own bars; it fills at the close, which is the next open's price."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -83,8 +84,8 @@ def prepare(columns: list[Columns]) -> Run:
         engine.add_strategy(strategy)
         strategies.append(strategy)
 
-    def run() -> list[Fill]:
+    def run() -> Callable[[], list[Fill]]:
         engine.run()
-        return [fill for strategy in strategies for fill in strategy.fills]
+        return lambda: [fill for strategy in strategies for fill in strategy.fills]
 
     return run

@@ -2,6 +2,7 @@
 
 import asyncio
 from array import array
+from collections.abc import Callable
 from decimal import Decimal
 
 from benchmarks.engines import CASH, Fill, Run
@@ -31,9 +32,9 @@ def prepare(columns: list[Columns]) -> Run:
     exchange = Exchange([series_of(each) for each in columns], ExchangeOptions(cash=Decimal(CASH)))
     runner = Runner(SmaCross(), SimulatedVenue(exchange), mode="backtest")
 
-    def run() -> list[Fill]:
+    def run() -> Callable[[], list[Fill]]:
         asyncio.run(runner.run())
-        return [
+        return lambda: [
             Fill(
                 each.symbol,
                 (each.bar_ns - START_NS) // MINUTE_NS,

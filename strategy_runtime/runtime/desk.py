@@ -185,13 +185,17 @@ class TradingDesk(Outbox):
         return self._close_part(parts[0].id if len(parts) == 1 else None, size, symbol)
 
     def _close_part(self, position_id: str | None, size: Decimal, symbol: str) -> Ticket:
-        return self.order(
-            _SELL if size > 0 else _BUY,
-            symbol,
-            size if size > 0 else -size,
-            reduce_only=True,
+        own_id = self._next_id()
+        request = OrderRequest(
+            symbol=symbol,
+            side=_SELL if size > 0 else _BUY,
+            quantity=size if size > 0 else -size,
+            order_type=_MARKET,
             position_id=position_id,
+            reduce_only=True,
+            client_order_id=own_id,
         )
+        return self._submit(request, own_id)
 
     def close_all(self) -> list[Ticket]:
         """See `Strategy.close_all`."""

@@ -31,7 +31,12 @@ class Plain(Crossing):
 
     def _accept_plain(self, request: OrderRequest) -> PlainOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
-        if not self._is_simple or self.phase is not _BAR or not _is_plain(request):
+        if (
+            not self._is_simple
+            or self._is_at_risk
+            or self.phase is not _BAR
+            or not _is_plain(request)
+        ):
             return None
         symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
         instrument = self._instruments.get(symbol)
@@ -43,11 +48,11 @@ class Plain(Crossing):
         holding, position_id = self._ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
-        held = _ZERO if holding is None else holding.quantity
-        if (quantity is not held and not is_sound(quantity)) or quantity <= _ZERO:
+        is_all = holding is not None and quantity is holding.quantity
+        if not is_all and (not is_sound(quantity) or quantity <= _ZERO):
             return None
         if request.side is not _BUY:
-            if quantity > held:
+            if not is_all and (holding is None or quantity > holding.quantity):
                 return None
         elif request.reduce_only or not self._can_pay(quantity, price):
             return None
@@ -118,7 +123,10 @@ class Plain(Crossing):
             booking = ledger.book(symbol, quantity, price, value, fee, now_ns)
         else:
             holding = ledger.net.get(symbol)
-            if holding is None or quantity > holding.quantity:
+            if holding is None:
+                return False
+            held = holding.quantity
+            if quantity is not held and quantity > held:
                 return False
             booking = ledger.book(symbol, -quantity, price, -value, fee, now_ns)
         closed, current, _, profit = booking
