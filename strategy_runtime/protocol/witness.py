@@ -138,3 +138,7 @@ class Witness(Protocol):
     def see_account(self) -> None:
         """The account changed without an execution."""
         ...
+
+    def look_away(self) -> None:
+        """Events are made again of whatever happens from here on."""
+        ...

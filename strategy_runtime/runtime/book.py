@@ -116,6 +116,7 @@ class Book:
         self._held: dict[str, NetPosition] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
         self._statement: Statement | None = None
+        self._directory: Statement | None = None
 
     # Market
 
@@ -188,10 +189,12 @@ class Book:
             return known
         if isinstance(known, OrderRequest):
             pending = _pending(known, key)
-            accepted = None if self._statement is None else self._statement.accepted(key)
+            is_open = key in self._open
+            statement = self._statement if is_open else self._directory
+            accepted = None if statement is None else statement.accepted(key)
             if accepted is None:
                 return pending
-            if key in self._open:
+            if is_open:
                 return replace(pending, id=accepted.id, status=OrderStatus.OPEN)
             known = accepted
         if isinstance(known, _Accepted):
@@ -222,9 +225,9 @@ class Book:
         return (key for key in self._open if known[key].symbol == symbol)
 
     @property
-    def has_open_orders(self) -> bool:
-        """Whether there are any, in whatever symbol."""
-        return bool(self._open)
+    def open_count(self) -> int:
+        """Number of open orders."""
+        return len(self._open)
 
     def has_open(self, symbol: str, beside: str) -> bool:
         """Whether there are open orders in a symbol, one aside, whose client order id is given."""
@@ -411,7 +414,7 @@ class Book:
 
     def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
-        self._statement = statement
+        self._statement = self._directory = statement
         self.is_looking = True
 
     def see_order(self, order: Followed) -> None:
@@ -426,10 +429,10 @@ class Book:
     def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
         name = fill.client_order_id or order.name
-        if order.is_over:  # what is over can be asked for
+        if order.is_over:
             self._open.pop(name, None)
-        else:
-            self._orders[name] = order
+        if not order.is_over or isinstance(self._orders.get(name), Order):
+            self._orders[name] = order  # else it is over, and can be asked for
         self._renew(fill.symbol, parts)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
@@ -442,20 +445,12 @@ class Book:
     def look_away(self) -> None:
         """Keep everything as it is now: from here on it is events that tell what changes."""
         self.is_looking = False
-        for key, known in self._orders.items():
-            if not isinstance(known, OrderRequest):
-                self._keys[known.id] = key
-            elif self._statement is not None:
-                order = self._statement.accepted(key)
-                if order is not None and key not in self._open:
-                    self._orders[key] = order
-                    self._keys[order.id] = key
         for key in self._open:
-            left = self._read(key)
-            if left is not None:
-                self._orders[key] = left
-                self._keys[left.id] = key
-                self._booked[left.id] = self._traded[left.id] = left.filled_quantity
+            order = self._read(key)
+            if order is not None:
+                self._orders[key] = order
+                self._keys[order.id] = key
+                self._booked[order.id] = self._traded[order.id] = order.filled_quantity
         for symbol in self.nets:
             self._positions[symbol] = {
                 part.id: Position(
@@ -476,9 +471,9 @@ class Book:
 
     def _key_of(self, order_id: str) -> str:
         """What an order is kept under, by the venue's id."""
-        if self._statement is None:
+        if self._directory is None:
             return self._keys.get(order_id, order_id)
-        order = self._statement.followed(order_id)
+        order = self._directory.followed(order_id)
         return order_id if order is None else order.name
 
     def _store(self, key: str, order: Order) -> None:

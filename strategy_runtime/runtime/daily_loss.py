@@ -191,7 +191,7 @@ class DailyLoss:
 
     def _is_calm(self, run: CandleRun) -> bool:
         """Whether even the worst closes of the candles to come could not lose what is left."""
-        if self._filled_at or (self._book.has_open_orders and not run.ahead(self._day_ends_ns)):
+        if self._filled_at or (self._book.open_count and not run.ahead(self._day_ends_ns)):
             return False
         if self.reached:
             return True
@@ -359,3 +359,7 @@ class Onlooker:
         """See `Witness`."""
         self._book.see_account()
         self._loss.look()
+
+    def look_away(self) -> None:
+        """See `Witness`."""
+        self._book.look_away()

@@ -1,6 +1,6 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
@@ -309,18 +309,23 @@ class TradingDesk(Outbox):
         self._timers.at(time_of_day, function, tz)
         self._look_away()
 
-    def look(self) -> None:
-        """Follow what changes in a venue that allows it, in place of the events nobody hears."""
-        statement = self._venue.let_look(self._witness)
-        if statement is not None:
-            self._book.look_at(statement)
+    def look(self, tells: Callable[[int], bool] | None = None) -> None:
+        """Follow what changes in a venue that allows it, in place of the events nobody hears.
+
+        Args:
+            tells: See `Venue.let_look`.
+        """
+        if not self._book.is_looking:
+            statement = self._venue.let_look(self._witness, tells)
+            if statement is not None:
+                self._book.look_at(statement)
 
     @property
     def _witness(self) -> Witness:
         return self._book
 
     def _look_away(self) -> None:
-        # A timer may be due between two events that nobody hears otherwise.
+        # The next event may be the first at whose time the timer could be due.
         if self._book.is_looking:
             self._book.look_away()
             self._venue.let_look(None)

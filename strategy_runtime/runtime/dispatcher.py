@@ -7,10 +7,12 @@ the first event is decided then; for a candle nothing is left but the work itsel
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
@@ -20,6 +22,7 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
@@ -43,6 +46,10 @@ _BETWEEN = (
     "on_proxy_error",
     "on_event",
 )
+
+
+_FEW_ORDERS = 8  # to look away means to make a copy of each
+_SHORTEST_MONTH_NS = 28 * 86_400 * NANOSECONDS
 
 
 class _Join(NamedTuple):
@@ -193,17 +200,21 @@ class Dispatcher:
 
     def _run_handler(self, hook: Hook | None) -> Handler:
         """The handler of one candle, again and again, until there is something else to do."""
-        clock, timers, unsettled = self._clock, self._timers, self._desk.unsettled
-        last, keep = self._book.last, self._book.keep
+        clock, timers, desk, book = self._clock, self._timers, self._desk, self._book
+        last, keep, unsettled = book.last, book.keep, desk.unsettled
         indicators = self._strategy._indicators
         call, interrupts, fed = hook or _nothing, self._interrupts, indicators.fed_in_runs
-        settle, seen = self._desk.settle_at_once, self._desk.seen
+        settle, seen, may_look = desk.settle_at_once, desk.seen, not self.hears_changes
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             clock.event = run
-            candles = self._before_timers(run) if timers.is_set else run.candles
             before: str | None = None
             pushes: Sequence[Callable[[float], None]] = ()
+            candles = run.candles
+            if timers.is_set:
+                if may_look and book.open_count <= _FEW_ORDERS:
+                    desk.look(timers.are_due_at)
+                candles = self._before_timers(run)
             for part in seen(run, candles):
                 for candle in part:
                     run.last = candle
@@ -247,8 +258,20 @@ class Dispatcher:
 
     def _before_timers(self, run: CandleRun) -> Iterator[Candle]:
         """The candles of a run up to the first at which a timer may be due; that one is kept."""
+        first = next(run.candles, None)
+        if first is None:
+            return iter(())
+        begins_by, ahead = self._timers.begins_by(first.timeframe), 0
+        if parse_timeframe(first.timeframe).nanoseconds < _SHORTEST_MONTH_NS:
+            ahead = run.ahead(begins_by)
+        if not ahead:
+            return self._one_by_one_before_timers(chain((first,), run.candles))
+        rest = self._one_by_one_before_timers(run.candles)
+        return chain((first,), islice(run.candles, ahead - 1), rest)
+
+    def _one_by_one_before_timers(self, candles: Iterator[Candle]) -> Iterator[Candle]:
         begins_by = 0
-        for candle in run.candles:
+        for candle in candles:
             begin: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
             if begin >= begins_by:
                 begins_by = self._timers.begins_by(candle.timeframe)

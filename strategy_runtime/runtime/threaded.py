@@ -159,7 +159,7 @@ class ThreadedVenue:
     def direct(self) -> None:
         """Answers have to be waited for."""
 
-    def let_look(self, witness: Witness | None) -> None:
+    def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
         """Only events tell what changes."""
 
     async def submit(self, request: OrderRequest) -> OrderHandle:

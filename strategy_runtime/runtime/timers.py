@@ -85,6 +85,7 @@ class Timers:
     def __init__(self) -> None:
         self._timers: list[_Timer] = []
         self._next_due: datetime | None = None
+        self._next_due_ns = 0
         self.is_set = False
         self.when_set: Callable[[], None] = _nothing
 
@@ -92,6 +93,10 @@ class Timers:
         """Whether `due` would give something at an event's time."""
         moment = time_of(event)
         return moment is not None and (self._next_due is None or moment >= self._next_due)
+
+    def are_due_at(self, instant_ns: int) -> bool:
+        """Whether `due` might give something at an instant in nanoseconds since the epoch."""
+        return self.is_set and (self._next_due is None or instant_ns >= self._next_due_ns)
 
     def begins_by(self, timeframe: str) -> int:
         """Nanoseconds since the epoch before which a bar begins at whose end nothing is due.
@@ -101,7 +106,7 @@ class Timers:
         if self._next_due is None:
             return 0
         length = parse_timeframe(timeframe)
-        return ns_of(self._next_due) - length.nanoseconds - length.months * _DAY_NS
+        return self._next_due_ns - length.nanoseconds - length.months * _DAY_NS
 
     def every(self, interval: str, function: TimerFunction) -> None:
         """Add a timer for every multiple of an interval of the UTC day."""
@@ -132,6 +137,7 @@ class Timers:
             first = min(pending, key=lambda timer: timer.due or moment, default=None)
             self._next_due = None if first is None else first.due
             if first is None or first.due is None or first.due > moment:
+                self._next_due_ns = 0 if self._next_due is None else ns_of(self._next_due)
                 return
             at = first.due
             first.due = first.following(at)

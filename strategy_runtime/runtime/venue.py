@@ -5,7 +5,7 @@ WebSocket and REST. They need not import this module; a type checker holds them 
 command hands one to the runner.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -73,11 +73,18 @@ class Venue(Protocol):
         """Where the event in hand came from: an event id or a row of a data file; may be empty."""
         ...
 
-    def let_look(self, witness: Witness | None) -> Statement | None:
+    def let_look(
+        self, witness: Witness | None, tells: Callable[[int], bool] | None = None
+    ) -> Statement | None:
         """Show a witness what changes, in place of events of orders, trades, positions and the
         account, until it is told to make events again (None).
 
-        Gives back the account to look at; None, and nothing else happens, where only events tell.
+        Gives back the account to look at; None, and nothing else happens, where only events tell,
+        now or ever.
+
+        Args:
+            tells: Whether somebody might look between two things that happen at an instant, in
+                nanoseconds since the epoch: then the witness is told to look away before it.
         """
         ...
 

@@ -118,6 +118,9 @@ class InStep(Replay):
             if self._untold:
                 self._show()
             yield from self._in_step()
+            self._tell_from_here()
+            while outbox:
+                yield outbox.popleft()
             if next(phases, self) is self:
                 return
 
@@ -189,11 +192,12 @@ class InStep(Replay):
             while starts := self._common_starts(lanes):
                 walk = self._walk = _Walk(lanes, starts)
                 while walk.done < len(starts) and not self._is_bankrupt:
-                    if self._new and (busy or self._is_at_risk):
+                    start = walk.starts[walk.done]
+                    if self._new and (busy or self._is_at_risk or self._tells_at(start)):
                         self._let_new_rest()
                         self._show()
                     elif self._new:
-                        self._open_new(walk.starts[walk.done])
+                        self._open_new(start)
                     left = 0
                     if busy or due or outbox or self._is_at_risk:
                         left = self._instants_in_peace(walk) * len(lanes)
@@ -257,7 +261,10 @@ class InStep(Replay):
             return False
         if not self._new:
             return True
-        self._open_new(walk.starts[walk.done])
+        start = walk.starts[walk.done]
+        if self._tells_at(start):
+            return False
+        self._open_new(start)
         return not (self._due or self._is_at_risk or self.outbox)
 
     def _has_more_to_do(self) -> bool:
@@ -277,6 +284,7 @@ class InStep(Replay):
     def _visit(self, walk: _Walk) -> Iterator[Event]:
         """Have orders and account meet the bars of one instant: their opens, then their ranges."""
         outbox, start = self.outbox, walk.starts[walk.done]
+        self._tells_at(start + walk.step)
         if len(self._due) < len(self._busy):
             self._schedule_opens()
         if self._due:

@@ -4,7 +4,7 @@ Where nobody wants the events, a witness is shown what changed instead and no co
 are counted all the same, so that the result of a run does not depend on who listened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -38,12 +38,22 @@ _FILLED = OrderEventKind.ORDER_FILLED
 class Telling(ExchangeState):
     """The state of the exchange, and the ways its changes become known."""
 
-    __slots__ = ("_is_commanded", "_is_valued_later", "_told", "_told_at", "_witness")
+    __slots__ = (
+        "_has_told_account",
+        "_is_commanded",
+        "_is_valued_later",
+        "_tells",
+        "_told",
+        "_told_at",
+        "_witness",
+    )
 
     def __init__(self, *market: Any) -> None:
         self._witness: Witness | None = None
+        self._tells: Callable[[int], bool] | None = None
         self._is_commanded = False
         """Whether it is a command that changes orders: its events wait for their turn."""
+        self._has_told_account = False
         self._told: Account | None = None
         self._told_at = 0, Phase.START
         self._is_valued_later = False
@@ -51,20 +61,41 @@ class Telling(ExchangeState):
         """
         super().__init__(*market)
 
-    def let_look(self, witness: Witness | None) -> None:
+    def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
         """From now on show a witness what changes, in place of events; None makes events again.
 
         To be called while there are no events of changes under way.
+
+        Args:
+            tells: At which instants events have to be made of what happens.
         """
         self.catch_up()
-        self._witness = witness
+        if not self._has_told_account:
+            self._has_told_account, self._told = True, self.account()
+        elif self._witness is not None:
+            self._told = self.told_account()
+        self._witness, self._tells = witness, tells
         for order, kind in self._untold:
             self.outbox.append(self._order_event(order, kind))
         self._untold.clear()
-        self._told = self.account()
         self._is_valued_later = not self._splits and all(
             instrument.quotes is None for instrument in self._instruments.values()
         )
+
+    def _tells_at(self, instant_ns: int) -> bool:
+        """Have events made from here on where somebody might look between two things that happen
+        at an instant; False where nothing is to change.
+        """
+        if self._witness is None or self._tells is None or not self._tells(instant_ns):
+            return False
+        self._tell_from_here()
+        return True
+
+    def _tell_from_here(self) -> None:
+        """Have events made from here on, if there may ever be a need of them."""
+        if self._witness is not None and self._tells is not None:
+            self._witness.look_away()
+            self.let_look(None)
 
     def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
         super()._add_quotes(quotes, subscriptions)
@@ -151,7 +182,8 @@ class Telling(ExchangeState):
 
     def _tell_account(self, kind: AccountEventKind = AccountEventKind.BALANCE_UPDATED) -> None:
         if self._witness is None:
-            self._emit(AccountEvent(event=kind, account=self.account(), timestamp=self.now))
+            self._has_told_account, self._told = True, self.account()
+            self._emit(AccountEvent(event=kind, account=self._told, timestamp=self.now))
         else:
             self.emitted += 1
             self._note_account()

@@ -1,6 +1,6 @@
 """The exchange as a venue in process: no sockets, no queues, no copies."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 
 from strategy_runtime.clock import sleep
@@ -77,9 +77,13 @@ class SimulatedVenue:
             event = event.last
         return self.exchange.row_of(event) if isinstance(event, Candle) else ""
 
-    def let_look(self, witness: Witness | None) -> Statement | None:
+    def let_look(
+        self, witness: Witness | None, tells: Callable[[int], bool] | None = None
+    ) -> Statement | None:
         """Show a witness what changes in place of events of orders, positions and the account."""
-        self.exchange.let_look(witness)
+        if witness is not None and self.exchange.outbox:
+            return None
+        self.exchange.let_look(witness, tells)
         return self.exchange
 
     @property

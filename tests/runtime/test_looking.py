@@ -7,10 +7,11 @@ import pytest
 
 from strategy_runtime import Candle, Event, OrderEvent, Quote, Strategy
 from strategy_runtime.protocol.events import CandleRun
+from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import A, B, minutes
+from tests.simulator.support import A, B, minutes, order
 
 PRICES = [float(price) for price in range(10, 22)]
 
@@ -61,6 +62,17 @@ class Timed(InAndOut):
         super().on_candle(candle)
         if candle.open == PRICES[6]:
             self.every("1h", self.on_timer)
+
+
+class TimedWithin(Strategy):
+    """Has a stop filled in the bar at whose end a timer is due."""
+
+    def on_start(self) -> None:
+        self.every("5m", self.on_timer)
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.open == PRICES[0]:
+            self.buy(candle.symbol, 1, stop=PRICES[4])
 
 
 class AtQuotes(Strategy):
@@ -121,7 +133,20 @@ async def test_events_are_counted_whether_made_or_not() -> None:
     assert (await kinds_of(InAndOut()))[1].emitted == (await kinds_of(Hearing()))[1].emitted
 
 
-async def test_a_timer_needs_events_from_when_it_is_set() -> None:
+async def test_a_timer_needs_events_when_it_is_set_and_of_what_it_may_come_before() -> None:
     kinds, exchange = await kinds_of(Timed())
     assert len(exchange.fills) == len(PRICES) - 1
-    assert kinds.count("TradeEvent") == len(PRICES) - 1 - 6
+    assert kinds.count("TradeEvent") == 1
+    kinds, exchange = await kinds_of(TimedWithin())
+    (fill,) = exchange.fills
+    assert fill.price == PRICES[4]
+    assert kinds.count("TradeEvent") == 1
+
+
+async def test_while_events_are_under_way_only_they_tell() -> None:
+    exchange = Exchange([minutes(A, PRICES)])
+    venue = SimulatedVenue(exchange)
+    assert venue.let_look(Book()) is exchange
+    venue.let_look(None)
+    exchange.submit(order())
+    assert venue.let_look(Book()) is None

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import example, given, settings
@@ -19,6 +19,7 @@ from strategy_runtime import (
     OrderRejected,
     Side,
     Strategy,
+    Ticket,
     TimeInForce,
     crossed_above,
     crossed_below,
@@ -210,13 +211,22 @@ class Watchful(Random):
         return repr(asked)
 
 
-def series_of(market: dict[str, list[Row]], hours: int = 12) -> list[BarSeries]:
-    """Bars of twelve hours, or of other ones, which begin in the evening."""
+def series_of(
+    market: dict[str, list[Row]], hours: int = 12, pauses: tuple[int, int] = (0, 0)
+) -> list[BarSeries]:
+    """Bars of twelve hours, or of other ones, which begin in the evening.
+
+    Args:
+        pauses: Before which of its bars each symbol pauses for five; 0 for never.
+    """
     found = []
-    step, begin = hours * HOUR, 0 if hours == 12 else 18 * HOUR
-    for symbol, bars in market.items():
+    step = hours * HOUR
+    for (symbol, bars), pause in zip(market.items(), pauses, strict=False):
         series = BarSeries(symbol, f"{hours}h", step)
+        begin = 0 if hours == 12 else 18 * HOUR
         for number, (opened, high, low, close) in enumerate(bars):
+            if pause and number == pause:
+                begin += 5 * step
             series.append(begin + number * step, opened, high, low, close, 100.0)
         found.append(series)
     return found
@@ -229,8 +239,9 @@ def run(
     options: dict[str, object],
     limits: Limits = NO_LIMITS,
     hours: int = 12,
+    pauses: tuple[int, int] = (0, 0),
 ) -> tuple[Outcome, _R]:
-    series = series_of(market, hours)
+    series = series_of(market, hours, pauses)
     exchange = Exchange(series, ExchangeOptions(**options))  # type: ignore[arg-type]
     strategy = kind(plan, exchange)
     venue, desk = SimulatedVenue(exchange), desk_for(limits)
@@ -350,21 +361,31 @@ def test_short_cuts_change_nothing(
         assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
 
 
+NEVER, AT_START = 99, -1
+
+
 class Sighted(Random):
     """Hears of nothing but candles and refusals, and notes all it can see at each candle.
 
-    From one candle on it has a timer, which lets it look on no longer.
+    From the start, or from one candle on, it has a timer, at which it looks and acts as well.
     """
 
-    timer_at: ClassVar[int] = 99
+    timer_at: ClassVar[int] = NEVER
+    interval: ClassVar[str] = "6h"
 
     def __init__(self, plan: list[Action], exchange: Exchange) -> None:
         super().__init__(plan, exchange)
         self.seen: list[object] = []
+        self.tickets: list[Ticket] = []
+        self.ticks = 0
+
+    def on_start(self) -> None:
+        if self.timer_at == AT_START:
+            self.every(self.interval, self.tick)
 
     def on_candle(self, candle: Candle) -> None:
         if self.count == self.timer_at:
-            self.every("6h", self.note)
+            self.every(self.interval, self.tick)
         self.note()
         super().on_candle(candle)
         self.seen.append([(order.status, order.id) for order in self.orders()])
@@ -372,9 +393,26 @@ class Sighted(Random):
     def on_error(self, error: Exception) -> None:
         self.seen.append(str(error))
 
+    def buy(self, *what: Any, **more: Any) -> Ticket:
+        self.tickets.append(super().buy(*what, **more))
+        return self.tickets[-1]
+
+    def sell(self, *what: Any, **more: Any) -> Ticket:
+        self.tickets.append(super().sell(*what, **more))
+        return self.tickets[-1]
+
+    def tick(self) -> None:
+        self.note()
+        if self.ticks == 1:
+            self.every("3h", self.note)
+        if self.ticks < len(self.plan):
+            self.act(self.plan[self.ticks])
+        self.ticks += 1
+
     def note(self) -> None:
         account = self.account
         self.seen += [
+            self.count,
             self.now,
             self.risk_state,
             [
@@ -384,6 +422,8 @@ class Sighted(Random):
             [net.symbol for net in self.positions],
             self.orders(),
             self.orders(external=True),
+            orders := [ticket.order for ticket in self.tickets],
+            [self._running.order_of(order.id) == order for order in orders],  # type: ignore[attr-defined]
             [getattr(account, name) for name in (*account.__slots__, "equity")],
         ]
 
@@ -419,8 +459,10 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     base=Sighted,
     alone=False,
     timer_at=5,
+    interval="6h",
     limits=NO_LIMITS,
     hours=12,
+    pauses=(0, 0),
 )
 @example(  # a fee beyond what was sold for, which leaves the account short of margin
     market={"S:A": [(25.0, 25.0, 25.0, 25.0)] * 2 + FLAT, "S:B": FLAT},
@@ -428,9 +470,11 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     options={"cash": Decimal(300), "fee_min": Decimal(40)},
     base=Sighted,
     alone=True,
-    timer_at=99,
+    timer_at=NEVER,
+    interval="6h",
     limits=NO_LIMITS,
     hours=12,
+    pauses=(0, 0),
 )
 @example(  # what a position cost after a part of it was sold, which cannot be written exactly
     market={"S:A": FLAT, "S:B": FLAT},
@@ -438,9 +482,11 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     options={"slippage": Decimal("0.01"), "spread": Decimal("0.5"), "impact": Decimal("0.1")},
     base=Sighted,
     alone=False,
-    timer_at=99,
+    timer_at=NEVER,
+    interval="6h",
     limits=Limits(max_daily_loss=Decimal(1)),
     hours=12,
+    pauses=(0, 0),
 )
 @example(  # an order amid an instant, and a loss that is made good again on the same day
     market={"S:A": DIP, "S:B": CALM},
@@ -448,9 +494,35 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     options={},
     base=Sighted,
     alone=False,
-    timer_at=99,
+    timer_at=NEVER,
+    interval="6h",
     limits=Limits(max_daily_loss=Decimal(40)),
     hours=1,
+    pauses=(0, 0),
+)
+@example(  # a plain order filled behind a pause, and timers that come before
+    market={"S:A": CALM},
+    plan=[plain(2, "buy", 10)],
+    options={},
+    base=Sighted,
+    alone=True,
+    timer_at=AT_START,
+    interval="1h",
+    limits=NO_LIMITS,
+    hours=1,
+    pauses=(3, 0),
+)
+@example(  # an order that rests, filled in a bar in which a timer is due
+    market={"S:A": DIP},
+    plan=[Action(1, "S:A", "limit", 10, price=45.0, other=0.25)],
+    options={},
+    base=Sighted,
+    alone=True,
+    timer_at=AT_START,
+    interval="90m",
+    limits=NO_LIMITS,
+    hours=1,
+    pauses=(0, 0),
 )
 @given(
     market=markets,
@@ -458,7 +530,8 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     options=costs,
     base=st.sampled_from([Sighted, SightedBetween]),
     alone=st.booleans(),
-    timer_at=st.sampled_from([99, 99, 2, 5]),
+    timer_at=st.sampled_from([NEVER, AT_START, 2, 5]),
+    interval=st.sampled_from(["1h", "90m", "6h", "1d"]),
     limits=st.sampled_from(
         [
             NO_LIMITS,
@@ -469,6 +542,7 @@ def plain(at: int, verb: str, quantity: int) -> Action:
         ]
     ),
     hours=st.sampled_from([12, 1]),
+    pauses=st.sampled_from([(0, 0), (3, 3), (5, 5), (4, 6)]),
 )
 def test_looking_shows_what_events_would_have_told(
     market: dict[str, list[Row]],
@@ -477,24 +551,26 @@ def test_looking_shows_what_events_would_have_told(
     base: type[Sighted],
     alone: bool,
     timer_at: int,
+    interval: str,
     limits: Limits,
     hours: int,
+    pauses: tuple[int, int],
 ) -> None:
     if alone:
         market = {"S:A": market["S:A"]}
         plan = [action for action in plan if action.symbol == "S:A"]
-    kind = type("SightedThen", (base,), {"timer_at": timer_at})
+    kind = type("SightedThen", (base,), {"timer_at": timer_at, "interval": interval})
     looking: Sighted
     told: Sighted
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(daily_loss, "_FEW", 1)  # days are short
-        one, looking = run(kind, market, plan, options, limits, hours)
+        one, looking = run(kind, market, plan, options, limits, hours, pauses)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SimulatedVenue, "let_look", lambda self, witness: None)
+        patch.setattr(SimulatedVenue, "let_look", lambda self, witness, tells=None: None)
         patch.setattr(SimulatedVenue, "direct", None)
         patch.setattr(Dispatcher, "_run_handler", lambda self, hook: self._one_by_one)
         patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
-        other, told = run(kind, market, plan, options, limits, hours)
+        other, told = run(kind, market, plan, options, limits, hours, pauses)
     for here, there in zip(looking.seen, told.seen, strict=True):
         assert here == there
     assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
