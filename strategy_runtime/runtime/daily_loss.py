@@ -296,7 +296,7 @@ class DailyLoss:
             elif symbol not in book.last:
                 told = (part for part in book.parts_of(symbol) if isinstance(part, Position))
                 equity += sum((position.unrealized_pnl for position in told), _ZERO)
-        return equity.quantize(_GRAIN, context=_LONG)
+        return min(equity, equity.quantize(_GRAIN, context=_LONG), key=_digits)
 
     def _filling(self, handler: Handler) -> Handler:
         def handle(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:
@@ -332,6 +332,10 @@ class DailyLoss:
             return result
 
         return handle
+
+
+def _digits(number: Decimal) -> int:
+    return len(number.as_tuple().digits)
 
 
 class Onlooker:
