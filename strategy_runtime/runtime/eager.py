@@ -8,6 +8,8 @@ from strategy_runtime.strategy.hooks import Hook
 
 __all__ = ["eager"]
 
+_AT_ITS_END = object()
+
 
 class _Begun:
     """A coroutine that waits for something; to be awaited to its end."""
@@ -40,16 +42,14 @@ class _Begun:
 def eager(hook: Hook) -> Hook:
     """A hook that is a coroutine function, giving back something to await only where it waits.
 
-    It runs in the same task and in the same order as if it were awaited.
+    It is of one event. It runs in the same task and in the same order as if it were awaited.
     """
 
     @wraps(hook)
-    def call(*args: Any) -> _Begun | None:
-        coroutine: Any = hook(*args)
-        try:
-            waits_for = coroutine.send(None)
-        except StopIteration:
-            return None
-        return _Begun(coroutine, waits_for)
+    def call(event: Any) -> _Begun | None:
+        coroutine: Any = hook(event)
+        # With something to give back at its end no exception is made of that.
+        waits_for = next(coroutine.__await__(), _AT_ITS_END)
+        return None if waits_for is _AT_ITS_END else _Begun(coroutine, waits_for)
 
     return call

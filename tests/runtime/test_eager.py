@@ -29,13 +29,13 @@ async def test_one_that_waits_goes_on_where_it_stood_in_the_same_task() -> None:
     future = asyncio.get_running_loop().create_future()
     seen: list[Any] = []
 
-    async def hook() -> None:
+    async def hook(awaited: asyncio.Future[int]) -> None:
         seen.append(asyncio.current_task())
-        seen.append(await future)
+        seen.append(await awaited)
         await sleep(0)
         seen.append(asyncio.current_task())
 
-    begun = eager(hook)()
+    begun = eager(hook)(future)
     assert len(seen) == 1
     asyncio.get_running_loop().call_soon(future.set_result, 42)
     assert begun is not None
@@ -61,7 +61,7 @@ async def test_what_is_raised_before_and_behind_a_wait_comes_out() -> None:
 async def test_what_happens_to_the_task_happens_to_the_hook() -> None:
     seen: list[str] = []
 
-    async def hook() -> None:
+    async def hook(_: int) -> None:
         try:
             await sleep(60)
         except asyncio.CancelledError:
@@ -70,7 +70,7 @@ async def test_what_happens_to_the_task_happens_to_the_hook() -> None:
             seen.append("tidied up")
             raise
 
-    begun: Any = eager(hook)()
+    begun: Any = eager(hook)(7)
 
     async def wait() -> None:
         await begun
@@ -90,13 +90,13 @@ def test_one_that_is_given_up_is_closed() -> None:
         def __await__(self) -> Any:
             yield self
 
-    async def hook() -> None:
+    async def hook(_: int) -> None:
         try:
             await Never()
         finally:
             seen.append("closed")
 
-    begun: Any = eager(hook)()
+    begun: Any = eager(hook)(7)
     waiting = begun.__await__()
     next(waiting)
     waiting.close()
