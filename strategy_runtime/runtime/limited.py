@@ -50,7 +50,6 @@ class LimitedDesk(TradingDesk):
     ) -> None:
         super().__init__(venue, book, clock, *others, **options)
         self._risk = Risk(limits, book, clock.seconds, day_start)
-        self._refusals: dict[str, ApiError] = {}
         self._is_winding_down = False
 
     @property
@@ -82,20 +81,12 @@ class LimitedDesk(TradingDesk):
         await super().wind_down(flatten=flatten)
 
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
-        ticket = super()._submit(request, own_id)
-        if not self._is_winding_down:
-            refusal = self._risk.refusal_of(request)
-            if refusal is not None:
-                self._refusals[own_id] = refusal
-                self._book.refuse(own_id)
-        return ticket
-
-    def _admit(self, request: OrderRequest) -> None:
-        if self._refusals:
-            refusal = self._refusals.pop(request.client_order_id or "", None)
-            if refusal is not None:
-                raise refusal
-        super()._admit(request)
+        self._book.expect(request, own_id)
+        refusal = None if self._is_winding_down else self._risk.refusal_of(request)
+        if refusal is None:
+            return self._note("submit", request.symbol, own_id, request)
+        self._book.refuse(own_id)
+        return self._note("submit", request.symbol, own_id, partial(_refuse, refusal))
 
     def modify(
         self,
