@@ -14,6 +14,7 @@ __all__ = [
     "monotonic",
     "now",
     "now_ms",
+    "now_s",
     "ns_of",
     "rfc3339",
     "sleep",
@@ -29,6 +30,11 @@ _MICROSECOND = timedelta(microseconds=1)
 def now() -> datetime:
     """The wall clock, aware and in UTC."""
     return datetime.fromtimestamp(time.time(), UTC)
+
+
+def now_s() -> float:
+    """The wall clock in seconds since the epoch."""
+    return time.time()
 
 
 def now_ms() -> int:

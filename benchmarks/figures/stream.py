@@ -1,14 +1,8 @@
 """The connection: free-running, in lock-step, and from candle to order, beside a bare client."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from importlib.util import find_spec
 
-from benchmarks.measure import ROOT, Sample, child, in_turns, medians
+from benchmarks.measure import in_slices, medians
 from benchmarks.scale import Scale
 from benchmarks.tables import Table, rounded
 
@@ -45,10 +39,12 @@ def _table(
     rows = []
     for batch in batches:
         names = [("bare", loop) for loop in loops] + [("ours", loops[0])]
-        things = {
-            f"{who} {loop}": partial(_run, who, loop, mode, batch, count) for who, loop in names
+        commands = {
+            f"{who} {loop}": ("benchmarks.wire", who, loop, mode, batch, count)
+            for who, loop in names
         }
-        found = {n: medians(samples) for n, samples in in_turns(things, scale.repeats).items()}
+        turns_of_all = [in_slices(commands) for _ in range(scale.repeats)]
+        found = {name: medians([turn[name] for turn in turns_of_all]) for name in commands}
         least = min(each["cpu_s"] for name, each in found.items() if name.startswith("bare"))
         turns = found[next(iter(found))]["events"] / batch
         for name, each in found.items():
@@ -63,29 +59,3 @@ def _table(
                 row["p50 µs"] = rounded(each["p50_us"])
             rows.append(row)
     return Table(title=f"{title}, {count:,} turns", rows=rows, note=_NOTE)
-
-
-def _run(who: str, loop: str, mode: str, batch: int, count: int) -> Sample:
-    with _server(mode, batch, count) as (process, ports):
-        sample = child("benchmarks.wire.client", who, loop, mode, batch, *ports)
-        said, _ = process.communicate(timeout=30)
-    return {**sample, **json.loads(said.splitlines()[-1])}
-
-
-@contextmanager
-def _server(
-    mode: str, batch: int, count: int
-) -> Iterator[tuple["subprocess.Popen[str]", list[int]]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.wire.server", mode, str(batch), str(count)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        if process.stdout is None:
-            raise RuntimeError("the server has no stdout")
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        process.kill()
-        process.wait()

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from strategy_runtime import __version__
-from strategy_runtime.clock import monotonic, now
+from strategy_runtime.clock import monotonic, now_s
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.tallies import Tallies
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, UnknownEvent
 from strategy_runtime.protocol.models import Candle, Quote
-from strategy_runtime.runtime.clock import time_of
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.observer import Note
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
@@ -97,8 +97,10 @@ class Metrics:
             more = self._count_unknown
         elif kind is ConnectionEvent:
             more = self._count_loss
-        elif kind in (Candle, Quote) and mode == "live":
-            more = self._note_lag
+        elif kind is Candle and mode == "live":
+            more = self._note_age_of_candle
+        elif kind is Quote and mode == "live":
+            more = self._note_age_of_quote
         else:
             return count
 
@@ -115,10 +117,16 @@ class Metrics:
         if event.event is ConnectionEventKind.RECONNECTING:
             self._reconnects.inc()
 
-    def _note_lag(self, event: Candle | Quote) -> None:
-        moment = time_of(event)
+    def _note_age_of_candle(self, candle: Candle) -> None:
+        # Of dates only what has to be a date is made one: this is noted for every candle.
+        length = parse_timeframe(candle.timeframe).seconds
+        moment, beyond = (candle.end, 0) if length is None else (candle.timestamp, length)
+        self._tallies.lag.note(max(now_s() - (moment.timestamp() + beyond), 0.0))
+
+    def _note_age_of_quote(self, quote: Quote) -> None:
+        moment = quote.timestamp
         if moment is not None:
-            self._tallies.lag.note(max((now() - moment).total_seconds(), 0.0))
+            self._tallies.lag.note(max(now_s() - moment.timestamp(), 0.0))
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
@@ -134,7 +142,7 @@ class Metrics:
         last_at = self._tallies.last_at
         if last_at != self._last_told:  # said once, so that it stays the same until there is one
             self._last_told = last_at
-            self._last_event.set(now().timestamp() - (monotonic() - last_at))
+            self._last_event.set(now_s() - (monotonic() - last_at))
         values: dict[str, float] = {
             "ready": self._health.readiness()[0],
             "loop_silent_seconds": self._health.liveness()[1]["loop_silent_seconds"],

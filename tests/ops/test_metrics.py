@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from strategy_runtime import Candle, RiskState, Strategy
+from strategy_runtime import Candle, Quote, RiskState, Strategy
 from strategy_runtime.clock import monotonic, now
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.metrics import Metrics
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, UnknownEvent
+from strategy_runtime.runtime.clock import time_of
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -115,6 +116,31 @@ def test_the_age_of_live_candles_is_measured() -> None:
     found = samples(metrics)
     assert found["strategy_event_lag_seconds_bucket,le=1.0"] == 0
     assert found["strategy_event_lag_seconds_bucket,le=30.0"] == 1
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "1M", None])
+def test_the_age_counts_from_the_end_of_a_candle_and_from_the_time_of_a_quote(
+    timeframe: str | None,
+) -> None:
+    metrics, stamp = Metrics(Health()), datetime(2024, 2, 1, 12, tzinfo=UTC)
+    event: Candle | Quote = Quote("S:A", 1, 2, stamp=stamp)
+    if timeframe is not None:
+        event = Candle("S:A", timeframe, stamp, 1, 1, 1, 1)
+    before = now()
+    handled(metrics, event, None)
+    began = time_of(event)
+    assert began is not None
+    found = samples(metrics)["strategy_event_lag_seconds_sum"]
+    # A float of seconds since the epoch is good to a quarter of a microsecond.
+    assert (
+        (before - began).total_seconds() - 1e-6 <= found <= (now() - began).total_seconds() + 1e-6
+    )
+
+
+def test_a_quote_that_does_not_say_when_it_was_made_has_no_age() -> None:
+    metrics = Metrics(Health())
+    handled(metrics, Quote("S:A", 1, 2), None)
+    assert samples(metrics)["strategy_event_lag_seconds_count"] == 0
 
 
 def test_when_the_last_event_was_handled_is_told_the_same_until_there_is_another() -> None:

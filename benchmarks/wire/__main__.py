@@ -1,0 +1,37 @@
+"""A client and the server: `-m benchmarks.wire WHO LOOP MODE BATCH COUNT` prints what both say.
+
+The parameters are those of the two.
+"""
+
+import json
+import subprocess
+import sys
+
+
+def main(who: str, loop: str, mode: str, batch: str, count: str) -> None:
+    server = _started("benchmarks.wire.server", mode, batch, count)
+    try:
+        if server.stdout is None:
+            raise RuntimeError("the server has no stdout")
+        ports = map(str, json.loads(server.stdout.readline()))
+        client = _started("benchmarks.wire.client", who, loop, mode, batch, *ports)
+        samples = [_last_of(each) for each in (client, server)]
+    finally:
+        server.kill()
+        server.wait()
+    print(json.dumps({name: value for sample in samples for name, value in sample.items()}))
+
+
+def _started(*command: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True)
+
+
+def _last_of(process: "subprocess.Popen[str]") -> dict[str, float]:
+    said, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"{process.args!r} exited with {process.returncode}")
+    sample: dict[str, float] = json.loads(said.splitlines()[-1])
+    return sample
+
+
+main(*sys.argv[1:])
