@@ -6,6 +6,7 @@ its surface; this module converts between the two.
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -18,6 +19,7 @@ __all__ = [
     "ns_of",
     "rfc3339",
     "sleep",
+    "stopwatch",
     "utc",
 ]
 
@@ -45,6 +47,11 @@ def now_ms() -> int:
 def monotonic() -> float:
     """Seconds on a clock that never jumps; for deadlines and durations only."""
     return time.monotonic()
+
+
+def stopwatch() -> Callable[[], float]:
+    """What tells the seconds of `monotonic`, for whoever asks at every event: it is no detour."""
+    return time.monotonic
 
 
 async def sleep(seconds: float) -> None:

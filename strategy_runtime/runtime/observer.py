@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from strategy_runtime.clock import monotonic
+from strategy_runtime.clock import stopwatch
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.views import RiskState
@@ -145,6 +145,8 @@ class RunStatus(Struct, frozen=True, kw_only=True):
 
 def observed(handler: Handler, note: Note) -> Handler:
     """A handler that tells how long it took, with whatever it gives to await; also if it raises."""
+
+    monotonic = stopwatch()
 
     def handle(event: Event) -> Awaitable[None] | None:
         began = monotonic()

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.protocol.events import UnknownEvent
 from strategy_runtime.runtime.observer import Handler, Observers, observed
+from tests.runtime.virtual_run import live_run
 
 EVENT = UnknownEvent(type="hologram", raw={})
 
@@ -93,3 +95,18 @@ def test_several_are_told_the_same() -> None:
     one, other = Notes(), Notes()
     Observers(one, other).noting(UnknownEvent, None, "live")(EVENT, 1.0, 1.5)
     assert one.kept == other.kept == [(None, EVENT, 0.5)]
+
+
+class Sleeper(Strategy):
+    """Takes half a second for each candle."""
+
+    async def on_candle(self, candle: Candle) -> None:
+        await sleep(0.5)
+
+
+def test_what_a_hook_took_is_told_by_the_clock_of_the_run() -> None:
+    notes = Notes()
+    live_run(Sleeper(), lambda runner: sleep(3), observer=notes)
+    taken = [seconds for hook, event, seconds in notes.kept if hook == "on_candle"]
+    assert len(taken) > 1
+    assert taken == pytest.approx([0.5] * len(taken))
