@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.measure import ROOT
 
-__all__ = ["PEERS", "interpreter"]
+__all__ = ["PEERS", "QUICK", "interpreter"]
 
 PEERS = {
     "backtesting_py": "backtesting==0.6.6",
@@ -15,6 +15,9 @@ PEERS = {
     "backtrader_py": "backtrader==1.9.78.123",
     "nautilus": "nautilus_trader==1.221.0",
 }
+QUICK = ("backtesting_py", "basana_py")
+"""Those that are done soon enough to be measured as often as we are."""
+
 _PLACE = ROOT / ".venv-peers"
 
 

@@ -13,7 +13,7 @@ class Scale(Struct, frozen=True, kw_only=True):
     Attributes:
         bars: Of the in-process backtest, and of the files that are loaded.
         repeats: How often everything is measured, in turns.
-        peer_repeats: The same for the engines of others; 0 leaves them out.
+        peer_repeats: The same for the slower engines of others; 0 leaves all of them out.
         events: Of the free-running stream.
         trips: Round trips in lock-step, and orders.
         counted: Bars whose instructions are counted, where there is valgrind; 0 leaves it out.

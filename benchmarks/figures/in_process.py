@@ -27,12 +27,12 @@ def _measure(scale: Scale, symbols: int) -> Table:
     missing: dict[str, str] = {}
     if scale.peer_repeats:
         python, missing = interpreter()
-        from benchmarks.peers import PEERS
+        from benchmarks.peers import PEERS, QUICK
 
         for name in PEERS:
             if name not in missing:
                 things[name] = partial(child, "benchmarks.engines", name, folder, python=python)
-                repeats[name] = scale.peer_repeats
+                repeats[name] = scale.repeats if name in QUICK else scale.peer_repeats
     found = {name: medians(samples) for name, samples in in_turns(things, repeats).items()}
     bare = found["bare"]
     total = bars * symbols
