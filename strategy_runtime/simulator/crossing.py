@@ -30,12 +30,11 @@ class Crossing(Nights):
         self._match_open_at(instrument, price)
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
-        self._begin_bar(instrument)
         self._match_at(instrument, price, price)
 
     def _begin_bar(self, instrument: Instrument) -> None:
-        share = self.options.max_volume_share
-        if share is not None:
+        share = self._volume_share
+        if share is not None and instrument.begun_row != instrument.row:
             instrument.begin_bar(share)
 
     def _match_quote(self, instrument: Instrument) -> None:
@@ -99,8 +98,7 @@ class Crossing(Nights):
         """Test the orders of a symbol against the range of the bar that closes."""
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
-        if instrument.scheduled != row:
-            self._begin_bar(instrument)
+        self._begin_bar(instrument)
         for order in _stops_first(instrument.resting.reached(low, high)):
             if order.waits_for_open or order.is_over:
                 continue

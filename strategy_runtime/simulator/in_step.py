@@ -322,7 +322,9 @@ class InStep(Replay):
         for order in new:
             lane = self._instruments[order.request.symbol]
             row = lane.row
-            if not self._due and self._fill_plain(order, lane.series.opens[row]):
+            if self._volume_share is not None:
+                self._begin_bar(lane)
+            if not self._due and self._fill_plain(lane, order, lane.series.opens[row]):
                 continue
             self._put_to_rest(lane, order)
             lane.scheduled = row

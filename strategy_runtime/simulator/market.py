@@ -45,6 +45,7 @@ class Instrument:
         price: The last one seen: a close, or a fill since; None before the first.
         resting: Its open orders.
         left: What the bar in progress can still give to orders, or None without limit.
+        begun_row: Row of the bar that `left` is of, or -1.
         volume: Of that bar; 0 unknown.
         split_row: Row of the last bar whose start was looked at for a split, or -1.
         scheduled: Row whose open the exchange has on its agenda, or -1.
@@ -54,6 +55,7 @@ class Instrument:
     __slots__ = (
         "_filled_ns",
         "_filled_price",
+        "begun_row",
         "coarser",
         "first_row",
         "left",
@@ -92,6 +94,7 @@ class Instrument:
         self.scheduled = -1
         self.split_row = -1
         self.left: Decimal | None = None
+        self.begun_row = -1
 
     def note_price(self, price: float, now_ns: int) -> None:
         """A fill within the range of the bar that ends now made a price."""
@@ -129,6 +132,7 @@ class Instrument:
         """Work out what the bar in progress gives to orders; an unknown volume gives all."""
         volume = self.volume
         self.left = Decimal(repr(volume)) * share if volume > 0 else None
+        self.begun_row = self.row
 
     def quote(self) -> Quote | None:
         """The last quote that has come, as an event."""

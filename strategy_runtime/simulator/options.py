@@ -99,11 +99,10 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
 
     @property
     def is_simple(self) -> bool:
-        """Whether orders are filled whole and at once, on cash, into one position a symbol."""
+        """Whether orders are filled at once, on cash, into one position a symbol."""
         return (
             self.leverage == 1
             and not self.latency
-            and self.max_volume_share is None
             and self.mode is PositionMode.NETTING
         )
 

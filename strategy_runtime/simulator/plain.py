@@ -89,19 +89,20 @@ class Plain(Crossing):
 
     def _match_open_at(self, instrument: Instrument, price: float) -> None:
         resting = instrument.resting
+        self._begin_bar(instrument)
         if len(resting) == 1:
             (order,) = resting.values()
             if (
                 order.is_plain
                 and order.request is order.original
                 and order.open_from <= self.now_ns
-                and self._fill_plain(order, price)
+                and self._fill_plain(instrument, order, price)
             ):
                 resting.remove(order)
                 return
         super()._match_open_at(instrument, price)
 
-    def _fill_plain(self, order: KeptOrder, opened: float) -> bool:
+    def _fill_plain(self, instrument: Instrument, order: KeptOrder, opened: float) -> bool:
         """Fill a plain order, the only one of its symbol, at the open of a bar that begins now.
 
         False where it has to be looked at more closely.
@@ -110,11 +111,13 @@ class Plain(Crossing):
             return False
         request, ledger, now_ns = order.request, self._ledger, self.now_ns
         symbol, side, quantity = request.symbol, request.side, request.quantity
+        left = instrument.left
+        if left is not None and quantity > left:
+            return False
         base = price = decimal_of(opened)
         fee, costs = _ZERO, self._costs
         if not costs.are_none:
-            volume = self._instruments[symbol].volume
-            price = costs.price(base, side, quantity, volume, None)
+            price = costs.price(base, side, quantity, instrument.volume, None)
             fee = costs.fee(quantity, price)
         value = quantity * price
         if side is _BUY:
@@ -130,6 +133,8 @@ class Plain(Crossing):
                 return False
             booking = ledger.book(symbol, -quantity, price, -value, fee, now_ns)
         closed, current, _, profit = booking
+        if left is not None:
+            instrument.left = left - quantity
         fills = self._fills
         fill = Fill(
             now_ns,

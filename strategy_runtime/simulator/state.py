@@ -100,6 +100,7 @@ class ExchangeState:
         "_start_ns",
         "_unended",
         "_untold",
+        "_volume_share",
         "_warnings",
         "emitted",
         "now_ns",
@@ -151,6 +152,7 @@ class ExchangeState:
             )
         self._is_unlevered = self.options.leverage == 1
         self._is_simple = self.options.is_simple
+        self._volume_share = self.options.max_volume_share
         self._is_at_risk = False
         self._charged_day = 0
         self._is_warned = False

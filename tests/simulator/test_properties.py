@@ -95,6 +95,7 @@ costs = st.sampled_from(
         {"slippage": Decimal("0.01"), "spread": Decimal("0.5"), "impact": Decimal("0.1")},
         {"cash": Decimal(300), "fee_min": Decimal(40), "slippage_fixed": Decimal("0.3")},
         {"max_volume_share": Decimal("0.1"), "latency": 1},
+        {"max_volume_share": Decimal("0.03"), "fee_rate": Decimal("0.001")},
         {"cash": Decimal(300), "leverage": Decimal(3)},
         {"cash": Decimal(300), "mode": PositionMode.HEDGING},
         {
