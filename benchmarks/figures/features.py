@@ -9,6 +9,8 @@ from functools import partial
 from shutil import rmtree, which
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from benchmarks import market
 from benchmarks.engines import CASH
 from benchmarks.engines.ours import series_of
@@ -32,6 +34,12 @@ class WithHistory(SmaCross):
 
 
 class WithTimer(SmaCross):
+    def on_start(self) -> None:
+        super().on_start()
+        self.every("1h")
+
+
+class WithBoth(WithHistory):
     def on_start(self) -> None:
         super().on_start()
         self.every("1h")
@@ -76,8 +84,10 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
     "everything off": (SmaCross, {}, NO_LIMITS),
     "fees, slippage, volume share": (SmaCross, _COSTS, NO_LIMITS),
     "limits on risk": (SmaCross, {}, _FAR),
+    "limits on risk but the loss of a day": (SmaCross, {}, replace(_FAR, max_daily_loss=None)),
     "history of 50 candles": (WithHistory, {}, NO_LIMITS),
     "a timer every hour": (WithTimer, {}, NO_LIMITS),
+    "limits on risk, history, a timer": (WithBoth, {}, _FAR),
     "a hook for every event of an order": (WithHooks, {}, NO_LIMITS),
     "a hook that is a coroutine": (AsCoroutine, {}, NO_LIMITS),
     "short as often as long": (LongAndShort, {}, NO_LIMITS),
