@@ -49,6 +49,7 @@ _BETWEEN = (
 
 
 _FEW_ORDERS = 8  # to look away means to make a copy of each
+_MANY_CANDLES = 32  # so many save what it takes to look and to look away again
 _SHORTEST_MONTH_NS = 28 * 86_400 * NANOSECONDS
 
 
@@ -200,11 +201,11 @@ class Dispatcher:
 
     def _run_handler(self, hook: Hook | None) -> Handler:
         """The handler of one candle, again and again, until there is something else to do."""
-        clock, timers, desk, book = self._clock, self._timers, self._desk, self._book
-        last, keep, unsettled = book.last, book.keep, desk.unsettled
+        clock, timers, desk = self._clock, self._timers, self._desk
+        last, keep, unsettled = self._book.last, self._book.keep, desk.unsettled
         indicators = self._strategy._indicators
         call, interrupts, fed = hook or _nothing, self._interrupts, indicators.fed_in_runs
-        settle, seen, may_look = desk.settle_at_once, desk.seen, not self.hears_changes
+        settle, seen = desk.settle_at_once, desk.seen
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             clock.event = run
@@ -212,8 +213,6 @@ class Dispatcher:
             pushes: Sequence[Callable[[float], None]] = ()
             candles = run.candles
             if timers.is_set:
-                if may_look and book.open_count <= _FEW_ORDERS:
-                    desk.look(timers.are_due_at)
                 candles = self._before_timers(run)
             for part in seen(run, candles):
                 for candle in part:
@@ -262,8 +261,15 @@ class Dispatcher:
         if first is None:
             return iter(())
         begins_by, ahead = self._timers.begins_by(first.timeframe), 0
+        begin: int = first.stamp  # type: ignore[assignment]  # runs are made in process
+        if begin >= begins_by:
+            self._due = first
+            return iter(())
         if parse_timeframe(first.timeframe).nanoseconds < _SHORTEST_MONTH_NS:
             ahead = run.ahead(begins_by)
+        is_worth_it = ahead >= _MANY_CANDLES and self._book.open_count <= _FEW_ORDERS
+        if is_worth_it and not self.hears_changes:
+            self._desk.look(self._timers.are_due_at)
         if not ahead:
             return self._one_by_one_before_timers(chain((first,), run.candles))
         rest = self._one_by_one_before_timers(run.candles)

@@ -434,7 +434,9 @@ class InStep(Replay):
 
     def _lanes(self) -> list[Instrument]:
         """The symbols that have bars to come, by rank, if nothing else can happen; else none."""
-        closes = self._closes
+        closes, phase = self._closes, self.phase
+        if phase is Phase.INTRABAR or phase is Phase.QUOTE:
+            return []  # amid an instant, when those whose turn it is are on no agenda
         if not closes or self._rollups or self._ticks or self._trades_due or self._is_bankrupt:
             return []
         end, _, leader = closes[0]

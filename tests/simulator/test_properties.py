@@ -27,7 +27,7 @@ from strategy_runtime import (
 from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
-from strategy_runtime.runtime import daily_loss
+from strategy_runtime.runtime import daily_loss, dispatcher
 from strategy_runtime.runtime.dispatcher import Dispatcher
 from strategy_runtime.runtime.limited import desk_for
 from strategy_runtime.runtime.limits import NO_LIMITS, Limits
@@ -525,6 +525,18 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     hours=1,
     pauses=(0, 0),
 )
+@example(  # a fill while only one of two symbols has bars, and events of it
+    market={"S:A": [*FLAT, *FLAT[:2], (0.5, 0.5, 0.25, 0.25), *FLAT], "S:B": FLAT * 3},
+    plan=[Action(10, "S:A", "limit", 1, price=0.25, other=0.25)],
+    options={},
+    base=Sighted,
+    alone=False,
+    timer_at=NEVER,
+    interval="6h",
+    limits=NO_LIMITS,
+    hours=12,
+    pauses=(4, 6),
+)
 @given(
     market=markets,
     plan=st.lists(actions, max_size=12),
@@ -565,6 +577,7 @@ def test_looking_shows_what_events_would_have_told(
     told: Sighted
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(daily_loss, "_FEW", 1)  # days are short
+        patch.setattr(dispatcher, "_MANY_CANDLES", 0)
         one, looking = run(kind, market, plan, options, limits, hours, pauses)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedVenue, "let_look", lambda self, witness, tells=None: None)
