@@ -100,11 +100,7 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     @property
     def is_simple(self) -> bool:
         """Whether orders are filled at once, on cash, into one position a symbol."""
-        return (
-            self.leverage == 1
-            and not self.latency
-            and self.mode is PositionMode.NETTING
-        )
+        return self.leverage == 1 and not self.latency and self.mode is PositionMode.NETTING
 
     @property
     def kept_margin(self) -> Decimal:
