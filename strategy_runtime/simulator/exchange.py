@@ -130,6 +130,7 @@ class Exchange(InStep):
         """
         if self.is_complete:
             return []
+        self.catch_up()
         wanted = [order for order in self._open_ones() if symbol in (None, order.symbol)]
         return [self.cancel(order.id) for order in wanted]
 

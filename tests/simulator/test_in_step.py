@@ -8,7 +8,7 @@ import pytest
 
 from strategy_runtime import AccountEvent, Candle, Strategy
 from strategy_runtime.clock import ns_of, utc
-from strategy_runtime.protocol.enums import OrderType
+from strategy_runtime.protocol.enums import OrderStatus, OrderType
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
@@ -239,3 +239,26 @@ async def test_positions_at_risk_are_looked_at_when_it_matters(
         found.append((outcome.fills, outcome.adjustments, outcome.warnings, strategy.heard))
     assert found[0] == found[1]
     assert found[0][0]
+
+
+class Regretting(Strategy):
+    """Buys at the first candle, and has the exchange cancel everything at once."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+        self.still_open: list[int] = []
+
+    async def on_candle(self, candle: Candle) -> None:
+        if not self.still_open:
+            await self.buy(A, 1)
+            self.exchange.cancel_all()
+        self.still_open.append(len(self.exchange.orders()))
+
+
+async def test_a_waiting_order_that_is_cancelled_with_all_others_is_open_no_longer() -> None:
+    exchange = Exchange([minutes(A, [5, 6, 7, 8])])
+    strategy = Regretting(exchange)
+    await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+    assert strategy.still_open == [0, 0, 0, 0]
+    assert [order.status for order in exchange.outcome().orders] == [OrderStatus.CANCELLED]
