@@ -221,21 +221,21 @@ class CandleRun:
             be taken, or has to wait for something else.
         ahead: Says how many candles that begin before an instant, in nanoseconds since the epoch,
             come next and have nothing filled between them; 0 also where that is not known.
-        extremes: Gives bounds of the closes of a symbol that are to come, the lowest and the
-            highest; None where it has no candles.
+        bound: Gives a bound of the closes of a symbol that are to come: where told so, below them
+            all, else above; None where it has no candles.
     """
 
-    __slots__ = ("ahead", "candles", "extremes", "goes_on", "last")
+    __slots__ = ("ahead", "bound", "candles", "goes_on", "last")
 
     def __init__(
         self,
         candles: Iterator[Candle],
         goes_on: Callable[[], bool],
         ahead: Callable[[int], int],
-        extremes: Callable[[str], tuple[float, float] | None],
+        bound: Callable[[str, bool], float | None],
     ) -> None:
         self.candles = candles
         self.goes_on = goes_on
         self.ahead = ahead
-        self.extremes = extremes
+        self.bound = bound
         self.last: Candle | None = None

@@ -82,6 +82,7 @@ class DailyLoss:
         self._is_behind = False
         self._sizes: dict[str, float] = {}
         self._marks: dict[str, float] = {}
+        self._held, self._size = _ZERO, 0.0
 
     def look(self) -> None:
         """Compare equity with that at the start of the day, and hold on to what is found."""
@@ -131,13 +132,16 @@ class DailyLoss:
         last = self._book.last
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:
-            self._catch_up()
+            if self._is_behind or not self._is_counted:
+                self._catch_up()
             stamp = event.stamp
             if isinstance(stamp, int):
                 if stamp >= self._day_ends_ns:
                     self._begin_day(utc(stamp))
             elif stamp is not None and (self._day_ends is None or stamp >= self._day_ends):
                 self._begin_day(stamp)
+            if self._left > 0.0 and not (self._sizes or self._filled_at):
+                return handler(event)
             symbol = event.symbol
             self._filled_at.pop(symbol, None)
             self._is_counted = False
@@ -197,11 +201,11 @@ class DailyLoss:
             return True
         worst = 0.0
         for symbol, size in self._sizes.items():
-            mark, extremes = self._marks.get(symbol), run.extremes(symbol)
+            mark, close = self._marks.get(symbol), run.bound(symbol, size > 0.0)
             if mark is None:
                 return False
-            if extremes is not None:
-                worst += max((mark - extremes[size < 0.0]) * size, 0.0)
+            if close is not None:
+                worst += max((mark - close) * size, 0.0)
         return worst < self._left * _NEARLY_ALL
 
     def _catch_up(self) -> None:
@@ -258,7 +262,9 @@ class DailyLoss:
         self._filled_at[symbol] = fill.price
         held = self._book.nets[symbol].quantity
         if held:
-            self._sizes[symbol], self._marks[symbol] = float(held), price
+            if held is not self._held:  # to say a decimal as a float takes long
+                self._held, self._size = held, float(held)
+            self._sizes[symbol], self._marks[symbol] = self._size, price
         else:
             self._sizes.pop(symbol, None)
         self.glance()

@@ -45,7 +45,7 @@ class _Walk:
     """
 
     __slots__ = (
-        "_extremes",
+        "_bounds",
         "_places",
         "candles",
         "done",
@@ -67,7 +67,7 @@ class _Walk:
         self.is_even = starts[-1] - starts[0] == (len(starts) - 1) * self.step
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
-        self._extremes: dict[str, tuple[float, float]] = {}
+        self._bounds: tuple[dict[str, float], dict[str, float]] = {}, {}
         for lane in lanes:
             lane.first_row = lane.row
         columns = [_candles(lane, starts) for lane in lanes]
@@ -78,13 +78,14 @@ class _Walk:
         """How many candles of the same instant come behind this one."""
         return len(self.lanes) - self._places[candle.symbol] - 1
 
-    def extremes(self, symbol: str) -> tuple[float, float] | None:
-        """The lowest and the highest close of a symbol, or None where it has none."""
-        found = self._extremes.get(symbol)
+    def bound(self, symbol: str, below: bool) -> float | None:
+        """The lowest close of a symbol, or the highest; None where it has none."""
+        bounds = self._bounds[below]
+        found = bounds.get(symbol)
         if found is None and symbol in self._places:
             lane = self.lanes[self._places[symbol]]
             closes = _part(lane.series.closes, lane.first_row, len(self.starts))
-            found = self._extremes[symbol] = min(closes), max(closes)
+            found = bounds[symbol] = min(closes) if below else max(closes)
         return found
 
 
@@ -208,9 +209,7 @@ class InStep(Replay):
                         walk.candles = chain.from_iterable(self._instants(walk))
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
-                        run = self._run = CandleRun(
-                            candles, self._goes_on, self._ahead, walk.extremes
-                        )
+                        run = self._run = CandleRun(candles, self._goes_on, self._ahead, walk.bound)
                         yield run
                         self._keep_time()
                         left = 0 if walk.is_alone or run.last is None else walk.left(run.last)

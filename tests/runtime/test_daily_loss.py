@@ -84,12 +84,12 @@ class Bench:
         def ahead(before: int) -> int:
             return len(closes) - len(found) if before > ns_of(DAY) else 0
 
-        def extremes(symbol: str) -> tuple[float, float]:
+        def bound(symbol: str, below: bool) -> float:
             own = closes[symbols.index(symbol) :: len(symbols)]
-            return min(own), max(own)
+            return min(own) if below else max(own)
 
         candles = map(candle, closes, repeat(ns_of(DAY)), cycle(symbols))
-        run = CandleRun(candles, lambda: True, ahead, extremes)
+        run = CandleRun(candles, lambda: True, ahead, bound)
         for part in self.loss.seen(run, candles):
             for each in part:
                 self.book.see_price(each.symbol, each.close)
