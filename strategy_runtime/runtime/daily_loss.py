@@ -129,7 +129,7 @@ class DailyLoss:
         }
 
     def _priced(self, handler: Handler) -> Handler:
-        last = self._book.last
+        last, sizes, filled_at = self._book.last, self._sizes, self._filled_at
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:
             if self._is_behind or not self._is_counted:
@@ -140,16 +140,19 @@ class DailyLoss:
                     self._begin_day(utc(stamp))
             elif stamp is not None and (self._day_ends is None or stamp >= self._day_ends):
                 self._begin_day(stamp)
-            if self._left > 0.0 and not (self._sizes or self._filled_at):
+            if self._left > 0.0 and not (sizes or filled_at):
                 return handler(event)
             symbol = event.symbol
-            self._filled_at.pop(symbol, None)
+            if filled_at:
+                filled_at.pop(symbol, None)
             self._is_counted = False
             result = handler(event)
             if result is None:
-                self._count(symbol, last[symbol])
+                if symbol in sizes:
+                    self._count(symbol, last[symbol])
                 self._is_counted = True
-                self.glance()
+                if self._left <= 0.0:
+                    self.look()
             return result
 
         return handle
