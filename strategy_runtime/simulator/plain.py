@@ -1,9 +1,8 @@
 """Market orders with nothing to them, as most orders are: what the general way does, in few steps.
 
 An order is plain where it is for a quantity at the market and no more, on an account that borrows
-nothing and holds no short positions, in a market made of bars. Whatever is not so
-clear is left to the general way: everything that may end in a refusal, and what turns a position
-round.
+nothing and holds no short positions, in a market made of bars. Whatever is not so clear is left to
+the general way: everything that may end in a refusal, and what turns a position round.
 """
 
 from decimal import Decimal
