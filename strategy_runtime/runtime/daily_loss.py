@@ -321,10 +321,21 @@ class DailyLoss:
     def _moving(self, handler: Handler) -> Handler:
         def handle(event: PositionEvent) -> Awaitable[None] | None:
             self._catch_up()
-            self.be_in_doubt()
+            if not self._is_known(event.position):
+                self.be_in_doubt()
             return handler(event)
 
         return handle
+
+    def _is_known(self, position: Position) -> bool:
+        """Whether a position is what fills have made of it, and all that is held in its symbol."""
+        net = self._book.nets[position.symbol]
+        return (
+            net.last is not None
+            and position.signed_quantity == net.quantity
+            and (not net.quantity or position.average_entry_price == net.average_entry_price)
+            and all(part.id == position.id for part in self._book.parts_of(position.symbol))
+        )
 
     def _note_fill(self, symbol: str, price: Decimal | None) -> None:
         self._unknown_until = self._seconds() + _BOOKED_WITHIN_S

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime import OrderStatus, Side
 from strategy_runtime.clock import ns_of
-from strategy_runtime.protocol.enums import OrderEventKind, PositionSide
+from strategy_runtime.protocol.enums import OrderEventKind, PositionEventKind, PositionSide
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
@@ -233,6 +233,24 @@ def test_a_day_that_begins_with_a_fill_begins_at_its_price() -> None:
     assert bench.loss.reached == ""
     bench.candle(40, DAY + timedelta(days=1))
     assert "on 2024-03-05 UTC equity fell from 1000 to 900, " in bench.loss.reached
+
+
+@pytest.mark.parametrize(("held", "is_reached"), [(10, False), (20, True)])
+def test_a_position_that_is_not_what_fills_made_of_it_counts_from_the_next_price_on(
+    held: int, is_reached: bool
+) -> None:
+    bench = Bench()
+    bench.buy_ten()
+    position = Position(
+        id="p",
+        symbol=X,
+        side=PositionSide.LONG,
+        quantity=Decimal(held),
+        average_entry_price=Decimal(100),
+    )
+    bench.tell(PositionEvent(event=PositionEventKind.POSITION_MODIFIED, position=position))
+    bench.candle(95)
+    assert bool(bench.loss.reached) is is_reached
 
 
 def test_a_position_whose_price_was_never_seen_counts_as_the_venue_says() -> None:
