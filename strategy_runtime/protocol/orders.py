@@ -12,6 +12,7 @@ __all__ = [
     "check_amount",
     "invalid_request",
     "invalid_value",
+    "is_bare_market_order",
     "out_of_range",
     "validate_order_request",
 ]
@@ -26,6 +27,7 @@ _NEEDS: dict[OrderType, tuple[str, ...]] = {
 _PRICES = ("limit_price", "stop_price", "trailing_distance")
 _AMOUNTS = ("quantity", *_PRICES, "stop_loss", "take_profit")
 _UNSUPPORTED = ("margin_mode", "leverage", "display_quantity", "hidden")
+_MARKET = OrderType.MARKET  # a member of an Enum costs five times a name of the module
 _LONGEST = {"symbol": 50, "client_order_id": 64, "oco_group_id": 64}
 
 
@@ -114,11 +116,10 @@ def validate_order_request(request: OrderRequest) -> None:
         )
 
 
-def _is_plainly_valid(request: OrderRequest) -> bool:
-    """Whether it is a market order with nothing to it but a good quantity, as most orders are."""
-    own_id, quantity = request.client_order_id, request.quantity
+def is_bare_market_order(request: OrderRequest) -> bool:
+    """Whether it is a market order with nothing to it but its quantity, as most orders are."""
     return (
-        request.order_type is OrderType.MARKET
+        request.order_type is _MARKET
         and request.limit_price is None
         and request.stop_price is None
         and request.trailing_distance is None
@@ -130,6 +131,13 @@ def _is_plainly_valid(request: OrderRequest) -> bool:
         and request.leverage is None
         and request.display_quantity is None
         and not (request.hidden or request.post_only)
+    )
+
+
+def _is_plainly_valid(request: OrderRequest) -> bool:
+    own_id, quantity = request.client_order_id, request.quantity
+    return (
+        is_bare_market_order(request)
         and 1 <= len(request.symbol) <= _LONGEST["symbol"]
         and (own_id is None or 1 <= len(own_id) <= _LONGEST["client_order_id"])
         and is_sound(quantity)

@@ -83,7 +83,6 @@ class Book:
         last: Last price by symbol.
         nets: Net position by symbol, flat ones included.
         keep: Takes a candle into the history, or None where none is kept.
-        is_looking: Whether it follows the venue's own orders and positions.
         is_contradicted: A position was not what the fills had made of it: something was not heard.
             Whoever has asked the venue sets it back.
         moved: Symbols that fills have moved since a snapshot was told; None where that is so long
@@ -96,7 +95,6 @@ class Book:
     def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
         self.last: dict[str, float] = {}
         self.nets = _Nets(self.last)
-        self.is_looking = False
         self.is_contradicted = False
         self.moved: set[str] | None = None
         self.unlisted_trades = 0
@@ -412,10 +410,14 @@ class Book:
 
     # Looking instead of being told
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether it follows the venue's own orders and positions."""
+        return self._statement is not None
+
     def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
         self._statement = self._directory = statement
-        self.is_looking = True
 
     def see_order(self, order: Followed) -> None:
         """Follow an order that was accepted, changed, or has come to its end."""
@@ -428,10 +430,10 @@ class Book:
 
     def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
-        name = fill.client_order_id or order.name
-        if order.is_over:
+        name, is_over = fill.client_order_id or order.name, order.is_over
+        if is_over:
             self._open.pop(name, None)
-        if not order.is_over or isinstance(self._orders.get(name), Order):
+        if not is_over or isinstance(self._orders.get(name), Order):
             self._orders[name] = order  # else it is over, and can be asked for
         self._renew(fill.symbol, parts)
 
@@ -444,7 +446,6 @@ class Book:
 
     def look_away(self) -> None:
         """Keep everything as it is now: from here on it is events that tell what changes."""
-        self.is_looking = False
         for key in self._open:
             order = self._read(key)
             if order is not None:

@@ -132,8 +132,7 @@ class DailyLoss:
         last, sizes, filled_at = self._book.last, self._sizes, self._filled_at
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:
-            if self._is_behind or not self._is_counted:
-                self._catch_up()
+            self._catch_up()
             stamp = event.stamp
             if isinstance(stamp, int):
                 if stamp >= self._day_ends_ns:
@@ -143,16 +142,13 @@ class DailyLoss:
             if self._left > 0.0 and not (sizes or filled_at):
                 return handler(event)
             symbol = event.symbol
-            if filled_at:
-                filled_at.pop(symbol, None)
+            filled_at.pop(symbol, None)
             self._is_counted = False
             result = handler(event)
             if result is None:
-                if symbol in sizes:
-                    self._count(symbol, last[symbol])
+                self._count(symbol, last[symbol])
                 self._is_counted = True
-                if self._left <= 0.0:
-                    self.look()
+                self.glance()
             return result
 
         return handle

@@ -83,20 +83,16 @@ class TradingDesk(Outbox):
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
-        if quantity is not None and fraction is notional is risk is None:
-            size = exact("quantity", quantity)
-        else:
-            size = size_of(
-                symbol,
-                quantity,
-                fraction=fraction,
-                notional=notional,
-                risk=risk,
-                equity=self._equity,
-                price=prices.get("limit_price") or prices.get("stop_price"),
-                last=self._book.last.get(symbol),
-                stop_loss=prices.get("stop_loss"),
-            )
+        size = size_of(
+            symbol,
+            quantity,
+            fraction=fraction,
+            notional=notional,
+            risk=risk,
+            equity=self._equity,
+            prices=prices,
+            last=self._book.last,
+        )
         own_id = client_order_id or self._next_id()
         request = OrderRequest(
             symbol=symbol,
@@ -235,9 +231,8 @@ class TradingDesk(Outbox):
                 notional=magnitude(notional),
                 risk=None,
                 equity=self._equity,
-                price=None,
-                last=self._book.last.get(symbol),
-                stop_loss=None,
+                prices=_NO_PRICES,
+                last=self._book.last,
             )
         difference = (wanted if given[0] > 0 else -wanted) - self._book.position(symbol).quantity
         if not difference:

@@ -83,7 +83,6 @@ class Outbox:
         self._venue = venue
         self._book = book
         self._mode: Mode = mode
-        self._is_live = mode == "live"
         self._observer = observer
         self._journal = journal
         self._direct = venue.direct if mode == "backtest" else None
@@ -194,7 +193,7 @@ class Outbox:
         ticket = Ticket(self, verb, symbol, client_order_id)
         self._waiting.append((ticket, what))
         self.unsettled.append(ticket)
-        if self._is_live and self._sender is None:
+        if self._mode == "live" and self._sender is None:
             self._sender = asyncio.get_running_loop().create_task(
                 self._send_all(), name="strategy-runtime orders"
             )

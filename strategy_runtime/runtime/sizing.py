@@ -1,9 +1,9 @@
 """From what a person gives to what goes on the wire: prices and quantities as exact decimals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Context, Decimal
 from functools import lru_cache
-from typing import overload
+from typing import Any, overload
 
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.strategy.desk import Number
@@ -58,17 +58,16 @@ def size_of(
     notional: Number | None,
     risk: Number | None,
     equity: Callable[[], Decimal],
-    price: Decimal | None,
-    last: float | None,
-    stop_loss: Decimal | None,
+    prices: Mapping[str, Any],
+    last: Mapping[str, float],
 ) -> Decimal:
     """The quantity that one of four ways of sizing means, rounded down to ten digits.
 
     Args:
         equity: Says what a fraction is of.
-        price: At which the order is to execute, or None where it names none.
-        last: The last price seen, which then takes its place; None before the first.
-        stop_loss: To which `risk` is measured.
+        prices: Those that the order names, as fields of its request: at which it is to execute, and
+            the stop to which `risk` is measured.
+        last: The last price seen by symbol, which takes the place of one that is not named.
 
     Raises:
         ValueError: None or several ways given, or what one of them needs is missing.
@@ -84,13 +83,15 @@ def size_of(
         )
     ((way, value),) = given.items()
     amount = exact(way, value)
-    if price is None and last is not None:
-        price = decimal_of(last)
+    price = prices.get("limit_price") or prices.get("stop_price")
+    if price is None and symbol in last:
+        price = decimal_of(last[symbol])
     if price is None:
         raise ValueError(
             f"{way}= needs a price of {symbol} and none has been seen; give quantity=, or limit="
         )
     if way == "risk":
+        stop_loss = prices.get("stop_loss")
         if stop_loss is None:
             raise ValueError(f"risk= is the loss at the stop: give stop_loss= for {symbol} too")
         distance = abs(price - stop_loss)

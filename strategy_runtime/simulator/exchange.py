@@ -12,7 +12,7 @@ It is one class in ten rooms, each knowing only those before it: `state` has the
 commands.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -25,13 +25,9 @@ from strategy_runtime.protocol.orders import (
     invalid_value,
     validate_order_request,
 )
-from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.changes import check_changes
-from strategy_runtime.simulator.costs import Costs
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.in_step import InStep
-from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 
 __all__ = ["Exchange"]
@@ -44,18 +40,6 @@ class Exchange(InStep):
     """An exchange that replays market data."""
 
     __slots__ = ()
-
-    def __init__(
-        self,
-        data: Sequence[BarSeries],
-        options: ExchangeOptions | None = None,
-        subscriptions: Subscriptions | None = None,
-        costs: Costs | None = None,
-        timeframe: str | None = None,
-        quotes: Sequence[QuoteSeries] = (),
-        trades: Sequence[TickSeries] = (),
-    ) -> None:
-        super().__init__(data, options, subscriptions, costs, timeframe, quotes, trades)
 
     def submit(self, request: OrderRequest) -> OrderHandle:
         """Accept an order; it takes part from the next phase on.

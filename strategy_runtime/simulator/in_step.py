@@ -64,7 +64,7 @@ class _Walk:
         self.starts = starts
         self.step = lanes[0].series.step
         self.first = starts[0]
-        self.is_even = starts[-1] - starts[0] == (len(starts) - 1) * self.step
+        self.is_even = _is_even(starts, self.step)
         self.done = 0
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
         self._bounds: tuple[dict[str, float], dict[str, float]] = {}, {}
@@ -94,8 +94,8 @@ class InStep(Replay):
 
     __slots__ = ("_busy", "_caught_up", "_due", "_new", "_run", "_walk", "_window")
 
-    def __init__(self, *market: Any) -> None:
-        super().__init__(*market)
+    def _furnish(self) -> None:
+        super()._furnish()
         self._walk: _Walk | None = None
         self._run: CandleRun | None = None
         self._caught_up: Candle | None = None
@@ -321,8 +321,7 @@ class InStep(Replay):
         for order in new:
             lane = self._instruments[order.request.symbol]
             row = lane.row
-            if self._volume_share is not None:
-                self._begin_bar(lane)
+            self._begin_bar(lane)
             if not self._due and self._fill_plain(lane, order, lane.series.opens[row]):
                 continue
             self._put_to_rest(lane, order)
@@ -481,7 +480,7 @@ class InStep(Replay):
             is_overnight = step >= DAY or series.starts[row - 1] + step < starts[0]
             if is_overnight and suspected_split(series.closes[row - 1], series.opens[row]):
                 return 0
-        if step < DAY and starts[-1] - starts[0] == (len(starts) - 1) * step:
+        if step < DAY and _is_even(starts, step):
             return len(starts)
         for ahead in range(1, len(starts)):
             if step >= DAY or starts[ahead - 1] + step < starts[ahead]:
@@ -518,6 +517,11 @@ def _part(column: Any, first: int, rows: int) -> Any:
     part = column[first : first + rows]
     # To walk through a view is to unpack each number anew.
     return part.tolist() if isinstance(part, memoryview) else part
+
+
+def _is_even(starts: Sequence[int], step: int) -> bool:
+    """Whether bars follow each other without a gap."""
+    return starts[-1] - starts[0] == (len(starts) - 1) * step
 
 
 def _in_common(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:

@@ -7,8 +7,9 @@ the general way: everything that may end in a refusal, and what turns a position
 
 from decimal import Decimal
 
-from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side, TimeInForce
+from strategy_runtime.protocol.enums import OrderEventKind, Side, TimeInForce
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.orders import is_bare_market_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
 from strategy_runtime.simulator.crossing import Crossing
 from strategy_runtime.simulator.market import Instrument, Phase
@@ -20,7 +21,7 @@ __all__ = ["Plain"]
 _ZERO = Decimal(0)
 _LONGEST_ID = 64
 # A member of an Enum costs five times a name of the module, and an order meets dozens.
-_BAR, _BUY, _MARKET, _GTC = Phase.BAR, Side.BUY, OrderType.MARKET, TimeInForce.GTC
+_BAR, _BUY, _GTC = Phase.BAR, Side.BUY, TimeInForce.GTC
 
 
 class Plain(Crossing):
@@ -34,7 +35,8 @@ class Plain(Crossing):
             not self._is_simple
             or self._is_at_risk
             or self.phase is not _BAR
-            or not _is_plain(request)
+            or request.time_in_force is not _GTC
+            or not is_bare_market_order(request)
         ):
             return None
         symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
@@ -166,23 +168,3 @@ class Plain(Crossing):
             return True
         exact = decimal_of(price)
         return cash - costs.fee(quantity, exact) >= quantity * exact
-
-
-def _is_plain(request: OrderRequest) -> bool:
-    """Whether an order is for a quantity at the market and no more."""
-    return (
-        request.order_type is _MARKET
-        and request.limit_price is None
-        and request.stop_price is None
-        and request.trailing_distance is None
-        and request.trailing_type is None
-        and request.stop_loss is None
-        and request.take_profit is None
-        and not request.post_only
-        and not request.hidden
-        and request.display_quantity is None
-        and request.margin_mode is None
-        and request.leverage is None
-        and request.oco_group_id is None
-        and request.time_in_force is _GTC
-    )

@@ -9,7 +9,7 @@ part from the next phase on.
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from strategy_runtime.protocol.events import BacktestComplete
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
@@ -28,8 +28,8 @@ class Replay(Plain):
 
     __slots__ = ("_closes", "_opens", "_rollups", "_ticks", "_trades_due")
 
-    def __init__(self, *market: Any) -> None:
-        super().__init__(*market)
+    def _furnish(self) -> None:
+        super()._furnish()
         self._rollups: list[tuple[int, int, Rollup | GivenBars]] = []
         self._closes: list[tuple[int, int, Instrument]] = []
         self._opens: list[tuple[int, int, Instrument]] = []

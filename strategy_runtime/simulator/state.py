@@ -157,6 +157,10 @@ class ExchangeState:
         self._charged_day = 0
         self._is_warned = False
         self._is_bankrupt = False
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """Put in place what a room keeps beside this, at the end of construction."""
 
     @property
     def now(self) -> datetime:

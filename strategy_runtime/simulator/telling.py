@@ -6,7 +6,6 @@ are counted all the same, so that the result of a run does not depend on who lis
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
 
 from strategy_runtime.protocol.enums import (
     AccountEventKind,
@@ -48,7 +47,8 @@ class Telling(ExchangeState):
         "_witness",
     )
 
-    def __init__(self, *market: Any) -> None:
+    def _furnish(self) -> None:
+        super()._furnish()
         self._witness: Witness | None = None
         self._tells: Callable[[int], bool] | None = None
         self._is_commanded = False
@@ -59,7 +59,6 @@ class Telling(ExchangeState):
         self._is_valued_later = False
         """Whether bars alone move prices, so that what stood at an instant can be found out later.
         """
-        super().__init__(*market)
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
         """From now on show a witness what changes, in place of events; None makes events again.

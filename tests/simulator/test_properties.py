@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ HOUR = 60 * 60 * 10**9
 STEP = 12 * HOUR
 Row = tuple[float, float, float, float]
 _R = TypeVar("_R", bound="Random")
+_Test = TypeVar("_Test", bound=Callable[..., object])
 
 
 @dataclass(frozen=True)
@@ -451,90 +453,67 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     return Action(at, "S:A", verb, quantity, price=0.25, other=0.25)
 
 
+def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
+    """An example of what follows, in which nothing is out of the ordinary but what is said."""
+    ordinary = {
+        "options": {},
+        "base": Sighted,
+        "alone": False,
+        "timer_at": NEVER,
+        "interval": "6h",
+        "limits": NO_LIMITS,
+        "hours": 12,
+        "pauses": (0, 0),
+    }
+    shown: Callable[[_Test], _Test] = example(**ordinary | different)
+    return shown
+
+
 @many
 @pytest.mark.timeout(600)
-@example(  # a plain order on an account at risk, and a timer set behind its fill
+@like_others_but(  # a plain order on an account at risk, and a timer set behind its fill
     market={"S:A": FLAT, "S:B": FLAT},
     plan=[plain(0, "buy", 1)] * 2 + [plain(0, "sell", 3), plain(2, "buy", 1)],
-    options={},
-    base=Sighted,
-    alone=False,
     timer_at=5,
-    interval="6h",
-    limits=NO_LIMITS,
-    hours=12,
-    pauses=(0, 0),
 )
-@example(  # a fee beyond what was sold for, which leaves the account short of margin
+@like_others_but(  # a fee beyond what was sold for, which leaves the account short of margin
     market={"S:A": [(25.0, 25.0, 25.0, 25.0)] * 2 + FLAT, "S:B": FLAT},
     plan=[plain(0, "buy", 10), plain(1, "sell", 1)],
     options={"cash": Decimal(300), "fee_min": Decimal(40)},
-    base=Sighted,
     alone=True,
-    timer_at=NEVER,
-    interval="6h",
-    limits=NO_LIMITS,
-    hours=12,
-    pauses=(0, 0),
 )
-@example(  # what a position cost after a part of it was sold, which cannot be written exactly
+@like_others_but(  # what a position cost after a part of it was sold, with endless digits
     market={"S:A": FLAT, "S:B": FLAT},
     plan=[plain(0, "buy", 1)] * 4 + [plain(0, "bracket", 2), plain(2, "buy", 1)],
     options={"slippage": Decimal("0.01"), "spread": Decimal("0.5"), "impact": Decimal("0.1")},
-    base=Sighted,
-    alone=False,
-    timer_at=NEVER,
-    interval="6h",
     limits=Limits(max_daily_loss=Decimal(1)),
-    hours=12,
-    pauses=(0, 0),
 )
-@example(  # an order amid an instant, and a loss that is made good again on the same day
+@like_others_but(  # an order amid an instant, and a loss that is made good again on the same day
     market={"S:A": DIP, "S:B": CALM},
     plan=[plain(4, "buy", 10)],
-    options={},
-    base=Sighted,
-    alone=False,
-    timer_at=NEVER,
-    interval="6h",
     limits=Limits(max_daily_loss=Decimal(40)),
     hours=1,
-    pauses=(0, 0),
 )
-@example(  # a plain order filled behind a pause, and timers that come before
+@like_others_but(  # a plain order filled behind a pause, and timers that come before
     market={"S:A": CALM},
     plan=[plain(2, "buy", 10)],
-    options={},
-    base=Sighted,
     alone=True,
     timer_at=AT_START,
     interval="1h",
-    limits=NO_LIMITS,
     hours=1,
     pauses=(3, 0),
 )
-@example(  # an order that rests, filled in a bar in which a timer is due
+@like_others_but(  # an order that rests, filled in a bar in which a timer is due
     market={"S:A": DIP},
     plan=[Action(1, "S:A", "limit", 10, price=45.0, other=0.25)],
-    options={},
-    base=Sighted,
     alone=True,
     timer_at=AT_START,
     interval="90m",
-    limits=NO_LIMITS,
     hours=1,
-    pauses=(0, 0),
 )
-@example(  # a fill while only one of two symbols has bars, and events of it
+@like_others_but(  # a fill while only one of two symbols has bars, and events of it
     market={"S:A": [*FLAT, *FLAT[:2], (0.5, 0.5, 0.25, 0.25), *FLAT], "S:B": FLAT * 3},
     plan=[Action(10, "S:A", "limit", 1, price=0.25, other=0.25)],
-    options={},
-    base=Sighted,
-    alone=False,
-    timer_at=NEVER,
-    interval="6h",
-    limits=NO_LIMITS,
-    hours=12,
     pauses=(4, 6),
 )
 @given(
