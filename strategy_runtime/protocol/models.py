@@ -136,6 +136,11 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
         return (self.bid + self.ask) / 2
 
     @property
+    def price(self) -> float:
+        """That of the last trade; half way between bid and ask where the provider sends none."""
+        return self.mid if self.last is None else self.last
+
+    @property
     def is_suspect(self) -> bool:
         """True where the bid is above the ask."""
         return self.bid > self.ask

@@ -151,7 +151,7 @@ def quote_json(quote: Quote) -> dict[str, Any]:
         "provider": quote.provider or "backtest",
         "bid": plain(quote.bid),
         "ask": plain(quote.ask),
-        "last": plain(quote.mid if quote.last is None else quote.last),
+        "last": plain(quote.price),
         "timestamp": quote.timestamp,
     }
     for name in ("bid_size", "ask_size", "volume"):

@@ -126,7 +126,7 @@ class Book:
 
     def see_quote(self, quote: Quote) -> None:
         """Note the price."""
-        self.see_price(quote.symbol, quote.mid if quote.last is None else quote.last)
+        self.see_price(quote.symbol, quote.price)
 
     def see_price(self, symbol: str, price: float) -> None:
         """Note the price of a symbol."""

@@ -9,7 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
-from itertools import islice
+from itertools import chain, islice
+from math import inf
+from operator import attrgetter
 from typing import Any
 
 from strategy_runtime.clock import ns_of, utc
@@ -24,6 +26,7 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Candle, Position, Quote
 from strategy_runtime.protocol.witness import Execution, Followed, Part
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.leeway import ANYWHERE, Holding, Leeway
 from strategy_runtime.runtime.limits import option_of, plain
 from strategy_runtime.runtime.observer import Handler
 
@@ -36,6 +39,7 @@ _BOOKED_WITHIN_S = 60.0
 _NEARLY_ALL = 0.999999
 _FEW = 8
 _DAY = timedelta(days=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FILLS = (OrderEventKind.ORDER_FILLED, OrderEventKind.ORDER_PARTIALLY_FILLED)
 _ZERO = Decimal(0)
 _GRAIN = Decimal("1e-9")
@@ -73,92 +77,128 @@ class DailyLoss:
         self._seconds = seconds
         self._day_start = day_start
         self._began_with = _ZERO
-        self._day_ends: datetime | None = None
-        self._day_ends_ns = 0
+        self._day_ends = _LONG_AGO
+        self._day_ends_ns = ns_of(_LONG_AGO)
         self._unknown_until = 0.0
         self._filled_at: dict[str, Decimal] = {}
-        self._left = 0.0
-        self._is_counted = True
-        self._is_behind = False
-        self._sizes: dict[str, float] = {}
-        self._marks: dict[str, float] = {}
+        self._leeway = Leeway()
+        self._is_due = False
+        """Whether a price has come that has to be looked at before anything else is done."""
+        self._calm_until: datetime | int = _LONG_AGO
+        """Before when a price within its band has nothing to say, as events say when they were."""
         self._held, self._size = _ZERO, 0.0
 
     def look(self) -> None:
         """Compare equity with that at the start of the day, and hold on to what is found."""
-        if not self.reached:
-            self.reached = self._lost_now()
-            if self.reached:
-                _log.warning("only orders that reduce a position are sent: %s", self.reached)
+        if self.reached or not self._is_equity_known:
+            return
+        equity = self._equity()
+        left = self._left(equity)
+        if left > 0:
+            self._leeway.share_out(float(left) * _NEARLY_ALL, self._holdings())
+            return
+        self._leeway.lift()
+        self.reached = (
+            f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from {plain(self._began_with)} "
+            f"to {plain(equity)}, and {option_of('max_daily_loss')} allows {plain(self._allowed)}"
+        )
+        _log.warning("only orders that reduce a position are sent: %s", self.reached)
 
     def glance(self) -> None:
         """Look if enough may have been lost since the last look to make a difference."""
-        if self._left <= 0.0 or not self._is_counted:
+        if self._is_due or self._leeway.is_in_doubt:
             self.look()
 
     @property
     def is_reached(self) -> bool:
         """Whether `look` would find, or has found, that too much was lost."""
-        return bool(self.reached or self._lost_now())
+        return bool(self.reached) or (self._is_equity_known and self._left(self._equity()) <= 0)
 
-    def _lost_now(self) -> str:
-        if self._day_ends is None:
-            return ""
-        if self._unknown_until and self._seconds() < self._unknown_until:
-            return ""
-        equity = self._equity()
-        left = equity - self._began_with + self._allowed
-        if left > 0:
-            self._left = float(left) * _NEARLY_ALL
-            self._note_holdings()
-            return ""
-        return (
-            f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from {plain(self._began_with)} "
-            f"to {plain(equity)}, and {option_of('max_daily_loss')} allows {plain(self._allowed)}"
-        )
+    @property
+    def _is_equity_known(self) -> bool:
+        """Whether equity is, and that with which the day began."""
+        if self._day_ends is _LONG_AGO:
+            return False
+        return not self._unknown_until or self._seconds() >= self._unknown_until
+
+    def _left(self, equity: Decimal) -> Decimal:
+        """What may still be lost."""
+        return equity - self._began_with + self._allowed
+
+    def _holdings(self) -> list[Holding]:
+        last, filled_at = self._book.last, self._filled_at
+        return [
+            (symbol, float(net.quantity), filled_at.get(symbol, last.get(symbol)))
+            for symbol, net in self._book.nets.items()
+            if net.quantity
+        ]
 
     def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
         """The handlers of a table that has to do with equity, with an eye on it."""
         return {
-            Candle: self._priced(table[Candle]),
-            Quote: self._priced(table[Quote]),
-            OrderEvent: self._filling(table[OrderEvent]),
-            TradeEvent: self._filling(table[TradeEvent]),
+            Candle: self._pricing(table[Candle], attrgetter("close")),
+            Quote: self._pricing(table[Quote], attrgetter("price")),
+            OrderEvent: self._ordering(table[OrderEvent]),
+            TradeEvent: self._trading(table[TradeEvent]),
             PositionEvent: self._moving(table[PositionEvent]),
             AccountEvent: self._booking(table[AccountEvent]),
         }
 
-    def _priced(self, handler: Handler) -> Handler:
-        last, sizes, filled_at = self._book.last, self._sizes, self._filled_at
+    def _pricing(self, handler: Handler, price_of: Callable[[Any], float]) -> Handler:
+        """For prices, most of which are within their bands."""
+        bands = self._leeway.bands
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:
-            self._catch_up()
-            stamp = event.stamp
-            if isinstance(stamp, int):
-                if stamp >= self._day_ends_ns:
-                    self._begin_day(utc(stamp))
-            elif stamp is not None and (self._day_ends is None or stamp >= self._day_ends):
-                self._begin_day(stamp)
-            if self._left > 0.0 and not (sizes or filled_at):
-                return handler(event)
-            symbol = event.symbol
-            filled_at.pop(symbol, None)
-            self._is_counted = False
-            result = handler(event)
-            if result is None:
-                self._count(symbol, last[symbol])
-                self._is_counted = True
-                self.glance()
-            return result
+            try:
+                is_calm = event.stamp < self._calm_until  # type: ignore[operator]
+            except TypeError:  # no instant, or one of the other kind, which happens once
+                is_calm = False
+            if is_calm:
+                if not bands:
+                    return handler(event)
+                low, high = bands.get(event.symbol, ANYWHERE)
+                if low < price_of(event) < high:
+                    return handler(event)
+            return self._price(event, price_of(event), handler)
 
         return handle
+
+    def _price(
+        self, event: Candle | Quote, price: float, handler: Handler
+    ) -> Awaitable[None] | None:
+        """Have a price handled, then looked at where it is beyond its band."""
+        if self._is_due:
+            self._catch_up()
+        stamp = event.stamp
+        if isinstance(stamp, int):
+            if stamp >= self._day_ends_ns:
+                self._begin_day(utc(stamp))
+        elif stamp is not None and stamp >= self._day_ends:
+            self._begin_day(stamp)
+        self._is_due = self._is_beyond(event.symbol, price)
+        if self._is_due or self._filled_at:
+            self._calm_until = _LONG_AGO
+        else:
+            self._calm_until = self._day_ends_ns if isinstance(stamp, int) else self._day_ends
+        result = handler(event)
+        if result is None and self._is_due:
+            self._catch_up()
+        return result
+
+    def _is_beyond(self, symbol: str, price: float) -> bool:
+        """Take in a price; whether equity has to be looked at because of it."""
+        self._filled_at.pop(symbol, None)
+        leeway = self._leeway
+        low, high = leeway.bands.get(symbol, ANYWHERE)
+        return leeway.is_in_doubt or not (low < price < high or leeway.stretch(symbol, price))
 
     def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterator[Iterable[Candle]]:
         """The candles of a run, each looked at before it is handed on, where it could matter.
 
         In parts, see `TradingDesk.seen`.
         """
-        self._catch_up()
+        if self._is_due:
+            self._catch_up()
         part: Iterator[Candle] = iter(())
         is_known = False
         while True:
@@ -170,107 +210,65 @@ class DailyLoss:
                 candle = next(part, None)
                 if candle is None:
                     return
-            yield (self._see(candle),)
-            if is_known and self._is_calm(run):
-                self._is_behind = True
-                yield part
-                self._catch_up()
+            if is_known and self._is_calm(run, candle.symbol):
+                yield chain((candle,), part)
             else:
-                yield map(self._see, islice(part, _FEW))
+                yield map(self._see, chain((candle,), islice(part, _FEW)))
 
     def _see(self, candle: Candle) -> Candle:
         """Look at a candle of a run before it is handed on."""
         stamp: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
         if stamp >= self._day_ends_ns:
             self._begin_day(utc(stamp))
-        if self._sizes or self._filled_at or self._left <= 0.0:
-            symbol, close = candle.symbol, candle.close
-            self._filled_at.pop(symbol, None)
-            self._count(symbol, close)
-            if self._left <= 0.0:
-                self._book.last[symbol] = close
-                self.look()
+        symbol, close = candle.symbol, candle.close
+        if self._is_beyond(symbol, close):
+            self._book.last[symbol] = close
+            self.look()
         return candle
 
-    def _is_calm(self, run: CandleRun) -> bool:
-        """Whether even the worst closes of the candles to come could not lose what is left."""
-        if self._filled_at or (self._book.open_count and not run.ahead(self._day_ends_ns)):
+    def _is_calm(self, run: CandleRun, symbol: str) -> bool:
+        """Whether even the worst closes of the candles to come are within their bands.
+
+        Args:
+            symbol: That of the next one, whose price is newer than that of a fill.
+        """
+        leeway, filled_at = self._leeway, self._filled_at
+        if leeway.is_in_doubt or len(filled_at) > (symbol in filled_at):
             return False
-        if self.reached:
-            return True
-        worst = 0.0
-        for symbol, size in self._sizes.items():
-            mark, close = self._marks.get(symbol), run.bound(symbol, size > 0.0)
-            if mark is None:
+        if self._book.open_count and not run.ahead(self._day_ends_ns):
+            return False
+        for held, (low, high) in leeway.bands.items():
+            worst = run.bound(held, low > -inf)
+            if worst is not None and not (low < worst < high or leeway.stretch(held, worst)):
                 return False
-            if close is not None:
-                worst += max((mark - close) * size, 0.0)
-        return worst < self._left * _NEARLY_ALL
+        filled_at.clear()
+        return True
 
     def _catch_up(self) -> None:
-        """Count what came in parts that were calm; look now if the hook of the last price had to be
-        waited for.
-        """
-        if self._is_behind:
-            self._count_beside("")
-        if not self._is_counted:
-            self.look()
-            self._is_counted = True
-
-    def _count_beside(self, symbol: str) -> None:
-        """Count what positions in other symbols lost in candles that nobody had to look at."""
-        self._is_behind = False
-        for other in self._sizes:
-            price = self._book.last.get(other)
-            if other != symbol and price is not None:
-                self._count(other, price)
-
-    def _count(self, symbol: str, price: float) -> None:
-        """Count what a position has lost by a price; what others may have gained does not count.
-
-        Only when these losses could be too much is equity looked at.
-        """
-        size = self._sizes.get(symbol)
-        if size is None:
-            return
-        mark = self._marks.get(symbol)
-        lost = self._left if mark is None else (mark - price) * size
-        if lost > 0.0:
-            self._left -= lost
-        self._marks[symbol] = price
-
-    def _note_holdings(self) -> None:
-        sizes, marks = self._sizes, self._marks
-        sizes.clear()
-        marks.clear()
-        for symbol, net in self._book.nets.items():
-            if net.quantity:
-                sizes[symbol] = float(net.quantity)
-                mark = self._filled_at.get(symbol, self._book.last.get(symbol))
-                if mark is not None:
-                    marks[symbol] = float(mark)
+        """Look at the last price behind its hook, or as soon as that has been awaited."""
+        self.look()
+        self._is_due = False
 
     def see_fill(self, symbol: str, fill: Execution) -> None:
         """Look at equity behind an execution that is booked, with its position and its fee."""
-        if self._is_behind:
-            self._count_beside(symbol)
-        price = float(fill.price)
-        self._count(symbol, price)
-        if fill.fee:
-            self._left -= float(fill.fee)
-        self._filled_at[symbol] = fill.price
         held = self._book.nets[symbol].quantity
+        if held is not self._held:  # to say a decimal as a float takes long
+            self._held, self._size = held, float(held)
         if held:
-            if held is not self._held:  # to say a decimal as a float takes long
-                self._held, self._size = held, float(held)
-            self._sizes[symbol], self._marks[symbol] = self._size, price
+            self._filled_at[symbol] = fill.price
         else:
-            self._sizes.pop(symbol, None)
-        self.glance()
+            self._filled_at.pop(symbol, None)
+        self._calm_until = _LONG_AGO
+        if not self.reached:
+            fee = float(fill.fee) if fill.fee else 0.0
+            if not self._leeway.take_in(symbol, self._size, float(fill.price), fee):
+                self.look()
 
     def be_in_doubt(self) -> None:
         """Look at equity with the next price: what is held has changed."""
-        self._left = 0.0
+        self._calm_until = _LONG_AGO
+        if not self.reached:
+            self._leeway.doubt()
 
     def _begin_day(self, moment: datetime) -> None:
         day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -281,7 +279,7 @@ class DailyLoss:
         if self._day_start is not None:
             self._began_with = self._day_start(day.date(), equity)
         self.reached = ""
-        self.be_in_doubt()
+        self._leeway.doubt()
 
     def _equity(self) -> Decimal:
         """At the last prices, those of fills included.
@@ -301,22 +299,32 @@ class DailyLoss:
             elif symbol not in book.last:
                 told = (part for part in book.parts_of(symbol) if isinstance(part, Position))
                 equity += sum((position.unrealized_pnl for position in told), _ZERO)
-        return min(equity, equity.quantize(_GRAIN, context=_LONG), key=_digits)
+        rounded = equity.quantize(_GRAIN, context=_LONG)
+        return equity if rounded == equity else rounded
 
-    def _filling(self, handler: Handler) -> Handler:
-        def handle(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:
-            self._catch_up()
-            if isinstance(event, TradeEvent):
-                self._note_fill(event.trade.symbol, event.trade.price)
-            elif event.event in _FILLS:
+    def _ordering(self, handler: Handler) -> Handler:
+        def handle(event: OrderEvent) -> Awaitable[None] | None:
+            if self._is_due:
+                self._catch_up()
+            if event.event in _FILLS:
                 self._note_fill(event.order.symbol, event.order.average_fill_price)
+            return handler(event)
+
+        return handle
+
+    def _trading(self, handler: Handler) -> Handler:
+        def handle(event: TradeEvent) -> Awaitable[None] | None:
+            if self._is_due:
+                self._catch_up()
+            self._note_fill(event.trade.symbol, event.trade.price)
             return handler(event)
 
         return handle
 
     def _moving(self, handler: Handler) -> Handler:
         def handle(event: PositionEvent) -> Awaitable[None] | None:
-            self._catch_up()
+            if self._is_due:
+                self._catch_up()
             if not self._is_known(event.position):
                 self.be_in_doubt()
             return handler(event)
@@ -341,17 +349,14 @@ class DailyLoss:
 
     def _booking(self, handler: Handler) -> Handler:
         def handle(event: AccountEvent) -> Awaitable[None] | None:
-            self._catch_up()
+            if self._is_due:
+                self._catch_up()
             self._unknown_until = 0.0
             result = handler(event)
             self.look()
             return result
 
         return handle
-
-
-def _digits(number: Decimal) -> int:
-    return len(number.as_tuple().digits)
 
 
 class Onlooker:

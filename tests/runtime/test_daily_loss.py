@@ -298,6 +298,15 @@ def test_what_several_positions_lose_in_a_run_counts_together() -> None:
     assert "equity fell from 1000 to 890" in bench.loss.reached
 
 
+def test_a_day_that_begins_in_a_run_begins_with_the_price_of_the_last_fill() -> None:
+    bench = Bench()
+    bench.candle(100, DAY - timedelta(minutes=2))
+    bench.fill(Side.BUY, 10, 120, 1)
+    bench.book_balance(1000)
+    assert bench.run_of(100) == [True]
+    assert "equity fell from 1000 to 800" in bench.loss.reached
+
+
 @given(
     prices=st.lists(st.integers(8_500, 11_500), min_size=1, max_size=40),
     held=st.sampled_from([10, -10, 3]),
