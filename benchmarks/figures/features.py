@@ -93,8 +93,8 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
     "short as often as long": (LongAndShort, {}, NO_LIMITS),
 }
 
-_FEW = 2
-"""Bars of a run that does little but start."""
+_PART = 10
+"""A run of so small a part of the bars has started, too, and whatever begins late has begun."""
 
 _STATE = "state"
 _METRICS = ("--ops-port", 0)
@@ -160,13 +160,14 @@ def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> di
     found: dict[str, list[Sample]] = {name: [] for name in cases}
     for _ in range((scale.repeats + 1) // 2):  # slices have evened out what repeats would
         spent = {}
-        for rows in (_FEW, bars):
+        few = bars // _PART
+        for rows in (few, bars):
             rmtree(scale.market / _STATE, ignore_errors=True)  # a run takes up what another left
             commands = {name: _over_sockets(rows, name, scale) for name in cases}
             spent[rows] = in_slices({name: (*commands[name], *cases[name]) for name in cases})
         for name, samples in found.items():
-            some, all_of_it = (spent[rows][name]["client_cpu_s"] for rows in (_FEW, bars))
-            samples.append({"cpu_us": (all_of_it - some) / (bars - _FEW) * 1e6})
+            some, all_of_it = (spent[rows][name]["client_cpu_s"] for rows in (few, bars))
+            samples.append({"cpu_us": (all_of_it - some) / (bars - few) * 1e6})
     return {name: medians(samples) for name, samples in found.items()}
 
 
