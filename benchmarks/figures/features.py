@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from shutil import rmtree, which
 from typing import Any, ClassVar
 
@@ -137,12 +138,16 @@ def _connected(scale: Scale) -> list[Table]:
         "everything off": (),
         "metrics": _METRICS,
         "limits on risk": _LIMITS,
-        "both": (*_METRICS, *_LIMITS),
+        "a recording": ("--record", state / "one.jsonl"),
+        "all three": (*_METRICS, *_LIMITS, "--record", state / "all.jsonl"),
     }
     kept = {
         "everything off": (*live, "none"),
         "a journal of orders": (*live, state / "journal"),
-        "journal, metrics and limits": (*live, state / "all", *_METRICS, *_LIMITS),
+        "journal, metrics, limits and a recording": (
+            *(*live, state / "all", *_METRICS, *_LIMITS),
+            *("--record", state / "live.jsonl"),
+        ),
     }
     title = f"Optional features, {bars:,} bars over sockets, the runner's process"
     return [
@@ -162,7 +167,7 @@ def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> di
         spent = {}
         few = bars // _PART
         for rows in (few, bars):
-            rmtree(scale.market / _STATE, ignore_errors=True)  # a run takes up what another left
+            _clear(scale.market / _STATE)
             commands = {name: _over_sockets(rows, name, scale) for name in cases}
             spent[rows] = in_slices({name: (*commands[name], *cases[name]) for name in cases})
         for name, samples in found.items():
@@ -171,11 +176,18 @@ def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> di
     return {name: medians(samples) for name, samples in found.items()}
 
 
+def _clear(state: Path) -> None:
+    """A run takes up what another left."""
+    rmtree(state, ignore_errors=True)
+    state.mkdir()
+
+
 def _counted(cases: Mapping[str, Sequence[object]], scale: Scale) -> dict[str, float]:
     """Instructions of a bar by case, the same in every run; none without valgrind."""
     if not scale.counted or which("valgrind") is None:
         return {}
     counts = {}
+    _clear(scale.market / _STATE)
     for name, options in cases.items():
         some, all_of_it = (
             child(*_over_sockets(rows, name, scale), "--counted", *options)["instructions"]

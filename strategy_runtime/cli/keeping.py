@@ -1,4 +1,6 @@
-"""What a live run keeps on the disk: a journal of orders, its strategy's state, the day's start."""
+"""What a run keeps on the disk: a recording where one is wanted, and live a journal of orders, the
+strategy's state and the day's start.
+"""
 
 import logging
 import os
@@ -8,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.runtime.daily_loss import DayStart
 from strategy_runtime.runtime.settings import Settings
 from strategy_runtime.runtime.store import (
@@ -21,7 +24,7 @@ from strategy_runtime.runtime.store import (
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.state import kind_of_state
 
-__all__ = ["Kept", "keep"]
+__all__ = ["Kept", "keep", "record"]
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -73,6 +76,24 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
     if state is not None:
         until.callback(state.save)
     return Kept(journal, state, DayFile(folder.path).began_with)
+
+
+def record(settings: Settings, until: ExitStack) -> Recording | None:
+    """Open the recording that is wanted, to be closed with a stack.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    if settings.record is None:
+        return None
+    try:
+        recording = Recording(Path(settings.record))
+    except OSError as error:
+        raise ConfigError(
+            f"{settings.origins['record']}: {settings.record} cannot be written: {error.strerror}"
+        ) from None
+    until.callback(recording.close)
+    return recording
 
 
 def _nothing_kept(strategy: Strategy) -> str:

@@ -62,8 +62,8 @@ data_options = _stacked(
         "paths",
         metavar="PATH",
         multiple=True,
-        help="CSV or Parquet file, a folder of them, or - for the standard input. Repeatable. "
-        "Without it the folder data/ is read, if there is one.",
+        help="CSV or Parquet file, recording of strategy-run --record, a folder of them, or - for "
+        "the standard input. Repeatable. Without it the folder data/ is read, if there is one.",
     ),
     click.option(
         "--symbol",

@@ -17,6 +17,7 @@ from strategy_runtime.cli.streams import Command
 
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
+    from strategy_runtime.proxy.recording import Recording
     from strategy_runtime.runtime.settings import Environment, Settings
     from strategy_runtime.runtime.venue import Venue
     from strategy_runtime.strategy import Strategy
@@ -188,7 +189,9 @@ def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None
     return factory
 
 
-def _venue(settings: "Settings", mode: "Mode", timeout: float) -> "ProxyVenue":
+def _venue(
+    settings: "Settings", mode: "Mode", timeout: float, recording: "Recording | None" = None
+) -> "ProxyVenue":
     from strategy_runtime.proxy import Endpoints, ProxyVenue
 
     return ProxyVenue(
@@ -197,6 +200,7 @@ def _venue(settings: "Settings", mode: "Mode", timeout: float) -> "ProxyVenue":
         subscriptions=settings.subscriptions,
         timeframe=settings.timeframe,
         connect_deadline=timeout,
+        recording=recording,
     )
 
 
@@ -204,7 +208,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     """Run until the end, or until a signal; gives back the exit code."""
     from structlog.contextvars import bind_contextvars
 
-    from strategy_runtime.cli.keeping import Kept, keep
+    from strategy_runtime.cli.keeping import Kept, keep, record
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
@@ -214,6 +218,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
 
     runner: Runner | None = None
     kept = ExitStack()
+    recording = record(settings, kept)
     watching = Watching(settings, lambda: None if runner is None else runner.status())
     reaching = asyncio.ensure_future(_reach(settings))
 
@@ -232,7 +237,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 return 0
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
-            proxy = _venue(settings, mode, settings.connect_timeout)
+            proxy = _venue(settings, mode, settings.connect_timeout, recording)
             venue: Venue = proxy
             journal, state, day_start = Kept()
             if mode == "live":

@@ -35,9 +35,10 @@ from strategy_runtime.proxy.inbox import Inbox
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.order_entry import OrderEntry
 from strategy_runtime.proxy.policy import backoff, knocks
+from strategy_runtime.proxy.recording import Recorder, Recording
 from strategy_runtime.proxy.requests import RestClient, query_of, segment
 from strategy_runtime.proxy.submission import Patience
-from strategy_runtime.proxy.transport import Closed, ConnectFailed, Socket, Transport
+from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver, Socket, Transport
 
 __all__ = ["ProxyVenue"]
 
@@ -79,6 +80,7 @@ class ProxyVenue:
         knocking: Source of delays between attempts while the proxy is not up yet.
         patience: How long an order may take.
         transport: The network; None for the real one.
+        recording: Is given everything that the event stream brings.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class ProxyVenue:
         knocking: Delays = knocks,
         patience: Patience = _PATIENCE,
         transport: Transport | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self._is_live = is_live
         self._connect_deadline = connect_deadline
@@ -126,6 +129,9 @@ class ProxyVenue:
             wake=self._wake,
             sighted=self._entry.sighted,
         )
+        self._receiver: Receiver = self._inbox
+        if recording is not None:
+            self._receiver = Recorder(recording, self._inbox)
         self._connection = Connection(
             endpoints.stream_urls,
             is_live=is_live,
@@ -218,7 +224,7 @@ class ProxyVenue:
     async def _connect(self, url: str) -> None:
         self._inbox.opened()
         try:
-            self._socket = await self._transport.connect(url, self._inbox)
+            self._socket = await self._transport.connect(url, self._receiver)
         except ConnectFailed as failure:
             self._connection.refused(failure, monotonic())
         else:

@@ -157,6 +157,17 @@ class Settings(Struct, frozen=True, kw_only=True):
             "none keeps nothing. Without it a folder in $XDG_STATE_HOME or ~/.local/state.",
         ),
     ]
+    record: Annotated[
+        str | None,
+        Setting(
+            variables=("STRATEGY_RECORD",),
+            metavar="FILE",
+            default="",
+            read=values.recording,
+            help="Append what the proxy sends to this file, which ends in .jsonl; "
+            "strategy-backtest --data replays its candles and quotes.",
+        ),
+    ]
     loop: Annotated[
         Literal["auto", "asyncio", "uvloop"],
         Setting(

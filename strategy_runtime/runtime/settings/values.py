@@ -13,6 +13,7 @@ __all__ = [
     "count",
     "or_none",
     "port",
+    "recording",
     "request_url",
     "seconds",
     "stream_url",
@@ -69,6 +70,16 @@ def timeframe(text: str, origin: str) -> str:
         return parse_timeframe(text).text
     except TimeframeError as error:
         raise TimeframeError(f"{origin}: {error}") from None
+
+
+def recording(text: str, origin: str) -> str | None:
+    """The path of a recording, or None where there is none."""
+    if text and not text.endswith(".jsonl"):
+        raise ConfigError(
+            f"{origin}: {text!r} does not end in .jsonl, by which strategy-backtest --data knows a "
+            "recording"
+        )
+    return text or None
 
 
 def seconds(text: str, origin: str) -> float:

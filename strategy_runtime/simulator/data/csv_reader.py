@@ -16,7 +16,7 @@ from strategy_runtime.simulator.data.numbers import floats
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["open_text", "read_csv"]
+__all__ = ["open_bytes", "open_text", "read_csv"]
 
 _LONGEST_HEADER = 1_000_000
 
@@ -27,6 +27,13 @@ _Read = tuple[Rows, Sequence[int], list[Any]]
 
 @contextmanager
 def open_text(path: Path) -> Iterator[IO[str]]:
+    """Open a text for reading; see `open_bytes`."""
+    with open_bytes(path) as stream:
+        yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading, whatever it is compressed with.
 
     Raises:
@@ -35,7 +42,7 @@ def open_text(path: Path) -> Iterator[IO[str]]:
     """
     try:
         with path.open("rb") as raw, _decompressed(path, raw) as stream:
-            yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+            yield stream
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
 

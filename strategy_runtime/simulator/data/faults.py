@@ -18,6 +18,8 @@ class FaultKind(StrEnum):
     """Earlier than the row before it: sorted in."""
     IMPOSSIBLE = "impossible"
     """Prices no market can have had: dropped."""
+    UNREADABLE = "unreadable"
+    """No message, in a recording: passed over."""
     GAP = "gap"
     """Time without bars. A note, not an error: markets close."""
 
@@ -40,7 +42,8 @@ class DataFault(Struct, frozen=True):
     count: int = 1
 
     def __str__(self) -> str:
-        return f"{self.source} line {self.line}: {self.kind} row of {self.symbol}: {self.detail}"
+        what = f"row of {self.symbol}" if self.symbol else "line"
+        return f"{self.source} line {self.line}: {self.kind} {what}: {self.detail}"
 
 
 class FaultSummary(Struct, frozen=True):

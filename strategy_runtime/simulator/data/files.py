@@ -6,10 +6,11 @@ from pathlib import Path
 from strategy_runtime.errors import DataError
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["PARQUET", "ending_of", "files_of"]
+__all__ = ["PARQUET", "RECORDING", "ending_of", "files_of"]
 
 PARQUET = (".parquet", ".pq")
-_ENDINGS = (".csv", ".csv.gz", ".csv.zst", *PARQUET)
+RECORDING = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+_ENDINGS = (".csv", ".csv.gz", ".csv.zst", *PARQUET, *RECORDING)
 
 
 def files_of(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:

@@ -14,12 +14,13 @@ from msgspec import Struct
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind
-from strategy_runtime.simulator.data.csv_reader import open_text, read_csv
+from strategy_runtime.simulator.data.csv_reader import open_bytes, open_text, read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog
-from strategy_runtime.simulator.data.files import PARQUET, ending_of, files_of
+from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
 from strategy_runtime.simulator.data.joining import join_bars, join_ticks
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
-from strategy_runtime.simulator.data.rows import Collect, Rows, rows_of
+from strategy_runtime.simulator.data.recording_reader import read_recording
+from strategy_runtime.simulator.data.rows import Rows, rows_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Series, TickSeries
 from strategy_runtime.simulator.data.spool import MOST_IN_MEMORY, Spool
 from strategy_runtime.simulator.data.steps import timeframes_of
@@ -83,7 +84,7 @@ def load_bars(
         rows: dict[tuple[Kind, str], list[Rows]] = {}
         for number, (path, source) in enumerate(files):
             collect = _Collector(rows, number, source, log, spool)
-            _read(path, source, StampReader(zone), collect, symbol, stdin)
+            _read(path, source, StampReader(zone), collect, log, symbol, stdin)
         parts = _with_rows(rows, symbol, paths)
         data = _joined(parts, timeframe, log, spool)
     faults = log.in_order(source for _, source in files)
@@ -104,7 +105,7 @@ def load_bars(
 
 
 class _Collector:
-    """Gives the rows of each kind and symbol of one file."""
+    """Gives the rows of each kind, symbol and, where it says any, timeframe of one file."""
 
     def __init__(
         self,
@@ -115,17 +116,18 @@ class _Collector:
         spool: Spool,
     ) -> None:
         self._all = rows
-        self._mine: dict[tuple[Kind, str], Rows] = {}
+        self._mine: dict[tuple[Kind, str, str], Rows] = {}
         self._file = file
         self._source = source
         self._faults = faults
         self._spool = spool
 
-    def __call__(self, kind: Kind, symbol: str) -> Rows:
-        rows = self._mine.get((kind, symbol))
+    def __call__(self, kind: Kind, symbol: str, timeframe: str = "") -> Rows:
+        rows = self._mine.get((kind, symbol, timeframe))
         if rows is None:
-            rows = rows_of(kind)(symbol, self._file, self._source, self._faults, self._spool)
-            self._mine[kind, symbol] = rows
+            rows = self._mine[kind, symbol, timeframe] = rows_of(kind)(
+                symbol, self._file, self._source, self._faults, self._spool, timeframe
+            )
             self._all.setdefault((kind, symbol), []).append(rows)
         return rows
 
@@ -195,7 +197,8 @@ def _read(
     path: Path | None,
     source: str,
     stamps: StampReader,
-    collect: Collect,
+    collect: _Collector,
+    faults: FaultLog,
     symbol: str | None,
     stdin: IO[str] | None,
 ) -> None:
@@ -208,6 +211,10 @@ def _read(
     name = symbol or path.name[: -len(ending)] or path.name
     if ending in PARQUET:
         read_parquet(path, source, stamps, collect, default_symbol=name, only_symbol=symbol)
+        return
+    if ending in RECORDING:
+        with open_bytes(path) as messages:
+            read_recording(messages, source, collect, faults, only_symbol=symbol)
         return
     with open_text(path) as stream:
         read_csv(stream, source, stamps, collect, default_symbol=name, only_symbol=symbol)

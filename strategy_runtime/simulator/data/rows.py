@@ -36,13 +36,23 @@ class Rows:
     Attributes:
         table: Times, numbers, and places (see `marked`).
         in_order: Whether times never fall.
+        timeframe: Of bars, where the file says; else empty.
         first, last: The earliest time and the latest.
     """
 
     kind: ClassVar[Kind]
 
-    def __init__(self, symbol: str, file: int, source: str, faults: FaultLog, spool: Spool) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        file: int,
+        source: str,
+        faults: FaultLog,
+        spool: Spool,
+        timeframe: str = "",
+    ) -> None:
         self.symbol = symbol
+        self.timeframe = timeframe
         self.file = file
         self.source = source
         self.table = spool.table("q" + "d" * len(self.kind.value) + "q")

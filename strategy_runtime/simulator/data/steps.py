@@ -17,6 +17,7 @@ _KNOWN = {
     if timeframe.seconds is not None
 }
 _MONTHS = [days * 86_400 * 10**9 for days in (28, 29, 30, 31)]
+_MONTHLY = "{} are months apart, and months differ in length; load daily or weekly bars"
 _SAMPLE = 10_000
 
 
@@ -41,7 +42,9 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
     for index, (part, distances) in enumerate(zip(parts, seen, strict=True)):
         what = f"{part.source}: the bars of {part.symbol}"
         try:
-            if given is not None:
+            if part.timeframe:
+                found[index] = _said(part.timeframe, given, what)
+            elif given is not None:
                 found[index] = _checked(given, distances, what)
             elif distances:
                 found[index] = _inferred(distances, what)
@@ -91,6 +94,16 @@ def _like_the_others(
     )
 
 
+def _said(said: str, given: str | None, what: str) -> tuple[str, int]:
+    """The timeframe that the data say, unless the one given cannot be made of it."""
+    timeframe = parse_timeframe(said)
+    if timeframe.seconds is None:
+        raise DataError(_MONTHLY.format(what))
+    if given is not None and parse_timeframe(given).nanoseconds % timeframe.nanoseconds:
+        raise DataError(f"{what} are {said}, of which no candles of {given} can be made")
+    return timeframe.text, timeframe.nanoseconds
+
+
 def _inferred(distances: Counter[int], what: str) -> tuple[str, int]:
     step = _most_common(distances, what)
     if step in _KNOWN:
@@ -133,7 +146,5 @@ def _distances(part: Rows) -> Counter[int]:
 def _most_common(distances: Counter[int], what: str) -> int:
     step = min(distances, key=lambda step: (-distances[step], step not in _KNOWN, step))
     if step in _MONTHS:
-        raise DataError(
-            f"{what} are months apart, and months differ in length; load daily or weekly bars"
-        )
+        raise DataError(_MONTHLY.format(what))
     return step

@@ -1,0 +1,81 @@
+"""Recordings: what a proxy sent, a message a line, of which candles and quotes are read."""
+
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Protocol
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.errors import DataError, FrameError
+from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
+from strategy_runtime.simulator.data.columns import Kind
+from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
+from strategy_runtime.simulator.data.rows import Rows
+
+__all__ = ["read_recording"]
+
+_BLOCK = 1 << 20
+
+_Key = tuple[Kind, str, str]
+_Row = tuple[Any, ...]
+
+
+class _Collect(Protocol):
+    """Gives the rows of a kind, symbol and timeframe; quotes have none."""
+
+    def __call__(self, kind: Kind, symbol: str, timeframe: str = "") -> Rows: ...
+
+
+def read_recording(
+    stream: IO[bytes],
+    source: str,
+    collect: _Collect,
+    faults: FaultLog,
+    *,
+    only_symbol: str | None,
+) -> None:
+    """Read the candles and quotes of a recording.
+
+    A line that is no message, as a process that was killed leaves behind, is a fault.
+
+    Args:
+        only_symbol: Where given, other symbols are passed over.
+
+    Raises:
+        DataError: Nothing in it is a message.
+    """
+    is_recording = False
+    for first, frames in _decoded(stream, source):
+        found: dict[_Key, list[_Row]] = {}
+        for line, frame in enumerate(frames, first):
+            if isinstance(frame, FrameError):
+                faults.note(FaultKind.UNREADABLE, source, line, "", str(frame))
+                continue
+            is_recording = True
+            if isinstance(frame, CandleFrame):
+                bar = frame.bar
+                key = Kind.BARS, bar.symbol, bar.timeframe
+                numbers = bar.open, bar.high, bar.low, bar.close, bar.volume
+                found.setdefault(key, []).append((line, ns_of(bar.timestamp), *numbers))
+            elif isinstance(frame, QuoteFrame):
+                quote = frame.quote
+                stamp = quote.timestamp or frame.timestamp
+                if stamp is not None:
+                    row = line, ns_of(stamp), quote.bid, quote.ask
+                    found.setdefault((Kind.QUOTES, quote.symbol, ""), []).append(row)
+        for (kind, symbol, timeframe), rows in found.items():
+            if only_symbol is None or symbol == only_symbol:
+                collect(kind, symbol, timeframe).extend(*zip(*rows, strict=True))
+    if not is_recording:
+        raise DataError(f"{source} is no recording of `strategy-run --record`")
+
+
+def _decoded(stream: IO[bytes], source: str) -> Iterator[tuple[int, Iterable[Any]]]:
+    """The messages of one block of lines after the other, and the number of its first line."""
+    from strategy_runtime.protocol.codec import FrameDecoder  # few backtests need it
+
+    decode, line = FrameDecoder().decode, 1
+    try:
+        while block := stream.readlines(_BLOCK):
+            yield line, decode(block)
+            line += len(block)
+    except (EOFError, OSError) as error:
+        raise DataError(f"{source} cannot be read: {error}") from None
