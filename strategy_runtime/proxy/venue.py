@@ -35,7 +35,7 @@ from strategy_runtime.proxy.inbox import Inbox
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.order_entry import OrderEntry
 from strategy_runtime.proxy.policy import backoff, knocks
-from strategy_runtime.proxy.recording import Recorder, Recording
+from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.proxy.requests import RestClient, query_of, segment
 from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver, Socket, Transport
@@ -129,9 +129,7 @@ class ProxyVenue:
             wake=self._wake,
             sighted=self._entry.sighted,
         )
-        self._receiver: Receiver = self._inbox
-        if recording is not None:
-            self._receiver = Recorder(recording, self._inbox)
+        self._receiver: Receiver = recording.before(self._inbox) if recording else self._inbox
         self._connection = Connection(
             endpoints.stream_urls,
             is_live=is_live,

@@ -316,7 +316,11 @@ class DailyLoss:
         def handle(event: TradeEvent) -> Awaitable[None] | None:
             if self._is_due:
                 self._catch_up()
-            self._note_fill(event.trade.symbol, event.trade.price)
+            symbol, price = event.trade.symbol, event.trade.price
+            if symbol in self._filled_at and self._leeway.is_in_doubt:
+                self._filled_at[symbol] = price  # its order has said that there was one
+            else:
+                self._note_fill(symbol, price)
             return handler(event)
 
         return handle

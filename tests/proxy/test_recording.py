@@ -6,65 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from strategy_runtime.proxy.recording import Recorder, Recording
+from strategy_runtime.clock import sleep
+from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.proxy.transport import Closed
-
-
-def lines_of(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines()
-
-
-def test_messages_are_there_before_the_end_and_the_next_run_adds_to_them(tmp_path: Path) -> None:
-    path = tmp_path / "session.jsonl"
-    recording = Recording(path)
-    recording.add([b'{"a":1}', b'{"b":2}'])
-    assert lines_of(path) == [b'{"a":1}', b'{"b":2}']
-    recording.add([])
-    recording.add([b'{"c":3}'])
-    recording.close()
-    recording.add([b'{"too":"late"}'])
-    again = Recording(path)
-    again.add([b'{"d":4}'])
-    again.close()
-    assert lines_of(path) == [b'{"a":1}', b'{"b":2}', b'{"c":3}', b'{"d":4}']
-
-
-def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
-    path = tmp_path / "session.jsonl"
-    Recording(path).close()
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_message_of_several_lines_becomes_one(tmp_path: Path) -> None:
-    path = tmp_path / "session.jsonl"
-    recording = Recording(path)
-    recording.add([b'{\n  "a": "x\\ny"\n}', b'{"b":2}'])
-    recording.close()
-    assert lines_of(path) == [b'{   "a": "x\\ny" }', b'{"b":2}']
-
-
-def test_half_a_line_of_a_run_that_was_killed_stays_alone(tmp_path: Path) -> None:
-    path = tmp_path / "session.jsonl"
-    path.write_bytes(b'{"a":1}\n{"b":')
-    recording = Recording(path)
-    recording.add([b'{"c":3}'])
-    recording.close()
-    assert lines_of(path) == [b'{"a":1}', b'{"b":', b'{"c":3}']
-
-
-def test_a_full_disk_ends_the_recording_and_nothing_else(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "session.jsonl"
-    path.symlink_to("/dev/full")
-    recording = Recording(path)
-    with caplog.at_level(logging.ERROR, "strategy_runtime"):
-        recording.add([b'{"a":1}'])
-        recording.add([b'{"b":2}'])
-        recording.close()
-    assert caplog.messages == [
-        f"{path} cannot be written (No space left on device): nothing more is recorded"
-    ]
 
 
 class Answering:
@@ -80,12 +24,98 @@ class Answering:
         self.closed.append(closed)
 
 
-def test_whoever_receives_notices_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "session.jsonl"
-    recording, receiver = Recording(path), Answering()
-    recorder = Recorder(recording, receiver)
-    assert recorder.feed([b'{"a":1}', b'{"b":2}']) == [b'{"A":1}', b'{"B":2}']
-    recorder.lost(Closed(1000, "over"))
-    recording.close()
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "session.jsonl"
+
+
+@pytest.fixture
+def full(path: Path) -> Path:
+    path.symlink_to("/dev/full")
+    return path
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
+def recording_to(path: Path, before: bytes = b"") -> Recording:
+    if before:
+        path.write_bytes(before)
+    return Recording(path).before(Answering())
+
+
+async def test_whoever_receives_notices_nothing(path: Path) -> None:
+    receiver = Answering()
+    recording = Recording(path).before(receiver)
+    assert recording.feed([b'{"a":1}', b'{"b":2}']) == [b'{"A":1}', b'{"B":2}']
+    assert recording.feed([]) == []
+    recording.lost(Closed(1000, "over"))
     assert receiver.closed == [Closed(1000, "over")]
-    assert len(lines_of(path)) == 2
+    recording.close()
+    assert lines_of(path) == [b'{"a":1}', b'{"b":2}']
+
+
+async def test_messages_are_there_long_before_the_end(path: Path) -> None:
+    recording = recording_to(path)
+    for number in range(2):
+        recording.feed([b"%d" % number])
+        await sleep(1.0)
+        assert len(lines_of(path)) == number + 1
+    recording.close()
+
+
+async def test_many_messages_do_not_wait(path: Path) -> None:
+    recording = recording_to(path)
+    messages = [b"%d" % number for number in range(1000)]
+    recording.feed(messages)
+    assert lines_of(path) == messages
+    recording.close()
+
+
+async def test_the_next_run_adds_to_it(path: Path) -> None:
+    for number in range(2):
+        recording = recording_to(path)
+        recording.feed([b"%d" % number])
+        recording.close()
+    assert lines_of(path) == [b"0", b"1"]
+
+
+async def test_what_comes_after_the_end_is_handed_on_alone(path: Path) -> None:
+    recording = recording_to(path)
+    recording.close()
+    assert recording.feed([b"late"]) == [b"LATE"]
+    recording.close()
+    assert lines_of(path) == []
+
+
+def test_only_its_owner_can_read_it(path: Path) -> None:
+    Recording(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_message_of_several_lines_becomes_one(path: Path) -> None:
+    recording = recording_to(path)
+    recording.feed([b'{\n  "a": "x\\ny"\n}', b'{"b":2}'])
+    recording.close()
+    assert lines_of(path) == [b'{   "a": "x\\ny" }', b'{"b":2}']
+
+
+async def test_half_a_line_of_a_run_that_was_killed_stays_alone(path: Path) -> None:
+    recording = recording_to(path, b'{"a":1}\n{"b":')
+    recording.feed([b'{"c":3}'])
+    recording.close()
+    assert lines_of(path) == [b'{"a":1}', b'{"b":', b'{"c":3}']
+
+
+async def test_a_full_disk_ends_the_recording_and_nothing_else(
+    full: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = recording_to(full)
+    with caplog.at_level(logging.ERROR, "strategy_runtime"):
+        for _ in range(2):
+            assert recording.feed([b"x"] * 1000) == [b"X"] * 1000
+        recording.close()
+    assert caplog.messages == [
+        f"{full} cannot be written (No space left on device): nothing more is recorded"
+    ]
