@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -31,6 +31,9 @@ class Recording:
         OSError: It cannot be written.
     """
 
+    _feed: Callable[[list[bytes]], Sequence[bytes]]
+    _lost: Callable[[Closed], None]
+
     def __init__(self, path: Path) -> None:
         self._path = path
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -41,7 +44,7 @@ class Recording:
             self._file.write(b"\n")  # a process that was killed may have left half a line
 
     def before(self, receiver: Receiver) -> Self:
-        """Stand in front of a receiver."""
+        """Stand in front of a receiver, before anything comes."""
         self._feed, self._lost = receiver.feed, receiver.lost
         return self
 
