@@ -162,10 +162,10 @@ def _connected(scale: Scale) -> list[Table]:
 
 def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> dict[str, Sample]:
     """CPU of a bar by case: what a run takes beyond a short one, all cases in slices."""
+    few = bars // _PART
     found: dict[str, list[Sample]] = {name: [] for name in cases}
     for _ in range((scale.repeats + 1) // 2):  # slices have evened out what repeats would
         spent = {}
-        few = bars // _PART
         for rows in (few, bars):
             _clear(scale.market / _STATE)
             commands = {name: _over_sockets(rows, name, scale) for name in cases}

@@ -46,7 +46,7 @@ def main(path: str, fills: str, *options: str) -> None:
     began = time.perf_counter()
     is_counted = options[:1] == ("--counted",)
     options = options[is_counted:]
-    command = [*_COUNTING] if is_counted else []
+    command = _COUNTING[:] if is_counted else []
     command += [sys.executable, "-c", _RUN, "benchmarks.strategies:SmaCross", *options]
     command += ["--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"], "--log-level", "error"]
     errors = subprocess.PIPE if is_counted else None

@@ -85,14 +85,10 @@ class Tallies:
         """What counts an event of a kind, and notes what its hook took."""
         durations = self._events.setdefault((kind, hook), Durations(HOOK_BUCKETS))
         counts, bounds = durations.counts, durations.bounds
-        first, second = bounds[:2]
 
         def note(event: Event, began: float, ended: float) -> None:
             seconds = ended - began
-            if seconds > second:
-                counts[bisect_left(bounds, seconds)] += 1
-            else:  # as most do, and to compare twice is quicker than to search
-                counts[seconds > first] += 1
+            counts[bisect_left(bounds, seconds)] += 1
             durations.total += seconds
             self.last_at = ended
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -31,8 +31,7 @@ class Recording:
         OSError: It cannot be written.
     """
 
-    _feed: Callable[[list[bytes]], Sequence[bytes]]
-    _lost: Callable[[Closed], None]
+    _receiver: Receiver
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,7 +44,7 @@ class Recording:
 
     def before(self, receiver: Receiver) -> Self:
         """Stand in front of a receiver, before anything comes."""
-        self._feed, self._lost = receiver.feed, receiver.lost
+        self._receiver = receiver
         return self
 
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
@@ -56,11 +55,11 @@ class Recording:
         pending += messages
         if len(pending) >= _MOST:
             self._write()
-        return self._feed(messages)
+        return self._receiver.feed(messages)
 
     def lost(self, closed: Closed) -> None:
         """See `Receiver`."""
-        self._lost(closed)
+        self._receiver.lost(closed)
 
     def close(self) -> None:
         """Write what is left, and close the file."""

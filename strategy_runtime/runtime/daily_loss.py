@@ -167,8 +167,7 @@ class DailyLoss:
         self, event: Candle | Quote, price: float, handler: Handler
     ) -> Awaitable[None] | None:
         """Have a price handled, then looked at where it is beyond its band."""
-        if self._is_due:
-            self._catch_up()
+        self._catch_up()
         stamp = event.stamp
         if isinstance(stamp, int):
             if stamp >= self._day_ends_ns:
@@ -181,24 +180,21 @@ class DailyLoss:
         else:
             self._calm_until = self._day_ends_ns if isinstance(stamp, int) else self._day_ends
         result = handler(event)
-        if result is None and self._is_due:
+        if result is None:
             self._catch_up()
         return result
 
     def _is_beyond(self, symbol: str, price: float) -> bool:
         """Take in a price; whether equity has to be looked at because of it."""
         self._filled_at.pop(symbol, None)
-        leeway = self._leeway
-        low, high = leeway.bands.get(symbol, ANYWHERE)
-        return leeway.is_in_doubt or not (low < price < high or leeway.stretch(symbol, price))
+        return not self._leeway.lets_pass(symbol, price)
 
     def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterator[Iterable[Candle]]:
         """The candles of a run, each looked at before it is handed on, where it could matter.
 
         In parts, see `TradingDesk.seen`.
         """
-        if self._is_due:
-            self._catch_up()
+        self._catch_up()
         part: Iterator[Candle] = iter(())
         is_known = False
         while True:
@@ -237,17 +233,20 @@ class DailyLoss:
             return False
         if self._book.open_count and not run.ahead(self._day_ends_ns):
             return False
-        for held, (low, high) in leeway.bands.items():
+        for held, (low, _) in leeway.bands.items():
             worst = run.bound(held, low > -inf)
-            if worst is not None and not (low < worst < high or leeway.stretch(held, worst)):
+            if worst is not None and not leeway.lets_pass(held, worst):
                 return False
         filled_at.clear()
         return True
 
     def _catch_up(self) -> None:
-        """Look at the last price behind its hook, or as soon as that has been awaited."""
-        self.look()
-        self._is_due = False
+        """Look at the last price if that has to be done, behind its hook or as soon as that has
+        been awaited.
+        """
+        if self._is_due:
+            self.look()
+            self._is_due = False
 
     def see_fill(self, symbol: str, fill: Execution) -> None:
         """Look at equity behind an execution that is booked, with its position and its fee."""
@@ -304,8 +303,7 @@ class DailyLoss:
 
     def _ordering(self, handler: Handler) -> Handler:
         def handle(event: OrderEvent) -> Awaitable[None] | None:
-            if self._is_due:
-                self._catch_up()
+            self._catch_up()
             if event.event in _FILLS:
                 self._note_fill(event.order.symbol, event.order.average_fill_price)
             return handler(event)
@@ -314,8 +312,7 @@ class DailyLoss:
 
     def _trading(self, handler: Handler) -> Handler:
         def handle(event: TradeEvent) -> Awaitable[None] | None:
-            if self._is_due:
-                self._catch_up()
+            self._catch_up()
             symbol, price = event.trade.symbol, event.trade.price
             if symbol in self._filled_at and self._leeway.is_in_doubt:
                 self._filled_at[symbol] = price  # its order has said that there was one
@@ -327,8 +324,7 @@ class DailyLoss:
 
     def _moving(self, handler: Handler) -> Handler:
         def handle(event: PositionEvent) -> Awaitable[None] | None:
-            if self._is_due:
-                self._catch_up()
+            self._catch_up()
             if not self._is_known(event.position):
                 self.be_in_doubt()
             return handler(event)
@@ -353,8 +349,7 @@ class DailyLoss:
 
     def _booking(self, handler: Handler) -> Handler:
         def handle(event: AccountEvent) -> Awaitable[None] | None:
-            if self._is_due:
-                self._catch_up()
+            self._catch_up()
             self._unknown_until = 0.0
             result = handler(event)
             self.look()

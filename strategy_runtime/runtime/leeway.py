@@ -64,7 +64,14 @@ class Leeway:
         self._spare = 0.0
         self.is_in_doubt = False
 
-    def stretch(self, symbol: str, price: float) -> bool:
+    def lets_pass(self, symbol: str, price: float) -> bool:
+        """Whether a price is within its band, or the band can be made to go beyond it; False also
+        in doubt.
+        """
+        low, high = self.bands.get(symbol, ANYWHERE)
+        return not self.is_in_doubt and (low < price < high or self._stretch(symbol, price))
+
+    def _stretch(self, symbol: str, price: float) -> bool:
         """Have a band go beyond a price, and somewhat further; False where too little is left."""
         size = self._sizes.get(symbol)
         if size is None:

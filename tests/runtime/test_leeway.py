@@ -1,11 +1,9 @@
 """How far prices may go before equity has to be looked at."""
 
-from collections.abc import Callable
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime.runtime.leeway import ANYWHERE, Leeway
+from strategy_runtime.runtime.leeway import Leeway
 
 SYMBOLS = ("S:A", "S:B", "S:C")
 LEFT = 100.0
@@ -16,11 +14,6 @@ steps = st.lists(
     st.tuples(st.sampled_from(SYMBOLS), prices, st.one_of(st.none(), sizes), st.integers(0, 2)),
     max_size=60,
 )
-
-
-def passes(leeway: Leeway, symbol: str, price: float) -> bool:
-    low, high = leeway.bands.get(symbol, ANYWHERE)
-    return not leeway.is_in_doubt and (low < price < high or leeway.stretch(symbol, price))
 
 
 @given(st.lists(st.tuples(prices, sizes.filter(bool)), max_size=len(SYMBOLS)), steps)
@@ -36,7 +29,7 @@ def test_nothing_passes_that_could_have_lost_all_that_was_left(
         lost += (mark - price) * before
         held[symbol] = price, before
         if size is None:
-            is_calm = passes(leeway, symbol, price)
+            is_calm = leeway.lets_pass(symbol, price)
         else:
             held[symbol], lost = (price, size), lost + fee
             is_calm = leeway.take_in(symbol, size, price, float(fee))
@@ -45,23 +38,19 @@ def test_nothing_passes_that_could_have_lost_all_that_was_left(
         assert lost < LEFT
 
 
-def falls(leeway: Leeway, symbol: str, price: Callable[[int], float], most: int) -> int:
-    """How many prices pass before one does not."""
-    return next((step for step in range(most) if not passes(leeway, symbol, price(step))), most)
-
-
 def test_one_position_may_lose_nearly_all() -> None:
     leeway = Leeway()
     leeway.share_out(LEFT, [("S:A", 1.0, 200.0)])
-    assert falls(leeway, "S:A", lambda step: 200.0 - step, 200) == LEFT
+    fallen = next(step for step in range(200) if not leeway.lets_pass("S:A", 200.0 - step))
+    assert fallen == LEFT
 
 
 def test_a_short_position_loses_as_prices_rise() -> None:
     leeway = Leeway()
     leeway.share_out(LEFT, [("S:A", -2.0, 200.0)])
-    assert passes(leeway, "S:A", 1.0)
-    assert passes(leeway, "S:A", 249.0)
-    assert not passes(leeway, "S:A", 250.0)
+    assert leeway.lets_pass("S:A", 1.0)
+    assert leeway.lets_pass("S:A", 249.0)
+    assert not leeway.lets_pass("S:A", 250.0)
 
 
 def test_what_a_position_gained_is_there_for_others() -> None:
@@ -69,27 +58,27 @@ def test_what_a_position_gained_is_there_for_others() -> None:
     leeway.share_out(LEFT, [("S:A", 1.0, 200.0)])
     leeway.take_in("S:A", 0.0, 300.0, 0.0)
     leeway.take_in("S:B", 1.0, 500.0, 0.0)
-    assert passes(leeway, "S:B", 301.0)
-    assert not passes(leeway, "S:B", 300.0)
+    assert leeway.lets_pass("S:B", 301.0)
+    assert not leeway.lets_pass("S:B", 300.0)
 
 
 def test_a_position_without_a_price_is_looked_at_with_its_first() -> None:
     leeway = Leeway()
     leeway.share_out(LEFT, [("S:A", 1.0, None)])
-    assert passes(leeway, "S:B", 5.0)
-    assert not passes(leeway, "S:A", 5.0)
+    assert leeway.lets_pass("S:B", 5.0)
+    assert not leeway.lets_pass("S:A", 5.0)
 
 
 def test_in_doubt_nothing_passes_until_something_is_shared_out() -> None:
     leeway = Leeway()
-    assert not passes(leeway, "S:A", 5.0)
+    assert not leeway.lets_pass("S:A", 5.0)
     leeway.share_out(LEFT, [])
-    assert passes(leeway, "S:A", 5.0)
+    assert leeway.lets_pass("S:A", 5.0)
     leeway.doubt()
-    assert not passes(leeway, "S:A", 5.0)
+    assert not leeway.lets_pass("S:A", 5.0)
     assert not leeway.take_in("S:A", 1.0, 5.0, 0.0)
     leeway.lift()
-    assert passes(leeway, "S:A", 5.0)
+    assert leeway.lets_pass("S:A", 5.0)
 
 
 def test_many_positions_can_be_entered_before_equity_has_to_be_looked_at() -> None:
@@ -98,4 +87,4 @@ def test_many_positions_can_be_entered_before_equity_has_to_be_looked_at() -> No
     for number in range(1000):
         symbol = f"S:{number}"
         assert leeway.take_in(symbol, 1.0, 10.0, 0.0)
-        assert passes(leeway, symbol, 10.0)
+        assert leeway.lets_pass(symbol, 10.0)

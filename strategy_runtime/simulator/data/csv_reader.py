@@ -1,13 +1,9 @@
-"""CSV files: plain, `.gz` or `.zst`; many rows at a time where they are as they should be."""
+"""CSV texts; many rows at a time where they are as they should be."""
 
 import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib import import_module
-from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
@@ -16,68 +12,13 @@ from strategy_runtime.simulator.data.numbers import floats
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["open_bytes", "open_text", "read_csv"]
+__all__ = ["read_csv"]
 
 _LONGEST_HEADER = 1_000_000
 
 _T = TypeVar("_T")
 _Read = tuple[Rows, Sequence[int], list[Any]]
 """Where rows belong, their lines, and their times and numbers by columns."""
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[IO[str]]:
-    """Open a text for reading; see `open_bytes`."""
-    with open_bytes(path) as stream:
-        yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-
-
-@contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading, whatever it is compressed with.
-
-    Raises:
-        DataError: The compression needs a package that is not installed, or the file is broken;
-            also for what breaks while the file is being read.
-    """
-    try:
-        with path.open("rb") as raw, _decompressed(path, raw) as stream:
-            yield stream
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-@contextmanager
-def _decompressed(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    ending = path.suffix.lower()
-    if ending == ".gz":
-        import gzip
-        import zlib
-
-        try:
-            yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
-        except zlib.error as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
-    elif ending == ".zst":
-        zstd = _zstandard(path)
-        try:
-            yield zstd.ZstdFile(raw)
-        except zstd.ZstdError as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
-    else:
-        yield raw
-
-
-def _zstandard(path: Path) -> Any:
-    # Part of Python since 3.14; the extra brings the same module to earlier ones.
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            return import_module(name)
-        except ImportError:
-            continue
-    raise DataError(
-        f"{path}: reading .zst needs one more package: pip install 'strategy-runtime[zstd]'"
-    )
 
 
 def read_csv(

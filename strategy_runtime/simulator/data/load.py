@@ -14,13 +14,14 @@ from msgspec import Struct
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind
-from strategy_runtime.simulator.data.csv_reader import open_bytes, open_text, read_csv
+from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog
 from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
 from strategy_runtime.simulator.data.joining import join_bars, join_ticks
+from strategy_runtime.simulator.data.opening import open_bytes, open_text
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
 from strategy_runtime.simulator.data.recording_reader import read_recording
-from strategy_runtime.simulator.data.rows import Rows, rows_of
+from strategy_runtime.simulator.data.rows import Collect, Rows, rows_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Series, TickSeries
 from strategy_runtime.simulator.data.spool import MOST_IN_MEMORY, Spool
 from strategy_runtime.simulator.data.steps import timeframes_of
@@ -197,7 +198,7 @@ def _read(
     path: Path | None,
     source: str,
     stamps: StampReader,
-    collect: _Collector,
+    collect: Collect,
     faults: FaultLog,
     symbol: str | None,
     stdin: IO[str] | None,

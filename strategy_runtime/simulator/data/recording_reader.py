@@ -1,14 +1,14 @@
 """Recordings: what a proxy sent, a message a line, of which candles and quotes are read."""
 
 from collections.abc import Iterable, Iterator
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import DataError, FrameError
 from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
-from strategy_runtime.simulator.data.rows import Rows
+from strategy_runtime.simulator.data.rows import Collect
 
 __all__ = ["read_recording"]
 
@@ -18,16 +18,10 @@ _Key = tuple[Kind, str, str]
 _Row = tuple[Any, ...]
 
 
-class _Collect(Protocol):
-    """Gives the rows of a kind, symbol and timeframe; quotes have none."""
-
-    def __call__(self, kind: Kind, symbol: str, timeframe: str = "") -> Rows: ...
-
-
 def read_recording(
     stream: IO[bytes],
     source: str,
-    collect: _Collect,
+    collect: Collect,
     faults: FaultLog,
     *,
     only_symbol: str | None,

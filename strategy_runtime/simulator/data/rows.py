@@ -4,10 +4,10 @@ Rows are checked as they come, many at a time where they are as they should be; 
 and gaps are looked at when all have been seen, see `joining`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import isfinite
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.columns import Kind
@@ -183,8 +183,12 @@ def rows_of(kind: Kind) -> type[Rows]:
     return {Kind.BARS: BarRows, Kind.QUOTES: QuoteRows, Kind.TICKS: TickRows}[kind]
 
 
-Collect = Callable[[Kind, str], Rows]
-"""Gives the rows of a kind and symbol, for a reader to add to."""
+class Collect(Protocol):
+    """What a reader adds to."""
+
+    def __call__(self, kind: Kind, symbol: str, timeframe: str = "") -> Rows:
+        """The rows of a kind and symbol, and of a timeframe where the file says any."""
+        ...
 
 
 def _shown(number: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strategy_runtime.clock import utc
 from strategy_runtime.errors import ConfigError, DataError
-from strategy_runtime.simulator.data.csv_reader import open_text
+from strategy_runtime.simulator.data.opening import open_text
 from strategy_runtime.simulator.data.timestamps import StampReader
 from strategy_runtime.simulator.splits import Split
 
