@@ -26,15 +26,8 @@ def read_csv(
     source: str,
     stamps: StampReader,
     collect: Collect,
-    *,
-    default_symbol: str,
-    only_symbol: str | None,
 ) -> None:
     """Read all rows of a CSV text: bars, or quotes and trades.
-
-    Args:
-        default_symbol: Of a file without a symbol column.
-        only_symbol: Where given and the file has a symbol column, other symbols are passed over.
 
     Raises:
         DataError: Names file, line and column.
@@ -48,7 +41,7 @@ def read_csv(
             raise DataError(f"{source} is empty")
         delimiter = max(",;\t|", key=first.count)
         header = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))
-        table = _Table(header, source, stamps, collect, default_symbol, only_symbol)
+        table = _Table(header, source, stamps, collect)
         for chunk in chunks(stream, line + 1, delimiter, len(header)):
             if not table.take_together(chunk):
                 for number, row in chunk.rows():
@@ -68,16 +61,12 @@ class _Table:
         source: str,
         stamps: StampReader,
         collect: Collect,
-        default_symbol: str,
-        only_symbol: str | None,
     ) -> None:
         self._header = header
         self._source = source
         self._stamps = stamps
         self._collect = collect
-        self._default_symbol = default_symbol
         self._layout = find_layout(header, source)
-        self._only_symbol = only_symbol if self._layout.symbol is not None else None
 
     def take_together(self, chunk: Chunk) -> bool:
         """Read a chunk of rows by columns; False where some row needs a closer look."""
@@ -102,13 +91,11 @@ class _Table:
         times, numbers = values
         stamps = self._stamps.read_all(times)
         unknown = [0.0] * len(times)
+        lines = range(chunk.line, chunk.line + len(times))
         return [
-            (
-                self._collect(part.kind, self._default_symbol),
-                range(chunk.line, chunk.line + len(times)),
-                [stamps, *(numbers[at - 1] if at else unknown for at in part.positions)],
-            )
+            (rows, lines, [stamps, *(numbers[at - 1] if at else unknown for at in part.positions)])
             for part in layout.parts
+            if (rows := self._collect(part.kind, None)) is not None
         ]
 
     def _by_columns(self, chunk: Chunk) -> list[_Read] | None:
@@ -125,7 +112,7 @@ class _Table:
         for part in self._layout.parts:
             for symbol, here, texts in self._by_symbol(*_of_kind(part, lines, fields)):
                 rows = self._collect(part.kind, symbol)
-                if self._only_symbol in (None, symbol):
+                if rows is not None:
                     found.append((rows, here, self._converted(part, texts)))
         return found
 
@@ -138,14 +125,14 @@ class _Table:
             raise DataError(
                 f"{self._source} line {line}: {len(row)} fields where the header has {len(header)}"
             )
-        symbol = self._default_symbol if layout.symbol is None else row[layout.symbol]
-        if not symbol:
+        symbol = None if layout.symbol is None else row[layout.symbol]
+        if symbol == "":
             raise DataError(f"{self._source} line {line}: the symbol is empty")
         for part in layout.parts:
             if not all(row[position] for position in part.optional):
                 continue
             rows = self._collect(part.kind, symbol)
-            if self._only_symbol not in (None, symbol):
+            if rows is None:
                 continue
             try:
                 stamp, *numbers = self._converted(part, [(text,) for text in row])
@@ -155,15 +142,17 @@ class _Table:
 
     def _by_symbol(
         self, lines: Sequence[int], fields: Sequence[Sequence[str]]
-    ) -> Iterator[tuple[str, Sequence[int], Sequence[Sequence[str]]]]:
+    ) -> Iterator[tuple[str | None, Sequence[int], Sequence[Sequence[str]]]]:
+        if not lines:
+            return
         at = self._layout.symbol
-        symbols = [self._default_symbol] if at is None else fields[at]
+        symbols = [None] if at is None else fields[at]
         if "" in symbols:
             raise ValueError("a symbol is empty")
-        if not lines or len({*symbols}) == 1:
-            yield from ((symbol, lines, fields) for symbol in symbols[:1] if lines)
+        if len({*symbols}) == 1:
+            yield symbols[0], lines, fields
             return
-        rows: defaultdict[str, list[int]] = defaultdict(list)
+        rows: defaultdict[str | None, list[int]] = defaultdict(list)
         for row, symbol in enumerate(symbols):
             rows[symbol].append(row)
         for symbol, picked in rows.items():

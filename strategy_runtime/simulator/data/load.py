@@ -84,8 +84,8 @@ def load_bars(
     with closing(Spool(most_in_memory)) as spool:
         rows: dict[tuple[Kind, str], list[Rows]] = {}
         for number, (path, source) in enumerate(files):
-            collect = _Collector(rows, number, source, log, spool)
-            _read(path, source, StampReader(zone), collect, log, symbol, stdin)
+            collect = _Collector(rows, number, path, source, log, spool, symbol)
+            _read(path, source, StampReader(zone), collect, log, stdin)
         parts = _with_rows(rows, symbol, paths)
         data = _joined(parts, timeframe, log, spool)
     faults = log.in_order(source for _, source in files)
@@ -106,15 +106,22 @@ def load_bars(
 
 
 class _Collector:
-    """Gives the rows of each kind, symbol and, where it says any, timeframe of one file."""
+    """Gives the rows of each kind, symbol and, where it says any, timeframe of one file.
+
+    Args:
+        rows: Of all files; of what is not asked for there are none.
+        symbol: See `load_bars`.
+    """
 
     def __init__(
         self,
         rows: dict[tuple[Kind, str], list[Rows]],
         file: int,
+        path: Path | None,
         source: str,
         faults: FaultLog,
         spool: Spool,
+        symbol: str | None,
     ) -> None:
         self._all = rows
         self._mine: dict[tuple[Kind, str, str], Rows] = {}
@@ -122,26 +129,35 @@ class _Collector:
         self._source = source
         self._faults = faults
         self._spool = spool
+        self._only = symbol
+        self._unsaid = symbol or _name_of(path)
 
-    def __call__(self, kind: Kind, symbol: str, timeframe: str = "") -> Rows:
-        rows = self._mine.get((kind, symbol, timeframe))
+    def __call__(self, kind: Kind, symbol: str | None, timeframe: str = "") -> Rows | None:
+        name = self._unsaid if symbol is None else symbol
+        rows = self._mine.get((kind, name, timeframe))
         if rows is None:
-            rows = self._mine[kind, symbol, timeframe] = rows_of(kind)(
-                symbol, self._file, self._source, self._faults, self._spool, timeframe
+            together = self._all.setdefault((kind, name), [])
+            if self._only not in (None, name):
+                return None
+            rows = self._mine[kind, name, timeframe] = rows_of(kind)(
+                name, self._file, self._source, self._faults, self._spool, timeframe
             )
-            self._all.setdefault((kind, symbol), []).append(rows)
+            together.append(rows)
         return rows
+
+
+def _name_of(path: Path | None) -> str:
+    return "STDIN" if path is None else path.name[: -len(ending_of(path) or "")] or path.name
 
 
 def _with_rows(
     rows: dict[tuple[Kind, str], list[Rows]], symbol: str | None, paths: Iterable[str | Path]
 ) -> list[Rows]:
     parts = [part for group in rows.values() for part in group if len(part)]
-    if symbol is not None:
-        parts = [part for part in parts if part.symbol == symbol]
     if not parts:
-        names = dict.fromkeys(name for _, name in rows)
-        seen = f"; they have {', '.join(names)}" if names and symbol else ""
+        names = [*dict.fromkeys(name for _, name in rows)]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        seen = f"; they have {', '.join(names[:_SHOWN])}{more}" if names and symbol else ""
         what = f"no bars of {symbol}" if symbol else "no bars"
         raise DataError(f"{what} in {', '.join(map(str, paths))}{seen}")
     return parts
@@ -200,22 +216,16 @@ def _read(
     stamps: StampReader,
     collect: Collect,
     faults: FaultLog,
-    symbol: str | None,
     stdin: IO[str] | None,
 ) -> None:
+    ending = "" if path is None else ending_of(path)
     if path is None:
-        stream = stdin or sys.stdin
-        name = symbol or "STDIN"
-        read_csv(stream, source, stamps, collect, default_symbol=name, only_symbol=symbol)
-        return
-    ending = ending_of(path) or ""
-    name = symbol or path.name[: -len(ending)] or path.name
-    if ending in PARQUET:
-        read_parquet(path, source, stamps, collect, default_symbol=name, only_symbol=symbol)
-        return
-    if ending in RECORDING:
+        read_csv(stdin or sys.stdin, source, stamps, collect)
+    elif ending in PARQUET:
+        read_parquet(path, source, stamps, collect)
+    elif ending in RECORDING:
         with open_bytes(path) as messages:
-            read_recording(messages, source, collect, faults, only_symbol=symbol)
-        return
-    with open_text(path) as stream:
-        read_csv(stream, source, stamps, collect, default_symbol=name, only_symbol=symbol)
+            read_recording(messages, source, collect, faults)
+    else:
+        with open_text(path) as stream:
+            read_csv(stream, source, stamps, collect)

@@ -1,16 +1,17 @@
 """Columns of a Parquet file taken over as they lie in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Kind
+from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["Together", "stamps_of", "taken_together"]
 
-Together = tuple[str | None, Sequence[int], Sequence[int], list[Sequence[float]]]
-"""Symbol if there is such a column, numbers of the rows, times, and what was measured."""
+Together = tuple[Rows, Sequence[int], Sequence[int], list[Sequence[float]]]
+"""Where rows belong, their numbers, times, and what was measured."""
 
 
 def taken_together(
@@ -18,22 +19,24 @@ def taken_together(
     kind: Kind,
     reader: StampReader,
     first: int,
-    only_symbol: str | None,
+    rows_of: Callable[[str | None], Rows | None],
 ) -> list[Together] | None:
     """The rows of one kind, by symbol; None where some row needs a closer look.
 
     Args:
         columns: Of one batch, by what they are: timestamp, time, symbol, and the numbers.
         first: Number of the batch's first row.
+        rows_of: Where those of a symbol belong, None where it is not asked for; of None, those of
+            a file without such a column.
     """
     import pyarrow
 
     try:
         batch = pyarrow.RecordBatch.from_pydict(dict(columns))
         return [
-            (symbol, lines, _times(part, reader), _numbers(part, kind))
+            (rows, lines, _times(part, reader), _numbers(part, kind))
             for symbol, lines, part in _by_symbol(*_of_kind(batch, kind, first))
-            if lines and only_symbol in (None, symbol)
+            if lines and (rows := rows_of(symbol)) is not None
         ]
     except (ValueError, TypeError):
         return None

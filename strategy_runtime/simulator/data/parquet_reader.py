@@ -1,14 +1,15 @@
 """Parquet files, batch by batch; needs pyarrow, the extra `parquet`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Kind, find_layout
 from strategy_runtime.simulator.data.parquet_columns import stamps_of, taken_together
-from strategy_runtime.simulator.data.rows import Collect
+from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_parquet"]
@@ -21,11 +22,8 @@ def read_parquet(
     source: str,
     stamps: StampReader,
     collect: Collect,
-    *,
-    default_symbol: str,
-    only_symbol: str | None,
 ) -> None:
-    """Read all rows of a Parquet file; arguments as for `read_csv`.
+    """Read all rows of a Parquet file.
 
     Raises:
         DataError: Names file, row and column, or the package that is missing.
@@ -45,16 +43,15 @@ def read_parquet(
             for kind, columns in parts:
                 wanted = {name: names[at] for name, at in columns.items() if at is not None}
                 table = {name: batch.column(column) for name, column in wanted.items()}
-                together = taken_together(table, kind, stamps, first, only_symbol)
+                rows_of = partial(collect, kind)
+                together = taken_together(table, kind, stamps, first, rows_of)
                 if together is None:
-                    for row, symbol, start, numbers in _rows(
-                        table, wanted, kind, stamps, source, first, only_symbol
+                    for rows, row, start, numbers in _rows(
+                        table, wanted, kind, stamps, source, first, rows_of
                     ):
-                        name = default_symbol if symbol is None else symbol
-                        collect(kind, name).add(row, start, *numbers)
+                        rows.add(row, start, *numbers)
                     continue
-                for symbol, lines, starts, values in together:
-                    rows = collect(kind, default_symbol if symbol is None else symbol)
+                for rows, lines, starts, values in together:
                     rows.extend(lines, starts, *values)
             first += len(batch)
 
@@ -87,9 +84,9 @@ def _rows(
     stamps: StampReader,
     source: str,
     first: int,
-    only_symbol: str | None,
-) -> Iterator[tuple[int, str | None, int, list[float]]]:
-    """Row number, symbol if there is such a column, start and numbers of each row."""
+    rows_of: Callable[[str | None], Rows | None],
+) -> Iterator[tuple[Rows, int, int, list[float]]]:
+    """Of each row that is asked for, where it belongs, its number, start and values."""
     names = kind.value
     size = len(table["timestamp"])
     texts = stamps_of(table)
@@ -102,8 +99,9 @@ def _rows(
             if symbols[index] in (None, ""):
                 raise DataError(f"{source} row {row}: the symbol is empty")
             symbol = str(symbols[index])
-            if only_symbol is not None and symbol != only_symbol:
-                continue
+        rows = rows_of(symbol)
+        if rows is None:
+            continue
         if kind is not Kind.BARS and any(
             value in (None, "")
             for name, value in zip(names, values, strict=True)
@@ -119,7 +117,7 @@ def _rows(
             numbers = [float(value) for value in values]
         except (TypeError, ValueError):
             numbers = _numbers(names, values, wanted, f"{source} row {row}")
-        yield row, symbol, start, numbers
+        yield rows, row, start, numbers
 
 
 def _numbers(

@@ -23,15 +23,10 @@ def read_recording(
     source: str,
     collect: Collect,
     faults: FaultLog,
-    *,
-    only_symbol: str | None,
 ) -> None:
     """Read the candles and quotes of a recording.
 
     A line that is no message, as a process that was killed leaves behind, is a fault.
-
-    Args:
-        only_symbol: Where given, other symbols are passed over.
 
     Raises:
         DataError: Nothing in it is a message.
@@ -56,8 +51,9 @@ def read_recording(
                     row = line, ns_of(stamp), quote.bid, quote.ask
                     found.setdefault((Kind.QUOTES, quote.symbol, ""), []).append(row)
         for (kind, symbol, timeframe), rows in found.items():
-            if only_symbol is None or symbol == only_symbol:
-                collect(kind, symbol, timeframe).extend(*zip(*rows, strict=True))
+            together = collect(kind, symbol, timeframe)
+            if together is not None:
+                together.extend(*zip(*rows, strict=True))
     if not is_recording:
         raise DataError(f"{source} is no recording of `strategy-run --record`")
 

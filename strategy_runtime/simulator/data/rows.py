@@ -186,8 +186,15 @@ def rows_of(kind: Kind) -> type[Rows]:
 class Collect(Protocol):
     """What a reader adds to."""
 
-    def __call__(self, kind: Kind, symbol: str, timeframe: str = "") -> Rows:
-        """The rows of a kind and symbol, and of a timeframe where the file says any."""
+    def __call__(self, kind: Kind, symbol: str | None, timeframe: str = "") -> Rows | None:
+        """The rows of a kind and symbol, and of a timeframe where the file says any.
+
+        Args:
+            symbol: None where the file does not say.
+
+        Returns:
+            None where the symbol is not asked for.
+        """
         ...
 
 

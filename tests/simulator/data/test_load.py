@@ -335,8 +335,11 @@ def test_a_symbol_column_and_a_choice_among_symbols(tmp_path: Path) -> None:
     data = load(tmp_path, "Ticker," + HEADER + rows)
     assert [series.symbol for series in data.series] == ["S:B", "S:A"]
     assert only(load(tmp_path, "Ticker," + HEADER + rows, symbol="S:A")).symbol == "S:A"
-    with pytest.raises(DataError, match=r"no bars of S:C in .*; they have S:B, S:A"):
+    with pytest.raises(DataError, match=r"no bars of S:C in .*; they have S:B, S:A$"):
         load(tmp_path, "Ticker," + HEADER + rows, symbol="S:C")
+    many = "".join(f"S:{n:02}," + ROWS.splitlines()[0] + "\n" for n in range(23))
+    with pytest.raises(DataError, match=r"they have S:00, S:01, .*, S:19 and 3 more$"):
+        load(tmp_path, "Ticker," + HEADER + many, symbol="S:C")
 
 
 def test_a_folder_gzip_and_standard_input(tmp_path: Path) -> None:

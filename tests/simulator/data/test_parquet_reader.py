@@ -110,8 +110,18 @@ def test_symbols_and_a_choice_among_them(tmp_path: Path) -> None:
     columns = {"ticker": ["A", "B"], "timestamp": stamps, **PRICES}
     assert [s.symbol for s in load(tmp_path, columns, timeframe="1m").series] == ["A", "B"]
     assert only(load(tmp_path, columns, timeframe="1m", symbol="B")).symbol == "B"
+    with pytest.raises(DataError, match=r"no bars of C in .*X\.parquet; they have A, B$"):
+        load(tmp_path, columns, timeframe="1m", symbol="C")
     with pytest.raises(DataError, match=r"X\.parquet row 2: the symbol is empty"):
         load(tmp_path, columns | {"ticker": ["A", None]})
+
+
+def test_a_file_without_symbols_has_that_it_is_given(tmp_path: Path) -> None:
+    columns = {"timestamp": ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"], **PRICES}
+    assert only(load(tmp_path, columns)).symbol == "X"
+    assert only(load(tmp_path, columns, symbol="S:Y")).symbol == "S:Y"
+    as_texts = {**columns, "close": ["10.5", "11.5"]}  # which are read row by row
+    assert only(load(tmp_path, as_texts, symbol="S:Y")).symbol == "S:Y"
 
 
 def test_faults_are_named_by_row(tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ def test_candles_that_do_not_fit(
 def test_one_symbol_alone(tmp_path: Path) -> None:
     data = recorded(tmp_path, candle(0, 11), candle(0, 7, "C:Y"), symbol="C:Y")
     assert only(data).symbol == "C:Y"
+    with pytest.raises(DataError, match=r"no bars of C:Z in .*; they have S:X, C:Y$"):
+        recorded(tmp_path, candle(0, 11), candle(0, 7, "C:Y"), symbol="C:Z")
 
 
 def test_faults_have_their_lines(tmp_path: Path) -> None:
