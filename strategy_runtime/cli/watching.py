@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from strategy_runtime.cli.logs import follow
-from strategy_runtime.runtime.observer import Observer, Observers, RunStatus
+from strategy_runtime.runtime.observer import Observer, Observers
 from strategy_runtime.runtime.settings import Settings
+from strategy_runtime.runtime.status import RunStatus
 
 if TYPE_CHECKING:
     from strategy_runtime.ops import Ops

@@ -9,7 +9,7 @@ from strategy_runtime.clock import sleep
 from strategy_runtime.ops.health import INTERVAL_S, Health
 from strategy_runtime.ops.metrics import Metrics
 from strategy_runtime.ops.server import OpsServer
-from strategy_runtime.runtime.observer import RunStatus
+from strategy_runtime.runtime.status import RunStatus
 
 __all__ = ["Ops"]
 

@@ -7,7 +7,7 @@ stopped turning, because a hook blocks it, shows by the age of what it left.
 from typing import Any
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.runtime.observer import RunStatus
+from strategy_runtime.runtime.status import RunStatus
 from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["INTERVAL_S", "Health"]

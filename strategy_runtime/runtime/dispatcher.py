@@ -77,7 +77,6 @@ class Dispatcher:
     """Delivers events to one strategy.
 
     Args:
-        before: What the runtime itself does with some kinds of event, ahead of the hook.
         observer: Told of every event that was handled.
 
     Attributes:
@@ -98,7 +97,6 @@ class Dispatcher:
         desk: TradingDesk,
         timers: Timers,
         settle: Callable[[], Awaitable[None]],
-        before: Mapping[type[Any], Handler],
         observer: Observer | None = None,
     ) -> None:
         self.hook: str | None = None
@@ -133,8 +131,6 @@ class Dispatcher:
                 handler = self._updating(update, hook)
             else:
                 handler = hook or _nothing
-            if kind in before:
-                handler = self._in_turn(before[kind], handler)
             if catch_all is not None:
                 handler = self._in_turn(handler, catch_all, "on_event")
             if kind is OrderEvent:
@@ -394,6 +390,10 @@ class Dispatcher:
             self.hook = None
 
         return handle
+
+    def precede(self, kind: type[Any], first: Handler) -> None:
+        """Have something done with every event of a kind before its hook is called."""
+        self.table[kind] = self._in_turn(first, self.table[kind])
 
     def watch(self, kind: type[Any], succeeded: Callable[[], None]) -> None:
         """Call `succeeded` once, when the next event of a kind has been handled without failure."""

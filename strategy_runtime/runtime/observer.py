@@ -1,4 +1,4 @@
-"""Looking on: what a run tells those who watch it, and how it stands at a moment.
+"""Looking on: what a run tells those who watch it.
 
 Nobody watches unless asked to, and then nothing is done for it: handlers are only wrapped where
 there is an observer. What an observer has to find out about a kind of event it finds out before the
@@ -8,21 +8,15 @@ first of them.
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from msgspec import Struct
-
 from strategy_runtime.clock import stopwatch
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
-from strategy_runtime.strategy.views import RiskState
 
 __all__ = [
     "Handler",
     "Note",
     "Observer",
     "Observers",
-    "OrderStatusLine",
-    "PositionStatus",
-    "RunStatus",
     "observed",
 ]
 
@@ -84,63 +78,6 @@ class Observers:
         """A request was answered."""
         for each in self._observers:
             each.request_settled(verb, outcome, seconds)
-
-
-class PositionStatus(Struct, frozen=True):
-    """A position that is open; short ones have a negative quantity."""
-
-    symbol: str
-    quantity: str
-    average_entry_price: str
-    unrealized_pnl: str
-
-
-class OrderStatusLine(Struct, frozen=True):
-    """An order that is open; external where another than the strategy gave it."""
-
-    client_order_id: str
-    symbol: str
-    side: str
-    type: str
-    quantity: str
-    filled_quantity: str
-    status: str
-    external: bool = False
-
-
-class RunStatus(Struct, frozen=True, kw_only=True):
-    """How a run stands.
-
-    Attributes:
-        connected: The event stream is up.
-        reconciled: Orders and positions have been read since it came up.
-        risk_state: Which orders are let through.
-        halted_symbols: In these no orders are sent, since the fate of one is not known.
-        failures: Hooks that failed.
-        rejections: Requests refused without anybody awaiting them.
-        queued: Orders given and not yet answered.
-        last_event: Kind of the last event.
-        last_event_at: When it happened by its own account, RFC 3339.
-        equity: Decimal text, with `currency`.
-    """
-
-    strategy: str
-    run_id: str
-    mode: Mode
-    connected: bool
-    reconciled: bool
-    risk_state: RiskState
-    halted_symbols: list[str]
-    complete: bool
-    failures: int
-    rejections: int
-    queued: int
-    last_event: str | None
-    last_event_at: str | None
-    equity: str
-    currency: str
-    positions: list[PositionStatus]
-    open_orders: list[OrderStatusLine]
 
 
 def observed(handler: Handler, note: Note) -> Handler:

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from strategy_runtime.runtime.observer import OrderStatusLine, PositionStatus, RunStatus
+from strategy_runtime.runtime.status import OrderStatusLine, PositionStatus, RunStatus
 from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["ask", "free_port", "status"]

@@ -10,7 +10,7 @@ import pytest
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops import Ops
-from strategy_runtime.runtime.observer import RunStatus
+from strategy_runtime.runtime.status import RunStatus
 from tests.ops.support import ask, status
 
 

@@ -229,7 +229,7 @@ def test_a_live_run_tells_on_error_and_goes_on() -> None:
 
     async def wait(runner: Runner) -> None:
         await sleep(30)
-        assert runner.failures.count == 2
+        assert runner.status().failures == 2
 
     live_run(strategy, wait)
     assert strategy.bars > 25

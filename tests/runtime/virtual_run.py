@@ -45,17 +45,17 @@ def live_run(
     chance = generator(seed)
     network = MemoryNetwork(proxy, Plan(list(faults)), loop, time, chance)
     venue = venue_on(network, chance, is_live=True)
-    runner = Runner(
-        strategy,
-        venue,
-        mode="live",
-        chance=chance,
-        on_exit=on_exit,
-        observer=observer,
-        desk=desk,
-    )
 
     async def work() -> None:
+        runner = Runner(
+            strategy,
+            venue,
+            mode="live",
+            chance=chance,
+            on_exit=on_exit,
+            observer=observer,
+            desk=desk,
+        )
         conducting = loop.create_task(proxy.stream.conduct())
         running = loop.create_task(runner.run())
         await during(runner)

@@ -1,0 +1,228 @@
+"""Delivery: events to handlers, hooks called, orders settled, and what goes wrong dealt with.
+
+One thing at a time: the next event is asked for, and the last one thereby acknowledged, only when
+the hook has returned and every order it gave has been answered.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
+
+from strategy_runtime.errors import DataError, HookFailed, OrderRejected
+from strategy_runtime.protocol.events import BacktestComplete, CandleRun, Event
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.dispatcher import Dispatcher, Table, overridden
+from strategy_runtime.runtime.failures import Failures
+from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.timers import Timers
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.hooks import EVENT_HOOKS
+
+__all__ = ["Burst", "Delivery"]
+
+Burst = Iterator[Event | CandleRun]
+"""Events that are at hand; asking for the next one marks the one before as done."""
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Delivery:
+    """What happens in one run reaches its strategy here.
+
+    Attributes:
+        dispatcher: Has the handlers of all kinds of event.
+        failures: What went wrong in hooks.
+        rejections: Number of orders, changes and cancels refused without anybody awaiting them.
+        is_complete: True once the venue has announced the end of the backtest.
+        is_in_hook: Whether a hook runs, or what has to be done before the next one may.
+        is_stopping: The run is being ended: behind the event in hand there is no other.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        venue: Venue,
+        *,
+        book: Book,
+        clock: RunClock,
+        desk: TradingDesk,
+        timers: Timers,
+        failures: Failures,
+        observer: Observer | None,
+    ) -> None:
+        self.failures = failures
+        self.rejections = 0
+        self.is_complete = False
+        self.is_in_hook = False
+        self.is_stopping = False
+        self.dispatcher = Dispatcher(
+            strategy,
+            book=book,
+            clock=clock,
+            desk=desk,
+            timers=timers,
+            settle=self.settle,
+            observer=observer,
+        )
+        self._strategy = strategy
+        self._venue = venue
+        self._desk = desk
+        self._observer = observer
+        self._turn = asyncio.Lock()
+        self._unreported: list[HookFailed] = []
+
+    def stop(self) -> None:
+        """Deliver no other event, take no other order."""
+        self.is_stopping = self._desk.is_closed = True
+
+    # Events
+
+    async def tell(self, burst: Burst, table: Table) -> None:
+        """Deliver events where another task may have some to deliver, too."""
+        async with self._turn:
+            self._desk.hook_task = asyncio.current_task()
+            await self.take(burst, table)
+
+    async def take(self, burst: Burst, table: Table) -> None:
+        """Deliver events, then what else has come up meanwhile."""
+        self.is_in_hook = True
+        await self.consume(burst, table)
+        if self._desk.anomalies:
+            await self.tell_anomalies()
+        while self._unreported:
+            await self._report(self._unreported.pop(0))
+        self.is_in_hook = False
+
+    async def consume(self, burst: Burst, table: Table) -> None:
+        """Deliver events, in the middle of another one if need be.
+
+        Raises:
+            HookFailed: The strategy's own code raised, and the policy is to stop.
+        """
+        desk = self._desk
+        unsettled, settle_at_once = desk.unsettled, desk.settle_at_once
+        event: Event | CandleRun | None = None
+        while True:
+            try:
+                for event in burst:
+                    result = table[type(event)](event)
+                    if result is not None and hasattr(result, "__await__"):
+                        await result
+                    if unsettled and not settle_at_once():
+                        await self.settle()
+                    if self.is_stopping:
+                        return
+                break
+            except (HookFailed, DataError):
+                raise
+            except Exception as error:
+                await self._failed(event.last if isinstance(event, CandleRun) else event, error)
+        if type(event) is BacktestComplete:
+            self.is_complete = True
+
+    async def settle(self) -> None:
+        """Have all orders given so far answered, and report refusals nobody awaited."""
+        while self._desk.unsettled:
+            for rejection in await self._desk.settle():
+                self.rejections += 1
+                if rejection.code != FATE_UNKNOWN:
+                    await self._report(rejection)
+            await self.tell_anomalies()
+
+    @property
+    def has_more_to_tell(self) -> bool:
+        """Whether something came up that no event brings."""
+        return bool(self._desk.anomalies or self._unreported)
+
+    # Hooks that no event brings
+
+    async def call(
+        self,
+        name: str,
+        hook: Callable[[], Awaitable[None] | None],
+        *,
+        stop_always: bool = False,
+        settle: bool = True,
+    ) -> None:
+        """Call a hook with the same care as one that an event brought.
+
+        Args:
+            stop_always: A failure ends the run, whatever the policy.
+            settle: Have the orders it gave answered before anything else is done.
+        """
+        try:
+            result: Any = hook()
+            if result is not None and hasattr(result, "__await__"):
+                await result
+            if settle and self._desk.unsettled:
+                await self.settle()
+        except HookFailed:
+            raise
+        except Exception as error:
+            failure = HookFailed(name, "")
+            failure.__cause__ = error
+            if self.failures.enter(failure) or stop_always:
+                raise failure from error
+
+    async def tell_anomalies(self) -> None:
+        """Tell the strategy of what the order states do not allow."""
+        while self._desk.anomalies:
+            text = self._desk.anomalies.pop(0)
+            _log.error("anomaly: %s", text)
+            await self.call("on_anomaly", partial(self._strategy.on_anomaly, text), settle=False)
+
+    async def _report(self, error: Exception) -> None:
+        hook = overridden(self._strategy, "on_error")
+        if hook is None:
+            if isinstance(error, OrderRejected):
+                _log.warning("order refused: %s", error)
+            return
+        await self.call("on_error", partial(hook, error), settle=False)
+
+    # Hooks that fail
+
+    async def _failed(self, event: Event | None, error: Exception) -> None:
+        dispatcher = self.dispatcher
+        hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
+        dispatcher.hook = None
+        failure = HookFailed(hook, _where(event, self._venue.in_hand))
+        failure.__cause__ = error
+        if self._enter(failure):
+            self._desk.is_closed = True
+            raise failure from error
+        dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
+        await self._report(failure)
+        await self.settle()
+
+    def came_loose(self, failure: HookFailed) -> bool:
+        """A hook failed behind its back, or after it had returned; True where that ends the run."""
+        ends_run = self._enter(failure)
+        if ends_run:
+            self.stop()
+        else:
+            self._unreported.append(failure)
+        self.dispatcher.interrupt()
+        return ends_run
+
+    def _enter(self, failure: HookFailed) -> bool:
+        if self._observer is not None:
+            self._observer.hook_failed(failure.hook)
+        return self.failures.enter(failure)
+
+
+def _where(event: Event | None, in_hand: str) -> str:
+    """The event in words: its kind, symbol and time, and where it came from."""
+    if event is None:
+        return ""
+    if isinstance(event, Candle):
+        words = f"candle {event.symbol} {event.timestamp.isoformat().replace('+00:00', 'Z')}"
+    else:
+        words = type(event).__name__
+    return f"{words} ({in_hand})" if in_hand else words

@@ -1,0 +1,169 @@
+"""The link to the venue: what is missed while it is down is found out, told and made up for.
+
+While it is up, a second look finds what was lost all the same (`drift`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+from strategy_runtime.clock import monotonic, now
+from strategy_runtime.errors import StrategyRuntimeError
+from strategy_runtime.ids import Random
+from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.events import ConnectionEvent, Event, RateLimitEvent
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.catching_up import by_symbol, missed_candles
+from strategy_runtime.runtime.delivery import Delivery
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.drift import Drift, drifts, rest_after
+from strategy_runtime.runtime.outbox import ASK_AGAIN_AFTER_S
+from strategy_runtime.runtime.reconciliation import Snapshot, differences, snapshot_after_gap
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.gap import Gap
+
+__all__ = ["Link"]
+
+_UNDER_WAY_S = 5.0
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Link:
+    """Stands between one run and its venue.
+
+    Attributes:
+        is_reconciled: Orders and positions have been read since the link came up.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        venue: Venue,
+        book: Book,
+        desk: TradingDesk,
+        delivery: Delivery,
+        chance: Random,
+    ) -> None:
+        self.is_reconciled = False
+        self._strategy = strategy
+        self._venue = venue
+        self._book = book
+        self._desk = desk
+        self._delivery = delivery
+        self._dispatcher = delivery.dispatcher
+        self._chance = chance
+        self._was_connected = False
+        self._lost_at: float | None = None
+        self._resting_until = 0.0
+        self._dispatcher.precede(ConnectionEvent, self._on_connection)
+        self._dispatcher.precede(RateLimitEvent, self._rest)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether events come."""
+        return self._was_connected and self._lost_at is None
+
+    # Lost and found again
+
+    async def _on_connection(self, event: ConnectionEvent) -> None:
+        """Tell the strategy of the link in its own words, and read the book anew after a gap."""
+        strategy, delivery = self._strategy, self._delivery
+        if event.event is ConnectionEventKind.CONNECTED:
+            again, self._was_connected = self._was_connected, True
+            is_live = self._desk.mode == "live"  # in a backtest nothing is missed (protocol b.5)
+            if is_live:
+                await self._reconcile()
+            self.is_reconciled = True
+            if again:
+                with suppress(StrategyRuntimeError):
+                    await self._desk.clear_doubts()
+                await delivery.tell_anomalies()
+            missed = await self._catch_up(again) if is_live else []
+            await delivery.call("on_connect", strategy.on_connect)
+            if again:
+                away = timedelta(seconds=monotonic() - (self._lost_at or monotonic()))
+                end = now()
+                gap = Gap(end - away, end, by_symbol(missed))
+                await delivery.call("on_reconnect", partial(strategy.on_reconnect, gap))
+            self._lost_at = None
+        elif event.event is ConnectionEventKind.RECONNECTING and self._lost_at is None:
+            self._lost_at = monotonic()
+            self.is_reconciled = False
+            await delivery.call("on_disconnect", strategy.on_disconnect)
+
+    async def _reconcile(self) -> None:
+        """Tell the strategy, in its ordinary hooks, what it missed while nothing was heard."""
+        snapshot = await snapshot_after_gap(self._venue, self._book)
+        for order in snapshot.absent:
+            self._desk.anomalies.append(
+                f"{order.symbol} {order.client_order_id or order.id} was open and is not known to "
+                "the venue any more; it is taken for cancelled"
+            )
+        await self._delivery.consume(iter(self._news_of(snapshot)), self._dispatcher.telling)
+        await self._delivery.tell_anomalies()
+
+    async def _catch_up(self, again: bool) -> list[Candle]:
+        """Have indicators and history take in the candles that were missed."""
+        dispatcher = self._dispatcher
+        try:
+            missed = await missed_candles(self._venue, dispatcher.latest)
+        except StrategyRuntimeError as error:
+            _log.warning("candles that were missed are not to be had: %s", error)
+            return []
+        if again and self._strategy.backfill:
+            self._strategy._is_backfilling = True
+            await self._delivery.consume(iter(missed), dispatcher.table)
+            self._strategy._is_backfilling = False
+            dispatcher.join(missed, was_told=True)
+        else:
+            dispatcher.take_history(missed, was_told=again)
+        return missed
+
+    def _news_of(self, snapshot: Snapshot) -> list[Event]:
+        """Have the book take in a snapshot; gives back what there is to tell of it."""
+        news = self._dispatcher.apply(differences(self._book, snapshot))
+        if snapshot.is_of_one_moment:
+            moved: set[str] = set()
+            self._book.moved = moved
+            asyncio.get_running_loop().call_later(_UNDER_WAY_S, self._all_arrived, moved)
+        return news
+
+    def _all_arrived(self, moved: set[str]) -> None:
+        """Nothing is under way any more that is older than a snapshot."""
+        if self._book.moved is moved:
+            self._book.moved = None
+
+    # A second look
+
+    async def watch(self) -> None:
+        """Find, for ever, what was lost although the link seemed healthy."""
+        looks = drifts(self._venue, self._book, self._chance, may_look=self._may_look)
+        async for drift in looks:
+            if self._desk.doubtful:
+                with suppress(StrategyRuntimeError):
+                    await self._desk.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
+            if drift is not None or self._delivery.has_more_to_tell:
+                await self._delivery.tell(self._lost(drift), self._dispatcher.telling)
+
+    def _may_look(self) -> bool:
+        return self.is_reconciled and monotonic() >= self._resting_until
+
+    def _rest(self, event: RateLimitEvent) -> None:
+        """Leave the requests that are left to orders and cancels."""
+        self._resting_until = monotonic() + rest_after(event)
+
+    def _lost(self, drift: Drift | None) -> Iterator[Event]:
+        """What a drift has to tell, unless the book has moved on; asked for in our turn."""
+        if drift is not None and drift.is_current(self._book):
+            drift.is_told = True
+            if drift.lost:
+                self._desk.anomalies.append(
+                    f"the link was healthy, and these never came: {', '.join(drift.lost)}"
+                )
+            yield from self._news_of(drift.snapshot)
