@@ -14,6 +14,7 @@ from typing import TypeVar
 from strategy_runtime.protocol.events import BacktestComplete
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.listing import add_quotes
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
 from strategy_runtime.simulator.plain import Plain
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
@@ -183,9 +184,8 @@ class Replay(Plain):
             )
         instrument = self._instruments.get(quotes.symbol)
         if instrument is None or instrument.quotes is None:
-            self._add_quotes(quotes, None)
-            instrument = self._instruments[quotes.symbol]
-            self._schedule_quote(instrument)
+            self._schedule_quote(add_quotes(self._instruments, quotes, None))
+            self._is_valued_later = False
             return
         was_exhausted = instrument.tick == len(instrument.quotes)
         instrument.quotes.extend(quotes)

@@ -20,21 +20,19 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Account
-from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.witness import Witness
-from strategy_runtime.simulator.data.series import QuoteSeries
+from strategy_runtime.simulator.answers import Answers
 from strategy_runtime.simulator.ledger import Booking, Holding
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import Fill
-from strategy_runtime.simulator.state import ExchangeState
 
 __all__ = ["Telling"]
 
 _FILLED = OrderEventKind.ORDER_FILLED
 
 
-class Telling(ExchangeState):
+class Telling(Answers):
     """The state of the exchange, and the ways its changes become known."""
 
     __slots__ = (
@@ -95,10 +93,6 @@ class Telling(ExchangeState):
         if self._witness is not None and self._tells is not None:
             self._witness.look_away()
             self.let_look(None)
-
-    def _add_quotes(self, quotes: QuoteSeries, subscriptions: Subscriptions | None) -> None:
-        super()._add_quotes(quotes, subscriptions)
-        self._is_valued_later = False
 
     @property
     def balance(self) -> Decimal:

@@ -1,0 +1,142 @@
+"""Which symbols there are in a market, what moves each of them, and which candles are sent."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
+from strategy_runtime.simulator.market import PROVIDER, Instrument
+from strategy_runtime.simulator.rollup import GivenBars, Rollup
+
+__all__ = ["add_quotes", "listed"]
+
+_OF_TRADES = "1m"
+"""Candles made of single trades, where nobody says which."""
+
+
+def listed(
+    data: Sequence[BarSeries],
+    quotes: Sequence[QuoteSeries],
+    trades: Sequence[TickSeries],
+    subscriptions: Subscriptions | None,
+    timeframe: str | None,
+) -> dict[str, Instrument]:
+    """The instruments of some data, by symbol; arguments as for the exchange.
+
+    Raises:
+        ConfigError: The data contradict each other, or cannot be made into what is wanted.
+    """
+    instruments = _with_bars(data, subscriptions, timeframe)
+    for each in quotes:
+        add_quotes(instruments, each, subscriptions)
+    for ticks in trades:
+        _add_trades(instruments, ticks, subscriptions, timeframe)
+    return instruments
+
+
+def add_quotes(
+    instruments: dict[str, Instrument], quotes: QuoteSeries, subscriptions: Subscriptions | None
+) -> Instrument:
+    """Have a symbol's orders execute at quotes; gives back its instrument, a new one if need be."""
+    instrument = instruments.get(quotes.symbol) or _add_without_bars(instruments, quotes)
+    instrument.quotes = quotes
+    instrument.wants_quotes = not subscriptions or subscriptions.wants_quote(quotes.symbol)
+    return instrument
+
+
+def _with_bars(
+    data: Sequence[BarSeries], subscriptions: Subscriptions | None, timeframe: str | None
+) -> dict[str, Instrument]:
+    """Instruments by symbol, ranked by timeframe and then by the order they were given in.
+
+    A symbol executes in its finest bars; coarser ones are only told, where they are wanted.
+    """
+    instruments: dict[str, Instrument] = {}
+    coarser: list[tuple[int, int, str, Instrument, bool]] = []
+    by_symbol: defaultdict[str, list[BarSeries]] = defaultdict(list)
+    for each in data:
+        by_symbol[each.symbol].append(each)
+    order = sorted(range(len(data)), key=lambda index: data[index].step)
+    for rank, index in enumerate(order):
+        series = data[index]
+        if series.symbol in instruments:
+            continue
+        given = {
+            other.timeframe: other for other in by_symbol[series.symbol] if other is not series
+        }
+        if series.timeframe in given:
+            raise ConfigError(f"{series.symbol} has two series of {series.timeframe} bars")
+        plain = series.timeframe
+        if timeframe is not None and parse_timeframe(timeframe).nanoseconds > series.step:
+            plain = timeframe
+        wanted = _timeframes_wanted(series.symbol, plain, subscriptions, series.timeframe, *given)
+        instrument = Instrument(series, rank, subscribed=series.timeframe in wanted)
+        instruments[series.symbol] = instrument
+        for text in (wanted | given.keys()) - {series.timeframe}:
+            coarse = parse_timeframe(text)
+            if text not in given and not coarse.is_made_of(series.step):
+                raise ConfigError(
+                    f"candles of {text} cannot be made of the {series.timeframe} bars of "
+                    f"{series.symbol}"
+                )
+            coarser.append((coarse.nanoseconds, rank, text, instrument, text in wanted))
+    given_bars = {(each.symbol, each.timeframe): each for each in data}
+    for rank, (_, _, text, instrument, is_wanted) in enumerate(
+        sorted(coarser, key=lambda item: item[:3]), start=len(data)
+    ):
+        bars = given_bars.get((instrument.series.symbol, text))
+        if bars is None:
+            instrument.rollups.append(Rollup(instrument.series.symbol, text, rank, PROVIDER))
+        else:
+            instrument.coarser.append(GivenBars(bars, rank, PROVIDER, subscribed=is_wanted))
+    return instruments
+
+
+def _add_trades(
+    instruments: dict[str, Instrument],
+    trades: TickSeries,
+    subscriptions: Subscriptions | None,
+    timeframe: str | None,
+) -> None:
+    """Have trades make the candles of a symbol without bars, and price its orders where there
+    are no quotes."""
+    instrument = instruments.get(trades.symbol) or _add_without_bars(instruments, trades)
+    if instrument.quotes is None:
+        instrument.quotes = trades
+        instrument.wants_quotes = False
+    if not len(instrument.series):
+        instrument.trades = trades
+        wanted = _timeframes_wanted(trades.symbol, timeframe or _OF_TRADES, subscriptions)
+        for text in sorted(wanted, key=lambda text: parse_timeframe(text).nanoseconds):
+            rank = len(instruments) + len(instrument.rollups)
+            instrument.rollups.append(Rollup(trades.symbol, text, rank, PROVIDER))
+
+
+def _add_without_bars(instruments: dict[str, Instrument], quotes: QuoteSeries) -> Instrument:
+    no_bars = BarSeries(quotes.symbol, "1m", 60_000_000_000, sources=quotes.sources)
+    instrument = Instrument(no_bars, len(instruments), subscribed=False)
+    instruments[quotes.symbol] = instrument
+    return instrument
+
+
+def _timeframes_wanted(
+    symbol: str, plain: str, subscriptions: Subscriptions | None, *loaded: str
+) -> set[str]:
+    """Timeframes in which the candles of a symbol are sent.
+
+    Args:
+        plain: Of a `candle` that does not say; never finer than the data.
+        loaded: Of the bars in the data.
+    """
+    if not subscriptions:
+        return {plain}
+    wanted = set()
+    for entry in subscriptions:
+        if entry.symbol in ("*", symbol):
+            if entry.event == "*" or entry.timeframe == "*":
+                wanted |= {*loaded, plain}
+            elif entry.event == "candle":
+                wanted.add(entry.timeframe or plain)
+    return wanted
