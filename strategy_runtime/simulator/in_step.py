@@ -6,21 +6,20 @@ runs that are made out of the columns as they are taken, and between them only t
 orders are looked at. What the general way (`replay`) would give is the same.
 """
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import heappush
-from itertools import chain, islice, repeat
-from typing import Any
+from itertools import chain, islice
 
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
-from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
+from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.nights import DAY
 from strategy_runtime.simulator.orders import PlainOrder
 from strategy_runtime.simulator.replay import Replay
 from strategy_runtime.simulator.splits import suspected_split
+from strategy_runtime.simulator.walk import Walk, in_common, is_even, part_of
 
 __all__ = ["InStep"]
 
@@ -30,66 +29,6 @@ _FARTHEST = 64
 _BAR, _OPEN = Phase.BAR, Phase.OPEN
 
 
-class _Walk:
-    """A stretch of instants at each of which all lanes have a bar.
-
-    Attributes:
-        lanes: The symbols, by rank.
-        is_alone: Whether there is but one of them.
-        starts: When the bars begin.
-        first: When the first of them does.
-        is_even: Whether they follow each other without a gap.
-        done: How many of them have closed.
-        candles: Those that have not been handed over yet, one instant after the other; where there
-            are several lanes, as far as they go before something else has to be done.
-        instants: Where there are several lanes, those that have not begun to be handed over.
-    """
-
-    __slots__ = (
-        "_bounds",
-        "_places",
-        "candles",
-        "done",
-        "first",
-        "instants",
-        "is_alone",
-        "is_even",
-        "lanes",
-        "starts",
-        "step",
-    )
-
-    def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
-        self.lanes = lanes
-        self.is_alone = len(lanes) == 1
-        self.starts = starts
-        self.step = lanes[0].series.step
-        self.first = starts[0]
-        self.is_even = _is_even(starts, self.step)
-        self.done = 0
-        self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
-        self._bounds: tuple[dict[str, float], dict[str, float]] = {}, {}
-        for lane in lanes:
-            lane.first_row = lane.row
-        columns = [_candles(lane, starts) for lane in lanes]
-        self.instants = zip(*columns, strict=True)
-        self.candles: Iterator[Candle] = columns[0] if self.is_alone else iter(())
-
-    def left(self, candle: Candle) -> int:
-        """How many candles of the same instant come behind this one."""
-        return len(self.lanes) - self._places[candle.symbol] - 1
-
-    def bound(self, symbol: str, below: bool) -> float | None:
-        """The lowest close of a symbol, or the highest; None where it has none."""
-        bounds = self._bounds[below]
-        found = bounds.get(symbol)
-        if found is None and symbol in self._places:
-            lane = self.lanes[self._places[symbol]]
-            closes = _part(lane.series.closes, lane.first_row, len(self.starts))
-            found = bounds[symbol] = min(closes) if below else max(closes)
-        return found
-
-
 class InStep(Replay):
     """The exchange and its clock, which can hand over candles in runs."""
 
@@ -97,7 +36,7 @@ class InStep(Replay):
 
     def _furnish(self) -> None:
         super()._furnish()
-        self._walk: _Walk | None = None
+        self._walk: Walk | None = None
         self._run: CandleRun | None = None
         self._caught_up: Candle | None = None
         self._window = 1
@@ -192,7 +131,7 @@ class InStep(Replay):
         self._opens.clear()
         try:
             while starts := self._common_starts(lanes):
-                walk = self._walk = _Walk(lanes, starts)
+                walk = self._walk = Walk(lanes, starts)
                 while walk.done < len(starts) and not self._is_bankrupt:
                     start = walk.starts[walk.done]
                     if self._new and (busy or self._is_at_risk or self._tells_at(start)):
@@ -253,7 +192,7 @@ class InStep(Replay):
             return 0
         return (bisect_left(walk.starts, before, walk.done) - walk.done) * len(walk.lanes)
 
-    def _opens_at_once(self, walk: _Walk) -> bool:
+    def _opens_at_once(self, walk: Walk) -> bool:
         """Have new orders meet the open that comes now; False if that is not all there is to do."""
         if not self._new:  # time has been kept where there are new ones
             self._keep_time()
@@ -271,7 +210,7 @@ class InStep(Replay):
         """Whether the bar that comes now is more to anybody than its candle."""
         return bool(self._busy or self._is_at_risk or self._untold or self.outbox)
 
-    def _instants(self, walk: _Walk) -> Iterator[tuple[Candle, ...]]:
+    def _instants(self, walk: Walk) -> Iterator[tuple[Candle, ...]]:
         """The candles of one instant after the other, for as long as there is nothing else."""
         while True:
             if self._new and not self._opens_at_once(walk):
@@ -281,7 +220,7 @@ class InStep(Replay):
                 return
             yield together
 
-    def _visit(self, walk: _Walk) -> Iterator[Event]:
+    def _visit(self, walk: Walk) -> Iterator[Event]:
         """Have orders and account meet the bars of one instant: their opens, then their ranges."""
         outbox, start = self.outbox, walk.starts[walk.done]
         self._tells_at(start + walk.step)
@@ -385,7 +324,7 @@ class InStep(Replay):
             if lane.scheduled != lane.row:
                 self._schedule_open(lane)
 
-    def _instants_in_peace(self, walk: _Walk) -> int:
+    def _instants_in_peace(self, walk: Walk) -> int:
         """How many instants pass at which no price matters to an order or to an account at risk.
 
         Fewer than there are, where looking at them one by one would take longer; 0 also where there
@@ -410,7 +349,7 @@ class InStep(Replay):
         self._window = min(2 * rows or 1, _FARTHEST)
         return rows
 
-    def _is_safe(self, walk: _Walk, rows: int) -> bool:
+    def _is_safe(self, walk: Walk, rows: int) -> bool:
         """Whether an account at risk has margin enough, and owes for no night, for so many bars."""
         end = walk.starts[walk.done + rows - 1] + walk.step
         if self._day_before(end + 1) > self._charged_day:
@@ -453,11 +392,11 @@ class InStep(Replay):
         if self._is_bankrupt or rows <= 0:
             return []
         leader = lanes[0]
-        starts: Sequence[int] = _part(leader.series.starts, leader.row, rows)
+        starts: Sequence[int] = part_of(leader.series.starts, leader.row, rows)
         for lane in lanes[1:]:
             if lane.series.step != leader.series.step:
                 return []
-            starts = _in_common(starts, _part(lane.series.starts, lane.row, len(starts)))
+            starts = in_common(starts, part_of(lane.series.starts, lane.row, len(starts)))
         for lane in lanes:
             starts = starts[: self._rows_in_peace(lane, starts)]
         return starts
@@ -481,7 +420,7 @@ class InStep(Replay):
             is_overnight = step >= DAY or series.starts[row - 1] + step < starts[0]
             if is_overnight and suspected_split(series.closes[row - 1], series.opens[row]):
                 return 0
-        if step < DAY and _is_even(starts, step):
+        if step < DAY and is_even(starts, step):
             return len(starts)
         for ahead in range(1, len(starts)):
             if step >= DAY or starts[ahead - 1] + step < starts[ahead]:
@@ -501,34 +440,3 @@ def _rows_within(lane: Instrument, rows: int, low: float, high: float) -> int:
 
 def _by_rank(lanes: dict[int, Instrument]) -> list[Instrument]:
     return list(lanes.values()) if len(lanes) < 2 else [lanes[rank] for rank in sorted(lanes)]
-
-
-def _candles(lane: Instrument, starts: Sequence[int]) -> Iterator[Candle]:
-    """The candles of the bars to come, each made when it is asked for."""
-    series, row, rows = lane.series, lane.row, len(starts)
-    columns = series.opens, series.highs, series.lows, series.closes, series.volumes
-    parts = (_part(column, row, rows) for column in columns)
-    return map(
-        Candle, repeat(series.symbol), repeat(series.timeframe), starts, *parts, repeat(PROVIDER)
-    )
-
-
-def _part(column: Any, first: int, rows: int) -> Any:
-    """Some numbers of a column, as an array of their own."""
-    part = column[first : first + rows]
-    # To walk through a view is to unpack each number anew, and a list has all of them made at once,
-    # which takes the room in the caches that the rest of a bar needs.
-    return array(part.format, part.tobytes()) if isinstance(part, memoryview) else part
-
-
-def _is_even(starts: Sequence[int], step: int) -> bool:
-    """Whether bars follow each other without a gap."""
-    return starts[-1] - starts[0] == (len(starts) - 1) * step
-
-
-def _in_common(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
-    """What two lists have in common at their beginning."""
-    if one == other:
-        return one
-    pairs = enumerate(zip(one, other, strict=False))
-    return one[: next((row for row, (a, b) in pairs if a != b), len(other))]
