@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from strategy_runtime.protocol.enums import OrderStatus, PositionSide
@@ -26,50 +25,19 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.protocol.witness import Execution, Followed, Part, Statement
+from strategy_runtime.runtime.nets import Nets
+from strategy_runtime.runtime.order_states import (
+    AcceptedOrder,
+    accepted,
+    is_behind,
+    pending,
+    price_of_last_fill,
+)
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
 __all__ = ["Book"]
 
 _ZERO = Decimal(0)
-_FORWARD = {
-    OrderStatus.PENDING: 0,
-    OrderStatus.OPEN: 1,
-    OrderStatus.PENDING_CANCEL: 2,
-    OrderStatus.PARTIALLY_FILLED: 2,
-    OrderStatus.CANCELLED: 3,
-    OrderStatus.EXPIRED: 3,
-    OrderStatus.REJECTED: 3,
-    OrderStatus.FILLED: 4,
-}
-
-
-class _Nets(dict[str, NetPosition]):
-    """Net positions by symbol, made when a symbol is first asked for."""
-
-    def __init__(self, prices: dict[str, float]) -> None:
-        super().__init__()
-        self._prices = prices
-
-    def __missing__(self, symbol: str) -> NetPosition:
-        net = self[symbol] = NetPosition(symbol, self._prices)
-        return net
-
-
-class _Accepted(Struct, frozen=True, gc=False):
-    """An order of ours that the venue has accepted, and of which no event has come yet."""
-
-    request: OrderRequest
-    handle: OrderHandle
-
-    @property
-    def id(self) -> str:
-        """The venue's."""
-        return self.handle.id
-
-    @property
-    def symbol(self) -> str:
-        """As subscribed."""
-        return self.request.symbol
 
 
 class Book:
@@ -94,7 +62,7 @@ class Book:
 
     def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
         self.last: dict[str, float] = {}
-        self.nets = _Nets(self.last)
+        self.nets = Nets(self.last)
         self.is_contradicted = False
         self.moved: set[str] | None = None
         self.unlisted_trades = 0
@@ -104,14 +72,13 @@ class Book:
         self._own_prefix = own_prefix
         self.keep = self._keep if lookback else None
         self._candles: dict[str, deque[Candle]] = {}
-        self._orders: dict[str, Order | Followed | OrderRequest | _Accepted] = {}
+        self._orders: dict[str, Order | Followed | OrderRequest | AcceptedOrder] = {}
         self._open: dict[str, None] = {}
         self._keys: dict[str, str] = {}
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
         self._positions: dict[str, dict[str, Position]] = {}
-        self._held: dict[str, NetPosition] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
         self._statement: Statement | None = None
         self._directory: Statement | None = None
@@ -159,7 +126,7 @@ class Book:
         for position in positions:
             self._positions.setdefault(position.symbol, {})[position.id] = position
         for symbol in self._positions:
-            self._renew(symbol, self.parts_of(symbol))
+            self.nets.renew(symbol, self.parts_of(symbol))
         for order in orders:
             self._store(self._key(order), self.marked(order))
             self._booked[order.id] = self._traded[order.id] = order.filled_quantity
@@ -186,17 +153,16 @@ class Book:
         if known is None or isinstance(known, Order):
             return known
         if isinstance(known, OrderRequest):
-            pending = _pending(known, key)
             is_open = key in self._open
             statement = self._statement if is_open else self._directory
             accepted = None if statement is None else statement.accepted(key)
             if accepted is None:
-                return pending
+                return pending(known, key)
             if is_open:
-                return replace(pending, id=accepted.id, status=OrderStatus.OPEN)
+                return replace(pending(known, key), id=accepted.id, status=OrderStatus.OPEN)
             known = accepted
-        if isinstance(known, _Accepted):
-            return _accepted(_pending(known.request, key), known.handle)
+        if isinstance(known, AcceptedOrder):
+            return known.told(key)
         order = known.told()
         # Only an exchange that closes what an account cannot hold gives orders like that.
         is_ours = order.client_order_id or order.parent_order_id
@@ -260,9 +226,9 @@ class Book:
         self._keys[handle.id] = client_order_id
         known = self._orders[client_order_id]
         if type(known) is OrderRequest:
-            self._orders[client_order_id] = _Accepted(known, handle)
+            self._orders[client_order_id] = AcceptedOrder(known, handle)
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
-            self._store(client_order_id, _accepted(known, handle))
+            self._store(client_order_id, accepted(known, handle))
 
     def adopt(self, order: Order) -> None:
         """An order of ours as the venue has it, found by asking."""
@@ -279,11 +245,7 @@ class Book:
         order = event.order
         key = self._key(order)
         known = self._read(key)
-        if known is not None and (
-            known.status.is_terminal
-            or order.filled_quantity < known.filled_quantity
-            or _FORWARD.get(order.status, 1) < _FORWARD.get(known.status, 1)
-        ):
+        if known is not None and is_behind(order, known):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
                 self.late_events += 1
                 return False
@@ -292,7 +254,7 @@ class Book:
         delta = order.filled_quantity - self._booked.get(order.id, _ZERO)
         if delta > 0:
             self._booked[order.id] = order.filled_quantity
-            self._fill(order, delta, _price_of_last_fill(known, order, delta))
+            self._fill(order, delta, price_of_last_fill(known, order, delta))
         return True
 
     def apply_trade(self, event: TradeEvent) -> bool:
@@ -348,7 +310,7 @@ class Book:
             self._positions.get(position.symbol, {}).pop(position.id, None)
         net = self.nets[position.symbol]
         filled = net.quantity
-        self._renew(position.symbol, self.parts_of(position.symbol))
+        self.nets.renew(position.symbol, self.parts_of(position.symbol))
         if net.quantity != filled:
             self.is_contradicted = True
         return True
@@ -377,7 +339,7 @@ class Book:
         known = self._account if self._statement is None else self._statement.told_account()
         return AccountView(
             known.balance,
-            self._unrealized_pnl,
+            self.nets.unrealized_pnl,
             known.margin_used,
             known.margin_available,
             known.currency,
@@ -388,11 +350,7 @@ class Book:
         """What the account is worth at the last prices seen."""
         statement = self._statement
         balance = self._account.balance if statement is None else statement.balance
-        return balance + self._unrealized_pnl
-
-    @property
-    def _unrealized_pnl(self) -> Decimal:
-        return sum((net.unrealized_pnl for net in self._held.values()), _ZERO)
+        return balance + self.nets.unrealized_pnl
 
     @property
     def is_torn(self) -> bool:
@@ -435,11 +393,11 @@ class Book:
             self._open.pop(name, None)
         if not is_over or isinstance(self._orders.get(name), Order):
             self._orders[name] = order  # else it is over, and can be asked for
-        self._renew(fill.symbol, parts)
+        self.nets.renew(fill.symbol, parts)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """Follow a position that changed by itself."""
-        self._renew(symbol, parts)
+        self.nets.renew(symbol, parts)
 
     def see_account(self) -> None:
         """Nothing to do: the account is in the statement."""
@@ -491,82 +449,6 @@ class Book:
         self._move(order.symbol, quantity * order.side.sign, price)
 
     def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        net = self.position(symbol)
-        before, after = net.quantity, net.quantity + signed
-        if not after:
-            net.average_entry_price = _ZERO
-        elif before * signed < 0:
-            if before * after < 0:
-                net.average_entry_price = price
-        else:
-            net.average_entry_price = (before * net.average_entry_price + signed * price) / after
-        self._hold(net, after)
+        self.nets.move(symbol, signed, price)
         if self.moved is not None:
             self.moved.add(symbol)
-
-    def _renew(self, symbol: str, parts: Sequence[Part]) -> None:
-        net = self.nets[symbol]
-        if len(parts) == 1:
-            (part,) = parts
-            net.quantity = part.signed_quantity
-            net.realized_pnl = part.realized_pnl
-            net.average_entry_price = part.average_entry_price
-            self._held[symbol] = net
-            return
-        if not parts:
-            net.quantity = net.realized_pnl = net.average_entry_price = _ZERO
-            self._held.pop(symbol, None)
-            return
-        self._hold(net, sum((part.signed_quantity for part in parts), _ZERO))
-        net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
-        cost = sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO)
-        net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
-
-    def _hold(self, net: NetPosition, quantity: Decimal) -> None:
-        net.quantity = quantity
-        if quantity:
-            self._held[net.symbol] = net
-        else:
-            self._held.pop(net.symbol, None)
-
-
-def _pending(request: OrderRequest, client_order_id: str) -> Order:
-    """An order of ours that the venue has not answered yet; until then it has our id alone."""
-    return Order(
-        id=client_order_id,
-        symbol=request.symbol,
-        side=request.side,
-        status=OrderStatus.PENDING,
-        order_type=request.order_type,
-        quantity=request.quantity,
-        time_in_force=request.time_in_force,
-        client_order_id=client_order_id,
-        limit_price=request.limit_price,
-        stop_price=request.stop_price,
-        stop_loss=request.stop_loss,
-        take_profit=request.take_profit,
-        trailing_distance=request.trailing_distance,
-        trailing_type=request.trailing_type,
-        reduce_only=request.reduce_only,
-        post_only=request.post_only,
-        oco_group_id=request.oco_group_id,
-    )
-
-
-def _accepted(order: Order, handle: OrderHandle) -> Order:
-    """The same once the venue has; an end is not believed before the event of it comes."""
-    status = OrderStatus.OPEN if handle.status.is_terminal else handle.status
-    return replace(order, id=handle.id, status=status)
-
-
-def _price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:
-    """The price of what was filled since, from the average prices before and after."""
-    if now.average_fill_price is None:
-        return None
-    if before is None or before.average_fill_price is None:
-        return now.average_fill_price
-    spent = (
-        now.average_fill_price * now.filled_quantity
-        - before.average_fill_price * before.filled_quantity
-    )
-    return spent / delta

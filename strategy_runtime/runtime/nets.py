@@ -1,0 +1,70 @@
+"""What is held in each symbol, net, as the fills have it or as the venue keeps it."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from strategy_runtime.protocol.witness import Part
+from strategy_runtime.strategy.views import NetPosition
+
+__all__ = ["Nets"]
+
+_ZERO = Decimal(0)
+
+
+class Nets(dict[str, NetPosition]):
+    """Net positions by symbol, flat ones included, made when a symbol is first asked for."""
+
+    __slots__ = ("_held", "_prices")
+
+    def __init__(self, prices: Mapping[str, float]) -> None:
+        super().__init__()
+        self._prices = prices
+        self._held: dict[str, NetPosition] = {}
+
+    def __missing__(self, symbol: str) -> NetPosition:
+        net = self[symbol] = NetPosition(symbol, self._prices)
+        return net
+
+    @property
+    def unrealized_pnl(self) -> Decimal:
+        """Open profit of all of them at the last prices."""
+        return sum((net.unrealized_pnl for net in self._held.values()), _ZERO)
+
+    def move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
+        """Book a fill; a negative quantity is sold."""
+        net = self[symbol]
+        before, after = net.quantity, net.quantity + signed
+        if not after:
+            net.average_entry_price = _ZERO
+        elif before * signed < 0:
+            if before * after < 0:
+                net.average_entry_price = price
+        else:
+            net.average_entry_price = (before * net.average_entry_price + signed * price) / after
+        self._hold(net, after)
+
+    def renew(self, symbol: str, parts: Sequence[Part]) -> None:
+        """Take over the open positions in a symbol as the venue keeps them."""
+        net = self[symbol]
+        if len(parts) == 1:
+            (part,) = parts
+            net.quantity = part.signed_quantity
+            net.realized_pnl = part.realized_pnl
+            net.average_entry_price = part.average_entry_price
+            self._held[symbol] = net
+            return
+        if not parts:
+            net.quantity = net.realized_pnl = net.average_entry_price = _ZERO
+            self._held.pop(symbol, None)
+            return
+        self._hold(net, sum((part.signed_quantity for part in parts), _ZERO))
+        net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
+        cost = sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO)
+        net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
+
+    def _hold(self, net: NetPosition, quantity: Decimal) -> None:
+        net.quantity = quantity
+        if quantity:
+            self._held[net.symbol] = net
+        else:
+            self._held.pop(net.symbol, None)

@@ -1,0 +1,94 @@
+"""What an order of ours looks like before the venue has told of it, and which news is old."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
+
+__all__ = ["AcceptedOrder", "accepted", "is_behind", "pending", "price_of_last_fill"]
+
+_FORWARD = {
+    OrderStatus.PENDING: 0,
+    OrderStatus.OPEN: 1,
+    OrderStatus.PENDING_CANCEL: 2,
+    OrderStatus.PARTIALLY_FILLED: 2,
+    OrderStatus.CANCELLED: 3,
+    OrderStatus.EXPIRED: 3,
+    OrderStatus.REJECTED: 3,
+    OrderStatus.FILLED: 4,
+}
+
+
+class AcceptedOrder(Struct, frozen=True, gc=False):
+    """One that the venue has accepted, and of which no event has come yet."""
+
+    request: OrderRequest
+    handle: OrderHandle
+
+    @property
+    def id(self) -> str:
+        """The venue's."""
+        return self.handle.id
+
+    @property
+    def symbol(self) -> str:
+        """As subscribed."""
+        return self.request.symbol
+
+    def told(self, client_order_id: str) -> Order:
+        """The order as others see it."""
+        return accepted(pending(self.request, client_order_id), self.handle)
+
+
+def pending(request: OrderRequest, client_order_id: str) -> Order:
+    """One that the venue has not answered yet; until then it has our id alone."""
+    return Order(
+        id=client_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        status=OrderStatus.PENDING,
+        order_type=request.order_type,
+        quantity=request.quantity,
+        time_in_force=request.time_in_force,
+        client_order_id=client_order_id,
+        limit_price=request.limit_price,
+        stop_price=request.stop_price,
+        stop_loss=request.stop_loss,
+        take_profit=request.take_profit,
+        trailing_distance=request.trailing_distance,
+        trailing_type=request.trailing_type,
+        reduce_only=request.reduce_only,
+        post_only=request.post_only,
+        oco_group_id=request.oco_group_id,
+    )
+
+
+def accepted(order: Order, handle: OrderHandle) -> Order:
+    """The same once the venue has; an end is not believed before the event of it comes."""
+    status = OrderStatus.OPEN if handle.status.is_terminal else handle.status
+    return replace(order, id=handle.id, status=status)
+
+
+def is_behind(news: Order, known: Order) -> bool:
+    """Whether news of an order is older than what is known of it."""
+    return (
+        known.status.is_terminal
+        or news.filled_quantity < known.filled_quantity
+        or _FORWARD.get(news.status, 1) < _FORWARD.get(known.status, 1)
+    )
+
+
+def price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:
+    """The price of what was filled since, from the average prices before and after."""
+    if now.average_fill_price is None:
+        return None
+    if before is None or before.average_fill_price is None:
+        return now.average_fill_price
+    spent = (
+        now.average_fill_price * now.filled_quantity
+        - before.average_fill_price * before.filled_quantity
+    )
+    return spent / delta
