@@ -5,14 +5,12 @@ one, and gives back what the hook gave: None, or something to await. Whatever ca
 the first event is decided then; for a candle nothing is left but the work itself.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
@@ -22,12 +20,12 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Candle, Quote
-from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.eager import eager
 from strategy_runtime.runtime.observer import Handler, Observer, observed
+from strategy_runtime.runtime.runs import CandleRuns
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async
@@ -46,11 +44,6 @@ _BETWEEN = (
     "on_proxy_error",
     "on_event",
 )
-
-
-_FEW_ORDERS = 8  # to look away means to make a copy of each
-_MANY_CANDLES = 32  # so many save what it takes to look and to look away again
-_SHORTEST_MONTH_NS = 28 * 86_400 * NANOSECONDS
 
 
 class _Join(NamedTuple):
@@ -86,6 +79,7 @@ class Dispatcher:
         latest: Live, the last candle by symbol and timeframe.
         hears_changes: Whether somebody could look between two events of one execution, or at an
             order before the first event of it.
+        interrupt: Has a run of candles left behind the one in hand.
     """
 
     def __init__(
@@ -109,9 +103,6 @@ class Dispatcher:
         self._strategy = strategy
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
-        self._interrupts: list[None] = []
-        self._due: Candle | None = None
-        timers.when_set = strategy._indicators.when_added = self.interrupt
         catch_all = overridden(strategy, "on_event")
         updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
@@ -150,7 +141,20 @@ class Dispatcher:
         )
         is_plain = not self._is_live and catch_all is None and observer is None
         hook = _begun_at_once(strategy, "on_candle")
-        self.table[CandleRun] = self._run_handler(hook) if is_plain else self._one_by_one
+        self._runs = CandleRuns(
+            strategy,
+            book=book,
+            clock=clock,
+            desk=desk,
+            timers=timers,
+            table=self.table,
+            hears_changes=self.hears_changes,
+        )
+        self.interrupt = self._runs.interrupt
+        timers.when_set = strategy._indicators.when_added = self.interrupt
+        self.table[CandleRun] = (
+            self._runs.handler(hook or _nothing) if is_plain else self._runs.one_by_one
+        )
         self.table |= desk.watched(self.table)
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
@@ -194,108 +198,6 @@ class Dispatcher:
 
         self._take_in = take_in
         return handle_live if self._is_live else handle
-
-    def _run_handler(self, hook: Hook | None) -> Handler:
-        """The handler of one candle, again and again, until there is something else to do."""
-        clock, timers, desk = self._clock, self._timers, self._desk
-        last, keep, unsettled = self._book.last, self._book.keep, desk.unsettled
-        indicators = self._strategy._indicators
-        call, interrupts, fed = hook or _nothing, self._interrupts, indicators.fed_in_runs
-        settle, seen = desk.settle_at_once, desk.seen
-
-        def take(run: CandleRun) -> Awaitable[None] | None:
-            clock.event = run
-            before: str | None = None
-            pushes: Sequence[Callable[[float], None]] = ()
-            candles = run.candles
-            if timers.is_set:
-                candles = self._before_timers(run)
-            for part in seen(run, candles):
-                for candle in part:
-                    run.last = candle
-                    symbol = candle.symbol
-                    last[symbol] = close = candle.close
-                    if symbol is not before:
-                        before, found = symbol, fed.get(symbol)
-                        pushes = feed(candle) if found is None else found
-                    for push in pushes:
-                        push(close)
-                    result = call(candle)
-                    if result is not None or unsettled or interrupts:
-                        if result is None and not interrupts and settle() and run.goes_on():
-                            if part is candles:
-                                continue
-                            break
-                        interrupts.clear()
-                        return result
-            due, self._due = self._due, None
-            if due is None:
-                return None
-            run.last = due
-            return self.table[Candle](due)
-
-        def feed(first: Candle) -> Sequence[Callable[[float], None]]:
-            """What is to be fed with the candles of a symbol, the same in all its runs."""
-            feeds = indicators.feeds.get(first.symbol) or indicators.feeds_of(first)
-            takers: list[Callable[[Candle], None]] = []
-            if first.timeframe != feeds.timeframe:
-                feeds = indicators.other_feeds_of(first)
-            elif keep is not None:
-                takers.append(keep)
-            takers += feeds.updates
-            pushes = fed[first.symbol] = [*feeds.pushes, *map(of_its_candle, takers)]
-            return pushes
-
-        def of_its_candle(update: Callable[[Candle], None]) -> Callable[[float], None]:
-            return lambda close: update(clock.event.last)  # type: ignore[union-attr, arg-type]
-
-        return take
-
-    def _before_timers(self, run: CandleRun) -> Iterator[Candle]:
-        """The candles of a run up to the first at which a timer may be due; that one is kept."""
-        first = next(run.candles, None)
-        if first is None:
-            return iter(())
-        begins_by, ahead = self._timers.begins_by(first.timeframe), 0
-        begin: int = first.stamp  # type: ignore[assignment]  # runs are made in process
-        if begin >= begins_by:
-            self._due = first
-            return iter(())
-        if parse_timeframe(first.timeframe).nanoseconds < _SHORTEST_MONTH_NS:
-            ahead = run.ahead(begins_by)
-        is_worth_it = ahead >= _MANY_CANDLES and self._book.open_count <= _FEW_ORDERS
-        if is_worth_it and not self.hears_changes:
-            self._desk.look(self._timers.are_due_at)
-        if not ahead:
-            return self._one_by_one_before_timers(chain((first,), run.candles))
-        rest = self._one_by_one_before_timers(run.candles)
-        return chain((first,), islice(run.candles, ahead - 1), rest)
-
-    def _one_by_one_before_timers(self, candles: Iterator[Candle]) -> Iterator[Candle]:
-        begins_by = 0
-        for candle in candles:
-            begin: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
-            if begin >= begins_by:
-                begins_by = self._timers.begins_by(candle.timeframe)
-                if begin >= begins_by:
-                    self._due = candle
-                    return
-            yield candle
-
-    def _one_by_one(self, run: CandleRun) -> Awaitable[None] | None:
-        """Have each candle of a run handled like one that came alone."""
-        handle, unsettled = self.table[Candle], self._desk.unsettled
-        for candle in run.candles:
-            run.last = candle
-            result = handle(candle)
-            if result is not None or unsettled or self._interrupts:
-                self._interrupts.clear()
-                return result
-        return None
-
-    def interrupt(self) -> None:
-        """Have a run of candles left behind the one in hand."""
-        self._interrupts.append(None)
 
     def take_history(self, candles: Sequence[Candle], *, was_told: bool = False) -> None:
         """Take in candles that no event brought, oldest first, without calling a hook.
@@ -405,7 +307,7 @@ class Dispatcher:
             succeeded()
 
         self.table[kind] = handle
-        self.table[CandleRun] = self._one_by_one
+        self.table[CandleRun] = self._runs.one_by_one
 
     async def _after_timers(self, event: Event, deliver: Handler) -> None:
         """Fire what is due up to an event's time, each with its orders settled, then deliver it."""

@@ -7,7 +7,7 @@ import pytest
 
 from strategy_runtime import Candle, Event, OrderEvent, Quote, Strategy
 from strategy_runtime.protocol.events import CandleRun
-from strategy_runtime.runtime import dispatcher
+from strategy_runtime.runtime import runs
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
@@ -137,7 +137,7 @@ async def test_events_are_counted_whether_made_or_not() -> None:
 async def test_a_timer_needs_events_when_it_is_set_and_of_what_it_may_come_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dispatcher, "_MANY_CANDLES", 0)
+    monkeypatch.setattr(runs, "_MANY_CANDLES", 0)
     kinds, exchange = await kinds_of(Timed())
     assert len(exchange.fills) == len(PRICES) - 1
     assert kinds.count("TradeEvent") == 1

@@ -28,11 +28,11 @@ from strategy_runtime import (
 from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
-from strategy_runtime.runtime import daily_loss, dispatcher
-from strategy_runtime.runtime.dispatcher import Dispatcher
+from strategy_runtime.runtime import daily_loss, runs
 from strategy_runtime.runtime.limited import desk_for
 from strategy_runtime.runtime.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.runs import CandleRuns
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
@@ -556,12 +556,12 @@ def test_looking_shows_what_events_would_have_told(
     told: Sighted
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(daily_loss, "_FEW", 1)  # days are short
-        patch.setattr(dispatcher, "_MANY_CANDLES", 0)
+        patch.setattr(runs, "_MANY_CANDLES", 0)
         one, looking = run(kind, market, plan, options, limits, hours, pauses)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedVenue, "let_look", lambda self, witness, tells=None: None)
         patch.setattr(SimulatedVenue, "direct", None)
-        patch.setattr(Dispatcher, "_run_handler", lambda self, hook: self._one_by_one)
+        patch.setattr(CandleRuns, "handler", lambda self, hook: self.one_by_one)
         patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
         other, told = run(kind, market, plan, options, limits, hours, pauses)
     for here, there in zip(looking.seen, told.seen, strict=True):
