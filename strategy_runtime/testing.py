@@ -25,9 +25,9 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.runtime.failures import OnError
-from strategy_runtime.runtime.limited import desk_for
-from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.delivery.failures import OnError
+from strategy_runtime.runtime.risk.desk import desk_for
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange

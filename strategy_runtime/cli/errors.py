@@ -48,7 +48,7 @@ def reported() -> Iterator[None]:
 
 def show_failure(failure: HookFailed) -> None:
     """Show a hook's failure: the traceback from the user's code on, then hook and event."""
-    from strategy_runtime.runtime.failures import describe
+    from strategy_runtime.runtime.tracebacks import describe
 
     note(describe(failure))
     note("")
@@ -68,7 +68,7 @@ def users_code(doing: str) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:
-        from strategy_runtime.runtime.failures import user_traceback
+        from strategy_runtime.runtime.tracebacks import user_traceback
 
         frames = user_traceback(error)
         if frames is error.__traceback__:

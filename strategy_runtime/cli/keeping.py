@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.proxy.recording import Recording
-from strategy_runtime.runtime.daily_loss import DayStart
+from strategy_runtime.runtime.risk.daily_loss import DayStart
 from strategy_runtime.runtime.settings import Settings
 from strategy_runtime.runtime.store import (
     DayFile,

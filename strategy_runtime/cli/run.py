@@ -212,7 +212,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
-    from strategy_runtime.runtime.limited import desk_for
+    from strategy_runtime.runtime.risk.desk import desk_for
     from strategy_runtime.runtime.runner import Runner
     from strategy_runtime.runtime.threaded import ThreadedVenue
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.settings import SETTINGS, Setting
 
 __all__ = ["LIMITS", "limit_options", "with_settings"]

@@ -11,7 +11,7 @@ from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.performance import days_of, performance_of
 from strategy_runtime.report.summary import Summary, summary_of
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
-from strategy_runtime.runtime.limits import NO_LIMITS, Limits
+from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.simulator.data.faults import DataFault
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome, in_order

@@ -15,7 +15,7 @@ from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.report.fills import fill_hash, moment, plain
 from strategy_runtime.report.performance import Performance
-from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.simulator.data.faults import DataFault, summarize
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions

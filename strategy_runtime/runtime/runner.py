@@ -15,14 +15,14 @@ from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery import Burst, Delivery
+from strategy_runtime.runtime.delivery.dispatcher import Table
+from strategy_runtime.runtime.delivery.failures import Failures, OnError
+from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.dispatcher import Table
-from strategy_runtime.runtime.failures import Failures, OnError
 from strategy_runtime.runtime.link import Link
-from strategy_runtime.runtime.loose_ends import LooseEnds
+from strategy_runtime.runtime.link.reconciliation import take_snapshot
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.patience import patiently
-from strategy_runtime.runtime.reconciliation import take_snapshot
 from strategy_runtime.runtime.status import OrderStatusLine, PositionStatus, RunStatus
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers

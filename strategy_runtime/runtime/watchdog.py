@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from strategy_runtime.clock import monotonic, sleep
-from strategy_runtime.runtime.failures import user_stack
+from strategy_runtime.runtime.tracebacks import user_stack
 
 __all__ = ["watch"]
 

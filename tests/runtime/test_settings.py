@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
-from strategy_runtime.runtime.limits import Limits
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.settings import (
     SETTINGS,
     Environment,

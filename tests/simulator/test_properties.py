@@ -28,11 +28,12 @@ from strategy_runtime import (
 from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
-from strategy_runtime.runtime import daily_loss, runs
-from strategy_runtime.runtime.limited import desk_for
-from strategy_runtime.runtime.limits import NO_LIMITS, Limits
+from strategy_runtime.runtime.delivery import runs
+from strategy_runtime.runtime.delivery.runs import CandleRuns
+from strategy_runtime.runtime.risk import daily_loss
+from strategy_runtime.runtime.risk.desk import desk_for
+from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.runtime.runs import CandleRuns
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange

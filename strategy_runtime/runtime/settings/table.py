@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from strategy_runtime.protocol.subscriptions import Subscriptions
-from strategy_runtime.runtime.limits import Limits, plain
+from strategy_runtime.runtime.risk.limits import Limits, plain
 from strategy_runtime.runtime.settings import values
 from strategy_runtime.runtime.settings.setting import Setting, settings_of
 

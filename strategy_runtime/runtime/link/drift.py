@@ -17,7 +17,7 @@ from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import RateLimitEventKind
 from strategy_runtime.protocol.events import AccountEvent, RateLimitEvent
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.reconciliation import (
+from strategy_runtime.runtime.link.reconciliation import (
     Snapshot,
     differences,
     orders_differ,

@@ -23,7 +23,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
+from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
 
 X = "S:X"
 DAY = datetime(2024, 3, 4, tzinfo=UTC)

@@ -6,26 +6,21 @@ three in a row of one hook end it. `--on-error` overrides either.
 """
 
 import logging
-import os
-import traceback
 from collections import deque
-from itertools import takewhile
-from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Literal
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
+from strategy_runtime.runtime.tracebacks import describe
 from strategy_runtime.strategy.desk import Mode
 
-__all__ = ["Failures", "OnError", "describe", "user_stack", "user_traceback"]
+__all__ = ["Failures", "OnError"]
 
 OnError = Literal["stop", "continue"]
 
 _WINDOW_S = 60.0
 _IN_WINDOW = 5
 _IN_A_ROW = 3
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -64,28 +59,3 @@ class Failures:
         """A hook ran through: its failures are no longer in a row."""
         if self._row[0] == hook:
             self._row = ("", 0)
-
-
-def user_traceback(error: BaseException) -> TracebackType | None:
-    """The traceback of an error from the first frame of code that is not this package's."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
-        frames = frames.tb_next
-    return frames or error.__traceback__
-
-
-def user_stack(frame: FrameType) -> str:
-    """Where a thread is, from the code this package called to the innermost line."""
-    theirs = takewhile(
-        lambda each: not each[0].f_code.co_filename.startswith(_PACKAGE),
-        traceback.walk_stack(frame),
-    )
-    stack = traceback.StackSummary.extract(theirs)
-    stack.reverse()
-    return "".join(stack.format()).rstrip()
-
-
-def describe(failure: HookFailed) -> str:
-    """The traceback behind a failure, beginning in the user's code."""
-    cause = failure.__cause__ or failure
-    return "".join(traceback.format_exception(type(cause), cause, user_traceback(cause))).rstrip()

@@ -17,12 +17,12 @@ from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event, RateLimitEvent
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.delivery import Delivery
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.drift import Drift, drifts, rest_after
+from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
+from strategy_runtime.runtime.link.drift import Drift, drifts, rest_after
+from strategy_runtime.runtime.link.reconciliation import Snapshot, differences, snapshot_after_gap
 from strategy_runtime.runtime.outbox import ASK_AGAIN_AFTER_S
-from strategy_runtime.runtime.reconciliation import Snapshot, differences, snapshot_after_gap
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.gap import Gap

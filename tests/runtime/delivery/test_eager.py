@@ -8,7 +8,7 @@ import pytest
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.protocol.events import CandleRun
-from strategy_runtime.runtime.eager import eager
+from strategy_runtime.runtime.delivery.eager import eager
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue

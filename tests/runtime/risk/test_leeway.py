@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime.runtime.leeway import Leeway
+from strategy_runtime.runtime.risk.leeway import Leeway
 
 SYMBOLS = ("S:A", "S:B", "S:C")
 LEFT = 100.0

@@ -16,8 +16,8 @@ from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.daily_loss import DailyLoss, DayStart
-from strategy_runtime.runtime.limits import Limits, exceeded, option_of, plain, refused
+from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
+from strategy_runtime.runtime.risk.limits import Limits, exceeded, option_of, plain, refused
 
 __all__ = ["Risk"]
 

@@ -15,9 +15,9 @@ from strategy_runtime.protocol.events import BacktestComplete, CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.delivery.dispatcher import Dispatcher, Table, overridden
+from strategy_runtime.runtime.delivery.failures import Failures
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.dispatcher import Dispatcher, Table, overridden
-from strategy_runtime.runtime.failures import Failures
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.timers import Timers

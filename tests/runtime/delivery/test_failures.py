@@ -3,8 +3,9 @@
 import pytest
 
 from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
-from strategy_runtime.runtime.failures import Failures, describe
+from strategy_runtime.runtime.delivery.failures import Failures
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.tracebacks import describe
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue

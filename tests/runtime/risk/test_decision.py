@@ -13,8 +13,8 @@ from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import OrderEvent
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.limits import Limits
-from strategy_runtime.runtime.risk import Risk
+from strategy_runtime.runtime.risk.decision import Risk
+from strategy_runtime.runtime.risk.limits import Limits
 
 X = "S:X"
 

@@ -26,9 +26,9 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Candle, Position, Quote
 from strategy_runtime.protocol.witness import Execution, Followed, Part
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.leeway import ANYWHERE, Holding, Leeway
-from strategy_runtime.runtime.limits import option_of, plain
 from strategy_runtime.runtime.observer import Handler
+from strategy_runtime.runtime.risk.leeway import ANYWHERE, Holding, Leeway
+from strategy_runtime.runtime.risk.limits import option_of, plain
 
 __all__ = ["DailyLoss", "DayStart", "Onlooker"]
 

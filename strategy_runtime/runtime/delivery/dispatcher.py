@@ -22,10 +22,10 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
+from strategy_runtime.runtime.delivery.eager import eager
+from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.eager import eager
 from strategy_runtime.runtime.observer import Handler, Observer, observed
-from strategy_runtime.runtime.runs import CandleRuns
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async
@@ -313,10 +313,10 @@ class Dispatcher:
         """Fire what is due up to an event's time, each with its orders settled, then deliver it."""
         moment = time_of(event)
         if moment is not None:
-            await self.fire_timers(moment)
+            await self._fire_timers(moment)
         await self._call(deliver, event)
 
-    async def fire_timers(self, moment: datetime) -> None:
+    async def _fire_timers(self, moment: datetime) -> None:
         """Fire what is due up to a moment, in the order of time."""
         for due, function in self._timers.due(moment):
             self._clock.reach(due)

@@ -16,7 +16,7 @@ from strategy_runtime.protocol.events import TradeEvent
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.reconciliation import (
+from strategy_runtime.runtime.link.reconciliation import (
     Difference,
     Snapshot,
     differences,

@@ -9,8 +9,8 @@ import pytest
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import HookFailed
-from strategy_runtime.runtime.failures import describe
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.tracebacks import describe
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.chaos.busy import steps

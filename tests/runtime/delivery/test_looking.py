@@ -7,8 +7,8 @@ import pytest
 
 from strategy_runtime import Candle, Event, OrderEvent, Quote, Strategy
 from strategy_runtime.protocol.events import CandleRun
-from strategy_runtime.runtime import runs
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.delivery import runs
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue

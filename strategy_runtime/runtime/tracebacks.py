@@ -1,0 +1,38 @@
+"""Tracebacks and stacks without the frames of this package, which nobody can do anything about."""
+
+import os
+import traceback
+from itertools import takewhile
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from strategy_runtime.errors import HookFailed
+
+__all__ = ["describe", "user_stack", "user_traceback"]
+
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+
+
+def user_traceback(error: BaseException) -> TracebackType | None:
+    """The traceback of an error from the first frame of code that is not this package's."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        frames = frames.tb_next
+    return frames or error.__traceback__
+
+
+def user_stack(frame: FrameType) -> str:
+    """Where a thread is, from the code this package called to the innermost line."""
+    theirs = takewhile(
+        lambda each: not each[0].f_code.co_filename.startswith(_PACKAGE),
+        traceback.walk_stack(frame),
+    )
+    stack = traceback.StackSummary.extract(theirs)
+    stack.reverse()
+    return "".join(stack.format()).rstrip()
+
+
+def describe(failure: HookFailed) -> str:
+    """The traceback behind a failure, beginning in the user's code."""
+    cause = failure.__cause__ or failure
+    return "".join(traceback.format_exception(type(cause), cause, user_traceback(cause))).rstrip()
