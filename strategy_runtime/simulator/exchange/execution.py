@@ -17,7 +17,7 @@ from strategy_runtime.protocol.enums import (
 from strategy_runtime.protocol.events import ProxyErrorEvent
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import decimal_of
-from strategy_runtime.simulator.acceptance import Acceptance
+from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.matching import Match

@@ -14,9 +14,9 @@ from typing import TypeVar
 from strategy_runtime.protocol.events import BacktestComplete
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.exchange.plain import Plain
 from strategy_runtime.simulator.listing import add_quotes
 from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
-from strategy_runtime.simulator.plain import Plain
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
 
 __all__ = ["Replay"]

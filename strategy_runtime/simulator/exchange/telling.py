@@ -21,7 +21,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Account
 from strategy_runtime.protocol.witness import Witness
-from strategy_runtime.simulator.answers import Answers
+from strategy_runtime.simulator.exchange.answers import Answers
 from strategy_runtime.simulator.ledger import Booking, Holding
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder

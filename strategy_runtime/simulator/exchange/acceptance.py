@@ -12,10 +12,10 @@ from strategy_runtime.protocol.enums import (
     Side,
 )
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.simulator.exchange.telling import Telling
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.telling import Telling
 
 __all__ = ["Acceptance"]
 

@@ -1,16 +1,4 @@
-"""The simulated exchange: a clock made of bars and quotes, and orders that execute in them.
-
-Free of I/O: commands and queries are plain calls, events are put into `outbox`, and `phases` moves
-the clock whenever it is resumed. In process the next event is asked for, over the wire the last
-one is acknowledged: the same resumption, so the same data gives the same fills.
-
-It is one class in ten rooms, each knowing only those before it: `state` has the queries,
-`telling` the ways in which changes become known,
-`acceptance` how orders come to rest and end, `execution` the fills, `nights` interest and splits,
-`crossing` which orders a bar or quote is tested against, `plain` a short cut for simple orders,
-`replay` the clock, `in_step` a short cut for symbols whose bars begin together, and here are the
-commands.
-"""
+"""What a client can have done: orders given, changed and cancelled, positions closed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +15,7 @@ from strategy_runtime.protocol.orders import (
 )
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.changes import check_changes
-from strategy_runtime.simulator.in_step import InStep
+from strategy_runtime.simulator.exchange.in_step import InStep
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 
 __all__ = ["Exchange"]

@@ -7,7 +7,7 @@ from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
 from strategy_runtime.protocol.values import decimal_of
-from strategy_runtime.simulator.execution import Execution
+from strategy_runtime.simulator.exchange.execution import Execution
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.outcome import Adjustment
 from strategy_runtime.simulator.splits import Split, suspected_split

@@ -14,12 +14,12 @@ from itertools import chain, islice
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.exchange.nights import DAY
+from strategy_runtime.simulator.exchange.replay import Replay
+from strategy_runtime.simulator.exchange.walk import Walk, in_common, is_even, part_of
 from strategy_runtime.simulator.market import Instrument, Phase
-from strategy_runtime.simulator.nights import DAY
 from strategy_runtime.simulator.orders import PlainOrder
-from strategy_runtime.simulator.replay import Replay
 from strategy_runtime.simulator.splits import suspected_split
-from strategy_runtime.simulator.walk import Walk, in_common, is_even, part_of
 
 __all__ = ["InStep"]
 

@@ -11,7 +11,7 @@ from strategy_runtime.protocol.enums import OrderEventKind, Side, TimeInForce
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.orders import is_bare_market_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
-from strategy_runtime.simulator.crossing import Crossing
+from strategy_runtime.simulator.exchange.crossing import Crossing
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import Fill

@@ -25,11 +25,11 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.simulator.exchange.state import ExchangeState
 from strategy_runtime.simulator.market import PROVIDER
 from strategy_runtime.simulator.orders import KeptOrder, Snapshots
 from strategy_runtime.simulator.outcome import Fill, Outcome
 from strategy_runtime.simulator.rollup import candle_of, rolled_up
-from strategy_runtime.simulator.state import ExchangeState
 
 __all__ = ["Answers"]
 

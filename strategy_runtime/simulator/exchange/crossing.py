@@ -7,9 +7,9 @@ that bar closes; every other meets the opens and ranges that follow it.
 
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, RejectReason, Side, TimeInForce
 from strategy_runtime.simulator.data.series import middle
+from strategy_runtime.simulator.exchange.nights import DAY, Nights
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.matching import at_open, within_bar
-from strategy_runtime.simulator.nights import DAY, Nights
 from strategy_runtime.simulator.orders import RestingOrder
 
 __all__ = ["Crossing"]
