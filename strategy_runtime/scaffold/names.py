@@ -16,6 +16,31 @@ _FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # The name becomes that of a container, a pod and a volume; Kubernetes adds to it and allows 63.
 _LONGEST = 40
 
+# What YAML takes for a truth value or for nothing, where it stands without quotes.
+_YAML_WORDS = frozenset("false n no null off on true y yes".split())
+
+_OWN = {
+    "conftest": "pytest would take conftest.py for its own settings",
+    "data": "data/ is the project's folder of prices",
+    "k8s": "k8s/ is the project's folder of manifests",
+    "proxy": "the compose file has a service proxy already",
+    "results": "results/ is the folder that a backtest writes to",
+    "tests": "tests/ is the project's folder of tests",
+}
+"""What a project has already, by name, and why the name is taken."""
+
+# Packages and modules that come with the runtime, its extras and the tools of a project; where the
+# project is made they may not be installed yet.
+_INSTALLED = frozenset(
+    """
+    aiohappyeyeballs aiohttp aiosignal ast-serialize attr attrs backports backports-zstd click
+    colorama dotenv frozenlist hatchling idna iniconfig librt msgspec multidict mypy mypy-extensions
+    mypyc packaging pathspec pluggy prometheus-client propcache py pyarrow pygments pytest
+    pytest-aiohttp pytest-asyncio python-dotenv ruff strategy-runtime structlog typing-extensions
+    tzdata uvloop yarl
+    """.split()
+)
+
 
 class ProjectName(Struct, frozen=True):
     """A name, in the spellings that a project needs.
@@ -68,14 +93,21 @@ def _instead(text: str) -> str:
 
 
 def _problem(name: ProjectName) -> str | None:
-    """Why Python or this package needs the name for something else, or None."""
+    """Why the name is needed for something else, or None."""
     module = name.module
-    if keyword.iskeyword(module):
-        return f"{module} is a word of the Python language"
-    if module in sys.stdlib_module_names or module in ("test", "tests"):
+    for word in (module, name.class_name):
+        if keyword.iskeyword(word):
+            return f"{word} is a word of the Python language"
+    if name.name in _YAML_WORDS:
+        return f"{name.name} is a word of YAML, which its manifests are written in"
+    if name.name in _OWN:
+        return _OWN[name.name]
+    if name.name in _INSTALLED:
+        return f"a package that the project installs is called {name.name}"
+    if module in sys.stdlib_module_names or module == "test":
         return f"{module}.py would hide a module of Python's own"
     if name.class_name in strategy_runtime.__all__:
-        return f"strategy_runtime has a {name.class_name} already"
+        return f"strategy_runtime has a class {name.class_name} already"
     if find_spec(module) is not None:
         return f"{module}.py would hide the installed package {module}"
     return None

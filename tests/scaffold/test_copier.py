@@ -1,7 +1,10 @@
 """The folder is a source for copier: the same projects, and updates of them."""
 
+import re
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,20 @@ def test_copier_makes_the_same_project(template: str, tmp_path: Path) -> None:
         quiet=True,
     )
     assert contents(tmp_path / "copied") == contents(tmp_path / "my-2-bots")
+
+
+def test_the_command_of_the_documentation_makes_a_project_and_asks_nothing(tmp_path: Path) -> None:
+    (command,) = re.findall(r"^copier copy .*", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    line = command.replace("path/to/templates", shlex.quote(str(FOLDER)))
+    subprocess.run(
+        [sys.executable, "-m", *shlex.split(line)],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    create_project(check_name("my-bot"), find_template(FOLDER, "sma-cross"), FOLDER, tmp_path / "x")
+    assert contents(tmp_path / "my-bot") == contents(tmp_path / "x" / "my-bot")
 
 
 def test_copier_refuses_the_same_forms_of_a_name(tmp_path: Path) -> None:

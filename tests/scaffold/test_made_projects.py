@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,34 @@ def test_its_tests_pass_and_its_backtest_trades(project: ProjectName, parent: Pa
     fills = (folder / "results" / project.class_name / "fills.csv").read_text().splitlines()
     assert len(fills) > 40
     assert "refused" not in done.stderr
+
+
+@pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS)
+def test_its_readme_sets_a_parameter_that_its_strategy_has(
+    project: ProjectName, parent: Path
+) -> None:
+    readme = (parent / project.name / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines() if "backtest" in line]
+    plain, by_option, by_variable = (
+        parameters(command, parent / project.name) for command in commands
+    )
+    assert plain != by_option == by_variable
+
+
+def parameters(command: str, folder: Path) -> object:
+    """What a backtest ran with, of a command line as a reader of the README would type it."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --json"],
+        cwd=folder,
+        env={"PATH": path, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["parameters"]
 
 
 def test_the_linter_and_the_formatter_have_nothing_to_say(parent: Path) -> None:

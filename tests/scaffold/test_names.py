@@ -1,8 +1,14 @@
 """What a project may be called, and what becomes of the name."""
 
+import re
+from importlib.metadata import packages_distributions, requires
+
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.scaffold import names
 from strategy_runtime.scaffold.names import check_name
 
 
@@ -48,11 +54,19 @@ def test_another_form_is_refused_with_one_that_would_do(text: str, better: str) 
     [
         ("class", "class is a word of the Python language"),
         ("json", "json.py would hide a module of Python's own"),
-        ("tests", "tests.py would hide a module of Python's own"),
-        ("strategy", "strategy_runtime has a Strategy already"),
-        ("order-event", "strategy_runtime has a OrderEvent already"),
-        ("strategy-runtime", "strategy_runtime.py would hide the installed package"),
-        ("msgspec", "msgspec.py would hide the installed package msgspec"),
+        ("test", "test.py would hide a module of Python's own"),
+        ("none", "None is a word of the Python language"),
+        ("true", "True is a word of the Python language"),
+        ("null", "null is a word of YAML, which its manifests are written in"),
+        ("y", "y is a word of YAML, which its manifests are written in"),
+        ("tests", "tests/ is the project's folder of tests"),
+        ("conftest", "pytest would take conftest.py for its own settings"),
+        ("proxy", "the compose file has a service proxy already"),
+        ("strategy", "strategy_runtime has a class Strategy already"),
+        ("order-event", "strategy_runtime has a class OrderEvent already"),
+        ("pytest", "a package that the project installs is called pytest"),
+        ("strategy-runtime", "a package that the project installs is called strategy-runtime"),
+        ("hypothesis", "hypothesis.py would hide the installed package hypothesis"),
     ],
 )
 def test_a_name_that_is_taken_is_refused_with_the_reason(text: str, problem: str) -> None:
@@ -60,6 +74,45 @@ def test_a_name_that_is_taken_is_refused_with_the_reason(text: str, problem: str
         check_name(text)
     assert problem in str(refusal.value)
     assert str(refusal.value).endswith(f"; try {text}-bot")
+
+
+def installed_by_a_project() -> set[str]:
+    """The packages that the runtime, its extras and a project's tools bring, and their modules."""
+    found: set[str] = set()
+    waiting = [("strategy-runtime", "all"), ("strategy-runtime", "testing"), ("mypy", "")]
+    seen = set(waiting)
+    while waiting:
+        package, extra = waiting.pop()
+        found.add(package)
+        for needed in map(Requirement, requires(package) or []):
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                name = canonicalize_name(needed.name)
+                more = {(name, each) for each in ("", *needed.extras)} - seen
+                seen |= more
+                waiting += more
+    modules = {
+        module.replace("_", "-")
+        for module, owners in packages_distributions().items()
+        if found & set(map(canonicalize_name, owners))
+    }
+    return {name for name in found | modules if re.fullmatch("[a-z][a-z0-9-]*", name)}
+
+
+def test_no_project_has_the_name_of_what_it_will_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "find_spec", lambda module: None)
+    wanted = installed_by_a_project()
+    assert {"pytest", "pytest-asyncio", "typing-extensions", "dotenv", "yarl"} <= wanted
+    for name in sorted(wanted):
+        with pytest.raises(
+            ConfigError, match=f"package that the project installs is called {name}"
+        ):
+            check_name(name)
+
+
+@pytest.mark.parametrize("text", ["y", "yes", "on", "true", "n", "no", "off", "false", "null"])
+def test_a_name_is_never_a_value_of_yaml(text: str) -> None:
+    with pytest.raises(ConfigError, match=rf"is a word of (YAML|the Python).*; try {text}-bot"):
+        check_name(text)
 
 
 def test_a_name_has_to_fit_into_those_of_pods() -> None:
