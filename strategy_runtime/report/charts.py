@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from strategy_runtime.protocol.enums import Side
+from strategy_runtime.report.grid import rows_of
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Fill
@@ -15,7 +16,6 @@ __all__ = ["Mark", "PriceChart", "price_charts"]
 
 _SECOND = 1_000_000_000
 _MOST_SYMBOLS = 12
-_MOST_CANDLES = 2000
 
 Candle = tuple[int, float, float, float, float]
 
@@ -40,7 +40,7 @@ class PriceChart(Struct, frozen=True):
 
     Attributes:
         bars: How many bars a candle stands for, at most.
-        candles: Start in seconds since the epoch, open, high, low, close; one a second at most.
+        candles: Begin of the interval in seconds since the epoch, open, high, low, close.
     """
 
     symbol: str
@@ -50,47 +50,51 @@ class PriceChart(Struct, frozen=True):
 
 
 def price_charts(
-    series: Sequence[BarSeries], fills: Sequence[Fill], end_ns: int
+    series: Sequence[BarSeries], fills: Sequence[Fill], grid: Sequence[int], end_ns: int
 ) -> list[PriceChart]:
     """Charts of the symbols that were traded most, in the order of the data.
 
     Args:
+        grid: When the intervals begin that have a candle each, see `grid.grid_of`.
         end_ns: Bars that end later are left out.
     """
     traded = Counter(fill.symbol for fill in fills)
     busiest = sorted(series, key=lambda each: -traded[each.symbol])[:_MOST_SYMBOLS]
     chosen = {id(each) for each in busiest}
     return [
-        _chart(each, [fill for fill in fills if fill.symbol == each.symbol], end_ns)
+        _chart(each, [fill for fill in fills if fill.symbol == each.symbol], grid, end_ns)
         for each in series
         if id(each) in chosen
     ]
 
 
-def _chart(series: BarSeries, fills: Iterable[Fill], end_ns: int) -> PriceChart:
-    count = bisect_right(series.starts, end_ns - series.step)
-    grain = max(-(-count // _MOST_CANDLES), 1)
+def _chart(
+    series: BarSeries, fills: Iterable[Fill], grid: Sequence[int], end_ns: int
+) -> PriceChart:
+    most = 1
     firsts: list[int] = []
     candles: list[Candle] = []
-    for first in range(0, count, grain):
-        part = slice(first, min(first + grain, count))
-        second = series.starts[first] // _SECOND
-        opened = series.opens[first]
-        high, low = max(series.highs[part]), min(series.lows[part])
-        if candles and candles[-1][0] == second:
-            _, opened, higher, lower, _ = candles.pop()
-            high, low = max(high, higher), min(low, lower)
-        else:
-            firsts.append(series.starts[first])
-        candles.append((second, opened, high, low, series.closes[part.stop - 1]))
-        if first // STRETCH != part.stop // STRETCH:
+    for number, rows in rows_of(series, grid, end_ns):
+        part = slice(rows.start, rows.stop)
+        firsts.append(series.starts[rows.start])
+        candles.append(
+            (
+                grid[number] // _SECOND,
+                series.opens[rows.start],
+                max(series.highs[part]),
+                min(series.lows[part]),
+                series.closes[rows.stop - 1],
+            )
+        )
+        most = max(most, len(rows))
+        if rows.start // STRETCH != rows.stop // STRETCH:
             series.release()
     together: dict[tuple[int, Side], list[Fill]] = {}
-    for fill in fills:
+    for fill in fills if candles else ():
         place = max(bisect_right(firsts, fill.bar_ns) - 1, 0)
         together.setdefault((place, fill.side), []).append(fill)
     marks = [
         Mark(candles[place][0], side, len(group), float(sum(each.quantity for each in group)))
         for (place, side), group in sorted(together.items(), key=lambda item: item[0][0])
     ]
-    return PriceChart(series.symbol, grain, candles, marks)
+    return PriceChart(series.symbol, most, candles, marks)

@@ -1,7 +1,7 @@
 """Equity over time, worked out after a run from its bookings and the closes of its bars."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import merge
 from itertools import groupby, islice, zip_longest
@@ -30,11 +30,13 @@ class CurvePart(NamedTuple):
 
 
 ThinPoint: TypeAlias = tuple[int, float, float]
-"""An instant, the equity at it, and the deepest drawdown since the point before, as a share."""
+"""When an interval of a chart begins, the equity at its end, and the deepest drawdown in it, as a
+share."""
 
 _ENOUGH = STRETCH // 8
 """Points from which on a part is as good as a longer one."""
 _DAY = 86_400_000_000_000
+_NEVER = 2**63
 
 
 class EquityPath(Struct, frozen=True, kw_only=True):
@@ -45,7 +47,8 @@ class EquityPath(Struct, frozen=True, kw_only=True):
         longest_drawdown_ns: Longest time from a peak until equity was back at it, or the end.
         by_day: Last equity of each UTC day that has a point, by days since the epoch; midnight
             belongs to the day it ends.
-        points: As many as a chart can show; no drawdown is lost, however short it was.
+        points: One for each interval of a chart, also where nothing changed; no drawdown is lost,
+            however short it was.
     """
 
     max_drawdown: float
@@ -112,41 +115,57 @@ def path_of(
     curve: Iterable[CurvePart],
     start_ns: int,
     end_ns: int,
-    width: int = 2000,
+    grid: Sequence[int] = (),
 ) -> EquityPath:
     """Read a curve: how deep and long it fell, where each day ended, and what a chart shows.
 
     Args:
         start_ns, end_ns: Of the run.
-        width: How many points to keep at most.
+        grid: When the intervals of the chart begin, see `grid.grid_of`. An instant at which one
+            ends and the next begins belongs to the one that ends, as the close of a bar does; what
+            comes before the first belongs to it.
     """
     drawdown = _Drawdown(float(start_equity), start_ns)
     by_day: dict[int, float] = {}
-    grain = max((end_ns - start_ns) // max(width - 2, 1), 1)
-    points: list[ThinPoint] = [(start_ns, float(start_equity), 0.0)]
-    shown = -1
+    ends = [*grid[1:], _NEVER]
+    changed: dict[int, tuple[float, float, float]] = {}
     for part in curve:
         row = 0
         while row < len(part.starts):
             begin = part.starts[row] + part.lag
-            day, bucket = (begin - 1) // _DAY, (begin - start_ns) // grain
-            after = min((day + 1) * _DAY + 1, start_ns + (bucket + 1) * grain)
+            day, interval = (begin - 1) // _DAY, bisect_left(ends, begin)
+            after = min((day + 1) * _DAY, ends[interval]) + 1
             end = bisect_left(part.starts, after - part.lag, row)
-            fall = drawdown.follow(part, row, end)
-            now, equity = part.starts[end - 1] + part.lag, part.equities[end - 1]
-            if bucket != shown:
-                shown = bucket
-                points.append((now, equity, fall))
-            else:
-                points[-1] = (now, equity, max(points[-1][2], fall))
+            fall, equity = drawdown.follow(part, row, end), part.equities[end - 1]
+            if interval in changed:
+                fall = max(fall, changed[interval][1])
+            changed[interval] = equity, fall, drawdown.at(equity)
             by_day[day] = equity
             row = end
     return EquityPath(
         max_drawdown=drawdown.worst,
         longest_drawdown_ns=drawdown.longest_until(end_ns),
         by_day=by_day,
-        points=points,
+        points=_points(float(start_equity), grid, changed),
     )
+
+
+def _points(
+    equity: float, grid: Sequence[int], changed: Mapping[int, tuple[float, float, float]]
+) -> list[ThinPoint]:
+    """A point for each interval: as the one before where nothing changed.
+
+    Args:
+        changed: Equity at the end, deepest drawdown, and drawdown at the end of an interval.
+    """
+    points: list[ThinPoint] = []
+    depth = 0.0
+    for interval, begin in enumerate(grid):
+        deepest = depth
+        if interval in changed:
+            equity, deepest, depth = changed[interval]
+        points.append((begin, equity, deepest))
+    return points
 
 
 class _Drawdown:
@@ -172,6 +191,10 @@ class _Drawdown:
             deepest = self._past_peaks(part, first, last)
         self.worst = max(self.worst, deepest)
         return deepest
+
+    def at(self, equity: float) -> float:
+        """How far below the peak an equity is, as a share of it."""
+        return (self._peak - equity) / self._peak
 
     def longest_until(self, end: int) -> int:
         """The longest time from a peak until the curve was back at it, or the end."""

@@ -41,7 +41,7 @@ def render_page(
     """The whole page.
 
     Args:
-        points: Of the equity path.
+        points: Of the equity path; the candles of the prices share its intervals.
         trips: Positions that were closed, in the order of their ends.
     """
     style, script, library = _asset("page.css"), _asset("page.js"), _asset(_LIBRARY)
@@ -79,14 +79,12 @@ def _hashed(content: str) -> str:
 def _run(outcome: Outcome, points: Sequence[ThinPoint]) -> str:
     """What the scripts draw, as JSON that cannot end the element it stands in."""
     end_ns = 0 if outcome.end is None else ns_of(outcome.end)
-    seconds: dict[int, ThinPoint] = {}
-    for point in points:
-        seconds[point[0] // _SECOND] = point
-    charts = price_charts(outcome.series, outcome.fills, end_ns)
+    grid = [begin for begin, _, _ in points]
+    charts = price_charts(outcome.series, outcome.fills, grid, end_ns)
     document = {
         "intraday": any(candle[0] % _DAY for chart in charts for candle in chart.candles[:2]),
         "equity": [
-            (second, round(equity, 2), depth) for second, (_, equity, depth) in seconds.items()
+            (begin // _SECOND, round(equity, 2), round(depth, 6)) for begin, equity, depth in points
         ],
         "charts": charts,
     }
@@ -129,12 +127,12 @@ def _notes(notes: Sequence[str]) -> str:
 
 def _drawing(points: Sequence[ThinPoint]) -> str:
     """The equity as a line, for where no script runs."""
-    low, high = min(point[1] for point in points), max(point[1] for point in points)
-    begin, end = points[0][0], points[-1][0]
+    equities = [equity for _, equity, _ in points] or [0.0]
+    low, high = min(equities), max(equities)
     line = " ".join(
-        f"{1000 * (now - begin) / max(end - begin, 1):.1f},"
+        f"{1000 * place / max(len(equities) - 1, 1):.1f},"
         f"{290 - 280 * (equity - low) / ((high - low) or 1):.1f}"
-        for now, equity, _ in points
+        for place, equity in enumerate(equities)
     )
     return (
         '<svg viewBox="0 0 1000 300" preserveAspectRatio="none" role="img" '

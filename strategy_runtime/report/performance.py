@@ -14,6 +14,7 @@ from statistics import fmean, stdev
 from msgspec import Struct
 
 from strategy_runtime.report.equity import EquityPath
+from strategy_runtime.report.grid import bars_by, first_after
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
@@ -68,11 +69,11 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
     days: set[int] = set()
     for each in series:
         row, starts, step = 0, each.starts, each.step
-        count = len(starts)
-        while row < count and starts[row] + step <= end_ns:
+        count = bars_by(each, end_ns)
+        while row < count:
             day = (starts[row] + step - 1) // _DAY
             days.add(day)
-            before, row = row, _first_of_later_day(starts, row, count, (day + 1) * _DAY - step)
+            before, row = row, first_after(starts, row + 1, count, (day + 1) * _DAY - step)
             if before // STRETCH != row // STRETCH:
                 each.release()
     return sorted(days)
@@ -128,22 +129,6 @@ def performance_of(
         worst_trade=min(shares, default=None),
         average_holding_s=fmean(holding) if holding else None,
     )
-
-
-def _first_of_later_day(starts: Sequence[int], row: int, count: int, after: int) -> int:
-    """First row past `row` whose bar starts after `after`; doubling steps, then halving."""
-    jump, low = 1, row + 1
-    while row + jump < count and starts[row + jump] <= after:
-        low = row + jump
-        jump *= 2
-    high = min(row + jump, count)
-    while low < high:
-        middle = (low + high) // 2
-        if starts[middle] <= after:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _daily_returns(

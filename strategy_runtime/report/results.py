@@ -8,6 +8,7 @@ from msgspec import Struct
 from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
+from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.performance import days_of, performance_of
 from strategy_runtime.report.summary import Summary, summary_of
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
@@ -23,7 +24,7 @@ class Results(Struct, frozen=True, kw_only=True):
     """A run, summed up.
 
     Attributes:
-        points: Of the equity path, as many as a chart can show.
+        points: Of the equity path, one for each interval of a chart, see `grid.grid_of`.
         trips: Positions that were closed, in the order of their ends.
     """
 
@@ -56,7 +57,8 @@ def results_of(
     hedging = options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
     curve = equity_curve(outcome.start_equity, bookings, outcome.series, end_ns)
-    path = path_of(outcome.start_equity, curve, start_ns, end_ns)
+    grid = grid_of(outcome.series, end_ns)
+    path = path_of(outcome.start_equity, curve, start_ns, end_ns, grid)
     trips = round_trips(bookings, hedging=hedging)
     performance = performance_of(
         path,

@@ -23,10 +23,10 @@ def points(fills: Sequence[Fill], data: Sequence[BarSeries], end: int = END) -> 
     return [equity for _, equity in points_of(equity_curve(CASH, fills, data, end))]
 
 
-def path(*equities: float, step: int = STEP, width: int = 2000) -> EquityPath:
+def path(*equities: float, step: int = STEP, grid: Sequence[int] = ()) -> EquityPath:
     """A path through equities that stand `step` apart."""
     curve = [(START + (index + 1) * step, equity) for index, equity in enumerate(equities)]
-    return path_of(CASH, curve_of(curve), START, START + len(curve) * step, width)
+    return path_of(CASH, curve_of(curve), START, START + len(curve) * step, grid)
 
 
 def test_nothing_traded_nothing_moves() -> None:
@@ -132,19 +132,32 @@ def test_midnight_belongs_to_the_day_it_ends() -> None:
 def test_few_points_keep_the_deepest_drawdown() -> None:
     equities = [1000.0] * 500
     equities[123] = 600.0
-    found = path(*equities, width=20)
-    assert len(found.points) <= 20
+    grid = range(START, START + 500 * STEP, 25 * STEP)
+    found = path(*equities, grid=grid)
+    assert [begin for begin, _, _ in found.points] == list(grid)
     assert max(depth for _, _, depth in found.points) == 0.4 == found.max_drawdown
-    assert found.points[-1][:2] == (START + 500 * STEP, 1000.0)
+    assert found.points[123 // 25] == (grid[4], 1000.0, 0.4)
+
+
+def test_a_time_in_which_nothing_changes_has_its_points_too() -> None:
+    curve = [(START + 3 * STEP, 1100.0), (START + 4 * STEP, 990.0), (START + 7 * STEP, 1045.0)]
+    grid = [START + row * STEP for row in range(9)]
+    found = path_of(CASH, curve_of(curve), START, START + 9 * STEP, grid)
+    assert [equity for _, equity, _ in found.points] == [
+        *(1000.0, 1000.0, 1100.0, 990.0, 990.0, 990.0, 1045.0, 1045.0, 1045.0)
+    ]
+    assert [round(depth, 9) for _, _, depth in found.points] == [
+        *(0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05)
+    ]
 
 
 def point_by_point(
-    curve: Sequence[tuple[int, float]], end: int, width: int
+    curve: Sequence[tuple[int, float]], end: int, grid: Sequence[int]
 ) -> tuple[float, int, dict[int, float], list[tuple[int, float, float]]]:
     """What a path says, by looking at one point after the other."""
     peak, peaked, longest, worst, is_below = float(CASH), START, 0, 0.0, False
     by_day: dict[int, float] = {}
-    points, buckets = [(START, peak, 0.0)], [-1]
+    falls: list[tuple[int, float, float]] = []
     for now, equity in curve:
         if equity >= peak:
             longest = max(longest, now - peaked) if is_below else longest
@@ -153,12 +166,16 @@ def point_by_point(
             is_below, fall = True, (peak - equity) / peak
         worst = max(worst, fall)
         by_day[(now - 1) // DAY] = equity
-        bucket = (now - START) // max((end - START) // (width - 2), 1)
-        if bucket == buckets[-1]:
-            points[-1] = (now, equity, max(fall, points[-1][2]))
-        else:
-            buckets.append(bucket)
-            points.append((now, equity, fall))
+        falls.append((now, equity, fall))
+    points: list[tuple[int, float, float]] = []
+    equity, fall = float(CASH), 0.0
+    for begin, ends in zip(grid, [*grid[1:], 2**63][: len(grid)], strict=True):
+        first = begin if points else START - 1
+        here = [each for each in falls if first < each[0] <= ends]
+        deepest = max((each[2] for each in here), default=fall)
+        if here:
+            _, equity, fall = here[-1]
+        points.append((begin, equity, deepest))
     return worst, max(longest, end - peaked) if is_below else longest, by_day, points
 
 
@@ -166,10 +183,10 @@ def point_by_point(
     equities=st.lists(st.integers(900, 1100).map(float), min_size=1, max_size=60),
     cuts=st.lists(st.integers(1, 59), max_size=6).map(sorted),
     step=st.sampled_from([STEP, DAY // 7, DAY]),
-    width=st.sampled_from([3, 9, 2000]),
+    begins=st.sets(st.integers(-2, 62)).map(sorted),
 )
 def test_a_path_is_that_of_its_points_however_they_come(
-    equities: list[float], cuts: list[int], step: int, width: int
+    equities: list[float], cuts: list[int], step: int, begins: list[int]
 ) -> None:
     points = [(START + (row + 1) * step, equity) for row, equity in enumerate(equities)]
     end = points[-1][0] + step
@@ -178,13 +195,14 @@ def test_a_path_is_that_of_its_points_however_they_come(
         for first, last in pairwise([0, *cuts, 60])
         if (some := points[first:last])
     ]
-    found = path_of(CASH, parts, START, end, width)
+    grid = [START + begin * step for begin in begins]
+    found = path_of(CASH, parts, START, end, grid)
     assert (
         found.max_drawdown,
         found.longest_drawdown_ns,
         found.by_day,
         found.points,
-    ) == point_by_point(points, end, width)
+    ) == point_by_point(points, end, grid)
 
 
 def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:

@@ -3,14 +3,16 @@
 import asyncio
 import base64
 import hashlib
+import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,24 +26,27 @@ from tests.strategies import Scripted
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
+in_a_browser = pytest.mark.skipif(not CHROMIUM, reason="no chromium on the PATH")
 Hook = Callable[[Scripted, Candle], object]
+CLOSES = (10, 11, 12, 13, 12, 14, 15, 14, 13, 12)
 
 
 async def page(
     script: dict[int, Hook] | None = None,
     *,
     symbol: str = "S:A",
+    closes: Sequence[int] = CLOSES,
     name: str = "Scripted",
     wall_s: float = 0.5,
     fault: str | None = None,
 ) -> str:
-    """Of a run over ten bars that buys in the second and sells in the sixth."""
+    """Of a run over ten bars, or others, that buys in the second and sells in the sixth."""
     deals: dict[int, Hook] = script or {
         1: lambda self, candle: self.buy(candle.symbol, 10),
         5: lambda self, candle: self.close(candle.symbol),
     }
     async with Scripted(deals).run_test(cash=Decimal(1000)) as pilot:
-        await pilot.candles(symbol, closes=[10, 11, 12, 13, 12, 14, 15, 14, 13, 12])
+        await pilot.candles(symbol, closes=list(closes))
         results = results_of(
             pilot.exchange.outcome(),
             strategy=name,
@@ -57,6 +62,39 @@ def text_of(html: str) -> str:
     """What a reader sees, roughly: elements and scripts taken out."""
     without = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", without)))
+
+
+def drawn_of(html: str) -> dict[str, Any]:
+    """What the scripts draw."""
+    found = re.search(r'id="run">(.*?)</script>', html)
+    assert found is not None
+    drawn: dict[str, Any] = json.loads(found[1])
+    return drawn
+
+
+async def browsed(html: str, folder: Path) -> tuple[str, str]:
+    """What is on a page after a browser has run its scripts, and what it complained of."""
+    path = folder / "report.html"
+    path.write_text(html)
+    shown = await asyncio.to_thread(
+        subprocess.run,
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            f"--user-data-dir={folder / 'profile'}",
+            "--virtual-time-budget=5000",
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    return shown.stdout, shown.stderr
 
 
 async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
@@ -113,32 +151,64 @@ def test_the_chart_library_is_the_published_one_and_has_its_licence() -> None:
     assert "Apache License" in (folder / "LICENSE").read_text()
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium on the PATH")
+async def test_equity_has_a_point_wherever_there_is_a_price_also_while_nothing_is_held() -> None:
+    drawn = drawn_of(await page())
+    times = [time for time, *_ in drawn["charts"][0]["candles"]]
+    assert [time for time, *_ in drawn["equity"]] == times
+    assert [equity for _, equity, _ in drawn["equity"]] == [
+        *(1000.0, 1000.0, 1010.0, 1020.0, 1010.0, 1030.0, 1030.0, 1030.0, 1030.0, 1030.0)
+    ]
+
+
+async def test_a_long_run_is_cut_down_to_what_a_chart_can_show() -> None:
+    html = await page(closes=[10 + row % 9 for row in range(5000)])
+    drawn = drawn_of(html)
+    (chart,) = drawn["charts"]
+    assert (chart["bars"], len(chart["candles"]), len(drawn["equity"])) == (3, 1667, 1667)
+
+
+@in_a_browser
 @pytest.mark.parametrize("trades", [True, False])
 async def test_a_browser_draws_it_without_a_complaint(tmp_path: Path, trades: bool) -> None:
-    path = tmp_path / "report.html"
-    path.write_text(await page(None if trades else {99: lambda self, candle: None}))
-    shown = await asyncio.to_thread(
-        subprocess.run,
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=5000",
-            "--dump-dom",
-            path.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=True,
-    )
-    assert "CONSOLE" not in shown.stderr
+    html = await page(None if trades else {99: lambda self, candle: None})
+    shown, complaints = await browsed(html, tmp_path)
+    assert "CONSOLE" not in complaints
     for place in ("equity", "prices"):
-        chart = shown.stdout.partition(f'id="{place}"')[2].partition("</section>")[0]
+        chart = shown.partition(f'id="{place}"')[2].partition("</section>")[0]
         assert "<canvas" in chart
         assert "<svg" not in chart
-    assert '<option value="0">S:A</option>' in shown.stdout
+    assert '<option value="0">S:A</option>' in shown
+
+
+LISTENER = """<script>
+const { createChart } = LightweightCharts;
+const charts = [];
+window.LightweightCharts = {
+  ...LightweightCharts,
+  createChart: (...all) => charts[charts.push(createChart(...all)) - 1],
+};
+</script>"""
+TELLER = """<script>
+setTimeout(() => { document.body.style.width = "WIDTHpx"; }, 500);
+setTimeout(() => {
+  const scales = charts.map((chart) => chart.timeScale());
+  const seen = scales.map((scale) => scale.getVisibleLogicalRange());
+  document.body.dataset.seen = JSON.stringify(seen);
+}, 1500);
+</script>"""
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [380, 1400])
+async def test_both_charts_show_all_of_a_long_run_however_narrow_the_window_becomes(
+    tmp_path: Path, width: int
+) -> None:
+    html = await page(closes=[10 + row % 9 for row in range(2000)])
+    before, script, after = re.sub(r"<meta http-equiv[^>]*>", "", html).rpartition("<script>")
+    teller = TELLER.replace("WIDTH", str(width))
+    shown, _ = await browsed(before + LISTENER + script + after + teller, tmp_path)
+    told = re.search(r'data-seen="([^"]*)"', shown)
+    assert told is not None
+    equity, prices = json.loads(unescape(told[1]))
+    assert equity == prices
+    assert (round(equity["from"]), round(equity["to"])) == (0, 1999)

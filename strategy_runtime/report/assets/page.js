@@ -11,7 +11,9 @@
     const chart = createChart(place, {
       autoSize: true,
       layout: { attributionLogo: false },
-      timeScale: { timeVisible: run.intraday, secondsVisible: false },
+      // However many points there are, all of them fit into the narrowest window.
+      timeScale: { timeVisible: run.intraday, secondsVisible: false, minBarSpacing: 0.001, lockVisibleTimeRangeOnResize: true },
+      rightPriceScale: { minimumWidth: 90 },
       localization: { locale: "en-GB" },
     });
     return chart;
@@ -34,7 +36,6 @@
   drawdown.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0.1 } });
   equityChart.panes()[0].setStretchFactor(3);
   equityChart.panes()[1].setStretchFactor(1);
-  equityChart.timeScale().fitContent();
 
   const priceChart = chartIn("prices");
   const candles = priceChart.addSeries(CandlestickSeries, { priceLineVisible: false });
@@ -48,7 +49,8 @@
     const smallest = chosen.candles.reduce((least, candle) => Math.min(least, Math.abs(candle[4]) || least), Infinity);
     const precision = smallest < 1 ? 6 : smallest < 10 ? 4 : 2;
     candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
-    candles.setData(chosen.candles.map(([time, open, high, low, close]) => ({ time, open, high, low, close })));
+    const known = new Map(chosen.candles.map(([time, open, high, low, close]) => [time, { time, open, high, low, close }]));
+    candles.setData(run.equity.map(([time]) => known.get(time) ?? { time }));
     markers.setMarkers(
       chosen.marks.map(([time, side, count]) => {
         const isBuy = side === "BUY";
@@ -62,7 +64,6 @@
       }),
     );
     document.getElementById("grain").textContent = chosen.bars > 1 ? `${chosen.bars} bars a candle` : "";
-    priceChart.timeScale().fitContent();
   };
 
   const paint = () => {
@@ -82,4 +83,11 @@
   select.addEventListener("change", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   paint();
+
+  const [above, below] = [equityChart.timeScale(), priceChart.timeScale()];
+  const follow = (leader, follower) =>
+    leader.subscribeVisibleLogicalRangeChange((range) => range && follower.setVisibleLogicalRange(range));
+  follow(above, below);
+  follow(below, above);
+  above.fitContent();
 })();
