@@ -1,6 +1,7 @@
 """What the documents show is true: code blocks run, and links lead somewhere."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,49 @@ async def test_the_test_of_the_readme_passes(monkeypatch: pytest.MonkeyPatch) ->
     test = namespace["test_buys_the_cross_and_sells_the_reverse"]
     assert callable(test)
     await test()
+
+
+def test_the_test_of_the_readme_passes_with_the_settings_it_names(tmp_path: Path) -> None:
+    (settings,) = blocks("toml")
+    (tmp_path / "pyproject.toml").write_text(settings)
+    for name, source in zip(["bot.py", "test_bot.py"], blocks("python"), strict=True):
+        (tmp_path / name).write_text(source)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_demonstration_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    (shown,) = blocks("text")
+    done = subprocess.run(
+        [sys.executable, "-m", "strategy_runtime.cli.backtest", "--demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith(shown), done.stdout + done.stderr
+
+
+def test_the_readme_has_the_speeds_of_the_last_results() -> None:
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    row = r"^\| (\w+) \| [\d.]+ \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \| [\d.]+ \| [\d,]+ \| [\d,]+ \|$"
+    rows = re.findall(row, results, re.MULTILINE)
+    of_bare = [float(bare) for engine, bare, _ in rows if engine == "ours"]
+    of_ours = [float(ours) for engine, _, ours in rows if engine not in ("bare", "ours")]
+    assert (len(of_bare), len(of_ours)) == (2, 8)
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    fastest = (
+        f"{int(min(of_ours))} to {int(max(of_ours))} times as fast a bar as four other engines"
+    )
+    assert fastest in readme
+    assert {round(each) for each in of_bare} == {3}
+    assert "about three times as slow as a bare loop" in readme
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
