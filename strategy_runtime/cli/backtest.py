@@ -226,7 +226,7 @@ def _replay(
     import asyncio
 
     from strategy_runtime.cli.output import progress
-    from strategy_runtime.cli.signals import stop_on_signals
+    from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
     from strategy_runtime.clock import monotonic
     from strategy_runtime.runtime.runner import Runner
     from strategy_runtime.simulator.exchange import Exchange
@@ -245,7 +245,8 @@ def _replay(
     )
 
     async def run() -> int:
-        with stop_on_signals(runner.stop) as signals:
+        stopping = stop_on_signals(runner.stop, interrupt=runner.interrupt, deadline=STOP_WITHIN_S)
+        with stopping as signals:
             async with progress(exchange):
                 await runner.run()
         return 0 if exchange.is_complete else signals.exit_code

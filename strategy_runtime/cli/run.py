@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_STOP_WITHIN_S = 7.5
 _CHECK_WITHIN_S = 5.0
 
 _log = logging.getLogger("strategy_runtime")
@@ -209,7 +208,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from structlog.contextvars import bind_contextvars
 
     from strategy_runtime.cli.keeping import Kept, keep, record
-    from strategy_runtime.cli.signals import stop_on_signals
+    from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
     from strategy_runtime.runtime.risk.desk import desk_for
@@ -229,7 +228,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
         else:
             runner.stop()
 
-    with kept, stop_on_signals(stop, deadline=_STOP_WITHIN_S):
+    with kept, stop_on_signals(stop, deadline=STOP_WITHIN_S):
         async with watching:
             try:
                 mode = await reaching

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["Signals", "stop_on_signals"]
+__all__ = ["STOP_WITHIN_S", "Signals", "stop_on_signals"]
+
+STOP_WITHIN_S = 7.5
+"""Seconds a run may take to stop: enough for its hooks, and less than what containers are given."""
 
 _CODE = 128
 
@@ -31,7 +34,10 @@ class Signals:
 
 @contextmanager
 def stop_on_signals(
-    stop: Callable[[], None], *, deadline: float | None = None
+    stop: Callable[[], None],
+    *,
+    interrupt: Callable[[], None] | None = None,
+    deadline: float | None = None,
 ) -> Iterator[Signals]:
     """Call `stop` in the running event loop on the first SIGINT or SIGTERM.
 
@@ -39,6 +45,7 @@ def stop_on_signals(
     there is one, ends the process without further ado. Handlers are put back in the end.
 
     Args:
+        interrupt: Called at once, in the middle of whatever the thread is at: may only set flags.
         deadline: Seconds the process may take to stop.
     """
     loop = asyncio.get_running_loop()
@@ -60,6 +67,8 @@ def stop_on_signals(
             give_up(number, "ended at once by a second signal")
         signals.received = number
         say("stopping; a second signal ends at once")
+        if interrupt is not None:
+            interrupt()
         loop.call_soon_threadsafe(stop)
         if deadline is not None:
             why = f"did not stop within {deadline:g} s of {signal.Signals(number).name}; ended"

@@ -109,6 +109,14 @@ class Runner:
         """Ask the run to end in good order; call it from the loop's own thread."""
         self._stop_asked.set()
 
+    def interrupt(self) -> None:
+        """Let no event follow the one in hand; a signal handler may call it in the midst of a hook.
+
+        A backtest hands over thousands of events between two turns of the event loop, and only
+        there can `stop` be seen.
+        """
+        self._delivery.stop()
+
     @property
     def in_hand(self) -> dict[str, str]:
         """Id and simulated time of the event in hand, as far as there are any; for log lines."""

@@ -1,13 +1,12 @@
 """`strategy-backtest`: what it prints, writes and ends with."""
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.cli.support import BUYER, DEMO, PRICES, call, interrupt, line_of, started
+from tests.cli.support import BUYER, DEMO, PRICES, call
 
 WRITTEN = ("fills.csv", "orders.csv", "result.json", "report.html")
 
@@ -430,51 +429,3 @@ def test_verify_finds_one_that_does_not(bot: Path, invoke: Invoke) -> None:
         "2024-03-05T00:00:00Z first, then BUY 5 prices at 106 in 2024-03-05T00:00:00Z;"
         in done.stderr
     )
-
-
-# Signals
-
-
-ENDLESS = """
-import sys
-from strategy_runtime import Strategy
-
-class Endless(Strategy):
-    async def on_candle(self, candle):
-        if candle.close == 110:
-            print("ready", file=sys.stderr, flush=True)
-            import asyncio
-            await asyncio.sleep(3600)
-"""
-
-BUSY = ENDLESS.replace("import asyncio", "while True: pass").replace(
-    "            await asyncio.sleep(3600)\n", ""
-)
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_run_and_what_there_is_is_shown(
-    tmp_path: Path, number: int, code: int
-) -> None:
-    (tmp_path / "bot.py").write_text(ENDLESS)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
-        line_of(process.stderr, "ready")
-        interrupt(process, number)
-        out, _ = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert "Stopped before the end of the data, at 2024-03-06T00:00:00Z." in out
-    assert not (tmp_path / "results").exists()
-
-
-def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
-    (tmp_path / "bot.py").write_text(BUSY)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
-        line_of(process.stderr, "ready")
-        interrupt(process)
-        line_of(process.stderr, "stopping")
-        interrupt(process)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "ended at once by a second signal" in said

@@ -81,6 +81,7 @@ class Delivery:
     def stop(self) -> None:
         """Deliver no other event, take no other order."""
         self.is_stopping = self._desk.is_closed = True
+        self.dispatcher.interrupt()
 
     # Events
 
@@ -208,7 +209,7 @@ class Delivery:
             self.stop()
         else:
             self._unreported.append(failure)
-        self.dispatcher.interrupt()
+            self.dispatcher.interrupt()
         return ends_run
 
     def _enter(self, failure: HookFailed) -> bool:

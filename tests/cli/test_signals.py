@@ -1,0 +1,111 @@
+"""Ending a backtest by signals, whatever its hooks are at."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import PRICES, call, interrupt, line_of, started
+
+ENDLESS = """
+import sys
+from strategy_runtime import Strategy
+
+class Endless(Strategy):
+    async def on_candle(self, candle):
+        if candle.close == 110:
+            print("ready", file=sys.stderr, flush=True)
+            import asyncio
+            await asyncio.sleep(3600)
+"""
+
+BUSY = ENDLESS.replace("import asyncio", "while True: pass").replace(
+    "            await asyncio.sleep(3600)\n", ""
+)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_what_there_is_is_shown(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    (tmp_path / "bot.py").write_text(ENDLESS)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stderr, "ready")
+        interrupt(process, number)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Stopped before the end of the data, at 2024-03-06T00:00:00Z." in out
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUSY)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stderr, "ready")
+        interrupt(process)
+        line_of(process.stderr, "stopping")
+        interrupt(process)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "ended at once by a second signal" in said
+
+
+def test_the_deadline_ends_a_busy_hook(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUSY)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stderr, "ready")
+        interrupt(process, signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
+
+
+SIGNALLED = """
+import os
+import signal
+from strategy_runtime import Strategy
+
+
+class Signalled(Strategy):
+    count = 0
+
+    {hook}
+        self.count += 1
+        if self.count == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_stop(self):
+        print(f"stopped at {{self.count}}")
+"""
+QUOTES = "timestamp,bid,ask\n" + "".join(
+    f"2024-03-04T00:00:{second:02},10,11\n" for second in range(60)
+)
+HOOKS = [
+    "def on_candle(self, candle):",
+    "async def on_candle(self, candle):",
+    "def on_event(self, event):",
+    "def on_quote(self, quote):",
+]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_no_event_follows_the_one_in_whose_hook_the_signal_came(tmp_path: Path, hook: str) -> None:
+    (tmp_path / "bot.py").write_text(SIGNALLED.format(hook=hook))
+    (tmp_path / "prices.csv").write_text(QUOTES if "quote" in hook else PRICES)
+    done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
+    assert done.returncode == 130
+    assert done.stdout.startswith("stopped at 3\n")
+    assert "Stopped before the end of the data" in done.stdout
+    assert "stopping; a second signal ends at once" in done.stderr
+
+
+def test_a_signal_at_the_very_end_cuts_nothing_short(tmp_path: Path) -> None:
+    at_the_end = SIGNALLED.format(hook="def on_complete(self, event):")
+    (tmp_path / "bot.py").write_text(at_the_end.replace("== 3", "== 1"))
+    (tmp_path / "prices.csv").write_text(PRICES)
+    done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Stopped before the end of the data" not in done.stdout
