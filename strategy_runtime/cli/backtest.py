@@ -132,7 +132,8 @@ def main(
         desk = desk_for(held_to)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
-            strategies = _strategies(target or DEMO, parameters, 2 if verify else 1)
+            named = DEMO if target is None else target
+            strategies = _strategies(named, parameters, 2 if verify else 1)
             data = load_data(
                 demo=demo,
                 paths=paths,

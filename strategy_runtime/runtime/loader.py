@@ -7,19 +7,18 @@ module defines exactly one strategy.
 import importlib
 import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType, TracebackType
 
 from strategy_runtime.errors import LoadError
+from strategy_runtime.runtime.targets import FORMS, NO_CODE, PYTHON, parse_target
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["load_strategy"]
 
-_FORMS = "write module:Class, such as bot:SmaCross, or file.py:Class"
 _MACHINERY = str(Path(importlib.__file__).parent)
 
 
@@ -35,29 +34,12 @@ def load_strategy(target: str, *, directory: Path | None = None) -> type[Strateg
             begins in that module.
     """
     directory = (directory or Path.cwd()).resolve()
-    place, name = _parse(target)
-    if place.endswith(".py"):
+    place, name = parse_target(target, directory)
+    if place.endswith(PYTHON):
         module = _import_file(directory / place, target)
     else:
         module = _import_module(place, directory, target)
     return _only_strategy(module, place) if name is None else _named(module, name, place)
-
-
-def _parse(target: str) -> tuple[str, str | None]:
-    place, colon, name = target.rpartition(":")
-    if not colon or name.endswith(".py") or "/" in name or "\\" in name:
-        place, name = target, ""
-        colon = ""
-    is_file = place.endswith(".py")
-    parts = [*([] if is_file else place.split(".")), *(name.split(".") if colon else [])]
-    if not is_file and ("/" in place or os.sep in place):
-        dotted = place.strip("./\\").replace("\\", "/").replace("/", ".")
-        raise LoadError(
-            f"{target!r} is neither a module nor a file; write {dotted}:Class or {place}.py:Class"
-        )
-    if not place or not all(part.isidentifier() for part in parts):
-        raise LoadError(f"{target!r} does not name a strategy; {_FORMS}")
-    return place, name if colon else None
 
 
 def _import_module(name: str, directory: Path, target: str) -> ModuleType:
@@ -75,12 +57,22 @@ def _import_module(name: str, directory: Path, target: str) -> ModuleType:
     else:
         _check_not_shadowed(module, name, directory)
         return module
-    parent, _, last = missing.rpartition(".")
+    raise LoadError(_missing(missing, directory, target))
+
+
+def _missing(name: str, directory: Path, target: str) -> str:
+    """What to say of a module that cannot be found."""
+    parent, _, last = name.rpartition(".")
+    holder = sys.modules.get(parent)
+    if holder is not None and not hasattr(holder, "__path__"):
+        guesses = [f"{parent}:{each.__name__}" for each in _strategies(holder)]
+        hint = did_you_mean(f"{parent}:{last}", guesses) or _listed(_strategies(holder))
+        return f"there is no module {name!r}, {parent!r} is no package{hint}"
     folder = directory.joinpath(*parent.split(".")) if parent else directory
+    if (directory / target).is_file():
+        return f"{target!r} {NO_CODE}; {FORMS}"
     hint = did_you_mean(last, _modules_in(folder))
-    if not hint and (directory / target).exists():
-        hint = f"; {target} is a folder"
-    raise LoadError(f"there is no module {missing!r} in {folder} nor among those installed{hint}")
+    return f"there is no module {name!r} in {folder} nor among those installed{hint}"
 
 
 def _import_file(path: Path, target: str) -> ModuleType:
@@ -96,7 +88,7 @@ def _import_file(path: Path, target: str) -> ModuleType:
         name = f"{name}_from_file"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise LoadError(f"{target!r} cannot be imported; {_FORMS}")
+        raise LoadError(f"{target!r} cannot be imported; {FORMS}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -149,6 +141,10 @@ def _only_strategy(module: ModuleType, place: str) -> type[Strategy]:
     if found:
         choice = " or ".join(f"{place}:{each.__name__}" for each in found)
         raise LoadError(f"{place!r} defines {len(found)} strategies; say which: {choice}")
+    if hasattr(module, "__path__"):
+        inside = sorted(f"{place}.{name}" for path in module.__path__ for name in _modules_in(path))
+        hint = f"; name a module in it: {' '.join(inside)}" if inside else ""
+        raise LoadError(f"{place!r} is a folder and defines no strategy itself{hint}")
     borrowed = [each for each in _strategies(module, own=False) if each is not Strategy]
     hint = f"; it imports {place}:{borrowed[0].__name__}" if borrowed else ""
     raise LoadError(f"{place!r} defines no strategy, no subclass of Strategy{hint}")
@@ -193,13 +189,15 @@ def _is_from(module: ModuleType, path: Path) -> bool:
     return getattr(module, "__file__", None) == str(path)
 
 
-def _modules_in(folder: Path) -> list[str]:
+def _modules_in(place: str | Path) -> list[str]:
+    folder = Path(place)
     if not folder.is_dir():
         return []
     return [
         each.stem
         for each in folder.iterdir()
-        if each.suffix == ".py" or (each.is_dir() and any(each.glob("*.py")))
+        if (each.suffix == PYTHON or (each.is_dir() and any(each.glob("*.py"))))
+        and not each.name.startswith("_")
     ]
 
 

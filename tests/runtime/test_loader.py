@@ -109,6 +109,58 @@ def test_a_path_without_its_ending(tmp_path: Path) -> None:
     )
 
 
+def test_a_path_without_its_ending_of_a_file_that_is_there(write: Write, tmp_path: Path) -> None:
+    write("my-bot.py", ONE)
+    assert refusal("my-bot:Bot", tmp_path) == (
+        "'my-bot:Bot' does not name a module; did you mean 'my-bot.py:Bot'?"
+    )
+    write("bots/sma.py", ONE)
+    assert refusal("./bots/sma", tmp_path) == (
+        "'./bots/sma' does not name a module; did you mean './bots/sma.py'?"
+    )
+
+
+def test_a_folder_in_place_of_a_file(write: Write, tmp_path: Path) -> None:
+    write("far-off/sma.py", ONE)
+    write("far-off/__init__.py", "")
+    for target in ("far-off", "far-off/", "far-off:Bot"):
+        place = target.removesuffix(":Bot")
+        assert refusal(target, tmp_path) == (
+            f"{place!r} is a folder; name a file in it: far-off/sma.py"
+        )
+    (tmp_path / "far-off/sma.py").unlink()
+    assert refusal("far-off/", tmp_path) == (
+        "'far-off/' is a folder without Python code; write module:Class, such as bot:SmaCross, or "
+        "file.py:Class"
+    )
+
+
+def test_a_package_in_place_of_a_module(write: Write, tmp_path: Path) -> None:
+    write("pack_c/sma.py", ONE)
+    assert refusal("pack_c", tmp_path) == (
+        "'pack_c' is a folder and defines no strategy itself; name a module in it: pack_c.sma"
+    )
+
+
+@pytest.mark.parametrize("target", ["prices.csv", "./prices.csv", "data-2024"])
+def test_a_file_that_is_none_of_python(target: str, write: Write, tmp_path: Path) -> None:
+    write(target, "1,2\n")
+    assert refusal(target, tmp_path) == (
+        f"{target!r} is a file, but none with Python code; write module:Class, such as "
+        "bot:SmaCross, or file.py:Class"
+    )
+
+
+def test_a_point_in_place_of_the_colon(write: Write, tmp_path: Path) -> None:
+    write("bot_n.py", ONE)
+    assert refusal("bot_n.Bot", tmp_path) == (
+        "there is no module 'bot_n.Bot', 'bot_n' is no package; did you mean 'bot_n:Bot'?"
+    )
+    assert refusal("bot_n.qqqqqq", tmp_path) == (
+        "there is no module 'bot_n.qqqqqq', 'bot_n' is no package; its strategies are Bot"
+    )
+
+
 def test_module_missing(write: Write, tmp_path: Path) -> None:
     write("my_bot.py", ONE)
     assert refusal("my_bto:Bot", tmp_path) == (

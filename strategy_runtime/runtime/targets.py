@@ -1,0 +1,61 @@
+"""What a command line names as a strategy: `module:Class`, `file.py:Class`, either without it."""
+
+from pathlib import Path
+
+from strategy_runtime.errors import LoadError
+
+__all__ = ["FORMS", "NO_CODE", "PYTHON", "parse_target"]
+
+FORMS = "write module:Class, such as bot:SmaCross, or file.py:Class"
+NO_CODE = "is a file, but none with Python code"
+PYTHON = ".py"
+
+_SHOWN = 5
+
+
+def parse_target(target: str, directory: Path) -> tuple[str, str | None]:
+    """The module or file that is named, and the class, or None where that is left out.
+
+    Args:
+        directory: What paths are relative to.
+
+    Raises:
+        LoadError: It is of neither form; says the right one where it can be guessed.
+    """
+    place, colon, name = target.rpartition(":")
+    if not colon or name.endswith(PYTHON) or "/" in name or "\\" in name:
+        place, colon, name = target, "", ""
+    if not (place.endswith(PYTHON) or _is_dotted(place)):
+        raise LoadError(_no_module(place, colon + name, target, directory / place))
+    if colon and not _is_dotted(name):
+        raise LoadError(f"{target!r} does not name a strategy; {FORMS}")
+    return place, name if colon else None
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _no_module(place: str, of: str, target: str, path: Path) -> str:
+    """What to say of a place that can be no module, by what there is."""
+    if place and Path(f"{path}{PYTHON}").is_file():
+        right = place.rstrip("/") + PYTHON + of
+        return f"{target!r} does not name a module; did you mean {right!r}?"
+    if place and path.is_dir():
+        return f"{place!r} is a folder{_files_in(path, place.rstrip('/'))}"
+    if path.is_file():
+        return f"{place!r} {NO_CODE}; {FORMS}"
+    if "/" in place:
+        dotted = place.strip("./").replace("/", ".")
+        return (
+            f"{target!r} is neither a module nor a file; write {dotted}:Class or {place}.py:Class"
+        )
+    return f"{target!r} does not name a strategy; {FORMS}"
+
+
+def _files_in(folder: Path, place: str) -> str:
+    files = sorted(f"{place}/{each.name}" for each in folder.glob(f"[!_.]*{PYTHON}"))
+    if not files:
+        return f" without Python code; {FORMS}"
+    more = " …" if len(files) > _SHOWN else ""
+    return f"; name a file in it: {' '.join(files[:_SHOWN])}{more}"
