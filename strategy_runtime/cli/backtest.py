@@ -189,8 +189,9 @@ def _set_up(limits: dict[str, str | None]) -> "Settings":
     import os
 
     from strategy_runtime.cli.logs import set_up_lazily
-    from strategy_runtime.runtime.settings import read_environment, resolve
+    from strategy_runtime.runtime.settings import read_environment, refuse_slips, resolve
 
+    refuse_slips(read_environment(os.environ))
     ours = {variable for setting in LIMITS for variable in setting.variables}
     settings = resolve(
         limits,

@@ -145,17 +145,19 @@ def main(
         from strategy_runtime import __version__
         from strategy_runtime.cli.logs import set_up_lazily
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.runtime.settings import find_secret, read_environment
+        from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_slips
         from strategy_runtime.simulator.exchange import Exchange
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_lazily()
         options = exchange_options(account, strict=strict, tz=tz)
+        environment = read_environment(os.environ)
+        refuse_slips(environment)
         api_key, _ = find_secret(
             "--token-file",
             ("PROXY_API_KEY",),
             None if token_file is None else str(token_file),
-            read_environment(os.environ),
+            environment,
         )
         data = load_data(
             demo=demo,

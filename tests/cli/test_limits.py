@@ -95,6 +95,27 @@ def test_a_limit_that_cannot_be_one_is_refused(name: str, folder: Path) -> None:
     assert "--max-daily-loss: '0' is not an amount above zero" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["backtest", "run", "proxy"])
+def test_a_limit_that_nobody_would_read_is_refused(name: str, folder: Path) -> None:
+    target = () if name == "proxy" else ("bot:Bot",)
+    misspelt = {"STRATEGY_MAX_DAILY_LOS": "5"}
+    done = call(name, *target, cwd=folder, env=misspelt)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: STRATEGY_MAX_DAILY_LOS is not a setting, and would be ignored; did you mean "
+        "'STRATEGY_MAX_DAILY_LOSS'? Rename it or remove it\n"
+    )
+
+
+def test_a_broken_line_of_an_env_file_is_refused(folder: Path) -> None:
+    (folder / "bot.env").write_text("LOG_LEVEL=info\nSTRATEGY_MAX_DAILY_LOSS 5\n")
+    done = call("run", "bot:Bot", "--env-file=bot.env", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: --env-file bot.env line 2: this is not NAME=VALUE, or a quotation mark is missing\n"
+    )
+
+
 def test_the_result_of_a_backtest_has_the_limits_that_were_set(folder: Path) -> None:
     done = call("backtest", "bot:Bot", "--demo", "--json", "--max-daily-loss=1.5e3", cwd=folder)
     options = json.loads(done.stdout)["options"]

@@ -94,13 +94,6 @@ def test_a_limit_that_cannot_be_one_is_refused(name: str, text: str, message: st
     assert str(refused.value) == f"--{name.replace('_', '-')}: {message}"
 
 
-def test_a_misspelt_limit_is_pointed_out() -> None:
-    (warning,) = settings(STRATEGY_MAX_DAILY_LOS="5").warnings
-    assert warning.startswith(
-        "STRATEGY_MAX_DAILY_LOS is not a setting; did you mean 'STRATEGY_MAX_DAILY_LOSS'"
-    )
-
-
 # Where the proxy is
 
 
@@ -254,33 +247,17 @@ def test_an_env_file_that_cannot_be_read(tmp_path: Path) -> None:
     )
 
 
-# What is warned of
-
-
-def test_variables_that_look_like_ours_are_named() -> None:
-    found = settings(PROXY_WSURL="ws://x", STRATEGY_MODUS="live", PARAM_FAST="3", HOME="/x")
-    first, second = found.warnings
-    assert first.startswith("PROXY_WSURL is not a setting; did you mean 'PROXY_WS_URL'")
-    assert second.startswith("STRATEGY_MODUS is not a setting; did you mean 'STRATEGY_MODE'")
-
-
-def test_the_links_that_kubernetes_sets_for_a_service_called_proxy_are_not() -> None:
-    found = settings(
-        PROXY_SERVICE_HOST="10.0.0.1",
-        PROXY_SERVICE_PORT="8080",
-        PROXY_SERVICE_PORT_REST="8080",
-        PROXY_PORT="tcp://10.0.0.1:8080",
-        PROXY_PORT_8080_TCP="tcp://10.0.0.1:8080",
-        PROXY_PORT_8080_TCP_ADDR="10.0.0.1",
-    )
-    assert found.warnings == []
-
-
-def test_a_stranger_in_the_env_file_is_named_with_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "number"), [("STRATEGY MODE=live", 2), ('LOG_LEVEL="debug', 2), ("=5", 2)]
+)
+def test_a_line_of_an_env_file_that_cannot_be_read(line: str, number: int, tmp_path: Path) -> None:
     file = tmp_path / "bot.env"
-    file.write_text("PROXY_URL=ws://x\n")
-    (warning,) = resolve({}, read_environment({}, file)).warnings
-    assert warning.startswith(f"PROXY_URL in {file} is not a setting; did you mean ")
+    file.write_text(f"# ours\n{line}\nTIMEFRAME=5m\n")
+    with pytest.raises(ConfigError) as caught:
+        read_environment({}, file)
+    assert str(caught.value) == (
+        f"--env-file {file} line {number}: this is not NAME=VALUE, or a quotation mark is missing"
+    )
 
 
 def test_the_environment_keeps_what_is_not_ours() -> None:

@@ -12,6 +12,7 @@ from strategy_runtime.runtime.settings.environment import (
 )
 from strategy_runtime.runtime.settings.resolution import resolve
 from strategy_runtime.runtime.settings.setting import Setting
+from strategy_runtime.runtime.settings.slips import refuse_slips
 from strategy_runtime.runtime.settings.table import SETTINGS, Settings
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Settings",
     "find_secret",
     "read_environment",
+    "refuse_slips",
     "resolve",
 ]

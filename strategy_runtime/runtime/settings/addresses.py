@@ -6,9 +6,10 @@ from strategy_runtime.runtime.settings.environment import DEFAULT, Environment
 from strategy_runtime.runtime.settings.table import SETTINGS
 from strategy_runtime.runtime.settings.values import check_url
 
-__all__ = ["find_addresses"]
+__all__ = ["GATEWAY_VARIABLES", "find_addresses"]
 
-_GATEWAY_VARIABLES = ("GATEWAY_URL", "TEKTII_TRADING_GATEWAY_URL", "TRADING_GATEWAY_URL")
+GATEWAY_VARIABLES = ("GATEWAY_URL", "TEKTII_TRADING_GATEWAY_URL", "TRADING_GATEWAY_URL")
+"""Each gives both URLs."""
 _PAIR = tuple(setting for setting in SETTINGS if setting.name in ("ws_url", "rest_url"))
 
 
@@ -29,7 +30,7 @@ def find_addresses(environment: Environment) -> dict[str, tuple[str, str]]:
                 else (setting.default, DEFAULT)
                 for setting in _PAIR
             }
-    for variable in _GATEWAY_VARIABLES:
+    for variable in GATEWAY_VARIABLES:
         if variable in values:
             origin = environment.origin(variable)
             ws_url, rest_url = _gateway_urls(values[variable].strip(), origin)

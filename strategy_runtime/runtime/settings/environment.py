@@ -1,26 +1,21 @@
 """Variables: of the environment, of a `.env` file behind it, and of files that hold secrets."""
 
-import re
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 
 from msgspec import Struct
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.runtime.settings.setting import Setting
-from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["DEFAULT", "Environment", "find_secret", "find_text", "read_environment", "strangers"]
+__all__ = ["DEFAULT", "FILE", "Environment", "find_secret", "find_text", "read_environment"]
 
 DEFAULT = "default"
 """The origin of what nobody gave."""
 
-_FILE = "_FILE"
-_OURS = ("PROXY_", "STRATEGY_")
-# Kubernetes and container links set such variables for every service called `proxy`.
-_SERVICE_LINK = re.compile(
-    r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(PORT|PROTO|ADDR))?)?)$"
-)
+FILE = "_FILE"
+"""Behind the name of a secret: the variable holds the path of a file that has it."""
 
 
 class Environment(Struct, frozen=True):
@@ -44,7 +39,7 @@ def read_environment(environ: Mapping[str, str], env_file: Path | None = None) -
     """The environment, and behind it a `.env` file.
 
     Raises:
-        ConfigError: The file cannot be read, or python-dotenv is not installed.
+        ConfigError: The file or a line of it cannot be read, or python-dotenv is not installed.
     """
     values = {name: text for name, text in environ.items() if text}
     origins: dict[str, str] = {}
@@ -59,16 +54,23 @@ def read_environment(environ: Mapping[str, str], env_file: Path | None = None) -
 def _read_env_file(path: Path) -> dict[str, str | None]:
     try:
         from dotenv import dotenv_values
+        from dotenv.parser import parse_stream
     except ImportError:
         raise ConfigError(
             "--env-file needs python-dotenv: pip install 'strategy-runtime[dotenv]'"
         ) from None
     try:
-        with path.open(encoding="utf-8") as stream:
-            return dotenv_values(stream=stream)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"--env-file {path} cannot be read: {said}") from None
+    for found in parse_stream(StringIO(text)):
+        if found.error:
+            raise ConfigError(
+                f"--env-file {path} line {found.original.line}: this is not NAME=VALUE, or a "
+                "quotation mark is missing"
+            )
+    return dotenv_values(stream=StringIO(text))
 
 
 def find_text(setting: Setting, environment: Environment) -> tuple[str, str]:
@@ -99,7 +101,7 @@ def find_secret(
         return _read_secret(path, flag), flag
     values = environment.values
     for variable in variables:
-        in_file = variable + _FILE
+        in_file = variable + FILE
         if variable in values and in_file in values:
             raise ConfigError(f"{variable} and {in_file} are both set; remove one of them")
         if variable in values:
@@ -118,16 +120,3 @@ def _read_secret(path: str, origin: str) -> str:
     if not text:
         raise ConfigError(f"{origin}: {path} is empty")
     return text
-
-
-def strangers(settings: tuple[Setting, ...], environment: Environment) -> list[str]:
-    """What to say of variables that look like ours and are not read by anybody."""
-    known = {variable for setting in settings for variable in setting.variables}
-    known |= {v + _FILE for s in settings if s.is_secret for v in s.variables}
-    return [
-        f"{environment.origin(variable)} is not a setting{did_you_mean(variable, known)}"
-        for variable in sorted(environment.values)
-        if variable.startswith(_OURS)
-        and variable not in known
-        and not _SERVICE_LINK.search(variable)
-    ]

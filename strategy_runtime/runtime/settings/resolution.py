@@ -10,9 +10,9 @@ from strategy_runtime.runtime.settings.environment import (
     Environment,
     find_secret,
     find_text,
-    strangers,
 )
 from strategy_runtime.runtime.settings.setting import Setting
+from strategy_runtime.runtime.settings.slips import refuse_slips, strangers
 from strategy_runtime.runtime.settings.table import SETTINGS, Settings
 from strategy_runtime.suggestions import did_you_mean
 
@@ -27,8 +27,10 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
             `api_key` is the path of a file.
 
     Raises:
-        ConfigError: A value that cannot be one; names the option or the variable.
+        ConfigError: A value that cannot be one, or a variable that is misspelt; names the option
+            or the variable.
     """
+    refuse_slips(environment)
     given = {name: text for name, text in flags.items() if text is not None}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -48,7 +50,7 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         if setting.choices:
             text = _choice(text, origin, setting)
         values[name], origins[name] = setting.read(text, origin), origin
-    settings = Settings(**values, origins=origins, warnings=strangers(SETTINGS, environment))
+    settings = Settings(**values, origins=origins, warnings=strangers(environment))
     _check_credentials(settings)
     return settings
 

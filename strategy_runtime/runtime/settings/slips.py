@@ -1,0 +1,108 @@
+"""Variables that nobody reads but somebody may have meant for us.
+
+A misspelt limit limits nothing, so what can hardly be anything but a slip is refused. An unrelated
+variable must not keep anybody from running: whatever may be one is pointed out at most.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.runtime.settings.addresses import GATEWAY_VARIABLES
+from strategy_runtime.runtime.settings.environment import FILE, Environment
+from strategy_runtime.runtime.settings.setting import Setting, as_it_is
+from strategy_runtime.runtime.settings.table import SETTINGS
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["refuse_slips", "strangers"]
+
+_OURS = ("PROXY_", "STRATEGY_")
+_LIMIT = "STRATEGY_MAX_"
+_ALIKE_BEHIND_PREFIX = 0.8
+_ALIKE = 0.9
+_BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
+_KNOWN = {
+    *_BY_VARIABLE,
+    *GATEWAY_VARIABLES,
+    *(variable + FILE for variable, setting in _BY_VARIABLE.items() if setting.is_secret),
+}
+_BEGINNINGS, _ENDS = {name[:3] for name in _KNOWN}, {name[-3:] for name in _KNOWN}
+"""One slip leaves one of them as it was; others need no closer look, and there may be thousands."""
+
+# Kubernetes and container links set such variables for every service called `proxy`.
+_SERVICE_LINK = re.compile(
+    r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(PORT|PROTO|ADDR))?)?)$"
+)
+
+
+def refuse_slips(environment: Environment) -> None:
+    """Refuse variables that were meant for us as plainly as that can be told.
+
+    Raises:
+        ConfigError: There is one: any limit that we do not have, a near miss with a prefix of ours,
+            or a near miss without one whose text is what the setting takes.
+    """
+    for variable, meant in _unread(environment):
+        if meant and _is_plain(variable, meant, environment.values[variable].strip()):
+            hint = f"did you mean {meant!r}?"
+        elif variable.upper().startswith(_LIMIT):
+            limits = sorted(each for each in _KNOWN if each.startswith(_LIMIT))
+            hint = f"the limits are {', '.join(limits)}."
+        else:
+            continue
+        raise ConfigError(
+            f"{environment.origin(variable)} is not a setting, and would be ignored; {hint} Rename "
+            "it or remove it"
+        )
+
+
+def strangers(environment: Environment) -> list[str]:
+    """What to say of variables that look like ours and are not."""
+    return [
+        f"{environment.origin(variable)} is not a setting"
+        + (f"; did you mean {meant!r}?" if meant else did_you_mean(variable, _KNOWN))
+        for variable, meant in _unread(environment)
+        if meant or variable.startswith(_OURS)
+    ]
+
+
+def _unread(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Variables that are none of ours, and which of ours each comes near to, if any."""
+    for variable in sorted(environment.values):
+        if variable not in _KNOWN and not _SERVICE_LINK.search(variable):
+            yield variable, _near(variable.upper(), environment)
+
+
+def _near(name: str, environment: Environment) -> str:
+    if not (name[:3] in _BEGINNINGS or name[-3:] in _ENDS):
+        return ""
+    unset = [each for each in _KNOWN if each not in environment.values]
+    for prefix in _OURS:
+        if name.startswith(prefix):
+            rests = [each.removeprefix(prefix) for each in unset if each.startswith(prefix)]
+            found = _nearest(name.removeprefix(prefix), rests, _ALIKE_BEHIND_PREFIX)
+            return prefix + found if found else ""
+    return _nearest(name, unset, _ALIKE)
+
+
+def _nearest(name: str, known: Iterable[str], alike: float) -> str:
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=alike)), "")
+
+
+def _is_plain(variable: str, meant: str, text: str) -> bool:
+    if variable.upper().startswith(_OURS):
+        return True
+    setting = _BY_VARIABLE.get(meant)
+    return setting is not None and _takes(setting, text)
+
+
+def _takes(setting: Setting, text: str) -> bool:
+    """Whether a setting that does not take just any word takes this one."""
+    if setting.read is as_it_is:
+        return False
+    try:
+        setting.read(text, "")
+    except ConfigError:
+        return False
+    return True
