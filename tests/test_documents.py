@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
 
 
-def blocks(language: str) -> list[str]:
-    text = (ROOT / "README.md").read_text()
+def blocks(language: str, document: str = "README.md") -> list[str]:
+    text = (ROOT / document).read_text()
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -59,6 +60,20 @@ def test_the_test_of_the_readme_passes_with_the_settings_it_names(tmp_path: Path
         check=False,
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+async def test_the_strategy_with_a_state_counts_losses() -> None:
+    namespace: dict[str, Any] = {}
+    (source,) = [text for text in blocks("python", "docs/strategies.md") if "class " in text]
+    exec(source, namespace)  # noqa: S102
+    strategy = namespace["Careful"](state=namespace["Memory"]({"S:AAPL": 2}))
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:AAPL", closes=[50])
+        strategy.buy("S:AAPL", 10)
+        await pilot.candles("S:AAPL", closes=[40, 30])
+        strategy.close("S:AAPL")
+        await pilot.candles("S:AAPL", closes=[20, 10])
+    assert strategy.state.losses == {"S:AAPL": 3}
 
 
 def test_the_demonstration_prints_what_the_readme_shows(tmp_path: Path) -> None:
