@@ -104,6 +104,15 @@ def test_a_strategy_is_one_pod_and_has_time_to_stop(overlay: str, overlays: Path
 
 
 @pytest.mark.parametrize("overlay", TRADING)
+def test_what_outlives_a_pod_is_on_its_volume(overlay: str, overlays: Path) -> None:
+    documents = built(overlays / overlay)
+    (container,) = pod_of(documents)["spec"]["containers"]
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    (claim,) = one("StatefulSet", documents)["spec"]["volumeClaimTemplates"]
+    assert settings(container)["STATE_DIR"] == mounts[claim["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("overlay", TRADING)
 def test_the_probes_ask_the_ops_port(overlay: str, overlays: Path) -> None:
     (container,) = pod_of(built(overlays / overlay))["spec"]["containers"]
     assert [port["name"] for port in container["ports"]] == ["ops"]
