@@ -3,7 +3,7 @@
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -149,19 +149,21 @@ def main(
             runs = []
             for each in strategies:
                 runs.append(_replay(each, data, options, wanted, timeframe, on_error, desk))
-                if runs[-1][2]:
+                if runs[-1].exit_code:
                     break
-        outcome, wall_s, exit_code = runs[-1] if runs[-1][2] else runs[0]
+        run = runs[-1] if runs[-1].exit_code else runs[0]
         from strategy_runtime.report.results import results_of
 
         strategy = strategies[0]
         results = results_of(
-            outcome,
+            run.outcome,
             strategy=type(strategy).__name__,
             parameters=strategy.parameter_values,
             options=options,
             faults=data.faults,
-            wall_s=wall_s,
+            wall_s=run.wall_s,
+            refused_orders=run.refused_orders,
+            hook_failures=run.hook_failures,
             limits=held_to,
         )
         places = Destinations(
@@ -175,13 +177,28 @@ def main(
         for name in explained:
             from strategy_runtime.report.explain import explain
 
-            click.echo(explain(outcome, name), err=as_json)
-        if exit_code:
-            raise SystemExit(exit_code)
+            click.echo(explain(run.outcome, name), err=as_json)
+        if run.exit_code:
+            raise SystemExit(run.exit_code)
         if verify:
-            _compare(*(each[0].fills for each in runs))
+            _compare(*(each.outcome.fills for each in runs))
         if demo and not as_json:
             _say_what_next(target)
+
+
+class _Run(NamedTuple):
+    """What a run came to.
+
+    Attributes:
+        wall_s: How long it took.
+        exit_code: Of the signal that ended it, or 0.
+    """
+
+    outcome: "Outcome"
+    wall_s: float
+    exit_code: int
+    refused_orders: int
+    hook_failures: int
 
 
 def _set_up(limits: dict[str, str | None]) -> "Settings":
@@ -223,8 +240,8 @@ def _replay(
     timeframe: str | None,
     on_error: Literal["stop", "continue"],
     desk: "Callable[..., TradingDesk]",
-) -> "tuple[Outcome, float, int]":
-    """Run once; gives back the outcome, the seconds it took, and the exit code of a signal."""
+) -> "_Run":
+    """Run once."""
     import asyncio
 
     from strategy_runtime.cli.output import progress
@@ -260,7 +277,13 @@ def _replay(
         total = sum(map(len, data.series))
         note(f"Stopped after {exchange.outcome().bars:,} of {total:,} bars; no results.\n")
         raise
-    return exchange.outcome(), monotonic() - began, exit_code
+    return _Run(
+        exchange.outcome(),
+        monotonic() - began,
+        exit_code,
+        runner.refused_orders,
+        runner.hook_failures,
+    )
 
 
 def _compare(first: "list[Fill]", second: "list[Fill]") -> None:

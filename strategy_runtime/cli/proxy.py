@@ -228,6 +228,8 @@ async def _serve(
                 options=exchange.options,
                 faults=faults,
                 wall_s=wall_s,
+                refused_orders=server.refused_orders,
+                hook_failures=None,
             )
             places.deliver(results, table_on_stderr=True)
             if end is RunEnd.COMPLETE:

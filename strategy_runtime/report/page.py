@@ -6,13 +6,14 @@ it was made with.
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import PurePath
 from string import Template
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,7 @@ from strategy_runtime.report.equity import ThinPoint
 from strategy_runtime.report.fills import plain
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import Summary
-from strategy_runtime.report.table import day, heading, money, warnings_of
+from strategy_runtime.report.table import day, heading, money, sent_of, warnings_of
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.outcome import Outcome
 
@@ -53,13 +54,13 @@ def render_page(
     return Template(_asset("page.html")).substitute(
         policy=policy,
         title=escape(title),
-        subtitle=escape(subtitle),
+        subtitle=" ".join(f"<span>{escape(part)}</span>" for part in subtitle.split("  ")),
         style=style,
         notes=_notes(warnings_of(summary)),
         figures="\n".join(_figure(*each) for each in _figures(summary)),
         fallback=_drawing(points),
         trips=_trips(trips),
-        options=_table((), [(name, value) for name, value in summary.options.items()]),
+        options=_options(summary.options),
         data=_data(summary),
         fill_hash=summary.fill_hash,
         run=_run(outcome, points),
@@ -155,8 +156,8 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
         "Closed",
         "#At",
         "#Profit",
-        "#Share",
-        "By",
+        "#Return",
+        "Closed by",
     )
     rows = [
         (
@@ -176,16 +177,38 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
     return f'{before}<div class="scroll">{_table(columns, rows)}</div>'
 
 
+def _options(options: Mapping[str, Any]) -> str:
+    """Those that are set."""
+    rows = []
+    for name, value in options.items():
+        if value is None or value == []:
+            continue
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        words = name.replace("_", " ").capitalize()
+        rows.append((words, {"True": "yes", "False": "no"}.get(text, text)))
+    return _table((), rows)
+
+
 def _data(summary: Summary) -> str:
+    sent = sent_of(summary)
     rows = [
-        (each.symbol, each.timeframe, f"{each.bars:,}", day(each.start), day(each.end))
+        (
+            each.symbol,
+            each.timeframe,
+            ", ".join(sent.get(each.symbol, "–")),
+            f"{each.bars:,}",
+            day(each.start),
+            day(each.end),
+        )
         for each in summary.data
     ]
     faults = [
         f"{PurePath(each.source).name}: {each.count} × {each.kind}" for each in summary.data_faults
     ]
-    table = _table(("Symbol", "Timeframe", "#Bars", "From", "To"), rows)
-    return table + "".join(f"<p>{escape(fault)}</p>" for fault in faults)
+    table = _table(("Symbol", "Timeframe", "Sent", "#Bars", "From", "To"), rows)
+    return f'<div class="scroll">{table}</div>' + "".join(
+        f"<p>{escape(fault)}</p>" for fault in faults
+    )
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -42,6 +42,8 @@ def results_of(
     options: ExchangeOptions,
     faults: Iterable[DataFault],
     wall_s: float,
+    refused_orders: int,
+    hook_failures: int | None,
     limits: Limits = NO_LIMITS,
 ) -> Results:
     """Sum up what an exchange holds at the end of a run.
@@ -50,6 +52,8 @@ def results_of(
         strategy: Name of the class, or None where the run was served to somebody over the network.
         faults: Of the data.
         wall_s: Seconds the replay took.
+        refused_orders: How many orders were refused when they were given.
+        hook_failures: How many calls of hooks failed; None where nobody here knows.
         limits: What the run held orders to.
     """
     start_ns = 0 if outcome.start is None else ns_of(outcome.start)
@@ -78,6 +82,8 @@ def results_of(
         options=options,
         faults=faults,
         wall_s=wall_s,
+        refused_orders=refused_orders,
+        hook_failures=hook_failures,
         limits=limits,
     )
     return Results(summary=summary, outcome=outcome, points=path.points, trips=trips)

@@ -93,7 +93,13 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         bankrupt: True where the account ran out of equity, which ended the run.
         warnings: What must not be overlooked: liquidations, suspected splits.
         rejected_orders: How many orders were accepted and then rejected.
-        options: Account, costs and conventions, and the limits that were set.
+        refused_orders: How many were refused when they were given, so that they are not among the
+            orders; over the network those that reached the exchange.
+        hook_failures: How many calls of the strategy's hooks failed; None where the strategy ran
+            elsewhere.
+        sent: What of the data was sent, as subscriptions name it: `S:AAPL:candle_5m`.
+        options: Account, costs and conventions, None where one is not set, and the limits that
+            were set.
     """
 
     schema: int = SCHEMA
@@ -121,12 +127,15 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     wall_s: float
     bars_per_s: float
     data: list[DataSummary]
+    sent: list[str]
     data_faults: list[DataFaults]
     complete: bool
     bankrupt: bool
     warnings: list[str]
     rejected_orders: int
-    options: dict[str, str]
+    refused_orders: int
+    hook_failures: int | None
+    options: dict[str, Any]
 
     def to_json(self) -> str:
         """The document, indented, ended by a line feed."""
@@ -143,6 +152,8 @@ def summary_of(
     options: ExchangeOptions,
     faults: Iterable[DataFault],
     wall_s: float,
+    refused_orders: int,
+    hook_failures: int | None,
     limits: Limits,
 ) -> Summary:
     """Put what an exchange holds at the end of a run into one document."""
@@ -171,6 +182,7 @@ def summary_of(
         wall_s=round(wall_s, 6),
         bars_per_s=round(outcome.bars / wall_s, 1) if wall_s > 0 else 0.0,
         data=[_data(each) for each in (*outcome.series, *outcome.context)],
+        sent=outcome.sent,
         data_faults=[
             DataFaults(each.kind.value, each.source, each.count, str(each.first))
             for each in summarize(faults)
@@ -179,7 +191,10 @@ def summary_of(
         bankrupt=outcome.bankrupt,
         warnings=outcome.warnings,
         rejected_orders=outcome.rejected_orders,
-        options=_options(options) | limits.shown(),
+        refused_orders=refused_orders,
+        hook_failures=hook_failures,
+        options={name: _option(getattr(options, name)) for name in options.__struct_fields__}
+        | limits.shown(),
     )
 
 
@@ -221,12 +236,10 @@ def _order(order: Order) -> OrderSummary:
     )
 
 
-def _options(options: ExchangeOptions) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in options.__struct_fields__:
-        value = getattr(options, name)
-        if isinstance(value, tuple):
-            found[name] = ", ".join(map(str, value))
-        else:
-            found[name] = plain(value) if isinstance(value, Decimal) else str(value)
-    return found
+def _option(value: Any) -> Any:
+    """The value of an option as JSON has it; amounts stay texts."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, tuple):
+        return [str(each) for each in value]
+    return value

@@ -1,10 +1,11 @@
 """The table a person sees at the end of a run: plain text, for any terminal and any log."""
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from strategy_runtime.report.summary import OrderSummary, Summary
 
-__all__ = ["day", "heading", "money", "render", "warnings_of"]
+__all__ = ["day", "heading", "money", "render", "sent_of", "warnings_of"]
 
 _CENT = Decimal("0.01")
 _SHOWN = 5
@@ -27,11 +28,40 @@ def heading(summary: Summary) -> tuple[str, str]:
     """What ran with which parameters, and on what."""
     values = ", ".join(f"{name}={value}" for name, value in summary.parameters.items())
     name = summary.strategy or "Strategy over the network"
-    symbols = [each.symbol for each in summary.data]
-    frames = sorted({each.timeframe for each in summary.data})
-    traded = ", ".join(symbols) if len(symbols) <= _SHOWN else f"{len(symbols)} symbols"
+    loaded = [(each.symbol, each.timeframe) for each in summary.data]
     period = f"{day(summary.start)} to {day(summary.end)}"
-    return f"{name}({values})" if values else name, f"{traded}  {', '.join(frames)}  {period}"
+    what = f"{_symbols(loaded)}  {_timeframes(loaded)}{_sent(summary, loaded)}  {period}"
+    return f"{name}({values})" if values else name, what
+
+
+def _sent(summary: Summary, loaded: list[tuple[str, str]]) -> str:
+    """What of the data was sent, where that is not what was loaded."""
+    sent = [(symbol, name) for symbol, names in sent_of(summary).items() for name in names]
+    if set(sent) == set(loaded):
+        return ""
+    if not sent:
+        return " (sent: nothing)"
+    if {symbol for symbol, _ in sent} == {symbol for symbol, _ in loaded}:
+        return f" (sent: {_timeframes(sent)})"
+    return f" (sent: {_symbols(sent)} {_timeframes(sent)})"
+
+
+def sent_of(summary: Summary) -> dict[str, list[str]]:
+    """The timeframes of the candles that were sent of each symbol, and `quote`."""
+    sent: dict[str, list[str]] = {}
+    for subscription in summary.sent:
+        symbol, _, event = subscription.rpartition(":")
+        sent.setdefault(symbol, []).append(event.removeprefix("candle_"))
+    return sent
+
+
+def _symbols(of: Iterable[tuple[str, str]]) -> str:
+    symbols = list(dict.fromkeys(symbol for symbol, _ in of))
+    return ", ".join(symbols) if len(symbols) <= _SHOWN else f"{len(symbols)} symbols"
+
+
+def _timeframes(of: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(dict.fromkeys(timeframe for _, timeframe in of))
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
@@ -47,11 +77,13 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         *([("Financing", money(summary.financing))] if summary.financing != "0" else []),
         ("Cash", money(summary.cash)),
         ("Orders", f"{summary.orders:,}"),
+        *([("Refused orders", f"{refused:,}")] if (refused := summary.refused_orders) else []),
         ("Fills", f"{summary.fills:,}"),
         ("Closed positions", f"{summary.performance.trades:,}"),
         ("Profit factor", _ratio(summary.performance.profit_factor)),
         ("Open positions", f"{len(summary.positions):,}"),
         ("Bars", f"{summary.bars:,}"),
+        *([("Hook failures", f"{failures:,}")] if (failures := summary.hook_failures) else []),
         ("Time", f"{summary.wall_s:.2f} s"),
         ("Bars a second", f"{summary.bars_per_s:,.0f}"),
         ("Fill hash", summary.fill_hash[:16]),
@@ -66,6 +98,16 @@ def warnings_of(summary: Summary) -> list[str]:
     notes += [f"WARNING: {text}" for text in summary.warnings]
     if not summary.complete:
         notes.append(f"Stopped before the end of the data, at {summary.end}.")
+    if summary.refused_orders:
+        notes.append(
+            f"{_count(summary.refused_orders, 'order')} refused when given, and not in orders.csv; "
+            "the strategy's log says why."
+        )
+    if summary.hook_failures:
+        notes.append(
+            f"{_count(summary.hook_failures, 'hook call')} failed, and the run went on; the log "
+            "has the errors."
+        )
     if summary.rejected_orders:
         notes.append(
             f"{_count(summary.rejected_orders, 'order')} rejected after acceptance; see the status "
@@ -114,4 +156,4 @@ def day(text: str) -> str:
 
 
 def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

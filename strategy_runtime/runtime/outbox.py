@@ -63,6 +63,7 @@ class Outbox:
         hook_task: The task that runs a hook at this moment, or None.
         is_closed: True once no new orders are taken (cancelling is always allowed).
         unsettled: Tickets given out and not yet accounted for by `settle`.
+        refused_orders: How many orders were refused, by whomever, awaited or not.
         doubtful: Orders whose fate is not known, by client order id.
         anomalies: Those of the book, and what nobody can say of an order.
     """
@@ -78,6 +79,7 @@ class Outbox:
         self.hook_task: asyncio.Task[object] | None = None
         self.is_closed = False
         self.unsettled: list[Ticket] = []
+        self.refused_orders = 0
         self.doubtful: dict[str, Doubt] = {}
         self.anomalies = book.anomalies
         self._venue = venue
@@ -166,6 +168,7 @@ class Outbox:
         error = ticket.error
         if ticket.verb == "submit" and (error is None or error.code != FATE_UNKNOWN):
             if error is not None:
+                self.refused_orders += 1
                 self._book.refuse(ticket.client_order_id)
             self._settled(ticket.client_order_id, "accepted" if error is None else "refused")
         if self._observer is not None:

@@ -125,6 +125,16 @@ class Runner:
             found["time"] = self._clock.now.isoformat().replace("+00:00", "Z")
         return {name: text for name, text in found.items() if text}
 
+    @property
+    def refused_orders(self) -> int:
+        """How many orders were refused, by whomever, awaited or not."""
+        return self._desk.refused_orders
+
+    @property
+    def hook_failures(self) -> int:
+        """How many calls of hooks failed."""
+        return self._delivery.failures.count
+
     def status(self) -> RunStatus:
         """How the run stands; call it from the loop's own thread."""
         account, event = self._book.account, self._clock.latest
@@ -138,7 +148,7 @@ class Runner:
             risk_state=self._desk.risk_state,
             halted_symbols=sorted({doubt.symbol for doubt in self._desk.doubtful.values()}),
             complete=self.is_complete,
-            failures=self._delivery.failures.count,
+            failures=self.hook_failures,
             rejections=self._delivery.rejections,
             queued=len(self._desk.unsettled),
             last_event=None if event is None else type(event).__name__,

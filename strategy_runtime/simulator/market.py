@@ -7,6 +7,7 @@ from math import nan
 
 from strategy_runtime.protocol.enums import with_plain_members
 from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
 from strategy_runtime.simulator.resting import RestingOrders
@@ -95,6 +96,17 @@ class Instrument:
         self.split_row = -1
         self.left: Decimal | None = None
         self.begun_row = -1
+
+    @property
+    def sent(self) -> list[str]:
+        """What is sent of it, as subscriptions name it: finer candles first, quotes last."""
+        timeframes = [each.timeframe for each in self.rollups]
+        timeframes += [each.series.timeframe for each in self.coarser if each.subscribed]
+        if self.subscribed:
+            timeframes.append(self.series.timeframe)
+        timeframes.sort(key=lambda text: parse_timeframe(text).nanoseconds)
+        names = [f"candle_{text}" for text in timeframes]
+        return [*names, "quote"] if self.quotes is not None and self.wants_quotes else names
 
     def note_price(self, price: float, now_ns: int) -> None:
         """A fill within the range of the bar that ends now made a price."""

@@ -129,6 +129,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         warnings: What must not be overlooked: liquidations, suspected splits.
         series: The market data that orders executed in, one series a symbol.
         context: Coarser bars of the same symbols.
+        sent: What of the market is sent, as subscriptions name it: `S:AAPL:candle_5m`.
     """
 
     fills: list[Fill]
@@ -153,3 +154,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     warnings: list[str]
     series: list[BarSeries]
     context: list[BarSeries]
+    sent: list[str]

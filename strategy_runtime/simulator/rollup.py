@@ -21,13 +21,13 @@ class Rollup:
         end: When the candle in the making will be complete.
     """
 
-    __slots__ = ("_candle", "_provider", "_span_around", "_symbol", "_timeframe", "end", "rank")
+    __slots__ = ("_candle", "_provider", "_span_around", "_symbol", "end", "rank", "timeframe")
 
     def __init__(self, symbol: str, timeframe: str, rank: int, provider: str) -> None:
         self.rank = rank
         self.end = 0
         self._symbol = symbol
-        self._timeframe = timeframe
+        self.timeframe = timeframe
         self._provider = provider
         self._span_around = parse_timeframe(timeframe).span_around
         self._candle: Candle | None = None
@@ -70,7 +70,7 @@ class Rollup:
             high, low = max(high, part.high), min(low, part.low)
             volume += part.volume
         self._candle = Candle(
-            self._symbol, self._timeframe, start, opened, high, low, close, volume, self._provider
+            self._symbol, self.timeframe, start, opened, high, low, close, volume, self._provider
         )
         return begins
 

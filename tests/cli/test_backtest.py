@@ -94,7 +94,7 @@ def test_announced_splits_change_what_is_held(bot: Path, invoke: Invoke) -> None
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert [position["quantity"] for position in document["positions"]] == ["20"]
-    assert document["options"]["splits"] == "prices 2:1 2024-03-07"
+    assert document["options"]["splits"] == ["prices 2:1 2024-03-07"]
     (bot / "splits.csv").write_text("symbol,date,ratio\nprices,2024-03-07,much\n")
     refused = invoke(*command)
     assert refused.exit_code == 74
@@ -107,8 +107,8 @@ def test_announced_splits_change_what_is_held(bot: Path, invoke: Invoke) -> None
 FIELDS = (
     "schema strategy parameters bars events fills orders start end cash equity start_equity return "
     "max_drawdown performance fees financing realized_pnl unrealized_pnl positions open_orders "
-    "fill_hash wall_s bars_per_s data data_faults complete bankrupt warnings rejected_orders "
-    "options"
+    "fill_hash wall_s bars_per_s data sent data_faults complete bankrupt warnings rejected_orders "
+    "refused_orders hook_failures options"
 ).split()
 
 
@@ -236,6 +236,89 @@ def test_a_place_that_cannot_be_written_is_an_error_only_where_it_was_asked_for(
     asked = invoke("backtest", "bot", "--data", "prices.csv", "--out", "results/mine")
     assert asked.exit_code == 74
     assert "Error: cannot write results/mine/fills.csv" in asked.stderr
+
+
+# What must not be overlooked
+
+
+ELSEWHERE = BUYER.replace("self.buy(candle.symbol,", 'self.buy("S:NONE",')
+CAUTIOUS = """
+from strategy_runtime import OrderRejected, Strategy
+
+
+class Cautious(Strategy):
+    async def on_candle(self, candle):
+        try:
+            await self.buy("S:NONE", 1)
+        except OrderRejected:
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [(ELSEWHERE, []), (CAUTIOUS, []), (BUYER, ["--max-order-notional", "5"])],
+    ids=["symbol not loaded", "refusal caught", "limit on risk"],
+)
+def test_orders_that_were_refused_are_counted(
+    bot: Path, invoke: Invoke, source: str, options: list[str]
+) -> None:
+    (bot / "bot.py").write_text(source)
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--out", "here", *options)
+    assert done.exit_code == 0, done.output
+    assert ["Orders", "0"] in (shown := [line.split() for line in done.stdout.splitlines()])
+    assert ["Refused", "orders", "4"] in shown
+    assert (
+        "4 orders refused when given, and not in orders.csv; the strategy's log says why."
+        in done.stdout
+    )
+    document = json.loads((bot / "here/result.json").read_text())
+    assert (document["orders"], document["refused_orders"]) == (0, 4)
+    assert document["hook_failures"] == 0
+
+
+def test_hooks_that_failed_are_counted(bot: Path, invoke: Invoke) -> None:
+    (bot / "bot.py").write_text(BUYER + "        raise ValueError(candle.close)\n")
+    arguments = ("bot", "--data", "prices.csv", "--on-error", "continue", "--out", "here")
+    done = invoke("backtest", *arguments)
+    assert done.exit_code == 0, done.output
+    assert "4 hook calls failed, and the run went on; the log has the errors." in done.stdout
+    assert json.loads((bot / "here/result.json").read_text())["hook_failures"] == 4
+
+
+MINUTES = "timestamp,open,high,low,close,volume\n" + "".join(
+    f"2024-03-04T10:{minute:02}:00Z,100,110,90,105,1000\n" for minute in range(30)
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "said"),
+    [
+        ([], ["X:candle_1m"], "X  1m  2024"),
+        (["--timeframe", "5m"], ["X:candle_5m"], "X  1m (sent: 5m)  2024"),
+        (
+            ["--subscriptions", "X:candle_15m,X:candle_5m"],
+            ["X:candle_5m", "X:candle_15m"],
+            "X  1m (sent: 5m, 15m)  2024",
+        ),
+    ],
+)
+def test_what_was_sent_is_told(
+    bot: Path, invoke: Invoke, options: list[str], sent: list[str], said: str
+) -> None:
+    (bot / "X.csv").write_text(MINUTES)
+    done = invoke("backtest", "bot", "--data", "X.csv", "--out", "here", *options)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].startswith(said)
+    assert json.loads((bot / "here/result.json").read_text())["sent"] == sent
+
+
+def test_bars_of_two_lengths_are_one_symbol(bot: Path, invoke: Invoke) -> None:
+    (bot / "X.csv").write_text(MINUTES)
+    (bot / "days.csv").write_text("symbol," + "X,".join(PRICES.splitlines(keepends=True)))
+    done = invoke("backtest", "bot", "--data", "X.csv", "--data", "days.csv")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].startswith("X  1m, 1d (sent: 1m)  2024")
 
 
 # Where data and strategy come from

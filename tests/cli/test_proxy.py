@@ -60,6 +60,15 @@ def test_results_of_their_own_accord(bot: Path) -> None:
     assert (bot / "results/proxy/fills.csv").read_text().count("\n") == 2
 
 
+def test_orders_that_were_refused_are_counted(bot: Path) -> None:
+    (bot / "bot.py").write_text(BUYER.replace("self.buy(candle.symbol,", 'self.buy("S:NONE",'))
+    with proxy("--data", "prices.csv", "--linger", 0, "--json", cwd=bot) as (server, urls):
+        assert call("run", "bot", *urls, cwd=bot).returncode == 0
+        document, _ = server.communicate(timeout=30)
+    found = json.loads(document)
+    assert (found["orders"], found["refused_orders"], found["hook_failures"]) == (0, 4, None)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_was_interrupted_says_so(bot: Path, number: int, code: int) -> None:
     with proxy("--data", "prices.csv", "--out", "out", cwd=bot) as (server, _):

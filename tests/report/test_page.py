@@ -39,6 +39,7 @@ async def page(
     name: str = "Scripted",
     wall_s: float = 0.5,
     fault: str | None = None,
+    refused: int = 0,
 ) -> str:
     """Of a run over ten bars, or others, that buys in the second and sells in the sixth."""
     deals: dict[int, Hook] = script or {
@@ -54,6 +55,8 @@ async def page(
             options=ExchangeOptions(cash=Decimal(1000)),
             faults=[DataFault(FaultKind.DUPLICATE, fault, 7, "S:A", "again")] if fault else [],
             wall_s=wall_s,
+            refused_orders=refused,
+            hook_failures=0,
         )
     return render_page(results.summary, results.outcome, results.points, results.trips)
 
@@ -110,6 +113,23 @@ async def test_a_run_without_trades_has_a_page_too() -> None:
     shown = text_of(await page({99: lambda self, candle: None}))
     assert "Sharpe ratio –" in shown
     assert "Closed positions None." in shown
+
+
+async def test_what_must_not_be_overlooked_stands_on_it() -> None:
+    said = "7 orders refused when given, and not in orders.csv; the strategy's log says why."
+    assert said in text_of(await page(refused=7))
+    assert "refused" not in text_of(await page())
+
+
+async def test_options_that_are_not_set_are_left_out_and_the_others_are_in_words() -> None:
+    shown = text_of(await page())
+    assert "Leverage 1 Fee rate 0 Fee per share 0" in shown
+    assert "Refuse splits no" in shown
+    assert "None" not in shown.replace("Closed positions None.", "")
+
+
+async def test_it_says_what_of_the_data_was_sent() -> None:
+    assert re.search(r"S:A 1m 1m 10 \S+ \S+", text_of(await page()))
 
 
 async def test_equal_runs_have_equal_pages_wherever_and_however_fast_they_ran() -> None:
@@ -203,10 +223,15 @@ setTimeout(() => {
 async def test_both_charts_show_all_of_a_long_run_however_narrow_the_window_becomes(
     tmp_path: Path, width: int
 ) -> None:
-    html = await page(closes=[10 + row % 9 for row in range(2000)])
+    often: dict[int, Hook] = {
+        row: lambda self, candle: self.target(candle.symbol, quantity=10 * (candle.close % 2))
+        for row in range(1999)
+    }
+    html = await page(often, closes=[10 + row % 9 for row in range(2000)])
     before, script, after = re.sub(r"<meta http-equiv[^>]*>", "", html).rpartition("<script>")
     teller = TELLER.replace("WIDTH", str(width))
-    shown, _ = await browsed(before + LISTENER + script + after + teller, tmp_path)
+    shown, complaints = await browsed(before + LISTENER + script + after + teller, tmp_path)
+    assert "CONSOLE" not in complaints
     told = re.search(r'data-seen="([^"]*)"', shown)
     assert told is not None
     equity, prices = json.loads(unescape(told[1]))

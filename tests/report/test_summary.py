@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_runtime.report.results import results_of
-from strategy_runtime.report.summary import SCHEMA
-from strategy_runtime.report.table import render
+from strategy_runtime.report.summary import SCHEMA, Summary
+from strategy_runtime.report.table import heading, render
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.options import ExchangeOptions
 from tests.strategies import Scripted
@@ -20,7 +21,9 @@ FAULTS = [
 ]
 
 
-async def document(faults: list[DataFault] | None = None) -> tuple[dict[str, Any], str]:
+async def summed_up(
+    faults: list[DataFault] | None = None, *, refused: int = 0, failures: int | None = 0
+) -> Summary:
     """Buy 10, sell short 4 of another symbol, leave a limit order waiting."""
     strategy = Scripted(
         {
@@ -31,15 +34,24 @@ async def document(faults: list[DataFault] | None = None) -> tuple[dict[str, Any
     )
     async with strategy.run_test(cash=Decimal(1000), fee_per_share=Decimal("0.1")) as pilot:
         await pilot.candles_of({"S:A": [10, 11, 12, 13], "S:B": [20, 21, 22, 23]})
-        results = results_of(
+        return results_of(
             pilot.exchange.outcome(),
             strategy="Scripted",
             parameters={"stake": Decimal("0.10"), "fast": 3},
             options=ExchangeOptions(cash=Decimal(1000)),
             faults=faults or [],
             wall_s=0.5,
-        )
-    return json.loads(results.summary.to_json()), render(results.summary)
+            refused_orders=refused,
+            hook_failures=failures,
+        ).summary
+
+
+async def document(
+    *faults: DataFault, refused: int = 0, failures: int | None = 0
+) -> tuple[dict[str, Any], str]:
+    """The same as a document and as a table."""
+    summary = await summed_up(list(faults), refused=refused, failures=failures)
+    return json.loads(summary.to_json()), render(summary)
 
 
 async def test_money_adds_up() -> None:
@@ -76,7 +88,7 @@ async def test_positions_are_signed_and_orders_left_over_are_listed() -> None:
 
 
 async def test_what_kind_of_value_each_field_holds() -> None:
-    found, _ = await document(FAULTS)
+    found, _ = await document(*FAULTS)
     assert found["schema"] == SCHEMA == 1
     assert found["parameters"] == {"stake": "0.10", "fast": 3}
     for name in ("cash", "equity", "start_equity", "fees", "realized_pnl", "unrealized_pnl"):
@@ -97,7 +109,7 @@ async def test_what_kind_of_value_each_field_holds() -> None:
 
 
 async def test_the_table_says_the_same_in_words() -> None:
-    found, table = await document(FAULTS)
+    found, table = await document(*FAULTS)
     lines = table.splitlines()
     assert lines[0] == "Scripted(stake=0.10, fast=3)"
     rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:21])
@@ -112,3 +124,50 @@ async def test_the_table_says_the_same_in_words() -> None:
     assert any(line.startswith("  BUY 1 S:A LIMIT limit 1.5 (ord-3, ") for line in lines)
     assert table.isascii()
     assert len({len(line) for line in lines[3:18]}) == 1, "the numbers do not stand in one column"
+
+
+async def test_what_an_option_is_not_set_to_is_null_and_amounts_are_texts() -> None:
+    found, _ = await document()
+    options = found["options"]
+    assert (options["max_volume_share"], options["maker_fee_rate"]) == (None, None)
+    assert (options["refuse_splits"], options["latency"], options["splits"]) == (False, 0, [])
+    assert (options["cash"], options["fee_rate"], options["mode"]) == ("1000", "0", "NETTING")
+
+
+@pytest.mark.parametrize("failures", [0, None])
+async def test_nothing_is_said_of_refusals_and_failures_where_there_are_none(
+    failures: int | None,
+) -> None:
+    found, table = await document(failures=failures)
+    assert (found["refused_orders"], found["hook_failures"]) == (0, failures)
+    assert "efused" not in table
+    assert "failed" not in table
+
+
+async def test_refusals_and_failures_are_not_to_be_overlooked() -> None:
+    _, table = await document(refused=1234, failures=1)
+    rows = [line.split() for line in table.splitlines()]
+    assert ["Refused", "orders", "1,234"] in rows
+    assert ["Hook", "failures", "1"] in rows
+    assert (
+        "1,234 orders refused when given, and not in orders.csv; the strategy's log says why.\n"
+        in table
+    )
+    assert "1 hook call failed, and the run went on; the log has the errors.\n" in table
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ([], "S:A, S:B  1m (sent: nothing)  "),
+        (["S:A:candle_1m", "S:B:candle_1m"], "S:A, S:B  1m  "),
+        (["S:A:candle_5m", "S:B:candle_5m"], "S:A, S:B  1m (sent: 5m)  "),
+        (["S:A:candle_1m", "S:A:quote", "S:B:candle_1m"], "S:A, S:B  1m (sent: 1m, quote)  "),
+        (["S:A:candle_1m"], "S:A, S:B  1m (sent: S:A 1m)  "),
+    ],
+)
+async def test_the_heading_says_what_was_sent_where_that_is_not_what_was_loaded(
+    sent: list[str], said: str
+) -> None:
+    summary = await summed_up()
+    assert heading(replace(summary, sent=sent))[1].startswith(said)

@@ -5,6 +5,13 @@
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const faded = (name) => colour(name) + "33";
 
+  const money = (amount) => amount.toLocaleString("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+  const between = (bounds) => (original) => {
+    const scale = original();
+    return scale && { ...scale, priceRange: bounds(scale.priceRange) };
+  };
+
   const chartIn = (id) => {
     const place = document.getElementById(id);
     place.replaceChildren();
@@ -14,13 +21,25 @@
       // However many points there are, all of them fit into the narrowest window.
       timeScale: { timeVisible: run.intraday, secondsVisible: false, minBarSpacing: 0.001, lockVisibleTimeRangeOnResize: true },
       rightPriceScale: { minimumWidth: 90 },
-      localization: { locale: "en-GB" },
+      localization: { locale: "en-GB", dateFormat: "yyyy-MM-dd" },
     });
     return chart;
   };
 
   const equityChart = chartIn("equity");
-  const equity = equityChart.addSeries(AreaSeries, { lineWidth: 2, priceLineVisible: false }, 0);
+  const equity = equityChart.addSeries(
+    AreaSeries,
+    {
+      lineWidth: 2,
+      priceLineVisible: false,
+      priceFormat: { type: "custom", minMove: 0.01, formatter: money },
+      autoscaleInfoProvider: between(({ minValue, maxValue }) => {
+        const room = minValue === maxValue ? Math.abs(minValue) / 100 : 0; // else a cent fills the chart
+        return { minValue: minValue - room, maxValue: maxValue + room };
+      }),
+    },
+    0,
+  );
   const drawdown = equityChart.addSeries(
     AreaSeries,
     {
@@ -28,6 +47,7 @@
       invertFilledArea: true,
       priceLineVisible: false,
       priceFormat: { type: "custom", minMove: 0.01, formatter: (share) => share.toFixed(2) + " %" },
+      autoscaleInfoProvider: between(({ minValue }) => ({ minValue: Math.min(minValue, -0.1), maxValue: 0 })),
     },
     1,
   );
@@ -43,6 +63,38 @@
   const select = document.getElementById("symbol");
   run.charts.forEach((each, index) => select.add(new Option(each.symbol, index)));
 
+  let marks = [];
+  let size = 1;
+
+  const marksInSight = () => {
+    const range = priceChart.timeScale().getVisibleLogicalRange();
+    if (!range) return marks.length;
+    const timeAt = (place) => run.equity[Math.min(Math.max(Math.round(place), 0), run.equity.length - 1)][0];
+    const [first, last] = [timeAt(range.from), timeAt(range.to)];
+    return marks.filter(([time]) => first <= time && time <= last).length;
+  };
+
+  // Many marks in sight are small ones, so that they do not hide the prices.
+  const mark = (anew) => {
+    const wanted = marksInSight() > 150 ? 0.3 : 1;
+    if (wanted === size && !anew) return;
+    size = wanted;
+    const [buy, sell] = [colour("--up"), colour("--down")];
+    markers.setMarkers(
+      marks.map(([time, side, count]) => {
+        const isBuy = side === "BUY";
+        return {
+          time,
+          position: isBuy ? "belowBar" : "aboveBar",
+          shape: isBuy ? "arrowUp" : "arrowDown",
+          color: isBuy ? buy : sell,
+          text: count > 1 && size === 1 ? String(count) : "",
+          size,
+        };
+      }),
+    );
+  };
+
   const show = () => {
     const chosen = run.charts[Number(select.value)];
     if (!chosen) return;
@@ -51,18 +103,8 @@
     candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
     const known = new Map(chosen.candles.map(([time, open, high, low, close]) => [time, { time, open, high, low, close }]));
     candles.setData(run.equity.map(([time]) => known.get(time) ?? { time }));
-    markers.setMarkers(
-      chosen.marks.map(([time, side, count]) => {
-        const isBuy = side === "BUY";
-        return {
-          time,
-          position: isBuy ? "belowBar" : "aboveBar",
-          shape: isBuy ? "arrowUp" : "arrowDown",
-          color: colour(isBuy ? "--up" : "--down"),
-          text: count > 1 ? String(count) : "",
-        };
-      }),
-    );
+    marks = chosen.marks;
+    mark(true);
     document.getElementById("grain").textContent = chosen.bars > 1 ? `${chosen.bars} bars a candle` : "";
   };
 
@@ -70,6 +112,8 @@
     const options = {
       layout: { background: { color: colour("--paper") }, textColor: colour("--quiet"), panes: { separatorColor: colour("--line") } },
       grid: { vertLines: { color: colour("--line") }, horzLines: { color: colour("--line") } },
+      rightPriceScale: { borderColor: colour("--line") },
+      timeScale: { borderColor: colour("--line") },
     };
     equityChart.applyOptions(options);
     priceChart.applyOptions(options);
@@ -89,5 +133,6 @@
     leader.subscribeVisibleLogicalRangeChange((range) => range && follower.setVisibleLogicalRange(range));
   follow(above, below);
   follow(below, above);
+  below.subscribeVisibleLogicalRangeChange(() => mark(false));
   above.fitContent();
 })();

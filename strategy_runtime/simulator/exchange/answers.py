@@ -303,6 +303,11 @@ class Answers(ExchangeState):
                 ),
             ],
             context=[given.series for each in self._instruments.values() for given in each.coarser],
+            sent=[
+                f"{symbol}:{name}"
+                for symbol, each in self._instruments.items()
+                for name in each.sent
+            ],
         )
 
 

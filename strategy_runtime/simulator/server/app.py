@@ -121,6 +121,11 @@ class ProxyServer:
         """Where orders go, once started."""
         return f"http://{_authority(*self._addresses[-1])}"
 
+    @property
+    def refused_orders(self) -> int:
+        """How many requests for an order were refused so far."""
+        return self._routes.refused_orders
+
     async def start(self) -> None:
         """Begin to listen; the replay waits for a client.
 

@@ -32,6 +32,7 @@ class Routes:
 
     Attributes:
         is_going_down: Refuse commands: nothing would come of them any more.
+        refused_orders: How many requests for an order were refused.
     """
 
     def __init__(self, stream: EventStream | Broadcast, version: str) -> None:
@@ -40,6 +41,7 @@ class Routes:
         self._version = version
         self._chance = generator(0)
         self.is_going_down = False
+        self.refused_orders = 0
 
     def table(self) -> list[tuple[str, str, Callable[[web.Request], web.Response]]]:
         """Method, path and handler of what is served bare and under `/v1`."""
@@ -94,9 +96,13 @@ class Routes:
     # Orders
 
     def _submit(self, request: web.Request) -> web.Response:
-        order = parse_order_request(request[BODY])
-        known = self._exchange.knows(order.client_order_id)
-        handle = self._exchange.submit(order)
+        try:
+            order = parse_order_request(request[BODY])
+            known = self._exchange.knows(order.client_order_id)
+            handle = self._exchange.submit(order)
+        except ApiError:
+            self.refused_orders += 1
+            raise
         return body(self._traced(handle), 200 if known else 201)
 
     def _orders(self, request: web.Request) -> web.Response:
