@@ -45,7 +45,7 @@ class DayFile:
                 known = msgspec.json.decode(self.path.read_bytes(), type=_Day)
                 if known.day == day:
                     return known.equity
-        except (OSError, msgspec.MsgspecError, ValueError) as error:
+        except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             self._warn("read", error)
         try:
             os.close(replace_whole(self.path, msgspec.json.encode(_Day(day, equity)) + b"\n"))

@@ -133,7 +133,7 @@ class Journal:
                 found = _line_of(line)
                 is_whole = crc32(found.entry) == found.crc
                 entry = _entry_of(found.entry) if is_whole else None
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, RecursionError):
                 entry = None
             if isinstance(entry, _Header):
                 if entry.version != _VERSION:

@@ -91,7 +91,13 @@ class StateKeeper:
             os.close(replace_whole(self.path, msgspec.json.format(text) + b"\n"))
         except OSError as error:
             self._complain(f"{self.path} cannot be written: {error.strerror}")
-        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        except (
+            msgspec.MsgspecError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             self._complain(f"it does not fit {self._kind.__name__}: {error}")
         else:
             self._saved = text
@@ -115,7 +121,7 @@ class StateKeeper:
             found = msgspec.json.decode(text)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise DataError(self._misfit(str(error))) from None
         for place in _dropped(found, msgspec.json.decode(self._encode(state)), "$"):
             raise DataError(self._misfit(f"it has no field for `{place}`"))

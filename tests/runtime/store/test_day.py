@@ -22,7 +22,9 @@ def test_a_later_run_counts_from_the_start_of_the_day(tmp_path: Path) -> None:
     assert (tmp_path / "day.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("text", ["", '{"day":"2024-03-04"}', '{"day":1,"equity":"x"}'])
+@pytest.mark.parametrize(
+    "text", ["", '{"day":"2024-03-04"}', '{"day":1,"equity":"x"}', '{"x":' + "[" * 100_000]
+)
 def test_a_file_that_cannot_be_read_begins_anew_and_says_so(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -89,6 +89,18 @@ def test_wherever_it_is_cut_what_is_whole_is_read(
     assert list(found.unsettled) == [f"a-{n}" for n in range(5)][: max(text.count(b"\n") - 1, 0)]
 
 
+def test_a_line_without_end_to_its_nesting_spoils_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path)
+    journal.intend(order("a-1"))
+    journal.close()
+    with journal.path.open("ab") as file:
+        file.write(b'{"crc":1,"entry":' + b"[" * 100_000 + b"\n")
+    assert list(Journal(tmp_path).unsettled) == ["a-1"]
+    assert f"{journal.path}: 1 damaged lines were passed over" in caplog.text
+
+
 def test_a_later_version_is_not_read(tmp_path: Path) -> None:
     Journal(tmp_path).close()
     path = tmp_path / "intents.jsonl"
