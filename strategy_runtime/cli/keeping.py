@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.proxy.endpoints import is_loopback
 from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.runtime.risk.daily_loss import DayStart
 from strategy_runtime.runtime.settings import Settings
@@ -25,6 +26,8 @@ from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.state import kind_of_state
 
 __all__ = ["Kept", "keep", "record"]
+
+_PORTS = {"http": 80, "https": 443}
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -52,11 +55,9 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
         if not wanted:
             _log.warning("no home folder: %s; see --state-dir", _nothing_kept(strategy))
         return Kept()
-    name, proxy = type(strategy).__name__, urlsplit(settings.rest_url)
+    name = f"{type(strategy).__name__}@{_proxy_of(settings.rest_url)}"
     try:
-        folder = until.enter_context(
-            StateFolder(place, f"{name}@{proxy.hostname}-{proxy.port or proxy.scheme}")
-        )
+        folder = until.enter_context(StateFolder(place, name))
         journal = Journal(folder.path)
     except OSError as error:
         if wanted:
@@ -94,6 +95,13 @@ def record(settings: Settings, until: ExitStack) -> Recording | None:
         ) from None
     until.callback(recording.close)
     return recording
+
+
+def _proxy_of(url: str) -> str:
+    """One name for a proxy, whichever of its names on this machine it was given."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{'localhost' if is_loopback(host) else host}-{parts.port or _PORTS[parts.scheme]}"
 
 
 def _nothing_kept(strategy: Strategy) -> str:

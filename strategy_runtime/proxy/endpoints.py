@@ -7,7 +7,14 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ConfigError
 
-__all__ = ["DEFAULT_REST_URL", "DEFAULT_WS_URL", "REST_PREFIXES", "WS_PATHS", "Endpoints"]
+__all__ = [
+    "DEFAULT_REST_URL",
+    "DEFAULT_WS_URL",
+    "REST_PREFIXES",
+    "WS_PATHS",
+    "Endpoints",
+    "is_loopback",
+]
 
 DEFAULT_WS_URL = "ws://localhost:8082"
 DEFAULT_REST_URL = "http://localhost:8080"
@@ -70,13 +77,14 @@ def _check(what: str, url: str, schemes: tuple[str, ...], api_key: str | None) -
         raise ConfigError(
             f"the URL for {what}, {url!r}, must look like {schemes[0]}://localhost:8080"
         )
-    if api_key is not None and parts.scheme == schemes[0] and not _is_loopback(host):
+    if api_key is not None and parts.scheme == schemes[0] and not is_loopback(host):
         raise ConfigError(
             f"the API key would cross the network in the clear to {host}; use {schemes[1]}://"
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine by itself."""
     if host == "localhost":
         return True
     try:

@@ -2,13 +2,18 @@
 
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from strategy_runtime import Strategy
+from strategy_runtime.cli.keeping import keep
 from strategy_runtime.clock import sleep
+from strategy_runtime.errors import ConfigError
 from strategy_runtime.ids import generator
+from strategy_runtime.runtime.settings import read_environment, resolve
 from tests.cli.support import call, line_of, proxy, started
 
 BOT = '''
@@ -99,6 +104,30 @@ async def test_a_killed_process_goes_on_with_what_its_last_event_left(folder: Pa
             assert line == str(last)
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://localhost:8080", "localhost-8080"),
+        ("http://127.0.0.1:8080", "localhost-8080"),
+        ("http://[::1]:8080/", "localhost-8080"),
+        ("HTTP://LOCALHOST:8080", "localhost-8080"),
+        ("http://localhost", "localhost-80"),
+        ("https://Far.example", "far.example-443"),
+        ("https://far.example:443", "far.example-443"),
+        ("https://far.example:8443", "far.example-8443"),
+    ],
+)
+def test_a_proxy_has_one_folder_whichever_of_its_names_is_given(
+    url: str, name: str, tmp_path: Path
+) -> None:
+    flags = {"rest_url": url, "state_dir": str(tmp_path)}
+    with ExitStack() as until:
+        keep(Strategy(), resolve(flags, read_environment({})), until)
+        assert [path.name for path in tmp_path.iterdir()] == [f"Strategy@{name}"]
+        with pytest.raises(ConfigError, match=f"Strategy@{name} is running already"):
+            keep(Strategy(), resolve(flags, read_environment({})), until)
+
+
 async def test_what_on_stop_changes_is_saved(folder: Path) -> None:
     with (
         proxy("--data", "prices.csv", "--speed", "6000x", cwd=folder) as (_, options),
@@ -122,8 +151,8 @@ async def test_what_on_stop_changes_is_saved(folder: Path) -> None:
 
 def test_a_file_of_another_shape_is_refused_before_the_run_begins(folder: Path) -> None:
     with proxy("--data", "prices.csv", "--speed", "600x", cwd=folder) as (_, options):
-        name = options[-1].removeprefix("http://").replace(":", "-")
-        path = folder / "state" / f"Bot@{name}" / "state.json"
+        port = options[-1].rpartition(":")[2]
+        path = folder / "state" / f"Bot@localhost-{port}" / "state.json"
         path.parent.mkdir(parents=True)
         path.write_text('{"runs": 1, "candels": 7}')
         ended = call("run", "bot:Bot", *options, "--state-dir=state", "--mode=live", cwd=folder)
