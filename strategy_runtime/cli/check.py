@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from strategy_runtime.cli.mode import mode_of
 from strategy_runtime.cli.redaction import safe
-from strategy_runtime.errors import ApiError, StrategyRuntimeError
+from strategy_runtime.errors import StrategyRuntimeError
 
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
@@ -56,7 +57,8 @@ async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Setting
             await venue.open()
             account = await venue.account()
             _passed("requests", settings.rest_url, f"equity {account.equity:f} {account.currency}")
-            _passed("mode", await _mode(venue, settings), settings.origins["mode"])
+            mode = await mode_of(venue, settings.mode)
+            _passed("mode", mode, settings.origins["mode"])
             async for _ in venue.bursts():
                 _passed("events", settings.ws_url, "connected")
                 break
@@ -66,16 +68,6 @@ async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Setting
         _say(f"  FAILED: {error}")
         return 1
     return 0
-
-
-async def _mode(venue: "ProxyVenue", settings: "Settings") -> str:
-    if settings.mode != "auto":
-        return settings.mode
-    try:
-        features = (await venue.capabilities()).features
-    except ApiError:
-        features = []
-    return "backtest" if "lock_step" in features else "live"
 
 
 def _passed(what: str, where: str, said: str) -> None:

@@ -264,27 +264,14 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
 
 
 async def _reach(settings: "Settings") -> "Mode":
-    """Wait until the proxy answers, and ask what it is unless that was said.
-
-    A proxy that holds time still until events are acknowledged plays a backtest; one that does not
-    say so is taken for live.
-    """
-    from strategy_runtime.errors import ApiError
+    """Wait until the proxy answers, and ask what it is unless that was said."""
+    from strategy_runtime.cli.mode import mode_of
 
     venue = _venue(settings, "backtest", settings.connect_timeout)
     _log.info("looking for the proxy at %s", settings.rest_url)
     try:
         await venue.open()
-        if settings.mode != "auto":
-            return settings.mode
-        try:
-            capabilities = await venue.capabilities()
-        except ApiError as error:
-            _log.info(
-                "the proxy does not tell its capabilities (%s), so it is taken for live", error
-            )
-            return "live"
-        return "backtest" if "lock_step" in capabilities.features else "live"
+        return await mode_of(venue, settings.mode)
     finally:
         await venue.close()
 

@@ -11,13 +11,18 @@ __all__ = ["patiently"]
 
 _T = TypeVar("_T")
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+_LONGEST_ASKED_S = 60.0
+_PASSES = (408, 425, 429)
 _FAULT_OF_THE_VENUE = 500
+_NOT_IMPLEMENTED = 501
 
 _log = logging.getLogger("strategy_runtime")
 
 
 async def patiently(ask: Callable[[], Awaitable[_T]], what: str) -> _T:
     """Ask until there is an answer, five times at most and with growing pauses in between.
+
+    A pause is as long as the venue asks for where that is longer, up to a minute.
 
     Args:
         ask: Asks once.
@@ -32,8 +37,17 @@ async def patiently(ask: Callable[[], Awaitable[_T]], what: str) -> _T:
         except AccessDenied:
             raise
         except StrategyRuntimeError as error:
-            if isinstance(error, ApiError) and error.status < _FAULT_OF_THE_VENUE:
-                raise
-            _log.warning("%s cannot be read, asking again in %g s: %s", what, pause, error)
-        await sleep(pause)
+            wait = pause
+            if isinstance(error, ApiError):
+                if not _passes(error.status):
+                    raise
+                wait = max(pause, min(error.retry_after or 0.0, _LONGEST_ASKED_S))
+            _log.warning("%s cannot be read, asking again in %g s: %s", what, wait, error)
+        await sleep(wait)
     return await ask()
+
+
+def _passes(status: int) -> bool:
+    """Whether the answer may be another one after a while."""
+    is_fault = status >= _FAULT_OF_THE_VENUE and status != _NOT_IMPLEMENTED
+    return is_fault or status in _PASSES

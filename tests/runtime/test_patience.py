@@ -63,7 +63,17 @@ def test_the_last_failure_is_the_one_that_is_raised() -> None:
     assert asked(*FAULTS, last) == (last, [0, 0.5, 1.5, 3.5, 7.5])
 
 
-@pytest.mark.parametrize("refusal", [ApiError(404, "NOT_FOUND", "?"), AccessDenied("no")])
+@pytest.mark.parametrize(("said", "waited"), [(None, 0.5), (0.1, 0.5), (20.0, 20.0), (3600, 60)])
+def test_a_venue_that_is_asked_too_often_is_given_the_time_it_asks_for(
+    said: float | None, waited: float
+) -> None:
+    assert asked(ApiError(429, "RATE_LIMITED", "slow", None, said), 42) == (42, [0, waited])
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [ApiError(404, "NOT_FOUND", "?"), ApiError(501, "UNSUPPORTED", "?"), AccessDenied("no")],
+)
 def test_a_refusal_is_not_asked_again(refusal: StrategyRuntimeError) -> None:
     assert asked(refusal, 42) == (refusal, [0])
 

@@ -1,0 +1,43 @@
+"""Whether a proxy plays a backtest or trades live, where that was not said."""
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from strategy_runtime.errors import ApiError, ProtocolError
+from strategy_runtime.runtime.patience import patiently
+
+if TYPE_CHECKING:
+    from strategy_runtime.runtime.venue import Venue
+    from strategy_runtime.strategy.desk import Mode
+
+__all__ = ["mode_of"]
+
+_NOT_OFFERED = (404, 405, 501)
+
+_log = logging.getLogger("strategy_runtime")
+
+
+async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
+    """The mode that is wanted; where that is `auto`, the one that the proxy is made for.
+
+    A proxy that holds time still until events are acknowledged plays a backtest. One that does not
+    offer to say what it can do is taken for live; one that cannot say it at the moment is asked
+    again.
+
+    Raises:
+        ProtocolError: It refuses to say it.
+        StrategyRuntimeError: It did not answer.
+    """
+    if wanted != "auto":
+        return wanted
+    try:
+        capabilities = await patiently(venue.capabilities, "what the proxy can do")
+    except ApiError as error:
+        if error.status in _NOT_OFFERED:
+            _log.info("the proxy does not tell what it can do (%s): it is taken for live", error)
+            return "live"
+        raise ProtocolError(
+            f"the proxy does not say whether it plays a backtest or trades live ({error}); "
+            "say it with --mode, or STRATEGY_MODE"
+        ) from None
+    return "backtest" if "lock_step" in capabilities.features else "live"
