@@ -309,6 +309,15 @@ class ProxyVenue:
                     raise
         return [order for order in found if order.client_order_id == client_order_id]
 
+    async def order(self, order_id: str) -> Order | None:
+        """One order, open or ended; None where the proxy does not know it, or does not tell."""
+        try:
+            return await self._rest.ask(f"/orders/{segment(order_id)}", Order)
+        except ApiError as error:
+            if error.status not in _NOT_OFFERED:
+                raise
+            return None
+
     async def positions(self) -> list[Position]:
         """Open positions."""
         return [

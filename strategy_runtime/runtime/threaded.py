@@ -178,6 +178,10 @@ class ThreadedVenue:
         """Open orders; with an id also ended ones that carry it."""
         return await self._cross(self._inner.orders(client_order_id=client_order_id))
 
+    async def order(self, order_id: str) -> Order | None:
+        """One order, open or ended."""
+        return await self._cross(self._inner.order(order_id))
+
     async def positions(self) -> list[Position]:
         """Open positions."""
         return await self._cross(self._inner.positions())

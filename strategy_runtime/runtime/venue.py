@@ -104,6 +104,10 @@ class Venue(Protocol):
         """Open orders, newest first; with an id also terminal ones that carry it."""
         ...
 
+    async def order(self, order_id: str) -> Order | None:
+        """One order, open or ended; None where the venue does not know it, or does not tell."""
+        ...
+
     async def positions(self) -> list[Position]:
         """Open positions."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 
 from strategy_runtime.clock import sleep
+from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import CandleRun, ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
@@ -110,6 +111,13 @@ class SimulatedVenue:
         if client_order_id is not None:
             found += exchange.order_history(client_order_id=client_order_id, limit=_MOST)
         return found
+
+    async def order(self, order_id: str) -> Order | None:
+        """One order, open or ended; None where there is none."""
+        try:
+            return self.exchange.order(order_id)
+        except ApiError:
+            return None
 
     async def positions(self) -> list[Position]:
         """Open positions."""

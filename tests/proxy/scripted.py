@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -126,7 +127,7 @@ class ScriptedProxy:
             return web.json_response(answer, status=status)
         if path == "/account":
             return web.json_response(ACCOUNT)
-        if request.method == "GET":
+        if request.method == "GET" and not re.match("/orders/(?!history)", path):
             return web.json_response([])
         raise web.HTTPNotFound
 

@@ -246,12 +246,22 @@ async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
     listed = {order.id for order in orders}
     for order in believed_open:
         if order.id not in listed:
-            found = await venue.orders(client_order_id=order.client_order_id or order.id)
-            same = [each for each in found if each.id == order.id]
-            orders += same
-            if not same:
+            found = await _unlisted(venue, order)
+            if found is None:
                 absent.append(order)
+            else:
+                orders.append(found)
     return orders, absent
+
+
+async def _unlisted(venue: Venue, order: Order) -> Order | None:
+    """An order that is not among the open ones, by either of its ids: not every venue lists those
+    that have ended."""
+    named = await venue.orders(client_order_id=order.client_order_id or order.id)
+    for each in named:
+        if each.id == order.id:
+            return each
+    return await venue.order(order.id)
 
 
 async def _trades(venue: Venue, book: Book) -> list[Trade]:

@@ -37,6 +37,7 @@ ORDER = {
     "status": "OPEN",
 }
 FILLED = {**ORDER, "status": "FILLED", "filled_quantity": "5", "average_fill_price": "10"}
+REFUSAL = {"code": "NOT_OFFERED", "message": "no"}
 POSITION = {"id": "p-1", "symbol": "S:X", "side": "LONG", "quantity": "5"}
 
 
@@ -88,6 +89,26 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
         "back: 0 open, 5",
         "end: 0 open, 5",
     ]
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("own_id", ["Looks-bt-1", None])
+async def test_where_no_ended_orders_are_listed_one_is_asked_for_by_its_id(
+    status: int, own_id: str | None
+) -> None:
+    book = Book()
+    book.load(account(), [], [replace(order(1, OrderStatus.OPEN), client_order_id=own_id)])
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/orders/history"] = [(status, REFUSAL)]
+        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        venue = ProxyVenue(endpoints, is_live=True)
+        unknown = await take_snapshot(venue, book)
+        proxy.answers["GET", "/orders/ord-1"] = [(200, {**FILLED, "client_order_id": own_id})]
+        known = await take_snapshot(venue, book)
+        await venue.close()
+    assert [each.id for each in unknown.absent] == ["ord-1"]
+    assert [each.status for each in known.orders] == [OrderStatus.FILLED]
+    assert known.absent == []
 
 
 PARTLY = {**ORDER, "status": "PARTIALLY_FILLED", "filled_quantity": "2"}
