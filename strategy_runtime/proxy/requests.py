@@ -26,6 +26,9 @@ _T = TypeVar("_T")
 _TRANSIENT = (500, 502, 503, 504)
 _ATTEMPTS = 3
 _TOO_MANY = 429
+_UNKNOWN_KEY = 401
+_FORBIDDEN = 403
+_EVERYBODYS = ("account", "orders", "positions")
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 5.0
 
@@ -68,6 +71,7 @@ class RestClient:
 
         Raises:
             ApiError: The proxy refused.
+            AccessDenied: It does not take our key.
             Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
         """
         return await self._answered("GET", path, kind, None, query or {}, _ATTEMPTS)
@@ -112,6 +116,8 @@ class RestClient:
                     failure = error
                     continue
             failure = _refusal(method, path, answer)
+            if method == "GET" and _is_denied(path, answer.status):
+                raise AccessDenied(f"the proxy refused {method} {path} with {failure}")
             if answer.status == _TOO_MANY and attempts > 1:
                 await sleep(
                     min(
@@ -141,6 +147,13 @@ def _refusal(method: str, path: str, answer: Answer) -> ApiError | ConnectionLos
         return error
     return ConnectionLost(
         f"{method} {path} was answered with {status} {error.code}: {error.message}"
+    )
+
+
+def _is_denied(path: str, status: int) -> bool:
+    """Whether our key is not taken any more: it may be good and still not give a right to bars."""
+    return status == _UNKNOWN_KEY or (
+        status == _FORBIDDEN and path.partition("/")[2].partition("/")[0] in _EVERYBODYS
     )
 
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Literal
 
 from strategy_runtime.clock import ns_of, rfc3339
-from strategy_runtime.errors import ApiError, HookFailed
+from strategy_runtime.errors import ApiError, ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator
-from strategy_runtime.protocol.models import Candle
-from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
@@ -68,6 +68,7 @@ class Runner:
         self._venue = venue
         self._mode: Mode = mode
         self._run_id = run_id
+        self._prefix = f"{type(strategy).__name__}-{run_id}"
         self._on_exit = on_exit
         self._subscriptions = subscriptions or Subscriptions()
         self._timeframe = timeframe
@@ -79,7 +80,7 @@ class Runner:
             self._book,
             self._clock,
             self._timers,
-            prefix=f"{type(strategy).__name__}-{run_id}",
+            prefix=self._prefix,
             mode=mode,
             observer=observer,
             journal=journal,
@@ -165,6 +166,7 @@ class Runner:
         Raises:
             HookFailed: The strategy's own code raised, and the policy is to stop.
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
+            ConfigError: A backtest has begun already.
         """
         with LooseEnds(self._came_loose) as loose_ends:
             try:
@@ -188,6 +190,8 @@ class Runner:
         known = await patiently(
             lambda: take_snapshot(self._venue, self._book), "what is open at the venue"
         )
+        if self._mode == "backtest":
+            await self._see_that_it_begins(known.orders)
         orders = known.orders + await self._desk.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True
@@ -196,6 +200,26 @@ class Runner:
         self._delivery.is_in_hook = False
         if not self._delivery.is_stopping:
             await self._pump()
+
+    async def _see_that_it_begins(self, orders: list[Order]) -> None:
+        """Look for orders that carry such ids as those of a backtest do, which begin at 1.
+
+        Raises:
+            ConfigError: There are some. It would get them as answers to its own.
+        """
+        first = partial(self._venue.orders, client_order_id=f"{self._prefix}-1")
+        found = orders + await patiently(first, "whether the backtest has begun already")
+        begun = [
+            order.client_order_id
+            for order in found
+            if (order.client_order_id or "").startswith(f"{self._prefix}-")
+        ]
+        if begun:
+            raise ConfigError(
+                f"this backtest has begun already: the venue has orders of an earlier run (such as "
+                f"{begun[0]}), and its time does not run back; start the proxy anew, then the "
+                "strategy"
+            )
 
     async def _start(self) -> None:
         strategy = self._strategy
@@ -225,23 +249,15 @@ class Runner:
         # The finest first: it is what indicators and `history` follow.
         for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
             timeframe = length.text
-            history = partial(self._history, entry, timeframe, count)
-            candles = await patiently(history, f"the history of {entry}")
-            if candles is None:
+            bars = partial(self._venue.bars, entry.symbol, timeframe, limit=count)
+            try:
+                candles = await patiently(bars, f"the history of {entry}")
+            except ApiError as refusal:
+                _log.warning("no history of %s to warm up with: %s", entry, refusal)
                 continue
             self._delivery.dispatcher.take_history(candles)
             if len(candles) < count:
                 _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
-
-    async def _history(
-        self, entry: Subscription, timeframe: str, count: int
-    ) -> list[Candle] | None:
-        """The candles to warm up with, or None where the venue does not give any."""
-        try:
-            return await self._venue.bars(entry.symbol, timeframe, limit=count)
-        except ApiError as refusal:
-            _log.warning("no history of %s to warm up with: %s", entry, refusal)
-            return None
 
     async def _until_stopped(self, session: Awaitable[None]) -> None:
         main = asyncio.ensure_future(session)

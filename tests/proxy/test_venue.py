@@ -449,6 +449,27 @@ async def test_a_refused_key_is_final() -> None:
             await run(proxy)
 
 
+async def test_a_key_that_is_not_taken_any_more_is_told_from_a_right_it_does_not_give() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        venue = venue_for(proxy)
+        await venue.open()
+        refusal = {"code": "UNAUTHORIZED", "message": "no"}
+        for path in ("/positions", "/orders", "/orders/history", "/orders/o-1", "/bars/S:X"):
+            proxy.answers["GET", path] = [(401, refusal), (403, refusal)]
+        with pytest.raises(AccessDenied, match="refused GET /positions with UNAUTHORIZED: no"):
+            await venue.positions()
+        with pytest.raises(AccessDenied):
+            await venue.positions()
+        for _ in (401, 403):
+            with pytest.raises(AccessDenied):
+                await venue.order("o-1")
+        with pytest.raises(AccessDenied):
+            await venue.bars("S:X", "1m", limit=1)
+        with pytest.raises(ApiError, match="UNAUTHORIZED: no"):
+            await venue.bars("S:X", "1m", limit=1)
+        await venue.close()
+
+
 async def test_a_proxy_that_never_comes_up_is_unreachable() -> None:
     endpoints = Endpoints(ws_url="ws://127.0.0.1:1", rest_url="http://127.0.0.1:1")
     venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, knocking=at_once)
@@ -594,7 +615,7 @@ async def test_an_event_settles_the_fate_of_an_order() -> None:
     strategy = Scripted({0: lambda s, c: s.buy("S:X", 1)})
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["POST", "/orders"] = [(504, "")]
-        proxy.answers["GET", "/orders"] = [(200, []), (200, []), (503, "")]
+        proxy.answers["GET", "/orders"] = [*[(200, [])] * 3, (503, "")]
         await run(proxy, strategy, patience=Patience(settle=30.0))
     assert strategy.refusals == []
     assert len([r for r in proxy.requests if r[0] == "POST"]) == 1

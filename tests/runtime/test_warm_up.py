@@ -13,6 +13,8 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.chaos import virtual_time
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 
 MINUTE = 60 * 10**9
 START = ns_of(datetime(2024, 1, 2, 14, 30, tzinfo=UTC))
@@ -123,6 +125,26 @@ async def test_a_history_that_is_refused_is_not_waited_for(
     assert [limit for _, _, limit in venue.asked].count(3) == 1
     assert "no history of S:X:candle to warm up with" in caplog.text
     assert len(venue.seen) == 2
+
+
+class Busy(Known):
+    """A venue that has no time for the first question."""
+
+    async def bars(
+        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
+    ) -> list[Candle]:
+        found = await super().bars(symbol, timeframe, limit=limit)
+        if len(self.asked) == 1:
+            raise ApiError(429, "RATE_LIMITED", "not so fast", retry_after=7.0)
+        return found
+
+
+def test_a_history_that_is_not_to_be_had_yet_is_waited_for() -> None:
+    loop = VirtualLoop()
+    past = [candle(0, 10), candle(1, 20), candle(2, 30)]
+    venue = virtual_time.run(run(past, kind=Busy), loop, VirtualTime(loop))
+    assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
+    assert loop.time() >= 1007
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from strategy_runtime.errors import DataError, HookFailed, OrderRejected
+from strategy_runtime.errors import AccessDenied, DataError, HookFailed, OrderRejected
 from strategy_runtime.protocol.events import BacktestComplete, CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
@@ -29,6 +29,9 @@ __all__ = ["Burst", "Delivery"]
 
 Burst = Iterator[Event | CandleRun]
 """Events that are at hand; asking for the next one marks the one before as done."""
+
+# The proxy waits for the last acknowledgement two seconds longer (protocol e.7).
+_COMPLETE_WITHIN_S = 8.0
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -71,6 +74,8 @@ class Delivery:
             settle=self.settle,
             observer=observer,
         )
+        if venue.direct is None:  # in process nobody waits
+            self.dispatcher.limit(BacktestComplete, _COMPLETE_WITHIN_S)
         self._strategy = strategy
         self._venue = venue
         self._desk = desk
@@ -105,6 +110,7 @@ class Delivery:
         """Deliver events, in the middle of another one if need be.
 
         Raises:
+            AccessDenied: The venue no longer takes the key.
             HookFailed: The strategy's own code raised, and the policy is to stop.
         """
         desk = self._desk
@@ -121,7 +127,7 @@ class Delivery:
                     if self.is_stopping:
                         return
                 break
-            except (HookFailed, DataError):
+            except (AccessDenied, DataError, HookFailed):
                 raise
             except Exception as error:
                 await self._failed(event.last if isinstance(event, CandleRun) else event, error)

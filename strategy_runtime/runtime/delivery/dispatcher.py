@@ -5,6 +5,8 @@ one, and gives back what the hook gave: None, or something to await. Whatever ca
 the first event is decided then; for a candle nothing is left but the work itself.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -31,6 +33,8 @@ from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async
 
 __all__ = ["Dispatcher", "Table", "overridden"]
+
+_log = logging.getLogger("strategy_runtime")
 
 Table = Mapping[type[Any], Handler]
 """The handler of each kind of event."""
@@ -296,6 +300,22 @@ class Dispatcher:
     def precede(self, kind: type[Any], first: Handler) -> None:
         """Have something done with every event of a kind before its hook is called."""
         self.table[kind] = self._in_turn(first, self.table[kind])
+
+    def limit(self, kind: type[Any], seconds: float) -> None:
+        """Have the hook of a kind of event cancelled where it takes longer; the run goes on."""
+        handler = self.table[kind]
+
+        async def handle(event: Event) -> None:
+            limit = asyncio.timeout(seconds)
+            try:
+                async with limit:
+                    await self._call(handler, event)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                _log.error("%s took longer than %g s and was cancelled", EVENT_HOOKS[kind], seconds)
+
+        self.table[kind] = handle
 
     def watch(self, kind: type[Any], succeeded: Callable[[], None]) -> None:
         """Call `succeeded` once, when the next event of a kind has been handled without failure."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from msgspec import Struct
 
 from strategy_runtime.clock import monotonic, now, sleep
-from strategy_runtime.errors import StrategyRuntimeError
+from strategy_runtime.errors import AccessDenied, StrategyRuntimeError
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import RateLimitEventKind
 from strategy_runtime.protocol.events import AccountEvent, RateLimitEvent
@@ -69,6 +69,9 @@ async def drifts(
 
     Args:
         may_look: Whether there is a healthy link and nothing else is being found out.
+
+    Raises:
+        AccessDenied: The venue no longer takes the key.
     """
     suspected: set[str] = set()
     looked_at, is_urgent = monotonic(), False
@@ -81,6 +84,8 @@ async def drifts(
             try:
                 if is_due or (book.orders() and await orders_differ(venue, book)):
                     found = await _look(venue, book)
+            except AccessDenied:
+                raise
             except StrategyRuntimeError as error:
                 _log.info("the venue does not say whether the book is right: %s", error)
         if found is None or not found.is_current(book):

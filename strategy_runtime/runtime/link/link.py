@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from strategy_runtime.clock import monotonic, now
-from strategy_runtime.errors import StrategyRuntimeError
+from strategy_runtime.errors import AccessDenied, StrategyRuntimeError
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event, RateLimitEvent
@@ -75,7 +75,8 @@ class Link:
         """Tell the strategy of the link in its own words, and read the book anew after a gap."""
         strategy, delivery = self._strategy, self._delivery
         if event.event is ConnectionEventKind.CONNECTED:
-            again, self._was_connected = self._was_connected, True
+            was_up, again = self.is_up, self._was_connected
+            self._was_connected = True
             is_live = self._desk.mode == "live"  # in a backtest nothing is missed (protocol b.5)
             if is_live:
                 await self._reconcile()
@@ -84,11 +85,12 @@ class Link:
                 with suppress(StrategyRuntimeError):
                     await self._desk.clear_doubts()
                 await delivery.tell_anomalies()
+            if was_up:  # its hello was late, or the venue has a link of its own that is back
+                return
             missed = await self._catch_up(again) if is_live else []
             await delivery.call("on_connect", strategy.on_connect)
-            if again:
-                away = timedelta(seconds=monotonic() - (self._lost_at or monotonic()))
-                end = now()
+            if self._lost_at is not None:
+                away, end = timedelta(seconds=monotonic() - self._lost_at), now()
                 gap = Gap(end - away, end, by_symbol(missed))
                 await delivery.call("on_reconnect", partial(strategy.on_reconnect, gap))
             self._lost_at = None
@@ -113,6 +115,8 @@ class Link:
         dispatcher = self._dispatcher
         try:
             missed = await missed_candles(self._venue, dispatcher.latest)
+        except AccessDenied:
+            raise
         except StrategyRuntimeError as error:
             _log.warning("candles that were missed are not to be had: %s", error)
             return []

@@ -96,3 +96,34 @@ def test_a_clock_that_is_set_makes_a_gap_no_longer_and_no_shorter(seconds: int) 
     live_run(strategy, wait, faults=(Fault(Kind.RESTART, 10, seconds=AWAY_S),))
     (gap,) = strategy.gaps
     assert AWAY_S <= gap.seconds <= AWAY_S + 7
+
+
+class Greets(Listens):
+    """Notes what it hears of the link."""
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.link: list[str] = []
+
+    def on_connect(self) -> None:
+        self.link.append("connected")
+
+    def on_disconnect(self) -> None:
+        self.link.append("lost")
+
+    def on_reconnect(self, gap: Gap) -> None:
+        super().on_reconnect(gap)
+        self.link.append("back")
+
+
+def test_a_greeting_that_comes_again_on_a_link_that_is_up_is_no_gap() -> None:
+    strategy = Greets()
+
+    async def wait(runner: Runner) -> None:
+        await sleep(30)
+
+    live_run(strategy, wait, faults=(Fault(Kind.DUPLICATE, 1), Fault(Kind.DROP, 20)))
+    assert strategy.link == ["connected", "lost", "connected", "back"]
+    assert len(strategy.gaps) == 1
+    closes = [close for _, close in strategy.heard]
+    assert closes == [10 + number / 100 for number in range(len(closes))]
