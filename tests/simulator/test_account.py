@@ -1,10 +1,14 @@
 """Volume, latency, margin, hedging, splits: the account and the market beyond the plain case."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strategy_runtime import (
     AccountEvent,
@@ -39,6 +43,58 @@ async def test_an_order_takes_at_most_its_share_of_the_volume_and_the_rest_stays
         assert [order.status for order in pilot.orders] == [OrderStatus.PARTIALLY_FILLED]
         await pilot.candles(X, bars=[FLAT])
         assert [fill.quantity for fill in pilot.fills] == [10, 10, 5]
+
+
+async def test_what_is_left_of_an_order_is_all_that_a_larger_volume_fills() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 25), 3: lambda s, c: s.sell(X, 25)})
+    async with strategy.run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[bar(10), bar(10), bar(10, 900), bar(10), bar(10), bar(10, 0)])
+        assert [fill.quantity for fill in pilot.fills] == [10, 15, 10, 15]
+        assert [order.filled_quantity for order in pilot.orders] == [25, 25]
+
+
+@given(
+    volumes=st.lists(st.integers(0, 40).map(lambda tens: tens * 10), min_size=2, max_size=12),
+    orders=st.lists(
+        st.tuples(st.integers(0, 11), st.integers(-60, 60).filter(bool)), min_size=1, max_size=4
+    ),
+)
+def test_market_orders_take_what_each_bar_can_give(
+    volumes: list[int], orders: list[tuple[int, int]]
+) -> None:
+    """The exchange against a few lines that know of nothing but quantities."""
+    given: dict[int, list[int]] = {}
+    for at, signed in orders:
+        given.setdefault(at, []).append(signed)
+
+    def give(strategy: Scripted, candle: Candle, signed: list[int]) -> None:
+        for each in signed:
+            (strategy.buy if each > 0 else strategy.sell)(X, abs(each))
+
+    plan: dict[int, Callable[..., object]] = {
+        at: partial(give, signed=signed) for at, signed in given.items()
+    }
+    expected: list[tuple[Decimal, Side]] = []
+    waiting: list[tuple[Decimal, Side]] = []
+    for number, volume in enumerate(volumes):
+        left = Decimal(volume) / 10 if volume else Decimal("Infinity")
+        still: list[tuple[Decimal, Side]] = []
+        for quantity, side in waiting:
+            taken = min(quantity, left)
+            left -= taken
+            if taken:
+                expected.append((taken, side))
+            if taken < quantity:
+                still.append((quantity - taken, side))
+        sides = [(abs(each), Side.BUY if each > 0 else Side.SELL) for each in given.get(number, [])]
+        waiting = still + [(Decimal(quantity), side) for quantity, side in sides]
+
+    async def run() -> list[tuple[Decimal, Side]]:
+        async with Scripted(plan).run_test(max_volume_share="0.1") as pilot:
+            await pilot.candles(X, bars=[bar(10, volume) for volume in volumes])
+            return [(fill.quantity, fill.side) for fill in pilot.fills]
+
+    assert asyncio.run(run()) == expected
 
 
 async def test_orders_of_one_bar_share_its_volume() -> None:

@@ -96,6 +96,7 @@ class Plain(Crossing):
             if (
                 order.is_plain
                 and order.request is order.original
+                and not order.filled
                 and order.open_from <= self.now_ns
                 and self._fill_plain(instrument, order, price)
             ):
