@@ -449,6 +449,15 @@ class SightedBetween(Sighted):
             self.note()
 
 
+class Listening:
+    """Hears of everything else, too, and does nothing about it."""
+
+    def on_event(self, event: Event) -> None:
+        pass
+
+    on_order = on_trade = on_position = on_account = on_event
+
+
 FLAT: list[Row] = [(0.25, 0.25, 0.25, 0.25)] * 3
 CALM: list[Row] = [(50.0, 50.0, 50.0, 50.0)] * 6
 DIP: list[Row] = [*CALM[:4], (50.0, 50.0, 40.0, 40.0), (50.0, 50.0, 50.0, 50.0)]
@@ -469,6 +478,7 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
         "limits": NO_LIMITS,
         "hours": 12,
         "pauses": (0, 0),
+        "listens": False,
     }
     shown: Callable[[_Test], _Test] = example(**ordinary | different)
     return shown
@@ -521,6 +531,14 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     plan=[Action(10, "S:A", "limit", 1, price=0.25, other=0.25)],
     pauses=(4, 6),
 )
+@like_others_but(  # a profit that is booked behind its fill, while somebody listens
+    market={"S:A": [*FLAT, *CALM, *CALM]},
+    plan=[plain(0, "buy", 10), plain(7, "close", 1), plain(8, "buy", 1)],
+    alone=True,
+    limits=Limits(max_daily_loss=Decimal(40)),
+    hours=1,
+    listens=True,
+)
 @given(
     market=markets,
     plan=st.lists(actions, max_size=12),
@@ -540,6 +558,7 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     ),
     hours=st.sampled_from([12, 1]),
     pauses=st.sampled_from([(0, 0), (3, 3), (5, 5), (4, 6)]),
+    listens=st.booleans(),
 )
 def test_looking_shows_what_events_would_have_told(
     market: dict[str, list[Row]],
@@ -552,6 +571,7 @@ def test_looking_shows_what_events_would_have_told(
     limits: Limits,
     hours: int,
     pauses: tuple[int, int],
+    listens: bool,
 ) -> None:
     if alone:
         market = {"S:A": market["S:A"]}
@@ -568,6 +588,8 @@ def test_looking_shows_what_events_would_have_told(
         patch.setattr(SimulatedVenue, "direct", None)
         patch.setattr(CandleRuns, "handler", lambda self, hook: self.one_by_one)
         patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
+        if listens:
+            kind = type(kind.__name__, (Listening, kind), {})
         other, told = run(kind, market, plan, options, limits, hours, pauses)
     for here, there in zip(looking.seen, told.seen, strict=True):
         assert here == there

@@ -352,7 +352,10 @@ class DailyLoss:
             self._catch_up()
             self._unknown_until = 0.0
             result = handler(event)
-            self.look()
+            if result is None:
+                self.look()
+            else:  # what it is to do has not been done yet
+                self._is_due = True
             return result
 
         return handle
