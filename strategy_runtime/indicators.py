@@ -20,9 +20,11 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from math import fsum, nan
+from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from strategy_runtime.protocol.models import Candle
+from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 
 __all__ = [
     "Ema",
@@ -31,6 +33,7 @@ __all__ = [
     "Indicators",
     "PriceIndicator",
     "Sma",
+    "checked_period",
     "crossed_above",
     "crossed_below",
 ]
@@ -91,6 +94,8 @@ class PriceIndicator(Indicator):
         """Take in a price."""
 
 
+_LONGEST = 1_000_000
+
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
 
@@ -104,7 +109,7 @@ It is asked at every bar, and a class of our own would answer in twice the time.
 class _Fed(NamedTuple):
     members: defaultdict[str, Any]
     make: Callable[[], Indicator]
-    timeframe: str | None
+    timeframe: Timeframe | None
 
 
 class Feeds(NamedTuple):
@@ -142,9 +147,13 @@ class Indicators:
         Args:
             timeframe: Of the candles it is fed with; None for those of the timeframe that arrives
                 first for a symbol, which is the finest.
+
+        Raises:
+            TimeframeError: `timeframe` is none.
         """
+        length = None if timeframe is None else parse_timeframe(timeframe)
         family = Family[IndicatorType](make)
-        self._families.append(_Fed(family, make, timeframe))
+        self._families.append(_Fed(family, make, length))
         self.feeds.clear()
         self.fed_in_runs.clear()
         self._others.clear()
@@ -160,7 +169,7 @@ class Indicators:
         """What to call for candles of a symbol in the timeframe that came first for it."""
         symbol = candle.symbol
         first = self._first.setdefault(symbol, candle.timeframe)
-        feeds = self.feeds[symbol] = self._made(symbol, first, (None, first))
+        feeds = self.feeds[symbol] = self._made(symbol, first, is_first=True)
         return feeds
 
     def other_feeds_of(self, candle: Candle) -> Feeds:
@@ -168,11 +177,16 @@ class Indicators:
         key = candle.symbol, candle.timeframe
         feeds = self._others.get(key)
         if feeds is None:
-            feeds = self._others[key] = self._made(*key, (candle.timeframe,))
+            feeds = self._others[key] = self._made(*key, is_first=False)
         return feeds
 
-    def _made(self, symbol: str, timeframe: str, wanted: tuple[str | None, ...]) -> Feeds:
-        fed = [family.members for family in self._families if family.timeframe in wanted]
+    def _made(self, symbol: str, timeframe: str, *, is_first: bool) -> Feeds:
+        length = parse_timeframe(timeframe)
+        fed = [
+            family.members
+            for family in self._families
+            if (is_first if family.timeframe is None else family.timeframe.is_as_long_as(length))
+        ]
         members = [each[symbol] for each in fed]
         return Feeds(
             timeframe,
@@ -181,10 +195,17 @@ class Indicators:
         )
 
 
-def _checked(period: int) -> int:
-    if period < 1:
-        raise ValueError(f"the period of an average must be at least 1, not {period}")
-    return period
+def checked_period(period: int) -> int:
+    """The period of an average, if it can be one.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if not isinstance(period, Integral) or not 1 <= period <= _LONGEST:
+        raise ValueError(
+            f"the period of an average must be a whole number from 1 to {_LONGEST}, not {period!r}"
+        )
+    return int(period)
 
 
 class _Running(PriceIndicator):
@@ -196,7 +217,7 @@ class _Running(PriceIndicator):
     __slots__ = ("_send",)
 
     def __init__(self, period: int) -> None:
-        super().__init__(_checked(period))
+        super().__init__(checked_period(period))
         states = self._states(period)
         next(states)
         self._send = states.send

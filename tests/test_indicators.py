@@ -2,12 +2,14 @@
 
 from math import isnan
 from statistics import fmean
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime import Ema, Family, Sma, crossed_above, crossed_below
+from strategy_runtime import Ema, Family, Sma, Strategy, crossed_above, crossed_below
+from strategy_runtime.errors import TimeframeError
 
 prices = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=200)
 
@@ -65,6 +67,24 @@ def test_a_family_makes_one_member_a_symbol() -> None:
     assert family["S:A"] is not family["S:B"]
 
 
-def test_a_period_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        Sma(0)
+@pytest.mark.parametrize("period", [0, -3, 2.5, "10", None, 10**20])
+def test_a_period_that_cannot_be_one_is_refused_where_it_is_given(period: Any) -> None:
+    said = rf"must be a whole number from 1 to 1000000, not {period!r}$"
+    with pytest.raises(ValueError, match=said):
+        Sma(period)
+    for make in (Strategy().sma, Strategy().ema):
+        with pytest.raises(ValueError, match=said):
+            make(period)
+
+
+async def test_a_timeframe_may_be_spelt_in_another_way_and_has_to_be_one() -> None:
+    class Hourly(Strategy):
+        def on_start(self) -> None:
+            self.averages = [self.sma(1, timeframe=text) for text in ("60m", "1h", "1d")]
+            with pytest.raises(TimeframeError, match="'1H' is not a timeframe"):
+                self.sma(1, timeframe="1H")
+
+    strategy = Hourly()
+    async with strategy.run_test(timeframe="1h") as pilot:
+        await pilot.candles("S:X", closes=[10])
+    assert [family["S:X"].is_ready for family in strategy.averages] == [True, True, False]

@@ -44,6 +44,10 @@ class Timeframe(Struct, frozen=True):
         seconds = self.months * 30 * 86_400 if self.seconds is None else self.seconds
         return seconds * _SECOND
 
+    def is_as_long_as(self, other: "Timeframe") -> bool:
+        """Whether another says the same, if in other words: `60m` and `1h`."""
+        return (self.seconds, self.months) == (other.seconds, other.months)
+
     def span_around(self, instant_ns: int) -> tuple[int, int]:
         """Start and end of the bar an instant is in, in nanoseconds since the epoch.
 

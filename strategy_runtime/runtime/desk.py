@@ -16,6 +16,7 @@ from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderR
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.nets import no_symbol
 from strategy_runtime.runtime.observer import Handler, Observer
 from strategy_runtime.runtime.outbox import Outbox
 from strategy_runtime.runtime.sizing import exact, magnitude, size_of
@@ -80,6 +81,8 @@ class TradingDesk(Outbox):
         position_id: str | None = None,
     ) -> Ticket:
         """See `Strategy.buy`."""
+        if type(symbol) is not str:
+            raise no_symbol(symbol)
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)

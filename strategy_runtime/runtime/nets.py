@@ -6,9 +6,16 @@ from decimal import Decimal
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.strategy.views import NetPosition
 
-__all__ = ["Nets"]
+__all__ = ["Nets", "no_symbol"]
 
 _ZERO = Decimal(0)
+
+
+def no_symbol(value: object) -> TypeError:
+    """What to raise where something else was given as a symbol."""
+    return TypeError(
+        f"a symbol is a text such as candle.symbol or 'S:AAPL', not a {type(value).__name__}"
+    )
 
 
 class Nets(dict[str, NetPosition]):
@@ -22,6 +29,8 @@ class Nets(dict[str, NetPosition]):
         self._held: dict[str, NetPosition] = {}
 
     def __missing__(self, symbol: str) -> NetPosition:
+        if not isinstance(symbol, str):
+            raise no_symbol(symbol)
         net = self[symbol] = NetPosition(symbol, self._prices)
         return net
 

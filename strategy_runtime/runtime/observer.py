@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from strategy_runtime.clock import stopwatch
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
+from strategy_runtime.strategy.hooks import wants_awaiting
 
 __all__ = [
     "Handler",
@@ -92,7 +93,7 @@ def observed(handler: Handler, note: Note) -> Handler:
         except BaseException:
             note(event, began, monotonic())
             raise
-        if result is not None and hasattr(result, "__await__"):
+        if result is not None and wants_awaiting(result):
             return finish(result, event, began)
         note(event, began, monotonic())
         return None

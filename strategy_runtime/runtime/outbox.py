@@ -116,6 +116,9 @@ class Outbox:
                     continue
             except ApiError as refusal:
                 ticket.settle(_refused(ticket, refusal))
+            except Exception:
+                self.unsettled.remove(ticket)  # it will never be answered
+                raise
             self._account_for(ticket, began)
         for ticket in self.unsettled:
             if ticket.error is not None:

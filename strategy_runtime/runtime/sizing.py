@@ -1,8 +1,9 @@
 """From what a person gives to what goes on the wire: prices and quantities as exact decimals."""
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import Any, overload
 
 from strategy_runtime.protocol.values import decimal_of
@@ -30,7 +31,7 @@ def exact(name: str, value: None) -> None: ...
 
 def exact(name: str, value: Number | None) -> Decimal | None:
     """A price or quantity as a decimal: one given as Decimal or int as it is, a float as it is
-    written, to ten significant digits.
+    written, to ten significant digits, whichever package it comes from.
 
     Raises:
         ValueError: It is not a finite number above zero.
@@ -39,10 +40,22 @@ def exact(name: str, value: Number | None) -> Decimal | None:
         return None
     if type(value) is int and value > 0:
         return _whole(value)
-    number = _NEAREST.create_decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    try:
+        number = _decimal(value)
+    except (TypeError, ValueError, InvalidOperation):
+        number = Decimal("NaN")
     if not number.is_finite() or number <= 0:
         raise ValueError(f"{name} must be a number above zero, not {value}")
     return number
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, Integral):
+        return Decimal(int(value))
+    if isinstance(value, float | Real):
+        # What numpy calls a float says more than its number when it is asked for it as text.
+        return _NEAREST.create_decimal(repr(float(value)))
+    return Decimal(value)
 
 
 def magnitude(value: Number | None) -> Number | None:

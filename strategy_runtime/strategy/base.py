@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from strategy_runtime.indicators import Ema, Family, Indicator, Indicators, Sma
+from strategy_runtime.indicators import Ema, Family, Indicator, Indicators, Sma, checked_period
 from strategy_runtime.protocol.enums import Side, TimeInForce
 from strategy_runtime.protocol.events import (
     AccountEvent,
@@ -20,9 +20,16 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
-from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFunction, no_desk
+from strategy_runtime.strategy.desk import (
+    Desk,
+    Mode,
+    Number,
+    OrderReference,
+    TimerFunction,
+    no_desk,
+)
 from strategy_runtime.strategy.gap import Gap
-from strategy_runtime.strategy.hooks import check_hook_names
+from strategy_runtime.strategy.hooks import check_hooks
 from strategy_runtime.strategy.log import logger_of
 from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
@@ -66,11 +73,24 @@ class Strategy:
     lookback: ClassVar[int] = 0
     backfill: ClassVar[bool] = False
     _parameters: ClassVar[Parameters | None] = None
+    _values: dict[str, Any]
+    _running: Desk
+    _indicators: Indicators
+    _is_backfilling: bool
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        check_hook_names(cls.__name__, cls.__dict__)
+        check_hooks(cls.__name__, cls.__dict__)
         cls._parameters = None
+
+    def __new__(cls, *args: Any, **parameters: Any) -> Self:
+        """Make one that can run, whether or not a class of the user's own calls `__init__`."""
+        strategy = super().__new__(cls)
+        strategy._values = {}
+        strategy._running = no_desk(cls.__name__)
+        strategy._indicators = Indicators()
+        strategy._is_backfilling = False
+        return strategy
 
     def __init__(self, **parameters: Any) -> None:
         state = begin_state(type(self), parameters)
@@ -81,9 +101,6 @@ class Strategy:
         for name, value in values.items():
             setattr(self, name, value)
         self._values = values
-        self._running = no_desk(type(self).__name__)
-        self._indicators = Indicators()
-        self._is_backfilling = False
 
     @classmethod
     def parameters(cls) -> Parameters:
@@ -398,7 +415,8 @@ class Strategy:
         In a backtest a timer fires when the first event at or after its time arrives, before that
         event's hook.
         """
-        self._running.every(interval, self.on_timer if function is None else function)
+        timer = self._timer("every", function)
+        self._running.every(interval, timer)
 
     def at(
         self,
@@ -408,16 +426,29 @@ class Strategy:
         tz: tzinfo | str = UTC,
     ) -> None:
         """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone."""
-        self._running.at(time_of_day, self.on_timer if function is None else function, tz)
+        timer = self._timer("at", function)
+        self._running.at(time_of_day, timer, tz)
+
+    def _timer(self, verb: str, function: TimerFunction | None) -> TimerFunction:
+        if function is None and type(self).on_timer is Strategy.on_timer:
+            raise TypeError(
+                f"{verb}() was given no function, and {type(self).__name__} has no on_timer; pass "
+                f"the function itself, as in {verb}(…, self.rebalance), and do not call it"
+            )
+        if not callable(function or self.on_timer):
+            raise TypeError(f"{verb}() needs a function to call, not {function!r}")
+        return function or self.on_timer
 
     # Indicators
 
     def sma(self, period: int, *, timeframe: str | None = None) -> Family[Sma]:
         """Simple moving averages of the close, one a symbol; `timeframe` as for `indicator`."""
+        checked_period(period)
         return self.indicator(lambda: Sma(period), timeframe=timeframe)
 
     def ema(self, period: int, *, timeframe: str | None = None) -> Family[Ema]:
         """Exponential moving averages of the close, one a symbol; likewise."""
+        checked_period(period)
         return self.indicator(lambda: Ema(period), timeframe=timeframe)
 
     def indicator(self, make: "Callable[[], _I]", *, timeframe: str | None = None) -> Family[_I]:

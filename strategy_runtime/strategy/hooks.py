@@ -5,7 +5,7 @@ the class is defined or the run begins, never for each event.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, isfunction, signature
 from typing import Any
 
 from strategy_runtime.protocol.events import (
@@ -22,9 +22,10 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["EVENT_HOOKS", "HOOKS", "Hook", "check_hook_names", "is_async"]
+__all__ = ["EVENT_HOOKS", "HOOKS", "Hook", "check_hooks", "is_async", "wants_awaiting"]
 
 Hook = Callable[..., Awaitable[None] | None]
 
@@ -45,30 +46,31 @@ EVENT_HOOKS: Mapping[type[Any], str] = {
 }
 """The hook of each kind of event."""
 
-HOOKS = frozenset(
-    {
-        *EVENT_HOOKS.values(),
-        "on_start",
-        "on_connect",
-        "on_disconnect",
-        "on_reconnect",
-        "on_timer",
-        "on_error",
-        "on_anomaly",
-        "on_stop",
-        "on_event",
-    }
-)
-"""All names; any other `on_…` in a strategy is taken for a slip."""
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(EVENT_HOOKS.values(), ("event",)),
+    "on_candle": ("candle",),
+    "on_quote": ("quote",),
+    "on_trade": ("trade",),
+    "on_event": ("event",),
+    "on_reconnect": ("gap",),
+    "on_error": ("error",),
+    "on_anomaly": ("description",),
+    "on_start": (),
+    "on_connect": (),
+    "on_disconnect": (),
+    "on_timer": (),
+    "on_stop": (),
+}
+"""All names, and what each is called with; any other `on_…` in a strategy is taken for a slip."""
 
 
-def check_hook_names(owner: str, namespace: Mapping[str, object]) -> None:
-    """Refuse names that look like hooks and are none.
+def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
+    """Refuse names that look like hooks and are none, and hooks that cannot be called.
 
     Raises:
         TypeError: Names the class, the name, and what was probably meant.
     """
-    for name in namespace:
+    for name, value in namespace.items():
         if name.startswith("on_") and name not in HOOKS:
             guess = did_you_mean(name, HOOKS)
             hint = guess or f". The hooks are {', '.join(sorted(HOOKS))}"
@@ -76,6 +78,26 @@ def check_hook_names(owner: str, namespace: Mapping[str, object]) -> None:
                 f"{owner}.{name} is not a hook, so nothing would ever call it{hint}"
                 " (a helper of your own needs a name that does not begin with 'on_')"
             )
+        if name in HOOKS and isfunction(value):
+            _check_arguments(owner, name, value)
+
+
+def _check_arguments(owner: str, name: str, hook: Callable[..., object]) -> None:
+    arguments = ("self", *HOOKS[name])
+    try:
+        signature(hook).bind(*arguments)
+    except TypeError:
+        kind = "async def" if iscoroutinefunction(hook) else "def"
+        given = len(arguments) - 1
+        raise TypeError(
+            f"{owner}.{name} is called with {given or 'no'} argument{'' if given == 1 else 's'}: "
+            f"write `{kind} {name}({', '.join(arguments)})`"
+        ) from None
+
+
+def wants_awaiting(result: object) -> bool:
+    """Whether what a hook gave back has to be awaited: not so a ticket, which may just be left."""
+    return hasattr(result, "__await__") and not isinstance(result, Ticket)
 
 
 def is_async(hook: Hook) -> bool:

@@ -108,6 +108,11 @@ class Parameters:
                     or get_origin(annotation) is ClassVar
                 ):
                     continue
+                if hasattr(base, name):
+                    raise ParameterError(
+                        f"{self._owner}.{name}: a parameter cannot have this name, since "
+                        f"{base.__name__}.{name} would be gone; choose another"
+                    )
                 required = not hasattr(owner, name)
                 default = None if required else getattr(owner, name)
                 self._by_name[name] = Parameter(self._owner, name, annotation, default, required)

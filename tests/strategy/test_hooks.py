@@ -1,8 +1,11 @@
 """Contract line 2: hooks."""
 
+from inspect import signature
+from typing import ClassVar
+
 import pytest
 
-from strategy_runtime import Candle, ConnectionEvent, Strategy
+from strategy_runtime import Candle, ConnectionEvent, OrderRejected, Strategy
 from strategy_runtime.strategy.hooks import HOOKS
 
 
@@ -18,6 +21,78 @@ def test_a_name_like_no_hook_lists_them_all() -> None:
 
         class Slip(Strategy):
             def on_zzzzzz(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "hook", "said"),
+    [
+        ("on_candle", lambda self: None, r"1 argument: write `def on_candle\(self, candle\)`"),
+        ("on_start", lambda self, event: None, r"no arguments: write `def on_start\(self\)`"),
+        ("on_error", lambda: None, r"1 argument: write `def on_error\(self, error\)`"),
+    ],
+)
+def test_a_hook_that_cannot_be_called_is_refused_when_the_class_is_defined(
+    name: str, hook: object, said: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^Slip.{name} is called with {said}$"):
+        type("Slip", (Strategy,), {name: hook})
+
+
+def test_a_hook_may_take_more_than_it_is_given() -> None:
+    type("Free", (Strategy,), {"on_candle": lambda *all_of_it, **more: None})
+    type("Extended", (Strategy,), {"on_candle": lambda self, candle, more=1: None})
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_is_called_with_what_its_definition_says(name: str) -> None:
+    assert ("self", *HOOKS[name]) == tuple(signature(getattr(Strategy, name)).parameters)
+
+
+async def test_a_hook_may_give_back_its_ticket() -> None:
+    class Short(Strategy):
+        told: ClassVar[list[Exception]] = []
+
+        def on_candle(self, candle: Candle) -> None:
+            return self.sell(candle.symbol, 1, reduce_only=True)  # type: ignore[return-value]
+
+        def on_error(self, error: Exception) -> None:
+            self.told.append(error)
+
+    async with Short().run_test() as pilot:
+        await pilot.candles("S:X", closes=[10])
+    (refusal,) = Short.told
+    assert isinstance(refusal, OrderRejected)
+
+
+async def test_a_class_may_leave_out_the_base_classes_constructor() -> None:
+    class Own(Strategy):
+        size: int = 3
+
+        def __init__(self) -> None:
+            self.seen = 0
+
+        def on_candle(self, candle: Candle) -> None:
+            self.seen += 1
+            self.buy(candle.symbol, self.size)
+
+    strategy = Own()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", closes=[10, 10])
+        assert [fill.quantity for fill in pilot.fills] == [3]
+    assert strategy.seen == 2
+
+
+def test_a_timer_needs_a_function() -> None:
+    class Timed(Strategy):
+        pass
+
+    for verb, when in (("every", "1d"), ("at", "09:30")):
+        with pytest.raises(
+            TypeError, match=rf"^{verb}\(\) was given no function, and Timed has no"
+        ):
+            getattr(Timed(), verb)(when)
+        with pytest.raises(TypeError, match=rf"^{verb}\(\) needs a function to call, not 5$"):
+            getattr(Timed(), verb)(when, 5)
 
 
 def test_every_hook_exists_on_the_base_class_with_a_docstring() -> None:

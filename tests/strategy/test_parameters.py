@@ -98,6 +98,13 @@ def test_a_default_that_breaks_its_own_rule_is_an_error() -> None:
         Wrong()
 
 
+@pytest.mark.parametrize("name", ["buy", "position", "now", "lookback"])
+def test_a_parameter_cannot_take_the_name_of_a_verb_or_view(name: str) -> None:
+    kind = type("Shadow", (Strategy,), {"__annotations__": {name: int}, name: 1})
+    with pytest.raises(ParameterError, match=rf"^Shadow.{name}: a parameter cannot have this name"):
+        kind()
+
+
 def test_a_type_that_makes_no_sense_is_an_error() -> None:
     class Odd(Strategy):
         what: Annotated[str, Meta(gt=1)] = "x"

@@ -23,7 +23,7 @@ from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.hooks import EVENT_HOOKS
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, wants_awaiting
 
 __all__ = ["Burst", "Delivery"]
 
@@ -32,6 +32,7 @@ Burst = Iterator[Event | CandleRun]
 
 # The proxy waits for the last acknowledgement two seconds longer (protocol e.7).
 _COMPLETE_WITHIN_S = 8.0
+_ON_ERROR = "on_error"
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -120,7 +121,7 @@ class Delivery:
             try:
                 for event in burst:
                     result = table[type(event)](event)
-                    if result is not None and hasattr(result, "__await__"):
+                    if result is not None and wants_awaiting(result):
                         await result
                     if unsettled and not settle_at_once():
                         await self.settle()
@@ -129,7 +130,7 @@ class Delivery:
                 break
             except (AccessDenied, DataError, HookFailed):
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 await self._failed(event.last if isinstance(event, CandleRun) else event, error)
         if type(event) is BacktestComplete:
             self.is_complete = True
@@ -166,17 +167,21 @@ class Delivery:
         """
         try:
             result: Any = hook()
-            if result is not None and hasattr(result, "__await__"):
+            if result is not None and wants_awaiting(result):
                 await result
             if settle and self._desk.unsettled:
                 await self.settle()
         except HookFailed:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = HookFailed(name, "")
             failure.__cause__ = error
-            if self.failures.enter(failure) or stop_always:
+            if self._enter(failure) or stop_always:
                 raise failure from error
+            if name != _ON_ERROR:
+                await self._report(failure)
+        else:
+            self.failures.succeeded(name)
 
     async def tell_anomalies(self) -> None:
         """Tell the strategy of what the order states do not allow."""
@@ -186,16 +191,16 @@ class Delivery:
             await self.call("on_anomaly", partial(self._strategy.on_anomaly, text), settle=False)
 
     async def _report(self, error: Exception) -> None:
-        hook = overridden(self._strategy, "on_error")
+        hook = overridden(self._strategy, _ON_ERROR)
         if hook is None:
             if isinstance(error, OrderRejected):
                 _log.warning("order refused: %s", error)
             return
-        await self.call("on_error", partial(hook, error), settle=False)
+        await self.call(_ON_ERROR, partial(hook, error), settle=False)
 
     # Hooks that fail
 
-    async def _failed(self, event: Event | None, error: Exception) -> None:
+    async def _failed(self, event: Event | None, error: Exception | SystemExit) -> None:
         dispatcher = self.dispatcher
         hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
         dispatcher.hook = None
@@ -204,7 +209,8 @@ class Delivery:
         if self._enter(failure):
             self._desk.is_closed = True
             raise failure from error
-        dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
+        if event is not None:
+            dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
         await self._report(failure)
         await self.settle()
 
@@ -215,13 +221,23 @@ class Delivery:
             self.stop()
         else:
             self._unreported.append(failure)
+            self._watch_twice(failure.hook)
             self.dispatcher.interrupt()
         return ends_run
+
+    def _watch_twice(self, hook: str) -> None:
+        """Have a hook count as well again when it has run through twice: that it failed shows only
+        behind the end of a call.
+        """
+        watch, succeeded = self.dispatcher.watch, partial(self.failures.succeeded, hook)
+        for kind in (kind for kind, name in EVENT_HOOKS.items() if name == hook):
+            watch(kind, partial(watch, kind, succeeded))
 
     def _enter(self, failure: HookFailed) -> bool:
         if self._observer is not None:
             self._observer.hook_failed(failure.hook)
-        return self.failures.enter(failure)
+        is_too_much = self.failures.enter(failure)
+        return is_too_much or isinstance(failure.__cause__, SystemExit)
 
 
 def _where(event: Event | None, in_hand: str) -> str:

@@ -30,7 +30,7 @@ from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler, Observer, observed
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async, wants_awaiting
 
 __all__ = ["Dispatcher", "Table", "overridden"]
 
@@ -156,9 +156,9 @@ class Dispatcher:
         )
         self.interrupt = self._runs.interrupt
         timers.when_set = strategy._indicators.when_added = self.interrupt
-        self.table[CandleRun] = (
-            self._runs.handler(hook or _nothing) if is_plain else self._runs.one_by_one
-        )
+        self._watched: dict[type[Any], Callable[[], None]] = {}
+        self._take_run = self._runs.handler(hook or _nothing) if is_plain else self._runs.one_by_one
+        self.table[CandleRun] = self._take_run
         self.table |= desk.watched(self.table)
 
     def _candle_handler(self, hook: Hook | None) -> Handler:
@@ -319,15 +319,19 @@ class Dispatcher:
 
     def watch(self, kind: type[Any], succeeded: Callable[[], None]) -> None:
         """Call `succeeded` once, when the next event of a kind has been handled without failure."""
-        originals = {each: self.table[each] for each in (kind, CandleRun)}
+        if kind not in self._watched:
+            original = self.table[kind]
 
-        async def handle(event: Event) -> None:
-            await self._call(originals[kind], event)
-            self.table.update(originals)
-            succeeded()
+            async def handle(event: Event) -> None:
+                await self._call(original, event)
+                self.table[kind] = original
+                self._watched.pop(kind)()
+                if not self._watched:
+                    self.table[CandleRun] = self._take_run
 
-        self.table[kind] = handle
-        self.table[CandleRun] = self._runs.one_by_one
+            self.table[kind] = handle
+            self.table[CandleRun] = self._runs.one_by_one
+        self._watched[kind] = succeeded
 
     async def _after_timers(self, event: Event, deliver: Handler) -> None:
         """Fire what is due up to an event's time, each with its orders settled, then deliver it."""
@@ -342,14 +346,14 @@ class Dispatcher:
             self._clock.reach(due)
             self.hook = getattr(function, "__name__", "a timer")
             result = function()
-            if result is not None and hasattr(result, "__await__"):
+            if result is not None and wants_awaiting(result):
                 await result
             self.hook = None
             await self._settle()
 
     async def _call(self, handler: Handler, event: Event) -> None:
         result = handler(event)
-        if result is not None and hasattr(result, "__await__"):
+        if result is not None and wants_awaiting(result):
             await result
 
 

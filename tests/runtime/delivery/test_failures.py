@@ -1,14 +1,19 @@
 """Contract line 6, live: failures are told and counted, and too many of them end the run."""
 
+import sys
+from typing import Any
+
 import pytest
 
 from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
-from strategy_runtime.runtime.delivery.failures import Failures
+from strategy_runtime.runtime.delivery.failures import Failures, OnError
+from strategy_runtime.runtime.observer import Note, Observer
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.tracebacks import describe
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.strategy.desk import Mode
 
 MINUTE = 60 * 10**9
 
@@ -36,12 +41,36 @@ class Shaky(Strategy):
         self.stopped = True
 
 
-async def run(strategy: Strategy, candles: int = 10) -> Exchange:
+class Failed:
+    """An observer of failures alone."""
+
+    def __init__(self) -> None:
+        self.hooks: list[str] = []
+
+    def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
+        return lambda event, began, ended: None
+
+    def hook_failed(self, hook: str) -> None:
+        self.hooks.append(hook)
+
+    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+        pass
+
+
+async def run(
+    strategy: Strategy,
+    candles: int = 10,
+    *,
+    mode: Mode = "live",
+    on_error: OnError | None = None,
+    observer: Observer | None = None,
+) -> Exchange:
     series = BarSeries("S:X", "1m", MINUTE)
     for number in range(candles):
         series.append(number * MINUTE, 10, 10, 10, 10, 1)
     exchange = Exchange([series])
-    await Runner(strategy, SimulatedVenue(exchange), mode="live", run_id="t").run()
+    venue = SimulatedVenue(exchange)
+    await Runner(strategy, venue, mode=mode, run_id="t", on_error=on_error, observer=observer).run()
     return exchange
 
 
@@ -70,6 +99,65 @@ async def test_a_success_between_failures_breaks_the_row() -> None:
     await run(strategy)
     assert strategy.count == 10
     assert len(strategy.told) == 4
+
+
+@pytest.mark.parametrize("times", [1, 2, 2000])
+async def test_a_hook_that_fails_for_long_works_again_when_it_can(times: int) -> None:
+    strategy = Shaky(set(range(1, times + 1)))
+    exchange = await run(strategy, times + 3, on_error="continue")
+    assert (strategy.count, len(strategy.told)) == (times + 3, times)
+    assert all(isinstance(each.__cause__, ValueError) for each in strategy.told)
+    assert len(exchange.outcome().fills) == 2
+
+
+async def test_what_the_run_cannot_do_itself_is_a_failure_of_the_hook_it_was_done_for() -> None:
+    class Odd(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(candle.symbol, 1, client_order_id=5)  # type: ignore[arg-type]
+
+    with pytest.raises(HookFailed, match="on_candle failed at candle S:X"):
+        await run(Odd(), mode="backtest")
+
+
+@pytest.mark.parametrize("verb", ["buy", "sell", "close", "target", "position"])
+@pytest.mark.parametrize("mode", ["live", "backtest"])
+async def test_a_symbol_has_to_be_a_text(verb: str, mode: Mode) -> None:
+    class Mixed(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            size = {"buy": {"quantity": 1}, "sell": {"quantity": 1}, "target": {"quantity": 1}}
+            getattr(self, verb)(candle, **size.get(verb, {}))
+
+    with pytest.raises(HookFailed) as caught:
+        await run(Mixed(), mode=mode)
+    assert str(caught.value.__cause__) == (
+        "a symbol is a text such as candle.symbol or 'S:AAPL', not a Candle"
+    )
+
+
+@pytest.mark.parametrize("mode", ["live", "backtest"])
+async def test_a_hook_that_exits_ends_the_run_in_good_order(mode: Mode) -> None:
+    class Leaves(Shaky):
+        def on_candle(self, candle: Candle) -> None:
+            super().on_candle(candle)
+            if self.count == 3:
+                sys.exit(5)
+
+    strategy = Leaves(set())
+    with pytest.raises(HookFailed, match="on_candle failed at candle S:X") as caught:
+        await run(strategy, mode=mode, on_error="continue")
+    assert isinstance(caught.value.__cause__, SystemExit)
+    assert (strategy.count, strategy.stopped) == (3, True)
+
+
+async def test_a_hook_that_no_event_brings_fails_like_any_other() -> None:
+    class Unlucky(Shaky):
+        def on_connect(self) -> None:
+            raise ValueError("connect")
+
+    strategy, notes = Unlucky(set()), Failed()
+    await run(strategy, observer=notes)
+    assert [str(error) for error in strategy.told] == ["on_connect failed"]
+    assert notes.hooks == ["on_connect"]
 
 
 async def test_five_failures_within_a_minute_end_the_run() -> None:

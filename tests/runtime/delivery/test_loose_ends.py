@@ -240,6 +240,24 @@ def test_a_live_run_tells_on_error_and_goes_on() -> None:
     ]
 
 
+class SeldomForgets(Helped):
+    def on_candle(self, candle: Candle) -> None:
+        self.bars += 1
+        if self.bars % 25 == 0:
+            self.enter(candle.symbol)  # type: ignore[unused-coroutine]
+
+
+def test_what_a_hook_forgets_now_and_then_is_not_in_a_row() -> None:
+    strategy = SeldomForgets()
+
+    async def wait(runner: Runner) -> None:
+        await sleep(90)
+        assert runner.status().failures == 3
+
+    live_run(strategy, wait)
+    assert strategy.bars > 80
+
+
 class AlwaysForgets(Helped):
     def on_candle(self, candle: Candle) -> None:
         self.bars += 1
