@@ -25,6 +25,7 @@ _OWN = {
     "k8s": "k8s/ is the project's folder of manifests",
     "proxy": "the compose file has a service proxy already",
     "results": "results/ is the folder that a backtest writes to",
+    "state": "state/ is the folder that a live run in a container writes to",
     "tests": "tests/ is the project's folder of tests",
 }
 """What a project has already, by name, and why the name is taken."""
