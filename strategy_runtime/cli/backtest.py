@@ -71,12 +71,12 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
     type=click.Choice(["stop", "continue"]),
     default="stop",
     show_default=True,
-    help="What a failing hook does to the run.",
+    help="Whether a failing hook ends the run.",
 )
 @click.option(
     "--verify/--no-verify",
     default=False,
-    help="Run twice, and fail unless both runs trade alike.",
+    help="Run twice, and fail unless both runs make the same fills.",
 )
 @click.option(
     "--explain",

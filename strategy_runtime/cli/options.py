@@ -73,8 +73,8 @@ data_options = _stacked(
     click.option(
         "--timeframe",
         metavar="TF",
-        help="Length of a candle: 1m, 4h, 1d. Finer data are rolled up to it; orders fill in the "
-        "finer bars. Default: as the data say.",
+        help="Length of a candle: 1m, 4h, 1d. Candles are made of finer data; orders still fill in "
+        "the finer bars. Default: as the data say.",
     ),
     click.option(
         "--subscriptions",
@@ -82,14 +82,14 @@ data_options = _stacked(
         default="",
         envvar="SUBSCRIPTIONS",
         show_envvar=True,
-        help="Which of the data are sent, such as S:AAPL:candle_5m,C:BTCUSD:quote. Default: "
-        "quotes, and of each symbol the finest candles.",
+        help="What the strategy receives, such as S:AAPL:candle_5m,C:BTCUSD:quote. Default: all "
+        "quotes, and the finest candles of each symbol.",
     ),
-    click.option("--tz", metavar="ZONE", help="Time zone of times without one. Default: UTC."),
+    click.option("--tz", metavar="ZONE", help="Time zone of times that name none. Default: UTC."),
     click.option(
-        "--from", "start", metavar="TIME", help="First bar to use: 2012-01-31 or RFC 3339."
+        "--from", "start", metavar="TIME", help="Skip bars before this: 2012-01-31 or RFC 3339."
     ),
-    click.option("--to", "end", metavar="TIME", help="Bars from here on are not used."),
+    click.option("--to", "end", metavar="TIME", help="Skip bars from this on."),
     click.option(
         "--strict/--no-strict",
         default=False,
@@ -100,26 +100,26 @@ data_options = _stacked(
 
 _NUMBERS = {
     "cash": ("100000", "Starting cash."),
-    "leverage": ("1", "How many times its equity the account may hold."),
+    "leverage": ("1", "Positions may be worth this many times the equity."),
     "maintenance_margin": (
         None,
-        "Share of the positions' value that equity must keep, else they are liquidated. Default: "
-        "half of what opening them takes; 0 without leverage.",
+        "Positions are liquidated when equity is below this share of their value. Default: half of "
+        "what opening them takes; 0 without leverage.",
     ),
     "fee_rate": ("0", "Fee of a fill as a share of its value: 0.001 is ten basis points."),
-    "maker_fee_rate": (None, "The same for limit orders that had rested. Default: --fee-rate."),
-    "fee_per_share": ("0", "Fee a unit."),
-    "fee_min": ("0", "Least fee of a fill."),
+    "maker_fee_rate": (None, "Fee rate of limit orders that had rested. Default: --fee-rate."),
+    "fee_per_share": ("0", "Fee for each unit of a fill."),
+    "fee_min": ("0", "Lowest fee of a fill."),
     "slippage": ("0", "Share of the price by which market and stop orders fill worse."),
-    "slippage_fixed": ("0", "The same in price units."),
-    "impact": ("0", "The same for an order as large as the bar's volume; smaller ones in part."),
-    "spread": ("0", "Distance of ask and bid in price units; market and stop orders pay half."),
+    "slippage_fixed": ("0", "Slippage in price units."),
+    "impact": ("0", "Slippage of an order as large as the bar's volume; less for smaller ones."),
+    "spread": ("0", "Distance from bid to ask in price units; market and stop orders pay half."),
     "borrow_rate": ("0", "Annual fee on the value of short positions, charged every night."),
     "financing_rate": ("0", "Annual interest on cash below zero, charged every night."),
     "max_volume_share": (
         None,
-        "Share of a bar's volume that orders may take; the rest of an order waits. Default: fill "
-        "in full.",
+        "Share of a bar's volume that orders may take; the rest of an order waits for the next "
+        "bars. Default: fill in full.",
     ),
 }
 
@@ -141,7 +141,7 @@ _account = _stacked(
         metavar="BARS",
         default=0,
         show_default=True,
-        help="Bars an order is under way before it takes part.",
+        help="Bars that an order is on its way before it can fill.",
     ),
     click.option(
         "--splits",
@@ -155,14 +155,14 @@ _account = _stacked(
         type=click.Choice(["same_bar", "next_bar"]),
         default="same_bar",
         show_default=True,
-        help="Whether the bracket legs of an entry filled at the open can fill in that bar.",
+        help="From when on the bracket of an entry that fills at an open can fill.",
     ),
     click.option(
         "--mode",
         type=click.Choice(["netting", "hedging"]),
         default="netting",
         show_default=True,
-        help="One position a symbol, or one an entry.",
+        help="One position for each symbol, or one for each entry.",
     ),
 )
 

@@ -73,7 +73,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
-    help="Port of the requests; 0 picks a free one.",
+    help="Port for orders and queries; 0 picks a free one.",
 )
 @click.option(
     "--host",
@@ -85,7 +85,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Demand the API key that this file holds. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
+    help="Demand the API key in this file. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
 )
 @click.option(
     "--ack-timeout",
@@ -93,15 +93,15 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="Halt the run when an event is not acknowledged for so long; 0 waits for ever. The first "
-    "one may take two minutes.",
+    help="End the run when an event is not acknowledged within this time; 0 waits for ever. The "
+    "first one may take two minutes.",
 )
 @click.option(
     "--speed",
     callback=_speed,
     metavar="FACTOR",
-    help="Replay by the clock, so many times as fast as it happened (1x, 60x), to any number of "
-    "clients, as a live proxy does. Default: wait for the acknowledgements of one.",
+    help="Replay by the clock, this many times as fast as it happened (1x, 60x), to any number of "
+    "clients, as a live proxy does. Default: wait for the acknowledgements of one client.",
 )
 @click.option(
     "--linger",
@@ -109,7 +109,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     metavar="SECONDS",
     default=5.0,
     show_default=True,
-    help="Go on answering requests for so long after the end of the run.",
+    help="Go on answering requests for this long after the end of the run.",
 )
 @result_options
 @version_option

@@ -36,10 +36,10 @@ Examples:
   strategy-run bot.py --ws-url ws://proxy:8082 --rest-url http://proxy:8080 --set fast=5
   SUBSCRIPTIONS=S:AAPL:candle STRATEGY_MODE=live strategy-run bot:SmaCross
 
-An option comes before the environment, that before --env-file, that before the default; a variable
-that is empty counts as not set. PARAM_<NAME> sets a parameter of the strategy. The key may be given
-as PROXY_API_KEY, or as PROXY_API_KEY_FILE, the path of a file that holds it. GATEWAY_URL gives both
-URLs of a proxy on one port.
+Options win over the environment, the environment over --env-file, and that over the default. An
+empty variable counts as not set. PARAM_<NAME> sets a parameter of the strategy. The proxy's key can
+be in PROXY_API_KEY, or in a file whose path is in PROXY_API_KEY_FILE. GATEWAY_URL gives both URLs
+of a proxy on one port.
 
 The first SIGTERM or SIGINT ends the run in good order within 8 seconds, the second at once.
 
@@ -69,14 +69,14 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
     "--check/--no-check",
     default=False,
     help="Show the settings and where each came from, load the strategy, ask the proxy, open the "
-    "event stream for a moment (a proxy that serves one strategy takes it from another), and exit "
-    "with 0 or 1.",
+    "event stream for a moment (a proxy that serves only one strategy disconnects another), and "
+    "exit with 0 or 1.",
 )
 @click.option(
     "--healthcheck/--no-healthcheck",
     default=False,
-    help="Ask the run behind --ops-port on this machine whether it is ready, and exit with 0 or 1; "
-    "for the health check of an image.",
+    help="Ask the run that has --ops-port on this machine whether it is ready, and exit with 0 or "
+    "1; for the health check of an image.",
 )
 @version_option
 def main(

@@ -120,7 +120,7 @@ def test_the_result_of_a_backtest_has_the_limits_that_were_set(folder: Path) -> 
     done = call("backtest", "bot:Bot", "--demo", "--json", "--max-daily-loss=1.5e3", cwd=folder)
     options = json.loads(done.stdout)["options"]
     shown = {name: text for name, text in options.items() if name.startswith("max_")}
-    assert shown == {"max_volume_share": "None", "max_daily_loss": "1500"}
+    assert shown == {"max_volume_share": None, "max_daily_loss": "1500"}
 
 
 def test_check_shows_the_limits_and_where_they_come_from(folder: Path) -> None:

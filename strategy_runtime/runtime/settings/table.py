@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             default="",
             read=values.or_none,
             is_secret=True,
-            help="File that holds the proxy's API key, where it wants one.",
+            help="File with the API key of the proxy, if it wants one.",
         ),
     ]
     subscriptions: Annotated[
@@ -65,7 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="LIST",
             default="",
             read=values.subscriptions,
-            help="What to receive, such as S:AAPL:candle,C:BTCUSD:quote; without it all there is.",
+            help="What to receive, such as S:AAPL:candle,C:BTCUSD:quote. Default: all there is.",
         ),
     ]
     timeframe: Annotated[
@@ -75,7 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="TF",
             default="1m",
             read=values.timeframe,
-            help="Timeframe of candles that do not say theirs.",
+            help="Timeframe of candles that name none.",
         ),
     ]
     mode: Annotated[
@@ -83,7 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_MODE",),
             default="auto",
-            help="What stands behind the proxy; auto asks it.",
+            help="Whether the proxy runs a backtest or trades live; auto asks it.",
         ),
     ]
     on_error: Annotated[
@@ -91,8 +91,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_ON_ERROR",),
             default="auto",
-            help="What a failing hook does; auto stops a backtest, and lets a live run go on until "
-            "there are 5 failures in a minute or 3 in a row.",
+            help="Whether a failing hook ends the run; auto stops a backtest, and lets a live run "
+            "go on until there are 5 failures in a minute or 3 in a row.",
         ),
     ]
     on_exit: Annotated[
@@ -100,7 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_ON_EXIT",),
             default="keep",
-            help="What a live run leaves behind: everything, no open orders, or no positions "
+            help="What a live run leaves at its end: everything, no open orders, or no positions "
             "either.",
         ),
     ]
@@ -154,7 +154,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="DIR",
             default="",
             help="Where a live run keeps its lock, its journal of orders and the strategy's state; "
-            "none keeps nothing. Without it a folder in $XDG_STATE_HOME or ~/.local/state.",
+            "none keeps nothing. Default: a folder in $XDG_STATE_HOME or ~/.local/state.",
         ),
     ]
     record: Annotated[
@@ -164,8 +164,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="FILE",
             default="",
             read=values.recording,
-            help="Append what the proxy sends to this file, which ends in .jsonl; "
-            "strategy-backtest --data replays its candles and quotes.",
+            help="Append all that the proxy sends to this file (.jsonl); strategy-backtest --data "
+            "replays its candles and quotes.",
         ),
     ]
     loop: Annotated[
@@ -202,7 +202,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             variables=("OPS_HOST",),
             metavar="ADDRESS",
             default="127.0.0.1",
-            help="Address of the ops port; 0.0.0.0 is all.",
+            help="Address of the ops port; 0.0.0.0 opens it to other machines.",
         ),
     ]
     traces: Annotated[
@@ -210,7 +210,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_TRACES",),
             default="off",
-            help="Where spans of events, hooks and orders go; otlp asks "
+            help="Where traces of events, hooks and orders go; otlp sends them to "
             "OTEL_EXPORTER_OTLP_ENDPOINT.",
         ),
     ]
@@ -219,7 +219,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("LOG_LEVEL",),
             default="info",
-            help="Least important log lines to show.",
+            help="Show log lines from this level on.",
         ),
     ]
     log_format: Annotated[
@@ -227,7 +227,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("LOG_FORMAT",),
             default="auto",
-            help="Form of the log on stderr; auto is console on a terminal, else json.",
+            help="Form of the log on stderr; auto is console on a terminal, otherwise json.",
         ),
     ]
     origins: dict[str, str]
