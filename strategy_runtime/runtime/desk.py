@@ -203,13 +203,11 @@ class TradingDesk(Outbox):
 
     async def wind_down(self, *, flatten: bool) -> None:
         """Cancel what is open and, where told to, close what is held, though the run has ended."""
-        self.is_closed = False
+        self.overtake()
         self.cancel_all(None)
         if flatten:
             self.close_all()
-        while self.unsettled:
-            await self.settle()
-        self.is_closed = True
+        await self.cleared()
 
     def target(
         self,

@@ -1,8 +1,9 @@
-"""The outbox: requests of a strategy on their way to the venue, one at a time, in order.
+"""The outbox: requests of a strategy on their way to the venue.
 
-Requests leave when the hook returns, or earlier when a ticket is awaited. So in a backtest ids and
-fills never depend on how fast anything answers. Live they do not wait for a slow hook: they leave
-as soon as it gives way to the event loop.
+In a backtest they leave one at a time, in order, when the hook returns, or earlier when a ticket is
+awaited. So ids and fills never depend on how fast anything answers. Live they do not wait for a
+slow hook, nor for those of another symbol: they leave in `Lines`, as soon as the hook gives way to
+the event loop.
 
 Where nobody can say whether an order arrived, nothing more is sent in its symbol until somebody
 can.
@@ -10,7 +11,7 @@ can.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.lines import Lines, Request
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.store import Journal
@@ -32,7 +34,7 @@ from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["ASK_AGAIN_AFTER_S", "FATE_UNKNOWN", "Outbox", "Send"]
+__all__ = ["ASK_AGAIN_AFTER_S", "FATE_UNKNOWN", "Outbox"]
 
 FATE_UNKNOWN = "FATE_UNKNOWN"
 """Code of a rejection that is none: the order may be there."""
@@ -41,8 +43,6 @@ ASK_AGAIN_AFTER_S = 10.0
 """Seconds after which a venue that did not have an order is asked for it once more."""
 
 _NOT_ANSWERED = "NOT_ANSWERED"
-Send = Callable[[], Coroutine[Any, Any, None]]
-"""Sends a request; raises what became of it where it was not accepted."""
 
 
 class Doubt(NamedTuple):
@@ -62,6 +62,7 @@ class Outbox:
     Attributes:
         hook_task: The task that runs a hook at this moment, or None.
         is_closed: True once no new orders are taken (cancelling is always allowed).
+        is_winding_down: True once only what closes positions is, whatever is in doubt.
         unsettled: Tickets given out and not yet accounted for by `settle`.
         refused_orders: How many orders were refused, by whomever, awaited or not.
         doubtful: Orders whose fate is not known, by client order id.
@@ -78,6 +79,7 @@ class Outbox:
     ) -> None:
         self.hook_task: asyncio.Task[object] | None = None
         self.is_closed = False
+        self.is_winding_down = False
         self.unsettled: list[Ticket] = []
         self.refused_orders = 0
         self.doubtful: dict[str, Doubt] = {}
@@ -88,9 +90,9 @@ class Outbox:
         self._observer = observer
         self._journal = journal
         self._direct = venue.direct if mode == "backtest" else None
-        self._waiting: deque[tuple[Ticket, OrderRequest | Send]] = deque()
+        self._waiting: deque[tuple[Ticket, Request]] = deque()
         self._one_at_a_time = asyncio.Lock()
-        self._sender: asyncio.Task[None] | None = None
+        self._lines = Lines(self._send) if mode == "live" else None
         self._fill_waiters: dict[str, asyncio.Event] = {}
 
     def settle_at_once(self) -> bool:
@@ -126,45 +128,51 @@ class Outbox:
         self.unsettled.clear()
         return True
 
+    @property
+    def has_to_settle(self) -> bool:
+        """Whether there is anything for `settle` to do."""
+        if self._lines is None or not self.unsettled:
+            return bool(self.unsettled)
+        return self._lines.is_recent or any(ticket.is_settled for ticket in self.unsettled)
+
     async def settle(self) -> list[OrderRejected]:
-        """Send what waits, in order; gives back the refusals that nobody awaited."""
+        """Have what waits answered; gives back the refusals that nobody awaited.
+
+        Live, what is not answered soon is left for another time.
+        """
+        if self._lines is not None:
+            await self._lines.recent()
         while self._waiting or self._one_at_a_time.locked():
-            await self._progress()
+            await self._send_next()
         settled = [ticket for ticket in self.unsettled if ticket.is_settled]
         self.unsettled[:] = [ticket for ticket in self.unsettled if not ticket.is_settled]
         return [t.error for t in settled if t.error is not None and not t.awaited]
 
-    async def _progress(self) -> None:
-        """Have something sent; live by a task that goes on when whoever waits for it gives up."""
-        if self._sender is None:
-            await self._send_next()
-        else:
-            await asyncio.shield(self._sender)
-
     async def _send_next(self) -> None:
         async with self._one_at_a_time:
-            if not self._waiting:
-                return
-            ticket, what = self._waiting.popleft()
-            began = 0.0 if self._observer is None else monotonic()
-            try:
-                await (self._place(what) if isinstance(what, OrderRequest) else what())
-                ticket.settle()
-            except ApiError as refusal:
-                ticket.settle(_refused(ticket, refusal))
-            except FateUnknown as doubt:
-                self._doubt(ticket, doubt)
-            except asyncio.CancelledError:
-                why = "the run ended before it was answered"
-                cut_off = FateUnknown(ticket.client_order_id, ticket.symbol, why)
-                if ticket.verb == "submit":
-                    self._doubt(ticket, cut_off)
-                else:
-                    ticket.settle(_failed(ticket, _NOT_ANSWERED, cut_off))
-                raise
-            except StrategyRuntimeError as trouble:
-                ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
-            self._account_for(ticket, began)
+            if self._waiting:
+                await self._send(*self._waiting.popleft())
+
+    async def _send(self, ticket: Ticket, what: Request) -> None:
+        began = 0.0 if self._observer is None else monotonic()
+        try:
+            await (self._place(what) if isinstance(what, OrderRequest) else what())
+            ticket.settle()
+        except ApiError as refusal:
+            ticket.settle(_refused(ticket, refusal))
+        except FateUnknown as doubt:
+            self._doubt(ticket, doubt)
+        except asyncio.CancelledError:
+            why = "the run ended before it was answered"
+            cut_off = FateUnknown(ticket.client_order_id, ticket.symbol, why)
+            if ticket.verb == "submit":
+                self._doubt(ticket, cut_off)
+            else:
+                ticket.settle(_failed(ticket, _NOT_ANSWERED, cut_off))
+            raise
+        except StrategyRuntimeError as trouble:
+            ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
+        self._account_for(ticket, began)
 
     def _account_for(self, ticket: Ticket, began: float) -> None:
         """Note what became of a request that was sent."""
@@ -185,24 +193,37 @@ class Outbox:
 
     async def send_until(self, ticket: Ticket) -> None:
         """Have requests sent until this one is answered."""
+        if self._lines is not None:
+            await self._lines.answer(ticket)
+            return
         while not ticket.is_settled:
-            await self._progress()
+            await self._send_next()
 
-    async def _send_all(self) -> None:
+    def overtake(self) -> None:
+        """Wind down: what is given from now on waits for nothing that was given before."""
+        self.is_winding_down = True
+        if self._lines is not None:
+            self._lines.overtake()
+
+    async def cleared(self) -> None:
+        """Wait until all that was given since then has been answered."""
+        if self._lines is not None:
+            await self._lines.cleared()
         while self._waiting:
             await self._send_next()
-        self._sender = None
 
-    def _note(
-        self, verb: str, symbol: str, client_order_id: str, what: OrderRequest | Send
-    ) -> Ticket:
+    async def finish(self, within: float) -> None:
+        """The run is over: live, requests under way have so many seconds to be answered."""
+        if self._lines is not None:
+            await self._lines.finish(within)
+
+    def _note(self, verb: str, symbol: str, client_order_id: str, what: Request) -> Ticket:
         ticket = Ticket(self, verb, symbol, client_order_id)
-        self._waiting.append((ticket, what))
+        if self._lines is None:
+            self._waiting.append((ticket, what))
+        else:
+            self._lines.give(ticket, what)
         self.unsettled.append(ticket)
-        if self._mode == "live" and self._sender is None:
-            self._sender = asyncio.get_running_loop().create_task(
-                self._send_all(), name="strategy-runtime orders"
-            )
         return ticket
 
     async def wait_for_end(self, ticket: Ticket) -> None:
@@ -226,16 +247,22 @@ class Outbox:
             del self.doubtful[client_order_id]
             self._settled(client_order_id, "accepted")
 
-    async def clear_doubts(self, *, min_age: float = 0.0) -> None:
+    async def clear_doubts(self, symbol: str | None = None, *, min_age: float = 0.0) -> None:
         """Ask what became of orders whose fate has not been known for so many seconds.
+
+        Args:
+            symbol: Of no others.
 
         Raises:
             StrategyRuntimeError: The venue did not answer: what was not known still is not.
         """
         for own_id, doubt in list(self.doubtful.items()):
-            if monotonic() - doubt.since < min_age:
+            is_meant = symbol is None or doubt.symbol == symbol
+            if not is_meant or monotonic() - doubt.since < min_age:
                 continue
             found = await self._venue.orders(client_order_id=own_id)
+            if own_id not in self.doubtful:
+                continue  # an event has told it, or somebody else has asked
             if found:
                 self._book.adopt(found[0])
                 verdict = f"arrived and is {found[0].status}"
@@ -245,7 +272,7 @@ class Outbox:
             self.anomalies.append(
                 f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
             )
-            self.doubtful.pop(own_id, None)
+            del self.doubtful[own_id]
             self._settled(own_id, "accepted" if found else "refused")
 
     async def take_up(self) -> list[Order]:
@@ -284,7 +311,7 @@ class Outbox:
             ApiError: One is.
         """
         with suppress(StrategyRuntimeError):
-            await self.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
+            await self.clear_doubts(symbol, min_age=ASK_AGAIN_AFTER_S)
         if all(doubt.symbol != symbol for doubt in self.doubtful.values()):
             return
         raise ApiError(
@@ -305,7 +332,7 @@ class Outbox:
         Raises:
             ApiError: They are not.
         """
-        if self.is_closed:
+        if self.is_closed and not (self.is_winding_down and request.reduce_only):
             raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
 
     async def _place(self, request: OrderRequest) -> None:
@@ -315,7 +342,7 @@ class Outbox:
             ApiError: It was refused, here or by the venue.
         """
         self._admit(request)
-        if self.doubtful:
+        if self.doubtful and not self.is_winding_down:
             await self._settle_doubts(request.symbol)
         if self._journal is not None:
             self._journal.intend(request)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Literal
 
-from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.clock import monotonic, ns_of, rfc3339
 from strategy_runtime.errors import ApiError, ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.protocol.models import Order
@@ -37,7 +37,13 @@ OnExit = Literal["keep", "cancel", "flatten"]
 
 _POSITION = "position"
 _HOOK_DEADLINE_S = 3.0
-_WIND_DOWN_DEADLINE_S = 2.0
+_ANSWERS_DEADLINE_S = 2.0
+_LAST_ANSWERS_DEADLINE_S = 1.5
+# All of these together, behind the request to stop; the last wishes have some time in any case.
+_ALL_ANSWERS_BY_S = 5.0
+_LEAST_S = 0.25
+_LEAST_FOR_WINDING_DOWN_S = 0.75
+
 _log = logging.getLogger("strategy_runtime")
 
 
@@ -99,6 +105,7 @@ class Runner:
             strategy, venue, self._book, self._desk, self._delivery, chance or generator()
         )
         self._stop_asked = asyncio.Event()
+        self._stopped_at: float | None = None
         self._failed: HookFailed | None = None
 
     @property
@@ -178,6 +185,9 @@ class Runner:
                 try:
                     await self._end()
                     await loose_ends.cut()
+                    await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S))
+                    for text in self._desk.anomalies:
+                        _log.error("anomaly: %s", text)
                 finally:
                     await self._venue.close()
         if self._failed is not None:
@@ -266,6 +276,7 @@ class Runner:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not main.done():
                 self._delivery.stop()
+                self._stopped_at = monotonic()
                 if self._delivery.is_in_hook:
                     await asyncio.wait({main}, timeout=_HOOK_DEADLINE_S)
                 main.cancel()
@@ -305,16 +316,14 @@ class Runner:
         """Call `on_stop`, whatever ended the run; a failure there ends a good run badly."""
         if self._strategy._running is not self._desk:
             return
-        try:
-            async with asyncio.timeout(_HOOK_DEADLINE_S):
-                await self._delivery.call("on_stop", self._strategy.on_stop, stop_always=True)
-        except HookFailed as failure:
-            if self._failed is None:
-                self._failed = failure
-            else:
-                _log.error("%s", failure, exc_info=failure.__cause__)
-        except TimeoutError:
+        on_stop = self._delivery.call(
+            "on_stop", self._strategy.on_stop, stop_always=True, settle=False
+        )
+        if not await self._within(_HOOK_DEADLINE_S, on_stop):
             _log.error("on_stop took longer than %g s and was cancelled", _HOOK_DEADLINE_S)
+        seconds = self._time_for(_ANSWERS_DEADLINE_S)
+        if not await self._within(seconds, self._delivery.settle()):
+            _log.error("what on_stop asked for was not answered in %.3g s", seconds)
         if self._on_exit != "keep" and self._mode == "live":
             await self._wind_down()
         self._strategy._running = no_desk(type(self._strategy).__name__)
@@ -322,13 +331,34 @@ class Runner:
 
     async def _wind_down(self) -> None:
         """Leave behind what was asked for, as far as the venue lets us within the time there is."""
-        try:
-            async with asyncio.timeout(_WIND_DOWN_DEADLINE_S):
-                await self._desk.wind_down(flatten=self._on_exit == "flatten")
-        except TimeoutError:
-            _log.error("on exit: not everything was answered in %g s", _WIND_DOWN_DEADLINE_S)
+        seconds = self._time_for(_ANSWERS_DEADLINE_S, _LEAST_FOR_WINDING_DOWN_S)
+        work = self._desk.wind_down(flatten=self._on_exit == "flatten")
+        if not await self._within(seconds, work):
+            _log.error("on exit: not everything was answered in %.3g s", seconds)
         orders, held = len(self._desk.orders(None)), len(self._book.positions)
         _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
+
+    async def _within(self, seconds: float, work: Awaitable[None]) -> bool:
+        """Do something for the last time; False where it took too long. A hook that fails meanwhile
+        ends a good run badly."""
+        try:
+            async with asyncio.timeout(seconds):
+                await work
+        except HookFailed as failure:
+            if self._failed is None:
+                self._failed = failure
+            else:
+                _log.error("%s", failure, exc_info=failure.__cause__)
+        except TimeoutError:
+            return False
+        return True
+
+    def _time_for(self, most: float, least: float = _LEAST_S) -> float:
+        """Seconds for answers, so that a run that was asked to stop comes to its end in time."""
+        if self._stopped_at is None:
+            return most
+        left = self._stopped_at + _ALL_ANSWERS_BY_S - monotonic()
+        return min(most, max(left, least))
 
     def _came_loose(self, failure: HookFailed) -> None:
         if self._delivery.came_loose(failure):

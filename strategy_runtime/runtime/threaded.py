@@ -38,7 +38,6 @@ __all__ = ["ThreadedVenue"]
 _T = TypeVar("_T")
 _BURST = 64
 _TURN_S = 0.005
-_RESOLVE_WITHIN_S = 1.5
 _PATIENCE_S = 5.0
 
 
@@ -74,7 +73,6 @@ class ThreadedVenue:
         self._thread: threading.Thread | None = None
         self._arrived = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight: set[asyncio.Task[Any]] = set()
 
     @property
     def in_hand(self) -> str:
@@ -96,7 +94,7 @@ class ThreadedVenue:
         await self._cross(self._inner.open())
 
     async def close(self) -> None:
-        """Let requests under way be answered for a moment, close the venue, end the thread."""
+        """Close the venue, end the thread."""
         loop, self._loop = self._loop, None
         if loop is None or self._thread is None:
             return
@@ -115,11 +113,7 @@ class ThreadedVenue:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.get_running_loop().shutdown_asyncgens()
-        try:
-            if self._in_flight:
-                await asyncio.wait(self._in_flight, timeout=_RESOLVE_WITHIN_S)
-        finally:
-            await self._inner.close()
+        await self._inner.close()
 
     # Events
 
@@ -164,15 +158,15 @@ class ThreadedVenue:
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""
-        return await self._command(self._inner.submit(request))
+        return await self._cross(self._inner.submit(request))
 
     async def modify(self, order_id: str, changes: OrderChanges) -> Order:
         """Change a resting order."""
-        return await self._command(self._inner.modify(order_id, changes))
+        return await self._cross(self._inner.modify(order_id, changes))
 
     async def cancel(self, order_id: str) -> Order:
         """Cancel a resting order."""
-        return await self._command(self._inner.cancel(order_id))
+        return await self._cross(self._inner.cancel(order_id))
 
     async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
         """Open orders; with an id also ended ones that carry it."""
@@ -214,14 +208,3 @@ class ThreadedVenue:
             request.close()
             raise RuntimeError("open() the venue before asking it anything")
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(request, self._loop))
-
-    async def _command(self, command: Coroutine[Any, Any, _T]) -> _T:
-        """The same, but under way it is not cancelled with whoever waits for it."""
-
-        async def kept() -> _T:
-            task = asyncio.create_task(command)
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
-            return await asyncio.shield(task)
-
-        return await self._cross(kept())

@@ -42,7 +42,6 @@ _SWAPPED_S = 0.05
 _CLOSED_ABNORMALLY = 1006
 _REPEATED = 12
 _LATENCY_S = 0.002
-_RESOLVE_WITHIN_S = 1.5
 
 
 class _Request:
@@ -430,20 +429,24 @@ class MemoryNetwork:
 class OneLoop(ThreadedVenue):
     """The venue of live runs, with its lane, where there is but one thread and one loop."""
 
+    def __init__(self, inner: ProxyVenue) -> None:
+        super().__init__(inner)
+        self._is_dead = False
+        self._crossing: set[asyncio.Task[Any]] = set()
+
     async def open(self) -> None:
         """Open the venue."""
         await self._inner.open()
 
     async def close(self) -> None:
-        """Let requests under way be answered for a moment, and close the venue."""
+        """Close the venue."""
         await self._end_tasks()
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=_RESOLVE_WITHIN_S)
         await self._inner.close()
 
     async def die(self) -> None:
         """End as with the process: what is under way is heard of no more."""
-        for task in self._in_flight:
+        self._is_dead = True
+        for task in self._crossing:
             task.cancel()
         await self._end_tasks()
 
@@ -453,7 +456,13 @@ class OneLoop(ThreadedVenue):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _cross(self, request: Coroutine[Any, Any, _T]) -> _T:
-        return await request
+        if self._is_dead:
+            request.close()
+            raise asyncio.CancelledError
+        task = asyncio.ensure_future(request)
+        self._crossing.add(task)
+        task.add_done_callback(self._crossing.discard)
+        return await task
 
 
 def live_venue_on(network: MemoryNetwork, chance: Random) -> OneLoop:

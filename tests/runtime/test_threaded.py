@@ -5,16 +5,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
 from aiohttp import web
 
-from strategy_runtime import Candle, OrderEvent, OrderType, Quote, Side, Strategy
+from strategy_runtime import Candle, OrderEvent, Quote, Strategy
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import AccessDenied, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
-from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.threaded import ThreadedVenue
@@ -169,41 +167,6 @@ async def test_an_order_crosses_and_its_refusal_comes_back() -> None:
         await Runner(Buys(), threaded(proxy.url), mode="live").run()
     assert [type(each).__name__ for each in refusals] == ["OrderRejected"]
     assert not io_threads()
-
-
-async def test_an_order_under_way_is_answered_though_nobody_waits_for_it_any_more() -> None:
-    asked, answered = asyncio.Event(), asyncio.Event()
-
-    async def slow(request: web.Request) -> web.Response:
-        asked.set()
-        await asyncio.sleep(0.3)  # noqa: TID251
-        answered.set()
-        return web.json_response({"id": "ord-1", "status": "OPEN"}, status=201)
-
-    async def other(request: web.Request) -> web.Response:
-        return web.json_response([] if request.method == "GET" else {})
-
-    app = web.Application()
-    app.router.add_post("/orders", slow)
-    app.router.add_route("*", "/{path:.*}", other)
-    server = web.AppRunner(app, shutdown_timeout=0.1)
-    await server.setup()
-    await web.TCPSite(server, "127.0.0.1", 0).start()
-    venue = threaded(f"127.0.0.1:{server.addresses[0][1]}")
-    try:
-        await venue.open()
-        request = OrderRequest(
-            symbol="S:X", side=Side.BUY, quantity=Decimal(1), order_type=OrderType.MARKET
-        )
-        placing = asyncio.create_task(venue.submit(request))
-        await asked.wait()
-        placing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await placing
-        await venue.close()
-        assert answered.is_set()
-    finally:
-        await server.cleanup()
 
 
 async def test_a_refused_connection_is_told_and_the_thread_ends() -> None:

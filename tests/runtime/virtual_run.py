@@ -36,6 +36,7 @@ def live_run(
     exchange: Exchange | None = None,
     observer: Observer | None = None,
     desk: Callable[..., TradingDesk] = TradingDesk,
+    network: Callable[..., MemoryNetwork] = MemoryNetwork,
 ) -> Exchange:
     """Run until `during` has ended; the exchange as it is five seconds later."""
     loop = VirtualLoop()
@@ -43,8 +44,8 @@ def live_run(
     exchange = exchange or market()
     proxy = MemoryProxy(exchange, speed=60.0, knows_ids=True)
     chance = generator(seed)
-    network = MemoryNetwork(proxy, Plan(list(faults)), loop, time, chance)
-    venue = venue_on(network, chance, is_live=True)
+    wires = network(proxy, Plan(list(faults)), loop, time, chance)
+    venue = venue_on(wires, chance, is_live=True)
 
     async def work() -> None:
         runner = Runner(

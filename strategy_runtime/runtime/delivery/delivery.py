@@ -95,7 +95,11 @@ class Delivery:
         """Deliver events where another task may have some to deliver, too."""
         async with self._turn:
             self._desk.hook_task = asyncio.current_task()
-            await self.take(burst, table)
+            self.is_in_hook = True
+            await self.settle()
+            if not self.is_stopping:
+                await self.take(burst, table)
+            self.is_in_hook = False
 
     async def take(self, burst: Burst, table: Table) -> None:
         """Deliver events, then what else has come up meanwhile."""
@@ -136,8 +140,11 @@ class Delivery:
             self.is_complete = True
 
     async def settle(self) -> None:
-        """Have all orders given so far answered, and report refusals nobody awaited."""
-        while self._desk.unsettled:
+        """Have all orders given so far answered, and report refusals nobody awaited.
+
+        Live, an order that is not answered within a second is left for later.
+        """
+        while self._desk.has_to_settle:
             for rejection in await self._desk.settle():
                 self.rejections += 1
                 if rejection.code != FATE_UNKNOWN:
@@ -147,7 +154,7 @@ class Delivery:
     @property
     def has_more_to_tell(self) -> bool:
         """Whether something came up that no event brings."""
-        return bool(self._desk.anomalies or self._unreported)
+        return bool(self._desk.anomalies or self._unreported or self._desk.has_to_settle)
 
     # Hooks that no event brings
 

@@ -50,7 +50,6 @@ class LimitedDesk(TradingDesk):
     ) -> None:
         super().__init__(venue, book, clock, *others, **options)
         self._risk = Risk(limits, book, clock.seconds, day_start)
-        self._is_winding_down = False
 
     @property
     def risk_state(self) -> RiskState:
@@ -75,14 +74,9 @@ class LimitedDesk(TradingDesk):
         loss = self._risk.daily_loss
         return self._book if loss is None else Onlooker(self._book, loss)
 
-    async def wind_down(self, *, flatten: bool) -> None:
-        """See `TradingDesk.wind_down`; no limit stands in its way."""
-        self._is_winding_down = True
-        await super().wind_down(flatten=flatten)
-
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         self._book.expect(request, own_id)
-        refusal = None if self._is_winding_down else self._risk.refusal_of(request)
+        refusal = None if self.is_winding_down else self._risk.refusal_of(request)
         if refusal is None:
             return self._note("submit", request.symbol, own_id, request)
         self._book.refuse(own_id)
