@@ -134,6 +134,15 @@ def main(
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             named = DEMO if target is None else target
             strategies = _strategies(named, parameters, 2 if verify else 1)
+            strategy = strategies[0]
+            places = Destinations(
+                out,
+                fills_file,
+                as_json=as_json,
+                name=type(strategy).__name__,
+                open_page=open_page,
+            )
+            places.check()
             data = load_data(
                 demo=demo,
                 paths=paths,
@@ -154,7 +163,6 @@ def main(
         run = runs[-1] if runs[-1].exit_code else runs[0]
         from strategy_runtime.report.results import results_of
 
-        strategy = strategies[0]
         results = results_of(
             run.outcome,
             strategy=type(strategy).__name__,
@@ -165,13 +173,6 @@ def main(
             refused_orders=run.refused_orders,
             hook_failures=run.hook_failures,
             limits=held_to,
-        )
-        places = Destinations(
-            out,
-            fills_file,
-            as_json=as_json,
-            name=type(strategy).__name__,
-            open_page=open_page,
         )
         places.deliver(results)
         for name in explained:
@@ -319,11 +320,10 @@ def _say_what_next(target: str | None) -> None:
     from strategy_runtime.cli.output import beside_us
 
     backtest, proxy, run = map(beside_us, ("strategy-backtest", "strategy-proxy", "strategy-run"))
-    own = f"{target} " if target else ""
+    averages = f"other averages:\n  {backtest} --demo --set fast=5 --set slow=20\nThen "
     click.echo(
-        f"\nNext, other averages:\n"
-        f"  {backtest} {own}--demo --set fast=5 --set slow=20\n"
-        f"Then the same over the network. The exchange, in one terminal:\n"
+        f"\nNext, {'' if target else averages}"
+        f"the same over the network. The exchange, in one terminal:\n"
         f"  {proxy} --demo\n"
         f"The strategy, in another:\n"
         f"  {run} {target or DEMO}"

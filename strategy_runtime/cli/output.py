@@ -51,6 +51,20 @@ class Destinations:
         self._open_page = open_page
         self.as_json = as_json
 
+    def check(self) -> None:
+        """See, before the run, whether what was asked for can be written.
+
+        Raises:
+            DataError: It cannot.
+        """
+        from strategy_runtime.report.files import ensure_writable, files_in
+
+        wanted = [] if self._fills_file is None else [self._fills_file]
+        if self._asked and self._out is not None:
+            wanted += files_in(self._out)
+        for path in wanted:
+            ensure_writable(path)
+
     def deliver(self, results: "Results", *, table_on_stderr: bool = False) -> None:
         """Print and write.
 

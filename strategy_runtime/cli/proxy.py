@@ -150,6 +150,8 @@ def main(
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_lazily()
+        places = Destinations(out, fills_file, as_json=as_json, name="proxy")
+        places.check()
         options = exchange_options(account, strict=strict, tz=tz)
         environment = read_environment(os.environ)
         refuse_slips(environment)
@@ -190,7 +192,6 @@ def main(
             speed=speed,
             version=__version__,
         )
-        places = Destinations(out, fills_file, as_json=as_json, name="proxy")
         raise SystemExit(asyncio.run(_serve(server, exchange, data.faults, places, linger)))
 
 

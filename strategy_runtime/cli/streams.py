@@ -1,15 +1,19 @@
 """Standard output and error that may fail without harm to the run.
 
-Whoever reads them may leave (`| head -1`), and the disk behind them may be full. Neither is a fault
-of a hook that prints, nor a reason to stop trading: what cannot be written is left out, and the
-command goes on. It ends as it would have, unless something that somebody was to read was lost.
+Whoever reads them may leave (`| head -1`), the disk behind them may be full, they may be closed
+from the start or by the strategy. None of it is a reason to stop trading: what cannot be written is
+left out, and the command goes on. It ends as it would have, unless something that somebody was to
+read was lost.
 """
 
+import errno
 import io
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from select import select
 from typing import Any
 
@@ -45,16 +49,24 @@ def _forgiving(name: str) -> Iterator[list[OSError]]:
     """Put a stream in the place of another; gives back what it could not write, if anything."""
     lost: list[OSError] = []
     stream = getattr(sys, name)
+    if stream is None:  # closed from the start
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            setattr(sys, name, nowhere)
+            try:
+                yield lost
+            finally:
+                setattr(sys, name, None)
+        return
     file = getattr(stream, "buffer", None)
     file = getattr(file, "raw", file)
-    if not isinstance(file, io.FileIO):  # replaced by somebody, or closed from the start
+    if not isinstance(file, io.FileIO):  # replaced by somebody
         yield lost
         return
     stream.flush()
     layer: Any = _Forgiving(file, name, lost)
     if not stream.write_through:
         layer = io.BufferedWriter(layer)
-    ours = io.TextIOWrapper(
+    ours = _Lasting(
         layer,
         encoding=stream.encoding,
         errors=stream.errors,
@@ -67,6 +79,14 @@ def _forgiving(name: str) -> Iterator[list[OSError]]:
     finally:
         ours.flush()
         setattr(sys, name, stream)
+
+
+class _Lasting(io.TextIOWrapper):
+    """A text stream that whoever it was lent to cannot close."""
+
+    def close(self) -> None:
+        """Write what has been kept back."""
+        self.flush()
 
 
 class _Forgiving(io.RawIOBase):
@@ -84,6 +104,8 @@ class _Forgiving(io.RawIOBase):
         size = left.nbytes
         while left.nbytes and not self._is_over:
             try:
+                if self._file.closed:
+                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
                 written = self._file.write(left)
                 if written is None:  # it was made not to block, by whoever else has it
                     select([], [self._file], [])

@@ -1,5 +1,6 @@
 """Writing results so that a reader never sees half of one."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +10,18 @@ from strategy_runtime.ids import token
 from strategy_runtime.report.fills import fills_csv, orders_csv
 from strategy_runtime.report.results import Results
 
-__all__ = ["PAGE", "write_atomically", "write_results"]
+__all__ = ["PAGE", "ensure_writable", "files_in", "write_atomically", "write_results"]
 
 PAGE = "report.html"
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Where `write_results` writes."""
+    return [folder / name for name in ("fills.csv", "orders.csv", "result.json", PAGE)]
+
+
 def write_results(folder: Path, results: Results) -> list[Path]:
-    """Write `result.json`, `fills.csv`, `orders.csv` and `report.html`; gives back where they are.
+    """Write `fills.csv`, `orders.csv`, `result.json` and `report.html`; gives back where they are.
 
     Raises:
         DataError: The folder or a file in it cannot be written.
@@ -23,15 +29,30 @@ def write_results(folder: Path, results: Results) -> list[Path]:
     from strategy_runtime.report.page import render_page
 
     outcome = results.outcome
-    texts = {
-        "fills.csv": fills_csv(outcome.fills),
-        "orders.csv": orders_csv(outcome.orders),
-        "result.json": results.summary.to_json(),
-        PAGE: render_page(results.summary, outcome, results.points, results.trips),
-    }
-    for name, text in texts.items():
-        write_atomically(folder / name, text)
-    return [folder / name for name in texts]
+    texts = (
+        fills_csv(outcome.fills),
+        orders_csv(outcome.orders),
+        results.summary.to_json(),
+        render_page(results.summary, outcome, results.points, results.trips),
+    )
+    written = files_in(folder)
+    for path, text in zip(written, texts, strict=True):
+        write_atomically(path, text)
+    return written
+
+
+def ensure_writable(path: Path) -> None:
+    """See whether a file could be written, before there is anything to write; nothing is changed.
+
+    Raises:
+        DataError: It could not.
+    """
+    try:
+        obstacle = _obstacle(path)
+    except OSError as error:
+        obstacle = error.strerror or str(error)
+    if obstacle:
+        raise DataError(f"cannot write {path}: {obstacle}")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -49,7 +70,24 @@ def write_atomically(path: Path, text: str) -> None:
         else:
             _replace(path.resolve(), text)
     except OSError as error:
+        ensure_writable(path)
         raise DataError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _obstacle(path: Path) -> str:
+    """What is in the way of a file, in words; empty where nothing is."""
+    if path.is_dir():
+        return "it is a folder"
+    if path.exists() and not path.is_file():
+        return ""
+    place = path.resolve() if path.is_symlink() else path
+    nearest = next(folder for folder in place.parents if folder.exists())
+    if not nearest.is_dir():
+        return f"{nearest} is not a folder"
+    if os.access(nearest, os.W_OK | os.X_OK):
+        return ""
+    is_read_only = os.statvfs(nearest).f_flag & os.ST_RDONLY
+    return os.strerror(errno.EROFS if is_read_only else errno.EACCES)
 
 
 def _replace(path: Path, text: str) -> None:

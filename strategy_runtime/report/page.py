@@ -97,7 +97,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Return", _share(summary.total_return, signed=True)),
         ("Annual return", _share(figures.annual_return, signed=True)),
-        ("Maximum drawdown", _share(0 - summary.max_drawdown)),
+        ("Maximum drawdown", _share(-summary.max_drawdown)),
         ("Longest drawdown", f"{figures.longest_drawdown_days:,.0f} days"),
         ("Sharpe ratio", _ratio(figures.sharpe)),
         ("Sortino ratio", _ratio(figures.sortino)),
@@ -243,7 +243,7 @@ def _price(price: Decimal) -> str:
 def _share(share: float | None, *, signed: bool = False) -> str:
     if share is None:
         return "–"
-    return f"{share * 100:+.2f} %" if signed else f"{share * 100:.2f} %"
+    return f"{share * 100:+z.2f} %" if signed else f"{share * 100:z.2f} %"
 
 
 def _ratio(ratio: float | None) -> str:

@@ -96,19 +96,15 @@ def performance_of(
         start_ns, end_ns: Of the run.
     """
     daily, last = _daily_returns(path, start_equity, days)
-    years = (end_ns - start_ns) / _DAY / _YEAR_DAYS
-    growth = last / start_equity
-    annual = None
-    if years * _YEAR_DAYS >= _ENOUGH_DAYS and growth > 0:
-        annual = growth ** (1 / years) - 1
+    annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / _DAY / _YEAR_DAYS)
     volatility = sharpe = sortino = None
-    if len(daily) > 1:
+    if len(daily) > 1 and all(map(math.isfinite, daily)):
         scale = math.sqrt(_days_a_year(days))
         mean, deviation = fmean(daily), stdev(daily)
         downside = math.sqrt(fmean(min(each, 0.0) ** 2 for each in daily))
         volatility = deviation * scale
-        sharpe = mean / deviation * scale if deviation else None
-        sortino = mean / downside * scale if downside else None
+        sharpe = _over(mean * scale, deviation)
+        sortino = _over(mean * scale, downside)
     shares = [trip.profit_share for trip in trips]
     won = sum((trip.profit for trip in trips if trip.profit > 0), start=0)
     lost = -sum((trip.profit for trip in trips if trip.profit < 0), start=0)
@@ -118,17 +114,35 @@ def performance_of(
         annual_volatility=volatility,
         sharpe=sharpe,
         sortino=sortino,
-        calmar=annual / path.max_drawdown if annual is not None and path.max_drawdown else None,
+        calmar=_over(annual, path.max_drawdown),
         longest_drawdown_days=path.longest_drawdown_ns / _DAY,
         exposure=held_ns / (end_ns - start_ns) if end_ns > start_ns else 0.0,
         trades=len(trips),
         win_rate=sum(trip.profit > 0 for trip in trips) / len(trips) if trips else None,
-        profit_factor=float(won / lost) if lost else None,
+        profit_factor=_over(float(won), float(lost)),
         average_trade=fmean(shares) if shares else None,
         best_trade=max(shares, default=None),
         worst_trade=min(shares, default=None),
         average_holding_s=fmean(holding) if holding else None,
     )
+
+
+def _growth_a_year(growth: float, years: float) -> float | None:
+    if years * _YEAR_DAYS < _ENOUGH_DAYS or growth <= 0:
+        return None
+    try:
+        annual = growth ** (1 / years) - 1
+    except OverflowError:  # a month like that twelve times over
+        return None
+    return annual if math.isfinite(annual) else None
+
+
+def _over(figure: float | None, by: float) -> float | None:
+    """One figure over another; None where that is no number."""
+    if figure is None or not by:
+        return None
+    ratio = figure / by
+    return ratio if math.isfinite(ratio) else None
 
 
 def _daily_returns(

@@ -1,13 +1,12 @@
 """The table a person sees at the end of a run: plain text, for any terminal and any log."""
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from strategy_runtime.report.summary import OrderSummary, Summary
 
 __all__ = ["day", "heading", "money", "render", "sent_of", "warnings_of"]
 
-_CENT = Decimal("0.01")
 _SHOWN = 5
 
 
@@ -66,8 +65,8 @@ def _timeframes(of: Iterable[tuple[str, str]]) -> str:
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
     return [
-        ("Return", f"{summary.total_return * 100:+.2f} %"),
-        ("Maximum drawdown", f"{0 - summary.max_drawdown * 100:.2f} %"),
+        ("Return", f"{summary.total_return * 100:+z.2f} %"),
+        ("Maximum drawdown", f"{-summary.max_drawdown * 100:z.2f} %"),
         ("Sharpe ratio", _ratio(summary.performance.sharpe)),
         ("Equity at the start", money(summary.start_equity)),
         ("Equity at the end", money(summary.equity)),
@@ -147,7 +146,7 @@ def _ratio(ratio: float | None) -> str:
 
 def money(text: str) -> str:
     """An amount to the cent, with thousands apart."""
-    return f"{Decimal(text).quantize(_CENT, ROUND_HALF_EVEN):,}"
+    return f"{Decimal(text):z,.2f}"
 
 
 def day(text: str) -> str:

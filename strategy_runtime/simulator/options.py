@@ -13,6 +13,8 @@ __all__ = ["Children", "ExchangeOptions"]
 
 Children = Literal["same_bar", "next_bar"]
 
+# With these, prices and quantities have room in the digits that amounts are worked out with.
+_LEAST_CASH, _MOST_CASH = Decimal("0.00000001"), Decimal(10**15)
 _NOT_NEGATIVE = (
     "fee_per_share",
     "fee_min",
@@ -80,6 +82,11 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.cash <= 0:
             raise ConfigError(f"starting cash must be positive, not {self.cash}")
+        if not _LEAST_CASH <= self.cash <= _MOST_CASH:
+            raise ConfigError(
+                f"cash must be at least {_LEAST_CASH:f} and at most {_MOST_CASH:,f}, "
+                f"not {self.cash}"
+            )
         if self.leverage < 1:
             raise ConfigError(f"leverage must be at least 1, not {self.leverage}")
         if self.latency < 0:

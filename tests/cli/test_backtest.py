@@ -232,10 +232,40 @@ def test_a_place_that_cannot_be_written_is_an_error_only_where_it_was_asked_for(
     unasked = invoke("backtest", "bot", "--data", "prices.csv")
     assert unasked.exit_code == 0
     assert "Equity at the end" in unasked.stdout
-    assert "The results could not be kept: cannot write results/Buyer/fills.csv" in unasked.stderr
-    asked = invoke("backtest", "bot", "--data", "prices.csv", "--out", "results/mine")
-    assert asked.exit_code == 74
-    assert "Error: cannot write results/mine/fills.csv" in asked.stderr
+    assert (
+        "The results could not be kept: cannot write results/Buyer/fills.csv: results is not a "
+        "folder\n" in unasked.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--out", "prices.csv/x"], "prices.csv/x/fills.csv: prices.csv is not a folder"),
+        (["--out", "/dev/null"], "/dev/null/fills.csv: /dev/null is not a folder"),
+        (["--out", "taken"], "taken/result.json: it is a folder"),
+        (["--out", "n" * 300], f"{'n' * 300}/fills.csv: File name too long"),
+        (["--fills", "prices.csv/x"], "prices.csv/x: prices.csv is not a folder"),
+        (["--json", "--fills", "bot.py/x/y"], "bot.py/x/y: bot.py is not a folder"),
+    ],
+)
+@pytest.mark.parametrize("name", ["backtest", "proxy"])
+def test_a_place_that_cannot_be_written_is_found_before_the_run(
+    bot: Path, invoke: Invoke, name: str, options: list[str], text: str
+) -> None:
+    (bot / "taken/result.json").mkdir(parents=True)
+    strategy = ["bot"] if name == "backtest" else []
+    # There are no data to run over: what is said comes before anything is read.
+    done = invoke(name, *strategy, "--data", "nowhere.csv", *options)
+    assert (done.exit_code, done.stdout) == (74, "")
+    assert done.stderr == f"Error: cannot write {text}\n"
+
+
+def test_looking_at_a_place_leaves_nothing_there(bot: Path, invoke: Invoke) -> None:
+    options = ("--out", "here/there", "--fills", "fills/of.csv")
+    assert invoke("backtest", "bot", "--data", "nowhere.csv", *options).exit_code == 74
+    assert not (bot / "here").exists()
+    assert not (bot / "fills").exists()
 
 
 # What must not be overlooked
@@ -363,7 +393,10 @@ def test_a_part_of_the_data(bot: Path, invoke: Invoke) -> None:
 def test_ones_own_strategy_on_the_bundled_prices(bot: Path, invoke: Invoke) -> None:
     done = invoke("backtest", "bot", "--demo")
     assert done.exit_code == 0, done.stderr
-    assert "  strategy-backtest bot --demo" in done.stdout
+    assert done.stdout.endswith(
+        "\nNext, the same over the network. The exchange, in one terminal:\n"
+        "  strategy-proxy --demo\nThe strategy, in another:\n  strategy-run bot\n"
+    )
 
 
 def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
@@ -401,6 +434,14 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
             "Error: --demo brings its own prices; leave out --data or --demo\n",
         ),
         (["bot", "--demo", "--cash", "0"], 2, "Error: starting cash must be positive, not 0\n"),
+        (
+            ["bot", "--demo", "--cash", "1e27"],
+            2,
+            "Error: cash must be at least 0.00000001 and at most 1,000,000,000,000,000, "
+            "not 1E+27\n",
+        ),
+        (["bot", "--demo", "--cash", "1e400"], 2, "000,000, not 1E+400\n"),
+        (["bot", "--demo", "--cash", "1e-400"], 2, "Error: cash must be at least 0.00000001 "),
         (["bot", "--demo", "--cash", "lots"], 2, "'lots' is not a number.\n"),
         (["bot", "--demo", "--fee-rate", "nan"], 2, "'nan' is not a number.\n"),
         (["bot", "--demo", "--spread", "-1"], 2, "Error: spread must not be negative: -1\n"),

@@ -182,3 +182,53 @@ def test_what_is_written_is_what_was_written_before(folder: Path) -> None:
     unbuffered = call("backtest", DEMO, "--demo", cwd=folder, env=UNBUFFERED)
     assert unbuffered.stdout.startswith("SmaCross(")
     assert "Fill hash" in unbuffered.stdout
+
+
+# It is closed
+
+
+def without(*streams: int, arguments: list[str], cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """A backtest that has no such streams at all."""
+    closing = " ".join(f"{stream}>&-" for stream in streams)
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *command("backtest", *arguments)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def test_a_run_without_standard_error_prints_its_results(folder: Path) -> None:
+    done = without(2, arguments=["--demo"], cwd=folder)
+    assert (done.returncode, done.stdout[:9]) == (0, "SmaCross(")
+    assert without(2, arguments=["nowhere", "--demo"], cwd=folder).returncode == 2
+
+
+def test_a_run_without_any_stream_leaves_its_results(folder: Path) -> None:
+    assert without(1, 2, arguments=["--demo"], cwd=folder).returncode == 0
+    assert json.loads((folder / "results" / "SmaCross" / "result.json").read_text())["fills"] == 85
+
+
+@pytest.mark.parametrize("closing", ["sys.stdout.close()", "sys.stderr.close()"])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_strategy_that_closes_a_stream_does_no_harm(
+    bot: Path, closing: str, more: list[str]
+) -> None:
+    (bot / "bot.py").write_text(f"import sys\n{TALKER}        {closing}\n")
+    done = call("backtest", "bot", "--data", "prices.csv", *more, cwd=bot)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "close 118.0\n" in (done.stderr if more else done.stdout)
+    assert "fill_hash" in done.stdout or "Fill hash" in done.stdout
+
+
+def test_a_strategy_that_closes_the_file_behind_a_stream_is_told_that_output_is_lost(
+    bot: Path,
+) -> None:
+    (bot / "bot.py").write_text(f"import sys\n{TALKER}        sys.__stdout__.close()\n")
+    done = call("backtest", "bot", "--data", "prices.csv", cwd=bot)
+    assert done.returncode == 74
+    assert done.stderr == FULL.replace("No space left on device", "Bad file descriptor")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.report.files import write_atomically
+from strategy_runtime.report.files import ensure_writable, write_atomically
 
 
 def test_a_file_and_the_folders_above_it_are_made(tmp_path: Path) -> None:
@@ -35,10 +35,18 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> Non
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "fills.csv"
-    with pytest.raises(
-        DataError, match=r"^cannot write .*fills\.csv: (Not a directory|File exists)$"
-    ):
+    with pytest.raises(DataError, match=r"^cannot write .*fills\.csv: .*/file is not a folder$"):
         write_atomically(path, "")
+    with pytest.raises(DataError, match=r"^cannot write .*: it is a folder$"):
+        write_atomically(tmp_path, "")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(DataError, match=r"/new/fills\.csv: Permission denied$"):
+        ensure_writable(tmp_path / "new" / "fills.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:

@@ -92,6 +92,15 @@ def test_what_cannot_be_said_is_not_said() -> None:
     assert (flat.annual_volatility, flat.sharpe, flat.sortino) == (0.0, None, None)
 
 
+@pytest.mark.parametrize("last", [1e300, math.inf, math.nan])
+def test_no_figure_is_infinite_however_much_was_gained(last: float) -> None:
+    days = list(range(40))
+    found = figures([1000.0, 999.999999, *[1000.0] * 37, last], days)
+    assert found.annual_return is found.calmar is None
+    figured = [getattr(found, name) for name in found.__struct_fields__]
+    assert all(each is None or math.isfinite(each) for each in figured)
+
+
 def test_closed_positions_are_counted_after_fees() -> None:
     fills = [
         fill("1", "100"),

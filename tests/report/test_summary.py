@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from strategy_runtime.report.results import results_of
 from strategy_runtime.report.summary import SCHEMA, Summary
-from strategy_runtime.report.table import heading, render
+from strategy_runtime.report.table import heading, money, render
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.options import ExchangeOptions
 from tests.strategies import Scripted
@@ -124,6 +124,18 @@ async def test_the_table_says_the_same_in_words() -> None:
     assert any(line.startswith("  BUY 1 S:A LIMIT limit 1.5 (ord-3, ") for line in lines)
     assert table.isascii()
     assert len({len(line) for line in lines[3:18]}) == 1, "the numbers do not stand in one column"
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("1234567.895", "1,234,567.90"), ("-0.001", "0.00"), ("-0.005", "0.00"), ("-7.5", "-7.50")],
+)
+def test_money_is_shown_to_the_cent_and_no_zero_is_negative(amount: str, shown: str) -> None:
+    assert money(amount) == shown
+
+
+def test_no_amount_is_too_large_to_be_shown() -> None:
+    assert money("1" + 40 * "0").startswith("10,000,000,000,")
 
 
 async def test_what_an_option_is_not_set_to_is_null_and_amounts_are_texts() -> None:
