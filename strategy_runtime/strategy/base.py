@@ -54,20 +54,22 @@ _I = TypeVar("_I", bound=Indicator)
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class Strategy:
-    """A trading strategy.
+    """A trading strategy: subclass it.
 
-    Annotate public class attributes to make them parameters, fill in the hooks you need (`def` or
-    `async def`), and act with the verbs. One hook runs at a time, in the order of the events, and
-    the book is up to date before it is called.
+    * Annotated public attributes of your class are its parameters: `fast: int = 10`.
+    * Methods named `on_…` are hooks: fill in those you need, with `def` or `async def`. One hook
+      runs at a time, in the order of the events; what an event changed can be seen in its hook.
+    * `buy`, `sell`, `close` and other verbs give orders; `position`, `orders`, `history` and other
+      views show how things stand.
 
-    `state`, annotated with a msgspec Struct, is no parameter: live, it is saved after every event
-    that changed it and restored before `on_start` of the next run. A backtest begins with its
-    default.
+    `state`, annotated with a msgspec Struct, is not a parameter. A live run saves it after every
+    event that changed it, and the next one restores it before `on_start`. A backtest begins with
+    its default.
 
     Attributes:
-        lookback: How many candles a symbol `history` can reach back; 0 keeps none.
-        backfill: Live, have candles that closed in a gap come to `on_candle`, too, late as they
-            are; `is_backfilling` is true meanwhile.
+        lookback: How many candles of each symbol `history` can reach back; 0 keeps none.
+        backfill: Whether candles that closed while a live connection was lost come to `on_candle`,
+            too, late; `is_backfilling` is true while they do.
     """
 
     lookback: ClassVar[int] = 0
@@ -130,16 +132,16 @@ class Strategy:
     # Hooks
 
     def on_start(self) -> _Hook:
-        """Once, before the first event; indicators and timers are made here."""
+        """Once, before the first event: make indicators and timers here."""
 
     def on_connect(self) -> _Hook:
-        """Each time the stream of events has been opened."""
+        """The stream of events has been opened, for the first time or again."""
 
     def on_disconnect(self) -> _Hook:
-        """Each time the stream was lost."""
+        """The stream of events has been lost."""
 
     def on_reconnect(self, gap: Gap) -> _Hook:
-        """The stream is back, and what was missed has been told; indicators have no hole."""
+        """The stream is back, and what was missed has been told, to indicators as well."""
 
     def on_candle(self, candle: Candle) -> _Hook:
         """A bar has closed."""
@@ -160,22 +162,22 @@ class Strategy:
         """Balance or margin has changed."""
 
     def on_connection(self, event: ConnectionEvent) -> _Hook:
-        """The link to the proxy, or the proxy's to its provider, has changed."""
+        """The connection to the proxy, or that of the proxy to its provider, has changed."""
 
     def on_rate_limit(self, event: RateLimitEvent) -> _Hook:
         """The provider's request limit is near or reached."""
 
     def on_proxy_error(self, event: ProxyErrorEvent) -> _Hook:
-        """A notice of trouble from the proxy."""
+        """The proxy reports trouble."""
 
     def on_staleness(self, event: StalenessEvent) -> _Hook:
-        """Market data of some symbols stopped or resumed."""
+        """Market data of some symbols have stopped or resumed."""
 
     def on_financing(self, event: FinancingEvent) -> _Hook:
-        """Interest or swap was booked."""
+        """Interest, a fee for a short position or a swap has been booked."""
 
     def on_timer(self) -> _Hook:
-        """A timer is due that was set without a function of its own."""
+        """A timer that has no function of its own is due."""
 
     def on_unknown(self, event: UnknownEvent) -> _Hook:
         """An event of a type this version does not know."""
@@ -184,10 +186,11 @@ class Strategy:
         """A hook raised (`HookFailed`), or an unawaited order was refused (`OrderRejected`)."""
 
     def on_anomaly(self, description: str) -> _Hook:
-        """Something happened that the order states do not allow."""
+        """Something that should not happen: an order that had ended was filled, nobody can say
+        whether an order arrived (or now somebody can), events were lost on a healthy connection."""
 
     def on_complete(self, event: BacktestComplete) -> _Hook:
-        """The backtest is over; questions are still answered."""
+        """The backtest is over: no more orders, queries are still answered."""
 
     def on_stop(self) -> _Hook:
         """Once, at the end, whatever ended it."""
@@ -316,7 +319,7 @@ class Strategy:
         )
 
     def cancel(self, order: OrderReference) -> Ticket:
-        """Cancel a resting order; where it has ended just before, that is no error: look at it."""
+        """Cancel a resting order. If it ended just before, that is no error: look at its status."""
         return self._running.cancel(order)
 
     def cancel_all(self, symbol: str | None = None) -> list[Ticket]:
@@ -343,7 +346,7 @@ class Strategy:
         fraction: Number | None = None,
         notional: Number | None = None,
     ) -> Ticket | None:
-        """Bring a position to a size at the market; negative is short. None where it is there."""
+        """Bring a position to a size, at the market; negative is short. None if it has it already."""
         return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
     # Views
