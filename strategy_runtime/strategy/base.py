@@ -346,7 +346,7 @@ class Strategy:
         fraction: Number | None = None,
         notional: Number | None = None,
     ) -> Ticket | None:
-        """Bring a position to a size, at the market; negative is short. None if it has it already."""
+        """Bring a position to a size at the market; negative is short. None if nothing is to do."""
         return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
     # Views
