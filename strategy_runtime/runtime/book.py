@@ -58,6 +58,9 @@ class Book:
         unlisted_trades: Number of executions heard of since a list of the venue's held no others.
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
         late_events: Number of order and trade events that changed nothing.
+        is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
+        books_profits: The account's event is known to come behind those of a fill: what the fill
+            has realised, and its fee, count until it does.
     """
 
     def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
@@ -68,6 +71,9 @@ class Book:
         self.unlisted_trades = 0
         self.anomalies: list[str] = []
         self.late_events = 0
+        self.is_hedging = False
+        self.books_profits = False
+        self._unbooked = _ZERO
         self._lookback = lookback
         self._own_prefix = own_prefix
         self.keep = self._keep if lookback else None
@@ -273,7 +279,10 @@ class Book:
             if order is not None and order.status.is_terminal:
                 self._note_late_fill(order)
             self._booked[trade.order_id] = traded
-            self._move(trade.symbol, delta * trade.side.sign, trade.price)
+            signed = delta * trade.side.sign
+            self._move(trade.symbol, signed, trade.price, trade.position_id)
+        if self.books_profits:
+            self._unbooked -= trade.commission
         return True
 
     def _note_late_fill(self, order: Order) -> None:
@@ -322,11 +331,18 @@ class Book:
 
     def apply_account(self, event: AccountEvent) -> None:
         """Take over what the venue says of the account."""
-        self._account = event.account
+        self._account, self._unbooked = event.account, _ZERO
 
     def position(self, symbol: str) -> NetPosition:
         """The net position in a symbol, the same object every time."""
         return self.nets[symbol]
+
+    @property
+    def held(self) -> list[str]:
+        """Symbols in which there is a position, be it one that another offsets."""
+        return [
+            symbol for symbol, net in self.nets.items() if net.quantity or self.parts_of(symbol)
+        ]
 
     @property
     def positions(self) -> list[NetPosition]:
@@ -338,7 +354,7 @@ class Book:
         """The account at the last prices seen."""
         known = self._account if self._statement is None else self._statement.told_account()
         return AccountView(
-            known.balance,
+            known.balance + self._unbooked,
             self.nets.unrealized_pnl,
             known.margin_used,
             known.margin_available,
@@ -350,7 +366,7 @@ class Book:
         """What the account is worth at the last prices seen."""
         statement = self._statement
         balance = self._account.balance if statement is None else statement.balance
-        return balance + self.nets.unrealized_pnl
+        return balance + self._unbooked + self.nets.unrealized_pnl
 
     @property
     def is_torn(self) -> bool:
@@ -376,6 +392,7 @@ class Book:
     def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
         self._statement = self._directory = statement
+        self._unbooked = _ZERO
 
     def see_order(self, order: Followed) -> None:
         """Follow an order that was accepted, changed, or has come to its end."""
@@ -446,9 +463,17 @@ class Book:
     def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:
         if price is None:
             price = decimal_of(self.last[order.symbol]) if order.symbol in self.last else _ZERO
-        self._move(order.symbol, quantity * order.side.sign, price)
+        self._move(order.symbol, quantity * order.side.sign, price, order.position_id)
 
-    def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        self.nets.move(symbol, signed, price)
+    def _move(self, symbol: str, signed: Decimal, price: Decimal, position_id: str | None) -> None:
+        gained, part = _ZERO, self._positions.get(symbol, {}).get(position_id or "")
+        if not self.is_hedging:
+            gained = self.nets.move(symbol, signed, price)
+        elif part is None:
+            self.nets.open_apart(symbol, signed, price)
+        else:
+            gained = self.nets.reduce(symbol, signed, price, part.average_entry_price)
+        if self.books_profits:
+            self._unbooked += gained
         if self.moved is not None:
             self.moved.add(symbol)

@@ -1,6 +1,6 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
@@ -13,7 +13,7 @@ from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
-from strategy_runtime.protocol.witness import Witness
+from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.nets import no_symbol
@@ -171,17 +171,21 @@ class TradingDesk(Outbox):
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
         """See `Strategy.close`."""
-        position = self._book.position(symbol)
+        tickets = self._close(symbol, quantity)
+        return tickets[-1] if tickets else None
+
+    def _close(self, symbol: str, quantity: Number | None) -> list[Ticket]:
+        net = self._book.position(symbol)
         parts = self._book.parts_of(symbol)
-        if position.is_flat and len(parts) < 2:
-            return None
-        if len(parts) > 1 and quantity is None:
-            tickets = [self._close_part(part.id, part.signed_quantity, symbol) for part in parts]
-            return tickets[-1]
-        size = position.quantity
+        if len(parts) > 1:
+            sizes = _sizes_to_close(net, parts, exact("quantity", quantity))
+            return [self._close_part(id_, size, symbol) for id_, size in sizes]
+        if net.is_flat:
+            return []
+        size = net.quantity
         if quantity is not None:
-            size = (exact("quantity", quantity) or _ZERO) * (1 if position.is_long else -1)
-        return self._close_part(parts[0].id if len(parts) == 1 else None, size, symbol)
+            size = (exact("quantity", quantity) or _ZERO) * (1 if net.is_long else -1)
+        return [self._close_part(parts[0].id if parts else None, size, symbol)]
 
     def _close_part(self, position_id: str | None, size: Decimal, symbol: str) -> Ticket:
         own_id = self._next_id()
@@ -198,8 +202,7 @@ class TradingDesk(Outbox):
 
     def close_all(self) -> list[Ticket]:
         """See `Strategy.close_all`."""
-        tickets = (self.close(position.symbol, None) for position in self._book.positions)
-        return [ticket for ticket in tickets if ticket is not None]
+        return [ticket for symbol in self._book.held for ticket in self._close(symbol, None)]
 
     async def wind_down(self, *, flatten: bool) -> None:
         """Cancel what is open and, where told to, close what is held, though the run has ended."""
@@ -335,6 +338,28 @@ class TradingDesk(Outbox):
         if isinstance(order, Order):
             return self.order_of(order.client_order_id or order.id)
         return self.order_of(order)
+
+
+def _sizes_to_close(
+    net: NetPosition, parts: Sequence[Part], quantity: Decimal | None
+) -> list[tuple[str, Decimal]]:
+    """What to close of each of several positions in a symbol: all, or so many units of the side
+    that outweighs the other, the oldest first.
+    """
+    if quantity is None:
+        return [(part.id, part.signed_quantity) for part in parts]
+    if net.is_flat:
+        raise ValueError(
+            f"{net.symbol} is held long and short alike: close({net.symbol!r}) closes both sides, "
+            "and a quantity of neither can be meant"
+        )
+    sizes: list[tuple[str, Decimal]] = []
+    for part in parts:
+        held = abs(part.signed_quantity)
+        if quantity > 0 and (part.signed_quantity > 0) is net.is_long:
+            sizes.append((part.id, min(held, quantity).copy_sign(part.signed_quantity)))
+            quantity -= held
+    return sizes
 
 
 def _prices_of(

@@ -39,18 +39,36 @@ class Nets(dict[str, NetPosition]):
         """Open profit of all of them at the last prices."""
         return sum((net.unrealized_pnl for net in self._held.values()), _ZERO)
 
-    def move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        """Book a fill; a negative quantity is sold."""
+    def move(self, symbol: str, signed: Decimal, price: Decimal) -> Decimal:
+        """Book a fill; a negative quantity is sold. Gives back what it has realised."""
         net = self[symbol]
-        before, after = net.quantity, net.quantity + signed
-        if not after:
-            net.average_entry_price = _ZERO
-        elif before * signed < 0:
+        before, after, entry = net.quantity, net.quantity + signed, net.average_entry_price
+        closed = _ZERO
+        if before * signed < 0:
+            closed = -signed if abs(signed) <= abs(before) else before
             if before * after < 0:
                 net.average_entry_price = price
         else:
-            net.average_entry_price = (before * net.average_entry_price + signed * price) / after
+            net.average_entry_price = (before * entry + signed * price) / after
+        if not after:
+            net.average_entry_price = _ZERO
         self._hold(net, after)
+        return closed * (price - entry)
+
+    def open_apart(self, symbol: str, signed: Decimal, price: Decimal) -> None:
+        """Book a fill that has opened a position of its own, whatever else is held."""
+        net = self[symbol]
+        self._hold_at(net, net.quantity + signed, _cost_of(net) + signed * price)
+
+    def reduce(self, symbol: str, signed: Decimal, price: Decimal, entry: Decimal) -> Decimal:
+        """Book a fill that has reduced one of several positions; gives back what it has realised.
+
+        Args:
+            entry: Average price at which that position was entered.
+        """
+        net = self[symbol]
+        self._hold_at(net, net.quantity + signed, _cost_of(net) + signed * entry)
+        return -signed * (price - entry)
 
     def renew(self, symbol: str, parts: Sequence[Part]) -> None:
         """Take over the open positions in a symbol as the venue keeps them."""
@@ -60,16 +78,26 @@ class Nets(dict[str, NetPosition]):
             net.quantity = part.signed_quantity
             net.realized_pnl = part.realized_pnl
             net.average_entry_price = part.average_entry_price
+            net._locked = _ZERO
             self._held[symbol] = net
             return
         if not parts:
-            net.quantity = net.realized_pnl = net.average_entry_price = _ZERO
+            net.quantity = net.realized_pnl = net.average_entry_price = net._locked = _ZERO
             self._held.pop(symbol, None)
             return
-        self._hold(net, sum((part.signed_quantity for part in parts), _ZERO))
         net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
-        cost = sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO)
-        net.average_entry_price = cost / net.quantity if net.quantity else _ZERO
+        self._hold_at(
+            net,
+            sum((part.signed_quantity for part in parts), _ZERO),
+            sum((part.signed_quantity * part.average_entry_price for part in parts), _ZERO),
+        )
+
+    def _hold_at(self, net: NetPosition, quantity: Decimal, cost: Decimal) -> None:
+        """Hold several positions, of which only the sum is shown."""
+        net.quantity = quantity
+        net.average_entry_price = cost / quantity if quantity else _ZERO
+        net._locked = quantity * net.average_entry_price - cost
+        self._held[net.symbol] = net
 
     def _hold(self, net: NetPosition, quantity: Decimal) -> None:
         net.quantity = quantity
@@ -77,3 +105,7 @@ class Nets(dict[str, NetPosition]):
             self._held[net.symbol] = net
         else:
             self._held.pop(net.symbol, None)
+
+
+def _cost_of(net: NetPosition) -> Decimal:
+    return net.quantity * net.average_entry_price - net._locked

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Literal
 
 from strategy_runtime.clock import monotonic, ns_of, rfc3339
-from strategy_runtime.errors import ApiError, ConfigError, HookFailed
+from strategy_runtime.errors import ApiError, ConfigError, HookFailed, StrategyRuntimeError
 from strategy_runtime.ids import Random, generator
+from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -202,6 +204,7 @@ class Runner:
         )
         if self._mode == "backtest":
             await self._see_that_it_begins(known.orders)
+            await self._find_out_how_fills_are_booked()
         orders = known.orders + await self._desk.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True
@@ -230,6 +233,13 @@ class Runner:
                 f"{begun[0]}), and its time does not run back; start the proxy anew, then the "
                 "strategy"
             )
+
+    async def _find_out_how_fills_are_booked(self) -> None:
+        """A backtest tells of the account behind each fill (protocol e.1), in one of two modes."""
+        self._book.books_profits = True
+        with suppress(StrategyRuntimeError):
+            mode = (await self._venue.capabilities()).position_mode
+            self._book.is_hedging = mode is PositionMode.HEDGING
 
     async def _start(self) -> None:
         strategy = self._strategy
@@ -335,7 +345,7 @@ class Runner:
         work = self._desk.wind_down(flatten=self._on_exit == "flatten")
         if not await self._within(seconds, work):
             _log.error("on exit: not everything was answered in %.3g s", seconds)
-        orders, held = len(self._desk.orders(None)), len(self._book.positions)
+        orders, held = len(self._desk.orders(None)), len(self._book.held)
         _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
 
     async def _within(self, seconds: float, work: Awaitable[None]) -> bool:

@@ -330,7 +330,11 @@ class Strategy:
         """Close a position, or `quantity` units of it, at the market; None when it is flat.
 
         On an account that hedges every position in the symbol is closed, each by an order of its
-        own; the ticket is that of the last.
+        own; a quantity is taken off the side that outweighs the other, oldest position first. The
+        ticket is that of the last order.
+
+        Raises:
+            ValueError: A quantity of a symbol that is held long and short alike.
         """
         return self._running.close(symbol, quantity)
 

@@ -34,7 +34,7 @@ class NetPosition:
         realized_pnl: Realised since it was opened, as the venue reports it.
     """
 
-    __slots__ = ("_prices", "average_entry_price", "quantity", "realized_pnl", "symbol")
+    __slots__ = ("_locked", "_prices", "average_entry_price", "quantity", "realized_pnl", "symbol")
 
     def __init__(self, symbol: str, prices: Mapping[str, float]) -> None:
         self.symbol = symbol
@@ -42,6 +42,8 @@ class NetPosition:
         self.average_entry_price = _ZERO
         self.realized_pnl = _ZERO
         self._prices = prices
+        self._locked = _ZERO
+        """What positions on both sides have gained that quantity and average do not show."""
 
     @property
     def last(self) -> float | None:
@@ -73,8 +75,8 @@ class NetPosition:
     def unrealized_pnl(self) -> Decimal:
         """Open profit at the last price; 0 before the first."""
         if not self.quantity or self.last is None:
-            return _ZERO
-        return self.market_value - self.quantity * self.average_entry_price
+            return self._locked
+        return self.market_value - self.quantity * self.average_entry_price + self._locked
 
     def __repr__(self) -> str:
         return f"<NetPosition {self.symbol} {self.quantity:f} @ {self.average_entry_price:f}>"

@@ -1,5 +1,6 @@
 """Contract lines 3 to 6 and 8: order of events, orders, the ack barrier, failures, time."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -428,3 +429,104 @@ async def test_a_cancel_that_a_fill_has_beaten_is_no_error() -> None:
         assert len(pilot.fills) == 2
         assert strategy.refusals == []
         assert strategy.orders() == []
+
+
+# The account between the events of a fill, and positions beside each other.
+
+
+class Accountant(Scripted):
+    """Notes equity and average price whenever it hears of something."""
+
+    def __init__(self, script: dict[int, Callable[[Scripted, Candle], object]]) -> None:
+        super().__init__(script)
+        self.notes: list[tuple[str, Decimal, Decimal, Decimal]] = []
+
+    def note(self, name: str) -> None:
+        account, held = self.account, self.position(X)
+        self.notes.append((name, account.equity, held.quantity, held.average_entry_price))
+
+    def by_fill(self) -> list[list[tuple[float, ...]]]:
+        found: list[list[tuple[float, ...]]] = []
+        for name, *numbers in self.notes:
+            found += [[]] if name == "order" else []
+            found[-1].append(tuple(map(float, numbers)))
+        return found
+
+    def on_order(self, event: OrderEvent) -> None:
+        if event.event is OrderEventKind.ORDER_FILLED:
+            self.note("order")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.note("trade")
+
+    def on_account(self, event: AccountEvent) -> None:
+        assert self.account.equity == event.account.equity
+        self.note("account")
+
+    def on_position(self, event: PositionEvent) -> None:
+        self.note("position")
+
+
+async def test_what_a_fill_realises_is_in_the_account_from_its_first_event_on() -> None:
+    strategy = Accountant(
+        {
+            0: lambda s, c: s.buy(X, 10),
+            2: lambda s, c: s.sell(X, 15),
+            3: lambda s, c: s.buy(X, 1),
+            4: lambda s, c: s.close(X),
+        }
+    )
+    async with strategy.run_test(cash=1000, fee_min="1") as pilot:
+        await pilot.candles(X, closes=[10, 10, 12, 12, 11, 11])
+        assert pilot.equity == 1000 + 20 + 4 - 4
+    heard: list[list[str]] = []
+    for name, *_ in strategy.notes:
+        heard += [[]] if name == "order" else []
+        heard[-1].append(name)
+    told, turned = ["order", "trade", "account", "position"], ["position"]
+    assert heard == [told, told + turned, told, told]
+    fills = strategy.by_fill()
+    for (before, *_), *others in fills:  # the trade brings the fee
+        assert {equity for equity, *_ in others} == {before - 1}
+    assert [first for first, *_ in fills] == [
+        (1000, 10, 10),
+        (1019, -5, 12),
+        (1018, -4, 12),
+        (1021, 0, 0),
+    ]
+
+
+async def test_equity_on_an_account_that_hedges_is_right_at_every_event() -> None:
+    strategy = Accountant(
+        {
+            0: lambda s, c: s.buy(X, 10),
+            1: lambda s, c: s.sell(X, 4),
+            2: lambda s, c: s.sell(X, 6),
+            3: lambda s, c: s.close_all(),
+        }
+    )
+    async with strategy.run_test(cash=1000, mode="HEDGING") as pilot:
+        await pilot.candles(X, closes=[10, 12, 15, 16, 20])
+        assert pilot.equity == 1000 + 100 - 32 - 30
+        assert pilot.exchange.positions() == []
+    fills = strategy.by_fill()
+    assert [len({equity for equity, *_ in fill}) for fill in fills] == [1] * 6
+    assert [fill[-1][:2] for fill in fills[:3]] == [(1000, 10), (1020, 6), (1038, 0)]
+
+
+async def test_close_takes_a_quantity_off_the_larger_side_oldest_first() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: (s.buy(X, 6), s.sell(X, 1), s.buy(X, 4)),
+            1: lambda s, c: s.close(X, 7),
+            2: lambda s, c: s.sell(X, 2),
+            3: lambda s, c: s.close(X, 1),
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, closes=[10] * 3)
+        held = [position.signed_quantity for position in pilot.exchange.positions()]
+        assert held == [-1, 3]
+        with pytest.raises(HookFailed) as caught:
+            await pilot.candles(X, closes=[10])
+    assert "S:X is held long and short alike" in str(caught.value.__cause__)

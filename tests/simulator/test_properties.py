@@ -539,6 +539,15 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     hours=1,
     listens=True,
 )
+@like_others_but(  # a position beside another one, both with a profit that nobody has realised
+    market={"S:A": [*FLAT, *CALM, *CALM]},
+    plan=[plain(0, "buy", 10), plain(7, "sell", 4), plain(8, "buy", 1)],
+    alone=True,
+    options={"mode": PositionMode.HEDGING},
+    limits=Limits(max_daily_loss=Decimal(40)),
+    hours=1,
+    listens=True,
+)
 @given(
     market=markets,
     plan=st.lists(actions, max_size=12),
