@@ -4,8 +4,9 @@ import random
 import secrets
 from collections.abc import Callable
 from itertools import count
+from zlib import crc32
 
-__all__ = ["Random", "counted", "generator", "token"]
+__all__ = ["Random", "counted", "generator", "shortened", "token"]
 
 Random = random.Random
 
@@ -13,6 +14,14 @@ Random = random.Random
 def token() -> str:
     """A fresh random id of twelve hexadecimal digits, for runs and connections."""
     return secrets.token_hex(6)
+
+
+def shortened(name: str, longest: int) -> str:
+    """A name; of one that is longer its beginning, and what tells it from others like it."""
+    if len(name) <= longest:
+        return name
+    told_apart = f"-{crc32(name.encode()):08x}"
+    return name[: longest - len(told_apart)] + told_apart
 
 
 def counted(prefix: str) -> Callable[[], str]:

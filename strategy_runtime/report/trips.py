@@ -41,8 +41,9 @@ class RoundTrip(Struct, frozen=True, kw_only=True):
 
     @property
     def profit_share(self) -> float:
-        """Profit as a share of what the entries were worth."""
-        return float(self.profit / (self.quantity * self.entry_price))
+        """Profit as a share of what the entries were worth; 0 where that was nothing."""
+        worth = self.quantity * self.entry_price
+        return float(self.profit / worth) if worth else 0.0
 
 
 class _Open:

@@ -151,8 +151,11 @@ class TradingDesk(Outbox):
         key = known.client_order_id or known.id
 
         async def send() -> None:
+            order = self.order_of(key)
+            if order.status.is_terminal:
+                return  # it was refused, or has ended, since
             try:
-                await self._venue.cancel(self.order_of(key).id)
+                await self._venue.cancel(order.id)
             except ApiError as refusal:
                 if refusal.status not in _HAS_ENDED or not await self._has_ended(key):
                     raise

@@ -9,7 +9,7 @@ from typing import Literal
 
 from strategy_runtime.clock import monotonic, ns_of, rfc3339
 from strategy_runtime.errors import ApiError, ConfigError, HookFailed, StrategyRuntimeError
-from strategy_runtime.ids import Random, generator
+from strategy_runtime.ids import Random, generator, shortened
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import Subscriptions
@@ -38,6 +38,8 @@ OnExit = Literal["keep", "cancel", "flatten"]
 """What a live run leaves behind: everything, no open orders, or no positions either."""
 
 _POSITION = "position"
+_LONGEST_NAME = 40
+"""Of a class in the ids of its orders: 64 characters have to do for it, a token and a number."""
 _HOOK_DEADLINE_S = 3.0
 _ANSWERS_DEADLINE_S = 2.0
 _LAST_ANSWERS_DEADLINE_S = 1.5
@@ -76,11 +78,12 @@ class Runner:
         self._venue = venue
         self._mode: Mode = mode
         self._run_id = run_id
-        self._prefix = f"{type(strategy).__name__}-{run_id}"
+        name = shortened(type(strategy).__name__, _LONGEST_NAME)
+        self._prefix = f"{name}-{run_id}"
         self._on_exit = on_exit
         self._subscriptions = subscriptions or Subscriptions()
         self._timeframe = timeframe
-        self._book = Book(strategy.lookback, f"{type(strategy).__name__}-")
+        self._book = Book(strategy.lookback, f"{name}-")
         self._clock = RunClock(mode)
         self._timers = Timers()
         self._desk = desk(

@@ -5,7 +5,7 @@ price moves against an order, fees what the fill is charged. `Costs` joins them 
 limit order never pays more than its limit.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Protocol
 
 from strategy_runtime.protocol.enums import Side
@@ -14,7 +14,9 @@ from strategy_runtime.simulator.options import ExchangeOptions
 __all__ = ["Costs", "FeeModel", "Fees", "Slippage", "SlippageModel"]
 
 _ZERO = Decimal(0)
+_ONE = Decimal(1)
 _GRAIN = Decimal("1e-10")
+_DIGITS = Context(prec=10)
 _COSTS = (
     "fee_rate",
     "maker_fee_rate",
@@ -112,11 +114,17 @@ class Costs:
         if not against:
             return base
         if side is Side.BUY:
-            paid = (base + against).quantize(_GRAIN).normalize()
+            paid = _rounded(base + against)
             return paid if limit is None else min(paid, limit)
-        paid = max(_ZERO, (base - against).quantize(_GRAIN).normalize())
+        paid = max(_ZERO, _rounded(base - against))
         return paid if limit is None else max(paid, limit)
 
     def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool = False) -> Decimal:
         """The fee of one fill in account currency."""
         return self._fees.fee(quantity, price, is_maker=is_maker)
+
+
+def _rounded(price: Decimal) -> Decimal:
+    """A price to ten decimals, one below 1 to ten digits; without zeros at its end or exponent."""
+    exact = price.quantize(_GRAIN) if price >= _ONE else _DIGITS.plus(price)
+    return exact.normalize() + _ZERO

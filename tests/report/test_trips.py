@@ -100,3 +100,8 @@ def test_the_profits_of_all_trips_are_the_account_s_once_it_is_flat(
     assert abs(sum((trip.profit for trip in trips), Decimal(0)) - cash) < Decimal("1e-20")
     paid = sum((trip.fees for trip in trips), Decimal(0))
     assert abs(paid - sum(fee for _, _, fee in deals)) < Decimal("1e-20")
+
+
+def test_a_short_that_was_entered_at_nothing_has_no_share() -> None:
+    (trip,) = round_trips([fill("-10", "0"), fill("10", "3", bar=1)])
+    assert (trip.entry_price, trip.profit, trip.profit_share) == (0, -30, 0)

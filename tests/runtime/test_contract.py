@@ -530,3 +530,24 @@ async def test_close_takes_a_quantity_off_the_larger_side_oldest_first() -> None
         with pytest.raises(HookFailed) as caught:
             await pilot.candles(X, closes=[10])
     assert "S:X is held long and short alike" in str(caught.value.__cause__)
+
+
+async def test_ids_of_a_class_with_a_long_name_are_short_enough_for_every_venue() -> None:
+    kind = type("Long" * 20, (Scripted,), {})
+    strategy = kind({0: lambda s, c: s.buy(X, 1)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        (order,) = pilot.orders
+        assert order.client_order_id == "LongLongLongLongLongLongLongLon-3c88332b-test-1"
+        assert [fill.order_id for fill in pilot.fills] == [order.id]
+
+
+async def test_cancelling_an_order_that_is_refused_meanwhile_is_told_once() -> None:
+    def both(strategy: Scripted, candle: Candle) -> None:
+        strategy.cancel(strategy.sell(X, 1, reduce_only=True))
+
+    strategy = Scripted({0: both})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10, 10])
+    (refusal,) = strategy.refusals
+    assert "there is no position in S:X to reduce" in str(refusal)

@@ -151,6 +151,31 @@ async def test_fixed_slippage_is_in_price_units() -> None:
         assert [fill.price for fill in pilot.fills] == [Decimal("9.75")]
 
 
+@pytest.mark.parametrize(
+    ("price", "paid", "got"),
+    [
+        (1.44e-9, "1.44144E-9", "1.43856E-9"),
+        (4e-11, "4.004E-11", "3.996E-11"),
+        (100, "100.1", "99.9"),
+        (0.30000000001, "0.3003000000", "0.2997000000"),
+        (12345.678901234, "12358.0245801352", "12333.3332223328"),
+    ],
+)
+async def test_slippage_is_against_the_order_however_small_a_price_is(
+    price: float, paid: str, got: str
+) -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 5), 1: lambda s, c: s.sell(X, 5)})
+    async with strategy.run_test(slippage="0.001") as pilot:
+        await pilot.candles(X, bars=[bar(price)] * 3)
+        assert [fill.price for fill in pilot.fills] == [Decimal(paid), Decimal(got)]
+
+
+async def test_a_price_has_no_exponent_whatever_it_is() -> None:
+    async with Scripted({0: lambda s, c: s.buy(X, 5)}).run_test(spread="0.04") as pilot:
+        await pilot.candles(X, bars=[bar(99.98)] * 2)
+        assert [str(fill.price) for fill in pilot.fills] == ["100"]
+
+
 async def test_an_order_that_rested_pays_the_makers_fee() -> None:
     def both(strategy: Scripted, candle: Candle) -> None:
         strategy.buy(X, 10, limit=9)
