@@ -104,4 +104,4 @@ def test_the_profits_of_all_trips_are_the_account_s_once_it_is_flat(
 
 def test_a_short_that_was_entered_at_nothing_has_no_share() -> None:
     (trip,) = round_trips([fill("-10", "0"), fill("10", "3", bar=1)])
-    assert (trip.entry_price, trip.profit, trip.profit_share) == (0, -30, 0)
+    assert (trip.entry_price, trip.profit, trip.profit_share) == (Decimal(0), Decimal(-30), 0.0)
