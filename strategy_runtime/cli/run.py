@@ -163,7 +163,7 @@ def _load(target: str, values: dict[str, str], environment: "Environment") -> "S
     with users_code(f"{target} was imported"):
         found = load_strategy(target)
     with users_code(f"{found.__name__} was made"):
-        return found.from_text(values, environment.values)
+        return found.from_text(values, environment.values, environment.origin)
 
 
 def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:

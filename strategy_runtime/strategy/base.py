@@ -1,6 +1,6 @@
 """The class users subclass: hooks to fill in, verbs to act with, views to look at."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
@@ -38,7 +38,6 @@ from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from decimal import Decimal
 
@@ -116,13 +115,22 @@ class Strategy:
         return cls._parameters
 
     @classmethod
-    def from_text(cls, values: Mapping[str, str], environ: Mapping[str, str]) -> Self:
+    def from_text(
+        cls,
+        values: Mapping[str, str],
+        environ: Mapping[str, str],
+        origin: Callable[[str], str] = str,
+    ) -> Self:
         """An instance from `--set` values and `PARAM_<NAME>` variables, the former first.
+
+        Args:
+            origin: How errors name a variable: with its file, where it is from one.
 
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
         """
-        return cls(**{**cls.parameters().from_environment(environ), **values})
+        found = cls.parameters().from_environment(environ, origin, but=values)
+        return cls(**{**found, **values})
 
     @property
     def parameter_values(self) -> dict[str, Any]:
@@ -458,7 +466,7 @@ class Strategy:
         checked_period(period)
         return self.indicator(lambda: Ema(period), timeframe=timeframe)
 
-    def indicator(self, make: "Callable[[], _I]", *, timeframe: str | None = None) -> Family[_I]:
+    def indicator(self, make: Callable[[], _I], *, timeframe: str | None = None) -> Family[_I]:
         """A family of indicators of your own: `make` is called once a symbol.
 
         Args:

@@ -2,13 +2,15 @@
 
 One place reads and checks them, whoever gives them: the constructor, `--set name=value`, the
 environment variable `PARAM_<NAME>`, or the default (in this order). Text is converted by the
-annotation (msgspec, lax). Names with a leading underscore, `ClassVar`s and `state` are none.
+annotation (msgspec, lax); lists and mappings are written as JSON. Names with a leading underscore,
+`ClassVar`s and `state` are none.
 """
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from decimal import Decimal
 from inspect import get_annotations
+from math import isfinite
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -22,11 +24,11 @@ __all__ = ["ENVIRONMENT_PREFIX", "Parameter", "Parameters"]
 
 ENVIRONMENT_PREFIX = "PARAM_"
 
-_BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "gt": (operator.gt, ">"),
-    "ge": (operator.ge, ">="),
-    "lt": (operator.lt, "<"),
-    "le": (operator.le, "<="),
+_BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
 }
 
 
@@ -75,18 +77,31 @@ class Parameter:
             ParameterError: Names the parameter, the value and the rule it breaks.
         """
         try:
-            converted = msgspec.convert(value, self._type, strict=False)
-        except msgspec.ValidationError as error:
-            raise ParameterError(f"{self.name} = {_shown(value)}: {error}") from None
-        if isinstance(converted, Decimal) and not converted.is_finite():
-            raise ParameterError(f"{self.name} = {_shown(value)}: Expected a finite number")
-        for kind, bound in self._bounds:
-            holds, sign = _BOUNDS[kind]
-            if not holds(converted, bound):
-                raise ParameterError(
-                    f"{self.name} = {_shown(value)}: Expected `decimal` {sign} {bound}"
-                )
+            converted = self._converted(value)
+        except msgspec.DecodeError as error:
+            raise self._refusal(value, str(error)) from None
+        if isinstance(converted, Decimal | float) and not isfinite(converted):
+            raise ParameterError(f"{self.name} = {_shown(value)}: must be a finite number")
+        if not all(_BOUNDS[kind](converted, bound) for kind, bound in self._bounds):
+            raise self._refusal(value)
         return converted
+
+    def _converted(self, value: object) -> Any:
+        try:
+            return msgspec.convert(value, self._type, strict=False)
+        except msgspec.ValidationError:
+            if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+                raise
+        return msgspec.json.decode(value, type=self._type, strict=False)
+
+    def _refusal(self, value: object, why: str = "") -> ParameterError:
+        from strategy_runtime.strategy.wording import in_words
+
+        words = in_words(self._type, self._bounds)
+        said = f"must be {words}" if words else why
+        if words and (" at `$" in why or "JSON" in why):
+            said += f" ({why})"  # where in a list or mapping
+        return ParameterError(f"{self.name} = {_shown(value)}: {said}")
 
 
 class Parameters:
@@ -132,7 +147,7 @@ class Parameters:
         """
         for name in given:
             if name not in self._by_name:
-                raise ParameterError(f"{self._owner} has no parameter {name!r}{self._hint(name)}")
+                raise ParameterError(self._unknown(name))
         values: dict[str, Any] = {}
         for parameter in self._by_name.values():
             if parameter.name in given:
@@ -149,30 +164,45 @@ class Parameters:
                 values[parameter.name] = parameter.default
         return values
 
-    def from_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+    def from_environment(
+        self,
+        environ: Mapping[str, str],
+        origin: Callable[[str], str] = str,
+        but: Container[str] = (),
+    ) -> dict[str, str]:
         """What `PARAM_<NAME>` variables give; empty ones count as not set.
 
+        Args:
+            origin: How to name a variable.
+            but: Names of parameters that are given otherwise.
+
         Raises:
-            ParameterError: A `PARAM_` variable that names no parameter.
+            ParameterError: A `PARAM_` variable that names no parameter, or a value that breaks a
+                rule.
         """
-        names = {ENVIRONMENT_PREFIX + name.upper(): name for name in self._by_name}
+        names = {name.upper(): name for name in self._by_name}
         found: dict[str, str] = {}
         for variable, text in environ.items():
             if not variable.startswith(ENVIRONMENT_PREFIX) or not text:
                 continue
-            if variable not in names:
-                raise ParameterError(
-                    f"environment variable {variable}: {self._owner} has no such parameter"
-                    f"{did_you_mean(variable, names)}"
-                )
-            found[names[variable]] = text
+            upper = variable.removeprefix(ENVIRONMENT_PREFIX)
+            if upper not in names:
+                raise ParameterError(f"{origin(variable)}: {self._unknown(upper.lower())}")
+            name = names[upper]
+            if name in but:
+                continue
+            try:
+                self._by_name[name].convert(text)
+            except ParameterError as error:
+                raise ParameterError(f"{origin(variable)}: {self._owner}.{error}") from None
+            found[name] = text
         return found
 
-    def _hint(self, name: str) -> str:
+    def _unknown(self, name: str) -> str:
+        names = ", ".join(self._by_name)
         guess = did_you_mean(name, self._by_name)
-        if guess or not self._by_name:
-            return guess or "; it has none"
-        return f"; it has {', '.join(self._by_name)}"
+        hint = guess or (f"; it has {names}" if names else "; it has none")
+        return f"{self._owner} has no parameter {name!r}{hint}"
 
 
 def _shown(value: object) -> str:

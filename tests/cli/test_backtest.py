@@ -425,7 +425,7 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
         (
             ["bot", "--demo", "--set", "quantity=x"],
             2,
-            "Error: Buyer.quantity = 'x': Expected `int`, got `str`\n",
+            "Error: Buyer.quantity = 'x': must be a whole number\n",
         ),
         (["bot", "--demo", "--set", "quantity"], 2, "'quantity' is not NAME=VALUE\n"),
         (

@@ -132,7 +132,7 @@ def test_check_fails_with_1_where_the_strategy_cannot_be_loaded(bot: Path, invok
         (["bot", "--mode", "lve"], {}, "Error: --mode: 'lve' is none of auto, backtest, live; "),
         (["bot"], {"SUBSCRIPTIONS": "S:AAPL"}, "Error: SUBSCRIPTIONS entry 1, "),
         (["bot", "--env-file", "no.env"], {}, "Error: --env-file no.env cannot be read: No such "),
-        (["bot"], {"PARAM_QUANTTY": "1"}, "Error: environment variable PARAM_QUANTTY: Buyer has "),
+        (["bot"], {"PARAM_QUANTTY": "1"}, "Error: PARAM_QUANTTY: Buyer has no "),
         (
             ["bot", "--ws-url", "ws://far.example", "--rest-url", "https://far.example"],
             {"PROXY_API_KEY": "hush"},

@@ -1,7 +1,9 @@
 """Contract line 1: parameters."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from enum import Enum
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from msgspec import Meta
@@ -63,10 +65,11 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fast": 1}, "Tuned.fast = 1: Expected `int` >= 2"),
-        ({"fast": "many"}, "Tuned.fast = 'many': Expected `int`, got `str`"),
-        ({"stake": "2"}, "Tuned.stake = '2': Expected `decimal` <= 1"),
-        ({"stake": "NaN"}, "Tuned.stake = 'NaN': Expected a finite number"),
+        ({"fast": 1}, "Tuned.fast = 1: must be a whole number above 1"),
+        ({"fast": "many"}, "Tuned.fast = 'many': must be a whole number above 1"),
+        ({"stake": "2"}, "Tuned.stake = '2': must be a number above 0 and at most 1"),
+        ({"stake": "NaN"}, "Tuned.stake = 'NaN': must be a finite number"),
+        ({"active": "yes"}, "Tuned.active = 'yes': must be true or false"),
         ({"fats": 5}, "Tuned has no parameter 'fats'; did you mean 'fast'?"),
         ({"zzz": 5}, "Tuned has no parameter 'zzz'; it has fast, stake, name, active"),
     ],
@@ -80,8 +83,101 @@ def test_errors_name_parameter_value_rule_and_near_matches(
 
 
 def test_a_misspelt_variable_is_an_error() -> None:
-    with pytest.raises(ParameterError, match="PARAM_FATS: Tuned has no such parameter; did you"):
+    with pytest.raises(ParameterError, match="PARAM_FATS: Tuned has no parameter 'fats'; did you"):
         Tuned.from_text({}, {"PARAM_FATS": "5"})
+    with pytest.raises(ParameterError, match="PARAM_fast: Tuned has no parameter"):
+        Tuned.from_text({}, {"PARAM_fast": "5"})
+
+
+def test_a_value_of_a_variable_is_refused_with_its_name_unless_it_is_not_wanted() -> None:
+    environ = {"PARAM_FAST": "x"}
+    with pytest.raises(ParameterError) as error:
+        Tuned.from_text({}, environ, lambda variable: f"{variable} in bot.env")
+    assert str(error.value) == (
+        "PARAM_FAST in bot.env: Tuned.fast = 'x': must be a whole number above 1"
+    )
+    assert Tuned.from_text({"fast": "5"}, environ).fast == 5
+
+
+class Way(Enum):
+    UP = "up"
+    DOWN = "down"
+
+
+class Rich(Strategy):
+    names: list[str] = []  # noqa: RUF012
+    pair: tuple[int, str] = (1, "a")
+    many: tuple[float, ...] = ()
+    weights: dict[str, Decimal] = {}  # noqa: RUF012
+    days: Annotated[set[int], Meta(max_length=2)] = set()  # noqa: RUF012
+    way: Way = Way.UP
+    size: Literal["small", "large"] = "small"
+    most: int | None = None
+    share: Annotated[float, Meta(ge=0, lt=1)] = 0.5
+    free: float = 0.0
+    pause: timedelta = timedelta(days=1)
+    begin: time = time(10)
+    day: date = date(2024, 3, 4)
+    moment: datetime = datetime(2024, 3, 4, tzinfo=UTC)
+    code: Annotated[str, Meta(min_length=2)] = "ab"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("names", '["a", "b"]', ["a", "b"]),
+        ("names", "[]", []),
+        ("pair", '[2, "b"]', (2, "b")),
+        ("many", "[1, 2.5]", (1.0, 2.5)),
+        ("weights", '{"a": 0.5}', {"a": Decimal("0.5")}),
+        ("days", " [1, 2, 1]", {1, 2}),
+        ("way", "down", Way.DOWN),
+        ("size", "large", "large"),
+        ("most", "null", None),
+        ("most", "3", 3),
+        ("pause", "PT4H", timedelta(hours=4)),
+        ("code", "[x", "[x"),
+    ],
+)
+def test_texts_of_all_kinds(name: str, text: str, value: object) -> None:
+    assert getattr(Rich.from_text({name: text}, {}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("names", "a,b", 'a list such as ["a", "b"]'),
+        (
+            "names",
+            "[a,b]",
+            'a list such as ["a", "b"] (JSON is malformed: invalid character (byte 1))',
+        ),
+        ("names", "[1]", 'a list such as ["a", "b"] (Expected `str`, got `int` - at `$[0]`)'),
+        ("pair", "[1]", 'a list such as [5, "a"]'),
+        ("many", "1", "a list such as [0.5, 1.5]"),
+        ("weights", "a", 'an object such as {"a": 0.5}'),
+        ("days", "[1, 2, 3]", "a list such as [5, 20] at most 2 long"),
+        ("way", "left", "one of up, down"),
+        ("size", "huge", "one of large, small"),
+        ("most", "x", "a whole number or null"),
+        ("share", "1", "a number at least 0 and below 1"),
+        ("pause", "1d", "a length of time such as P1D for a day, PT4H or PT90S"),
+        ("begin", "10:00", "a time of day such as 14:30:00"),
+        ("day", "4.3.2024", "a date such as 2024-03-04"),
+        ("moment", "2024-03-04", "a time such as 2024-03-04T14:30:00Z"),
+        ("code", "x", "a text at least 2 long"),
+    ],
+)
+def test_what_is_refused_is_told_what_it_must_be(name: str, text: str, rule: str) -> None:
+    with pytest.raises(ParameterError) as error:
+        Rich.from_text({name: text}, {})
+    assert str(error.value) == f"Rich.{name} = {text!r}: must be {rule}"
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity"])
+def test_numbers_are_finite(text: str) -> None:
+    with pytest.raises(ParameterError, match="must be a finite number"):
+        Rich.from_text({"free": text}, {})
 
 
 def test_a_parameter_without_default_has_to_be_given() -> None:

@@ -67,7 +67,7 @@ def test_it_is_no_parameter() -> None:
     assert str(refused.value) == (
         "Remembers.state = '{}': expected a Memory; it is the strategy's state, not a parameter"
     )
-    with pytest.raises(ParameterError, match=r"^environment variable PARAM_STATE: .* no such"):
+    with pytest.raises(ParameterError, match=r"^PARAM_STATE: .* has no parameter"):
         Remembers.from_text({}, {"PARAM_STATE": "{}"})
 
 
