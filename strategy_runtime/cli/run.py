@@ -113,7 +113,7 @@ def _main(
 ) -> None:
     from strategy_runtime.cli.logs import set_up
     from strategy_runtime.cli.redaction import hide, hide_in_environment
-    from strategy_runtime.runtime.settings import read_environment, resolve
+    from strategy_runtime.runtime.settings import DEFAULT, read_environment, resolve
 
     values = parameters_from(parameters)
     environment = read_environment(os.environ, env_file)
@@ -135,7 +135,7 @@ def _main(
 
         show_parameters(strategy, values, environment)
         timeout = settings.connect_timeout
-        if settings.origins["connect_timeout"] == "default":
+        if settings.origins["connect_timeout"] == DEFAULT:
             timeout = _CHECK_WITHIN_S
         code = asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
     else:
@@ -192,9 +192,17 @@ def _venue(
     settings: "Settings", mode: "Mode", timeout: float, recording: "Recording | None" = None
 ) -> "ProxyVenue":
     from strategy_runtime.proxy import Endpoints, ProxyVenue
+    from strategy_runtime.runtime.settings import DEFAULT
 
+    set_by = {
+        f"{name.removesuffix('_url')}_setting": settings.origins[name]
+        for name in ("ws_url", "rest_url")
+        if settings.origins[name] != DEFAULT
+    }
     return ProxyVenue(
-        Endpoints(ws_url=settings.ws_url, rest_url=settings.rest_url, api_key=settings.api_key),
+        Endpoints(
+            ws_url=settings.ws_url, rest_url=settings.rest_url, api_key=settings.api_key, **set_by
+        ),
         is_live=mode == "live",
         subscriptions=settings.subscriptions,
         timeframe=settings.timeframe,

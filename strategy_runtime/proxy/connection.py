@@ -74,6 +74,7 @@ class Connection:
 
     Args:
         urls: What to try to connect to, in turn.
+        setting: What to look at where nobody answers.
         is_live: Reconnecting is never given up.
         deadline: Seconds in which the proxy must have come up, or come back in a backtest.
         greeting: Seconds to wait for CONNECTED.
@@ -88,6 +89,7 @@ class Connection:
         self,
         urls: list[str],
         *,
+        setting: str,
         is_live: bool,
         deadline: float,
         greeting: float,
@@ -99,6 +101,7 @@ class Connection:
     ) -> None:
         self.state = State.CONNECTING
         self._urls = deque(urls)
+        self._setting = setting
         self._tried = 0
         self._is_live = is_live
         self._deadline = deadline
@@ -207,4 +210,4 @@ class Connection:
             return ConnectionLost(
                 f"the backtest ended early, its completeness is unknown: nobody answers {waited}"
             )
-        return Unreachable(f"nobody answers {waited}; is the proxy running? check PROXY_WS_URL")
+        return Unreachable(f"nobody answers {waited}; is the proxy running? check {self._setting}")

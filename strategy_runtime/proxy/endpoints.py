@@ -33,6 +33,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
         ws_url: Of the event stream; a path given is kept as it is.
         rest_url: Of the requests, without a slash at the end.
         api_key: Sent with both where set.
+        ws_setting, rest_setting: What to look at where a URL leads to nobody, or to somebody else.
 
     Raises:
         ConfigError: A URL that cannot be one, or a key that would cross a network in the clear.
@@ -41,6 +42,8 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     ws_url: str = DEFAULT_WS_URL
     rest_url: str = DEFAULT_REST_URL
     api_key: str | None = None
+    ws_setting: str = "PROXY_WS_URL"
+    rest_setting: str = "PROXY_REST_URL"
 
     def __post_init__(self) -> None:
         _check("the stream", self.ws_url, ("ws", "wss"), self.api_key)

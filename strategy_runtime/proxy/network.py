@@ -63,7 +63,7 @@ class Network:
         if head.status in _REDIRECTS:
             raise ProtocolError(
                 f"{url} redirects to {head.headers.get('location', '')}; redirects are not "
-                "followed, check PROXY_WS_URL"
+                "followed, so give the address of the proxy itself"
             )
         if head.status != _AGREED:
             raise ConnectFailed(

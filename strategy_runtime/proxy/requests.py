@@ -51,6 +51,7 @@ class RestClient:
 
         Raises:
             Unreachable, ConnectionLost, AccessDenied: No answer, or none for us.
+            ProtocolError: Somebody answers, and not like a proxy.
         """
         bases = self._endpoints.request_bases
         for base in bases:
@@ -61,9 +62,9 @@ class RestClient:
             if status != 404 or not error.code.startswith("HTTP_"):
                 self._base = base
                 return
-        raise Unreachable(
+        raise ProtocolError(
             f"{self._endpoints.rest_url} answers, but not like a trading proxy: GET /account is "
-            f"unknown under {' and '.join(bases)}; check PROXY_REST_URL"
+            f"unknown under {' and '.join(bases)}; check {self._endpoints.rest_setting}"
         )
 
     async def ask(self, path: str, kind: type[_T], query: Mapping[str, str] | None = None) -> _T:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from strategy_runtime.clock import monotonic, now_ms, sleep
-from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
+from strategy_runtime.errors import ApiError, ConnectionLost, ProtocolError, Unreachable
 from strategy_runtime.ids import counted, generator, token
 from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.enums import ConnectionEventKind
@@ -132,6 +132,7 @@ class ProxyVenue:
         self._receiver: Receiver = recording.before(self._inbox) if recording else self._inbox
         self._connection = Connection(
             endpoints.stream_urls,
+            setting=endpoints.ws_setting,
             is_live=is_live,
             deadline=connect_deadline,
             greeting=connected_wait,
@@ -154,17 +155,18 @@ class ProxyVenue:
 
         Raises:
             Unreachable: It did not within the deadline.
+            ProtocolError: Somebody did, who is no proxy.
         """
         deadline = monotonic() + self._connect_deadline
         for delay in self._knocking(self._chance):
             try:
                 await self._rest.find_base()
                 return
-            except (Unreachable, ConnectionLost) as error:
+            except (Unreachable, ConnectionLost, ProtocolError) as error:
                 if monotonic() + delay >= deadline:
-                    raise Unreachable(
-                        f"{error}; gave up after {self._connect_deadline:g} s"
-                    ) from None
+                    # What stands in front of a proxy may answer in its place until it is up.
+                    kind = ProtocolError if isinstance(error, ProtocolError) else Unreachable
+                    raise kind(f"{error}; gave up after {self._connect_deadline:g} s") from None
                 await sleep(delay)
 
     async def close(self) -> None:

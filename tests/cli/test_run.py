@@ -2,7 +2,9 @@
 
 import json
 import signal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -152,6 +154,35 @@ def test_nobody_answers(bot: Path, invoke: Invoke) -> None:
     done = invoke("run", "bot", *NOBODY, "--connect-timeout", "0")
     assert done.exit_code == 69
     assert done.stderr.splitlines()[-1].startswith("Error: nobody answers at http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("named", "setting"),
+    [
+        ({"GATEWAY_URL": "{}"}, "GATEWAY_URL"),
+        ({"PROXY_REST_URL": "{}"}, "PROXY_REST_URL"),
+        ({"ENGINE_REST_URL": "{}"}, "ENGINE_REST_URL"),
+    ],
+)
+def test_somebody_answers_who_is_no_proxy(bot: Path, named: dict[str, str], setting: str) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        env = {name: text.format(url) for name, text in named.items()}
+        done = call("run", "bot", "--connect-timeout=0", cwd=bot, env=env)
+        server.shutdown()
+    assert done.returncode == 76
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: {url}")
+    assert "answers, but not like a trading proxy: GET /account is unknown under" in last
+    assert last.endswith(f"; check {setting}; gave up after 0 s")
 
 
 def test_a_key_the_proxy_does_not_know(bot: Path) -> None:

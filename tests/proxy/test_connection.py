@@ -29,6 +29,7 @@ def growing(chance: Random) -> Iterator[float]:
 
 def connection(*, is_live: bool = True, **options: object) -> Connection:
     given: dict[str, object] = {
+        "setting": "GATEWAY_URL",
         "deadline": 10.0,
         "greeting": 5.0,
         "max_frame": 1000,
@@ -102,7 +103,7 @@ def test_a_proxy_that_never_comes_up_is_unreachable(is_live: bool) -> None:
     with pytest.raises(Unreachable) as caught:
         knock(machine, 0)
     assert str(caught.value) == (
-        "nobody answers for 10 s at ws://x/: refused; is the proxy running? check PROXY_WS_URL"
+        "nobody answers for 10 s at ws://x/: refused; is the proxy running? check GATEWAY_URL"
     )
     assert machine.next(99) == Step(Act.STOP)
 

@@ -703,7 +703,8 @@ async def test_symbols_and_ids_are_one_segment_of_the_path() -> None:
 
 async def test_something_that_is_no_proxy_is_named() -> None:
     async with ScriptedProxy(prefix="/elsewhere").serving() as proxy:
-        with pytest.raises(Unreachable, match=r"answers, but not like a trading proxy.*PROXY_REST"):
+        said = r"answers, but not like a trading proxy.*PROXY_REST_URL; gave up after 0.05 s$"
+        with pytest.raises(ProtocolError, match=said):
             await run(proxy, connect_deadline=0.05)
 
 

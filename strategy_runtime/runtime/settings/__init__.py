@@ -6,6 +6,7 @@ A secret may also be given as `NAME_FILE`, the path of a file that holds it.
 """
 
 from strategy_runtime.runtime.settings.environment import (
+    DEFAULT,
     Environment,
     find_secret,
     read_environment,
@@ -16,6 +17,7 @@ from strategy_runtime.runtime.settings.slips import refuse_slips
 from strategy_runtime.runtime.settings.table import SETTINGS, Settings
 
 __all__ = [
+    "DEFAULT",
     "SETTINGS",
     "Environment",
     "Setting",
