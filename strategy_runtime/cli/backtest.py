@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import click
 
 from strategy_runtime.cli.errors import complain, note, parameters_from, reported, users_code
+from strategy_runtime.cli.loading import exchange_options, load_data, subscriptions_of
 from strategy_runtime.cli.options import (
     HELP_NAMES,
     account_options,
     data_options,
-    exchange_options,
-    load_data,
     result_options,
-    subscriptions_of,
     version_option,
 )
 from strategy_runtime.cli.settings import LIMITS, limit_options

@@ -14,7 +14,15 @@ import click
 from strategy_runtime.cli.redaction import safe
 from strategy_runtime.errors import HookFailed, StrategyRuntimeError
 
-__all__ = ["STRATEGY_FAILED", "complain", "note", "parameters_from", "reported", "users_code"]
+__all__ = [
+    "STRATEGY_FAILED",
+    "blamed_on",
+    "complain",
+    "note",
+    "parameters_from",
+    "reported",
+    "users_code",
+]
 
 STRATEGY_FAILED = 70
 _INTERRUPTED = 130
@@ -53,6 +61,17 @@ def show_failure(failure: HookFailed) -> None:
     note(describe(failure))
     note("")
     complain(failure)
+
+
+@contextmanager
+def blamed_on(origin: str) -> Iterator[None]:
+    """Have an error about a setting name the option or the variable that gave it."""
+    from strategy_runtime.errors import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        raise type(error)(f"{origin}: {error}") from None
 
 
 @contextmanager

@@ -1,37 +1,22 @@
-"""Options that several commands share, and what is made of them."""
+"""Options that several commands share; what is made of them is in `loading`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
-
-from strategy_runtime.cli.errors import note
-from strategy_runtime.errors import ConfigError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from strategy_runtime.protocol.subscriptions import Subscriptions
-    from strategy_runtime.simulator.data.load import LoadedData
-    from strategy_runtime.simulator.options import ExchangeOptions
 
 __all__ = [
     "HELP_NAMES",
     "account_options",
     "data_options",
-    "exchange_options",
-    "load_data",
     "result_options",
-    "subscriptions_of",
     "version_option",
 ]
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-_FAULTS_SHOWN = 20
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -231,123 +216,3 @@ def version_option(command: _F) -> _F:
         help="Show the version and exit.",
     )(command)
     return decorated
-
-
-def load_data(
-    *,
-    demo: bool,
-    paths: tuple[str, ...],
-    symbol: str | None,
-    timeframe: str | None,
-    tz: str | None,
-    start: str | None,
-    end: str | None,
-    strict: bool,
-    command: str,
-) -> "LoadedData":
-    """Read the market data that the options name, and say on stderr what is wrong with it.
-
-    Raises:
-        ConfigError: They contradict each other, or name none.
-        DataError: The data cannot be read.
-    """
-    from strategy_runtime.simulator.data.load import load_bars
-
-    chosen: list[str | Path] = list(paths)
-    if demo:
-        if paths:
-            raise ConfigError("--demo brings its own prices; leave out --data or --demo")
-        from strategy_runtime.demo import PRICES
-
-        chosen = [PRICES]
-    elif not chosen:
-        if not Path("data").is_dir():
-            raise ConfigError(
-                "no market data: give --data FILE, or put files into a folder named data here; "
-                f"{command} --demo brings its own"
-            )
-        chosen = [Path("data")]
-    loaded = load_bars(
-        chosen,
-        symbol=symbol,
-        timeframe=timeframe,
-        tz=tz,
-        start=_moment("--from", start, tz),
-        end=_moment("--to", end, tz),
-        strict=strict,
-    )
-    _report_faults(loaded)
-    return loaded
-
-
-def _report_faults(data: "LoadedData") -> None:
-    """Say before the run what was wrong with the data; all of it is in the result, too."""
-    from strategy_runtime.simulator.data.faults import summarize
-
-    found = summarize(data.faults)
-    for each in found[:_FAULTS_SHOWN]:
-        note(f"Data: {each.source}: {each.count} x {each.kind}; the first: {each.first}")
-    if len(found) > _FAULTS_SHOWN:
-        note(f"Data: and {len(found) - _FAULTS_SHOWN} more kinds of faults in other files")
-
-
-def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
-    """What `--subscriptions` wants of the data.
-
-    Raises:
-        SubscriptionError: It cannot be read.
-        ConfigError: It wants nothing that was loaded.
-    """
-    from strategy_runtime.protocol.subscriptions import parse_subscriptions
-
-    wanted = parse_subscriptions(text)
-    have = [f"{each.symbol}:candle" for each in (*data.series, *data.ticks)]
-    have = list(dict.fromkeys([*have, *(f"{each.symbol}:quote" for each in data.quotes)]))
-    loaded = list(dict.fromkeys(entry.rpartition(":")[0] for entry in have))
-    matching = 0
-    for entry in wanted:
-        if entry.symbol not in ("*", *loaded):
-            note(f"SUBSCRIPTIONS: {entry} names no symbol that was loaded ({', '.join(loaded)})")
-        else:
-            matching += entry.event in ("candle", "quote", "*")
-    if len(wanted) and not matching:
-        raise ConfigError(f"SUBSCRIPTIONS wants nothing that was loaded: {', '.join(have)}")
-    return wanted
-
-
-def exchange_options(
-    account: Mapping[str, Any], *, strict: bool, tz: str | None
-) -> "ExchangeOptions":
-    """The exchange's options from the command's.
-
-    Args:
-        tz: Time zone of the dates of splits.
-
-    Raises:
-        ConfigError: A value that cannot be one.
-        DataError: The file of splits cannot be read.
-    """
-    from strategy_runtime.protocol.enums import PositionMode
-    from strategy_runtime.simulator.data.split_reader import read_splits
-    from strategy_runtime.simulator.data.timestamps import zone_of
-    from strategy_runtime.simulator.options import ExchangeOptions
-
-    mode = PositionMode(account["mode"].upper())
-    path = account["splits"]
-    splits = () if path is None else read_splits(path, zone_of(tz or "UTC"))
-    changed = {"mode": mode, "splits": splits}
-    return ExchangeOptions(**{**account, **changed}, refuse_splits=strict)
-
-
-def _moment(option: str, text: str | None, tz: str | None) -> "datetime | None":
-    if text is None:
-        return None
-    from datetime import UTC
-
-    from strategy_runtime.clock import utc
-    from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
-
-    try:
-        return utc(StampReader(UTC if tz is None else zone_of(tz)).read(text.strip()))
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None

@@ -45,8 +45,8 @@ The first SIGTERM or SIGINT ends the run in good order within 8 seconds, the sec
 
 \b
 Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
-75 the proxy went away in a backtest, 76 not the protocol, 77 access denied,
-130 and 143 ended at once by a signal."""
+74 files or data, 75 the proxy went away in a backtest, 76 not the protocol,
+77 access denied, 130 and 143 ended at once by a signal."""
 
 
 @click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
@@ -139,7 +139,7 @@ def _main(
             timeout = _CHECK_WITHIN_S
         code = asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
     else:
-        with asyncio.Runner(loop_factory=_loop_factory(settings.loop)) as loop:
+        with asyncio.Runner(loop_factory=_loop_factory(settings)) as loop:
             code = loop.run(_session(strategy, settings))
     raise SystemExit(code)
 
@@ -166,23 +166,24 @@ def _load(target: str, values: dict[str, str], environment: "Environment") -> "S
         return found.from_text(values, environment.values, environment.origin)
 
 
-def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _loop_factory(settings: "Settings") -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes the event loop; None for the standard one.
 
     Raises:
         ConfigError: uvloop is wanted and not installed.
     """
-    if wanted == "asyncio":
+    if settings.loop == "asyncio":
         return None
     try:
         import uvloop
     except ImportError:
-        if wanted == "auto":
+        if settings.loop == "auto":
             return None
         from strategy_runtime.errors import ConfigError
 
         raise ConfigError(
-            "--loop uvloop needs uvloop: pip install 'strategy-runtime[uvloop]'"
+            f"{settings.origins['loop']}: uvloop is not installed: "
+            "pip install 'strategy-runtime[uvloop]'"
         ) from None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
@@ -249,7 +250,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             journal, state, day_start = Kept()
             if mode == "live":
                 journal, state, day_start = keep(strategy, settings, kept)
-                venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings.loop))
+                venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings))
             runner = Runner(
                 strategy,
                 venue,

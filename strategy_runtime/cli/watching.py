@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from strategy_runtime.cli.errors import blamed_on
 from strategy_runtime.cli.logs import follow
 from strategy_runtime.runtime.observer import Observer, Observers
 from strategy_runtime.runtime.settings import Settings
@@ -30,8 +31,8 @@ class Watching:
     """
 
     def __init__(self, settings: Settings, status: Callable[[], RunStatus | None]) -> None:
-        self._traces = settings.traces
         self._stack = AsyncExitStack()
+        self._exporter = _exporter(settings)
         self._ops = _ops(settings, status)
 
     async def __aenter__(self) -> Self:
@@ -71,13 +72,23 @@ class Watching:
         watchers = [each for each in others if each is not None]
         if self._ops is not None:
             watchers.append(self._ops.metrics)
-        if self._traces != "off":
-            from strategy_runtime.ops.tracing import Tracing, exporter_of
+        if self._exporter is not None:
+            from strategy_runtime.ops.tracing import Tracing
 
-            tracing = Tracing(exporter_of(self._traces), strategy, run_id, in_hand)
+            tracing = Tracing(self._exporter, strategy, run_id, in_hand)
             self._stack.callback(tracing.close)
             watchers.append(tracing)
         return Observers(*watchers) if len(watchers) > 1 else next(iter(watchers), None)
+
+
+def _exporter(settings: Settings) -> Any:
+    """Where spans go; None where none are wanted."""
+    if settings.traces == "off":
+        return None
+    from strategy_runtime.ops.tracing import exporter_of
+
+    with blamed_on(settings.origins["traces"]):
+        return exporter_of(settings.traces)
 
 
 def _ops(settings: Settings, status: Callable[[], RunStatus | None]) -> "Ops | None":
@@ -85,4 +96,5 @@ def _ops(settings: Settings, status: Callable[[], RunStatus | None]) -> "Ops | N
         return None
     from strategy_runtime.ops import Ops
 
-    return Ops(settings.ops_host, settings.ops_port, status)
+    with blamed_on(settings.origins["ops_port"]):
+        return Ops(settings.ops_host, settings.ops_port, status)

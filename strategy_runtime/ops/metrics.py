@@ -40,8 +40,7 @@ class Metrics:
             import prometheus_client as prometheus
         except ImportError:
             raise ConfigError(
-                "--ops-port serves metrics, which needs prometheus-client: "
-                "pip install 'strategy-runtime[metrics]'"
+                "serving metrics needs prometheus-client: pip install 'strategy-runtime[metrics]'"
             ) from None
         self._health = health
         self._last_told = 0.0

@@ -43,7 +43,7 @@ class OpsServer:
             self._socket = socket.create_server((host, port), family=family)
         except OSError as error:
             raise ConfigError(
-                f"--ops-port: cannot listen on {host} port {port}: {error.strerror or error}"
+                f"cannot listen on {host} port {port}: {error.strerror or error}"
             ) from None
         self._loop = asyncio.new_event_loop()
         self._is_over = asyncio.Event()

@@ -36,7 +36,7 @@ def exporter_of(kind: str) -> Any:
         return ConsoleSpanExporter(out=sys.stderr)
     except ImportError:
         raise ConfigError(
-            "--traces needs OpenTelemetry: pip install 'strategy-runtime[otel]'"
+            "spans need OpenTelemetry: pip install 'strategy-runtime[otel]'"
         ) from None
 
 

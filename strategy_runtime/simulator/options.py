@@ -15,16 +15,20 @@ Children = Literal["same_bar", "next_bar"]
 
 # With these, prices and quantities have room in the digits that amounts are worked out with.
 _LEAST_CASH, _MOST_CASH = Decimal("0.00000001"), Decimal(10**15)
+_REBATE = Decimal("-0.01")
+"""What venues pay for a fill is a hundredth of that or so."""
+
 _NOT_NEGATIVE = (
     "fee_per_share",
     "fee_min",
-    "slippage",
     "slippage_fixed",
     "impact",
     "spread",
     "borrow_rate",
     "financing_rate",
 )
+_SHARES = {"fee_rate": _REBATE, "maker_fee_rate": _REBATE, "slippage": Decimal(0)}
+"""The least each may be. More than all of a price can only be percent or basis points."""
 
 
 class ExchangeOptions(Struct, frozen=True, kw_only=True):
@@ -37,7 +41,8 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
         maintenance_margin: Share of the positions' value that equity must keep, else they are
             liquidated. By default half of what opening them takes, and 0 without leverage: then
             only an account without equity is.
-        fee_rate: Fee as a share of the notional, `0.001` for ten basis points.
+        fee_rate: Fee as a share of the notional, `0.001` for ten basis points; negative, at least
+            `-0.01`, where the venue pays.
         maker_fee_rate: The same for limit orders that had rested; None charges them `fee_rate`.
         fee_per_share: Fee a unit.
         fee_min: Least fee of a fill.
@@ -81,7 +86,7 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.cash <= 0:
-            raise ConfigError(f"starting cash must be positive, not {self.cash}")
+            raise ConfigError(f"cash must be above 0, not {self.cash}")
         if not _LEAST_CASH <= self.cash <= _MOST_CASH:
             raise ConfigError(
                 f"cash must be at least {_LEAST_CASH:f} and at most {_MOST_CASH:,f}, "
@@ -94,6 +99,13 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative: {getattr(self, name)}")
+        for name, least in _SHARES.items():
+            share = getattr(self, name)
+            if share is not None and not least <= share < 1:
+                raise ConfigError(
+                    f"{name} must be at least {least} and below 1, not {share}; it is a share: "
+                    "0.001 is ten basis points"
+                )
         if self.max_volume_share is not None and not 0 < self.max_volume_share <= 1:
             raise ConfigError(
                 f"max_volume_share must be above 0 and at most 1, not {self.max_volume_share}"

@@ -433,25 +433,54 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
             2,
             "Error: --demo brings its own prices; leave out --data or --demo\n",
         ),
-        (["bot", "--demo", "--cash", "0"], 2, "Error: starting cash must be positive, not 0\n"),
+        (["bot", "--demo", "--cash", "0"], 2, "Error: --cash must be above 0, not 0\n"),
         (
             ["bot", "--demo", "--cash", "1e27"],
             2,
-            "Error: cash must be at least 0.00000001 and at most 1,000,000,000,000,000, "
+            "Error: --cash must be at least 0.00000001 and at most 1,000,000,000,000,000, "
             "not 1E+27\n",
         ),
         (["bot", "--demo", "--cash", "1e400"], 2, "000,000, not 1E+400\n"),
-        (["bot", "--demo", "--cash", "1e-400"], 2, "Error: cash must be at least 0.00000001 "),
+        (["bot", "--demo", "--cash", "1e-400"], 2, "Error: --cash must be at least 0.00000001 "),
         (["bot", "--demo", "--cash", "lots"], 2, "'lots' is not a number.\n"),
         (["bot", "--demo", "--fee-rate", "nan"], 2, "'nan' is not a number.\n"),
-        (["bot", "--demo", "--spread", "-1"], 2, "Error: spread must not be negative: -1\n"),
+        (["bot", "--demo", "--spread", "-1"], 2, "Error: --spread must not be negative: -1\n"),
         (
             ["bot", "--demo", "--leverage", "0.5"],
             2,
-            "Error: leverage must be at least 1, not 0.5\n",
+            "Error: --leverage must be at least 1, not 0.5\n",
         ),
+        (
+            ["bot", "--demo", "--fee-rate", "-1"],
+            2,
+            "Error: --fee-rate must be at least -0.01 and below 1, not -1; it is a share: 0.001 is "
+            "ten basis points\n",
+        ),
+        (
+            ["bot", "--demo", "--max-volume-share", "2"],
+            2,
+            "Error: --max-volume-share must be above 0 and at most 1, not 2\n",
+        ),
+        (
+            ["bot", "--demo", "--maintenance-margin", "2"],
+            2,
+            "Error: --maintenance-margin must be between 0 and 1 / leverage, not 2\n",
+        ),
+        (
+            ["bot", "--demo", "--subscriptions", "S:AAPL:quote"],
+            2,
+            "Error: --subscriptions wants nothing that was loaded: there are no quotes of S:AAPL; "
+            "loaded are S:AAPL:candle, S:MSFT:candle\n",
+        ),
+        (["bot", "--demo", "--timeframe", "5min"], 2, "Error: --timeframe: '5min' is not a timefr"),
+        (
+            ["bot", "--demo", "--from", "2012-02-01", "--to", "2012-01-01"],
+            2,
+            "Error: --to 2012-01-01 is not behind --from 2012-02-01\n",
+        ),
+        (["bot", "--demo", "--from", "2020"], 2, "Error: --from: '2020' is a year; write it as 20"),
         (["bot", "--demo", "--from", "yesterday"], 2, "Error: --from: 'yesterday' is no time; "),
-        (["bot", "--demo", "--tz", "Mars/Base"], 2, "Error: 'Mars/Base' is no time zone; "),
+        (["bot", "--demo", "--tz", "Mars/Base"], 2, "Error: --tz: 'Mars/Base' is no time zone; "),
         (["bot", "--data", "price.csv"], 74, "price.csv does not exist; did you mean 'prices.csv'"),
     ],
 )
@@ -462,6 +491,17 @@ def test_what_it_says_to_a_slip(
     assert text in done.stderr
     assert (done.exit_code, done.stdout) == (code, "")
     assert "Traceback" not in done.stderr
+
+
+def test_what_will_not_come_of_what_is_wanted_is_told_beforehand(bot: Path, invoke: Invoke) -> None:
+    wanted = "S:AAPL:candle,S:AAPL:quote,S:APL:candle,S:AAPL:order"
+    done = invoke("backtest", "bot", "--demo", "--json", env={"SUBSCRIPTIONS": wanted})
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "SUBSCRIPTIONS: nothing will come of S:AAPL:quote: there are no quotes of S:AAPL\n"
+        "SUBSCRIPTIONS: nothing will come of S:APL:candle: S:APL was not loaded; did you mean "
+        "'S:AAPL'?\n"
+    )
 
 
 # When the strategy fails

@@ -173,13 +173,14 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             ["--demo"],
             {"SUBSCRIPTIONS": "S:TSLA:candle"},
             2,
-            "Error: SUBSCRIPTIONS wants nothing that was loaded: S:AAPL:candle, S:MSFT:candle\n",
+            "Error: SUBSCRIPTIONS wants nothing that was loaded: S:TSLA was not loaded; loaded are "
+            "S:AAPL:candle, S:MSFT:candle\n",
         ),
         (
             ["--demo", "--subscriptions", "S:AAPL"],
             {},
             2,
-            "Error: SUBSCRIPTIONS entry 1, 'S:AAPL', has an unknown event 'AAPL'",
+            "Error: --subscriptions entry 1, 'S:AAPL', has an unknown event 'AAPL'",
         ),
         (["--demo", "--token-file", "no"], {}, 2, "Error: --token-file: cannot read no: No such "),
         (

@@ -1,7 +1,10 @@
 """`strategy-run`: against our own proxy, over real sockets."""
 
 import json
+import re
 import signal
+import socket
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -148,6 +151,54 @@ def test_what_it_says_to_a_slip(
     done = invoke("run", *arguments, env=env)
     assert text in done.stderr
     assert (done.exit_code, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking", "said"),
+    [
+        (
+            {"STRATEGY_LOOP": "uvloop"},
+            "uvloop",
+            "STRATEGY_LOOP: uvloop is not installed: pip install 'strategy-runtime[uvloop]'",
+        ),
+        (
+            {"STRATEGY_TRACES": "otlp"},
+            "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+            "STRATEGY_TRACES: spans need OpenTelemetry: pip install 'strategy-runtime[otel]'",
+        ),
+        (
+            {"OPS_PORT": "0"},
+            "prometheus_client",
+            "OPS_PORT: serving metrics needs prometheus-client: "
+            "pip install 'strategy-runtime[metrics]'",
+        ),
+    ],
+)
+def test_what_is_not_installed_is_named_before_the_proxy_is_looked_for(
+    bot: Path,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str],
+    lacking: str,
+    said: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, lacking, None)
+    done = invoke("run", "bot", *NOBODY, env=given)
+    assert (done.exit_code, done.stderr) == (2, f"Error: {said}\n")
+
+
+def test_a_port_of_the_environment_that_is_taken(bot: Path, invoke: Invoke) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = invoke("run", "bot", *NOBODY, env={"OPS_PORT": port})
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Error: OPS_PORT: cannot listen on 127.0.0.1 port {port}: ")
+
+
+def test_the_help_has_all_exit_codes(invoke: Invoke) -> None:
+    text = " ".join(invoke("run", "--help").stdout.split("Exit codes:")[1].split())
+    codes = re.findall(r"\b(\d+) ", text)
+    assert [int(code) for code in codes] == [0, 2, 69, 70, 74, 75, 76, 77, 130, 143]
 
 
 def test_nobody_answers(bot: Path, invoke: Invoke) -> None:

@@ -443,10 +443,15 @@ async def test_a_suspected_split_can_be_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cash": Decimal(0)}, "starting cash must be positive, not 0"),
+        ({"cash": Decimal(0)}, "cash must be above 0, not 0"),
         ({"leverage": Decimal("0.5")}, "leverage must be at least 1, not 0.5"),
         ({"latency": -1}, "latency must not be negative: -1"),
         ({"spread": Decimal(-1)}, "spread must not be negative: -1"),
+        ({"fee_rate": Decimal(-1)}, "fee_rate must be at least -0.01 and below 1, not -1; it is a"),
+        ({"fee_rate": Decimal(1)}, "fee_rate must be at least -0.01 and below 1, not 1; it is a"),
+        ({"maker_fee_rate": Decimal(5)}, "maker_fee_rate must be at least -0.01 and below 1, not"),
+        ({"slippage": Decimal(1)}, "slippage must be at least 0 and below 1, not 1; it is a share"),
+        ({"slippage": Decimal("-0.1")}, "slippage must be at least 0 and below 1, not -0.1; it is"),
         ({"max_volume_share": Decimal(2)}, "max_volume_share must be above 0 and at most 1, not 2"),
         ({"maintenance_margin": Decimal(2)}, "maintenance_margin must be between 0 and 1"),
     ],

@@ -29,18 +29,24 @@ def files_of(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
             inside = sorted(
                 each
                 for each in path.iterdir()
-                if ending_of(each) and not each.name.startswith(".") and each.is_file()
+                if ending_of(each) and not each.name.startswith(".") and _is_file(each)
             )
             if not inside:
                 raise DataError(f"{path} has no data files ({', '.join(_ENDINGS)})")
             found.extend((each, str(each)) for each in inside)
-        elif path.exists():
+        elif _is_file(path) or path.exists():
             if ending_of(path) is None:
                 raise DataError(f"{path} is none of {', '.join(_ENDINGS)}")
             found.append((path, str(given)))
         else:
             raise DataError(f"{path} does not exist{_near(path)}")
     return found
+
+
+def _is_file(path: Path) -> bool:
+    if path.is_symlink() and not path.exists():
+        raise DataError(f"{path} is a link to {path.readlink()}, which does not exist")
+    return path.is_file()
 
 
 def ending_of(path: Path) -> str | None:

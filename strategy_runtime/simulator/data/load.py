@@ -11,11 +11,11 @@ from typing import IO
 
 from msgspec import Struct
 
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
-from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog
+from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
 from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
 from strategy_runtime.simulator.data.joining import join_bars, join_ticks
 from strategy_runtime.simulator.data.opening import open_bytes, open_text
@@ -30,6 +30,7 @@ from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
 __all__ = ["LoadedData", "load_bars"]
 
 _SHOWN = 20
+_NAMES = {Kind.BARS: "bars", Kind.QUOTES: "quotes", Kind.TICKS: "trades"}
 
 
 class LoadedData(Struct, frozen=True):
@@ -86,17 +87,18 @@ def load_bars(
         for number, (path, source) in enumerate(files):
             collect = _Collector(rows, number, path, source, log, spool, symbol)
             _read(path, source, StampReader(zone), collect, log, stdin)
-        parts = _with_rows(rows, symbol, paths)
+        parts = _with_rows(rows, symbol, paths, log.in_order(source for _, source in files))
         data = _joined(parts, timeframe, log, spool)
     faults = log.in_order(source for _, source in files)
     if strict:
         _refuse(faults)
+    whole = _extent(data)
     for each in data:
         _cut(each, start, end)
     if not any(map(len, data)):
-        raise DataError(
-            f"no bars between {start or 'the beginning'} and {end or 'the end'} of the data"
-        )
+        bounds = ("from", start), ("before", end)
+        span = [f"{word} {rfc3339(ns_of(moment))}" for word, moment in bounds if moment is not None]
+        raise DataError(f"no data {' and '.join(span)}; {whole}")
     return LoadedData(
         [each for each in data if isinstance(each, BarSeries) and len(each)],
         [each for each in data if type(each) is QuoteSeries and len(each)],
@@ -151,16 +153,34 @@ def _name_of(path: Path | None) -> str:
 
 
 def _with_rows(
-    rows: dict[tuple[Kind, str], list[Rows]], symbol: str | None, paths: Iterable[str | Path]
+    rows: dict[tuple[Kind, str], list[Rows]],
+    symbol: str | None,
+    paths: Iterable[str | Path],
+    faults: Iterable[DataFault],
 ) -> list[Rows]:
     parts = [part for group in rows.values() for part in group if len(part)]
-    if not parts:
-        names = [*dict.fromkeys(name for _, name in rows)]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        seen = f"; they have {', '.join(names[:_SHOWN])}{more}" if names and symbol else ""
-        what = f"no bars of {symbol}" if symbol else "no bars"
-        raise DataError(f"{what} in {', '.join(map(str, paths))}{seen}")
-    return parts
+    if parts:
+        return parts
+    where = ", ".join(map(str, paths))
+    wanted = [kind for kind, name in rows if symbol in (None, name)]
+    if wanted:
+        kinds = " and ".join(dict.fromkeys(_NAMES[kind] for kind in wanted))
+        said = "".join(
+            f"\n  {each.source}: {each.count} x {each.kind}; the first: {each.first}"
+            for each in summarize(faults)
+        )
+        raise DataError(f"no {kinds} in {where} that can be used:{said}")
+    names = [*dict.fromkeys(name for _, name in rows)]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    seen = f"; they have {', '.join(names[:_SHOWN])}{more}" if names and symbol else ""
+    what = f"no bars of {symbol}" if symbol else "no bars"
+    raise DataError(f"{what} in {where}{seen}")
+
+
+def _extent(data: Iterable[Series]) -> str:
+    """From when to when there are data, in words."""
+    times = [stamps[place] for each in data if len(stamps := each.columns[0]) for place in (0, -1)]
+    return f"the first are of {rfc3339(min(times))}, the last of {rfc3339(max(times))}"
 
 
 def _joined(

@@ -28,6 +28,7 @@ _ISO = re.compile(
 _SECONDS_TOGETHER = re.compile(r"((?:19|20)\d{6})(\d{6})", re.ASCII)
 _MINUTES_TOGETHER = re.compile(r"(?:19|20)\d{10}", re.ASCII)
 _DAY_FIRST = re.compile(r"\d\d?[/.-]\d\d?[/.-](?:\d\d){1,2}(?:[T ].*)?", re.ASCII)
+_YEAR_OR_MONTH = re.compile(r"((?:1[6-9]|2[0-2])\d\d)(?:[-/.](\d\d?))?", re.ASCII)
 _NUMBER = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
 _SCALES = {10: 10**9, 13: 10**6, 16: 10**3}
 """Of whole numbers by their digits, where these leave no doubt."""
@@ -252,6 +253,11 @@ def _read_other(text: str) -> int:
             f"{text!r} may be a date and time or milliseconds since the epoch; write a blank "
             "behind the date"
         )
+    part = _YEAR_OR_MONTH.fullmatch(text)
+    if part is not None:
+        year, month = part.groups()
+        what = "a year" if month is None else "a month"
+        raise ValueError(f"{text!r} is {what}; write it as {year}-{int(month or 1):02}-01")
     number = _NUMBER.fullmatch(text)
     if number is None:
         if _DAY_FIRST.fullmatch(text):

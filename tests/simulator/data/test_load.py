@@ -382,8 +382,31 @@ def test_from_and_to(tmp_path: Path) -> None:
     start = datetime(2024, 1, 2, 14, 31, tzinfo=UTC)
     assert list(only(load(tmp_path, HEADER + ROWS, start=start)).volumes) == [200]
     assert list(only(load(tmp_path, HEADER + ROWS, end=start)).volumes) == [100]
-    with pytest.raises(DataError, match="no bars between"):
+    span = "the first are of 2024-01-02T14:30:00Z, the last of 2024-01-02T14:31:00Z"
+    with pytest.raises(DataError, match=f"^no data from 2025-01-01T00:00:00Z; {span}$"):
         load(tmp_path, HEADER + ROWS, start=datetime(2025, 1, 1, tzinfo=UTC))
+    with pytest.raises(DataError, match=f"^no data before 2023-01-01T00:00:00Z; {span}$"):
+        load(tmp_path, HEADER + ROWS, end=datetime(2023, 1, 1, tzinfo=UTC))
+    start, end = datetime(2022, 1, 1, tzinfo=UTC), datetime(2023, 1, 1, tzinfo=UTC)
+    between = "from 2022-01-01T00:00:00Z and before 2023-01-01T00:00:00Z"
+    with pytest.raises(DataError, match=f"^no data {between}; {span}$"):
+        load(tmp_path, HEADER + ROWS, start=start, end=end)
+
+
+def test_where_no_row_can_be_used_it_is_said_why(tmp_path: Path) -> None:
+    quotes = "timestamp,bid,ask\n2024-03-04,11,10\n2024-03-05,12,10\n"
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, quotes)
+    path = tmp_path / "X.csv"
+    assert str(caught.value) == (
+        f"no quotes in {path} that can be used:\n"
+        f"  {path}: 2 x impossible; the first: {path} line 2: impossible row of X: bid 11 ask 10"
+    )
+    huge = "9" * 400
+    with pytest.raises(DataError, match=r"no bars in .*\n.* 1 x impossible; .* open inf high inf"):
+        load(tmp_path, f"{HEADER}2024-03-04,{huge},{huge},{huge},{huge},1\n")
+    with pytest.raises(DataError, match=r"^no bars of Y in .*; they have A$"):
+        load(tmp_path, "time,symbol,bid,ask\n2024-03-04,A,11,10\n", symbol="Y")
 
 
 def test_real_minute_bars() -> None:

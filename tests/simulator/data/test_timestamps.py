@@ -58,6 +58,8 @@ def test_forms(text: str, instant: str) -> None:
     ("text", "problem"),
     [
         ("", "'' is no time; write it as 2024-03-04T14:30:00Z"),
+        ("2024", "'2024' is a year; write it as 2024-01-01"),
+        ("2024-3", "'2024-3' is a month; write it as 2024-03-01"),
         ("03-04-2024", "may mean several dates; write it as YYYY-MM-DD"),
         ("3/4/24 09:30", "may mean several dates"),
         ("04.03.2024", "may mean several dates"),
