@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import click
 
 from strategy_runtime.cli.errors import complain, note, parameters_from, reported, users_code
-from strategy_runtime.cli.loading import exchange_options, load_data, subscriptions_of
+from strategy_runtime.cli.loading import (
+    exchange_options,
+    load_data,
+    never_called,
+    subscriptions_of,
+)
 from strategy_runtime.cli.options import (
     HELP_NAMES,
     account_options,
@@ -276,9 +281,12 @@ def _replay(
         total = sum(map(len, data.series))
         note(f"Stopped after {exchange.outcome().bars:,} of {total:,} bars; no results.\n")
         raise
+    outcome, wall_s = exchange.outcome(), monotonic() - began
+    if outcome.complete:
+        outcome.warnings.extend(never_called(strategy, data, subscriptions))
     return _Run(
-        exchange.outcome(),
-        monotonic() - began,
+        outcome,
+        wall_s,
         exit_code,
         runner.refused_orders,
         runner.hook_failures,

@@ -1,6 +1,6 @@
 """What is made of the options: market data, what of it is wanted, how the exchange treats it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
+    from strategy_runtime.strategy import Strategy
 
-__all__ = ["exchange_options", "load_data", "subscriptions_of"]
+__all__ = ["exchange_options", "load_data", "never_called", "subscriptions_of"]
 
 _FAULTS_SHOWN = 20
 
@@ -119,6 +120,27 @@ def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
     for entry, said in missing.items():
         note(f"{origin}: nothing will come of {entry}: {said}")
     return wanted
+
+
+def never_called(strategy: "Strategy", data: "LoadedData", wanted: "Subscriptions") -> list[str]:
+    """Warnings of a strategy that was told no price: what was sent has other hooks than it has."""
+    from strategy_runtime.runtime.delivery.dispatcher import overridden
+
+    def is_sent(event: str, symbols: Iterable[str]) -> bool:
+        return any(
+            not wanted or any(e.symbol in ("*", symbol) and e.event in ("*", event) for e in wanted)
+            for symbol in symbols
+        )
+
+    sent = {
+        "on_candle": is_sent("candle", (each.symbol for each in (*data.series, *data.ticks))),
+        "on_quote": is_sent("quote", (each.symbol for each in data.quotes)),
+        "on_event": True,
+    }
+    hooks = [hook for hook in sent if overridden(strategy, hook)]
+    if any(sent[hook] for hook in hooks):
+        return []
+    return [f"{hook} was never called: no {hook.removeprefix('on_')}s were sent" for hook in hooks]
 
 
 def _missing(entry: "Subscription", events: Mapping[str, list[str]]) -> str:

@@ -268,6 +268,8 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             )
             _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
             await runner.run()
+    for entry in proxy.unmet:
+        _log.warning("%s: nothing came of %s", settings.origins["subscriptions"], entry)
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
 

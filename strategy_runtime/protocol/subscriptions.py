@@ -56,6 +56,17 @@ class Subscription(Struct, frozen=True):
         """The event as it is written: `candle_5m`."""
         return self.event if self.timeframe is None else f"{self.event}_{self.timeframe}"
 
+    def takes_candle(self, symbol: str, timeframe: str) -> bool:
+        """Whether a closed bar is among what it asks for."""
+        return self.symbol in ("*", symbol) and (
+            self.event == "*"
+            or (self.event == "candle" and self.timeframe in (None, "*", timeframe))
+        )
+
+    def takes_quote(self, symbol: str) -> bool:
+        """Whether a change of the quote is."""
+        return self.symbol in ("*", symbol) and self.event in ("*", "quote")
+
     def __str__(self) -> str:
         return f"{self.symbol}:{self.name}"
 
@@ -89,20 +100,12 @@ class Subscriptions:
     def wants_candle(self, symbol: str, timeframe: str) -> bool:
         """Whether a closed bar is wanted; no entries at all want every candle."""
         return not self._entries or any(
-            entry.symbol in ("*", symbol)
-            and (
-                entry.event == "*"
-                or (entry.event == "candle" and entry.timeframe in (None, "*", timeframe))
-            )
-            for entry in self._entries
+            entry.takes_candle(symbol, timeframe) for entry in self._entries
         )
 
     def wants_quote(self, symbol: str) -> bool:
         """Whether a change of the quote is wanted."""
-        return any(
-            entry.symbol in ("*", symbol) and entry.event in ("*", "quote")
-            for entry in self._entries
-        )
+        return any(entry.takes_quote(symbol) for entry in self._entries)
 
     def to_gateway_json(self, platform: str, *, timeframe: str = "1m") -> str:
         """The JSON form that the later gateway's own settings take (protocol h.3, h.4).

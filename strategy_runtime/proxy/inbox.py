@@ -7,7 +7,6 @@ among them: malformed ones, unknown ones, repetitions and those beyond the subsc
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -28,6 +27,7 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.proxy.transport import Closed
+from strategy_runtime.proxy.wanted import Wanted
 
 __all__ = ["Inbox"]
 
@@ -63,6 +63,7 @@ class Inbox:
         is_leaving: The proxy has said that it goes down.
         last_words: What it said had broken its backtest.
         waiting: What there is to take.
+        wants: Which candles and quotes are taken.
     """
 
     def __init__(
@@ -80,8 +81,7 @@ class Inbox:
         self.waiting: deque[_Received] = deque()
         self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
         self._wants_all = not len(subscriptions)
-        self._wants_candle = lru_cache(_SYMBOLS)(subscriptions.wants_candle)
-        self._wants_quote = lru_cache(_SYMBOLS)(subscriptions.wants_quote)
+        self.wants = Wanted(subscriptions)
         self._wanted: defaultdict[str, set[str]] = defaultdict(set)
         self._always_ack = always_ack
         self._wake = wake
@@ -155,14 +155,14 @@ class Inbox:
     def _is_wanted(self, frame: _Received) -> bool:
         if isinstance(frame, CandleFrame):
             symbol, timeframe = frame.bar.symbol, frame.bar.timeframe
-            is_wanted = self._wants_candle(symbol, timeframe)
+            is_wanted = self.wants.candle(symbol, timeframe)
             if is_wanted:
                 known = self._wanted[timeframe]
                 if len(known) >= _SYMBOLS:
                     known.clear()
                 known.add(symbol)
             return is_wanted
-        return not isinstance(frame, QuoteFrame) or self._wants_quote(frame.quote.symbol)
+        return not isinstance(frame, QuoteFrame) or self.wants.quote(frame.quote.symbol)
 
     def presume_connected(self) -> None:
         """The proxy does not greet: take it as connected."""

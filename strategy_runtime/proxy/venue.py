@@ -27,7 +27,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.proxy.connection import Act, Connection, Delays, State
 from strategy_runtime.proxy.endpoints import Endpoints
@@ -147,6 +147,11 @@ class ProxyVenue:
     def in_hand(self) -> str:
         """The id of the event in hand."""
         return self._inbox.in_hand
+
+    @property
+    def unmet(self) -> list[Subscription]:
+        """Subscriptions of which nothing has come so far."""
+        return self._inbox.wants.unmet
 
     # Life
 

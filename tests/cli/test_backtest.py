@@ -504,6 +504,40 @@ def test_what_will_not_come_of_what_is_wanted_is_told_beforehand(bot: Path, invo
     )
 
 
+QUOTES = "timestamp,bid,ask\n2024-03-04T00:00:00Z,10,11\n2024-03-04T00:00:10Z,10,11\n"
+
+
+@pytest.mark.parametrize(
+    ("hooks", "prices", "subscriptions", "warnings"),
+    [
+        (["on_quote"], PRICES, "", ["on_quote was never called: no quotes were sent"]),
+        (["on_candle"], QUOTES, "", ["on_candle was never called: no candles were sent"]),
+        (["on_quote", "on_order"], QUOTES, "", []),
+        (["on_candle", "on_quote"], PRICES, "", []),
+        (["on_quote", "on_event"], PRICES, "", []),
+        (["on_candle"], PRICES, "*:candle_1d", []),
+        (["on_order"], PRICES, "", []),
+    ],
+)
+def test_a_strategy_that_was_told_no_price_is_warned_of(
+    bot: Path,
+    invoke: Invoke,
+    hooks: list[str],
+    prices: str,
+    subscriptions: str,
+    warnings: list[str],
+) -> None:
+    methods = "".join(f"    def {hook}(self, event): ...\n" for hook in hooks)
+    (bot / "deaf.py").write_text(
+        f"from strategy_runtime import Strategy\nclass Deaf(Strategy):\n{methods}"
+    )
+    (bot / "prices.csv").write_text(prices)
+    arguments = ("backtest", "deaf", "--data", "prices.csv", "--subscriptions", subscriptions)
+    assert json.loads(invoke(*arguments, "--json").stdout)["warnings"] == warnings
+    for warning in warnings:
+        assert f"WARNING: {warning}" in invoke(*arguments).stdout
+
+
 # When the strategy fails
 
 
