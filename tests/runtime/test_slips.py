@@ -22,7 +22,7 @@ def warnings(**environ: str) -> list[str]:
     ("variable", "text", "meant"),
     [
         ("STRATEGY_MAX_DAILY_LOS", "5", "STRATEGY_MAX_DAILY_LOSS"),
-        ("STRATEGY_MAX_ORDERS_PER_MIN", "5", "STRATEGY_MAX_ORDERS_PER_MINUTE"),
+        ("STRATEGY_MAX_ORDERS_PER_MIN", "few", "STRATEGY_MAX_ORDERS_PER_MINUTE"),
         ("strategy_max_daily_loss", "5", "STRATEGY_MAX_DAILY_LOSS"),
         ("STRATEGY_ONERROR", "stop", "STRATEGY_ON_ERROR"),
         ("PROXY_WSURL", "ws://x", "PROXY_WS_URL"),
@@ -65,6 +65,7 @@ def test_a_slip_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
         ("GLOG_LEVEL", "info"),
         ("STATS_DIR", "/var/stats"),
         ("STRATEGY_NAME", "sma"),
+        ("STRATEGY_MODEL", "model.pkl"),
         ("PROXY_URL", "http://proxy:3128"),
         ("HTTP_PROXY", "http://proxy:3128"),
         ("GATEWAY_URI", "http://gateway"),

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.runtime.settings.addresses import GATEWAY_VARIABLES
 from strategy_runtime.runtime.settings.environment import FILE, Environment
-from strategy_runtime.runtime.settings.setting import Setting, as_it_is
+from strategy_runtime.runtime.settings.setting import as_it_is
 from strategy_runtime.runtime.settings.table import SETTINGS
 from strategy_runtime.suggestions import did_you_mean
 
@@ -40,13 +40,15 @@ def refuse_slips(environment: Environment) -> None:
     """Refuse variables that were meant for us as plainly as that can be told.
 
     Raises:
-        ConfigError: There is one: any limit that we do not have, a near miss with a prefix of ours,
-            or a near miss without one whose text is what the setting takes.
+        ConfigError: There is one: any limit that we do not have, or a near miss whose text is what
+            the setting takes.
     """
     for variable, meant in _unread(environment):
-        if meant and _is_plain(variable, meant, environment.values[variable].strip()):
+        is_limit = variable.upper().startswith(_LIMIT)
+        text = environment.values[variable].strip()
+        if meant and (is_limit or _is_plain(variable, meant, text)):
             hint = f"did you mean {meant!r}?"
-        elif variable.upper().startswith(_LIMIT):
+        elif is_limit:
             limits = sorted(each for each in _KNOWN if each.startswith(_LIMIT))
             hint = f"the limits are {', '.join(limits)}."
         else:
@@ -91,14 +93,13 @@ def _nearest(name: str, known: Iterable[str], alike: float) -> str:
 
 
 def _is_plain(variable: str, meant: str, text: str) -> bool:
-    if variable.upper().startswith(_OURS):
-        return True
+    """Whether a near miss can hardly be anything else: its text is what the setting takes."""
+    is_ours = variable.upper().startswith(_OURS)
     setting = _BY_VARIABLE.get(meant)
-    return setting is not None and _takes(setting, text)
-
-
-def _takes(setting: Setting, text: str) -> bool:
-    """Whether a setting that does not take just any word takes this one."""
+    if setting is None:
+        return is_ours
+    if setting.choices:
+        return is_ours and text.lower() in setting.choices
     if setting.read is as_it_is:
         return False
     try:
