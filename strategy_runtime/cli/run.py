@@ -237,7 +237,11 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
         else:
             runner.stop()
 
-    with kept, stop_on_signals(stop, deadline=STOP_WITHIN_S):
+    def interrupt() -> None:
+        if runner is not None:
+            runner.interrupt()
+
+    with kept, stop_on_signals(stop, interrupt=interrupt, deadline=STOP_WITHIN_S):
         async with watching:
             try:
                 mode = await reaching

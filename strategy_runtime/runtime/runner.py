@@ -125,10 +125,10 @@ class Runner:
     def interrupt(self) -> None:
         """Let no event follow the one in hand; a signal handler may call it in the midst of a hook.
 
-        A backtest hands over thousands of events between two turns of the event loop, and only
-        there can `stop` be seen.
+        Many events are handed over between two turns of the event loop, and only there can `stop`
+        be seen.
         """
-        self._delivery.stop()
+        self._delivery.interrupt()
 
     @property
     def in_hand(self) -> dict[str, str]:
@@ -287,9 +287,10 @@ class Runner:
         stop = asyncio.ensure_future(self._stop_asked.wait())
         try:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not main.done():
+            if self._delivery.is_stopping or not main.done():
                 self._delivery.stop()
                 self._stopped_at = monotonic()
+            if not main.done():
                 if self._delivery.is_in_hook:
                     await asyncio.wait({main}, timeout=_HOOK_DEADLINE_S)
                 main.cancel()

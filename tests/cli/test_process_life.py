@@ -185,6 +185,45 @@ def test_a_hook_that_blocks_its_thread_is_ended_with_its_process(bot: Path) -> N
     assert "on_stop" not in printed
 
 
+SIGNALLED = """
+import os
+import signal
+import time
+
+from strategy_runtime import Strategy
+
+
+class Bot(Strategy):
+    count = 0
+
+    def on_candle(self, candle):
+        self.count += 1
+        time.sleep(1)  # so that others come meanwhile, and wait
+        if self.count == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+            if ORDERS:
+                self.buy(candle.symbol, 1)
+        print("candle", self.count, flush=True)
+
+    def on_error(self, error):
+        print(error, flush=True)
+
+    def on_stop(self):
+        print("on_stop was called", flush=True)
+"""
+
+
+@pytest.mark.parametrize("orders", [True, False])
+def test_no_event_follows_the_signal_and_what_its_hook_orders_is_sent(
+    bot: Path, orders: bool
+) -> None:
+    (bot / "bot.py").write_text(f"ORDERS = {orders}\n{SIGNALLED}")
+    with trading(bot) as process:
+        printed, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert printed.splitlines() == ["candle 1", "candle 2", "candle 3", "on_stop was called"]
+
+
 def test_a_second_signal_ends_at_once_whatever_is_under_way(bot: Path) -> None:
     (bot / "bot.py").write_text(ENDLESS)
     with trading(bot) as process:

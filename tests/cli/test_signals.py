@@ -76,6 +76,10 @@ class Signalled(Strategy):
         self.count += 1
         if self.count == 3:
             os.kill(os.getpid(), signal.SIGINT)
+            self.buy("prices", 1)
+
+    def on_error(self, error):
+        print(error)
 
     def on_stop(self):
         print(f"stopped at {{self.count}}")

@@ -86,7 +86,12 @@ class Delivery:
 
     def stop(self) -> None:
         """Deliver no other event, take no other order."""
-        self.is_stopping = self._desk.is_closed = True
+        self.interrupt()
+        self._desk.is_closed = True
+
+    def interrupt(self) -> None:
+        """Deliver no other event; what the hook of the one in hand still orders is taken."""
+        self.is_stopping = True
         self.dispatcher.interrupt()
 
     # Events
