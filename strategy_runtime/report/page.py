@@ -164,9 +164,9 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
             trip.symbol,
             "long" if trip.is_long else "short",
             plain(trip.quantity),
-            _moment(trip.opened_ns),
+            _moment(rfc3339(trip.opened_ns)),
             _price(trip.entry_price),
-            _moment(trip.closed_ns),
+            _moment(rfc3339(trip.closed_ns)),
             _price(trip.exit_price),
             money(str(trip.profit)),
             _share(trip.profit_share, signed=True),
@@ -197,8 +197,8 @@ def _data(summary: Summary) -> str:
             each.timeframe,
             ", ".join(sent.get(each.symbol, "–")),
             f"{each.bars:,}",
-            day(each.start),
-            day(each.end),
+            _moment(each.start),
+            _moment(each.end),
         )
         for each in summary.data
     ]
@@ -232,8 +232,9 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def _moment(ns: int) -> str:
-    return day(rfc3339(ns)).replace("T", " ").removesuffix("Z")
+def _moment(text: str) -> str:
+    """A time for tables, in which many stand."""
+    return day(text).replace("T", " ").removesuffix("Z").removesuffix(":00")
 
 
 def _price(price: Decimal) -> str:

@@ -236,4 +236,5 @@ async def test_both_charts_show_all_of_a_long_run_however_narrow_the_window_beco
     assert told is not None
     equity, prices = json.loads(unescape(told[1]))
     assert equity == prices
-    assert (round(equity["from"]), round(equity["to"])) == (0, 1999)
+    assert equity["from"] < 0
+    assert equity["to"] > 1999

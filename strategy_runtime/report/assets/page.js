@@ -5,7 +5,11 @@
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const faded = (name) => colour(name) + "33";
 
-  const money = (amount) => amount.toLocaleString("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const amounts = (digits) => ({
+    type: "custom",
+    minMove: 10 ** -digits,
+    formatter: (amount) => amount.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+  });
 
   const between = (bounds) => (original) => {
     const scale = original();
@@ -32,7 +36,7 @@
     {
       lineWidth: 2,
       priceLineVisible: false,
-      priceFormat: { type: "custom", minMove: 0.01, formatter: money },
+      priceFormat: amounts(2),
       autoscaleInfoProvider: between(({ minValue, maxValue }) => {
         const room = minValue === maxValue ? Math.abs(minValue) / 100 : 0; // else a cent fills the chart
         return { minValue: minValue - room, maxValue: maxValue + room };
@@ -99,8 +103,7 @@
     const chosen = run.charts[Number(select.value)];
     if (!chosen) return;
     const smallest = chosen.candles.reduce((least, candle) => Math.min(least, Math.abs(candle[4]) || least), Infinity);
-    const precision = smallest < 1 ? 6 : smallest < 10 ? 4 : 2;
-    candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
+    candles.applyOptions({ priceFormat: amounts(smallest < 1 ? 6 : smallest < 10 ? 4 : 2) });
     const known = new Map(chosen.candles.map(([time, open, high, low, close]) => [time, { time, open, high, low, close }]));
     candles.setData(run.equity.map(([time]) => known.get(time) ?? { time }));
     marks = chosen.marks;
@@ -134,5 +137,6 @@
   follow(above, below);
   follow(below, above);
   below.subscribeVisibleLogicalRangeChange(() => mark(false));
-  above.fitContent();
+  const room = (run.equity.length * 20) / above.width(); // for the first label, which stands around its point
+  above.setVisibleLogicalRange({ from: -room, to: run.equity.length - 0.5 });
 })();
