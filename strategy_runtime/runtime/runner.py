@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal
 
-from strategy_runtime.clock import monotonic, ns_of, rfc3339
+from strategy_runtime.clock import monotonic, now, ns_of, rfc3339
 from strategy_runtime.errors import ApiError, ConfigError, HookFailed, StrategyRuntimeError
 from strategy_runtime.ids import Random, generator, shortened
 from strategy_runtime.protocol.enums import PositionMode
@@ -40,6 +40,7 @@ OnExit = Literal["keep", "cancel", "flatten"]
 _POSITION = "position"
 _LONGEST_NAME = 40
 """Of a class in the ids of its orders: 64 characters have to do for it, a token and a number."""
+_LONGEST_SLEEP_S = 30.0
 _HOOK_DEADLINE_S = 3.0
 _ANSWERS_DEADLINE_S = 2.0
 _LAST_ANSWERS_DEADLINE_S = 1.5
@@ -85,7 +86,7 @@ class Runner:
         self._timeframe = timeframe
         self._book = Book(strategy.lookback, f"{name}-")
         self._clock = RunClock(mode)
-        self._timers = Timers()
+        self._timers = Timers(mode)
         self._desk = desk(
             venue,
             self._book,
@@ -303,11 +304,11 @@ class Runner:
             main.cancel()
 
     async def _pump(self) -> None:
-        """What arrives, and live what a second look finds, until either ends."""
+        """What arrives, and live timers and what a second look finds, until one of them ends."""
         if self._mode == "backtest":
             await self._hear(self._delivery.take)
             return
-        work = self._hear(self._delivery.tell), self._link.watch()
+        work = self._hear(self._delivery.tell), self._link.watch(), self._keep_time()
         tasks = [asyncio.ensure_future(each) for each in work]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -318,6 +319,20 @@ class Runner:
         for failure in ended:
             if isinstance(failure, Exception):
                 raise failure
+
+    async def _keep_time(self) -> None:
+        """Have timers fire by the wall clock, whether or not anything arrives."""
+        is_set = asyncio.Event()
+        self._timers.when_set = is_set.set
+        while True:
+            is_set.clear()
+            seconds = self._timers.seconds_to_next(now())
+            with suppress(TimeoutError):  # the clock may be set meanwhile
+                async with asyncio.timeout(min(max(seconds, 0.0), _LONGEST_SLEEP_S)):
+                    await is_set.wait()
+            due = self._timers.overdue(now())
+            if due:
+                await self._delivery.fire(due)
 
     async def _hear(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
         table = self._delivery.dispatcher.table

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from math import inf
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strategy_runtime.clock import NANOSECONDS, ns_of
@@ -9,7 +10,7 @@ from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import time_of
-from strategy_runtime.strategy.desk import TimerFunction
+from strategy_runtime.strategy.desk import Mode, TimerFunction
 
 __all__ = ["Timers"]
 
@@ -77,12 +78,15 @@ class _At(_Timer):
 class Timers:
     """All timers of a strategy.
 
+    In a backtest events move time on, so they have timers fire; live nobody waits for them.
+
     Attributes:
-        is_set: True once there is any.
+        is_set: True once there is any that events have to be asked about.
         when_set: Called when one is added.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Mode = "backtest") -> None:
+        self._mode = mode
         self._timers: list[_Timer] = []
         self._next_due: datetime | None = None
         self._next_due_ns = 0
@@ -119,7 +123,7 @@ class Timers:
     def _add(self, timer: _Timer) -> None:
         self._timers.append(timer)
         self._next_due = None
-        self.is_set = True
+        self.is_set = self._mode == "backtest"
         self.when_set()
 
     def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
@@ -129,10 +133,7 @@ class Timers:
         since the last, each is given.
         """
         while True:
-            for timer in self._timers:
-                if timer.due is None:
-                    before = moment - timedelta(microseconds=1)
-                    timer.due = timer.following(before)
+            self._begin(moment)
             pending = [timer for timer in self._timers if timer.due is not None]
             first = min(pending, key=lambda timer: timer.due or moment, default=None)
             self._next_due = None if first is None else first.due
@@ -142,3 +143,28 @@ class Timers:
             at = first.due
             first.due = first.following(at)
             yield at, first.function
+
+    def overdue(self, moment: datetime) -> list[TimerFunction]:
+        """What has come due by a moment, in the order of time; of a timer of which several times
+        have passed, the last alone.
+        """
+        self._begin(moment)
+        passed = [timer for timer in self._timers if timer.due is not None and timer.due <= moment]
+        passed.sort(key=lambda timer: timer.due or moment)
+        for timer in passed:
+            timer.due = timer.following(moment)
+        return [timer.function for timer in passed]
+
+    def seconds_to_next(self, moment: datetime) -> float:
+        """How long it is until the next is due; infinite where there is none."""
+        self._begin(moment)
+        return min(
+            ((timer.due - moment).total_seconds() for timer in self._timers if timer.due),
+            default=inf,
+        )
+
+    def _begin(self, moment: datetime) -> None:
+        """Have timers that are new count from a moment on, which may be one of their times."""
+        for timer in self._timers:
+            if timer.due is None:
+                timer.due = timer.following(moment - timedelta(microseconds=1))

@@ -428,7 +428,8 @@ class Strategy:
         """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day.
 
         In a backtest a timer fires when the first event at or after its time arrives, before that
-        event's hook.
+        event's hook; live it fires by the wall clock, whether or not anything arrives, and once for
+        all of its times that passed while a hook ran.
         """
         timer = self._timer("every", function)
         self._running.every(interval, timer)

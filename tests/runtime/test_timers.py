@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from strategy_runtime import Candle, Strategy
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.runtime.virtual_run import live_run
 from tests.simulator.support import MINUTE
 
 START = ns_of(datetime(2024, 2, 28, 23, 0, tzinfo=UTC))
@@ -94,3 +95,57 @@ def test_a_bar_that_begins_earlier_ends_before_anything_is_due(timeframe: str, d
         assert ends >= due or ns_of(begins) < begins_by or timeframe.endswith("M")
         assert ends < due or ns_of(begins) >= begins_by
         begins += timedelta(hours=1)
+
+
+class Clockwork(Strategy):
+    """Live: notes when timers fire, sets one in another, and fails and dawdles now and then."""
+
+    def on_start(self) -> None:
+        self.seen: list[tuple[str, datetime]] = []
+        self.failed: list[Exception] = []
+        self.candles = 0
+        self.every("1m", self.minute)
+
+    def on_candle(self, candle: Candle) -> None:
+        self.candles += 1
+
+    def on_error(self, error: Exception) -> None:
+        self.failed.append(error)
+
+    async def minute(self) -> None:
+        self.seen.append(("minute", self.now))
+        if len(self.seen) == 1:
+            self.every("25s", self.often)
+            later = self.now + timedelta(minutes=4, seconds=13)
+            self.at(f"{later:%H:%M:%S}", self.once)
+        if len(self.seen) == 2:
+            await self.buy("S:A", 1)
+
+    async def often(self) -> None:
+        self.seen.append(("often", self.now))
+        if len([name for name, _ in self.seen if name == "often"]) == 2:
+            await sleep(100)
+
+    def once(self) -> None:
+        self.seen.append(("once", self.now))
+        raise ValueError("once")
+
+
+def test_live_timers_fire_by_the_wall_clock_though_nothing_comes() -> None:
+    strategy, series = Clockwork(), BarSeries("S:A", "1m", MINUTE)
+    for minute in (0, 1, 60 * 11):  # of which sixty pass in a minute
+        series.append(START + minute * MINUTE, 5.0, 5.0, 5.0, 5.0, 1.0)
+    live_run(strategy, lambda runner: sleep(600), exchange=Exchange([series]))
+    began = strategy.seen[0][1]
+    at = [(name, round((when - began).total_seconds(), 3)) for name, when in strategy.seen]
+    assert began.second == 0
+    minutes = [seconds for name, seconds in at if name == "minute"]
+    often = [seconds for name, seconds in at if name == "often"]
+    waited = often[1] + 100
+    assert strategy.candles == 2
+    assert [seconds for seconds in minutes if seconds % 60] == [waited]  # for all that had passed
+    assert minutes[-1] > 500
+    assert not any(often[1] < seconds < waited for _, seconds in at)  # one hook at a time
+    assert ("once", 253.0) in at
+    assert [str(error) for error in strategy.failed] == ["once failed"]
+    assert len(at) == len(set(at))

@@ -6,7 +6,8 @@ the hook has returned and every order it gave has been answered.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from strategy_runtime.runtime.outbox import FATE_UNKNOWN
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.desk import TimerFunction
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, wants_awaiting
 
 __all__ = ["Burst", "Delivery"]
@@ -97,24 +99,40 @@ class Delivery:
     # Events
 
     async def tell(self, burst: Burst, table: Table) -> None:
-        """Deliver events where another task may have some to deliver, too."""
+        """Deliver events where another task may have something to deliver, too."""
+        async with self._our_turn():
+            if not self.is_stopping:
+                await self.take(burst, table)
+
+    async def fire(self, timers: Iterable[TimerFunction]) -> None:
+        """Call the functions of timers, likewise."""
+        async with self._our_turn():
+            for function in timers:
+                if not self.is_stopping:
+                    await self.call(getattr(function, "__name__", "a timer"), function)
+            await self._tell_the_rest()
+
+    @asynccontextmanager
+    async def _our_turn(self) -> AsyncIterator[None]:
         async with self._turn:
             self._desk.hook_task = asyncio.current_task()
             self.is_in_hook = True
             await self.settle()
-            if not self.is_stopping:
-                await self.take(burst, table)
+            yield
             self.is_in_hook = False
 
     async def take(self, burst: Burst, table: Table) -> None:
         """Deliver events, then what else has come up meanwhile."""
         self.is_in_hook = True
         await self.consume(burst, table)
+        await self._tell_the_rest()
+        self.is_in_hook = False
+
+    async def _tell_the_rest(self) -> None:
         if self._desk.anomalies:
             await self.tell_anomalies()
         while self._unreported:
             await self._report(self._unreported.pop(0))
-        self.is_in_hook = False
 
     async def consume(self, burst: Burst, table: Table) -> None:
         """Deliver events, in the middle of another one if need be.
