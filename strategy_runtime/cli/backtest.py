@@ -249,6 +249,7 @@ def _replay(
     import asyncio
 
     from strategy_runtime.cli.output import progress
+    from strategy_runtime.cli.repetition import repeated_lines_left_out
     from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
     from strategy_runtime.clock import monotonic
     from strategy_runtime.runtime.runner import Runner
@@ -276,7 +277,8 @@ def _replay(
 
     began = monotonic()
     try:
-        exit_code = asyncio.run(run())
+        with repeated_lines_left_out():
+            exit_code = asyncio.run(run())
     except HookFailed:
         total = sum(map(len, data.series))
         note(f"Stopped after {exchange.outcome().bars:,} of {total:,} bars; no results.\n")

@@ -1,0 +1,66 @@
+"""What is said again and again in a backtest, such as why an order is refused at every bar."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from strategy_runtime.cli.errors import note
+
+__all__ = ["repeated_lines_left_out"]
+
+_MOST = 20
+_KINDS_NAMED = 5
+_NUMBER = re.compile(r"\d+")
+
+
+class _Repetitions(logging.Filter):
+    """Lets so many lines of a kind through, those that differ in numbers only, and counts the
+    others.
+
+    Attributes:
+        left_out: How many of each kind.
+        first: The first of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_out: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
+        self._seen: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        kind = _NUMBER.sub("", said)
+        self._seen[kind] += 1
+        if self._seen[kind] <= _MOST:
+            return True
+        self.left_out[kind] += 1
+        self.first.setdefault(kind, said.partition("\n")[0])
+        return False
+
+
+@contextmanager
+def repeated_lines_left_out() -> Iterator[None]:
+    """Log no more than twenty lines of a kind, and say at the end how many were left out.
+
+    It holds for the package's own lines: a strategy logs what it will. With the level `debug`
+    all of them are there.
+    """
+    log, repetitions = logging.getLogger("strategy_runtime"), _Repetitions()
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    log.addFilter(repetitions)
+    try:
+        yield
+    finally:
+        log.removeFilter(repetitions)
+        for kind, count in repetitions.left_out.most_common(_KINDS_NAMED):
+            note(f"{count:,} more lines like this were left out: {repetitions.first[kind]}")
+        others = sorted(repetitions.left_out.values(), reverse=True)[_KINDS_NAMED:]
+        if others:
+            note(f"{sum(others):,} lines of {len(others):,} other kinds were left out.")
+        if repetitions.left_out:
+            note("LOG_LEVEL=debug has all of them.")
