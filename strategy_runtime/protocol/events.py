@@ -108,12 +108,17 @@ class AccountEvent(_Frame, frozen=True, kw_only=True, tag="account"):
 
 
 class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
-    """The link to the proxy, or the proxy's link to its provider, changed (protocol b.2)."""
+    """The link to the proxy, or the proxy's link to its provider, changed (protocol b.2).
+
+    Attributes:
+        session: In CONNECTED: names the run of the proxy. Another one knows nothing of the first.
+    """
 
     event: ConnectionEventKind
     error: str | None = None
     broker: str | None = None
     gap_duration_ms: int | None = None
+    session: str | None = None
 
 
 class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):

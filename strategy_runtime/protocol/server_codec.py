@@ -119,9 +119,11 @@ def encode_frame(frame: ServerFrame) -> bytes:
     return _encoder.encode(frame)
 
 
-def encode_connected(timestamp: datetime) -> bytes:
+def encode_connected(timestamp: datetime, session: str) -> bytes:
     """The first frame of every connection."""
-    return encode_frame(ConnectionEvent(event=ConnectionEventKind.CONNECTED, timestamp=timestamp))
+    return encode_frame(
+        ConnectionEvent(event=ConnectionEventKind.CONNECTED, session=session, timestamp=timestamp)
+    )
 
 
 def encode_ping(timestamp: datetime) -> bytes:

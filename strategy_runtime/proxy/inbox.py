@@ -26,6 +26,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.proxy.continuity import Continuity
 from strategy_runtime.proxy.transport import Closed
 from strategy_runtime.proxy.wanted import Wanted
 
@@ -55,12 +56,15 @@ class Inbox:
         default_timeframe: Of candles that do not say.
         subscriptions: Candles and quotes beyond them are acknowledged and passed over.
         always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
+        is_live: Nothing is sent again on a new connection, so ids that are repeated there name
+            something new.
         wake: Called when something has come, be it but a ping, and when the connection has ended.
         sighted: Called with the order of every order event at once, before its turn has come.
 
     Attributes:
         closed: How the present connection ended; None while it has not.
         is_leaving: The proxy has said that it goes down.
+        is_of_another_run: The proxy has begun its backtest anew; what came since is passed over.
         last_words: What it said had broken its backtest.
         waiting: What there is to take.
         wants: Which candles and quotes are taken.
@@ -72,11 +76,13 @@ class Inbox:
         *,
         default_timeframe: str,
         always_ack: bool,
+        is_live: bool,
         wake: Callable[[], object],
         sighted: Callable[[Order], object],
     ) -> None:
         self.closed: Closed | None = None
         self.is_leaving = False
+        self.is_of_another_run = False
         self.last_words: str | None = None
         self.waiting: deque[_Received] = deque()
         self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
@@ -84,10 +90,12 @@ class Inbox:
         self.wants = Wanted(subscriptions)
         self._wanted: defaultdict[str, set[str]] = defaultdict(set)
         self._always_ack = always_ack
+        self._is_live = is_live
         self._wake = wake
         self._sighted = sighted
         self._taken: Frame | None = None
         self._is_greeted = False
+        self._continuity = Continuity()
         self._is_last_here = False
         self._done: list[str] = []
         self._owes_empty_ack = False
@@ -99,19 +107,24 @@ class Inbox:
     def opened(self) -> None:
         """A new connection; what is said on it is yet to come."""
         self.closed, self._is_greeted = None, False
+        if self._is_live:
+            self._recent, self._older = set(), set()
+        else:
+            self._continuity.opened()
 
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
         """Take the payloads of messages; gives back what has to be answered at once."""
         waiting, recent, older = self.waiting, self._recent, self._older
-        is_greeted, wants_all, wanted = self._is_greeted, self._wants_all, self._wanted
+        is_usual, wants_all, wanted = self._is_usual, self._wants_all, self._wanted
         answers: list[bytes] = []
+        decoded: Frame | FrameError | None = None
         for decoded in self._decode(messages):
             frame: _Received | None
-            if is_greeted and (type(decoded) is CandleFrame or type(decoded) is QuoteFrame):
+            if is_usual and (type(decoded) is CandleFrame or type(decoded) is QuoteFrame):
                 frame = decoded
             else:
                 frame = self._heeded(decoded, answers)
-                is_greeted = self._is_greeted
+                is_usual = self._is_usual
                 if frame is None:
                     continue
             event_id = frame.event_id or frame.legacy_id
@@ -130,10 +143,17 @@ class Inbox:
             ):
                 frame = _PassedOver(event_id)
             waiting.append(frame)
+        if type(decoded) is CandleFrame:
+            self._continuity.latest = decoded
         self._wake()
         if len(recent) >= _REMEMBERED:
             self._older, self._recent = recent, set()
         return answers
+
+    @property
+    def _is_usual(self) -> bool:
+        """Whether candles and quotes need no second look."""
+        return self._is_greeted and not self._continuity.is_open
 
     def _heeded(self, frame: Frame | FrameError, answers: list[bytes]) -> _Received | None:
         """See to what matters before the strategy's turn has come; None if that was all."""
@@ -142,15 +162,26 @@ class Inbox:
                 answers.append(PONG)
             return None
         received: _Received
+        if self.is_of_another_run:
+            return None
         if isinstance(frame, FrameError):
             _log.warning("a frame was dropped: %s", frame)
             received = _PassedOver(frame.event_id)
+        elif not self._is_live and self._continuity.is_broken_by(frame):
+            self._break_off()
+            return None
         else:
             received = frame
         self._note(received)
         if not self._is_greeted:
             self._greet(received)
         return received
+
+    def _break_off(self) -> None:
+        """Take nothing any more, and acknowledge nothing of it."""
+        self.is_of_another_run, self._is_greeted, self._is_last_here = True, False, False
+        self.waiting.clear()
+        self.lost(Closed(None, "another run"))
 
     def _is_wanted(self, frame: _Received) -> bool:
         if isinstance(frame, CandleFrame):

@@ -126,6 +126,7 @@ class ProxyVenue:
             subscriptions or Subscriptions(),
             default_timeframe=timeframe,
             always_ack=always_ack,
+            is_live=is_live,
             wake=self._wake,
             sighted=self._entry.sighted,
         )
@@ -237,6 +238,11 @@ class ProxyVenue:
 
     def _lost(self) -> ConnectionEvent:
         """Have another connection made, unless there is no sense in it; the event that says so."""
+        if self._inbox.is_of_another_run:
+            raise ConnectionLost(
+                "the proxy has begun its backtest anew, as one that was started again does: what "
+                "this run has ordered and holds is lost there; start the strategy again, too"
+            )
         closed = self._inbox.closed or Closed(None)
         words = None if self._is_live else self._inbox.last_words
         self._connection.lost(closed, monotonic(), words)

@@ -215,9 +215,10 @@ def test_an_event_nobody_knows_cannot_be_sent() -> None:
 
 
 def test_the_frames_of_the_link_itself() -> None:
-    assert json.loads(encode_connected(AT)) == {
+    assert json.loads(encode_connected(AT, "run-1")) == {
         "type": "connection",
         "event": "CONNECTED",
+        "session": "run-1",
         "timestamp": "2024-03-04T14:31:00Z",
     }
     assert json.loads(encode_ping(AT)) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}

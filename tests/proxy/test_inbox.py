@@ -53,6 +53,7 @@ class Box:
             parse_subscriptions(subscriptions),
             default_timeframe="1m",
             always_ack=False,
+            is_live=False,
             wake=lambda: None,
             sighted=self.sighted.append,
         )

@@ -325,6 +325,62 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code
 
 
 @pytest.mark.parametrize(
+    "anew",
+    [
+        [CONNECTED, candle(1), candle(2), candle(3), candle(4), COMPLETE],
+        [{**CONNECTED, "session": "two"}, candle(4), COMPLETE],
+        [candle(1, event_id="fresh-1"), COMPLETE],
+    ],
+)
+async def test_a_proxy_that_begins_its_backtest_anew_ends_the_run(
+    anew: list[dict[str, Any]],
+) -> None:
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, {**CONNECTED, "session": "one"}, candle(1), candle(2), candle(3))
+        await proxy.until_acked("evt-3")
+        await socket.close(code=1001)
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, *anew)
+        await proxy.until_acked("evt-end")
+
+    strategy = Scripted({})
+    async with ScriptedProxy(first, second).serving() as proxy:
+        with pytest.raises(
+            ConnectionLost, match=r"has begun its backtest anew.*start the strategy"
+        ):
+            await run(proxy, strategy)
+    assert strategy.candles == 3
+    assert [each for ack in proxy.acks for each in ack] == ["evt-1", "evt-2", "evt-3"]
+
+
+async def test_live_a_new_connection_may_count_its_events_anew() -> None:
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), candle(1), candle(2))
+        await proxy.until_acked("evt-2")
+        await socket.close(code=1001)
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        later = [candle(number, event_id=f"evt-{number - 10}") for number in (11, 12)]
+        await proxy.say(socket, CONNECTED, *later)
+        await proxy.until_frame("pong")
+
+    starts: list[int] = []
+
+    class Notes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            starts.append(candle.timestamp.minute)
+            if candle.timestamp.minute == 12:
+                runner.stop()
+
+    async with ScriptedProxy(first, second).serving() as proxy:
+        runner = Runner(Notes(), venue_for(proxy, is_live=True), mode="live")
+        async with asyncio.timeout(30):
+            await runner.run()
+    assert starts == [1, 2, 11, 12]
+
+
+@pytest.mark.parametrize(
     ("code", "error", "text"),
     [
         (4003, ConnectionLost, "the proxy halted the run: an acknowledgement was missing (late)"),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
-from strategy_runtime.ids import counted
+from strategy_runtime.ids import counted, token
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
@@ -72,6 +72,7 @@ class Broadcast:
         self._silence_limit = silence_limit
         self._legacy_id = legacy_id
         self._depth = depth
+        self._session = token()
         self._next_id = counted("evt-")
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -169,7 +170,7 @@ class Broadcast:
 
     async def attend(self, connection: Connection) -> None:
         """Serve one client among others until it leaves."""
-        await connection.greet()
+        await connection.greet(self._session)
         if self.end is not None:
             if self._last_frame:
                 await connection.send(self._last_frame)

@@ -85,9 +85,9 @@ class Connection:
             return False
         return True
 
-    async def greet(self) -> None:
-        """Say CONNECTED, the first frame of every connection."""
-        await self.send(encode_connected(self._exchange.now))
+    async def greet(self, session: str) -> None:
+        """Say CONNECTED, the first frame of every connection, and which run it is of."""
+        await self.send(encode_connected(self._exchange.now, session))
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code and a reason for people; a client that does not read is cut off."""

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from strategy_runtime.clock import monotonic
+from strategy_runtime.ids import token
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
@@ -56,6 +57,7 @@ class EventStream:
         self._last_ack_timeout = last_ack_timeout
         self._ping_interval = ping_interval
         self._legacy_id = legacy_id
+        self._session = token()
         self._client: Connection | None = None
         self.attached = asyncio.Event()
         self._stirred = asyncio.Event()
@@ -189,7 +191,7 @@ class EventStream:
             if not is_late:
                 older, self._client = self._client, client
                 self.barrier.new_client()
-                await client.greet()
+                await client.greet(self._session)
         if is_late:
             await self._turn_away(client)
             return
@@ -228,7 +230,7 @@ class EventStream:
 
     async def _turn_away(self, client: Connection) -> None:
         """Tell a client that comes too late how the run ended, the last event again included."""
-        await client.greet()
+        await client.greet(self._session)
         if self.end is None:
             await client.say_goodbye(0)
             return

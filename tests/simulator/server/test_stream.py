@@ -102,6 +102,20 @@ async def test_connected_is_the_first_frame_and_has_no_id() -> None:
     assert named([second]) == ["candle evt-1"]
 
 
+@pytest.mark.parametrize("speed", [None, 1.0])
+async def test_connected_names_the_run_and_every_run_has_a_name_of_its_own(
+    speed: float | None,
+) -> None:
+    names = []
+    for _ in range(2):
+        async with serving(speed=speed) as client:
+            for _ in range(2):
+                await client.connect()
+                names.append((await client.frame())["session"])
+                await client.socket.close()
+    assert names[0] == names[1] != names[2] == names[3]
+
+
 @pytest.mark.parametrize("path", ["/", "/ws", "/v1/ws"])
 @pytest.mark.parametrize("port", ["ws_url", "rest_url"])
 async def test_the_stream_is_on_every_usual_path_of_both_ports(path: str, port: str) -> None:

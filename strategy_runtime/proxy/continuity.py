@@ -1,0 +1,48 @@
+"""Whether a new connection leads to the run of the proxy that the one before led to.
+
+A proxy that was started again in the middle of a backtest knows nothing of what was ordered, and
+counts its events from one: what it sends looks like a repetition of what was handled already. To
+go on with it would end in a result that nobody traded.
+"""
+
+from strategy_runtime.protocol.codec import Frame, id_of
+from strategy_runtime.protocol.events import CandleFrame, ConnectionEvent
+
+__all__ = ["Continuity"]
+
+
+class Continuity:
+    """What is known of the run of a proxy that waits for acknowledgements.
+
+    Its CONNECTED may name the run. One that does not is known by its simulated time: the first
+    candle of a new connection that is of the same kind as the last one before is not older, and no
+    other one under its id. So it is only after a new connection that anything is looked at.
+
+    Attributes:
+        latest: The last candle that came, or one of the last.
+        is_open: Whether frames have to be looked at.
+    """
+
+    def __init__(self) -> None:
+        self.latest: CandleFrame | None = None
+        self.is_open = False
+        self._session: str | None = None
+
+    def opened(self) -> None:
+        """There is a new connection."""
+        self.is_open = self.latest is not None
+
+    def is_broken_by(self, frame: Frame) -> bool:
+        """Whether a frame is of another run."""
+        if isinstance(frame, ConnectionEvent) and frame.session is not None:
+            before, self._session = self._session, frame.session
+            return before is not None and before != frame.session
+        last = self.latest
+        if not self.is_open or last is None or not isinstance(frame, CandleFrame):
+            return False
+        now, then = frame.bar, last.bar
+        if (now.symbol, now.timeframe) != (then.symbol, then.timeframe):
+            return False
+        self.is_open = False
+        is_repeated = id_of(frame) is not None and id_of(frame) == id_of(last)
+        return now.timestamp < then.timestamp or (is_repeated and now != then)
