@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 from math import isfinite
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +29,9 @@ from strategy_runtime.protocol.values import (
 __all__ = [
     "CloseRequest",
     "ErrorEnvelope",
+    "Unreadable",
     "decode_body",
+    "decode_list",
     "parse_close_request",
     "parse_error",
     "parse_order_changes",
@@ -48,6 +50,18 @@ class ErrorEnvelope(Struct, frozen=True, omit_defaults=True):
     code: str
     message: str
     details: Any = None
+
+
+class Unreadable(NamedTuple):
+    """An element of a list that cannot be read.
+
+    Attributes:
+        names: Its ids and its symbol, as far as it has any.
+        problem: What is wrong with it.
+    """
+
+    names: frozenset[str]
+    problem: str
 
 
 class CloseRequest(Struct, frozen=True, kw_only=True):
@@ -136,6 +150,45 @@ def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
     except (Fault, UnicodeDecodeError) as problem:
         raise ProtocolError(f"the answer to {request} cannot be read: {problem}") from None
     return result
+
+
+def decode_list(body: bytes, kind: type[_T], request: str) -> tuple[list[_T], list[Unreadable]]:
+    """Read the body of a response that lists something; gives back also what cannot be read.
+
+    Args:
+        kind: Of the elements.
+
+    Raises:
+        ProtocolError: It is no list.
+    """
+    try:
+        return decode_body(body, list[kind], request), []  # type: ignore[valid-type]
+    except ProtocolError:
+        try:
+            elements = msgspec.json.decode(body, type=list[msgspec.Raw])
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            elements = None
+        if elements is None:
+            raise
+    readable, unreadable = [], []
+    for number, element in enumerate(elements):
+        try:
+            readable.append(decode_body(bytes(element), kind, f"{request}, element {number},"))
+        except ProtocolError as problem:
+            unreadable.append(Unreadable(_names(bytes(element)), str(problem)))
+    return readable, unreadable
+
+
+def _names(element: bytes) -> frozenset[str]:
+    """The ids and the symbol an object has, whatever else is wrong with it."""
+    try:
+        document = parse_json(element.decode())
+    except (Fault, UnicodeDecodeError):
+        return frozenset()
+    if not isinstance(document, dict):
+        return frozenset()
+    found = (document.get(key) for key in ("id", "client_order_id", "symbol"))
+    return frozenset(name for name in found if isinstance(name, str))
 
 
 def _parse(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:

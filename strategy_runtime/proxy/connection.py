@@ -18,7 +18,6 @@ The rules:
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -29,12 +28,10 @@ from strategy_runtime.errors import (
     Unreachable,
 )
 from strategy_runtime.ids import Random
-from strategy_runtime.proxy.policy import CLOSE_TOO_BIG, STABLE_AFTER_S, verdict
+from strategy_runtime.proxy.policy import CLOSE_TOO_BIG, STABLE_AFTER_S, Delays, verdict
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
-__all__ = ["Act", "Connection", "Delays", "State", "Step"]
-
-Delays = Callable[[Random], Iterator[float]]
+__all__ = ["Act", "Connection", "State", "Step"]
 
 _NO_SUCH_PATH = (404, 405, 426)
 _MOST_TOO_BIG = 3

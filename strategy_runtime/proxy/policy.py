@@ -1,6 +1,6 @@
 """Whether to try again, and when: pure functions, apart from any socket (protocol b.4, b.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 
 from strategy_runtime.errors import (
@@ -12,7 +12,16 @@ from strategy_runtime.errors import (
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
-__all__ = ["CLOSE_TOO_BIG", "STABLE_AFTER_S", "backoff", "knocks", "seconds_of", "verdict"]
+__all__ = [
+    "CLOSE_TOO_BIG",
+    "STABLE_AFTER_S",
+    "Delays",
+    "backoff",
+    "knocks",
+    "retries",
+    "seconds_of",
+    "verdict",
+]
 
 STABLE_AFTER_S = 60.0
 """A link that lasted this long was a good one: the next loss starts the delays anew."""
@@ -25,13 +34,19 @@ _CLOSE_FOR_WHAT_WE_SENT = (1002, 1003, 1007, 1008)
 _NO_ENTRY = (401, 403)
 
 _FIRST_S = 1.0
-_LONGEST_S = 6.0
+_LONGEST_S = 5.0
 _FIRST_KNOCK_S = 0.25
 _LONGEST_KNOCK_S = 2.0
+_FIRST_RETRY_S = 1.0
+_LONGEST_RETRY_S = 8.0
+
+
+Delays = Callable[[Random], Iterator[float]]
+"""A source of delays in seconds, one after the other."""
 
 
 def backoff(chance: Random) -> Iterator[float]:
-    """Delays between connections: full jitter under a ceiling that doubles from 1 s to 6 s.
+    """Delays between connections: full jitter under a ceiling that doubles from 1 s to 5 s.
 
     So a dead link is found and replaced within 15 s even where others were lost just before. What
     keeps a proxy from a storm of connections is the limit in a minute, see `Connection`.
@@ -42,6 +57,14 @@ def backoff(chance: Random) -> Iterator[float]:
 def knocks(chance: Random) -> Iterator[float]:
     """Delays while the proxy is not up yet: full jitter under a ceiling that doubles up to 2 s."""
     return _jitter(chance, _FIRST_KNOCK_S, _LONGEST_KNOCK_S)
+
+
+def retries(chance: Random) -> Iterator[float]:
+    """Delays between attempts at one question: 1 s, doubling up to 8 s, half more or less."""
+    pause = _FIRST_RETRY_S
+    while True:
+        yield pause * chance.uniform(0.5, 1.5)
+        pause = min(pause * 2, _LONGEST_RETRY_S)
 
 
 def _jitter(chance: Random, ceiling: float, longest: float) -> Iterator[float]:

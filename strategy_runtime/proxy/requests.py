@@ -1,6 +1,8 @@
 """The REST client: one request, one answer or one error with a meaning (protocol f)."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encode
 from urllib.parse import urlencode
@@ -14,23 +16,30 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
     Unreachable,
 )
-from strategy_runtime.protocol.rest import decode_body, parse_error
+from strategy_runtime.ids import Random
+from strategy_runtime.protocol.rest import decode_body, decode_list, parse_error
 from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy.endpoints import Endpoints
-from strategy_runtime.proxy.policy import seconds_of
+from strategy_runtime.proxy.policy import Delays, seconds_of
 from strategy_runtime.proxy.transport import Answer, Transport
 
 __all__ = ["RestClient", "query_of", "segment"]
 
 _T = TypeVar("_T")
-_TRANSIENT = (500, 502, 503, 504)
-_ATTEMPTS = 3
 _TOO_MANY = 429
 _UNKNOWN_KEY = 401
 _FORBIDDEN = 403
 _EVERYBODYS = ("account", "orders", "positions")
+_TRANSIENT = (408, 425, _TOO_MANY, 500, 502, 503, 504)
+# Any other answer to an order may be that of somebody who does not know what became of it.
+_REDIRECTS = (301, 302, 303, 307, 308)
+_REFUSALS = (*_REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
+_GOING_DOWN = "SHUTTING_DOWN"
+_ATTEMPTS = 3
 _PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 60.0
+
+_log = logging.getLogger("strategy_runtime")
 
 
 def segment(text: str) -> str:
@@ -39,11 +48,19 @@ def segment(text: str) -> str:
 
 
 class RestClient:
-    """Requests to one proxy."""
+    """Requests to one proxy.
 
-    def __init__(self, transport: Transport, endpoints: Endpoints) -> None:
+    Args:
+        delays: Source of delays between attempts, at least.
+    """
+
+    def __init__(
+        self, transport: Transport, endpoints: Endpoints, *, delays: Delays, chance: Random
+    ) -> None:
         self._transport = transport
         self._endpoints = endpoints
+        self._delays = delays
+        self._chance = chance
         self._base: str | None = None
 
     async def find_base(self) -> None:
@@ -75,11 +92,33 @@ class RestClient:
             AccessDenied: It does not take our key.
             Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
         """
-        return await self._answered("GET", path, kind, None, query or {}, _ATTEMPTS)
+        return await self._answered("GET", _with(path, query), partial(_whole, kind), None)
+
+    async def listed(
+        self,
+        path: str,
+        kind: type[_T],
+        query: Mapping[str, str] | None = None,
+        *,
+        unless: str | None = None,
+    ) -> list[_T]:
+        """GET a list, likewise; an element that cannot be read is passed over, with a warning.
+
+        Args:
+            kind: Of the elements.
+            unless: The id of what must not be passed over, for then it would not seem to be there.
+
+        Raises:
+            ApiError: The proxy refused.
+            AccessDenied: It does not take our key.
+            Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
+        """
+        read = partial(_list, kind, unless)
+        return await self._answered("GET", _with(path, query), read, None)
 
     async def remove(self, path: str, kind: type[_T]) -> _T:
         """DELETE a resource, likewise."""
-        return await self._answered("DELETE", path, kind, None, {}, _ATTEMPTS)
+        return await self._answered("DELETE", path, partial(_whole, kind), None)
 
     async def send(self, method: str, path: str, document: object, kind: type[_T]) -> _T:
         """POST or PATCH a document, once: a second attempt might be a second order.
@@ -89,62 +128,69 @@ class RestClient:
             Unreachable: Nothing was sent.
             ConnectionLost, ProtocolError: It was sent, and its fate is not known.
         """
-        return await self._answered(method, path, kind, encode_json(document), {}, 1)
+        return await self._answered(
+            method, path, partial(_whole, kind), encode_json(document), attempts=1
+        )
 
     async def _answered(
         self,
         method: str,
         path: str,
-        kind: type[_T],
+        read: Callable[[bytes, str], _T],
         body: bytes | None,
-        query: Mapping[str, str],
-        attempts: int,
+        attempts: int = _ATTEMPTS,
     ) -> _T:
         if self._base is None:
             await self.find_base()
-        url = f"{self._base}{path}?{urlencode(query)}" if query else f"{self._base}{path}"
-        failure: StrategyRuntimeError | None = None
-        for _ in range(attempts):
+        what, pauses = path.partition("?")[0], self._delays(self._chance)
+        while True:
+            attempts -= 1
             try:
-                answer = await self._transport.request(method, url, body)
-            except (ConnectionLost, Unreachable) as error:
-                failure = error
-                continue
-            if 200 <= answer.status < 300:
-                try:
-                    return decode_body(answer.body, kind, f"{method} {path}")
-                except ProtocolError as error:
-                    failure = error
-                    continue
-            failure = _refusal(method, path, answer)
-            if method == "GET" and _is_denied(path, answer.status):
-                raise AccessDenied(f"the proxy refused {method} {path} with {failure}")
-            if answer.status == _TOO_MANY and attempts > 1:
-                await sleep(
-                    min(
-                        (failure.retry_after if isinstance(failure, ApiError) else None)
-                        or _PAUSE_S,
-                        _LONGEST_PAUSE_S,
-                    )
-                )
-                continue
-            if answer.status not in _TRANSIENT or (
-                isinstance(failure, ApiError) and failure.code == "SHUTTING_DOWN"
-            ):
-                break
-        if failure is None:
-            raise ConnectionLost(f"{method} {path} was not answered")
-        raise failure
+                answer = await self._transport.request(method, f"{self._base}{path}", body)
+                if not 200 <= answer.status < 300:
+                    raise _refusal(method, what, answer)
+                return read(answer.body, f"{method} {what}")
+            except StrategyRuntimeError as failure:
+                if not attempts or _is_final(failure):
+                    raise
+                asked = failure.retry_after if isinstance(failure, ApiError) else None
+                await sleep(max(next(pauses), min(asked or 0.0, _LONGEST_PAUSE_S)))
 
 
-def _refusal(method: str, path: str, answer: Answer) -> ApiError | ConnectionLost:
-    """What an unsuccessful answer means: a refusal, or (5xx to an order) that nobody knows."""
+def _with(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _whole(kind: type[_T], body: bytes, request: str) -> _T:
+    return decode_body(body, kind, request)
+
+
+def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list[_T]:
+    readable, unreadable = decode_list(body, kind, request)
+    for element in unreadable:
+        if unless in element.names:
+            raise ProtocolError(element.problem)
+        named = ", ".join(sorted(element.names)) or "nameless"
+        _log.warning("passed over (%s): %s", named, element.problem)
+    return readable
+
+
+def _is_final(failure: StrategyRuntimeError) -> bool:
+    """Whether another attempt at a question would end no better."""
+    if isinstance(failure, ApiError):
+        return failure.status not in _TRANSIENT or failure.code == _GOING_DOWN
+    return isinstance(failure, AccessDenied)
+
+
+def _refusal(method: str, path: str, answer: Answer) -> StrategyRuntimeError:
+    """What an unsuccessful answer means: a refusal, or, to an order, that its fate is not known."""
     status = answer.status
     error = parse_error(status, answer.body)
     if status == _TOO_MANY:
         error.retry_after = _seconds(answer.retry_after, error.details)
-    is_definite = status < 500 or status == 501 or error.code == "SHUTTING_DOWN"
-    if is_definite or method not in ("POST", "PATCH"):
+    if method == "GET" and _is_denied(path, status):
+        return AccessDenied(f"the proxy refused {method} {path} with {error}")
+    if status in _REFUSALS or error.code == _GOING_DOWN or method not in ("POST", "PATCH"):
         return error
     return ConnectionLost(
         f"{method} {path} was answered with {status} {error.code}: {error.message}"

@@ -5,7 +5,7 @@ Free of I/O and clocks: it is told what happened and when, and says what to do. 
 * What was never sent is sent again, under the same id, until the deadline.
 * What was answered is accepted or refused; that is final.
 * What was sent and not answered, or not clearly, has an unknown fate. It is never sent blindly a
-  second time: only a proxy that promises to know an id again gets the order again, four times at
+  second time: only a proxy that promises to know an id again gets the order again, eight times at
   least. Any other is asked whether it has an order with this id, and every event with the id
   settles the matter, too.
 * An error while asking is not an answer. Only two healthy answers that the order is not there, one
@@ -29,7 +29,7 @@ __all__ = ["Act", "Patience", "Step", "Submission"]
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
 _HEALTHY_ANSWERS = 2
-_LEAST_SENDS = 4
+_LEAST_SENDS = 8
 
 
 class Act(Enum):
@@ -133,7 +133,8 @@ class Submission:
         if isinstance(error, Unreachable):
             self._try_again(error, now, self._next_pause())
         elif retry_after is not None:
-            self._try_again(error, now, retry_after)
+            # One that says 0 is not taken at its word: it would be asked without a pause.
+            self._try_again(error, now, max(retry_after, self._next_pause()))
         elif isinstance(error, ApiError | AccessDenied):
             self.error = error
         else:

@@ -29,12 +29,12 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.witness import Witness
-from strategy_runtime.proxy.connection import Act, Connection, Delays, State
+from strategy_runtime.proxy.connection import Act, Connection, State
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.inbox import Inbox
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.order_entry import OrderEntry
-from strategy_runtime.proxy.policy import backoff, knocks
+from strategy_runtime.proxy.policy import Delays, backoff, knocks, retries
 from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.proxy.requests import RestClient, query_of, segment
 from strategy_runtime.proxy.submission import Patience
@@ -45,9 +45,9 @@ __all__ = ["ProxyVenue"]
 _MAX_FRAME = 1024 * 1024
 _MOST_CONNECTIONS = 12
 _CLOSING_S = 2.0
-# The client library waits half as long again for the answer; with the rounding of its timers
-# and the first delay, a dead link is replaced within 12 s.
+# A dead link is given up within twice as long; with the first delay, it is replaced in 12 s live.
 _LIVE_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 30.0
 _PATIENCE = Patience()
 _GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
 _NOT_OFFERED = (404, 405, 501)
@@ -67,8 +67,8 @@ class ProxyVenue:
     """Implements the venue port on a proxy.
 
     Args:
-        is_live: Heartbeats watch the link, and reconnecting is never given up. A backtest has
-            none, since its hooks may take as long as they like.
+        is_live: A dead link is found soon, and reconnecting is never given up. In a backtest, whose
+            hooks may take as long as they like, it is found within a minute of silence.
         subscriptions: Candles and quotes beyond them are acknowledged and passed over.
         timeframe: Of candles that do not say.
         connect_deadline: Seconds in which the proxy must have come up, or come back in a backtest.
@@ -78,6 +78,7 @@ class ProxyVenue:
         most_connections: In a minute, whatever the proxy does with them.
         delays: Source of delays between connections, after one was lost.
         knocking: Source of delays between attempts while the proxy is not up yet.
+        retrying: Source of delays between attempts at one question.
         patience: How long an order may take.
         transport: The network; None for the real one.
         recording: Is given everything that the event stream brings.
@@ -97,6 +98,7 @@ class ProxyVenue:
         most_connections: int = _MOST_CONNECTIONS,
         delays: Delays = backoff,
         knocking: Delays = knocks,
+        retrying: Delays = retries,
         patience: Patience = _PATIENCE,
         transport: Transport | None = None,
         recording: Recording | None = None,
@@ -111,10 +113,10 @@ class ProxyVenue:
         self._socket: Socket | None = None
         self._transport = transport or Network(
             headers=endpoints.headers,
-            heartbeat=_LIVE_HEARTBEAT_S if is_live else None,
+            heartbeat=_LIVE_HEARTBEAT_S if is_live else _HEARTBEAT_S,
             max_frame=max_frame,
         )
-        self._rest = RestClient(self._transport, endpoints)
+        self._rest = RestClient(self._transport, endpoints, delays=retrying, chance=self._chance)
         self._entry = OrderEntry(
             self._rest,
             patience,
@@ -311,12 +313,14 @@ class ProxyVenue:
         Some proxies ignore the filter, so it is applied again here.
         """
         query = query_of(client_order_id=client_order_id, limit=_MOST_LISTED)
-        found = await self._rest.ask("/orders", list[Order], query)
+        found = await self._rest.listed("/orders", Order, query, unless=client_order_id)
         if client_order_id is None:
             return [order for order in found if order.is_open]
         if not any(order.client_order_id == client_order_id for order in found):
             try:
-                found += await self._rest.ask("/orders/history", list[Order], query)
+                found += await self._rest.listed(
+                    "/orders/history", Order, query, unless=client_order_id
+                )
             except ApiError as error:
                 if error.status not in _NOT_OFFERED:
                     raise
@@ -343,7 +347,7 @@ class ProxyVenue:
 
     async def trades(self, *, symbol: str | None = None, limit: int = _MOST_LISTED) -> list[Trade]:
         """The last executions, newest first."""
-        return await self._rest.ask("/trades", list[Trade], query_of(symbol=symbol, limit=limit))
+        return await self._rest.listed("/trades", Trade, query_of(symbol=symbol, limit=limit))
 
     async def bars(
         self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
@@ -351,7 +355,7 @@ class ProxyVenue:
         """The last `limit` closed bars that start at or before `until`, oldest first."""
         end = None if until is None else until.isoformat()
         query = query_of(timeframe=timeframe, limit=limit, end=end)
-        return await self._rest.ask(f"/bars/{segment(symbol)}", list[Candle], query)
+        return await self._rest.listed(f"/bars/{segment(symbol)}", Candle, query)
 
     async def quote(self, symbol: str) -> Quote:
         """Best bid and ask at this moment."""

@@ -19,7 +19,7 @@ from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.server_codec import encode_ping
 from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.proxy.policy import backoff, knocks
+from strategy_runtime.proxy.policy import backoff, knocks, retries
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
 from strategy_runtime.runtime.threaded import ThreadedVenue
 from strategy_runtime.simulator.exchange import Exchange
@@ -36,7 +36,7 @@ __all__ = ["MemoryNetwork", "MemoryProxy", "OneLoop", "live_venue_on", "venue_on
 _T = TypeVar("_T")
 _Handler = Callable[[Any], web.Response]
 
-_NO_PONG_S = 7.5
+_NO_PONG_S = 10.0
 _TIMEOUT_S = 10.0
 _SWAPPED_S = 0.05
 _CLOSED_ABNORMALLY = 1006
@@ -477,6 +477,7 @@ def venue_on(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyV
         is_live=is_live,
         delays=lambda _: backoff(chance),
         knocking=lambda _: knocks(chance),
+        retrying=lambda _: retries(chance),
         transport=network,
     )
 

@@ -30,6 +30,7 @@ from strategy_runtime.protocol.rest import (
     CloseRequest,
     ErrorEnvelope,
     decode_body,
+    decode_list,
     parse_close_request,
     parse_error,
     parse_order_changes,
@@ -408,3 +409,20 @@ def test_no_bytes_raise_anything_but_a_protocol_error(raw: bytes, kind: Any) -> 
     except ProtocolError as failed:
         if not str(failed).startswith("the answer to GET /x cannot be read: "):
             raise
+
+
+def test_a_list_gives_what_can_be_read_and_names_the_rest() -> None:
+    good = b'{"id":"o-1","symbol":"S:X","side":"BUY","status":"OPEN"}'
+    bad = b'{"id":"o-2","client_order_id":"c-2","symbol":"S:Y","side":"SELL_SHORT","status":"OPEN"}'
+    body = b"[%s,%s,7,%s]" % (bad, good, b"[" * 100 + b"]" * 100)
+    orders, unreadable = decode_list(body, Order, "GET /orders")
+    assert [order.id for order in orders] == ["o-1"]
+    assert [each.names for each in unreadable] == [{"o-2", "c-2", "S:Y"}, set(), set()]
+    assert unreadable[0].problem.startswith("the answer to GET /orders, element 0, cannot be read:")
+    assert decode_list(b"[%s]" % good, Order, "GET /orders") == (orders, [])
+
+
+@pytest.mark.parametrize("body", [b'{"orders":[]}', b"[", b"", b"[]]", b"null"])
+def test_what_is_no_list_cannot_be_read_at_all(body: bytes) -> None:
+    with pytest.raises(ProtocolError, match="the answer to GET /orders cannot be read"):
+        decode_list(body, Order, "GET /orders")

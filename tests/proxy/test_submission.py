@@ -80,6 +80,24 @@ def test_a_proxy_that_asks_to_wait_is_waited_for_within_the_deadline() -> None:
     assert order.error is last
 
 
+@pytest.mark.parametrize("doubts", [False, True])
+def test_a_proxy_that_asks_for_no_wait_is_not_asked_without_a_pause(doubts: bool) -> None:
+    order, now = submission(dedupes=True), 0.0
+    pauses: list[float] = []
+    order.next(now)
+    if doubts:
+        order.failed(ConnectionLost("reset"), now, None)
+        now += 0.25
+    while len(pauses) < 4 and not order.is_done:
+        order.failed(ApiError(429, "RATE_LIMITED", "slow"), now, 0.001)
+        step = order.next(now)
+        assert step.act is Act.WAIT
+        pauses.append(step.seconds)
+        now += step.seconds
+        assert order.next(now) == Step(Act.SEND)
+    assert pauses == ([0.5, 1.0, 2.0, 4.0] if doubts else [0.25, 0.5, 1.0, 2.0])
+
+
 @pytest.mark.parametrize("doubt", [ConnectionLost("reset"), ProtocolError("not JSON")])
 def test_what_may_have_arrived_is_never_sent_again(doubt: StrategyRuntimeError) -> None:
     order = submission()

@@ -32,6 +32,7 @@ from strategy_runtime.ids import Random
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy.policy import retries
 from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
@@ -51,6 +52,7 @@ def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
         "connect_deadline": 5.0,
         "delays": at_once,
         "knocking": at_once,
+        "retrying": at_once,
     }
     return ProxyVenue(endpoints, **(given | options))
 
@@ -613,6 +615,26 @@ async def test_an_order_whose_answer_got_lost_is_looked_up_not_sent_again(
     assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
 
 
+@pytest.mark.parametrize("status", [402, 408, 410, 425, 499])
+async def test_an_answer_that_is_no_clear_refusal_leaves_the_fate_of_an_order_open(
+    status: int,
+) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(status, {"code": "ODD", "message": "hm"})]
+        proxy.answers["GET", "/orders"] = [(200, [KNOWN])]
+        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
+    assert handle.id == "ord-9"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 415, 422, 501])
+async def test_a_clear_refusal_is_final(status: int) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(status, {"code": "NO", "message": "never"})]
+        with pytest.raises(ApiError, match="NO: never"):
+            await ask(proxy, lambda venue: venue.submit(limit_order()))
+    assert not [r for r in proxy.requests if r[1].startswith("/orders?")]
+
+
 HASTY = Patience(deadline=0.5, settle=0.3, limit=0.6)
 
 
@@ -744,6 +766,75 @@ async def test_reading_is_tried_again_after_a_passing_failure() -> None:
     async with ScriptedProxy().serving() as proxy:
         proxy.answers["GET", "/positions"] = [(502, ""), (0, None), (200, [])]
         assert await ask(proxy, lambda venue: venue.positions()) == []
+
+
+async def test_attempts_at_a_question_are_a_second_apart_and_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept = without_sleep(monkeypatch)
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/positions"] = [(502, "")]
+        with pytest.raises(ApiError):
+            await ask(proxy, lambda venue: venue.positions(), retrying=retries)
+    first, second = slept
+    assert 0.5 <= first <= 1.5
+    assert 1.0 <= second <= 3.0
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(7, 7.0), (60, 60.0), (86_400, 60.0), (0, 0.001)])
+async def test_a_question_waits_as_long_as_the_proxy_says_for_a_minute_at_most(
+    asked: float, waits: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = without_sleep(monkeypatch)
+    details = {"retry_after_seconds": asked}
+    refusal = {"code": "RATE_LIMITED", "message": "slow down", "details": details}
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/positions"] = [(429, refusal), (200, [])]
+        assert await ask(proxy, lambda venue: venue.positions()) == []
+    assert slept == [waits]
+
+
+def without_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let no time pass between attempts; the pauses there would have been."""
+    slept: list[float] = []
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("strategy_runtime.proxy.requests.sleep", note)
+    return slept
+
+
+async def test_one_that_cannot_be_read_does_not_hide_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    strange = {**FOREIGN, "side": "SELL_SHORT"}
+    trade = {"id": "t-1", "order_id": "o", "symbol": "S:X", "side": "BUY", "quantity": "1"}
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/orders"] = [(200, [strange, KNOWN])]
+        proxy.answers["GET", "/trades"] = [(200, [{**trade, "price": "NaN"}, trade | {"price": 5}])]
+        orders = await ask(proxy, lambda venue: venue.orders())
+        own = await ask(proxy, lambda venue: venue.orders(client_order_id="c-1"))
+        trades = await ask(proxy, lambda venue: venue.trades())
+    assert [order.id for order in orders] == [order.id for order in own] == ["ord-9"]
+    assert [trade.price for trade in trades] == [5]
+    first = caplog.records[0].getMessage()
+    assert first.startswith("passed over (S:X, ord-8): the answer to GET /orders, element 0, ")
+    assert "side" in first
+
+
+async def test_an_order_that_is_asked_for_and_cannot_be_read_is_not_absent() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/orders"] = [(200, [FOREIGN, {**KNOWN, "side": "SELL_SHORT"}])]
+        with pytest.raises(ProtocolError, match=r"GET /orders, element 1, cannot be read.*side"):
+            await ask(proxy, lambda venue: venue.orders(client_order_id="c-1"))
+
+
+async def test_a_position_that_cannot_be_read_is_not_flat() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/positions"] = [(200, [{"id": "p", "symbol": "S:X", "side": "BOTH"}])]
+        with pytest.raises(ProtocolError, match="GET /positions cannot be read"):
+            await ask(proxy, lambda venue: venue.positions())
 
 
 async def test_symbols_and_ids_are_one_segment_of_the_path() -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from strategy_runtime.clock import sleep
-from strategy_runtime.errors import AccessDenied, ApiError, StrategyRuntimeError
+from strategy_runtime.errors import AccessDenied, ApiError, ProtocolError, StrategyRuntimeError
 from strategy_runtime.protocol.enums import (
     EVENT_OF_STATUS,
     OrderEventKind,
@@ -272,7 +272,7 @@ async def _trades(venue: Venue, book: Book) -> list[Trade]:
         found = await venue.trades(limit=enough)
         if enough <= len(found) < _MOST_TRADES and not _all_known(book, found):
             found = await venue.trades(limit=_MOST_TRADES)
-    except ApiError as refusal:
+    except (ApiError, ProtocolError) as refusal:
         _log.info("the venue does not list executions: %s", refusal)
         return []
     if _all_known(book, found):
