@@ -31,6 +31,8 @@ __all__ = ["Stream"]
 _KEY_TAIL = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NORMAL, _CUT = 1000, 1006
 _CLOSE_S = 2.0
+_SILENT, _SILENT_AT_LAST = 2, 4  # looks
+_LATE = 1.5
 
 
 class Stream(Reader):
@@ -39,7 +41,7 @@ class Stream(Reader):
     Args:
         longest: Bytes a message may have; a longer one ends the connection with code 1009.
         heartbeat: Seconds of silence after which the other side is asked whether it is there; it
-            has half as long to answer. None for never.
+            has as long to answer. None for never.
         chance: For what has to be random on the wire.
     """
 
@@ -54,6 +56,7 @@ class Stream(Reader):
         self._chance = chance
         self._look_every = (heartbeat or 0.0) / 2
         self._silent_looks = 0
+        self._looked_at = 0.0
         self._next_look: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[None] = self._loop.create_future()
@@ -109,7 +112,7 @@ class Stream(Reader):
             return
         self._handshake = None
         if self._look_every:
-            self._next_look = self._loop.call_later(self._look_every, self._look)
+            self._look_later()
         self.arrived(bytes(handshake.rest))
 
     def _fail(self, error: Exception) -> None:
@@ -149,14 +152,20 @@ class Stream(Reader):
             self._transport.close()
 
     def _look(self) -> None:
-        """Whether anything came since the last look; asks at the second silent one, then ends."""
-        self._silent_looks += 1
-        if self._silent_looks > 2:
-            self._end(Closed(_CUT, f"no answer to a ping in {self._look_every:g} s"))
+        """Whether anything came since the last look; asks at some silent one, ends at a later."""
+        # A hook that blocked the loop kept it from reading, too: that is not the silence of others.
+        if self._loop.time() - self._looked_at < self._look_every * _LATE:
+            self._silent_looks += 1
+        if self._silent_looks == _SILENT_AT_LAST:
+            self._end(Closed(_CUT, f"no answer to a ping in {self._look_every * 2:g} s"))
             self._transport.abort()
             return
-        if self._silent_looks == 2:
+        if self._silent_looks == _SILENT:
             self._transport.write(frame_of(PING, b"", self._chance))
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self._looked_at = self._loop.time()
         self._next_look = self._loop.call_later(self._look_every, self._look)
 
     # Ending

@@ -1,14 +1,20 @@
 """A connection to the event stream: its handshake, what it delivers, and every way it can end."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import pytest
 
+from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ProtocolError
+from strategy_runtime.ids import generator
 from strategy_runtime.proxy.framing import CLOSE, PING, PONG, TEXT, close_code
+from strategy_runtime.proxy.http1 import target_of
 from strategy_runtime.proxy.network import Network
+from strategy_runtime.proxy.stream import Stream
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime, run
 from tests.proxy.plain_server import Scene, agreed, either_loop, on_loop, serving
 
 
@@ -127,7 +133,7 @@ def test_a_link_that_falls_silent_is_asked_and_then_given_up(loop: str) -> None:
 
     async def test() -> None:
         closed = await lost_by(scene, Notes(), heartbeat=0.05)
-        assert closed == Closed(1006, "no answer to a ping in 0.025 s")
+        assert closed == Closed(1006, "no answer to a ping in 0.05 s")
         assert heard == [(PING, b""), (PING, b"")]
 
     heard: list[tuple[int, bytes]] = []
@@ -226,3 +232,84 @@ async def test_an_attempt_that_is_given_up_leaves_no_connection() -> None:
         await left.wait()
     assert attempt.cancelled()
     assert notes.closed == []
+
+
+# Silence, in virtual time.
+
+
+class Wire:
+    """A transport that leads nowhere; notes when a ping was sent, and answers it later."""
+
+    def __init__(self, loop: VirtualLoop, answer_after: float | None) -> None:
+        self.loop = loop
+        self.answer_after = answer_after
+        self.stream: Any = None
+        self.pings: list[float] = []
+
+    def write(self, data: bytes) -> None:
+        if data[0] == 0x80 | PING:
+            self.pings.append(self.loop.time())
+            if self.answer_after is not None:
+                pong = frame(b"", PONG)
+                self.loop.call_later(self.answer_after, self.stream.arrived, pong)
+
+    def abort(self) -> None:
+        self.stream.connection_lost(None)
+
+    close = abort
+
+
+def silent(
+    heartbeat: float,
+    then: Callable[[VirtualLoop, Stream, Wire, Notes], Coroutine[Any, Any, None]],
+    *,
+    answer_after: float | None = None,
+) -> None:
+    """A connection on which nothing comes but what `then` has come, on a virtual clock."""
+    loop = VirtualLoop()
+
+    async def test() -> None:
+        notes, wire = Notes(), Wire(loop, answer_after)
+        link = wire.stream = Stream(notes, longest=1000, heartbeat=heartbeat, chance=generator(1))
+        link.connection_made(cast(asyncio.WriteTransport, wire))
+        agreeing = loop.create_task(link.shake_hands(target_of("ws://there/"), b""))
+        await sleep(0)
+        accept = f"Sec-WebSocket-Accept: {link._accept}\r\n".encode()
+        link.arrived(b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n" + accept + b"\r\n")
+        await agreeing
+        await then(loop, link, wire, notes)
+
+    run(test(), loop, VirtualTime(loop))
+
+
+@pytest.mark.parametrize("heartbeat", [5.0, 30.0])
+def test_a_dead_link_is_given_up_within_twice_its_heartbeat(heartbeat: float) -> None:
+    async def then(loop: VirtualLoop, link: Stream, wire: Wire, notes: Notes) -> None:
+        began = loop.time()
+        closed = await notes.until_lost()
+        assert closed == Closed(1006, f"no answer to a ping in {heartbeat:g} s")
+        assert wire.pings == [began + heartbeat]
+        assert loop.time() == began + 2 * heartbeat
+
+    silent(heartbeat, then)
+
+
+def test_a_proxy_that_is_slow_to_answer_pings_keeps_its_client() -> None:
+    async def then(loop: VirtualLoop, link: Stream, wire: Wire, notes: Notes) -> None:
+        await sleep(600)
+        assert notes.closed == []
+        assert len(wire.pings) > 60
+
+    silent(5.0, then, answer_after=4.9)
+
+
+def test_a_hook_that_blocks_the_loop_is_no_silence() -> None:
+    async def then(loop: VirtualLoop, link: Stream, wire: Wire, notes: Notes) -> None:
+        for _ in range(10):
+            loop.skip(300)  # uvloop sees to its timers before it reads
+            await sleep(1)
+        assert notes.closed == []
+        await sleep(61)
+        assert len(notes.closed) == 1
+
+    silent(30.0, then)
