@@ -15,6 +15,8 @@ _SHORTEST = 6
 
 _MASK = "********"
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_QUERY = re.compile(r"(?<=[?&])([^\s?&=#\"'<>]+)=[^\s&#\"'<>]+")
+_STREAM_URL = re.compile(r"\bwss?://[^\s\"'<>]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -45,9 +47,13 @@ def hide_in_environment(values: Mapping[str, str]) -> None:
 
 
 def safe(text: str) -> str:
-    """A text of several lines without secrets and control characters."""
+    """A text of several lines without secrets and control characters.
+
+    What the query of an event stream's URL says may be a token, so its values are not shown either.
+    """
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
+    text = _STREAM_URL.sub(lambda url: _QUERY.sub(rf"\1={_MASK}", url[0]), text)
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

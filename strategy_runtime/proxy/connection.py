@@ -11,6 +11,7 @@ The rules:
 * A URL without a path of its own is tried with several; the one that worked is tried first again.
 * Attempts before the first connection follow the `knocks`, those after a loss the `delays`, which
   start anew only after a link that lasted.
+* A proxy that breaks the rules of its stream gets another chance, twice in a minute.
 * Connections in a minute are limited, whatever the proxy does with them.
 * The first connection must come within the deadline; so must, in a backtest, every further one. A
   live run tries for ever.
@@ -28,13 +29,13 @@ from strategy_runtime.errors import (
     Unreachable,
 )
 from strategy_runtime.ids import Random
-from strategy_runtime.proxy.policy import CLOSE_TOO_BIG, STABLE_AFTER_S, Delays, verdict
+from strategy_runtime.proxy.policy import STABLE_AFTER_S, Delays, verdict
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
 __all__ = ["Act", "Connection", "State", "Step"]
 
 _NO_SUCH_PATH = (404, 405, 426)
-_MOST_TOO_BIG = 3
+_MOST_FAULTS = 3
 _LONGEST_ASKED_S = 60.0
 _WINDOW_S = 60.0
 
@@ -75,7 +76,6 @@ class Connection:
         is_live: Reconnecting is never given up.
         deadline: Seconds in which the proxy must have come up, or come back in a backtest.
         greeting: Seconds to wait for CONNECTED.
-        max_frame: For the message when the proxy sends longer ones.
         most_connections: In a minute.
 
     Attributes:
@@ -90,7 +90,6 @@ class Connection:
         is_live: bool,
         deadline: float,
         greeting: float,
-        max_frame: int,
         most_connections: int,
         delays: Delays,
         knocks: Delays,
@@ -103,7 +102,6 @@ class Connection:
         self._is_live = is_live
         self._deadline = deadline
         self._greeting = greeting
-        self._max_frame = max_frame
         self._delays = delays
         self._chance = chance
         self._pauses = knocks(chance)
@@ -113,7 +111,7 @@ class Connection:
         self._changed = 0.0
         self._until = 0.0
         self._opened: deque[float] = deque(maxlen=most_connections)
-        self._too_big: deque[float] = deque(maxlen=_MOST_TOO_BIG)
+        self._faults: deque[float] = deque(maxlen=_MOST_FAULTS)
 
     def next(self, now: float) -> Step:
         """What to do now; `now` is in seconds on a clock that never jumps."""
@@ -174,11 +172,11 @@ class Connection:
             ConnectionLost, ProtocolError: There is no sense in another one.
         """
         fatal = verdict(closed, last_words)
-        if fatal is None and closed.code == CLOSE_TOO_BIG:
-            self._too_big.append(now)
-            if len(self._too_big) == _MOST_TOO_BIG and now - self._too_big[0] < _WINDOW_S:
+        if closed.is_ours:
+            self._faults.append(now)
+            if len(self._faults) == _MOST_FAULTS and now - self._faults[0] < _WINDOW_S:
                 fatal = ProtocolError(
-                    f"the proxy keeps sending frames above the limit of {self._max_frame} bytes"
+                    f"the proxy keeps sending what cannot be taken: {closed.reason}"
                 )
         if fatal is not None:
             self._end(fatal)

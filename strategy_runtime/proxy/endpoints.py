@@ -30,13 +30,14 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     """The addresses of one proxy.
 
     Attributes:
-        ws_url: Of the event stream; a path given is kept as it is.
-        rest_url: Of the requests, without a slash at the end.
-        api_key: Sent with both where set.
+        ws_url: Of the event stream; a path or a query given is kept as it is.
+        rest_url: Of the requests, without a slash at the end, and without a query.
+        api_key: Sent with both where set. User name and password in a URL are sent with it.
         ws_setting, rest_setting: What to look at where a URL leads to nobody, or to somebody else.
 
     Raises:
-        ConfigError: A URL that cannot be one, or a key that would cross a network in the clear.
+        ConfigError: A URL that cannot be one, both a key and a user name, or a key or a password
+            that would cross a network in the clear.
     """
 
     ws_url: str = DEFAULT_WS_URL
@@ -52,9 +53,10 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     @property
     def stream_urls(self) -> list[str]:
         """What to try to connect to, in turn."""
-        if urlsplit(self.ws_url).path not in ("", "/"):
+        parts = urlsplit(self.ws_url)
+        if parts.path not in ("", "/"):
             return [self.ws_url]
-        return [self.ws_url.rstrip("/") + path for path in WS_PATHS]
+        return [parts._replace(path=path).geturl() for path in WS_PATHS]
 
     @property
     def request_bases(self) -> list[str]:
@@ -80,9 +82,21 @@ def _check(what: str, url: str, schemes: tuple[str, ...], api_key: str | None) -
         raise ConfigError(
             f"the URL for {what}, {url!r}, must look like {schemes[0]}://localhost:8080"
         )
-    if api_key is not None and parts.scheme == schemes[0] and not is_loopback(host):
+    if parts.query and schemes[0] == "http":
         raise ConfigError(
-            f"the API key would cross the network in the clear to {host}; use {schemes[1]}://"
+            f"the URL for {what} of {host} has a query, and requests have their own; remove "
+            "everything from the question mark on"
+        )
+    has_name = parts.username is not None
+    if has_name and api_key is not None:
+        raise ConfigError(
+            f"the URL for {what} of {host} has a user name in it, and there is an API key; a proxy "
+            "can be shown only one of them"
+        )
+    if (has_name or api_key is not None) and parts.scheme == schemes[0] and not is_loopback(host):
+        raise ConfigError(
+            f"the {'password' if has_name else 'API key'} would cross the network in the clear to "
+            f"{host}; use {schemes[1]}://"
         )
 
 

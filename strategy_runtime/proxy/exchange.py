@@ -2,13 +2,15 @@
 
 import asyncio
 
-from strategy_runtime.clock import monotonic
+from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.proxy.dialing import Reader, dial
 from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
 
 __all__ = ["Exchange", "Exchanges"]
 
 _IDLE_S = 15.0
+_FRESH_S = 1.0
+_TURNS = 2
 
 
 class Exchange(Reader):
@@ -27,7 +29,16 @@ class Exchange(Reader):
 
         One that was idle for long is not: the other side may be about to close it.
         """
-        return not self._transport.is_closing() and monotonic() - self._idle_since < _IDLE_S
+        return not self._transport.is_closing() and self._idle_s < _IDLE_S
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was used a moment ago."""
+        return self._idle_s < _FRESH_S
+
+    @property
+    def _idle_s(self) -> float:
+        return monotonic() - self._idle_since
 
     async def ask(self, message: bytes, within: float) -> Reply:
         """Send a request and wait for the answer.
@@ -101,11 +112,16 @@ class Exchanges:
         idle = self._idle.get(target[:3])
         while idle:
             exchange = idle.pop()
+            self._busy.add(exchange)
+            if not exchange.is_fresh:
+                # The other side may have closed it while a hook kept the loop from reading so.
+                for _ in range(_TURNS):
+                    await sleep(0)
             if exchange.is_usable:
-                break
+                return exchange
             exchange.abort()
-        else:
-            exchange = await dial(target, Exchange)
+            self._busy.discard(exchange)
+        exchange = await dial(target, Exchange)
         self._busy.add(exchange)
         return exchange
 

@@ -1,13 +1,15 @@
 """HTTP/1.1 (RFC 9112) as far as a client of a proxy needs it, free of I/O."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 __all__ = ["Head", "Reply", "ReplyFault", "ReplyReader", "Target", "header_lines", "target_of"]
 
 _LONGEST_HEAD = 64 * 1024
+_LONGEST_BODY = 16 * 1024 * 1024
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NOT_ENCODED = "%/:?&=@!$'()*+,;~"
 _WITHOUT_BODY = (204, 304)
@@ -25,6 +27,7 @@ class Target(NamedTuple):
         is_secret: By TLS.
         path: Path and query, percent-encoded.
         authority: Host and port as a Host header has them.
+        credentials: The header that shows user name and password, empty without.
     """
 
     is_secret: bool
@@ -32,6 +35,7 @@ class Target(NamedTuple):
     port: int
     path: str
     authority: str
+    credentials: bytes = b""
 
 
 @lru_cache(maxsize=256)
@@ -51,7 +55,15 @@ def target_of(url: str) -> Target:
         port,
         quote(path, safe=_NOT_ENCODED),
         shown if port == usual else f"{shown}:{port}",
+        _credentials(parts.username, parts.password),
     )
+
+
+def _credentials(name: str | None, password: str | None) -> bytes:
+    if name is None:
+        return b""
+    shown = f"{unquote(name)}:{unquote(password or '')}".encode()
+    return b"Authorization: Basic %s\r\n" % b64encode(shown)
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
@@ -105,6 +117,9 @@ class ReplyReader:
             self._head = self._take_head()
             if self._head is None:
                 return None
+        size = max(self._length or 0, len(self.rest) + len(self._chunks or b""))
+        if size > _LONGEST_BODY:
+            raise ReplyFault(f"a body of more than {_LONGEST_BODY} bytes")
         if self._chunks is not None:
             return (
                 Reply(self._head, bytes(self._chunks)) if self._take_chunks(self._chunks) else None

@@ -84,6 +84,7 @@ class Network:
             what = getattr(error, "strerror", None) or str(error) or "no connection in time"
             raise Unreachable(f"nobody answers at {url}: {what}") from None
         head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
+        head += target.credentials
         if body is None:
             message = b"%s%s\r\n" % (head, self._headers)
         else:

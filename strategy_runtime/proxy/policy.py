@@ -30,7 +30,7 @@ CLOSE_TOO_BIG = 1009
 _CLOSE_NO_ACK = 4003
 _CLOSE_SUPERSEDED = 4004
 _CLOSE_INTERNAL = 1011
-_CLOSE_FOR_WHAT_WE_SENT = (1002, 1003, 1007, 1008)
+_CLOSE_FOR_WHAT_WE_SENT = (1002, 1003, 1007, 1008, CLOSE_TOO_BIG)
 _NO_ENTRY = (401, 403)
 
 _FIRST_S = 1.0
@@ -103,6 +103,8 @@ def verdict(
             )
         if ended.is_untrusted:
             return AccessDenied(f"the proxy's certificate cannot be trusted: {ended.said}")
+        return None
+    if ended.is_ours:
         return None
     code, said = ended.code, f" ({ended.reason})" if ended.reason else ""
     if code == _CLOSE_NO_ACK:

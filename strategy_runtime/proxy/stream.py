@@ -77,7 +77,7 @@ class Stream(Reader):
         self._transport.write(
             f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
             + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            + b"Sec-WebSocket-Key: %s\r\n%s\r\n" % (key, headers)
+            + b"Sec-WebSocket-Key: %s\r\n%s%s\r\n" % (key, target.credentials, headers)
         )
         self._accept = b64encode(sha1(key + _KEY_TAIL, usedforsecurity=False).digest()).decode()
         try:
@@ -135,7 +135,7 @@ class Stream(Reader):
             self._frames.feed(data)
         except FrameFault as fault:
             self._transport.write(close_frame(fault.code, fault.said, self._chance))
-            self._end(Closed(fault.code, fault.said))
+            self._end(Closed(fault.code, fault.said, is_ours=True))
             self._transport.close()
         except BaseException:
             self._end(Closed(None, "a frame could not be handled"))

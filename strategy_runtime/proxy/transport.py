@@ -23,15 +23,21 @@ class Answer(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """How a connection ended: close code and reason, or None and what is known of the failure."""
+    """How a connection ended: close code and reason, or None and what is known of the failure.
+
+    Attributes:
+        is_ours: We closed it, for what the other side had sent.
+    """
 
     code: int | None
     reason: str = ""
+    is_ours: bool = False
 
     @property
     def said(self) -> str:
-        """Both, in words."""
-        return f"{'' if self.code is None else self.code} {self.reason}".strip()
+        """All of it, in words."""
+        said = f"{'' if self.code is None else self.code} {self.reason}".strip()
+        return f"closed on this side: {said}" if self.is_ours else said
 
 
 class ConnectFailed(Exception):

@@ -139,7 +139,6 @@ class ProxyVenue:
             is_live=is_live,
             deadline=connect_deadline,
             greeting=connected_wait,
-            max_frame=max_frame,
             most_connections=most_connections,
             delays=delays,
             knocks=knocking,

@@ -71,6 +71,13 @@ def test_what_is_too_short_to_be_a_secret_is_left() -> None:
     assert safe("on and on") == "on and on"
 
 
+def test_what_the_query_of_a_stream_says_is_not_shown() -> None:
+    said = "'wss://h:1/ws?token=abc&api_key=k%2F1&flag' refused; GET http://h/bars?limit=5"
+    assert safe(said) == (
+        "'wss://h:1/ws?token=********&api_key=********&flag' refused; GET http://h/bars?limit=5"
+    )
+
+
 def test_variables_named_like_secrets_and_passwords_in_urls_are_hidden() -> None:
     hide_in_environment(
         {

@@ -32,7 +32,6 @@ def connection(*, is_live: bool = True, **options: object) -> Connection:
         "setting": "GATEWAY_URL",
         "deadline": 10.0,
         "greeting": 5.0,
-        "max_frame": 1000,
         "most_connections": 12,
         "delays": one_second,
         "knocks": one_second,
@@ -158,17 +157,22 @@ def test_a_proxy_that_closes_at_once_sees_twelve_connections_a_minute_at_most(
         assert len(opened) > 20
 
 
-def test_frames_above_the_limit_end_the_run_when_they_keep_coming() -> None:
-    machine, now = connection(), 0.0
+@pytest.mark.parametrize("is_live", [True, False])
+@pytest.mark.parametrize("code", [1002, 1009])
+def test_a_proxy_that_keeps_sending_what_cannot_be_taken_ends_the_run(
+    code: int, is_live: bool
+) -> None:
+    machine, now = connection(is_live=is_live), 0.0
+    fault = Closed(code, "a frame is odd", is_ours=True)
     for _ in range(2):
         machine.next(now)
         machine.opened(now)
-        machine.lost(Closed(1009), now)
+        machine.lost(fault, now)
         now += 2
     machine.next(now)
     machine.opened(now)
-    with pytest.raises(ProtocolError, match="frames above the limit of 1000 bytes"):
-        machine.lost(Closed(1009), now)
+    with pytest.raises(ProtocolError, match="keeps sending what cannot be taken: a frame is odd"):
+        machine.lost(fault, now)
 
 
 def test_a_refused_key_ends_the_run_at_once() -> None:

@@ -1,12 +1,17 @@
 """Requests over connections that are kept: which are used again, and what ends one."""
 
 import asyncio
+import socket
+import threading
 
 import pytest
 
+from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.proxy.network import Network
+from strategy_runtime.proxy.transport import ConnectFailed
 from tests.proxy.plain_server import either_loop, head, on_loop, serving
+from tests.proxy.test_stream import Notes
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -99,6 +104,59 @@ async def test_one_that_the_other_side_has_closed_is_not_used_again() -> None:
             await asyncio.sleep(0)  # noqa: TID251 - so that the loop hears of it
         assert (await net.request("POST", f"http://{url}/", b"{}")).status == 200
         await net.close()
+
+
+@either_loop
+def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in a thread of its own closes a connection while a hook computes."""
+    has_closed = threading.Event()
+
+    def proxy(listening: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(ANSWER)
+                answered.wait()
+            has_closed.set()
+
+    async def test(url: str) -> None:
+        net = network()
+        await net.request("GET", url)
+        answered.set()
+        has_closed.wait()
+        monkeypatch.setattr("strategy_runtime.proxy.exchange.monotonic", lambda: monotonic() + 2)
+        assert (await net.request("POST", url, b"{}")).status == 200
+        await net.close()
+
+    answered = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=proxy, args=(listening,), daemon=True)
+        thread.start()
+        on_loop(loop, test(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
+        thread.join()
+
+
+@either_loop
+def test_user_name_and_password_of_a_url_are_shown_to_the_proxy(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said.append(await head(reader))
+        writer.write(ANSWER)
+
+    async def test() -> None:
+        net = Network(headers={}, heartbeat=None, max_frame=1000)
+        async with serving(scene) as url:
+            await net.request("GET", f"http://me:p%40ss@{url}/account")
+            with pytest.raises(ConnectFailed, match="answered with 200"):
+                await net.connect(f"ws://me:p%40ss@{url}/", Notes())
+            await net.close()
+        assert [each["Host"] for each in said] == [url, url]
+        assert [each["Authorization"] for each in said] == ["Basic bWU6cEBzcw=="] * 2
+
+    said: list[dict[str, str]] = []
+    on_loop(loop, test())
 
 
 async def test_requests_at_the_same_time_have_connections_of_their_own() -> None:

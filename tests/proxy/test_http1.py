@@ -33,6 +33,18 @@ def test_a_header_cannot_break_out_of_its_line() -> None:
         header_lines({"A": "b\r\nX: y"})
 
 
+@pytest.mark.parametrize(
+    ("user", "header"),
+    [
+        ("me", b"Authorization: Basic bWU6\r\n"),
+        ("me:", b"Authorization: Basic bWU6\r\n"),
+        ("m%3Ae:p%40ss", b"Authorization: Basic bTplOnBAc3M=\r\n"),
+    ],
+)
+def test_the_user_name_and_password_of_a_url_become_a_header(user: str, header: bytes) -> None:
+    assert target_of(f"http://{user}@h:1/x") == Target(False, "h", 1, "/x", "h:1", header)
+
+
 def ok(*headers: str, body: bytes = b"") -> bytes:
     return "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""]).encode() + body
 
@@ -121,3 +133,23 @@ def test_whether_the_connection_lasts(version: str, headers: list[str], lasts: b
     reply = ReplyReader().feed("\r\n".join(lines).encode())
     assert reply is not None
     assert reply.head.keeps_alive is lasts
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (ok("Content-Length: 1001"), b""),
+        (ok("Content-Length: " + "9" * 4000), b""),
+        (ok("Transfer-Encoding: chunked"), b"64\r\n" + b"x" * 100 + b"\r\n"),
+        (ok("Transfer-Encoding: chunked", body=b"ffffffff\r\n"), b"x" * 100),
+        (ok("Transfer-Encoding: chunked"), b"1" * 100),
+        (ok(), b"x" * 100),
+    ],
+)
+def test_a_body_that_does_not_end_is_not_kept(
+    head: bytes, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strategy_runtime.proxy.http1._LONGEST_BODY", 1000)
+    reader = ReplyReader()
+    with pytest.raises(ReplyFault, match="a body of more than 1000 bytes"):
+        any(map(reader.feed, [head, *[piece] * 11]))

@@ -113,7 +113,7 @@ def test_what_is_no_frame_closes_with_the_reason(loop: str) -> None:
     async def test() -> None:
         notes = Notes()
         said = "an extension is used that was not agreed on"
-        assert await lost_by(scene, notes) == Closed(1002, said)
+        assert await lost_by(scene, notes) == Closed(1002, said, is_ours=True)
         assert notes.frames == []
         assert heard[0][0] == CLOSE
         assert close_code(heard[0][1]) == (1002, said)
