@@ -218,6 +218,8 @@ async def _serve(
             wall_s = monotonic() - began.result() if began.done() else 0.0
             for task in (began, stop):
                 task.cancel()
+            if run.done() and run.exception() is not None:
+                await _tell_for(linger, asked_to_stop)
             end = run.result() if run.done() else None
             run.cancel()
             results = results_of(
@@ -235,6 +237,8 @@ async def _serve(
                 note(f"The run is over; requests are answered for {linger:g} s more.")
                 await _wait(asked_to_stop, linger)
                 return 0
+            if end is RunEnd.ACK_TIMEOUT:
+                await _tell_for(linger, asked_to_stop)
     if end is RunEnd.ACK_TIMEOUT:
         raise ConnectionLost("the strategy stopped acknowledging events; the run is incomplete")
     note("Interrupted before the end of the run.")
@@ -255,6 +259,12 @@ async def _first_client(server: "ProxyServer") -> float:
     await server.stream.attached.wait()
     note("A strategy has connected.")
     return monotonic()
+
+
+async def _tell_for(linger: float, asked_to_stop: asyncio.Event) -> None:
+    """Stay for whoever comes back and wants to know why the run broke off."""
+    note(f"The run has broken off; who connects is told why for {linger:g} s more.")
+    await _wait(asked_to_stop, linger)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

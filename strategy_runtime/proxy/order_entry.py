@@ -91,7 +91,7 @@ class OrderEntry:
             submission.failed(Unreachable("the proxy is going down"), monotonic(), None)
             return
         try:
-            handle = await self._requests.send("POST", "/orders", submission.request, OrderHandle)
+            handle = await self._requests.send("/orders", submission.request, OrderHandle)
         except StrategyRuntimeError as error:
             wait = error.retry_after if isinstance(error, ApiError) else None
             submission.failed(error, monotonic(), wait)

@@ -120,8 +120,21 @@ class RestClient:
         """DELETE a resource, likewise."""
         return await self._answered("DELETE", path, partial(_whole, kind), None)
 
-    async def send(self, method: str, path: str, document: object, kind: type[_T]) -> _T:
-        """POST or PATCH a document, once: a second attempt might be a second order.
+    async def change(self, path: str, document: object, kind: type[_T]) -> _T:
+        """PATCH a resource; what is not clearly answered is sent again.
+
+        It says how things are to be, so that a second attempt changes nothing. But where that is
+        refused, the first may have been taken all the same.
+
+        Raises:
+            ApiError: The proxy refused.
+            Unreachable: Nothing was sent.
+            ConnectionLost, ProtocolError: It was sent, and its fate is not known.
+        """
+        return await self._answered("PATCH", path, partial(_whole, kind), encode_json(document))
+
+    async def send(self, path: str, document: object, kind: type[_T]) -> _T:
+        """POST a document, once: a second attempt might be a second order.
 
         Raises:
             ApiError: The proxy refused.
@@ -129,7 +142,7 @@ class RestClient:
             ConnectionLost, ProtocolError: It was sent, and its fate is not known.
         """
         return await self._answered(
-            method, path, partial(_whole, kind), encode_json(document), attempts=1
+            "POST", path, partial(_whole, kind), encode_json(document), attempts=1
         )
 
     async def _answered(
@@ -143,6 +156,7 @@ class RestClient:
         if self._base is None:
             await self.find_base()
         what, pauses = path.partition("?")[0], self._delays(self._chance)
+        doubt: StrategyRuntimeError | None = None
         while True:
             attempts -= 1
             try:
@@ -151,8 +165,10 @@ class RestClient:
                     raise _refusal(method, what, answer)
                 return read(answer.body, f"{method} {what}")
             except StrategyRuntimeError as failure:
-                if not attempts or _is_final(failure):
-                    raise
+                if method == "PATCH" and not isinstance(failure, ApiError | Unreachable):
+                    doubt = failure
+                if not attempts or _is_final(method, failure):
+                    raise doubt or failure from None
                 asked = failure.retry_after if isinstance(failure, ApiError) else None
                 await sleep(max(next(pauses), min(asked or 0.0, _LONGEST_PAUSE_S)))
 
@@ -175,10 +191,11 @@ def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list
     return readable
 
 
-def _is_final(failure: StrategyRuntimeError) -> bool:
-    """Whether another attempt at a question would end no better."""
+def _is_final(method: str, failure: StrategyRuntimeError) -> bool:
+    """Whether another attempt would end no better; a change that was refused is not asked again."""
     if isinstance(failure, ApiError):
-        return failure.status not in _TRANSIENT or failure.code == _GOING_DOWN
+        is_passing = failure.status in _TRANSIENT and failure.code != _GOING_DOWN
+        return method == "PATCH" or not is_passing
     return isinstance(failure, AccessDenied)
 
 

@@ -299,8 +299,7 @@ class ProxyVenue:
 
     async def modify(self, order_id: str, changes: OrderChanges) -> Order:
         """Change a resting order."""
-        path = f"/orders/{segment(order_id)}"
-        return (await self._rest.send("PATCH", path, changes, _Changed)).order
+        return (await self._rest.change(f"/orders/{segment(order_id)}", changes, _Changed)).order
 
     async def cancel(self, order_id: str) -> Order:
         """Cancel a resting order."""

@@ -96,12 +96,17 @@ def test_a_strategy_that_stops_acknowledging(bot: Path) -> None:
         "    async def on_candle(self, candle):\n"
         "        if candle.close == 110: await asyncio.sleep(3600)\n"
     )
-    options = ("--data", "prices.csv", "--ack-timeout", 0.2)
+    options = ("--data", "prices.csv", "--ack-timeout", 0.2, "--linger", 60)
     with (
         proxy(*options, cwd=bot) as (server, urls),
         started("run", "bot", *urls, cwd=bot),
     ):
+        line_of(server.stderr, "The run has broken off; who connects is told why for 60 s more.")
+        late = call("run", "bot", *urls, cwd=bot)
+        interrupt(server)
         _, said = server.communicate(timeout=30)
+    assert late.returncode == 75
+    assert "Error: the proxy halted the run: an acknowledgement was missing" in late.stderr
     assert server.returncode == 75
     assert "Error: the strategy stopped acknowledging events; the run is incomplete\n" in said
 
@@ -128,14 +133,20 @@ def test_a_fault_in_the_replay_ends_the_proxy_with_its_code(bot: Path) -> None:
     (bot / "prices.csv").write_text(PRICES + "2024-03-08,59,60,58,59,1000\n")
     listens = "\n    def on_proxy_error(self, error): print(error.code, flush=True)\n"
     (bot / "bot.py").write_text(BUYER + listens)
-    options = ("--data", "prices.csv", "--strict")
+    (bot / "other.py").write_text("from strategy_runtime import Strategy\nclass O(Strategy): pass\n")
+    options = ("--data", "prices.csv", "--strict", "--linger", 60)
     with (
         proxy(*options, cwd=bot) as (server, urls),
         started("run", "bot", *urls, cwd=bot) as strategy,
     ):
         line_of(strategy.stdout, "DATA_ERROR")
+        line_of(server.stderr, "The run has broken off")
+        late = call("run", "other", *urls, cwd=bot)
+        interrupt(server)
         _, said = server.communicate(timeout=30)
         strategy.kill()
+    assert late.returncode == 75
+    assert "Error: the proxy broke the run off: DATA_ERROR: prices went from" in late.stderr
     assert server.returncode == 74
     assert "Error: prices went from 118 to 59 over night with a position open" in said
 

@@ -29,7 +29,7 @@ from strategy_runtime.errors import (
     Unreachable,
 )
 from strategy_runtime.ids import Random
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import retries
@@ -792,6 +792,38 @@ async def test_a_question_waits_as_long_as_the_proxy_says_for_a_minute_at_most(
         proxy.answers["GET", "/positions"] = [(429, refusal), (200, [])]
         assert await ask(proxy, lambda venue: venue.positions()) == []
     assert slept == [waits]
+
+
+CHANGES = OrderChanges(limit_price=Decimal(9))
+
+
+@pytest.mark.parametrize("lost", [(0, None), (504, ""), (408, ""), (200, "{")])
+async def test_a_change_whose_answer_got_lost_is_sent_again(lost: tuple[int, Any]) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["PATCH", "/orders/ord-9"] = [lost, (200, {"order": KNOWN})]
+        order = await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
+    assert order.id == "ord-9"
+    bodies = [body for method, _, body in proxy.requests if method == "PATCH"]
+    assert bodies == [{"limit_price": "9"}] * 2
+
+
+@pytest.mark.parametrize("last", [(404, {"code": "ORDER_NOT_FOUND", "message": ""}), (504, "")])
+async def test_a_refusal_does_not_tell_what_became_of_an_earlier_attempt_at_a_change(
+    last: tuple[int, Any],
+) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["PATCH", "/orders/ord-9"] = [(502, ""), last]
+        with pytest.raises(ConnectionLost, match="PATCH /orders/ord-9 was answered with 50"):
+            await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
+
+
+@pytest.mark.parametrize("status", [404, 409, 422, 429])
+async def test_a_change_that_is_refused_is_asked_for_once(status: int) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["PATCH", "/orders/ord-9"] = [(status, {"code": "NO", "message": "never"})]
+        with pytest.raises(ApiError, match="NO: never"):
+            await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
+    assert [method for method, _, _ in proxy.requests].count("PATCH") == 1
 
 
 def without_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
