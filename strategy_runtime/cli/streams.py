@@ -32,6 +32,7 @@ class Command(click.Command):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, and end the process."""
+        _hold_places()
         with _forgiving("stderr"), _forgiving("stdout") as lost:
             try:
                 super().main(*args, **kwargs)
@@ -42,6 +43,15 @@ class Command(click.Command):
                 note(traceback.format_exc())
                 raise SystemExit(_FAULT) from None
         raise SystemExit(DataError.exit_code if lost else 0)
+
+
+def _hold_places() -> None:
+    """Open what was closed from the start, lest the next socket take the place of a stream."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the first number that is free
 
 
 @contextmanager

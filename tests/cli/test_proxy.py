@@ -133,7 +133,9 @@ def test_a_fault_in_the_replay_ends_the_proxy_with_its_code(bot: Path) -> None:
     (bot / "prices.csv").write_text(PRICES + "2024-03-08,59,60,58,59,1000\n")
     listens = "\n    def on_proxy_error(self, error): print(error.code, flush=True)\n"
     (bot / "bot.py").write_text(BUYER + listens)
-    (bot / "other.py").write_text("from strategy_runtime import Strategy\nclass O(Strategy): pass\n")
+    (bot / "other.py").write_text(
+        "from strategy_runtime import Strategy\nclass O(Strategy): pass\n"
+    )
     options = ("--data", "prices.csv", "--strict", "--linger", 60)
     with (
         proxy(*options, cwd=bot) as (server, urls),

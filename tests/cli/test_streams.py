@@ -187,11 +187,13 @@ def test_what_is_written_is_what_was_written_before(folder: Path) -> None:
 # It is closed
 
 
-def without(*streams: int, arguments: list[str], cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """A backtest that has no such streams at all."""
+def without(
+    *streams: int, arguments: list[str], cwd: Path, name: str = "backtest"
+) -> "subprocess.CompletedProcess[str]":
+    """A command that has no such streams at all."""
     closing = " ".join(f"{stream}>&-" for stream in streams)
     return subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *command("backtest", *arguments)],
+        ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *command(name, *arguments)],
         cwd=cwd,
         env=environment(),
         capture_output=True,
@@ -210,6 +212,21 @@ def test_a_run_without_standard_error_prints_its_results(folder: Path) -> None:
 def test_a_run_without_any_stream_leaves_its_results(folder: Path) -> None:
     assert without(1, 2, arguments=["--demo"], cwd=folder).returncode == 0
     assert json.loads((folder / "results" / "SmaCross" / "result.json").read_text())["fills"] == 85
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("streams", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_run_over_the_network_needs_no_streams(
+    bot: Path, streams: tuple[int, ...], loop: str
+) -> None:
+    pytest.importorskip(loop)
+    with proxy("--data", "prices.csv", "--linger", 0, "--json", cwd=bot) as (server, urls):
+        done = without(
+            *streams, arguments=["bot", *map(str, urls), "--loop", loop], cwd=bot, name="run"
+        )
+        result, _ = server.communicate(timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(result)["complete"] is True
 
 
 @pytest.mark.parametrize("closing", ["sys.stdout.close()", "sys.stderr.close()"])
