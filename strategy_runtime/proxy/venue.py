@@ -8,9 +8,16 @@ from datetime import datetime
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from strategy_runtime.clock import monotonic, now_ms, sleep
-from strategy_runtime.errors import ApiError, ConnectionLost, ProtocolError, Unreachable
+from strategy_runtime.errors import (
+    ApiError,
+    ConnectionLost,
+    ProtocolError,
+    StrategyRuntimeError,
+    Unreachable,
+)
 from strategy_runtime.ids import counted, generator, token
 from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.enums import ConnectionEventKind
@@ -57,6 +64,12 @@ _MOST_LISTED = 1000
 _log = logging.getLogger("strategy_runtime")
 
 _T = TypeVar("_T")
+
+
+def _has(order: Order, changes: OrderChanges) -> bool:
+    """Whether an order is as it was to become."""
+    wanted = asdict(changes)
+    return all(getattr(order, name) == wanted[name] for name in wanted if wanted[name] is not None)
 
 
 class _Changed(Struct):
@@ -298,8 +311,16 @@ class ProxyVenue:
         return await self._entry.submit(request)
 
     async def modify(self, order_id: str, changes: OrderChanges) -> Order:
-        """Change a resting order."""
-        return (await self._rest.change(f"/orders/{segment(order_id)}", changes, _Changed)).order
+        """Change a resting order; where no answer comes, it is looked up whether it has changed."""
+        try:
+            path = f"/orders/{segment(order_id)}"
+            return (await self._rest.change(path, changes, _Changed)).order
+        except (ConnectionLost, ProtocolError):
+            with suppress(StrategyRuntimeError):
+                found = await self.order(order_id)
+                if found is not None and _has(found, changes):
+                    return found
+            raise
 
     async def cancel(self, order_id: str) -> Order:
         """Cancel a resting order."""

@@ -807,6 +807,22 @@ async def test_a_change_whose_answer_got_lost_is_sent_again(lost: tuple[int, Any
     assert bodies == [{"limit_price": "9"}] * 2
 
 
+@pytest.mark.parametrize(("price", "has_changed"), [("9.0", True), ("8", False), (None, False)])
+async def test_a_change_without_any_answer_is_looked_up(
+    price: str | None, has_changed: bool
+) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["PATCH", "/orders/ord-9"] = [(0, None)]
+        proxy.answers["GET", "/orders/ord-9"] = [(200, {**KNOWN, "limit_price": price})]
+        if has_changed:
+            order = await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
+            assert order.limit_price == 9
+        else:
+            with pytest.raises(ConnectionLost, match="PATCH"):
+                await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
+    assert [method for method, _, _ in proxy.requests].count("PATCH") == 3
+
+
 @pytest.mark.parametrize("last", [(404, {"code": "ORDER_NOT_FOUND", "message": ""}), (504, "")])
 async def test_a_refusal_does_not_tell_what_became_of_an_earlier_attempt_at_a_change(
     last: tuple[int, Any],
