@@ -20,11 +20,14 @@ from strategy_runtime.simulator.market import PROVIDER
 from strategy_runtime.simulator.server import query
 from strategy_runtime.simulator.server.asyncapi import asyncapi
 from strategy_runtime.simulator.server.broadcast import Broadcast
+from strategy_runtime.simulator.server.ending import RunEnd
 from strategy_runtime.simulator.server.envelope import BODY, body
 from strategy_runtime.simulator.server.openapi import openapi
 from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["Routes"]
+
+_BROKEN_OFF = (RunEnd.ACK_TIMEOUT, RunEnd.FAILED)
 
 
 class Routes:
@@ -86,6 +89,8 @@ class Routes:
         def command(request: web.Request) -> web.Response:
             if self.is_going_down:
                 raise ApiError(503, "SHUTTING_DOWN", "the proxy is shutting down")
+            if self._stream.end in _BROKEN_OFF:
+                raise ApiError(503, "SHUTTING_DOWN", "the run has broken off")
             try:
                 return handler(request)
             finally:

@@ -221,6 +221,9 @@ async def test_a_fault_in_the_replay_is_said_and_closes_with_1011(
         greeting, again = await client.frames(2)
         assert (greeting["event"], again) == ("CONNECTED", error)
         assert await client.closed() == 1011
+        async with session.delete(f"{server.rest_url}/orders") as response:
+            assert response.status == 503
+            assert (await response.json())["message"] == "the run has broken off"
     assert ("the replay failed" in caplog.text) is (code == "INTERNAL_ERROR")
 
 
