@@ -95,6 +95,7 @@ class Inbox:
         self._sighted = sighted
         self._taken: Frame | None = None
         self._is_greeted = False
+        self._is_usual = False  # candles and quotes need no look of their own
         self._continuity = Continuity()
         self._is_last_here = False
         self._done: list[str] = []
@@ -106,7 +107,7 @@ class Inbox:
 
     def opened(self) -> None:
         """A new connection; what is said on it is yet to come."""
-        self.closed, self._is_greeted = None, False
+        self.closed, self._is_greeted, self._is_usual = None, False, False
         if self._is_live:
             self._recent, self._older = set(), set()
         else:
@@ -150,11 +151,6 @@ class Inbox:
             self._older, self._recent = recent, set()
         return answers
 
-    @property
-    def _is_usual(self) -> bool:
-        """Whether candles and quotes need no second look."""
-        return self._is_greeted and not self._continuity.is_open
-
     def _heeded(self, frame: Frame | FrameError, answers: list[bytes]) -> _Received | None:
         """See to what matters before the strategy's turn has come; None if that was all."""
         if isinstance(frame, Ping | Pong):
@@ -175,11 +171,12 @@ class Inbox:
         self._note(received)
         if not self._is_greeted:
             self._greet(received)
+        self._is_usual = not self._continuity.is_open
         return received
 
     def _break_off(self) -> None:
         """Take nothing any more, and acknowledge nothing of it."""
-        self.is_of_another_run, self._is_greeted, self._is_last_here = True, False, False
+        self.is_of_another_run, self._is_usual, self._is_last_here = True, False, False
         self.waiting.clear()
         self.lost(Closed(None, "another run"))
 
