@@ -226,7 +226,10 @@ class Book:
         return len(self._orders)
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
-        """The venue answered a submission."""
+        """The venue answered a submission, or a question what became of it.
+
+        What has happened to the order since is for its events to tell.
+        """
         if self.is_looking:
             return
         self._keys[handle.id] = client_order_id
@@ -235,10 +238,6 @@ class Book:
             self._orders[client_order_id] = AcceptedOrder(known, handle)
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
             self._store(client_order_id, accepted(known, handle))
-
-    def adopt(self, order: Order) -> None:
-        """An order of ours as the venue has it, found by asking."""
-        self._store(self._key(order), order)
 
     def refuse(self, client_order_id: str) -> None:
         """The venue refused a submission."""

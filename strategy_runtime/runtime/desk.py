@@ -142,31 +142,34 @@ class TradingDesk(Outbox):
 
         return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 
-    async def _change(self, key: str, changes: OrderChanges) -> None:
-        await self._venue.modify(self.order_of(key).id, changes)
+    async def _change(self, key: str, changes: OrderChanges) -> Order | None:
+        return self._book.marked(await self._venue.modify(self.order_of(key).id, changes))
 
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""
         known = self._referred(order)
         key = known.client_order_id or known.id
 
-        async def send() -> None:
+        async def send() -> Order | None:
             order = self.order_of(key)
             if order.status.is_terminal:
-                return  # it was refused, or has ended, since
+                return None  # it was refused, or has ended, since
             try:
-                await self._venue.cancel(order.id)
+                return self._book.marked(await self._venue.cancel(order.id))
             except ApiError as refusal:
-                if refusal.status not in _HAS_ENDED or not await self._has_ended(key):
+                ended = await self._ended(key) if refusal.status in _HAS_ENDED else None
+                if ended is None:
                     raise
+                return ended
 
         return self._note("cancel", known.symbol, key, send)
 
-    async def _has_ended(self, key: str) -> bool:
-        """Whether the venue says that an order has ended, so that its cancel came too late."""
+    async def _ended(self, key: str) -> Order | None:
+        """An order whose cancel came too late, as the venue says; None where it has not ended."""
         order_id = self.order_of(key).id
         found = await self._venue.orders(client_order_id=key)
-        return any(each.id == order_id and not each.is_open for each in found)
+        ended = (each for each in found if each.id == order_id and not each.is_open)
+        return next(map(self._book.marked, ended), None)
 
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.strategy.ticket import Ticket
 
 __all__ = ["Lines", "Request", "Send"]
 
-Send = Callable[[], Coroutine[Any, Any, None]]
+Send = Callable[[], Coroutine[Any, Any, Order | None]]
 """Sends a request; raises what became of it where it was not accepted."""
 
 Request = OrderRequest | Send

@@ -24,7 +24,7 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
     WouldDeadlock,
 )
-from strategy_runtime.protocol.models import Order, OrderRequest
+from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.lines import Lines, Request
 from strategy_runtime.runtime.observer import Observer
@@ -112,7 +112,7 @@ class Outbox:
                     else:
                         book.accept(ticket.client_order_id, direct.submit(what))
                 else:
-                    _at_once(what())
+                    ticket.answer = _at_once(what())
                 ticket.is_settled = True
                 if observer is None:
                     continue
@@ -156,7 +156,10 @@ class Outbox:
     async def _send(self, ticket: Ticket, what: Request) -> None:
         began = 0.0 if self._observer is None else monotonic()
         try:
-            await (self._place(what) if isinstance(what, OrderRequest) else what())
+            if isinstance(what, OrderRequest):
+                await self._place(what)
+            else:
+                ticket.answer = await what()
             ticket.settle()
         except ApiError as refusal:
             ticket.settle(_refused(ticket, refusal))
@@ -264,8 +267,9 @@ class Outbox:
             if own_id not in self.doubtful:
                 continue  # an event has told it, or somebody else has asked
             if found:
-                self._book.adopt(found[0])
-                verdict = f"arrived and is {found[0].status}"
+                order = found[0]
+                self._book.accept(own_id, OrderHandle(id=order.id, status=order.status))
+                verdict = f"arrived and is {order.status}"
             else:
                 self._book.refuse(own_id)
                 verdict = "never arrived"
@@ -366,12 +370,13 @@ def _outcome_of(ticket: Ticket) -> str:
     return "unanswered" if ticket.error.code in (_NOT_ANSWERED, FATE_UNKNOWN) else "refused"
 
 
-def _at_once(request: Coroutine[Any, Any, None]) -> None:
-    """Run a request that never waits."""
+def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
+    """Run a request that never waits; gives back its answer."""
     try:
         request.send(None)
-    except StopIteration:
-        return
+    except StopIteration as end:
+        answer: Order | None = end.value
+        return answer
     raise RuntimeError("a request waits in a venue that is said to answer at once")
 
 

@@ -31,7 +31,8 @@ class Ticket(Struct, eq=False):
     """A request on its way to the venue.
 
     Leave it, and it is sent when the hook returns; a refusal then goes to `on_error`. Or await it
-    for the order as the venue accepted it; a refusal then raises `OrderRejected` on the spot.
+    for the order as the venue accepted, changed or cancelled it; a refusal then raises
+    `OrderRejected` on the spot. The events of it come behind the hook all the same.
     Acceptance is all that can be awaited in a hook: a fill arrives as an event, and no event is
     delivered before the hook has returned.
 
@@ -41,6 +42,7 @@ class Ticket(Struct, eq=False):
         verb: `submit`, `modify` or `cancel`.
         error: Why it was refused, or None.
         awaited: Whether somebody has asked for the answer.
+        answer: The order as the venue answered a change or a cancellation.
     """
 
     _clerk: Clerk
@@ -50,6 +52,7 @@ class Ticket(Struct, eq=False):
     error: OrderRejected | None = None
     is_settled: bool = False
     awaited: bool = False
+    answer: Order | None = None
 
     @property
     def order(self) -> Order:
@@ -62,7 +65,8 @@ class Ticket(Struct, eq=False):
             yield from self._clerk.send_until(self).__await__()
         if self.error is not None:
             raise self.error
-        return self.order
+        known, answer = self.order, self.answer
+        return known if answer is None or _is_newer(known, answer) else answer
 
     async def filled(self) -> Order:
         """Wait until the order has filled or otherwise come to an end; for live background tasks.
@@ -83,3 +87,14 @@ class Ticket(Struct, eq=False):
     def __repr__(self) -> str:
         state = "refused" if self.error else "settled" if self.is_settled else "on its way"
         return f"<Ticket {self.verb} {self.symbol} {self.client_order_id} {state}>"
+
+
+def _is_newer(known: Order, answer: Order) -> bool:
+    """Whether an event has told more of an order since it was answered for."""
+    if known.status.is_terminal:
+        return True
+    return (
+        known.updated_at is not None
+        and answer.updated_at is not None
+        and known.updated_at > answer.updated_at
+    )

@@ -14,6 +14,8 @@ from strategy_runtime import (
     ConnectionEvent,
     Gap,
     HookFailed,
+    OrderEvent,
+    OrderEventKind,
     OrderRejected,
     OrderType,
     Side,
@@ -742,6 +744,36 @@ async def test_after_a_reconnection_it_is_asked_what_became_of_the_order() -> No
         "S:X Scripted-bt-1 arrived and is OPEN; orders in S:X are sent again"
     ]
     assert len([r for r in proxy.requests if r[0] == "POST"]) == 2
+
+
+async def test_an_order_that_was_found_filled_is_told_as_filled_by_its_event() -> None:
+    own = {**KNOWN, "client_order_id": "Watcher-bt-1", "quantity": "1"}
+    own |= {"status": "FILLED", "filled_quantity": "1", "remaining_quantity": "0"}
+    own |= {"average_fill_price": "10"}
+
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        proxy.answers["GET", "/orders"] = [(200, [own])]
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        filled = {"type": "order", "event_id": "evt-2", "event": "ORDER_FILLED", "order": own}
+        await proxy.say(socket, CONNECTED, filled)
+        await proxy.until_acked("evt-2")
+        await finish(proxy, socket)
+
+    class Watcher(Scripted):
+        def on_order(self, event: OrderEvent) -> None:
+            self.heard = event.event, self.position("S:X").quantity
+
+    strategy = Watcher({0: lambda s, c: s.buy("S:X", 1)})
+    async with ScriptedProxy(first, second).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(504, "")]
+        await run(proxy, strategy, patience=HASTY)
+    assert strategy.anomalies[1:] == [
+        "S:X Watcher-bt-1 arrived and is FILLED; orders in S:X are sent again"
+    ]
+    assert strategy.heard == (OrderEventKind.ORDER_FILLED, Decimal(1))
 
 
 async def test_a_refusal_reaches_the_strategy_with_code_and_details() -> None:

@@ -551,3 +551,36 @@ async def test_cancelling_an_order_that_is_refused_meanwhile_is_told_once() -> N
         await pilot.candles(X, closes=[10, 10])
     (refusal,) = strategy.refusals
     assert "there is no position in S:X to reduce" in str(refusal)
+
+
+async def test_an_awaited_change_or_cancel_gives_the_order_as_it_is_then() -> None:
+    seen: list[tuple[object, object, object]] = []
+
+    class Changes(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            if seen:
+                return
+            ticket = self.buy(X, 1, limit=5)
+            for awaited in (ticket, self.modify(ticket, limit=6, quantity=3), self.cancel(ticket)):
+                order = await awaited
+                seen.append((order.limit_price, order.quantity, order.status))
+
+    expected = [(5, 1, "OPEN"), (6, 3, "OPEN"), (6, 3, "CANCELLED")]
+    async with Changes().run_test() as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        assert seen == expected
+        (order,) = pilot.orders
+        assert order.status is OrderStatus.CANCELLED
+
+
+async def test_an_answer_is_not_given_once_events_have_told_more() -> None:
+    class Later(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            if candle.close == 10:
+                self.ticket = self.buy(X, 1, limit=5)
+                self.change = self.modify(self.ticket, limit=6)
+            else:
+                assert (await self.change).status is OrderStatus.FILLED
+
+    async with Later().run_test() as pilot:
+        await pilot.candles(X, closes=[10, 6])

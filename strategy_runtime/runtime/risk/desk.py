@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.events import CandleRun
-from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest
+from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
@@ -115,9 +115,9 @@ class LimitedDesk(TradingDesk):
             take_profit=take_profit,
         )
 
-    async def _change(self, key: str, changes: OrderChanges) -> None:
+    async def _change(self, key: str, changes: OrderChanges) -> Order | None:
         try:
-            await super()._change(key, changes)
+            return await super()._change(key, changes)
         except ApiError:
             self._risk.forget(key)
             raise

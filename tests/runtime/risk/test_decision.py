@@ -36,9 +36,13 @@ class Bench:
         order = made(abs(signed), side, id="filled", status=OrderStatus.FILLED)
         self.book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=order))
 
+    def told(self, order: Order) -> None:
+        kind = OrderEventKind.ORDER_MODIFIED if order.is_open else OrderEventKind.ORDER_CANCELLED
+        self.book.apply_order(OrderEvent(event=kind, order=order))
+
     def rest(self, quantity: int, side: Side = Side.BUY, **more: Any) -> Order:
         order = made(quantity, side, id=f"o-{self.book.order_count}", **more)
-        self.book.adopt(order)
+        self.told(order)
         return order
 
     def refusal(self, quantity: int, side: Side = Side.BUY, **more: Any) -> ApiError | None:
@@ -53,7 +57,7 @@ class Bench:
     def allows(self, quantity: int, side: Side = Side.BUY, **more: Any) -> bool:
         order = self.rest(quantity, side, **more)
         refusal = self.risk.refusal_of(order)
-        self.book.adopt(replace(order, status=OrderStatus.CANCELLED))
+        self.told(replace(order, status=OrderStatus.CANCELLED))
         return refusal is None
 
 
@@ -157,7 +161,7 @@ def test_orders_that_have_ended_do_not_count() -> None:
     bench = Bench(max_position_notional=Decimal(100))
     order = bench.rest(10)
     assert not bench.allows(1)
-    bench.book.adopt(replace(order, status=OrderStatus.CANCELLED))
+    bench.told(replace(order, status=OrderStatus.CANCELLED))
     assert bench.allows(10)
 
 
@@ -283,9 +287,9 @@ def test_a_change_that_was_made_counts_as_the_book_has_it() -> None:
     order = bench.rest(2, limit_price=10)
     eight = Decimal(8)
     assert changed(bench, order, quantity=eight, remaining_quantity=eight) is None
-    bench.book.adopt(replace(order, quantity=eight, remaining_quantity=eight))
+    bench.told(replace(order, quantity=eight, remaining_quantity=eight))
     assert bench.allows(2)
-    bench.book.adopt(replace(order, quantity=eight, remaining_quantity=Decimal(1)))
+    bench.told(replace(order, quantity=eight, remaining_quantity=Decimal(1)))
     assert bench.allows(9)
 
 
