@@ -20,7 +20,9 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.report.page import render_page
 from strategy_runtime.report.results import results_of
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
+from tests.report.support import series
 from tests.strategies import Scripted
 
 CHROMIUM = next(
@@ -48,16 +50,29 @@ async def page(
     }
     async with Scripted(deals).run_test(cash=Decimal(1000)) as pilot:
         await pilot.candles(symbol, closes=list(closes))
-        results = results_of(
-            pilot.exchange.outcome(),
-            strategy=name,
-            parameters={"fast": 3},
-            options=ExchangeOptions(cash=Decimal(1000)),
-            faults=[DataFault(FaultKind.DUPLICATE, fault, 7, "S:A", "again")] if fault else [],
-            wall_s=wall_s,
-            refused_orders=refused,
-            hook_failures=0,
-        )
+        faults = [DataFault(FaultKind.DUPLICATE, fault, 7, "S:A", "again")] if fault else []
+        return page_of(pilot.exchange, faults=faults, name=name, wall_s=wall_s, refused=refused)
+
+
+def page_of(
+    exchange: Exchange,
+    *,
+    faults: list[DataFault],
+    name: str = "Scripted",
+    wall_s: float = 0.5,
+    refused: int = 0,
+) -> str:
+    """Of a run as far as it has come."""
+    results = results_of(
+        exchange.outcome(),
+        strategy=name,
+        parameters={"fast": 3},
+        options=ExchangeOptions(cash=Decimal(1000)),
+        faults=faults,
+        wall_s=wall_s,
+        refused_orders=refused,
+        hook_failures=0,
+    )
     return render_page(results.summary, results.outcome, results.points, results.trips)
 
 
@@ -188,9 +203,13 @@ async def test_a_long_run_is_cut_down_to_what_a_chart_can_show() -> None:
 
 
 @in_a_browser
-@pytest.mark.parametrize("trades", [True, False])
-async def test_a_browser_draws_it_without_a_complaint(tmp_path: Path, trades: bool) -> None:
-    html = await page(None if trades else {99: lambda self, candle: None})
+@pytest.mark.parametrize(
+    ("trades", "closes"), [(True, CLOSES), (False, CLOSES), (False, CLOSES[:1])]
+)
+async def test_a_browser_draws_it_without_a_complaint(
+    tmp_path: Path, trades: bool, closes: Sequence[int]
+) -> None:
+    html = await page(None if trades else {99: lambda self, candle: None}, closes=closes)
     shown, complaints = await browsed(html, tmp_path)
     assert "CONSOLE" not in complaints
     for place in ("equity", "prices"):
@@ -198,6 +217,15 @@ async def test_a_browser_draws_it_without_a_complaint(tmp_path: Path, trades: bo
         assert "<canvas" in chart
         assert "<svg" not in chart
     assert '<option value="0">S:A</option>' in shown
+
+
+@in_a_browser
+async def test_a_run_that_was_stopped_before_its_first_bar_is_drawn_too(tmp_path: Path) -> None:
+    exchange = Exchange([series([10.0, 11.0])])
+    html = page_of(exchange, faults=[])
+    shown, complaints = await browsed(html, tmp_path)
+    assert "CONSOLE" not in complaints
+    assert "Stopped before the end of the data" in shown
 
 
 LISTENER = """<script>

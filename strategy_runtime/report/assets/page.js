@@ -137,6 +137,7 @@
   follow(above, below);
   follow(below, above);
   below.subscribeVisibleLogicalRangeChange(() => mark(false));
-  const room = (run.equity.length * 20) / above.width(); // for the first label, which stands around its point
-  above.setVisibleLogicalRange({ from: -room, to: run.equity.length - 0.5 });
+  const count = Math.max(run.equity.length, 1);
+  const room = (count * 20) / Math.max(above.width(), 200); // for the first label, which stands around its point
+  above.setVisibleLogicalRange({ from: -room, to: count - 0.5 });
 })();
