@@ -8,6 +8,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -267,6 +268,23 @@ def test_the_proxy_goes_away_in_the_middle(bot: Path) -> None:
             _, said = process.communicate(timeout=40)
     assert process.returncode == 75
     assert "Error: the backtest ended early, its completeness is unknown" in said
+
+
+def test_the_proxy_is_started_again_in_the_middle(bot: Path) -> None:
+    (bot / "bot.py").write_text(WAITING.replace("3600", "1"))
+    with (
+        proxy("--data", "prices.csv", cwd=bot) as (server, urls),
+        started("run", "bot", *urls, cwd=bot) as process,
+    ):
+        line_of(process.stderr, "ready")
+        server.kill()
+        server.wait()
+        ws_port, rest_port = (urlsplit(url).port for url in (urls[1], urls[3]))
+        again = ("--ws-port", ws_port, "--rest-port", rest_port, "--data", "prices.csv")
+        with started("proxy", *again, cwd=bot):
+            _, said = process.communicate(timeout=40)
+    assert process.returncode == 75, said
+    assert "Error: the proxy has begun its backtest anew" in said
 
 
 def test_a_failing_hook_is_shown_from_the_users_code_on(bot: Path) -> None:
