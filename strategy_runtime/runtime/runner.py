@@ -22,6 +22,7 @@ from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.link import Link
+from strategy_runtime.runtime.link.asking import Asking
 from strategy_runtime.runtime.link.reconciliation import take_snapshot
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.patience import patiently
@@ -306,7 +307,10 @@ class Runner:
     async def _pump(self) -> None:
         """What arrives, and live timers and what a second look finds, until one of them ends."""
         if self._mode == "backtest":
-            await self._hear(self._delivery.take)
+            take = self._delivery.take
+            if self._venue.direct is None:
+                take = Asking(self._venue, self._book, self._clock, self._delivery).take
+            await self._hear(take)
             return
         work = self._hear(self._delivery.tell), self._link.watch(), self._keep_time()
         tasks = [asyncio.ensure_future(each) for each in work]

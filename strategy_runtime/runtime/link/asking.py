@@ -1,0 +1,77 @@
+"""A backtest whose proxy tells nothing of orders: it is asked for them (protocol i.9)."""
+
+import logging
+from functools import partial
+
+from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.protocol.events import OrderEvent
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.delivery import Burst, Delivery
+from strategy_runtime.runtime.delivery.dispatcher import Table
+from strategy_runtime.runtime.link.reconciliation import (
+    differences,
+    orders_differ,
+    take_snapshot,
+)
+from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.venue import Venue
+
+__all__ = ["Asking"]
+
+_INSTANTS = 2
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Asking:
+    """Delivers what arrives, and asks for open orders where none is ever heard of.
+
+    An order is told of before time moves on. So a proxy from which none has been heard although
+    time has moved on twice with one open will tell of none: from then on it is asked before each
+    acknowledgement.
+    """
+
+    def __init__(self, venue: Venue, book: Book, clock: RunClock, delivery: Delivery) -> None:
+        self._venue = venue
+        self._book = book
+        self._clock = clock
+        self._delivery = delivery
+        self._has_heard = False
+        self._instants = 0
+        self._last_instant = 0.0
+        delivery.dispatcher.watch(OrderEvent, self._heard)
+
+    def _heard(self) -> None:
+        self._has_heard = True
+
+    async def take(self, burst: Burst, table: Table) -> None:
+        """See `Delivery.take`."""
+        await self._delivery.take(burst, table)
+        if not (self._has_heard or self._delivery.is_stopping) and self._has_open:
+            self._note_the_time()
+            if self._instants > _INSTANTS:
+                await self._ask()
+
+    @property
+    def _has_open(self) -> bool:
+        return any(order.status is not OrderStatus.PENDING for order in self._book.orders())
+
+    def _note_the_time(self) -> None:
+        instant = self._clock.seconds()
+        if instant == self._last_instant:
+            return
+        self._instants, self._last_instant = self._instants + 1, instant
+        if self._instants == _INSTANTS + 1:
+            _log.warning("the proxy tells nothing of orders: from now on it is asked for them")
+
+    async def _ask(self) -> None:
+        """Have the strategy told what has become of its orders, in its ordinary hooks."""
+        venue, book, clock, delivery = self._venue, self._book, self._clock, self._delivery
+        if not await patiently(partial(orders_differ, venue, book), "what orders are open"):
+            return
+        said = await patiently(partial(take_snapshot, venue, book), "what became of the orders")
+        instant = clock.event
+        news = delivery.dispatcher.apply(differences(book, said))
+        clock.event = instant  # they may say what time it is where the proxy runs
+        await delivery.take(iter(news), delivery.dispatcher.telling)

@@ -1,0 +1,126 @@
+"""A backtest whose proxy tells nothing of orders: the strategy learns of its fills all the same."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from strategy_runtime import Candle, OrderEvent, Strategy, Trade
+from strategy_runtime.protocol.events import PositionEvent
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.runner import Runner
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+
+ORDER = {
+    "id": "ord-1",
+    "client_order_id": "Notes-bt-1",
+    "symbol": "S:X",
+    "side": "BUY",
+    "order_type": "MARKET",
+    "quantity": "5",
+    "filled_quantity": "0",
+    "status": "OPEN",
+}
+FILLED = {**ORDER, "status": "FILLED", "filled_quantity": "5", "average_fill_price": "10"}
+TRADE = {
+    "id": "trd-1",
+    "order_id": "ord-1",
+    "symbol": "S:X",
+    "side": "BUY",
+    "quantity": "5",
+    "price": "10",
+    "commission": "0",
+    "commission_currency": "USD",
+    # The clock of the wall, not of the backtest.
+    "timestamp": "2031-01-01T00:00:00Z",
+}
+POSITION = {
+    "id": "pos-1",
+    "symbol": "S:X",
+    "side": "LONG",
+    "quantity": "5",
+    "average_entry_price": "10",
+}
+
+
+class Notes(Strategy):
+    """Buys at its first candle, and notes what it is told when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+        self.bars = 0
+
+    def on_candle(self, candle: Candle) -> None:
+        self.bars += 1
+        if self.bars == 1:
+            self.buy("S:X", 5)
+        self.notes.append(f"candle {self.bars}: {self.position('S:X').quantity}")
+
+    def on_order(self, event: OrderEvent) -> None:
+        words = " synthetic" if event.synthetic else ""
+        self.notes.append(f"order {event.order.status}{words} at {self.now:%H:%M}")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.notes.append(f"trade {trade.id} at {self.now:%H:%M}")
+
+    def on_position(self, event: PositionEvent) -> None:
+        self.notes.append(f"position {event.position.quantity}")
+
+
+async def run(*created: dict[str, Any]) -> tuple[list[str], ScriptedProxy]:
+    """A run in which the order is filled behind the second candle, and these events tell of it."""
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        for number in range(1, 6):
+            await proxy.say(socket, candle(number))
+            await proxy.until_acked(f"evt-{number}")
+            proxy.answers["GET", "/orders"] = [(200, [ORDER] if number == 1 else [])]
+            if number == 1:
+                await proxy.say(socket, *created)
+            if number == 2:
+                proxy.answers["GET", "/orders/history"] = [(200, [FILLED])]
+                proxy.answers["GET", "/trades"] = [(200, [TRADE])]
+                proxy.answers["GET", "/positions"] = [(200, [POSITION])]
+        await proxy.say(socket, COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    strategy = Notes()
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
+        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        await Runner(strategy, ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+    return strategy.notes, proxy
+
+
+async def test_a_fill_that_no_event_tells_of_is_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    notes, _ = await run()
+    assert notes == [
+        "candle 1: 0",
+        "candle 2: 0",
+        "candle 3: 0",
+        "order FILLED synthetic at 14:04",
+        "trade trd-1 at 14:04",
+        "position 5",
+        "candle 4: 5",
+        "candle 5: 5",
+    ]
+    said = "the proxy tells nothing of orders: from now on it is asked for them"
+    assert caplog.messages.count(said) == 1
+
+
+async def test_a_proxy_that_tells_of_orders_is_never_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    created = {"type": "order", "event": "ORDER_CREATED", "event_id": "evt-c", "order": ORDER}
+    notes, proxy = await run(created)
+    assert notes == [
+        "candle 1: 0",
+        "order OPEN at 14:02",
+        *[f"candle {number}: 0" for number in range(2, 6)],
+    ]
+    assert [method for method, _, _ in proxy.requests][-1] == "POST"
+    assert "tells nothing" not in caplog.text
