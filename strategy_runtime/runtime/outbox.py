@@ -12,9 +12,7 @@ can.
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
-from contextlib import suppress
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
@@ -24,36 +22,22 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
     WouldDeadlock,
 )
-from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.doubts import Doubts
 from strategy_runtime.runtime.lines import Lines, Request
 from strategy_runtime.runtime.observer import Observer
-from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["ASK_AGAIN_AFTER_S", "FATE_UNKNOWN", "Outbox"]
+__all__ = ["FATE_UNKNOWN", "Outbox"]
 
 FATE_UNKNOWN = "FATE_UNKNOWN"
 """Code of a rejection that is none: the order may be there."""
 
-ASK_AGAIN_AFTER_S = 10.0
-"""Seconds after which a venue that did not have an order is asked for it once more."""
-
 _NOT_ANSWERED = "NOT_ANSWERED"
-
-
-class Doubt(NamedTuple):
-    """An order that was sent and may have arrived.
-
-    Attributes:
-        since: Monotonic seconds.
-    """
-
-    symbol: str
-    since: float
 
 
 class Outbox:
@@ -65,7 +49,7 @@ class Outbox:
         is_winding_down: True once only what closes positions is, whatever is in doubt.
         unsettled: Tickets given out and not yet accounted for by `settle`.
         refused_orders: How many orders were refused, by whomever, awaited or not.
-        doubtful: Orders whose fate is not known, by client order id.
+        doubts: Orders whose fate is not known.
         anomalies: Those of the book, and what nobody can say of an order.
     """
 
@@ -82,7 +66,7 @@ class Outbox:
         self.is_winding_down = False
         self.unsettled: list[Ticket] = []
         self.refused_orders = 0
-        self.doubtful: dict[str, Doubt] = {}
+        self.doubts = Doubts(venue, book, journal)
         self.anomalies = book.anomalies
         self._venue = venue
         self._book = book
@@ -184,14 +168,14 @@ class Outbox:
             if error is not None:
                 self.refused_orders += 1
                 self._book.refuse(ticket.client_order_id)
-            self._settled(ticket.client_order_id, "accepted" if error is None else "refused")
+            if self._journal is not None:
+                outcome = "accepted" if error is None else "refused"
+                self._journal.settle(ticket.client_order_id, outcome)
         if self._observer is not None:
-            outcome = _outcome_of(ticket)
-            self._observer.request_settled(ticket.verb, outcome, monotonic() - began)
+            self._observer.request_settled(ticket.verb, _outcome_of(ticket), monotonic() - began)
 
     def _doubt(self, ticket: Ticket, doubt: FateUnknown) -> None:
-        self.doubtful[ticket.client_order_id] = Doubt(ticket.symbol, monotonic())
-        self.anomalies.append(f"{doubt}; no more orders in {ticket.symbol} until it is known")
+        self.doubts.enter(doubt)
         ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
 
     async def send_until(self, ticket: Ticket) -> None:
@@ -244,86 +228,6 @@ class Outbox:
             event = self._fill_waiters.setdefault(ticket.client_order_id, asyncio.Event())
             await event.wait()
 
-    def order_seen(self, client_order_id: str | None) -> None:
-        """An event has an order: there is no doubt about it any more."""
-        if self.doubtful and client_order_id in self.doubtful:
-            del self.doubtful[client_order_id]
-            self._settled(client_order_id, "accepted")
-
-    async def clear_doubts(self, symbol: str | None = None, *, min_age: float = 0.0) -> None:
-        """Ask what became of orders whose fate has not been known for so many seconds.
-
-        Args:
-            symbol: Of no others.
-
-        Raises:
-            StrategyRuntimeError: The venue did not answer: what was not known still is not.
-        """
-        for own_id, doubt in list(self.doubtful.items()):
-            is_meant = symbol is None or doubt.symbol == symbol
-            if not is_meant or monotonic() - doubt.since < min_age:
-                continue
-            found = await self._venue.orders(client_order_id=own_id)
-            if own_id not in self.doubtful:
-                continue  # an event has told it, or somebody else has asked
-            if found:
-                order = found[0]
-                self._book.accept(own_id, OrderHandle(id=order.id, status=order.status))
-                verdict = f"arrived and is {order.status}"
-            else:
-                self._book.refuse(own_id)
-                verdict = "never arrived"
-            self.anomalies.append(
-                f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
-            )
-            del self.doubtful[own_id]
-            self._settled(own_id, "accepted" if found else "refused")
-
-    async def take_up(self) -> list[Order]:
-        """Ask for orders that earlier runs were giving when they ended; gives back those found.
-
-        Those that the venue has not got are in doubt: it is asked for them again, later.
-
-        Raises:
-            StrategyRuntimeError: The venue did not answer.
-        """
-        taken_up: list[Order] = []
-        unsettled = {} if self._journal is None else dict(self._journal.unsettled)
-        for own_id, request in unsettled.items():
-            orders = partial(self._venue.orders, client_order_id=own_id)
-            found = await patiently(orders, f"what became of {own_id}")
-            self._book.expect(request, own_id)
-            if found:
-                taken_up.append(found[0])
-                self._settled(own_id, "accepted")
-            else:
-                self.doubtful[own_id] = Doubt(request.symbol, monotonic())
-            verdict = f"arrived and is {found[0].status}" if found else "has not arrived so far"
-            self.anomalies.append(
-                f"an earlier run ended while it gave {request.symbol} {own_id}, which {verdict}"
-            )
-        return taken_up
-
-    def _settled(self, client_order_id: str, outcome: str) -> None:
-        if self._journal is not None:
-            self._journal.settle(client_order_id, outcome)
-
-    async def _settle_doubts(self, symbol: str) -> None:
-        """Let an order in a symbol pass only when no earlier one in it is in doubt.
-
-        Raises:
-            ApiError: One is.
-        """
-        with suppress(StrategyRuntimeError):
-            await self.clear_doubts(symbol, min_age=ASK_AGAIN_AFTER_S)
-        if all(doubt.symbol != symbol for doubt in self.doubtful.values()):
-            return
-        raise ApiError(
-            0,
-            "SYMBOL_HALTED",
-            f"the fate of an earlier order in {symbol} is not known, so no more are sent in it",
-        )
-
     def order_ended(self, client_order_id: str | None) -> None:
         """Wake those who wait for an order to end."""
         waiter = self._fill_waiters.pop(client_order_id or "", None)
@@ -346,8 +250,8 @@ class Outbox:
             ApiError: It was refused, here or by the venue.
         """
         self._admit(request)
-        if self.doubtful and not self.is_winding_down:
-            await self._settle_doubts(request.symbol)
+        if self.doubts and not self.is_winding_down:
+            await self.doubts.see_to(request.symbol)
         if self._journal is not None:
             self._journal.intend(request)
         self._book.accept(request.client_order_id or "", await self._venue.submit(request))

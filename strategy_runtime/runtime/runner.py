@@ -161,7 +161,7 @@ class Runner:
             connected=self._link.is_up,
             reconciled=self._link.is_reconciled,
             risk_state=self._desk.risk_state,
-            halted_symbols=sorted({doubt.symbol for doubt in self._desk.doubtful.values()}),
+            halted_symbols=self._desk.doubts.symbols,
             complete=self.is_complete,
             failures=self.hook_failures,
             rejections=self._delivery.rejections,
@@ -210,7 +210,7 @@ class Runner:
         if self._mode == "backtest":
             await self._see_that_it_begins(known.orders)
             await self._find_out_how_fills_are_booked()
-        orders = known.orders + await self._desk.take_up()
+        orders = known.orders + await self._desk.doubts.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True
         self._delivery.is_in_hook = True

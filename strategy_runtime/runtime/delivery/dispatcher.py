@@ -102,6 +102,7 @@ class Dispatcher:
         self._book = book
         self._clock = clock
         self._desk = desk
+        self._order_seen = desk.doubts.order_seen
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
@@ -264,7 +265,7 @@ class Dispatcher:
 
     def _on_order(self, event: OrderEvent) -> Awaitable[None] | None:
         self._clock.event = event
-        self._desk.order_seen(event.order.client_order_id)
+        self._order_seen(event.order.client_order_id)
         if not self._book.apply_order(event):
             return _STALE
         if not event.order.is_open:

@@ -19,10 +19,10 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import Delivery
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.link.drift import Drift, drifts, rest_after
 from strategy_runtime.runtime.link.reconciliation import Snapshot, differences, snapshot_after_gap
-from strategy_runtime.runtime.outbox import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.gap import Gap
@@ -83,7 +83,7 @@ class Link:
             self.is_reconciled = True
             if again:
                 with suppress(StrategyRuntimeError):
-                    await self._desk.clear_doubts()
+                    await self._desk.doubts.clear()
                 await delivery.tell_anomalies()
             if was_up:  # its hello was late, or the venue has a link of its own that is back
                 return
@@ -149,9 +149,9 @@ class Link:
         """Find, for ever, what was lost although the link seemed healthy."""
         looks = drifts(self._venue, self._book, self._chance, may_look=self._may_look)
         async for drift in looks:
-            if self._desk.doubtful:
+            if self._desk.doubts:
                 with suppress(StrategyRuntimeError):
-                    await self._desk.clear_doubts(min_age=ASK_AGAIN_AFTER_S)
+                    await self._desk.doubts.clear(min_age=ASK_AGAIN_AFTER_S)
             if drift is not None or self._delivery.has_more_to_tell:
                 await self._delivery.tell(self._lost(drift), self._dispatcher.telling)
 

@@ -1,0 +1,132 @@
+"""Orders that were sent and may have arrived, where nobody can say whether they did.
+
+Nothing more is sent in the symbol of one until somebody can: an event that has it, or the venue
+when it is asked again.
+"""
+
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import ApiError, FateUnknown, StrategyRuntimeError
+from strategy_runtime.protocol.models import Order, OrderHandle
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.store import Journal
+from strategy_runtime.runtime.venue import Venue
+
+__all__ = ["ASK_AGAIN_AFTER_S", "Doubts"]
+
+ASK_AGAIN_AFTER_S = 10.0
+"""Seconds after which a venue that did not have an order is asked for it once more."""
+
+
+class _Doubt(NamedTuple):
+    symbol: str
+    since: float
+
+
+class Doubts:
+    """The orders of one run that are in doubt; what there is to tell goes to the book's anomalies.
+
+    Args:
+        journal: Is told what became of them; None where none is kept.
+    """
+
+    def __init__(self, venue: Venue, book: Book, journal: Journal | None) -> None:
+        self._venue = venue
+        self._book = book
+        self._journal = journal
+        self._orders: dict[str, _Doubt] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._orders)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Those in which nothing is sent."""
+        return sorted({doubt.symbol for doubt in self._orders.values()})
+
+    def enter(self, doubt: FateUnknown) -> None:
+        """Nobody can say any more what became of an order."""
+        self._orders[doubt.client_order_id] = _Doubt(doubt.symbol, monotonic())
+        self._book.anomalies.append(f"{doubt}; no more orders in {doubt.symbol} until it is known")
+
+    def order_seen(self, client_order_id: str | None) -> None:
+        """An event has an order: there is no doubt about it any more."""
+        if self._orders and client_order_id in self._orders:
+            self._end(client_order_id, "accepted")
+
+    async def clear(self, symbol: str | None = None, *, min_age: float = 0.0) -> None:
+        """Ask what became of orders whose fate has not been known for so many seconds.
+
+        Args:
+            symbol: Of no others.
+
+        Raises:
+            StrategyRuntimeError: The venue did not answer: what was not known still is not.
+        """
+        for own_id, doubt in list(self._orders.items()):
+            is_meant = symbol is None or doubt.symbol == symbol
+            if not is_meant or monotonic() - doubt.since < min_age:
+                continue
+            found = await self._venue.orders(client_order_id=own_id)
+            if own_id not in self._orders:
+                continue  # an event has told it, or somebody else has asked
+            if found:
+                order = found[0]
+                self._book.accept(own_id, OrderHandle(id=order.id, status=order.status))
+                verdict = f"arrived and is {order.status}"
+            else:
+                self._book.refuse(own_id)
+                verdict = "never arrived"
+            self._book.anomalies.append(
+                f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
+            )
+            self._end(own_id, "accepted" if found else "refused")
+
+    async def see_to(self, symbol: str) -> None:
+        """Let an order in a symbol pass only when no earlier one in it is in doubt.
+
+        Raises:
+            ApiError: One is.
+        """
+        with suppress(StrategyRuntimeError):
+            await self.clear(symbol, min_age=ASK_AGAIN_AFTER_S)
+        if all(doubt.symbol != symbol for doubt in self._orders.values()):
+            return
+        raise ApiError(
+            0,
+            "SYMBOL_HALTED",
+            f"the fate of an earlier order in {symbol} is not known, so no more are sent in it",
+        )
+
+    async def take_up(self) -> list[Order]:
+        """Ask for orders that earlier runs were giving when they ended; gives back those found.
+
+        Those that the venue has not got are in doubt: it is asked for them again, later.
+
+        Raises:
+            StrategyRuntimeError: The venue did not answer.
+        """
+        taken_up: list[Order] = []
+        unsettled = {} if self._journal is None else dict(self._journal.unsettled)
+        for own_id, request in unsettled.items():
+            orders = partial(self._venue.orders, client_order_id=own_id)
+            found = await patiently(orders, f"what became of {own_id}")
+            self._book.expect(request, own_id)
+            self._orders[own_id] = _Doubt(request.symbol, monotonic())
+            if found:
+                taken_up.append(found[0])
+                self._end(own_id, "accepted")
+            verdict = f"arrived and is {found[0].status}" if found else "has not arrived so far"
+            self._book.anomalies.append(
+                f"an earlier run ended while it gave {request.symbol} {own_id}, which {verdict}"
+            )
+        return taken_up
+
+    def _end(self, client_order_id: str, outcome: str) -> None:
+        del self._orders[client_order_id]
+        if self._journal is not None:
+            self._journal.settle(client_order_id, outcome)
