@@ -5,9 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Literal
 
-from strategy_runtime.clock import monotonic, now, ns_of, rfc3339
+from strategy_runtime.clock import now, ns_of, rfc3339
 from strategy_runtime.errors import ApiError, ConfigError, HookFailed, StrategyRuntimeError
 from strategy_runtime.ids import Random, generator, shortened
 from strategy_runtime.protocol.enums import PositionMode
@@ -21,6 +20,7 @@ from strategy_runtime.runtime.delivery.dispatcher import Table
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.ending import HOOK_DEADLINE_S, Ending, OnExit
 from strategy_runtime.runtime.link import Link
 from strategy_runtime.runtime.link.asking import Asking
 from strategy_runtime.runtime.link.reconciliation import take_snapshot
@@ -35,20 +35,10 @@ from strategy_runtime.strategy.desk import Mode, no_desk
 
 __all__ = ["OnExit", "Runner"]
 
-OnExit = Literal["keep", "cancel", "flatten"]
-"""What a live run leaves behind: everything, no open orders, or no positions either."""
-
 _POSITION = "position"
 _LONGEST_NAME = 40
 """Of a class in the ids of its orders: 64 characters have to do for it, a token and a number."""
 _LONGEST_SLEEP_S = 30.0
-_HOOK_DEADLINE_S = 3.0
-_ANSWERS_DEADLINE_S = 2.0
-_LAST_ANSWERS_DEADLINE_S = 1.5
-# All of these together, behind the request to stop; the last wishes have some time in any case.
-_ALL_ANSWERS_BY_S = 5.0
-_LEAST_S = 0.25
-_LEAST_FOR_WINDING_DOWN_S = 0.75
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -82,7 +72,6 @@ class Runner:
         self._run_id = run_id
         name = shortened(type(strategy).__name__, _LONGEST_NAME)
         self._prefix = f"{name}-{run_id}"
-        self._on_exit = on_exit
         self._subscriptions = subscriptions or Subscriptions()
         self._timeframe = timeframe
         self._book = Book(strategy.lookback, f"{name}-")
@@ -112,8 +101,7 @@ class Runner:
             strategy, venue, self._book, self._desk, self._delivery, chance or generator()
         )
         self._stop_asked = asyncio.Event()
-        self._stopped_at: float | None = None
-        self._failed: HookFailed | None = None
+        self._ending = Ending(strategy, self._book, self._desk, self._delivery, on_exit)
 
     @property
     def is_complete(self) -> bool:
@@ -122,6 +110,7 @@ class Runner:
 
     def stop(self) -> None:
         """Ask the run to end in good order; call it from the loop's own thread."""
+        self._ending.asked()
         self._stop_asked.set()
 
     def interrupt(self) -> None:
@@ -130,6 +119,7 @@ class Runner:
         Many events are handed over between two turns of the event loop, and only there can `stop`
         be seen.
         """
+        self._ending.asked()
         self._delivery.interrupt()
 
     @property
@@ -186,19 +176,17 @@ class Runner:
             try:
                 await self._until_stopped(self._session())
             except HookFailed as failure:
-                self._failed = failure
+                self._ending.failed = failure
                 raise
             finally:
                 try:
                     await self._end()
                     await loose_ends.cut()
-                    await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S))
-                    for text in self._desk.anomalies:
-                        _log.error("anomaly: %s", text)
+                    await self._ending.give_up_waiting()
                 finally:
                     await self._venue.close()
-        if self._failed is not None:
-            raise self._failed
+        if self._ending.failed is not None:
+            raise self._ending.failed
 
     # Phases of a run
 
@@ -291,10 +279,9 @@ class Runner:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
             if self._delivery.is_stopping or not main.done():
                 self._delivery.stop()
-                self._stopped_at = monotonic()
             if not main.done():
                 if self._delivery.is_in_hook:
-                    await asyncio.wait({main}, timeout=_HOOK_DEADLINE_S)
+                    await asyncio.wait({main}, timeout=HOOK_DEADLINE_S)
                 main.cancel()
             await asyncio.gather(main, return_exceptions=not main.done())
         except asyncio.CancelledError:
@@ -346,54 +333,14 @@ class Runner:
                 return
 
     async def _end(self) -> None:
-        """Call `on_stop`, whatever ended the run; a failure there ends a good run badly."""
+        """Let the strategy go, if it ever began, whatever ended the run."""
         if self._strategy._running is not self._desk:
             return
-        on_stop = self._delivery.call(
-            "on_stop", self._strategy.on_stop, stop_always=True, settle=False
-        )
-        if not await self._within(_HOOK_DEADLINE_S, on_stop):
-            _log.error("on_stop took longer than %g s and was cancelled", _HOOK_DEADLINE_S)
-        seconds = self._time_for(_ANSWERS_DEADLINE_S)
-        if not await self._within(seconds, self._delivery.settle()):
-            _log.error("what on_stop asked for was not answered in %.3g s", seconds)
-        if self._on_exit != "keep" and self._mode == "live":
-            await self._wind_down()
+        await self._ending.take_leave()
         self._strategy._running = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)
 
-    async def _wind_down(self) -> None:
-        """Leave behind what was asked for, as far as the venue lets us within the time there is."""
-        seconds = self._time_for(_ANSWERS_DEADLINE_S, _LEAST_FOR_WINDING_DOWN_S)
-        work = self._desk.wind_down(flatten=self._on_exit == "flatten")
-        if not await self._within(seconds, work):
-            _log.error("on exit: not everything was answered in %.3g s", seconds)
-        orders, held = len(self._desk.orders(None)), len(self._book.held)
-        _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
-
-    async def _within(self, seconds: float, work: Awaitable[None]) -> bool:
-        """Do something for the last time; False where it took too long. A hook that fails meanwhile
-        ends a good run badly."""
-        try:
-            async with asyncio.timeout(seconds):
-                await work
-        except HookFailed as failure:
-            if self._failed is None:
-                self._failed = failure
-            else:
-                _log.error("%s", failure, exc_info=failure.__cause__)
-        except TimeoutError:
-            return False
-        return True
-
-    def _time_for(self, most: float, least: float = _LEAST_S) -> float:
-        """Seconds for answers, so that a run that was asked to stop comes to its end in time."""
-        if self._stopped_at is None:
-            return most
-        left = self._stopped_at + _ALL_ANSWERS_BY_S - monotonic()
-        return min(most, max(left, least))
-
     def _came_loose(self, failure: HookFailed) -> None:
         if self._delivery.came_loose(failure):
-            self._failed = self._failed or failure
+            self._ending.failed = self._ending.failed or failure
             self._stop_asked.set()

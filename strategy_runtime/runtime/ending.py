@@ -1,0 +1,106 @@
+"""How a run ends: its last hook, what it leaves behind and the last answers, each in its time."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Literal
+
+from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import HookFailed
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.delivery import Delivery
+from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.strategy import Strategy
+
+__all__ = ["HOOK_DEADLINE_S", "Ending", "OnExit"]
+
+OnExit = Literal["keep", "cancel", "flatten"]
+"""What a live run leaves behind: everything, no open orders, or no positions either."""
+
+HOOK_DEADLINE_S = 3.0
+"""Seconds that a hook has once the run is to end."""
+
+_ANSWERS_DEADLINE_S = 2.0
+_LAST_ANSWERS_DEADLINE_S = 1.5
+# All answers together, since the run was asked to stop; but some time for each in any case.
+_ALL_ANSWERS_BY_S = 5.0
+_LEAST_S = 0.25
+_LEAST_FOR_WINDING_DOWN_S = 0.75
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class Ending:
+    """The end of one run, whatever brings it about.
+
+    Attributes:
+        failed: The failure of a hook that the run ends with, even if it was to end well.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        book: Book,
+        desk: TradingDesk,
+        delivery: Delivery,
+        on_exit: OnExit,
+    ) -> None:
+        self.failed: HookFailed | None = None
+        self._strategy = strategy
+        self._book = book
+        self._desk = desk
+        self._delivery = delivery
+        self._on_exit = on_exit if desk.mode == "live" else "keep"
+        self._asked_at: float | None = None
+
+    def asked(self) -> None:
+        """The run was asked to stop: from now on there is not much time."""
+        if self._asked_at is None:
+            self._asked_at = monotonic()
+
+    async def take_leave(self) -> None:
+        """Call `on_stop`, and leave behind what was asked for."""
+        hook = self._strategy.on_stop
+        on_stop = self._delivery.call("on_stop", hook, stop_always=True, settle=False)
+        if not await self._within(HOOK_DEADLINE_S, on_stop):
+            _log.error("on_stop took longer than %g s and was cancelled", HOOK_DEADLINE_S)
+        seconds = self._time_for(_ANSWERS_DEADLINE_S)
+        if not await self._within(seconds, self._delivery.settle()):
+            _log.error("what on_stop asked for was not answered in %.3g s", seconds)
+        if self._on_exit != "keep":
+            await self._wind_down()
+
+    async def _wind_down(self) -> None:
+        seconds = self._time_for(_ANSWERS_DEADLINE_S, _LEAST_FOR_WINDING_DOWN_S)
+        work = self._desk.wind_down(flatten=self._on_exit == "flatten")
+        if not await self._within(seconds, work):
+            _log.error("on exit: not everything was answered in %.3g s", seconds)
+        orders, held = len(self._desk.orders(None)), len(self._book.held)
+        _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
+
+    async def give_up_waiting(self) -> None:
+        """Have the last answers, and say of which orders there are none."""
+        await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S))
+        for text in self._desk.anomalies:
+            _log.error("anomaly: %s", text)
+
+    async def _within(self, seconds: float, work: Awaitable[None]) -> bool:
+        """Do something for the last time; False where it took too long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await work
+        except HookFailed as failure:
+            if self.failed is None:
+                self.failed = failure
+            else:
+                _log.error("%s", failure, exc_info=failure.__cause__)
+        except TimeoutError:
+            return False
+        return True
+
+    def _time_for(self, most: float, least: float = _LEAST_S) -> float:
+        """Seconds for answers, so that a run that was asked to stop comes to its end in time."""
+        if self._asked_at is None:
+            return most
+        left = self._asked_at + _ALL_ANSWERS_BY_S - monotonic()
+        return min(most, max(left, least))
