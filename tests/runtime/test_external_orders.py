@@ -75,7 +75,7 @@ def test_what_others_ordered_is_marked_and_not_reached_by_cancel_all() -> None:
         resting(exchange, 4, "Other-1")
         await sleep(3)
         assert [line.external for line in runner.status().open_orders].count(True) == 3
-        await sleep(8)
+        await sleep(25)
 
     live_run(strategy, during, exchange=exchange)
     assert [names(each) for each in strategy.own] == [

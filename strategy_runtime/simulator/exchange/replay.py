@@ -47,6 +47,7 @@ class Replay(Plain):
     def phases(self) -> Iterator[None]:
         """Run to the next phase that announced something, again and again, to the end of the data.
 
+        One that is paced also stops before each instant, whether that announces anything or not.
         To be resumed only when all of `outbox` has been delivered and dealt with, what commands
         added meanwhile included. The last phase announces `BacktestComplete`. Call it once.
         """
@@ -62,10 +63,12 @@ class Replay(Plain):
     def replay(self) -> Iterator[None]:
         """The phases of all the bars there are; after `extend`, of those that came since."""
         outbox, closes, opens, rollups = self.outbox, self._closes, self._opens, self._rollups
-        ticks, trades = self._ticks, self._trades_due
+        ticks, trades, is_paced = self._ticks, self._trades_due, self.is_paced
         if outbox:
             yield
         while not self._is_bankrupt:
+            if is_paced:
+                yield
             now = _soonest(closes, rollups, ticks, trades)
             if now is None:
                 return

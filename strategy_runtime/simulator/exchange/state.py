@@ -37,6 +37,7 @@ class ExchangeState:
         now_ns: The simulated instant.
         phase: Where within the instant the exchange stands.
         emitted: Number of events so far.
+        is_paced: Somebody plays it by the clock, and has each instant wait for its time.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class ExchangeState:
         "_volume_share",
         "_warnings",
         "emitted",
+        "is_paced",
         "now_ns",
         "options",
         "outbox",
@@ -84,6 +86,7 @@ class ExchangeState:
         self.outbox: deque[Event] = deque()
         self.phase = Phase.START
         self.emitted = 0
+        self.is_paced = False
         self._data = list(data)
         self._instruments = listed(self._data, quotes, trades, subscriptions, timeframe)
         firsts = [series.starts[0] for series in self._data if len(series.starts)]

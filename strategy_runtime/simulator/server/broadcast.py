@@ -65,6 +65,7 @@ class Broadcast:
         depth: int = _DEPTH,
     ) -> None:
         self.exchange = exchange
+        exchange.is_paced = True
         self.end: RunEnd | None = None
         self.attached = asyncio.Event()
         self._speed = speed

@@ -186,8 +186,10 @@ class Faulty(Exchange):
     fault: Exception
 
     def phases(self) -> Iterator[None]:
-        yield next(super().phases())
-        raise self.fault
+        for phase in super().phases():
+            yield phase
+            if self.emitted:
+                raise self.fault
 
 
 @pytest.mark.parametrize("speed", [None, 1e9])
