@@ -41,7 +41,8 @@ class ScriptedProxy:
         acks: Lists of ids, one a frame, in order.
         frames: Everything else the strategy sent.
         requests: Method, path and body of each request.
-        answers: Status and body by method and path; a list is used up one by one.
+        answers: Status and body by method and path; a list is used up one by one. With status 0 the
+            connection breaks, with a negative one there is no answer.
         connections: Number of connections so far.
     """
 
@@ -82,6 +83,12 @@ class ScriptedProxy:
             self.heard.clear()
             await self.heard.wait()
 
+    async def until_closed(self, socket: web.WebSocketResponse) -> None:
+        """Wait until the strategy has closed the connection."""
+        while not socket.closed:
+            self.heard.clear()
+            await self.heard.wait()
+
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
@@ -100,7 +107,7 @@ class ScriptedProxy:
             if message.type is not WSMsgType.TEXT:
                 if message.type is WSMsgType.PING:
                     continue
-                return
+                break
             frame = json.loads(message.data)
             if frame["type"] == "event_ack":
                 self.ack_frames.append(frame)
@@ -108,16 +115,20 @@ class ScriptedProxy:
             else:
                 self.frames.append(frame)
             self.heard.set()
+        self.heard.set()
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.text()
         self.requests.append((request.method, request.path_qs, json.loads(body) if body else None))
+        self.heard.set()
         if not request.path.startswith(self.prefix + "/"):
             raise web.HTTPNotFound
         path = request.path.removeprefix(self.prefix)
         queue = self.answers.get((request.method, path))
         if queue:
             status, answer = queue[0] if len(queue) == 1 else queue.pop(0)
+            if status < 0:
+                await asyncio.Event().wait()
             if status == 0:
                 if request.transport is not None:
                     request.transport.abort()
