@@ -63,8 +63,8 @@ def equity_curve(
     series: Sequence[BarSeries],
     end_ns: int,
 ) -> Iterator[CurvePart]:
-    """Equity in the order of time: at every close of a bar of a symbol that is held, and whenever
-    the last position has been closed. In between, nothing changes it.
+    """Equity in the order of time: at every close of a bar of a symbol that is held, and whenever a
+    position has been closed. In between, nothing changes it for longer than a bar.
 
     It is cash plus positions at their last closes; what no bar has closed for since it was bought
     counts at the price of its last fill.
@@ -79,16 +79,21 @@ def equity_curve(
     lag = series[0].step if series else 0
     starts: list[int] = []
     equities: list[float] = []
+    has_closed = False
     due, instants = _by_instant(bookings)
     for each, begin, following in zip_longest(due, instants, instants[1:]):
         account.enter(each)
+        has_closed = has_closed or each.symbol not in held
         if following == begin:
             continue
         cash, end = float(account.cash), end_ns + 1 if following is None else following
-        if not held:
+        if has_closed:
+            has_closed = False
             starts.append(begin - lag)
-            equities.append(cash)
-        elif len(held) == 1:
+            equities.append(account.worth)
+        if not held:
+            continue
+        if len(held) == 1:
             ((symbol, quantity),) = held.items()
             bars, size = by_symbol[symbol], float(quantity)
             for rows in bars.between(begin, end):
@@ -225,6 +230,13 @@ class _Account:
         self.cash = cash
         self.held: dict[str, Decimal] = {}
         self.marks: dict[str, float | Decimal] = {}
+
+    @property
+    def worth(self) -> float:
+        """Cash and positions at the last prices."""
+        marks = self.marks
+        held = (float(units) * float(marks[symbol]) for symbol, units in self.held.items())
+        return float(self.cash) + sum(held)
 
     def enter(self, booking: Fill | Adjustment) -> None:
         symbol, units, held = booking.symbol, booking.units, self.held

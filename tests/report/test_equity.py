@@ -100,6 +100,7 @@ def test_bars_of_several_lengths_keep_their_instants_however_a_curve_is_cut(
     assert [(now - START, equity) for now, equity in curve] == [
         (STEP, 1010.0),
         (2 * STEP, 1030.0),
+        (2 * STEP + 1, 1020.0),  # what was sold beside what was bought
         (4 * STEP, 1020.0),
         (6 * STEP, 1021.0),
     ]
@@ -218,6 +219,7 @@ def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
     peak, worst = float(CASH), 0.0
     instants = sorted({(time, phase) for time, phase, _, _ in happenings})
     for instant in instants:
+        has_closed = False
         for time, phase, _, what in sorted(happenings, key=lambda each: each[:3]):
             if (time, phase) != instant:
                 continue
@@ -225,6 +227,8 @@ def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
                 signed = float(what.quantity) * what.side.sign
                 cash -= signed * float(what.price) + float(what.fee)
                 held[what.symbol[-1]] += signed
+                marks[what.symbol[-1]] = float(what.price)
+                has_closed = has_closed or not held[what.symbol[-1]]
             elif isinstance(what, tuple):
                 marks[what[0][-1]] = what[1]
         closed = {
@@ -232,11 +236,28 @@ def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
             for t, p, _, what in happenings
             if isinstance(what, tuple) and (t, p) == instant
         }
-        if any(held[name] for name in closed) or not any(held.values()):
+        if any(held[name] for name in closed) or has_closed or not any(held.values()):
             equity = cash + sum(held[name] * marks[name] for name in held)
             peak = max(peak, equity)
             worst = max(worst, (peak - equity) / peak)
     return worst
+
+
+def test_a_position_that_is_closed_beside_another_counts_at_once() -> None:
+    held, gaps = fill("1", "10"), with_gaps([10, None, None, None, 10], "S:A")
+    fills = [held, fill("50", "10", symbol="S:B"), fill("-50", "5", bar=2, symbol="S:B")]
+    fills.append(fill("50", "5", bar=3, symbol="S:B"))
+    data = [gaps, with_gaps([10, 10, 5, 10, 10], "S:B")]
+    assert points(fills, data) == [1000, 1000, 750, 1000, 1000]
+    three = [series([10] * 5, symbol="S:C"), *data]
+    assert points([fill("1", "10", symbol="S:C"), *fills], three) == [
+        1000,
+        1000,
+        750,
+        750,
+        1000,
+        1000,
+    ]
 
 
 def with_gaps(closes: Sequence[int | None], symbol: str) -> BarSeries:
