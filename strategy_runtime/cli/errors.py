@@ -86,7 +86,7 @@ def users_code(doing: str) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         from strategy_runtime.runtime.tracebacks import user_traceback
 
         frames = user_traceback(error)

@@ -51,7 +51,7 @@ def _import_module(name: str, directory: Path, target: str) -> ModuleType:
             error.__traceback__ = _users(error.__traceback__)
             raise
         missing = error.name
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         error.__traceback__ = _users(error.__traceback__)
         raise
     else:

@@ -7,6 +7,7 @@ annotation (msgspec, lax); lists and mappings are written as JSON. Names with a 
 """
 
 import operator
+from collections import ChainMap
 from collections.abc import Callable, Container, Iterator, Mapping
 from decimal import Decimal
 from inspect import get_annotations
@@ -110,7 +111,7 @@ class Parameters:
     def __init__(self, owner: type[Any], base: type[Any]) -> None:
         self._owner = owner.__name__
         self._by_name: dict[str, Parameter] = {}
-        hints = get_type_hints(owner, include_extras=True)
+        hints = _hints_of(owner)
         for ancestor in reversed(owner.__mro__):
             if ancestor is object or not issubclass(ancestor, base) or ancestor is base:
                 continue
@@ -207,3 +208,15 @@ class Parameters:
 
 def _shown(value: object) -> str:
     return repr(str(value)) if isinstance(value, Decimal | str) else repr(value)
+
+
+def _hints_of(owner: type[Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(owner, include_extras=True)
+    except NameError as error:
+        missing, texts = str(error.name), ChainMap(*map(get_annotations, owner.__mro__))
+        named = (name for name, text in texts.items() if isinstance(text, str) and missing in text)
+        raise ParameterError(
+            f"{owner.__name__}.{next(named, '')}: its type is {missing!r}, and nothing has that "
+            "name where the class is defined"
+        ) from None

@@ -585,6 +585,14 @@ def test_an_error_in_the_users_module_is_shown_from_there_on(bot: Path, invoke: 
     assert done.stderr.endswith("Error: JSONDecodeError while broken:Bot was imported\n")
 
 
+def test_a_module_that_exits_is_an_error_in_it(bot: Path, invoke: Invoke) -> None:
+    (bot / "leaves.py").write_text("import sys\n\nsys.exit(0)\n")
+    done = invoke("backtest", "leaves:Bot", "--demo")
+    assert done.exit_code == 70
+    assert done.stderr.splitlines()[1] == f'  File "{bot}/leaves.py", line 3, in <module>'
+    assert done.stderr.endswith("Error: SystemExit while leaves:Bot was imported\n")
+
+
 def test_a_misspelt_hook_is_shown_where_it_stands(bot: Path, invoke: Invoke) -> None:
     (bot / "slip.py").write_text(
         "from strategy_runtime import Strategy\n"

@@ -201,6 +201,12 @@ def test_a_parameter_cannot_take_the_name_of_a_verb_or_view(name: str) -> None:
         kind()
 
 
+def test_a_type_that_nothing_is_called_is_an_error() -> None:
+    kind = type("Odd", (Strategy,), {"__annotations__": {"slow": int, "fast": "Nope | None"}})
+    with pytest.raises(ParameterError, match=r"^Odd.fast: its type is 'Nope', and nothing has"):
+        kind()
+
+
 def test_a_type_that_makes_no_sense_is_an_error() -> None:
     class Odd(Strategy):
         what: Annotated[str, Meta(gt=1)] = "x"
