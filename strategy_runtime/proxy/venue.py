@@ -20,7 +20,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.ids import counted, generator, token
 from strategy_runtime.protocol.codec import Frame
-from strategy_runtime.protocol.enums import ConnectionEventKind
+from strategy_runtime.protocol.enums import ConnectionEventKind, OrderStatus
 from strategy_runtime.protocol.events import ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
     Account,
@@ -58,6 +58,7 @@ _HEARTBEAT_S = 30.0
 _PATIENCE = Patience()
 _GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
 _NOT_OFFERED = (404, 405, 501)
+_ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
 # Without it a proxy lists a hundred (protocol f.2).
 _MOST_LISTED = 1000
 
@@ -343,6 +344,11 @@ class ProxyVenue:
             except ApiError as error:
                 if error.status not in _NOT_OFFERED:
                     raise
+                with suppress(ApiError):  # nor is every proxy able to choose by status
+                    ended = query | {"status": _ENDED}
+                    found += await self._rest.listed(
+                        "/orders", Order, ended, unless=client_order_id
+                    )
         return [order for order in found if order.client_order_id == client_order_id]
 
     async def order(self, order_id: str) -> Order | None:

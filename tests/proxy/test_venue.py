@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
@@ -638,6 +639,27 @@ async def test_a_clear_refusal_is_final(status: int) -> None:
 
 
 HASTY = Patience(deadline=0.5, settle=0.3, limit=0.6)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_an_ended_order_is_found_where_there_is_no_list_of_those(status: int) -> None:
+    ended = {**KNOWN, "client_order_id": "c-1", "status": "FILLED", "quantity": "1"}
+    refusal = {"code": "NOT_OFFERED", "message": "no"}
+    async with ScriptedProxy().serving() as proxy:
+        venue = venue_for(proxy)
+        await venue.open()
+        proxy.answers["GET", "/orders/history"] = [(status, refusal)]
+        proxy.answers["GET", "/orders"] = [(200, []), (200, [ended]), (200, []), (400, refusal)]
+        found = await venue.orders(client_order_id="c-1")
+        asked = proxy.requests[-1][1]
+        # One that cannot choose by status does not have the order, as far as can be told.
+        unknown = await venue.orders(client_order_id="c-1")
+        await venue.close()
+    assert [order.status.value for order in found] == ["FILLED"]
+    assert unknown == []
+    wanted = parse_qs(urlsplit(asked).query)
+    assert wanted["client_order_id"] == ["c-1"]
+    assert set(wanted["status"][0].split(",")) == {"FILLED", "CANCELLED", "REJECTED", "EXPIRED"}
 
 
 async def test_an_order_that_did_not_arrive_is_of_unknown_fate() -> None:
