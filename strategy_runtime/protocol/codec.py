@@ -59,7 +59,7 @@ _TOO_EARLY, _TOO_LATE = 1973, 5138
 
 
 class FrameDecoder:
-    """Decodes what a proxy sends (protocol c.2).
+    """Decodes what a proxy sends.
 
     Args:
         default_timeframe: Of candles that do not say.
@@ -151,7 +151,7 @@ def id_of(frame: Frame) -> str | None:
 
 
 def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
-    """An acknowledgement of the events named by `ids` (protocol d)."""
+    """An acknowledgement of the events named by `ids`."""
     return _encode(
         EventAck(correlation_id=correlation_id, events_processed=ids, timestamp=timestamp_ms)
     )

@@ -1,4 +1,4 @@
-"""Everything a strategy sends over the socket (protocol d)."""
+"""Everything a strategy sends over the socket."""
 
 from typing import Annotated
 

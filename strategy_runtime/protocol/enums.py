@@ -1,4 +1,4 @@
-"""The closed and open sets of names on the wire (protocol b.2, c.3, c.4, g.10).
+"""The closed and open sets of names on the wire.
 
 Every set reads any letter case, `-` for `_`, and the aliases of the engine edition. A *closed*
 set refuses what it does not know, since a wrong guess would cost money; an *open* one keeps the
@@ -121,7 +121,7 @@ class PositionSide(_ClosedEnum):
 
 
 class OrderType(_ClosedEnum):
-    """How an order finds its price (protocol g.14)."""
+    """How an order finds its price."""
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
@@ -154,14 +154,14 @@ class MarginMode(_ClosedEnum):
 
 
 class PositionMode(_ClosedEnum):
-    """One position a symbol, or one an entry (protocol g.13)."""
+    """One position a symbol, or one an entry."""
 
     NETTING = "NETTING"
     HEDGING = "HEDGING"
 
 
 class OrderStatus(_OpenEnum):
-    """Where an order stands (protocol g.11)."""
+    """Where an order stands."""
 
     PENDING = "PENDING"
     PENDING_CANCEL = "PENDING_CANCEL"
@@ -239,7 +239,7 @@ class AccountEventKind(_OpenEnum):
 
 
 class ConnectionEventKind(_OpenEnum):
-    """What happened to the link, ours or the provider's (protocol b.2)."""
+    """What happened to the link, ours or the provider's."""
 
     CONNECTED = "CONNECTED"
     DISCONNECTING = "DISCONNECTING"

@@ -1,4 +1,4 @@
-"""Everything a proxy sends (protocol c.4), and what of it reaches a strategy.
+"""Everything a proxy sends, and what of it reaches a strategy.
 
 A *frame* is what one text message decodes to. An *event* is what a venue hands to the runtime:
 the candle out of a candle frame, the quote out of a quote frame, every other frame itself.
@@ -108,7 +108,7 @@ class AccountEvent(_Frame, frozen=True, kw_only=True, tag="account"):
 
 
 class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
-    """The link to the proxy, or the proxy's link to its provider, changed (protocol b.2).
+    """The link to the proxy, or the proxy's link to its provider, changed.
 
     Attributes:
         session: In CONNECTED: names the run of the proxy. Another one knows nothing of the first.
@@ -154,7 +154,7 @@ class FinancingEvent(_Frame, frozen=True, kw_only=True, tag="financing"):
 
 
 class BacktestComplete(_Frame, frozen=True, kw_only=True, tag="backtest_complete"):
-    """The last frame of a backtest (protocol e.7)."""
+    """The last frame of a backtest."""
 
     broker: str | None = None
 

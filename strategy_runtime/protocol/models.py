@@ -1,4 +1,4 @@
-"""What the protocol speaks of: bars, quotes, orders, trades, positions, accounts (protocol g).
+"""What the protocol speaks of: bars, quotes, orders, trades, positions, accounts.
 
 Market data holds `float`, money holds `Decimal`. Objects are frozen: an event keeps the state it
 was sent with. Optional fields are None when the other side left them out.
@@ -147,7 +147,7 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
 
 
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An order as it stood after an event, or when it was asked for (protocol g.1).
+    """An order as it stood after an event, or when it was asked for.
 
     Quantities are in units of the instrument and never negative; the side tells the direction.
     Where the other side leaves out `filled_quantity` it is 0, or the whole quantity of a FILLED
@@ -209,7 +209,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What `POST /orders` takes (protocol g.2)."""
+    """What `POST /orders` takes."""
 
     symbol: Symbol
     side: Side
@@ -254,7 +254,7 @@ class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A position as the venue reports it; `quantity` is unsigned (protocol g.3)."""
+    """A position as the venue reports it; `quantity` is unsigned."""
 
     id: Identifier
     symbol: Symbol
@@ -277,7 +277,7 @@ class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Balance and margin (protocol g.4).
+    """Balance and margin.
 
     Attributes:
         balance: Starting cash plus realised profit minus fees; open profit is not in it.
@@ -299,7 +299,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One execution (protocol g.5)."""
+    """One execution."""
 
     id: Identifier
     order_id: Identifier
@@ -327,7 +327,7 @@ class RateLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Capabilities(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a venue can do (protocol g.8)."""
+    """What a venue can do."""
 
     supported_asset_classes: list[str] = field(default_factory=list)
     supported_order_types: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What makes an order request a valid one (protocol f.4), whoever sends it by whatever way."""
+"""What makes an order request a valid one, whoever sends it by whatever way."""
 
 from decimal import Decimal
 from typing import Any

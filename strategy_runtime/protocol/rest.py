@@ -1,4 +1,4 @@
-"""Bodies of REST requests and responses, and the error envelope (protocol f)."""
+"""Bodies of REST requests and responses, and the error envelope."""
 
 import re
 from datetime import UTC, datetime

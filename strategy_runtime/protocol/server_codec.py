@@ -79,7 +79,7 @@ def decode_client_frame(data: bytes | str) -> ClientFrame:
 
 
 def carries_id(kind: type) -> bool:
-    """Whether events of a kind are acknowledged, and so have an id (protocol e.3)."""
+    """Whether events of a kind are acknowledged, and so have an id."""
     return kind not in _WITHOUT_ID
 
 
@@ -132,7 +132,7 @@ def encode_ping(timestamp: datetime) -> bytes:
 
 
 def bar_json(candle: Candle) -> dict[str, Any]:
-    """A bar with all its required fields (protocol g.6)."""
+    """A bar with all its required fields."""
     return {
         "symbol": candle.symbol,
         "provider": candle.provider or "backtest",
@@ -147,7 +147,7 @@ def bar_json(candle: Candle) -> dict[str, Any]:
 
 
 def quote_json(quote: Quote) -> dict[str, Any]:
-    """A quote with all its required fields (protocol g.7)."""
+    """A quote with all its required fields."""
     document: dict[str, Any] = {
         "symbol": quote.symbol,
         "provider": quote.provider or "backtest",

@@ -1,4 +1,4 @@
-"""`SUBSCRIPTIONS`: which events of which symbols are wanted (protocol h).
+"""`SUBSCRIPTIONS`: which events of which symbols are wanted.
 
 `S:AAPL:candle,C:BTCUSD:quote` in the environment, or the JSON list of the later gateway. The last
 colon of an entry parts symbol and event; the prefix stays part of the symbol.
@@ -108,7 +108,7 @@ class Subscriptions:
         return any(entry.takes_quote(symbol) for entry in self._entries)
 
     def to_gateway_json(self, platform: str, *, timeframe: str = "1m") -> str:
-        """The JSON form that the later gateway's own settings take (protocol h.3, h.4).
+        """The JSON form that the later gateway's own settings take.
 
         Args:
             platform: Its name for the provider, such as `alpaca-paper`.

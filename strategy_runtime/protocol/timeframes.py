@@ -1,4 +1,4 @@
-"""Timeframes: `1m`, `4h`, `1d` as lengths of time (protocol c.4, h.2)."""
+"""Timeframes: `1m`, `4h`, `1d` as lengths of time."""
 
 import re
 from calendar import monthrange

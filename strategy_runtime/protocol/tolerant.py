@@ -2,7 +2,7 @@
 
 Slow and careful, for what the typed decoder refuses. A frame is dropped only when it is not JSON,
 not an object, of no type, or wrong in a field on which money depends; then the error still carries
-the id it must be acknowledged by (protocol c.2.9).
+the id it must be acknowledged by.
 """
 
 import re
@@ -104,7 +104,7 @@ def _identifier(document: Mapping[str, Any], key: str, warnings: list[str]) -> s
 
 
 def _doubt(frame: ServerFrame) -> str | None:
-    """What the frame says against itself (protocol c.2.11)."""
+    """What the frame says against itself."""
     if isinstance(frame, CandleFrame) and frame.bar.is_suspect:
         return "prices contradict each other, or the volume is negative"
     if isinstance(frame, QuoteFrame) and frame.quote.is_suspect:
@@ -138,7 +138,7 @@ def _nested_candle(document: dict[str, Any], default_timeframe: str) -> dict[str
 
 
 def _engine_order(order: Any) -> Any:
-    """The engine's one `price`, and its time of the last change (protocol g.9)."""
+    """The engine's one `price`, and its time of the last change."""
     if not isinstance(order, dict):
         return order
     order = dict(order)

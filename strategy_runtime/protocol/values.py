@@ -1,4 +1,4 @@
-"""JSON values read with patience, by the type of the field they are for (protocol c.2).
+"""JSON values read with patience, by the type of the field they are for.
 
 The typed decoder refuses a whole document for one odd value. Here a value that is merely
 informative is left out instead, with a warning; one on which money depends is a fault.

@@ -1,4 +1,4 @@
-"""Where a proxy is: two URLs and perhaps a key (protocol a.3)."""
+"""Where a proxy is: two URLs and perhaps a key."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit

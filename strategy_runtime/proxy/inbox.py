@@ -55,7 +55,7 @@ class Inbox:
     Args:
         default_timeframe: Of candles that do not say.
         subscriptions: Candles and quotes beyond them are acknowledged and passed over.
-        always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
+        always_ack: Acknowledge frames without id by an empty ack, for old gateways.
         is_live: Nothing is sent again on a new connection, so ids that are repeated there name
             something new.
         wake: Called when something has come, be it but a ping, and when the connection has ended.

@@ -1,4 +1,4 @@
-"""Whether to try again, and when: pure functions, apart from any socket (protocol b.4, b.5)."""
+"""Whether to try again, and when: pure functions, apart from any socket."""
 
 from collections.abc import Callable, Iterator
 from math import isfinite

@@ -1,4 +1,4 @@
-"""The REST client: one request, one answer or one error with a meaning (protocol f)."""
+"""The REST client: one request, one answer or one error with a meaning."""
 
 import logging
 from collections.abc import Callable, Mapping

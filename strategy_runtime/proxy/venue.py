@@ -59,7 +59,7 @@ _PATIENCE = Patience()
 _GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
 _NOT_OFFERED = (404, 405, 501)
 _ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
-# Without it a proxy lists a hundred (protocol f.2).
+# Without it a proxy lists a hundred.
 _MOST_LISTED = 1000
 
 _log = logging.getLogger("strategy_runtime")
@@ -87,7 +87,7 @@ class ProxyVenue:
         timeframe: Of candles that do not say.
         connect_deadline: Seconds in which the proxy must have come up, or come back in a backtest.
         connected_wait: Seconds to wait for the proxy's CONNECTED, which not every proxy sends.
-        always_ack: Acknowledge frames without id by an empty ack, for old gateways (protocol e.2).
+        always_ack: Acknowledge frames without id by an empty ack, for old gateways.
         max_frame: Bytes a frame of the proxy's may have.
         most_connections: In a minute, whatever the proxy does with them.
         delays: Source of delays between connections, after one was lost.

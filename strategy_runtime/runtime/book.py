@@ -2,7 +2,7 @@
 
 The book is brought up to date by every event before the strategy's hook sees it. Order states only
 move forward: late and repeated events change nothing and are counted. A fill is booked once,
-whether the order's or the trade's event brings it first (`design`: effectively once).
+whether the order's or the trade's event brings it first.
 """
 
 from collections import deque

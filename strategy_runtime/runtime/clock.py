@@ -2,7 +2,7 @@
 
 Simulated time is read off the events themselves: a candle happens when its bar ends, an order's
 change when the venue says it was changed. The stamp of a frame is never used where the payload
-has a time, since a proxy may put its own wall clock there (protocol c.4).
+has a time, since a proxy may put its own wall clock there.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""From the text `module:Class` to a strategy class (design 3b).
+"""From the text `module:Class` to a strategy class.
 
 `module:Class`, `package.module:Outer.Inner`, `file.py:Class`, or either without `:Class` where the
 module defines exactly one strategy.

@@ -228,7 +228,7 @@ class Runner:
             )
 
     async def _find_out_how_fills_are_booked(self) -> None:
-        """A backtest tells of the account behind each fill (protocol e.1), in one of two modes."""
+        """A backtest tells of the account behind each fill, in one of two modes."""
         self._book.books_profits = True
         with suppress(StrategyRuntimeError):
             mode = (await self._venue.capabilities()).position_mode

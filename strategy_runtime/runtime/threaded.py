@@ -4,7 +4,7 @@ Live, a hook may block its thread for a minute: pings must be answered all the s
 arrives must be read. Events cross to the strategy by a `Lane`, requests cross the other way.
 
 An event counts as received, and is acknowledged, when it has crossed: live acknowledgements hold
-nothing back (protocol e.2). A backtest, where they move time, runs on the venue itself.
+nothing back. A backtest, where they move time, runs on the venue itself.
 """
 
 import asyncio

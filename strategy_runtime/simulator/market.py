@@ -20,7 +20,7 @@ PROVIDER = "backtest"
 
 @with_plain_members
 class Phase(Enum):
-    """Where within an instant the exchange stands (protocol e.4)."""
+    """Where within an instant the exchange stands."""
 
     START = "start"
     INTRABAR = "intrabar"

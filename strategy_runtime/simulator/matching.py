@@ -1,4 +1,4 @@
-"""The fill rules: at what price, if any, an order executes in a bar (protocol g.12, g.14).
+"""The fill rules: at what price, if any, an order executes in a bar; see docs/fill-rules.md.
 
 Two questions are asked of a resting order in the course of a bar, in this order: does it execute
 at the open (`at_open`), and if not, does it execute within the range (`within_bar`)? Each answers

@@ -1,4 +1,4 @@
-"""Coarser candles made of finer bars (protocol h.2).
+"""Coarser candles made of finer bars.
 
 They are aligned as `Timeframe.span_around` says. A candle is sent when its time is over, and none
 where nothing happened in it.

@@ -1,4 +1,4 @@
-"""Frames in the shapes of other eras (protocol c.4, g.9)."""
+"""Frames in the shapes of other eras."""
 
 import json
 from datetime import UTC, datetime

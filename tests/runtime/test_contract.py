@@ -1,4 +1,4 @@
-"""Contract lines 3 to 6 and 8: order of events, orders, the ack barrier, failures, time."""
+"""Order of events, orders, the ack barrier, failures, time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ X = "S:X"
 FLAT = [10, 10, 10, 10]
 
 
-# Line 3: one hook at a time, in order, with the book up to date.
+# One hook at a time, in order, with the book up to date.
 
 
 async def test_hooks_never_nest_even_when_they_wait() -> None:
@@ -97,7 +97,7 @@ async def test_thousands_of_chained_orders_do_not_recurse() -> None:
         assert len(pilot.orders) == 2_000
 
 
-# Line 4: tickets.
+# Tickets.
 
 
 async def test_an_awaited_ticket_gives_the_accepted_order() -> None:
@@ -178,10 +178,10 @@ async def test_commands_leave_in_the_order_they_were_given() -> None:
         ]
 
 
-# Line 5 is held in tests/proxy and tests/test_same_fills.py, where there are acks to count.
+# The ack barrier is held in tests/proxy and tests/test_same_fills.py, which have acks to count.
 
 
-# Line 6: failures.
+# Failures.
 
 
 class Breaks(Strategy):
@@ -241,7 +241,7 @@ async def test_a_failing_on_stop_fails_the_run() -> None:
             await pilot.candles(X, closes=[10])
 
 
-# Line 8: time.
+# Time.
 
 
 async def test_now_is_the_end_of_the_candle() -> None:
@@ -315,7 +315,7 @@ async def test_simulated_time_is_unknown_before_the_first_event() -> None:
         pass
 
 
-# Line 12 in its first cut: sizing.
+# Sizing.
 
 
 async def test_the_four_ways_of_sizing() -> None:

@@ -1,4 +1,4 @@
-"""Contract line 7, live: indicators and history are filled before the first event."""
+"""Indicators and history are filled before the first event."""
 
 from datetime import UTC, datetime
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""The fill rules, one test a sentence (design 4; protocol e.4, g.12, g.14)."""
+"""The fill rules, one test a sentence."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal

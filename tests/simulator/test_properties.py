@@ -1,4 +1,4 @@
-"""What holds for every strategy, every order and every bar (design 4, properties)."""
+"""What holds for every strategy, every order and every bar."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Contract line 2: hooks."""
+"""Hooks."""
 
 from inspect import signature
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Contract line 1: parameters."""
+"""Parameters."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal

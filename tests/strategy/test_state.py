@@ -1,4 +1,4 @@
-"""Contract line 9, as far as the class goes: what a strategy declares as its state."""
+"""What a strategy declares as its state."""
 
 from typing import Any, ClassVar
 

@@ -32,7 +32,7 @@ __all__ = ["Burst", "Delivery"]
 Burst = Iterator[Event | CandleRun]
 """Events that are at hand; asking for the next one marks the one before as done."""
 
-# The proxy waits for the last acknowledgement two seconds longer (protocol e.7).
+# The proxy waits for the last acknowledgement two seconds longer.
 _COMPLETE_WITHIN_S = 8.0
 _ON_ERROR = "on_error"
 

@@ -1,4 +1,4 @@
-"""What happens when a hook fails (contract line 6).
+"""What happens when a hook fails.
 
 In a backtest the run stops at once and the event in hand is not acknowledged. Live the failure is
 logged and counted, `on_error` is told, and the run goes on, until five failures within a minute or

@@ -1,7 +1,7 @@
 """What a hook began and lost sight of: coroutines nobody awaited, and tasks that failed unheard.
 
 Python says as much in a warning at some later time, if at all. Here either is a failure of the hook
-that did it (contract line 6), with a traceback to the line. No event takes longer for it.
+that did it, with a traceback to the line. No event takes longer for it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A backtest whose proxy tells nothing of orders: it is asked for them (protocol i.9)."""
+"""A backtest whose proxy tells nothing of orders: it is asked for them."""
 
 import logging
 from functools import partial

@@ -77,7 +77,7 @@ class Link:
         if event.event is ConnectionEventKind.CONNECTED:
             was_up, again = self.is_up, self._was_connected
             self._was_connected = True
-            is_live = self._desk.mode == "live"  # in a backtest nothing is missed (protocol b.5)
+            is_live = self._desk.mode == "live"  # in a backtest nothing is missed
             if is_live:
                 await self._reconcile()
             self.is_reconciled = True

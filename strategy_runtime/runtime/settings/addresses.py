@@ -16,7 +16,7 @@ _PAIR = tuple(setting for setting in SETTINGS if setting.name in ("ws_url", "res
 def find_addresses(environment: Environment) -> dict[str, tuple[str, str]]:
     """Text and origin of both URLs, from the first pair of variables of which one is set.
 
-    Empty where none is (protocol a.3).
+    Empty where none is.
 
     Raises:
         ConfigError: The URL of a gateway is none.

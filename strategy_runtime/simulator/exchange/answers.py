@@ -1,7 +1,7 @@
 """Every question that can be asked of the exchange.
 
 Answers are as of simulated now: bars that have not closed, and prices that have not been, are not
-visible (protocol e.4).
+visible.
 """
 
 from array import array

@@ -33,7 +33,7 @@ class Exchange(InStep):
         """Accept an order; it takes part from the next phase on.
 
         The same `client_order_id` with the same content answers with the first order and changes
-        nothing (protocol f.5).
+        nothing.
 
         Raises:
             ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or

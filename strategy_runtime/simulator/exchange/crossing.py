@@ -125,7 +125,7 @@ class Crossing(Nights):
 def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
     """Put the stops of which only one or a limit may fill before that limit; else keep the order.
 
-    Within a bar nobody knows which came first, so the worse outcome is taken (protocol g.12).
+    Within a bar nobody knows which came first, so the worse outcome is taken.
     """
     found: dict[str, RestingOrder] = {}
     for order in orders:

@@ -1,7 +1,7 @@
 """Fills: what an order gets when the market meets it, and what that does to the account.
 
-Events of one execution go out as a set, in the order `order`, `trade`, `account`, `position`
-(protocol e.1); the legs of a bracket are created right behind the set of their entry (g.12).
+Events of one execution go out as a set, in the order `order`, `trade`, `account`, `position`; the
+legs of a bracket are created right behind the set of their entry.
 """
 
 from decimal import Decimal

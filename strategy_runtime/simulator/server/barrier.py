@@ -1,4 +1,4 @@
-"""The ack barrier: which events time waits for (protocol e). Free of I/O."""
+"""The ack barrier: which events time waits for. Free of I/O."""
 
 from collections.abc import Iterable
 

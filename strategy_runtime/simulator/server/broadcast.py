@@ -1,4 +1,4 @@
-"""The event stream as it is live: paced by the clock, to any number of clients (protocol b.6).
+"""The event stream as it is live: paced by the clock, to any number of clients.
 
 Nobody is waited for. Events carry ids, acknowledgements change nothing. Each client has a queue of
 its own; one that cannot keep up is closed rather than losing events in silence.

@@ -111,7 +111,7 @@ class Connection:
             self._transport.abort()
 
     async def say_goodbye(self, pause: float) -> None:
-        """Say that the proxy goes down, leave a moment to take note, and close (protocol b.4)."""
+        """Say that the proxy goes down, leave a moment to take note, and close."""
         kind = ConnectionEventKind.DISCONNECTING
         frame = encode_frame(ConnectionEvent(event=kind, timestamp=self._exchange.now))
         with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""How a run ends, and what a client is told of it (protocol b.4, e.6, e.7)."""
+"""How a run ends, and what a client is told of it."""
 
 import logging
 from enum import Enum

@@ -1,4 +1,4 @@
-"""JSON answers, and the error envelope that every failure is put in (protocol f.3)."""
+"""JSON answers, and the error envelope that every failure is put in."""
 
 from aiohttp import web
 

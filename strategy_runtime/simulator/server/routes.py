@@ -1,4 +1,4 @@
-"""REST: every path the exchange answers on (protocol f.2), bare and under `/v1`."""
+"""REST: every path the exchange answers on, bare and under `/v1`."""
 
 from collections.abc import Callable
 from typing import Any

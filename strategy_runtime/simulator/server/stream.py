@@ -1,4 +1,4 @@
-"""The event stream: paces the exchange by the acknowledgements of one client (protocol b, e).
+"""The event stream: paces the exchange by the acknowledgements of one client.
 
 A *conductor* task plays the exchange phase by phase: it hands every event to the barrier, writes
 what is not written yet, and waits until the barrier is clear. A *connection* reads what the client

@@ -1,4 +1,4 @@
-"""Contract line 6, live: failures are told and counted, and too many of them end the run."""
+"""Failures are told and counted, and too many of them end the run."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""Contract line 10: orders that a limit refuses, as a strategy and its operator see them."""
+"""Orders that a limit refuses, as a strategy and its operator see them."""
 
 import asyncio
 from datetime import UTC, datetime
