@@ -164,7 +164,10 @@ class Timers:
         )
 
     def _begin(self, moment: datetime) -> None:
-        """Have timers that are new count from a moment on, which may be one of their times."""
+        """Have timers that are new count from a moment on, which may be one of their times; live
+        also those that wait for longer than they ever should, since the clock was set back."""
         for timer in self._timers:
             if timer.due is None:
                 timer.due = timer.following(moment - timedelta(microseconds=1))
+            elif self._mode == "live":
+                timer.due = min(timer.due, timer.following(moment))

@@ -149,3 +149,17 @@ def test_live_timers_fire_by_the_wall_clock_though_nothing_comes() -> None:
     assert ("once", 253.0) in at
     assert [str(error) for error in strategy.failed] == ["once failed"]
     assert len(at) == len(set(at))
+
+
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_clock_that_is_set_neither_stalls_nor_hurries_a_timer(days: int) -> None:
+    timers, fired = Timers("live"), list[float]()
+    timers.every("1m", lambda: None)
+    timers.at("12:00:30", lambda: None, "UTC")
+    noon = datetime(2024, 2, 28, 12, 0, tzinfo=UTC)
+    for second in range(1, 241):
+        moment = noon + timedelta(seconds=second, days=days if second > 100 else 0)
+        assert timers.seconds_to_next(moment) <= 60
+        fired += [second for _ in timers.overdue(moment)]
+    ahead = [101, 101] if days == 1 else []  # what has passed meanwhile, once each
+    assert fired == [30, 60, *ahead, 120, 180, 240]
