@@ -15,6 +15,7 @@ from strategy_runtime.strategy.desk import Mode, TimerFunction
 __all__ = ["Timers"]
 
 _DAY = timedelta(days=1)
+_CORRECTION = timedelta(minutes=1)
 _DAY_NS = 86_400 * NANOSECONDS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -90,6 +91,7 @@ class Timers:
         self._timers: list[_Timer] = []
         self._next_due: datetime | None = None
         self._next_due_ns = 0
+        self._latest: datetime | None = None
         self.is_set = False
         self.when_set: Callable[[], None] = _nothing
 
@@ -164,10 +166,11 @@ class Timers:
         )
 
     def _begin(self, moment: datetime) -> None:
-        """Have timers that are new count from a moment on, which may be one of their times; live
-        also those that wait for longer than they ever should, since the clock was set back."""
+        """Have timers that are new count from a moment on, which may be one of their times; all of
+        them where the clock was set back, by more than a correction, which has nothing fire twice.
+        """
+        was_set_back = self._latest is not None and moment < self._latest - _CORRECTION
+        self._latest = moment
         for timer in self._timers:
-            if timer.due is None:
+            if timer.due is None or was_set_back:
                 timer.due = timer.following(moment - timedelta(microseconds=1))
-            elif self._mode == "live":
-                timer.due = min(timer.due, timer.following(moment))

@@ -163,3 +163,20 @@ def test_a_clock_that_is_set_neither_stalls_nor_hurries_a_timer(days: int) -> No
         fired += [second for _ in timers.overdue(moment)]
     ahead = [101, 101] if days == 1 else []  # what has passed meanwhile, once each
     assert fired == [30, 60, *ahead, 120, 180, 240]
+
+
+def test_a_correction_of_the_clock_has_nothing_fire_twice() -> None:
+    timers = Timers("live")
+    timers.at("12:00", lambda: None, "UTC")
+    noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
+    for moment, due in (
+        (noon - timedelta(hours=1), 0),
+        (noon, 1),
+        (noon - timedelta(seconds=50), 0),
+        (noon, 0),
+        (noon + timedelta(days=1), 1),
+        (noon - timedelta(hours=2), 0),
+        (noon, 1),
+    ):
+        assert len(timers.overdue(moment)) == due
+    assert timers.seconds_to_next(noon) == 86_400
