@@ -26,7 +26,7 @@ from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.delivery.failures import OnError
-from strategy_runtime.runtime.risk.desk import desk_for
+from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries

@@ -20,7 +20,7 @@ from benchmarks.scale import Scale
 from benchmarks.strategies import SmaCross
 from benchmarks.tables import Table, rounded
 from strategy_runtime import Candle, Strategy, crossed_above, crossed_below
-from strategy_runtime.runtime.risk.desk import desk_for
+from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange

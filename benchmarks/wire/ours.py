@@ -7,7 +7,7 @@ from strategy_runtime import Candle, Strategy
 from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.runtime.threaded import ThreadedVenue
+from strategy_runtime.runtime.threads import ThreadedVenue
 
 __all__ = ["ours"]
 

@@ -126,7 +126,7 @@ def main(
     """
     with reported():
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.runtime.risk.desk import desk_for
+        from strategy_runtime.runtime.risk.limited import desk_for
 
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")

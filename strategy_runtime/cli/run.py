@@ -220,9 +220,9 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
-    from strategy_runtime.runtime.risk.desk import desk_for
+    from strategy_runtime.runtime.risk.limited import desk_for
     from strategy_runtime.runtime.runner import Runner
-    from strategy_runtime.runtime.threaded import ThreadedVenue
+    from strategy_runtime.runtime.threads import ThreadedVenue
 
     runner: Runner | None = None
     kept = ExitStack()

@@ -21,7 +21,7 @@ from strategy_runtime.protocol.server_codec import encode_ping
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import backoff, knocks, retries
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
-from strategy_runtime.runtime.threaded import ThreadedVenue
+from strategy_runtime.runtime.threads import ThreadedVenue
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.connection import Connection

@@ -31,7 +31,7 @@ from strategy_runtime.protocol.enums import OrderStatus, PositionMode
 from strategy_runtime.runtime.delivery import runs
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.risk import daily_loss
-from strategy_runtime.runtime.risk.desk import desk_for
+from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars

@@ -19,7 +19,7 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import Delivery
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.doubts import ASK_AGAIN_AFTER_S
+from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.link.drift import Drift, drifts, rest_after
 from strategy_runtime.runtime.link.reconciliation import Snapshot, differences, snapshot_after_gap

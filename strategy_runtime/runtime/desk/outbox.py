@@ -24,8 +24,8 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.doubts import Doubts
-from strategy_runtime.runtime.lines import Lines, Request
+from strategy_runtime.runtime.desk.doubts import Doubts
+from strategy_runtime.runtime.desk.lines import Lines, Request
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue

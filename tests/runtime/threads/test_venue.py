@@ -15,7 +15,7 @@ from strategy_runtime.errors import AccessDenied, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.runtime.threaded import ThreadedVenue
+from strategy_runtime.runtime.threads import ThreadedVenue
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 
 FILLED = {

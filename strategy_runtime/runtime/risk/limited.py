@@ -13,11 +13,11 @@ from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.desk.sizing import exact
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
 from strategy_runtime.runtime.risk.decision import Risk
 from strategy_runtime.runtime.risk.limits import Limits
-from strategy_runtime.runtime.sizing import exact
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Number, OrderReference
 from strategy_runtime.strategy.ticket import Ticket

@@ -15,11 +15,11 @@ from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.nets import no_symbol
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.nets import no_symbol
+from strategy_runtime.runtime.desk.outbox import Outbox
+from strategy_runtime.runtime.desk.sizing import exact, magnitude, size_of
 from strategy_runtime.runtime.observer import Handler, Observer
-from strategy_runtime.runtime.outbox import Outbox
-from strategy_runtime.runtime.sizing import exact, magnitude, size_of
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue

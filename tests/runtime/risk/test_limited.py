@@ -20,7 +20,7 @@ from strategy_runtime import (
 )
 from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.risk.desk import desk_for
+from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from tests.runtime.virtual_run import live_run

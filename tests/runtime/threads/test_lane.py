@@ -9,7 +9,7 @@ from strategy_runtime import AccountEvent, Candle, Quote
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
 from strategy_runtime.protocol.models import Account
-from strategy_runtime.runtime.lane import Lane
+from strategy_runtime.runtime.threads.lane import Lane
 
 MOMENT = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 

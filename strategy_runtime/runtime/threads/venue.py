@@ -29,9 +29,9 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.witness import Witness
-from strategy_runtime.runtime.lane import Lane
+from strategy_runtime.runtime.threads.lane import Lane
+from strategy_runtime.runtime.threads.watchdog import watch
 from strategy_runtime.runtime.venue import Venue
-from strategy_runtime.runtime.watchdog import watch
 
 __all__ = ["ThreadedVenue"]
 

@@ -25,8 +25,8 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.protocol.witness import Execution, Followed, Part, Statement
-from strategy_runtime.runtime.nets import Nets
-from strategy_runtime.runtime.order_states import (
+from strategy_runtime.runtime.book.nets import Nets
+from strategy_runtime.runtime.book.order_states import (
     AcceptedOrder,
     accepted,
     is_behind,

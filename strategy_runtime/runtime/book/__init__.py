@@ -1,0 +1,5 @@
+"""What the runtime believes of orders, positions and the account."""
+
+from strategy_runtime.runtime.book.book import Book
+
+__all__ = ["Book"]

@@ -1,0 +1,5 @@
+"""A live venue in a thread of its own, so that no hook holds it up."""
+
+from strategy_runtime.runtime.threads.venue import ThreadedVenue
+
+__all__ = ["ThreadedVenue"]
