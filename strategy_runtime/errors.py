@@ -77,7 +77,7 @@ class TimeframeError(ConfigError):
 
 
 class DataError(StrategyRuntimeError):
-    """Market data cannot be read; the text names file and line."""
+    """A file cannot be read: market data, a state, a journal, results; names file and line."""
 
     exit_code = 74
 
@@ -108,7 +108,7 @@ class ApiError(StrategyRuntimeError):
     Orders that are refused reach a strategy as `OrderRejected` instead.
 
     Attributes:
-        status: HTTP status.
+        status: HTTP status; 0 where the runtime refused by itself, as for a limit on risk.
         code: Machine-readable code of the envelope, an open set.
         message: For people.
         details: Whatever else the venue said, or None.
@@ -186,7 +186,7 @@ class Unreachable(StrategyRuntimeError):
 
 
 class ConnectionLost(StrategyRuntimeError):
-    """The proxy went away before the backtest was over."""
+    """The proxy went away and did not come back, or came back as another one."""
 
     exit_code = 75
 

@@ -19,7 +19,7 @@ _FAST = "uvloop" if find_spec("uvloop") else "asyncio"
 
 
 def measure(scale: Scale) -> list[Table]:
-    """Three tables."""
+    """Four tables: the stream, two of lock-step, and orders."""
     return [
         _table("Free-running stream", "free", (1,), scale.events, scale, (_FAST,)),
         _table("Lock-step", "step", (1, 10, 100), scale.trips, scale, (_FAST,)),

@@ -1,1 +1,1 @@
-"""The commands: `strategy-run`, `strategy-backtest`, `strategy-proxy`."""
+"""The commands: `strategy-run`, `strategy-backtest`, `strategy-proxy`, `strategy-new`."""

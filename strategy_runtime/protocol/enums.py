@@ -103,11 +103,6 @@ class Side(_ClosedEnum):
     SELL = "SELL"
 
     @property
-    def opposite(self) -> "Side":
-        """BUY for SELL and the reverse."""
-        return Side.SELL if self is Side.BUY else Side.BUY
-
-    @property
     def sign(self) -> int:
         """+1 for BUY, -1 for SELL."""
         return 1 if self is Side.BUY else -1

@@ -107,24 +107,6 @@ class Subscriptions:
         """Whether a change of the quote is wanted."""
         return any(entry.takes_quote(symbol) for entry in self._entries)
 
-    def to_gateway_json(self, platform: str, *, timeframe: str = "1m") -> str:
-        """The JSON form that the later gateway's own settings take.
-
-        Args:
-            platform: Its name for the provider, such as `alpaca-paper`.
-            timeframe: Of plain `candle`, which that gateway does not know.
-        """
-        by_symbol: dict[str, list[str]] = {}
-        for entry in self._entries:
-            name = f"candle_{timeframe}" if entry.name == "candle" else entry.name
-            by_symbol.setdefault(entry.symbol, []).append(name)
-        return msgspec.json.encode(
-            [
-                {"platform": platform, "instrument": symbol, "events": list(dict.fromkeys(events))}
-                for symbol, events in by_symbol.items()
-            ]
-        ).decode()
-
 
 class _GatewayEntry(Struct):
     instrument: str

@@ -1,6 +1,6 @@
 """The seam to the network: all that the venue wants of it, and how it says that something failed.
 
-`network.Network` does it with aiohttp. Whatever else offers these few calls, a faster reader or a
+`network.Network` does it on sockets. Whatever else offers these few calls, a faster reader or a
 network in memory that loses things on purpose, takes its place without anything above noticing.
 """
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from typing import TypeVar
 
 from msgspec import Struct
@@ -31,7 +30,6 @@ from strategy_runtime.protocol.models import (
     OrderHandle,
     OrderRequest,
     Position,
-    Quote,
     Trade,
 )
 from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
@@ -370,21 +368,14 @@ class ProxyVenue:
         """Balance and margin."""
         return await self._rest.ask("/account", Account)
 
-    async def trades(self, *, symbol: str | None = None, limit: int = _MOST_LISTED) -> list[Trade]:
+    async def trades(self, *, limit: int = _MOST_LISTED) -> list[Trade]:
         """The last executions, newest first."""
-        return await self._rest.listed("/trades", Trade, query_of(symbol=symbol, limit=limit))
+        return await self._rest.listed("/trades", Trade, query_of(limit=limit))
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
-        """The last `limit` closed bars that start at or before `until`, oldest first."""
-        end = None if until is None else until.isoformat()
-        query = query_of(timeframe=timeframe, limit=limit, end=end)
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
+        """The last `limit` closed bars, oldest first."""
+        query = query_of(timeframe=timeframe, limit=limit)
         return await self._rest.listed(f"/bars/{segment(symbol)}", Candle, query)
-
-    async def quote(self, symbol: str) -> Quote:
-        """Best bid and ask at this moment."""
-        return await self._rest.ask(f"/quotes/{segment(symbol)}", Quote)
 
     async def capabilities(self) -> Capabilities:
         """What the proxy can do."""

@@ -6,7 +6,6 @@ command hands one to the runner.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
 from typing import Protocol
 
 from strategy_runtime.protocol.events import CandleRun, Event
@@ -19,7 +18,6 @@ from strategy_runtime.protocol.models import (
     OrderHandle,
     OrderRequest,
     Position,
-    Quote,
     Trade,
 )
 from strategy_runtime.protocol.witness import Followed, Statement, Witness
@@ -42,8 +40,8 @@ class Direct(Protocol):
 class Venue(Protocol):
     """One side of the conversation.
 
-    Requests raise `ApiError` when the venue answers with a refusal, `Unreachable` when nothing
-    was sent, and `ConnectionLost` when the fate of a request is not known.
+    Requests raise `ApiError` when the venue answers with a refusal, `FateUnknown` when an order was
+    sent and nobody can say whether it arrived, and `Unreachable` where nobody answers.
     """
 
     @property
@@ -116,18 +114,12 @@ class Venue(Protocol):
         """Balance and margin."""
         ...
 
-    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+    async def trades(self, *, limit: int = 1000) -> list[Trade]:
         """The last executions, newest first."""
         ...
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
-        """The last `limit` closed bars that start at or before `until`, oldest first."""
-        ...
-
-    async def quote(self, symbol: str) -> Quote:
-        """Best bid and ask at this moment."""
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
+        """The last `limit` closed bars, oldest first."""
         ...
 
     async def capabilities(self) -> Capabilities:

@@ -1,17 +1,15 @@
 """What an execution costs: the price it really gets, and its fee.
 
-Three small pieces, each replaceable by anything with the same method: slippage says how far the
-price moves against an order, fees what the fill is charged. `Costs` joins them with the spread. A
-limit order never pays more than its limit.
+Slippage says how far the price moves against an order, fees what the fill is charged. `Costs` joins
+them with the spread. A limit order never pays more than its limit.
 """
 
 from decimal import Context, Decimal
-from typing import Protocol
 
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.simulator.options import ExchangeOptions
 
-__all__ = ["Costs", "FeeModel", "Fees", "Slippage", "SlippageModel"]
+__all__ = ["Costs"]
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
@@ -29,23 +27,7 @@ _COSTS = (
 )
 
 
-class FeeModel(Protocol):
-    """Says what a fill is charged."""
-
-    def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool) -> Decimal:
-        """The fee in account currency; negative where the venue pays."""
-        ...
-
-
-class SlippageModel(Protocol):
-    """Says how far the price moves against an order."""
-
-    def against(self, quantity: Decimal, price: Decimal, volume: float) -> Decimal:
-        """The distance in price units, not negative; `volume` is the bar's, 0 unknown."""
-        ...
-
-
-class Fees:
+class _Fees:
     """A share of the notional, so much a unit, and a minimum."""
 
     __slots__ = ("_is_free", "_maker_rate", "_minimum", "_per_share", "_rate")
@@ -67,7 +49,7 @@ class Fees:
         return max(self._minimum, charged) if self._minimum else charged
 
 
-class Slippage:
+class _Slippage:
     """A fixed distance, a share of the price, and one that grows with the part of the volume."""
 
     __slots__ = ("_fixed", "_impact", "_share")
@@ -94,17 +76,11 @@ class Costs:
 
     __slots__ = ("_fees", "_half_spread", "_slippage", "are_none")
 
-    def __init__(
-        self,
-        options: ExchangeOptions,
-        *,
-        fees: FeeModel | None = None,
-        slippage: SlippageModel | None = None,
-    ) -> None:
+    def __init__(self, options: ExchangeOptions) -> None:
         self._half_spread = options.spread / 2
-        self._fees: FeeModel = fees or Fees(options)
-        self._slippage: SlippageModel = slippage or Slippage(options)
-        self.are_none = not (fees or slippage or any(getattr(options, each) for each in _COSTS))
+        self._fees = _Fees(options)
+        self._slippage = _Slippage(options)
+        self.are_none = not any(getattr(options, each) for each in _COSTS)
 
     def price(
         self, base: Decimal, side: Side, quantity: Decimal, volume: float, limit: Decimal | None

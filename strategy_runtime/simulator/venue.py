@@ -1,7 +1,6 @@
 """The exchange as a venue in process: no sockets, no queues, no copies."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
 
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ApiError
@@ -16,7 +15,6 @@ from strategy_runtime.protocol.models import (
     OrderHandle,
     OrderRequest,
     Position,
-    Quote,
     Trade,
 )
 from strategy_runtime.protocol.witness import Statement, Witness
@@ -127,19 +125,13 @@ class SimulatedVenue:
         """Balance and margin."""
         return self.exchange.account()
 
-    async def trades(self, *, symbol: str | None = None, limit: int = _MOST) -> list[Trade]:
+    async def trades(self, *, limit: int = _MOST) -> list[Trade]:
         """The last executions, newest first."""
-        return self.exchange.trades(symbol=symbol, limit=limit)
+        return self.exchange.trades(limit=limit)
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
-        """The last `limit` closed bars that start at or before `until`, oldest first."""
-        return self.exchange.bars(symbol, timeframe, end=until, limit=limit)
-
-    async def quote(self, symbol: str) -> Quote:
-        """The last price as a quote."""
-        return self.exchange.quote(symbol)
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
+        """The last `limit` closed bars, oldest first."""
+        return self.exchange.bars(symbol, timeframe, limit=limit)
 
     async def capabilities(self) -> Capabilities:
         """What the exchange can do."""

@@ -96,8 +96,7 @@ def test_no_set_takes_nothing(value: Any) -> None:
         OrderStatus(value)
 
 
-def test_the_other_side() -> None:
-    assert (Side.BUY.opposite, Side.SELL.opposite) == (Side.SELL, Side.BUY)
+def test_what_is_bought_counts_up_and_what_is_sold_down() -> None:
     assert (Side.BUY.sign, Side.SELL.sign) == (1, -1)
 
 

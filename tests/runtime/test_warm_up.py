@@ -34,9 +34,7 @@ class Known(SimulatedVenue):
         self.asked: list[tuple[str, str, int]] = []
         self.seen: list[tuple[float, list[float]]] = []
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         self.asked.append((symbol, timeframe, limit))
         return self.past[-limit:]
 
@@ -89,9 +87,7 @@ async def test_a_candle_that_the_history_had_already_is_not_fed_twice() -> None:
 class Closing(Known):
     """A venue at which a bar closes after the first question, and before the stream begins."""
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         found = await super().bars(symbol, timeframe, limit=limit)
         if len(self.asked) == 1:
             self.past.append(candle(2, 30))
@@ -111,9 +107,7 @@ async def test_too_short_a_history_is_said(caplog: pytest.LogCaptureFixture) -> 
 class Refusing(Known):
     """A venue that has no history to give, and says so."""
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         await super().bars(symbol, timeframe, limit=limit)
         raise ApiError(501, "NOT_IMPLEMENTED", "no history here")
 
@@ -130,9 +124,7 @@ async def test_a_history_that_is_refused_is_not_waited_for(
 class Busy(Known):
     """A venue that has no time for the first question."""
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         found = await super().bars(symbol, timeframe, limit=limit)
         if len(self.asked) == 1:
             raise ApiError(429, "RATE_LIMITED", "not so fast", retry_after=7.0)

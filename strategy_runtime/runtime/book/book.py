@@ -1,7 +1,7 @@
 """What the runtime believes about orders, positions and the account.
 
 The book is brought up to date by every event before the strategy's hook sees it. Order states only
-move forward: late and repeated events change nothing and are counted. A fill is booked once,
+move forward: late and repeated events change nothing. A fill is booked once,
 whether the order's or the trade's event brings it first.
 """
 
@@ -57,7 +57,6 @@ class Book:
             ago that nothing older than the snapshot can arrive any more.
         unlisted_trades: Number of executions heard of since a list of the venue's held no others.
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
-        late_events: Number of order and trade events that changed nothing.
         is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
         books_profits: The account's event is known to come behind those of a fill: what the fill
             has realised, and its fee, count until it does.
@@ -70,7 +69,6 @@ class Book:
         self.moved: set[str] | None = None
         self.unlisted_trades = 0
         self.anomalies: list[str] = []
-        self.late_events = 0
         self.is_hedging = False
         self.books_profits = False
         self._unbooked = _ZERO
@@ -252,7 +250,6 @@ class Book:
         known = self._read(key)
         if known is not None and is_behind(order, known):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
-                self.late_events += 1
                 return False
             self._note_late_fill(known)
         self._store(key, order)
@@ -266,7 +263,6 @@ class Book:
         """Book an execution unless its order's event did; False for a repetition."""
         trade = event.trade
         if trade.id in self._trades:
-            self.late_events += 1
             return False
         self._trades.add(trade.id)
         self.unlisted_trades += 1
@@ -309,7 +305,6 @@ class Book:
             and position.symbol not in self.moved
             and not self._is_known(position)
         ):
-            self.late_events += 1
             self.is_contradicted = True
             return False
         if position.quantity:

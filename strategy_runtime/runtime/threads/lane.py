@@ -38,11 +38,9 @@ class Lane:
             once, however much arrives until the reader looks again.
 
     Attributes:
-        conflated: Number of quotes that newer ones took the place of.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
-        self.conflated = 0
         self._wake = wake
         self._lock = Lock()
         self._queue: deque[Frame | _Place] = deque()
@@ -82,7 +80,6 @@ class Lane:
             place = self._quotes.get(symbol)
             if place is not None:
                 place.frame = frame
-                self.conflated += 1
                 return
             place = self._quotes[symbol] = _Place(frame)
         self._queue.append(place)

@@ -10,7 +10,6 @@ nothing back. A backtest, where they move time, runs on the venue itself.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from strategy_runtime.clock import monotonic, sleep
@@ -25,7 +24,6 @@ from strategy_runtime.protocol.models import (
     OrderHandle,
     OrderRequest,
     Position,
-    Quote,
     Trade,
 )
 from strategy_runtime.protocol.witness import Witness
@@ -184,19 +182,13 @@ class ThreadedVenue:
         """Balance and margin."""
         return await self._cross(self._inner.account())
 
-    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+    async def trades(self, *, limit: int = 1000) -> list[Trade]:
         """The last executions, newest first."""
-        return await self._cross(self._inner.trades(symbol=symbol, limit=limit))
+        return await self._cross(self._inner.trades(limit=limit))
 
-    async def bars(
-        self, symbol: str, timeframe: str, *, limit: int, until: datetime | None = None
-    ) -> list[Candle]:
-        """The last `limit` closed bars that start at or before `until`, oldest first."""
-        return await self._cross(self._inner.bars(symbol, timeframe, limit=limit, until=until))
-
-    async def quote(self, symbol: str) -> Quote:
-        """Best bid and ask at this moment."""
-        return await self._cross(self._inner.quote(symbol))
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
+        """The last `limit` closed bars, oldest first."""
+        return await self._cross(self._inner.bars(symbol, timeframe, limit=limit))
 
     async def capabilities(self) -> Capabilities:
         """What the venue can do."""

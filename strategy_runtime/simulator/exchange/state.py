@@ -77,7 +77,6 @@ class ExchangeState:
         data: Sequence[BarSeries],
         options: ExchangeOptions | None = None,
         subscriptions: Subscriptions | None = None,
-        costs: Costs | None = None,
         timeframe: str | None = None,
         quotes: Sequence[QuoteSeries] = (),
         trades: Sequence[TickSeries] = (),
@@ -92,7 +91,7 @@ class ExchangeState:
         firsts = [series.starts[0] for series in self._data if len(series.starts)]
         firsts += [each.stamps[0] for each in (*quotes, *trades) if len(each)]
         self.now_ns = self._start_ns = min(firsts, default=0)
-        self._costs = costs or Costs(self.options)
+        self._costs = Costs(self.options)
         self._ledger = Ledger(self.options.cash, self.options.mode, counted("pos-"))
         self._orders: list[KeptOrder] = []
         self._by_client_id: dict[str, KeptOrder] = {}

@@ -68,11 +68,6 @@ class EventStream:
         self._is_going_down = False
         self._last_words: LastWords | None = None
 
-    @property
-    def has_client(self) -> bool:
-        """Whether a strategy is connected."""
-        return self._client is not None
-
     def stir(self) -> None:
         """Something was put into the exchange's outbox by a command."""
         self._stirred.set()

@@ -62,7 +62,6 @@ def test_a_fill_of_an_order_that_had_ended_is_booked_and_told() -> None:
     assert book.anomalies == [
         "S:X c-1 was CANCELLED and has been filled all the same; the fill is booked"
     ]
-    assert book.late_events == 1
 
 
 def test_an_execution_of_an_order_that_had_ended_is_booked_once_and_told() -> None:

@@ -439,7 +439,7 @@ class FillsBetweenRequests(ProxyVenue):
         self.answer()
         return account()
 
-    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+    async def trades(self, *, limit: int = 1000) -> list[Trade]:
         self.answer()
         return self.executions[:limit]
 
@@ -496,7 +496,7 @@ class Executes(FillsBetweenRequests):
     async def positions(self) -> list[Position]:
         return []
 
-    async def trades(self, *, symbol: str | None = None, limit: int = 1000) -> list[Trade]:
+    async def trades(self, *, limit: int = 1000) -> list[Trade]:
         self.asked.append(limit)
         return self.executions[:limit]
 

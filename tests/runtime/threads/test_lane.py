@@ -54,7 +54,6 @@ def test_a_newer_quote_takes_the_place_of_the_older_of_its_symbol() -> None:
         put(lane, quote("S:X", number), f"x{number}")
         put(lane, quote("S:Y", number), f"y{number}")
     assert drained(lane) == [(quote("S:X", 999), "x999"), (quote("S:Y", 999), "y999")]
-    assert lane.conflated == 1998
 
 
 def test_a_quote_that_was_taken_is_not_changed_any_more() -> None:

@@ -123,7 +123,7 @@ async def test_the_last_event_waits_for_a_client_to_be_written_to() -> None:
         await client.socket.close()
         stream = client.server.stream
         assert isinstance(stream, EventStream)
-        while stream.has_client:
+        while stream._client is not None:
             await get(client, "/livez")
         # As if the acknowledgement had been the last that the lost connection brought.
         stream._acknowledge(EventAck(correlation_id="c", events_processed=["evt-1"]))
