@@ -15,6 +15,7 @@ from strategy_runtime import (
     OrderRejected,
     OrderStatus,
     PositionEvent,
+    RiskState,
     Strategy,
     Trade,
     WouldDeadlock,
@@ -332,6 +333,29 @@ async def test_the_four_ways_of_sizing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "close", "quantity"),
+    [
+        ({"notional": 100}, 3, "33.33333333"),
+        ({"notional": 100}, 7, "14.28571428"),
+        ({"fraction": 0.02}, 0.03, "66666.66666"),
+        ({"risk": 10, "stop_loss": 4}, 7, "3.333333333"),
+        ({"quantity": 0.1 + 0.2}, 7, "0.3000000000"),
+        ({"quantity": Decimal("1.23456789012345")}, 7, "1.23456789012345"),
+    ],
+)
+async def test_a_size_is_rounded_down_to_ten_digits(
+    arguments: dict[str, float], close: float, quantity: str
+) -> None:
+    class Sizes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, **arguments)  # type: ignore[arg-type]
+
+    async with Sizes().run_test() as pilot:
+        await pilot.candles(X, closes=[close])
+        assert [order.quantity for order in pilot.orders] == [Decimal(quantity)]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({}, "give exactly one of quantity, fraction, notional and risk for S:X, not none of"),
@@ -584,3 +608,20 @@ async def test_an_answer_is_not_given_once_events_have_told_more() -> None:
 
     async with Later().run_test() as pilot:
         await pilot.candles(X, closes=[10, 6])
+
+
+async def test_a_run_that_is_ending_says_that_no_orders_are_taken() -> None:
+    seen: list[RiskState] = []
+
+    class Leaving(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            seen.append(self.risk_state)
+            raise ValueError
+
+        def on_stop(self) -> None:
+            seen.append(self.risk_state)
+
+    with pytest.raises(HookFailed):
+        async with Leaving().run_test() as pilot:
+            await pilot.candles(X, closes=[10])
+    assert seen == [RiskState.ACTIVE, RiskState.HALTED]

@@ -201,6 +201,19 @@ def test_a_parameter_cannot_take_the_name_of_a_verb_or_view(name: str) -> None:
         kind()
 
 
+def test_a_value_may_lie_on_its_bound() -> None:
+    class Bounded(Strategy):
+        low: Annotated[Decimal, Meta(ge=2)] = Decimal(3)
+        high: Annotated[Decimal, Meta(le=9)] = Decimal(3)
+        above: Annotated[Decimal, Meta(gt=2)] = Decimal(3)
+        below: Annotated[Decimal, Meta(lt=9)] = Decimal(3)
+
+    assert Bounded(low=Decimal(2), high=Decimal(9)).low == 2
+    for wrong in ({"above": 2}, {"below": 9}, {"low": 1}, {"high": 10}):
+        with pytest.raises(ParameterError):
+            Bounded(**{name: Decimal(value) for name, value in wrong.items()})
+
+
 def test_a_type_that_nothing_is_called_is_an_error() -> None:
     kind = type("Odd", (Strategy,), {"__annotations__": {"slow": int, "fast": "Nope | None"}})
     with pytest.raises(ParameterError, match=r"^Odd.fast: its type is 'Nope', and nothing has"):

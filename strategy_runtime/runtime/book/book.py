@@ -1,8 +1,8 @@
 """What the runtime believes about orders, positions and the account.
 
 The book is brought up to date by every event before the strategy's hook sees it. Order states only
-move forward: late and repeated events change nothing. A fill is booked once,
-whether the order's or the trade's event brings it first.
+move forward: late and repeated events change nothing. A fill is booked once, whether the order's or
+the trade's event brings it first.
 """
 
 from collections import deque

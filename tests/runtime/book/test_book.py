@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from strategy_runtime.protocol.enums import (
     OrderEventKind,
     OrderStatus,
@@ -83,3 +85,34 @@ def test_an_execution_of_an_order_that_had_ended_is_booked_once_and_told() -> No
         book.apply_trade(TradeEvent(trade=trade))
         assert book.position("S:X").quantity == held
     assert len(book.anomalies) == 1
+
+
+def test_an_order_never_becomes_less_filled() -> None:
+    book = Book()
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    for status, filled, is_news in [
+        (OrderStatus.PARTIALLY_FILLED, 3, True),
+        (OrderStatus.PARTIALLY_FILLED, 2, False),
+        (OrderStatus.FILLED, 5, True),
+        (OrderStatus.PARTIALLY_FILLED, 4, False),
+    ]:
+        event = OrderEvent(event=OrderEventKind.ORDER_MODIFIED, order=order(status, filled))
+        assert book.apply_order(event) is is_news
+    assert book.position("S:X").quantity == 5
+
+
+def test_each_part_of_an_order_is_booked_at_its_own_price() -> None:
+    book = Book()
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    for filled, average in [(2, "10"), (5, "13")]:
+        news = replace(
+            order(OrderStatus.PARTIALLY_FILLED, filled), average_fill_price=Decimal(average)
+        )
+        book.apply_order(OrderEvent(event=OrderEventKind.ORDER_PARTIALLY_FILLED, order=news))
+    assert book.position("S:X").average_entry_price == 13
+    assert book.nets.move("S:X", Decimal(-2), Decimal(15)) == 4
+
+
+def test_a_flat_position_is_neither_long_nor_short() -> None:
+    net = Book().position("S:X")
+    assert (net.is_flat, net.is_long, net.is_short) == (True, False, False)
