@@ -8,6 +8,7 @@ import gc
 import json
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
@@ -105,11 +106,13 @@ def test_damaged_frames_leave_nothing_behind(tell: Tell) -> None:
 
     tracemalloc.start()
     try:
-        first, second = decode_some(), decode_some()
+        kept = [decode_some() for _ in range(4)]
     finally:
         tracemalloc.stop()
-    assert second - first < _MEGABYTE
-    tell(f"memory over {COUNT // 4:,} damaged frames: {(second - first) / 1024:+.0f} KiB")
+    # What is left behind is there every time; what something else in this process keeps is not.
+    growth = min(after - before for before, after in pairwise(kept))
+    assert growth < _MEGABYTE
+    tell(f"memory over {COUNT // 4:,} damaged frames: {growth / 1024:+.0f} KiB")
 
 
 @pytest.mark.parametrize("size", [10_000, 1_000_000])
