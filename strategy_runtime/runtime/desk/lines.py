@@ -25,6 +25,7 @@ Send = Callable[[], Coroutine[Any, Any, Order | None]]
 Request = OrderRequest | Send
 
 _HOOK_WAITS_S = 1.0
+_HARDLY_ANY_S = 0.001  # so little that a clock need not tell it from none
 _CANCEL_WAITS_S = 1.0
 _ORDER_WAITS_S = 5.0
 
@@ -89,8 +90,9 @@ class Lines:
 
     def _recent(self) -> dict[asyncio.Task[None], float]:
         """What was given a moment ago, and for how many seconds it is still waited for."""
-        until = monotonic() - _HOOK_WAITS_S
-        return {task: given - until for task, given in self._under_way.values() if given > until}
+        now = monotonic()
+        left = {task: given + _HOOK_WAITS_S - now for task, given in self._under_way.values()}
+        return {task: seconds for task, seconds in left.items() if seconds > _HARDLY_ANY_S}
 
     async def recent(self) -> None:
         """Wait until what was given a moment ago has been answered, or is no longer recent."""
