@@ -32,6 +32,10 @@ class Doubts:
 
     Args:
         journal: Is told what became of them; None where none is kept.
+
+    Attributes:
+        have_ended: Whether one was found that has ended since; its events may have been lost, too.
+            Whoever finds that out sets it back.
     """
 
     def __init__(self, venue: Venue, book: Book, journal: Journal | None) -> None:
@@ -39,6 +43,7 @@ class Doubts:
         self._book = book
         self._journal = journal
         self._orders: dict[str, _Doubt] = {}
+        self.have_ended = False
 
     def __bool__(self) -> bool:
         return bool(self._orders)
@@ -77,6 +82,7 @@ class Doubts:
             if found:
                 order = found[0]
                 self._book.accept(own_id, OrderHandle(id=order.id, status=order.status))
+                self.have_ended = self.have_ended or not order.is_open
                 verdict = f"arrived and is {order.status}"
             else:
                 self._book.refuse(own_id)

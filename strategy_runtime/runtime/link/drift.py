@@ -25,7 +25,7 @@ from strategy_runtime.runtime.link.reconciliation import (
 )
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["Drift", "drifts", "rest_after"]
+__all__ = ["Drift", "drifts", "look", "rest_after"]
 
 _LOOK_S = 4.5
 _EARLIEST_SHARE = 0.8
@@ -83,7 +83,7 @@ async def drifts(
             is_due = bool(suspected) or book.is_torn or monotonic() - looked_at >= _SELDOM_S
             try:
                 if is_due or (book.orders() and await orders_differ(venue, book)):
-                    found = await _look(venue, book)
+                    found = await look(venue, book)
             except AccessDenied:
                 raise
             except StrategyRuntimeError as error:
@@ -110,7 +110,12 @@ def rest_after(event: RateLimitEvent) -> float:
     return min(max((event.reset_at - now()).total_seconds(), 0.0), _LONGEST_REST_S)
 
 
-async def _look(venue: Venue, book: Book) -> Drift:
+async def look(venue: Venue, book: Book) -> Drift:
+    """What the venue says now, beside what the book holds.
+
+    Raises:
+        StrategyRuntimeError: It did not answer.
+    """
     believed = _belief(book)
     snapshot = await take_snapshot(venue, book)
     found = {str(event.event_id): event for event in differences(book, snapshot)}

@@ -21,7 +21,7 @@ from strategy_runtime.runtime.delivery import Delivery
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
-from strategy_runtime.runtime.link.drift import Drift, drifts, rest_after
+from strategy_runtime.runtime.link.drift import Drift, drifts, look, rest_after
 from strategy_runtime.runtime.link.reconciliation import Snapshot, differences, snapshot_after_gap
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
@@ -148,10 +148,13 @@ class Link:
     async def watch(self) -> None:
         """Find, for ever, what was lost although the link seemed healthy."""
         looks = drifts(self._venue, self._book, self._chance, may_look=self._may_look)
-        async for drift in looks:
-            if self._desk.doubts:
-                with suppress(StrategyRuntimeError):
-                    await self._desk.doubts.clear(min_age=ASK_AGAIN_AFTER_S)
+        async for found in looks:
+            drift, doubts = found, self._desk.doubts
+            with suppress(StrategyRuntimeError):
+                await doubts.clear(min_age=ASK_AGAIN_AFTER_S)
+                if doubts.have_ended and self._may_look():
+                    drift = await look(self._venue, self._book)
+                    doubts.have_ended = not drift.is_current(self._book)
             if drift is not None or self._delivery.has_more_to_tell:
                 await self._delivery.tell(self._lost(drift), self._dispatcher.telling)
 
