@@ -39,11 +39,10 @@ class WithTimer(SmaCross):
         super().on_start()
         self.every("1h")
 
+    def on_timer(self) -> None: ...
 
-class WithBoth(WithHistory):
-    def on_start(self) -> None:
-        super().on_start()
-        self.every("1h")
+
+class WithBoth(WithHistory, WithTimer): ...
 
 
 class WithHooks(SmaCross):

@@ -125,7 +125,8 @@ class Delivery:
         """Deliver events, then what else has come up meanwhile."""
         self.is_in_hook = True
         await self.consume(burst, table)
-        await self._tell_the_rest()
+        if self._desk.anomalies or self._unreported:
+            await self._tell_the_rest()
         self.is_in_hook = False
 
     async def _tell_the_rest(self) -> None:
