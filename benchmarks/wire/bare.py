@@ -32,6 +32,10 @@ class Connection(Struct, tag_field="type", tag="connection"):
     event: str
 
 
+class Told(Struct, tag_field="type", tag="order"):
+    """Of an order, once, at the beginning."""
+
+
 class Complete(Struct, tag_field="type", tag="backtest_complete"):
     event_id: str
 
@@ -71,7 +75,7 @@ class Hooks:
 
 async def bare(stream: str, requests: str, mode: str, batch: int) -> tuple[float, int]:
     """Take everything, acknowledge each batch; gives back the CPU clock at the first candle."""
-    decode = json.Decoder(CandleFrame | Connection | Complete, strict=False).decode
+    decode = json.Decoder(CandleFrame | Connection | Complete | Told, strict=False).decode
     headers = {"Content-Type": "application/json"}
     hooks = Hooks()
     on_candle = hooks.on_candle

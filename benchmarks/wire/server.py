@@ -16,6 +16,10 @@ import time
 from statistics import median
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_ORDER = (
+    b'{"type":"order","event":"ORDER_CANCELLED","order":{"id":"o0","symbol":"S:X","side":"BUY",'
+    b'"status":"CANCELLED","order_type":"MARKET","quantity":"1","filled_quantity":"0"}}'
+)
 _ACCOUNT = b'{"balance":"100000","equity":"100000","margin_used":"0","margin_available":"100000"}'
 _CHUNK = 256
 # After CONNECTED a client reads account, orders and positions: what it reads of the stream
@@ -72,6 +76,8 @@ class Stream:
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
         )
         self.connection.sendall(frame_of(b'{"type":"connection","event":"CONNECTED"}'))
+        # A proxy that is never heard to tell of an order would be asked for them.
+        self.connection.sendall(frame_of(_ORDER))
 
     def receive(self) -> bytes:
         """The payload of one frame of the client's."""
