@@ -150,7 +150,7 @@ class Timers:
         """What has come due by a moment, in the order of time; of a timer of which several times
         have passed, the last alone.
         """
-        self._begin(moment)
+        self._follow(moment)
         passed = [timer for timer in self._timers if timer.due is not None and timer.due <= moment]
         passed.sort(key=lambda timer: timer.due or moment)
         for timer in passed:
@@ -159,18 +159,24 @@ class Timers:
 
     def seconds_to_next(self, moment: datetime) -> float:
         """How long it is until the next is due; infinite where there is none."""
-        self._begin(moment)
+        self._follow(moment)
         return min(
             ((timer.due - moment).total_seconds() for timer in self._timers if timer.due),
             default=inf,
         )
 
     def _begin(self, moment: datetime) -> None:
-        """Have timers that are new count from a moment on, which may be one of their times; all of
-        them where the clock was set back, by more than a correction, which has nothing fire twice.
-        """
-        was_set_back = self._latest is not None and moment < self._latest - _CORRECTION
-        self._latest = moment
+        """Have timers that are new count from a moment on, which may be one of their times."""
         for timer in self._timers:
-            if timer.due is None or was_set_back:
+            if timer.due is None:
                 timer.due = timer.following(moment - timedelta(microseconds=1))
+
+    def _follow(self, moment: datetime) -> None:
+        """Likewise by the wall clock: where it was set back, by more than a correction, which has
+        nothing fire twice, all of them count anew.
+        """
+        if self._latest is not None and moment < self._latest - _CORRECTION:
+            for timer in self._timers:
+                timer.due = None
+        self._latest = moment
+        self._begin(moment)

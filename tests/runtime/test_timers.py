@@ -180,3 +180,14 @@ def test_a_correction_of_the_clock_has_nothing_fire_twice() -> None:
     ):
         assert len(timers.overdue(moment)) == due
     assert timers.seconds_to_next(noon) == 86_400
+
+
+def test_an_event_that_is_late_has_nothing_fire_twice_in_a_backtest() -> None:
+    timers = Timers()
+    noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
+    timers.every("1h", lambda: None)
+    assert [when for when, _ in timers.due(noon)] == [noon]
+    timers.at("11:45", lambda: None, "UTC")
+    assert list(timers.due(noon - timedelta(minutes=30))) == []
+    half_past = noon + timedelta(minutes=30)
+    assert [when for when, _ in timers.due(half_past)] == [noon - timedelta(minutes=15)]
