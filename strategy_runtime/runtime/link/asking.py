@@ -40,9 +40,9 @@ class Asking:
         self._has_heard = False
         self._instants = 0
         self._last_instant = 0.0
-        delivery.dispatcher.watch(OrderEvent, self._heard)
+        delivery.dispatcher.precede(OrderEvent, self._hear)
 
-    def _heard(self) -> None:
+    def _hear(self, event: OrderEvent) -> None:
         self._has_heard = True
 
     async def take(self, burst: Burst, table: Table) -> None:

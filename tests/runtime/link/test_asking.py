@@ -8,6 +8,7 @@ from aiohttp import web
 from strategy_runtime import Candle, OrderEvent, Strategy, Trade
 from strategy_runtime.protocol.events import PositionEvent
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 
@@ -68,7 +69,17 @@ class Notes(Strategy):
         self.notes.append(f"position {event.position.quantity}")
 
 
-async def run(*created: dict[str, Any]) -> tuple[list[str], ScriptedProxy]:
+class Stumbling(Notes):
+    """Fails at every order it is told of."""
+
+    def on_order(self, event: OrderEvent) -> None:
+        super().on_order(event)
+        raise ValueError("stumbled")
+
+
+async def run(
+    *created: dict[str, Any], kind: type[Notes] = Notes, on_error: OnError | None = None
+) -> tuple[list[str], ScriptedProxy]:
     """A run in which the order is filled behind the second candle, and these events tell of it."""
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
@@ -86,11 +97,12 @@ async def run(*created: dict[str, Any]) -> tuple[list[str], ScriptedProxy]:
         await proxy.say(socket, COMPLETE)
         await proxy.until_acked("evt-end")
 
-    strategy = Notes()
+    strategy = kind()
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
         endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        await Runner(strategy, ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+        venue = ProxyVenue(endpoints, is_live=False)
+        await Runner(strategy, venue, mode="backtest", on_error=on_error).run()
     return strategy.notes, proxy
 
 
@@ -112,11 +124,12 @@ async def test_a_fill_that_no_event_tells_of_is_asked_for(
     assert caplog.messages.count(said) == 1
 
 
+@pytest.mark.parametrize(("kind", "on_error"), [(Notes, None), (Stumbling, "continue")])
 async def test_a_proxy_that_tells_of_orders_is_never_asked(
-    caplog: pytest.LogCaptureFixture,
+    kind: type[Notes], on_error: OnError | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     created = {"type": "order", "event": "ORDER_CREATED", "event_id": "evt-c", "order": ORDER}
-    notes, proxy = await run(created)
+    notes, proxy = await run(created, kind=kind, on_error=on_error)
     assert notes == [
         "candle 1: 0",
         "order OPEN at 14:02",
