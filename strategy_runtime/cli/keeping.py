@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError
-from strategy_runtime.proxy.endpoints import is_loopback
+from strategy_runtime.hosts import is_loopback
 from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.runtime.risk.daily_loss import DayStart
 from strategy_runtime.runtime.settings import Settings

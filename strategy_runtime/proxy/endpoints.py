@@ -1,11 +1,11 @@
 """Where a proxy is: two URLs and perhaps a key."""
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.hosts import is_loopback
 
 __all__ = [
     "DEFAULT_REST_URL",
@@ -13,7 +13,6 @@ __all__ = [
     "REST_PREFIXES",
     "WS_PATHS",
     "Endpoints",
-    "is_loopback",
 ]
 
 DEFAULT_WS_URL = "ws://localhost:8082"
@@ -98,13 +97,3 @@ def _check(what: str, url: str, schemes: tuple[str, ...], api_key: str | None) -
             f"the {'password' if has_name else 'API key'} would cross the network in the clear to "
             f"{host}; use {schemes[1]}://"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine by itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

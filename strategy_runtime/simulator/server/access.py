@@ -5,27 +5,17 @@ Browsers let any page send requests to loopback and open WebSockets to it. Such 
 """
 
 from hmac import compare_digest
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.hosts import is_loopback
 
-__all__ = ["SHORTEST_KEY", "Access", "is_loopback"]
+__all__ = ["SHORTEST_KEY", "Access"]
 
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 SHORTEST_KEY = 32
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens on an address or name."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Access:

@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.hosts import is_loopback
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
-from strategy_runtime.simulator.server.access import is_loopback
 from tests.simulator.server.test_envelope import asked, request_of
 from tests.simulator.server.test_rest import bars, serving
 
