@@ -47,6 +47,8 @@ __all__ = [
     "WouldDeadlock",
 ]
 
+_NOT_OFFERED = (404, 405, 501)
+
 
 class StrategyRuntimeError(Exception):
     """Root of the tree; catches everything this package raises on purpose."""
@@ -131,6 +133,11 @@ class ApiError(StrategyRuntimeError):
         self.code = code
         self.message = message
         self.details = details
+
+    @property
+    def is_not_offered(self) -> bool:
+        """Whether the venue does not have what it was asked for, or no such question."""
+        return self.status in _NOT_OFFERED
 
 
 class OrderRejected(StrategyRuntimeError):

@@ -85,7 +85,7 @@ def _report_faults(data: "LoadedData") -> None:
 
     found = summarize(data.faults)
     for each in found[:_FAULTS_SHOWN]:
-        note(f"Data: {each.source}: {each.count} x {each.kind}; the first: {each.first}")
+        note(f"Data: {each}")
     if len(found) > _FAULTS_SHOWN:
         note(f"Data: and {len(found) - _FAULTS_SHOWN} more kinds of faults in other files")
 

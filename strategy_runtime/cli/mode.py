@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["mode_of"]
 
-_NOT_OFFERED = (404, 405, 501)
-
 _log = logging.getLogger("strategy_runtime")
 
 
@@ -33,7 +31,7 @@ async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
     try:
         capabilities = await patiently(venue.capabilities, "what the proxy can do")
     except ApiError as error:
-        if error.status in _NOT_OFFERED:
+        if error.is_not_offered:
             _log.info("the proxy does not tell what it can do (%s): it is taken for live", error)
             return "live"
         raise ProtocolError(

@@ -55,7 +55,6 @@ _LIVE_HEARTBEAT_S = 5.0
 _HEARTBEAT_S = 30.0
 _PATIENCE = Patience()
 _GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
-_NOT_OFFERED = (404, 405, 501)
 _ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
 # Without it a proxy lists a hundred.
 _MOST_LISTED = 1000
@@ -340,7 +339,7 @@ class ProxyVenue:
                     "/orders/history", Order, query, unless=client_order_id
                 )
             except ApiError as error:
-                if error.status not in _NOT_OFFERED:
+                if not error.is_not_offered:
                     raise
                 with suppress(ApiError):  # nor is every proxy able to choose by status
                     ended = query | {"status": _ENDED}
@@ -354,7 +353,7 @@ class ProxyVenue:
         try:
             return await self._rest.ask(f"/orders/{segment(order_id)}", Order)
         except ApiError as error:
-            if error.status not in _NOT_OFFERED:
+            if not error.is_not_offered:
                 raise
             return None
 

@@ -54,6 +54,9 @@ class FaultSummary(Struct, frozen=True):
     count: int
     first: DataFault
 
+    def __str__(self) -> str:
+        return f"{self.source}: {self.count} x {self.kind}; the first: {self.first}"
+
 
 class FaultLog:
     """Faults as they are found. Of each kind and file the first ones are kept, all are counted.

@@ -81,15 +81,18 @@ def load_bars(
     """
     zone = UTC if tz is None else zone_of(tz)
     files = files_of(paths)
+    sources = [source for _, source in files]
     log = FaultLog()
     with closing(Spool(most_in_memory)) as spool:
         rows: dict[tuple[Kind, str], list[Rows]] = {}
         for number, (path, source) in enumerate(files):
             collect = _Collector(rows, number, path, source, log, spool, symbol)
             _read(path, source, StampReader(zone), collect, log, stdin)
-        parts = _with_rows(rows, symbol, paths, log.in_order(source for _, source in files))
+        parts = [part for group in rows.values() for part in group if len(part)]
+        if not parts:
+            raise DataError(_why_nothing(rows, symbol, paths, log.in_order(sources)))
         data = _joined(parts, timeframe, log, spool)
-    faults = log.in_order(source for _, source in files)
+    faults = log.in_order(sources)
     if strict:
         _refuse(faults)
     whole = _extent(data)
@@ -152,29 +155,24 @@ def _name_of(path: Path | None) -> str:
     return "STDIN" if path is None else path.name[: -len(ending_of(path) or "")] or path.name
 
 
-def _with_rows(
+def _why_nothing(
     rows: dict[tuple[Kind, str], list[Rows]],
     symbol: str | None,
     paths: Iterable[str | Path],
     faults: Iterable[DataFault],
-) -> list[Rows]:
-    parts = [part for group in rows.values() for part in group if len(part)]
-    if parts:
-        return parts
+) -> str:
+    """Why there is nothing to play, in words."""
     where = ", ".join(map(str, paths))
     wanted = [kind for kind, name in rows if symbol in (None, name)]
     if wanted:
         kinds = " and ".join(dict.fromkeys(_NAMES[kind] for kind in wanted))
-        said = "".join(
-            f"\n  {each.source}: {each.count} x {each.kind}; the first: {each.first}"
-            for each in summarize(faults)
-        )
-        raise DataError(f"no {kinds} in {where} that can be used:{said}")
+        said = "".join(f"\n  {each}" for each in summarize(faults))
+        return f"no {kinds} in {where} that can be used:{said}"
     names = [*dict.fromkeys(name for _, name in rows)]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     seen = f"; they have {', '.join(names[:_SHOWN])}{more}" if names and symbol else ""
     what = f"no bars of {symbol}" if symbol else "no bars"
-    raise DataError(f"{what} in {where}{seen}")
+    return f"{what} in {where}{seen}"
 
 
 def _extent(data: Iterable[Series]) -> str:
