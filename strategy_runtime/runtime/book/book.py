@@ -159,12 +159,12 @@ class Book:
         if isinstance(known, OrderRequest):
             is_open = key in self._open
             statement = self._statement if is_open else self._directory
-            accepted = None if statement is None else statement.accepted(key)
-            if accepted is None:
+            placed = None if statement is None else statement.accepted(key)
+            if placed is None:
                 return pending(known, key)
             if is_open:
-                return replace(pending(known, key), id=accepted.id, status=OrderStatus.OPEN)
-            known = accepted
+                return replace(pending(known, key), id=placed.id, status=OrderStatus.OPEN)
+            known = placed
         if isinstance(known, AcceptedOrder):
             return known.told(key)
         order = known.told()

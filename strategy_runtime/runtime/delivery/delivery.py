@@ -6,8 +6,7 @@ the hook has returned and every order it gave has been answered.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -100,26 +99,27 @@ class Delivery:
 
     async def tell(self, burst: Burst, table: Table) -> None:
         """Deliver events where another task may have something to deliver, too."""
-        async with self._our_turn():
+        async with self._turn:
+            await self._begin()
             if not self.is_stopping:
                 await self.take(burst, table)
+            self.is_in_hook = False
 
     async def fire(self, timers: Iterable[TimerFunction]) -> None:
         """Call the functions of timers, likewise."""
-        async with self._our_turn():
+        async with self._turn:
+            await self._begin()
             for function in timers:
                 if not self.is_stopping:
                     await self.call(getattr(function, "__name__", "a timer"), function)
             await self._tell_the_rest()
-
-    @asynccontextmanager
-    async def _our_turn(self) -> AsyncIterator[None]:
-        async with self._turn:
-            self._desk.hook_task = asyncio.current_task()
-            self.is_in_hook = True
-            await self.settle()
-            yield
             self.is_in_hook = False
+
+    async def _begin(self) -> None:
+        """Whatever is delivered next is so in this task; first, what is still to be settled."""
+        self._desk.hook_task = asyncio.current_task()
+        self.is_in_hook = True
+        await self.settle()
 
     async def take(self, burst: Burst, table: Table) -> None:
         """Deliver events, then what else has come up meanwhile."""

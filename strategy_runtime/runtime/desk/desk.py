@@ -139,10 +139,9 @@ class TradingDesk(Outbox):
             stop_loss=exact("stop_loss", stop_loss),
             take_profit=exact("take_profit", take_profit),
         )
-
         return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 
-    async def _change(self, key: str, changes: OrderChanges) -> Order | None:
+    async def _change(self, key: str, changes: OrderChanges) -> Order:
         return self._book.marked(await self._venue.modify(self.order_of(key).id, changes))
 
     def cancel(self, order: OrderReference) -> Ticket:
@@ -151,11 +150,11 @@ class TradingDesk(Outbox):
         key = known.client_order_id or known.id
 
         async def send() -> Order | None:
-            order = self.order_of(key)
-            if order.status.is_terminal:
+            latest = self.order_of(key)
+            if latest.status.is_terminal:
                 return None  # it was refused, or has ended, since
             try:
-                return self._book.marked(await self._venue.cancel(order.id))
+                return self._book.marked(await self._venue.cancel(latest.id))
             except ApiError as refusal:
                 ended = await self._ended(key) if refusal.status in _HAS_ENDED else None
                 if ended is None:

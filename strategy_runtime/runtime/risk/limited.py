@@ -115,7 +115,7 @@ class LimitedDesk(TradingDesk):
             take_profit=take_profit,
         )
 
-    async def _change(self, key: str, changes: OrderChanges) -> Order | None:
+    async def _change(self, key: str, changes: OrderChanges) -> Order:
         try:
             return await super()._change(key, changes)
         except ApiError:

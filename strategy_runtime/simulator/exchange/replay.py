@@ -1,10 +1,10 @@
 """The clock of the exchange: bars and quotes one instant after the other, orders against each.
 
-At every instant there are three phases: orders are tested against the range of the
-bars that close, then the candles of these bars are announced, then orders are tested against the
-opens of the bars that begin. A quote is to orders what an open is; it is announced behind the fills
-it made. Whatever a phase announces is delivered before the next one begins, and an order takes
-part from the next phase on.
+At every instant there are three phases: orders are tested against the range of the bars that close,
+then the candles of these bars are announced, then orders are tested against the opens of the bars
+that begin. A quote is to orders what an open is; it is announced behind the fills it made. Whatever
+a phase announces is delivered before the next one begins, and an order takes part from the next
+phase on.
 """
 
 from collections.abc import Iterator, Sequence
