@@ -13,12 +13,12 @@ class SmaCross(Strategy):
         self.quick, self.calm = self.sma(FAST), self.sma(SLOW)
 
     def on_candle(self, candle: Candle) -> None:
-        quick, calm = self.quick[candle.symbol], self.calm[candle.symbol]
-        position = self.position(candle.symbol)
-        if crossed_above(quick, calm) and position.is_flat:
-            self.buy(candle.symbol, 1)
-        elif crossed_below(quick, calm) and position.is_long:
-            self.close(candle.symbol)
+        symbol = candle.symbol
+        quick, calm = self.quick[symbol], self.calm[symbol]
+        if crossed_above(quick, calm) and self.position(symbol).is_flat:
+            self.buy(symbol, 1)
+        elif crossed_below(quick, calm) and self.position(symbol).is_long:
+            self.close(symbol)
 
 
 class LooksOn(Strategy):

@@ -19,9 +19,9 @@ class SmaCross(Strategy):
         self.quick, self.calm = self.sma(self.fast), self.sma(self.slow)
 
     def on_candle(self, candle: Candle) -> None:
-        quick, calm = self.quick[candle.symbol], self.calm[candle.symbol]
-        position = self.position(candle.symbol)
-        if crossed_above(quick, calm) and position.is_flat:
-            self.buy(candle.symbol, fraction=self.stake, stop_loss=candle.close * 0.92)
-        elif crossed_below(quick, calm) and position.is_long:
-            self.close(candle.symbol)
+        symbol = candle.symbol
+        quick, calm = self.quick[symbol], self.calm[symbol]
+        if crossed_above(quick, calm) and self.position(symbol).is_flat:
+            self.buy(symbol, fraction=self.stake, stop_loss=candle.close * 0.92)
+        elif crossed_below(quick, calm) and self.position(symbol).is_long:
+            self.close(symbol)
