@@ -95,6 +95,7 @@ class PriceIndicator(Indicator):
 
 
 _LONGEST = 1_000_000
+_SUMMED_ANEW = 256  # prices, at least, behind which a running sum is rid of its rounding errors
 
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
@@ -242,22 +243,22 @@ class Sma(_Running):
     __slots__ = ()
 
     def _states(self, period: int) -> Generator[None, float, None]:
-        window = [0.0] * period
-        for index in range(period):
-            window[index] = yield
-        size, value = float(period), self.value
+        window: list[float] = []
+        for _ in range(period):
+            window.append((yield))
+        size, windows = float(period), 1 + _SUMMED_ANEW // period
+        total = fsum(window)
+        self.value = value = total / size
         while True:
-            # A running sum gathers rounding errors; once a window it is summed anew.
+            for _ in range(windows):
+                gone, window = window, []
+                for old in gone:
+                    price = yield
+                    window.append(price)
+                    total = total + price - old
+                    self.previous = value
+                    self.value = value = total / size
             total = fsum(window)
-            self.previous = value
-            self.value = value = total / size
-            for index in range(period - 1):
-                price = yield
-                total = total + price - window[index]
-                window[index] = price
-                self.previous = value
-                self.value = value = total / size
-            window[-1] = yield
 
 
 class Ema(_Running):
