@@ -281,16 +281,19 @@ class PlainOrder(Struct, eq=False, gc=False):
     Attributes:
         request: As accepted.
         fill: Its only one, of everything; None before.
+        is_over: Whether it has filled.
     """
 
     request: OrderRequest
     sequence: int
     created_ns: int
     fill: Fill | None = None
+    is_over: bool = False
 
     def fill_whole(self, fill: Fill) -> None:
         """Enter its execution."""
         self.fill = fill
+        self.is_over = True
 
     def at_rest(self) -> RestingOrder:
         """The same as an order that rests, or did so."""
@@ -298,11 +301,6 @@ class PlainOrder(Struct, eq=False, gc=False):
         if self.fill is not None:
             order.fill_whole(self.fill)
         return order
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has filled."""
-        return self.fill is not None
 
     @property
     def original(self) -> OrderRequest:

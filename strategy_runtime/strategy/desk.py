@@ -40,7 +40,6 @@ class Desk(Protocol):
         side: Side,
         symbol: str,
         quantity: Number | None,
-        *,
         limit: Number | None,
         stop: Number | None,
         trailing: Number | None,

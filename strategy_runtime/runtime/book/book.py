@@ -8,6 +8,7 @@ the trade's event brings it first.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -38,6 +39,8 @@ from strategy_runtime.strategy.views import AccountView, NetPosition
 __all__ = ["Book"]
 
 _ZERO = Decimal(0)
+_OPEN = OrderStatus.OPEN
+_Known: TypeAlias = Order | Followed | OrderRequest | AcceptedOrder
 
 
 class Book:
@@ -60,6 +63,7 @@ class Book:
         is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
         books_profits: The account's event is known to come behind those of a fill: what the fill
             has realised, and its fee, count until it does.
+        is_looking: It follows the venue's own orders and positions.
     """
 
     def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
@@ -71,13 +75,15 @@ class Book:
         self.anomalies: list[str] = []
         self.is_hedging = False
         self.books_profits = False
+        self.is_looking = False
         self._unbooked = _ZERO
         self._lookback = lookback
         self._own_prefix = own_prefix
         self.keep = self._keep if lookback else None
         self._candles: dict[str, deque[Candle]] = {}
-        self._orders: dict[str, Order | Followed | OrderRequest | AcceptedOrder] = {}
-        self._open: dict[str, None] = {}
+        self._open: dict[str, _Known] = {}
+        self._ended: dict[str, Order | Followed] = {}
+        """Without those that a directory has under the client's id."""
         self._keys: dict[str, str] = {}
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
@@ -139,38 +145,36 @@ class Book:
     # Orders
 
     def expect(self, request: OrderRequest, client_order_id: str) -> None:
-        """Enter an order of ours before it is sent.
+        """Enter an order of ours, with an id of its own, before it is sent."""
+        self._open[client_order_id] = request
 
-        Raises:
-            ValueError: There is one with this id.
-        """
-        if self._orders.setdefault(client_order_id, request) is not request:
-            raise ValueError(f"client_order_id {client_order_id!r} has been used in this run")
-        self._open[client_order_id] = None
+    def has_order(self, client_order_id: str) -> bool:
+        """Whether there is, or was, an order with such an id."""
+        return client_order_id in self._open or self._past(client_order_id) is not None
 
     def order(self, key: str) -> Order | None:
         """An order by its client order id, or by the venue's id."""
         return self._read(key) or self._read(self._key_of(key))
 
     def _read(self, key: str) -> Order | None:
-        known = self._orders.get(key)
+        known = self._open.get(key) or self._past(key)
         if known is None or isinstance(known, Order):
             return known
         if isinstance(known, OrderRequest):
-            is_open = key in self._open
-            statement = self._statement if is_open else self._directory
-            placed = None if statement is None else statement.accepted(key)
-            if placed is None:
-                return pending(known, key)
-            if is_open:
-                return replace(pending(known, key), id=placed.id, status=OrderStatus.OPEN)
-            known = placed
+            placed = None if self._statement is None else self._statement.accepted(key)
+            order = pending(known, key)
+            return order if placed is None else replace(order, id=placed.id, status=_OPEN)
         if isinstance(known, AcceptedOrder):
             return known.told(key)
         order = known.told()
         # Only an exchange that closes what an account cannot hold gives orders like that.
         is_ours = order.client_order_id or order.parent_order_id
         return order if is_ours else replace(order, external=True)
+
+    def _past(self, key: str) -> Order | Followed | None:
+        """An order that has come to its end, by what it is kept under; None where there is none."""
+        ended, directory = self._ended.get(key), self._directory
+        return ended if ended is not None or directory is None else directory.accepted(key)
 
     def orders(
         self, symbol: str | None = None, *, external: bool | None = None, beside: str = ""
@@ -189,8 +193,7 @@ class Book:
 
     def _open_in(self, symbol: str) -> Iterator[str]:
         """What the open orders in a symbol are kept under."""
-        known = self._orders
-        return (key for key in self._open if known[key].symbol == symbol)
+        return (key for key, known in self._open.items() if known.symbol == symbol)
 
     @property
     def open_count(self) -> int:
@@ -221,7 +224,7 @@ class Book:
     @property
     def order_count(self) -> int:
         """Number of orders ever heard of."""
-        return len(self._orders)
+        return len(self._open) + len(self._ended)
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
         """The venue answered a submission, or a question what became of it.
@@ -231,9 +234,9 @@ class Book:
         if self.is_looking:
             return
         self._keys[handle.id] = client_order_id
-        known = self._orders[client_order_id]
+        known = self._open.get(client_order_id)
         if type(known) is OrderRequest:
-            self._orders[client_order_id] = AcceptedOrder(known, handle)
+            self._open[client_order_id] = AcceptedOrder(known, handle)
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
             self._store(client_order_id, accepted(known, handle))
 
@@ -378,33 +381,32 @@ class Book:
 
     # Looking instead of being told
 
-    @property
-    def is_looking(self) -> bool:
-        """Whether it follows the venue's own orders and positions."""
-        return self._statement is not None
-
     def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
         self._statement = self._directory = statement
+        self.is_looking = True
         self._unbooked = _ZERO
 
     def see_order(self, order: Followed) -> None:
         """Follow an order that was accepted, changed, or has come to its end."""
-        key = order.name
-        self._orders[key] = order
-        if order.is_over:
-            self._open.pop(key, None)
-        else:
-            self._open[key] = None
+        self._follow(order.name, order)
 
     def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
-        name, is_over = fill.client_order_id or order.name, order.is_over
-        if is_over:
-            self._open.pop(name, None)
-        if not is_over or isinstance(self._orders.get(name), Order):
-            self._orders[name] = order  # else it is over, and can be asked for
+        own_id = fill.client_order_id
+        if own_id is not None and order.is_over:
+            self._open.pop(own_id, None)  # as most of them
+        else:
+            self._follow(order.name, order)
         self.nets.renew(fill.symbol, parts)
+
+    def _follow(self, key: str, order: Followed) -> None:
+        if not order.is_over:
+            self._open[key] = order
+            return
+        self._open.pop(key, None)
+        if self._directory is None or self._directory.accepted(key) is None:
+            self._ended[key] = order
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """Follow a position that changed by itself."""
@@ -418,7 +420,7 @@ class Book:
         for key in self._open:
             order = self._read(key)
             if order is not None:
-                self._orders[key] = order
+                self._open[key] = order
                 self._keys[order.id] = key
                 self._booked[order.id] = self._traded[order.id] = order.filled_quantity
         for symbol in self.nets:
@@ -435,6 +437,7 @@ class Book:
             }
         if self._statement is not None:
             self._account, self._statement = self._statement.told_account(), None
+            self.is_looking = False
 
     def _key(self, order: Order) -> str:
         return order.client_order_id or self._key_of(order.id)
@@ -447,12 +450,12 @@ class Book:
         return order_id if order is None else order.name
 
     def _store(self, key: str, order: Order) -> None:
-        self._orders[key] = order
         self._keys[order.id] = key
         if order.status.is_terminal:
             self._open.pop(key, None)
+            self._ended[key] = order
         else:
-            self._open[key] = None
+            self._open[key] = order
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:
         if price is None:

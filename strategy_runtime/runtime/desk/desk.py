@@ -54,7 +54,8 @@ class TradingDesk(Outbox):
         super().__init__(venue, book, mode, observer, journal)
         self._clock = clock
         self._timers = timers
-        self._next_id = counted(f"{prefix}-")
+        self._prefix = f"{prefix}-"
+        self._next_id = counted(self._prefix)
 
     # Verbs
 
@@ -63,7 +64,6 @@ class TradingDesk(Outbox):
         side: Side,
         symbol: str,
         quantity: Number | None,
-        *,
         limit: Number | None = None,
         stop: Number | None = None,
         trailing: Number | None = None,
@@ -78,7 +78,6 @@ class TradingDesk(Outbox):
         reduce_only: bool = False,
         oco_group: str | None = None,
         client_order_id: str | None = None,
-        position_id: str | None = None,
     ) -> Ticket:
         """See `Strategy.buy`."""
         if type(symbol) is not str:
@@ -87,22 +86,14 @@ class TradingDesk(Outbox):
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
         size = size_of(
-            symbol,
-            quantity,
-            fraction=fraction,
-            notional=notional,
-            risk=risk,
-            equity=self._equity,
-            prices=prices,
-            last=self._book.last,
+            symbol, quantity, fraction, notional, risk, self._equity, prices, self._book.last
         )
-        own_id = client_order_id or self._next_id()
+        own_id = self._free(client_order_id) if client_order_id else self._next_id()
         request = OrderRequest(
             symbol=symbol,
             side=side,
             quantity=size,
             order_type=_MARKET,
-            position_id=position_id,
             reduce_only=reduce_only,
             post_only=post_only,
             client_order_id=own_id,
@@ -114,6 +105,21 @@ class TradingDesk(Outbox):
         if prices:
             request = replace(request, **prices)
         return self._submit(request, own_id)
+
+    def _free(self, client_order_id: str) -> str:
+        """An id that the strategy has chosen for an order.
+
+        Raises:
+            ValueError: Another order has it, or may be given it.
+        """
+        if client_order_id.startswith(self._prefix):
+            raise ValueError(
+                f"client_order_id {client_order_id!r} begins with {self._prefix!r} like the ids "
+                "that orders without one are given; choose another"
+            )
+        if self._book.has_order(client_order_id):
+            raise ValueError(f"client_order_id {client_order_id!r} has been used in this run")
+        return client_order_id
 
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         self._book.expect(request, own_id)
@@ -180,14 +186,14 @@ class TradingDesk(Outbox):
         return tickets[-1] if tickets else None
 
     def _close(self, symbol: str, quantity: Number | None) -> list[Ticket]:
-        net = self._book.position(symbol)
+        net = self._book.nets[symbol]
         parts = self._book.parts_of(symbol)
         if len(parts) > 1:
             sizes = _sizes_to_close(net, parts, exact("quantity", quantity))
             return [self._close_part(id_, size, symbol) for id_, size in sizes]
-        if net.is_flat:
-            return []
         size = net.quantity
+        if not size:
+            return []
         if quantity is not None:
             size = (exact("quantity", quantity) or _ZERO) * (1 if net.is_long else -1)
         return [self._close_part(parts[0].id if parts else None, size, symbol)]
@@ -236,12 +242,12 @@ class TradingDesk(Outbox):
             wanted = size_of(
                 symbol,
                 magnitude(quantity),
-                fraction=magnitude(fraction),
-                notional=magnitude(notional),
-                risk=None,
-                equity=self._equity,
-                prices=_NO_PRICES,
-                last=self._book.last,
+                magnitude(fraction),
+                magnitude(notional),
+                None,
+                self._equity,
+                _NO_PRICES,
+                self._book.last,
             )
         difference = (wanted if given[0] > 0 else -wanted) - self._book.position(symbol).quantity
         if not difference:

@@ -90,7 +90,8 @@ class Outbox:
             began = 0.0 if observer is None else monotonic()
             try:
                 if isinstance(what, OrderRequest):
-                    self._admit(what)
+                    if self.is_closed:
+                        self._admit(what)
                     if book.is_looking:
                         direct.place(what)
                     else:

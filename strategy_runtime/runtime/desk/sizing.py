@@ -66,7 +66,6 @@ def magnitude(value: Number | None) -> Number | None:
 def size_of(
     symbol: str,
     quantity: Number | None,
-    *,
     fraction: Number | None,
     notional: Number | None,
     risk: Number | None,
