@@ -10,7 +10,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["ROOT", "Sample", "child", "in_slices", "in_turns", "medians", "run", "spent"]
+__all__ = [
+    "ROOT",
+    "Sample",
+    "child",
+    "in_slices",
+    "in_turns",
+    "medians",
+    "run",
+    "spent",
+    "stay_on_one_core",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,6 +105,16 @@ def in_slices(modules: Mapping[str, Sequence[object]]) -> dict[str, Sample]:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     return found
+
+
+def stay_on_one_core() -> None:
+    """Have this process and those it starts share a core, as far as the system allows it.
+
+    Where two take turns that is all they need, and what it takes to wake the other one depends on
+    whether the system has put both on one: up to twice what is to be measured.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:

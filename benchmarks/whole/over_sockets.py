@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from benchmarks.engines import CASH
+from benchmarks.measure import stay_on_one_core
 
 _RUN = """
 import sys
@@ -37,6 +38,8 @@ _children: "list[subprocess.Popen[str]]" = []
 def main(path: str, fills: str, *options: str) -> None:
     signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(_DEADLINE_S)
+    if "live" not in options:
+        stay_on_one_core()
     command = [sys.executable, "-m", "strategy_runtime.cli.proxy", "--data", path]
     command += ["--cash", str(CASH), "--fills", fills, "--json"]
     command += ["--ws-port", "0", "--rest-port", "0", "--linger", "0"]

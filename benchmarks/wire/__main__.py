@@ -7,8 +7,12 @@ import json
 import subprocess
 import sys
 
+from benchmarks.measure import stay_on_one_core
+
 
 def main(who: str, loop: str, mode: str, batch: str, count: str) -> None:
+    if mode != "free":
+        stay_on_one_core()
     server = _started("benchmarks.wire.server", mode, batch, count)
     try:
         if server.stdout is None:

@@ -1,11 +1,11 @@
 """From a name to a connection: addresses, TLS, and reads into a buffer that is used again."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from functools import cache
 from ipaddress import ip_address
-from socket import SOCK_STREAM
 from typing import TypeVar
 
 from strategy_runtime.proxy.http1 import Target
@@ -15,6 +15,8 @@ __all__ = ["Reader", "dial"]
 _READ = 64 * 1024
 _CONNECT_S = 5.0
 _NEXT_ADDRESS_S = 2.0
+# Of a minute of silence the system's probes take up half. Systems name the first by either name.
+_PROBING = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 _P = TypeVar("_P", bound="Reader")
 
@@ -35,6 +37,16 @@ class Reader(asyncio.BufferedProtocol):
     ) -> None:
         """There is a connection."""
         self._transport = transport
+
+    def keep_alive(self) -> None:
+        """Have the system cut the connection within a minute where the other host is gone."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is None:
+            return
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBING.items():
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to read into: a view, for asyncio's TLS writes into slices of it."""
@@ -86,7 +98,7 @@ async def _addresses(target: Target) -> list[str]:
         pass
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            target.host, target.port, type=SOCK_STREAM
+            target.host, target.port, type=socket.SOCK_STREAM
         )
     except UnicodeError as error:
         raise OSError(f"{target.host!r} cannot be a name: {error}") from None

@@ -27,8 +27,7 @@ class Network:
 
     Args:
         headers: Sent with every request and handshake.
-        heartbeat: Seconds of silence after which a stream is asked whether it is there; without
-            an answer it ends. None for never.
+        heartbeat: Of streams, see `Stream`.
         max_frame: Bytes a message may have; a longer one ends the connection with code 1009.
     """
 

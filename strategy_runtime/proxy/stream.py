@@ -41,7 +41,8 @@ class Stream(Reader):
     Args:
         longest: Bytes a message may have; a longer one ends the connection with code 1009.
         heartbeat: Seconds of silence after which the other side is asked whether it is there; it
-            has as long to answer. None for never.
+            has as long to answer. None to leave that to the system, which asks the other host: a
+            timer that is looked at in every turn of the loop is a tenth of a turn in lock-step.
         chance: For what has to be random on the wire.
     """
 
@@ -113,6 +114,8 @@ class Stream(Reader):
         self._handshake = None
         if self._look_every:
             self._look_later()
+        else:
+            self.keep_alive()
         self.arrived(bytes(handshake.rest))
 
     def _fail(self, error: Exception) -> None:

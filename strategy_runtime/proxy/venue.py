@@ -51,8 +51,7 @@ _MAX_FRAME = 1024 * 1024
 _MOST_CONNECTIONS = 12
 _CLOSING_S = 2.0
 # A dead link is given up within twice as long; with the first delay, it is replaced in 12 s live.
-_LIVE_HEARTBEAT_S = 5.0
-_HEARTBEAT_S = 30.0
+_HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
 _GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
 _ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
@@ -124,7 +123,7 @@ class ProxyVenue:
         self._socket: Socket | None = None
         self._transport = transport or Network(
             headers=endpoints.headers,
-            heartbeat=_LIVE_HEARTBEAT_S if is_live else _HEARTBEAT_S,
+            heartbeat=_HEARTBEAT_S if is_live else None,
             max_frame=max_frame,
         )
         self._rest = RestClient(self._transport, endpoints, delays=retrying, chance=self._chance)

@@ -294,12 +294,12 @@ class Runner:
     async def _pump(self) -> None:
         """What arrives, and live timers and what a second look finds, until one of them ends."""
         if self._mode == "backtest":
-            take = self._delivery.take
+            asking = None
             if self._venue.direct is None:
-                take = Asking(self._venue, self._book, self._clock, self._delivery).take
-            await self._hear(take)
+                asking = Asking(self._venue, self._book, self._clock, self._delivery)
+            await self._hear(self._delivery.take, asking)
             return
-        work = self._hear(self._delivery.tell), self._link.watch(), self._keep_time()
+        work = self._hear(self._delivery.tell, None), self._link.watch(), self._keep_time()
         tasks = [asyncio.ensure_future(each) for each in work]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -325,12 +325,16 @@ class Runner:
             if due:
                 await self._delivery.fire(due)
 
-    async def _hear(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
+    async def _hear(
+        self, take: Callable[[Burst, Table], Awaitable[None]], asking: Asking | None
+    ) -> None:
         table = self._delivery.dispatcher.table
         async for burst in self._venue.bursts():
             await take(burst, table)
             if self._delivery.is_stopping:
                 return
+            if asking is not None and not asking.has_heard:
+                await asking.ask_if_due()
 
     async def _end(self) -> None:
         """Let the strategy go, if it ever began, whatever ended the run."""

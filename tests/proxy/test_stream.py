@@ -1,6 +1,7 @@
 """A connection to the event stream: its handshake, what it delivers, and every way it can end."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -280,6 +281,31 @@ def silent(
         await then(loop, link, wire, notes)
 
     run(test(), loop, VirtualTime(loop))
+
+
+@either_loop
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system names it otherwise")
+def test_without_a_heartbeat_the_system_looks_for_a_host_that_is_gone(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader))
+        await reader.read()
+
+    async def options_of(heartbeat: float | None) -> tuple[int, int]:
+        async with serving(scene) as url:
+            link = await network(heartbeat=heartbeat).connect(f"ws://{url}/", Notes())
+            ours = link._transport.get_extra_info("socket")
+            is_asked = ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            silence = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            probes = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+            probes *= ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
+            await link.close()
+        return is_asked, silence + probes
+
+    async def test() -> None:
+        assert await options_of(None) == (1, 60)
+        assert (await options_of(5.0))[0] == 0
+
+    on_loop(loop, test())
 
 
 @pytest.mark.parametrize("heartbeat", [5.0, 30.0])

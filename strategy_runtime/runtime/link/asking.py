@@ -7,8 +7,7 @@ from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.events import OrderEvent
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.delivery import Burst, Delivery
-from strategy_runtime.runtime.delivery.dispatcher import Table
+from strategy_runtime.runtime.delivery import Delivery
 from strategy_runtime.runtime.link.reconciliation import (
     differences,
     orders_differ,
@@ -25,11 +24,14 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class Asking:
-    """Delivers what arrives, and asks for open orders where none is ever heard of.
+    """Asks for open orders where none is ever heard of.
 
     An order is told of before time moves on. So a proxy from which none has been heard although
     time has moved on twice with one open will tell of none: from then on it is asked before each
     acknowledgement.
+
+    Attributes:
+        has_heard: The proxy has told of an order, so it tells of all.
     """
 
     def __init__(self, venue: Venue, book: Book, clock: RunClock, delivery: Delivery) -> None:
@@ -37,18 +39,17 @@ class Asking:
         self._book = book
         self._clock = clock
         self._delivery = delivery
-        self._has_heard = False
+        self.has_heard = False
         self._instants = 0
         self._last_instant = 0.0
         delivery.dispatcher.precede(OrderEvent, self._hear)
 
     def _hear(self, event: OrderEvent) -> None:
-        self._has_heard = True
+        self.has_heard = True
 
-    async def take(self, burst: Burst, table: Table) -> None:
-        """See `Delivery.take`."""
-        await self._delivery.take(burst, table)
-        if not (self._has_heard or self._delivery.is_stopping) and self._has_open:
+    async def ask_if_due(self) -> None:
+        """Ask, once it is known that nothing is told, and have the strategy told in its place."""
+        if self._has_open:
             self._note_the_time()
             if self._instants > _INSTANTS:
                 await self._ask()
