@@ -29,5 +29,5 @@ class Scale(Struct, frozen=True, kw_only=True):
     market: Path = Path()
 
 
-FULL = Scale(bars=1_000_000, repeats=3, peer_repeats=1, events=300_000, trips=6_000, counted=1000)
+FULL = Scale(bars=1_000_000, repeats=3, peer_repeats=1, events=300_000, trips=3_000, counted=1000)
 SHORT = Scale(bars=50_000, repeats=1, peer_repeats=0, events=20_000, trips=200, counted=0)

@@ -95,7 +95,7 @@ class PriceIndicator(Indicator):
 
 
 _LONGEST = 1_000_000
-_SUMMED_ANEW = 256  # prices, at least, behind which a running sum is rid of its rounding errors
+_SUMMED_ANEW = 1024  # prices, at least, behind which a running sum is rid of its rounding errors
 
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
