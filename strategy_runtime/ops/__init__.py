@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from strategy_runtime.clock import sleep
-from strategy_runtime.ops.health import INTERVAL_S, Health
+from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.metrics import Metrics
 from strategy_runtime.ops.server import OpsServer
 from strategy_runtime.runtime.status import RunStatus
@@ -19,7 +19,8 @@ class Ops:
 
     Args:
         status: How the run stands; None as long as there is none. Called every second in the loop
-            that enters, which thereby shows that it turns.
+            that enters, which thereby shows that it turns. It is the server's thread that has it
+            called: a timer in that loop would be looked at in each of its turns.
 
     Attributes:
         health: What the probes are answered from.
@@ -32,9 +33,9 @@ class Ops:
     def __init__(self, host: str, port: int, status: Callable[[], RunStatus | None]) -> None:
         self.health = Health()
         self.metrics = Metrics(self.health)
-        self._server = OpsServer(self.health, self.metrics, host, port)
+        self._server = OpsServer(self.health, self.metrics, host, port, self._beat)
         self._status = status
-        self._beat: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
 
     @property
     def url(self) -> str:
@@ -42,8 +43,9 @@ class Ops:
         return self._server.url
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._leave_status()
         self._server.__enter__()
-        self._beat = asyncio.create_task(self._leave_status(), name="strategy-runtime ops")
         return self
 
     async def __aexit__(
@@ -52,12 +54,11 @@ class Ops:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
-            await asyncio.wait({self._beat})
         self._server.__exit__(kind, error, trace)
 
-    async def _leave_status(self) -> None:
-        while True:
-            self.health.leave(self._status())
-            await sleep(INTERVAL_S)
+    def _beat(self) -> None:
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            self._loop.call_soon_threadsafe(self._leave_status)
+
+    def _leave_status(self) -> None:
+        self.health.leave(self._status())

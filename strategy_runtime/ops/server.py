@@ -6,6 +6,8 @@ So it answers while a hook blocks the strategy's loop, which is when one wants t
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from strategy_runtime.errors import ConfigError
-from strategy_runtime.ops.health import Health
+from strategy_runtime.ops.health import INTERVAL_S, Health
 from strategy_runtime.ops.metrics import Metrics
 
 __all__ = ["OpsServer"]
@@ -29,15 +31,19 @@ class OpsServer:
         host: Address to listen on. On loopback, requests must be for loopback too: browsers can be
             made to ask there for other names.
         port: 0 picks a free one.
+        beat: Called in its thread again and again, see `INTERVAL_S`.
 
     Raises:
         ConfigError: The port cannot be had.
     """
 
-    def __init__(self, health: Health, metrics: Metrics, host: str, port: int) -> None:
+    def __init__(
+        self, health: Health, metrics: Metrics, host: str, port: int, beat: Callable[[], None]
+    ) -> None:
         self._health = health
         self._metrics = metrics
         self._host = host
+        self._beat = beat
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family)
@@ -84,9 +90,16 @@ class OpsServer:
         await runner.setup()
         try:
             await web.SockSite(runner, self._socket).start()
-            await self._is_over.wait()
+            while not await self._is_over_within(INTERVAL_S):
+                self._beat()
         finally:
             await runner.cleanup()
+
+    async def _is_over_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._is_over.wait()
+        return self._is_over.is_set()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:

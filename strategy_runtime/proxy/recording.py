@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Self
@@ -38,6 +40,7 @@ class Recording:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._file = FileIO(os.open(path, flags, 0o600), "ab")
         self._pending: list[bytes] = []
+        self._is_reminded = False
         size = os.fstat(self._file.fileno()).st_size
         if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
             self._file.write(b"\n")  # a process that was killed may have left half a line
@@ -50,12 +53,31 @@ class Recording:
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
         """See `Receiver`."""
         pending = self._pending
-        if not pending:
-            asyncio.get_running_loop().call_later(_WITHIN_S, self._write)
         pending += messages
         if len(pending) >= _MOST:
             self._write()
+        elif not self._is_reminded:
+            self._remind()
         return self._receiver.feed(messages)
+
+    def _remind(self) -> None:
+        """Have what is pending written in a while.
+
+        A timer of the loop would be looked at in each of its turns: more than all the rest costs.
+        """
+        self._is_reminded = True
+        loop = asyncio.get_running_loop()
+        clock = threading.Timer(_WITHIN_S, self._call_from, (loop,))
+        clock.daemon = True
+        clock.start()
+
+    def _call_from(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop has been closed, and so has the file
+            loop.call_soon_threadsafe(self._on_time)
+
+    def _on_time(self) -> None:
+        self._is_reminded = False
+        self._write()
 
     def lost(self, closed: Closed) -> None:
         """See `Receiver`."""

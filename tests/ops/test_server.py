@@ -40,6 +40,20 @@ async def get(ops: Ops, path: str, host: str | None = None) -> tuple[int, object
     return await asyncio.to_thread(ask, ops.url + path, host)
 
 
+async def test_the_loop_leaves_its_status_every_second_and_has_no_timer_for_it(
+    standing: Standing,
+) -> None:
+    loop = asyncio.get_running_loop()
+    before = list(loop._scheduled)  # type: ignore[attr-defined]
+    standing.status = None
+    async with Ops("127.0.0.1", 0, standing) as ops:
+        assert ops.health.status is None
+        standing.status = status()
+        assert list(loop._scheduled) == before  # type: ignore[attr-defined]
+        await asyncio.sleep(1.5)  # noqa: TID251
+        assert ops.health.status == standing.status
+
+
 async def test_probes_of_a_run_in_good_order(ops: Ops) -> None:
     code, said = await get(ops, "/readyz")
     assert code == 200

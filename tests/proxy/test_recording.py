@@ -1,5 +1,6 @@
 """Recordings: every message as it came, a line each, whatever was there before."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,8 +61,18 @@ async def test_messages_are_there_long_before_the_end(path: Path) -> None:
     recording = recording_to(path)
     for number in range(2):
         recording.feed([b"%d" % number])
-        await sleep(1.0)
-        assert len(lines_of(path)) == number + 1
+        assert len(lines_of(path)) == number
+        async with asyncio.timeout(5):
+            while len(lines_of(path)) == number:
+                await sleep(0.1)
+    recording.close()
+
+
+async def test_a_loop_whose_turns_matter_has_no_timer_of_a_recording(path: Path) -> None:
+    recording = Recording(path).before(Answering())
+    before = list(asyncio.get_running_loop()._scheduled)  # type: ignore[attr-defined]
+    recording.feed([b"one"])
+    assert list(asyncio.get_running_loop()._scheduled) == before  # type: ignore[attr-defined]
     recording.close()
 
 

@@ -223,7 +223,7 @@ class Book:
 
     @property
     def order_count(self) -> int:
-        """Number of orders ever heard of."""
+        """Number of orders ever heard of by events."""
         return len(self._open) + len(self._ended)
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
