@@ -79,8 +79,11 @@ class CandleRuns:
                     symbol = candle.symbol
                     last[symbol] = close = candle.close
                     if symbol is not before:
-                        before, found = symbol, fed.get(symbol)
-                        pushes = feed(candle) if found is None else found
+                        before = symbol
+                        try:
+                            pushes = fed[symbol]
+                        except KeyError:
+                            pushes = feed(candle)
                     for push in pushes:
                         push(close)
                     result = call(candle)
