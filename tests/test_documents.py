@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from math import ceil, floor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,8 +101,8 @@ def test_the_readme_has_the_speeds_of_the_last_results() -> None:
         f"{int(min(of_ours))} to {int(max(of_ours))} times as fast a bar as four other engines"
     )
     assert fastest in readme
-    assert {round(each) for each in of_bare} == {3}
-    assert "about three times as slow as a bare loop" in readme
+    assert (floor(min(of_bare)), ceil(max(of_bare))) == (2, 3)
+    assert "two to three times as slow as a bare loop" in readme
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
