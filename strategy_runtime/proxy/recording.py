@@ -67,11 +67,11 @@ class Recording:
         """
         self._is_reminded = True
         loop = asyncio.get_running_loop()
-        clock = threading.Timer(_WITHIN_S, self._call_from, (loop,))
-        clock.daemon = True
-        clock.start()
+        timer = threading.Timer(_WITHIN_S, self._call_in, (loop,))
+        timer.daemon = True
+        timer.start()
 
-    def _call_from(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _call_in(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(RuntimeError):  # the loop has been closed, and so has the file
             loop.call_soon_threadsafe(self._on_time)
 

@@ -63,7 +63,7 @@ class Book:
         is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
         books_profits: The account's event is known to come behind those of a fill: what the fill
             has realised, and its fee, count until it does.
-        is_looking: It follows the venue's own orders and positions.
+        statement: The venue's own, whose orders and positions are followed; None where events tell.
     """
 
     def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
@@ -75,7 +75,7 @@ class Book:
         self.anomalies: list[str] = []
         self.is_hedging = False
         self.books_profits = False
-        self.is_looking = False
+        self.statement: Statement | None = None
         self._unbooked = _ZERO
         self._lookback = lookback
         self._own_prefix = own_prefix
@@ -90,7 +90,6 @@ class Book:
         self._trades: set[str] = set()
         self._positions: dict[str, dict[str, Position]] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
-        self._statement: Statement | None = None
         self._directory: Statement | None = None
 
     # Market
@@ -161,7 +160,7 @@ class Book:
         if known is None or isinstance(known, Order):
             return known
         if isinstance(known, OrderRequest):
-            placed = None if self._statement is None else self._statement.accepted(key)
+            placed = None if self.statement is None else self.statement.accepted(key)
             order = pending(known, key)
             return order if placed is None else replace(order, id=placed.id, status=_OPEN)
         if isinstance(known, AcceptedOrder):
@@ -231,7 +230,7 @@ class Book:
 
         What has happened to the order since is for its events to tell.
         """
-        if self.is_looking:
+        if self.statement is not None:
             return
         self._keys[handle.id] = client_order_id
         known = self._open.get(client_order_id)
@@ -349,7 +348,7 @@ class Book:
     @property
     def account(self) -> AccountView:
         """The account at the last prices seen."""
-        known = self._account if self._statement is None else self._statement.told_account()
+        known = self._account if self.statement is None else self.statement.told_account()
         return AccountView(
             known.balance + self._unbooked,
             self.nets.unrealized_pnl,
@@ -361,7 +360,7 @@ class Book:
     @property
     def equity(self) -> Decimal:
         """What the account is worth at the last prices seen."""
-        statement = self._statement
+        statement = self.statement
         balance = self._account.balance if statement is None else statement.balance
         return balance + self._unbooked + self.nets.unrealized_pnl
 
@@ -375,16 +374,15 @@ class Book:
 
     def parts_of(self, symbol: str) -> Sequence[Part]:
         """The open positions in a symbol as the venue keeps them; several where it hedges."""
-        if self._statement is not None:
-            return self._statement.parts_of(symbol)
+        if self.statement is not None:
+            return self.statement.parts_of(symbol)
         return list(self._positions.get(symbol, {}).values())
 
     # Looking instead of being told
 
     def look_at(self, statement: Statement) -> None:
         """Take account and positions from a statement from now on."""
-        self._statement = self._directory = statement
-        self.is_looking = True
+        self.statement = self._directory = statement
         self._unbooked = _ZERO
 
     def see_order(self, order: Followed) -> None:
@@ -405,7 +403,7 @@ class Book:
             self._open[key] = order
             return
         self._open.pop(key, None)
-        if self._directory is None or self._directory.accepted(key) is None:
+        if self._past(key) is None:
             self._ended[key] = order
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
@@ -435,9 +433,8 @@ class Book:
                 )
                 for part in self.parts_of(symbol)
             }
-        if self._statement is not None:
-            self._account, self._statement = self._statement.told_account(), None
-            self.is_looking = False
+        if self.statement is not None:
+            self._account, self.statement = self.statement.told_account(), None
 
     def _key(self, order: Order) -> str:
         return order.client_order_id or self._key_of(order.id)

@@ -242,12 +242,12 @@ class TradingDesk(Outbox):
             wanted = size_of(
                 symbol,
                 magnitude(quantity),
-                magnitude(fraction),
-                magnitude(notional),
-                None,
-                self._equity,
-                _NO_PRICES,
-                self._book.last,
+                fraction=magnitude(fraction),
+                notional=magnitude(notional),
+                risk=None,
+                equity=self._equity,
+                prices=_NO_PRICES,
+                last=self._book.last,
             )
         difference = (wanted if given[0] > 0 else -wanted) - self._book.position(symbol).quantity
         if not difference:
@@ -325,7 +325,7 @@ class TradingDesk(Outbox):
         Args:
             tells: See `Venue.let_look`.
         """
-        if not self._book.is_looking:
+        if self._book.statement is None:
             statement = self._venue.let_look(self._witness, tells)
             if statement is not None:
                 self._book.look_at(statement)
@@ -336,7 +336,7 @@ class TradingDesk(Outbox):
 
     def _look_away(self) -> None:
         # The next event may be the first at whose time the timer could be due.
-        if self._book.is_looking:
+        if self._book.statement is not None:
             self._book.look_away()
             self._venue.let_look(None)
 

@@ -90,9 +90,8 @@ class Outbox:
             began = 0.0 if observer is None else monotonic()
             try:
                 if isinstance(what, OrderRequest):
-                    if self.is_closed:
-                        self._admit(what)
-                    if book.is_looking:
+                    self._admit(what)
+                    if book.statement is not None:
                         direct.place(what)
                     else:
                         book.accept(ticket.client_order_id, direct.submit(what))

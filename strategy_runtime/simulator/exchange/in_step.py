@@ -201,7 +201,7 @@ class InStep(Replay):
         if not self._new:
             return True
         start = walk.starts[walk.done]
-        if self._tells is not None and self._tells_at(start):
+        if self._tells_at(start):
             return False
         self._open_new(start)
         return not (self._due or self._is_at_risk or self.outbox)
@@ -261,8 +261,7 @@ class InStep(Replay):
         for order in new:
             lane = self._instruments[order.request.symbol]
             row = lane.row
-            if self._volume_share is not None:
-                self._begin_bar(lane)
+            self._begin_bar(lane)
             if not self._due and self._fill_plain(lane, order, lane.series.opens[row]):
                 continue
             self._put_to_rest(lane, order)
