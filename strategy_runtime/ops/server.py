@@ -15,12 +15,12 @@ import msgspec
 from aiohttp import web
 
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.hosts import is_loopback
 from strategy_runtime.ops.health import INTERVAL_S, Health
 from strategy_runtime.ops.metrics import Metrics
 
 __all__ = ["OpsServer"]
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _STOP_WITHIN_S = 2.0
 
 
@@ -103,7 +103,7 @@ class OpsServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if self._host in _LOOPBACK and request.url.host not in _LOOPBACK:
+        if is_loopback(self._host) and not is_loopback(request.url.host or ""):
             return _json(403, {"error": f"this port serves {self._host} only"})
         answer: web.StreamResponse = await handler(request)
         return answer

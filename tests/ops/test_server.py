@@ -113,6 +113,11 @@ async def test_a_page_that_comes_by_another_name_is_refused(ops: Ops) -> None:
     assert (code, said) == (403, {"error": "this port serves 127.0.0.1 only"})
 
 
+@pytest.mark.parametrize("host", ["localhost:80", "127.0.0.2", "[::1]:9090"])
+async def test_other_names_of_the_machine_itself_are_not(ops: Ops, host: str) -> None:
+    assert (await get(ops, "/livez", host=host))[0] == 200
+
+
 async def test_it_answers_while_the_loop_is_blocked(ops: Ops) -> None:
     answers: list[tuple[int, object]] = []
     thread = threading.Thread(target=lambda: answers.append(ask(ops.url + "/livez")))
