@@ -255,7 +255,7 @@ class Sma(_Running):
                 for old in gone:
                     price = yield
                     window.append(price)
-                    total = total + price - old
+                    total = total + (price - old)  # in a flat market nothing changes
                     self.previous = value
                     self.value = value = total / size
             total = fsum(window)

@@ -88,3 +88,13 @@ async def test_a_timeframe_may_be_spelt_in_another_way_and_has_to_be_one() -> No
     async with strategy.run_test(timeframe="1h") as pilot:
         await pilot.candles("S:X", closes=[10])
     assert [family["S:X"].is_ready for family in strategy.averages] == [True, True, False]
+
+
+@pytest.mark.parametrize("period", [3, 5, 7])
+def test_in_a_flat_market_an_average_does_not_move(period: int) -> None:
+    average, found = Sma(period), set()
+    for number in range(5_000):
+        average.push(99.99)
+        if number >= period:
+            found.add((average.previous, average.value))
+    assert found == {(average.value, average.value)}
