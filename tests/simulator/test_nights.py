@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from strategy_runtime import (
     ProxyErrorEvent,
     Strategy,
 )
+from strategy_runtime.clock import utc
 from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.report.equity import equity_curve
@@ -36,7 +38,7 @@ from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import Pilot
 from tests.report.support import points_of
-from tests.simulator.support import MANY
+from tests.simulator.support import MANY, no_short_cuts
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -296,6 +298,37 @@ async def test_splits_before_the_data_are_past() -> None:
     ) as pilot:
         await pilot.candles(X, bars=days(100, 100, 100))
         assert pilot.position(X).quantity == 10
+
+
+@pytest.mark.parametrize("day", [-9, 0])
+def test_so_they_are_where_the_data_are_there_from_the_beginning(day: int) -> None:
+    series = BarSeries(X, "1d", DAY)
+    for number in range(3):
+        series.append(number * DAY, 100, 100, 100, 100, 1)
+    history = Split(X, utc(day * DAY), Decimal(2), Decimal(1))
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10)})
+    exchange = Exchange([series], ExchangeOptions(splits=(history,)))
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    assert [position.quantity for position in exchange.positions()] == [10]
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["in step", "bar by bar"])
+def test_an_order_that_was_cancelled_does_not_open_the_next_bar(others: bool) -> None:
+    """A jump over night is then warned of when its bar closes, like any other."""
+    series = BarSeries(X, "1d", DAY)
+    for day, price in [(0, 10), (1, 10), (5, 5), (6, 5)]:
+        series.append(day * DAY, price, price, price, price, 1)
+    strategy = Scripted(
+        {
+            0: lambda s, c: [s.buy(X, 1), s.buy(X, 1, limit=1, client_order_id="far")],
+            1: lambda s, c: s.cancel("far"),
+        }
+    )
+    exchange = Exchange([series])
+    with no_short_cuts() if others else nullcontext():
+        asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    (notice,) = [e for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
+    assert notice.timestamp == utc(6 * DAY)
 
 
 async def test_a_split_on_a_day_without_trading_comes_before_the_next_open() -> None:

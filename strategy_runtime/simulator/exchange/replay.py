@@ -36,6 +36,9 @@ class Replay(Plain):
         self._opens: list[tuple[int, int, Instrument]] = []
         self._ticks: list[tuple[int, int, Instrument]] = []
         self._trades_due: list[tuple[int, int, Instrument]] = []
+
+    def _set_out(self) -> None:
+        super()._set_out()
         for instrument in self._instruments.values():
             self._schedule_close(instrument)
             self._schedule_quote(instrument)
@@ -69,6 +72,8 @@ class Replay(Plain):
         while not self._is_bankrupt:
             if is_paced:
                 yield
+            while opens and not self._has_to_open(opens[0][2]):
+                heappop(opens)[2].scheduled = -1
             now = _soonest(closes, rollups, ticks, trades)
             if now is None:
                 return
@@ -237,6 +242,11 @@ class Replay(Plain):
         if start > self.now_ns or (start == self.now_ns and self.phase is not Phase.OPEN):
             instrument.scheduled = row
             heappush(self._opens, (start, instrument.rank, instrument))
+
+    def _has_to_open(self, instrument: Instrument) -> bool:
+        """Whether the open of the bar to come still matters: orders may have been cancelled."""
+        start = instrument.series.starts[instrument.row]
+        return bool(instrument.resting) or self._is_split_due(instrument, start)
 
     def _close_bar(self, instrument: Instrument) -> None:
         row = instrument.row

@@ -117,9 +117,13 @@ class ExchangeState:
         self._is_warned = False
         self._is_bankrupt = False
         self._furnish()
+        self._set_out()
 
     def _furnish(self) -> None:
         """Put in place what a room keeps beside this, at the end of construction."""
+
+    def _set_out(self) -> None:
+        """Look at what comes first, when all rooms are furnished."""
 
     @property
     def now(self) -> datetime:
