@@ -18,6 +18,7 @@ from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.support import MINUTE, A, B, minutes, no_short_cuts, order
 
 Seen = list[tuple[str, int]]
+HALF = Decimal("0.5")
 
 
 class Buying(Strategy):
@@ -262,3 +263,29 @@ async def test_a_waiting_order_that_is_cancelled_with_all_others_is_open_no_long
     await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
     assert strategy.still_open == [0, 0, 0, 0]
     assert [order.status for order in exchange.outcome().orders] == [OrderStatus.CANCELLED]
+
+
+class Twice(Strategy):
+    """Gives two orders at once, of which a bar can fill but the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, object, object]] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.found += [(o.id, o.created_at, o.updated_at) for o in self.orders()]
+        if not self.found:
+            for quantity in (50, 5):
+                self.buy(candle.symbol, quantity)
+
+
+async def test_an_order_that_comes_to_rest_at_an_open_is_shown_as_accepted() -> None:
+    found = []
+    for short_cuts in (nullcontext(), no_short_cuts()):
+        with short_cuts:
+            strategy = Twice()
+            exchange = Exchange([minutes(A, [5] * 4)], ExchangeOptions(max_volume_share=HALF))
+            await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+            found.append(strategy.found)
+    assert found[0] == found[1]
+    assert found[0][0] == ("ord-2", utc(MINUTE), utc(MINUTE))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from heapq import heappush
 from itertools import chain, islice
 
+from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
@@ -264,9 +265,10 @@ class InStep(Replay):
             self._begin_bar(lane)
             if not self._due and self._fill_plain(lane, order, lane.series.opens[row]):
                 continue
-            self._put_to_rest(lane, order)
+            self._untold.append((self._put_to_rest(lane, order), OrderEventKind.ORDER_CREATED))
             lane.scheduled = row
             self._due[lane.rank] = self._busy[lane.rank] = lane
+        self._show()
 
     def _rank_of(self, order: PlainOrder) -> int:
         return self._instruments[order.symbol].rank
