@@ -33,6 +33,7 @@ from strategy_runtime.runtime.book.order_states import (
     is_behind,
     pending,
     price_of_last_fill,
+    was_turned_away,
 )
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
@@ -250,6 +251,9 @@ class Book:
         order = event.order
         key = self._key(order)
         known = self._read(key)
+        if known is not None and was_turned_away(known) and order.id != known.id:
+            del self._ended[key]  # and the venue has given its name to another one
+            known = None
         if known is not None and is_behind(order, known):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
                 return False
@@ -309,12 +313,12 @@ class Book:
         ):
             self.is_contradicted = True
             return False
+        parts, net = self._positions.setdefault(position.symbol, {}), self.nets[position.symbol]
+        known, filled = parts.pop(position.id, None), net.quantity
         if position.quantity:
-            self._positions.setdefault(position.symbol, {})[position.id] = position
-        else:
-            self._positions.get(position.symbol, {}).pop(position.id, None)
-        net = self.nets[position.symbol]
-        filled = net.quantity
+            parts[position.id] = position
+        elif known is not None and not parts and known.signed_quantity * filled < 0:
+            return True  # a fill has turned it round; the event of the new one is to come
         self.nets.renew(position.symbol, self.parts_of(position.symbol))
         if net.quantity != filled:
             self.is_contradicted = True
@@ -463,7 +467,7 @@ class Book:
         gained, part = _ZERO, self._positions.get(symbol, {}).get(position_id or "")
         if not self.is_hedging:
             gained = self.nets.move(symbol, signed, price)
-        elif part is None:
+        elif part is None or part.signed_quantity * signed > 0:
             self.nets.open_apart(symbol, signed, price)
         else:
             gained = self.nets.reduce(symbol, signed, price, part.average_entry_price)

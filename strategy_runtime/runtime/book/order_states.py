@@ -8,7 +8,14 @@ from msgspec.structs import replace
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
 
-__all__ = ["AcceptedOrder", "accepted", "is_behind", "pending", "price_of_last_fill"]
+__all__ = [
+    "AcceptedOrder",
+    "accepted",
+    "is_behind",
+    "pending",
+    "price_of_last_fill",
+    "was_turned_away",
+]
 
 _FORWARD = {
     OrderStatus.PENDING: 0,
@@ -70,6 +77,11 @@ def accepted(order: Order, handle: OrderHandle) -> Order:
     """The same once the venue has; an end is not believed before the event of it comes."""
     status = OrderStatus.OPEN if handle.status.is_terminal else handle.status
     return replace(order, id=handle.id, status=status)
+
+
+def was_turned_away(order: Order) -> bool:
+    """Whether the venue has never taken an order, and so given it no id."""
+    return order.status is OrderStatus.REJECTED and order.id == order.client_order_id
 
 
 def is_behind(news: Order, known: Order) -> bool:

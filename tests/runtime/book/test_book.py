@@ -8,11 +8,12 @@ from strategy_runtime.protocol.enums import (
     OrderEventKind,
     OrderStatus,
     OrderType,
+    PositionEventKind,
     PositionSide,
     Side,
 )
-from strategy_runtime.protocol.events import OrderEvent, TradeEvent
-from strategy_runtime.protocol.models import Account, Order, Position, Trade
+from strategy_runtime.protocol.events import OrderEvent, PositionEvent, TradeEvent
+from strategy_runtime.protocol.models import Account, Order, OrderRequest, Position, Trade
 from strategy_runtime.runtime.book import Book
 
 ACCOUNT = Account(balance=Decimal(1000), equity=Decimal(1000))
@@ -116,3 +117,76 @@ def test_each_part_of_an_order_is_booked_at_its_own_price() -> None:
 def test_a_flat_position_is_neither_long_nor_short() -> None:
     net = Book().position("S:X")
     assert (net.is_flat, net.is_long, net.is_short) == (True, False, False)
+
+
+def at(quantity: int, name: str) -> PositionEvent:
+    side = PositionSide.SHORT if quantity < 0 else PositionSide.LONG
+    kind = PositionEventKind.POSITION_MODIFIED if quantity else PositionEventKind.POSITION_CLOSED
+    held = replace(position(abs(quantity)), id=name, side=side)
+    return PositionEvent(event=kind, position=held)
+
+
+def execution(side: Side, quantity: int, price: int, number: int, name: str) -> TradeEvent:
+    return TradeEvent(
+        trade=Trade(
+            id=f"t-{number}",
+            order_id=f"ord-{number}",
+            symbol="S:X",
+            side=side,
+            quantity=Decimal(quantity),
+            price=Decimal(price),
+            position_id=name,
+        )
+    )
+
+
+def test_a_position_that_a_fill_turned_round_is_not_flat_in_between() -> None:
+    book = Book()
+    book.apply_trade(execution(Side.BUY, 1, 10, 1, "p-1"))
+    book.apply_position(at(1, "p-1"))
+    book.apply_trade(execution(Side.SELL, 3, 11, 2, "p-2"))
+    book.apply_position(at(0, "p-1"))
+    assert (book.position("S:X").quantity, book.position("S:X").average_entry_price) == (-2, 11)
+    book.apply_position(at(-2, "p-2"))
+    assert book.position("S:X").quantity == -2
+    assert not book.is_torn
+
+
+def test_a_position_that_the_venue_closed_is_flat_whatever_the_fills_said() -> None:
+    book = Book()
+    book.apply_trade(execution(Side.BUY, 2, 10, 1, "p-1"))
+    book.apply_position(at(2, "p-1"))
+    book.apply_trade(execution(Side.SELL, 1, 11, 2, "p-1"))
+    book.apply_position(at(0, "p-1"))
+    assert book.position("S:X").is_flat
+    assert book.is_contradicted
+
+
+def test_one_of_several_positions_grows_at_the_price_of_the_fill() -> None:
+    book = Book()
+    book.is_hedging = True
+    book.apply_trade(execution(Side.BUY, 1, 10, 1, "p-1"))
+    book.apply_position(at(1, "p-1"))
+    book.apply_trade(execution(Side.BUY, 1, 20, 2, "p-1"))
+    net = book.position("S:X")
+    assert (net.quantity, net.average_entry_price) == (2, 15)
+    book.apply_position(at(2, "p-1"))
+    book.apply_trade(execution(Side.SELL, 1, 12, 3, "p-1"))
+    assert net.quantity == 1
+
+
+def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
+    book = Book()
+    request = OrderRequest(
+        symbol="S:X",
+        side=Side.BUY,
+        quantity=Decimal(5),
+        order_type=OrderType.LIMIT,
+        client_order_id="c-1",
+    )
+    book.expect(request, "c-1")
+    book.refuse("c-1")
+    assert book.orders() == []
+    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CREATED, order=order(OrderStatus.OPEN)))
+    assert [each.id for each in book.orders()] == ["ord-1"]
+    assert book.order_count == 1
