@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +92,8 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="End the run when an event is not acknowledged within this time; 0 waits for ever. The "
-    "first one may take two minutes.",
+    help="End the run when a strategy that is connected does not acknowledge an event within this "
+    "time; 0 waits for ever. The first one may take two minutes.",
 )
 @click.option(
     "--speed",
@@ -211,6 +212,7 @@ async def _serve(
     with stop_on_signals(asked_to_stop.set) as signals:
         async with server, progress(exchange):
             _announce(server)
+            server.stream.when_alone = partial(_tell_who_is_there, server.stream.is_lock_step)
             began = asyncio.create_task(_first_client(server), name="first client")
             stop = asyncio.create_task(asked_to_stop.wait(), name="stop")
             run = asyncio.create_task(server.finished(), name="run")
@@ -257,8 +259,16 @@ async def _first_client(server: "ProxyServer") -> float:
     from strategy_runtime.clock import monotonic
 
     await server.stream.attached.wait()
-    note("A strategy has connected.")
     return monotonic()
+
+
+def _tell_who_is_there(is_lock_step: bool, is_alone: bool) -> None:
+    if not is_alone:
+        note("A strategy has connected.")
+    elif is_lock_step:
+        note("The strategy has disconnected; the run waits for it to come back (Ctrl-C ends it).")
+    else:
+        note("The strategy has disconnected; time goes on.")
 
 
 async def _tell_for(linger: float, asked_to_stop: asyncio.Event) -> None:

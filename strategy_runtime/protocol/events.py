@@ -112,6 +112,7 @@ class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
 
     Attributes:
         session: In CONNECTED: names the run of the proxy. Another one knows nothing of the first.
+        acknowledged: In CONNECTED of a backtest: how many of its events have been, by whomever.
     """
 
     event: ConnectionEventKind
@@ -119,6 +120,7 @@ class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
     broker: str | None = None
     gap_duration_ms: int | None = None
     session: str | None = None
+    acknowledged: int | None = None
 
 
 class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):

@@ -119,10 +119,17 @@ def encode_frame(frame: ServerFrame) -> bytes:
     return _encoder.encode(frame)
 
 
-def encode_connected(timestamp: datetime, session: str) -> bytes:
+def encode_connected(
+    timestamp: datetime, session: str, *, acknowledged: int | None = None
+) -> bytes:
     """The first frame of every connection."""
     return encode_frame(
-        ConnectionEvent(event=ConnectionEventKind.CONNECTED, session=session, timestamp=timestamp)
+        ConnectionEvent(
+            event=ConnectionEventKind.CONNECTED,
+            session=session,
+            acknowledged=acknowledged,
+            timestamp=timestamp,
+        )
     )
 
 

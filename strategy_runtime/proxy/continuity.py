@@ -1,10 +1,12 @@
-"""Whether a new connection leads to the run of the proxy that the one before led to.
+"""Whether a connection leads to the beginning of a backtest, and the next one to the same backtest.
 
-A proxy that was started again in the middle of a backtest knows nothing of what was ordered, and
-counts its events from one: what it sends looks like a repetition of what was handled already. To
-go on with it would end in a result that nobody traded.
+What another strategy has left of a backtest is no backtest. And a proxy that was started again in
+the middle of one knows nothing of what was ordered, and counts its events from one: what it sends
+looks like a repetition of what was handled already. To go on with either would end in a result that
+nobody traded.
 """
 
+from strategy_runtime.errors import ConfigError, ConnectionLost, StrategyRuntimeError
 from strategy_runtime.protocol.codec import Frame, id_of
 from strategy_runtime.protocol.events import CandleFrame, ConnectionEvent
 
@@ -14,9 +16,10 @@ __all__ = ["Continuity"]
 class Continuity:
     """What is known of the run of a proxy that waits for acknowledgements.
 
-    Its CONNECTED may name the run. One that does not is known by its simulated time: the first
-    candle of a new connection that is of the same kind as the last one before is not older, and no
-    other one under its id. So it is only after a new connection that anything is looked at.
+    Its CONNECTED may name the run, and say how far it has come. One that does not is known by its
+    simulated time: the first candle of a new connection that is of the same kind as the last one
+    before is not older, and no other one under its id. So it is only after a new connection that
+    anything is looked at.
 
     Attributes:
         latest: The last candle that came, or one of the last.
@@ -32,11 +35,27 @@ class Continuity:
         """There is a new connection."""
         self.is_open = self.latest is not None
 
-    def is_broken_by(self, frame: Frame) -> bool:
-        """Whether a frame is of another run."""
+    def broken_by(self, frame: Frame) -> StrategyRuntimeError | None:
+        """Why this run cannot go on with a frame; None where it can."""
         if isinstance(frame, ConnectionEvent) and frame.session is not None:
             before, self._session = self._session, frame.session
-            return before is not None and before != frame.session
+            if before is None and self.latest is None and frame.acknowledged:
+                return ConfigError(
+                    f"this backtest has begun already: {frame.acknowledged} of its events have "
+                    "been acknowledged by another run, and its time does not run back; start the "
+                    "proxy anew, then the strategy"
+                )
+            is_another = before is not None and before != frame.session
+        else:
+            is_another = self._is_of_another_run(frame)
+        if not is_another:
+            return None
+        return ConnectionLost(
+            "the proxy has begun its backtest anew, as one that was started again does: what "
+            "this run has ordered and holds is lost there; start the strategy again, too"
+        )
+
+    def _is_of_another_run(self, frame: Frame) -> bool:
         last = self.latest
         if not self.is_open or last is None or not isinstance(frame, CandleFrame):
             return False

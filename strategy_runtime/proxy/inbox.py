@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from strategy_runtime.errors import FrameError
+from strategy_runtime.errors import FrameError, StrategyRuntimeError
 from strategy_runtime.protocol.codec import PONG, Frame, FrameDecoder, encode_ack, id_of, unwrap
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import (
@@ -64,7 +64,8 @@ class Inbox:
     Attributes:
         closed: How the present connection ended; None while it has not.
         is_leaving: The proxy has said that it goes down.
-        is_of_another_run: The proxy has begun its backtest anew; what came since is passed over.
+        broken: Why the run cannot go on with what the proxy sends, which is passed over from then
+            on; None while it can.
         last_words: What it said had broken its backtest.
         waiting: What there is to take.
         wants: Which candles and quotes are taken.
@@ -82,7 +83,7 @@ class Inbox:
     ) -> None:
         self.closed: Closed | None = None
         self.is_leaving = False
-        self.is_of_another_run = False
+        self.broken: StrategyRuntimeError | None = None
         self.last_words: str | None = None
         self.waiting: deque[_Received] = deque()
         self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
@@ -158,13 +159,13 @@ class Inbox:
                 answers.append(PONG)
             return None
         received: _Received
-        if self.is_of_another_run:
+        if self.broken is not None:
             return None
         if isinstance(frame, FrameError):
             _log.warning("a frame was dropped: %s", frame)
             received = _PassedOver(frame.event_id)
-        elif not self._is_live and self._continuity.is_broken_by(frame):
-            self._break_off()
+        elif not self._is_live and (broken := self._continuity.broken_by(frame)) is not None:
+            self._break_off(broken)
             return None
         else:
             received = frame
@@ -174,9 +175,9 @@ class Inbox:
         self._is_usual = not self._continuity.is_open
         return received
 
-    def _break_off(self) -> None:
+    def _break_off(self, broken: StrategyRuntimeError) -> None:
         """Take nothing any more, and acknowledge nothing of it."""
-        self.is_of_another_run, self._is_usual, self._is_last_here = True, False, False
+        self.broken, self._is_usual, self._is_last_here = broken, False, False
         self.waiting.clear()
         self.lost(Closed(None, "another run"))
 

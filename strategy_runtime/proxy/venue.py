@@ -249,11 +249,8 @@ class ProxyVenue:
 
     def _lost(self) -> ConnectionEvent:
         """Have another connection made, unless there is no sense in it; the event that says so."""
-        if self._inbox.is_of_another_run:
-            raise ConnectionLost(
-                "the proxy has begun its backtest anew, as one that was started again does: what "
-                "this run has ordered and holds is lost there; start the strategy again, too"
-            )
+        if self._inbox.broken is not None:
+            raise self._inbox.broken
         closed = self._inbox.closed or Closed(None)
         words = None if self._is_live else self._inbox.last_words
         self._connection.lost(closed, monotonic(), words)

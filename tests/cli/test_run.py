@@ -63,6 +63,32 @@ def test_a_backtest_to_its_end(bot: Path) -> None:
     assert json.loads(document)["positions"][0]["quantity"] == "3"
 
 
+@pytest.mark.parametrize(
+    ("then", "code", "count"), [("raise ValueError('here')", 70, 1), ("self.seen = 2", 0, 3)]
+)
+def test_what_another_run_has_left_of_a_backtest_is_refused(
+    bot: Path, then: str, code: int, count: int
+) -> None:
+    (bot / "prices.csv").write_text("\n".join(PRICES.splitlines()[:3]))
+    (bot / "brief.py").write_text(
+        "from strategy_runtime import Strategy\n\n\nclass Brief(Strategy):\n"
+        "    def on_start(self):\n        self.seen = 0\n\n"
+        "    def on_candle(self, candle):\n"
+        f"        if self.seen:\n            {then}\n        self.seen = 1\n"
+    )
+    with proxy("--data", "prices.csv", "--linger", 30, "--json", cwd=bot) as (server, urls):
+        first = call("run", "brief", *urls, cwd=bot)
+        assert first.returncode == code, first.stderr
+        again = call("run", "brief", *urls, cwd=bot)
+        if code:
+            line_of(server.stderr, "The strategy has disconnected; the run waits for it")
+    assert again.returncode == 2
+    assert again.stderr.endswith(
+        f"Error: this backtest has begun already: {count} of its events have been acknowledged by "
+        "another run, and its time does not run back; start the proxy anew, then the strategy\n"
+    )
+
+
 def test_settings_from_the_environment_and_a_file(bot: Path) -> None:
     with proxy("--data", "prices.csv", "--linger", 0, "--json", cwd=bot) as (server, urls):
         (bot / "bot.env").write_text(

@@ -221,6 +221,7 @@ def test_the_frames_of_the_link_itself() -> None:
         "session": "run-1",
         "timestamp": "2024-03-04T14:31:00Z",
     }
+    assert json.loads(encode_connected(AT, "run-1", acknowledged=0))["acknowledged"] == 0
     assert json.loads(encode_ping(AT)) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}
     assert json.loads(PONG) == {"type": "pong"}
     assert FrameDecoder().decode([encode_ping(AT), PONG]) == [Ping(timestamp=AT), Pong()]

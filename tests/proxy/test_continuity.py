@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from strategy_runtime.errors import ConfigError, ConnectionLost
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import CandleFrame, ConnectionEvent
 from strategy_runtime.protocol.models import Candle
@@ -24,8 +25,10 @@ def frame(number: int, event_id: str | None = None, **bar: Any) -> CandleFrame:
     return CandleFrame(event_id=event_id or f"evt-{number}", bar=Candle(stamp=start, **given))
 
 
-def connected(session: str | None) -> ConnectionEvent:
-    return ConnectionEvent(event=ConnectionEventKind.CONNECTED, session=session)
+def connected(session: str | None, acknowledged: int | None = None) -> ConnectionEvent:
+    return ConnectionEvent(
+        event=ConnectionEventKind.CONNECTED, session=session, acknowledged=acknowledged
+    )
 
 
 def after(latest: CandleFrame) -> Continuity:
@@ -46,24 +49,24 @@ def after(latest: CandleFrame) -> Continuity:
     ],
 )
 def test_another_run_shows_itself(broken_by: CandleFrame, what: str) -> None:
-    assert after(frame(3)).is_broken_by(broken_by), what
+    assert isinstance(after(frame(3)).broken_by(broken_by), ConnectionLost), what
 
 
 @pytest.mark.parametrize("first", [frame(3), frame(4), frame(3, "another", close=2)])
 def test_the_same_run_goes_on_and_is_not_looked_at_any_more(first: CandleFrame) -> None:
     continuity = after(frame(3))
     assert continuity.is_open
-    assert not continuity.is_broken_by(first)
+    assert continuity.broken_by(first) is None
     assert not continuity.is_open
-    assert not continuity.is_broken_by(frame(1))
+    assert continuity.broken_by(frame(1)) is None
 
 
 @pytest.mark.parametrize("kind", [{"symbol": "S:Y"}, {"timeframe": "1d"}])
 def test_candles_of_another_kind_say_nothing(kind: dict[str, str]) -> None:
     continuity = after(frame(3))
-    assert not continuity.is_broken_by(frame(1, **kind))
+    assert continuity.broken_by(frame(1, **kind)) is None
     assert continuity.is_open
-    assert continuity.is_broken_by(frame(1))
+    assert isinstance(continuity.broken_by(frame(1)), ConnectionLost)
 
 
 def test_nothing_is_looked_at_before_there_is_something_to_compare_with() -> None:
@@ -74,7 +77,19 @@ def test_nothing_is_looked_at_before_there_is_something_to_compare_with() -> Non
 
 def test_a_session_is_a_run() -> None:
     continuity = Continuity()
-    assert not continuity.is_broken_by(connected("a"))
-    assert not continuity.is_broken_by(connected("a"))
-    assert not continuity.is_broken_by(connected(None))
-    assert continuity.is_broken_by(connected("b"))
+    assert continuity.broken_by(connected("a")) is None
+    assert continuity.broken_by(connected("a")) is None
+    assert continuity.broken_by(connected(None)) is None
+    assert isinstance(continuity.broken_by(connected("b")), ConnectionLost)
+
+
+def test_a_backtest_begins_where_nothing_has_been_acknowledged() -> None:
+    continuity = Continuity()
+    assert continuity.broken_by(connected("a", 0)) is None
+    assert continuity.broken_by(connected("a", 5)) is None, "these were our own"
+    found = Continuity().broken_by(connected("a", 5))
+    assert isinstance(found, ConfigError)
+    assert str(found) == (
+        "this backtest has begun already: 5 of its events have been acknowledged by another run, "
+        "and its time does not run back; start the proxy anew, then the strategy"
+    )

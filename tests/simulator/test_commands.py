@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategy_runtime import OrderStatus, OrderType, Side
+from strategy_runtime import OrderEvent, OrderStatus, OrderType, Side
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.enums import PositionMode, TrailingType
+from strategy_runtime.protocol.enums import OrderEventKind, PositionMode, TrailingType
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.exchange import Exchange
 from tests.simulator.support import MANY, A, B, limit, market, next_candle, next_phase, order
@@ -195,6 +195,18 @@ def test_a_change_of_nothing_names_no_field() -> None:
     refusal = refused(exchange, lambda e: e.modify(handle.id, OrderChanges()))
     assert (refusal.code, refusal.details) == ("INVALID_REQUEST", None)
     assert refusal.message == "nothing to change; name at least one field"
+
+
+def test_a_change_that_is_sent_again_is_told_once() -> None:
+    exchange = market(10, 10)
+    handle = exchange.submit(limit("10", stop_loss=Decimal(8)))
+    changes = OrderChanges(limit_price=GOOD, stop_loss=Decimal(7))
+    exchange.outbox.clear()
+    first, second = (exchange.modify(handle.id, changes) for _ in range(2))
+    assert first == second
+    assert [event.event for event in exchange.outbox if isinstance(event, OrderEvent)] == [
+        OrderEventKind.ORDER_MODIFIED
+    ]
 
 
 TRAIL: Mapping[str, Any] = {

@@ -190,8 +190,13 @@ class Acceptance(Telling):
             and self._ledger.addressed(holding.symbol, order.position_id) is holding
         ]
 
-    def _change(self, order: RestingOrder, changes: OrderChanges) -> None:
-        """Apply a modification that has been checked, and say so."""
+    def _change(self, order: RestingOrder, changes: OrderChanges) -> bool:
+        """Apply a modification that has been checked, and say so; False where it changes nothing,
+        as one that is sent again because its answer was lost.
+        """
+        if order.is_as(changes):
+            return False
         order.change(changes, self.now_ns)
         self._instruments[order.symbol].resting.wake(order)
         self._tell_order(order, OrderEventKind.ORDER_MODIFIED)
+        return True

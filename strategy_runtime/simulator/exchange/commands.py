@@ -77,8 +77,8 @@ class Exchange(InStep):
         order = self._open_order(order_id)
         check_changes(order, changes)
         with self._commanded(order, *order.legs):
-            self._time_in(self._instruments[order.symbol], order)
-            self._change(order, changes)
+            if self._change(order, changes):
+                self._time_in(self._instruments[order.symbol], order)
             if order.legs:
                 self._move_legs_of(order, changes)
         return order.snapshot()

@@ -206,7 +206,7 @@ def _answer(
         except web.HTTPRequestEntityTooLarge:
             message = f"the body is larger than {limits.body_bytes // 1024} KiB"
             raise ApiError(413, "INVALID_REQUEST", message) from None
-        except web.RequestPayloadError as error:
+        except (web.RequestPayloadError, ConnectionError) as error:
             raise invalid_request(f"the body cannot be read: {error}") from None
         if content.strip() and request.content_type != "application/json":
             raise ApiError(

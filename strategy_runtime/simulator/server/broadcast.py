@@ -6,6 +6,7 @@ its own; one that cannot keep up is closed rather than losing events in silence.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
@@ -49,6 +50,8 @@ class Broadcast:
         exchange: What is replayed.
         end: How the run ended, once it has.
         attached: Set once a client has connected for the first time.
+        when_alone: Called with False when a client has come to an exchange that had none, and with
+            True when the last one has left before the end.
         is_lock_step: False: time waits for nobody.
     """
 
@@ -68,6 +71,7 @@ class Broadcast:
         exchange.is_paced = True
         self.end: RunEnd | None = None
         self.attached = asyncio.Event()
+        self.when_alone: Callable[[bool], None] = lambda is_alone: None
         self._speed = speed
         self._ping_interval = ping_interval
         self._silence_limit = silence_limit
@@ -183,6 +187,8 @@ class Broadcast:
         listener = _Listener(connection, self._depth)
         self._listeners.append(listener)
         self.attached.set()
+        if len(self._listeners) == 1:
+            self.when_alone(False)
         tasks = (
             asyncio.create_task(listener.write_for_ever(), name="proxy writer"),
             asyncio.create_task(connection.ping_for_ever(self._ping_interval), name="proxy pings"),
@@ -194,6 +200,8 @@ class Broadcast:
             await cancel(*tasks)
             if listener in self._listeners:
                 self._listeners.remove(listener)
+                if not (self._listeners or self.end):
+                    self.when_alone(True)
 
     async def _watch(self, listener: _Listener) -> None:
         """Close a client of which nothing has been heard for too long."""

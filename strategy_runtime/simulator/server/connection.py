@@ -85,9 +85,11 @@ class Connection:
             return False
         return True
 
-    async def greet(self, session: str) -> None:
-        """Say CONNECTED, the first frame of every connection, and which run it is of."""
-        await self.send(encode_connected(self._exchange.now, session))
+    async def greet(self, session: str, acknowledged: int | None = None) -> None:
+        """Say CONNECTED, the first frame of every connection: which run it is of, and how many of
+        its events have been acknowledged, where that is waited for.
+        """
+        await self.send(encode_connected(self._exchange.now, session, acknowledged=acknowledged))
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code and a reason for people; a client that does not read is cut off."""

@@ -6,7 +6,7 @@ sends. A new connection takes over from the old one and is sent again what was n
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -35,6 +35,8 @@ class EventStream:
         barrier: What time waits for.
         end: How the run ended, once it has.
         attached: Set once a client has connected for the first time.
+        when_alone: Called with False when a client has come, and with True when it has left before
+            the end and no other has taken over.
     """
 
     is_lock_step = True
@@ -60,8 +62,9 @@ class EventStream:
         self._session = token()
         self._client: Connection | None = None
         self.attached = asyncio.Event()
+        self.when_alone: Callable[[bool], None] = lambda is_alone: None
         self._stirred = asyncio.Event()
-        self._has_been_acked = False
+        self._acknowledged = 0
         self._last_release = monotonic()
         self._writing = asyncio.Lock()
         self._is_last_frame_written = False
@@ -123,7 +126,7 @@ class EventStream:
                 return None
             limit = self._last_ack_timeout
         else:
-            limit = self._ack_timeout if self._has_been_acked else self._first_ack_timeout
+            limit = self._ack_timeout if self._acknowledged else self._first_ack_timeout
             if self._client is None or not limit:
                 return None
         return max(self._last_release + limit - monotonic(), 0)
@@ -186,13 +189,15 @@ class EventStream:
             if not is_late:
                 older, self._client = self._client, client
                 self.barrier.new_client()
-                await client.greet(self._session)
+                await client.greet(self._session, self._acknowledged)
         if is_late:
             await self._turn_away(client)
             return
         self._last_release = monotonic()
         self.attached.set()
         self._stirred.set()
+        if older is None:
+            self.when_alone(False)
         pinger = asyncio.create_task(client.ping_for_ever(self._ping_interval), name="proxy pings")
         farewell = asyncio.create_task(self._supersede(older), name="proxy farewell")
         try:
@@ -202,6 +207,7 @@ class EventStream:
             if self._client is client:
                 self._client = None
                 self._stirred.set()
+                self.when_alone(True)
             await farewell
 
     async def _supersede(self, older: Connection | None) -> None:
@@ -225,7 +231,9 @@ class EventStream:
 
     async def _turn_away(self, client: Connection) -> None:
         """Tell a client that comes too late how the run ended, the last event again included."""
-        await client.greet(self._session)
+        # Why a run broke off is of more interest than how far it had come.
+        is_broken = self.end not in (None, RunEnd.COMPLETE)
+        await client.greet(self._session, None if is_broken else self._acknowledged)
         if self.end is None:
             await client.say_goodbye(0)
             return
@@ -236,8 +244,10 @@ class EventStream:
         await client.part(self.end, self._last_words)
 
     def _acknowledge(self, ack: EventAck) -> None:
-        if self.barrier.acknowledge(ack.events_processed):
-            self._has_been_acked = True
+        released = self.barrier.acknowledge(ack.events_processed)
+        if released:
+            is_first = not self._acknowledged
+            self._acknowledged += released
             self._last_release = monotonic()
-            if self.barrier.is_clear:
+            if self.barrier.is_clear or is_first:  # from the first one on there is less patience
                 self._stirred.set()

@@ -146,7 +146,8 @@ def test_a_position_that_a_fill_turned_round_is_not_flat_in_between() -> None:
     book.apply_position(at(1, "p-1"))
     book.apply_trade(execution(Side.SELL, 3, 11, 2, "p-2"))
     book.apply_position(at(0, "p-1"))
-    assert (book.position("S:X").quantity, book.position("S:X").average_entry_price) == (-2, 11)
+    net = book.position("S:X")
+    assert [net.quantity, net.average_entry_price] == [-2, 11]
     book.apply_position(at(-2, "p-2"))
     assert book.position("S:X").quantity == -2
     assert not book.is_torn
@@ -169,7 +170,7 @@ def test_one_of_several_positions_grows_at_the_price_of_the_fill() -> None:
     book.apply_position(at(1, "p-1"))
     book.apply_trade(execution(Side.BUY, 1, 20, 2, "p-1"))
     net = book.position("S:X")
-    assert (net.quantity, net.average_entry_price) == (2, 15)
+    assert [net.quantity, net.average_entry_price] == [2, 15]
     book.apply_position(at(2, "p-1"))
     book.apply_trade(execution(Side.SELL, 1, 12, 3, "p-1"))
     assert net.quantity == 1

@@ -63,6 +63,22 @@ async def test_what_is_no_http_is_answered_in_the_envelope(
     assert not [r for r in caplog.records if r.levelno > logging.DEBUG], "no log to be flooded"
 
 
+async def test_a_client_that_is_gone_in_mid_body_floods_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as rest:
+        _, writer = await dialled(rest.server)
+        head = b"Content-Type: application/json", b"Content-Length: 100"
+        writer.write(request_of("POST", "/orders", *head) + b'{"symbol": ')
+        await writer.drain()
+        assert (await rest("GET", "/account"))[0] == 200
+        writer.transport.abort()
+        await writer.wait_closed()
+        for _ in range(3):
+            assert (await rest("GET", "/account"))[0] == 200
+    assert not [r for r in caplog.records if r.levelno > logging.DEBUG]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "headers"),
     [

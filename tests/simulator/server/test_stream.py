@@ -282,6 +282,45 @@ async def test_silence_halts_the_run_and_names_what_is_missing() -> None:
         assert await client.server.finished() is RunEnd.ACK_TIMEOUT
 
 
+async def test_behind_the_first_acknowledgement_patience_is_shorter_at_once() -> None:
+    data = bars("S:X", 10), bars("S:Y", 10)
+    async with serving(*data, first_ack_timeout=60, ack_timeout=0.05) as client:
+        await client.connect()
+        await client.frames(3)
+        await client.ack("evt-1")
+        error = await client.frame()
+        assert (error["code"], error["details"]) == ("ACK_TIMEOUT", {"missing": ["evt-2"]})
+
+
+@pytest.mark.parametrize("speed", [None, 0.001])
+async def test_it_is_told_when_a_client_comes_and_when_the_last_one_leaves(
+    speed: float | None,
+) -> None:
+    told: asyncio.Queue[bool] = asyncio.Queue()
+    async with serving(speed=speed) as client:
+        client.server.stream.when_alone = told.put_nowait
+        for _ in range(2):
+            await client.connect()
+            await client.frame()
+            assert not await asyncio.wait_for(told.get(), 5)
+            await client.socket.close()
+            assert await asyncio.wait_for(told.get(), 5)
+    assert told.empty()
+
+
+async def test_connected_says_how_many_events_have_been_acknowledged() -> None:
+    async with serving() as client:
+        found = []
+        for _ in range(2):
+            await client.connect()
+            first, second = await client.frames(2)
+            found.append((first["acknowledged"], second["event_id"]))
+            await client.ack(second["event_id"])
+            await client.frame()
+            await client.socket.close()
+    assert found == [(0, "evt-1"), (1, "evt-2")]
+
+
 async def test_nobody_is_halted_while_no_client_is_there() -> None:
     async with serving(first_ack_timeout=0.05) as client:
         await client.connect()
