@@ -10,6 +10,7 @@ from strategy_runtime.hosts import is_loopback
 __all__ = [
     "DEFAULT_REST_URL",
     "DEFAULT_WS_URL",
+    "KEY_SETTINGS",
     "REST_PREFIXES",
     "WS_PATHS",
     "Endpoints",
@@ -17,6 +18,9 @@ __all__ = [
 
 DEFAULT_WS_URL = "ws://localhost:8082"
 DEFAULT_REST_URL = "http://localhost:8080"
+
+KEY_SETTINGS = "--token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"
+"""What gives the key."""
 
 WS_PATHS = ("/", "/ws", "/v1/ws")
 """Tried in turn where the URL has no path of its own."""
@@ -33,6 +37,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
         rest_url: Of the requests, without a slash at the end, and without a query.
         api_key: Sent with both where set. User name and password in a URL are sent with it.
         ws_setting, rest_setting: What to look at where a URL leads to nobody, or to somebody else.
+        api_key_setting: What to look at where the key is not taken.
 
     Raises:
         ConfigError: A URL that cannot be one, both a key and a user name, or a key or a password
@@ -44,6 +49,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     ws_setting: str = "PROXY_WS_URL"
     rest_setting: str = "PROXY_REST_URL"
+    api_key_setting: str = KEY_SETTINGS
 
     def __post_init__(self) -> None:
         _check("the stream", self.ws_url, ("ws", "wss"), self.api_key)
@@ -69,6 +75,15 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     def headers(self) -> dict[str, str]:
         """What identifies us."""
         return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+
+    @property
+    def way_in(self) -> str:
+        """What to do where requests are refused for who we are."""
+        if self.api_key is not None:
+            return f"look at {self.api_key_setting}"
+        if urlsplit(self.rest_url).username is not None:
+            return f"look at the user name and the password in {self.rest_setting}"
+        return f"give the key by {KEY_SETTINGS}"
 
 
 def _check(what: str, url: str, schemes: tuple[str, ...], api_key: str | None) -> None:

@@ -9,7 +9,7 @@ from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError,
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy.dialing import dial
 from strategy_runtime.proxy.exchange import Exchanges
-from strategy_runtime.proxy.http1 import ReplyFault, header_lines, target_of
+from strategy_runtime.proxy.http1 import ReplyFault, Target, header_lines, target_of
 from strategy_runtime.proxy.policy import seconds_of
 from strategy_runtime.proxy.stream import Stream
 from strategy_runtime.proxy.transport import Answer, ConnectFailed, Receiver
@@ -20,6 +20,9 @@ _HANDSHAKE_S = 10.0
 _ANSWER_S = 10.0
 _AGREED = 101
 _REDIRECTS = (301, 302, 303, 307, 308)
+# What OpenSSL makes of bytes that are no TLS, up to 3.1 and from 3.2 on. It is the text that is
+# looked for, since a Python that is older than the library knows no reason by the new name.
+_NO_TLS = ("wrong version number", "record layer failure")
 
 
 class Network:
@@ -57,8 +60,9 @@ class Network:
                 stream = await dial(target, make)
                 head = (await stream.shake_hands(target, self._headers)).head
         except (OSError, ReplyFault, TimeoutError) as error:
-            said = str(error) or f"no handshake within {_HANDSHAKE_S:g} s"
-            raise ConnectFailed(said, is_untrusted=_is_untrusted(error)) from None
+            distrust = _distrust(error, target, "ws")
+            said = distrust or str(error) or f"no handshake within {_HANDSHAKE_S:g} s"
+            raise ConnectFailed(said, is_untrusted=bool(distrust)) from None
         if head.status in _REDIRECTS:
             raise ProtocolError(
                 f"{url} redirects to {head.headers.get('location', '')}; redirects are not "
@@ -78,8 +82,9 @@ class Network:
         try:
             exchange = await self._exchanges.to(target)
         except (OSError, TimeoutError) as error:
-            if _is_untrusted(error):
-                raise AccessDenied(f"the proxy's certificate cannot be trusted: {error}") from None
+            distrust = _distrust(error, target, "http")
+            if distrust:
+                raise AccessDenied(distrust) from None
             what = getattr(error, "strerror", None) or str(error) or "no connection in time"
             raise Unreachable(f"nobody answers at {url}: {what}") from None
         head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
@@ -108,5 +113,13 @@ class Network:
         await sleep(0)
 
 
-def _is_untrusted(error: BaseException) -> bool:
-    return isinstance(error, ssl.SSLCertVerificationError)
+def _distrust(error: Exception, target: Target, scheme: str) -> str:
+    """What keeps us from trusting the other side, at every further attempt; empty if nothing."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the proxy's certificate cannot be trusted: {error}"
+    if isinstance(error, ssl.SSLError) and any(each in str(error) for each in _NO_TLS):
+        return (
+            f"{target.authority} answers, but does not speak TLS: write {scheme}:// instead of "
+            f"{scheme}s://"
+        )
+    return ""

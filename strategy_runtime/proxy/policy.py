@@ -10,6 +10,7 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
 )
 from strategy_runtime.ids import Random
+from strategy_runtime.proxy.endpoints import KEY_SETTINGS
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
 __all__ = [
@@ -99,10 +100,11 @@ def verdict(
     if isinstance(ended, ConnectFailed):
         if ended.status in _NO_ENTRY:
             return AccessDenied(
-                f"the proxy refused the connection with {ended.status}; check the API key"
+                f"the proxy refused the connection with {ended.status}; check the API key "
+                f"({KEY_SETTINGS})"
             )
         if ended.is_untrusted:
-            return AccessDenied(f"the proxy's certificate cannot be trusted: {ended.said}")
+            return AccessDenied(f"{ended.said}; check --ws-url or PROXY_WS_URL")
         return None
     if ended.is_ours:
         return None

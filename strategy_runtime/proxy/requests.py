@@ -67,15 +67,22 @@ class RestClient:
         """Find the prefix the proxy answers under, with a harmless request.
 
         Raises:
-            Unreachable, ConnectionLost, AccessDenied: No answer, or none for us.
+            Unreachable, ConnectionLost: No answer.
+            AccessDenied: None for us, or none that can be trusted.
             ProtocolError: Somebody answers, and not like a proxy.
         """
         bases = self._endpoints.request_bases
         for base in bases:
-            status, body, _ = await self._transport.request("GET", f"{base}/account")
+            try:
+                status, body, _ = await self._transport.request("GET", f"{base}/account")
+            except AccessDenied as denial:
+                raise AccessDenied(f"{denial}; check {self._endpoints.rest_setting}") from None
             error = parse_error(status, body)
-            if status in (401, 403):
-                raise AccessDenied(f"the proxy refused the request with {status}: {error.message}")
+            if status in (_UNKNOWN_KEY, _FORBIDDEN):
+                raise AccessDenied(
+                    f"the proxy refused the request with {status}: {error.message}"
+                    f"{self._way_in(status)}"
+                )
             if status != 404 or not error.code.startswith("HTTP_"):
                 self._base = base
                 return
@@ -162,7 +169,7 @@ class RestClient:
             try:
                 answer = await self._transport.request(method, f"{self._base}{path}", body)
                 if not 200 <= answer.status < 300:
-                    raise _refusal(method, what, answer)
+                    raise _refusal(method, what, answer, self._way_in(answer.status))
                 return read(answer.body, f"{method} {what}")
             except StrategyRuntimeError as failure:
                 if method == "PATCH" and not isinstance(failure, ApiError | Unreachable):
@@ -171,6 +178,10 @@ class RestClient:
                     raise doubt or failure from None
                 asked = failure.retry_after if isinstance(failure, ApiError) else None
                 await sleep(max(next(pauses), min(asked or 0.0, _LONGEST_PAUSE_S)))
+
+    def _way_in(self, status: int) -> str:
+        """What to add to a refusal; one with 403 may have other reasons than the key."""
+        return f"; {self._endpoints.way_in}" if status == _UNKNOWN_KEY else ""
 
 
 def _with(path: str, query: Mapping[str, str] | None) -> str:
@@ -199,14 +210,14 @@ def _is_final(method: str, failure: StrategyRuntimeError) -> bool:
     return isinstance(failure, AccessDenied)
 
 
-def _refusal(method: str, path: str, answer: Answer) -> StrategyRuntimeError:
+def _refusal(method: str, path: str, answer: Answer, way_in: str) -> StrategyRuntimeError:
     """What an unsuccessful answer means: a refusal, or, to an order, that its fate is not known."""
     status = answer.status
     error = parse_error(status, answer.body)
     if status == _TOO_MANY:
         error.retry_after = _seconds(answer.retry_after, error.details)
     if method == "GET" and _is_denied(path, status):
-        return AccessDenied(f"the proxy refused {method} {path} with {error}")
+        return AccessDenied(f"the proxy refused {method} {path} with {error}{way_in}")
     if status in _REFUSALS or error.code == _GOING_DOWN or method not in ("POST", "PATCH"):
         return error
     return ConnectionLost(

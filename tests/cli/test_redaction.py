@@ -181,6 +181,24 @@ def test_a_key_and_a_password_are_not_shown_when_nobody_answers(
         assert "Error: --ws-url has a user name in it, and --token-file a key" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "given", [("run", "bot", *NOBODY), ("proxy", "--demo")], ids=["run", "proxy"]
+)
+def test_a_key_of_two_lines_is_refused_and_not_shown(
+    folder: Path, invoke: Invoke, given: tuple[str, ...]
+) -> None:
+    (folder / "bot.py").write_text(BUYER)
+    (folder / "key").write_text(f"{CANARY}\n{CANARY}\n")
+    for place, options, env in (
+        ("--token-file: key", ("--token-file", "key"), {}),
+        ("PROXY_API_KEY_FILE: key", (), {"PROXY_API_KEY_FILE": "key"}),
+        ("PROXY_API_KEY", (), {"PROXY_API_KEY": f"{CANARY}\n{CANARY}"}),
+    ):
+        done = invoke(*given, *options, env=env)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == f"Error: {place} has more than one line; write the key alone\n"
+
+
 def test_a_fault_of_our_own_publishes_no_secret(
     folder: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:

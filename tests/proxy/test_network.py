@@ -17,8 +17,10 @@ from strategy_runtime.errors import AccessDenied, ApiError, Unreachable
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.proxy import Endpoints, ProxyVenue, dialing
-from strategy_runtime.proxy.network import Network
+from strategy_runtime.proxy.http1 import target_of
+from strategy_runtime.proxy.network import Network, _distrust
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from tests.proxy import plain_server
 from tests.proxy.plain_server import either_loop, on_loop
 
 
@@ -172,6 +174,85 @@ async def test_a_certificate_that_nobody_signed_ends_the_run(certificate: ssl.SS
         with pytest.raises(ConnectFailed) as failed:
             await net.connect(f"wss://localhost:{port}/", Notes())
         assert failed.value.is_untrusted
+
+
+@either_loop
+def test_a_server_that_speaks_no_tls_is_not_waited_for(loop: str) -> None:
+    async def test() -> None:
+        async with serving() as (port, _), network() as net:
+            said = f"localhost:{port} answers, but does not speak TLS: write"
+            venue = ProxyVenue(
+                Endpoints(rest_url=f"https://localhost:{port}", rest_setting="--rest-url"),
+                is_live=False,
+                connect_deadline=5.0,
+            )
+            with pytest.raises(AccessDenied) as denied:
+                await venue.open()
+            await venue.close()
+            assert str(denied.value) == f"{said} http:// instead of https://; check --rest-url"
+            with pytest.raises(ConnectFailed) as failed:
+                await net.connect(f"wss://localhost:{port}/", Notes())
+            assert failed.value.said == f"{said} ws:// instead of wss://"
+            assert failed.value.is_untrusted
+
+    on_loop(loop, test())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)",
+        "[SSL: RECORD_LAYER_FAILURE] record layer failure (_ssl.c:1028)",
+        "[SSL] record layer failure (_ssl.c:1033)",
+    ],
+)
+def test_every_release_of_the_library_is_understood(said: str) -> None:
+    distrust = _distrust(ssl.SSLError(1, said), target_of("https://h:1/x"), "http")
+    assert distrust == "h:1 answers, but does not speak TLS: write http:// instead of https://"
+
+
+async def test_a_server_that_hangs_up_may_speak_tls_later() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+
+    async with plain_server.serving(hang_up) as url, network() as net:
+        with pytest.raises(Unreachable, match="nobody answers at "):
+            await net.request("GET", f"https://{url}/account")
+        with pytest.raises(ConnectFailed) as failed:
+            await net.connect(f"wss://{url}/", Notes())
+        assert not failed.value.is_untrusted
+
+
+# Who is refused
+
+
+@pytest.mark.parametrize(
+    ("status", "api_key", "said"),
+    [
+        (401, None, "no; give the key by --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
+        (401, "k", "no; look at --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
+        (403, "k", "no"),
+    ],
+)
+async def test_a_refusal_says_where_the_key_comes_from(
+    status: int, api_key: str | None, said: str
+) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        if is_open and request.path == "/account":
+            return web.json_response({})
+        return web.json_response({"code": "UNAUTHORIZED", "message": "no"}, status=status)
+
+    is_open = False
+    async with listening(refuse) as here:
+        venue = ProxyVenue(Endpoints(rest_url=f"http://{here}", api_key=api_key), is_live=True)
+        with pytest.raises(AccessDenied) as denied:
+            await venue.open()
+        assert str(denied.value) == f"the proxy refused the request with {status}: {said}"
+        is_open = True
+        with pytest.raises(AccessDenied) as denied:
+            await venue.positions()
+        assert str(denied.value) == (f"the proxy refused GET /positions with UNAUTHORIZED: {said}")
+        await venue.close()
 
 
 # Redirects

@@ -35,12 +35,14 @@ from strategy_runtime.proxy.transport import Closed, ConnectFailed
         (
             ConnectFailed("", status=401),
             AccessDenied,
-            "the proxy refused the connection with 401; check the API key",
+            "the proxy refused the connection with 401; check the API key (--token-file, "
+            "PROXY_API_KEY or PROXY_API_KEY_FILE)",
         ),
         (
             ConnectFailed("", status=403),
             AccessDenied,
-            "the proxy refused the connection with 403; check the API key",
+            "the proxy refused the connection with 403; check the API key (--token-file, "
+            "PROXY_API_KEY or PROXY_API_KEY_FILE)",
         ),
         (ConnectFailed("", status=404), None, ""),
         (ConnectFailed("", status=429), None, ""),
@@ -50,7 +52,7 @@ from strategy_runtime.proxy.transport import Closed, ConnectFailed
         (
             ConnectFailed("self-signed", is_untrusted=True),
             AccessDenied,
-            "the proxy's certificate cannot be trusted: self-signed",
+            "self-signed; check --ws-url or PROXY_WS_URL",
         ),
     ],
     ids=str,

@@ -1,6 +1,6 @@
 """Settings: which source wins, what is refused, what is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -181,6 +181,45 @@ def test_secret_files_that_will_not_do(tmp_path: Path) -> None:
     )
 
 
+def test_the_mark_that_begins_a_file_of_windows_belongs_to_no_key_and_no_name(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfhush\r\n")
+    (tmp_path / "bot.env").write_bytes(b"\xef\xbb\xbfPROXY_API_KEY_FILE=key\r\nTIMEFRAME=5m\r\n")
+    assert settings({"api_key": str(tmp_path / "key")}).api_key == "hush"
+    environment = read_environment({}, tmp_path / "bot.env")
+    assert environment.values == {"PROXY_API_KEY_FILE": "key", "TIMEFRAME": "5m"}
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("hush\ndef", "has more than one line"),
+        ("hush\r\n\r\ndef", "has more than one line"),
+        ("hush\x00def", "has a character that no key can have, U+0000"),
+        ("hush\tdef", "has a character that no key can have, U+0009"),
+        ("hush\u200bdef", "has a character that no key can have, U+200B"),
+        ("\u200bhush", "has a character that no key can have, U+200B"),
+    ],
+)
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    key: str, said: str, tmp_path: Path
+) -> None:
+    file, env_file = tmp_path / "key", tmp_path / "bot.env"
+    file.write_bytes(f"{key}\n".encode())
+    env_file.write_bytes(f'PROXY_API_KEY="{key}"\n'.encode())
+    where: dict[str, Callable[[], Settings]] = {
+        "PROXY_API_KEY": lambda: settings(PROXY_API_KEY=key),
+        f"PROXY_API_KEY in {env_file}": lambda: resolve({}, read_environment({}, env_file)),
+        f"PROXY_API_KEY_FILE: {file}": lambda: settings(PROXY_API_KEY_FILE=str(file)),
+        f"--token-file: {file}": lambda: settings({"api_key": str(file)}),
+    }
+    for place, give in where.items():
+        with pytest.raises(ConfigError) as refused:
+            give()
+        assert str(refused.value) == f"{place} {said}; write the key alone"
+
+
 # What is refused
 
 
@@ -201,6 +240,16 @@ def test_secret_files_that_will_not_do(tmp_path: Path) -> None:
             {"PROXY_REST_URL": "http://x:port"},
             "PROXY_REST_URL: 'http://x:port' is not a URL: Port could not be cast to integer value "
             "as 'port'",
+        ),
+        (
+            {"PROXY_REST_URL": "http://me:word@local host:8080"},
+            "PROXY_REST_URL: 'local host' cannot be the name of a host; write a URL such as "
+            "http://localhost:8080",
+        ),
+        (
+            {"GATEWAY_URL": "http://a..b"},
+            "GATEWAY_URL: 'a..b' cannot be the name of a host; write a URL such as "
+            "http://localhost:8080",
         ),
         (
             {"GATEWAY_URL": "gateway"},
@@ -227,6 +276,29 @@ def test_a_bad_value_names_its_variable(environ: dict[str, str], text: str) -> N
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("a b", "a\u00a0b", "a\x7fb", "a,b", "a%20b", 'a"b', "<host>", "${HOST}", "a\\b"),
+        *(".a", "a..b", f"{'x' * 64}.a", "b\u00fc..x"),
+    ],
+)
+def test_a_host_that_nobody_can_have_is_refused(host: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        settings({"ws_url": f"wss://{host}:1/ws"})
+    assert str(refused.value) == (
+        f"--ws-url: {host.lower()!r} cannot be the name of a host; write a URL such as "
+        "ws://localhost:8082"
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["h", "H.x.", "my_proxy-1", "b\u00fccher.x", "10.0.0.1", "[::1]", "[fe80::1%eth0]"]
+)
+def test_names_and_addresses_of_every_kind_may_be_hosts(host: str) -> None:
+    assert settings({"ws_url": f"ws://{host}:1/a b"}).ws_url == f"ws://{host}:1/a b"
+
+
 def test_a_bad_value_names_its_option() -> None:
     with pytest.raises(ConfigError, match=r"^--mode: 'paper' is none of auto, backtest, live$"):
         settings({"mode": "paper"}, STRATEGY_MODE="live")
@@ -248,7 +320,8 @@ def test_an_env_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "number"), [("STRATEGY MODE=live", 2), ('LOG_LEVEL="debug', 2), ("=5", 2)]
+    ("line", "number"),
+    [("STRATEGY MODE=live", 2), ('LOG_LEVEL="debug', 2), ("=5", 2), ("\n  \nA B=5", 4)],
 )
 def test_a_line_of_an_env_file_that_cannot_be_read(line: str, number: int, tmp_path: Path) -> None:
     file = tmp_path / "bot.env"
@@ -257,6 +330,28 @@ def test_a_line_of_an_env_file_that_cannot_be_read(line: str, number: int, tmp_p
         read_environment({}, file)
     assert str(caught.value) == (
         f"--env-file {file} line {number}: this is not NAME=VALUE, or a quotation mark is missing"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("STRATEGY_MAX_DAILY_LOSS", 2),
+        ("export STRATEGY_MAX_DAILY_LOSS  # none", 2),
+        ("\n\n  STRATEGY_MAX_DAILY_LOSS", 4),
+        ("LOG_LEVEL='a\nb'\nSTRATEGY_MAX_DAILY_LOSS", 4),
+    ],
+)
+def test_a_name_alone_on_a_line_of_an_env_file_is_refused(
+    line: str, number: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "bot.env"
+    file.write_text(f"# ours\n{line}\nTIMEFRAME=5m\n")
+    with pytest.raises(ConfigError) as caught:
+        read_environment({}, file)
+    assert str(caught.value) == (
+        f"--env-file {file} line {number}: there is only a name; write NAME=VALUE, or remove the "
+        "line"
     )
 
 

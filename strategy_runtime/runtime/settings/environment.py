@@ -17,6 +17,9 @@ DEFAULT = "default"
 FILE = "_FILE"
 """Behind the name of a secret: the variable holds the path of a file that has it."""
 
+_ENCODING = "utf-8-sig"
+"""Editors of Windows begin a file with a byte-order mark."""
+
 
 class Environment(Struct, frozen=True):
     """Variables that are set and not empty, from the environment and a file.
@@ -60,16 +63,23 @@ def _read_env_file(path: Path) -> dict[str, str | None]:
             "--env-file needs python-dotenv: pip install 'strategy-runtime[dotenv]'"
         ) from None
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding=_ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"--env-file {path} cannot be read: {said}") from None
     for found in parse_stream(StringIO(text)):
-        if found.error:
-            raise ConfigError(
-                f"--env-file {path} line {found.original.line}: this is not NAME=VALUE, or a "
-                "quotation mark is missing"
+        is_name_alone = found.key is not None and found.value is None
+        if found.error or is_name_alone:
+            said = (
+                "there is only a name; write NAME=VALUE, or remove the line"
+                if is_name_alone
+                else "this is not NAME=VALUE, or a quotation mark is missing"
             )
+            # What the parser takes for one piece begins with the blank lines before it.
+            written = found.original.string
+            line = found.original.line + written[: -len(written.lstrip())].count("\n")
+            # The name is not shown: it may be a piece of a key that was broken into lines.
+            raise ConfigError(f"--env-file {path} line {line}: {said}")
     return dotenv_values(stream=StringIO(text))
 
 
@@ -95,7 +105,8 @@ def find_secret(
         An empty text where there is none.
 
     Raises:
-        ConfigError: A variable is set in both ways, or the file cannot be read or is empty.
+        ConfigError: A variable is set in both ways, the file cannot be read or is empty, or the
+            secret is not one line of characters that a header may have.
     """
     if path is not None:
         return _read_secret(path, flag), flag
@@ -105,7 +116,8 @@ def find_secret(
         if variable in values and in_file in values:
             raise ConfigError(f"{variable} and {in_file} are both set; remove one of them")
         if variable in values:
-            return values[variable].strip(), environment.origin(variable)
+            origin = environment.origin(variable)
+            return _one_line(values[variable].strip(), origin), origin
         if in_file in values:
             return _read_secret(values[in_file], in_file), environment.origin(in_file)
     return "", DEFAULT
@@ -113,10 +125,22 @@ def find_secret(
 
 def _read_secret(path: str, origin: str) -> str:
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding=_ENCODING).strip()
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"{origin}: cannot read {path}: {said}") from None
     if not text:
         raise ConfigError(f"{origin}: {path} is empty")
-    return text
+    return _one_line(text, f"{origin}: {path}")
+
+
+def _one_line(secret: str, place: str) -> str:
+    if len(secret.splitlines()) > 1:
+        raise ConfigError(f"{place} has more than one line; write the key alone")
+    for character in secret:
+        if not character.isprintable():
+            raise ConfigError(
+                f"{place} has a character that no key can have, U+{ord(character):04X}; write the "
+                "key alone"
+            )
+    return secret

@@ -1,6 +1,8 @@
 """From texts to values: what cannot be one is refused with the name of where it came from."""
 
+import re
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
@@ -20,6 +22,8 @@ __all__ = [
     "subscriptions",
     "timeframe",
 ]
+
+_HOST = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 
 
 def stream_url(text: str, origin: str) -> str:
@@ -48,7 +52,24 @@ def check_url(text: str, origin: str, schemes: tuple[str, ...], example: str) ->
             f"{origin}: {text!r} is not a URL that begins with {' or '.join(schemes)}, such as "
             f"{example}"
         )
+    if not _can_be_host(host):
+        # Only the host is shown: the URL may hold a password.
+        raise ConfigError(
+            f"{origin}: {host!r} cannot be the name of a host; write a URL such as {example}"
+        )
     return text
+
+
+def _can_be_host(host: str) -> bool:
+    """Whether anybody may have this name or address."""
+    try:
+        ip_address(host)
+    except ValueError:
+        try:
+            return _HOST.fullmatch(host.encode("idna").decode()) is not None
+        except UnicodeError:
+            return False
+    return True
 
 
 def or_none(text: str, origin: str) -> str | None:
