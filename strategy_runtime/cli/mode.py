@@ -1,9 +1,10 @@
-"""Whether a proxy plays a backtest or trades live, where that was not said."""
+"""Whether a proxy plays a backtest or trades live."""
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from strategy_runtime.errors import ApiError, ProtocolError
+from strategy_runtime.errors import ApiError, ProtocolError, StrategyRuntimeError
 from strategy_runtime.runtime.patience import patiently
 
 if TYPE_CHECKING:
@@ -12,11 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["mode_of"]
 
+_LOCK_STEP = "lock_step"
+_CONTRADICTED: "dict[Mode, str]" = {
+    "live": "the mode is live, but the proxy plays a backtest and waits for acknowledgements: its "
+    "time runs ahead of what this run orders",
+    "backtest": "the mode is backtest, but the proxy does not say that it waits for "
+    "acknowledgements: should it trade live, this run keeps neither a journal of orders nor state",
+}
+
 _log = logging.getLogger("strategy_runtime")
 
 
 async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
     """The mode that is wanted; where that is `auto`, the one that the proxy is made for.
+
+    A proxy that says something else than what is wanted is warned of.
 
     A proxy that holds time still until events are acknowledged plays a backtest. One that does not
     offer to say what it can do is taken for live; one that cannot say it at the moment is asked
@@ -27,6 +38,10 @@ async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
         StrategyRuntimeError: It did not answer.
     """
     if wanted != "auto":
+        with suppress(StrategyRuntimeError):
+            plays_backtest = _LOCK_STEP in (await venue.capabilities()).features
+            if plays_backtest is not (wanted == "backtest"):
+                _log.warning("%s", _CONTRADICTED[wanted])
         return wanted
     try:
         capabilities = await patiently(venue.capabilities, "what the proxy can do")
@@ -38,4 +53,4 @@ async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
             f"the proxy does not say whether it plays a backtest or trades live ({error}); "
             "say it with --mode, or STRATEGY_MODE"
         ) from None
-    return "backtest" if "lock_step" in capabilities.features else "live"
+    return "backtest" if _LOCK_STEP in capabilities.features else "live"

@@ -7,6 +7,7 @@ from strategy_runtime.errors import AccessDenied, ApiError, ProtocolError, Strat
 from strategy_runtime.protocol.models import Capabilities
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.strategy.desk import Mode
 from tests.chaos import virtual_time
 from tests.chaos.busy import steps
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
@@ -63,6 +64,24 @@ def test_a_key_that_is_refused_is_said_to_be() -> None:
         found(Saying(AccessDenied("no")))
 
 
-def test_what_was_said_is_not_asked() -> None:
+@pytest.mark.parametrize(
+    ("wanted", "said", "warned"),
+    [
+        ("live", [], ""),
+        ("backtest", ["lock_step"], ""),
+        ("live", ApiError(404, "NO", "no such path"), ""),
+        ("backtest", ApiError(503, "TROUBLE", "warming up"), ""),
+        ("live", ["lock_step"], "the mode is live, but the proxy plays a backtest"),
+        ("backtest", [], "should it trade live, this run keeps neither a journal"),
+    ],
+)
+def test_what_was_said_counts_and_a_proxy_that_says_otherwise_is_warned_of(
+    wanted: Mode,
+    said: StrategyRuntimeError | list[str],
+    warned: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     loop = VirtualLoop()
-    assert virtual_time.run(mode_of(Saying(), "live"), loop, VirtualTime(loop)) == "live"
+    assert virtual_time.run(mode_of(Saying(said), wanted), loop, VirtualTime(loop)) == wanted
+    assert warned in caplog.text
+    assert bool(warned) is bool(caplog.records)
