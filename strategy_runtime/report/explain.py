@@ -12,6 +12,7 @@ from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["explain"]
 
+_LIQUIDATION = "liquidation"
 _RULES = {
     "market_open": "at the open of {open}, as market orders do",
     "limit_gap_open": "at the open of {open}, which was better than the limit",
@@ -25,7 +26,7 @@ _RULES = {
     "trailing_stop_gap_open": "at the open of {open}, beyond where the stop had trailed to",
     "trailing_stop_touch_open": "at the open of {open}, where the stop had trailed to",
     "trailing_stop_touch": "where the stop had trailed to, within the range of {low} to {high}",
-    "liquidation": "at the close of {close}, because the account ran out of margin",
+    _LIQUIDATION: "at the close of {close}, because the account ran out of margin",
 }
 _QUOTE_RULES = {
     "market_quote": "at the quote, as market orders do",
@@ -36,7 +37,7 @@ _QUOTE_RULES = {
     "stop_limit_quote": "at the quote, which triggered the stop and satisfied the limit",
     "trailing_stop_gap_quote": "at the quote, beyond where the stop had trailed to",
     "trailing_stop_touch_quote": "at the quote, where the stop had trailed to",
-    "liquidation": "at the middle of the quote, because the account ran out of margin",
+    _LIQUIDATION: "at the middle of the quote, because the account ran out of margin",
 }
 
 
@@ -155,16 +156,24 @@ def _ended(order: Order, fills: list[Fill], outcome: Outcome) -> str:
 def _cause(order: Order, outcome: Outcome) -> str:
     """Why an order was cancelled, as far as what happened at the same instant tells."""
     at = None if order.updated_at is None else ns_of(order.updated_at)
-    together = {fill.order_id for fill in outcome.fills if fill.time_ns == at}
+    fills = [fill for fill in outcome.fills if fill.time_ns == at]
+    if any(fill.rule == _LIQUIDATION for fill in fills):
+        return " because the account ran out of margin"
+    together = {fill.order_id for fill in fills}
     for other in outcome.orders:
-        if other.id == order.id or other.id not in together:
+        was_rejected = (
+            other.status is OrderStatus.REJECTED and other.updated_at == order.updated_at
+        )
+        if other.id == order.id or not (was_rejected or other.id in together):
             continue
         same_bracket = (
             order.parent_order_id is not None and other.parent_order_id == order.parent_order_id
         )
         same_group = order.oco_group_id is not None and other.oco_group_id == order.oco_group_id
         if same_bracket or same_group:
-            return f" because {other.id} had filled"
+            return f" because {other.id} {'was rejected' if was_rejected else 'had filled'}"
+        if was_rejected:
+            continue
         if order.reduce_only and other.symbol == order.symbol:
             return f" because {other.id} had closed the position"
     if order.time_in_force.value in ("IOC", "FOK"):

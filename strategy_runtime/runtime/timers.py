@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from math import inf
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strategy_runtime.clock import NANOSECONDS, ns_of
+from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -17,7 +17,6 @@ __all__ = ["Timers"]
 _DAY = timedelta(days=1)
 _CORRECTION = timedelta(minutes=1)
 _DAY_NS = 86_400 * NANOSECONDS
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _nothing() -> None:
@@ -38,15 +37,15 @@ class _Timer:
 class _Every(_Timer):
     def __init__(self, interval: str, function: TimerFunction) -> None:
         super().__init__(function)
-        seconds = parse_timeframe(interval).seconds
-        if seconds is None:
+        self._length = parse_timeframe(interval)
+        if self._length.seconds is None:
             raise TimeframeError(f"every({interval!r}) needs a fixed length, such as 5m or 1d")
-        self._step = timedelta(seconds=seconds)
+        self._step = timedelta(seconds=self._length.seconds)
 
     def following(self, moment: datetime) -> datetime:
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         if self._step > _DAY:
-            return _EPOCH + ((moment - _EPOCH) // self._step + 1) * self._step
+            return utc(self._length.span_around(ns_of(moment))[1])
         multiple = midnight + ((moment - midnight) // self._step + 1) * self._step
         return min(multiple, midnight + _DAY)
 
@@ -115,7 +114,9 @@ class Timers:
         return self._next_due_ns - length.nanoseconds - length.months * _DAY_NS
 
     def every(self, interval: str, function: TimerFunction) -> None:
-        """Add a timer for every multiple of an interval of the UTC day."""
+        """Add a timer for every multiple of an interval of the UTC day, or for when bars of its
+        length begin where that is longer than a day.
+        """
         self._add(_Every(interval, function))
 
     def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:

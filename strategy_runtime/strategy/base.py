@@ -407,7 +407,11 @@ class Strategy:
 
     @property
     def now(self) -> datetime:
-        """The present, aware and in UTC: simulated in a backtest, the wall clock live."""
+        """The present, aware and in UTC: simulated in a backtest, the wall clock live.
+
+        Raises:
+            RuntimeError: A backtest has had no event yet, as in `on_start`.
+        """
         return self._running.now
 
     @property
@@ -428,7 +432,8 @@ class Strategy:
     # Time
 
     def every(self, interval: str, function: TimerFunction | None = None) -> None:
-        """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day.
+        """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day; one that
+        is longer than a day begins as candles of that length do, a week on Monday.
 
         In a backtest a timer fires when the first event at or after its time arrives, before that
         event's hook; live it fires by the wall clock, whether or not anything arrives, and once for

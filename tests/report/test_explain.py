@@ -149,3 +149,25 @@ async def test_an_order_that_never_was() -> None:
     outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)})
     with pytest.raises(ConfigError, match=r"no order 'ord-2' among 1 in this run; did you mean"):
         explain(outcome, "ord-2")
+
+
+async def test_an_order_that_the_end_of_the_account_cancelled() -> None:
+    script: dict[int, Action] = {0: lambda s, c: [s.sell(X, 9000), s.buy(X, 1, limit=1)]}
+    outcome = await outcome_of(script, FLAT, [40, 40, 40, 40])
+    assert outcome.bankrupt
+    assert "cancelled because the account ran out of margin." in explain(outcome, "ord-2")
+
+
+async def test_an_order_that_was_cancelled_with_one_that_was_rejected() -> None:
+    script: dict[int, Action] = {
+        0: lambda s, c: [
+            s.buy(X, 9000, stop=10.5, oco_group="g"),
+            s.buy(X, 1, limit=1, oco_group="g"),
+            s.buy(X, 1, limit=2),
+        ],
+        2: lambda s, c: s.cancel_all(),
+    }
+    outcome = await outcome_of(script, [12, 12, 12, 12], FLAT)
+    assert "it was rejected: " in explain(outcome, "ord-1")
+    assert "cancelled because ord-1 was rejected." in explain(outcome, "ord-2")
+    assert "cancelled by the strategy." in explain(outcome, "ord-3")

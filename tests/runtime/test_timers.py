@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from strategy_runtime import Candle, Strategy
-from strategy_runtime.clock import ns_of, sleep
+from strategy_runtime.clock import ns_of, sleep, utc
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.simulator.data.series import BarSeries
@@ -191,3 +192,13 @@ def test_an_event_that_is_late_has_nothing_fire_twice_in_a_backtest() -> None:
     assert list(timers.due(noon - timedelta(minutes=30))) == []
     half_past = noon + timedelta(minutes=30)
     assert [when for when, _ in timers.due(half_past)] == [noon - timedelta(minutes=15)]
+
+
+@pytest.mark.parametrize("interval", ["1w", "2w", "3d"])
+def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interval: str) -> None:
+    timers = Timers("live")
+    timers.every(interval, lambda: None)
+    moment = datetime(2024, 3, 6, 12, tzinfo=UTC)
+    due = moment + timedelta(seconds=timers.seconds_to_next(moment))
+    assert due == utc(parse_timeframe(interval).span_around(ns_of(moment))[1])
+    assert interval == "3d" or f"{due:%A}" == "Monday"
