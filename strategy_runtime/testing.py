@@ -4,7 +4,7 @@
 
     async def test_buys_the_cross() -> None:
         async with SmaCross(fast=2, slow=3).run_test() as pilot:
-            await pilot.candles("S:AAPL", closes=[5, 4, 3, 4, 5, 6, 4, 2])
+            await pilot.candles("S:AAPL", closes=[50, 49, 48, 49, 50, 51, 49, 48, 48])
             assert [order.side for order in pilot.orders] == [Side.BUY, Side.SELL]
 
 The strategy runs on the real dispatcher and the real simulated exchange: what holds here holds in

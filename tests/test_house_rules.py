@@ -16,7 +16,10 @@ import strategy_runtime
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "strategy_runtime"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOLDERS = ("strategy_runtime", "tests", "examples", "docs", "templates", "ops", "benchmarks")
+FOLDERS = (
+    *("strategy_runtime", "tests", "examples", "docs", "templates", "ops", "benchmarks"),
+    *(".ci", ".github"),
+)
 TEXT = {f".{each}" for each in "cfg csv html jinja json jsonl md py toml txt yaml yml".split()}
 
 MACHINE_PATH = re.compile(r"(?:(?<![\w./-])|(?<=file://))/(?:work|home|root|Users)/")
@@ -33,7 +36,7 @@ def texts() -> Iterator[tuple[str, str]]:
     for folder in FOLDERS:
         files += (ROOT / folder).rglob("*")
     for path in files:
-        if path.is_file() and (path.suffix in TEXT or path.name == "Dockerfile"):
+        if path.is_file() and (path.suffix in TEXT or path.name in ("Dockerfile", "run")):
             yield name_of(path), path.read_text(encoding="utf-8")
 
 
@@ -140,7 +143,6 @@ def test_importing_the_package_stays_light() -> None:
 
 
 def test_every_public_name_of_the_package_exists() -> None:
-    # Several public names may be resolved lazily, so a listed one can be missing unnoticed.
     missing = [
         name
         for name in getattr(strategy_runtime, "__all__", ())

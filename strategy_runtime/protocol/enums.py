@@ -25,7 +25,6 @@ __all__ = [
     "StalenessEventKind",
     "TimeInForce",
     "TrailingType",
-    "is_open_set",
     "with_plain_members",
 ]
 
@@ -77,11 +76,6 @@ class _OpenEnum(_Names):
     def is_known(self) -> bool:
         """False where the wire carried a name this version does not list."""
         return self._name_ in type(self).__members__
-
-
-def is_open_set(kind: type[StrEnum]) -> bool:
-    """Whether a set of names takes names it does not know."""
-    return issubclass(kind, _OpenEnum)
 
 
 _ALIASES = {

@@ -100,10 +100,6 @@ class Ledger:
         self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
 
-    def quantity(self, symbol: str) -> Decimal:
-        """Signed quantity held in a symbol, all its positions together."""
-        return sum((each.quantity for each in self.of(symbol)), _ZERO)
-
     def of(self, symbol: str) -> tuple[Holding, ...]:
         """The open positions in a symbol; at most one where they are netted."""
         if self._is_netting:

@@ -14,7 +14,6 @@ from strategy_runtime.protocol.enums import (
     PositionSide,
     RejectReason,
     Side,
-    is_open_set,
 )
 
 SETS = [
@@ -35,7 +34,7 @@ OPEN = {
 
 
 def test_where_a_wrong_guess_would_cost_money_a_set_is_closed() -> None:
-    assert {kind.__name__ for kind in SETS if is_open_set(kind)} == OPEN
+    assert {kind.__name__ for kind in SETS if kind._missing_("a new one")} == OPEN
     assert {"Side", "PositionSide", "OrderType"} <= {kind.__name__ for kind in SETS} - OPEN
 
 

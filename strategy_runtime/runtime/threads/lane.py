@@ -36,8 +36,6 @@ class Lane:
     Args:
         wake: Called by the writer when the reader has found nothing and now there is something;
             once, however much arrives until the reader looks again.
-
-    Attributes:
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:

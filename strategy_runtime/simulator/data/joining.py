@@ -110,7 +110,7 @@ class _Sequence:
             for row, distance in enumerate(apart):
                 if distance != step:
                     before = starts[row - 1] if row else self._before[0]  # type: ignore[index]
-                    self._note_gap(before, starts[row], stretch[-1][row], distance)
+                    self._note_gap(before, stretch[-1][row], distance)
         self._before = tuple(column[-1] for column in stretch)
         self._end = starts[-1] + step
         return stretch
@@ -152,10 +152,10 @@ class _Sequence:
             return None
         if overlap > 0:
             return self._end
-        self._note_gap(before[0], start, place, start - self._end + self._step)
+        self._note_gap(before[0], place, start - self._end + self._step)
         return start
 
-    def _note_gap(self, before: int, start: int, place: int, distance: int) -> None:
+    def _note_gap(self, before: int, place: int, distance: int) -> None:
         step = self._step
         missing = (distance + self._movable) // step - 1
         if missing and (step < _DAY or distance > _LONGEST_DAILY_GAP):

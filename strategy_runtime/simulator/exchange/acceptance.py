@@ -19,7 +19,6 @@ from strategy_runtime.simulator.orders import RestingOrder
 
 __all__ = ["Acceptance"]
 
-_ZERO = Decimal(0)
 
 
 class Acceptance(Telling):

@@ -53,7 +53,7 @@ class Execution(Acceptance):
             if not quantity:
                 return
         costs = self._costs
-        base = price = self._base_price(instrument, order, match)
+        base = price = self._base_price(order, match)
         fee = _ZERO
         if not costs.are_none:
             volume = instrument.volume
@@ -71,7 +71,7 @@ class Execution(Acceptance):
         if instrument.resting.reducing:
             self._sweep(instrument)
 
-    def _base_price(self, instrument: Instrument, order: RestingOrder, match: Match) -> Decimal:
+    def _base_price(self, order: RestingOrder, match: Match) -> Decimal:
         if match.price is not None:
             return decimal_of(match.price)
         own = order.request.limit_price if match.is_maker else order.stop_price

@@ -151,7 +151,7 @@ class Telling(Answers):
         self._untold.clear()
 
     def _tell_fill(self, fill: Fill, order: KeptOrder, booking: Booking) -> None:
-        """The set of one execution, in the order of protocol e.1."""
+        """The set of one execution: its order, the trade, the account, then the positions."""
         closed, current, has_opened, _ = booking
         witness = self._witness
         if witness is not None:
