@@ -1,5 +1,6 @@
 """HTTP/1.1 (RFC 9112) as far as a client of a proxy needs it, free of I/O."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,6 +15,7 @@ _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NOT_ENCODED = "%/:?&=@!$'()*+,;~"
 _WITHOUT_BODY = (204, 304)
 _SWITCHING = 101
+_STATUS = re.compile(r"[0-9]{3}(?: |$)")
 
 
 class ReplyFault(Exception):
@@ -188,7 +190,7 @@ class ReplyReader:
 def _head_of(text: str) -> Head:
     first, *lines = text.split("\r\n")
     version, _, said = first.partition(" ")
-    if version not in ("HTTP/1.1", "HTTP/1.0") or not (said[:3].isdigit() and len(said) >= 3):
+    if version not in ("HTTP/1.1", "HTTP/1.0") or _STATUS.match(said) is None:
         raise ReplyFault(f"{first[:40]!r} begins no HTTP answer")
     headers: dict[str, str] = {}
     for line in lines:

@@ -101,6 +101,8 @@ def test_one_that_is_cut_off_is_none(data: bytes) -> None:
     [
         (b"SSH-2.0-x\r\n\r\n", "begins no HTTP answer"),
         (b"HTTP/1.1 abc\r\n\r\n", "begins no HTTP answer"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "begins no HTTP answer"),
+        (b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", "begins no HTTP answer"),
         (b"HTTP/2 200\r\n\r\n", "begins no HTTP answer"),
         (ok("no colon"), "is no header"),
         (ok("Space : x"), "is no header"),
