@@ -6,7 +6,13 @@ in simulated time in a backtest and on the wall clock live.
 
 from collections import deque
 
-from strategy_runtime import Candle, PriceIndicator, Strategy
+from strategy_runtime import (
+    Candle,
+    PositionEvent,
+    PositionEventKind,
+    PriceIndicator,
+    Strategy,
+)
 
 
 class Momentum(PriceIndicator):
@@ -27,6 +33,7 @@ class Rotation(Strategy):
     period: int = 60
 
     def on_start(self) -> None:
+        self.best: str | None = None
         self.momentum = self.indicator(lambda: Momentum(self.period))
         self.every("1w", self.rotate)
 
@@ -34,10 +41,20 @@ class Rotation(Strategy):
         """Nothing: the indicators are fed, and the timer decides."""
 
     def rotate(self) -> None:
-        ready = {symbol: each.value for symbol, each in self.momentum.items() if each.is_ready}
-        if not ready:
-            return
-        best = max(ready, key=ready.__getitem__)
-        for symbol in ready:
-            wanted = 0.9 if symbol == best and ready[best] > 0 else 0
-            self.target(symbol, fraction=wanted)
+        rises = {symbol: each.value for symbol, each in self.momentum.items() if each.value > 0}
+        self.best = max(rises, key=rises.__getitem__, default=None)
+        for symbol in self.momentum:
+            if symbol != self.best:
+                self.close(symbol)
+        self.enter()
+
+    def on_position(self, event: PositionEvent) -> None:
+        # What is sold pays for what is bought: given together with the sale, the order to buy
+        # would be refused for want of margin.
+        if event.event is PositionEventKind.POSITION_CLOSED:
+            self.enter()
+
+    def enter(self) -> None:
+        is_flat = all(self.position(symbol).is_flat for symbol in self.momentum)
+        if self.best and is_flat and not self.orders(self.best):
+            self.buy(self.best, fraction=0.9)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from strategy_runtime.demo import strategy as demo
+from strategy_runtime.runtime.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
@@ -87,6 +88,13 @@ def test_the_demonstration_prints_what_the_readme_shows(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout.startswith(shown), done.stdout + done.stderr
+
+
+def test_the_readme_and_the_help_say_the_same_of_timeframe() -> None:
+    (setting,) = [each for each in SETTINGS if each.name == "timeframe"]
+    meaning = "the " + setting.help[0].lower() + setting.help[1:].removesuffix(".")
+    row = f"| `TIMEFRAME` | {meaning} | `{setting.default}` |"
+    assert row in (ROOT / "README.md").read_text().splitlines()
 
 
 def test_the_readme_has_the_speeds_of_the_last_results() -> None:

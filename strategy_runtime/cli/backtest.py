@@ -125,6 +125,7 @@ def main(
     results are written to results/<CLASS>, unless --out, --fills or --json say otherwise.
     """
     with reported():
+        from strategy_runtime.cli.logs import silenced
         from strategy_runtime.cli.output import Destinations
         from strategy_runtime.runtime.risk.limited import desk_for
 
@@ -158,9 +159,11 @@ def main(
                 command="strategy-backtest",
             )
             wanted = subscriptions_of(subscriptions, data)
-            runs = []
+            runs: list[_Run] = []
             for each in strategies:
-                runs.append(_replay(each, data, options, wanted, timeframe, on_error, desk))
+                # What the second run has to say, the first has said.
+                with silenced() if runs else nullcontext():
+                    runs.append(_replay(each, data, options, wanted, timeframe, on_error, desk))
                 if runs[-1].exit_code:
                     break
         run = runs[-1] if runs[-1].exit_code else runs[0]

@@ -140,6 +140,11 @@ def never_called(strategy: "Strategy", data: "LoadedData", wanted: "Subscription
     hooks = [hook for hook in sent if overridden(strategy, hook)]
     if any(sent[hook] for hook in hooks):
         return []
+    if hooks == ["on_candle"] and not (data.series or data.ticks):
+        return [
+            "on_candle was never called: the data have quotes only; follow them with on_quote "
+            "(--timeframe makes no candles of quotes)"
+        ]
     return [f"{hook} was never called: no {hook.removeprefix('on_')}s were sent" for hook in hooks]
 
 

@@ -8,7 +8,8 @@ that may log nothing at all sets structlog up only when the strategy asks for it
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from strategy_runtime.cli.redaction import safe, safe_with_colours
@@ -17,7 +18,7 @@ from strategy_runtime.strategy.log import when_first_used
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-__all__ = ["follow", "set_up", "set_up_lazily"]
+__all__ = ["follow", "set_up", "set_up_lazily", "silenced"]
 
 _PLAIN = "%(levelname)s %(message)s"
 
@@ -41,7 +42,7 @@ def set_up(level: str = "info", form: str = "auto") -> None:
     ]
     rendering = _json_processors() if as_json else _console_processors()
     structlog.configure(
-        processors=[*shared, *rendering],
+        processors=[_drop_if_silenced, *shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -69,6 +70,26 @@ def set_up_lazily(level: str = "info", form: str = "auto") -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     when_first_used(lambda: set_up(level, "console" if form == "auto" else form))
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Log nothing, of structlog and the standard library alike, unless the level is `debug`."""
+    before = logging.root.manager.disable
+    if not logging.getLogger("strategy_runtime").isEnabledFor(logging.DEBUG):
+        logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _drop_if_silenced(logger: Any, method: str, line: "EventDict") -> "EventDict":
+    if not logging.root.isEnabledFor(logging.CRITICAL):
+        import structlog
+
+        raise structlog.DropEvent
+    return line
 
 
 def follow(event_in_hand: Callable[[], dict[str, str]] | None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import wraps
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,37 @@ def _number(text: str) -> Decimal:
     return number
 
 
+class _Place(click.Path):
+    """A path; an empty one, as an unset variable of the shell makes it, would be this folder."""
+
+    def convert(
+        self,
+        value: str | PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | PathLike[str]:
+        if not value:
+            self.fail("an empty path; is the variable set that it comes from?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Target(_Place):
+    """A path to write to; there `-` would be the name of a file."""
+
+    def convert(
+        self,
+        value: str | PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | PathLike[str]:
+        if value == "-":
+            kind = "folder" if self.dir_okay else "file"
+            self.fail(
+                f"'-' is no {kind}; name one, or have the results on stdout with --json", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
 def _stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
     def decorate(command: _F) -> _F:
         for option in reversed(options):
@@ -45,6 +77,7 @@ data_options = _stacked(
         "--data",
         "-d",
         "paths",
+        type=_Place(readable=False),
         metavar="PATH",
         multiple=True,
         help="CSV or Parquet file, recording of strategy-run --record, a folder of them, or - for "
@@ -130,7 +163,7 @@ _account = _stacked(
     ),
     click.option(
         "--splits",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=_Place(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="CSV of splits that the prices are not adjusted for: symbol, date, ratio (2:1). They "
         "change positions and resting orders before the open of that day.",
@@ -167,14 +200,14 @@ def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
 result_options = _stacked(
     click.option(
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=_Target(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Write report.html, result.json, fills.csv and orders.csv there.",
     ),
     click.option(
         "--fills",
         "fills_file",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=_Target(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="Write the fills there, as CSV.",
     ),

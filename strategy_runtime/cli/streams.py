@@ -19,7 +19,8 @@ from typing import Any
 
 import click
 
-from strategy_runtime.cli.errors import complain, note
+from strategy_runtime.cli.arguments import refuse
+from strategy_runtime.cli.errors import complain, note, reported
 from strategy_runtime.errors import DataError
 
 __all__ = ["Command"]
@@ -29,6 +30,20 @@ _FAULT = 1
 
 class Command(click.Command):
     """A command with such streams; 74 where standard output was lost, 0 where nobody reads it."""
+
+    allow_extra_args = True  # they are refused here
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; an interrupt ends that as it ends the run."""
+        with reported():
+            return super().make_context(*args, **kwargs)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take in the command line."""
+        left_over = super().parse_args(ctx, args)
+        if left_over and not ctx.resilient_parsing:
+            refuse(ctx, left_over)
+        return left_over
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, and end the process."""

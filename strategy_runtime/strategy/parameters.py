@@ -32,6 +32,9 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     "le": operator.le,
 }
 
+_PLAIN = (bool, int, float, str, Decimal, list, tuple, dict, set)
+"""What a default is made of; an attribute of another kind was hardly meant as a parameter."""
+
 
 class Parameter:
     """One parameter: its name, type, bounds and default.
@@ -111,6 +114,7 @@ class Parameters:
     def __init__(self, owner: type[Any], base: type[Any]) -> None:
         self._owner = owner.__name__
         self._by_name: dict[str, Parameter] = {}
+        self._unannotated = _unannotated(owner, base)
         hints = _hints_of(owner)
         for ancestor in reversed(owner.__mro__):
             if ancestor is object or not issubclass(ancestor, base) or ancestor is base:
@@ -186,10 +190,10 @@ class Parameters:
         for variable, text in environ.items():
             if not variable.startswith(ENVIRONMENT_PREFIX) or not text:
                 continue
-            upper = variable.removeprefix(ENVIRONMENT_PREFIX)
-            if upper not in names:
-                raise ParameterError(f"{origin(variable)}: {self._unknown(upper.lower())}")
-            name = names[upper]
+            written = variable.removeprefix(ENVIRONMENT_PREFIX)
+            if written not in names:
+                raise ParameterError(f"{origin(variable)}: {self._unknown_variable(written)}")
+            name = names[written]
             if name in but:
                 continue
             try:
@@ -199,11 +203,38 @@ class Parameters:
             found[name] = text
         return found
 
+    def _unknown_variable(self, written: str) -> str:
+        upper = written.upper()
+        if any(upper == name.upper() for name in self._by_name):
+            return f"it is written in capitals, {ENVIRONMENT_PREFIX}{upper}"
+        meant = (name for name in self._unannotated if name.upper() == upper)
+        return self._unknown(next(meant, written.lower()))
+
     def _unknown(self, name: str) -> str:
+        if name in self._unannotated:
+            value = self._unannotated[name]
+            return (
+                f"{self._owner}.{name} is an attribute without an annotation, and so no parameter; "
+                f"write `{name}: {type(value).__name__} = {value!r}`"
+            )
         names = ", ".join(self._by_name)
         guess = did_you_mean(name, self._by_name)
         hint = guess or (f"; it has {names}" if names else "; it has none")
         return f"{self._owner} has no parameter {name!r}{hint}"
+
+
+def _unannotated(owner: type[Any], base: type[Any]) -> dict[str, Any]:
+    """The attributes that would be parameters if they were annotated, with their values."""
+    annotated = {STATE}.union(*map(get_annotations, owner.__mro__))
+    return {
+        name: value
+        for ancestor in reversed(owner.__mro__)
+        for name, value in vars(ancestor).items()
+        if type(value) in _PLAIN
+        and name not in annotated
+        and not name.startswith("_")
+        and not hasattr(base, name)
+    }
 
 
 def _shown(value: object) -> str:

@@ -504,6 +504,68 @@ def test_what_will_not_come_of_what_is_wanted_is_told_beforehand(bot: Path, invo
     )
 
 
+REPEAT = "; write --data before each file (--data a.csv --data b.csv), or give their folder\n"
+BESIDE = "; no strategy belongs here: start strategy-run beside this command\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("backtest", ["bot", "--data", "a.csv", "b.csv"], f"argument b.csv{REPEAT}"),
+        ("backtest", ["--data", "a.csv", "b.csv", "bot"], f"argument bot{REPEAT}"),
+        (
+            "backtest",
+            ["bot", "--data", "a.csv", *["b.csv"] * 5],
+            f"arguments b.csv b.csv b.csv and 2 more{REPEAT}",
+        ),
+        ("backtest", ["bot", "bot.py", "--data", "a.csv"], "argument bot.py\n"),
+        ("backtest", ["bot", "n" * 300, "--data", "a.csv"], f"argument {'n' * 300}\n"),
+        ("backtest", ["bot", "other", "--demo"], "argument other\n"),
+        ("backtest", ["bot", "a.csv"], f"argument a.csv{REPEAT}"),
+        ("proxy", ["--data", "a.csv", "b.csv"], f"argument b.csv{REPEAT}"),
+        ("proxy", ["a.csv"], f"argument a.csv{REPEAT}"),
+        ("proxy", ["bot:Buyer", "--data", "a.csv"], f"argument bot:Buyer{BESIDE}"),
+        ("proxy", ["bot.py", "--data", "a.csv"], f"argument bot.py{BESIDE}"),
+    ],
+)
+def test_what_it_says_to_an_argument_too_many(
+    bot: Path, invoke: Invoke, name: str, arguments: list[str], text: str
+) -> None:
+    for copy in ("a.csv", "b.csv"):
+        (bot / copy).write_text(PRICES)
+    done = invoke(name, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"Error: unexpected {text}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--data", ""], "'--data' / '-d': an empty path; is the variable set that it comes from?"),
+        (["--demo", "--out", ""], "'--out': an empty path; is the variable set that it comes from"),
+        (["--demo", "--fills", ""], "'--fills': an empty path; is the variable set that it comes"),
+        (["--demo", "--splits", ""], "'--splits': an empty path; is the variable set that it com"),
+        (
+            ["--demo", "--fills", "-"],
+            "'--fills': '-' is no file; name one, or have the results on stdout with --json\n",
+        ),
+        (
+            ["--demo", "--out", "-"],
+            "'--out': '-' is no folder; name one, or have the results on stdout with --json\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["backtest", "proxy"])
+def test_a_path_that_is_none_is_refused(
+    bot: Path, invoke: Invoke, name: str, options: list[str], text: str
+) -> None:
+    before = sorted(bot.iterdir())
+    done = invoke(name, *(["bot"] if name == "backtest" else []), *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"Error: Invalid value for {text}" in done.stderr
+    assert sorted(bot.iterdir()) == before
+
+
 QUOTES = "timestamp,bid,ask\n2024-03-04T00:00:00Z,10,11\n2024-03-04T00:00:10Z,10,11\n"
 
 
@@ -511,7 +573,15 @@ QUOTES = "timestamp,bid,ask\n2024-03-04T00:00:00Z,10,11\n2024-03-04T00:00:10Z,10
     ("hooks", "prices", "subscriptions", "warnings"),
     [
         (["on_quote"], PRICES, "", ["on_quote was never called: no quotes were sent"]),
-        (["on_candle"], QUOTES, "", ["on_candle was never called: no candles were sent"]),
+        (
+            ["on_candle"],
+            QUOTES,
+            "",
+            [
+                "on_candle was never called: the data have quotes only; follow them with on_quote "
+                "(--timeframe makes no candles of quotes)"
+            ],
+        ),
         (["on_quote", "on_order"], QUOTES, "", []),
         (["on_candle", "on_quote"], PRICES, "", []),
         (["on_quote", "on_event"], PRICES, "", []),
@@ -636,3 +706,28 @@ def test_verify_finds_one_that_does_not(bot: Path, invoke: Invoke) -> None:
         "2024-03-05T00:00:00Z first, then BUY 5 prices at 106 in 2024-03-05T00:00:00Z;"
         in done.stderr
     )
+
+
+LOUD = BUYER.replace("self.buy(candle.symbol,", 'self.buy("S:NONE",') + (
+    '        self.log.warning("heard")\n'
+    "        if candle.close == 118: print('the end', self.mode, flush=True)\n"
+)
+
+
+@pytest.mark.parametrize(("level", "times"), [("info", 1), ("debug", 2)])
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_verify_logs_the_first_run_only_unless_all_is_wanted(
+    tmp_path: Path, level: str, times: int, form: str
+) -> None:
+    (tmp_path / "bot.py").write_text(LOUD)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    done = call(
+        *("backtest", "bot", "--data", "prices.csv", "--verify"),
+        cwd=tmp_path,
+        env={"LOG_LEVEL": level, "LOG_FORMAT": form},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the end backtest") == 2
+    assert done.stderr.count("order refused") == 4 * times
+    assert done.stderr.count("heard") == 4 * times
+    assert done.stderr.endswith("Verified: a second run traded alike (0 fills).\n")

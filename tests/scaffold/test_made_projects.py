@@ -85,6 +85,14 @@ def test_the_linter_and_the_formatter_have_nothing_to_say(parent: Path) -> None:
         call("ruff", "format", "--no-cache", "--check", ".", cwd=parent / project.name)
 
 
+@pytest.mark.parametrize("name", ["a" * 40, "a1-" * 13 + "a"], ids=["a word", "words"])
+def test_they_have_nothing_to_say_to_the_longest_names(name: str, tmp_path: Path) -> None:
+    for each in list_templates(FOLDER):
+        create_project(check_name(name), each, FOLDER, tmp_path / each.name)
+    call("ruff", "check", "--no-cache", ".", cwd=tmp_path)
+    call("ruff", "format", "--no-cache", "--check", ".", cwd=tmp_path)
+
+
 def test_the_type_checker_has_nothing_to_say(parent: Path) -> None:
     modules = [
         path

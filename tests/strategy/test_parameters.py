@@ -85,8 +85,69 @@ def test_errors_name_parameter_value_rule_and_near_matches(
 def test_a_misspelt_variable_is_an_error() -> None:
     with pytest.raises(ParameterError, match="PARAM_FATS: Tuned has no parameter 'fats'; did you"):
         Tuned.from_text({}, {"PARAM_FATS": "5"})
-    with pytest.raises(ParameterError, match="PARAM_fast: Tuned has no parameter"):
-        Tuned.from_text({}, {"PARAM_fast": "5"})
+
+
+def test_a_variable_in_small_letters_is_told_how_it_is_written() -> None:
+    with pytest.raises(ParameterError) as error:
+        Tuned.from_text({}, {"PARAM_fast": "5"}, lambda variable: f"{variable} in bot.env")
+    assert str(error.value) == "PARAM_fast in bot.env: it is written in capitals, PARAM_FAST"
+
+
+class Bare(Strategy):
+    """Attributes that were meant as parameters, and some that were not."""
+
+    fast = 3
+    stake = Decimal("0.1")
+    Slow = 30
+    lookback = 5
+    limit: ClassVar[int] = 3
+    _hidden = 1
+
+    def helper(self) -> None: ...
+
+
+class Barer(Bare):
+    fast = 4
+
+
+@pytest.mark.parametrize(
+    ("values", "environ", "message"),
+    [
+        (
+            {"fast": "5"},
+            {},
+            "Bare.fast is an attribute without an annotation, and so no parameter; "
+            "write `fast: int = 3`",
+        ),
+        (
+            {"stake": "1"},
+            {},
+            "Bare.stake is an attribute without an annotation, and so no parameter; "
+            "write `stake: Decimal = Decimal('0.1')`",
+        ),
+        (
+            {},
+            {"PARAM_SLOW": "5"},
+            "PARAM_SLOW: Bare.Slow is an attribute without an annotation, and so no parameter; "
+            "write `Slow: int = 30`",
+        ),
+        ({"lookback": "9"}, {}, "Bare has no parameter 'lookback'; it has none"),
+        ({"limit": "9"}, {}, "Bare has no parameter 'limit'; it has none"),
+        ({"_hidden": "9"}, {}, "Bare has no parameter '_hidden'; it has none"),
+        ({"helper": "9"}, {}, "Bare has no parameter 'helper'; it has none"),
+    ],
+)
+def test_an_attribute_without_annotation_is_told_how_to_become_a_parameter(
+    values: dict[str, str], environ: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ParameterError) as error:
+        Bare.from_text(values, environ)
+    assert str(error.value) == message
+
+
+def test_such_an_attribute_is_shown_with_the_value_that_the_class_has() -> None:
+    with pytest.raises(ParameterError, match=r"^Barer\.fast is .*; write `fast: int = 4`$"):
+        Barer.from_text({"fast": "5"}, {})
 
 
 def test_a_value_of_a_variable_is_refused_with_its_name_unless_it_is_not_wanted() -> None:

@@ -1,0 +1,46 @@
+"""What is said of arguments that a command has no place for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+__all__ = ["refuse"]
+
+_NAMED = 3
+
+
+def refuse(context: click.Context, arguments: Sequence[str]) -> None:
+    """Refuse what is left over of a command line, and say what was probably meant.
+
+    Raises:
+        UsageError: Always.
+    """
+    named = " ".join(arguments[:_NAMED])
+    if len(arguments) > _NAMED:
+        named += f" and {len(arguments) - _NAMED} more"
+    plural = "" if len(arguments) == 1 else "s"
+    context.fail(f"unexpected argument{plural} {named}{_hint(context, arguments)}")
+
+
+def _hint(context: click.Context, arguments: Sequence[str]) -> str:
+    places = [each.name for each in context.command.params if isinstance(each, click.Argument)]
+    if "paths" in context.params:
+        given = [*arguments]
+        if context.params["paths"]:  # the first of its files may have taken the strategy's place
+            given += [value for name in places if name and (value := context.params[name])]
+        if any(map(_is_data, given)):
+            return (
+                "; write --data before each file (--data a.csv --data b.csv), or give their folder"
+            )
+    if not places:
+        return "; no strategy belongs here: start strategy-run beside this command"
+    return ""
+
+
+def _is_data(argument: str) -> bool:
+    path = Path(argument)
+    try:
+        return path.suffix != ".py" and path.exists()
+    except OSError:  # longer than any name of a file
+        return False
