@@ -8,7 +8,7 @@ that may log nothing at all sets structlog up only when the strategy asks for it
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from strategy_runtime.strategy.log import when_first_used
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-__all__ = ["follow", "set_up", "set_up_lazily", "silenced"]
+__all__ = ["follow", "set_up", "set_up_from", "set_up_lazily", "silenced"]
 
 _PLAIN = "%(levelname)s %(message)s"
 
@@ -72,6 +72,19 @@ def set_up_lazily(level: str = "info", form: str = "auto") -> None:
     when_first_used(lambda: set_up(level, "console" if form == "auto" else form))
 
 
+def set_up_from(variables: Mapping[str, str]) -> None:
+    """Likewise, as `LOG_LEVEL` and `LOG_FORMAT` say.
+
+    Raises:
+        ConfigError: They have no such values.
+    """
+    from strategy_runtime.runtime.settings import read_environment, resolve
+
+    ours = {name: variables[name] for name in variables if name.startswith("LOG_")}
+    settings = resolve({}, read_environment(ours))
+    set_up_lazily(settings.log_level, settings.log_format)
+
+
 @contextmanager
 def silenced() -> Iterator[None]:
     """Log nothing, of structlog and the standard library alike, unless the level is `debug`."""
@@ -111,7 +124,12 @@ class _SafeFormatter(logging.Formatter):
     """Plain lines of the standard library."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return safe(super().format(record))
+        return safe(_indented(super().format(record)))
+
+
+def _indented(text: str) -> str:
+    """A text of which nobody can take a further line for one of ours."""
+    return text.replace("\n", "\n    ")
 
 
 def wants_color() -> bool:
@@ -131,8 +149,7 @@ def _console_processors() -> "list[Processor]":
     )
 
     def rendered(logger: Any, method: str, line: "EventDict") -> str:
-        # What goes over several lines is indented: nobody can make up a line of ours.
-        line["event"] = str(line.get("event", "")).replace("\n", "\n    ")
+        line["event"] = _indented(str(line.get("event", "")))
         return safe_with_colours(render(logger, method, line))
 
     return [rendered]

@@ -142,13 +142,13 @@ def main(
     """
     with reported():
         from strategy_runtime import __version__
-        from strategy_runtime.cli.logs import set_up_lazily
+        from strategy_runtime.cli.logs import set_up_from
         from strategy_runtime.cli.output import Destinations
         from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_slips
         from strategy_runtime.simulator.exchange import Exchange
         from strategy_runtime.simulator.server import ProxyServer
 
-        set_up_lazily()
+        set_up_from(os.environ)
         places = Destinations(out, fills_file, as_json=as_json, name="proxy")
         places.check()
         options = exchange_options(account, strict=strict, tz=tz)

@@ -88,3 +88,17 @@ def test_lazily_means_that_structlog_waits_for_the_strategy(tmp_path: Path) -> N
 def test_lazily_keeps_to_json_where_that_is_asked_for(tmp_path: Path) -> None:
     _, said = lines("set_up_lazily('info', 'json')", tmp_path)
     assert [json.loads(line)["level"] for line in said] == ["info", "info", "error"]
+
+
+def test_no_text_from_outside_passes_for_a_plain_line(tmp_path: Path) -> None:
+    forged = "set_up_lazily()\nlogging.warning('a\\nERROR forged')"
+    _, said = lines(forged, tmp_path)
+    assert said[:2] == ["WARNING a", "    ERROR forged"]
+
+
+@pytest.mark.parametrize(("level", "form"), [("error", "auto"), ("info", "json")])
+def test_the_environment_has_its_say(level: str, form: str, tmp_path: Path) -> None:
+    how = "import os\nfrom strategy_runtime.cli.logs import set_up_from\nset_up_from(os.environ)"
+    _, said = lines(how, tmp_path, LOG_LEVEL=level, LOG_FORMAT=form)
+    assert any("from the strategy" in line for line in said) is (level == "info")
+    assert said[0].startswith("{") is (form == "json")
