@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from strategy_runtime import RiskState
+from strategy_runtime.clock import sleep
 from strategy_runtime.ops.health import Health
+from tests.chaos import virtual_time
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 from tests.ops.support import status
 
 
@@ -67,3 +70,16 @@ def test_a_loop_that_leaves_nothing_any_more_is_stuck() -> None:
     assert not is_live
     assert said["loop_silent_seconds"] >= 0
     assert [name for name, holds in checks(health).items() if not holds] == ["loop_turns"]
+
+
+def test_a_loop_may_be_silent_for_a_minute() -> None:
+    async def silent() -> None:
+        health = Health()
+        health.leave(status())
+        await sleep(59)
+        assert health.liveness()[0]
+        await sleep(1)
+        assert not health.liveness()[0]
+
+    loop = VirtualLoop()
+    virtual_time.run(silent(), loop, VirtualTime(loop))

@@ -1,11 +1,21 @@
 """Whether to try again, and when: the table, and delays over many seeds."""
 
+from typing import Any
+
 import pytest
 
+from strategy_runtime import Strategy
+from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError
 from strategy_runtime.ids import generator
-from strategy_runtime.proxy.policy import backoff, knocks, verdict
-from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from strategy_runtime.proxy import network
+from strategy_runtime.proxy.connection import Connection
+from strategy_runtime.proxy.policy import backoff, knocks, retries, verdict
+from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver
+from tests.chaos import world
+from tests.chaos.world import MemoryNetwork
+from tests.runtime import slow
+from tests.runtime.virtual_run import live_run
 
 
 @pytest.mark.parametrize(
@@ -91,3 +101,48 @@ def test_a_proxy_that_comes_up_late_is_found_within_two_seconds() -> None:
         while passed < 30:
             passed += next(delays)
         assert passed - 30 <= 2
+
+
+def test_attempts_at_one_question_are_a_second_apart_then_up_to_eight_half_more_or_less() -> None:
+    pauses = [[next(waits) for _ in range(6)] for waits in map(retries, map(generator, range(500)))]
+    for middle, drawn in zip((1, 2, 4, 8, 8, 8), zip(*pauses, strict=True), strict=True):
+        assert middle / 2 <= min(drawn) < middle * 0.55
+        assert middle * 1.45 < max(drawn) <= middle * 1.5
+
+
+def test_what_cannot_be_taken_may_come_twice_in_a_minute() -> None:
+    connection = Connection(
+        ["ws://x"],
+        setting="",
+        is_live=True,
+        deadline=60,
+        greeting=5,
+        most_connections=12,
+        delays=backoff,
+        knocks=knocks,
+        chance=generator(0),
+    )
+    odd = Closed(1002, "a frame is odd", is_ours=True)
+    for number in range(9):
+        connection.lost(odd, 31.0 * number)
+    with pytest.raises(ProtocolError, match="keeps sending what cannot be taken: a frame is odd"):
+        connection.lost(odd, 31.0 * 8 + 28)
+
+
+def test_a_proxy_that_breaks_every_connection_gets_twelve_a_minute() -> None:
+    connects: list[float] = []
+
+    class Breaks(MemoryNetwork):
+        async def connect(self, url: str, receiver: Receiver) -> Any:
+            connects.append(monotonic())
+            wire = await super().connect(url, receiver)
+            wire.sever()
+            return wire
+
+    live_run(Strategy(), lambda runner: sleep(180), network=Breaks)
+    assert len(connects) in (36, 37)
+    assert all(later - first >= 60 for first, later in zip(connects, connects[12:], strict=False))
+
+
+def test_the_networks_of_the_tests_give_a_request_up_when_the_real_one_does() -> None:
+    assert world._TIMEOUT_S == slow._TIMEOUT_S == network._ANSWER_S

@@ -134,6 +134,17 @@ def test_an_error_while_asking_is_no_answer() -> None:
     assert not order.is_done or now >= 60.0
 
 
+def test_a_proxy_that_never_answers_is_asked_for_a_minute() -> None:
+    order, now = submission(), 0.0
+    order.next(now)
+    order.failed(ConnectionLost("reset"), now, None)
+    while not order.is_done:
+        now += order.next(now).seconds
+        order.not_told(now)
+    assert 60 <= now < 65
+    assert isinstance(order.error, FateUnknown)
+
+
 def test_two_healthy_answers_are_needed() -> None:
     order = submission()
     order.next(0.0)

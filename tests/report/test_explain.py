@@ -145,6 +145,15 @@ async def test_a_cancel_by_the_strategy_and_one_by_its_group() -> None:
     assert "cancelled by the strategy." in explain(outcome, "ord-3")
 
 
+async def test_a_leg_whose_position_another_order_has_closed() -> None:
+    script: dict[int, Action] = {
+        0: lambda s, c: s.buy(X, 2, stop_loss=8),
+        1: lambda s, c: s.close(X),
+    }
+    outcome = await outcome_of(script, FLAT, FLAT)
+    assert "it was cancelled because ord-3 had closed the position." in explain(outcome, "ord-2")
+
+
 async def test_an_order_that_never_was() -> None:
     outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)})
     with pytest.raises(ConfigError, match=r"no order 'ord-2' among 1 in this run; did you mean"):

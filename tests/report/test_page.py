@@ -115,6 +115,15 @@ async def browsed(html: str, folder: Path) -> tuple[str, str]:
     return shown.stdout, shown.stderr
 
 
+async def test_of_very_many_positions_the_last_thousand_are_listed() -> None:
+    def turn(strategy: Scripted, candle: Candle) -> None:
+        (strategy.buy if strategy.position("S:A").is_flat else strategy.close)("S:A", 1)
+
+    html = await page(dict.fromkeys(range(2002), turn), closes=[10] * 2003)
+    assert "The last 1,000 of 1,001." in text_of(html)
+    assert html.count("<td>long</td>") == 1000
+
+
 async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
     shown = text_of(await page())
     assert "Scripted(fast=3)" in shown

@@ -69,6 +69,12 @@ def test_growth_compounds() -> None:
     assert found.annual_return == pytest.approx(1.21 ** (365.25 / 731) - 1)
 
 
+@pytest.mark.parametrize(("days", "is_enough"), [(29, False), (30, True)])
+def test_a_month_is_the_least_that_says_something_about_a_year(days: int, is_enough: bool) -> None:
+    found = figures([1000.0] * days, list(range(days)))
+    assert (found.annual_return is not None) is is_enough
+
+
 def test_a_day_without_a_position_returns_nothing() -> None:
     with_gap = figures([1010.0, 1010.0, 1010.0, 1020.0], [0, 1, 2, 3])
     path = path_of(

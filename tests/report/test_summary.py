@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.results import results_of
 from strategy_runtime.report.summary import SCHEMA, Summary
 from strategy_runtime.report.table import heading, money, render
@@ -69,6 +70,30 @@ async def test_money_adds_up() -> None:
     )
     assert money["fees"] == Decimal("1.4")
     assert found["return"] == pytest.approx(float(money["equity"]) / 1000 - 1)
+
+
+async def test_where_positions_are_hedged_each_is_held_and_closed_by_itself() -> None:
+    strategy = Scripted(
+        {
+            0: lambda self, candle: self.buy("S:A", 10),
+            1: lambda self, candle: self.sell("S:A", 10),
+            3: lambda self, candle: self.close("S:A"),
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles("S:A", closes=[10] * 5)
+        found = results_of(
+            pilot.exchange.outcome(),
+            strategy="Scripted",
+            parameters={},
+            options=ExchangeOptions(mode=PositionMode.HEDGING),
+            faults=[],
+            wall_s=0.5,
+            refused_orders=0,
+            hook_failures=0,
+        ).summary.performance
+    assert found.exposure == pytest.approx(3 / 5)
+    assert found.average_holding_s == pytest.approx((180 + 120) / 2)
 
 
 async def test_positions_are_signed_and_orders_left_over_are_listed() -> None:

@@ -78,6 +78,17 @@ def test_time_is_held_from_the_first_fill_to_the_last_and_counts_once() -> None:
     assert time_held([], START) == 0
 
 
+def test_positions_that_cancel_each_other_out_are_held_where_they_are_hedged() -> None:
+    fills = [
+        fill("1", "10", position="pos-1"),
+        fill("-1", "10", position="pos-2", bar=1),
+        fill("1", "10", position="pos-2", bar=4),
+        fill("-1", "10", position="pos-1", bar=5),
+    ]
+    assert time_held(fills, START + 9 * STEP, hedging=True) == 5 * STEP
+    assert time_held(fills, START + 9 * STEP) == 2 * STEP
+
+
 @given(
     st.lists(
         st.tuples(st.integers(-5, 5).filter(bool), st.integers(1, 20), st.integers(0, 3)),

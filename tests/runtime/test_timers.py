@@ -8,6 +8,7 @@ import pytest
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import ns_of, sleep, utc
 from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.simulator.data.series import BarSeries
@@ -202,3 +203,18 @@ def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interva
     due = moment + timedelta(seconds=timers.seconds_to_next(moment))
     assert due == utc(parse_timeframe(interval).span_around(ns_of(moment))[1])
     assert interval == "3d" or f"{due:%A}" == "Monday"
+
+
+def test_hours_that_do_not_divide_a_day_begin_anew_at_midnight() -> None:
+    timers, midnight = Timers(), datetime(2024, 3, 4, tzinfo=UTC)
+    timers.every("7h", lambda: None)
+    assert [when for when, _ in timers.due(midnight)] == [midnight]
+    found = [when.hour for when, _ in timers.due(midnight + timedelta(days=2))]
+    assert found == [7, 14, 21, 0, 7, 14, 21, 0]
+
+
+def test_an_event_that_is_late_does_not_set_the_clock_back() -> None:
+    clock, noon = RunClock("backtest"), datetime(2024, 3, 4, 12, tzinfo=UTC)
+    for hours, reached in ((0, 0), (-1, 0), (2, 2), (1, 2)):
+        clock.event = Candle("S:A", "1h", noon + timedelta(hours=hours - 1), 1.0, 1.0, 1.0, 1.0)
+        assert clock.now == noon + timedelta(hours=reached)

@@ -84,6 +84,22 @@ async def test_a_candle_that_the_history_had_already_is_not_fed_twice() -> None:
     assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
 
 
+class Coarser(Known):
+    """A venue that has an hour beside the minutes."""
+
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
+        found = await super().bars(symbol, timeframe, limit=limit)
+        hour = Candle("S:X", "1h", datetime(2024, 1, 2, 13, tzinfo=UTC), 9.0, 9.0, 9.0, 9.0)
+        return [hour] if timeframe == "1h" else found
+
+
+async def test_the_finest_of_several_timeframes_is_followed() -> None:
+    past = [candle(0, 10), candle(1, 20), candle(2, 30)]
+    venue = await run(past, subscriptions="S:X:candle_1h, S:X:candle_1m", kind=Coarser)
+    assert venue.asked[:2] == [("S:X", "1m", 3), ("S:X", "1h", 3)]
+    assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
+
+
 class Closing(Known):
     """A venue at which a bar closes after the first question, and before the stream begins."""
 

@@ -293,6 +293,21 @@ async def test_a_bankrupt_account_ends_the_run_loudly() -> None:
         assert notices[-1] == "the account is bankrupt; the run ends here"
 
 
+async def test_an_account_without_a_cent_is_bankrupt() -> None:
+    async with Scripted({0: lambda s, c: s.sell(X, 10_000)}).run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(20), bar(20)])
+        outcome = pilot.exchange.outcome()
+        assert (outcome.bankrupt, outcome.bars) == (True, 3)
+        assert outcome.equity == 0
+
+
+async def test_no_volume_holds_a_liquidation_up() -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 10_000), 1: lambda s, c: s.buy(X, 25)})
+    async with strategy.run_test(max_volume_share="0.1") as pilot:
+        await pilot.candles(X, bars=[bar(10, 0), bar(10, 0), bar(25)])
+        assert [fill.quantity for fill in pilot.fills] == [10_000, 10, 9_990]
+
+
 async def test_a_liquidation_cancels_what_rests() -> None:
     def both(strategy: Scripted, candle: Candle) -> None:
         strategy.sell(X, 10_000)
@@ -378,13 +393,14 @@ async def test_a_group_may_span_symbols() -> None:
         (48.3, 24.62, "2:1"),
         (10, 100, "1:10"),
         (90, 60.2, "3:2"),
+        (645.57, 92.7, "7:1"),
         (53.5, 28.19, None),
         (100, 99, None),
         (100, 70, None),
     ],
 )
 def test_jumps_that_look_like_splits(close: float, opened: float, split: str | None) -> None:
-    """The first three are splits of real stocks, 53.50 to 28.19 is a real fall."""
+    """The first three and 7:1 are splits of real stocks, 53.50 to 28.19 is a real fall."""
     assert suspected_split(close, opened) == split
 
 

@@ -98,6 +98,29 @@ def test_a_change_behind_an_open_does_not_expose_a_leg_that_waits_for_the_next_b
     assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch_open"]
 
 
+def test_a_leg_is_placed_by_the_exchange_and_not_under_way() -> None:
+    exchange = market(10, 10, [10, 10, 8, 9], 9, latency=1)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(stop_loss=Decimal(9)))
+    next_candle(exchange, phases)
+    assert exchange.outcome().fills == []
+    next_candle(exchange, phases)
+    assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch"]
+
+
+def test_of_orders_that_have_ended_the_last_comes_first() -> None:
+    exchange = market(10, 10, 10, 10)
+    phases = exchange.phases()
+    for price in ("5", "6", "7"):
+        exchange.submit(limit(price))
+    for ended in ("ord-2", "ord-1", "ord-3"):
+        next_candle(exchange, phases)
+        exchange.cancel(ended)
+    assert [each.id for each in exchange.order_history()] == ["ord-3", "ord-1", "ord-2"]
+    assert [each.id for each in exchange.order_history(limit=1)] == ["ord-3"]
+
+
 def test_a_flip_protects_only_what_it_opened() -> None:
     exchange = market(10, 10, 10)
     phases = exchange.phases()

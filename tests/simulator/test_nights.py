@@ -126,6 +126,13 @@ async def test_borrowed_cash_costs_interest_in_the_name_of_its_currency() -> Non
         adds_up(pilot.exchange.outcome())
 
 
+async def test_what_a_short_sale_has_brought_in_bears_no_interest() -> None:
+    strategy = Scripted({0: sell})
+    async with strategy.run_test(timeframe="1d", start=MONDAY, financing_rate="0.1") as pilot:
+        await pilot.candles(X, bars=[TEN] * 3)
+        assert amounts(strategy) == []
+
+
 async def test_interest_is_announced_before_the_account_and_the_candle() -> None:
     strategy = Scripted({0: sell})
     async with strategy.run_test(timeframe="1d", start=MONDAY, borrow_rate="0.1") as pilot:
@@ -263,6 +270,7 @@ async def test_a_reverse_split_leaves_fractions() -> None:
     [
         ("12", "4", "36"),
         ("-10", "-3.3333333333", "-30"),
+        ("20", "6.6666666666", "60"),
         ("1e-10", "1e-10", "3e-10"),
         ("1e37", "3333333333333333333333333333000000000", "3e37"),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
+from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.observer import Note, Observer
 from strategy_runtime.runtime.runner import Runner
@@ -14,6 +15,8 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.strategy.desk import Mode
+from tests.chaos import virtual_time
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 
 MINUTE = 60 * 10**9
 
@@ -165,6 +168,18 @@ async def test_five_failures_within_a_minute_end_the_run() -> None:
     with pytest.raises(HookFailed):
         await run(strategy)
     assert strategy.count == 9
+
+
+def test_five_failures_in_more_than_a_minute_do_not_end_it() -> None:
+    async def fail() -> list[bool]:
+        failures, ends = Failures("live", None), []
+        for number in range(20):
+            ends.append(failures.enter(HookFailed(f"hook {number % 2}", "")))
+            await sleep(15.1)
+        return ends
+
+    loop = VirtualLoop()
+    assert not any(virtual_time.run(fail(), loop, VirtualTime(loop)))
 
 
 async def test_after_too_many_failures_no_orders_are_sent() -> None:

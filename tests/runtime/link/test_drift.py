@@ -1,15 +1,18 @@
 """The second look: what was lost on a healthy link is told, in virtual time, through the runner."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from strategy_runtime import OrderEvent, RateLimitEvent, Strategy
+from strategy_runtime import OrderEvent, PositionEvent, RateLimitEvent, Strategy
 from strategy_runtime.clock import monotonic, now, sleep
 from strategy_runtime.protocol.enums import RateLimitEventKind
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos.plan import Fault, Kind
+from tests.chaos.world import MemoryNetwork
 from tests.runtime.virtual_run import live_run, market
+from tests.simulator.support import order
 
 
 class Buys(Strategy):
@@ -69,6 +72,51 @@ def test_where_a_limit_is_reached_nobody_looks_until_it_is_lifted(
     ((_, _, _), (filled, is_synthetic, at)) = strategy.heard
     assert (filled, is_synthetic) == ("ORDER_FILLED", True)
     assert rest < at - 1000 <= rest + 12
+
+
+class Watches(Strategy):
+    """Notes when it hears that a position has moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[bool, float]] = []
+
+    def on_position(self, event: PositionEvent) -> None:
+        self.heard.append((event.synthetic, monotonic() - 1000))
+
+
+def trades_beside(strategy: Strategy, after: float, *passing: bytes) -> None:
+    """Have somebody else trade after so many seconds, while only some frames arrive."""
+
+    class Deaf(MemoryNetwork):
+        def frame_sent(self, wire: Any, frame: bytes) -> None:
+            if any(kind in frame for kind in (b'"connection"', b'"candle"', *passing)):
+                super().frame_sent(wire, frame)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(after)
+        exchange.submit(order(quantity="1"))
+        await sleep(80)
+
+    exchange = market()
+    live_run(strategy, wait, network=Deaf, exchange=exchange)
+
+
+def test_what_no_open_order_points_to_is_found_once_a_minute() -> None:
+    strategy = Watches()
+    trades_beside(strategy, 10)
+    ((is_synthetic, at),) = strategy.heard
+    assert is_synthetic
+    assert 60 < at < 68
+
+
+@pytest.mark.parametrize(("after", "is_late"), [(2, True), (6, False)])
+def test_a_position_that_no_fill_has_moved_is_passed_over_for_five_seconds(
+    after: float, is_late: bool
+) -> None:
+    strategy = Watches()
+    trades_beside(strategy, after, b'"position"')
+    assert strategy.heard[0][0] is is_late
 
 
 class Waits(Buys):

@@ -1,5 +1,6 @@
 """After a gap: every candle is told once, and no indicator has a hole."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from strategy_runtime import Candle, Gap, Strategy, clock
 from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from tests.chaos.busy import steps
 from tests.chaos.plan import Fault, Kind
 from tests.runtime.virtual_run import live_run
 
@@ -73,6 +76,37 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
     assert "candles of S:A that were missed are not to be had: CHAOS: a status by chance" in (
         caplog.text
     )
+
+
+class Lists(Strategy):
+    """Notes what came late, and what its gap says was missed."""
+
+    backfill: ClassVar[bool] = True
+
+    def on_start(self) -> None:
+        self.late: list[Candle] = []
+        self.missed: Mapping[str, list[Candle]] = {}
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.is_backfilling:
+            self.late.append(candle)
+
+    def on_reconnect(self, gap: Gap) -> None:
+        self.missed = gap.missed
+
+
+def test_what_was_missed_of_several_symbols_comes_in_the_order_in_which_it_ended() -> None:
+    strategy, symbols = Lists(), ("S:A", "S:B")
+    exchange = Exchange([steps(symbol, [10.0] * 100) for symbol in symbols])
+    faults = (Fault(Kind.RESTART, 20, seconds=AWAY_S),)
+    live_run(strategy, lambda runner: sleep(30), faults=faults, exchange=exchange)
+    came = [(candle.end, candle.symbol) for candle in strategy.late]
+    assert len(came) >= 8
+    assert came == sorted(came)
+    assert strategy.missed == {
+        symbol: [candle for candle in strategy.late if candle.symbol == symbol]
+        for symbol in symbols
+    }
 
 
 class SetsTheClock(Listens):

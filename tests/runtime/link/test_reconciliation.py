@@ -11,18 +11,30 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from strategy_runtime import Gap, OrderEvent, PositionEvent, Strategy
-from strategy_runtime.protocol.enums import OrderEventKind, OrderStatus, PositionSide, Side
+from strategy_runtime.clock import monotonic, sleep
+from strategy_runtime.errors import ApiError, FateUnknown
+from strategy_runtime.protocol.enums import (
+    OrderEventKind,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    Side,
+)
 from strategy_runtime.protocol.events import TradeEvent
-from strategy_runtime.protocol.models import Account, Order, Position, Trade
+from strategy_runtime.protocol.models import Account, Order, OrderRequest, Position, Trade
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.desk.doubts import Doubts
 from strategy_runtime.runtime.link.reconciliation import (
     Difference,
     Snapshot,
     differences,
+    snapshot_after_gap,
     take_snapshot,
 )
 from strategy_runtime.runtime.runner import Runner
+from tests.chaos import virtual_time
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 from tests.proxy.scripted import CONNECTED, ScriptedProxy
 
 ORDER = {
@@ -499,6 +511,55 @@ class Executes(FillsBetweenRequests):
     async def trades(self, *, limit: int = 1000) -> list[Trade]:
         self.asked.append(limit)
         return self.executions[:limit]
+
+
+class Lags(Executes):
+    """It answers from a copy that knows of no order for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(0)
+        self.until = monotonic() + seconds
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        return [order(1, OrderStatus.OPEN)] if monotonic() >= self.until else []
+
+    async def order(self, order_id: str) -> Order | None:
+        return None
+
+
+@pytest.mark.parametrize(("seconds", "absent"), [(7, []), (8, ["ord-1"])])
+def test_a_venue_that_lags_behind_is_asked_five_times_for_an_order(
+    seconds: float, absent: list[str]
+) -> None:
+    async def said() -> Snapshot:
+        book = Book()
+        book.load(account(), [], [order(1, OrderStatus.OPEN)])
+        return await snapshot_after_gap(Lags(seconds), book)
+
+    loop = VirtualLoop()
+    found = virtual_time.run(said(), loop, VirtualTime(loop))
+    assert [each.id for each in found.absent] == absent
+
+
+def test_an_order_that_the_venue_has_not_got_ten_seconds_later_never_arrived() -> None:
+    async def ask() -> list[str]:
+        request = OrderRequest(
+            symbol="S:X", side=Side.BUY, quantity=Decimal(1), order_type=OrderType.MARKET
+        )
+        book = Book()
+        book.expect(request, "c-1")
+        doubts = Doubts(Lags(60), book, None)
+        doubts.enter(FateUnknown("c-1", "S:X", "reset"))
+        await sleep(9)
+        with pytest.raises(ApiError, match="the fate of an earlier order in S:X is not known"):
+            await doubts.see_to("S:X")
+        await sleep(1)
+        await doubts.see_to("S:X")
+        return book.anomalies
+
+    loop = VirtualLoop()
+    said = virtual_time.run(ask(), loop, VirtualTime(loop))
+    assert said[1:] == ["S:X c-1 never arrived; orders in S:X are sent again"]
 
 
 def hear(book: Book, venue: Executes, *numbers: int) -> None:

@@ -61,6 +61,19 @@ def test_it_begins_anew_with_what_is_unsettled(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["intents.jsonl"]
 
 
+def test_it_begins_anew_when_it_has_grown_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strategy_runtime.runtime.store.journal._LARGEST", 5000)
+    journal = Journal(tmp_path)
+    journal.intend(order("first"))
+    for number in range(100):
+        journal.intend(order(f"a-{number}"))
+        journal.settle(f"a-{number}", "accepted")
+        assert journal.path.stat().st_size < 6000
+    assert list(Journal(tmp_path).unsettled) == ["first"]
+
+
 def test_a_line_cut_off_or_changed_spoils_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from inspect import signature
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -112,6 +114,13 @@ async def test_a_hook_that_blocks_its_thread_holds_up_no_pong(
     assert "the strategy goes on after" in caplog.text
 
 
+def test_a_hook_may_block_its_thread_for_as_long_as_the_documents_say() -> None:
+    document = Path(__file__).parents[3] / "docs" / "strategies.md"
+    seconds = signature(ThreadedVenue).parameters["patience"].default
+    said = f"When a hook has blocked its thread for {seconds:g} s, its stack is logged."
+    assert said in " ".join(document.read_text().split())
+
+
 async def test_a_flood_of_quotes_leaves_the_latest_and_loses_no_order() -> None:
     seen: list[float] = []
     orders: list[str] = []
@@ -160,6 +169,7 @@ async def test_an_order_crosses_and_its_refusal_comes_back() -> None:
 
     refused = {"error": {"code": "INSUFFICIENT_MARGIN", "message": "no"}}
     async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {})]
         proxy.answers["POST", "/orders"] = [
             (201, {"id": "ord-1", "status": "OPEN"}),
             (422, refused),

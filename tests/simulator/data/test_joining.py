@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
-from tests.simulator.data.support import HEADER, ROWS, only
+from tests.simulator.data.support import HEADER, ROWS, load, only
 
 FIRST = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 
@@ -92,6 +92,20 @@ def test_a_file_names_only_the_files_its_symbol_came_from(tmp_path: Path) -> Non
     write(tmp_path, "b.csv", [0, 1], "B")
     one, other = load_bars([tmp_path]).series
     assert (one.source, other.source) == (str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+
+
+@pytest.mark.parametrize(("day", "missing"), [(6, []), (7, ["5 bars missing"])])
+def test_daily_bars_may_be_five_days_apart(tmp_path: Path, day: int, missing: list[str]) -> None:
+    rows = "".join(f"2024-01-0{each},1,1,1,1,1\n" for each in (1, day))
+    faults = load(tmp_path, HEADER + rows, timeframe="1d").faults
+    assert [fault.detail.partition(" after")[0] for fault in faults] == missing
+
+
+@pytest.mark.parametrize(("hour", "kept"), [(22, 4), (21, 3)])
+def test_clocks_go_forward_by_two_hours_at_most(tmp_path: Path, hour: int, kept: int) -> None:
+    stamps = [*(f"2024-01-0{day}T00:00Z" for day in (1, 2, 3)), f"2024-01-03T{hour}:00Z"]
+    rows = "".join(f"{stamp},1,1,1,1,1\n" for stamp in stamps)
+    assert len(only(load(tmp_path, HEADER + rows, timeframe="1d"))) == kept
 
 
 # Properties.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.load import load_bars
-from strategy_runtime.simulator.data.spool import Room, Spool
+from strategy_runtime.simulator.data.spool import STRETCH, Room, Spool
 from tests.simulator.data.support import HEADER, only
 
 integers = st.integers(-(2**63), 2**63 - 1)
@@ -39,6 +39,17 @@ def test_tables_hold_what_was_put_into_them(
         assert found == numbers
         assert list(table.stamps()) == numbers
         assert len(table) == len(numbers)
+    spool.close()
+
+
+@pytest.mark.parametrize(("mebibytes", "on_disk"), [(16, False), (17, True)])
+def test_sixteen_mebibytes_are_kept_in_memory(mebibytes: int, on_disk: bool) -> None:
+    spool = Spool()
+    table = spool.table("q")
+    for _ in range(mebibytes * 2**20 // (8 * STRETCH)):
+        table.place([numbers("q", range(STRETCH))])
+        table.keep(STRETCH)
+    assert spool.room().is_on_disk is on_disk
     spool.close()
 
 
