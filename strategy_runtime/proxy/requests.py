@@ -34,6 +34,7 @@ _TRANSIENT = (408, 425, _TOO_MANY, 500, 502, 503, 504)
 # Any other answer to an order may be that of somebody who does not know what became of it.
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REFUSALS = (*_REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
+_NO_SUCH_PATH = ("HTTP_", "INVALID_REQUEST")
 _GOING_DOWN = "SHUTTING_DOWN"
 _ATTEMPTS = 3
 _PAUSE_S = 1.0
@@ -83,7 +84,7 @@ class RestClient:
                     f"the proxy refused the request with {status}: {error.message}"
                     f"{self._way_in(status)}"
                 )
-            if status != 404 or not error.code.startswith("HTTP_"):
+            if status != 404 or not error.code.startswith(_NO_SUCH_PATH):
                 self._base = base
                 return
         raise ProtocolError(

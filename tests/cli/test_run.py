@@ -275,6 +275,18 @@ def test_somebody_answers_who_is_no_proxy(bot: Path, named: dict[str, str], sett
     assert last.endswith(f"; check {setting}; gave up after 0 s")
 
 
+def test_a_path_under_which_the_proxy_knows_nothing_is_named(bot: Path) -> None:
+    with proxy("--data", "prices.csv", "--linger", 0, cwd=bot) as (_, urls):
+        elsewhere = f"{urls[3]}/elsewhere"
+        options = (*urls[:3], elsewhere, "--connect-timeout", 0)
+        done = call("run", "bot", *options, cwd=bot)
+    assert done.returncode == 76
+    assert (
+        f"Error: {elsewhere} answers, but not like a trading proxy: GET /account is unknown under "
+        f"{elsewhere}; check --rest-url"
+    ) in done.stderr
+
+
 def test_a_key_the_proxy_does_not_know(bot: Path) -> None:
     (bot / "key").write_text("k" * 32)
     with proxy("--data", "prices.csv", "--token-file", "key", cwd=bot) as (_, urls):
