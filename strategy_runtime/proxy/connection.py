@@ -35,6 +35,7 @@ from strategy_runtime.proxy.transport import Closed, ConnectFailed
 __all__ = ["Act", "Connection", "State", "Step"]
 
 _NO_SUCH_PATH = (404, 405, 426)
+_NOT_NOW = (408, 425, 429, 500, 502, 503, 504)
 _MOST_FAULTS = 3
 _LONGEST_ASKED_S = 60.0
 _WINDOW_S = 60.0
@@ -145,7 +146,7 @@ class Connection:
 
         Raises:
             AccessDenied: No attempt will do any better.
-            Unreachable, ConnectionLost: This was the last, by the deadline.
+            Unreachable, ProtocolError, ConnectionLost: This was the last, by the deadline.
         """
         fatal = verdict(failure)
         if fatal is not None:
@@ -200,9 +201,15 @@ class Connection:
         raise error
 
     def _gave_up(self, failure: ConnectFailed) -> StrategyRuntimeError:
-        waited = f"for {self._deadline:g} s at {self._urls[0]}: {failure.said}"
+        url, waited = self._urls[0], f"{self._deadline:g} s"
+        # Until now, it may have been what stands in front of a proxy that is not up yet.
+        is_stranger = failure.is_stranger or failure.status not in (None, *_NOT_NOW)
+        if is_stranger:
+            found = f"{url} answers, but not like a trading proxy: {failure.said}"
+        else:
+            found = f"nobody answers for {waited} at {url}: {failure.said}"
         if self._was_open:
-            return ConnectionLost(
-                f"the backtest ended early, its completeness is unknown: nobody answers {waited}"
-            )
-        return Unreachable(f"nobody answers {waited}; is the proxy running? check {self._setting}")
+            return ConnectionLost(f"the backtest ended early, its completeness is unknown: {found}")
+        if is_stranger:
+            return ProtocolError(f"{found}; check {self._setting}; gave up after {waited}")
+        return Unreachable(f"{found}; is the proxy running? check {self._setting}")

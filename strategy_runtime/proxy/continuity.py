@@ -19,21 +19,25 @@ class Continuity:
     Its CONNECTED may name the run, and say how far it has come. One that does not is known by its
     simulated time: the first candle of a new connection that is of the same kind as the last one
     before is not older, and no other one under its id. So it is only after a new connection that
-    anything is looked at.
+    anything is looked at, and not where it is named as before: what is sent again may be older.
 
     Attributes:
         latest: The last candle that came, or one of the last.
         is_open: Whether frames have to be looked at.
+        is_same: Whether the run has the name that it had on the connection before, or never had
+            one.
     """
 
     def __init__(self) -> None:
         self.latest: CandleFrame | None = None
         self.is_open = False
+        self.is_same = True
         self._session: str | None = None
 
     def opened(self) -> None:
         """There is a new connection."""
         self.is_open = self.latest is not None
+        self.is_same = self._session is None
 
     def broken_by(self, frame: Frame) -> StrategyRuntimeError | None:
         """Why this run cannot go on with a frame; None where it can."""
@@ -46,6 +50,8 @@ class Continuity:
                     "proxy anew, then the strategy"
                 )
             is_another = before is not None and before != frame.session
+            self.is_same = before == frame.session
+            self.is_open = self.is_open and not self.is_same
         else:
             is_another = self._is_of_another_run(frame)
         if not is_another:

@@ -16,7 +16,14 @@ _READ = 64 * 1024
 _CONNECT_S = 5.0
 _NEXT_ADDRESS_S = 2.0
 # Of a minute of silence the system's probes take up half. Systems name the first by either name.
-_PROBING = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+# Linux sends none while something of ours is unacknowledged: there the last, in ms, is the minute.
+_PROBING = {
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPALIVE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,
+}
 
 _P = TypeVar("_P", bound="Reader")
 

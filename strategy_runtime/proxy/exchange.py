@@ -1,6 +1,7 @@
 """Requests over connections that are kept: one at a time on each, as many as it takes."""
 
 import asyncio
+import selectors
 
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.proxy.dialing import Reader, dial
@@ -9,8 +10,8 @@ from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
 __all__ = ["Exchange", "Exchanges"]
 
 _IDLE_S = 15.0
-_FRESH_S = 1.0
-_TURNS = 2
+_PROVING_S = 0.005
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class Exchange(Reader):
@@ -21,20 +22,33 @@ class Exchange(Reader):
         self._loop = asyncio.get_running_loop()
         self._reader = ReplyReader()
         self._answer: asyncio.Future[Reply] | None = None
+        self._method = b""
+        self._outlived = {b""}
         self._idle_since = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has ended neither here nor, as far as the loop has read, there."""
+        return not self._transport.is_closing()
 
     @property
     def is_usable(self) -> bool:
         """Whether another request may go out on it.
 
-        One that was idle for long is not: the other side may be about to close it.
+        One that was idle for long is not: the other side may be about to close it. Nor is one on
+        which something has come unasked, which is nearly always its end: a hook that blocks, or
+        has just been given the last answer, keeps the loop from reading that.
         """
-        return not self._transport.is_closing() and self._idle_s < _IDLE_S
+        if not self.is_open or self._idle_s >= _IDLE_S:
+            return False
+        with _Selector() as unread:
+            unread.register(self._transport.get_extra_info("socket"), selectors.EVENT_READ)
+            return not unread.select(0)
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether it was used a moment ago."""
-        return self._idle_s < _FRESH_S
+    def is_unproven(self) -> bool:
+        """Whether it has yet to outlive an answer like the last one."""
+        return self._method not in self._outlived and self._idle_s < _PROVING_S
 
     @property
     def _idle_s(self) -> float:
@@ -49,6 +63,8 @@ class Exchange(Reader):
         """
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._answer = answer
+        self._outlived.add(self._method)
+        self._method = message[:4]
         self._transport.write(message)
         timer = self._loop.call_later(within, self._fail, TimeoutError())
         try:
@@ -113,10 +129,10 @@ class Exchanges:
         while idle:
             exchange = idle.pop()
             self._busy.add(exchange)
-            if not exchange.is_fresh:
-                # The other side may have closed it while a hook kept the loop from reading so.
-                for _ in range(_TURNS):
-                    await sleep(0)
+            if exchange.is_unproven:
+                # Who closes after an answer without having said so does it a moment later, and
+                # what is written meanwhile has an unknown fate.
+                await sleep(_PROVING_S)
             if exchange.is_usable:
                 return exchange
             exchange.abort()
@@ -128,7 +144,7 @@ class Exchanges:
     def free(self, target: Target, exchange: Exchange) -> None:
         """It may be used for something else, if it lasts."""
         self._busy.discard(exchange)
-        if exchange.is_usable:
+        if exchange.is_open:
             self._idle.setdefault(target[:3], []).append(exchange)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ among them: malformed ones, unknown ones, repetitions and those beyond the subsc
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -34,6 +35,9 @@ __all__ = ["Inbox"]
 
 _REMEMBERED = 16_384
 _SYMBOLS = 4096
+# Where a hook blocks while the connection goes down, its own ack is sent in vain, and so is that of
+# what had come by then and is read only afterwards. To send them once more does no harm.
+_IN_DOUBT = 2
 _BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 
 _log = logging.getLogger("strategy_runtime")
@@ -100,6 +104,8 @@ class Inbox:
         self._continuity = Continuity()
         self._is_last_here = False
         self._done: list[str] = []
+        self._sent: deque[list[str]] = deque(maxlen=_IN_DOUBT)
+        self._carried: list[str] = []
         self._owes_empty_ack = False
         self._recent: set[str] = set()
         self._older: set[str] = set()
@@ -113,6 +119,9 @@ class Inbox:
             self._recent, self._older = set(), set()
         else:
             self._continuity.opened()
+            self._carried += [*chain.from_iterable(self._sent), *self._done]
+        self._sent.clear()
+        self._done.clear()
 
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
         """Take the payloads of messages; gives back what has to be answered at once."""
@@ -195,7 +204,8 @@ class Inbox:
 
     def presume_connected(self) -> None:
         """The proxy does not greet: take it as connected."""
-        self._is_greeted, self.is_leaving = True, False
+        self._go_on()
+        self.is_leaving = False
         self.waiting.append(ConnectionEvent(event=ConnectionEventKind.CONNECTED))
 
     def lost(self, closed: Closed) -> None:
@@ -204,11 +214,17 @@ class Inbox:
         self._wake()
 
     def _greet(self, frame: _Received) -> None:
-        self._is_greeted = True
-        if not isinstance(frame, ConnectionEvent) or (
-            frame.event is not ConnectionEventKind.CONNECTED
-        ):
+        if isinstance(frame, ConnectionEvent) and frame.event is ConnectionEventKind.CONNECTED:
+            self._go_on()
+        else:
             self.presume_connected()
+
+    def _go_on(self) -> None:
+        """It is known where the connection leads to."""
+        self._is_greeted = True
+        if self._continuity.is_same:
+            self._done[:0] = self._carried
+        self._carried.clear()
 
     def _note(self, event: _Received) -> None:
         """What matters before the strategy's turn has come."""
@@ -261,14 +277,16 @@ class Inbox:
         waiting.clear()
         return frames
 
-    def ack(self, correlation: Callable[[], str], now_ms: int) -> bytes | None:
-        """One frame that acknowledges everything that is done, or None where nothing is."""
-        if not self._done and not self._owes_empty_ack:
-            return None
-        frame = encode_ack(self._done, correlation(), now_ms)
-        self._done.clear()
-        self._owes_empty_ack = False
-        return frame
+    def ack(
+        self, send: Callable[[bytes], bool], correlation: Callable[[], str], now_ms: int
+    ) -> None:
+        """Acknowledge everything that is done, in one frame; what cannot be sent remains so."""
+        if (self._done or self._owes_empty_ack) and send(
+            encode_ack(self._done, correlation(), now_ms)
+        ):
+            self._sent.append(self._done.copy())
+            self._done.clear()
+            self._owes_empty_ack = False
 
 
 def _say_odd(frame: Frame, warnings: list[str]) -> None:

@@ -24,7 +24,7 @@ from strategy_runtime.proxy.framing import (
     frame_of,
 )
 from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
-from strategy_runtime.proxy.transport import Closed, Receiver
+from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver
 
 __all__ = ["Stream"]
 
@@ -72,7 +72,8 @@ class Stream(Reader):
         """Ask for the event stream; gives back the answer, which agrees where it is a 101.
 
         Raises:
-            OSError, ReplyFault: There was none, or none that makes sense.
+            OSError, ReplyFault: There was none.
+            ConnectFailed: There was none that makes sense.
         """
         key = b64encode(self._chance.randbytes(16))
         self._transport.write(
@@ -102,7 +103,7 @@ class Stream(Reader):
                     "the handshake was answered by something else than an event stream"
                 )
         except ReplyFault as fault:
-            self._fail(fault)
+            self._fail(ConnectFailed(str(fault), is_stranger=True))
             return
         if self._answer.done():
             return

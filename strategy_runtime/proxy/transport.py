@@ -48,6 +48,7 @@ class ConnectFailed(Exception):
         status: What the proxy answered to the handshake, where it did.
         retry_after: Seconds it asked to wait.
         is_untrusted: Its certificate was not accepted.
+        is_stranger: What was answered to the handshake can come from no proxy.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class ConnectFailed(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         is_untrusted: bool = False,
+        is_stranger: bool = False,
     ) -> None:
         super().__init__(said)
         self.said = said
         self.status = status
         self.retry_after = retry_after
         self.is_untrusted = is_untrusted
+        self.is_stranger = is_stranger
 
 
 class Receiver(Protocol):

@@ -216,7 +216,6 @@ class ProxyVenue:
             elif step.act is Act.WAIT:
                 await sleep(step.seconds or 0.0)
             elif step.act is Act.READ and self._socket is not None:
-                self._flush(self._socket)
                 while True:
                     if inbox.waiting:
                         if connection.state is _GREETING:
@@ -279,9 +278,7 @@ class ProxyVenue:
 
     def _flush(self, socket: Socket) -> None:
         """Acknowledge everything that is done, in one frame."""
-        frame = self._inbox.ack(self._correlation, now_ms())
-        if frame is not None:
-            socket.send(frame)
+        self._inbox.ack(socket.send, self._correlation, now_ms())
 
     async def _await_close(self, socket: Socket) -> None:
         """After the end, the proxy closes; one that does not is left."""

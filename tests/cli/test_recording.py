@@ -1,8 +1,12 @@
 """A session that is recorded, and replayed."""
 
+import signal
+from contextlib import suppress
 from pathlib import Path
+from subprocess import TimeoutExpired
 
-from tests.cli.support import DEMO, call, proxy, started
+from strategy_runtime.clock import monotonic
+from tests.cli.support import DEMO, call, interrupt, line_of, proxy, started
 
 STRATEGY = DEMO, "--set=fast=3", "--set=slow=8"
 
@@ -37,6 +41,37 @@ def test_a_live_session_is_recorded_to_its_end(tmp_path: Path) -> None:
     done = call("backtest", *STRATEGY, "--demo", "--fills=demo.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert replayed(tmp_path) == (tmp_path / "demo.csv").read_text()
+
+
+STUCK = """
+import threading
+from strategy_runtime import Candle, Strategy
+
+
+class Stuck(Strategy):
+    def on_candle(self, candle: Candle) -> None:
+        print("stuck", flush=True)
+        threading.Event().wait()
+"""
+
+
+def test_a_hook_that_never_returns_does_not_take_the_recording_along(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(STUCK)
+    recorded = tmp_path / "session.jsonl"
+    with (
+        proxy("--demo", cwd=tmp_path) as (_, urls),
+        started("run", "bot", *urls, "--record=session.jsonl", cwd=tmp_path) as process,
+    ):
+        line_of(process.stdout, "stuck")
+        give_up = monotonic() + 10
+        while '"candle"' not in recorded.read_text() and monotonic() < give_up:
+            with suppress(TimeoutExpired):
+                process.wait(0.1)
+        for _ in range(2):
+            interrupt(process, signal.SIGTERM)
+            line_of(process.stderr, "second signal")
+        assert process.wait(10) == 143
+    assert '"candle"' in recorded.read_text()
 
 
 def test_a_name_that_is_not_known_again_is_refused(tmp_path: Path) -> None:

@@ -40,11 +40,13 @@ def connection(*, is_live: bool = True, **options: object) -> Connection:
     return Connection(list(URLS), is_live=is_live, **(given | options))  # type: ignore[arg-type]
 
 
-def knock(machine: Connection, since: int, *, seconds: int = 100) -> None:
+def knock(
+    machine: Connection, since: int, *, seconds: int = 100, failure: ConnectFailed | None = None
+) -> None:
     """Try, and be refused, for so long."""
     for now in range(since, since + seconds):
-        if machine.next(now).act is Act.CONNECT:
-            machine.refused(ConnectFailed("refused"), now)
+        while machine.next(now).act is Act.CONNECT:
+            machine.refused(failure or ConnectFailed("refused"), now)
 
 
 def test_the_way_to_an_open_connection() -> None:
@@ -105,6 +107,42 @@ def test_a_proxy_that_never_comes_up_is_unreachable(is_live: bool) -> None:
         "nobody answers for 10 s at ws://x/: refused; is the proxy running? check GATEWAY_URL"
     )
     assert machine.next(99) == Step(Act.STOP)
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ConnectFailed("odd", status=200),
+        ConnectFailed("odd", status=400),
+        ConnectFailed("odd", status=404),
+        ConnectFailed("odd", is_stranger=True),
+    ],
+)
+def test_somebody_who_is_no_proxy_is_told_from_nobody(
+    failure: ConnectFailed, is_live: bool
+) -> None:
+    machine = connection(is_live=is_live)
+    with pytest.raises(ProtocolError) as caught:
+        knock(machine, 0, failure=failure)
+    assert str(caught.value) == (
+        "ws://x/ answers, but not like a trading proxy: odd; check GATEWAY_URL; gave up after 10 s"
+    )
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_stands_in_front_of_a_proxy_that_is_down_is_nobody(status: int) -> None:
+    with pytest.raises(Unreachable):
+        knock(connection(), 0, failure=ConnectFailed("down", status=status))
+
+
+def test_somebody_else_in_the_place_of_a_proxy_ends_its_backtest() -> None:
+    machine = connection(is_live=False)
+    machine.next(0)
+    machine.opened(0)
+    machine.lost(Closed(1006), 50)
+    with pytest.raises(ConnectionLost, match="is unknown: ws://x/ answers, but not like"):
+        knock(machine, 50, failure=ConnectFailed("odd", status=200))
 
 
 def test_a_backtest_whose_proxy_stays_away_ends() -> None:

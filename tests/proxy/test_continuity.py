@@ -83,6 +83,22 @@ def test_a_session_is_a_run() -> None:
     assert isinstance(continuity.broken_by(connected("b")), ConnectionLost)
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "is_open"), [("a", "a", False), (None, "a", True), ("a", None, True)]
+)
+def test_nothing_is_looked_at_where_the_run_is_named_as_before(
+    before: str | None, now: str | None, is_open: bool
+) -> None:
+    continuity = Continuity()
+    continuity.broken_by(connected(before))
+    continuity.latest = frame(3)
+    continuity.opened()
+    assert continuity.broken_by(connected(now)) is None
+    assert (continuity.is_open, continuity.is_same) == (is_open, not is_open)
+    found = continuity.broken_by(frame(1))
+    assert (found is not None) == is_open
+
+
 def test_a_backtest_begins_where_nothing_has_been_acknowledged() -> None:
     continuity = Continuity()
     assert continuity.broken_by(connected("a", 0)) is None

@@ -6,7 +6,6 @@ import threading
 
 import pytest
 
-from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.transport import ConnectFailed
@@ -107,9 +106,7 @@ async def test_one_that_the_other_side_has_closed_is_not_used_again() -> None:
 
 
 @either_loop
-def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(
-    loop: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(loop: str) -> None:
     """A proxy in a thread of its own closes a connection while a hook computes."""
     has_closed = threading.Event()
 
@@ -127,7 +124,6 @@ def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(
         await net.request("GET", url)
         answered.set()
         has_closed.wait()
-        monkeypatch.setattr("strategy_runtime.proxy.exchange.monotonic", lambda: monotonic() + 2)
         assert (await net.request("POST", url, b"{}")).status == 200
         await net.close()
 
@@ -137,6 +133,49 @@ def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(
         thread.start()
         on_loop(loop, test(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
         thread.join()
+
+
+@either_loop
+def test_one_that_is_closed_a_moment_after_an_answer_is_not_used_again(loop: str) -> None:
+    """A proxy that keeps connections open after questions, and not after orders."""
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            said = await head(reader)
+            await reader.readexactly(int(said.get("Content-Length", 0)))
+            writer.write(ANSWER)
+            if said[""].startswith("POST"):
+                await answered.acquire()
+                return
+
+    async def test() -> None:
+        net = network()
+        async with serving(scene) as url:
+            for _ in range(3):
+                await net.request("GET", f"http://{url}/")
+            for _ in range(3):
+                assert (await net.request("POST", f"http://{url}/", b"{}")).status == 200
+                answered.release()
+            await net.close()
+
+    answered = asyncio.Semaphore(0)
+    on_loop(loop, test())
+
+
+async def test_one_that_lasts_is_waited_for_once() -> None:
+    slept: list[float] = []
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+
+    net = network()
+    async with serving(talk) as url:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("strategy_runtime.proxy.exchange.sleep", note)
+            for _ in range(5):
+                await net.request("GET", f"http://{url}/")
+        await net.close()
+    assert slept == [0.005]
 
 
 @either_loop

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -43,17 +44,18 @@ class Outcome(Struct):
 class Box:
     """An inbox, and all that comes out of it."""
 
-    def __init__(self, subscriptions: str) -> None:
+    def __init__(self, subscriptions: str, *, is_live: bool = False) -> None:
         self.events: list[Any] = []
         self.origins: list[str] = []
         self.acked: list[str] = []
         self.answers: list[bytes] = []
         self.sighted: list[Order] = []
+        self.is_whole = True
         self.inbox = Inbox(
             parse_subscriptions(subscriptions),
             default_timeframe="1m",
             always_ack=False,
-            is_live=False,
+            is_live=is_live,
             wake=lambda: None,
             sighted=self.sighted.append,
         )
@@ -74,9 +76,12 @@ class Box:
         self.ack()
 
     def ack(self) -> None:
-        frame = self.inbox.ack(lambda: "c", 1)
-        if frame is not None:
+        self.inbox.ack(self.send, lambda: "c", 1)
+
+    def send(self, frame: bytes) -> bool:
+        if self.is_whole:
             self.acked += json.loads(frame)["events_processed"]
+        return self.is_whole
 
     def outcome(self) -> Outcome:
         box = self.inbox
@@ -127,3 +132,93 @@ def test_the_candles_that_are_wanted_come_and_all_are_acknowledged(
         if wanted.wants_candle(f"S:{symbol}", timeframe)
     ]
     assert box.acked == [f"evt-{number}" for number in range(len(candles))]
+
+
+def test_what_comes_again_is_acknowledged_again_and_handled_once_however_much_came_since() -> None:
+    box = Box("")
+    with patch("strategy_runtime.proxy.inbox._REMEMBERED", 3):
+        for number in (1, 2, 3, 4, 1, 5):
+            box.feed([json.dumps(candle(number)).encode()])
+            box.take()
+    assert box.origins[1:] == [f"evt-{number}" for number in (1, 2, 3, 4, 5)]
+    assert box.acked == [f"evt-{number}" for number in (1, 2, 3, 4, 1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("DATA_ERROR", "DATA_ERROR: why"),
+        ("INTERNAL_ERROR", "INTERNAL_ERROR: why"),
+        ("LIQUIDATION", None),
+    ],
+)
+def test_what_breaks_a_backtest_off_is_kept_as_its_last_words(code: str, words: str | None) -> None:
+    box = Box("")
+    error = {"type": "error", "code": code, "message": "why", "timestamp": "2024-01-02T14:30:00Z"}
+    box.feed([json.dumps(CONNECTED).encode(), json.dumps(error).encode()])
+    assert box.inbox.last_words == words
+
+
+def after_one(greeting: dict[str, Any] = CONNECTED, *, is_live: bool = False) -> Box:
+    """A box whose first candle has been handled and acknowledged."""
+    box = Box("", is_live=is_live)
+    box.feed([json.dumps(each).encode() for each in (greeting, candle(1))])
+    box.take()
+    assert box.acked == ["evt-1"]
+    return box
+
+
+def test_what_could_not_be_sent_is_acknowledged_behind_what_was_sent_last() -> None:
+    box = after_one()
+    box.is_whole = False
+    for number in (2, 3):
+        box.feed([json.dumps(candle(number)).encode()])
+        box.take()
+    box.is_whole = True
+    box.inbox.opened()
+    box.feed([json.dumps(CONNECTED).encode()])
+    box.take()
+    assert box.acked == ["evt-1", *("evt-1", "evt-2", "evt-3")]
+
+
+NAMED = {**CONNECTED, "session": "one"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_said_again"),
+    [
+        (CONNECTED, CONNECTED, True),
+        (CONNECTED, None, True),
+        (NAMED, NAMED, True),
+        (NAMED, CONNECTED, False),
+        (NAMED, None, False),
+        (CONNECTED, NAMED, False),
+    ],
+)
+def test_what_was_acknowledged_last_is_so_again_where_the_run_may_be_the_same(
+    before: dict[str, Any], now: dict[str, Any] | None, is_said_again: bool
+) -> None:
+    box = after_one(before)
+    for _ in range(2):  # the first attempt to connect fails
+        box.inbox.opened()
+    box.ack()
+    assert box.acked == ["evt-1"], "nobody knows yet to whom"
+    if now is None:
+        box.inbox.presume_connected()
+    else:
+        box.feed([json.dumps(now).encode()])
+    for _ in range(2):
+        box.take()
+    assert box.acked == ["evt-1"] * (2 if is_said_again else 1)
+
+
+def test_live_a_new_connection_hears_nothing_of_what_was_before() -> None:
+    box = after_one(is_live=True)
+    box.is_whole = False
+    box.feed([json.dumps(candle(2)).encode()])
+    box.take()
+    box.is_whole = True
+    box.inbox.opened()
+    box.feed([json.dumps(CONNECTED).encode()])
+    box.take()
+    assert box.acked == ["evt-1"]

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from strategy_runtime.clock import sleep
+from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.proxy.transport import Closed
 
@@ -61,11 +62,51 @@ async def test_messages_are_there_long_before_the_end(path: Path) -> None:
     recording = recording_to(path)
     for number in range(2):
         recording.feed([b"%d" % number])
-        assert len(lines_of(path)) == number
         async with asyncio.timeout(5):
             while len(lines_of(path)) == number:
                 await sleep(0.1)
     recording.close()
+
+
+async def test_a_hook_that_blocks_the_loop_does_not_keep_them_from_the_file(path: Path) -> None:
+    recording = recording_to(path)
+    recording.feed([b"one"])
+    give_up, nothing = monotonic() + 5, threading.Event()
+    while not lines_of(path) and monotonic() < give_up:
+        nothing.wait(0.1)
+    assert lines_of(path) == [b"one"]
+    recording.close()
+
+
+def test_what_comes_while_others_are_written_is_there_once_and_in_its_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strategy_runtime.proxy.recording._WITHIN_S", 0.0)
+    recording = recording_to(path)
+    messages = [b"%d" % number for number in range(20_000)]
+    for at in range(0, len(messages), 5):
+        recording.feed(messages[at : at + 5])
+    recording.close()
+    assert lines_of(path) == messages
+
+
+def test_where_there_is_no_thread_it_is_written_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    recording = recording_to(path)
+    for number in range(300):
+        assert recording.feed([b"%da" % number]) == [b"%dA" % number]
+    assert len(lines_of(path)) == 256
+    recording.close()
+    assert lines_of(path) == [b"%da" % number for number in range(300)]
+    assert caplog.messages == [
+        f"{path} is written only when 256 messages have come, and at the end (can't start new "
+        "thread)"
+    ]
 
 
 async def test_a_loop_whose_turns_matter_has_no_timer_of_a_recording(path: Path) -> None:

@@ -166,22 +166,23 @@ def test_closing_says_so_waits_for_the_answer_and_delivers_nothing_more(loop: st
 
 @either_loop
 @pytest.mark.parametrize(
-    ("answer", "said", "status"),
+    ("answer", "said", "status", "is_stranger"),
     [
-        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}", "answered with 404", 404),
-        (b"HTTP/1.1 200 OK\r\n\r\nhello", "answered with 200", 200),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\n{}", "answered with 404", 404, False),
+        (b"HTTP/1.1 200 OK\r\n\r\nhello", "answered with 200", 200, False),
         (
             b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n",
             "answered by something else than an event stream",
             None,
+            True,
         ),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None),
-        (b"HTTP/1.1 101", "closed before the answer was whole", None),
-        (b"", "closed before the answer was whole", None),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None, True),
+        (b"HTTP/1.1 101", "closed before the answer was whole", None, False),
+        (b"", "closed before the answer was whole", None, False),
     ],
 )
 def test_a_handshake_that_fails_says_how(
-    loop: str, answer: bytes, said: str, status: int | None
+    loop: str, answer: bytes, said: str, status: int | None, is_stranger: bool
 ) -> None:
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await agreed(reader)
@@ -193,6 +194,7 @@ def test_a_handshake_that_fails_says_how(
             with pytest.raises(ConnectFailed, match=said) as failed:
                 await network().connect(f"ws://{url}/", notes)
         assert failed.value.status == status
+        assert failed.value.is_stranger == is_stranger
         assert not failed.value.is_untrusted
         assert notes.closed == []
 
@@ -284,13 +286,13 @@ def silent(
 
 
 @either_loop
-@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system names it otherwise")
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux names it so")
 def test_without_a_heartbeat_the_system_looks_for_a_host_that_is_gone(loop: str) -> None:
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await agreed(reader))
         await reader.read()
 
-    async def options_of(heartbeat: float | None) -> tuple[int, int]:
+    async def options_of(heartbeat: float | None) -> tuple[int, int, int]:
         async with serving(scene) as url:
             link = await network(heartbeat=heartbeat).connect(f"ws://{url}/", Notes())
             ours = link._transport.get_extra_info("socket")
@@ -298,12 +300,14 @@ def test_without_a_heartbeat_the_system_looks_for_a_host_that_is_gone(loop: str)
             silence = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
             probes = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
             probes *= ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
+            in_flight = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             await link.close()
-        return is_asked, silence + probes
+        return is_asked, silence + probes, in_flight
 
     async def test() -> None:
-        assert await options_of(None) == (1, 60)
-        assert (await options_of(5.0))[0] == 0
+        assert await options_of(None) == (1, 60, 60_000)
+        is_asked, _, in_flight = await options_of(5.0)
+        assert (is_asked, in_flight) == (0, 0)
 
     on_loop(loop, test())
 

@@ -1,7 +1,11 @@
 """The venue over the network, against a proxy that follows a script."""
 
 import asyncio
+import json
+import os
 import re
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -326,7 +330,74 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code
         await run(proxy, strategy)
     assert strategy.candles == 2
     assert links == ["connect", "disconnect", "connect", "reconnect"]
-    assert [each for ack in proxy.acks for each in ack].count("evt-1") == 2
+    # When it was handled, again since that may have been lost, and when it was repeated.
+    assert [each for ack in proxy.acks for each in ack].count("evt-1") == 3
+
+
+async def sends_nothing_again(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+    """A proxy that still waits, on a second connection, for what it sent on the first."""
+    assert proxy.acks == []
+    await proxy.say(socket, CONNECTED)
+    await proxy.until_acked("evt-1", "evt-2")
+    await finish(proxy, socket)
+
+
+async def test_what_falls_due_while_the_connection_is_down_is_acknowledged_on_the_next() -> None:
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), candle(2))
+        await in_hook.wait()
+        await socket.close(code=1001)
+        closed.set()
+
+    in_hook, closed = asyncio.Event(), asyncio.Event()
+
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            in_hook.set()
+            await closed.wait()
+
+    async with ScriptedProxy(first, sends_nothing_again).serving() as proxy:
+        async with asyncio.timeout(30):
+            await run(proxy, Waits())
+    assert [each for ack in proxy.acks for each in ack] == ["evt-1", "evt-2", "evt-end"]
+
+
+async def test_so_is_what_was_sent_before_anybody_could_read_that_it_is_down() -> None:
+    """A hook blocks; meanwhile the proxy sends something else and leaves."""
+    links: list[socket.socket] = []
+
+    async def first(proxy: ScriptedProxy, stream: web.WebSocketResponse) -> None:
+        links.append(stream.get_extra_info("socket"))
+        await proxy.say(stream, CONNECTED, candle(1))
+        await proxy.until_closed(stream)
+
+    def blocks(strategy: Scripted, event: Candle) -> None:
+        text = json.dumps(candle(2)).encode()
+        os.write(links[0].fileno(), struct.pack("!BBH", 0x81, 126, len(text)) + text)
+        links[0].shutdown(socket.SHUT_RDWR)
+
+    async with ScriptedProxy(first, sends_nothing_again).serving() as proxy:
+        async with asyncio.timeout(30):
+            await run(proxy, Scripted({0: blocks}))
+    assert [each for ack in proxy.acks for each in ack] == ["evt-1", "evt-2", "evt-end"]
+
+
+async def test_candles_that_were_under_way_may_come_again() -> None:
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, named, candle(1), candle(2), candle(3))
+        await proxy.until_acked("evt-3")
+        await socket.close(code=1001)
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, named, candle(2), candle(3), candle(4))
+        await proxy.until_acked("evt-4")
+        await finish(proxy, socket)
+
+    named = {**CONNECTED, "session": "one"}
+    strategy = Scripted({})
+    async with ScriptedProxy(first, second).serving() as proxy:
+        await run(proxy, strategy)
+    assert strategy.candles == 4
 
 
 @pytest.mark.parametrize(
@@ -954,6 +1025,16 @@ async def test_something_that_is_no_proxy_is_named() -> None:
     async with ScriptedProxy(prefix="/elsewhere").serving() as proxy:
         said = r"answers, but not like a trading proxy.*PROXY_REST_URL; gave up after 0.05 s$"
         with pytest.raises(ProtocolError, match=said):
+            await run(proxy, connect_deadline=0.05)
+
+
+async def test_something_that_offers_no_event_stream_is_named() -> None:
+    async with ScriptedProxy(stream_path="/elsewhere").serving() as proxy:
+        said = (
+            f"ws://{proxy.url}/ answers, but not like a trading proxy: the handshake was answered "
+            "with 200; check PROXY_WS_URL; gave up after 0.05 s"
+        )
+        with pytest.raises(ProtocolError, match=f"^{re.escape(said)}$"):
             await run(proxy, connect_deadline=0.05)
 
 
