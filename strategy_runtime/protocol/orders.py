@@ -41,10 +41,12 @@ def invalid_value(field: str, provided: object, message: str) -> ApiError:
     return ApiError(400, "INVALID_VALUE", message, {"field": field, "provided": _shown(provided)})
 
 
-def out_of_range(field: str, provided: object, rule: str) -> ApiError:
+def out_of_range(
+    field: str, provided: object, rule: str, *, said: str = "is out of range"
+) -> ApiError:
     """400: a number or a text is too small, too large or too long."""
     problem = {"code": rule, "message": None, "params": {"value": _shown(provided)}}
-    return ApiError(400, "VALIDATION_ERROR", f"{field} is out of range", {field: [problem]})
+    return ApiError(400, "VALIDATION_ERROR", f"{field} {said}", {field: [problem]})
 
 
 def check_amount(name: str, value: Decimal) -> None:
@@ -80,7 +82,8 @@ def validate_order_request(request: OrderRequest) -> None:
     for name, most in _LONGEST.items():
         text = getattr(request, name)
         if text is not None and not 1 <= len(text) <= most:
-            raise out_of_range(name, text, f"must have 1 to {most} characters")
+            rule = f"must have 1 to {most} characters"
+            raise out_of_range(name, text, rule, said=f"{rule}, not {len(text)}")
     given = _given(request, _AMOUNTS)
     for name, value in given:
         if not is_sound(value):

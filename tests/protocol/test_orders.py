@@ -160,7 +160,8 @@ def test_what_is_out_of_range_is_a_validation_error(
 ) -> None:
     error = refusal(**{field: value})
     assert error.code == "VALIDATION_ERROR"
-    assert error.message == f"{field} is out of range"
+    said = f"{rule}, not {len(shown)}" if isinstance(value, str) else "is out of range"
+    assert error.message == f"{field} {said}"
     assert error.details == {field: [{"code": rule, "message": None, "params": {"value": shown}}]}
 
 
