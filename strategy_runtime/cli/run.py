@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _CHECK_WITHIN_S = 5.0
+_SHOWN = 5
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -70,7 +71,7 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
     default=False,
     help="Show the settings and where each came from, load the strategy, ask the proxy, open the "
     "event stream for a moment (a proxy that serves only one strategy disconnects another), and "
-    "exit with 0 or 1.",
+    "exit with 0 or 1. The proxy has 5 s to come up unless --connect-timeout is given.",
 )
 @click.option(
     "--healthcheck/--no-healthcheck",
@@ -92,16 +93,15 @@ def main(
     MODULE is looked for in the current folder first; a file may be named too (bot.py:SmaCross), and
     :CLASS may be left out where the module defines one strategy.
     """
-    if healthcheck:
-        with reported():
-            raise SystemExit(0 if _is_ready(flags) else 1)
     try:
         with reported():
+            if healthcheck:
+                raise SystemExit(0 if _is_ready(flags, env_file) else 1)
             if target is None:
                 raise click.UsageError("Name a strategy, such as bot:SmaCross.")
             _main(target, parameters, env_file, check, flags)
     except SystemExit as end:
-        raise SystemExit(1 if check and end.code else end.code) from None
+        raise SystemExit(1 if (check or healthcheck) and end.code else end.code) from None
 
 
 def _main(
@@ -144,12 +144,12 @@ def _main(
     raise SystemExit(code)
 
 
-def _is_ready(flags: dict[str, str | None]) -> bool:
+def _is_ready(flags: dict[str, str | None], env_file: Path | None) -> bool:
     from strategy_runtime.cli.probe import probe
     from strategy_runtime.errors import ConfigError
     from strategy_runtime.runtime.settings import read_environment, resolve
 
-    settings = resolve(flags, read_environment(os.environ))
+    settings = resolve(flags, read_environment(os.environ, env_file))
     if not settings.ops_port:
         raise ConfigError("--healthcheck needs the port to ask: set OPS_PORT, as for the run")
     is_ready, said = probe(settings.ops_host, settings.ops_port)
@@ -197,7 +197,7 @@ def _venue(
 
     set_by = {
         f"{name.removesuffix('_url')}_setting": settings.origins[name]
-        for name in ("ws_url", "rest_url")
+        for name in ("ws_url", "rest_url", "api_key")
         if settings.origins[name] != DEFAULT
     }
     return ProxyVenue(
@@ -252,8 +252,11 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             proxy = _venue(settings, mode, settings.connect_timeout, recording)
             venue: Venue = proxy
             journal, state, day_start = Kept()
+            save: Callable[[], None] | None = kept.close
             if mode == "live":
                 journal, state, day_start = keep(strategy, settings, kept)
+                # The journal has it all already, and the venue's thread may still be recording.
+                save = None if state is None else state.save
                 venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings))
             runner = Runner(
                 strategy,
@@ -265,6 +268,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 timeframe=settings.timeframe,
                 journal=journal,
                 on_exit=settings.on_exit,
+                save=save,
                 desk=desk_for(settings.limits, day_start),
                 observer=watching.observer(
                     name, run_id, lambda: {} if runner is None else runner.in_hand, state
@@ -273,9 +277,19 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
             await runner.run()
     for entry in proxy.unmet:
-        _log.warning("%s: nothing came of %s", settings.origins["subscriptions"], entry)
+        hint = _hint(str(entry), proxy.came)
+        _log.warning("%s: nothing came of %s%s", settings.origins["subscriptions"], entry, hint)
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
+
+
+def _hint(entry: str, came: set[str]) -> str:
+    """What a subscription of which nothing came may have meant, of all that the proxy sent."""
+    from strategy_runtime.suggestions import did_you_mean
+
+    shown = ", ".join(sorted(came)[:_SHOWN])
+    more = f" and {len(came) - _SHOWN} more" if len(came) > _SHOWN else ""
+    return did_you_mean(entry, came) or (f"; what came was {shown}{more}" if came else "")
 
 
 async def _reach(settings: "Settings") -> "Mode":

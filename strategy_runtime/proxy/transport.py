@@ -47,7 +47,7 @@ class ConnectFailed(Exception):
         said: What happened.
         status: What the proxy answered to the handshake, where it did.
         retry_after: Seconds it asked to wait.
-        is_untrusted: Its certificate was not accepted.
+        is_untrusted: Its certificate was not accepted, or it does not speak TLS.
         is_stranger: What was answered to the handshake can come from no proxy.
     """
 
@@ -110,7 +110,7 @@ class Transport(Protocol):
         Raises:
             Unreachable: Nothing was sent.
             ConnectionLost: It was sent, or may have been, and was not answered.
-            AccessDenied: The certificate of the other side was not accepted.
+            AccessDenied: The certificate of the other side was not accepted, or it does not speak TLS.
         """
         ...
 

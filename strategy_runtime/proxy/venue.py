@@ -165,6 +165,11 @@ class ProxyVenue:
         """Subscriptions of which nothing has come so far."""
         return self._inbox.wants.unmet
 
+    @property
+    def came(self) -> set[str]:
+        """What the proxy has sent so far, wanted or not, as subscriptions name it."""
+        return self._inbox.wants.came
+
     # Life
 
     async def open(self) -> None:

@@ -1,15 +1,17 @@
-"""How a run ends: its last hook, what it leaves behind and the last answers, each in its time."""
+"""How a run ends: its last hook, what it leaves behind, the last answers, each in its time."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.delivery import Delivery
+from strategy_runtime.runtime.delivery import Burst, Delivery
+from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 
 __all__ = ["HOOK_DEADLINE_S", "Ending", "OnExit"]
@@ -21,10 +23,14 @@ HOOK_DEADLINE_S = 3.0
 """Seconds that a hook has once the run is to end."""
 
 _ANSWERS_DEADLINE_S = 2.0
+_TASKS_DEADLINE_S = 0.5
 _LAST_ANSWERS_DEADLINE_S = 1.5
-# All answers together, since the run was asked to stop; but some time for each in any case.
+_CLOSING_DEADLINE_S = 4.0
+# Since the run was asked to stop; but some time for each thing in any case. Behind two hooks that
+# take all of theirs, that is so little that all is over before 7.5 s, when the process is ended.
 _ALL_ANSWERS_BY_S = 5.0
-_LEAST_S = 0.25
+_CLOSED_BY_S = 6.75
+_LEAST_S = 0.15
 _LEAST_FOR_WINDING_DOWN_S = 0.75
 
 _log = logging.getLogger("strategy_runtime")
@@ -35,18 +41,23 @@ class Ending:
 
     Attributes:
         failed: The failure of a hook that the run ends with, even if it was to end well.
+        dealt_with: The burst whose last event has been dealt with when the run was asked to stop;
+            asking it for another, at the very end, acknowledges that one.
     """
 
     def __init__(
         self,
         strategy: Strategy,
+        venue: Venue,
         book: Book,
         desk: TradingDesk,
         delivery: Delivery,
         on_exit: OnExit,
     ) -> None:
         self.failed: HookFailed | None = None
+        self.dealt_with: Burst = iter(())
         self._strategy = strategy
+        self._venue = venue
         self._book = book
         self._desk = desk
         self._delivery = delivery
@@ -60,15 +71,16 @@ class Ending:
 
     async def take_leave(self) -> None:
         """Call `on_stop`, and leave behind what was asked for."""
-        hook = self._strategy.on_stop
-        on_stop = self._delivery.call("on_stop", hook, stop_always=True, settle=False)
-        if not await self._within(HOOK_DEADLINE_S, on_stop):
+        if not await self._within(HOOK_DEADLINE_S, self._on_stop(self._strategy.on_stop)):
             _log.error("on_stop took longer than %g s and was cancelled", HOOK_DEADLINE_S)
         seconds = self._time_for(_ANSWERS_DEADLINE_S)
-        if not await self._within(seconds, self._delivery.settle()):
+        if not await self._within(seconds, self._on_stop(self._delivery.settle)):
             _log.error("what on_stop asked for was not answered in %.3g s", seconds)
         if self._on_exit != "keep":
             await self._wind_down()
+
+    def _on_stop(self, part: Callable[[], Awaitable[None] | None]) -> Awaitable[None]:
+        return self._delivery.call("on_stop", part, stop_always=True, settle=False)
 
     async def _wind_down(self) -> None:
         seconds = self._time_for(_ANSWERS_DEADLINE_S, _LEAST_FOR_WINDING_DOWN_S)
@@ -78,11 +90,20 @@ class Ending:
         orders, held = len(self._desk.orders(None)), len(self._book.held)
         _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
 
-    async def give_up_waiting(self) -> None:
-        """Have the last answers, and say of which orders there are none."""
-        await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S))
+    async def give_up_waiting(self, loose_ends: LooseEnds) -> None:
+        """End the strategy's tasks, have the last answers, say of which orders there are none."""
+        await loose_ends.cut(self._time_for(_TASKS_DEADLINE_S))
+        for fault in await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S)):
+            _log.error("a request failed", exc_info=fault)
         for text in self._desk.anomalies:
             _log.error("anomaly: %s", text)
+
+    async def close(self) -> None:
+        """Acknowledge the last event and close the venue; a proxy that keeps us waiting is left."""
+        next(self.dealt_with, None)
+        seconds = self._time_for(_CLOSING_DEADLINE_S, by=_CLOSED_BY_S)
+        if not await self._within(seconds, self._venue.close()):
+            _log.warning("the connection could not be closed in good order in %.3g s", seconds)
 
     async def _within(self, seconds: float, work: Awaitable[None]) -> bool:
         """Do something for the last time; False where it took too long."""
@@ -98,9 +119,11 @@ class Ending:
             return False
         return True
 
-    def _time_for(self, most: float, least: float = _LEAST_S) -> float:
-        """Seconds for answers, so that a run that was asked to stop comes to its end in time."""
+    def _time_for(
+        self, most: float, least: float = _LEAST_S, *, by: float = _ALL_ANSWERS_BY_S
+    ) -> float:
+        """Seconds for something, so that a run that was asked to stop comes to its end in time."""
         if self._asked_at is None:
             return most
-        left = self._asked_at + _ALL_ANSWERS_BY_S - monotonic()
+        left = self._asked_at + by - monotonic()
         return min(most, max(left, least))

@@ -48,6 +48,8 @@ class Runner:
 
     Args:
         desk: Makes the desk, one with limits where there are any.
+        save: Saves what outlives the run: called when nothing changes it any more, and before the
+            venue is closed, which may take longer than there is time.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Runner:
         journal: Journal | None = None,
         on_exit: OnExit = "keep",
         desk: Callable[..., TradingDesk] = TradingDesk,
+        save: Callable[[], None] | None = None,
     ) -> None:
         self._strategy = strategy
         self._venue = venue
@@ -101,7 +104,8 @@ class Runner:
             strategy, venue, self._book, self._desk, self._delivery, chance or generator()
         )
         self._stop_asked = asyncio.Event()
-        self._ending = Ending(strategy, self._book, self._desk, self._delivery, on_exit)
+        self._ending = Ending(strategy, venue, self._book, self._desk, self._delivery, on_exit)
+        self._save = save
 
     @property
     def is_complete(self) -> bool:
@@ -181,10 +185,11 @@ class Runner:
             finally:
                 try:
                     await self._end()
-                    await loose_ends.cut()
-                    await self._ending.give_up_waiting()
+                    await self._ending.give_up_waiting(loose_ends)
+                    if self._save is not None:
+                        self._save()
                 finally:
-                    await self._venue.close()
+                    await self._ending.close()
         if self._ending.failed is not None:
             raise self._ending.failed
 
@@ -294,12 +299,12 @@ class Runner:
     async def _pump(self) -> None:
         """What arrives, and live timers and what a second look finds, until one of them ends."""
         if self._mode == "backtest":
-            asking = None
+            take: Callable[[Burst, Table], Awaitable[None]] = self._delivery.take
             if self._venue.direct is None:
-                asking = Asking(self._venue, self._book, self._clock, self._delivery)
-            await self._hear(self._delivery.take, asking)
+                take = Asking(self._venue, self._book, self._clock, self._delivery).take
+            await self._hear(take)
             return
-        work = self._hear(self._delivery.tell, None), self._link.watch(), self._keep_time()
+        work = self._hear(self._delivery.tell), self._link.watch(), self._keep_time()
         tasks = [asyncio.ensure_future(each) for each in work]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -325,16 +330,15 @@ class Runner:
             if due:
                 await self._delivery.fire(due)
 
-    async def _hear(
-        self, take: Callable[[Burst, Table], Awaitable[None]], asking: Asking | None
-    ) -> None:
+    async def _hear(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
         table = self._delivery.dispatcher.table
         async for burst in self._venue.bursts():
             await take(burst, table)
             if self._delivery.is_stopping:
+                # In process, another event would have to happen first.
+                if self._venue.direct is None and self._ending.failed is None:
+                    self._ending.dealt_with = burst
                 return
-            if asking is not None and not asking.has_heard:
-                await asking.ask_if_due()
 
     async def _end(self) -> None:
         """Let the strategy go, if it ever began, whatever ended the run."""

@@ -185,6 +185,60 @@ def test_a_hook_that_blocks_its_thread_is_ended_with_its_process(bot: Path) -> N
     assert "on_stop" not in printed
 
 
+KEPT_WAITING = """
+import asyncio
+from pathlib import Path
+
+from msgspec import Struct
+
+from strategy_runtime import Candle, Strategy
+
+
+class Memory(Struct):
+    stops: int = 0
+
+
+class Bot(Strategy):
+    state: Memory = Memory()
+
+    async def on_candle(self, candle):
+        print("ready", flush=True)
+        while not Path("stopped").exists():
+            await asyncio.sleep(0.01)
+        print("ordering", flush=True)
+        await self.buy(candle.symbol, 1)
+
+    async def on_stop(self):
+        self.state.stops += 1
+        await asyncio.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize("mode", ["live", "backtest"])
+def test_a_proxy_that_answers_nothing_any_more_keeps_no_run_from_ending(
+    bot: Path, mode: str
+) -> None:
+    (bot / "bot.py").write_text(KEPT_WAITING)
+    kept = ("--state-dir", bot / "state", "--record", bot / "recording.jsonl")
+    with (
+        proxy("--data", "prices.csv", cwd=bot) as (server, urls),
+        started("run", "bot", *urls, "--mode", mode, "--on-exit=cancel", *kept, cwd=bot) as process,
+    ):
+        line_of(process.stdout, "ready")
+        interrupt(server, signal.SIGSTOP)
+        (bot / "stopped").touch()
+        line_of(process.stdout, "ordering")
+        interrupt(process, signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "the connection could not be closed in good order in 0." in said
+    assert "nobody can say whether it arrived: the run ended before it was answered" in said
+    assert '"candle"' in (bot / "recording.jsonl").read_text()
+    if mode == "live":
+        (state,) = (bot / "state").glob("*/state.json")
+        assert '"stops": 1' in state.read_text()
+
+
 SIGNALLED = """
 import os
 import signal

@@ -154,14 +154,14 @@ def test_check_fails_with_1_where_the_strategy_cannot_be_loaded(bot: Path, invok
 
 
 def test_a_subscription_of_which_nothing_came_is_warned_of(bot: Path) -> None:
-    wanted = "S:NOPE:candle,prices:quote,prices:candle,prices:order"
+    wanted = "S:NOPE:candle,price:candle_1d,prices:candle,prices:order"
     with proxy("--data", "prices.csv", "--linger", 0, cwd=bot) as (_, urls):
         done = call("run", "bot", *urls, cwd=bot, env={"SUBSCRIPTIONS": wanted})
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stderr.splitlines()]
     assert [each["event"] for each in said if each["level"] == "warning"] == [
-        "SUBSCRIPTIONS: nothing came of S:NOPE:candle",
-        "SUBSCRIPTIONS: nothing came of prices:quote",
+        "SUBSCRIPTIONS: nothing came of S:NOPE:candle; what came was prices:candle_1d",
+        "SUBSCRIPTIONS: nothing came of price:candle_1d; did you mean 'prices:candle_1d'?",
     ]
 
 

@@ -37,6 +37,7 @@ def live_run(
     observer: Observer | None = None,
     desk: Callable[..., TradingDesk] = TradingDesk,
     network: Callable[..., MemoryNetwork] = MemoryNetwork,
+    save: Callable[[], None] | None = None,
 ) -> Exchange:
     """Run until `during` has ended; the exchange as it is five seconds later."""
     loop = VirtualLoop()
@@ -56,6 +57,7 @@ def live_run(
             on_exit=on_exit,
             observer=observer,
             desk=desk,
+            save=save,
         )
         conducting = loop.create_task(proxy.stream.conduct())
         running = loop.create_task(runner.run())

@@ -34,6 +34,7 @@ Burst = Iterator[Event | CandleRun]
 # The proxy waits for the last acknowledgement two seconds longer.
 _COMPLETE_WITHIN_S = 8.0
 _ON_ERROR = "on_error"
+_EARLIER = "an earlier hook"
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -119,7 +120,7 @@ class Delivery:
         """Whatever is delivered next is so in this task; first, what is still to be settled."""
         self._desk.hook_task = asyncio.current_task()
         self.is_in_hook = True
-        await self.settle()
+        await self._settle_earlier()
 
     async def take(self, burst: Burst, table: Table) -> None:
         """Deliver events, then what else has come up meanwhile."""
@@ -160,6 +161,8 @@ class Delivery:
                 raise
             except (Exception, SystemExit) as error:
                 await self._failed(event.last if isinstance(event, CandleRun) else event, error)
+                if self.is_stopping:
+                    return
         if type(event) is BacktestComplete:
             self.is_complete = True
 
@@ -167,6 +170,9 @@ class Delivery:
         """Have all orders given so far answered, and report refusals nobody awaited.
 
         Live, an order that is not answered within a second is left for later.
+
+        Raises:
+            Exception: What a request failed with that should not fail so: the failure of a hook.
         """
         while self._desk.has_to_settle:
             for rejection in await self._desk.settle():
@@ -174,6 +180,11 @@ class Delivery:
                 if rejection.code != FATE_UNKNOWN:
                     await self._report(rejection)
             await self.tell_anomalies()
+
+    async def _settle_earlier(self) -> None:
+        """The same where nothing says which hook to blame for what fails."""
+        while self._desk.has_to_settle:
+            await self.call(_EARLIER, self.settle, settle=False)
 
     @property
     def has_more_to_tell(self) -> bool:
@@ -243,7 +254,7 @@ class Delivery:
         if event is not None:
             dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
         await self._report(failure)
-        await self.settle()
+        await self._settle_earlier()
 
     def came_loose(self, failure: HookFailed) -> bool:
         """A hook failed behind its back, or after it had returned; True where that ends the run."""

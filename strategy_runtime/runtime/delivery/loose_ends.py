@@ -24,7 +24,6 @@ _NO_HOOK = "a hook"
 _ON_THE_WAY = ("asyncio", "warnings")
 _TURNS = 3
 _LAST_TURNS = 10
-_CUT_S = 0.5
 
 _Work = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
 
@@ -61,8 +60,8 @@ class LooseEnds:
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
 
-    async def cut(self) -> None:
-        """End the tasks that still run; those that have failed are reported.
+    async def cut(self, within: float) -> None:
+        """End the tasks that still run, in so many seconds; those that have failed are reported.
 
         One that a backtest has left no time to begin has it now.
         """
@@ -72,7 +71,7 @@ class LooseEnds:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CUT_S)
+            await asyncio.wait(self._tasks, timeout=within)
         for task in list(self._tasks):
             self._look(task, 0)
 

@@ -13,6 +13,7 @@ from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
+from strategy_runtime.protocol.values import is_unicode
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.nets import no_symbol
@@ -82,6 +83,10 @@ class TradingDesk(Outbox):
         """See `Strategy.buy`."""
         if type(symbol) is not str:
             raise no_symbol(symbol)
+        if not symbol.isascii():
+            _see_that_it_can_be_sent("symbol", symbol)
+        if oco_group is not None:
+            _see_that_it_can_be_sent("oco_group", oco_group)
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
@@ -110,8 +115,9 @@ class TradingDesk(Outbox):
         """An id that the strategy has chosen for an order.
 
         Raises:
-            ValueError: Another order has it, or may be given it.
+            ValueError: Another order has it, or may be given it; or it cannot be sent.
         """
+        _see_that_it_can_be_sent("client_order_id", client_order_id)
         if client_order_id.startswith(self._prefix):
             raise ValueError(
                 f"client_order_id {client_order_id!r} begins with {self._prefix!r} like the ids "
@@ -348,6 +354,11 @@ class TradingDesk(Outbox):
             return self.order_of(order.client_order_id)
         if isinstance(order, Order):
             return self.order_of(order.client_order_id or order.id)
+        if not isinstance(order, str):
+            raise TypeError(
+                f"an order is meant by its ticket, itself or its id, not by {order!r} (close() "
+                "gives None where nothing is held)"
+            )
         return self.order_of(order)
 
 
@@ -371,6 +382,16 @@ def _sizes_to_close(
             sizes.append((part.id, min(held, quantity).copy_sign(part.signed_quantity)))
             quantity -= held
     return sizes
+
+
+def _see_that_it_can_be_sent(name: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a text, not {text!r}")
+    if not is_unicode(text):
+        raise ValueError(
+            f"{name} {text!r} has half of a surrogate pair, which is no character and cannot be "
+            "sent"
+        )
 
 
 def _prices_of(

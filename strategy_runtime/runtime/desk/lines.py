@@ -46,6 +46,7 @@ class Lines:
         self._send = send
         self._under_way: dict[Ticket, _UnderWay] = {}
         self._overtaken: frozenset[Ticket] = frozenset()
+        self._faults: list[BaseException] = []
 
     def give(self, ticket: Ticket, request: Request) -> None:
         """Have a request sent when its turn comes."""
@@ -59,7 +60,13 @@ class Lines:
             self._in_turn(ticket, request, same, before), name="strategy-runtime order"
         )
         self._under_way[ticket] = _UnderWay(task, monotonic())
-        task.add_done_callback(lambda _: self._under_way.pop(ticket))
+        task.add_done_callback(partial(self._ended, ticket))
+
+    def _ended(self, ticket: Ticket, task: asyncio.Task[None]) -> None:
+        del self._under_way[ticket]
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None and not ticket.awaited:  # else it is raised where it is awaited
+            self._faults.append(fault)
 
     async def _in_turn(
         self,
@@ -85,8 +92,8 @@ class Lines:
 
     @property
     def is_recent(self) -> bool:
-        """Whether something is under way that the next hook waits for."""
-        return bool(self._recent())
+        """Whether something is under way that the next hook waits for, or has failed."""
+        return bool(self._faults or self._recent())
 
     def _recent(self) -> dict[asyncio.Task[None], float]:
         """What was given a moment ago, and for how many seconds it is still waited for."""
@@ -95,13 +102,17 @@ class Lines:
         return {task: seconds for task, seconds in left.items() if seconds > _HARDLY_ANY_S}
 
     async def recent(self) -> None:
-        """Wait until what was given a moment ago has been answered, or is no longer recent."""
-        while recent := self._recent():
-            answered, _ = await asyncio.wait(
+        """Wait until what was given a moment ago has been answered, or is no longer recent.
+
+        Raises:
+            Exception: What sending a request has raised, a moment ago or before; one at a time.
+        """
+        while not self._faults and (recent := self._recent()):
+            await asyncio.wait(
                 recent, timeout=min(recent.values()), return_when=asyncio.FIRST_COMPLETED
             )
-            for task in answered:
-                task.result()
+        if self._faults:
+            raise self._faults.pop(0)
 
     async def answer(self, ticket: Ticket) -> None:
         """Wait until a request has been answered."""
@@ -122,14 +133,18 @@ class Lines:
         if since:
             await asyncio.wait(since)
 
-    async def finish(self, within: float) -> None:
-        """Wait for what is under way for so many seconds, and give up the rest."""
+    async def finish(self, within: float) -> list[BaseException]:
+        """Wait for what is under way for so many seconds, and give up the rest.
+
+        Gives back what `recent` would have raised.
+        """
         tasks = {task for task, _ in self._under_way.values()}
         if tasks:
             _, unanswered = await asyncio.wait(tasks, timeout=within)
             for task in unanswered:
                 task.cancel()
             await asyncio.gather(*unanswered, return_exceptions=True)
+        return self._faults
 
 
 def _halted(symbol: str) -> str:

@@ -102,8 +102,9 @@ class Outbox:
                     continue
             except ApiError as refusal:
                 ticket.settle(_refused(ticket, refusal))
-            except Exception:
-                self.unsettled.remove(ticket)  # it will never be answered
+            except Exception as fault:
+                self._lose(ticket, _in_words(fault))
+                self.unsettled.remove(ticket)
                 raise
             self._account_for(ticket, began)
         for ticket in self.unsettled:
@@ -115,7 +116,7 @@ class Outbox:
     @property
     def has_to_settle(self) -> bool:
         """Whether there is anything for `settle` to do."""
-        if self._lines is None or not self.unsettled:
+        if self._lines is None:
             return bool(self.unsettled)
         return self._lines.is_recent or any(ticket.is_settled for ticket in self.unsettled)
 
@@ -123,6 +124,9 @@ class Outbox:
         """Have what waits answered; gives back the refusals that nobody awaited.
 
         Live, what is not answered soon is left for another time.
+
+        Raises:
+            Exception: What a request failed with that should not fail so; its ticket is settled.
         """
         if self._lines is not None:
             await self._lines.recent()
@@ -150,15 +154,13 @@ class Outbox:
         except FateUnknown as doubt:
             self._doubt(ticket, doubt)
         except asyncio.CancelledError:
-            why = "the run ended before it was answered"
-            cut_off = FateUnknown(ticket.client_order_id, ticket.symbol, why)
-            if ticket.verb == "submit":
-                self._doubt(ticket, cut_off)
-            else:
-                ticket.settle(_failed(ticket, _NOT_ANSWERED, cut_off))
+            self._lose(ticket, "the run ended before it was answered")
             raise
         except StrategyRuntimeError as trouble:
             ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
+        except Exception as fault:
+            self._lose(ticket, _in_words(fault))
+            raise
         self._account_for(ticket, began)
 
     def _account_for(self, ticket: Ticket, began: float) -> None:
@@ -173,6 +175,14 @@ class Outbox:
                 self._journal.settle(ticket.client_order_id, outcome)
         if self._observer is not None:
             self._observer.request_settled(ticket.verb, _outcome_of(ticket), monotonic() - began)
+
+    def _lose(self, ticket: Ticket, why: str) -> None:
+        """A request was broken off, nobody can say where: it is never going to be answered."""
+        lost = FateUnknown(ticket.client_order_id, ticket.symbol, why)
+        if ticket.verb == "submit" and self._direct is None:  # in process nothing is on its way
+            self._doubt(ticket, lost)
+        else:
+            ticket.settle(_failed(ticket, _NOT_ANSWERED, lost))
 
     def _doubt(self, ticket: Ticket, doubt: FateUnknown) -> None:
         self.doubts.enter(doubt)
@@ -199,10 +209,12 @@ class Outbox:
         while self._waiting:
             await self._send_next()
 
-    async def finish(self, within: float) -> None:
-        """The run is over: live, requests under way have so many seconds to be answered."""
-        if self._lines is not None:
-            await self._lines.finish(within)
+    async def finish(self, within: float) -> list[BaseException]:
+        """The run is over: live, requests under way have so many seconds to be answered.
+
+        Gives back what `settle` would have raised.
+        """
+        return [] if self._lines is None else await self._lines.finish(within)
 
     def _note(self, verb: str, symbol: str, client_order_id: str, what: Request) -> Ticket:
         ticket = Ticket(self, verb, symbol, client_order_id)
@@ -282,6 +294,10 @@ def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
         answer: Order | None = end.value
         return answer
     raise RuntimeError("a request waits in a venue that is said to answer at once")
+
+
+def _in_words(fault: Exception) -> str:
+    return f"{type(fault).__name__}: {fault}"
 
 
 def _refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:

@@ -116,4 +116,4 @@ def size_of(
         raise ValueError(
             f"{way}={value} of {symbol} at {price} gives no quantity (equity is {equity():f})"
         )
-    return sized
+    return Decimal(f"{sized:f}")  # a division may give 1.0E+2

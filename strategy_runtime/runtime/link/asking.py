@@ -1,13 +1,15 @@
 """A backtest whose proxy tells nothing of orders: it is asked for them."""
 
 import logging
+from collections.abc import Awaitable
 from functools import partial
 
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.events import OrderEvent
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.delivery import Delivery
+from strategy_runtime.runtime.delivery import Burst, Delivery
+from strategy_runtime.runtime.delivery.dispatcher import Table
 from strategy_runtime.runtime.link.reconciliation import (
     differences,
     orders_differ,
@@ -28,10 +30,7 @@ class Asking:
 
     An order is told of before time moves on. So a proxy from which none has been heard although
     time has moved on twice with one open will tell of none: from then on it is asked before each
-    acknowledgement.
-
-    Attributes:
-        has_heard: The proxy has told of an order, so it tells of all.
+    acknowledgement. One that has told of an order tells of all.
     """
 
     def __init__(self, venue: Venue, book: Book, clock: RunClock, delivery: Delivery) -> None:
@@ -39,20 +38,30 @@ class Asking:
         self._book = book
         self._clock = clock
         self._delivery = delivery
-        self.has_heard = False
+        self._has_heard = False
         self._instants = 0
         self._last_instant = 0.0
         delivery.dispatcher.precede(OrderEvent, self._hear)
 
     def _hear(self, event: OrderEvent) -> None:
-        self.has_heard = True
+        self._has_heard = True
 
-    async def ask_if_due(self) -> None:
-        """Ask, once it is known that nothing is told, and have the strategy told in its place."""
-        if self._has_open:
-            self._note_the_time()
-            if self._instants > _INSTANTS:
-                await self._ask()
+    def take(self, burst: Burst, table: Table) -> Awaitable[None]:
+        """Deliver events; once it is known that nothing is told, ask behind each of them."""
+        take = self._delivery.take if self._has_heard else self._take_and_ask
+        return take(burst, table)
+
+    async def _take_and_ask(self, burst: Burst, table: Table) -> None:
+        # Where a question may be due, each event stays in hand until that has been answered.
+        may_be_due = self._instants >= _INSTANTS or self._has_open
+        for part in (iter((event,)) for event in burst) if may_be_due else (burst,):
+            await self._delivery.take(part, table)
+            if self._delivery.is_stopping:
+                return
+            if self._has_open and not self._has_heard:
+                self._note_the_time()
+                if self._instants > _INSTANTS:
+                    await self._ask()
 
     @property
     def _has_open(self) -> bool:

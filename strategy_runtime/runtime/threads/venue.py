@@ -99,7 +99,6 @@ class ThreadedVenue:
         try:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._finish(), loop))
         finally:
-            loop.call_soon_threadsafe(loop.stop)
             self._thread.join()
             loop.close()
 
@@ -107,11 +106,15 @@ class ThreadedVenue:
         self._tasks.add(asyncio.create_task(work))
 
     async def _finish(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.get_running_loop().shutdown_asyncgens()
-        await self._inner.close()
+        loop = asyncio.get_running_loop()
+        try:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await loop.shutdown_asyncgens()
+            await self._inner.close()
+        finally:
+            loop.call_soon(loop.stop)  # also where nobody waits for it any longer
 
     # Events
 

@@ -1,5 +1,7 @@
 """Ids that a strategy chooses for its orders, beside those that are given to the others."""
 
+from collections.abc import Callable
+
 import pytest
 
 from strategy_runtime import Candle, OrderEvent, OrderRejected, Strategy
@@ -63,3 +65,60 @@ async def test_an_id_names_one_order_of_a_run(kind: type[Named]) -> None:
             alike.format("Named-test-1"),
             alike.format("Named-test-2"),
         ]
+
+
+class Halves(Strategy):
+    """Uses half of a surrogate pair wherever an order has a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals: list[str] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.give("S:\ud800")
+        self.give("S:A", oco_group="\udfff")
+        self.give("S:A", client_order_id="a\ud800b")
+        self.buy("S:Ä", 1, oco_group="Ä", client_order_id="Ä")
+
+    def give(self, symbol: str, **names: str) -> None:
+        for verb in (self.buy, self.sell):
+            try:
+                verb(symbol, 1, **names)  # type: ignore[arg-type]
+            except ValueError as error:
+                self.refusals.append(str(error))
+
+
+async def test_a_text_that_cannot_be_sent_is_refused_at_once() -> None:
+    async with Halves().run_test() as pilot:
+        await pilot.candles("S:Ä", closes=[5])
+        strategy = pilot.strategy
+        assert isinstance(strategy, Halves)
+        said = "has half of a surrogate pair, which is no character and cannot be sent"
+        assert strategy.refusals[::2] == strategy.refusals[1::2]
+        assert strategy.refusals[::2] == [
+            f"symbol 'S:\\ud800' {said}",
+            f"oco_group '\\udfff' {said}",
+            f"client_order_id 'a\\ud800b' {said}",
+        ]
+        assert [order.client_order_id for order in pilot.orders] == ["Ä"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.buy("S:A", 1, client_order_id=5), "client_order_id is a text, not 5"),
+        (lambda s: s.buy("S:A", 1, oco_group=5), "oco_group is a text, not 5"),
+        (lambda s: s.cancel(s.close("S:A")), "an order is meant by its ticket, itself or its id, "),
+        (lambda s: s.modify(7, limit=1), "not by 7"),
+    ],
+)
+async def test_what_is_no_text_and_no_order_is_named(
+    call: Callable[[Strategy], object], message: str
+) -> None:
+    class Wrong(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(TypeError, match=message):
+                call(self)
+
+    async with Wrong().run_test() as pilot:
+        await pilot.candles("S:A", closes=[5])

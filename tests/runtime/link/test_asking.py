@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, Strategy, Trade
+from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.events import PositionEvent
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.delivery.failures import OnError
@@ -78,9 +79,14 @@ class Stumbling(Notes):
 
 
 async def run(
-    *created: dict[str, Any], kind: type[Notes] = Notes, on_error: OnError | None = None
+    *created: dict[str, Any],
+    behind: int = 1,
+    kind: type[Notes] = Notes,
+    on_error: OnError | None = None,
 ) -> tuple[list[str], ScriptedProxy]:
-    """A run in which the order is filled behind the second candle, and these events tell of it."""
+    """A run in which the order is filled behind the second candle, and these events tell of it
+    behind the candle of that number.
+    """
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED)
@@ -88,7 +94,7 @@ async def run(
             await proxy.say(socket, candle(number))
             await proxy.until_acked(f"evt-{number}")
             proxy.answers["GET", "/orders"] = [(200, [ORDER] if number == 1 else [])]
-            if number == 1:
+            if number == behind:
                 await proxy.say(socket, *created)
             if number == 2:
                 proxy.answers["GET", "/orders/history"] = [(200, [FILLED])]
@@ -99,6 +105,7 @@ async def run(
 
     strategy = kind()
     async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {})]
         proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
         endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
         venue = ProxyVenue(endpoints, is_live=False)
@@ -137,3 +144,32 @@ async def test_a_proxy_that_tells_of_orders_is_never_asked(
     ]
     assert [method for method, _, _ in proxy.requests][-1] == "POST"
     assert "tells nothing" not in caplog.text
+
+
+async def test_a_proxy_that_tells_of_orders_an_instant_late_is_not_asked_either() -> None:
+    created = {"type": "order", "event": "ORDER_CREATED", "event_id": "evt-c", "order": ORDER}
+    _, proxy = await run(created, behind=2)
+    assert [method for method, _, _ in proxy.requests][-1] == "POST"
+
+
+@pytest.mark.parametrize("first", [3, 4])
+async def test_an_event_whose_question_has_no_answer_is_not_acknowledged(first: int) -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        for number in range(1, first):
+            await proxy.say(socket, candle(number))
+            await proxy.until_acked(f"evt-{number}")
+            proxy.answers["GET", "/orders"] = [(200, [ORDER])]
+        proxy.answers["GET", "/orders"] = [(404, {"code": "GONE", "message": "it is"})]
+        await proxy.say(socket, candle(first), candle(first + 1))
+        await proxy.until_closed(socket)
+
+    strategy = Notes()
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {})]
+        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
+        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        with pytest.raises(ApiError, match="GONE"):
+            await Runner(strategy, ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+    assert strategy.bars == first
+    assert [each for ack in proxy.acks for each in ack][-1] == f"evt-{first - 1}"
