@@ -199,7 +199,7 @@ class ConnectionLost(StrategyRuntimeError):
 
 
 class AccessDenied(StrategyRuntimeError):
-    """The proxy refused our key, or we refused its certificate, or it does not speak TLS where it should."""
+    """The proxy refused our key, or we its certificate, or it has none where there should be one."""
 
     exit_code = 77
 

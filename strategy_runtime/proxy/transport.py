@@ -110,7 +110,7 @@ class Transport(Protocol):
         Raises:
             Unreachable: Nothing was sent.
             ConnectionLost: It was sent, or may have been, and was not answered.
-            AccessDenied: The certificate of the other side was not accepted, or it does not speak TLS.
+            AccessDenied: The other side's certificate was not accepted, or it does not speak TLS.
         """
         ...
 

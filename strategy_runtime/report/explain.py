@@ -161,9 +161,7 @@ def _cause(order: Order, outcome: Outcome) -> str:
         return " because the account ran out of margin"
     together = {fill.order_id for fill in fills}
     for other in outcome.orders:
-        was_rejected = (
-            other.status is OrderStatus.REJECTED and other.updated_at == order.updated_at
-        )
+        was_rejected = other.status is OrderStatus.REJECTED and other.updated_at == order.updated_at
         if other.id == order.id or not (was_rejected or other.id in together):
             continue
         same_bracket = (

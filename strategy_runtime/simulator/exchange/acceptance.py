@@ -20,7 +20,6 @@ from strategy_runtime.simulator.orders import RestingOrder
 __all__ = ["Acceptance"]
 
 
-
 class Acceptance(Telling):
     """The state of the exchange, and the orders that rest in it."""
 
