@@ -199,7 +199,7 @@ class ConnectionLost(StrategyRuntimeError):
 
 
 class AccessDenied(StrategyRuntimeError):
-    """The proxy refused our key, or we its certificate, or it has none where there should be one."""
+    """The proxy refused our key, or we its certificate, or it has none where it should have."""
 
     exit_code = 77
 
