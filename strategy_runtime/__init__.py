@@ -30,11 +30,16 @@ from strategy_runtime.indicators import (
     crossed_below,
 )
 from strategy_runtime.protocol.enums import (
+    AccountEventKind,
+    ConnectionEventKind,
     OrderEventKind,
     OrderStatus,
     OrderType,
     PositionEventKind,
+    RateLimitEventKind,
+    RejectReason,
     Side,
+    StalenessEventKind,
     TimeInForce,
 )
 from strategy_runtime.protocol.events import (
@@ -48,6 +53,7 @@ from strategy_runtime.protocol.events import (
     ProxyErrorEvent,
     RateLimitEvent,
     StalenessEvent,
+    TradeEvent,
     UnknownEvent,
 )
 from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
@@ -64,11 +70,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccountEvent",
+    "AccountEventKind",
     "AccountView",
     "BacktestComplete",
     "Candle",
     "ConfigError",
     "ConnectionEvent",
+    "ConnectionEventKind",
     "DataError",
     "Ema",
     "Event",
@@ -91,15 +99,19 @@ __all__ = [
     "ProxyErrorEvent",
     "Quote",
     "RateLimitEvent",
+    "RateLimitEventKind",
+    "RejectReason",
     "RiskState",
     "Side",
     "Sma",
     "StalenessEvent",
+    "StalenessEventKind",
     "Strategy",
     "StrategyRuntimeError",
     "Ticket",
     "TimeInForce",
     "Trade",
+    "TradeEvent",
     "UnknownEvent",
     "WouldDeadlock",
     "crossed_above",

@@ -4,11 +4,12 @@ import strategy_runtime
 from strategy_runtime import errors
 
 PUBLIC = """
-AccountEvent AccountView BacktestComplete Candle ConfigError ConnectionEvent DataError Ema Event
-Family FinancingEvent Gap HookFailed Indicator NetPosition Order OrderEvent OrderEventKind
-OrderRejected OrderStatus OrderType ParameterError PositionEvent PositionEventKind PriceIndicator
-ProxyErrorEvent Quote RateLimitEvent RiskState Side Sma StalenessEvent Strategy StrategyRuntimeError
-Ticket TimeInForce Trade UnknownEvent WouldDeadlock crossed_above crossed_below
+AccountEvent AccountEventKind AccountView BacktestComplete Candle ConfigError ConnectionEvent
+ConnectionEventKind DataError Ema Event Family FinancingEvent Gap HookFailed Indicator NetPosition
+Order OrderEvent OrderEventKind OrderRejected OrderStatus OrderType ParameterError PositionEvent
+PositionEventKind PriceIndicator ProxyErrorEvent Quote RateLimitEvent RateLimitEventKind
+RejectReason RiskState Side Sma StalenessEvent StalenessEventKind Strategy StrategyRuntimeError
+Ticket TimeInForce Trade TradeEvent UnknownEvent WouldDeadlock crossed_above crossed_below
 """.split()
 
 

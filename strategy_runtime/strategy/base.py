@@ -245,8 +245,8 @@ class Strategy:
             oco_group: Of the orders that share it, the first to fill cancels the rest.
 
         Raises:
-            ValueError: The arguments contradict each other, or a price is needed to find the
-                quantity and none has been seen.
+            ValueError: The arguments contradict each other, a price is needed to find the quantity
+                and none has been seen, or `client_order_id` has been used.
         """
         return self._running.order(
             _BUY,
@@ -319,7 +319,11 @@ class Strategy:
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
     ) -> Ticket:
-        """Change a resting order; what is not given stays."""
+        """Change a resting order; what is not given stays.
+
+        Raises:
+            ValueError: There is no such order in this run, or a number is none above zero.
+        """
         return self._running.modify(
             order,
             quantity=quantity,
@@ -330,7 +334,11 @@ class Strategy:
         )
 
     def cancel(self, order: OrderReference) -> Ticket:
-        """Cancel a resting order. If it ended just before, that is no error: look at its status."""
+        """Cancel a resting order. If it ended just before, that is no error: look at its status.
+
+        Raises:
+            ValueError: There is no such order in this run.
+        """
         return self._running.cancel(order)
 
     def cancel_all(self, symbol: str | None = None) -> list[Ticket]:
@@ -438,6 +446,12 @@ class Strategy:
         In a backtest a timer fires when the first event at or after its time arrives, before that
         event's hook; live it fires by the wall clock, whether or not anything arrives, and once for
         all of its times that passed while a hook ran.
+
+        Args:
+            function: `on_timer` where none is given.
+
+        Raises:
+            TimeframeError: `interval` is none, or has no fixed length.
         """
         timer = self._timer("every", function)
         self._running.every(interval, timer)
@@ -449,7 +463,14 @@ class Strategy:
         *,
         tz: tzinfo | str = UTC,
     ) -> None:
-        """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone."""
+        """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone.
+
+        Args:
+            tz: Such as `America/New_York`.
+
+        Raises:
+            ValueError: This is no time of day, or there is no such zone.
+        """
         timer = self._timer("at", function)
         self._running.at(time_of_day, timer, tz)
 
@@ -466,12 +487,20 @@ class Strategy:
     # Indicators
 
     def sma(self, period: int, *, timeframe: str | None = None) -> Family[Sma]:
-        """Simple moving averages of the close, one a symbol; `timeframe` as for `indicator`."""
+        """Simple moving averages of the close, one a symbol.
+
+        Args:
+            period: In candles.
+            timeframe: As for `indicator`.
+
+        Raises:
+            ValueError: `period` is no whole number above 0.
+        """
         checked_period(period)
         return self.indicator(lambda: Sma(period), timeframe=timeframe)
 
     def ema(self, period: int, *, timeframe: str | None = None) -> Family[Ema]:
-        """Exponential moving averages of the close, one a symbol; likewise."""
+        """Exponential moving averages of the close, one a symbol; arguments as for `sma`."""
         checked_period(period)
         return self.indicator(lambda: Ema(period), timeframe=timeframe)
 
