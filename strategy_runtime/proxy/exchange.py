@@ -1,7 +1,8 @@
 """Requests over connections that are kept: one at a time on each, as many as it takes."""
 
 import asyncio
-import selectors
+import select
+from typing import Any
 
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.proxy.dialing import Reader, dial
@@ -11,7 +12,6 @@ __all__ = ["Exchange", "Exchanges"]
 
 _IDLE_S = 15.0
 _PROVING_S = 0.005
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class Exchange(Reader):
@@ -41,9 +41,7 @@ class Exchange(Reader):
         """
         if not self.is_open or self._idle_s >= _IDLE_S:
             return False
-        with _Selector() as unread:
-            unread.register(self._transport.get_extra_info("socket"), selectors.EVENT_READ)
-            return not unread.select(0)
+        return not _has_unread(self._transport.get_extra_info("socket"))
 
     @property
     def is_unproven(self) -> bool:
@@ -155,3 +153,12 @@ class Exchanges:
             exchange.abort()
         self._idle.clear()
         self._busy.clear()
+
+
+def _has_unread(socket: Any) -> bool:
+    """Whether something has come that the event loop has not read yet, be it the end."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([socket], [], [], 0)[0])
+    waiting = select.poll()
+    waiting.register(socket, select.POLLIN)
+    return bool(waiting.poll(0))
