@@ -21,6 +21,7 @@ _ORDER = (
     b'"status":"CANCELLED","order_type":"MARKET","quantity":"1","filled_quantity":"0"}}'
 )
 _ACCOUNT = b'{"balance":"100000","equity":"100000","margin_used":"0","margin_available":"100000"}'
+_ANSWERS = {b"account": _ACCOUNT, b"capabilities": b"{}"}
 _CHUNK = 256
 # After CONNECTED a client reads account, orders and positions: what it reads of the stream
 # meanwhile would be done before its clock starts, at the first bar.
@@ -137,7 +138,7 @@ def converse(connection: socket.socket, posted: list[float]) -> None:
             posted.append(time.perf_counter())
             body = b'{"id":"o%d","status":"OPEN"}' % len(posted)
         else:
-            body = _ACCOUNT if b"account" in head[:20] else b"[]"
+            body = next((each for path, each in _ANSWERS.items() if path in head[:20]), b"[]")
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
             % (len(body), body)

@@ -92,28 +92,15 @@ class RestClient:
             f"unknown under {' and '.join(bases)}; check {self._endpoints.rest_setting}"
         )
 
-    async def ask(
-        self,
-        path: str,
-        kind: type[_T],
-        query: Mapping[str, str] | None = None,
-        *,
-        is_optional: bool = False,
-    ) -> _T:
+    async def ask(self, path: str, kind: type[_T], query: Mapping[str, str] | None = None) -> _T:
         """GET a resource; tried again when nothing or nothing useful came back.
-
-        Args:
-            is_optional: Not every proxy offers it: what cannot be read is not asked for again.
 
         Raises:
             ApiError: The proxy refused.
             AccessDenied: It does not take our key.
             Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
         """
-        read = partial(_whole, kind)
-        return await self._answered(
-            "GET", _with(path, query), read, None, must_be_read=not is_optional
-        )
+        return await self._answered("GET", _with(path, query), partial(_whole, kind), None)
 
     async def listed(
         self,
@@ -173,8 +160,6 @@ class RestClient:
         read: Callable[[bytes, str], _T],
         body: bytes | None,
         attempts: int = _ATTEMPTS,
-        *,
-        must_be_read: bool = True,
     ) -> _T:
         if self._base is None:
             await self.find_base()
@@ -190,8 +175,7 @@ class RestClient:
             except StrategyRuntimeError as failure:
                 if method == "PATCH" and not isinstance(failure, ApiError | Unreachable):
                     doubt = failure
-                is_unread = isinstance(failure, ProtocolError) and not must_be_read
-                if not attempts or is_unread or _is_final(method, failure):
+                if not attempts or _is_final(method, failure):
                     raise doubt or failure from None
                 asked = failure.retry_after if isinstance(failure, ApiError) else None
                 await sleep(max(next(pauses), min(asked or 0.0, _LONGEST_PAUSE_S)))

@@ -376,4 +376,4 @@ class ProxyVenue:
 
     async def capabilities(self) -> Capabilities:
         """What the proxy can do."""
-        return await self._rest.ask("/capabilities", Capabilities, is_optional=True)
+        return await self._rest.ask("/capabilities", Capabilities)

@@ -1010,14 +1010,6 @@ async def test_a_position_that_cannot_be_read_is_not_flat() -> None:
             await ask(proxy, lambda venue: venue.positions())
 
 
-async def test_what_not_every_proxy_offers_is_not_asked_again_where_it_cannot_be_read() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/capabilities"] = [(200, ["no object"])]
-        with pytest.raises(ProtocolError, match="GET /capabilities cannot be read"):
-            await ask(proxy, lambda venue: venue.capabilities())
-    assert [path for _, path, _ in proxy.requests].count("/capabilities") == 1
-
-
 async def test_symbols_and_ids_are_one_segment_of_the_path() -> None:
     async with ScriptedProxy().serving() as proxy:
         await ask(proxy, lambda venue: venue.bars("BTC/USD", "1m", limit=5))
