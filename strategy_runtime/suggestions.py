@@ -1,9 +1,9 @@
-"""Near matches for names a person may have misspelt."""
+"""Names in messages: near matches of one that may be misspelt, and some of many."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-__all__ = ["did_you_mean"]
+__all__ = ["did_you_mean", "some_of"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -12,3 +12,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if not matches:
         return ""
     return "; did you mean " + " or ".join(repr(match) for match in matches) + "?"
+
+
+def some_of(names: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first of some names, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(names[:most]) + more

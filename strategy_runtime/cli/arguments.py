@@ -16,9 +16,9 @@ def refuse(context: click.Context, arguments: Sequence[str]) -> None:
     Raises:
         UsageError: Always.
     """
-    named = " ".join(arguments[:_NAMED])
-    if len(arguments) > _NAMED:
-        named += f" and {len(arguments) - _NAMED} more"
+    from strategy_runtime.suggestions import some_of
+
+    named = some_of(arguments, _NAMED, " ")
     plural = "" if len(arguments) == 1 else "s"
     context.fail(f"unexpected argument{plural} {named}{_hint(context, arguments)}")
 

@@ -212,19 +212,13 @@ def _set_up(limits: dict[str, str | None]) -> "Settings":
     """Set up the log; gives back the settings, of which a backtest has those of log and limits."""
     import os
 
-    from strategy_runtime.cli.logs import set_up_lazily
-    from strategy_runtime.runtime.settings import read_environment, refuse_slips, resolve
+    from strategy_runtime.cli.logs import set_up_from
+    from strategy_runtime.runtime.settings import read_environment, refuse_slips
 
     refuse_slips(read_environment(os.environ))
-    ours = {variable for setting in LIMITS for variable in setting.variables}
-    settings = resolve(
-        limits,
-        read_environment(
-            {name: os.environ[name] for name in os.environ if name[:4] == "LOG_" or name in ours}
-        ),
+    return set_up_from(
+        os.environ, limits, {variable for setting in LIMITS for variable in setting.variables}
     )
-    set_up_lazily(settings.log_level, settings.log_format)
-    return settings
 
 
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":

@@ -8,7 +8,7 @@ that may log nothing at all sets structlog up only when the strategy asks for it
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from strategy_runtime.strategy.log import when_first_used
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
+
+    from strategy_runtime.runtime.settings import Settings
 
 __all__ = ["follow", "set_up", "set_up_from", "set_up_lazily", "silenced"]
 
@@ -72,17 +74,26 @@ def set_up_lazily(level: str = "info", form: str = "auto") -> None:
     when_first_used(lambda: set_up(level, "console" if form == "auto" else form))
 
 
-def set_up_from(variables: Mapping[str, str]) -> None:
-    """Likewise, as `LOG_LEVEL` and `LOG_FORMAT` say.
+def set_up_from(
+    variables: Mapping[str, str],
+    flags: Mapping[str, str | None] | None = None,
+    others: Container[str] = (),
+) -> "Settings":
+    """Likewise, as `LOG_LEVEL` and `LOG_FORMAT` say; gives back the settings these are of.
+
+    Args:
+        flags: Settings of the command line.
+        others: Names of variables that are read as well.
 
     Raises:
         ConfigError: They have no such values.
     """
     from strategy_runtime.runtime.settings import read_environment, resolve
 
-    ours = {name: variables[name] for name in variables if name.startswith("LOG_")}
-    settings = resolve({}, read_environment(ours))
+    ours = (name for name in variables if name.startswith("LOG_") or name in others)
+    settings = resolve(flags or {}, read_environment({name: variables[name] for name in ours}))
     set_up_lazily(settings.log_level, settings.log_format)
+    return settings
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
@@ -33,7 +33,15 @@ def _number(text: str) -> Decimal:
 
 
 class _Place(click.Path):
-    """A path; an empty one, as an unset variable of the shell makes it, would be this folder."""
+    """A path; an empty one, as an unset variable of the shell makes it, would be this folder.
+
+    Attributes:
+        refused: What is no such path, and what is said of it.
+    """
+
+    refused: ClassVar[dict[object, str]] = {
+        "": "an empty path; is the variable set that it comes from?"
+    }
 
     def convert(
         self,
@@ -41,26 +49,18 @@ class _Place(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> str | bytes | PathLike[str]:
-        if not value:
-            self.fail("an empty path; is the variable set that it comes from?", param, ctx)
+        if value in self.refused:
+            kind = "folder" if self.dir_okay else "file"
+            self.fail(self.refused[value].format(kind=kind), param, ctx)
         return super().convert(value, param, ctx)
 
 
 class _Target(_Place):
     """A path to write to; there `-` would be the name of a file."""
 
-    def convert(
-        self,
-        value: str | PathLike[str],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str | bytes | PathLike[str]:
-        if value == "-":
-            kind = "folder" if self.dir_okay else "file"
-            self.fail(
-                f"'-' is no {kind}; name one, or have the results on stdout with --json", param, ctx
-            )
-        return super().convert(value, param, ctx)
+    refused: ClassVar[dict[object, str]] = _Place.refused | {
+        "-": "'-' is no {kind}; name one, or have the results on stdout with --json"
+    }
 
 
 def _stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:

@@ -285,11 +285,10 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
 
 def _hint(entry: str, came: set[str]) -> str:
     """What a subscription of which nothing came may have meant, of all that the proxy sent."""
-    from strategy_runtime.suggestions import did_you_mean
+    from strategy_runtime.suggestions import did_you_mean, some_of
 
-    shown = ", ".join(sorted(came)[:_SHOWN])
-    more = f" and {len(came) - _SHOWN} more" if len(came) > _SHOWN else ""
-    return did_you_mean(entry, came) or (f"; what came was {shown}{more}" if came else "")
+    seen = f"; what came was {some_of(sorted(came), _SHOWN)}" if came else ""
+    return did_you_mean(entry, came) or seen
 
 
 async def _reach(settings: "Settings") -> "Mode":

@@ -7,12 +7,11 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.report.fills import moment, plain
-from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
 from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["explain"]
 
-_LIQUIDATION = "liquidation"
 _RULES = {
     "market_open": "at the open of {open}, as market orders do",
     "limit_gap_open": "at the open of {open}, which was better than the limit",
@@ -26,7 +25,7 @@ _RULES = {
     "trailing_stop_gap_open": "at the open of {open}, beyond where the stop had trailed to",
     "trailing_stop_touch_open": "at the open of {open}, where the stop had trailed to",
     "trailing_stop_touch": "where the stop had trailed to, within the range of {low} to {high}",
-    _LIQUIDATION: "at the close of {close}, because the account ran out of margin",
+    LIQUIDATION: "at the close of {close}, because the account ran out of margin",
 }
 _QUOTE_RULES = {
     "market_quote": "at the quote, as market orders do",
@@ -37,7 +36,7 @@ _QUOTE_RULES = {
     "stop_limit_quote": "at the quote, which triggered the stop and satisfied the limit",
     "trailing_stop_gap_quote": "at the quote, beyond where the stop had trailed to",
     "trailing_stop_touch_quote": "at the quote, where the stop had trailed to",
-    _LIQUIDATION: "at the middle of the quote, because the account ran out of margin",
+    LIQUIDATION: "at the middle of the quote, because the account ran out of margin",
 }
 
 
@@ -157,7 +156,7 @@ def _cause(order: Order, outcome: Outcome) -> str:
     """Why an order was cancelled, as far as what happened at the same instant tells."""
     at = None if order.updated_at is None else ns_of(order.updated_at)
     fills = [fill for fill in outcome.fills if fill.time_ns == at]
-    if any(fill.rule == _LIQUIDATION for fill in fills):
+    if any(fill.rule == LIQUIDATION for fill in fills):
         return " because the account ran out of margin"
     together = {fill.order_id for fill in fills}
     for other in outcome.orders:

@@ -10,11 +10,14 @@ from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.simulator.data.series import BarSeries
 
-__all__ = ["ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
+__all__ = ["LIQUIDATION", "ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
 
 _ZERO = Decimal(0)
 ORDER = "ord-"
 """What the id of an order begins with; its number comes behind."""
+
+LIQUIDATION = "liquidation"
+"""The rule by which positions are closed that an account cannot hold any more."""
 
 _TRADE = "trd-"
 

@@ -26,6 +26,7 @@ from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Serie
 from strategy_runtime.simulator.data.spool import MOST_IN_MEMORY, Spool
 from strategy_runtime.simulator.data.steps import timeframes_of
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
+from strategy_runtime.suggestions import some_of
 
 __all__ = ["LoadedData", "load_bars"]
 
@@ -169,8 +170,7 @@ def _why_nothing(
         said = "".join(f"\n  {each}" for each in summarize(faults))
         return f"no {kinds} in {where} that can be used:{said}"
     names = [*dict.fromkeys(name for _, name in rows)]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    seen = f"; they have {', '.join(names[:_SHOWN])}{more}" if names and symbol else ""
+    seen = f"; they have {some_of(names, _SHOWN)}" if names and symbol else ""
     what = f"no bars of {symbol}" if symbol else "no bars"
     return f"{what} in {where}{seen}"
 

@@ -22,7 +22,7 @@ from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.matching import Match
 from strategy_runtime.simulator.orders import RestingOrder
-from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.outcome import LIQUIDATION, Fill
 
 __all__ = ["Execution"]
 
@@ -199,7 +199,7 @@ class Execution(Acceptance):
                 )
             )
             instrument.left = None
-            self._execute(instrument, order, Match(instrument.price, "liquidation"))
+            self._execute(instrument, order, Match(instrument.price, LIQUIDATION))
         if self.account().equity <= 0:
             self._is_bankrupt = True
             self._warn("LIQUIDATION", "the account is bankrupt; the run ends here")

@@ -268,7 +268,8 @@ class InStep(Replay):
             self._untold.append((self._put_to_rest(lane, order), OrderEventKind.ORDER_CREATED))
             lane.scheduled = row
             self._due[lane.rank] = self._busy[lane.rank] = lane
-        self._show()
+        if self._untold:
+            self._show()
 
     def _rank_of(self, order: PlainOrder) -> int:
         return self._instruments[order.symbol].rank

@@ -20,7 +20,7 @@ from strategy_runtime.simulator.listing import listed
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import KeptOrder, RestingOrder
-from strategy_runtime.simulator.outcome import ORDER, Adjustment, Fill
+from strategy_runtime.simulator.outcome import LIQUIDATION, ORDER, Adjustment, Fill
 from strategy_runtime.simulator.splits import schedule_of
 
 __all__ = ["ExchangeState"]
@@ -178,7 +178,7 @@ class ExchangeState:
             position_id=fill.position_id or None,
             base_price=fill.base_price,
             realized_pnl=fill.realized_pnl,
-            liquidation=fill.rule == "liquidation",
+            liquidation=fill.rule == LIQUIDATION,
         )
 
     def _order(self, order_id: str) -> KeptOrder:
