@@ -246,16 +246,15 @@ class Sma(_Running):
         window: list[float] = []
         for _ in range(period):
             window.append((yield))
-        size, windows = float(period), 1 + _SUMMED_ANEW // period
+        size, places, windows = float(period), range(period), 1 + _SUMMED_ANEW // period
         total = fsum(window)
         self.value = value = total / size
         while True:
             for _ in range(windows):
-                gone, window = window, []
-                for old in gone:
+                for place in places:
                     price = yield
-                    window.append(price)
-                    total = total + (price - old)  # in a flat market nothing changes
+                    total = total + (price - window[place])  # in a flat market nothing changes
+                    window[place] = price
                     self.previous = value
                     self.value = value = total / size
             total = fsum(window)
