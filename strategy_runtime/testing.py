@@ -19,19 +19,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
+from strategy_runtime.backtesting import options_from
 from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
-from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
-from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.simulator.venue import CONNECTED, SimulatedVenue
 from strategy_runtime.strategy import NetPosition, Strategy
@@ -209,11 +206,12 @@ async def run_test(
 
     Raises:
         HookFailed: A hook of the strategy raised.
-        TypeError: In the end its state is one that a live run could not save.
+        ConfigError: The value of an option cannot be one.
+        TypeError: There is no option of a name; or, in the end, the state of the strategy is one
+            that a live run could not save.
     """
-    given = {name: options.pop(name) for name in Limits.__struct_fields__ if name in options}
-    limits = msgspec.convert(given, Limits, strict=False)
-    exchange = Exchange([], msgspec.convert(options, ExchangeOptions, strict=False))
+    exchange_options, limits = options_from(options)
+    exchange = Exchange([], exchange_options)
     venue = _FedVenue(exchange)
     runner = Runner(
         strategy, venue, mode="backtest", run_id="test", on_error=on_error, desk=desk_for(limits)

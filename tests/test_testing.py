@@ -63,6 +63,12 @@ async def test_quotes_of_the_past_are_refused() -> None:
             late.extend_quotes(_one_quote_at(0))
 
 
+async def test_an_option_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="no option 'slipage'; did you mean 'slippage'"):
+        async with Watcher().run_test(slipage=0.01):
+            pass
+
+
 def _one_quote_at(stamp: int) -> QuoteSeries:
     series = QuoteSeries("X")
     series.append(stamp, 1, 2)

@@ -3,7 +3,7 @@
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -11,7 +11,6 @@ from strategy_runtime.cli.errors import complain, note, parameters_from, reporte
 from strategy_runtime.cli.loading import (
     exchange_options,
     load_data,
-    never_called,
     subscriptions_of,
 )
 from strategy_runtime.cli.options import (
@@ -26,14 +25,9 @@ from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from strategy_runtime.protocol.subscriptions import Subscriptions
-    from strategy_runtime.runtime.desk import TradingDesk
+    from strategy_runtime.backtesting import Backtest
     from strategy_runtime.runtime.settings import Settings
-    from strategy_runtime.simulator.data.load import LoadedData
-    from strategy_runtime.simulator.options import ExchangeOptions
-    from strategy_runtime.simulator.outcome import Fill, Outcome
+    from strategy_runtime.simulator.outcome import Fill
     from strategy_runtime.strategy import Strategy
 
 __all__ = ["main"]
@@ -125,15 +119,14 @@ def main(
     results are written to results/<CLASS>, unless --out, --fills or --json say otherwise.
     """
     with reported():
+        from strategy_runtime.backtesting import Backtest
         from strategy_runtime.cli.logs import silenced
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.runtime.risk.limited import desk_for
 
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
         options = exchange_options(account, strict=strict, tz=tz)
         held_to = _set_up(limits).limits
-        desk = desk_for(held_to)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             named = DEMO if target is None else target
@@ -159,53 +152,35 @@ def main(
                 command="strategy-backtest",
             )
             wanted = subscriptions_of(subscriptions, data)
-            runs: list[_Run] = []
+            runs: list[Backtest] = []
+            exit_code = 0
             for each in strategies:
+                run = Backtest(
+                    each,
+                    data,
+                    options=options,
+                    limits=held_to,
+                    subscriptions=wanted,
+                    on_error=on_error,
+                )
                 # What the second run has to say, the first has said.
                 with silenced() if runs else nullcontext():
-                    runs.append(_replay(each, data, options, wanted, timeframe, on_error, desk))
-                if runs[-1].exit_code:
+                    exit_code = _replay(run)
+                runs.append(run)
+                if exit_code:
                     break
-        run = runs[-1] if runs[-1].exit_code else runs[0]
-        from strategy_runtime.report.results import results_of
-
-        results = results_of(
-            run.outcome,
-            strategy=type(strategy).__name__,
-            parameters=strategy.parameter_values,
-            options=options,
-            faults=data.faults,
-            wall_s=run.wall_s,
-            refused_orders=run.refused_orders,
-            hook_failures=run.hook_failures,
-            limits=held_to,
-        )
+        results = runs[-1 if exit_code else 0].results()
         places.deliver(results)
         for name in explained:
             from strategy_runtime.report.explain import explain
 
-            click.echo(explain(run.outcome, name), err=as_json)
-        if run.exit_code:
-            raise SystemExit(run.exit_code)
+            click.echo(explain(results.outcome, name), err=as_json)
+        if exit_code:
+            raise SystemExit(exit_code)
         if verify:
-            _compare(*(each.outcome.fills for each in runs))
+            _compare(*(each.exchange.fills for each in runs))
         if demo and not as_json:
             _say_what_next(target)
-
-
-class _Run(NamedTuple):
-    """What a run came to.
-
-    Attributes:
-        wall_s: How long it took.
-        exit_code: Of the signal that ended it, or 0.
-    """
-
-    outcome: "Outcome"
-    wall_s: float
-    exit_code: int
-    refused_orders: int
-    hook_failures: int
 
 
 def _set_up(limits: dict[str, str | None]) -> "Settings":
@@ -233,63 +208,29 @@ def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[S
         return [found.from_text(values, os.environ) for _ in range(count)]
 
 
-def _replay(
-    strategy: "Strategy",
-    data: "LoadedData",
-    options: "ExchangeOptions",
-    subscriptions: "Subscriptions",
-    timeframe: str | None,
-    on_error: Literal["stop", "continue"],
-    desk: "Callable[..., TradingDesk]",
-) -> "_Run":
-    """Run once."""
+def _replay(run: "Backtest") -> int:
+    """Run once; gives back the exit code, that of a signal or 0."""
     import asyncio
 
     from strategy_runtime.cli.output import progress
     from strategy_runtime.cli.repetition import repeated_lines_left_out
     from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
-    from strategy_runtime.clock import monotonic
-    from strategy_runtime.runtime.runner import Runner
-    from strategy_runtime.simulator.exchange import Exchange
-    from strategy_runtime.simulator.venue import SimulatedVenue
 
-    exchange = Exchange(
-        data.series,
-        options,
-        subscriptions,
-        timeframe=timeframe,
-        quotes=data.quotes,
-        trades=data.ticks,
-    )
-    runner = Runner(
-        strategy, SimulatedVenue(exchange), mode="backtest", on_error=on_error, desk=desk
-    )
+    runner, exchange = run.runner, run.exchange
 
-    async def run() -> int:
+    async def replay() -> int:
         stopping = stop_on_signals(runner.stop, interrupt=runner.interrupt, deadline=STOP_WITHIN_S)
         with stopping as signals:
             async with progress(exchange):
-                await runner.run()
+                await run.run()
         return 0 if exchange.is_complete else signals.exit_code
 
-    began = monotonic()
     try:
         with repeated_lines_left_out():
-            exit_code = asyncio.run(run())
+            return asyncio.run(replay())
     except HookFailed:
-        total = sum(map(len, data.series))
-        note(f"Stopped after {exchange.outcome().bars:,} of {total:,} bars; no results.\n")
+        note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.\n")
         raise
-    outcome, wall_s = exchange.outcome(), monotonic() - began
-    if outcome.complete:
-        outcome.warnings.extend(never_called(strategy, data, subscriptions))
-    return _Run(
-        outcome,
-        wall_s,
-        exit_code,
-        runner.refused_orders,
-        runner.hook_failures,
-    )
 
 
 def _compare(first: "list[Fill]", second: "list[Fill]") -> None:

@@ -1,6 +1,6 @@
 """What is made of the options: market data, what of it is wanted, how the exchange treats it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,18 +8,16 @@ import click
 from click.core import ParameterSource
 
 from strategy_runtime.cli.errors import blamed_on, note
-from strategy_runtime.errors import ConfigError, SubscriptionError
-from strategy_runtime.suggestions import did_you_mean
+from strategy_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
-    from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
+    from strategy_runtime.protocol.subscriptions import Subscriptions
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
-    from strategy_runtime.strategy import Strategy
 
-__all__ = ["exchange_options", "load_data", "never_called", "subscriptions_of"]
+__all__ = ["exchange_options", "load_data", "subscriptions_of"]
 
 _FAULTS_SHOWN = 20
 
@@ -98,66 +96,14 @@ def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
         ConfigError: It wants nothing that was loaded.
     """
     from strategy_runtime.protocol.subscriptions import parse_subscriptions
+    from strategy_runtime.simulator.data.selection import unmet
 
     source = click.get_current_context().get_parameter_source("subscriptions")
     origin = "--subscriptions" if source is ParameterSource.COMMANDLINE else "SUBSCRIPTIONS"
-    try:
-        wanted = parse_subscriptions(text)
-    except SubscriptionError as error:
-        raise SubscriptionError(str(error).replace("SUBSCRIPTIONS", origin, 1)) from None
-    events: dict[str, list[str]] = {}
-    for each in (*data.series, *data.ticks):
-        events[each.symbol] = ["candle"]
-    for each in data.quotes:
-        events.setdefault(each.symbol, []).append("quote")
-    missing = {entry: said for entry in wanted if (said := _missing(entry, events))}
-    if len(wanted) and not any(
-        entry.event in ("candle", "quote", "*") and entry not in missing for entry in wanted
-    ):
-        loaded = ", ".join(f"{symbol}:{event}" for symbol in events for event in events[symbol])
-        why = "; ".join([*dict.fromkeys(missing.values()), f"loaded are {loaded}"])
-        raise ConfigError(f"{origin} wants nothing that was loaded: {why}")
-    for entry, said in missing.items():
+    wanted = parse_subscriptions(text, origin)
+    for entry, said in unmet(wanted, data, origin).items():
         note(f"{origin}: nothing will come of {entry}: {said}")
     return wanted
-
-
-def never_called(strategy: "Strategy", data: "LoadedData", wanted: "Subscriptions") -> list[str]:
-    """Warnings of a strategy that was told no price: what was sent has other hooks than it has."""
-    from strategy_runtime.runtime.delivery.dispatcher import overridden
-
-    def is_sent(event: str, symbols: Iterable[str]) -> bool:
-        return any(
-            not wanted or any(e.symbol in ("*", symbol) and e.event in ("*", event) for e in wanted)
-            for symbol in symbols
-        )
-
-    sent = {
-        "on_candle": is_sent("candle", (each.symbol for each in (*data.series, *data.ticks))),
-        "on_quote": is_sent("quote", (each.symbol for each in data.quotes)),
-        "on_event": True,
-    }
-    hooks = [hook for hook in sent if overridden(strategy, hook)]
-    if any(sent[hook] for hook in hooks):
-        return []
-    if hooks == ["on_candle"] and not (data.series or data.ticks):
-        return [
-            "on_candle was never called: the data have quotes only; follow them with on_quote "
-            "(--timeframe makes no candles of quotes)"
-        ]
-    return [f"{hook} was never called: no {hook.removeprefix('on_')}s were sent" for hook in hooks]
-
-
-def _missing(entry: "Subscription", events: Mapping[str, list[str]]) -> str:
-    """Why nothing will come of an entry; empty where something may."""
-    if entry.symbol not in ("*", *events):
-        return f"{entry.symbol} was not loaded{did_you_mean(entry.symbol, events)}"
-    symbols = list(events) if entry.symbol == "*" else [entry.symbol]
-    if entry.event not in ("candle", "quote") or any(
-        entry.event in events[symbol] for symbol in symbols
-    ):
-        return ""
-    return f"there are no {entry.event}s of {', '.join(symbols)}"
 
 
 def exchange_options(

@@ -72,11 +72,10 @@ class Destinations:
             DataError: A file that was asked for cannot be written.
         """
         from strategy_runtime.report.files import PAGE
-        from strategy_runtime.report.table import render
 
         on_stderr = table_on_stderr or self.as_json
         if not self.as_json:
-            click.echo(render(results.summary), err=table_on_stderr, nl=False)
+            click.echo(results, err=table_on_stderr, nl=False)
         try:
             written = self._write(results)
         except DataError as error:

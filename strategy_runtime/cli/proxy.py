@@ -176,7 +176,7 @@ def main(
             data.series,
             options,
             wanted,
-            timeframe=timeframe,
+            timeframe=data.timeframe,
             quotes=data.quotes,
             trades=data.ticks,
         )

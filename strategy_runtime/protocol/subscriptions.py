@@ -113,15 +113,23 @@ class _GatewayEntry(Struct):
     events: list[str]
 
 
-def parse_subscriptions(text: str) -> Subscriptions:
-    """Read the value of `SUBSCRIPTIONS`; an empty text gives no entries.
+def parse_subscriptions(text: str, origin: str = "SUBSCRIPTIONS") -> Subscriptions:
+    """Read a list of subscriptions; an empty text gives no entries.
+
+    Args:
+        origin: How an error names what the list is from.
 
     Raises:
         SubscriptionError: Names the entry and its position in the list.
     """
-    if text.lstrip().startswith("["):
-        return _parse_json(text)
-    entries = []
+    try:
+        listed = _listed_as_json(text) if text.lstrip().startswith("[") else _listed(text)
+        return Subscriptions(tuple(listed))
+    except SubscriptionError as error:
+        raise SubscriptionError(f"{origin} {error}") from None
+
+
+def _listed(text: str) -> Iterator[Subscription]:
     for position, raw in enumerate(text.split(","), start=1):
         entry = raw.strip()
         if not entry:
@@ -129,24 +137,20 @@ def parse_subscriptions(text: str) -> Subscriptions:
         symbol, colon, event = entry.rpartition(":")
         if not colon:
             raise _trouble(position, entry, f"has no event; write {entry}:candle or {entry}:quote")
-        entries.append(_entry(position, entry, symbol.strip(), event.strip()))
-    return Subscriptions(tuple(entries))
+        yield _entry(position, entry, symbol.strip(), event.strip())
 
 
-def _parse_json(text: str) -> Subscriptions:
+def _listed_as_json(text: str) -> Iterator[Subscription]:
     try:
         items = msgspec.json.decode(text, type=list[_GatewayEntry])
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise SubscriptionError(
-            f"SUBSCRIPTIONS looks like JSON but is not a list of "
-            f'{{"instrument": …, "events": […]}}: {error}'
+            f'looks like JSON but is not a list of {{"instrument": …, "events": […]}}: {error}'
         ) from None
-    entries = [
-        _entry(position, f"{item.instrument}:{event}", item.instrument.strip(), event.strip())
-        for position, item in enumerate(items, start=1)
-        for event in item.events
-    ]
-    return Subscriptions(tuple(entries))
+    for position, item in enumerate(items, start=1):
+        for event in item.events:
+            entry = f"{item.instrument}:{event}"
+            yield _entry(position, entry, item.instrument.strip(), event.strip())
 
 
 def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
@@ -180,4 +184,4 @@ def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
 
 
 def _trouble(position: int, entry: str, problem: str) -> SubscriptionError:
-    return SubscriptionError(f"SUBSCRIPTIONS entry {position}, {entry!r}, {problem}")
+    return SubscriptionError(f"entry {position}, {entry!r}, {problem}")

@@ -11,6 +11,7 @@ from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.performance import days_of, performance_of
 from strategy_runtime.report.summary import Summary, summary_of
+from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.simulator.data.faults import DataFault
@@ -21,7 +22,7 @@ __all__ = ["Results", "results_of"]
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """A run, summed up.
+    """A run, summed up; it prints as the table that a person sees.
 
     Attributes:
         points: Of the equity path, one for each interval of a chart, see `grid.grid_of`.
@@ -32,6 +33,9 @@ class Results(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     points: list[ThinPoint]
     trips: list[RoundTrip]
+
+    def __repr__(self) -> str:
+        return render(self.summary)
 
 
 def results_of(

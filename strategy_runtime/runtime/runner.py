@@ -174,7 +174,7 @@ class Runner:
         Raises:
             HookFailed: The strategy's own code raised, and the policy is to stop.
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
-            ConfigError: A backtest has begun already.
+            ConfigError: A backtest has begun already, or the strategy has run before.
         """
         with LooseEnds(self._came_loose) as loose_ends:
             try:
@@ -241,6 +241,12 @@ class Runner:
 
     async def _start(self) -> None:
         strategy = self._strategy
+        if strategy._has_begun:
+            raise ConfigError(
+                f"this {type(strategy).__name__} has run already, and another run would begin with "
+                "what it has made since; make a new one for each"
+            )
+        strategy._has_begun = True
         strategy._running = self._desk
         # Asked at every bar, so bound straight to the book; and never by way of `__dict__`, which
         # would make every attribute of the strategy take three times as long from then on.

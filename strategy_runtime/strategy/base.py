@@ -81,6 +81,7 @@ class Strategy:
     _running: Desk
     _indicators: Indicators
     _is_backfilling: bool
+    _has_begun: bool
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -94,6 +95,7 @@ class Strategy:
         strategy._running = no_desk(cls.__name__)
         strategy._indicators = Indicators()
         strategy._is_backfilling = False
+        strategy._has_begun = False
         return strategy
 
     def __init__(self, **parameters: Any) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from strategy_runtime.errors import ApiError
+from strategy_runtime.errors import ApiError, ConfigError
 
 __all__ = ["NO_LIMITS", "RISK_LIMIT", "Limits", "exceeded", "option_of", "plain", "refused"]
 
@@ -27,6 +27,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_order_notional: Decimal | None = None
     max_position_notional: Decimal | None = None
     max_daily_loss: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            allowed = getattr(self, name)
+            if allowed is not None and allowed <= 0:
+                raise ConfigError(f"{name} must be above 0, not {allowed}")
 
     def __bool__(self) -> bool:
         return bool(self.shown())

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.runtime.risk.limits import Limits, plain
 from strategy_runtime.runtime.settings import values
 from strategy_runtime.runtime.settings.setting import Setting, settings_of
@@ -64,7 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             variables=("SUBSCRIPTIONS",),
             metavar="LIST",
             default="",
-            read=values.subscriptions,
+            read=parse_subscriptions,
             help="What to receive, such as S:AAPL:candle,C:BTCUSD:quote. Default: all there is.",
         ),
     ]

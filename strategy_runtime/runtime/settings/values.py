@@ -5,8 +5,7 @@ from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from strategy_runtime.errors import ConfigError, SubscriptionError, TimeframeError
-from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
+from strategy_runtime.errors import ConfigError, TimeframeError
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "request_url",
     "seconds",
     "stream_url",
-    "subscriptions",
     "timeframe",
 ]
 
@@ -75,14 +73,6 @@ def _can_be_host(host: str) -> bool:
 def or_none(text: str, origin: str) -> str | None:
     """The text, or None where it is empty."""
     return text or None
-
-
-def subscriptions(text: str, origin: str) -> Subscriptions:
-    """What to receive."""
-    try:
-        return parse_subscriptions(text)
-    except SubscriptionError as error:
-        raise SubscriptionError(str(error).replace("SUBSCRIPTIONS", origin, 1)) from None
 
 
 def timeframe(text: str, origin: str) -> str:

@@ -42,12 +42,14 @@ class LoadedData(Struct, frozen=True):
         quotes: Quotes, one series a symbol, likewise.
         ticks: The market's trades, likewise.
         faults: What was wrong, in the order of the files and their lines.
+        timeframe: Of the candles wanted; None for the data's own.
     """
 
     series: list[BarSeries]
     quotes: list[QuoteSeries]
     ticks: list[TickSeries]
     faults: list[DataFault]
+    timeframe: str | None = None
 
 
 def load_bars(
@@ -108,6 +110,7 @@ def load_bars(
         [each for each in data if type(each) is QuoteSeries and len(each)],
         [each for each in data if isinstance(each, TickSeries) and len(each)],
         faults,
+        timeframe,
     )
 
 

@@ -1,0 +1,295 @@
+"""Backtests from Python: in a notebook, or in a loop over parameters.
+
+::
+
+    from strategy_runtime.backtesting import backtest, read_data
+
+    data = read_data("prices.csv")
+    for fast in range(5, 25, 5):
+        results = backtest(SmaCross(fast=fast), data, fee_rate=0.001)
+        print(fast, results.summary.total_return)
+
+It is the run of `strategy-backtest`: of equal data and options come equal fills.
+"""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from msgspec.structs import fields
+
+from strategy_runtime.clock import monotonic, utc
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
+from strategy_runtime.report.files import write_results
+from strategy_runtime.report.results import Results, results_of
+from strategy_runtime.runtime.delivery.dispatcher import overridden
+from strategy_runtime.runtime.delivery.failures import OnError
+from strategy_runtime.runtime.risk.limited import desk_for
+from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.selection import unmet
+from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.parameters import Parameter
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = [
+    "Backtest",
+    "LoadedData",
+    "Results",
+    "backtest",
+    "options_from",
+    "read_data",
+    "write_results",
+]
+
+
+class Backtest:
+    """One run of a strategy over data, for whoever drives it.
+
+    Attributes:
+        exchange: Where the strategy trades.
+        runner: Runs it.
+        bars: How many there are to come, of all symbols.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        data: LoadedData,
+        *,
+        options: ExchangeOptions,
+        limits: Limits = NO_LIMITS,
+        subscriptions: Subscriptions,
+        on_error: OnError = "stop",
+    ) -> None:
+        self._strategy = strategy
+        self._data = data
+        self._limits = limits
+        self._wall_s = 0.0
+        self.bars = sum(map(len, data.series))
+        self.exchange = Exchange(
+            data.series,
+            options,
+            subscriptions,
+            timeframe=data.timeframe,
+            quotes=data.quotes,
+            trades=data.ticks,
+        )
+        self.runner = Runner(
+            strategy,
+            SimulatedVenue(self.exchange),
+            mode="backtest",
+            on_error=on_error,
+            desk=desk_for(limits),
+        )
+
+    async def run(self) -> None:
+        """Run to the end of the data, or until the runner is stopped.
+
+        Raises:
+            HookFailed: A hook of the strategy raised.
+        """
+        began = monotonic()
+        await self.runner.run()
+        self._wall_s = monotonic() - began
+
+    def results(self, warnings: Iterable[str] = ()) -> Results:
+        """Sum up the run.
+
+        Args:
+            warnings: Others than its own.
+        """
+        outcome = self.exchange.outcome()
+        outcome.warnings.extend(warnings)
+        if outcome.complete:
+            outcome.warnings.extend(self._never_called(outcome.sent))
+        return results_of(
+            outcome,
+            strategy=type(self._strategy).__name__,
+            parameters=self._strategy.parameter_values,
+            options=self.exchange.options,
+            faults=self._data.faults,
+            wall_s=self._wall_s,
+            refused_orders=self.runner.refused_orders,
+            hook_failures=self.runner.hook_failures,
+            limits=self._limits,
+        )
+
+    def _never_called(self, sent: Iterable[str]) -> list[str]:
+        """Warnings of a strategy that was told no price: it has other hooks than what was sent."""
+        kinds = {name.rpartition(":")[2].partition("_")[0] for name in sent}
+        known = "candle", "quote", "event"
+        hooks = [kind for kind in known if overridden(self._strategy, f"on_{kind}")]
+        if "event" in hooks or kinds.intersection(hooks):
+            return []
+        if hooks == ["candle"] and not (self._data.series or self._data.ticks):
+            return [
+                "on_candle was never called: the data have quotes only; follow them with on_quote "
+                "(--timeframe makes no candles of quotes)"
+            ]
+        return [f"on_{kind} was never called: no {kind}s were sent" for kind in hooks]
+
+
+def backtest(
+    strategy: Strategy,
+    data: LoadedData | str | Path,
+    *,
+    subscriptions: str = "",
+    on_error: OnError = "stop",
+    **options: Any,
+) -> Results:
+    """Run a strategy over data; gives back what came of it, which prints as a table.
+
+    Also where an event loop is running already, as in a notebook.
+
+    Args:
+        data: What `read_data` has read, which may be used again and again, or a path.
+        subscriptions: What the strategy receives, such as `S:AAPL:candle_5m,C:BTCUSD:quote`; by
+            default all quotes, and the finest candles of each symbol.
+        on_error: What a failing hook does: `stop` or `continue`.
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; and limits on
+            risk: `max_order_notional`, `max_daily_loss`, …
+
+    Raises:
+        HookFailed: A hook of the strategy raised; `__cause__` is what it raised.
+        DataError: The data cannot be read.
+        ConfigError: A value that cannot be one, `subscriptions` that want nothing of the data, or
+            a strategy that has run before.
+        TypeError: There is no option of a name.
+    """
+    exchange_options, limits = options_from(options)
+    loaded = data if isinstance(data, LoadedData) else read_data(data)
+    wanted = parse_subscriptions(subscriptions, "subscriptions")
+    missing = unmet(wanted, loaded, "subscriptions")
+    run = Backtest(
+        strategy,
+        loaded,
+        options=exchange_options,
+        limits=limits,
+        subscriptions=wanted,
+        on_error=on_error,
+    )
+    _drive(run)
+    return run.results(f"nothing came of {entry}: {said}" for entry, said in missing.items())
+
+
+def _drive(run: Backtest) -> None:
+    """Run to the end; Ctrl-C is an error at once, and not only between two turns of a loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with _no_handler_of_asyncio():
+            asyncio.run(run.run())
+        return
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            beside.submit(asyncio.run, run.run()).result()
+        except KeyboardInterrupt:
+            run.runner.interrupt()
+            raise
+
+
+@contextmanager
+def _no_handler_of_asyncio() -> Iterator[None]:
+    """Have Ctrl-C raise where it finds the program, as it does without asyncio.
+
+    Where it is not handled in Python's own way, asyncio leaves it alone.
+    """
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def read_data(
+    *paths: str | Path,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    tz: str = "UTC",
+    start: date | datetime | str | None = None,
+    end: date | datetime | str | None = None,
+    strict: bool = False,
+) -> LoadedData:
+    """Read bars, quotes and trades from files and folders, for any number of backtests.
+
+    Args:
+        paths: CSV or Parquet files, recordings of `strategy-run --record`, or folders of them.
+        symbol: Of a file that has no such column, by default its name; of one that has, this symbol
+            only.
+        timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the
+            finer bars. By default as the data say.
+        tz: Time zone of times that name none.
+        start, end: Skip bars before `start`, and from `end` on.
+        strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
+            which `faults` of what is given back tells of.
+
+    Raises:
+        DataError: Names file, line and column.
+        ConfigError: One of the others cannot be understood.
+    """
+    if not paths:
+        raise ConfigError("name a file or a folder to read")
+    return load_bars(
+        paths,
+        symbol=symbol,
+        timeframe=timeframe,
+        tz=tz,
+        start=_instant("start", start, tz),
+        end=_instant("end", end, tz),
+        strict=strict,
+    )
+
+
+def _instant(name: str, moment: date | str | None, tz: str) -> datetime | None:
+    if moment is None:
+        return None
+    text = moment if isinstance(moment, str) else moment.isoformat()
+    try:
+        return utc(StampReader(zone_of(tz)).read(text))
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
+    """The options of the exchange and the limits on risk among some that are given by name.
+
+    Raises:
+        TypeError: A name that is none of theirs.
+        ConfigError: A value that cannot be one.
+    """
+    kinds = ExchangeOptions, Limits
+    known = {field.name: field for kind in kinds for field in fields(kind)}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        field = known.get(name)
+        if field is None:
+            raise TypeError(f"there is no option {name!r}{did_you_mean(name, known)}")
+        option = Parameter("backtest", name, field.type, field.default, required=False)
+        is_mode = name == "mode" and isinstance(value, str)
+        values[name] = option.convert(value.upper() if is_mode else value)
+    options, limits = (
+        {name: values[name] for name in kind.__struct_fields__ if name in values} for kind in kinds
+    )
+    return ExchangeOptions(**options), Limits(**limits)

@@ -1,0 +1,46 @@
+"""What of the data is wanted, and what is wanted but was not loaded."""
+
+from collections.abc import Mapping
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
+from strategy_runtime.simulator.data.load import LoadedData
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["unmet"]
+
+
+def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscription, str]:
+    """The entries of which nothing will come, and why.
+
+    Args:
+        origin: How an error names what the entries are from.
+
+    Raises:
+        ConfigError: Nothing will come of any.
+    """
+    events: dict[str, list[str]] = {}
+    for each in (*data.series, *data.ticks):
+        events[each.symbol] = ["candle"]
+    for each in data.quotes:
+        events.setdefault(each.symbol, []).append("quote")
+    missing = {entry: said for entry in wanted if (said := _missing(entry, events))}
+    if len(wanted) and not any(
+        entry.event in ("candle", "quote", "*") and entry not in missing for entry in wanted
+    ):
+        loaded = ", ".join(f"{symbol}:{event}" for symbol in events for event in events[symbol])
+        why = "; ".join([*dict.fromkeys(missing.values()), f"loaded are {loaded}"])
+        raise ConfigError(f"{origin} wants nothing that was loaded: {why}")
+    return missing
+
+
+def _missing(entry: Subscription, events: Mapping[str, list[str]]) -> str:
+    """Why nothing will come of an entry; empty where something may."""
+    if entry.symbol not in ("*", *events):
+        return f"{entry.symbol} was not loaded{did_you_mean(entry.symbol, events)}"
+    symbols = list(events) if entry.symbol == "*" else [entry.symbol]
+    if entry.event not in ("candle", "quote") or any(
+        entry.event in events[symbol] for symbol in symbols
+    ):
+        return ""
+    return f"there are no {entry.event}s of {', '.join(symbols)}"

@@ -1,0 +1,227 @@
+"""Backtests from Python: the runs of the command, over and over, wherever they are asked for."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strategy_runtime import Candle, ConfigError, HookFailed, Quote, Strategy
+from strategy_runtime.backtesting import Results, backtest, read_data, write_results
+from strategy_runtime.demo import PRICES as DEMO_PRICES
+from strategy_runtime.demo.strategy import SmaCross
+from strategy_runtime.report.table import render
+from tests.cli.support import DEMO, PRICES, call, environment
+
+RESEARCH = Path(__file__).parent.parent / "docs" / "research.md"
+
+
+class Buyer(Strategy):
+    """Ten units from the first candle on."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.position(candle.symbol).is_flat:
+            self.buy(candle.symbol, 10)
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    (tmp_path / "prices.csv").write_text(PRICES)
+    return tmp_path / "prices.csv"
+
+
+def figures(results: Results) -> dict[str, Any]:
+    """What the command would print, but for how long it took."""
+    found: dict[str, Any] = json.loads(results.summary.to_json())
+    return {name: value for name, value in found.items() if name not in ("wall_s", "bars_per_s")}
+
+
+def test_the_run_is_that_of_the_command(tmp_path: Path) -> None:
+    options = "--set fast=5 --fee-rate 0.001 --mode hedging --max-order-notional 30000"
+    spans = "--from 2009-01-01 --to 2012-01-01"
+    done = call(
+        "backtest", DEMO, "--demo", *options.split(), *spans.split(), "--json", cwd=tmp_path
+    )
+    data = read_data(DEMO_PRICES, start="2009-01-01", end="2012-01-01")
+    results = backtest(
+        SmaCross(fast=5), data, fee_rate=0.001, mode="hedging", max_order_notional=30_000
+    )
+    printed = json.loads(done.stdout)
+    assert results.summary.refused_orders > 0
+    assert figures(results) == {name: printed[name] for name in figures(results)}
+
+
+def test_data_serve_any_number_of_runs() -> None:
+    data = read_data(DEMO_PRICES)
+    first, other, again = (backtest(SmaCross(fast=fast), data) for fast in (5, 8, 5))
+    assert figures(first) == figures(again) != figures(other)
+
+
+def test_a_strategy_runs_once(prices: Path) -> None:
+    buyer = Buyer()
+    backtest(buyer, prices)
+    with pytest.raises(ConfigError, match="this Buyer has run already"):
+        backtest(buyer, prices)
+
+
+def test_results_print_as_the_table_of_the_command(prices: Path) -> None:
+    results = backtest(Buyer(), prices)
+    assert str(results) == repr(results) == render(results.summary)
+
+
+def test_results_are_written_like_those_of_the_command(prices: Path) -> None:
+    results = backtest(Buyer(), prices)
+    written = write_results(prices.parent / "mine", results)
+    assert {path.name for path in written} >= {"report.html", "result.json", "fills.csv"}
+    assert json.loads((prices.parent / "mine" / "result.json").read_text())["fills"] == 1
+
+
+async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:
+    assert backtest(Buyer(), prices).summary.fills == 1
+
+
+@pytest.mark.parametrize(
+    "last_line", ["cell()", "asyncio.new_event_loop().run_until_complete(async_cell())"]
+)
+def test_ctrl_c_ends_a_run_at_once(tmp_path: Path, last_line: str) -> None:
+    script = f"""
+import asyncio, signal, threading, time
+from strategy_runtime import Strategy
+from strategy_runtime.backtesting import backtest, read_data
+from strategy_runtime.demo import PRICES
+
+class Slow(Strategy):
+    def on_start(self):
+        self.seen = 0
+
+    def on_candle(self, candle):
+        self.seen += 1
+        if self.seen == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.01)
+
+def cell():
+    strategy, data = Slow(), read_data(PRICES)
+    try:
+        backtest(strategy, data)
+    finally:
+        print(strategy.seen < sum(map(len, data.series)))
+
+async def async_cell():
+    cell()
+
+{last_line}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stdout == "True\n"
+    assert done.returncode == -signal.SIGINT
+
+
+def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
+    class Divides(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            _ = 1 / (candle.close - 110)
+
+    with pytest.raises(HookFailed, match="on_candle failed at candle prices 2024-03-05") as caught:
+        backtest(Divides(), prices)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert backtest(Divides(), prices, on_error="continue").summary.hook_failures == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"fee_rte": 1}, "there is no option 'fee_rte'; did you mean 'fee_rate'"),
+        ({"cash": "much"}, "cash = 'much': must be a number"),
+        ({"cash": float("nan")}, "cash = nan: must be a finite number"),
+        ({"cash": -1}, "cash must be above 0, not -1"),
+        ({"mode": "hedged"}, "mode = 'HEDGED': must be one of NETTING, HEDGING"),
+        ({"latency": 1.5}, "latency = 1.5: must be a whole number"),
+        ({"max_daily_loss": 0}, "max_daily_loss must be above 0, not 0"),
+        ({"subscriptions": "prices"}, "subscriptions entry 1, 'prices', has no event"),
+        ({"subscriptions": "price:candle"}, "subscriptions wants nothing that was loaded: price"),
+    ],
+)
+def test_an_option_that_cannot_be_one_is_named(
+    prices: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises((ConfigError, TypeError), match=re.escape(said)):
+        backtest(Buyer(), prices, **options)
+
+
+def test_a_subscription_of_which_nothing_came_is_told_of(prices: Path) -> None:
+    results = backtest(Buyer(), prices, subscriptions="prices:candle,prices:quote")
+    assert results.summary.warnings == [
+        "nothing came of prices:quote: there are no quotes of prices"
+    ]
+
+
+class Follows(Strategy):
+    """Looks at quotes."""
+
+    def on_quote(self, quote: Quote) -> None:
+        pass
+
+
+def test_a_strategy_that_was_told_no_price_is_told_of(prices: Path) -> None:
+    warnings = backtest(Follows(), prices).summary.warnings
+    assert warnings == ["on_quote was never called: no quotes were sent"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2024-03-05",
+        "2024-03-05T00:00:00-05:00",
+        date(2024, 3, 5),
+        datetime(2024, 3, 5),  # noqa: DTZ001
+        datetime(2024, 3, 5, 5, tzinfo=UTC),
+    ],
+)
+def test_a_span_begins_where_it_is_told_to(prices: Path, start: date | str) -> None:
+    data = read_data(prices, tz="America/New_York", start=start, end="2024-03-07")
+    assert [list(each.closes) for each in data.series] == [[110.0, 96.0]]
+
+
+def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
+    with pytest.raises(ConfigError, match="name a file or a folder"):
+        read_data()
+    with pytest.raises(ConfigError, match="end: 'soon' is no time"):
+        read_data(prices, end="soon")
+    with pytest.raises(ConfigError, match="'Mars' is no time zone"):
+        read_data(prices, tz="Mars", end="2024-03-07")
+
+
+def test_candles_are_as_long_as_they_were_read(prices: Path) -> None:
+    data = read_data(prices, timeframe="1w")
+    assert backtest(Buyer(), data).summary.sent == ["prices:candle_1w"]
+
+
+def test_the_blocks_of_the_document_run(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", RESEARCH.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "research.py").write_text("\n".join(blocks))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "research.py"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.startswith("SmaCross(fast=5, slow=30, stake=0.40)")
+    assert re.search(r"^2012: fast=\d+ [+-]\d+\.\d%$", done.stdout, re.MULTILINE)
