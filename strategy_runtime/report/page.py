@@ -96,6 +96,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
     figures: Performance = summary.performance
     return [
         ("Return", _share(summary.total_return, signed=True)),
+        ("Buy and hold", _share(summary.buy_and_hold, signed=True)),
         ("Annual return", _share(figures.annual_return, signed=True)),
         ("Maximum drawdown", _share(-summary.max_drawdown)),
         ("Longest drawdown", f"{figures.longest_drawdown_days:,.0f} days"),

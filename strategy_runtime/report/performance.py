@@ -13,13 +13,15 @@ from statistics import fmean, stdev
 
 from msgspec import Struct
 
+from strategy_runtime.clock import ns_of
 from strategy_runtime.report.equity import EquityPath
 from strategy_runtime.report.grid import bars_by, first_after
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.splits import Split
 
-__all__ = ["Performance", "days_of", "performance_of"]
+__all__ = ["Performance", "buy_and_hold", "days_of", "performance_of"]
 
 _DAY = 86_400_000_000_000
 _YEAR_DAYS = 365.25
@@ -79,6 +81,29 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
     return sorted(days)
 
 
+def buy_and_hold(series: Iterable[BarSeries], splits: Sequence[Split], end_ns: int) -> float | None:
+    """What the same money would have returned in equal parts in all symbols, each bought at the
+    open of its first bar and held until `end_ns`, without costs.
+
+    None where a first price is not above zero, or there are no bars.
+    """
+    growths: list[float] = []
+    for each in series:
+        count = bars_by(each, end_ns)
+        if not count:
+            continue
+        first, begin, latest = each.opens[0], each.starts[0], each.starts[count - 1]
+        if first <= 0:
+            return None
+        units = math.prod(
+            split.new / split.old
+            for split in splits
+            if split.symbol == each.symbol and begin < ns_of(split.at) <= latest
+        )
+        growths.append(float(units) * each.closes[count - 1] / first)
+    return _finite(fmean(growths) - 1) if growths else None
+
+
 def performance_of(
     path: EquityPath,
     start_equity: float,
@@ -134,15 +159,18 @@ def _growth_a_year(growth: float, years: float) -> float | None:
         annual = growth ** (1 / years) - 1
     except OverflowError:  # a month like that twelve times over
         return None
-    return annual if math.isfinite(annual) else None
+    return _finite(annual)
 
 
 def _over(figure: float | None, by: float) -> float | None:
     """One figure over another; None where that is no number."""
     if figure is None or not by:
         return None
-    ratio = figure / by
-    return ratio if math.isfinite(ratio) else None
+    return _finite(figure / by)
+
+
+def _finite(figure: float) -> float | None:
+    return figure if math.isfinite(figure) else None
 
 
 def _daily_returns(

@@ -9,7 +9,7 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.grid import grid_of
-from strategy_runtime.report.performance import days_of, performance_of
+from strategy_runtime.report.performance import buy_and_hold, days_of, performance_of
 from strategy_runtime.report.summary import Summary, summary_of
 from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
@@ -81,6 +81,7 @@ def results_of(
         outcome,
         performance,
         path.max_drawdown,
+        buy_and_hold(outcome.series, options.splits, end_ns),
         strategy=strategy,
         parameters=parameters,
         options=options,

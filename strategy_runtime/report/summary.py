@@ -85,6 +85,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         total_return: Equity over starting equity, less one.
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
             the closes of bars.
+        buy_and_hold: See `report.performance.buy_and_hold`.
         financing: Interest charged, on borrowed shares and borrowed cash.
         performance: Figures by which runs are compared.
         fill_hash: See `report.fills.fill_hash`.
@@ -116,6 +117,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     start_equity: str
     total_return: float
     max_drawdown: float
+    buy_and_hold: float | None
     performance: Performance
     fees: str
     financing: str
@@ -146,6 +148,7 @@ def summary_of(
     outcome: Outcome,
     performance: Performance,
     max_drawdown: float,
+    buy_and_hold: float | None,
     *,
     strategy: str | None,
     parameters: Mapping[str, Any],
@@ -171,6 +174,7 @@ def summary_of(
         start_equity=plain(outcome.start_equity),
         total_return=float(outcome.equity / outcome.start_equity - 1),
         max_drawdown=max_drawdown,
+        buy_and_hold=buy_and_hold,
         performance=performance,
         fees=plain(outcome.fees),
         financing=plain(outcome.financing),

@@ -64,8 +64,10 @@ def _timeframes(of: Iterable[tuple[str, str]]) -> str:
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
+    held = summary.buy_and_hold
     return [
         ("Return", f"{summary.total_return * 100:+z.2f} %"),
+        ("Buy and hold", "-" if held is None else f"{held * 100:+z.2f} %"),
         ("Maximum drawdown", f"{-summary.max_drawdown * 100:z.2f} %"),
         ("Sharpe ratio", _ratio(summary.performance.sharpe)),
         ("Equity at the start", money(summary.start_equity)),

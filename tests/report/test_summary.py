@@ -137,18 +137,19 @@ async def test_the_table_says_the_same_in_words() -> None:
     found, table = await document(*FAULTS)
     lines = table.splitlines()
     assert lines[0] == "Scripted(stake=0.10, fast=3)"
-    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:21])
+    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:22])
     assert rows["Equity at the start"] == "1,000.00"
     assert rows["Equity at the end"] == f"{Decimal(found['equity']):,.2f}"
     assert rows["Fees"] == "1.40"
     assert rows["Fills"] == "2"
     assert rows["Open positions"] == "2"
+    assert rows["Buy and hold"] == f"{found['buy_and_hold'] * 100:+.2f} %"
     assert rows["Fill hash"] == found["fill_hash"][:16]
     assert any(line.startswith("Stopped before the end of the data, at 2024-") for line in lines)
     assert "1 order still open at the end was never filled:" in lines
     assert any(line.startswith("  BUY 1 S:A LIMIT limit 1.5 (ord-3, ") for line in lines)
     assert table.isascii()
-    assert len({len(line) for line in lines[3:18]}) == 1, "the numbers do not stand in one column"
+    assert len({len(line) for line in lines[3:19]}) == 1, "the numbers do not stand in one column"
 
 
 @pytest.mark.parametrize(
