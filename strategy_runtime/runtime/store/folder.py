@@ -36,13 +36,18 @@ class StateFolder:
         path: The folder.
 
     Raises:
-        ConfigError: Another process has it.
+        ConfigError: Another process has it, or this system cannot lock it.
         OSError: It cannot be made or written to.
     """
 
     def __init__(self, place: Path, name: str) -> None:
-        import fcntl  # not everywhere, and backtests do without
-
+        try:
+            import fcntl  # not everywhere, and backtests do without
+        except ImportError:
+            raise ConfigError(
+                "live runs lock the folder of their state, which needs Linux or macOS; on Windows "
+                "use WSL"
+            ) from None
         self.path = place / name
         self.path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         lock = self.path / _LOCK

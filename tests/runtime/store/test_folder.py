@@ -47,6 +47,15 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -
         StateFolder(tmp_path, "Bot@localhost-8080").close()
 
 
+def test_a_system_without_locks_is_told_what_to_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(ConfigError, match="on Windows use WSL"):
+        StateFolder(tmp_path, "Bot@localhost-8080")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_is_private_and_can_be_taken_again(tmp_path: Path) -> None:
     for _ in range(2):
         with StateFolder(tmp_path / "a" / "b", "Bot") as folder:
