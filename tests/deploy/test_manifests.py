@@ -160,13 +160,17 @@ def test_the_policy_is_about_this_pod_and_lets_it_reach_its_proxy_alone(
     documents = built(overlays / overlay)
     policy = one("NetworkPolicy", documents)["spec"]
     labels = pod_of(documents)["metadata"]["labels"]
-    chosen = policy["podSelector"]["matchLabels"]
-    assert chosen
-    assert chosen.items() <= labels.items()
+    own = policy["podSelector"]["matchLabels"]
+    assert own
+    assert own.items() <= labels.items()
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     ports = [port["port"] for rule in policy.get("egress", []) for port in rule["ports"]]
     assert ports == ([] if overlay == "backtest" else [8080, 8082, 53, 53])
-    assert all(rule["to"] for rule in policy.get("egress", []))
+    # kustomize writes the strategy's own labels into each matchLabels that it finds.
+    peers = [peer["podSelector"] for rule in policy.get("egress", []) for peer in rule["to"]]
+    assert all(peer.keys() == {"matchExpressions"} for peer in peers)
+    chosen = [each["values"] for peer in peers for each in peer["matchExpressions"]]
+    assert chosen == ([] if overlay == "backtest" else [["trading-proxy"], ["kube-dns"]])
 
 
 def test_a_backtest_runs_once(overlays: Path) -> None:
@@ -182,20 +186,23 @@ def test_a_backtest_runs_once(overlays: Path) -> None:
 
 @pytest.fixture
 def monitored(overlays: Path) -> Iterator[Path]:
-    """The live overlay with the component for the Prometheus operator."""
+    """The overlays with the component for the Prometheus operator."""
     folder = overlays / "monitored"
-    shutil.copytree(overlays / "live", folder)
-    file = folder / "kustomization.yaml"
-    file.write_text(file.read_text().replace("# components:", "components:"))
+    for overlay in TRADING:
+        shutil.copytree(overlays / overlay, folder / overlay)
+        file = folder / overlay / "kustomization.yaml"
+        text = file.read_text().replace("# components:", "components:")
+        file.write_text(text.replace("../..", "../../.."))
     yield folder
     shutil.rmtree(folder)
 
 
-def test_the_monitor_finds_the_pod_and_its_port(monitored: Path) -> None:
-    documents = built(monitored)
+@pytest.mark.parametrize("overlay", TRADING)
+def test_a_monitor_finds_its_pod_alone_and_the_port(overlay: str, monitored: Path) -> None:
+    documents = built(monitored / overlay)
     monitor = one("PodMonitor", documents)["spec"]
     labels = pod_of(documents)["metadata"]["labels"]
-    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    assert monitor["selector"]["matchLabels"] == labels
     assert [each["port"] for each in monitor["podMetricsEndpoints"]] == ["ops"]
 
 
