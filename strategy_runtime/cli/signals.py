@@ -8,12 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["STOP_WITHIN_S", "Signals", "stop_on_signals"]
+__all__ = ["STOP_WITHIN_S", "Signals", "heed_as_process_1", "stop_on_signals"]
 
 STOP_WITHIN_S = 7.5
 """Seconds a run may take to stop: enough for its hooks, and less than what containers are given."""
 
 _CODE = 128
+
+
+def heed_as_process_1() -> None:
+    """Have SIGTERM end process 1 of a container, too, as long as nothing else is done about it.
+
+    The system ends all other processes by itself, and ignores what process 1 has no handler for.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(_CODE + number))
 
 
 class Signals:

@@ -21,6 +21,7 @@ import click
 
 from strategy_runtime.cli.arguments import refuse
 from strategy_runtime.cli.errors import complain, note, reported
+from strategy_runtime.cli.signals import heed_as_process_1
 from strategy_runtime.errors import DataError
 
 __all__ = ["Command"]
@@ -47,6 +48,7 @@ class Command(click.Command):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, and end the process."""
+        heed_as_process_1()
         _hold_places()
         with _forgiving("stderr"), _forgiving("stdout") as lost:
             try:

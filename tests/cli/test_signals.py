@@ -1,11 +1,13 @@
 """Ending a backtest by signals, whatever its hooks are at."""
 
+import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.support import PRICES, call, interrupt, line_of, started
+from tests.cli.support import PRICES, call, command, environment, interrupt, line_of, started
 
 ENDLESS = """
 import sys
@@ -113,3 +115,27 @@ def test_a_signal_at_the_very_end_cuts_nothing_short(tmp_path: Path) -> None:
     done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
     assert done.returncode == 0
     assert "Stopped before the end of the data" not in done.stdout
+
+
+AS_PROCESS_1 = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child"]
+CONTAINS = not subprocess.call(["sh", "-c", f"{' '.join(AS_PROCESS_1)} true 2>/dev/null"])
+
+
+@pytest.mark.skipif(not CONTAINS, reason="processes cannot be given a tree of their own here")
+@pytest.mark.parametrize("name", ["backtest", "run"])
+def test_process_1_is_ended_before_its_run_has_begun(tmp_path: Path, name: str) -> None:
+    (tmp_path / "bot.py").write_text("print('importing', flush=True)\nwhile True: pass\n")
+    with subprocess.Popen(
+        [*AS_PROCESS_1, *command(name, "bot:Bot")],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        line_of(process.stdout, "importing")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        try:
+            assert process.wait(timeout=30) == 143
+        finally:
+            process.kill()
