@@ -6,6 +6,7 @@ traded.
 """
 
 from collections.abc import Callable
+from math import nan
 from typing import Any
 
 from strategy_runtime import __version__
@@ -54,6 +55,8 @@ class Metrics:
         self._failures = prometheus.Counter(
             "strategy_hook_failures", "Hooks that raised.", ["hook"], registry=registry
         )
+        for hook in (*EVENT_HOOKS.values(), _OTHER):
+            self._failures.labels(hook)
         self._reconnects = prometheus.Counter(
             "strategy_reconnects", "Connections that were lost.", registry=registry
         )
@@ -76,6 +79,8 @@ class Metrics:
                 ("loop_silent_seconds", "Time since the strategy's loop last turned."),
             )
         }
+        for name in ("open_orders", "open_positions", "equity"):
+            self._gauges[name].set(nan)  # until the account is known
         build = prometheus.Gauge("strategy_build_info", "Always 1.", ["version"], registry=registry)
         build.labels(__version__).set(1)
 

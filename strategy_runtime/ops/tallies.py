@@ -6,6 +6,7 @@ What is noted at every event must cost next to nothing; what is asked for every 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from strategy_runtime.protocol.events import Event
@@ -16,6 +17,8 @@ __all__ = ["HOOK_BUCKETS", "Durations", "Tallies"]
 HOOK_BUCKETS = (1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 _REQUEST_BUCKETS = (1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LAG_BUCKETS = (1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0)
+_VERBS: tuple[str, ...] = ("submit", "modify", "cancel")
+_OUTCOMES: tuple[str, ...] = ("accepted", "refused", "unanswered")
 
 
 class Durations:
@@ -61,10 +64,11 @@ class Durations:
 class Tallies:
     """What happens often, as a collector for Prometheus.
 
-    One thread counts while another may ask.
+    One thread counts while another may ask. What never happened has a metric, too: Prometheus sees
+    no increase in a counter that begins with 1.
 
     Args:
-        kinds, hooks: All there are: what never happened has a metric, too.
+        kinds, hooks: All there are.
 
     Attributes:
         lag: Age of candles and quotes when they had been handled.
@@ -75,7 +79,7 @@ class Tallies:
 
     def __init__(self, kinds: Iterable[str], hooks: Iterable[str]) -> None:
         self.lag = Durations(_LAG_BUCKETS)
-        self.requests: Counter[tuple[str, str]] = Counter()
+        self.requests = Counter(dict.fromkeys(product(_VERBS, _OUTCOMES), 0))
         self.request_seconds = Durations(_REQUEST_BUCKETS)
         self.last_at = 0.0
         self._kinds, self._hooks = tuple(kinds), tuple(hooks)

@@ -21,8 +21,6 @@ ADDED_BY_PROMETHEUS = {"pod", "le"}
 def served() -> dict[str, set[str]]:
     """Names of the series of the ops port, with their labels."""
     metrics = Metrics(Health())
-    metrics.request_settled("submit", "accepted", 0.1)
-    metrics.hook_failed("on_candle")
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.exposition()[0].decode()):
         for sample in family.samples:

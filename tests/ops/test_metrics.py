@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import isnan
 from typing import Any
 
 import pytest
@@ -80,7 +81,9 @@ async def test_a_run_is_counted() -> None:
 def test_the_state_of_the_run_is_read_when_asked_for() -> None:
     health = Health()
     metrics = Metrics(health)
-    assert samples(metrics)["strategy_ready"] == 0
+    found = samples(metrics)
+    assert found["strategy_ready"] == 0
+    assert isnan(found["strategy_equity"])  # of an account that is not known yet
     health.leave(status())
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"]) == (1, 1)
@@ -156,6 +159,24 @@ def test_when_the_last_event_was_handled_is_told_the_same_until_there_is_another
     assert samples(metrics)[name] > first
 
 
+@pytest.mark.parametrize("hook", ["on_candle", "on_start"])
+@pytest.mark.parametrize("verb", ["submit", "modify", "cancel"])
+@pytest.mark.parametrize("outcome", ["accepted", "refused", "unanswered"])
+def test_what_happens_first_is_an_increase(hook: str, verb: str, outcome: str) -> None:
+    metrics = Metrics(Health())
+    before = samples(metrics)
+    metrics.request_settled(verb, outcome, 0.1)
+    metrics.hook_failed(hook)
+    after = samples(metrics)
+    assert before.keys() == after.keys()
+    label = "other" if hook == "on_start" else hook
+    for name in (
+        f"strategy_orders_total,outcome={outcome},verb={verb}",
+        f"strategy_hook_failures_total,hook={label}",
+    ):
+        assert (before[name], after[name]) == (0, 1)
+
+
 def test_ten_thousand_symbols_and_a_thousand_orders_make_no_more_series() -> None:
     metrics = Metrics(Health())
     stamp = datetime(2024, 1, 2, tzinfo=UTC)
@@ -181,4 +202,4 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_two_runs_have_metrics_of_their_own() -> None:
     one, other = Metrics(Health()), Metrics(Health())
     one.request_settled("cancel", "refused", 0.1)
-    assert "strategy_orders_total,outcome=refused,verb=cancel" not in samples(other)
+    assert samples(other)["strategy_orders_total,outcome=refused,verb=cancel"] == 0
