@@ -73,3 +73,13 @@ def _one_quote_at(stamp: int) -> QuoteSeries:
     series = QuoteSeries("X")
     series.append(stamp, 1, 2)
     return series
+
+
+class TestBot(Strategy):
+    """Would be warned of here, and warnings are errors, if pytest took it for a class of tests."""
+
+
+async def test_a_strategy_may_be_called_as_tests_are() -> None:
+    async with TestBot().run_test() as pilot:
+        await pilot.candles("X", closes=[10])
+        assert pilot.orders == []

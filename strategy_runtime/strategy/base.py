@@ -76,6 +76,7 @@ class Strategy:
 
     lookback: ClassVar[int] = 0
     backfill: ClassVar[bool] = False
+    __test__ = False  # to pytest, which takes every class that is called Test… for one
     _parameters: ClassVar[Parameters | None] = None
     _values: dict[str, Any]
     _running: Desk
