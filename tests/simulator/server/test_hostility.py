@@ -87,7 +87,9 @@ async def backtest() -> AsyncIterator[tuple[Client, Exchange]]:
     exchange = Exchange([prices("S:X", 0), prices("S:Y", 2)])
     server = ProxyServer(exchange, ws_port=0, rest_port=0)
     async with server, aiohttp.ClientSession() as session:
-        yield Client(session, server), exchange
+        client = Client(session, server)
+        yield client, exchange
+        await client.socket.close()
 
 
 async def run(disturb: Callable[[Client], Awaitable[None]]) -> tuple[dict[str, Any], list[Fill]]:
