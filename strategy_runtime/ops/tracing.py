@@ -4,7 +4,9 @@ Needs the extra `otel`. The spans of one event are one trace: its hook is a chil
 orders, changes and cancels are children of the hook. An event's span ends with the last of them.
 """
 
+import logging
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from strategy_runtime.clock import now, ns_of
@@ -16,6 +18,9 @@ from strategy_runtime.strategy.desk import Mode
 __all__ = ["Tracing", "exporter_of"]
 
 _SCOPE = "strategy_runtime"
+_CLOSE_WITHIN_S = 1.0
+
+_log = logging.getLogger("strategy_runtime")
 
 
 def exporter_of(kind: str) -> Any:
@@ -120,9 +125,14 @@ class Tracing:
         self._until = end
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send what is left, as far as it is taken at once: nothing else may have to wait."""
         self._end_event()
-        self._provider.shutdown()
+        # In a thread, because the SDK waits for half a minute and longer.
+        thread = Thread(target=self._provider.shutdown, name="strategy-runtime traces", daemon=True)
+        thread.start()
+        thread.join(_CLOSE_WITHIN_S)
+        if thread.is_alive():
+            _log.warning("spans that were not sent within %g s are lost", _CLOSE_WITHIN_S)
 
     def _end_event(self) -> None:
         if self._event is not None:

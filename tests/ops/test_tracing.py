@@ -1,10 +1,13 @@
 """Spans: an event, its hook, and the orders that came of it, in one trace."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from strategy_runtime import Candle, Strategy
@@ -96,6 +99,29 @@ async def test_a_failed_hook_shows() -> None:
     ]
     assert [span.name for span in failed] == ["event Candle"]
     assert not failed[0].status.is_ok
+
+
+class Stuck(SpanExporter):
+    """Never gets an answer, as from a collector that hangs."""
+
+    def __init__(self) -> None:
+        self.answered = Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.answered.wait()
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self.answered.wait()
+
+
+def test_a_collector_that_hangs_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    exporter = Stuck()
+    tracing = Tracing(exporter, "Busy", "bt", dict)
+    tracing.request_settled("submit", "accepted", 0.1)
+    tracing.close()
+    assert caplog.messages == ["spans that were not sent within 1 s are lost"]
+    exporter.answered.set()
 
 
 @pytest.mark.parametrize("kind", ["otlp", "console"])
