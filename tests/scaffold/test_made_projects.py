@@ -52,6 +52,15 @@ def test_its_tests_pass_and_its_backtest_trades(project: ProjectName, parent: Pa
 
 
 @pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS)
+def test_it_has_no_other_class_that_a_project_could_be_called_as(
+    project: ProjectName, parent: Path
+) -> None:
+    module = (parent / project.name / f"{project.module}.py").read_text()
+    others = set(re.findall(r"^class (\w+)", module, re.MULTILINE)) - {project.class_name}
+    assert all(name.startswith("_") for name in others)
+
+
+@pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS)
 def test_its_readme_sets_a_parameter_that_its_strategy_has(
     project: ProjectName, parent: Path
 ) -> None:
