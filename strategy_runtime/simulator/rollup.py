@@ -1,10 +1,10 @@
 """Coarser candles made of finer bars.
 
-They are aligned as `Timeframe.span_around` says. A candle is sent when its time is over, and none
-where nothing happened in it.
+They are aligned as `Timeframe.span_around` says. A bar belongs to the candle in which it begins. A
+candle is sent when its time and all of its bars are over, and none where nothing happened in it.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -34,37 +34,30 @@ class Rollup:
 
     def add(self, series: BarSeries, row: int) -> bool:
         """Take in a closed bar; True where a new candle begins with it."""
-        return self.add_prices(
-            series.starts[row],
-            series.step,
+        starts, step = series.starts, series.step
+        begins = self.add_prices(
+            starts[row],
             series.opens[row],
             series.highs[row],
             series.lows[row],
             series.closes[row],
             series.volumes[row],
         )
+        if begins:
+            # Bars that do not keep to the hours of the coarser one: the last of them ends after it.
+            most = row + (self.end - starts[row]) // step + 1
+            last = bisect_left(starts, self.end, row, min(most, len(starts))) - 1
+            self.end = max(self.end, starts[last] + step)
+        return begins
 
     def add_prices(
-        self,
-        begin: int,
-        step: int,
-        opened: float,
-        high: float,
-        low: float,
-        close: float,
-        volume: float,
+        self, begin: int, opened: float, high: float, low: float, close: float, volume: float
     ) -> bool:
-        """Take in what was traded from `begin` on; True where a new candle begins with it.
-
-        Args:
-            step: How long it took, in nanoseconds; 0 for a single trade.
-        """
+        """Take in what was traded from `begin` on; True where a new candle begins with it."""
         part = self._candle
         begins = part is None
         if part is None:
-            start, end = self._span_around(begin)
-            # A bar that does not keep to the hours of the coarser one may end after it.
-            self.end = max(end, begin + step)
+            start, self.end = self._span_around(begin)
         else:
             start, opened = _start_of(part), part.open
             high, low = max(high, part.high), min(low, part.low)

@@ -54,6 +54,31 @@ def test_candles_keep_to_the_clock_and_an_empty_time_has_none() -> None:
     assert [candle.close for candle in candles] == [3, 4, 13, 18, 20]
 
 
+def test_a_bar_belongs_to_the_candle_in_which_it_begins() -> None:
+    # Shares are traded from half past on, and so begin their hours.
+    series = BarSeries("S:X", "1h", 60 * MINUTE)
+    for number in (0, 1, 2, 3, 5, 6):
+        series.append(START + number * 60 * MINUTE, number, number + 0.5, number, number + 0.25, 1)
+    told: list[tuple[str, Candle]] = []
+
+    class Clock(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            told.append((f"{self.now:%H:%M}", candle))
+
+    wanted = parse_subscriptions("S:X:candle_1h,S:X:candle_4h")
+    exchange = Exchange([series], subscriptions=wanted)
+    asyncio.run(Runner(Clock(), SimulatedVenue(exchange), mode="backtest").run())
+    coarse = [(now, candle) for now, candle in told if candle.timeframe == "4h"]
+    assert [
+        (now, f"{c.timestamp:%H:%M}", c.open, c.high, c.low, c.close, c.volume) for now, c in coarse
+    ] == [
+        ("16:30", "12:00", 0, 1.5, 0, 1.25, 2),
+        ("20:30", "16:00", 2, 5.5, 2, 5.25, 3),
+        ("00:00", "20:00", 6, 6.5, 6, 6.25, 1),
+    ]
+    assert exchange.bars("S:X", "4h") == [candle for _, candle in coarse]
+
+
 def test_finer_and_coarser_candles_of_one_instant_come_in_that_order() -> None:
     wanted = parse_subscriptions("S:X:candle_5m,S:X:candle_1m")
     candles = play(Exchange([minutes(*range(1, 6))], subscriptions=wanted), Scripted({}))

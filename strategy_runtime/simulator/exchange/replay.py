@@ -226,7 +226,7 @@ class Replay(Plain):
             return
         price, size = trades.bids[trade], trades.sizes[trade]
         for rollup in instrument.rollups:
-            if rollup.add_prices(trades.stamps[trade], 0, price, price, price, price, size):
+            if rollup.add_prices(trades.stamps[trade], price, price, price, price, size):
                 heappush(self._rollups, (rollup.end, rollup.rank, rollup))
         instrument.trade = trade + 1
         self._schedule_trade(instrument)
