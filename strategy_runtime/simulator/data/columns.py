@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from math import nan
 
 from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["MAY_BE_EMPTY", "Kind", "Layout", "Part", "find_layout"]
+__all__ = ["Kind", "Layout", "Part", "find_layout", "stand_in_for"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "instrument", "code", "sym"),
@@ -29,9 +30,14 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "unix_timestamp",
         "event_time",
         "trade_time",
+        "transact_time",
+        "window_start",
         "ts_event",
         "ts_recv",
+        "sip_timestamp",
         "recv_ns",
+        "gmt_time",
+        "__index_level_0__",
     ),
     "open": ("open", "o", "open_price"),
     "high": ("high", "h", "high_price"),
@@ -39,8 +45,9 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "close": ("close", "c", "close_price", "close/last", "last"),
     "volume": ("volume", "v", "vol", "base_volume", "qty", "tickvol", "tick_volume"),
 }
-_INDEX = ("", "unnamed:_0", "__index_level_0__")
-"""What pandas calls an index that has no name; one in front of all else is taken for the time."""
+_INDEX = ("", "unnamed:_0")
+"""What pandas calls an index that has no name; one in front of all else is taken for the time.
+In Parquet it has the name `__index_level_0__`, and may stand anywhere."""
 _VOLUME_IN = re.compile(r"volume_\(?[a-z0-9]{3,5}\)?")
 """`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
 _QUOTES = {"bid": ("bid", "bid_price", "best_bid"), "ask": ("ask", "ask_price", "best_ask")}
@@ -48,8 +55,7 @@ _TICKS = {
     "price": ("price", "trade_price", "last_price", "px", "p"),
     "size": ("size", "trade_size", "last_size", "quantity", "qty", "q", "amount", "volume", "vol"),
 }
-MAY_BE_EMPTY = ("volume", "size")
-"""Numbers that may be missing in a row; they are 0 then."""
+_MAY_BE_UNKNOWN = ("volume", "size")
 
 _SHOWN = 300
 _NEEDED = ("timestamp", "open", "high", "low", "close")
@@ -61,6 +67,11 @@ class Kind(Enum):
     BARS = ("open", "high", "low", "close", "volume")
     QUOTES = ("bid", "ask")
     TICKS = ("price", "size")
+
+    @property
+    def prices(self) -> tuple[str, ...]:
+        """Its numbers but the last of bars and trades, which may be unknown."""
+        return tuple(name for name in self.value if name not in _MAY_BE_UNKNOWN)
 
 
 class Part(Struct, frozen=True):
@@ -75,14 +86,10 @@ class Part(Struct, frozen=True):
 
     @property
     def optional(self) -> tuple[int, ...]:
-        """Positions of the prices without which a row is not of this kind; none for bars."""
+        """Positions of the prices without all of which a row is not of this kind; none for bars."""
         if self.kind is Kind.BARS:
             return ()
-        return tuple(
-            position
-            for name, position in zip(self.kind.value, self.positions, strict=True)
-            if name not in MAY_BE_EMPTY and position is not None
-        )
+        return tuple(at for at in self.positions[: len(self.kind.prices)] if at is not None)
 
 
 class Layout(Struct, frozen=True):
@@ -90,7 +97,7 @@ class Layout(Struct, frozen=True):
 
     Attributes:
         time: Position of a second column with the time of day.
-        parts: Quotes and trades may share a file: a row is of the kind whose prices it has.
+        parts: Quotes and trades may share a file: a row is of the kind any of whose prices it has.
     """
 
     timestamp: int
@@ -111,26 +118,31 @@ def find_layout(header: Sequence[str], where: str) -> Layout:
     """
     common = {name: _SPELLINGS[name] for name in ("symbol", "timestamp")}
     found = _locate(header, common | {"open": _SPELLINGS["open"]}, where)
-    parts = []
-    if "timestamp" in found and "open" not in found:
+    kinds: list[Kind] = []
+    if "open" not in found:
         found = _locate(header, common | _QUOTES | _TICKS, where)
         if {"bid", "ask"} <= found.keys():
-            parts.append(_part(Kind.QUOTES, found))
+            kinds.append(Kind.QUOTES)
         if "price" in found:
-            parts.append(_part(Kind.TICKS, found))
-    if not parts:
-        found = _find_bars(header, where)
-        parts.append(_part(Kind.BARS, found))
-    return Layout(found["timestamp"], found.get("time"), found.get("symbol"), tuple(parts))
+            kinds.append(Kind.TICKS)
+    if not kinds:
+        found = _locate(header, _SPELLINGS, where)
+        kinds.append(Kind.BARS)
+    _demand(_NEEDED if Kind.BARS in kinds else ("timestamp",), found, header, where)
+    parts = tuple(Part(kind, tuple(found.get(name) for name in kind.value)) for kind in kinds)
+    return Layout(found["timestamp"], found.get("time"), found.get("symbol"), parts)
 
 
-def _part(kind: Kind, found: Mapping[str, int]) -> Part:
-    return Part(kind, tuple(found.get(name) for name in kind.value))
+def stand_in_for(name: str) -> float:
+    """What a number is taken for that is missing in a row: 0 for a volume, which is unknown then,
+    and for a price what no market can have had."""
+    return 0.0 if name in _MAY_BE_UNKNOWN else nan
 
 
-def _find_bars(header: Sequence[str], where: str) -> dict[str, int]:
-    found = _locate(header, _SPELLINGS, where)
-    missing = [column for column in _NEEDED if column not in found]
+def _demand(
+    needed: Sequence[str], found: Mapping[str, int], header: Sequence[str], where: str
+) -> None:
+    missing = [column for column in needed if column not in found]
     if missing:
         if len(missing) == len(_NEEDED) and _looks_like_data(header):
             raise DataError(
@@ -143,7 +155,6 @@ def _find_bars(header: Sequence[str], where: str) -> dict[str, int]:
             f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}; "
             + "; ".join(f"{name} may be {' or '.join(_SPELLINGS[name])}" for name in missing)
         )
-    return found
 
 
 def _locate(

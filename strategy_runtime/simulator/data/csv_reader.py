@@ -7,7 +7,7 @@ from typing import IO, Any, TypeVar
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
-from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Part, find_layout
+from strategy_runtime.simulator.data.columns import Part, find_layout, stand_in_for
 from strategy_runtime.simulator.data.numbers import floats
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
@@ -129,7 +129,7 @@ class _Table:
         if symbol == "":
             raise DataError(f"{self._source} line {line}: the symbol is empty")
         for part in layout.parts:
-            if not all(row[position] for position in part.optional):
+            if part.optional and not any(row[position] for position in part.optional):
                 continue
             rows = self._collect(part.kind, symbol)
             if rows is None:
@@ -173,22 +173,24 @@ class _Table:
                 columns.append([0.0] * len(texts))
                 continue
             column = fields[position]
-            if name in MAY_BE_EMPTY and "" in column:
-                column = [text or "0" for text in column]
+            if "" in column:
+                missing = str(stand_in_for(name))
+                column = [text or missing for text in column]
             columns.append(floats(column))
         return columns
 
     def _unreadable(self, part: Part, line: int, row: list[str], error: Exception) -> DataError:
         """What is wrong with a row that fits and could not be read."""
         where = f"{self._source} line {line},"
-        for name, position in zip(part.kind.value, part.positions, strict=True):
+        for position in part.positions:
             text = "0" if position is None else row[position]
             try:
-                float(text or ("0" if name in MAY_BE_EMPTY else ""))
+                float(text or 0)
             except ValueError:
                 return DataError(
                     f"{where} column {self._header[position or 0].strip()}: {text!r} is not a "
-                    "number; write it with a point for the decimals and nothing else"
+                    "number; write it with a point for the decimals and nothing else, or nothing "
+                    "where there is none"
                 )
         return DataError(f"{where} column {self._header[self._layout.timestamp].strip()}: {error}")
 
@@ -196,11 +198,11 @@ class _Table:
 def _of_kind(
     part: Part, lines: Sequence[int], fields: Sequence[Sequence[str]]
 ) -> tuple[Sequence[int], Sequence[Sequence[str]]]:
-    """The rows that have the prices of a kind."""
+    """The rows that have any of the prices of a kind."""
     prices = [fields[position] for position in part.optional]
     if not any("" in column for column in prices):
         return lines, fields
-    picked = [row for row, texts in enumerate(zip(*prices, strict=True)) if all(texts)]
+    picked = [row for row, texts in enumerate(zip(*prices, strict=True)) if any(texts)]
     return _picked(lines, picked), [_picked(each, picked) for each in fields]
 
 

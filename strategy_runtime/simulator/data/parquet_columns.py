@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Kind
+from strategy_runtime.simulator.data.columns import Kind, stand_in_for
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
@@ -66,12 +66,12 @@ def _stamps(column: Any) -> list[Any]:
 
 
 def _of_kind(batch: Any, kind: Kind, first: int) -> tuple[Sequence[int], Any]:
-    """The rows that have the prices of a kind, with their numbers."""
+    """The rows that have any of the prices of a kind, with their numbers."""
     lines = range(first, first + len(batch))
     if kind is Kind.BARS:
         return lines, batch
-    missing = [batch.column(name).is_null() for name in kind.value if name not in MAY_BE_EMPTY]
-    present = _compute().invert(_compute().or_(missing[0], missing[-1]))
+    prices = [batch.column(name).is_valid() for name in kind.prices]
+    present = _compute().or_(prices[0], prices[-1])
     if present.true_count == len(batch):
         return lines, batch
     return [lines[row] for row in _rows_where(present)], batch.filter(present)
@@ -133,11 +133,8 @@ def _numbers(batch: Any, kind: Kind) -> list[Sequence[float]]:
         # Decimals and texts become floats by Python's rules, one by one.
         if not types.is_floating(column.type) and not types.is_integer(column.type):
             raise ValueError("these are no plain numbers")
-        if column.null_count:
-            if name not in MAY_BE_EMPTY:
-                raise ValueError("a number is missing")
-            column = column.fill_null(0)
-        found.append(_values(column.cast("float64"), "d"))
+        numbers = column.cast("float64").fill_null(stand_in_for(name))
+        found.append(_values(numbers, "d"))
     return found
 
 

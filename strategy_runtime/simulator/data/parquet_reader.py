@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import MAY_BE_EMPTY, Kind, find_layout
+from strategy_runtime.simulator.data.columns import Kind, find_layout, stand_in_for
 from strategy_runtime.simulator.data.parquet_columns import stamps_of, taken_together
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
@@ -87,7 +87,7 @@ def _rows(
     rows_of: Callable[[str | None], Rows | None],
 ) -> Iterator[tuple[Rows, int, int, list[float]]]:
     """Of each row that is asked for, where it belongs, its number, start and values."""
-    names = kind.value
+    names, prices = kind.value, len(kind.prices)
     size = len(table["timestamp"])
     texts = stamps_of(table)
     symbols = table["symbol"].to_pylist() if "symbol" in table else None
@@ -102,11 +102,7 @@ def _rows(
         rows = rows_of(symbol)
         if rows is None:
             continue
-        if kind is not Kind.BARS and any(
-            value in (None, "")
-            for name, value in zip(names, values, strict=True)
-            if name not in MAY_BE_EMPTY
-        ):
+        if kind is not Kind.BARS and all(value in (None, "") for value in values[:prices]):
             continue  # a row without these prices is of another kind
         text = texts[index]
         try:
@@ -123,12 +119,11 @@ def _rows(
 def _numbers(
     names: tuple[str, ...], values: tuple[Any, ...], wanted: Mapping[str, str], where: str
 ) -> list[float]:
-    """The numbers of a row one of which is none; an empty volume is unknown."""
+    """The numbers of a row one of which is none, or is missing."""
     numbers = []
     for name, value in zip(names, values, strict=True):
         try:
-            numbers.append(0.0 if name in MAY_BE_EMPTY and value in (None, "") else float(value))
+            numbers.append(stand_in_for(name) if value in (None, "") else float(value))
         except (TypeError, ValueError):
-            shown = "nothing" if value is None else repr(value)
-            raise DataError(f"{where}, column {wanted[name]}: {shown} is not a number") from None
+            raise DataError(f"{where}, column {wanted[name]}: {value!r} is not a number") from None
     return numbers

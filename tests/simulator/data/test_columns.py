@@ -43,6 +43,11 @@ def ticks(
         ("Unnamed: 0,Open,High,Low,Close", bars(0, 1, 2, 3, 4)),
         ("Date,Open,High,Low,Close,", bars(0, 1, 2, 3, 4)),
         ("Open,High,Low,Close,__index_level_0__,Date", bars(5, 0, 1, 2, 3)),
+        ("Open,High,Low,Close,__index_level_0__", bars(4, 0, 1, 2, 3)),
+        (
+            "ticker,volume,open,close,high,low,window_start,transactions",
+            bars(6, 2, 4, 5, 3, volume=1, symbol=0),
+        ),
         ("Date,Time,Open,High,Low,Close,Vol", bars(0, 2, 3, 4, 5, volume=6, time=1)),
         (
             "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>",
@@ -78,6 +83,14 @@ def test_a_missing_column_names_what_is_there_and_what_is_understood() -> None:
     )
 
 
+@pytest.mark.parametrize("header", ["when,bid,ask", "when,price,size"])
+def test_of_quotes_and_trades_no_bars_are_demanded(header: str) -> None:
+    with pytest.raises(DataError) as error:
+        find_layout(header.split(","), "x.csv")
+    assert str(error.value).startswith("x.csv: no column for timestamp; the header has when, ")
+    assert "open may be" not in str(error.value)
+
+
 def test_a_header_without_end_is_not_shown_to_its_end() -> None:
     with pytest.raises(DataError) as error:
         find_layout(["x" * 100_000], "x.csv")
@@ -105,6 +118,7 @@ def test_a_file_without_a_header_is_told_what_to_add(row: str) -> None:
         ("symbol,timestamp,price,size", ticks(1, trades=(2, 3), symbol=0)),
         ("Time,Price,Quantity,Side", ticks(0, trades=(1, 2))),
         ("timestamp,price", ticks(0, trades=(1, None))),
+        ("agg_trade_id,price,quantity,transact_time", ticks(3, trades=(1, 2))),
         ("recv_ns,kind,bid,bid_qty,ask,ask_qty,price,qty", ticks(0, quotes=(2, 4), trades=(6, 7))),
         ("timestamp,open,high,low,close,bid,ask", bars(0, 1, 2, 3, 4)),
         ("timestamp,open,high,low,close,price", bars(0, 1, 2, 3, 4)),

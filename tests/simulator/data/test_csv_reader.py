@@ -81,6 +81,29 @@ def test_an_empty_volume_is_unknown(tmp_path: Path) -> None:
     assert list(only(load(tmp_path, text)).volumes) == [0, 200]
 
 
+@pytest.mark.parametrize("further", [0, 10])
+def test_a_row_without_a_price_is_reported(tmp_path: Path, further: int) -> None:
+    rows = "".join(f"2024-01-02T15:{minute}:00Z,1,1,1,1,1\n" for minute in range(10, 10 + further))
+    data = load(tmp_path, HEADER + ROWS + "2024-01-02T14:32:00Z,,,,,\n" + rows)
+    assert len(only(data)) == 2 + further
+    assert str(data.faults[0]).endswith(
+        "X.csv line 4: impossible row of X: open nan high nan low nan close nan volume 0"
+    )
+
+
+@pytest.mark.parametrize("further", [0, 10])
+def test_a_quote_of_one_side_is_reported_and_no_row_of_another_kind(
+    tmp_path: Path, further: int
+) -> None:
+    rows = "2024-01-02,1,2,\n2024-01-02,1.5,,\n2024-01-02,,,3\n2024-01-02,,2.5,3\n"
+    data = load(tmp_path, "timestamp,bid,ask,price\n" + rows + "2024-01-02,1,2,\n" * further)
+    assert [len(each) for each in (*data.quotes, *data.ticks)] == [1 + further, 2]
+    assert [(fault.line, fault.detail) for fault in data.faults] == [
+        (3, "bid 1.5 ask nan"),
+        (5, "bid nan ask 2.5"),
+    ]
+
+
 def test_quotes_with_date_and_time_in_two_columns(tmp_path: Path) -> None:
     rows = "2024-01-02,09:30:00.5,1,2\n2024-01-02,09:30:01,1.5,2\n2024-01-02,09:30:02,,\n"
     (quotes,) = load(tmp_path, "date,time,bid,ask\n" + rows).quotes

@@ -95,7 +95,7 @@ def test_an_unknown_zone_is_named(tmp_path: Path) -> None:
         load(tmp_path, HEADER + ROWS, tz="Mars/Base")
 
 
-@pytest.mark.parametrize("text", ["abc", "1,5", "$12", "", "1 000"])
+@pytest.mark.parametrize("text", ["abc", "1,5", "$12", "null", "1 000"])
 def test_a_number_that_is_none_names_file_line_column_and_text(tmp_path: Path, text: str) -> None:
     row = f'2024-01-02T14:30:00Z,10,11,9,"{text}",100\n'
     with pytest.raises(DataError) as error:
