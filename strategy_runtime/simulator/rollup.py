@@ -1,7 +1,8 @@
 """Coarser candles made of finer bars.
 
-They are aligned as `Timeframe.span_around` says. A bar belongs to the candle in which it begins. A
-candle is sent when its time and all of its bars are over, and none where nothing happened in it.
+They are aligned as `Timeframe.span_around` says. A bar belongs to the candle that its middle is in,
+so that the days of any time zone make weeks from Monday on. A candle is sent when its time and all
+of its bars are over, and none where nothing happened in it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -35,8 +36,9 @@ class Rollup:
     def add(self, series: BarSeries, row: int) -> bool:
         """Take in a closed bar; True where a new candle begins with it."""
         starts, step = series.starts, series.step
+        middle = starts[row] + step // 2
         begins = self.add_prices(
-            starts[row],
+            middle,
             series.opens[row],
             series.highs[row],
             series.lows[row],
@@ -44,20 +46,20 @@ class Rollup:
             series.volumes[row],
         )
         if begins:
-            # Bars that do not keep to the hours of the coarser one: the last of them ends after it.
-            most = row + (self.end - starts[row]) // step + 1
-            last = bisect_left(starts, self.end, row, min(most, len(starts))) - 1
+            # Of bars that do not keep to the hours of the coarser one, the last may end after it.
+            most = row + (self.end - middle) // step + 1
+            last = bisect_left(starts, self.end - step // 2, row, min(most, len(starts))) - 1
             self.end = max(self.end, starts[last] + step)
         return begins
 
     def add_prices(
-        self, begin: int, opened: float, high: float, low: float, close: float, volume: float
+        self, instant: int, opened: float, high: float, low: float, close: float, volume: float
     ) -> bool:
-        """Take in what was traded from `begin` on; True where a new candle begins with it."""
+        """Take in what was traded at an instant; True where a new candle begins with it."""
         part = self._candle
         begins = part is None
         if part is None:
-            start, self.end = self._span_around(begin)
+            start, self.end = self._span_around(instant)
         else:
             start, opened = _start_of(part), part.open
             high, low = max(high, part.high), min(low, part.low)
@@ -126,7 +128,7 @@ def rolled_up(
     rollup = Rollup(series.symbol, timeframe, 0, provider)
     candles = []
     for row in range(rows):
-        if rollup.end and series.starts[row] >= rollup.end:
+        if rollup.end and series.starts[row] + series.step > rollup.end:
             candles.append(rollup.take())
         rollup.add(series, row)
     if rollup.end <= now_ns:

@@ -54,29 +54,36 @@ def test_candles_keep_to_the_clock_and_an_empty_time_has_none() -> None:
     assert [candle.close for candle in candles] == [3, 4, 13, 18, 20]
 
 
-def test_a_bar_belongs_to_the_candle_in_which_it_begins() -> None:
-    # Shares are traded from half past on, and so begin their hours.
-    series = BarSeries("S:X", "1h", 60 * MINUTE)
-    for number in (0, 1, 2, 3, 5, 6):
-        series.append(START + number * 60 * MINUTE, number, number + 0.5, number, number + 0.25, 1)
-    told: list[tuple[str, Candle]] = []
-
-    class Clock(Strategy):
-        def on_candle(self, candle: Candle) -> None:
-            told.append((f"{self.now:%H:%M}", candle))
-
-    wanted = parse_subscriptions("S:X:candle_1h,S:X:candle_4h")
-    exchange = Exchange([series], subscriptions=wanted)
-    asyncio.run(Runner(Clock(), SimulatedVenue(exchange), mode="backtest").run())
-    coarse = [(now, candle) for now, candle in told if candle.timeframe == "4h"]
-    assert [
-        (now, f"{c.timestamp:%H:%M}", c.open, c.high, c.low, c.close, c.volume) for now, c in coarse
-    ] == [
-        ("16:30", "12:00", 0, 1.5, 0, 1.25, 2),
-        ("20:30", "16:00", 2, 5.5, 2, 5.25, 3),
-        ("00:00", "20:00", 6, 6.5, 6, 6.25, 1),
-    ]
-    assert exchange.bars("S:X", "4h") == [candle for _, candle in coarse]
+@pytest.mark.parametrize(
+    ("step", "first", "timeframe", "expected"),
+    [
+        # Shares are traded from half past on, and so begin their hours.
+        (60, "2024-01-02T14:30", "4h", ["12:00 0-0", "16:00 1-4", "20:00 5-8"]),
+        (60, "2024-01-02T13:15", "4h", ["12:00 0-2", "16:00 3-6", "20:00 7-9"]),
+        # Mondays of Tokyo begin on Sundays, and so do those of currencies.
+        (1440, "2024-01-07T15:00", "1w", ["Jan 08 0-6"]),
+        (1440, "2024-01-07T22:00", "1w", ["Jan 08 0-6"]),
+        # The last day of a month in New York ends in the next one.
+        (1440, "2024-01-29T05:00", "1M", ["Jan 01 0-2"]),
+    ],
+)
+def test_a_bar_belongs_to_the_candle_that_its_middle_is_in(
+    step: int, first: str, timeframe: str, expected: list[str]
+) -> None:
+    series = BarSeries("S:X", "1h" if step == 60 else "1d", step * MINUTE)
+    for number in range(10):
+        start = ns_of(datetime.fromisoformat(first).replace(tzinfo=UTC)) + number * series.step
+        series.append(start, number, number + 0.5, number, number + 0.25, 1)
+    exchange = Exchange([series], timeframe=timeframe)
+    told: list[Candle] = []
+    for _ in exchange.phases():
+        told += [event for event in exchange.outbox if isinstance(event, Candle)]
+        exchange.outbox.clear()
+        assert exchange.bars("S:X", timeframe) == told
+    form = "%H:%M" if step == 60 else "%b %d"
+    whole = told[: len(expected)]
+    assert [f"{c.timestamp:{form}} {c.open:g}-{c.close - 0.25:g}" for c in whole] == expected
+    assert all((c.high, c.volume) == (c.close + 0.25, c.close + 0.75 - c.open) for c in whole)
 
 
 def test_finer_and_coarser_candles_of_one_instant_come_in_that_order() -> None:
