@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import DataError, FrameError
 from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.rows import Collect
+from strategy_runtime.simulator.data.timestamps import stamp_of
 
 __all__ = ["read_recording"]
 
@@ -39,17 +39,20 @@ def read_recording(
                 faults.note(FaultKind.UNREADABLE, source, line, "", str(frame))
                 continue
             is_recording = True
-            if isinstance(frame, CandleFrame):
-                bar = frame.bar
-                key = Kind.BARS, bar.symbol, bar.timeframe
-                numbers = bar.open, bar.high, bar.low, bar.close, bar.volume
-                found.setdefault(key, []).append((line, ns_of(bar.timestamp), *numbers))
-            elif isinstance(frame, QuoteFrame):
-                quote = frame.quote
-                stamp = quote.timestamp or frame.timestamp
-                if stamp is not None:
-                    row = line, ns_of(stamp), quote.bid, quote.ask
-                    found.setdefault((Kind.QUOTES, quote.symbol, ""), []).append(row)
+            try:
+                if isinstance(frame, CandleFrame):
+                    bar = frame.bar
+                    key = Kind.BARS, bar.symbol, bar.timeframe
+                    numbers = bar.open, bar.high, bar.low, bar.close, bar.volume
+                    found.setdefault(key, []).append((line, stamp_of(bar.timestamp), *numbers))
+                elif isinstance(frame, QuoteFrame):
+                    quote = frame.quote
+                    stamp = quote.timestamp or frame.timestamp
+                    if stamp is not None:
+                        row = line, stamp_of(stamp), quote.bid, quote.ask
+                        found.setdefault((Kind.QUOTES, quote.symbol, ""), []).append(row)
+            except ValueError as error:
+                faults.note(FaultKind.UNREADABLE, source, line, "", str(error))
         for (kind, symbol, timeframe), rows in found.items():
             together = collect(kind, symbol, timeframe)
             if together is not None:

@@ -17,7 +17,7 @@ from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.data.numbers import integers
 
-__all__ = ["StampReader", "zone_of"]
+__all__ = ["StampReader", "stamp_of", "zone_of"]
 
 _ISO = re.compile(
     r"(\d{4}-\d\d?-\d\d?|\d{4}/\d\d?/\d\d?|\d{4}\.\d\d?\.\d\d?|\d{8})"
@@ -55,6 +55,17 @@ def zone_of(name: str) -> tzinfo:
         raise ConfigError(
             f"{name!r} is no time zone; write its IANA name, such as America/New_York"
         ) from None
+
+
+def stamp_of(moment: datetime) -> int:
+    """Nanoseconds since the epoch.
+
+    Raises:
+        ValueError: 64 bits do not hold them.
+    """
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"{moment.date()} is not within the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return ns_of(moment)
 
 
 class StampReader:
@@ -207,9 +218,7 @@ def _midnight(day: str) -> int:
         moment = datetime(int(year), int(month), int(number), tzinfo=UTC)
     except ValueError:
         raise ValueError(f"{day!r} is no date") from None
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ValueError(f"{day!r} is not within the years {_FIRST_YEAR} to {_LAST_YEAR}")
-    return ns_of(moment)
+    return stamp_of(moment)
 
 
 def _offset(zone: str) -> int:

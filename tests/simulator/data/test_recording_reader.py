@@ -69,6 +69,17 @@ def test_candles_are_as_long_as_they_say_however_rare_they_are(tmp_path: Path) -
     assert only(recorded(tmp_path, *messages, timeframe="5m")).timeframe == "1m"
 
 
+@pytest.mark.parametrize("message", [candle(1, 11), quote(1, 11)], ids=["candle", "quote"])
+def test_a_time_that_no_market_had_is_a_fault(tmp_path: Path, message: dict[str, Any]) -> None:
+    far = json.dumps(message).replace("2024-01-02", "6024-01-02")
+    data = recorded(tmp_path, *(candle(minute, 11) for minute in range(10)), far)
+    assert len(only(data)) == 10
+    (fault,) = data.faults
+    assert str(fault).endswith(
+        "line 11: unreadable line: 6024-01-02 is not within the years 1678 to 2261"
+    )
+
+
 def test_several_timeframes_of_a_symbol(tmp_path: Path) -> None:
     fine = [candle(minute, 11) for minute in range(10)]
     data = recorded(tmp_path, *fine, candle(0, 12, timeframe="5m"), candle(5, 13, timeframe="5m"))
