@@ -1,10 +1,9 @@
 """From paths to series: picks the reader, joins what belongs together, reports faults."""
 
-import sys
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -18,7 +17,7 @@ from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
 from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
 from strategy_runtime.simulator.data.joining import join_bars, join_ticks
-from strategy_runtime.simulator.data.opening import open_bytes, open_text
+from strategy_runtime.simulator.data.opening import open_bytes, open_text, standard_input
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
 from strategy_runtime.simulator.data.recording_reader import read_recording
 from strategy_runtime.simulator.data.rows import Collect, Rows, rows_of
@@ -241,7 +240,8 @@ def _read(
 ) -> None:
     ending = "" if path is None else ending_of(path)
     if path is None:
-        read_csv(stdin or sys.stdin, source, stamps, collect)
+        with standard_input() if stdin is None else nullcontext(stdin) as stream:
+            read_csv(stream, source, stamps, collect)
     elif ending in PARQUET:
         read_parquet(path, source, stamps, collect)
     elif ending in RECORDING:

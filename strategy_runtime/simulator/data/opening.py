@@ -1,6 +1,7 @@
 """Files of market data as bytes or text: plain, `.gz` or `.zst`."""
 
 import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -9,14 +10,28 @@ from typing import IO, Any, cast
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["open_bytes", "open_text"]
+__all__ = ["open_bytes", "open_text", "standard_input"]
 
 
 @contextmanager
 def open_text(path: Path) -> Iterator[IO[str]]:
     """Open a text for reading; see `open_bytes`."""
     with open_bytes(path) as stream:
-        yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        yield _as_text(stream)
+
+
+@contextmanager
+def standard_input() -> Iterator[IO[str]]:
+    """The standard input as a text like that of a file, whatever the locale; it stays open."""
+    text = _as_text(sys.stdin.buffer)
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def _as_text(stream: IO[bytes]) -> io.TextIOWrapper:
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
 @contextmanager

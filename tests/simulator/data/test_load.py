@@ -352,6 +352,19 @@ def test_a_folder_gzip_and_standard_input(tmp_path: Path) -> None:
     assert (piped.symbol, len(piped)) == ("S:P", 2)
 
 
+def test_the_standard_input_is_read_as_files_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"Ö,{row}\n" for row in ROWS.splitlines())
+    stdin = io.TextIOWrapper(io.BytesIO(("symbol," + HEADER + rows).encode()), "latin-1")
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert only(load_bars(["-"])).symbol == "Ö"
+    with pytest.raises(DataError, match="standard input is empty"):
+        load_bars(["-"])
+    stdin = io.TextIOWrapper(io.BytesIO(b"\xff" + HEADER.encode()), "ascii", "surrogateescape")
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises(DataError, match=r"standard input is not a text in UTF-8 \(invalid start"):
+        load_bars(["-"])
+
+
 def test_zstandard(tmp_path: Path) -> None:
     zstd = pytest.importorskip("backports.zstd")
     (tmp_path / "A.csv.zst").write_bytes(zstd.compress((HEADER + ROWS).encode()))
