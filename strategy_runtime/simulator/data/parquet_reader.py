@@ -73,7 +73,7 @@ def _readable(source: str) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{source} cannot be read as Parquet: {error}") from None
 
 

@@ -189,6 +189,13 @@ def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
         load_bars([tmp_path / "X.parquet"])
 
 
+def test_a_symbol_that_is_no_text(tmp_path: Path) -> None:
+    bytes_ = pyarrow.array([b"A", b"\xc1"])
+    symbols = pyarrow.Array.from_buffers(pyarrow.string(), 2, bytes_.buffers())
+    with pytest.raises(DataError, match=r"X\.parquet cannot be read as Parquet: 'utf-8' codec"):
+        load(tmp_path, {"timestamp": ["2024-01-02", "2024-01-03"], "symbol": symbols, **PRICES})
+
+
 def test_without_the_package_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
