@@ -1,10 +1,12 @@
 """From the rows of one symbol, of one file or several, to a series: in order, each bar once."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from heapq import merge
-from itertools import chain, islice, pairwise
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heappop, heappush, heapreplace
+from itertools import chain, count, islice, pairwise
 from operator import itemgetter, sub
+from typing import NamedTuple
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.digits import are_apart
@@ -19,6 +21,7 @@ _DAY = 86_400_000_000_000
 _LONGEST_DAILY_GAP = 5 * _DAY
 _LONGEST_CLOCK_CHANGE = 2 * 3_600_000_000_000
 
+_Values = tuple[float, ...]
 _Row = tuple[int, float, float, float, float, float, int]
 
 
@@ -62,7 +65,7 @@ def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
             yield from part.table.stretches()
         return
     types = parts[0].table.types
-    rows = merge(*chain.from_iterable(map(_runs, by_time)), key=itemgetter(0))
+    rows = _merged(sorted(chain.from_iterable(map(_runs, count(), by_time))))
     while some := list(islice(rows, STRETCH)):
         yield [
             memoryview(array(code, column))
@@ -70,20 +73,60 @@ def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
         ]
 
 
-def _runs(part: Rows) -> list[Iterable[tuple[float, ...]]]:
+class _Run(NamedTuple):
+    """Rows that are in order.
+
+    Attributes:
+        first: The earliest time.
+        place: Numbers of the file, and of the run in it.
+        rows: Read when the first one is asked for.
+    """
+
+    first: int
+    place: tuple[int, int]
+    rows: Iterator[_Values]
+
+
+def _runs(number: int, part: Rows) -> Iterator[_Run]:
     """The rows of one file as few sequences that are each in order."""
     if part.in_order:
-        return [chain.from_iterable(map(_rows, part.table.stretches()))]
-    count = sum(1 for _ in part.table.stretches())
-    return [_sorted_stretch(part, number) for number in range(count)]
+        rows = chain.from_iterable(map(_rows, part.table.stretches()))
+        yield _Run(part.first, (number, 0), rows)
+        return
+    for place, read in enumerate(part.table.readers()):
+        yield _Run(min(read()[0]), (number, place), _sorted_rows(read))
 
 
-def _sorted_stretch(part: Rows, number: int) -> Iterator[tuple[float, ...]]:
-    stretch = next(islice(part.table.stretches(), number, None))
-    yield from sorted(_rows(stretch), key=itemgetter(0))
+def _sorted_rows(read: Callable[[], Columns]) -> Iterator[_Values]:
+    yield from sorted(_rows(read()), key=itemgetter(0))
 
 
-def _rows(stretch: Columns) -> Iterator[tuple[float, ...]]:
+def _merged(runs: Iterable[_Run]) -> Iterator[_Values]:
+    """All rows in the order of time; of one instant, those of the least place.
+
+    A run is in memory from its first time to its last: of rows with the newest first, hardly more
+    than one is at once.
+
+    Args:
+        runs: In the order of their first times.
+    """
+    ahead = deque(runs)
+    under_way: list[tuple[float, tuple[int, int], _Values, Iterator[_Values]]] = []
+    while ahead or under_way:
+        while ahead and (not under_way or ahead[0].first <= under_way[0][0]):
+            _, place, rows = ahead.popleft()
+            row = next(rows)
+            heappush(under_way, (row[0], place, row, rows))
+        _, place, row, rows = under_way[0]
+        yield row
+        following = next(rows, None)
+        if following is None:
+            heappop(under_way)
+        else:
+            heapreplace(under_way, (following[0], place, following, rows))
+
+
+def _rows(stretch: Columns) -> Iterator[_Values]:
     return zip(*stretch, strict=True)
 
 

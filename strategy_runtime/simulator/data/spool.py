@@ -9,7 +9,8 @@ import mmap
 import os
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BufferedRandom
 from struct import pack_into
 from tempfile import TemporaryFile
@@ -139,9 +140,14 @@ class Table:
 
     def stretches(self) -> Iterator[Columns]:
         """All rows, some at a time."""
+        return (read() for read in self.readers())
+
+    def readers(self) -> Iterator[Callable[[], Columns]]:
+        """What reads all rows, each of them some."""
         for offset, rows in self._stored:
-            yield self._spool.block(self.types, offset, rows)
-        yield from self._in_memory()
+            yield partial(self._spool.block, self.types, offset, rows)
+        for columns in self._in_memory():
+            yield partial(list, columns)
 
     def stamps(self) -> Iterator[int]:
         """The first column."""

@@ -1,5 +1,6 @@
 """Several files of one symbol: joined in the order of time, overlaps named."""
 
+import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,6 +107,24 @@ def test_clocks_go_forward_by_two_hours_at_most(tmp_path: Path, hour: int, kept:
     stamps = [*(f"2024-01-0{day}T00:00Z" for day in (1, 2, 3)), f"2024-01-03T{hour}:00Z"]
     rows = "".join(f"{stamp},1,1,1,1,1\n" for stamp in stamps)
     assert len(only(load(tmp_path, HEADER + rows, timeframe="1d"))) == kept
+
+
+@pytest.mark.parametrize("order", [-1, 1])
+def test_rows_out_of_order_need_no_memory_for_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    for module in ("joining", "spool"):
+        monkeypatch.setattr(f"strategy_runtime.simulator.data.{module}.STRETCH", 250)
+    minutes = [*range(30_000)][::order]
+    path = write(tmp_path, "a.csv", [*minutes[:-5], 4000, *minutes[-5:]])
+    tracemalloc.start()
+    try:
+        data = load_bars([path], most_in_memory=50_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert list(only(data).volumes) == list(range(30_000))
+    assert peak < 6_000_000
 
 
 # Properties.
