@@ -46,9 +46,7 @@ def read_csv(
             if not table.take_together(chunk):
                 for number, row in chunk.rows():
                     table.take(number, row)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{source} is not a text in UTF-8 ({error.reason}); is it a CSV?") from None
-    except (EOFError, OSError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise DataError(f"{source} cannot be read: {error}") from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TextIO, cast
 
 from strategy_runtime.errors import DataError
 
@@ -15,23 +15,34 @@ __all__ = ["open_bytes", "open_text", "standard_input"]
 
 @contextmanager
 def open_text(path: Path) -> Iterator[IO[str]]:
-    """Open a text for reading; see `open_bytes`."""
-    with open_bytes(path) as stream:
-        yield _as_text(stream)
+    """Open a text for reading; see `open_bytes`.
+
+    Raises:
+        DataError: Also for what is not UTF-8.
+    """
+    with open_bytes(path) as stream, _as_text(stream, str(path)) as text:
+        yield text
 
 
 @contextmanager
 def standard_input() -> Iterator[IO[str]]:
     """The standard input as a text like that of a file, whatever the locale; it stays open."""
-    text = _as_text(sys.stdin.buffer)
+    stdin: TextIO | None = sys.stdin
+    if stdin is None:
+        raise DataError("there is no standard input: it is closed")
+    with _as_text(stdin.buffer, "standard input") as text:
+        yield text
+
+
+@contextmanager
+def _as_text(stream: IO[bytes], name: str) -> Iterator[IO[str]]:
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         yield text
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} is not a text in UTF-8 ({error.reason}); is it a CSV?") from None
     finally:
         text.detach()
-
-
-def _as_text(stream: IO[bytes]) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
 @contextmanager
@@ -45,8 +56,9 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     try:
         with path.open("rb") as raw, _decompressed(path, raw) as stream:
             yield stream
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (EOFError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read: {reason}") from None
 
 
 @contextmanager

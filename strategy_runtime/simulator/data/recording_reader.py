@@ -32,7 +32,7 @@ def read_recording(
         DataError: Nothing in it is a message.
     """
     is_recording = False
-    for first, frames in _decoded(stream, source):
+    for first, frames in _decoded(stream):
         found: dict[_Key, list[_Row]] = {}
         for line, frame in enumerate(frames, first):
             if isinstance(frame, FrameError):
@@ -61,14 +61,11 @@ def read_recording(
         raise DataError(f"{source} is no recording of `strategy-run --record`")
 
 
-def _decoded(stream: IO[bytes], source: str) -> Iterator[tuple[int, Iterable[Any]]]:
+def _decoded(stream: IO[bytes]) -> Iterator[tuple[int, Iterable[Any]]]:
     """The messages of one block of lines after the other, and the number of its first line."""
     from strategy_runtime.protocol.codec import FrameDecoder  # few backtests need it
 
     decode, line = FrameDecoder().decode, 1
-    try:
-        while block := stream.readlines(_BLOCK):
-            yield line, decode(block)
-            line += len(block)
-    except (EOFError, OSError) as error:
-        raise DataError(f"{source} cannot be read: {error}") from None
+    while block := stream.readlines(_BLOCK):
+        yield line, decode(block)
+        line += len(block)

@@ -35,12 +35,12 @@ def read_splits(path: Path, zone: tzinfo = UTC) -> tuple[Split, ...]:
         if missing:
             raise DataError(f"{path} has no column {missing[0]}; splits need {', '.join(_COLUMNS)}")
         found = []
-        for row in rows:
-            symbol, date, ratio = ((row[names[name]] or "").strip() for name in _COLUMNS)
-            try:
+        try:
+            for row in rows:
+                symbol, date, ratio = ((row[names[name]] or "").strip() for name in _COLUMNS)
                 found.append(_split(symbol, stamps.read(date), ratio))
-            except (ValueError, ConfigError) as error:
-                raise DataError(f"{path} line {rows.line_num}: {error}") from None
+        except (ValueError, ConfigError, csv.Error) as error:
+            raise DataError(f"{path} line {rows.line_num}: {error}") from None
     return tuple(found)
 
 

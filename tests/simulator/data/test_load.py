@@ -363,6 +363,9 @@ def test_the_standard_input_is_read_as_files_are(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sys.stdin", stdin)
     with pytest.raises(DataError, match=r"standard input is not a text in UTF-8 \(invalid start"):
         load_bars(["-"])
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DataError, match="there is no standard input: it is closed"):
+        load_bars(["-"])
 
 
 def test_zstandard(tmp_path: Path) -> None:

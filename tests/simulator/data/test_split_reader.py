@@ -1,5 +1,7 @@
 """Files of splits."""
 
+import csv
+import gzip
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -63,3 +65,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_splits(path)
     with pytest.raises(DataError, match=r"none\.csv cannot be read: No such file"):
         read_splits(tmp_path / "none.csv")
+    path.write_bytes("symbol,date,ratio\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"splits\.csv is not a text in UTF-8 \(invalid start byte"):
+        read_splits(path)
+    packed = tmp_path / "splits.csv.gz"
+    packed.write_bytes(gzip.compress(b"symbol,date,ratio\n")[:-9])
+    with pytest.raises(DataError, match=r"splits\.csv\.gz cannot be read: .* ended before the end"):
+        read_splits(packed)
+    path.write_text("symbol,date,ratio\nS:X,2005-02-28," + "2" * csv.field_size_limit() + "2\n")
+    with pytest.raises(DataError, match=r"splits\.csv line 1: field larger than field limit"):
+        read_splits(path)
