@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise
 from math import gcd
+from typing import TypeVar
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timeframe
@@ -19,6 +20,9 @@ _KNOWN = {
 _MONTHS = [days * 86_400 * 10**9 for days in (28, 29, 30, 31)]
 _MONTHLY = "{} are months apart, and months differ in length; load daily or weekly bars"
 _SAMPLE = 10_000
+_BY_CHANCE = 1e-6
+
+_Group = TypeVar("_Group", int, str)
 
 
 def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, int]]:
@@ -26,7 +30,8 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
 
     Parts of one symbol may differ in it. Rare bars of a fine one look like bars of a coarser one:
     where they do not keep to the coarser one, and another part of the symbol is finer, they are
-    taken for what that part is.
+    taken for what that part is. Where they are so few that they may keep to it by chance, and
+    another symbol in the same file is finer, they are taken for what that one is.
 
     Args:
         given: Of the candles wanted: finer bars keep their own, and so do coarser ones where their
@@ -50,8 +55,16 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
                 found[index] = _inferred(distances, what)
         except DataError as error:
             refused.append((index, error))
-    finest = _finest(parts, found)
+    shown = {index: timeframe for index, timeframe in found.items() if seen[index]}
+    in_file = _finest(shown, [part.file for part in parts])
+    for index, part in enumerate(parts):
+        likely = in_file.get(part.file)
+        if likely and not part.timeframe and _may_be_rare(seen[index], likely[1]):
+            found[index] = likely
+    finest = _finest(found, [part.symbol for part in parts])
     for index, refusal in refused:
+        if index in found:
+            continue
         part = parts[index]
         if given is None or part.symbol not in finest:
             raise refusal
@@ -67,14 +80,23 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
 
 
 def _finest(
-    parts: Sequence[Rows], found: Mapping[int, tuple[str, int]]
-) -> dict[str, tuple[str, int]]:
-    finest: dict[str, tuple[str, int]] = {}
+    found: Mapping[int, tuple[str, int]], groups: Sequence[_Group]
+) -> dict[_Group, tuple[str, int]]:
+    """The finest timeframe of each group of parts that shows any."""
+    finest: dict[_Group, tuple[str, int]] = {}
     for index, timeframe in found.items():
-        known = finest.get(parts[index].symbol)
+        known = finest.get(groups[index])
         if known is None or timeframe[1] < known[1]:
-            finest[parts[index].symbol] = timeframe
+            finest[groups[index]] = timeframe
     return finest
+
+
+def _may_be_rare(distances: Counter[int], step: int) -> bool:
+    """Whether bars of a length may be so rare that they look like longer ones."""
+    if not distances:
+        return True
+    common = gcd(*distances)
+    return common % step == 0 and (step / common) ** distances.total() > _BY_CHANCE
 
 
 def _like_the_others(

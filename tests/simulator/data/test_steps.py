@@ -55,3 +55,49 @@ def test_a_single_bar_takes_the_timeframe_of_the_others(tmp_path: Path) -> None:
         ("A", "1m"),
         ("B", "1m"),
     ]
+
+
+def starts(symbol: str, *texts: str) -> str:
+    return "".join(f"{symbol},{text},1,1,1,1,1\n" for text in texts)
+
+
+MINUTES = starts("A", *(f"2024-01-02 10:{minute:02d}" for minute in range(30)))
+DAYS = starts("A", *(f"2024-01-{day:02d}" for day in (2, 3, 4, 5, 8, 9)))
+
+
+@pytest.mark.parametrize("timeframe", [None, "1m", "1h"])
+@pytest.mark.parametrize(
+    "minutes",
+    [(7,), (7, 8, 12), (7, 14), (7, 12), (7, 12, 22), (3, 10, 24), (0, 49), (0, 30)],
+)
+def test_rare_bars_are_as_long_as_those_of_other_symbols_in_their_file(
+    tmp_path: Path, timeframe: str | None, minutes: tuple[int, ...]
+) -> None:
+    rare = starts("B", *(f"2024-01-02 11:{minute:02d}" for minute in minutes))
+    data = load(tmp_path, "symbol," + HEADER + MINUTES + rare, timeframe=timeframe)
+    assert [(each.timeframe, len(each)) for each in data.series] == [
+        ("1m", 30),
+        ("1m", len(minutes)),
+    ]
+
+
+@pytest.mark.parametrize("days", [(5, 8), (1, 8), (2, 4), (1, 31)])
+def test_rare_days_are_as_long_as_those_of_other_symbols_in_their_file(
+    tmp_path: Path, days: tuple[int, ...]
+) -> None:
+    rare = starts("B", *(f"2024-01-{day:02d}" for day in days))
+    data = load(tmp_path, "symbol," + HEADER + DAYS + rare)
+    assert [each.timeframe for each in data.series] == ["1d", "1d"]
+
+
+def test_bars_that_keep_to_a_longer_timeframe_again_and_again_are_as_long(tmp_path: Path) -> None:
+    hours = starts("B", *(f"2024-01-02 {hour}:30" for hour in range(10, 16)))
+    text = "symbol," + HEADER + MINUTES + hours
+    assert [each.timeframe for each in load(tmp_path, text).series] == ["1m", "1h"]
+    with pytest.raises(DataError, match="of B are 3600 s apart or a multiple of that, too coarse"):
+        load(tmp_path, text, timeframe="1m")
+    unusual = starts("B", *(f"2024-01-02 10:{minute:02d}" for minute in range(0, 60, 7)))
+    with pytest.raises(DataError, match="of B are mostly 420 s apart, which is no usual timeframe"):
+        load(tmp_path, "symbol," + HEADER + MINUTES + unusual)
+    text = "symbol," + HEADER + MINUTES + DAYS.replace("A,", "B,")
+    assert [each.timeframe for each in load(tmp_path, text).series] == ["1m", "1d"]
