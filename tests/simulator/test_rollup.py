@@ -6,11 +6,14 @@ from decimal import Decimal
 from typing import ClassVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
@@ -84,6 +87,34 @@ def test_a_bar_belongs_to_the_candle_that_its_middle_is_in(
     whole = told[: len(expected)]
     assert [f"{c.timestamp:{form}} {c.open:g}-{c.close - 0.25:g}" for c in whole] == expected
     assert all((c.high, c.volume) == (c.close + 0.25, c.close + 0.75 - c.open) for c in whole)
+
+
+@settings(deadline=None)
+@given(
+    lengths=st.sampled_from([("1m", "5m"), ("1h", "4h"), ("1h", "1d"), ("1d", "1w"), ("1d", "1M")]),
+    late=st.integers(0, 3),
+    gaps=st.lists(st.integers(0, 9), min_size=1, max_size=40),
+)
+def test_each_bar_is_part_of_one_candle_however_bars_lie(
+    lengths: tuple[str, str], late: int, gaps: list[int]
+) -> None:
+    fine, coarse = map(parse_timeframe, lengths)
+    step, start = fine.nanoseconds, START // DAY * DAY + late * fine.nanoseconds // 4
+    series = BarSeries("S:X", fine.text, step)
+    expected: dict[int, tuple[float, float]] = {}
+    for number, gap in enumerate(gaps):
+        start += step + gap * step // 4
+        series.append(start, number, number, number, number, 1)
+        begin, _ = coarse.span_around(start + step // 2)
+        first, _ = expected.get(begin, (number, number))
+        expected[begin] = first, number
+    exchange, told = Exchange([series], timeframe=coarse.text), list[Candle]()
+    for _ in exchange.phases():
+        told += [event for event in exchange.outbox if isinstance(event, Candle)]
+        exchange.outbox.clear()
+        assert exchange.bars("S:X", coarse.text) == told
+    assert {ns_of(c.timestamp): (c.open, c.close) for c in told} == expected
+    assert [c.volume for c in told] == [last - first + 1 for first, last in expected.values()]
 
 
 def test_finer_and_coarser_candles_of_one_instant_come_in_that_order() -> None:
