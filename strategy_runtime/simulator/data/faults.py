@@ -13,7 +13,8 @@ class FaultKind(StrEnum):
     """What can be wrong with a row, and what is done about it."""
 
     DUPLICATE = "duplicate"
-    """The same symbol and start as an earlier row: dropped, the first is kept."""
+    """A bar with the same symbol and start as an earlier row, or a quote or trade that another file
+    has as well: dropped, the first is kept."""
     OUT_OF_ORDER = "out of order"
     """Earlier than the row before it: sorted in."""
     IMPOSSIBLE = "impossible"

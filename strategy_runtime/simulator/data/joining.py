@@ -1,10 +1,10 @@
 """From the rows of one symbol, of one file or several, to a series: in order, each bar once."""
 
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, heapreplace
-from itertools import chain, count, islice, pairwise
+from itertools import chain, count, groupby, islice, pairwise
 from operator import itemgetter, sub
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.digits import are_apart
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.rows import Rows
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, unmarked
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Series, unmarked
 from strategy_runtime.simulator.data.spool import STRETCH, Columns, Room
 
 __all__ = ["join_bars", "join_ticks"]
@@ -25,15 +25,16 @@ _Values = tuple[float, ...]
 _Row = tuple[int, float, float, float, float, float, int]
 
 
-def join_ticks(series: QuoteSeries, parts: Sequence[Rows], room: Room) -> None:
-    """Fill a series with quotes or trades in order.
+def join_ticks(series: QuoteSeries, parts: Sequence[Rows], room: Room, faults: FaultLog) -> None:
+    """Fill a series with quotes or trades in order, each once; what several files have is noted.
 
     Several of one instant stay in the order of their file.
     """
-    filling = room.take(parts[0].table.types, sum(map(len, parts)))
-    for stretch in _in_order(parts):
-        filling.add(stretch)
     series.sources = {part.file: part.source for part in parts}
+    filling = room.take(parts[0].table.types, sum(map(len, parts)))
+    notes = _Notes(series, faults)
+    for stretch in _in_order(parts, lambda rows: _once(rows, notes)):
+        filling.add(stretch)
     series.take(filling.columns[: len(series.COLUMNS)], room)
 
 
@@ -56,8 +57,15 @@ def join_bars(
     series.take(filling.columns, room)
 
 
-def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
-    """All rows in the order of time; of one instant, those of the file that begins first."""
+def _in_order(
+    parts: Sequence[Rows],
+    passed: Callable[[Iterator[_Values]], Iterator[_Values]] = iter,
+) -> Iterator[Columns]:
+    """All rows in the order of time; of one instant, those of the file that begins first.
+
+    Args:
+        passed: Which rows of files that overlap are kept.
+    """
     by_time = sorted(parts, key=lambda part: part.first)
     are_apart = all(before.last < after.first for before, after in pairwise(by_time))
     if are_apart and all(part.in_order for part in parts):
@@ -65,7 +73,7 @@ def _in_order(parts: Sequence[Rows]) -> Iterator[Columns]:
             yield from part.table.stretches()
         return
     types = parts[0].table.types
-    rows = _merged(sorted(chain.from_iterable(map(_runs, count(), by_time))))
+    rows = passed(_merged(sorted(chain.from_iterable(map(_runs, count(), by_time)))))
     while some := list(islice(rows, STRETCH)):
         yield [
             memoryview(array(code, column))
@@ -130,14 +138,52 @@ def _rows(stretch: Columns) -> Iterator[_Values]:
     return zip(*stretch, strict=True)
 
 
+def _once(rows: Iterator[_Values], notes: "_Notes") -> Iterator[_Values]:
+    """Rows less those that another file has as well; one file may have equal ones."""
+    for stamp, instant in groupby(rows, key=itemgetter(0)):
+        seen: dict[_Values, list[int]] = {}
+        for _, of_file in groupby(instant, key=lambda row: unmarked(int(row[-1]))[0]):
+            mine: defaultdict[_Values, list[int]] = defaultdict(list)
+            for row in of_file:
+                values, place = row[1:-1], int(row[-1])
+                others, number = seen.get(values, ()), len(mine[values])
+                mine[values].append(place)
+                if number < len(others):
+                    notes.duplicate(int(stamp), place, "the same values as", others[number])
+                else:
+                    yield row
+            for values, places in mine.items():
+                seen[values] = max(seen.get(values, []), places, key=len)
+
+
+class _Notes:
+    """Notes what is wrong with the rows of one series."""
+
+    def __init__(self, series: Series, faults: FaultLog) -> None:
+        self._symbol = series.symbol
+        self._sources = series.sources
+        self._faults = faults
+
+    def duplicate(self, start: int, place: int, verdict: str, other: int) -> None:
+        detail = f"{rfc3339(start)} again, with {verdict} {self.seen_from(place, other)}"
+        self.note(FaultKind.DUPLICATE, place, detail)
+
+    def seen_from(self, place: int, other: int) -> str:
+        """A line, with its file where that is another one."""
+        (here, _), (file, line) = unmarked(place), unmarked(other)
+        return f"line {line}" if file == here else f"{self._sources[file]} line {line}"
+
+    def note(self, kind: FaultKind, place: int, detail: str) -> None:
+        file, line = unmarked(place)
+        self._faults.note(kind, self._sources[file], line, self._symbol, detail)
+
+
 class _Sequence:
     """Looks at bars one behind the other."""
 
     def __init__(self, series: BarSeries, faults: FaultLog) -> None:
-        self._symbol = series.symbol
         self._step = series.step
-        self._sources = series.sources
-        self._faults = faults
+        self._notes = _Notes(series, faults)
         self._before: _Row | None = None
         self._end = -(2**63)
         self._movable = _LONGEST_CLOCK_CHANGE if self._step >= _DAY else 0
@@ -179,19 +225,13 @@ class _Sequence:
             return start
         if start == before[0]:
             verdict = "the same values as" if row[1:-1] == before[1:-1] else "other values than"
-            self._note(
-                FaultKind.DUPLICATE,
-                place,
-                f"{rfc3339(start)} again, with {verdict} {self._seen_from(place, before[-1])}",
-            )
+            self._notes.duplicate(start, place, verdict, before[-1])
             return None
         overlap = self._end - start
         if overlap > self._movable:
-            self._note(
-                FaultKind.IMPOSSIBLE,
-                place,
-                f"{rfc3339(start)} is before the bar of {self._seen_from(place, before[-1])} ends",
-            )
+            other = self._notes.seen_from(place, before[-1])
+            detail = f"{rfc3339(start)} is before the bar of {other} ends"
+            self._notes.note(FaultKind.IMPOSSIBLE, place, detail)
             return None
         if overlap > 0:
             return self._end
@@ -203,13 +243,5 @@ class _Sequence:
         missing = (distance + self._movable) // step - 1
         if missing and (step < _DAY or distance > _LONGEST_DAILY_GAP):
             bars = "bar" if missing == 1 else "bars"
-            self._note(FaultKind.GAP, place, f"{missing} {bars} missing after {rfc3339(before)}")
-
-    def _seen_from(self, place: int, other: int) -> str:
-        """A line, with its file where that is another one."""
-        (here, _), (file, line) = unmarked(place), unmarked(other)
-        return f"line {line}" if file == here else f"{self._sources[file]} line {line}"
-
-    def _note(self, kind: FaultKind, place: int, detail: str) -> None:
-        file, line = unmarked(place)
-        self._faults.note(kind, self._sources[file], line, self._symbol, detail)
+            detail = f"{missing} {bars} missing after {rfc3339(before)}"
+            self._notes.note(FaultKind.GAP, place, detail)

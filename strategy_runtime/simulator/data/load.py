@@ -206,7 +206,7 @@ def _joined(
                 ticks[part.symbol].append(part)
         for symbol, group in ticks.items():
             each = make(symbol)
-            join_ticks(each, group, room)
+            join_ticks(each, group, room, faults)
             joined.append(each)
     return joined
 

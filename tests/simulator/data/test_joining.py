@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,30 @@ def test_clocks_go_forward_by_two_hours_at_most(tmp_path: Path, hour: int, kept:
     assert len(only(load(tmp_path, HEADER + rows, timeframe="1d"))) == kept
 
 
+def write_trades(folder: Path, name: str, trades: Iterable[tuple[int, int]]) -> Path:
+    """Trades by their second and price."""
+    path = folder / name
+    rows = (f"A,2024-01-02T14:30:{second:02d}Z,{price}\n" for second, price in trades)
+    path.write_text("symbol,timestamp,price\n" + "".join(rows))
+    return path
+
+
+def test_trades_that_two_files_have_count_once(tmp_path: Path) -> None:
+    # Of two equal trades in one file, both have been.
+    one = write_trades(tmp_path, "a.csv", [(0, 1), (1, 2), (1, 2), (1, 3)])
+    other = write_trades(tmp_path, "b.csv", [(1, 2), (1, 2), (1, 2), (1, 3), (2, 4)])
+    data = load_bars([other, one])
+    assert [list(each.bids) for each in data.ticks] == [[1, 2, 2, 3, 2, 4]]
+    again = "2024-01-02T14:30:01Z again, with the same values as"
+    assert [(fault.source, fault.line, fault.detail) for fault in data.faults] == [
+        (str(other), 2, f"{again} {one} line 3"),
+        (str(other), 3, f"{again} {one} line 4"),
+        (str(other), 5, f"{again} {one} line 5"),
+    ]
+    with pytest.raises(DataError, match=r"3 faults .*\n.*b\.csv line 2: duplicate row of A"):
+        load_bars([one, other], strict=True)
+
+
 @pytest.mark.parametrize("order", [-1, 1])
 def test_rows_out_of_order_need_no_memory_for_all_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: int
@@ -149,3 +174,27 @@ def test_however_bars_are_spread_over_files_and_wherever_they_are_kept(
     duplicates = [fault for fault in data.faults if fault.kind.value == "duplicate"]
     assert len(duplicates) == len(together) - len({*together})
     assert data.faults == load_bars(paths, timeframe="1m").faults
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 2)), min_size=1, max_size=25),
+    parts=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=3),
+    most_in_memory=st.sampled_from([0, 300, 10**6]),
+)
+def test_however_often_files_have_a_trade_it_counts_once(
+    tmp_path: Path,
+    steps: list[tuple[int, int]],
+    parts: list[tuple[int, int]],
+    most_in_memory: int,
+) -> None:
+    seconds = accumulate(later for later, _ in steps)
+    trades = [(second, price) for second, (_, price) in zip(seconds, steps, strict=True)]
+    paths = [write_trades(tmp_path, "0.csv", trades)]
+    for number, (first, last) in enumerate(parts, 1):
+        some = [trade for trade in trades if first <= trade[0] <= last]
+        paths.append(write_trades(tmp_path, f"{number}.csv", some))
+    data = load_bars(paths, most_in_memory=most_in_memory)
+    assert [list(each.bids) for each in data.ticks] == [[price for _, price in trades]]
