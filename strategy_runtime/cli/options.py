@@ -85,8 +85,8 @@ data_options = _stacked(
     ),
     click.option(
         "--symbol",
-        help="Symbol of a file that has no such column (default: its name); of one that has, read "
-        "this symbol only.",
+        help="Read this symbol only. A file without a column of symbols has the one it is named "
+        "after; where none is named after SYMBOL, all such files have that.",
     ),
     click.option(
         "--timeframe",

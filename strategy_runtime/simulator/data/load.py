@@ -69,8 +69,8 @@ def load_bars(
     files have of one symbol is joined in the order of time.
 
     Args:
-        symbol: For files without a symbol column (by default the file's name without ending);
-            where there is such a column, only this symbol is read.
+        symbol: Read this one only. A file without a symbol column has the one it is named after;
+            where none is named after the one given, all such files have that.
         timeframe: Of the candles wanted; finer bars are kept as they are, for the exchange to make
             candles of. By default the most common distance between the bars.
         start, end: Bars that start at or after `start` and before `end`.
@@ -84,11 +84,13 @@ def load_bars(
     zone = UTC if tz is None else zone_of(tz)
     files = files_of(paths)
     sources = [source for _, source in files]
+    is_named = symbol in [_name_of(path) for path, _ in files]
     log = FaultLog()
     with closing(Spool(most_in_memory)) as spool:
         rows: dict[tuple[Kind, str], list[Rows]] = {}
         for number, (path, source) in enumerate(files):
-            collect = _Collector(rows, number, path, source, log, spool, symbol)
+            unsaid = _name_of(path) if symbol is None or is_named else symbol
+            collect = _Collector(rows, number, unsaid, source, log, spool, symbol)
             _read(path, source, StampReader(zone), collect, log, stdin)
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
@@ -118,18 +120,19 @@ class _Collector:
 
     Args:
         rows: Of all files; of what is not asked for there are none.
-        symbol: See `load_bars`.
+        unsaid: Symbol of rows that do not say theirs.
+        only: The symbol asked for, if not all are.
     """
 
     def __init__(
         self,
         rows: dict[tuple[Kind, str], list[Rows]],
         file: int,
-        path: Path | None,
+        unsaid: str,
         source: str,
         faults: FaultLog,
         spool: Spool,
-        symbol: str | None,
+        only: str | None,
     ) -> None:
         self._all = rows
         self._mine: dict[tuple[Kind, str, str], Rows] = {}
@@ -137,8 +140,8 @@ class _Collector:
         self._source = source
         self._faults = faults
         self._spool = spool
-        self._only = symbol
-        self._unsaid = symbol or _name_of(path)
+        self._only = only
+        self._unsaid = unsaid
 
     def __call__(self, kind: Kind, symbol: str | None, timeframe: str = "") -> Rows | None:
         name = self._unsaid if symbol is None else symbol

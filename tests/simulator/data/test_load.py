@@ -342,6 +342,15 @@ def test_a_symbol_column_and_a_choice_among_symbols(tmp_path: Path) -> None:
         load(tmp_path, "Ticker," + HEADER + many, symbol="S:C")
 
 
+def test_of_files_named_after_symbols_those_of_the_one_asked_for_are_read(tmp_path: Path) -> None:
+    (tmp_path / "A.csv").write_text(HEADER + ROWS)
+    (tmp_path / "B.csv").write_text(HEADER + minutes(40, 2))
+    (tmp_path / "c.csv").write_text("symbol," + HEADER + minutes(42, 1, "B"))
+    assert list(only(load_bars([tmp_path], symbol="A")).closes) == [10.5, 11]
+    data = load_bars([tmp_path], symbol="B")
+    assert (len(only(data)), only(data).source) == (3, f"{tmp_path / 'B.csv'} and 1 more")
+
+
 def test_a_folder_gzip_and_standard_input(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "A.csv.gz", "wt") as file:
         file.write(HEADER + ROWS)
