@@ -6,11 +6,11 @@ and gaps are looked at when all have been seen, see `joining`.
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, isnan
 from typing import ClassVar, Protocol
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.columns import Kind
+from strategy_runtime.simulator.data.columns import Kind, stand_in_for
 from strategy_runtime.simulator.data.digits import (
     GREATEST,
     LEAST,
@@ -86,6 +86,11 @@ class Rows:
 
     def add(self, line: int, stamp: int, *numbers: float) -> None:
         """Take in a row, unless no market can have looked like it."""
+        if not self._is_possible(*numbers):
+            numbers = tuple(
+                stand_in_for(name) if isnan(number) else number
+                for name, number in zip(self.kind.value, numbers, strict=True)
+            )
         if not self._is_possible(*numbers):
             shown = zip(self.kind.value, map(_shown, numbers), strict=True)
             self._note(

@@ -76,9 +76,12 @@ def test_an_empty_symbol_is_refused(tmp_path: Path) -> None:
         load(tmp_path, "symbol,timestamp,bid,ask\n,2024-01-02T14:30:00Z,1,2\n")
 
 
-def test_an_empty_volume_is_unknown(tmp_path: Path) -> None:
-    text = HEADER + ROWS.replace(",100\n", ",\n")
-    assert list(only(load(tmp_path, text)).volumes) == [0, 200]
+@pytest.mark.parametrize("missing", ["", "NaN"])
+def test_a_volume_that_is_missing_is_unknown(tmp_path: Path, missing: str) -> None:
+    data = load(tmp_path, HEADER + ROWS.replace(",100\n", f",{missing}\n"))
+    assert (list(only(data).volumes), data.faults) == ([0, 200], [])
+    trades = f"timestamp,price,size\n2024-01-02,1,{missing}\n"
+    assert list(load(tmp_path, trades).ticks[0].sizes) == [0]
 
 
 @pytest.mark.parametrize("further", [0, 10])
