@@ -29,7 +29,7 @@ def read_parquet(
         DataError: Names file, row and column, or the package that is missing.
     """
     parquet = _pyarrow_parquet(path)
-    with _readable(source), parquet.ParquetFile(path) as file:
+    with _readable(source), parquet.ParquetFile(path, page_checksum_verification=True) as file:
         names = file.schema_arrow.names
         layout = find_layout(names, source)
         common = {name: getattr(layout, name) for name in ("timestamp", "time", "symbol")}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
@@ -186,6 +187,18 @@ def test_a_missing_column_names_what_is_there(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
     (tmp_path / "X.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
     with pytest.raises(DataError, match=r"X\.parquet cannot be read as Parquet: "):
+        load_bars([tmp_path / "X.parquet"])
+
+
+def test_a_page_that_differs_from_its_checksum(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    table = pyarrow.table({"timestamp": ["2024-01-02", "2024-01-03"], **PRICES})
+    plain = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    parquet.write_table(table, tmp_path / "X.parquet", **plain)
+    content = (tmp_path / "X.parquet").read_bytes()
+    (tmp_path / "X.parquet").write_bytes(content.replace(pack("d", 10.5), pack("d", 10.75)))
+    with pytest.raises(DataError, match=r"X\.parquet cannot be read as Parquet: .*checksum"):
         load_bars([tmp_path / "X.parquet"])
 
 
