@@ -8,7 +8,7 @@ from strategy_runtime.simulator.data.columns import Kind, stand_in_for
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["Together", "stamps_of", "taken_together"]
+__all__ = ["Together", "stamps_of", "taken_together", "with_its_digits"]
 
 Together = tuple[Rows, Sequence[int], Sequence[int], list[Sequence[float]]]
 """Where rows belong, their numbers, times, and what was measured."""
@@ -40,6 +40,14 @@ def taken_together(
         ]
     except (ValueError, TypeError):
         return None
+
+
+def with_its_digits(column: Any) -> Any:
+    """A column; numbers of 32 bits as their digits say: 1.1, and not 1.100000023841858."""
+    from pyarrow import types
+
+    is_short = types.is_float32(column.type)
+    return column.cast("string").cast("float64") if is_short else column
 
 
 def stamps_of(columns: Mapping[str, Any]) -> list[Any]:

@@ -8,7 +8,11 @@ from typing import Any
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind, find_layout, stand_in_for
-from strategy_runtime.simulator.data.parquet_columns import stamps_of, taken_together
+from strategy_runtime.simulator.data.parquet_columns import (
+    stamps_of,
+    taken_together,
+    with_its_digits,
+)
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
@@ -42,7 +46,9 @@ def read_parquet(
         for batch in file.iter_batches(_BATCH, columns=[names[place] for place in sorted(needed)]):
             for kind, columns in parts:
                 wanted = {name: names[at] for name, at in columns.items() if at is not None}
-                table = {name: batch.column(column) for name, column in wanted.items()}
+                table = {
+                    name: with_its_digits(batch.column(column)) for name, column in wanted.items()
+                }
                 rows_of = partial(collect, kind)
                 together = taken_together(table, kind, stamps, first, rows_of)
                 if together is None:

@@ -288,6 +288,14 @@ def test_numbers_of_every_width(tmp_path: Path, kind: str) -> None:
     assert found == [[10, 11], [12, 13], [9, 10], [11, 12], [0, 100], [1, 2]]
 
 
+def test_numbers_of_32_bits_are_as_their_digits_say(tmp_path: Path) -> None:
+    texts = {name: list(map(str, values)) for name, values in PRICES.items()}
+    for others in (PRICES, texts):
+        columns = {"timestamp": pyarrow.array(MOMENTS, pyarrow.timestamp("us", tz="UTC")), **others}
+        columns["close"] = pyarrow.array([10.1, 11.3], pyarrow.float32())
+        assert list(only(load(tmp_path, columns)).closes) == [10.1, 11.3]
+
+
 def test_whole_numbers_that_no_float_can_hold(tmp_path: Path) -> None:
     columns = {
         "timestamp": pyarrow.array(MOMENTS, pyarrow.timestamp("us", tz="UTC")),
