@@ -54,12 +54,12 @@ class Chunk:
         return list(zip(*rows, strict=True)) if {*map(len, rows)} == {self._width} else None
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row that is not empty, with the number of its last line."""
-        reader = self._reader()
-        before = self.line - 1
+        """Each row that is not empty, with the number of its first line."""
+        reader, line = self._reader(), self.line
         for row in reader:
             if any(row):
-                yield before + reader.line_num, row
+                yield line, row
+            line = self.line + reader.line_num
 
     @property
     def breaks(self) -> int:

@@ -15,6 +15,7 @@ from strategy_runtime.simulator.data.timestamps import StampReader
 __all__ = ["read_csv"]
 
 _LONGEST_HEADER = 1_000_000
+_SHOWN = 60
 
 _T = TypeVar("_T")
 _Read = tuple[Rows, Sequence[int], list[Any]]
@@ -44,9 +45,14 @@ def read_csv(
         table = _Table(header, source, stamps, collect)
         for chunk in chunks(stream, line + 1, delimiter, len(header)):
             if not table.take_together(chunk):
-                for number, row in chunk.rows():
-                    table.take(number, row)
-    except (OSError, csv.Error) as error:
+                line = chunk.line - 1
+                for line, row in chunk.rows():
+                    table.take(line, row)
+    except csv.Error as error:
+        raise DataError(
+            f"{source} behind line {line}: {error}; does a quotation mark lack its counterpart?"
+        ) from None
+    except OSError as error:
         raise DataError(f"{source} cannot be read: {error}") from None
 
 
@@ -72,7 +78,7 @@ class _Table:
             found = self._plain(chunk)
             if found is None:
                 found = self._by_columns(chunk)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, csv.Error):
             return False
         for rows, here, columns in found or ():
             rows.extend(here, *columns)
@@ -185,8 +191,9 @@ class _Table:
             try:
                 float(text or 0)
             except ValueError:
+                shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
                 return DataError(
-                    f"{where} column {self._header[position or 0].strip()}: {text!r} is not a "
+                    f"{where} column {self._header[position or 0].strip()}: {shown!r} is not a "
                     "number; write it with a point for the decimals and nothing else, or nothing "
                     "where there is none"
                 )

@@ -23,7 +23,7 @@ def test_where_a_chunk_ends_does_not_matter(size: int, monkeypatch: pytest.Monke
     text = 'a,b\n"c\nc",d\n\ne,"f, ""g"""\nh,i'
     assert read(text, size, monkeypatch) == [
         (1, ["a", "b"]),
-        (3, ["c\nc", "d"]),
+        (2, ["c\nc", "d"]),
         (5, ["e", 'f, "g"']),
         (6, ["h", "i"]),
     ]

@@ -69,6 +69,26 @@ def test_each_number_is_named(tmp_path: Path, column: str) -> None:
         load(tmp_path, HEADER + ROWS.splitlines()[0] + "\n" + ",".join(row) + "\n")
 
 
+@pytest.mark.parametrize(
+    ("first", "problem"),
+    [
+        ('"1,2,1,1,1,1', "line 3: 1 fields where the header has 6"),
+        ('1,2,"1,1,1,1', "line 3: 3 fields where the header has 6"),
+        ('1,2,1,1,1,"1', "line 3, column volume: '1\\n2024-01-02T14:32:00Z,1,1,1,1,1\\n2024"),
+    ],
+)
+def test_a_quotation_mark_without_a_counterpart_is_named_by_its_line(
+    tmp_path: Path, first: str, problem: str
+) -> None:
+    further = "".join(f"2024-01-02T14:{minute}:00Z,1,1,1,1,1\n" for minute in range(32, 60))
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + ROWS.splitlines()[0] + f"\n{first}\n{further}")
+    assert f"X.csv {problem}" in str(error.value)
+    assert len(str(error.value)) < 400
+    with pytest.raises(DataError, match=r"X\.csv behind line 2: field larger .*; does a quotation"):
+        load(tmp_path, HEADER + ROWS.splitlines()[0] + f"\n{first}\n" + further * 300)
+
+
 def test_an_empty_symbol_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"X\.csv line 2: the symbol is empty"):
         load(tmp_path, "symbol," + HEADER + "," + ROWS)
