@@ -129,7 +129,7 @@ class _Table:
             raise DataError(
                 f"{self._source} line {line}: {len(row)} fields where the header has {len(header)}"
             )
-        symbol = None if layout.symbol is None else row[layout.symbol]
+        symbol = None if layout.symbol is None else row[layout.symbol].strip()
         if symbol == "":
             raise DataError(f"{self._source} line {line}: the symbol is empty")
         for part in layout.parts:
@@ -150,17 +150,20 @@ class _Table:
         if not lines:
             return
         at = self._layout.symbol
-        symbols = [None] if at is None else fields[at]
-        if "" in symbols:
+        if at is None:
+            yield None, lines, fields
+            return
+        symbols = fields[at]
+        if not all(map(str.strip, {*symbols})):
             raise ValueError("a symbol is empty")
         if len({*symbols}) == 1:
-            yield symbols[0], lines, fields
+            yield symbols[0].strip(), lines, fields
             return
-        rows: defaultdict[str | None, list[int]] = defaultdict(list)
+        rows: defaultdict[str, list[int]] = defaultdict(list)
         for row, symbol in enumerate(symbols):
             rows[symbol].append(row)
         for symbol, picked in rows.items():
-            yield symbol, _picked(lines, picked), [_picked(each, picked) for each in fields]
+            yield symbol.strip(), _picked(lines, picked), [_picked(each, picked) for each in fields]
 
     def _converted(self, part: Part, fields: Sequence[Sequence[str]]) -> list[Any]:
         """Times and numbers.

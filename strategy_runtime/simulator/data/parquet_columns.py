@@ -93,15 +93,15 @@ def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, S
     if hasattr(column, "dictionary"):  # which is in another order than the rows
         column = column.dictionary_decode()
     symbols = column.dictionary_encode()
-    names = symbols.dictionary.to_pylist()
+    names = [str(name).strip() for name in symbols.dictionary.to_pylist()]
     if symbols.null_count or "" in names:
         raise ValueError("a symbol is empty")
     if len(names) == 1:
-        yield str(names[0]), lines, batch
+        yield names[0], lines, batch
         return
     for number, name in enumerate(names):
         mine = _compute().equal(symbols.indices, number)
-        yield str(name), [lines[row] for row in _rows_where(mine)], batch.filter(mine)
+        yield name, [lines[row] for row in _rows_where(mine)], batch.filter(mine)
 
 
 def _rows_where(mask: Any) -> list[int]:

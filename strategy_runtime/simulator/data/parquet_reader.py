@@ -102,9 +102,9 @@ def _rows(
         row = first + index
         symbol = None
         if symbols is not None:
-            if symbols[index] in (None, ""):
+            symbol = "" if symbols[index] is None else str(symbols[index]).strip()
+            if not symbol:
                 raise DataError(f"{source} row {row}: the symbol is empty")
-            symbol = str(symbols[index])
         rows = rows_of(symbol)
         if rows is None:
             continue

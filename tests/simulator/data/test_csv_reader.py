@@ -96,6 +96,21 @@ def test_an_empty_symbol_is_refused(tmp_path: Path) -> None:
         load(tmp_path, "symbol,timestamp,bid,ask\n,2024-01-02T14:30:00Z,1,2\n")
 
 
+@pytest.mark.parametrize("symbols", [("A ",), ("A ", "B", " B  "), ("A", "A  ")])
+def test_blanks_around_a_symbol_do_not_count(tmp_path: Path, symbols: tuple[str, ...]) -> None:
+    rows = [
+        f"{symbol},2024-01-02T14:{10 * place + minute}:00Z,1,1,1,1,1\n"
+        for place, symbol in enumerate(symbols, 1)
+        for minute in range(10)
+    ]
+    for some in (rows, rows[:1], [*rows, 'A,2024-01-02T15:50:00Z,1,1,1,1,"1"\n']):
+        data = load(tmp_path, "symbol," + HEADER + "".join(some), timeframe="1m")
+        assert {each.symbol for each in data.series} <= {"A", "B"}
+        assert sum(map(len, data.series)) == len(some)
+    with pytest.raises(DataError, match=r"line 2: the symbol is empty"):
+        load(tmp_path, "symbol," + HEADER + '" ",' + rows[0].partition(",")[2])
+
+
 @pytest.mark.parametrize("missing", ["", "NaN"])
 def test_a_volume_that_is_missing_is_unknown(tmp_path: Path, missing: str) -> None:
     data = load(tmp_path, HEADER + ROWS.replace(",100\n", f",{missing}\n"))

@@ -190,6 +190,15 @@ def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
         load_bars([tmp_path / "X.parquet"])
 
 
+@pytest.mark.parametrize("form", [float, str])
+def test_blanks_around_a_symbol_do_not_count(tmp_path: Path, form: type) -> None:
+    prices = {name: list(map(form, values)) for name, values in PRICES.items()}
+    columns = {"timestamp": ["2024-01-02", "2024-01-03"], **prices}
+    assert only(load(tmp_path, {**columns, "symbol": ["A ", " A"]})).symbol == "A"
+    with pytest.raises(DataError, match=r"X\.parquet row 2: the symbol is empty"):
+        load(tmp_path, {**columns, "symbol": ["A", "  "]})
+
+
 def test_a_page_that_differs_from_its_checksum(tmp_path: Path) -> None:
     from pyarrow import parquet
 
