@@ -193,13 +193,15 @@ def _joined(
     spool: Spool,
 ) -> list[Series]:
     room = spool.room()
-    groups: defaultdict[tuple[str, str, int], list[Rows]] = defaultdict(list)
+    groups: defaultdict[tuple[str, int], list[Rows]] = defaultdict(list)
+    names: dict[tuple[str, int], str] = {}  # a recording may say 60m for 1h
     bars = [part for part in parts if part.kind is Kind.BARS]
     for part, (text, step) in zip(bars, timeframes_of(bars, timeframe), strict=True):
-        groups[part.symbol, text, step].append(part)
+        groups[part.symbol, step].append(part)
+        names.setdefault((part.symbol, step), text)
     joined: list[Series] = []
-    for (symbol, text, step), group in groups.items():
-        series = BarSeries(symbol, text, step)
+    for (symbol, step), group in groups.items():
+        series = BarSeries(symbol, names[symbol, step], step)
         join_bars(series, group, room, faults)
         joined.append(series)
     for kind, make in ((Kind.QUOTES, QuoteSeries), (Kind.TICKS, TickSeries)):

@@ -80,6 +80,12 @@ def test_a_time_that_no_market_had_is_a_fault(tmp_path: Path, message: dict[str,
     )
 
 
+def test_bars_of_one_length_are_one_series_whatever_it_is_called(tmp_path: Path) -> None:
+    messages = [candle(60 * hour, 11, timeframe=("1h", "60m")[hour % 2]) for hour in range(4)]
+    series = only(recorded(tmp_path, *messages))
+    assert (series.timeframe, len(series)) == ("1h", 4)
+
+
 def test_several_timeframes_of_a_symbol(tmp_path: Path) -> None:
     fine = [candle(minute, 11) for minute in range(10)]
     data = recorded(tmp_path, *fine, candle(0, 12, timeframe="5m"), candle(5, 13, timeframe="5m"))
