@@ -68,7 +68,9 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
         part = parts[index]
         if given is None or part.symbol not in finest:
             raise refusal
-        found[index] = _inferred(seen[index], f"{part.source}: the bars of {part.symbol}")
+        what = f"{part.source}: the bars of {part.symbol}"
+        said = part.timeframe
+        found[index] = _said(said, None, what) if said else _inferred(seen[index], what)
     for index in range(len(parts)):
         if index not in found:
             found[index] = _like_the_others(parts, index, found)

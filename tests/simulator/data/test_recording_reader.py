@@ -92,6 +92,18 @@ def test_several_timeframes_of_a_symbol(tmp_path: Path) -> None:
     assert {each.timeframe: len(each) for each in data.series} == {"1m": 10, "5m": 2}
 
 
+@pytest.mark.parametrize("minutes", [(0,), (0, 15, 30)])
+def test_coarser_candles_are_as_long_as_they_say_beside_the_finer_ones_wanted(
+    tmp_path: Path, minutes: tuple[int, ...]
+) -> None:
+    messages = [candle(minute, 11) for minute in range(10)]
+    messages += [candle(minute, 12, timeframe="5m") for minute in minutes]
+    data = recorded(tmp_path, *messages, timeframe="1m")
+    assert {each.timeframe: len(each) for each in data.series} == {"1m": 10, "5m": len(minutes)}
+    with pytest.raises(DataError, match="of S:X are months apart, and months differ in length"):
+        recorded(tmp_path, *messages, candle(0, 13, timeframe="1M"), timeframe="1m")
+
+
 @pytest.mark.parametrize(
     ("timeframe", "wanted", "said"),
     [
