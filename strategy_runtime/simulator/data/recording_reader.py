@@ -48,9 +48,10 @@ def read_recording(
                 elif isinstance(frame, QuoteFrame):
                     quote = frame.quote
                     stamp = quote.timestamp or frame.timestamp
-                    if stamp is not None:
-                        row = line, stamp_of(stamp), quote.bid, quote.ask
-                        found.setdefault((Kind.QUOTES, quote.symbol, ""), []).append(row)
+                    if stamp is None:
+                        raise ValueError("the quote has no time")
+                    row = line, stamp_of(stamp), quote.bid, quote.ask
+                    found.setdefault((Kind.QUOTES, quote.symbol, ""), []).append(row)
             except ValueError as error:
                 faults.note(FaultKind.UNREADABLE, source, line, "", str(error))
         for (kind, symbol, timeframe), rows in found.items():

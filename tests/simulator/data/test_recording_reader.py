@@ -80,6 +80,14 @@ def test_a_time_that_no_market_had_is_a_fault(tmp_path: Path, message: dict[str,
     )
 
 
+def test_a_quote_without_a_time_is_a_fault(tmp_path: Path) -> None:
+    timeless = quote(1, 11)
+    del timeless["timestamp"]
+    data = recorded(tmp_path, quote(0, 11), timeless)
+    assert len(data.quotes[0]) == 1
+    assert str(data.faults[0]).endswith("line 2: unreadable line: the quote has no time")
+
+
 def test_bars_of_one_length_are_one_series_whatever_it_is_called(tmp_path: Path) -> None:
     messages = [candle(60 * hour, 11, timeframe=("1h", "60m")[hour % 2]) for hour in range(4)]
     series = only(recorded(tmp_path, *messages))
