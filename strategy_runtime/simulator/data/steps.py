@@ -71,12 +71,12 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
         what = f"{part.source}: the bars of {part.symbol}"
         said = part.timeframe
         found[index] = _said(said, None, what) if said else _inferred(seen[index], what)
-    for index in range(len(parts)):
+    for index, part in enumerate(parts):
         if index not in found:
             found[index] = _like_the_others(parts, index, found)
-        elif seen[index] and (fine := finest[parts[index].symbol])[1] < found[index][1]:
-            common = gcd(*seen[index])
-            if common % found[index][1] and common % fine[1] == 0:
+        elif seen[index] and not part.timeframe and gcd(*seen[index]) % found[index][1]:
+            fine = finest[part.symbol]
+            if _may_be_rare(seen[index], fine[1]):
                 found[index] = fine
     return [found[index] for index in range(len(parts))]
 

@@ -100,6 +100,14 @@ def test_several_timeframes_of_a_symbol(tmp_path: Path) -> None:
     assert {each.timeframe: len(each) for each in data.series} == {"1m": 10, "5m": 2}
 
 
+@pytest.mark.parametrize("timeframe", [None, "1m"])
+def test_hours_that_keep_to_a_session_stay_hours(tmp_path: Path, timeframe: str | None) -> None:
+    messages = [candle(minute, 11) for minute in range(10)]
+    messages += [candle(minute, 12, timeframe="1h") for minute in (0, 90, 150, 210)]
+    data = recorded(tmp_path, *messages, timeframe=timeframe)
+    assert {each.timeframe: len(each) for each in data.series} == {"1m": 10, "1h": 4}
+
+
 @pytest.mark.parametrize("minutes", [(0,), (0, 15, 30)])
 def test_coarser_candles_are_as_long_as_they_say_beside_the_finer_ones_wanted(
     tmp_path: Path, minutes: tuple[int, ...]

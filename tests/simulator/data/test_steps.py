@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.load import load_bars
 from tests.simulator.data.support import HEADER, ROWS, load, only
 
 
@@ -101,3 +102,12 @@ def test_bars_that_keep_to_a_longer_timeframe_again_and_again_are_as_long(tmp_pa
         load(tmp_path, "symbol," + HEADER + MINUTES + unusual)
     text = "symbol," + HEADER + MINUTES + DAYS.replace("A,", "B,")
     assert [each.timeframe for each in load(tmp_path, text).series] == ["1m", "1d"]
+
+
+def test_hours_that_keep_to_a_session_stay_hours_beside_minutes(tmp_path: Path) -> None:
+    header = "symbol," + HEADER
+    hours = [f"2024-01-0{day} {time}" for day in (3, 4) for time in ("09:30", "11:00", "12:00")]
+    (tmp_path / "hours.csv").write_text(header + starts("A", *hours, "2024-01-04 13:00"))
+    (tmp_path / "minutes.csv").write_text(header + MINUTES)
+    found = {each.timeframe: len(each) for each in load_bars([tmp_path]).series}
+    assert found == {"1h": 7, "1m": 30}
