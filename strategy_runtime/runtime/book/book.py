@@ -31,9 +31,9 @@ from strategy_runtime.runtime.book.order_states import (
     AcceptedOrder,
     accepted,
     is_behind,
+    newly_placed,
     pending,
     price_of_last_fill,
-    was_turned_away,
 )
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
@@ -206,20 +206,26 @@ class Book:
         return has_any and any(key != beside for key in self._open_in(symbol))
 
     def marked(self, order: Order) -> Order:
-        """The order with what is known of whose it is.
+        """The order with what is known of whose it is, and with our id where the venue has none.
 
         Ours are those that were given in this run, that have an id such as our runs give, and the
         legs of such orders.
         """
-        known = self._read(self._key(order))
+        known, own_id = self.counterpart(order), order.client_order_id
         if known is not None:
-            external = known.external
+            external, own_id = known.external, known.client_order_id or own_id
         elif (order.client_order_id or "").startswith(self._own_prefix):
             external = False
         else:
             parent = self.order(order.parent_order_id or "")
             external = parent is None or parent.external
-        return order if order.external is external else replace(order, external=external)
+        if order.external is external and order.client_order_id == own_id:
+            return order
+        return replace(order, external=external, client_order_id=own_id)
+
+    def counterpart(self, order: Order) -> Order | None:
+        """What is known of an order of the venue's."""
+        return self._read(self._key(order))
 
     @property
     def order_count(self) -> int:
@@ -233,12 +239,29 @@ class Book:
         """
         if self.statement is not None:
             return
+        known, stray = self._open.get(client_order_id), self._stray(handle.id, client_order_id)
         self._keys[handle.id] = client_order_id
-        known = self._open.get(client_order_id)
-        if type(known) is OrderRequest:
+        if stray is not None:
+            self._store(
+                client_order_id, replace(stray, client_order_id=client_order_id, external=False)
+            )
+        elif type(known) is OrderRequest:
             self._open[client_order_id] = AcceptedOrder(known, handle)
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
             self._store(client_order_id, accepted(known, handle))
+
+    def put_in_place(self, known: Order, order: Order) -> None:
+        """The venue has placed an order instead of changing one that is known.
+
+        It goes on under that one's name; the end of the other is none that anybody is told of.
+        """
+        key = known.client_order_id or known.id
+        if self._keys.get(order.id) == key:
+            return  # its events came before the answer
+        told = self._stray(order.id, key) or newly_placed(order)
+        self._make_way(key, known)
+        own_id, external = known.client_order_id, known.external
+        self._store(key, replace(told, client_order_id=own_id, external=external))
 
     def refuse(self, client_order_id: str) -> None:
         """The venue refused a submission."""
@@ -251,8 +274,12 @@ class Book:
         order = event.order
         key = self._key(order)
         known = self._read(key)
-        if known is not None and was_turned_away(known) and order.id != known.id:
-            del self._ended[key]  # and the venue has given its name to another one
+        if (
+            known is not None
+            and known.id != order.id
+            and (known.id != key or known.status.is_terminal)
+        ):
+            self._make_way(key, known)  # the venue has given its name to another one
             known = None
         if known is not None and is_behind(order, known):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
@@ -441,7 +468,7 @@ class Book:
             self._account, self.statement = self.statement.told_account(), None
 
     def _key(self, order: Order) -> str:
-        return order.client_order_id or self._key_of(order.id)
+        return self._keys.get(order.id) or order.client_order_id or self._key_of(order.id)
 
     def _key_of(self, order_id: str) -> str:
         """What an order is kept under, by the venue's id."""
@@ -457,6 +484,26 @@ class Book:
             self._ended[key] = order
         else:
             self._open[key] = order
+
+    def _stray(self, order_id: str, key: str) -> Order | None:
+        """Take out what events have told of an order that was taken for another's, since they have
+        no id of ours; None where there is nothing of the kind."""
+        found = self._keys.get(order_id, key)
+        told = None if found == key else self._read(found)
+        if told is None or not told.external:
+            return None
+        self._open.pop(found, None)
+        self._ended.pop(found, None)
+        return told
+
+    def _make_way(self, key: str, known: Order) -> None:
+        """Let another order have the name of one, which has ended and keeps the venue's id."""
+        self._open.pop(key, None)
+        self._ended.pop(key, None)
+        if known.id != key:  # else the venue has never taken it
+            is_over = known.status.is_terminal
+            known = known if is_over else replace(known, status=OrderStatus.CANCELLED)
+            self._store(known.id, known)
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:
         if price is None:

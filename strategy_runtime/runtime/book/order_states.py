@@ -12,9 +12,9 @@ __all__ = [
     "AcceptedOrder",
     "accepted",
     "is_behind",
+    "newly_placed",
     "pending",
     "price_of_last_fill",
-    "was_turned_away",
 ]
 
 _FORWARD = {
@@ -79,9 +79,15 @@ def accepted(order: Order, handle: OrderHandle) -> Order:
     return replace(order, id=handle.id, status=status)
 
 
-def was_turned_away(order: Order) -> bool:
-    """Whether the venue has never taken an order, and so given it no id."""
-    return order.status is OrderStatus.REJECTED and order.id == order.client_order_id
+def newly_placed(order: Order) -> Order:
+    """An order as the venue answered, less what has become of it, which is for its events."""
+    return replace(
+        order,
+        status=OrderStatus.OPEN,
+        filled_quantity=Decimal(0),
+        remaining_quantity=order.quantity,
+        average_fill_price=None,
+    )
 
 
 def is_behind(news: Order, known: Order) -> bool:

@@ -154,7 +154,11 @@ class TradingDesk(Outbox):
         return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 
     async def _change(self, key: str, changes: OrderChanges) -> Order:
-        return self._book.marked(await self._venue.modify(self.order_of(key).id, changes))
+        known = self.order_of(key)
+        answer = await self._venue.modify(known.id, changes)
+        if answer.id != known.id:
+            self._book.put_in_place(known, answer)
+        return self._book.marked(answer)
 
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""

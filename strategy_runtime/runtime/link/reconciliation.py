@@ -144,7 +144,7 @@ def differences(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
     orders have made of them.
     """
     for order in sorted(snapshot.orders, key=_age):
-        known = book.order(order.client_order_id or order.id)
+        known = book.counterpart(order)
         if known is None or _state(known) != _state(order):
             yield OrderEvent(
                 event_id=f"rec:{order.id}:{order.status}:{order.filled_quantity:f}",

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from msgspec.structs import replace
 
 from strategy_runtime.protocol.enums import (
@@ -13,7 +14,14 @@ from strategy_runtime.protocol.enums import (
     Side,
 )
 from strategy_runtime.protocol.events import OrderEvent, PositionEvent, TradeEvent
-from strategy_runtime.protocol.models import Account, Order, OrderRequest, Position, Trade
+from strategy_runtime.protocol.models import (
+    Account,
+    Order,
+    OrderHandle,
+    OrderRequest,
+    Position,
+    Trade,
+)
 from strategy_runtime.runtime.book import Book
 
 ACCOUNT = Account(balance=Decimal(1000), equity=Decimal(1000))
@@ -191,3 +199,76 @@ def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
     book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CREATED, order=order(OrderStatus.OPEN)))
     assert [each.id for each in book.orders()] == ["ord-1"]
     assert book.order_count == 1
+
+
+def bid() -> OrderRequest:
+    return OrderRequest(
+        symbol="S:X",
+        side=Side.BUY,
+        quantity=Decimal(5),
+        order_type=OrderType.LIMIT,
+        client_order_id="c-1",
+    )
+
+
+def told(book: Book, kind: OrderEventKind, news: Order) -> bool:
+    """Whether an event of an order is news to a book."""
+    return book.apply_order(OrderEvent(event=kind, order=book.marked(news)))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_order_whose_events_come_without_our_id_is_ours_once_it_is_answered(
+    ended: bool,
+) -> None:
+    book = Book(own_prefix="c-")
+    book.expect(bid(), "c-1")
+    nameless = replace(order(OrderStatus.OPEN), client_order_id=None)
+    told(book, OrderEventKind.ORDER_CREATED, nameless)
+    if ended:
+        told(book, OrderEventKind.ORDER_CANCELLED, replace(nameless, status=OrderStatus.CANCELLED))
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
+    assert [each.client_order_id for each in book.orders()] == ([] if ended else ["c-1"])
+    known = book.order("c-1")
+    assert known == book.order("ord-1")
+    assert known is not None
+    assert known.client_order_id == "c-1"
+    assert not known.external
+
+
+@pytest.mark.parametrize("name", ["c-1", "another", None])
+@pytest.mark.parametrize("is_answered_first", [False, True])
+def test_an_order_placed_instead_of_a_changed_one_goes_on_under_its_name(
+    name: str | None, is_answered_first: bool
+) -> None:
+    book = Book(own_prefix="c-")
+    book.load(ACCOUNT, [], [order(OrderStatus.PARTIALLY_FILLED, 2)])
+    first = book.order("c-1")
+    assert first is not None
+    second = replace(order(OrderStatus.OPEN), id="ord-2", client_order_id=name)
+    if is_answered_first:
+        book.put_in_place(first, second)
+    gone = order(OrderStatus.CANCELLED, 2)
+    is_told = told(book, OrderEventKind.ORDER_CANCELLED, gone)
+    assert is_told is not is_answered_first
+    assert told(book, OrderEventKind.ORDER_CREATED, second)
+    if not is_answered_first:
+        book.put_in_place(first, second)
+    assert [(each.id, each.client_order_id, each.external) for each in book.orders()] == [
+        ("ord-2", "c-1", False)
+    ]
+    assert book.counterpart(second) == book.order("c-1")
+    # What is late of the first is no news of the second, and what it got was got before.
+    assert not told(book, OrderEventKind.ORDER_CANCELLED, gone)
+    filled = replace(order(OrderStatus.FILLED, 5), id="ord-2", client_order_id=name)
+    assert told(book, OrderEventKind.ORDER_FILLED, filled)
+    assert book.position("S:X").quantity == 5
+    assert book.orders() == []
+    assert book.anomalies == []
+
+
+def test_an_answer_with_the_id_of_another_order_of_ours_takes_nothing_from_it() -> None:
+    book = Book(own_prefix="c-")
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    book.expect(replace(bid(), client_order_id="c-2"), "c-2")
+    book.accept("c-2", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
+    assert [each.client_order_id for each in book.orders()] == ["c-1", "c-2"]
