@@ -7,10 +7,13 @@ from typing import Any, TypeVar
 from urllib.parse import quote as percent_encode
 from urllib.parse import urlencode
 
+from msgspec import MsgspecError, json
+
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import (
     AccessDenied,
     ApiError,
+    ConfigError,
     ConnectionLost,
     ProtocolError,
     StrategyRuntimeError,
@@ -34,7 +37,9 @@ _TRANSIENT = (408, 425, _TOO_MANY, 500, 502, 503, 504)
 # Any other answer to an order may be that of somebody who does not know what became of it.
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REFUSALS = (*_REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
-_NO_SUCH_PATH = ("HTTP_", "INVALID_REQUEST")
+_NOT_FOUND = 404
+_NO_SUCH_PATH = "INVALID_REQUEST"
+_NO_CODE = "HTTP_"
 _GOING_DOWN = "SHUTTING_DOWN"
 _ATTEMPTS = 3
 _PAUSE_S = 1.0
@@ -70,6 +75,7 @@ class RestClient:
         Raises:
             Unreachable, ConnectionLost: No answer.
             AccessDenied: None for us, or none that can be trusted.
+            ConfigError: The answer is a redirect.
             ProtocolError: Somebody answers, and not like a proxy.
         """
         bases = self._endpoints.request_bases
@@ -84,12 +90,22 @@ class RestClient:
                     f"the proxy refused the request with {status}: {error.message}"
                     f"{self._way_in(status)}"
                 )
-            if status != 404 or not error.code.startswith(_NO_SUCH_PATH):
+            if _is_of_a_proxy(status, body, error.code):
                 self._base = base
                 return
+        where, setting = " and ".join(bases), self._endpoints.rest_setting
+        said = f"{status}: {' '.join(error.message.split())}"
+        if status in _REDIRECTS:
+            raise ConfigError(
+                f"{where} redirects requests ({status}); redirects are not followed, so give the "
+                f"address of the proxy itself; check {setting}"
+            )
+        if status in _TRANSIENT:  # so says what stands in front of a proxy that is not up
+            raise Unreachable(f"no proxy answers behind {where}, but {said}; check {setting}")
+        found = "unknown" if status == _NOT_FOUND else f"answered with {said},"
         raise ProtocolError(
             f"{self._endpoints.rest_url} answers, but not like a trading proxy: GET /account is "
-            f"unknown under {' and '.join(bases)}; check {self._endpoints.rest_setting}"
+            f"{found} under {where}; check {setting}"
         )
 
     async def ask(self, path: str, kind: type[_T], query: Mapping[str, str] | None = None) -> _T:
@@ -183,6 +199,16 @@ class RestClient:
     def _way_in(self, status: int) -> str:
         """What to add to a refusal; one with 403 may have other reasons than the key."""
         return f"; {self._endpoints.way_in}" if status == _UNKNOWN_KEY else ""
+
+
+def _is_of_a_proxy(status: int, body: bytes, code: str) -> bool:
+    """Whether a proxy gave an answer: it has an object, or a refusal in one, and knows the path."""
+    if not code.startswith(_NO_CODE):
+        return status != _NOT_FOUND or code != _NO_SUCH_PATH
+    try:
+        return 200 <= status < 300 and isinstance(json.decode(body), dict)
+    except (MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
 
 
 def _with(path: str, query: Mapping[str, str] | None) -> str:

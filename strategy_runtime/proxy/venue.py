@@ -177,6 +177,7 @@ class ProxyVenue:
 
         Raises:
             Unreachable: It did not within the deadline.
+            ConfigError: Requests are redirected.
             ProtocolError: Somebody did, who is no proxy.
         """
         deadline = monotonic() + self._connect_deadline

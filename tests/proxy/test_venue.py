@@ -30,6 +30,7 @@ from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
     AccessDenied,
     ApiError,
+    ConfigError,
     ConnectionLost,
     FateUnknown,
     ProtocolError,
@@ -42,7 +43,7 @@ from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import retries
 from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.runtime.runner import Runner
-from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+from tests.proxy.scripted import ACCOUNT, COMPLETE, CONNECTED, ScriptedProxy, candle
 from tests.strategies import Scripted
 
 
@@ -1026,6 +1027,50 @@ async def test_something_that_is_no_proxy_is_named() -> None:
         said = r"answers, but not like a trading proxy.*PROXY_REST_URL; gave up after 0.05 s$"
         with pytest.raises(ProtocolError, match=said):
             await run(proxy, connect_deadline=0.05)
+
+
+@pytest.mark.parametrize("answer", ["<html>\n<b>Hello</b>\n</html>", ["a list"]])
+async def test_something_that_takes_every_path_for_a_page_is_no_proxy(answer: object) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/account"] = proxy.answers["GET", "/v1/account"] = [(200, answer)]
+        said = (
+            r"is answered with 200: .*, under http.* and http.*/v1; check PROXY_REST_URL; gave up"
+        )
+        with pytest.raises(ProtocolError, match=said):
+            await run(proxy, connect_deadline=0.05)
+
+
+async def test_a_page_at_the_root_does_not_hide_a_proxy_behind_v1() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/account"] = [(200, "<html></html>")]
+        proxy.answers["GET", "/v1/account"] = [(200, ACCOUNT)]
+        proxy.answers["GET", "/v1/positions"] = [(200, [])]
+        assert await ask(proxy, lambda venue: venue.positions()) == []
+    assert proxy.requests[-1][1] == "/v1/positions"
+
+
+@pytest.mark.parametrize("status", [502, 503])
+async def test_what_stands_in_front_of_a_proxy_is_not_taken_for_it(status: int) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        page = [(status, "<html>no upstream</html>")]
+        proxy.answers["GET", "/account"] = proxy.answers["GET", "/v1/account"] = page
+        said = f"^no proxy answers behind .*, but {status}: <html>no upstream</html>; .*; gave up"
+        with pytest.raises(Unreachable, match=said):
+            await run(proxy, connect_deadline=0.05)
+        provider = {"code": "PROVIDER_UNAVAILABLE", "message": "no broker"}
+        proxy.answers["GET", "/account"] = [(status, provider)]
+        await ask(proxy, lambda venue: venue.open())
+
+
+@pytest.mark.parametrize("status", [301, 307])
+async def test_an_address_that_redirects_is_named_at_once(status: int) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        moved = [(status, "")]
+        proxy.answers["GET", "/account"] = proxy.answers["GET", "/v1/account"] = moved
+        with pytest.raises(
+            ConfigError, match=rf"redirects requests \({status}\); .*PROXY_REST_URL$"
+        ):
+            await run(proxy)
 
 
 async def test_something_that_offers_no_event_stream_is_named() -> None:
