@@ -91,10 +91,12 @@ class Ending:
         _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
 
     async def give_up_waiting(self, loose_ends: LooseEnds) -> None:
-        """End the strategy's tasks, have the last answers, say of which orders there are none."""
+        """End the strategy's tasks, have the last answers, say what was refused or not answered."""
         await loose_ends.cut(self._time_for(_TASKS_DEADLINE_S))
         for fault in await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S)):
             _log.error("a request failed", exc_info=fault)
+        for refusal in self._desk.unheard:
+            _log.error("not done: %s", refusal)
         for text in self._desk.anomalies:
             _log.error("anomaly: %s", text)
 

@@ -1,6 +1,7 @@
 """A signal while the proxy owes an answer: what was asked for at the end is done all the same."""
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
@@ -58,3 +59,39 @@ async def test_an_order_without_an_answer_keeps_no_other_from_being_cancelled(
     assert "on exit: not everything was answered in 2 s" in said
     assert "anomaly: S:B Bot-" in said
     assert "on_stop took longer" not in said
+
+
+HELD = {
+    "id": "pos-1",
+    "symbol": "S:A",
+    "side": "LONG",
+    "quantity": "5",
+    "average_entry_price": "10",
+}
+
+
+async def test_what_could_not_be_left_behind_as_wanted_is_said(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUYS)
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1, "S:A"))
+        await proxy.until_closed(socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [
+            (201, {"id": "ord-1", "status": "OPEN"}),
+            (422, {"code": "ORDER_REJECTED", "message": "the market is closed"}),
+        ]
+        proxy.answers["DELETE", "/orders/ord-1"] = [(400, {"code": "NO", "message": "not now"})]
+        proxy.answers["GET", "/positions"] = [(200, [HELD])]
+        urls = ("--ws-url", f"ws://{proxy.url}", "--rest-url", f"http://{proxy.url}")
+        live = ("--mode", "live", "--state-dir", "none", "--on-exit", "flatten")
+        with started("run", "bot", *urls, *live, cwd=tmp_path) as process:
+            while not any(each[0] == "POST" for each in proxy.requests):
+                proxy.heard.clear()
+                await proxy.heard.wait()
+            process.send_signal(signal.SIGTERM)
+            _, said = await asyncio.to_thread(process.communicate, timeout=10)
+    assert process.returncode == 0, said
+    assert re.search(r'"not done: S:A Bot-\w+-1: NO: not now".*"level":"error"', said), said
+    assert re.search(r'"not done: S:A Bot-\w+-2: ORDER_REJECTED: the market is closed"', said), said
