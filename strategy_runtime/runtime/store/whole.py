@@ -1,6 +1,7 @@
 """Files that are replaced whole or not at all, whatever happens meanwhile."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["replace_whole", "write_all"]
@@ -26,6 +27,8 @@ def replace_whole(path: Path, text: bytes) -> int:
         fresh.replace(path)
     except OSError:
         os.close(file)
+        with suppress(OSError):  # half of it would keep room that others need
+            fresh.unlink()
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

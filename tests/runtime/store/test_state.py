@@ -195,6 +195,7 @@ def test_on_a_full_disk_the_run_goes_on_and_says_so_once(
         "run goes on, and the file keeps what it had"
     ]
     assert keeper.path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [keeper.path]
     monkeypatch.setattr(os, "write", write)
     after_an_event(keeper)
     assert "the state of Bot is saved again" in caplog.text
