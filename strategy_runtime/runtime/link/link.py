@@ -14,7 +14,12 @@ from strategy_runtime.clock import monotonic, now
 from strategy_runtime.errors import AccessDenied, StrategyRuntimeError
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, Event, RateLimitEvent
+from strategy_runtime.protocol.events import (
+    ConnectionEvent,
+    Event,
+    ProxyErrorEvent,
+    RateLimitEvent,
+)
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import Delivery
@@ -30,6 +35,12 @@ from strategy_runtime.strategy.gap import Gap
 __all__ = ["Link"]
 
 _UNDER_WAY_S = 5.0
+_BACK = (ConnectionEventKind.CONNECTED, ConnectionEventKind.BROKER_RECONNECTED)
+_NEWS_OF_THE_BROKER = {
+    ConnectionEventKind.BROKER_DISCONNECTED: logging.WARNING,
+    ConnectionEventKind.BROKER_RECONNECTED: logging.WARNING,
+    ConnectionEventKind.BROKER_CONNECTION_FAILED: logging.ERROR,
+}
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -63,18 +74,28 @@ class Link:
         self._resting_until = 0.0
         self._dispatcher.precede(ConnectionEvent, self._on_connection)
         self._dispatcher.precede(RateLimitEvent, self._rest)
+        if venue.direct is None:  # in process the result says it
+            self._dispatcher.precede(ProxyErrorEvent, self._tell_the_log)
 
     @property
     def is_up(self) -> bool:
         """Whether events come."""
         return self._was_connected and self._lost_at is None
 
+    def _tell_the_log(self, event: ProxyErrorEvent) -> None:
+        """Trouble such as a liquidation is told whether or not the strategy listens."""
+        _log.error("the proxy reports %s: %s", event.code, event.message)
+
     # Lost and found again
 
     async def _on_connection(self, event: ConnectionEvent) -> None:
         """Tell the strategy of the link in its own words, and read the book anew after a gap."""
         strategy, delivery = self._strategy, self._delivery
-        if event.event is ConnectionEventKind.CONNECTED:
+        level = _NEWS_OF_THE_BROKER.get(event.event)
+        if level is not None:
+            said = ": ".join(filter(None, (event.event, event.broker, event.error)))
+            _log.log(level, "the proxy reports %s", said)
+        if event.event in _BACK:
             was_up, again = self.is_up, self._was_connected
             self._was_connected = True
             is_live = self._desk.mode == "live"  # in a backtest nothing is missed

@@ -7,7 +7,8 @@ import pytest
 
 from strategy_runtime import OrderEvent, PositionEvent, RateLimitEvent, Strategy
 from strategy_runtime.clock import monotonic, now, sleep
-from strategy_runtime.protocol.enums import RateLimitEventKind
+from strategy_runtime.protocol.enums import ConnectionEventKind, RateLimitEventKind
+from strategy_runtime.protocol.events import ConnectionEvent
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos.plan import Fault, Kind
 from tests.chaos.world import MemoryNetwork
@@ -85,8 +86,12 @@ class Watches(Strategy):
         self.heard.append((event.synthetic, monotonic() - 1000))
 
 
-def trades_beside(strategy: Strategy, after: float, *passing: bytes) -> None:
-    """Have somebody else trade after so many seconds, while only some frames arrive."""
+def trades_beside(
+    strategy: Strategy, after: float, *passing: bytes, told: ConnectionEvent | None = None
+) -> None:
+    """Have somebody else trade after so many seconds, while only some frames arrive, and what the
+    proxy has to say of its own link then.
+    """
 
     class Deaf(MemoryNetwork):
         def frame_sent(self, wire: Any, frame: bytes) -> None:
@@ -96,6 +101,9 @@ def trades_beside(strategy: Strategy, after: float, *passing: bytes) -> None:
     async def wait(runner: Runner) -> None:
         await sleep(after)
         exchange.submit(order(quantity="1"))
+        if told is not None:
+            await sleep(5)
+            exchange.outbox.append(told)
         await sleep(80)
 
     exchange = market()
@@ -108,6 +116,15 @@ def test_what_no_open_order_points_to_is_found_once_a_minute() -> None:
     ((is_synthetic, at),) = strategy.heard
     assert is_synthetic
     assert 60 < at < 68
+
+
+def test_what_was_missed_while_the_broker_was_away_is_told_when_it_is_back() -> None:
+    strategy = Watches()
+    back = ConnectionEvent(event=ConnectionEventKind.BROKER_RECONNECTED)
+    trades_beside(strategy, 10, told=back)
+    ((is_synthetic, at),) = strategy.heard
+    assert is_synthetic
+    assert 15 <= at < 20
 
 
 @pytest.mark.parametrize(("after", "is_late"), [(2, True), (6, False)])
