@@ -33,7 +33,8 @@ __all__ = ["TradingDesk"]
 _ZERO = Decimal(0)
 # A member of an Enum costs five times a name of the module, and these meet every order.
 _BUY, _SELL, _MARKET = Side.BUY, Side.SELL, OrderType.MARKET
-_HAS_ENDED = (404, 409)
+# What proxies answer to a cancel that comes too late; by some of them it is their broker's fault.
+_MAY_HAVE_ENDED = (400, 404, 409, 422, 502)
 _NO_PRICES: Mapping[str, Any] = {}
 
 
@@ -172,7 +173,7 @@ class TradingDesk(Outbox):
             try:
                 return self._book.marked(await self._venue.cancel(latest.id))
             except ApiError as refusal:
-                ended = await self._ended(key) if refusal.status in _HAS_ENDED else None
+                ended = await self._ended(key) if refusal.status in _MAY_HAVE_ENDED else None
                 if ended is None:
                     raise
                 return ended

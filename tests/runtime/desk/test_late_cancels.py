@@ -1,0 +1,63 @@
+"""A cancel that a fill has beaten, as the proxies of this world answer it."""
+
+from collections.abc import Iterator
+
+import pytest
+from aiohttp import web
+
+from strategy_runtime import Candle, OrderRejected, OrderStatus, Strategy
+from strategy_runtime.ids import Random
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.runner import Runner
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+
+ORDER = {
+    "id": "ord-1",
+    "client_order_id": "Cancels-bt-1",
+    "symbol": "S:X",
+    "side": "BUY",
+    "order_type": "LIMIT",
+    "limit_price": "9",
+    "quantity": "5",
+    "status": "OPEN",
+}
+
+
+class Cancels(Strategy):
+    """Bids, cancels at once, and notes what comes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = ""
+
+    async def on_candle(self, candle: Candle) -> None:
+        bid = await self.buy("S:X", 5, limit=9)
+        try:
+            self.found = (await self.cancel(bid)).status
+        except OrderRejected as refusal:
+            self.found = refusal.code
+
+
+def at_once(chance: Random) -> Iterator[float]:
+    while True:
+        yield 0.001
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 502])
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_it_ends_as_the_order_has(status: int, is_filled: bool) -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    strategy = Cancels()
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {})]
+        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
+        proxy.answers["DELETE", "/orders/ord-1"] = [(status, {"code": "NO", "message": ""})]
+        known = ORDER | ({"status": "FILLED", "filled_quantity": "5"} if is_filled else {})
+        proxy.answers["GET", "/orders/history"] = [(200, []), (200, [known])]
+        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        venue = ProxyVenue(endpoints, is_live=False, retrying=at_once)
+        await Runner(strategy, venue, mode="backtest").run()
+    assert strategy.found == (OrderStatus.FILLED if is_filled else "NO")
