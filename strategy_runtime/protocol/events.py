@@ -92,7 +92,9 @@ class TradeEvent(_Frame, frozen=True, kw_only=True, tag="trade"):
 
 
 class PositionEvent(_Frame, frozen=True, kw_only=True, tag="position"):
-    """A position changed. `event` tells how; some venues label every change MODIFIED."""
+    """A position changed. `event` tells how; some venues call every change MODIFIED, but a strategy
+    is told whether it was opened or closed.
+    """
 
     position: Position
     event: PositionEventKind = field(default_factory=lambda: PositionEventKind.POSITION_MODIFIED)

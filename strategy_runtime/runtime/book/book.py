@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from strategy_runtime.protocol.enums import OrderStatus, PositionSide
+from strategy_runtime.protocol.enums import OrderStatus, PositionEventKind, PositionSide
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import (
     Account,
@@ -350,6 +350,19 @@ class Book:
         if net.quantity != filled:
             self.is_contradicted = True
         return True
+
+    def named(self, event: PositionEvent) -> PositionEvent:
+        """The event under the name of what happens to the position, before it is applied: some
+        venues say of every change that it is one.
+        """
+        position = event.position
+        if not position.quantity:
+            kind = PositionEventKind.POSITION_CLOSED
+        elif position.id in self._positions.get(position.symbol, ()):
+            kind = PositionEventKind.POSITION_MODIFIED
+        else:
+            kind = PositionEventKind.POSITION_OPENED
+        return event if event.event is kind else replace(event, event=kind)
 
     def _is_known(self, position: Position) -> bool:
         known = self._positions.get(position.symbol, {}).get(position.id)

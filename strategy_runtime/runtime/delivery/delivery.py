@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from strategy_runtime.errors import AccessDenied, DataError, HookFailed, OrderRejected
-from strategy_runtime.protocol.events import BacktestComplete, CandleRun, Event
+from strategy_runtime.protocol.events import BacktestComplete, CandleRun, Event, PositionEvent
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
@@ -19,7 +19,7 @@ from strategy_runtime.runtime.delivery.dispatcher import Dispatcher, Table, over
 from strategy_runtime.runtime.delivery.failures import Failures
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.outbox import FATE_UNKNOWN
-from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.observer import Handler, Observer
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
@@ -77,8 +77,10 @@ class Delivery:
             settle=self.settle,
             observer=observer,
         )
-        if venue.direct is None:  # in process nobody waits
+        if venue.direct is None:  # in process nobody waits, and every event has its right name
             self.dispatcher.limit(BacktestComplete, _COMPLETE_WITHIN_S)
+            table = self.dispatcher.table
+            table[PositionEvent] = _naming(book, table[PositionEvent])
         self._strategy = strategy
         self._venue = venue
         self._desk = desk
@@ -280,6 +282,15 @@ class Delivery:
             self._observer.hook_failed(failure.hook)
         is_too_much = self.failures.enter(failure)
         return is_too_much or isinstance(failure.__cause__, SystemExit)
+
+
+def _naming(book: Book, handle: Handler) -> Handler:
+    """A handler to whom events of positions come under their right names."""
+
+    def handle_named(event: PositionEvent) -> Awaitable[None] | None:
+        return handle(book.named(event))
+
+    return handle_named
 
 
 def _where(event: Event | None, in_hand: str) -> str:

@@ -195,7 +195,9 @@ def _moved(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
             last = next(reversed(now.values()), None) or Position(
                 id=symbol, symbol=symbol, side=PositionSide.LONG, quantity=Decimal(0)
             )
-            yield _position(PositionEventKind.POSITION_MODIFIED, last)
+            kinds = PositionEventKind
+            kind = kinds.POSITION_MODIFIED if last.quantity else kinds.POSITION_CLOSED
+            yield _position(kind, last)
 
 
 def _position(kind: PositionEventKind, part: Position) -> PositionEvent:
