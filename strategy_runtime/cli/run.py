@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _CHECK_WITHIN_S = 5.0
-_SHOWN = 5
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -217,6 +216,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from structlog.contextvars import bind_contextvars
 
     from strategy_runtime.cli.keeping import Kept, keep, record
+    from strategy_runtime.cli.missing import say_what_is_missing, say_what_stays_away
     from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
     from strategy_runtime.cli.watching import Watching
     from strategy_runtime.ids import token
@@ -258,6 +258,8 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 # The journal has it all already, and the venue's thread may still be recording.
                 save = None if state is None else state.save
                 venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings))
+                watch = asyncio.ensure_future(say_what_stays_away(proxy, settings))
+                kept.callback(watch.cancel)
             runner = Runner(
                 strategy,
                 venue,
@@ -276,19 +278,9 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             )
             _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
             await runner.run()
-    for entry in proxy.unmet:
-        hint = _hint(str(entry), proxy.came)
-        _log.warning("%s: nothing came of %s%s", settings.origins["subscriptions"], entry, hint)
+    say_what_is_missing(proxy, settings)
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
-
-
-def _hint(entry: str, came: set[str]) -> str:
-    """What a subscription of which nothing came may have meant, of all that the proxy sent."""
-    from strategy_runtime.suggestions import did_you_mean, some_of
-
-    seen = f"; what came was {some_of(sorted(came), _SHOWN)}" if came else ""
-    return did_you_mean(entry, came) or seen
 
 
 async def _reach(settings: "Settings") -> "Mode":

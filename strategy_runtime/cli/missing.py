@@ -1,0 +1,52 @@
+"""Subscriptions of which nothing comes: one may be misspelt, or ask for what the proxy has not."""
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from strategy_runtime.clock import sleep
+from strategy_runtime.protocol.subscriptions import Subscription
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.suggestions import did_you_mean, some_of
+
+if TYPE_CHECKING:
+    from strategy_runtime.proxy import ProxyVenue
+    from strategy_runtime.runtime.settings import Settings
+
+__all__ = ["say_what_is_missing", "say_what_stays_away"]
+
+_PATIENCE_S = 60.0
+_SHOWN = 5
+_ANY = (None, "*")
+
+_log = logging.getLogger("strategy_runtime")
+
+
+def say_what_is_missing(proxy: "ProxyVenue", settings: "Settings") -> None:
+    """Warn of every subscription of which nothing has come."""
+    _warn(proxy.unmet, proxy, settings)
+
+
+async def say_what_stays_away(proxy: "ProxyVenue", settings: "Settings") -> None:
+    """Likewise, of each once it has been waited for, a minute longer than a candle of it takes."""
+    waited = 0.0
+    patience = {entry: _patience(entry, settings.timeframe) for entry in settings.subscriptions}
+    for seconds in sorted(set(patience.values())):
+        await sleep(seconds - waited)
+        waited = seconds
+        _warn([each for each in proxy.unmet if patience[each] == seconds], proxy, settings)
+
+
+def _patience(entry: Subscription, usual: str) -> float:
+    if entry.event == "quote":
+        return _PATIENCE_S
+    timeframe = usual if entry.timeframe in _ANY else entry.timeframe
+    return _PATIENCE_S + parse_timeframe(timeframe or usual).nanoseconds / 1e9
+
+
+def _warn(entries: Iterable[Subscription], proxy: "ProxyVenue", settings: "Settings") -> None:
+    came = proxy.came.copy()  # live, another thread adds to it
+    seen = f"; what came was {some_of(sorted(came), _SHOWN)}" if came else ""
+    for entry in entries:
+        hint = did_you_mean(str(entry), came) or seen
+        _log.warning("%s: nothing came of %s%s", settings.origins["subscriptions"], entry, hint)

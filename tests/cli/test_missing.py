@@ -1,0 +1,35 @@
+"""Live, a subscription of which nothing comes is warned of while the run goes on."""
+
+import pytest
+
+from strategy_runtime.cli import missing
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.settings import read_environment, resolve
+
+WANTED = "S:A:candle,S:A:quote,S:B:candle_1h,S:B:candle_*,S:C:quote,S:A:order"
+
+
+async def test_each_once_when_it_should_have_come_long_since(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = resolve({}, read_environment({"SUBSCRIPTIONS": WANTED, "TIMEFRAME": "5m"}))
+    proxy = ProxyVenue(Endpoints(), is_live=True, subscriptions=parse_subscriptions(WANTED))
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        wants = proxy._inbox.wants
+        if len(slept) == 1:
+            wants.quote("S:C")
+        else:
+            wants.candle("S:B", "1m")
+
+    monkeypatch.setattr(missing, "sleep", sleep)
+    await missing.say_what_stays_away(proxy, settings)
+    assert slept == [60, 300, 3300]
+    assert [record.getMessage() for record in caplog.records] == [
+        "SUBSCRIPTIONS: nothing came of S:A:quote; did you mean 'S:C:quote'?",
+        "SUBSCRIPTIONS: nothing came of S:A:candle; did you mean 'S:B:candle_1m'?",
+        "SUBSCRIPTIONS: nothing came of S:B:candle_1h; did you mean 'S:B:candle_1m'?",
+    ]
