@@ -95,8 +95,8 @@ class Ending:
         await loose_ends.cut(self._time_for(_TASKS_DEADLINE_S))
         for fault in await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S)):
             _log.error("a request failed", exc_info=fault)
-        for refusal in self._desk.unheard:
-            _log.error("not done: %s", refusal)
+        for ticket in self._desk.unheard:
+            _log.error("not done (%s): %s", ticket.verb, ticket.error)
         for text in self._desk.anomalies:
             _log.error("anomaly: %s", text)
 

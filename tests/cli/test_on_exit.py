@@ -93,5 +93,7 @@ async def test_what_could_not_be_left_behind_as_wanted_is_said(tmp_path: Path) -
             process.send_signal(signal.SIGTERM)
             _, said = await asyncio.to_thread(process.communicate, timeout=10)
     assert process.returncode == 0, said
-    assert re.search(r'"not done: S:A Bot-\w+-1: NO: not now".*"level":"error"', said), said
-    assert re.search(r'"not done: S:A Bot-\w+-2: ORDER_REJECTED: the market is closed"', said), said
+    refused = r'"not done \(cancel\): S:A Bot-\w+-1: NO: not now".*"level":"error"'
+    closed = r'"not done \(submit\): S:A Bot-\w+-2: ORDER_REJECTED: the market is closed"'
+    assert re.search(refused, said), said
+    assert re.search(closed, said), said

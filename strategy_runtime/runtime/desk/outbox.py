@@ -217,10 +217,13 @@ class Outbox:
         return [] if self._lines is None else await self._lines.finish(within)
 
     @property
-    def unheard(self) -> list[OrderRejected]:
+    def unheard(self) -> list[Ticket]:
         """Behind the last hook: what was refused or not answered, and nobody has been told of."""
-        errors = (ticket.error for ticket in self.unsettled if not ticket.awaited)
-        return [each for each in errors if each is not None and each.code != FATE_UNKNOWN]
+        return [
+            ticket
+            for ticket in self.unsettled
+            if ticket.error is not None and ticket.error.code != FATE_UNKNOWN and not ticket.awaited
+        ]
 
     def _note(self, verb: str, symbol: str, client_order_id: str, what: Request) -> Ticket:
         ticket = Ticket(self, verb, symbol, client_order_id)
