@@ -372,7 +372,10 @@ class Strategy:
         fraction: Number | None = None,
         notional: Number | None = None,
     ) -> Ticket | None:
-        """Bring a position to a size at the market; negative is short. None if nothing is to do."""
+        """Bring a position to a size at the market; negative is short. None if nothing is to do.
+
+        A position is made smaller like by `close`, whose order can only reduce it.
+        """
         return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
     # Views

@@ -393,6 +393,40 @@ async def test_target_brings_a_position_to_a_size() -> None:
         assert [f.quantity * f.side.sign for f in pilot.fills] == [10, -15, 5]
 
 
+async def test_target_leaves_nothing_beside_a_position_on_an_account_that_hedges() -> None:
+    held: list[list[Decimal]] = []
+
+    def look(strategy: Scripted, candle: Candle) -> int:
+        held.append([part.signed_quantity for part in pilot.exchange.positions()])
+        return len(held)
+
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.target(X, quantity=10),
+            1: lambda s, c: (look(s, c), s.target(X, quantity=4)),
+            2: lambda s, c: (look(s, c), s.target(X, quantity=-5)),
+            3: lambda s, c: (look(s, c), s.target(X, fraction=0)),
+            4: look,
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 5)
+    assert held == [[10], [4], [-5], []]
+    assert strategy.refusals == []
+
+
+async def test_target_does_not_turn_a_position_that_a_stop_has_closed() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.buy(X, 10, stop_loss=9),
+            1: lambda s, c: s.target(X, quantity=0),
+        }
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, FLAT, (8, 8, 8, 8), (8, 8, 8, 8)])
+        assert [f.quantity * f.side.sign for f in pilot.fills] == [10, -10]
+
+
 async def test_history_needs_a_lookback() -> None:
     class Forgetful(Strategy):
         def on_candle(self, candle: Candle) -> None:

@@ -260,9 +260,17 @@ class TradingDesk(Outbox):
                 prices=_NO_PRICES,
                 last=self._book.last,
             )
-        difference = (wanted if given[0] > 0 else -wanted) - self._book.position(symbol).quantity
+        held, wanted = self._book.position(symbol).quantity, wanted if given[0] > 0 else -wanted
+        difference = wanted - held
         if not difference:
             return None
+        if held * difference < 0 and wanted * held >= 0:
+            # By an order that can only reduce it: what it sells may be gone by the time it fills,
+            # and on an account that hedges any other one would open a position beside it.
+            return self._close(symbol, abs(difference) if wanted else None)[-1]
+        if held and self._book.is_hedging and wanted * held < 0:
+            self._close(symbol, None)
+            difference = wanted
         return self.order(Side.BUY if difference > 0 else Side.SELL, symbol, abs(difference))
 
     # Views
