@@ -86,6 +86,8 @@ class Book:
         self._ended: dict[str, Order | Followed] = {}
         """Without those that a directory has under the client's id."""
         self._keys: dict[str, str] = {}
+        self._renamed: dict[str, str] = {}
+        """Of orders that have replaced others, and of those, which may all have one name."""
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
@@ -260,6 +262,7 @@ class Book:
             return  # its events came before the answer
         told = self._stray(order.id, key) or newly_placed(order)
         self._make_way(key, known)
+        self._renamed[order.id] = key
         own_id, external = known.client_order_id, known.external
         self._store(key, replace(told, client_order_id=own_id, external=external))
 
@@ -481,7 +484,8 @@ class Book:
             self._account, self.statement = self.statement.told_account(), None
 
     def _key(self, order: Order) -> str:
-        return self._keys.get(order.id) or order.client_order_id or self._key_of(order.id)
+        renamed = self._renamed and self._renamed.get(order.id)
+        return renamed or order.client_order_id or self._key_of(order.id)
 
     def _key_of(self, order_id: str) -> str:
         """What an order is kept under, by the venue's id."""
@@ -516,6 +520,7 @@ class Book:
         if known.id != key:  # else the venue has never taken it
             is_over = known.status.is_terminal
             known = known if is_over else replace(known, status=OrderStatus.CANCELLED)
+            self._renamed[known.id] = known.id
             self._store(known.id, known)
 
     def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:

@@ -272,3 +272,12 @@ def test_an_answer_with_the_id_of_another_order_of_ours_takes_nothing_from_it() 
     book.expect(replace(bid(), client_order_id="c-2"), "c-2")
     book.accept("c-2", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
     assert [each.client_order_id for each in book.orders()] == ["c-1", "c-2"]
+
+
+def test_a_proxy_that_was_started_again_may_give_an_order_the_id_of_an_older_one() -> None:
+    book = Book(own_prefix="c-")
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    told(book, OrderEventKind.ORDER_CANCELLED, order(OrderStatus.CANCELLED))
+    leg = replace(order(OrderStatus.OPEN), client_order_id="c-9-sl")
+    assert told(book, OrderEventKind.ORDER_CREATED, leg)
+    assert [each.client_order_id for each in book.orders()] == ["c-9-sl"]
