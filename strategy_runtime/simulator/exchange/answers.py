@@ -88,7 +88,7 @@ class Answers(ExchangeState):
         `since` is inclusive and `until` exclusive; both mean the time of creation.
         """
         self.catch_up()
-        wanted = frozenset(statuses) if statuses else _OPEN
+        wanted = _OPEN if statuses is None else frozenset(statuses)
         found = (
             order
             for order in reversed(self._open_ones() if wanted <= _OPEN else self._orders)
@@ -124,7 +124,7 @@ class Answers(ExchangeState):
         ended = {status for status in OrderStatus if status.is_terminal}
         found = self.orders(
             symbol=symbol,
-            statuses=ended.intersection(statuses) if statuses else ended,
+            statuses=ended if statuses is None else ended.intersection(statuses),
             side=side,
             client_order_id=client_order_id,
             oco_group_id=oco_group_id,

@@ -96,6 +96,7 @@ async def test_the_life_of_an_order() -> None:
         assert (status, changed["order"]["limit_price"]) == (200, "6.50")
         assert changed["order"]["id"] == handle["id"]
         assert len((await rest("GET", "/orders?symbol=S%3AAAPL"))[1]) == 1
+        assert (await rest("GET", "/orders/history?status=OPEN"))[1] == []
         status, gone = await rest("DELETE", path)
         assert (status, gone["success"], gone["order"]["status"]) == (200, True, "CANCELLED")
         assert (await rest("GET", "/orders"))[1] == []
