@@ -1,4 +1,6 @@
-"""What is said again and again in a backtest, such as why an order is refused at every bar."""
+"""What is said again and again: in a backtest why an order is refused at every bar, and over the
+network what is odd about every frame.
+"""
 
 import logging
 import re
@@ -7,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from strategy_runtime.cli.errors import note
+from strategy_runtime.clock import monotonic
 
-__all__ = ["repeated_lines_left_out"]
+__all__ = ["repeated_lines_left_out", "repeated_warnings_summed_up"]
 
 _MOST = 20
 _KINDS_NAMED = 5
 _NUMBER = re.compile(r"\d+")
+_SILENT_S = 10.0
+_MOST_KEPT = 1000
 
 
 class _Repetitions(logging.Filter):
@@ -64,3 +69,40 @@ def repeated_lines_left_out() -> Iterator[None]:
             note(f"{sum(others):,} lines of {len(others):,} other kinds were left out.")
         if repetitions.left_out:
             note("LOG_LEVEL=debug has all of them.")
+
+
+class _Summary(logging.Filter):
+    """Lets a warning through once in ten seconds, and then with how often it came in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        said, now = record.getMessage(), monotonic()
+        at, count = self._said.get(said, (now - _SILENT_S, 0))
+        if now - at < _SILENT_S:
+            self._said[said] = at, count + 1
+            return False
+        if len(self._said) >= _MOST_KEPT:
+            self._said.clear()
+        self._said[said] = now, 0
+        if count:
+            record.msg, record.args = "%s (%d more like it in between)", (said, count)
+        return True
+
+
+@contextmanager
+def repeated_warnings_summed_up() -> Iterator[None]:
+    """Log the same warning of the package's once in ten seconds; all of them with `debug`."""
+    log, summary = logging.getLogger("strategy_runtime"), _Summary()
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    log.addFilter(summary)
+    try:
+        yield
+    finally:
+        log.removeFilter(summary)

@@ -138,7 +138,12 @@ def _main(
             timeout = _CHECK_WITHIN_S
         code = asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
     else:
-        with asyncio.Runner(loop_factory=_loop_factory(settings)) as loop:
+        from strategy_runtime.cli.repetition import repeated_warnings_summed_up
+
+        with (
+            repeated_warnings_summed_up(),
+            asyncio.Runner(loop_factory=_loop_factory(settings)) as loop,
+        ):
             code = loop.run(_session(strategy, settings))
     raise SystemExit(code)
 

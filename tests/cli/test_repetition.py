@@ -1,8 +1,16 @@
-"""A log of a backtest in which the same goes wrong again and again: real processes."""
+"""A log in which the same goes wrong again and again, in a backtest and over the network."""
 
+import asyncio
+import logging
+import signal
 from pathlib import Path
 
-from tests.cli.support import call
+import pytest
+from aiohttp import web
+
+from strategy_runtime.cli import repetition
+from tests.cli.support import BUYER, call, started
+from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 
 STUBBORN = """
 from strategy_runtime import Strategy
@@ -57,3 +65,48 @@ def test_many_kinds_are_summed_up(tmp_path: Path) -> None:
     lines = said_by(tmp_path, more=more)
     assert sum("more lines like this were left out" in line for line in lines) == 5
     assert lines[-2].endswith(" lines of 7 other kinds were left out.")
+
+
+def test_a_warning_that_is_repeated_is_summed_up_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, times = logging.getLogger("strategy_runtime"), [0.0, 1.0, 9.9, 10.0, 15.0, 25.0]
+    clock = iter([*times, 25.0])
+    monkeypatch.setattr(repetition, "monotonic", lambda: next(clock))
+    with repetition.repeated_warnings_summed_up():
+        for _ in times:
+            log.warning("odd %s", "quote")
+            log.error("bad")
+        log.warning("odd %s", "candle")
+    log.warning("odd %s", "candle")
+    said = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert said == [
+        "odd quote",
+        "odd quote (2 more like it in between)",
+        "odd quote (1 more like it in between)",
+        "odd candle",
+        "odd candle",
+    ]
+    assert sum(each.levelname == "ERROR" for each in caplog.records) == 6
+
+
+async def test_a_flood_of_odd_frames_floods_no_log(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BUYER)
+    quote = {"symbol": "S:X", "bid": "3", "ask": "2", "timestamp": "2024-03-04T14:00:00Z"}
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, *[{"type": "quote", "quote": quote}] * 2000, candle(1))
+        await proxy.until_acked("evt-1")
+        seen.set()
+        await proxy.until_closed(socket)
+
+    seen = asyncio.Event()
+    async with ScriptedProxy(scene).serving() as proxy:
+        urls = ("--ws-url", f"ws://{proxy.url}", "--rest-url", f"http://{proxy.url}")
+        live = ("--mode", "live", "--state-dir", "none")
+        with started("run", "bot", *urls, *live, cwd=tmp_path) as process:
+            await seen.wait()
+            process.send_signal(signal.SIGTERM)
+            _, said = await asyncio.to_thread(process.communicate, timeout=10)
+    assert process.returncode == 0
+    assert 1 <= said.count("the bid is above the ask") <= 3
