@@ -72,14 +72,16 @@ def repeated_lines_left_out() -> Iterator[None]:
 
 
 class _Summary(logging.Filter):
-    """Lets a warning through once in ten seconds, and then with how often it came in between."""
+    """Lets a warning or an error through once in ten seconds, and then with how often it came in
+    between; but each that has a traceback.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno != logging.WARNING:
+        if record.levelno < logging.WARNING or record.exc_info:
             return True
         said, now = record.getMessage(), monotonic()
         at, count = self._said.get(said, (now - _SILENT_S, 0))
@@ -96,7 +98,7 @@ class _Summary(logging.Filter):
 
 @contextmanager
 def repeated_warnings_summed_up() -> Iterator[None]:
-    """Log the same warning of the package's once in ten seconds; all of them with `debug`."""
+    """Log the same warning or error of the package's once in ten seconds; all with `debug`."""
     log, summary = logging.getLogger("strategy_runtime"), _Summary()
     if log.isEnabledFor(logging.DEBUG):
         yield

@@ -71,23 +71,27 @@ def test_a_warning_that_is_repeated_is_summed_up_every_ten_seconds(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     log, times = logging.getLogger("strategy_runtime"), [0.0, 1.0, 9.9, 10.0, 15.0, 25.0]
-    clock = iter([*times, 25.0])
+    clock = iter([*times, 25.0, 25.0, 25.0])
     monkeypatch.setattr(repetition, "monotonic", lambda: next(clock))
-    with repetition.repeated_warnings_summed_up():
+    with caplog.at_level("INFO"), repetition.repeated_warnings_summed_up():
         for _ in times:
             log.warning("odd %s", "quote")
-            log.error("bad")
+            log.info("as usual")
+            log.error("failed", exc_info=ValueError("in its own way"))
         log.warning("odd %s", "candle")
+        log.error("bad")
+        log.error("bad")
     log.warning("odd %s", "candle")
-    said = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert said == [
+    said = [each.getMessage() for each in caplog.records]
+    assert said.count("as usual") == said.count("failed") == len(times)
+    assert said.count("bad") == 1
+    assert [each for each in said if each.startswith("odd")] == [
         "odd quote",
         "odd quote (2 more like it in between)",
         "odd quote (1 more like it in between)",
         "odd candle",
         "odd candle",
     ]
-    assert sum(each.levelname == "ERROR" for each in caplog.records) == 6
 
 
 async def test_a_flood_of_odd_frames_floods_no_log(tmp_path: Path) -> None:
