@@ -591,6 +591,19 @@ async def test_close_takes_a_quantity_off_the_larger_side_oldest_first() -> None
     assert "S:X is held long and short alike" in str(caught.value.__cause__)
 
 
+async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: (s.buy(X, 6), s.buy(X, 4)),
+            1: lambda s, c: s.close(X, 2),
+            2: lambda s, c: s.close(X, 1),
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, closes=[10] * 4)
+        assert [position.quantity for position in pilot.exchange.positions()] == [3, 4]
+
+
 async def test_ids_of_a_class_with_a_long_name_are_short_enough_for_every_venue() -> None:
     kind = type("Long" * 20, (Scripted,), {})
     strategy = kind({0: lambda s, c: s.buy(X, 1)})

@@ -344,11 +344,13 @@ class Book:
             self.is_contradicted = True
             return False
         parts, net = self._positions.setdefault(position.symbol, {}), self.nets[position.symbol]
-        known, filled = parts.pop(position.id, None), net.quantity
+        known, filled = parts.get(position.id), net.quantity
         if position.quantity:
-            parts[position.id] = position
-        elif known is not None and not parts and known.signed_quantity * filled < 0:
-            return True  # a fill has turned it round; the event of the new one is to come
+            parts[position.id] = position  # in its place: the oldest comes first
+        else:
+            parts.pop(position.id, None)
+            if known is not None and not parts and known.signed_quantity * filled < 0:
+                return True  # a fill has turned it round; the event of the new one is to come
         self.nets.renew(position.symbol, self.parts_of(position.symbol))
         if net.quantity != filled:
             self.is_contradicted = True
