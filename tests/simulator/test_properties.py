@@ -83,7 +83,7 @@ actions = st.builds(
     symbol=st.sampled_from(SYMBOLS),
     verb=st.sampled_from(
         "buy sell limit stop stop_limit trail percent bracket close cancel oco day ioc fok "
-        "post reduce grow".split()
+        "post reduce grow keep".split()
     ),
     quantity=st.integers(1, 50),
     price=ticks(),
@@ -173,6 +173,9 @@ class Random(Strategy):
             case "grow":
                 for order in self.orders(symbol):
                     self.modify(order, quantity=order.quantity + quantity)
+            case "keep":
+                for order in self.orders(symbol):
+                    self.modify(order, quantity=order.quantity)
             case "close":
                 self.close(symbol)
             case "cancel":
@@ -525,6 +528,11 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     timer_at=AT_START,
     interval="90m",
     hours=1,
+)
+@like_others_but(  # a fill behind a change that changes nothing
+    market={"S:A": DIP},
+    plan=[Action(1, "S:A", "limit", 10, price=45.0, other=0.25), plain(2, "keep", 1)],
+    alone=True,
 )
 @like_others_but(  # a fill while only one of two symbols has bars, and events of it
     market={"S:A": [*FLAT, *FLAT[:2], (0.5, 0.5, 0.25, 0.25), *FLAT], "S:B": FLAT * 3},

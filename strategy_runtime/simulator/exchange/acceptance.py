@@ -83,6 +83,8 @@ class Acceptance(Telling):
         self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None
     ) -> None:
         """End an order that did not fill, and say so."""
+        if self._is_commanded:
+            order.keep_told()
         self._instruments[order.symbol].resting.remove(order)
         order.end(status, self.now_ns, reason)
         self._tell_order(order, EVENT_OF_STATUS[status])
@@ -194,6 +196,8 @@ class Acceptance(Telling):
         """
         if order.is_as(changes):
             return False
+        if self._is_commanded:
+            order.keep_told()
         order.change(changes, self.now_ns)
         self._instruments[order.symbol].resting.wake(order)
         self._tell_order(order, OrderEventKind.ORDER_MODIFIED)

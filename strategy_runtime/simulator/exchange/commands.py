@@ -76,7 +76,7 @@ class Exchange(InStep):
         self.catch_up()
         order = self._open_order(order_id)
         check_changes(order, changes)
-        with self._commanded(order, *order.legs):
+        with self._commanded():
             if self._change(order, changes):
                 self._time_in(self._instruments[order.symbol], order)
             if order.legs:
@@ -91,7 +91,7 @@ class Exchange(InStep):
         """
         self.catch_up()
         order = self._open_order(order_id)
-        with self._commanded(order):
+        with self._commanded():
             self._finish(order, OrderStatus.CANCELLED)
         return order.snapshot()
 
@@ -202,13 +202,11 @@ class Exchange(InStep):
             )
 
     @contextmanager
-    def _commanded(self, *changed: RestingOrder) -> Iterator[None]:
+    def _commanded(self) -> Iterator[None]:
         """Have what a command changes be seen when it is the turn of its events."""
         if self._witness is None:
             yield
             return
-        for order in changed:
-            order.keep_told()
         self._is_commanded = True
         try:
             yield
