@@ -26,8 +26,8 @@ class Match(Struct, frozen=True, gc=False):
     is_maker: bool = False
 
 
-def at_open(order: RestingOrder, price: float) -> Match | None:
-    """Test an order against the open of a bar."""
+def at_open(order: RestingOrder, price: float, *, has_rested: bool) -> Match | None:
+    """Test an order against the open of a bar, which may not be the first one it has met."""
     kind = order.order_type
     if kind is OrderType.MARKET:
         return Match(price, "market_open")
@@ -35,7 +35,8 @@ def at_open(order: RestingOrder, price: float) -> Match | None:
     if kind is OrderType.LIMIT:
         limit = order.limit
         if (price <= limit) if buy else (price >= limit):
-            return Match(price, "limit_touch_open" if price == limit else "limit_gap_open")
+            rule = "limit_touch_open" if price == limit else "limit_gap_open"
+            return Match(price, rule, is_maker=has_rested)
         return None
     stop = order.stop
     if not ((price >= stop) if buy else (price <= stop)):

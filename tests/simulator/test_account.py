@@ -189,6 +189,22 @@ async def test_an_order_that_rested_pays_the_makers_fee() -> None:
         }
 
 
+async def test_an_order_that_rested_is_the_maker_at_a_later_open_and_quote() -> None:
+    def asked(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 10, limit=9)
+        strategy.buy(X, 10, limit=11)
+
+    strategy = Scripted({0: asked, 2: lambda s, c: s.sell(X, 20, limit=12, post_only=True)})
+    async with strategy.run_test(fee_rate="0.01", maker_fee_rate="0.001") as pilot:
+        await pilot.candles(X, bars=[FLAT, FLAT, bar(8)])
+        await pilot.quotes(X, [(8, 8.5), (12, 12.5)])
+        assert [(fill.rule, fill.price, fill.fee, fill.is_maker) for fill in pilot.fills] == [
+            ("limit_gap_open", Decimal(10), Decimal("1.00"), False),
+            ("limit_gap_open", Decimal(8), Decimal("0.08"), True),
+            ("limit_touch_quote", Decimal(12), Decimal("0.24"), True),
+        ]
+
+
 # Latency.
 
 

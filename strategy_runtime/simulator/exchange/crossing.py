@@ -86,7 +86,7 @@ class Crossing(Nights):
         if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
             order.trail(price)
             return
-        match = at_open(order, price)
+        match = at_open(order, price, has_rested=not is_fresh)
         if match is None:
             return
         if is_fresh and order.request.post_only:
