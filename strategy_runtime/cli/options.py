@@ -128,10 +128,10 @@ _NUMBERS = {
     "maker_fee_rate": (None, "Fee rate of limit orders that had rested. Default: --fee-rate."),
     "fee_per_share": ("0", "Fee for each unit of a fill."),
     "fee_min": ("0", "Lowest fee of a fill."),
-    "slippage": ("0", "Share of the price by which market and stop orders fill worse."),
+    "slippage": ("0", "Share of the price by which orders fill worse, but never beyond a limit."),
     "slippage_fixed": ("0", "Slippage in price units."),
     "impact": ("0", "Slippage of an order as large as the bar's volume; less for smaller ones."),
-    "spread": ("0", "Distance from bid to ask in price units; market and stop orders pay half."),
+    "spread": ("0", "Distance from bid to ask; orders pay half, but never beyond a limit."),
     "borrow_rate": ("0", "Annual fee on the value of short positions, charged every night."),
     "financing_rate": ("0", "Annual interest on cash below zero, charged every night."),
     "max_volume_share": (

@@ -46,10 +46,10 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
         maker_fee_rate: The same for limit orders that had rested; None charges them `fee_rate`.
         fee_per_share: Fee a unit.
         fee_min: Least fee of a fill.
-        slippage: Share of the price by which market and stop orders fill worse.
+        slippage: Share of the price by which orders fill worse, but never beyond a limit.
         slippage_fixed: The same in price units.
         impact: Share of the price by which an order as large as the bar's volume fills worse.
-        spread: Distance of ask and bid in price units; market and stop orders pay half of it.
+        spread: Distance of ask and bid in price units; orders pay half, but never beyond a limit.
         borrow_rate: Annual fee on the value of short positions, charged at each midnight (UTC).
         financing_rate: Annual interest on cash below zero, charged likewise.
         max_volume_share: Share of a bar's volume that orders may take; a volume of 0 is unknown

@@ -318,6 +318,8 @@ async def test_slippage_and_half_the_spread_are_paid_by_market_orders() -> None:
 async def test_slippage_never_takes_a_limit_order_beyond_its_limit() -> None:
     fill = await only_fill(BUY_LIMIT, [8.99, 9, 8, 9], slippage="0.1")
     assert fill.price == Decimal(9)
+    fill = await only_fill(BUY_LIMIT, [8, 9, 8, 9], slippage="0.1", spread="0.2")
+    assert fill.price == Decimal("8.9")
 
 
 # Time in force, post-only, reduce-only, trailing stops.
