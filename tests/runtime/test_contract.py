@@ -591,6 +591,23 @@ async def test_close_takes_a_quantity_off_the_larger_side_oldest_first() -> None
     assert "S:X is held long and short alike" in str(caught.value.__cause__)
 
 
+@pytest.mark.parametrize("hook", ["on_order", "on_trade"])
+async def test_a_position_that_was_turned_round_can_be_closed_in_the_hooks_of_the_fill(
+    hook: str,
+) -> None:
+    def close_if_short(strategy: Scripted, event: object) -> None:
+        if strategy.position(X).is_short and not strategy.orders(X):
+            strategy.close(X)
+
+    kind = type("Turning", (Scripted,), {hook: close_if_short})
+    strategy = kind({0: lambda s, c: s.buy(X, 10), 1: lambda s, c: s.sell(X, 15)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10] * 4)
+        assert strategy.refusals == []
+        assert pilot.position(X).is_flat
+        assert [fill.quantity for fill in pilot.fills] == [10, 15, 5]
+
+
 async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:
     strategy = Scripted(
         {

@@ -207,7 +207,9 @@ class TradingDesk(Outbox):
             return []
         if quantity is not None:
             size = (exact("quantity", quantity) or _ZERO) * (1 if net.is_long else -1)
-        return [self._close_part(parts[0].id if parts else None, size, symbol)]
+        # Between the events of a fill the venue's position may still be the one that was turned.
+        held = next((part.id for part in parts if part.signed_quantity * size > 0), None)
+        return [self._close_part(held, size, symbol)]
 
     def _close_part(self, position_id: str | None, size: Decimal, symbol: str) -> Ticket:
         own_id = self._next_id()
