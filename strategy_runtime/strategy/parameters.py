@@ -11,11 +11,12 @@ from collections import ChainMap
 from collections.abc import Callable, Container, Iterator, Mapping
 from decimal import Decimal
 from inspect import get_annotations
+from itertools import starmap
 from math import isfinite
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from strategy_runtime.errors import ParameterError
 from strategy_runtime.strategy.state import NAME as STATE
@@ -92,11 +93,16 @@ class Parameter:
 
     def _converted(self, value: object) -> Any:
         try:
-            return msgspec.convert(value, self._type, strict=False)
+            given, taken = value, msgspec.convert(value, self._type, strict=False)
         except msgspec.ValidationError:
             if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
                 raise
-        return msgspec.json.decode(value, type=self._type, strict=False)
+            taken = msgspec.json.decode(value, type=self._type, strict=False)
+            given = msgspec.json.decode(value)
+        unknown = _unknown_field(given, taken)
+        if unknown:
+            raise ParameterError(f"{self.name} = {_shown(value)}: {unknown}")
+        return taken
 
     def _refusal(self, value: object, why: str = "") -> ParameterError:
         from strategy_runtime.strategy.wording import in_words
@@ -106,6 +112,26 @@ class Parameter:
         if words and (" at `$" in why or "JSON" in why):
             said += f" ({why})"  # where in a list or mapping
         return ParameterError(f"{self.name} = {_shown(value)}: {said}")
+
+
+def _unknown_field(given: Any, taken: Any) -> str:
+    """What to say of a field that a Struct does not have, since msgspec passes it over; else
+    nothing.
+    """
+    if isinstance(given, list) and isinstance(taken, list | tuple):
+        pairs = list(zip(given, taken, strict=True))
+    elif isinstance(given, dict) and isinstance(taken, dict):
+        pairs = [(each, taken.get(name)) for name, each in given.items()]
+    elif isinstance(given, dict) and isinstance(taken, Struct):
+        config, names = taken.__struct_config__, taken.__struct_encode_fields__
+        fields = dict(zip(names, msgspec.structs.astuple(taken), strict=True))
+        for name in given:
+            if name not in fields and name != config.tag_field:
+                return f"{type(taken).__name__} has no field {name!r}{did_you_mean(name, names)}"
+        pairs = [(each, fields.get(name)) for name, each in given.items()]
+    else:
+        return ""
+    return next(filter(None, starmap(_unknown_field, pairs)), "")
 
 
 class Parameters:

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from strategy_runtime import ParameterError, Strategy
 
@@ -233,6 +233,34 @@ def test_what_is_refused_is_told_what_it_must_be(name: str, text: str, rule: str
     with pytest.raises(ParameterError) as error:
         Rich.from_text({name: text}, {})
     assert str(error.value) == f"Rich.{name} = {text!r}: must be {rule}"
+
+
+class Rule(Struct):
+    share: Decimal = Decimal(1)
+    inner: "dict[str, Rule]" = {}
+
+
+class Ruled(Strategy):
+    rule: Rule = Rule()
+    rules: list[Rule] = []  # noqa: RUF012
+
+
+def test_a_struct_is_written_as_an_object() -> None:
+    ruled = Ruled.from_text({"rule": '{"inner": {"a": {"share": "0.5"}}}'}, {})
+    assert ruled.rule == Rule(inner={"a": Rule(Decimal("0.5"))})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rule": '{"shar": "0.5"}'},
+        {"rule": {"inner": {"a": {"shar": "0.5"}}}},
+        {"rules": '[{}, {"shar": "0.5"}]'},
+    ],
+)
+def test_a_misspelt_field_of_a_struct_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="Rule has no field 'shar'; did you mean 'share'"):
+        Ruled(**given)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-Infinity"])
