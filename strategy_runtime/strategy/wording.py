@@ -33,7 +33,7 @@ _BOUNDS = {
     "ge": "at least {}",
     "lt": "below {}",
     "le": "at most {}",
-    "multiple_of": "a multiple of {}",
+    "multiple_of": "divisible by {}",
     "min_length": "at least {} long",
     "max_length": "at most {} long",
     "pattern": "matching {}",

@@ -181,6 +181,7 @@ class Rich(Strategy):
     day: date = date(2024, 3, 4)
     moment: datetime = datetime(2024, 3, 4, tzinfo=UTC)
     code: Annotated[str, Meta(min_length=2)] = "ab"
+    lot: Annotated[int, Meta(gt=0, multiple_of=5)] = 5
 
 
 @pytest.mark.parametrize(
@@ -227,6 +228,7 @@ def test_texts_of_all_kinds(name: str, text: str, value: object) -> None:
         ("day", "4.3.2024", "a date such as 2024-03-04"),
         ("moment", "2024-03-04", "a time such as 2024-03-04T14:30:00Z"),
         ("code", "x", "a text at least 2 long"),
+        ("lot", "7", "a whole number above 0 and divisible by 5"),
     ],
 )
 def test_what_is_refused_is_told_what_it_must_be(name: str, text: str, rule: str) -> None:
