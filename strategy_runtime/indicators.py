@@ -166,6 +166,18 @@ class Indicators:
         """How many candles the slowest of them takes to be ready."""
         return max((family.make().warm_up for family in self._families), default=0)
 
+    @property
+    def starved(self) -> list[str]:
+        """Subscriptions that families wait for, of whose timeframe no candle has come."""
+        texts = {*self._first.values(), *(text for _, text in self._others)}
+        came = [parse_timeframe(text) for text in texts]
+        missing = {
+            family.timeframe.text: None
+            for family in self._families
+            if family.timeframe is not None and not any(map(family.timeframe.is_as_long_as, came))
+        }
+        return [f"{symbol}:candle_{text}" for symbol in self._first for text in missing]
+
     def feeds_of(self, candle: Candle) -> Feeds:
         """What to call for candles of a symbol in the timeframe that came first for it."""
         symbol = candle.symbol

@@ -32,6 +32,7 @@ from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode, no_desk
+from strategy_runtime.suggestions import some_of
 
 __all__ = ["OnExit", "Runner"]
 
@@ -350,6 +351,9 @@ class Runner:
         """Let the strategy go, if it ever began, whatever ended the run."""
         if self._strategy._running is not self._desk:
             return
+        missing = some_of(self._strategy._indicators.starved, 3)
+        if missing:
+            _log.warning("indicators had no candles to follow: subscribe to %s, too", missing)
         await self._ending.take_leave()
         self._strategy._running = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)

@@ -140,6 +140,24 @@ async def test_a_refusal_nobody_awaited_goes_to_on_error() -> None:
         assert refusal.client_order_id == "Scripted-test-1"
 
 
+async def test_a_run_without_the_candles_that_indicators_follow_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Patient(Strategy):
+        def on_start(self) -> None:
+            self.sma(2)
+            self.sma(2, timeframe="60s")
+            self.sma(2, timeframe="1h")
+
+        def on_candle(self, candle: Candle) -> None: ...
+
+    async with Patient().run_test() as pilot:
+        await pilot.candles(X, closes=[10, 11])
+    assert [record.getMessage() for record in caplog.records] == [
+        "indicators had no candles to follow: subscribe to S:X:candle_1h, too"
+    ]
+
+
 async def test_a_refusal_without_on_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     class Careless(Strategy):
         def on_candle(self, candle: Candle) -> None:
