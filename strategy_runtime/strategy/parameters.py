@@ -9,6 +9,7 @@ annotation (msgspec, lax); lists and mappings are written as JSON. Names with a 
 import operator
 from collections import ChainMap
 from collections.abc import Callable, Container, Iterator, Mapping
+from copy import deepcopy
 from decimal import Decimal
 from inspect import get_annotations
 from itertools import starmap
@@ -192,7 +193,7 @@ class Parameters:
                     f"--set {parameter.name}=VALUE or {ENVIRONMENT_PREFIX}{parameter.name.upper()}"
                 )
             else:
-                values[parameter.name] = parameter.default
+                values[parameter.name] = deepcopy(parameter.default)
         return values
 
     def from_environment(

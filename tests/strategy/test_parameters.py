@@ -33,6 +33,12 @@ def test_defaults_are_the_class_attributes() -> None:
     assert (strategy.fast, strategy.stake, strategy.active) == (10, Decimal("0.1"), True)
 
 
+def test_every_instance_has_defaults_of_its_own() -> None:
+    Rich().names.append("a")
+    Rich().weights["a"] = Decimal(1)
+    assert (Rich().names, Rich().weights) == ([], {})
+
+
 def test_text_is_converted_by_the_annotation() -> None:
     strategy = Tuned.from_text({"fast": "5", "stake": "0.25", "active": "false"}, {})
     assert (strategy.fast, strategy.stake, strategy.active) == (5, Decimal("0.25"), False)
