@@ -72,7 +72,7 @@ class Ticket(Struct, eq=False):
         """Wait until the order has filled or otherwise come to an end; for live background tasks.
 
         Raises:
-            WouldDeadlock: At once, when called from a hook.
+            WouldDeadlock: At once, when called from a hook, or in a backtest.
             OrderRejected: The order was refused.
         """
         await self

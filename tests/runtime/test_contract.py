@@ -1,5 +1,6 @@
 """Order of events, orders, the ack barrier, failures, time."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -174,6 +175,17 @@ async def test_awaiting_a_fill_in_a_hook_raises_at_once_and_says_why() -> None:
             ticket = self.buy(X, 1)
             with pytest.raises(WouldDeadlock, match="no event is delivered before the hook has"):
                 await ticket.filled()
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_awaiting_a_fill_in_a_task_of_a_backtest_raises_at_once_and_says_why() -> None:
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            task = asyncio.create_task(self.buy(X, 1).filled())
+            with pytest.raises(WouldDeadlock, match="in a backtest tasks wait for no events"):
+                await task
 
     async with Waits().run_test() as pilot:
         await pilot.candles(X, closes=[10])

@@ -240,10 +240,17 @@ class Outbox:
         Raises:
             WouldDeadlock: Its end cannot come before whoever asks has returned.
         """
-        if self._mode == "backtest" or asyncio.current_task() is self.hook_task:
+        is_hook = asyncio.current_task() is self.hook_task
+        if is_hook or self._mode == "backtest":
+            why = (
+                "a hook waits for the fill of {}, but no event is delivered before the hook has "
+                "returned"
+                if is_hook
+                else "a task waits for the fill of {}, but in a backtest tasks wait for no events"
+            )
             raise WouldDeadlock(
-                f"a hook waits for the fill of {ticket.client_order_id}, but no event is delivered "
-                "before the hook has returned; leave the ticket and act in on_order or on_trade"
+                f"{why.format(ticket.client_order_id)}; leave the ticket and act in on_order or "
+                "on_trade"
             )
         if self.order_of(ticket.client_order_id).is_open:
             event = self._fill_waiters.setdefault(ticket.client_order_id, asyncio.Event())
