@@ -4,8 +4,8 @@ from bisect import bisect_left
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
-from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
-from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side, TrailingType
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.report.fills import moment, plain
 from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
 from strategy_runtime.suggestions import did_you_mean
@@ -55,13 +55,17 @@ def explain(outcome: Outcome, name: str) -> str:
     if order is None:
         hint = did_you_mean(name, [*orders, *names])
         raise ConfigError(f"there was no order {name!r} among {len(orders)} in this run{hint}")
-    sentences = [_asked(order, orders.get(order.parent_order_id or ""))]
+    originals = outcome.originals
+    given, became = _what(originals.get(order.id, order)), _what(order)
+    sentences = [_asked(order, given, orders.get(order.parent_order_id or ""))]
+    if became != given:
+        sentences.append(f"Later it was changed, in the end to {became}.")
     fills = [fill for fill in outcome.fills if fill.order_id == order.id]
     sentences += _told(order, outcome)
     sentences.append(_ended(order, fills, outcome))
     legs = [each for each in outcome.orders if each.parent_order_id == order.id]
     if legs:
-        listed = " and ".join(f"{leg.id} ({_kind(leg)})" for leg in legs)
+        listed = " and ".join(f"{leg.id} ({_kind(originals.get(leg.id, leg))})" for leg in legs)
         sentences.append(f"Its fill placed {listed} to close the position again.")
     title = f"Order {order.id}" + (f", {order.client_order_id}" if order.client_order_id else "")
     return "\n".join([title, *(f"  {sentence}" for sentence in sentences)]) + "\n"
@@ -82,10 +86,11 @@ def _told(order: Order, outcome: Outcome) -> list[str]:
     return [sentence for _, sentence in sorted(told)]
 
 
-def _kind(order: Order) -> str:
+def _kind(order: Order | OrderRequest) -> str:
     name = order.order_type.value.replace("_", "-").lower()
     if order.order_type is OrderType.TRAILING_STOP and order.trailing_distance is not None:
-        return f"{name} at a distance of {plain(order.trailing_distance)}"
+        unit = " %" if order.trailing_type is TrailingType.PERCENT else ""
+        return f"{name} at a distance of {plain(order.trailing_distance)}{unit}"
     prices = [
         f"{word} {plain(price)}"
         for word, price in (("stop", order.stop_price), ("limit", order.limit_price))
@@ -94,9 +99,12 @@ def _kind(order: Order) -> str:
     return f"{name} order, {', '.join(prices)}" if prices else f"{name} order"
 
 
-def _asked(order: Order, parent: Order | None) -> str:
+def _what(order: Order | OrderRequest) -> str:
     verb = "buy" if order.side is Side.BUY else "sell"
-    what = f"{verb} {plain(order.quantity)} {order.symbol} by a {_kind(order)}"
+    return f"{verb} {plain(order.quantity)} {order.symbol} by a {_kind(order)}"
+
+
+def _asked(order: Order, what: str, parent: Order | None) -> str:
     when = moment(order.created_at)
     if parent is not None:
         return f"It was placed at {when} when {parent.id} had filled, to {what}."

@@ -1,13 +1,13 @@
 """What a run leaves behind, as plain data for reports."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
 from strategy_runtime.protocol.enums import Side
-from strategy_runtime.protocol.models import Order, Position
+from strategy_runtime.protocol.models import Order, OrderRequest, Position
 from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["LIQUIDATION", "ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
@@ -117,6 +117,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         adjustments: The same; see `in_order`.
         orders: All, in the order they were accepted, in their last state; each is made when it is
             come to, so what happens in between shows.
+        originals: What was asked for where orders were changed since, by their ids.
         rejected_orders: How many of them were accepted and then rejected.
         positions: The open ones.
         start_equity: Starting cash.
@@ -138,6 +139,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     fills: list[Fill]
     adjustments: list[Adjustment]
     orders: Collection[Order]
+    originals: Mapping[str, OrderRequest]
     rejected_orders: int
     open_orders: list[Order]
     positions: list[Position]

@@ -40,6 +40,41 @@ async def test_a_market_order_that_filled() -> None:
     )
 
 
+async def test_an_order_and_a_leg_that_were_changed() -> None:
+    outcome = await outcome_of(
+        {
+            0: lambda s, c: s.buy(X, 2, limit=8, stop_loss=5),
+            1: lambda s, c: s.modify(s.orders()[0], quantity=3, limit=9),
+            2: lambda s, c: s.modify(s.orders()[0], stop=6),
+        },
+        FLAT,
+        [10, 10, 9, 9],
+        [9, 9, 9, 9],
+    )
+    assert explain(outcome, "ord-1") == (
+        "Order ord-1, Scripted-test-1\n"
+        "  It was accepted at 2024-01-02T14:31:00Z, to buy 2 S:X by a limit order, limit 8, good "
+        "until cancelled.\n"
+        "  Later it was changed, in the end to buy 3 S:X by a limit order, limit 9.\n"
+        "  At 2024-01-02T14:33:00Z 3 filled at 9: at the limit, which lay within the bar's range "
+        "of 9.0 to 10.0 (limit_touch; bar of 2024-01-02T14:32:00Z).\n"
+        "  With that it was complete.\n"
+        "  Its fill placed ord-2 (stop order, stop 5) to close the position again.\n"
+    )
+    assert "Later it was changed, in the end to sell 3 S:X by a stop order, stop 6.\n" in explain(
+        outcome, "ord-2"
+    )
+
+
+async def test_the_distance_of_a_trailing_stop_has_its_unit() -> None:
+    script: dict[int, Action] = {
+        0: lambda s, c: (s.sell(X, 1, trailing=2), s.sell(X, 1, trailing_percent=3))
+    }
+    outcome = await outcome_of(script)
+    assert "by a trailing-stop at a distance of 2, good" in explain(outcome, "ord-1")
+    assert "by a trailing-stop at a distance of 3 %, good" in explain(outcome, "ord-2")
+
+
 @pytest.mark.parametrize(
     ("action", "bars", "options", "sentence"),
     [

@@ -277,6 +277,9 @@ class Answers(ExchangeState):
             fills=self.fills,
             adjustments=list(self._adjustments),
             orders=Snapshots(orders),
+            originals={
+                order.id: order.original for order in orders if order.request is not order.original
+            },
             rejected_orders=sum(order.status is OrderStatus.REJECTED for order in orders),
             open_orders=[order.snapshot() for order in orders if not order.is_over],
             positions=self.positions(),
