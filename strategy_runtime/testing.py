@@ -103,6 +103,7 @@ class Pilot:
 
         Raises:
             HookFailed: A hook of the strategy raised.
+            ValueError: A row is no bar.
         """
         if (closes is None) == (bars is None):
             raise ValueError("give closes= or bars=, one of the two")
@@ -147,7 +148,7 @@ class Pilot:
             series = BarSeries(symbol, self._timeframe, self._step)
             start = self._next_start
             for row in rows:
-                opened, high, low, close, *rest = map(float, row)
+                opened, high, low, close, *rest = _bar(symbol, row)
                 series.append(start, opened, high, low, close, rest[0] if rest else 0.0)
                 self._last_close[symbol] = close
                 start += self._step
@@ -155,6 +156,17 @@ class Pilot:
             self.exchange.extend(series)
         self._next_start += longest * self._step
         await self._venue.deal_with(self.exchange.replay())
+
+
+def _bar(symbol: str, row: Sequence[float]) -> list[float]:
+    numbers = list(map(float, row))
+    if len(numbers) in (4, 5):
+        opened, high, low, close, *_ = numbers
+        if low <= opened <= high and low <= close <= high:
+            return numbers
+    raise ValueError(
+        f"{list(row)} is no bar of {symbol}: give open, high, low, close and, if you like, volume"
+    )
 
 
 class _FedVenue(SimulatedVenue):
@@ -209,7 +221,12 @@ async def run_test(
         ConfigError: The value of an option cannot be one.
         TypeError: There is no option of a name; or, in the end, the state of the strategy is one
             that a live run could not save.
+        ValueError: `on_error` or `start` cannot have that value.
     """
+    if getattr(start, "tzinfo", None) is None:
+        raise ValueError(
+            f"start= is a datetime with a time zone, such as {FIRST_BAR!r}, not {start!r}"
+        )
     exchange_options, limits = options_from(options)
     exchange = Exchange([], exchange_options)
     venue = _FedVenue(exchange)

@@ -1,5 +1,9 @@
 """The test kit: what a pilot feeds reaches the strategy, in order, and trades."""
 
+import re
+from datetime import date, datetime
+from typing import Any
+
 import pytest
 
 from strategy_runtime import Candle, Quote, Strategy
@@ -55,18 +59,35 @@ async def test_no_quotes_are_no_trouble() -> None:
         assert pilot.orders == []
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"fee_rat": "0.1"}, "there is no option 'fee_rat'; did you mean 'fee_rate'"),
+        ({"max_order_notonal": 1}, "no option 'max_order_notonal'; did you mean 'max_order_not"),
+        ({"on_error": "contine"}, "on_error= is 'stop' or 'continue', not 'contine'"),
+        ({"start": datetime(2024, 1, 1)}, "start= is a datetime with a time zone, such as"),  # noqa: DTZ001
+        ({"start": date(2024, 1, 1)}, "not datetime.date(2024, 1, 1)"),
+    ],
+)
+async def test_options_that_cannot_be_are_refused(option: dict[str, Any], said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
+        async with Watcher().run_test(**option):
+            pass
+
+
+@pytest.mark.parametrize("row", [[1, 2, 1], [1, 2, 3, 4], [1, 2, 1, float("nan")], [1] * 6])
+async def test_rows_that_are_no_bars_are_refused(row: list[float]) -> None:
+    async with Watcher().run_test() as pilot:
+        with pytest.raises(ValueError, match=r"is no bar of X: give open, high, low, close and"):
+            await pilot.candles("X", bars=[row])
+
+
 async def test_quotes_of_the_past_are_refused() -> None:
     async with Watcher().run_test() as pilot:
         await pilot.quotes("X", [(10, 11)])
         late = pilot.exchange
         with pytest.raises(ValueError, match="quotes of X begin before the simulated instant"):
             late.extend_quotes(_one_quote_at(0))
-
-
-async def test_an_option_that_is_none_is_refused() -> None:
-    with pytest.raises(TypeError, match="no option 'slipage'; did you mean 'slippage'"):
-        async with Watcher().run_test(slipage=0.01):
-            pass
 
 
 def _one_quote_at(stamp: int) -> QuoteSeries:

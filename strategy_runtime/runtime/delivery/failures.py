@@ -7,7 +7,7 @@ three in a row of one hook end it. `--on-error` overrides either.
 
 import logging
 from collections import deque
-from typing import Literal
+from typing import Literal, get_args
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
@@ -30,9 +30,14 @@ class Failures:
 
     Attributes:
         count: Failures so far.
+
+    Raises:
+        ValueError: There is no such policy.
     """
 
     def __init__(self, mode: Mode, on_error: OnError | None) -> None:
+        if on_error not in (None, *get_args(OnError)):
+            raise ValueError(f"on_error= is 'stop' or 'continue', not {on_error!r}")
         self.count = 0
         self._stops = (on_error or ("stop" if mode == "backtest" else "continue")) == "stop"
         self._breaks = on_error is None
