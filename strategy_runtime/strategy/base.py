@@ -374,7 +374,9 @@ class Strategy:
     ) -> Ticket | None:
         """Bring a position to a size at the market; negative is short. None if nothing is to do.
 
-        A position is made smaller like by `close`, whose order can only reduce it.
+        What is ordered is the difference to the net position as it is now: what earlier orders may
+        still fill does not count. A position is made smaller like by `close`, whose order can only
+        reduce it.
         """
         return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
