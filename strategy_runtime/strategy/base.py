@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from strategy_runtime.errors import ParameterError
 from strategy_runtime.indicators import Ema, Family, Indicator, Indicators, Sma, checked_period
 from strategy_runtime.protocol.enums import Side, TimeInForce
 from strategy_runtime.protocol.events import (
@@ -78,6 +79,7 @@ class Strategy:
     backfill: ClassVar[bool] = False
     __test__ = False  # to pytest, which takes every class that is called Test… for one
     _parameters: ClassVar[Parameters | None] = None
+    _given: frozenset[str]
     _values: dict[str, Any]
     _running: Desk
     _indicators: Indicators
@@ -92,6 +94,7 @@ class Strategy:
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
         """Make one that can run, whether or not a class of the user's own calls `__init__`."""
         strategy = super().__new__(cls)
+        strategy._given = frozenset()
         strategy._values = {}
         strategy._running = no_desk(cls.__name__)
         strategy._indicators = Indicators()
@@ -105,6 +108,7 @@ class Strategy:
             setattr(self, STATE, state)
             parameters.pop(STATE, None)
         values = self.parameters().resolve(parameters)
+        self._given = frozenset(parameters)
         for name, value in values.items():
             setattr(self, name, value)
         self._values = values
@@ -135,8 +139,15 @@ class Strategy:
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
         """
-        found = cls.parameters().from_environment(environ, origin, but=values)
-        return cls(**{**found, **values})
+        given = {**cls.parameters().from_environment(environ, origin, but=values), **values}
+        strategy = cls(**given)
+        lost = given.keys() - strategy._given
+        if lost:
+            raise ParameterError(
+                f"{cls.__name__}.__init__ does not hand on {', '.join(sorted(lost))}; call "
+                "super().__init__(**parameters) in it"
+            )
+        return strategy
 
     @property
     def parameter_values(self) -> dict[str, Any]:

@@ -277,6 +277,26 @@ def test_numbers_are_finite(text: str) -> None:
         Rich.from_text({"free": text}, {})
 
 
+class Forgetful(Tuned):
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__()
+
+
+class Silent(Tuned):
+    def __init__(self, **parameters: Any) -> None:
+        self.fast = 3
+
+
+@pytest.mark.parametrize("kind", [Forgetful, Silent])
+def test_a_constructor_that_keeps_parameters_back_is_told_apart(kind: type[Strategy]) -> None:
+    kind.from_text({}, {})
+    with pytest.raises(ParameterError) as error:
+        kind.from_text({}, {"PARAM_FAST": "5"})
+    assert str(error.value) == (
+        f"{kind.__name__}.__init__ does not hand on fast; call super().__init__(**parameters) in it"
+    )
+
+
 def test_a_parameter_without_default_has_to_be_given() -> None:
     with pytest.raises(ParameterError, match="give it with --set symbol=VALUE or PARAM_SYMBOL"):
         Needy()  # type: ignore[call-arg]
