@@ -88,7 +88,9 @@ class Strategy:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        check_hooks(cls.__name__, cls.__dict__)
+        for each in cls.__mro__:
+            if each is cls or not issubclass(each, Strategy):
+                check_hooks(each.__name__, each.__dict__)
         cls._parameters = None
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:

@@ -16,6 +16,15 @@ def test_a_misspelt_hook_is_refused_when_the_class_is_defined() -> None:
             def on_candel(self, candle: Candle) -> None: ...
 
 
+def test_a_misspelt_hook_is_refused_in_a_class_that_is_mixed_in() -> None:
+    class Mixin:
+        def on_candel(self, candle: Candle) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Mixin.on_candel is not a hook.*did you mean 'on_candle'"):
+
+        class Slip(Mixin, Strategy): ...
+
+
 def test_a_name_like_no_hook_lists_them_all() -> None:
     with pytest.raises(TypeError, match=r"The hooks are on_account, on_anomaly, on_candle"):
 
