@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -636,6 +637,25 @@ async def test_a_position_that_was_turned_round_can_be_closed_in_the_hooks_of_th
         assert strategy.refusals == []
         assert pilot.position(X).is_flat
         assert [fill.quantity for fill in pilot.fills] == [10, 15, 5]
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_order_notional": 1_000_000}])
+async def test_a_fraction_of_no_equity_is_refused_and_the_run_ends_as_it_does(
+    limits: dict[str, Any],
+) -> None:
+    def all_in(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(X, fraction=1)
+        strategy.target(X, fraction=0.5)
+
+    strategy = Scripted({0: lambda s, c: s.sell(X, fraction=1), 2: all_in})
+    async with strategy.run_test(**limits) as pilot:
+        await pilot.candles(X, bars=[[10] * 4, [10] * 4, [10, 25, 10, 25], [25] * 4])
+        assert pilot.exchange.outcome().bankrupt
+        assert [order.quantity for order in pilot.orders] == [10_000, 10_000]
+    assert [str(refusal) for refusal in strategy.refusals] == [
+        "S:X Scripted-test-2: INSUFFICIENT_FUNDS: equity is -50000.0, of which no fraction can be "
+        "taken"
+    ]
 
 
 async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:

@@ -28,7 +28,7 @@ from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFu
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
-__all__ = ["TradingDesk"]
+__all__ = ["TradingDesk", "refused"]
 
 _ZERO = Decimal(0)
 # A member of an Enum costs five times a name of the module, and these meet every order.
@@ -110,6 +110,10 @@ class TradingDesk(Outbox):
         )
         if prices:
             request = replace(request, **prices)
+        if not size:
+            self._book.expect(request, own_id)
+            equity = f"equity is {self._equity():f}, of which no fraction can be taken"
+            return self._turn_away(request, own_id, ApiError(0, "INSUFFICIENT_FUNDS", equity))
         return self._submit(request, own_id)
 
     def _free(self, client_order_id: str) -> str:
@@ -131,6 +135,11 @@ class TradingDesk(Outbox):
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         self._book.expect(request, own_id)
         return self._note("submit", request.symbol, own_id, request)
+
+    def _turn_away(self, request: OrderRequest, own_id: str, refusal: ApiError) -> Ticket:
+        """Have the ticket of an order refused that is not sent."""
+        self._book.refuse(own_id)
+        return self._note("submit", request.symbol, own_id, partial(refused, refusal))
 
     def modify(
         self,
@@ -375,6 +384,11 @@ class TradingDesk(Outbox):
                 "gives None where nothing is held)"
             )
         return self.order_of(order)
+
+
+async def refused(refusal: ApiError) -> None:
+    """A request that ends like this wherever it is sent from."""
+    raise refusal
 
 
 def _sizes_to_close(

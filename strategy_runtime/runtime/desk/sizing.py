@@ -73,7 +73,8 @@ def size_of(
     prices: Mapping[str, Any],
     last: Mapping[str, float],
 ) -> Decimal:
-    """The quantity that one of four ways of sizing means, rounded down to ten digits.
+    """The quantity that one of four ways of sizing means, rounded down to ten digits; 0 where it
+    is a fraction of an equity that is used up.
 
     Args:
         equity: Says what a fraction is of.
@@ -110,6 +111,8 @@ def size_of(
         if not distance:
             raise ValueError(f"stop_loss= of {symbol} is the entry price itself, {price}")
         sized = _DOWN.divide(amount, distance)
+    elif way == "fraction" and equity() <= 0:
+        return Decimal(0)
     else:
         sized = _DOWN.divide(amount * equity() if way == "fraction" else amount, price)
     if sized <= 0:

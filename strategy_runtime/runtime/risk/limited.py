@@ -12,7 +12,7 @@ from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderR
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.desk import TradingDesk, refused
 from strategy_runtime.runtime.desk.sizing import exact
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
@@ -79,8 +79,7 @@ class LimitedDesk(TradingDesk):
         refusal = None if self.is_winding_down else self._risk.refusal_of(request)
         if refusal is None:
             return self._note("submit", request.symbol, own_id, request)
-        self._book.refuse(own_id)
-        return self._note("submit", request.symbol, own_id, partial(_refuse, refusal))
+        return self._turn_away(request, own_id, refusal)
 
     def modify(
         self,
@@ -105,7 +104,7 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is not None:
             key = known.client_order_id or known.id
-            return self._note("modify", known.symbol, key, partial(_refuse, refusal))
+            return self._note("modify", known.symbol, key, partial(refused, refusal))
         return super().modify(
             order,
             quantity=quantity,
@@ -126,7 +125,3 @@ class LimitedDesk(TradingDesk):
 def desk_for(limits: Limits, day_start: DayStart | None = None) -> Callable[..., TradingDesk]:
     """What makes the desk of a run: one with limits only where there are any."""
     return partial(LimitedDesk, limits=limits, day_start=day_start) if limits else TradingDesk
-
-
-async def _refuse(refusal: ApiError) -> None:
-    raise refusal
