@@ -332,10 +332,14 @@ class Strategy:
         quantity: Number | None = None,
         limit: Number | None = None,
         stop: Number | None = None,
+        trailing: Number | None = None,
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
     ) -> Ticket:
         """Change a resting order; what is not given stays.
+
+        Args:
+            trailing: Distance of a trailing stop, in price units or in percent as it was given.
 
         Raises:
             ValueError: There is no such order in this run, or a number is none above zero.
@@ -345,6 +349,7 @@ class Strategy:
             quantity=quantity,
             limit=limit,
             stop=stop,
+            trailing=trailing,
             stop_loss=stop_loss,
             take_profit=take_profit,
         )

@@ -63,6 +63,7 @@ class Desk(Protocol):
         quantity: Number | None,
         limit: Number | None,
         stop: Number | None,
+        trailing: Number | None,
         stop_loss: Number | None,
         take_profit: Number | None,
     ) -> Ticket: ...

@@ -210,6 +210,27 @@ async def test_commands_leave_in_the_order_they_were_given() -> None:
         ]
 
 
+@pytest.mark.parametrize("limits", [{}, {"max_order_notional": 1_000_000}])
+async def test_the_distance_of_a_trailing_stop_can_be_changed_in_its_own_unit(
+    limits: dict[str, Any],
+) -> None:
+    def tighten(strategy: Scripted, candle: Candle) -> None:
+        absolute, percent = strategy.orders()
+        strategy.modify(absolute, trailing=1)
+        strategy.modify(percent, trailing=5)
+
+    strategy = Scripted(
+        {
+            0: lambda s, c: (s.sell(X, 1, trailing=4), s.sell(X, 1, trailing_percent=20)),
+            1: tighten,
+        }
+    )
+    async with strategy.run_test(**limits) as pilot:
+        await pilot.candles(X, closes=[20, 20])
+        assert [order.stop_price for order in pilot.orders] == [19, 19]
+    assert strategy.refusals == []
+
+
 # The ack barrier is held in tests/proxy and tests/test_same_fills.py, which have acks to count.
 
 

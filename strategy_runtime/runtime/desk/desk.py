@@ -148,6 +148,7 @@ class TradingDesk(Outbox):
         quantity: Number | None,
         limit: Number | None,
         stop: Number | None,
+        trailing: Number | None,
         stop_loss: Number | None,
         take_profit: Number | None,
     ) -> Ticket:
@@ -160,6 +161,7 @@ class TradingDesk(Outbox):
             stop_price=exact("stop", stop),
             stop_loss=exact("stop_loss", stop_loss),
             take_profit=exact("take_profit", take_profit),
+            trailing_distance=exact("trailing", trailing),
         )
         return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 

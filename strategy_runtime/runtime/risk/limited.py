@@ -88,6 +88,7 @@ class LimitedDesk(TradingDesk):
         quantity: Number | None,
         limit: Number | None,
         stop: Number | None,
+        trailing: Number | None,
         stop_loss: Number | None,
         take_profit: Number | None,
     ) -> Ticket:
@@ -110,6 +111,7 @@ class LimitedDesk(TradingDesk):
             quantity=quantity,
             limit=limit,
             stop=stop,
+            trailing=trailing,
             stop_loss=stop_loss,
             take_profit=take_profit,
         )
