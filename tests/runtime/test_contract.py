@@ -417,15 +417,19 @@ async def test_a_size_is_rounded_down_to_ten_digits(
         ({"quantity": -1}, "quantity must be a number above zero, not -1"),
         ({"quantity": float("nan")}, "quantity must be a number above zero, not nan"),
         ({"quantity": 1, "limit": 5, "trailing": 1}, "a trailing stop takes neither limit= nor"),
+        (
+            {"quantity": 1, "time_in_force": "GOOD"},
+            "time_in_force is one of GTC, DAY, IOC, FOK, not 'GOOD'",
+        ),
     ],
 )
 async def test_arguments_that_contradict_each_other(
-    arguments: dict[str, float], message: str
+    arguments: dict[str, Any], message: str
 ) -> None:
     class Wrong(Strategy):
         def on_candle(self, candle: Candle) -> None:
             with pytest.raises(ValueError, match=message):
-                self.buy(X, **arguments)  # type: ignore[arg-type]
+                self.buy(X, **arguments)
 
     async with Wrong().run_test() as pilot:
         await pilot.candles(X, closes=[10])

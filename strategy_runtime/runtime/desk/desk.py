@@ -106,7 +106,7 @@ class TradingDesk(Outbox):
             oco_group_id=oco_group,
             time_in_force=time_in_force
             if type(time_in_force) is TimeInForce
-            else TimeInForce(time_in_force),
+            else _time_in_force(time_in_force),
         )
         if prices:
             request = replace(request, **prices)
@@ -423,6 +423,14 @@ def _see_that_it_can_be_sent(name: str, text: str) -> None:
             f"{name} {text!r} has half of a surrogate pair, which is no character and cannot be "
             "sent"
         )
+
+
+def _time_in_force(name: str) -> TimeInForce:
+    try:
+        return TimeInForce(name)
+    except ValueError:
+        known = ", ".join(TimeInForce)
+        raise ValueError(f"time_in_force is one of {known}, not {name!r}") from None
 
 
 def _prices_of(
