@@ -122,7 +122,7 @@ def _notes(summary: Summary) -> list[str]:
     waiting = summary.open_orders
     if waiting:
         verb = "was" if len(waiting) == 1 else "were"
-        notes.append(f"{_count(len(waiting), 'order')} still open at the end {verb} never filled:")
+        notes.append(f"{_count(len(waiting), 'order')} {verb} still open at the end:")
         notes += [f"  {_order(each)}" for each in waiting[:_SHOWN]]
         if len(waiting) > _SHOWN:
             notes.append(f"  and {len(waiting) - _SHOWN} more")
@@ -136,9 +136,10 @@ def _order(order: OrderSummary) -> str:
         if price is not None
     )
     own = f", {order.client_order_id}" if order.client_order_id else ""
+    filled = f", {order.filled_quantity} filled" if order.filled_quantity != "0" else ""
     return (
         f"{order.side} {order.quantity} {order.symbol} {order.type}{prices} "
-        f"({order.order_id}{own}, given {order.created})"
+        f"({order.order_id}{own}, given {order.created}{filled})"
     )
 
 

@@ -62,9 +62,23 @@ def test_orders_that_never_filled_are_named(bot: Path, invoke: Invoke) -> None:
     done = invoke("backtest", "late", "--data", "prices.csv")
     assert done.exit_code == 0, done.output
     assert (
-        "1 order still open at the end was never filled:\n"
+        "1 order was still open at the end:\n"
         "  BUY 7 prices MARKET (ord-1, Late-bt-1, given 2024-03-08T00:00:00Z)\n" in done.stdout
     )
+
+
+def test_an_order_that_filled_in_part_is_not_said_to_be_unfilled(bot: Path, invoke: Invoke) -> None:
+    (bot / "large.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        "class Large(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        "        if not self.orders(): self.buy(candle.symbol, 700)\n"
+    )
+    share = ("--max-volume-share", "0.1")
+    done = invoke("backtest", "large", "--data", "prices.csv", *share)
+    assert done.exit_code == 0, done.output
+    assert "1 order was still open at the end:\n" in done.stdout
+    assert re.search(r"  BUY 700 prices MARKET \(.*Z, [1-6]00 filled\)\n", done.stdout)
 
 
 def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:
