@@ -25,7 +25,7 @@ _RULES = {
     "trailing_stop_gap_open": "at the open of {open}, beyond where the stop had trailed to",
     "trailing_stop_touch_open": "at the open of {open}, where the stop had trailed to",
     "trailing_stop_touch": "where the stop had trailed to, within the range of {low} to {high}",
-    LIQUIDATION: "at the close of {close}, because the account ran out of margin",
+    LIQUIDATION: "at the last close of {last}, because the account ran out of margin",
 }
 _QUOTE_RULES = {
     "market_quote": "at the quote, as market orders do",
@@ -38,6 +38,12 @@ _QUOTE_RULES = {
     "trailing_stop_touch_quote": "at the quote, where the stop had trailed to",
     LIQUIDATION: "at the middle of the quote, because the account ran out of margin",
 }
+_TRADE_RULES = {
+    rule.replace("_quote", "_tick"): why.replace("quote", "trade")
+    for rule, why in _QUOTE_RULES.items()
+} | {LIQUIDATION: "at the last trade, because the account ran out of margin"}
+_OF_TICKS = {"quote": ("quote", _QUOTE_RULES), "tick": ("trade", _TRADE_RULES)}
+"""By what such rules end with: what people call it, and the rules."""
 
 
 def explain(outcome: Outcome, name: str) -> str:
@@ -130,19 +136,28 @@ def _filled(fill: Fill, outcome: Outcome) -> str:
 
 def _why(fill: Fill, outcome: Outcome) -> str:
     """The rule in words, and where in the data the market was that met it."""
+    met = _met(fill, outcome)
+    if met in _OF_TICKS:
+        kind, rules = _OF_TICKS[met]
+        return f"{rules[fill.rule]} ({fill.rule}; {kind} of {rfc3339(fill.bar_ns)})"
     series = next(each for each in outcome.series if each.symbol == fill.symbol)
     row = bisect_left(series.starts, fill.bar_ns)
-    if not series.step or row == len(series) or series.starts[row] != fill.bar_ns:
-        kind = "trade" if fill.rule.endswith("_tick") else "quote"
-        why = _QUOTE_RULES[fill.rule.replace("_tick", "_quote")].replace("quote", kind)
-        return f"{why} ({fill.rule}; {kind} of {rfc3339(fill.bar_ns)})"
-    names = ("open", "high", "low", "close")
-    columns = (series.opens, series.highs, series.lows, series.closes)
+    names = ("open", "high", "low")
+    columns = (series.opens, series.highs, series.lows)
     prices = {name: f"{column[row]!r}" for name, column in zip(names, columns, strict=True)}
     place = series.where(row)
     line = f", {place}" if place else ""
-    why = _RULES[fill.rule].format(**prices)
+    why = _RULES[fill.rule].format(**prices, last=plain(fill.base_price))
     return f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})"
+
+
+def _met(fill: Fill, outcome: Outcome) -> str:
+    """What an order met, as its rule ends; what is liquidated was entered at the same."""
+    return next(
+        each.rule.rpartition("_")[2]
+        for each in reversed(outcome.fills[: fill.number])
+        if each.symbol == fill.symbol and each.rule != LIQUIDATION
+    )
 
 
 def _ended(order: Order, fills: list[Fill], outcome: Outcome) -> str:

@@ -1,23 +1,25 @@
 """The story of an order, for every way an order can go."""
 
 import asyncio
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, Quote, TimeInForce
-from strategy_runtime.clock import rfc3339
+from strategy_runtime import Candle, Quote, Strategy, TimeInForce
+from strategy_runtime.clock import NANOSECONDS, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.report.explain import explain
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.exchange import Exchange
-from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.simulator.outcome import LIQUIDATION, Outcome
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.strategies import Scripted
 
 X = "S:X"
+MINUTE = 60 * NANOSECONDS
 FLAT = [10, 10, 10, 10]
 Action = Callable[[Scripted, Candle], object]
 
@@ -135,12 +137,14 @@ PRICES: dict[str, Action] = {
 }
 
 
-@pytest.mark.parametrize("with_bars", [True, False])
+@pytest.mark.parametrize("bar", [None, 0, 62, 63])
 @pytest.mark.parametrize("rule", PRICES)
-def test_fills_at_quotes(rule: str, with_bars: bool) -> None:
-    """The order is given at a price of 12; then come 10, or 30 for the account to run out."""
+def test_fills_at_quotes(rule: str, bar: int | None) -> None:
+    """The order is given at a price of 12; then come 10, or 30 for the account to run out. A bar
+    may begin with either.
+    """
     quotes, bars = QuoteSeries(X), BarSeries(X, "1m", 60)
-    bars.append(0, 12, 12, 12, 12, 0)
+    bars.append(bar or 0, 12, 12, 12, 12, 0)
     for stamp, price in enumerate((12, 10, 30), start=61):
         quotes.append(stamp, price, price)
 
@@ -149,11 +153,46 @@ def test_fills_at_quotes(rule: str, with_bars: bool) -> None:
             if quote.stamp == 61:
                 PRICES[rule](self, Candle(X, "1m", 0, 12, 12, 12, 12))
 
-    exchange = Exchange([bars] if with_bars else [], quotes=[quotes])
+    exchange = Exchange([] if bar is None else [bars], quotes=[quotes])
     asyncio.run(Runner(Once({}), SimulatedVenue(exchange), mode="backtest").run())
     outcome = exchange.outcome()
     (fill,) = [fill for fill in outcome.fills if fill.rule == rule]
     assert f"({rule}; quote of {rfc3339(fill.bar_ns)})." in explain(outcome, fill.order_id)
+
+
+def liquidated(exchange: Exchange) -> str:
+    """How the short position in X ended that is opened, like others, with the first candle."""
+
+    class Once(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if not self.positions and not self.orders():
+                for symbol in dict.fromkeys((X, candle.symbol)):
+                    self.sell(symbol, 8_000)
+
+    asyncio.run(Runner(Once(), SimulatedVenue(exchange), mode="backtest").run())
+    (fill,) = [fill for fill in exchange.fills if fill.rule == LIQUIDATION and fill.symbol == X]
+    return explain(exchange.outcome(), fill.order_id)
+
+
+def test_a_position_that_was_liquidated_at_a_trade() -> None:
+    trades = TickSeries(X)
+    stamps, prices = [1, 61, 121], [12.0, 12.0, 30.0]
+    columns = array("q", [stamp * NANOSECONDS for stamp in stamps]), array("d", prices)
+    trades.take([*columns, array("d", [1, 1, 1])])
+    assert (
+        "8000 filled at 30: at the last trade, because the account ran out of margin "
+        "(liquidation; trade of 1970-01-01T00:02:01Z)."
+    ) in liquidated(Exchange([], trades=[trades]))
+
+
+def test_a_position_that_was_liquidated_in_the_midst_of_a_bar() -> None:
+    """Another symbol brings it about, and the close of the bar is yet to come."""
+    hours, minutes = BarSeries(X, "1h", 60 * MINUTE), BarSeries("S:Y", "1m", MINUTE)
+    for hour, close in enumerate((5, 5, 4)):
+        hours.append(hour * 60 * MINUTE, 5, 5, 4, close, 0)
+    for minute, close in ((0, 5), (1, 5), (130, 50)):
+        minutes.append(minute * MINUTE, close, close, close, close, 0)
+    assert "at the last close of 5, because" in liquidated(Exchange([hours, minutes]))
 
 
 async def test_the_legs_of_a_bracket() -> None:
