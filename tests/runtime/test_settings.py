@@ -11,6 +11,7 @@ from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.settings import (
     SETTINGS,
     Environment,
+    Setting,
     Settings,
     read_environment,
     resolve,
@@ -51,6 +52,13 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     found = resolve({}, read_environment({"TIMEFRAME": "", "SUBSCRIPTIONS": ""}, file))
     assert (found.timeframe, found.log_level) == ("15m", "info")
     assert found.origins["subscriptions"] == "default"
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.flag)
+def test_an_empty_option_is_refused(setting: Setting) -> None:
+    """As `--max-daily-loss "$LOSS"` would be, where nobody has set LOSS: a limit that is none."""
+    with pytest.raises(ConfigError, match=f"{setting.flag} has an empty value; is the variable se"):
+        settings({setting.name: " "})
 
 
 def test_every_setting_has_an_origin_and_a_row() -> None:

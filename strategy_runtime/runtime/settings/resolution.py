@@ -37,6 +37,10 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
     addresses = find_addresses(environment)
     for setting in SETTINGS:
         name = setting.name
+        if not given.get(name, "-").strip():
+            raise ConfigError(
+                f"{setting.flag} has an empty value; is the variable set that it comes from?"
+            )
         if setting.is_secret:
             text, origin = find_secret(
                 setting.flag, setting.variables, given.get(name), environment
