@@ -11,7 +11,7 @@ from typing import Protocol
 
 from strategy_runtime.protocol.models import Account, Order
 
-__all__ = ["Execution", "Followed", "Part", "Statement", "Witness"]
+__all__ = ["Followed", "Part", "ShownFill", "Statement", "Witness"]
 
 
 class Followed(Protocol):
@@ -42,7 +42,7 @@ class Followed(Protocol):
         ...
 
 
-class Execution(Protocol):
+class ShownFill(Protocol):
     """What an order got."""
 
     @property
@@ -127,7 +127,7 @@ class Witness(Protocol):
         """An order was accepted, changed, or has come to its end."""
         ...
 
-    def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
+    def see_fill(self, order: Followed, fill: ShownFill, parts: Sequence[Part]) -> None:
         """An order was executed, and these are now the open positions in its symbol."""
         ...
 

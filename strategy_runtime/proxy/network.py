@@ -8,9 +8,9 @@ from strategy_runtime.clock import sleep
 from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError, Unreachable
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy.dialing import dial
-from strategy_runtime.proxy.exchange import Exchanges
 from strategy_runtime.proxy.http1 import ReplyFault, Target, header_lines, target_of
 from strategy_runtime.proxy.policy import seconds_of
+from strategy_runtime.proxy.pool import Pool
 from strategy_runtime.proxy.stream import Stream
 from strategy_runtime.proxy.transport import Answer, ConnectFailed, Receiver
 
@@ -41,7 +41,7 @@ class Network:
         self._heartbeat = heartbeat
         self._max_frame = max_frame
         self._chance = generator()
-        self._exchanges = Exchanges()
+        self._pool = Pool()
 
     async def connect(self, url: str, receiver: Receiver) -> Stream:
         """Connect to an event stream; see `Transport`."""
@@ -80,7 +80,7 @@ class Network:
         """Send one request; see `Transport`."""
         target = target_of(url)
         try:
-            exchange = await self._exchanges.to(target)
+            conversation = await self._pool.to(target)
         except (OSError, TimeoutError) as error:
             distrust = _distrust(error, target, "http")
             if distrust:
@@ -99,17 +99,17 @@ class Network:
                 body,
             )
         try:
-            reply = await exchange.ask(message, _ANSWER_S)
+            reply = await conversation.ask(message, _ANSWER_S)
         except (OSError, ReplyFault) as error:
             what = "timed out" if isinstance(error, TimeoutError) else f"failed: {error}"
             raise ConnectionLost(f"{method} {url} {what}") from None
         finally:
-            self._exchanges.free(target, exchange)
+            self._pool.free(target, conversation)
         return Answer(reply.head.status, reply.body, reply.head.headers.get("retry-after"))
 
     async def close(self) -> None:
         """Close all connections; a later request would open a new one."""
-        self._exchanges.close()
+        self._pool.close()
         await sleep(0)
 
 

@@ -13,7 +13,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Capabilities, Order, OrderHandle, OrderRequest
 from strategy_runtime.proxy.requests import RestClient
-from strategy_runtime.proxy.submission import Act, Patience, Submission
+from strategy_runtime.proxy.submission import OrderAct, Patience, Submission
 
 __all__ = ["OrderEntry"]
 
@@ -72,9 +72,9 @@ class OrderEntry:
         try:
             while not submission.is_done:
                 step = submission.next(monotonic())
-                if step.act is Act.WAIT:
+                if step.act is OrderAct.WAIT:
                     await asyncio.wait({sighted}, timeout=step.seconds)
-                elif step.act is Act.SEND:
+                elif step.act is OrderAct.SEND:
                     await self._send(submission)
                 else:
                     await self._look_up(submission, own_id)

@@ -24,7 +24,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
 
-__all__ = ["Act", "Patience", "Step", "Submission"]
+__all__ = ["OrderAct", "OrderStep", "Patience", "Submission"]
 
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
@@ -32,7 +32,7 @@ _HEALTHY_ANSWERS = 2
 _LEAST_SENDS = 8
 
 
-class Act(Enum):
+class OrderAct(Enum):
     """What to do next."""
 
     SEND = "send"
@@ -41,10 +41,10 @@ class Act(Enum):
     DONE = "done"
 
 
-class Step(NamedTuple):
+class OrderStep(NamedTuple):
     """An act, and for how many seconds where it is waiting."""
 
-    act: Act
+    act: OrderAct
     seconds: float = 0.0
 
 
@@ -96,16 +96,16 @@ class Submission:
         """Its fate is known, or declared unknown."""
         return self.handle is not None or self.error is not None
 
-    def next(self, now: float) -> Step:
+    def next(self, now: float) -> OrderStep:
         """What to do now."""
         if self.is_done:
-            return Step(Act.DONE)
+            return OrderStep(OrderAct.DONE)
         if now < self._not_before:
-            return Step(Act.WAIT, self._not_before - now)
+            return OrderStep(OrderAct.WAIT, self._not_before - now)
         if self._unknown_since is None or self._dedupes:
             self.sends += 1
-            return Step(Act.SEND)
-        return Step(Act.LOOK_UP)
+            return OrderStep(OrderAct.SEND)
+        return OrderStep(OrderAct.LOOK_UP)
 
     # What happened
 

@@ -17,7 +17,7 @@ __all__ = ["Mark", "PriceChart", "price_charts"]
 _SECOND = 1_000_000_000
 _MOST_SYMBOLS = 12
 
-Candle = tuple[int, float, float, float, float]
+ChartCandle = tuple[int, float, float, float, float]
 
 
 class Mark(Struct, frozen=True, array_like=True):
@@ -45,7 +45,7 @@ class PriceChart(Struct, frozen=True):
 
     symbol: str
     bars: int
-    candles: list[Candle]
+    candles: list[ChartCandle]
     marks: list[Mark]
 
 
@@ -73,7 +73,7 @@ def _chart(
 ) -> PriceChart:
     most = 1
     firsts: list[int] = []
-    candles: list[Candle] = []
+    candles: list[ChartCandle] = []
     for number, rows in rows_of(series, grid, end_ns):
         part = slice(rows.start, rows.stop)
         firsts.append(series.starts[rows.start])

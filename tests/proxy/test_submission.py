@@ -17,7 +17,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
 from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
-from strategy_runtime.proxy.submission import Act, Patience, Step, Submission
+from strategy_runtime.proxy.submission import OrderAct, OrderStep, Patience, Submission
 from tests.figures import Tell
 
 ACCEPTED = OrderHandle(id="ord-1", status=OrderStatus.OPEN)
@@ -39,9 +39,9 @@ def submission(*, dedupes: bool = False, own_id: str = "c-1") -> Submission:
 
 def test_what_was_accepted_is_done() -> None:
     order = submission()
-    assert order.next(0.0) == Step(Act.SEND)
+    assert order.next(0.0) == OrderStep(OrderAct.SEND)
     order.accepted(ACCEPTED)
-    assert order.next(0.0) == Step(Act.DONE)
+    assert order.next(0.0) == OrderStep(OrderAct.DONE)
     assert order.handle is ACCEPTED
 
 
@@ -59,10 +59,10 @@ def test_what_was_not_sent_is_sent_again_until_the_deadline() -> None:
     trouble = Unreachable("nobody there")
     pauses = []
     while not order.is_done:
-        assert order.next(now) == Step(Act.SEND)
+        assert order.next(now) == OrderStep(OrderAct.SEND)
         order.failed(trouble, now, None)
         step = order.next(now)
-        if step.act is Act.WAIT:
+        if step.act is OrderAct.WAIT:
             pauses.append(step.seconds)
             now += step.seconds
     assert pauses == [0.25, 0.5, 1.0, 2.0]
@@ -73,8 +73,8 @@ def test_a_proxy_that_asks_to_wait_is_waited_for_within_the_deadline() -> None:
     order = submission()
     order.next(0.0)
     order.failed(ApiError(429, "RATE_LIMITED", "slow"), 0.0, 3.0)
-    assert order.next(0.0) == Step(Act.WAIT, 3.0)
-    assert order.next(3.0) == Step(Act.SEND)
+    assert order.next(0.0) == OrderStep(OrderAct.WAIT, 3.0)
+    assert order.next(3.0) == OrderStep(OrderAct.SEND)
     last = ApiError(429, "RATE_LIMITED", "slower")
     order.failed(last, 3.0, 3.0)
     assert order.error is last
@@ -91,10 +91,10 @@ def test_a_proxy_that_asks_for_no_wait_is_not_asked_without_a_pause(doubts: bool
     while len(pauses) < 4 and not order.is_done:
         order.failed(ApiError(429, "RATE_LIMITED", "slow"), now, 0.001)
         step = order.next(now)
-        assert step.act is Act.WAIT
+        assert step.act is OrderAct.WAIT
         pauses.append(step.seconds)
         now += step.seconds
-        assert order.next(now) == Step(Act.SEND)
+        assert order.next(now) == OrderStep(OrderAct.SEND)
     assert pauses == ([0.5, 1.0, 2.0, 4.0] if doubts else [0.25, 0.5, 1.0, 2.0])
 
 
@@ -106,10 +106,10 @@ def test_what_may_have_arrived_is_never_sent_again(doubt: StrategyRuntimeError) 
     now, asked = 1.0, 0
     while not order.is_done:
         step = order.next(now)
-        assert step.act is not Act.SEND
-        if step.act is Act.WAIT:
+        assert step.act is not OrderAct.SEND
+        if step.act is OrderAct.WAIT:
             now += step.seconds
-        elif step.act is Act.LOOK_UP:
+        elif step.act is OrderAct.LOOK_UP:
             asked += 1
             order.absent(now)
     assert order.sends == 1
@@ -125,7 +125,7 @@ def test_an_error_while_asking_is_no_answer() -> None:
     order.failed(ConnectionLost("reset"), now, None)
     while now < 59.0:
         step = order.next(now)
-        if step.act is Act.WAIT:
+        if step.act is OrderAct.WAIT:
             now += step.seconds
         else:
             order.not_told(now)
@@ -168,9 +168,9 @@ def test_a_proxy_that_knows_ids_again_is_sent_the_order_again() -> None:
     order = submission(dedupes=True)
     order.next(0.0)
     order.failed(ConnectionLost("reset"), 0.0, None)
-    assert order.next(0.25) == Step(Act.SEND)
+    assert order.next(0.25) == OrderStep(OrderAct.SEND)
     order.failed(Unreachable("nobody"), 0.25, None)
-    assert order.next(0.75) == Step(Act.SEND)
+    assert order.next(0.75) == OrderStep(OrderAct.SEND)
     order.accepted(ACCEPTED)
     assert order.handle is ACCEPTED
 
@@ -244,11 +244,11 @@ def test_ten_thousand_orders_through_bad_weather(dedupes: bool, tell: Tell) -> N
     sent = 0
     for number in range(10_000):
         order, now = submission(dedupes=dedupes, own_id=str(number)), 0.0
-        while (step := order.next(now)).act is not Act.DONE:
+        while (step := order.next(now)).act is not OrderAct.DONE:
             now += 0.05
-            if step.act is Act.WAIT:
+            if step.act is OrderAct.WAIT:
                 now += step.seconds
-            elif step.act is Act.SEND:
+            elif step.act is OrderAct.SEND:
                 proxy.post(order, now)
             else:
                 proxy.look_up(order, now)

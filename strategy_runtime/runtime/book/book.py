@@ -25,7 +25,7 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.values import decimal_of
-from strategy_runtime.protocol.witness import Execution, Followed, Part, Statement
+from strategy_runtime.protocol.witness import Followed, Part, ShownFill, Statement
 from strategy_runtime.runtime.book.nets import Nets
 from strategy_runtime.runtime.book.order_states import (
     AcceptedOrder,
@@ -438,7 +438,7 @@ class Book:
         """Follow an order that was accepted, changed, or has come to its end."""
         self._follow(order.name, order)
 
-    def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
+    def see_fill(self, order: Followed, fill: ShownFill, parts: Sequence[Part]) -> None:
         """Follow an order that was executed, and what that did to the positions of its symbol."""
         own_id = fill.client_order_id
         if own_id is not None and order.is_over:

@@ -24,10 +24,10 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Candle, Position, Quote
-from strategy_runtime.protocol.witness import Execution, Followed, Part
+from strategy_runtime.protocol.witness import Followed, Part, ShownFill
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.observer import Handler
-from strategy_runtime.runtime.risk.leeway import ANYWHERE, Holding, Leeway
+from strategy_runtime.runtime.risk.leeway import ANYWHERE, Held, Leeway
 from strategy_runtime.runtime.risk.limits import option_of, plain
 
 __all__ = ["DailyLoss", "DayStart", "Onlooker"]
@@ -125,7 +125,7 @@ class DailyLoss:
         """What may still be lost."""
         return equity - self._began_with + self._allowed
 
-    def _holdings(self) -> list[Holding]:
+    def _holdings(self) -> list[Held]:
         last, filled_at = self._book.last, self._filled_at
         return [
             (symbol, float(net.quantity), filled_at.get(symbol, last.get(symbol)))
@@ -248,8 +248,9 @@ class DailyLoss:
             self.look()
             self._is_due = False
 
-    def see_fill(self, symbol: str, fill: Execution) -> None:
+    def see_fill(self, fill: ShownFill) -> None:
         """Look at equity behind an execution that is booked, with its position and its fee."""
+        symbol = fill.symbol
         held = self._book.nets[symbol].quantity
         if held is not self._held:  # to say a decimal as a float takes long
             self._held, self._size = held, float(held)
@@ -372,10 +373,10 @@ class Onlooker:
         """See `Witness`."""
         self._book.see_order(order)
 
-    def see_fill(self, order: Followed, fill: Execution, parts: Sequence[Part]) -> None:
+    def see_fill(self, order: Followed, fill: ShownFill, parts: Sequence[Part]) -> None:
         """See `Witness`."""
         self._book.see_fill(order, fill, parts)
-        self._loss.see_fill(fill.symbol, fill)
+        self._loss.see_fill(fill)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """See `Witness`."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from math import inf
 
-__all__ = ["ANYWHERE", "Band", "Holding", "Leeway"]
+__all__ = ["ANYWHERE", "Band", "Held", "Leeway"]
 
 Band = tuple[float, float]
 """Two prices between which nothing has to be done, themselves excluded."""
@@ -17,7 +17,7 @@ Band = tuple[float, float]
 ANYWHERE: Band = (-inf, inf)
 _NOWHERE: Band = (inf, -inf)
 
-Holding = tuple[str, float, float | Decimal | None]
+Held = tuple[str, float, float | Decimal | None]
 """Symbol, quantity, negative for a short position, and the price at which it is in equity, or None
 where that is not known."""
 
@@ -42,7 +42,7 @@ class Leeway:
         self._sizes: dict[str, float] = {}
         self._spare = 0.0
 
-    def share_out(self, left: float, holdings: Sequence[Holding]) -> None:
+    def share_out(self, left: float, holdings: Sequence[Held]) -> None:
         """Begin anew with what may still be lost, and with what is held."""
         self.lift()
         self._spare = left * _HALF if holdings else left

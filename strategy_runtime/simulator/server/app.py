@@ -14,7 +14,7 @@ from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.access import Access
 from strategy_runtime.simulator.server.broadcast import Broadcast
-from strategy_runtime.simulator.server.door import Door, Limits
+from strategy_runtime.simulator.server.door import ClientLimits, Door
 from strategy_runtime.simulator.server.ending import RunEnd
 from strategy_runtime.simulator.server.envelope import BODY
 from strategy_runtime.simulator.server.routes import Routes
@@ -68,7 +68,7 @@ class ProxyServer:
         speed: float | None = None,
         silence_limit: float = 45.0,
         farewell_pause: float = 0.5,
-        limits: Limits | None = None,
+        limits: ClientLimits | None = None,
         version: str = "unknown",
     ) -> None:
         self.stream: EventStream | Broadcast
@@ -93,7 +93,7 @@ class ProxyServer:
         self._ports = (ws_port, rest_port)
         self._farewell_pause = farewell_pause
         self._routes = Routes(self.stream, version)
-        limits = limits or Limits()
+        limits = limits or ClientLimits()
         self._app = _application(self._routes, self.stream, limits)
         self._runner = Door(self._app, Access(host, api_key), limits)
         self._conductor: asyncio.Task[None] | None = None
@@ -178,7 +178,7 @@ def _authority(host: str, port: int) -> str:
 
 
 def _application(
-    routes: Routes, stream: EventStream | Broadcast, limits: Limits
+    routes: Routes, stream: EventStream | Broadcast, limits: ClientLimits
 ) -> web.Application:
     app = web.Application(client_max_size=limits.body_bytes)
     for path in _STREAM_PATHS:
@@ -192,7 +192,7 @@ def _application(
 
 
 def _answer(
-    handler: Callable[[web.Request], web.Response], limits: Limits
+    handler: Callable[[web.Request], web.Response], limits: ClientLimits
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """A handler that has the whole body at hand, so that it never has to wait."""
 

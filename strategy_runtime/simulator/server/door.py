@@ -18,7 +18,7 @@ from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.simulator.server.access import Access
 from strategy_runtime.simulator.server.envelope import explained, refusal
 
-__all__ = ["Door", "Limits"]
+__all__ = ["ClientLimits", "Door"]
 
 _KEEP_ALIVE_S = 75.0
 _LONGEST_PROBLEM = 200
@@ -40,7 +40,7 @@ _FULL = b"\r\n".join(
 _log = logging.getLogger("strategy_runtime")
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ClientLimits(msgspec.Struct, frozen=True):
     """What a client can take up.
 
     Attributes:
@@ -59,7 +59,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Door(web.AppRunner):
     """Runs an application behind the checks and limits."""
 
-    def __init__(self, app: web.Application, access: Access, limits: Limits) -> None:
+    def __init__(self, app: web.Application, access: Access, limits: ClientLimits) -> None:
         super().__init__(
             app,
             access_log=None,
@@ -99,7 +99,7 @@ class _Server(web.Server):
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         *,
-        limits: Limits,
+        limits: ClientLimits,
         **options: Any,
     ) -> None:
         super().__init__(handler, **options)
@@ -114,7 +114,7 @@ class _Conversation(web.RequestHandler):
 
     __slots__ = ("_limits", "_patience")
 
-    def __init__(self, server: web.Server, limits: Limits, **options: Any) -> None:
+    def __init__(self, server: web.Server, limits: ClientLimits, **options: Any) -> None:
         super().__init__(server, **options)
         self._limits = limits
         self._patience: asyncio.TimerHandle | None = None

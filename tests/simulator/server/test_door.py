@@ -10,7 +10,7 @@ import pytest
 
 from strategy_runtime.clock import sleep
 from strategy_runtime.simulator.server import ProxyServer
-from strategy_runtime.simulator.server.door import Limits
+from strategy_runtime.simulator.server.door import ClientLimits
 from tests.simulator.server.test_access import UPGRADE
 from tests.simulator.server.test_envelope import asked, request_of
 from tests.simulator.server.test_rest import MARKET_ORDER, serving
@@ -117,7 +117,7 @@ async def test_the_known_expectation_is_met() -> None:
     "begun", [b"", b"GET /acc", b"GET /account HTTP/1.1\r\nHost: localhost\r\n"]
 )
 async def test_a_request_that_does_not_come_to_its_end_is_not_waited_for(begun: bytes) -> None:
-    async with serving(limits=Limits(head_s=0.05)) as rest:
+    async with serving(limits=ClientLimits(head_s=0.05)) as rest:
         reader, writer = await dialled(rest.server)
         writer.write(begun)
         assert await the_rest(reader) == b""
@@ -125,7 +125,7 @@ async def test_a_request_that_does_not_come_to_its_end_is_not_waited_for(begun: 
 
 
 async def test_one_that_drips_is_cut_off_all_the_same() -> None:
-    async with serving(limits=Limits(head_s=0.1)) as rest:
+    async with serving(limits=ClientLimits(head_s=0.1)) as rest:
         reader, writer = await dialled(rest.server)
         writer.write(b"GET /account HTTP/1.1\r\n")
         end = asyncio.create_task(the_rest(reader))
@@ -139,7 +139,7 @@ async def test_one_that_drips_is_cut_off_all_the_same() -> None:
 
 async def test_who_has_asked_once_may_stay() -> None:
     async with (
-        serving(limits=Limits(head_s=0.05)) as rest,
+        serving(limits=ClientLimits(head_s=0.05)) as rest,
         rest.session.ws_connect(rest.server.ws_url) as socket,
     ):
         await rest("GET", "/account")
@@ -157,7 +157,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     request = request_of(
         "POST", "/orders", b"Content-Type: application/json", b"Content-Length: 99"
     )
-    async with serving(limits=Limits(body_s=0.05)) as rest:
+    async with serving(limits=ClientLimits(body_s=0.05)) as rest:
         reader, writer = await dialled(rest.server)
         writer.write(request + b'{"symbol":')
         said = await the_rest(reader)
@@ -201,7 +201,7 @@ async def test_a_body_has_64_kib_however_it_is_put(header: bytes, content: bytes
 
 
 async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None:
-    async with serving(limits=Limits(connections=2)) as rest:
+    async with serving(limits=ClientLimits(connections=2)) as rest:
         socket = await rest.session.ws_connect(rest.server.ws_url)
         await socket.receive()
         reader, writer = await dialled(rest.server)

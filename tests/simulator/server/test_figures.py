@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from strategy_runtime.cli import proxy
-from strategy_runtime.proxy.exchange import _IDLE_S
+from strategy_runtime.proxy.pool import _IDLE_S
 from strategy_runtime.simulator.server import ProxyServer, broadcast, connection, door
 from strategy_runtime.simulator.server.broadcast import Broadcast
-from strategy_runtime.simulator.server.door import Limits
+from strategy_runtime.simulator.server.door import ClientLimits
 from strategy_runtime.simulator.server.stream import EventStream
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
@@ -25,7 +25,7 @@ def defaults(of: type) -> dict[str, Any]:
     }
 
 
-SERVER, LIMITS = defaults(ProxyServer), Limits()
+SERVER, LIMITS = defaults(ProxyServer), ClientLimits()
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ async def test_one_that_lasts_is_waited_for_once() -> None:
     net = network()
     async with serving(talk) as url:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("strategy_runtime.proxy.exchange.sleep", note)
+            patch.setattr("strategy_runtime.proxy.pool.sleep", note)
             for _ in range(5):
                 await net.request("GET", f"http://{url}/")
         await net.close()

@@ -8,13 +8,13 @@ from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.proxy.dialing import Reader, dial
 from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
 
-__all__ = ["Exchange", "Exchanges"]
+__all__ = ["Conversation", "Pool"]
 
 _IDLE_S = 15.0
 _PROVING_S = 0.005
 
 
-class Exchange(Reader):
+class Conversation(Reader):
     """One connection for requests."""
 
     def __init__(self) -> None:
@@ -110,14 +110,14 @@ class Exchange(Reader):
             self._answer.set_exception(error)
 
 
-class Exchanges:
+class Pool:
     """All connections for requests."""
 
     def __init__(self) -> None:
-        self._idle: dict[tuple[bool, str, int], list[Exchange]] = {}
-        self._busy: set[Exchange] = set()
+        self._idle: dict[tuple[bool, str, int], list[Conversation]] = {}
+        self._busy: set[Conversation] = set()
 
-    async def to(self, target: Target) -> Exchange:
+    async def to(self, target: Target) -> Conversation:
         """A connection that is ready, to be given back by `free`.
 
         Raises:
@@ -125,32 +125,32 @@ class Exchanges:
         """
         idle = self._idle.get(target[:3])
         while idle:
-            exchange = idle.pop()
-            self._busy.add(exchange)
-            if exchange.is_unproven:
+            conversation = idle.pop()
+            self._busy.add(conversation)
+            if conversation.is_unproven:
                 # Who closes after an answer without having said so does it a moment later, and
                 # what is written meanwhile has an unknown fate.
                 await sleep(_PROVING_S)
-            if exchange.is_usable:
-                return exchange
-            exchange.abort()
-            self._busy.discard(exchange)
-        exchange = await dial(target, Exchange)
-        self._busy.add(exchange)
-        return exchange
+            if conversation.is_usable:
+                return conversation
+            conversation.abort()
+            self._busy.discard(conversation)
+        conversation = await dial(target, Conversation)
+        self._busy.add(conversation)
+        return conversation
 
-    def free(self, target: Target, exchange: Exchange) -> None:
+    def free(self, target: Target, conversation: Conversation) -> None:
         """It may be used for something else, if it lasts."""
-        self._busy.discard(exchange)
-        if exchange.is_open:
-            self._idle.setdefault(target[:3], []).append(exchange)
+        self._busy.discard(conversation)
+        if conversation.is_open:
+            self._idle.setdefault(target[:3], []).append(conversation)
 
     def close(self) -> None:
         """Let go of everything."""
         for idle in self._idle.values():
             self._busy.update(idle)
-        for exchange in self._busy:
-            exchange.abort()
+        for conversation in self._busy:
+            conversation.abort()
         self._idle.clear()
         self._busy.clear()
 
