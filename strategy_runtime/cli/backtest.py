@@ -254,11 +254,11 @@ def _compare(first: "list[Fill]", second: "list[Fill]") -> None:
 
 def _traded(fill: "Fill | None") -> str:
     from strategy_runtime.clock import rfc3339
-    from strategy_runtime.report.fills import plain
+    from strategy_runtime.protocol.values import in_digits
 
     if fill is None:
         return "no fill"
-    size, price = plain(fill.quantity), plain(fill.price)
+    size, price = in_digits(fill.quantity), in_digits(fill.price)
     return f"{fill.side} {size} {fill.symbol} at {price} in {rfc3339(fill.bar_ns)}"
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "decimal_of",
     "depth_exceeds",
     "has_only_plain_numbers",
+    "in_digits",
     "is_sound",
     "is_unicode",
     "parse_json",
@@ -130,6 +131,16 @@ def has_only_plain_numbers(raw: bytes) -> bool:
 def decimal_of(price: float) -> Decimal:
     """A price as the decimal it is written as; prices come again, so many are kept."""
     return Decimal(repr(price))
+
+
+def in_digits(number: Decimal) -> str:
+    """A decimal as digits only: no exponent, no zeros at the end, so `1.50` and `1.5` are one."""
+    if not number:
+        return "0"
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def is_sound(*numbers: Decimal | None) -> bool:

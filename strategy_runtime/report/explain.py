@@ -6,7 +6,8 @@ from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side, TrailingType
 from strategy_runtime.protocol.models import Order, OrderRequest
-from strategy_runtime.report.fills import moment, plain
+from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.report.fills import moment
 from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
 from strategy_runtime.suggestions import did_you_mean
 
@@ -96,9 +97,9 @@ def _kind(order: Order | OrderRequest) -> str:
     name = order.order_type.value.replace("_", "-").lower()
     if order.order_type is OrderType.TRAILING_STOP and order.trailing_distance is not None:
         unit = " %" if order.trailing_type is TrailingType.PERCENT else ""
-        return f"{name} at a distance of {plain(order.trailing_distance)}{unit}"
+        return f"{name} at a distance of {in_digits(order.trailing_distance)}{unit}"
     prices = [
-        f"{word} {plain(price)}"
+        f"{word} {in_digits(price)}"
         for word, price in (("stop", order.stop_price), ("limit", order.limit_price))
         if price is not None
     ]
@@ -107,7 +108,7 @@ def _kind(order: Order | OrderRequest) -> str:
 
 def _what(order: Order | OrderRequest) -> str:
     verb = "buy" if order.side is Side.BUY else "sell"
-    return f"{verb} {plain(order.quantity)} {order.symbol} by a {_kind(order)}"
+    return f"{verb} {in_digits(order.quantity)} {order.symbol} by a {_kind(order)}"
 
 
 def _asked(order: Order, what: str, parent: Order | None) -> str:
@@ -127,10 +128,10 @@ def _lifetime(order: Order) -> str:
 
 
 def _filled(fill: Fill, outcome: Outcome) -> str:
-    fee = f", for a fee of {plain(fill.fee)}" if fill.fee else ""
+    fee = f", for a fee of {in_digits(fill.fee)}" if fill.fee else ""
     return (
-        f"At {rfc3339(fill.time_ns)} {plain(fill.quantity)} filled at {plain(fill.price)}{fee}: "
-        f"{_why(fill, outcome)}."
+        f"At {rfc3339(fill.time_ns)} {in_digits(fill.quantity)} filled at {in_digits(fill.price)}"
+        f"{fee}: {_why(fill, outcome)}."
     )
 
 
@@ -147,7 +148,7 @@ def _why(fill: Fill, outcome: Outcome) -> str:
     prices = {name: f"{column[row]!r}" for name, column in zip(names, columns, strict=True)}
     place = series.where(row)
     line = f", {place}" if place else ""
-    why = _RULES[fill.rule].format(**prices, last=plain(fill.base_price))
+    why = _RULES[fill.rule].format(**prices, last=in_digits(fill.base_price))
     return f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})"
 
 
@@ -199,4 +200,6 @@ def _cause(order: Order, outcome: Outcome) -> str:
     if order.time_in_force.value in ("IOC", "FOK"):
         return " because its bar was over"
     left = order.remaining_quantity
-    return " by the strategy" + (f", with {plain(left)} unfilled" if left < order.quantity else "")
+    return " by the strategy" + (
+        f", with {in_digits(left)} unfilled" if left < order.quantity else ""
+    )

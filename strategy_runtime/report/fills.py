@@ -11,25 +11,16 @@ from operator import attrgetter
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["fill_hash", "fills_csv", "moment", "orders_csv", "plain"]
+__all__ = ["fill_hash", "fills_csv", "moment", "orders_csv"]
 
 _FILL_COLUMNS = "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule".split(",")
 _ORDER_COLUMNS = (
     "created,updated,symbol,side,type,status,quantity,filled_quantity,limit_price,stop_price,"
     "average_fill_price,time_in_force,order_id,client_order_id,parent_order_id,reject_reason"
 ).split(",")
-
-
-def plain(number: Decimal) -> str:
-    """A decimal as digits only: no exponent, no zeros at the end, so `1.50` and `1.5` are one."""
-    if not number:
-        return "0"
-    text = str(number)
-    if "E" in text:
-        text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def moment(when: datetime | None) -> str:
@@ -48,7 +39,7 @@ def fill_hash(fills: Iterable[Fill]) -> str:
     """
     lines = [
         f"{rfc3339(fill.bar_ns)},{fill.symbol},{'-' if fill.side is Side.SELL else ''}"
-        f"{plain(fill.quantity)},{plain(fill.price)}\n"
+        f"{in_digits(fill.quantity)},{in_digits(fill.price)}\n"
         for fill in sorted(fills, key=attrgetter("time_ns"))
     ]
     return sha256("".join(lines).encode()).hexdigest()
@@ -62,9 +53,9 @@ def fills_csv(fills: Iterable[Fill]) -> str:
             when if fill.bar_ns == fill.time_ns else rfc3339(fill.bar_ns),
             fill.symbol,
             fill.side,
-            plain(fill.quantity),
-            plain(fill.price),
-            plain(fill.fee),
+            in_digits(fill.quantity),
+            in_digits(fill.price),
+            in_digits(fill.fee),
             fill.order_id,
             fill.client_order_id or "",
             fill.rule,
@@ -84,8 +75,8 @@ def orders_csv(orders: Iterable[Order]) -> str:
             order.side,
             order.order_type,
             order.status,
-            plain(order.quantity),
-            plain(order.filled_quantity),
+            in_digits(order.quantity),
+            in_digits(order.filled_quantity),
             _optional(order.limit_price),
             _optional(order.stop_price),
             _optional(order.average_fill_price),
@@ -101,7 +92,7 @@ def orders_csv(orders: Iterable[Order]) -> str:
 
 
 def _optional(number: Decimal | None) -> str:
-    return "" if number is None else plain(number)
+    return "" if number is None else in_digits(number)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

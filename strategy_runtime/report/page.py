@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.charts import price_charts
 from strategy_runtime.report.equity import ThinPoint
-from strategy_runtime.report.fills import plain
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import Summary
 from strategy_runtime.report.table import day, heading, money, sent_of, warnings_of
@@ -164,7 +164,7 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
         (
             trip.symbol,
             "long" if trip.is_long else "short",
-            plain(trip.quantity),
+            in_digits(trip.quantity),
             _moment(rfc3339(trip.opened_ns)),
             _price(trip.entry_price),
             _moment(rfc3339(trip.closed_ns)),
@@ -239,7 +239,7 @@ def _moment(text: str) -> str:
 
 
 def _price(price: Decimal) -> str:
-    return plain(price.quantize(Decimal("1e-8")))
+    return in_digits(price.quantize(Decimal("1e-8")))
 
 
 def _share(share: float | None, *, signed: bool = False) -> str:

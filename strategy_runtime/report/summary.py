@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
-from strategy_runtime.report.fills import fill_hash, moment, plain
+from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.report.fills import fill_hash, moment
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.simulator.data.faults import DataFault, summarize
@@ -169,17 +170,17 @@ def summary_of(
         orders=len(outcome.orders),
         start=moment(outcome.start),
         end=moment(outcome.end),
-        cash=plain(outcome.cash),
-        equity=plain(outcome.equity),
-        start_equity=plain(outcome.start_equity),
+        cash=in_digits(outcome.cash),
+        equity=in_digits(outcome.equity),
+        start_equity=in_digits(outcome.start_equity),
         total_return=float(outcome.equity / outcome.start_equity - 1),
         max_drawdown=max_drawdown,
         buy_and_hold=buy_and_hold,
         performance=performance,
-        fees=plain(outcome.fees),
-        financing=plain(outcome.financing),
-        realized_pnl=plain(outcome.realized_pnl),
-        unrealized_pnl=plain(outcome.unrealized_pnl),
+        fees=in_digits(outcome.fees),
+        financing=in_digits(outcome.financing),
+        realized_pnl=in_digits(outcome.realized_pnl),
+        unrealized_pnl=in_digits(outcome.unrealized_pnl),
         positions=[_position(each) for each in outcome.positions],
         open_orders=[_order(each) for each in outcome.open_orders],
         fill_hash=fill_hash(outcome.fills),
@@ -217,10 +218,10 @@ def _data(series: BarSeries) -> DataSummary:
 def _position(position: Position) -> PositionSummary:
     return PositionSummary(
         symbol=position.symbol,
-        quantity=plain(position.signed_quantity),
-        average_entry_price=plain(position.average_entry_price),
-        current_price=plain(position.current_price),
-        unrealized_pnl=plain(position.unrealized_pnl),
+        quantity=in_digits(position.signed_quantity),
+        average_entry_price=in_digits(position.average_entry_price),
+        current_price=in_digits(position.current_price),
+        unrealized_pnl=in_digits(position.unrealized_pnl),
     )
 
 
@@ -229,10 +230,10 @@ def _order(order: Order) -> OrderSummary:
         symbol=order.symbol,
         side=order.side.value,
         type=order.order_type.value,
-        quantity=plain(order.quantity),
-        filled_quantity=plain(order.filled_quantity),
-        limit_price=None if order.limit_price is None else plain(order.limit_price),
-        stop_price=None if order.stop_price is None else plain(order.stop_price),
+        quantity=in_digits(order.quantity),
+        filled_quantity=in_digits(order.filled_quantity),
+        limit_price=None if order.limit_price is None else in_digits(order.limit_price),
+        stop_price=None if order.stop_price is None else in_digits(order.stop_price),
         created=moment(order.created_at),
         order_id=order.id,
         client_order_id=order.client_order_id,
@@ -243,7 +244,7 @@ def _order(order: Order) -> OrderSummary:
 def _option(value: Any) -> Any:
     """The value of an option as JSON has it; amounts stay texts."""
     if isinstance(value, Decimal):
-        return plain(value)
+        return in_digits(value)
     if isinstance(value, tuple):
         return [str(each) for each in value]
     return value

@@ -12,6 +12,7 @@ from strategy_runtime.protocol.values import (
     Fault,
     depth_exceeds,
     has_only_plain_numbers,
+    in_digits,
     is_sound,
     parse_json,
     plain_data,
@@ -92,3 +93,27 @@ def test_plain_data_has_no_decimals() -> None:
 def test_what_is_not_json_is_a_fault(text: str) -> None:
     with pytest.raises(Fault, match=r"^not JSON: "):
         parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("1.50", "1.5"),
+        ("1.5", "1.5"),
+        ("100", "100"),
+        ("1E+3", "1000"),
+        ("1E-8", "0.00000001"),
+        ("0.00", "0"),
+        ("-0.0", "0"),
+        ("-2.10", "-2.1"),
+        ("123456789012345678901234567890.10", "123456789012345678901234567890.1"),
+    ],
+)
+def test_a_decimal_has_one_spelling(number: str, text: str) -> None:
+    assert in_digits(Decimal(number)) == text
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=12))
+def test_a_spelling_loses_nothing(number: Decimal) -> None:
+    assert Decimal(in_digits(number)) == number
+    assert "E" not in in_digits(number)

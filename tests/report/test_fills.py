@@ -5,37 +5,11 @@ from decimal import Decimal
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
 from strategy_runtime.protocol.models import Order
-from strategy_runtime.report.fills import fill_hash, fills_csv, moment, orders_csv, plain
+from strategy_runtime.report.fills import fill_hash, fills_csv, moment, orders_csv
 from tests.report.support import fill
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        ("1.50", "1.5"),
-        ("1.5", "1.5"),
-        ("100", "100"),
-        ("1E+3", "1000"),
-        ("1E-8", "0.00000001"),
-        ("0.00", "0"),
-        ("-0.0", "0"),
-        ("-2.10", "-2.1"),
-        ("123456789012345678901234567890.10", "123456789012345678901234567890.1"),
-    ],
-)
-def test_a_decimal_has_one_spelling(number: str, text: str) -> None:
-    assert plain(Decimal(number)) == text
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=12))
-def test_a_spelling_loses_nothing(number: Decimal) -> None:
-    assert Decimal(plain(number)) == number
-    assert "E" not in plain(number)
 
 
 def test_the_hash_is_taken_over_the_lines_the_documentation_says() -> None:

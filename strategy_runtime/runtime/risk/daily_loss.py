@@ -24,11 +24,12 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Candle, Position, Quote
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.protocol.witness import Followed, Part, ShownFill
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.leeway import ANYWHERE, Held, Leeway
-from strategy_runtime.runtime.risk.limits import option_of, plain
+from strategy_runtime.runtime.risk.limits import option_of
 
 __all__ = ["DailyLoss", "DayStart", "Onlooker"]
 
@@ -99,8 +100,9 @@ class DailyLoss:
             return
         self._leeway.lift()
         self.reached = (
-            f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from {plain(self._began_with)} "
-            f"to {plain(equity)}, and {option_of('max_daily_loss')} allows {plain(self._allowed)}"
+            f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from "
+            f"{in_digits(self._began_with)} to {in_digits(equity)}, and "
+            f"{option_of('max_daily_loss')} allows {in_digits(self._allowed)}"
         )
         _log.warning("only orders that reduce a position are sent: %s", self.reached)
 

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import Order, OrderRequest
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
-from strategy_runtime.runtime.risk.limits import Limits, exceeded, option_of, plain, refused
+from strategy_runtime.runtime.risk.limits import Limits, exceeded, option_of, refused
 
 __all__ = ["Risk"]
 
@@ -194,7 +195,7 @@ class Risk:
             )
         value = order.remaining_quantity * price
         if allowed is not None and value > allowed:
-            size = f"{plain(order.remaining_quantity)} {symbol} at {plain(price)}"
+            size = f"{in_digits(order.remaining_quantity)} {symbol} at {in_digits(price)}"
             return exceeded("max_order_notional", f"{size} is worth", value, allowed)
         allowed = limits.max_position_notional
         if allowed is not None:

@@ -5,8 +5,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.protocol.values import in_digits
 
-__all__ = ["NO_LIMITS", "RISK_LIMIT", "Limits", "exceeded", "option_of", "plain", "refused"]
+__all__ = ["NO_LIMITS", "RISK_LIMIT", "Limits", "exceeded", "option_of", "refused"]
 
 RISK_LIMIT = "RISK_LIMIT"
 """Code of a rejection that a limit caused."""
@@ -40,7 +41,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     def shown(self) -> dict[str, str]:
         """Those that are set, as people write them."""
         given = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: plain(Decimal(n)) for name, n in given.items() if n is not None}
+        return {name: in_digits(Decimal(n)) for name, n in given.items() if n is not None}
 
 
 NO_LIMITS = Limits()
@@ -53,7 +54,7 @@ def exceeded(limit: str, said: str, value: Decimal, allowed: Decimal) -> ApiErro
         limit: Its field in `Limits`.
         said: What has that value, in words.
     """
-    text = f"{said} {plain(value)}, and {option_of(limit)} allows {plain(allowed)}"
+    text = f"{said} {in_digits(value)}, and {option_of(limit)} allows {in_digits(allowed)}"
     return refused(limit, text, allowed, value)
 
 
@@ -62,15 +63,10 @@ def refused(
 ) -> ApiError:
     """The refusal of an order because of a limit; its details are for programs."""
     numbers = {"allowed": allowed, "asked": asked}
-    details = {name: plain(number) for name, number in numbers.items() if number is not None}
+    details = {name: in_digits(number) for name, number in numbers.items() if number is not None}
     return ApiError(0, RISK_LIMIT, text, {"limit": limit, **details})
 
 
 def option_of(limit: str) -> str:
     """The option that sets a limit."""
     return "--" + limit.replace("_", "-")
-
-
-def plain(number: Decimal) -> str:
-    """A number as people write it."""
-    return format(number.normalize(), "f")

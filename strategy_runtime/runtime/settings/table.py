@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
-from strategy_runtime.runtime.risk.limits import Limits, plain
+from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.settings import values
 from strategy_runtime.runtime.settings.setting import Setting, settings_of
 
@@ -257,7 +258,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def _shown(value: object) -> str:
     if isinstance(value, Decimal):
-        return plain(value)
+        return in_digits(value)
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
