@@ -12,14 +12,13 @@ from strategy_runtime.proxy.http1 import ReplyFault, Target, header_lines, targe
 from strategy_runtime.proxy.policy import seconds_of
 from strategy_runtime.proxy.pool import Pool
 from strategy_runtime.proxy.stream import Stream
-from strategy_runtime.proxy.transport import Answer, ConnectFailed, Receiver
+from strategy_runtime.proxy.transport import REDIRECTS, Answer, ConnectFailed, Receiver
 
 __all__ = ["Network"]
 
 _HANDSHAKE_S = 10.0
 _ANSWER_S = 10.0
 _AGREED = 101
-_REDIRECTS = (301, 302, 303, 307, 308)
 # What OpenSSL makes of bytes that are no TLS, up to 3.1 and from 3.2 on. It is the text that is
 # looked for, since a Python that is older than the library knows no reason by the new name.
 _NO_TLS = ("wrong version number", "record layer failure")
@@ -63,7 +62,7 @@ class Network:
             distrust = _distrust(error, target, "ws")
             said = distrust or str(error) or f"no handshake within {_HANDSHAKE_S:g} s"
             raise ConnectFailed(said, is_untrusted=bool(distrust)) from None
-        if head.status in _REDIRECTS:
+        if head.status in REDIRECTS:
             raise ProtocolError(
                 f"{url} redirects to {head.headers.get('location', '')}; redirects are not "
                 "followed, so give the address of the proxy itself"

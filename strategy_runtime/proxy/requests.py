@@ -24,7 +24,7 @@ from strategy_runtime.protocol.rest import decode_body, decode_list, parse_error
 from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.policy import Delays, seconds_of
-from strategy_runtime.proxy.transport import Answer, Transport
+from strategy_runtime.proxy.transport import REDIRECTS, Answer, Transport
 
 __all__ = ["RestClient", "query_of", "segment"]
 
@@ -35,8 +35,7 @@ _FORBIDDEN = 403
 _EVERYBODYS = ("account", "orders", "positions")
 _TRANSIENT = (408, 425, _TOO_MANY, 500, 502, 503, 504)
 # Any other answer to an order may be that of somebody who does not know what became of it.
-_REDIRECTS = (301, 302, 303, 307, 308)
-_REFUSALS = (*_REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
+_REFUSALS = (*REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
 _NOT_FOUND = 404
 _NO_SUCH_PATH = "INVALID_REQUEST"
 _NO_CODE = "HTTP_"
@@ -81,21 +80,18 @@ class RestClient:
         bases = self._endpoints.request_bases
         for base in bases:
             try:
-                status, body, _ = await self._transport.request("GET", f"{base}/account")
+                answer = await self._transport.request("GET", f"{base}/account")
             except AccessDenied as denial:
                 raise AccessDenied(f"{denial}; check {self._endpoints.rest_setting}") from None
-            error = parse_error(status, body)
-            if status in (_UNKNOWN_KEY, _FORBIDDEN):
-                raise AccessDenied(
-                    f"the proxy refused the request with {status}: {error.message}"
-                    f"{self._way_in(status)}"
-                )
-            if _is_of_a_proxy(status, body, error.code):
+            refusal = _refusal("GET", "/account", answer, self._way_in(answer.status))
+            if not isinstance(refusal, ApiError):
+                raise refusal
+            if _is_of_a_proxy(answer, refusal.code):
                 self._base = base
                 return
+            status, said = answer.status, f"{answer.status}: {' '.join(refusal.message.split())}"
         where, setting = " and ".join(bases), self._endpoints.rest_setting
-        said = f"{status}: {' '.join(error.message.split())}"
-        if status in _REDIRECTS:
+        if status in REDIRECTS:
             raise ConfigError(
                 f"{where} redirects requests ({status}); redirects are not followed, so give the "
                 f"address of the proxy itself; check {setting}"
@@ -201,12 +197,12 @@ class RestClient:
         return f"; {self._endpoints.way_in}" if status == _UNKNOWN_KEY else ""
 
 
-def _is_of_a_proxy(status: int, body: bytes, code: str) -> bool:
+def _is_of_a_proxy(answer: Answer, code: str) -> bool:
     """Whether a proxy gave an answer: it has an object, or a refusal in one, and knows the path."""
     if not code.startswith(_NO_CODE):
-        return status != _NOT_FOUND or code != _NO_SUCH_PATH
+        return answer.status != _NOT_FOUND or code != _NO_SUCH_PATH
     try:
-        return 200 <= status < 300 and isinstance(json.decode(body), dict)
+        return 200 <= answer.status < 300 and isinstance(json.decode(answer.body), dict)
     except (MsgspecError, RecursionError, UnicodeDecodeError):
         return False
 
@@ -244,7 +240,9 @@ def _refusal(method: str, path: str, answer: Answer, way_in: str) -> StrategyRun
     if status == _TOO_MANY:
         error.retry_after = _seconds(answer.retry_after, error.details)
     if method == "GET" and _is_denied(path, status):
-        return AccessDenied(f"the proxy refused {method} {path} with {error}{way_in}")
+        return AccessDenied(
+            f"the proxy refused {method} {path} with {status}: {error.message}{way_in}"
+        )
     if status in _REFUSALS or error.code == _GOING_DOWN or method not in ("POST", "PATCH"):
         return error
     return ConnectionLost(

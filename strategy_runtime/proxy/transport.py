@@ -7,7 +7,10 @@ network in memory that loses things on purpose, takes its place without anything
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-__all__ = ["Answer", "Closed", "ConnectFailed", "Receiver", "Socket", "Transport"]
+__all__ = ["REDIRECTS", "Answer", "Closed", "ConnectFailed", "Receiver", "Socket", "Transport"]
+
+REDIRECTS = (301, 302, 303, 307, 308)
+"""Answers that point elsewhere: nothing is sent there."""
 
 
 class Answer(NamedTuple):

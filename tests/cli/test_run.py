@@ -180,7 +180,8 @@ def test_a_subscription_of_which_nothing_came_is_warned_of(bot: Path) -> None:
         (
             ["bot", "--ws-url", "ws://far.example", "--rest-url", "https://far.example"],
             {"PROXY_API_KEY": "hush"},
-            "Error: the API key would cross the network in the clear to far.example; use wss://\n",
+            "Error: --ws-url: the API key would cross the network in the clear to far.example; "
+            "use wss://\n",
         ),
     ],
 )
@@ -292,7 +293,7 @@ def test_a_key_the_proxy_does_not_know(bot: Path) -> None:
     with proxy("--data", "prices.csv", "--token-file", "key", cwd=bot) as (_, urls):
         done = call("run", "bot", *urls, cwd=bot, env={"PROXY_API_KEY": "other"})
         assert done.returncode == 77, done.stderr
-        assert "Error: the proxy refused the request with 401" in done.stderr
+        assert "Error: the proxy refused GET /account with 401: " in done.stderr
         assert call("run", "bot", *urls, "--token-file", "key", cwd=bot).returncode == 0
 
 

@@ -39,25 +39,25 @@ def test_requests_without_a_path_are_tried_with_prefixes(url: str, tried: list[s
     [
         (
             {"rest_url": "http://h/?token=abc"},
-            "the URL for requests of h has a query, and requests have their own",
+            "PROXY_REST_URL has a query, and requests have their own",
         ),
         (
             {"ws_url": "ws://me:word@localhost", "api_key": "k"},
-            "the URL for the stream of localhost has a user name in it, and there is an API key",
+            "PROXY_WS_URL has a user name in it, and --token-file, PROXY_API_KEY or "
+            "PROXY_API_KEY_FILE a key; a proxy can be shown only one of them",
         ),
         (
             {"ws_url": "ws://me:word@far.example"},
-            "the password would cross the network in the clear to far.example; use wss://",
+            "PROXY_WS_URL: the password would cross the network in the clear to far.example; use wss://",
         ),
         (
             {"rest_url": "http://me:word@10.0.0.1"},
-            "the password would cross the network in the clear to 10.0.0.1; use https://",
+            "PROXY_REST_URL: the password would cross the network in the clear to 10.0.0.1; use https://",
         ),
         (
-            {"rest_url": "http://far.example", "api_key": "k"},
-            "the API key would cross the network in the clear to far.example; use https://",
+            {"rest_url": "http://far.example", "api_key": "k", "rest_setting": "--rest-url"},
+            "--rest-url: the API key would cross the network in the clear to far.example; use https://",
         ),
-        ({"ws_url": "http://h"}, "the URL for the stream, 'http://h', must look like ws://"),
     ],
 )
 def test_what_cannot_be_an_address_is_refused(given: dict[str, str], said: str) -> None:

@@ -247,11 +247,11 @@ async def test_a_refusal_says_where_the_key_comes_from(
         venue = ProxyVenue(Endpoints(rest_url=f"http://{here}", api_key=api_key), is_live=True)
         with pytest.raises(AccessDenied) as denied:
             await venue.open()
-        assert str(denied.value) == f"the proxy refused the request with {status}: {said}"
+        assert str(denied.value) == f"the proxy refused GET /account with {status}: {said}"
         is_open = True
         with pytest.raises(AccessDenied) as denied:
             await venue.positions()
-        assert str(denied.value) == (f"the proxy refused GET /positions with UNAUTHORIZED: {said}")
+        assert str(denied.value) == f"the proxy refused GET /positions with {status}: {said}"
         await venue.close()
 
 

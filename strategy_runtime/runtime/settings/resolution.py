@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.runtime.settings.addresses import find_addresses
@@ -54,9 +53,7 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         if setting.choices:
             text = _choice(text, origin, setting)
         values[name], origins[name] = setting.read(text, origin), origin
-    settings = Settings(**values, origins=origins, warnings=strangers(environment))
-    _check_credentials(settings)
-    return settings
+    return Settings(**values, origins=origins, warnings=strangers(environment))
 
 
 def _choice(text: str, origin: str, setting: Setting) -> str:
@@ -67,12 +64,3 @@ def _choice(text: str, origin: str, setting: Setting) -> str:
             f"{did_you_mean(chosen, setting.choices)}"
         )
     return chosen
-
-
-def _check_credentials(settings: Settings) -> None:
-    for name in ("ws_url", "rest_url"):
-        if settings.api_key and urlsplit(getattr(settings, name)).username is not None:
-            raise ConfigError(
-                f"{settings.origins[name]} has a user name in it, and "
-                f"{settings.origins['api_key']} a key; a proxy can be shown only one of them"
-            )

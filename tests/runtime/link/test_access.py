@@ -29,5 +29,5 @@ def test_a_key_that_is_not_taken_any_more_ends_the_run(
 ) -> None:
     # Behind the start, and the order with the question whether its id would be known again.
     denied = tuple(Fault(Kind.STATUS_BEFORE, at, number=status) for at in range(16, 30))
-    with pytest.raises(AccessDenied, match=r"the proxy refused GET /\w+ with CHAOS: a status"):
+    with pytest.raises(AccessDenied, match=rf"the proxy refused GET /\w+ with {status}: a status"):
         live_run(Rests(), wait, faults=(*lost, *denied))
