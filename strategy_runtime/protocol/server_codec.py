@@ -83,29 +83,23 @@ def carries_id(kind: type) -> bool:
     return kind not in _WITHOUT_ID
 
 
-def encode_event(
-    event: Event, *, event_id: str | None, timestamp: datetime, legacy_id: bool = False
-) -> bytes:
+def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> bytes:
     """An event as a frame.
 
     Args:
         event_id: To acknowledge it by; None where no acknowledgement is expected.
         timestamp: When it is emitted, in simulated time.
-        legacy_id: Repeat the id under the older key `id`.
     """
-    older = event_id if legacy_id else None
     if isinstance(event, UnknownEvent):
         raise TypeError(f"an event of the unknown type {event.type!r} cannot be sent")
     if not isinstance(event, Candle | Quote):
-        known: dict[str, Any] = {"event_id": event_id, "legacy_id": older, "timestamp": timestamp}
+        known: dict[str, Any] = {"event_id": event_id, "timestamp": timestamp}
         if getattr(event, "synthetic", False):
             known["synthetic"] = False  # a matter between runtime and strategy
         return encode_frame(replace(event, **known))
     document: dict[str, Any] = {"type": "candle" if isinstance(event, Candle) else "quote"}
     if event_id is not None:
         document["event_id"] = event_id
-    if older is not None:
-        document["id"] = older
     if isinstance(event, Candle):
         document["bar"] = bar_json(event)
     else:

@@ -150,7 +150,7 @@ class _Supervised:
             self.strategies.append(strategy)
             venue = live_venue_on(self._network, self._chance)
             run_id = f"r{len(self.strategies)}"
-            journal = Journal(self.folder, is_safe=False)
+            journal = Journal(self.folder)
             self.runner = Runner(
                 strategy, venue, mode="live", run_id=run_id, chance=self._chance, journal=journal
             )
@@ -196,7 +196,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
     except (StrategyRuntimeError, TimeoutError, virtual_time.Stuck) as error:
         problems.append(f"the run ended: {error!r}")
     with folder:
-        left = Journal(run.folder, is_safe=False)
+        left = Journal(run.folder)
         left.close()
         if loop.time() - network.struck_at >= KNOWN_S:
             problems += [f"the journal ends without an outcome of {n}" for n in left.unsettled]

@@ -200,15 +200,6 @@ def test_an_order_has_every_field_a_gateway_writes() -> None:
     }
 
 
-@pytest.mark.parametrize("event", [BAR, BacktestComplete(broker="backtest")])
-def test_the_id_stands_under_the_older_key_as_well_when_asked_for(event: Any) -> None:
-    known = json.loads(encode_event(event, event_id="evt-1", timestamp=AT, legacy_id=True))
-    assert (known["event_id"], known["id"]) == ("evt-1", "evt-1")
-    assert "id" not in json.loads(encode_event(event, event_id="evt-1", timestamp=AT))
-    bare = json.loads(encode_event(event, event_id=None, timestamp=AT, legacy_id=True))
-    assert not {"event_id", "id"} & set(bare)
-
-
 def test_an_event_nobody_knows_cannot_be_sent() -> None:
     with pytest.raises(TypeError, match="the unknown type 'hologram' cannot be sent"):
         encode_event(UnknownEvent(type="hologram", raw={}), event_id=None, timestamp=AT)
@@ -368,11 +359,11 @@ events: st.SearchStrategy[Any] = st.one_of(
 )
 
 
-@given(events, st.none() | names, moments, st.booleans())
+@given(events, st.none() | names, moments)
 def test_every_event_is_read_as_it_was_written(
-    event: Any, event_id: str | None, moment: datetime, legacy_id: bool
+    event: Any, event_id: str | None, moment: datetime
 ) -> None:
-    raw = encode_event(event, event_id=event_id, timestamp=moment, legacy_id=legacy_id)
+    raw = encode_event(event, event_id=event_id, timestamp=moment)
     frame = decode(raw).frame
     assert id_of(frame) == event_id
     assert not isinstance(frame, UnknownEvent)
@@ -384,8 +375,7 @@ def test_every_event_is_read_as_it_was_written(
             event, stamp=ns_of(event.timestamp or AT)
         )
     else:
-        older = event_id if legacy_id else None
-        assert read == replace(event, event_id=event_id, legacy_id=older, timestamp=moment)
+        assert read == replace(event, event_id=event_id, timestamp=moment)
 
 
 def test_an_offset_is_written_as_the_same_instant() -> None:

@@ -54,7 +54,6 @@ class Journal:
 
     Args:
         folder: Nobody else may write there, see `StateFolder`.
-        is_safe: Wait until the disk has an intent before it may be sent.
 
     Attributes:
         path: Of the file.
@@ -66,10 +65,9 @@ class Journal:
         OSError: It cannot be read or written.
     """
 
-    def __init__(self, folder: Path, *, is_safe: bool = True) -> None:
+    def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
         self.unsettled: dict[str, OrderRequest] = {}
-        self._is_safe = is_safe
         self._size = 0
         self._is_torn = False
         if self.path.exists():
@@ -88,8 +86,7 @@ class Journal:
                 grown, self._file = self._file, self._rewrite()
                 os.close(grown)
             self._write(_Intent(request))
-            if self._is_safe:
-                os.fsync(self._file)
+            os.fsync(self._file)
         except OSError as error:
             self._is_torn = True
             raise ApiError(

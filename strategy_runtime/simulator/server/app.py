@@ -44,7 +44,6 @@ class ProxyServer:
         silence_limit: Seconds without any frame after which a client is closed, by the clock only.
         farewell_pause: Seconds between the word that the proxy goes down and the end of the
             connection.
-        legacy_id: Repeat each event's id under the older key `id`.
         limits: What a client can take up.
         version: What `/health` says.
 
@@ -64,7 +63,6 @@ class ProxyServer:
         ack_timeout: float = 30.0,
         last_ack_timeout: float = 10.0,
         ping_interval: float = 15.0,
-        legacy_id: bool = False,
         speed: float | None = None,
         silence_limit: float = 45.0,
         farewell_pause: float = 0.5,
@@ -79,7 +77,6 @@ class ProxyServer:
                 ack_timeout=ack_timeout,
                 last_ack_timeout=last_ack_timeout,
                 ping_interval=ping_interval,
-                legacy_id=legacy_id,
             )
         else:
             self.stream = Broadcast(
@@ -87,7 +84,6 @@ class ProxyServer:
                 speed=speed,
                 ping_interval=ping_interval,
                 silence_limit=silence_limit,
-                legacy_id=legacy_id,
             )
         self._host = host
         self._ports = (ws_port, rest_port)

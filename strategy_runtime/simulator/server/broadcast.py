@@ -64,7 +64,6 @@ class Broadcast:
         speed: float,
         ping_interval: float = 15.0,
         silence_limit: float = 45.0,
-        legacy_id: bool = False,
         depth: int = _DEPTH,
     ) -> None:
         self.exchange = exchange
@@ -75,7 +74,6 @@ class Broadcast:
         self._speed = speed
         self._ping_interval = ping_interval
         self._silence_limit = silence_limit
-        self._legacy_id = legacy_id
         self._depth = depth
         self._session = token()
         self._next_id = counted("evt-")
@@ -142,7 +140,6 @@ class Broadcast:
                 event,
                 event_id=self._next_id() if carries_id(type(event)) else None,
                 timestamp=now,
-                legacy_id=self._legacy_id,
             )
             if self.exchange.is_complete:
                 self._last_frame = frame

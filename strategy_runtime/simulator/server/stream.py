@@ -49,7 +49,6 @@ class EventStream:
         ack_timeout: float = 30.0,
         last_ack_timeout: float = 10.0,
         ping_interval: float = 15.0,
-        legacy_id: bool = False,
     ) -> None:
         self.exchange = exchange
         self.barrier = AckBarrier()
@@ -58,7 +57,6 @@ class EventStream:
         self._ack_timeout = ack_timeout
         self._last_ack_timeout = last_ack_timeout
         self._ping_interval = ping_interval
-        self._legacy_id = legacy_id
         self._session = token()
         self._client: Connection | None = None
         self.attached = asyncio.Event()
@@ -136,7 +134,7 @@ class EventStream:
         while outbox:
             event = outbox.popleft()
             event_id = barrier.next_id() if carries_id(type(event)) else None
-            frame = encode_event(event, event_id=event_id, timestamp=now, legacy_id=self._legacy_id)
+            frame = encode_event(event, event_id=event_id, timestamp=now)
             if event_id is None:
                 barrier.announce_notice(frame)
             else:

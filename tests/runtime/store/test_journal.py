@@ -91,13 +91,13 @@ def test_a_line_cut_off_or_changed_spoils_no_other(
 def test_wherever_it_is_cut_what_is_whole_is_read(
     cut: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    journal = Journal(tmp_path_factory.mktemp("journal"), is_safe=False)
+    journal = Journal(tmp_path_factory.mktemp("journal"))
     for number in range(5):
         journal.intend(order(f"a-{number}"))
     journal.close()
     text = journal.path.read_bytes()[:cut]
     journal.path.write_bytes(text)
-    found = Journal(journal.path.parent, is_safe=False)
+    found = Journal(journal.path.parent)
     found.close()
     assert list(found.unsettled) == [f"a-{n}" for n in range(5)][: max(text.count(b"\n") - 1, 0)]
 

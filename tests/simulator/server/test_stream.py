@@ -146,13 +146,6 @@ async def test_frames_have_every_field_the_later_gateway_demands() -> None:
     }
 
 
-async def test_the_older_id_key_on_request() -> None:
-    async with serving(legacy_id=True) as client:
-        await client.connect()
-        _, candle = await client.frames(2)
-    assert candle["id"] == candle["event_id"] == "evt-1"
-
-
 # The barrier.
 
 
