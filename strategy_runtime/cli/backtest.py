@@ -212,6 +212,7 @@ def _replay(run: "Backtest") -> int:
     """Run once; gives back the exit code, that of a signal or 0."""
     import asyncio
 
+    from strategy_runtime.cli.logs import follow
     from strategy_runtime.cli.output import progress
     from strategy_runtime.cli.repetition import repeated_lines_left_out
     from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
@@ -225,12 +226,15 @@ def _replay(run: "Backtest") -> int:
                 await run.run()
         return 0 if exchange.is_complete else signals.exit_code
 
+    follow(lambda: {"time": time} if (time := runner.in_hand.get("time")) else {})
     try:
         with repeated_lines_left_out():
             return asyncio.run(replay())
     except HookFailed:
         note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.\n")
         raise
+    finally:
+        follow(None)
 
 
 def _compare(first: "list[Fill]", second: "list[Fill]") -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["follow", "set_up", "set_up_from", "set_up_lazily", "silenced"]
 
-_PLAIN = "%(levelname)s %(message)s"
+_PLAIN = "%(levelname)s %(in_hand)s%(message)s"
 
 
 def set_up(level: str = "info", form: str = "auto") -> None:
@@ -124,10 +124,13 @@ def follow(event_in_hand: Callable[[], dict[str, str]] | None) -> None:
 _followed: list[Callable[[], dict[str, str]]] = []
 
 
+def _in_hand() -> dict[str, str]:
+    return {name: text for each in _followed for name, text in each().items()}
+
+
 def _add_event_in_hand(logger: Any, method: str, line: "EventDict") -> "EventDict":
-    for event_in_hand in _followed:
-        for name, text in event_in_hand().items():
-            line.setdefault(name, text)
+    for name, text in _in_hand().items():
+        line.setdefault(name, text)
     return line
 
 
@@ -135,6 +138,7 @@ class _SafeFormatter(logging.Formatter):
     """Plain lines of the standard library."""
 
     def format(self, record: logging.LogRecord) -> str:
+        record.in_hand = "".join(f"{name}={text} " for name, text in _in_hand().items())
         return safe(_indented(super().format(record)))
 
 

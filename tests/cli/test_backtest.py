@@ -723,6 +723,17 @@ def test_verify_finds_one_that_does_not(bot: Path, invoke: Invoke) -> None:
     )
 
 
+@pytest.mark.parametrize("logs", ["", '        self.log.info("logged")\n'])
+def test_lines_of_the_log_say_what_time_it_is_in_the_backtest(tmp_path: Path, logs: str) -> None:
+    refused = BUYER.replace("self.buy(candle.symbol,", 'self.buy("S:NO",')
+    (tmp_path / "bot.py").write_text(refused + logs)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
+    lines = [line for line in done.stderr.splitlines() if "order refused" in line]
+    days = [line.split("time=2024-03-0")[1][:1] for line in lines]
+    assert days == ["5", "6", "7", "8"], done.stderr
+
+
 LOUD = BUYER.replace("self.buy(candle.symbol,", 'self.buy("S:NONE",') + (
     '        self.log.warning("heard")\n'
     "        if candle.close == 118: print('the end', self.mode, flush=True)\n"
