@@ -18,6 +18,7 @@ from strategy_runtime.errors import (
     OrderRejected,
     ParameterError,
     StrategyRuntimeError,
+    TimeframeError,
     WouldDeadlock,
 )
 from strategy_runtime.indicators import (
@@ -36,11 +37,13 @@ from strategy_runtime.protocol.enums import (
     OrderStatus,
     OrderType,
     PositionEventKind,
+    PositionSide,
     RateLimitEventKind,
     RejectReason,
     Side,
     StalenessEventKind,
     TimeInForce,
+    TrailingType,
 )
 from strategy_runtime.protocol.events import (
     AccountEvent,
@@ -56,7 +59,7 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
     UnknownEvent,
 )
-from strategy_runtime.protocol.models import Candle, Order, Quote, Trade
+from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.strategy import (
     AccountView,
     Gap,
@@ -69,6 +72,7 @@ from strategy_runtime.strategy import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Account",
     "AccountEvent",
     "AccountEventKind",
     "AccountView",
@@ -93,8 +97,10 @@ __all__ = [
     "OrderStatus",
     "OrderType",
     "ParameterError",
+    "Position",
     "PositionEvent",
     "PositionEventKind",
+    "PositionSide",
     "PriceIndicator",
     "ProxyErrorEvent",
     "Quote",
@@ -110,8 +116,10 @@ __all__ = [
     "StrategyRuntimeError",
     "Ticket",
     "TimeInForce",
+    "TimeframeError",
     "Trade",
     "TradeEvent",
+    "TrailingType",
     "UnknownEvent",
     "WouldDeadlock",
     "crossed_above",

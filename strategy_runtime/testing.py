@@ -34,7 +34,7 @@ from strategy_runtime.simulator.venue import CONNECTED, SimulatedVenue
 from strategy_runtime.strategy import NetPosition, Strategy
 from strategy_runtime.strategy.state import check_state
 
-__all__ = ["Pilot", "run_test"]
+__all__ = ["Fill", "Pilot", "run_test"]
 
 FIRST_BAR = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 """Where made-up candles begin unless told otherwise."""

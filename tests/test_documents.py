@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from inspect import signature
 from math import ceil, floor
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,19 @@ from typing import Any
 
 import pytest
 
+import strategy_runtime
+from strategy_runtime import (
+    Account,
+    AccountEvent,
+    Candle,
+    Order,
+    OrderEvent,
+    Position,
+    PositionEvent,
+    Quote,
+    Strategy,
+    Trade,
+)
 from strategy_runtime.demo import strategy as demo
 from strategy_runtime.runtime.settings import SETTINGS
 
@@ -156,3 +170,32 @@ def test_no_two_fill_rules_share_a_test() -> None:
     named = re.findall(r"\]\[(\w+)\]", "\n".join(rules()))
     assert sorted(named) == sorted(TESTS)
     assert len(set(TESTS.values())) == len(TESTS) > 100
+
+
+HOOKS_ARE_GIVEN = {
+    "candle": Candle,
+    "quote": Quote,
+    "event of on_order": OrderEvent,
+    "trade": Trade,
+    "event of on_position": PositionEvent,
+    "event of on_account": AccountEvent,
+}
+
+
+@pytest.mark.parametrize("argument", HOOKS_ARE_GIVEN)
+def test_what_hooks_are_given_has_what_is_said(argument: str) -> None:
+    rows = (ROOT / "docs/strategies.md").read_text().splitlines()
+    cells = [row.split(" | ") for row in rows if row.startswith("| `") and " | " in row]
+    (said,) = [what for name, what in cells if name[2:].replace("`", "") == argument]
+    thing: Any = HOOKS_ARE_GIVEN[argument]
+    for name in re.findall(r"`(\w+)`", said):
+        if name in strategy_runtime.__all__:
+            continue
+        assert hasattr(thing, name), f"{thing.__name__}.{name}"
+        thing = {"order": Order, "position": Position, "account": Account}.get(name, thing)
+
+
+def test_every_argument_of_an_order_is_explained() -> None:
+    said = (ROOT / "docs/strategies.md").read_text()
+    for name in list(signature(Strategy.buy).parameters)[2:]:
+        assert re.search(rf"`{name}(=|`)", said), name

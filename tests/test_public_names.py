@@ -4,12 +4,13 @@ import strategy_runtime
 from strategy_runtime import errors
 
 PUBLIC = """
-AccountEvent AccountEventKind AccountView BacktestComplete Candle ConfigError ConnectionEvent
-ConnectionEventKind DataError Ema Event Family FinancingEvent Gap HookFailed Indicator NetPosition
-Order OrderEvent OrderEventKind OrderRejected OrderStatus OrderType ParameterError PositionEvent
-PositionEventKind PriceIndicator ProxyErrorEvent Quote RateLimitEvent RateLimitEventKind
-RejectReason RiskState Side Sma StalenessEvent StalenessEventKind Strategy StrategyRuntimeError
-Ticket TimeInForce Trade TradeEvent UnknownEvent WouldDeadlock crossed_above crossed_below
+Account AccountEvent AccountEventKind AccountView BacktestComplete Candle ConfigError
+ConnectionEvent ConnectionEventKind DataError Ema Event Family FinancingEvent Gap HookFailed
+Indicator NetPosition Order OrderEvent OrderEventKind OrderRejected OrderStatus OrderType
+ParameterError Position PositionEvent PositionEventKind PositionSide PriceIndicator
+ProxyErrorEvent Quote RateLimitEvent RateLimitEventKind RejectReason RiskState Side Sma
+StalenessEvent StalenessEventKind Strategy StrategyRuntimeError Ticket TimeInForce TimeframeError
+Trade TradeEvent TrailingType UnknownEvent WouldDeadlock crossed_above crossed_below
 """.split()
 
 

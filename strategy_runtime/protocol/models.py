@@ -154,6 +154,12 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     order; where it leaves out `remaining_quantity` it is the rest.
 
     Attributes:
+        id: The venue's; `client_order_id` is ours.
+        average_fill_price: Of what has filled, weighted by quantity; None before.
+        reject_reason: Why it was rejected after it had been accepted.
+        position_id: The position it is to change, or has opened or changed.
+        parent_order_id: Of the leg of a bracket: the entry it belongs to.
+        oco_group_id: Of the orders that share it, the first to fill cancels the rest.
         external: True where the runtime found that another than the strategy gave it; not on the
             wire.
     """
@@ -254,7 +260,14 @@ class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A position as the venue reports it; `quantity` is unsigned."""
+    """A position as the venue reports it.
+
+    Attributes:
+        quantity: In units of the instrument, never negative; the side tells the direction.
+        average_entry_price: Weighted by quantity.
+        realized_pnl: Profit realised since it was opened, before fees.
+        unrealized_pnl: Open profit at `current_price`.
+    """
 
     id: Identifier
     symbol: Symbol
@@ -299,7 +312,18 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One execution."""
+    """One execution.
+
+    Attributes:
+        quantity: In units of the instrument, never negative; the side tells the direction.
+        commission: The fee, in `commission_currency`.
+        is_maker: Whether the order had rested and the market came to it.
+        position_id: The position it opened, changed or closed.
+        base_price: Where the market stood, before spread and slippage.
+        slippage_bps: From there to the price, in hundredths of a per cent.
+        realized_pnl: Profit it realised, before fees.
+        liquidation: Whether the venue closed what the account could not hold.
+    """
 
     id: Identifier
     order_id: Identifier

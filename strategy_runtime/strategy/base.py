@@ -258,7 +258,12 @@ class Strategy:
         Args:
             stop_loss, take_profit: Prices of orders that close the position again, placed when
                 this one fills; when one of them fills the other is cancelled.
+            time_in_force: How long it rests: until cancelled, for a day, for one bar (`IOC`), or
+                for one bar and as a whole or not at all (`FOK`).
+            post_only: Reject a limit order that would fill at once.
+            reduce_only: Make a position smaller, and never open or turn one.
             oco_group: Of the orders that share it, the first to fill cancels the rest.
+            client_order_id: Its id, new in the run; by default one is made.
 
         Raises:
             ValueError: The arguments contradict each other, a price is needed to find the quantity
@@ -336,7 +341,7 @@ class Strategy:
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
     ) -> Ticket:
-        """Change a resting order; what is not given stays.
+        """Change a resting order; what is not given stays. It keeps its id and its place.
 
         Args:
             trailing: Distance of a trailing stop, in price units or in percent as it was given.
@@ -544,7 +549,11 @@ class Strategy:
     def run_test(
         self, *, cash: "Decimal | int" = 100_000, **options: Any
     ) -> "AbstractAsyncContextManager[Pilot]":
-        """Run this strategy on a simulated exchange, with a pilot that feeds it."""
+        """Run this strategy on a simulated exchange, with a pilot that feeds it.
+
+        Args:
+            options: See `strategy_runtime.testing.run_test`.
+        """
         from strategy_runtime.testing import run_test
 
         return run_test(self, cash=cash, **options)

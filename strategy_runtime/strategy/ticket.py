@@ -41,6 +41,7 @@ class Ticket(Struct, eq=False):
         symbol: Symbol of that order.
         verb: `submit`, `modify` or `cancel`.
         error: Why it was refused, or None.
+        is_settled: Whether it has been answered.
         awaited: Whether somebody has asked for the answer.
         answer: The order as the venue answered a change or a cancellation.
     """
