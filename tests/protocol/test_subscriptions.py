@@ -129,7 +129,9 @@ def test_an_error_names_entry_position_and_fix(text: str, message: str) -> None:
     assert str(refused.value) == message
 
 
-@pytest.mark.parametrize("text", ["[", '["S:AAPL:candle"]', "[" * 100_000, '[{"instrument":1}]'])
+@pytest.mark.parametrize(
+    "text", ["[", '["S:AAPL:candle"]', "[" * 100_000, '[{"x":' * 100_000, '[{"instrument":1}]']
+)
 def test_what_only_looks_like_json_is_refused(text: str) -> None:
     with pytest.raises(SubscriptionError, match="looks like JSON but is not"):
         parse_subscriptions(text)

@@ -24,7 +24,9 @@ def test_the_usual_ones_stand_in_order_of_length() -> None:
     assert lengths == sorted(set(lengths))
 
 
-@pytest.mark.parametrize("text", ["", "m", "1", "0m", "-1m", "1x", "1 m", "1M1", "٣m", "1e3s"])
+@pytest.mark.parametrize(
+    "text", ["", "m", "1", "0m", "-1m", "1x", "1 m", "1M1", "٣m", "1٣m", "1e3s"]
+)
 def test_what_is_no_timeframe_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(TimeframeError) as refused:
         parse_timeframe(text)

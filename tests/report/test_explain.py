@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, Quote, Strategy, TimeInForce
+from strategy_runtime import Candle, OrderEvent, OrderEventKind, Quote, Strategy, TimeInForce
 from strategy_runtime.clock import NANOSECONDS, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.report.explain import explain
@@ -254,3 +254,20 @@ async def test_an_order_that_was_cancelled_with_one_that_was_rejected() -> None:
     assert "it was rejected: " in explain(outcome, "ord-1")
     assert "cancelled because ord-1 was rejected." in explain(outcome, "ord-2")
     assert "cancelled by the strategy." in explain(outcome, "ord-3")
+
+
+async def test_a_rejection_at_the_same_instant_closes_no_position() -> None:
+    class Disappointed(Scripted):
+        def on_order(self, event: OrderEvent) -> None:
+            if event.event is OrderEventKind.ORDER_REJECTED:
+                self.cancel_all()
+
+    script: dict[int, Action] = {
+        0: lambda s, c: s.buy(X, 1),
+        1: lambda s, c: [s.sell(X, 1, limit=20, reduce_only=True), s.buy(X, 9000, stop=10.5)],
+    }
+    async with Disappointed(script).run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, FLAT, [12, 12, 12, 12]])
+        outcome = pilot.exchange.outcome()
+    assert "it was rejected: " in explain(outcome, "ord-3")
+    assert "cancelled by the strategy." in explain(outcome, "ord-2")

@@ -223,6 +223,20 @@ def test_a_timeframe_that_the_bars_do_not_make() -> None:
         Exchange([minutes(1)], timeframe="90s")
 
 
+def test_history_follows_coarser_bars_that_came_first_though_finer_ones_come_alone() -> None:
+    class Long(Strategy):
+        lookback: ClassVar[int] = 20
+
+        def on_stop(self) -> None:
+            self.kept = [candle.timeframe for candle in self.history("S:X", 20)]
+
+    strategy, wanted = Long(), parse_subscriptions("S:X:candle_1m,S:X:candle_1h")
+    before = hours(700, 800, start=START - 150 * MINUTE)
+    exchange = Exchange([before, minutes(*range(1, 11))], subscriptions=wanted)
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    assert strategy.kept == ["1h"] * 2
+
+
 def test_requests_see_only_candles_that_are_over() -> None:
     exchange = Exchange([minutes(*range(1, 9))])
     phases = exchange.phases()

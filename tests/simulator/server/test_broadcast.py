@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from strategy_runtime.clock import monotonic
+from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
@@ -129,6 +129,22 @@ async def test_who_comes_after_the_end_is_told_of_it() -> None:
         greeting, again = await read_all(socket)
         assert (greeting["event"], again) == ("CONNECTED", last)
         assert socket.close_code == 1000
+
+
+async def test_what_is_still_to_be_written_at_the_end_comes_before_the_close() -> None:
+    bars = 3_000  # more than the buffers hold
+    server = server_of(bars)
+    assert isinstance(server.stream, Broadcast)
+    server.stream._depth = 2 * bars
+    async with server:
+        make_buffers_small(server)
+        late = await Deaf(server).connect()
+        with closing(late.socket):
+            while server.stream.end is None:
+                await sleep(0)
+            await late.read_to_the_end()
+    assert late.received.count(b'"type":"candle"') == bars
+    assert b"backtest_complete" in late.received
 
 
 async def test_one_that_does_not_read_takes_nothing_from_one_that_does() -> None:
