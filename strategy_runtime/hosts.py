@@ -1,8 +1,9 @@
 """What a host's name says of where it is."""
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
-__all__ = ["is_loopback"]
+__all__ = ["host_in", "is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
@@ -13,3 +14,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def host_in(header: str) -> str:
+    """The name or address in a Host header, less port and brackets; empty where there is none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""

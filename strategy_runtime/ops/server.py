@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from strategy_runtime.errors import ConfigError
-from strategy_runtime.hosts import is_loopback
+from strategy_runtime.hosts import host_in, is_loopback
 from strategy_runtime.ops.health import INTERVAL_S, Health
 from strategy_runtime.ops.metrics import Metrics
 
@@ -103,7 +103,8 @@ class OpsServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if is_loopback(self._host) and not is_loopback(request.url.host or ""):
+        named = host_in(request.headers.get("Host", ""))
+        if is_loopback(self._host) and not is_loopback(named):
             return _json(403, {"error": f"this port serves {self._host} only"})
         answer: web.StreamResponse = await handler(request)
         return answer

@@ -108,9 +108,13 @@ async def test_other_paths_and_methods_are_refused(ops: Ops) -> None:
     assert (await get(ops, "/"))[0] == 404
 
 
-async def test_a_page_that_comes_by_another_name_is_refused(ops: Ops) -> None:
-    code, said = await get(ops, "/status", host="evil.example")
+@pytest.mark.parametrize("host", ["evil.example", "[::1", "\xff\xfe", "a b"])
+async def test_a_page_that_comes_by_another_name_is_refused(
+    ops: Ops, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, said = await get(ops, "/status", host=host)
     assert (code, said) == (403, {"error": "this port serves 127.0.0.1 only"})
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("host", ["localhost:80", "127.0.0.2", "[::1]:9090"])

@@ -5,12 +5,11 @@ Browsers let any page send requests to loopback and open WebSockets to it. Such 
 """
 
 from hmac import compare_digest
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from strategy_runtime.errors import ApiError, ConfigError
-from strategy_runtime.hosts import is_loopback
+from strategy_runtime.hosts import host_in, is_loopback
 
 __all__ = ["SHORTEST_KEY", "Access"]
 
@@ -51,20 +50,12 @@ class Access:
         """
         if "Origin" in request.headers:
             raise _forbidden("ORIGIN_NOT_ALLOWED", "web pages have no access: Origin is refused")
-        if self._is_local and not is_loopback(_name(request.headers.get("Host", ""))):
+        if self._is_local and not is_loopback(host_in(request.headers.get("Host", ""))):
             raise _forbidden(
                 "HOST_NOT_ALLOWED", "the Host is none of this machine's; use localhost or 127.0.0.1"
             )
         if self._api_key is not None and request.path not in PROBES:
             _demand_key(request, self._api_key)
-
-
-def _name(host: str) -> str:
-    """The name or address in a Host header, less port and brackets."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _forbidden(code: str, message: str) -> ApiError:
