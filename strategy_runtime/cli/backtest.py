@@ -42,8 +42,8 @@ Examples:
   strategy-backtest bot.py --data prices.csv --json > result.json
 
 \b
-Exit codes: 0 fine, 2 usage, 70 the strategy failed, 74 files or data,
-130 and 143 interrupted."""
+Exit codes: 0 fine, 2 usage, 70 the strategy failed or --verify found a
+difference, 74 files or data, 130 and 143 interrupted."""
 
 
 @click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)

@@ -153,6 +153,15 @@ def test_check_fails_with_1_where_the_strategy_cannot_be_loaded(bot: Path, invok
     assert "Error: 'bot' has no 'Nobody'; its strategies are Buyer\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("slip", "code"), [(("--mode", "lve"), 1), (("--set", "quantty=1"), 1), (("--mdoe",), 2)]
+)
+def test_check_fails_with_1_where_a_value_is_wrong_and_with_2_where_an_option_is(
+    bot: Path, invoke: Invoke, slip: tuple[str, ...], code: int
+) -> None:
+    assert invoke("run", "bot", *NOBODY, "--check", *slip).exit_code == code
+
+
 def test_a_subscription_of_which_nothing_came_is_warned_of(bot: Path) -> None:
     wanted = "S:NOPE:candle,price:candle_1d,prices:candle,prices:order"
     with proxy("--data", "prices.csv", "--linger", 0, cwd=bot) as (_, urls):
