@@ -9,6 +9,9 @@
         def on_candle(self, candle: Candle) -> None:
             if self.position(candle.symbol).is_flat:
                 self.buy(candle.symbol, fraction=0.1)
+
+`Strategy` has the hooks, verbs and views, and `strategy_runtime.testing` the test kit. All else is
+run by commands: `strategy-backtest`, `strategy-run`, `strategy-proxy` and `strategy-new`.
 """
 
 from strategy_runtime.errors import (

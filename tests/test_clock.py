@@ -1,11 +1,11 @@
-"""Instants as text."""
+"""Instants as text and as dates."""
 
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime.clock import rfc3339
+from strategy_runtime.clock import ns_of, rfc3339, utc
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,3 +21,12 @@ def test_an_instant_is_written_as_datetime_writes_it(seconds: int, nanos: int) -
     assert int(fraction.ljust(9, "0") or "0") == nanos
     assert not fraction.endswith("0")
     assert text.endswith("Z")
+
+
+@given(micros=st.integers(-(9 * 10**15), 9 * 10**15), below=st.integers(0, 999))
+def test_an_instant_is_the_date_that_it_is_less_what_is_below_a_microsecond(
+    micros: int, below: int
+) -> None:
+    moment = utc(micros * 1000 + below)
+    assert moment == EPOCH + timedelta(microseconds=micros)
+    assert ns_of(moment) == micros * 1000

@@ -26,6 +26,10 @@ def test_the_last_colon_parts_symbol_and_event() -> None:
     ]
 
 
+def test_the_longest_symbol_has_fifty_characters() -> None:
+    assert entries("X" * 50 + ":candle") == [Subscription("X" * 50, "candle")]
+
+
 def test_blanks_and_empty_entries_and_repetitions_go() -> None:
     assert entries(" S:AAPL:candle , ,S:AAPL:bar,S:AAPL:candle,") == [
         Subscription("S:AAPL", "candle")
