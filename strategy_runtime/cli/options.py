@@ -11,6 +11,7 @@ import click
 
 __all__ = [
     "HELP_NAMES",
+    "Place",
     "account_options",
     "data_options",
     "result_options",
@@ -32,7 +33,7 @@ def _number(text: str) -> Decimal:
     return number
 
 
-class _Place(click.Path):
+class Place(click.Path):
     """A path; an empty one, as an unset variable of the shell makes it, would be this folder.
 
     Attributes:
@@ -49,16 +50,17 @@ class _Place(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> str | bytes | PathLike[str]:
+        """Take a path, unless it is none."""
         if value in self.refused:
             kind = "folder" if self.dir_okay else "file"
             self.fail(self.refused[value].format(kind=kind), param, ctx)
         return super().convert(value, param, ctx)
 
 
-class _Target(_Place):
+class _Target(Place):
     """A path to write to; there `-` would be the name of a file."""
 
-    refused: ClassVar[dict[object, str]] = _Place.refused | {
+    refused: ClassVar[dict[object, str]] = Place.refused | {
         "-": "'-' is no {kind}; name one, or have the results on stdout with --json"
     }
 
@@ -77,7 +79,7 @@ data_options = _stacked(
         "--data",
         "-d",
         "paths",
-        type=_Place(readable=False),
+        type=Place(readable=False),
         metavar="PATH",
         multiple=True,
         help="CSV or Parquet file, recording of strategy-run --record, a folder of them, or - for "
@@ -163,7 +165,7 @@ _account = _stacked(
     ),
     click.option(
         "--splits",
-        type=_Place(path_type=Path, dir_okay=False),
+        type=Place(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="CSV of splits that the prices are not adjusted for: symbol, date, ratio (2:1). They "
         "change positions and resting orders before the open of that day.",

@@ -12,6 +12,7 @@ from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.loading import exchange_options, load_data, subscriptions_of
 from strategy_runtime.cli.options import (
     HELP_NAMES,
+    Place,
     account_options,
     data_options,
     result_options,
@@ -82,7 +83,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
 )
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Demand the API key in this file. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strategy_runtime.cli.errors import parameters_from, reported, users_code
-from strategy_runtime.cli.options import HELP_NAMES, version_option
+from strategy_runtime.cli.options import HELP_NAMES, Place, version_option
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.streams import Command
 
@@ -61,7 +61,7 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
 )
 @click.option(
     "--env-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Read variables from a .env file, for the strategy as well.",
 )

@@ -196,6 +196,7 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             "Error: --subscriptions entry 1, 'S:AAPL', has an unknown event 'AAPL'",
         ),
         (["--demo", "--token-file", "no"], {}, 2, "Error: --token-file: cannot read no: No such "),
+        (["--demo", "--token-file", ""], {}, 2, "Error: Invalid value for '--token-file': an emp"),
         (
             ["--demo", "--host", "0.0.0.0"],  # noqa: S104
             {},

@@ -185,6 +185,7 @@ def test_a_subscription_of_which_nothing_came_is_warned_of(bot: Path) -> None:
         (["bot", "--mode", "lve"], {}, "Error: --mode: 'lve' is none of auto, backtest, live; "),
         (["bot"], {"SUBSCRIPTIONS": "S:AAPL"}, "Error: SUBSCRIPTIONS entry 1, "),
         (["bot", "--env-file", "no.env"], {}, "Error: --env-file no.env cannot be read: No such "),
+        (["bot", "--env-file", ""], {}, "Error: Invalid value for '--env-file': an empty path; i"),
         (["bot"], {"PARAM_QUANTTY": "1"}, "Error: PARAM_QUANTTY: Buyer has no "),
         (
             ["bot", "--ws-url", "ws://far.example", "--rest-url", "https://far.example"],
