@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 __all__ = [
+    "DAY_NS",
     "NANOSECONDS",
     "monotonic",
     "now",
@@ -24,7 +25,12 @@ __all__ = [
 ]
 
 NANOSECONDS = 1_000_000_000
+"""In a second."""
+
 _DAY_SECONDS = 86_400
+DAY_NS = _DAY_SECONDS * NANOSECONDS
+"""Nanoseconds in a day."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

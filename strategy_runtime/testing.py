@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from strategy_runtime.backtesting import options_from
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import NANOSECONDS, ns_of
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -38,8 +38,6 @@ __all__ = ["Fill", "Pilot", "run_test"]
 
 FIRST_BAR = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 """Where made-up candles begin unless told otherwise."""
-
-_SECOND = 1_000_000_000
 
 
 class Pilot:
@@ -128,7 +126,7 @@ class Pilot:
         series = QuoteSeries(symbol)
         for bid, ask in pairs:
             series.append(self._next_start, bid, ask)
-            self._next_start += _SECOND
+            self._next_start += NANOSECONDS
         if len(series):
             self.exchange.extend_quotes(series)
         await self._venue.deal_with(self.exchange.replay())

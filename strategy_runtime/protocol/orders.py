@@ -10,9 +10,11 @@ from strategy_runtime.protocol.values import is_sound
 
 __all__ = [
     "check_amount",
+    "check_distance",
     "invalid_request",
     "invalid_value",
     "is_bare_market_order",
+    "no_number",
     "out_of_range",
     "validate_order_request",
 ]
@@ -41,6 +43,11 @@ def invalid_value(field: str, provided: object, message: str) -> ApiError:
     return ApiError(400, "INVALID_VALUE", message, {"field": field, "provided": _shown(provided)})
 
 
+def no_number(field: str, provided: object) -> ApiError:
+    """400: an amount is nothing that can be reckoned with."""
+    return invalid_value(field, provided, f"{field} is not a number with up to 38 digits")
+
+
 def out_of_range(
     field: str, provided: object, rule: str, *, said: str = "is out of range"
 ) -> ApiError:
@@ -56,7 +63,7 @@ def check_amount(name: str, value: Decimal) -> None:
         ApiError: 400 `INVALID_VALUE` naming the field.
     """
     if not is_sound(value):
-        raise invalid_value(name, value, f"{name} is not a number with up to 38 digits")
+        raise no_number(name, value)
     if value <= 0:
         raise invalid_value(name, value, f"{name} must be positive")
 
@@ -87,7 +94,7 @@ def validate_order_request(request: OrderRequest) -> None:
     given = _given(request, _AMOUNTS)
     for name, value in given:
         if not is_sound(value):
-            raise invalid_value(name, value, f"{name} is not a number with up to 38 digits")
+            raise no_number(name, value)
     if request.quantity <= 0:
         raise out_of_range("quantity", request.quantity, "must be positive")
     kind = request.order_type

@@ -14,7 +14,12 @@ from msgspec import Struct
 from strategy_runtime.errors import ApiError, ProtocolError
 from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest, Quote
-from strategy_runtime.protocol.orders import invalid_request, invalid_value, out_of_range
+from strategy_runtime.protocol.orders import (
+    invalid_request,
+    invalid_value,
+    no_number,
+    out_of_range,
+)
 from strategy_runtime.protocol.values import (
     MAX_DEPTH,
     NUMBER,
@@ -206,7 +211,7 @@ def _parse(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
         value = getattr(parsed, name, None)
         text = bytes(member).decode().strip('"')
         if isinstance(value, Decimal) and not (NUMBER.fullmatch(text) and is_sound(value)):
-            raise invalid_value(name, text, f"{name} is not a number with up to 38 digits")
+            raise no_number(name, text)
     return parsed
 
 

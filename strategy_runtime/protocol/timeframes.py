@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from strategy_runtime.clock import ns_of, utc
+from strategy_runtime.clock import DAY_NS, NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import TimeframeError
 
 __all__ = ["KNOWN_TIMEFRAMES", "Timeframe", "parse_timeframe"]
@@ -16,10 +16,8 @@ _PATTERN = re.compile(r"([1-9]\d{0,5})([smhdwM])", re.ASCII)
 _LONGEST = 100 * 366 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-_SECOND = 1_000_000_000
-_DAY = 86_400 * _SECOND
-_WEEK = 7 * _DAY
-_MONDAY = 4 * _DAY  # the epoch began on a Thursday
+_WEEK = 7 * DAY_NS
+_MONDAY = 4 * DAY_NS  # the epoch began on a Thursday
 
 KNOWN_TIMEFRAMES = "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
 """The usual ones, finest first; any other `<number><s|m|h|d|w|M>` is understood too."""
@@ -42,7 +40,7 @@ class Timeframe(Struct, frozen=True):
     def nanoseconds(self) -> int:
         """Length in nanoseconds; a month counts as 30 days, which is good for comparisons only."""
         seconds = self.months * 30 * 86_400 if self.seconds is None else self.seconds
-        return seconds * _SECOND
+        return seconds * NANOSECONDS
 
     def is_as_long_as(self, other: "Timeframe") -> bool:
         """Whether another says the same, if in other words: `60m` and `1h`."""
@@ -67,7 +65,7 @@ class Timeframe(Struct, frozen=True):
                 microsecond=0,
             )
             return ns_of(start), ns_of(self.end_of(start))
-        step = self.seconds * _SECOND
+        step = self.seconds * NANOSECONDS
         shift = _MONDAY if step % _WEEK == 0 else 0
         begin = (instant_ns - shift) // step * step + shift
         return begin, begin + step
@@ -75,7 +73,7 @@ class Timeframe(Struct, frozen=True):
     def is_made_of(self, step_ns: int) -> bool:
         """Whether whole bars of a length in nanoseconds make up each of its own."""
         if self.seconds is None:
-            return _DAY % step_ns == 0
+            return DAY_NS % step_ns == 0
         return self.nanoseconds % step_ns == 0
 
     def end_of(self, start: datetime) -> datetime:
@@ -113,6 +111,6 @@ def parse_timeframe(text: str) -> Timeframe:
     timeframe = (
         Timeframe(text, None, number) if unit == "M" else Timeframe(text, number * _SECONDS[unit])
     )
-    if timeframe.nanoseconds > _LONGEST * _SECOND:
+    if timeframe.nanoseconds > _LONGEST * NANOSECONDS:
         raise TimeframeError(f"{text!r} is longer than a century")
     return timeframe

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.report.grid import rows_of
 from strategy_runtime.simulator.data.series import BarSeries
@@ -14,7 +15,6 @@ from strategy_runtime.simulator.outcome import Fill
 
 __all__ = ["Mark", "PriceChart", "price_charts"]
 
-_SECOND = 1_000_000_000
 _MOST_SYMBOLS = 12
 
 ChartCandle = tuple[int, float, float, float, float]
@@ -79,7 +79,7 @@ def _chart(
         firsts.append(series.starts[rows.start])
         candles.append(
             (
-                grid[number] // _SECOND,
+                grid[number] // NANOSECONDS,
                 series.opens[rows.start],
                 max(series.highs[part]),
                 min(series.lows[part]),

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Adjustment, Fill
@@ -35,7 +36,6 @@ share."""
 
 _ENOUGH = STRETCH // 8
 """Points from which on a part is as good as a longer one."""
-_DAY = 86_400_000_000_000
 _NEVER = 2**63
 
 
@@ -138,8 +138,8 @@ def path_of(
         row = 0
         while row < len(part.starts):
             begin = part.starts[row] + part.lag
-            day, interval = (begin - 1) // _DAY, bisect_left(ends, begin)
-            after = min((day + 1) * _DAY, ends[interval]) + 1
+            day, interval = (begin - 1) // DAY_NS, bisect_left(ends, begin)
+            after = min((day + 1) * DAY_NS, ends[interval]) + 1
             end = bisect_left(part.starts, after - part.lag, row)
             fall, equity = drawdown.follow(part, row, end), part.equities[end - 1]
             if interval in changed:

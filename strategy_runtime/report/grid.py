@@ -4,11 +4,11 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
+from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["bars_by", "first_after", "grid_of", "rows_of"]
 
-_SECOND = 1_000_000_000
 _MOST = 2000
 
 
@@ -26,7 +26,7 @@ def grid_of(series: Sequence[BarSeries], end_ns: int) -> list[int]:
     begins = sorted({begin for kind in kinds for begin in array("q", kind)})
     a_second: dict[int, int] = {}
     for begin in begins[:: _grain(len(begins))]:
-        a_second.setdefault(begin // _SECOND, begin)
+        a_second.setdefault(begin // NANOSECONDS, begin)
     return list(a_second.values())
 
 

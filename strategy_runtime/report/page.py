@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.clock import NANOSECONDS, ns_of, rfc3339
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.charts import price_charts
 from strategy_runtime.report.equity import ThinPoint
@@ -32,7 +32,6 @@ __all__ = ["render_page"]
 _ASSETS = files("strategy_runtime.report") / "assets"
 _LIBRARY = "lightweight_charts/lightweight-charts.standalone.production.js"
 _MOST_TRIPS = 1000
-_SECOND = 1_000_000_000
 _DAY = 86_400
 
 
@@ -85,7 +84,8 @@ def _run(outcome: Outcome, points: Sequence[ThinPoint]) -> str:
     document = {
         "intraday": any(candle[0] % _DAY for chart in charts for candle in chart.candles[:2]),
         "equity": [
-            (begin // _SECOND, round(equity, 2), round(depth, 6)) for begin, equity, depth in points
+            (begin // NANOSECONDS, round(equity, 2), round(depth, 6))
+            for begin, equity, depth in points
         ],
         "charts": charts,
     }

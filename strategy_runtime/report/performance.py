@@ -13,7 +13,7 @@ from statistics import fmean, stdev
 
 from msgspec import Struct
 
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import DAY_NS, ns_of
 from strategy_runtime.report.equity import EquityPath
 from strategy_runtime.report.grid import bars_by, first_after
 from strategy_runtime.report.trips import RoundTrip
@@ -23,7 +23,6 @@ from strategy_runtime.simulator.splits import Split
 
 __all__ = ["Performance", "buy_and_hold", "days_of", "performance_of"]
 
-_DAY = 86_400_000_000_000
 _YEAR_DAYS = 365.25
 _ENOUGH_DAYS = 30
 
@@ -73,9 +72,9 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
         row, starts, step = 0, each.starts, each.step
         count = bars_by(each, end_ns)
         while row < count:
-            day = (starts[row] + step - 1) // _DAY
+            day = (starts[row] + step - 1) // DAY_NS
             days.add(day)
-            before, row = row, first_after(starts, row + 1, count, (day + 1) * _DAY - step)
+            before, row = row, first_after(starts, row + 1, count, (day + 1) * DAY_NS - step)
             if before // STRETCH != row // STRETCH:
                 each.release()
     return sorted(days)
@@ -121,7 +120,7 @@ def performance_of(
         start_ns, end_ns: Of the run.
     """
     daily, last = _daily_returns(path, start_equity, days)
-    annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / _DAY / _YEAR_DAYS)
+    annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / DAY_NS / _YEAR_DAYS)
     volatility = sharpe = sortino = None
     if len(daily) > 1 and all(map(math.isfinite, daily)):
         scale = math.sqrt(_days_a_year(days))
@@ -140,7 +139,7 @@ def performance_of(
         sharpe=sharpe,
         sortino=sortino,
         calmar=_over(annual, path.max_drawdown),
-        longest_drawdown_days=path.longest_drawdown_ns / _DAY,
+        longest_drawdown_days=path.longest_drawdown_ns / DAY_NS,
         exposure=held_ns / (end_ns - start_ns) if end_ns > start_ns else 0.0,
         trades=len(trips),
         win_rate=sum(trip.profit > 0 for trip in trips) / len(trips) if trips else None,

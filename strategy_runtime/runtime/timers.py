@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from math import inf
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from strategy_runtime.clock import NANOSECONDS, ns_of, utc
+from strategy_runtime.clock import DAY_NS, ns_of, utc
 from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -16,7 +16,6 @@ __all__ = ["Timers"]
 
 _DAY = timedelta(days=1)
 _CORRECTION = timedelta(minutes=1)
-_DAY_NS = 86_400 * NANOSECONDS
 
 
 def _nothing() -> None:
@@ -111,7 +110,7 @@ class Timers:
         if self._next_due is None:
             return 0
         length = parse_timeframe(timeframe)
-        return self._next_due_ns - length.nanoseconds - length.months * _DAY_NS
+        return self._next_due_ns - length.nanoseconds - length.months * DAY_NS
 
     def every(self, interval: str, function: TimerFunction) -> None:
         """Add a timer for every multiple of an interval of the UTC day, or for when bars of its

@@ -8,7 +8,7 @@ from itertools import chain, count, groupby, islice, pairwise
 from operator import itemgetter, sub
 from typing import NamedTuple
 
-from strategy_runtime.clock import rfc3339
+from strategy_runtime.clock import DAY_NS, rfc3339
 from strategy_runtime.simulator.data.digits import are_apart
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.rows import Rows
@@ -17,8 +17,7 @@ from strategy_runtime.simulator.data.spool import STRETCH, Columns, Room
 
 __all__ = ["join_bars", "join_ticks"]
 
-_DAY = 86_400_000_000_000
-_LONGEST_DAILY_GAP = 5 * _DAY
+_LONGEST_DAILY_GAP = 5 * DAY_NS
 _LONGEST_CLOCK_CHANGE = 2 * 3_600_000_000_000
 
 _Values = tuple[float, ...]
@@ -186,7 +185,7 @@ class _Sequence:
         self._notes = _Notes(series, faults)
         self._before: _Row | None = None
         self._end = -(2**63)
-        self._movable = _LONGEST_CLOCK_CHANGE if self._step >= _DAY else 0
+        self._movable = _LONGEST_CLOCK_CHANGE if self._step >= DAY_NS else 0
 
     def passed(self, stretch: Columns) -> Columns:
         """The bars that are kept."""
@@ -241,7 +240,7 @@ class _Sequence:
     def _note_gap(self, before: int, place: int, distance: int) -> None:
         step = self._step
         missing = (distance + self._movable) // step - 1
-        if missing and (step < _DAY or distance > _LONGEST_DAILY_GAP):
+        if missing and (step < DAY_NS or distance > _LONGEST_DAILY_GAP):
             bars = "bar" if missing == 1 else "bars"
             detail = f"{missing} {bars} missing after {rfc3339(before)}"
             self._notes.note(FaultKind.GAP, place, detail)
