@@ -54,11 +54,25 @@ def test_crossings_happen_once_and_never_before_both_are_warm() -> None:
     ]
 
 
-def test_an_indicator_may_cross_a_number() -> None:
-    quick = Sma(1)
-    for price, above, below in [(1, False, False), (3, True, False), (1, False, True)]:
+@pytest.mark.parametrize("is_number", [True, False])
+def test_to_touch_is_not_to_cross_and_to_leave_is(is_number: bool) -> None:
+    quick, level = Sma(1), Sma(1)
+    for price, above, below in [
+        (1, False, False),
+        (2, False, False),
+        (3, True, False),
+        (2, False, False),
+        (1, False, True),
+        (3, True, False),
+        (1, False, True),
+        (2, False, False),
+        (1, False, True),
+    ]:
         quick.push(price)
-        assert (crossed_above(quick, 2), crossed_below(quick, 2)) == (above, below)
+        level.push(2)
+        other = 2 if is_number else level
+        crossed = crossed_above(quick, other), crossed_below(quick, other)
+        assert crossed == (above, below)
 
 
 def test_a_family_makes_one_member_a_symbol() -> None:
