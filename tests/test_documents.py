@@ -25,6 +25,8 @@ from strategy_runtime import (
     Trade,
 )
 from strategy_runtime.demo import strategy as demo
+from strategy_runtime.runtime.desk.outbox import _NOT_ANSWERED, FATE_UNKNOWN
+from strategy_runtime.runtime.risk.limits import RISK_LIMIT
 from strategy_runtime.runtime.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -199,3 +201,12 @@ def test_every_argument_of_an_order_is_explained() -> None:
     said = (ROOT / "docs/strategies.md").read_text()
     for name in list(signature(Strategy.buy).parameters)[2:]:
         assert re.search(rf"`{name}(=|`)", said), name
+
+
+def test_the_codes_of_refusals_are_those_of_the_runtime() -> None:
+    text = (ROOT / "docs/strategies.md").read_text()
+    (table,) = re.findall(r"^\| code \| why \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    code = "".join(path.read_text() for path in (ROOT / "strategy_runtime/runtime").rglob("*.py"))
+    said = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
+    given = re.findall(r'ApiError\(\s*0,\s*"(\w+)"|_refuse, "(\w+)"', code)
+    assert said == {*map("".join, given), RISK_LIMIT, FATE_UNKNOWN, _NOT_ANSWERED}

@@ -120,7 +120,7 @@ class OrderType(_ClosedEnum):
 
 
 class TimeInForce(_ClosedEnum):
-    """How long an order rests."""
+    """How long an order rests: until cancelled, for a day, for a bar, or for it as a whole."""
 
     GTC = "GTC"
     DAY = "DAY"

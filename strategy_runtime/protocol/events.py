@@ -113,6 +113,9 @@ class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
     """The link to the proxy, or the proxy's link to its provider, changed.
 
     Attributes:
+        error: Why it was lost, where that is known.
+        broker: The provider, where it is its link.
+        gap_duration_ms: In BROKER_RECONNECTED: how long that was away.
         session: In CONNECTED: names the run of the proxy. Another one knows nothing of the first.
         acknowledged: In CONNECTED of a backtest: how many of its events have been, by whomever.
     """
@@ -126,7 +129,12 @@ class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
 
 
 class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):
-    """The provider's request limit is near or reached."""
+    """The provider's request limit is near or reached.
+
+    Attributes:
+        requests_remaining: How many are left, where the proxy says so.
+        reset_at: When there are all of them again, likewise.
+    """
 
     event: RateLimitEventKind
     requests_remaining: int | None = None
@@ -142,7 +150,12 @@ class ProxyErrorEvent(_Frame, frozen=True, kw_only=True, tag="error"):
 
 
 class StalenessEvent(_Frame, frozen=True, kw_only=True, tag="data_staleness"):
-    """Market data of some symbols stopped or resumed."""
+    """Market data of some symbols stopped or resumed.
+
+    Attributes:
+        symbols: Those it is about.
+        stale_since: When the last data came, where the proxy says so.
+    """
 
     event: StalenessEventKind
     symbols: list[str]
