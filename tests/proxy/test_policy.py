@@ -10,12 +10,30 @@ from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy import network
 from strategy_runtime.proxy.connection import Connection
-from strategy_runtime.proxy.policy import backoff, knocks, retries, verdict
+from strategy_runtime.proxy.policy import backoff, knocks, retries, seconds_of, verdict
 from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver
 from tests.chaos import world
 from tests.chaos.world import MemoryNetwork
 from tests.runtime import slow
 from tests.runtime.virtual_run import live_run
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("7", 7.0),
+        (2.5, 2.5),
+        ("0", 0.0),
+        ("-1", None),
+        ("inf", None),
+        ("nan", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        (None, None),
+        (["7"], None),
+    ],
+)
+def test_how_long_a_proxy_asks_to_wait(said: object, wait: float | None) -> None:
+    assert seconds_of(said) == wait
 
 
 @pytest.mark.parametrize(
