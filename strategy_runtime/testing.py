@@ -121,10 +121,15 @@ class Pilot:
             pairs: Best bid and ask.
 
         Raises:
+            ValueError: A pair that is no quote.
             HookFailed: A hook of the strategy raised.
         """
         series = QuoteSeries(symbol)
         for bid, ask in pairs:
+            if not bid <= ask:
+                raise ValueError(
+                    f"({bid}, {ask}) is no quote: write bid and ask, the lower one first"
+                )
             series.append(self._next_start, bid, ask)
             self._next_start += NANOSECONDS
         if len(series):

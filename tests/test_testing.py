@@ -104,3 +104,10 @@ async def test_a_strategy_may_be_called_as_tests_are() -> None:
     async with TestBot().run_test() as pilot:
         await pilot.candles("X", closes=[10])
         assert pilot.orders == []
+
+
+@pytest.mark.parametrize("pair", [(11, 10), (1, float("nan"))])
+async def test_what_is_no_quote_is_refused(pair: tuple[float, float]) -> None:
+    async with Watcher().run_test() as pilot:
+        with pytest.raises(ValueError, match="is no quote: write bid and ask, the lower one first"):
+            await pilot.quotes("X", [pair])
