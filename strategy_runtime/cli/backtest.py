@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from strategy_runtime.cli.errors import complain, note, parameters_from, reported, users_code
+from strategy_runtime.cli.errors import complain, note, reported, users_code
 from strategy_runtime.cli.loading import (
     exchange_options,
     load_data,
+    parameters_from,
     subscriptions_of,
 )
 from strategy_runtime.cli.options import (

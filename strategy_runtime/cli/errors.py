@@ -15,16 +15,14 @@ from strategy_runtime.cli.redaction import safe
 from strategy_runtime.errors import HookFailed, StrategyRuntimeError
 
 __all__ = [
-    "STRATEGY_FAILED",
     "blamed_on",
     "complain",
     "note",
-    "parameters_from",
     "reported",
     "users_code",
 ]
 
-STRATEGY_FAILED = 70
+_STRATEGY_FAILED = 70
 _INTERRUPTED = 130
 
 
@@ -94,15 +92,4 @@ def users_code(doing: str) -> Iterator[None]:
             frames = None
         note("".join(traceback.format_exception(type(error), error, frames)))
         complain(f"{type(error).__name__} while {doing}")
-        sys.exit(STRATEGY_FAILED)
-
-
-def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:
-    """The values of `--set NAME=VALUE`; the last one counts."""
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, sign, text = pair.partition("=")
-        if not sign or not name.strip():
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
-        values[name.strip()] = text
-    return values
+        sys.exit(_STRATEGY_FAILED)

@@ -1,4 +1,6 @@
-"""What is made of the options: market data, what of it is wanted, how the exchange treats it."""
+"""What is made of the options: parameters, market data, what of it is wanted, how the exchange
+treats it.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +19,20 @@ if TYPE_CHECKING:
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
 
-__all__ = ["exchange_options", "load_data", "subscriptions_of"]
+__all__ = ["exchange_options", "load_data", "parameters_from", "subscriptions_of"]
 
 _FAULTS_SHOWN = 20
+
+
+def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:
+    """The values of `--set NAME=VALUE`; the last one counts."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name.strip():
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
+        values[name.strip()] = text
+    return values
 
 
 def load_data(

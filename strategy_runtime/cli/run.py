@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from strategy_runtime.cli.errors import parameters_from, reported, users_code
+from strategy_runtime.cli.errors import reported, users_code
+from strategy_runtime.cli.loading import parameters_from
 from strategy_runtime.cli.options import HELP_NAMES, Place, version_option
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.streams import Command

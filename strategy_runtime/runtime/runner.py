@@ -34,7 +34,7 @@ from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode, no_desk
 from strategy_runtime.suggestions import some_of
 
-__all__ = ["OnExit", "Runner"]
+__all__ = ["Runner"]
 
 _POSITION = "position"
 _LONGEST_NAME = 40

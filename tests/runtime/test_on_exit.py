@@ -4,7 +4,8 @@ import pytest
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import sleep
-from strategy_runtime.runtime.runner import OnExit, Runner
+from strategy_runtime.runtime.ending import OnExit
+from strategy_runtime.runtime.runner import Runner
 from tests.runtime.virtual_run import live_run
 
 

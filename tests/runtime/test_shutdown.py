@@ -14,7 +14,8 @@ from strategy_runtime.errors import HookFailed
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.transport import Answer, Receiver
 from strategy_runtime.runtime.delivery.failures import OnError
-from strategy_runtime.runtime.runner import OnExit, Runner
+from strategy_runtime.runtime.ending import OnExit
+from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from tests.chaos.busy import steps
 from tests.chaos.world import MemoryNetwork

@@ -6,8 +6,9 @@ from strategy_runtime import Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import generator
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.observer import Observer
-from strategy_runtime.runtime.runner import OnExit, Runner
+from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from tests.chaos import virtual_time
 from tests.chaos.busy import steps
