@@ -5,7 +5,13 @@ the class is defined or the run begins, never for each event.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from inspect import iscoroutinefunction, isfunction, signature
+from inspect import (
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isfunction,
+    isgeneratorfunction,
+    signature,
+)
 from typing import Any
 
 from strategy_runtime.protocol.events import (
@@ -79,6 +85,8 @@ def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
                 " (a helper of your own needs a name that does not begin with 'on_')"
             )
         if name in HOOKS and isfunction(value):
+            if isgeneratorfunction(value) or isasyncgenfunction(value):
+                raise TypeError(f"{owner}.{name} has a yield, so a call would do nothing of it")
             _check_arguments(owner, name, value)
 
 

@@ -1,5 +1,6 @@
 """Hooks."""
 
+from collections.abc import AsyncIterator, Iterator
 from inspect import signature
 from typing import ClassVar
 
@@ -45,6 +46,18 @@ def test_a_hook_that_cannot_be_called_is_refused_when_the_class_is_defined(
 ) -> None:
     with pytest.raises(TypeError, match=rf"^Slip.{name} is called with {said}$"):
         type("Slip", (Strategy,), {name: hook})
+
+
+def test_a_hook_with_a_yield_is_refused() -> None:
+    def sync_hook(self: Strategy, candle: Candle) -> Iterator[None]:
+        yield
+
+    async def async_hook(self: Strategy, candle: Candle) -> AsyncIterator[None]:
+        yield
+
+    for hook in (sync_hook, async_hook):
+        with pytest.raises(TypeError, match=r"^Slip.on_candle has a yield, so a call would do"):
+            type("Slip", (Strategy,), {"on_candle": hook})
 
 
 def test_a_hook_may_take_more_than_it_is_given() -> None:
