@@ -50,7 +50,10 @@ _INDEX = ("", "unnamed:_0")
 In Parquet it has the name `__index_level_0__`, and may stand anywhere."""
 _VOLUME_IN = re.compile(r"volume_\(?[a-z0-9]{3,5}\)?")
 """`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
-_QUOTES = {"bid": ("bid", "bid_price", "best_bid"), "ask": ("ask", "ask_price", "best_ask")}
+_QUOTES = {
+    side: (side, f"{side}_price", f"{side}price", f"best_{side}", f"best_{side}_price")
+    for side in ("bid", "ask")
+}
 _TICKS = {
     "price": ("price", "trade_price", "last_price", "px", "p"),
     "size": ("size", "trade_size", "last_size", "quantity", "qty", "q", "amount", "volume", "vol"),
@@ -154,6 +157,7 @@ def _demand(
             f"{where}: no column for {', '.join(missing)}; the header has "
             f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}; "
             + "; ".join(f"{name} may be {' or '.join(_SPELLINGS[name])}" for name in missing)
+            + ("; quotes have bid and ask instead, trades a price" if "open" in missing else "")
         )
 
 

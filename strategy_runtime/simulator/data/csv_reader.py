@@ -33,8 +33,8 @@ def read_csv(
     Raises:
         DataError: Names file, line and column.
     """
+    first, line = "\n", 0
     try:
-        first, line = "\n", 0
         while first and not first.strip():
             first = stream.readline(_LONGEST_HEADER)
             line += 1

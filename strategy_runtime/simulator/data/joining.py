@@ -14,11 +14,11 @@ from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Series, unmarked
 from strategy_runtime.simulator.data.spool import STRETCH, Columns, Room
+from strategy_runtime.simulator.data.timestamps import LONGEST_CLOCK_CHANGE
 
 __all__ = ["join_bars", "join_ticks"]
 
 _LONGEST_DAILY_GAP = 5 * DAY_NS
-_LONGEST_CLOCK_CHANGE = 2 * 3_600_000_000_000
 
 _Values = tuple[float, ...]
 _Row = tuple[int, float, float, float, float, float, int]
@@ -185,7 +185,7 @@ class _Sequence:
         self._notes = _Notes(series, faults)
         self._before: _Row | None = None
         self._end = -(2**63)
-        self._movable = _LONGEST_CLOCK_CHANGE if self._step >= DAY_NS else 0
+        self._movable = LONGEST_CLOCK_CHANGE if self._step >= DAY_NS else 0
 
     def passed(self, stretch: Columns) -> Columns:
         """The bars that are kept."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timeframe
 from strategy_runtime.simulator.data.rows import Rows
+from strategy_runtime.simulator.data.timestamps import LONGEST_CLOCK_CHANGE
 
 __all__ = ["timeframes_of"]
 
@@ -17,7 +18,9 @@ _KNOWN = {
     for timeframe in map(parse_timeframe, KNOWN_TIMEFRAMES)
     if timeframe.seconds is not None
 }
-_MONTHS = [days * 86_400 * 10**9 for days in (28, 29, 30, 31)]
+_HALF_AN_HOUR = 1800 * 10**9
+_DAY = 48 * _HALF_AN_HOUR
+_MONTHS = [days * _DAY for days in (28, 29, 30, 31)]
 _MONTHLY = "{} are months apart, and months differ in length; load daily or weekly bars"
 _SAMPLE = 10_000
 _BY_CHANCE = 1e-6
@@ -28,10 +31,9 @@ _Group = TypeVar("_Group", int, str)
 def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, int]]:
     """Timeframe of the bars of each part and its length in nanoseconds.
 
-    Parts of one symbol may differ in it. Rare bars of a fine one look like bars of a coarser one:
-    where they do not keep to the coarser one, and another part of the symbol is finer, they are
-    taken for what that part is. Where they are so few that they may keep to it by chance, and
-    another symbol in the same file is finer, they are taken for what that one is.
+    Parts of one symbol may differ in it. Rare bars of a fine one look like bars of a coarser one.
+    Where they are so few that this may be chance, they are taken for what other symbols in their
+    file are, and for what another part of their symbol is if they do not keep to the coarser one.
 
     Args:
         given: Of the candles wanted: finer bars keep their own, and so do coarser ones where their
@@ -162,9 +164,18 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
 
 
 def _distances(part: Rows) -> Counter[int]:
-    """How often neighbouring bars are how far apart."""
+    """How often neighbouring bars are how far apart; days by the clock of the place they are of."""
     sample = sorted(set(islice(part.table.stamps(), _SAMPLE)))
-    return Counter(after - before for before, after in pairwise(sample))
+    distances = [after - before for before, after in pairwise(sample)]
+    if distances and min(distances) >= _DAY - LONGEST_CLOCK_CHANGE:
+        distances = list(map(_by_clock, distances))
+    return Counter(distances)
+
+
+def _by_clock(distance: int) -> int:
+    """As many days as there are between two bars, also where clocks change between them."""
+    odd = (distance + LONGEST_CLOCK_CHANGE) % _DAY - LONGEST_CLOCK_CHANGE
+    return distance - odd if odd <= LONGEST_CLOCK_CHANGE and not odd % _HALF_AN_HOUR else distance
 
 
 def _most_common(distances: Counter[int], what: str) -> int:

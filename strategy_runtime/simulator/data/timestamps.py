@@ -17,7 +17,9 @@ from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.data.numbers import integers
 
-__all__ = ["StampReader", "stamp_of", "zone_of"]
+__all__ = ["LONGEST_CLOCK_CHANGE", "StampReader", "stamp_of", "zone_of"]
+
+LONGEST_CLOCK_CHANGE = 2 * 3600 * NANOSECONDS
 
 _ISO = re.compile(
     r"(\d{4}-\d\d?-\d\d?|\d{4}/\d\d?/\d\d?|\d{4}\.\d\d?\.\d\d?|\d{8})"

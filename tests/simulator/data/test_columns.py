@@ -115,6 +115,11 @@ def test_a_file_without_a_header_is_told_what_to_add(row: str) -> None:
         ("symbol,timestamp,bid,ask", ticks(1, quotes=(2, 3), symbol=0)),
         ("Date,Time,Bid Price,Ask Price", ticks(0, quotes=(2, 3), time=1)),
         ("ts,best_ask,best_bid", ticks(0, quotes=(2, 1))),
+        ("timestamp,askPrice,bidPrice,askVolume,bidVolume", ticks(0, quotes=(2, 1))),
+        (
+            "update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,event_time",
+            ticks(5, quotes=(1, 3)),
+        ),
         ("symbol,timestamp,price,size", ticks(1, trades=(2, 3), symbol=0)),
         ("Time,Price,Quantity,Side", ticks(0, trades=(1, 2))),
         ("timestamp,price", ticks(0, trades=(1, None))),
@@ -129,7 +134,7 @@ def test_files_without_opens_have_quotes_or_trades(header: str, columns: Layout)
 
 
 def test_bid_without_ask_is_no_quote() -> None:
-    with pytest.raises(
-        DataError, match="no column for open, high, low, close; the header has time"
-    ):
+    with pytest.raises(DataError) as error:
         find_layout(["timestamp", "bid"], "x.csv")
+    assert "no column for open, high, low, close; the header has time" in str(error.value)
+    assert str(error.value).endswith("; quotes have bid and ask instead, trades a price")

@@ -111,3 +111,33 @@ def test_hours_that_keep_to_a_session_stay_hours_beside_minutes(tmp_path: Path) 
     (tmp_path / "minutes.csv").write_text(header + MINUTES)
     found = {each.timeframe: len(each) for each in load_bars([tmp_path]).series}
     assert found == {"1h": 7, "1m": 30}
+
+
+MARCH = [f"2024-03-{day:02d}" for day in (4, 5, 6, 7, 8, 11, 12, 13)]
+
+
+@pytest.mark.parametrize("step", ["1m", "1h"])
+def test_days_over_which_clocks_change_stay_days_beside_finer_bars(
+    tmp_path: Path, step: str
+) -> None:
+    times = [f"10:{each:02d}" if step == "1m" else f"{10 + each}:30" for each in range(6)]
+    (tmp_path / "days.csv").write_text("symbol," + HEADER + starts("A", *MARCH))
+    fine = (f"{day} {time}" for day in MARCH[-2:] for time in times)
+    (tmp_path / "fine.csv").write_text("symbol," + HEADER + starts("A", *fine))
+    found = {
+        each.timeframe: len(each) for each in load_bars([tmp_path], tz="America/New_York").series
+    }
+    assert found == {"1d": 8, step: 12}
+
+
+def test_two_days_over_which_clocks_change_are_days_as_those_of_others_are(tmp_path: Path) -> None:
+    text = "symbol," + HEADER + starts("A", *MARCH) + starts("B", "2024-03-08", "2024-03-11")
+    for timeframe in (None, "1d"):
+        data = load(tmp_path, text, tz="America/New_York", timeframe=timeframe)
+        assert [each.timeframe for each in data.series] == ["1d", "1d"]
+
+
+def test_rare_hours_are_no_days_over_which_clocks_change(tmp_path: Path) -> None:
+    days = ("2024-01-02 10", "2024-01-02 11", "2024-01-03 12", "2024-01-04 11", "2024-01-04 12")
+    rare = starts("A", *(f"{day}:00" for day in days))
+    assert only(load(tmp_path, "symbol," + HEADER + rare)).timeframe == "1h"
