@@ -1,8 +1,9 @@
-"""Whether to try again, and when: pure functions, apart from any socket."""
+"""Whether to try again, and when, apart from any socket."""
 
 from collections.abc import Callable, Iterator
 from math import isfinite
 
+from strategy_runtime.clock import now
 from strategy_runtime.errors import (
     AccessDenied,
     ConnectionLost,
@@ -75,15 +76,23 @@ def _jitter(chance: Random, ceiling: float, longest: float) -> Iterator[float]:
 
 
 def seconds_of(said: object) -> float | None:
-    """How long a proxy asks to wait, from a header or a body; None where that is no such number.
-
-    A header may be a date: it is read by nobody here.
+    """How long a proxy asks to wait, from a header or a body: a number of seconds or, as proxies of
+    the web have it, the date until which; None where it is neither.
     """
     try:
         wait = float(said) if isinstance(said, str | int | float) else -1.0
     except ValueError:
-        return None
+        return _seconds_until(str(said))
     return wait if isfinite(wait) and wait >= 0 else None
+
+
+def _seconds_until(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # few runs need it
+
+    try:
+        return max((parsedate_to_datetime(date) - now()).total_seconds(), 0.0)
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return None
 
 
 def verdict(

@@ -1,5 +1,6 @@
 """Whether to try again, and when: the table, and delays over many seeds."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from strategy_runtime import Strategy
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError
 from strategy_runtime.ids import generator
-from strategy_runtime.proxy import network
+from strategy_runtime.proxy import network, policy
 from strategy_runtime.proxy.connection import Connection
 from strategy_runtime.proxy.policy import backoff, knocks, retries, seconds_of, verdict
 from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver
@@ -164,3 +165,30 @@ def test_a_proxy_that_breaks_every_connection_gets_twelve_a_minute() -> None:
 
 def test_the_networks_of_the_tests_give_a_request_up_when_the_real_one_does() -> None:
     assert world._TIMEOUT_S == slow._TIMEOUT_S == network._ANSWER_S
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7.0),
+        (" 1.5 ", 1.5),
+        (0, 0.0),
+        ("Mon, 04 Mar 2024 14:00:30 GMT", 30.0),
+        ("Monday, 04-Mar-24 14:00:30 GMT", 30.0),
+        ("Mon, 04 Mar 2024 15:00:30 +0100", 30.0),
+        ("Mon, 04 Mar 2024 13:00:00 GMT", 0.0),
+        ("Mon, 04 Mar 2024 14:00:30 -0000", None),
+        ("Mon, 99 Mar 2024 14:00:30 GMT", None),
+        ("soon", None),
+        ("", None),
+        ("-1", None),
+        ("inf", None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_how_long_a_proxy_asks_to_wait(
+    said: object, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "now", lambda: datetime(2024, 3, 4, 14, tzinfo=UTC))
+    assert seconds_of(said) == seconds
