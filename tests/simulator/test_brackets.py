@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from strategy_runtime import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.protocol.models import Order, OrderChanges
 from strategy_runtime.simulator.exchange import Exchange
 from tests.simulator.support import limit, market, next_candle, order
@@ -83,6 +84,21 @@ def test_the_stop_comes_first_even_where_it_was_placed_last() -> None:
     next_candle(exchange, phases)
     assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch"]
     assert exchange.order("ord-2").status is OrderStatus.CANCELLED
+
+
+def test_a_leg_that_is_placed_later_joins_those_of_its_own_position_alone() -> None:
+    exchange = market(10, 10, (10, 12, 10, 10), 10, mode=PositionMode.HEDGING)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    for _ in range(2):
+        exchange.submit(order())
+    next_candle(exchange, phases)
+    one, other = exchange.positions()
+    exchange.protect_position(one.id, Decimal(8), None)
+    exchange.protect_position(other.id, None, Decimal(12))
+    next_candle(exchange, phases)
+    assert [position.id for position in exchange.positions()] == [one.id]
+    assert [leg.stop_price for leg in exchange.orders()] == [8]
 
 
 def test_a_change_behind_an_open_does_not_expose_a_leg_that_waits_for_the_next_bar() -> None:

@@ -163,6 +163,8 @@ async def test_a_csv_price_fills_at_exactly_its_digits() -> None:
     [
         (11.5, [[10, 12, 9, 10]], "11", "stop_limit_touch"),
         (11.5, [[11.2, 12, 9, 10]], "11.2", "stop_limit_open"),
+        (11.5, [[11.5, 12, 9, 10]], "11.5", "stop_limit_open"),
+        (11, [[10, 12, 9, 10]], "11", "stop_limit_touch"),
         (10.5, [[10, 12, 9, 11], [10.4, 11, 10, 11]], "10.4", "limit_gap_open"),
         (11.5, [[12, 13, 11, 13], [12, 12, 11, 12]], "11.5", "limit_touch"),
     ],
@@ -170,6 +172,9 @@ async def test_a_csv_price_fills_at_exactly_its_digits() -> None:
 async def test_stop_limit(limit: float, bars: list[list[float]], price: str, rule: str) -> None:
     fill = await only_fill(lambda s, c: s.buy(X, 1, stop=11, limit=limit), *bars)
     assert (fill.price, fill.rule) == (Decimal(price), rule)
+    mirrored = [[20 - opened, 20 - low, 20 - high, 20 - close] for opened, high, low, close in bars]
+    fill = await only_fill(lambda s, c: s.sell(X, 1, stop=9, limit=20 - limit), *mirrored)
+    assert (fill.price, fill.rule) == (20 - Decimal(price), rule)
 
 
 async def test_a_triggered_stop_limit_rests_until_the_next_bar() -> None:
