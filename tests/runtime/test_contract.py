@@ -11,6 +11,7 @@ import pytest
 from strategy_runtime import (
     AccountEvent,
     Candle,
+    Event,
     HookFailed,
     OrderEvent,
     OrderEventKind,
@@ -366,6 +367,37 @@ async def test_simulated_time_is_unknown_before_the_first_event() -> None:
 
     async with Early().run_test():
         pass
+
+
+# The catch-all.
+
+
+async def test_the_catch_all_is_called_with_every_event_behind_its_own_hook() -> None:
+    class All(Strategy):
+        def on_start(self) -> None:
+            self.seen: list[str] = []
+
+        def on_candle(self, candle: Candle) -> None:
+            self.seen.append("on_candle")
+            if candle.close == 10:
+                self.buy(X, 1)
+
+        def on_trade(self, trade: Trade) -> None:
+            self.seen.append("on_trade")
+
+        def on_event(self, event: Event) -> None:
+            self.seen.append(type(event).__name__)
+
+    strategy = All()
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10, 11, 12])
+    assert strategy.seen == [
+        "ConnectionEvent",
+        *("on_candle", "Candle", "OrderEvent"),
+        *("OrderEvent", "on_trade", "TradeEvent", "AccountEvent", "PositionEvent"),
+        *("on_candle", "Candle", "on_candle", "Candle"),
+        "BacktestComplete",
+    ]
 
 
 # Sizing.
