@@ -17,6 +17,7 @@ from strategy_runtime import (
     PositionEvent,
     ProxyErrorEvent,
     Side,
+    Strategy,
     TimeInForce,
 )
 from strategy_runtime.errors import ConfigError, DataError
@@ -30,6 +31,32 @@ FLAT = [10, 10, 10, 10, 100]
 
 def bar(close: float, volume: float = 100) -> list[float]:
     return [close, close, close, close, volume]
+
+
+# What positions are worth.
+
+
+@pytest.mark.parametrize("looks_on", [True, False])
+async def test_a_fill_within_a_bar_is_the_price_until_the_bar_closes(looks_on: bool) -> None:
+    """Nobody has gained what lies between the close of the bar before and the limit."""
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10, limit=9)}) if looks_on else Quiet()
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, [10, 11, 8, 11, 100]])
+        seen = strategy.seen if isinstance(strategy, Scripted) else []
+        accounts = [each.account for each in seen if isinstance(each, AccountEvent)]
+        positions = [each.position for each in seen if isinstance(each, PositionEvent)]
+        assert [account.unrealized_pnl for account in accounts] == [0] * looks_on
+        assert [position.current_price for position in positions] == [9] * looks_on
+        assert pilot.exchange.told_account().unrealized_pnl == 0
+        assert pilot.equity == 100_020
+
+
+class Quiet(Strategy):
+    """Gives the same order and hears of nothing."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.close == 10:
+            self.buy(X, 10, limit=9)
 
 
 # Volume.
