@@ -1,15 +1,18 @@
 """Spans of OpenTelemetry: an event, the hook it called, the requests that came of it.
 
 Needs the extra `otel`. The spans of one event are one trace: its hook is a child of the event, and
-orders, changes and cancels are children of the hook. An event's span ends with the last of them.
+orders, changes and cancels are children of the hook. An event's span ends with the last of them
+that is answered before the next event.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable
+from math import inf
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
-from strategy_runtime.clock import now, ns_of
+from strategy_runtime.clock import monotonic, now, ns_of
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.runtime.observer import Note
@@ -19,6 +22,8 @@ __all__ = ["Tracing", "exporter_of"]
 
 _SCOPE = "strategy_runtime"
 _CLOSE_WITHIN_S = 1.0
+_REMEMBERED = 1000
+"""Of so many events the latest requests find their hook."""
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -43,6 +48,16 @@ def exporter_of(kind: str) -> Any:
         raise ConfigError(
             "spans need OpenTelemetry: pip install 'strategy-runtime[otel]'"
         ) from None
+
+
+class _Settled(NamedTuple):
+    """A request that was answered: when it was sent, in monotonic seconds, and when it ended."""
+
+    verb: str
+    outcome: str
+    seconds: float
+    sent: float
+    end: int
 
 
 class Tracing:
@@ -72,21 +87,23 @@ class Tracing:
         self._failed = trace.Status(trace.StatusCode.ERROR)
         self._in_hand = in_hand
         self._event: Any = None
-        self._parent: Any = None
         self._until = 0
+        self._parents: deque[tuple[float, Any]] = deque(maxlen=_REMEMBERED)
+        self._settled: list[_Settled] = []
 
     def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
         """What makes the spans of an event."""
 
         def note(event: Event, began: float, ended: float) -> None:
-            self._event_handled(event, hook, ended - began)
+            self._event_handled(event, hook, began, ended)
 
         return note
 
-    def _event_handled(self, event: Event, hook: str | None, seconds: float) -> None:
+    def _event_handled(self, event: Event, hook: str | None, began: float, ended: float) -> None:
+        self._make_requests(before=began)
         self._end_event()
         end = ns_of(now())
-        begin = end - round(seconds * 1e9)
+        begin = end - round((ended - began) * 1e9)
         attributes = {f"strategy.{name}": text for name, text in self._in_hand().items()}
         symbol = getattr(event, "symbol", None)
         if symbol is not None:
@@ -97,12 +114,14 @@ class Tracing:
             start_time=begin,
             attributes=attributes,
         )
-        self._parent = self._in_context(self._event)
+        parent = self._in_context(self._event)
         self._until = end
         if hook is not None:
-            span = self._tracer.start_span(f"hook {hook}", context=self._parent, start_time=begin)
-            self._parent = self._in_context(span)
+            span = self._tracer.start_span(f"hook {hook}", context=parent, start_time=begin)
+            parent = self._in_context(span)
             span.end(end_time=end)
+        self._parents.append((began, parent))
+        self._make_requests()
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
@@ -112,20 +131,33 @@ class Tracing:
 
     def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
         """A request was answered."""
-        end = ns_of(now())
-        span = self._tracer.start_span(
-            f"request {verb}",
-            context=self._parent,
-            start_time=end - round(seconds * 1e9),
-            attributes={"strategy.outcome": outcome},
-        )
-        if outcome != "accepted":
-            span.set_status(self._failed)
-        span.end(end_time=end)
-        self._until = end
+        self._settled.append(_Settled(verb, outcome, seconds, monotonic() - seconds, ns_of(now())))
+
+    def _make_requests(self, before: float = inf) -> None:
+        """Make the spans of requests that were sent before a moment, below the hooks they came of.
+
+        A hook that awaits an answer is told of after it, and other events may come before it.
+        """
+        due = [each for each in self._settled if each.sent < before]
+        self._settled = [each for each in self._settled if each.sent >= before]
+        for each in due:
+            parents = (context for began, context in reversed(self._parents) if began <= each.sent)
+            parent = next(parents, None)
+            span = self._tracer.start_span(
+                f"request {each.verb}",
+                context=parent,
+                start_time=each.end - round(each.seconds * 1e9),
+                attributes={"strategy.outcome": each.outcome},
+            )
+            if each.outcome != "accepted":
+                span.set_status(self._failed)
+            span.end(end_time=each.end)
+            if parent is not None and parent is self._parents[-1][1]:
+                self._until = max(self._until, each.end)
 
     def close(self) -> None:
         """Send what is left, as far as it is taken at once: nothing else may have to wait."""
+        self._make_requests()
         self._end_event()
         # In a thread, because the SDK waits for half a minute and longer.
         thread = Thread(target=self._provider.shutdown, name="strategy-runtime traces", daemon=True)

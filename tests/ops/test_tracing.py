@@ -11,8 +11,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ops.tracing import Tracing, exporter_of
+from strategy_runtime.protocol.events import UnknownEvent
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -35,11 +37,22 @@ class Busy(Strategy):
             raise ValueError("oops")
 
 
-async def spans_of_a_run() -> list[ReadableSpan]:
+class Patient(Strategy):
+    """Awaits the order that it gives at every candle."""
+
+    count = 0
+
+    async def on_candle(self, candle: Candle) -> None:
+        self.count += 1
+        await self.buy(candle.symbol, 1)
+
+
+async def spans_of_a_run(strategy: Busy | Patient | None = None) -> list[ReadableSpan]:
+    strategy = strategy or Busy()
     exporter = InMemorySpanExporter()
-    tracing = Tracing(exporter, "Busy", "bt", lambda: {"event_id": "evt-1"})
+    tracing = Tracing(exporter, "Busy", "bt", lambda: {"event_id": f"evt-{strategy.count}"})
     runner = Runner(
-        Busy(),
+        strategy,
         SimulatedVenue(Exchange([series([10, 11, 12, 13, 14])])),
         mode="backtest",
         on_error="continue",
@@ -54,6 +67,12 @@ def identity(span: ReadableSpan | None) -> int:
     assert span is not None
     assert span.context is not None
     found: int = span.context.span_id
+    return found
+
+
+def parent_of(span: ReadableSpan, spans: list[ReadableSpan]) -> ReadableSpan:
+    assert span.parent is not None
+    (found,) = [each for each in spans if identity(each) == span.parent.span_id]
     return found
 
 
@@ -80,14 +99,41 @@ async def test_an_order_is_the_child_of_a_hook_and_that_of_an_event() -> None:
     assert refused.attributes["strategy.outcome"] == "refused"
 
 
+async def test_an_awaited_order_is_the_child_of_the_hook_that_awaits_it() -> None:
+    spans = await spans_of_a_run(Patient())
+    events = []
+    for request in spans:
+        if request.name == "request submit":
+            hook = parent_of(request, spans)
+            event = parent_of(hook, spans)
+            events.append((event.name, (event.attributes or {})["strategy.event_id"]))
+    assert events == [("event Candle", f"evt-{number}") for number in range(1, 6)]
+
+
+def test_an_order_finds_its_hook_also_after_other_events() -> None:
+    exporter = InMemorySpanExporter()
+    tracing = Tracing(exporter, "Busy", "bt", dict)
+    event = UnknownEvent(type="hologram", raw={})
+    now = monotonic()
+    for number in range(3):
+        note = tracing.noting(UnknownEvent, f"hook_{number}", "live")
+        note(event, now + number - 10, now + number - 9.5)
+    tracing.request_settled("submit", "accepted", 8.8)  # sent after hook_1, before hook_2
+    tracing.close()
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    hook, request = spans["hook hook_1"], spans["request submit"]
+    assert request.parent is not None
+    assert request.parent.span_id == identity(hook)
+
+
 async def test_every_event_is_a_trace_of_its_own_and_says_what_it_was() -> None:
     events = [span for span in await spans_of_a_run() if span.name == "event Candle"]
     assert len(events) == 5
     assert len({span.context.trace_id for span in events if span.context}) == 5
-    for span in events:
+    for number, span in enumerate(events, start=1):
         assert span.attributes is not None
         assert span.attributes["strategy.symbol"] == "S:A"
-        assert span.attributes["strategy.event_id"] == "evt-1"
+        assert span.attributes["strategy.event_id"] == f"evt-{number}"
         assert span.resource.attributes["service.name"] == "strategy-runtime/Busy"
 
 
