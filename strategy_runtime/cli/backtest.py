@@ -3,6 +3,7 @@
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -270,14 +271,15 @@ def _traded(fill: "Fill | None") -> str:
 def _say_what_next(target: str | None) -> None:
     from strategy_runtime.cli.output import beside_us
 
-    backtest, proxy, run = map(beside_us, ("strategy-backtest", "strategy-proxy", "strategy-run"))
+    names = ("strategy-backtest", "strategy-proxy", "strategy-run")
+    backtest, proxy, run = (quote(beside_us(name)) for name in names)
     averages = f"other averages:\n  {backtest} --demo --set fast=5 --set slow=20\nThen "
     click.echo(
         f"\nNext, {'' if target else averages}"
         f"the same over the network. The exchange, in one terminal:\n"
         f"  {proxy} --demo\n"
         f"The strategy, in another:\n"
-        f"  {run} {target or DEMO}"
+        f"  {run} {quote(target or DEMO)}"
     )
 
 

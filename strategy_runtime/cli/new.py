@@ -1,6 +1,7 @@
 """`strategy-new`: a project that runs, from a template."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -72,7 +73,7 @@ def _say_what_next(name: str, target: str, written: list[Path]) -> None:
     def inside(command: str) -> str:
         """The command as it is to be typed in the project's folder."""
         typed = beside_us(command)
-        return typed if Path(typed).name == typed else str(Path(typed).absolute())
+        return typed if Path(typed).name == typed else quote(str(Path(typed).absolute()))
 
     click.echo("Written:")
     for path in written:

@@ -414,6 +414,18 @@ def test_ones_own_strategy_on_the_bundled_prices(bot: Path, invoke: Invoke) -> N
     )
 
 
+def test_the_next_commands_can_be_typed_where_paths_have_blanks(
+    bot: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bot / "my bot.py").write_text(BUYER)
+    monkeypatch.setattr("sys.argv", ["my venv/bin/strategy-backtest"])
+    done = invoke("backtest", "my bot.py", "--demo")
+    assert done.stdout.endswith(
+        "  'my venv/bin/strategy-proxy' --demo\n"
+        "The strategy, in another:\n  'my venv/bin/strategy-run' 'my bot.py'\n"
+    )
+
+
 def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
     arguments = ("backtest", "bot", "--data", "prices.csv", "--json")
     done = invoke(*arguments, env={"PARAM_QUANTITY": "3"})

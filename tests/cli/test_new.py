@@ -30,10 +30,10 @@ def test_the_backtest_it_names_works_at_once(tmp_path: Path) -> None:
 def test_from_an_environment_that_is_not_active_the_commands_have_their_whole_path(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setattr("sys.argv", [str(folder / ".venv" / "bin" / "strategy-new")])
+    monkeypatch.setattr("sys.argv", [str(folder / "my venv" / "bin" / "strategy-new")])
     said = invoke("new", "my-bot").stdout
-    assert f"  cd my-bot && {folder}/.venv/bin/strategy-backtest my_bot:MyBot\n" in said
-    assert f"  {folder}/.venv/bin/pytest\n" in said
+    assert f"  cd my-bot && '{folder}/my venv/bin/strategy-backtest' my_bot:MyBot\n" in said
+    assert f"  '{folder}/my venv/bin/pytest'\n" in said
 
 
 def test_the_list_has_a_line_for_each_template(invoke: Invoke, folder: Path) -> None:
