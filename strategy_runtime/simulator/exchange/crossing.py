@@ -5,9 +5,10 @@ An order that came during an open phase meets the open it came behind, and then 
 that bar closes; every other meets the opens and ranges that follow it.
 """
 
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, RejectReason, Side, TimeInForce
 from strategy_runtime.simulator.data.series import middle
-from strategy_runtime.simulator.exchange.nights import DAY, Nights
+from strategy_runtime.simulator.exchange.nights import Nights
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.matching import at_open, within_bar
 from strategy_runtime.simulator.orders import RestingOrder
@@ -76,7 +77,7 @@ class Crossing(Nights):
         self, instrument: Instrument, order: RestingOrder, price: float, start: int
     ) -> None:
         """Test an order against one open, unless its day is over."""
-        today = start // DAY
+        today = start // DAY_NS
         is_fresh, order.is_fresh = order.is_fresh, False
         if order.day < 0:
             order.day = today

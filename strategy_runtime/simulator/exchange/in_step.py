@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from heapq import heappush
 from itertools import chain, islice
 
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
-from strategy_runtime.simulator.exchange.nights import DAY
 from strategy_runtime.simulator.exchange.replay import Replay
 from strategy_runtime.simulator.exchange.walk import Walk, in_common, is_even, part_of
 from strategy_runtime.simulator.market import Instrument, Phase
@@ -420,13 +420,13 @@ class InStep(Replay):
         if not starts:
             return 0
         if row and self._ledger.holdings:
-            is_overnight = step >= DAY or series.starts[row - 1] + step < starts[0]
+            is_overnight = step >= DAY_NS or series.starts[row - 1] + step < starts[0]
             if is_overnight and suspected_split(series.closes[row - 1], series.opens[row]):
                 return 0
-        if step < DAY and is_even(starts, step):
+        if step < DAY_NS and is_even(starts, step):
             return len(starts)
         for ahead in range(1, len(starts)):
-            if step >= DAY or starts[ahead - 1] + step < starts[ahead]:
+            if step >= DAY_NS or starts[ahead - 1] + step < starts[ahead]:
                 close, opened = series.closes[row + ahead - 1], series.opens[row + ahead]
                 if suspected_split(close, opened):
                     return ahead

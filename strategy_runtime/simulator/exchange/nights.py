@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from strategy_runtime.clock import NANOSECONDS
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
@@ -12,9 +12,7 @@ from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.outcome import Adjustment
 from strategy_runtime.simulator.splits import Split, suspected_split
 
-__all__ = ["DAY", "Nights"]
-
-DAY = 86_400 * NANOSECONDS
+__all__ = ["Nights"]
 
 _ZERO = Decimal(0)
 _YEAR_NIGHTS = 365
@@ -67,7 +65,7 @@ class Nights(Execution):
 
     def _day_before(self, instant: int) -> int:
         """The UTC day that an instant ends or lies in: midnight belongs to the day it ends."""
-        return (instant - 1) // DAY
+        return (instant - 1) // DAY_NS
 
     def _last_price(self, instrument: Instrument) -> Decimal:
         return _ZERO if instrument.price is None else decimal_of(instrument.price)
@@ -122,7 +120,7 @@ class Nights(Execution):
         if row == instrument.split_row:
             return
         instrument.split_row = row
-        is_overnight = series.step >= DAY or series.starts[row] > (
+        is_overnight = series.step >= DAY_NS or series.starts[row] > (
             series.starts[row - 1] + series.step
         )
         if not is_overnight or not self._ledger.of(series.symbol):
