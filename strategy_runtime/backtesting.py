@@ -236,8 +236,8 @@ def read_data(
 
     Args:
         paths: CSV or Parquet files, recordings of `strategy-run --record`, or folders of them.
-        symbol: Of a file that has no such column, by default its name; of one that has, this symbol
-            only.
+        symbol: Read this one only. A file that has no such column has the symbol it is named after;
+            where none is named after the one given, all such files have that.
         timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the
             finer bars. By default as the data say.
         tz: Time zone of times that name none.

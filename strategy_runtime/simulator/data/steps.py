@@ -6,6 +6,7 @@ from itertools import islice, pairwise
 from math import gcd
 from typing import TypeVar
 
+from strategy_runtime.clock import DAY_NS, NANOSECONDS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.timeframes import KNOWN_TIMEFRAMES, parse_timeframe
 from strategy_runtime.simulator.data.rows import Rows
@@ -18,9 +19,8 @@ _KNOWN = {
     for timeframe in map(parse_timeframe, KNOWN_TIMEFRAMES)
     if timeframe.seconds is not None
 }
-_HALF_AN_HOUR = 1800 * 10**9
-_DAY = 48 * _HALF_AN_HOUR
-_MONTHS = [days * _DAY for days in (28, 29, 30, 31)]
+_HALF_AN_HOUR = 1800 * NANOSECONDS
+_MONTHS = [days * DAY_NS for days in (28, 29, 30, 31)]
 _MONTHLY = "{} are months apart, and months differ in length; load daily or weekly bars"
 _SAMPLE = 10_000
 _BY_CHANCE = 1e-6
@@ -167,14 +167,14 @@ def _distances(part: Rows) -> Counter[int]:
     """How often neighbouring bars are how far apart; days by the clock of the place they are of."""
     sample = sorted(set(islice(part.table.stamps(), _SAMPLE)))
     distances = [after - before for before, after in pairwise(sample)]
-    if distances and min(distances) >= _DAY - LONGEST_CLOCK_CHANGE:
+    if distances and min(distances) >= DAY_NS - LONGEST_CLOCK_CHANGE:
         distances = list(map(_by_clock, distances))
     return Counter(distances)
 
 
 def _by_clock(distance: int) -> int:
     """As many days as there are between two bars, also where clocks change between them."""
-    odd = (distance + LONGEST_CLOCK_CHANGE) % _DAY - LONGEST_CLOCK_CHANGE
+    odd = (distance + LONGEST_CLOCK_CHANGE) % DAY_NS - LONGEST_CLOCK_CHANGE
     return distance - odd if odd <= LONGEST_CLOCK_CHANGE and not odd % _HALF_AN_HOUR else distance
 
 
