@@ -78,6 +78,7 @@ class RestClient:
             ProtocolError: Somebody answers, and not like a proxy.
         """
         bases = self._endpoints.request_bases
+        status, said = _NOT_FOUND, ""
         for base in bases:
             try:
                 answer = await self._transport.request("GET", f"{base}/account")

@@ -486,7 +486,7 @@ class Book:
             self._account, self.statement = self.statement.told_account(), None
 
     def _key(self, order: Order) -> str:
-        renamed = self._renamed and self._renamed.get(order.id)
+        renamed = self._renamed.get(order.id)
         return renamed or order.client_order_id or self._key_of(order.id)
 
     def _key_of(self, order_id: str) -> str:
