@@ -168,8 +168,16 @@ def backtest(
         DataError: The data cannot be read.
         ConfigError: A value that cannot be one, `subscriptions` that want nothing of the data, or
             a strategy that has run before.
-        TypeError: There is no option of a name.
+        TypeError: There is no option of a name, or what is given is no strategy or no data.
     """
+    if isinstance(strategy, type):
+        name = strategy.__name__
+        raise TypeError(f"{name} is a class; give an object of it: backtest({name}(), …)")
+    if not isinstance(data, LoadedData | str | Path):
+        raise TypeError(
+            f"data is what read_data() gives, or a path, and no {type(data).__name__}; several "
+            "files are read_data(one, other), and a table is written to a file first"
+        )
     exchange_options, limits = options_from(options)
     loaded = data if isinstance(data, LoadedData) else read_data(data)
     wanted = parse_subscriptions(subscriptions, "subscriptions")

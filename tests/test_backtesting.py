@@ -165,6 +165,15 @@ def test_an_option_that_cannot_be_one_is_named(
         backtest(Buyer(), prices, **options)
 
 
+def test_what_is_no_strategy_or_no_data_is_named(prices: Path) -> None:
+    with pytest.raises(TypeError, match=r"Buyer is a class; give an object of it: backtest\(Buyer"):
+        backtest(Buyer, prices)  # type: ignore[arg-type]
+    with pytest.raises(
+        TypeError, match=r"data is what read_data\(\) gives, or a path, and no list"
+    ):
+        backtest(Buyer(), [prices])  # type: ignore[arg-type]
+
+
 def test_a_subscription_of_which_nothing_came_is_told_of(prices: Path) -> None:
     results = backtest(Buyer(), prices, subscriptions="prices:candle,prices:quote")
     assert results.summary.warnings == [
