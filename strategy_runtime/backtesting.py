@@ -25,7 +25,7 @@ from typing import Any
 
 from msgspec.structs import fields
 
-from strategy_runtime.clock import monotonic, utc
+from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.report.files import write_results
@@ -37,7 +37,7 @@ from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.selection import unmet
-from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
+from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -62,7 +62,6 @@ class Backtest:
     Attributes:
         exchange: Where the strategy trades.
         runner: Runs it.
-        bars: How many there are to come, of all symbols.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Backtest:
         self._data = data
         self._limits = limits
         self._wall_s = 0.0
-        self.bars = sum(map(len, data.series))
         self.exchange = Exchange(
             data.series,
             options,
@@ -95,6 +93,11 @@ class Backtest:
             on_error=on_error,
             desk=desk_for(limits),
         )
+
+    @property
+    def bars(self) -> int:
+        """How many the data have, of all symbols."""
+        return sum(map(len, self._data.series))
 
     async def run(self) -> None:
         """Run to the end of the data, or until the runner is stopped.
@@ -273,11 +276,7 @@ def read_data(
 def _instant(name: str, moment: date | str | None, tz: str) -> datetime | None:
     if moment is None:
         return None
-    text = moment if isinstance(moment, str) else moment.isoformat()
-    try:
-        return utc(StampReader(zone_of(tz)).read(text))
-    except ValueError as error:
-        raise ConfigError(f"{name}: {error}") from None
+    return instant_of(moment if isinstance(moment, str) else moment.isoformat(), zone_of(tz), name)
 
 
 def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from strategy_runtime.backtesting import Results, backtest, read_data, write_res
 from strategy_runtime.demo import PRICES as DEMO_PRICES
 from strategy_runtime.demo.strategy import SmaCross
 from strategy_runtime.report.table import render
-from tests.cli.support import DEMO, PRICES, call, environment
+from tests.cli.support import DEMO, PRICES, call, finished
 
 RESEARCH = Path(__file__).parent.parent / "docs" / "research.md"
 
@@ -120,15 +119,7 @@ async def async_cell():
 
 {last_line}
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = finished([sys.executable, "-c", script], cwd=tmp_path)
     assert done.stdout == "True\n"
     assert done.returncode == -signal.SIGINT
 
@@ -225,15 +216,7 @@ def test_candles_are_as_long_as_they_were_read(prices: Path) -> None:
 def test_the_blocks_of_the_document_run(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", RESEARCH.read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "research.py").write_text("\n".join(blocks))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "research.py"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = finished([sys.executable, "-W", "error", "research.py"], cwd=tmp_path)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.startswith("SmaCross(fast=5, slow=30, stake=0.40)")
     assert re.search(r"^2012: fast=\d+ [+-]\d+\.\d%$", done.stdout, re.MULTILINE)

@@ -155,12 +155,6 @@ def _zone(tz: str | None) -> "tzinfo":
 
 
 def _moment(option: str, text: str | None, tz: str | None) -> "datetime | None":
-    if text is None:
-        return None
-    from strategy_runtime.clock import utc
-    from strategy_runtime.simulator.data.timestamps import StampReader
+    from strategy_runtime.simulator.data.timestamps import instant_of
 
-    try:
-        return utc(StampReader(_zone(tz)).read(text.strip()))
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
+    return None if text is None else instant_of(text, _zone(tz), option)

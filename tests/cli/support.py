@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -54,8 +54,19 @@ def call(
     stdin: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
+    return finished(command(name, *arguments), cwd=cwd, env=env, stdin=stdin)
+
+
+def finished(
+    line: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command line to its end."""
     return subprocess.run(
-        command(name, *arguments),
+        line,
         cwd=cwd,
         env=environment(env),
         input=stdin,

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import BUYER, DEMO, PRICES, call, command, environment, line_of, proxy
+from tests.cli.support import (
+    BUYER,
+    DEMO,
+    PRICES,
+    call,
+    command,
+    environment,
+    finished,
+    line_of,
+    proxy,
+)
 
 FULL = "Error: standard output cannot be written: No space left on device; what follows is lost\n"
 TALKER = BUYER + "        print('close', candle.close)\n"
@@ -192,15 +202,8 @@ def without(
 ) -> "subprocess.CompletedProcess[str]":
     """A command that has no such streams at all."""
     closing = " ".join(f"{stream}>&-" for stream in streams)
-    return subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {closing}', "sh", *command(name, *arguments)],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    shell = ["/bin/sh", "-c", f'exec "$@" {closing}', "sh"]
+    return finished([*shell, *command(name, *arguments)], cwd=cwd)
 
 
 def test_a_run_without_standard_error_prints_its_results(folder: Path) -> None:

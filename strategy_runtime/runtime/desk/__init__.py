@@ -1,5 +1,5 @@
 """The desk: verbs of a strategy become requests, and requests are seen through to an answer."""
 
-from strategy_runtime.runtime.desk.desk import TradingDesk, refused
+from strategy_runtime.runtime.desk.desk import TradingDesk
 
-__all__ = ["TradingDesk", "refused"]
+__all__ = ["TradingDesk"]

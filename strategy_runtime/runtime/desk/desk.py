@@ -28,7 +28,7 @@ from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFu
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
-__all__ = ["TradingDesk", "refused"]
+__all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
 # A member of an Enum costs five times a name of the module, and these meet every order.
@@ -139,7 +139,7 @@ class TradingDesk(Outbox):
     def _turn_away(self, request: OrderRequest, own_id: str, refusal: ApiError) -> Ticket:
         """Have the ticket of an order refused that is not sent."""
         self._book.refuse(own_id)
-        return self._note("submit", request.symbol, own_id, partial(refused, refusal))
+        return self._note_refused("submit", request.symbol, own_id, refusal)
 
     def modify(
         self,
@@ -386,11 +386,6 @@ class TradingDesk(Outbox):
                 "gives None where nothing is held)"
             )
         return self.order_of(order)
-
-
-async def refused(refusal: ApiError) -> None:
-    """A request that ends like this wherever it is sent from."""
-    raise refusal
 
 
 def _sizes_to_close(

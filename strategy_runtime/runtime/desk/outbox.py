@@ -12,6 +12,7 @@ can.
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from strategy_runtime.clock import monotonic
@@ -234,6 +235,12 @@ class Outbox:
         self.unsettled.append(ticket)
         return ticket
 
+    def _note_refused(
+        self, verb: str, symbol: str, client_order_id: str, refusal: ApiError
+    ) -> Ticket:
+        """Likewise, for what is not sent: it is refused when it is its turn."""
+        return self._note(verb, symbol, client_order_id, partial(_refuse, refusal))
+
     async def wait_for_end(self, ticket: Ticket) -> None:
         """Wait until an order has come to its end.
 
@@ -310,6 +317,10 @@ def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
         answer: Order | None = end.value
         return answer
     raise RuntimeError("a request waits in a venue that is said to answer at once")
+
+
+async def _refuse(refusal: ApiError) -> None:
+    raise refusal
 
 
 def _in_words(fault: Exception) -> str:

@@ -12,7 +12,7 @@ from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderR
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
-from strategy_runtime.runtime.desk import TradingDesk, refused
+from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.sizing import exact
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
@@ -105,7 +105,7 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is not None:
             key = known.client_order_id or known.id
-            return self._note("modify", known.symbol, key, partial(refused, refusal))
+            return self._note_refused("modify", known.symbol, key, refusal)
         return super().modify(
             order,
             quantity=quantity,

@@ -17,7 +17,7 @@ from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.data.numbers import integers
 
-__all__ = ["LONGEST_CLOCK_CHANGE", "StampReader", "stamp_of", "zone_of"]
+__all__ = ["LONGEST_CLOCK_CHANGE", "StampReader", "instant_of", "stamp_of", "zone_of"]
 
 LONGEST_CLOCK_CHANGE = 2 * 3600 * NANOSECONDS
 
@@ -57,6 +57,22 @@ def zone_of(name: str) -> tzinfo:
         raise ConfigError(
             f"{name!r} is no time zone; write its IANA name, such as America/New_York"
         ) from None
+
+
+def instant_of(text: str, zone: tzinfo, origin: str) -> datetime:
+    """A single time, as somebody gives it who is asked for one.
+
+    Args:
+        zone: Of a time that names none.
+        origin: How an error names what it is from.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return utc(StampReader(zone).read(text))
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {error}") from None
 
 
 def stamp_of(moment: datetime) -> int:
