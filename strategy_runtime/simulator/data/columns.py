@@ -58,6 +58,8 @@ _TICKS = {
     "price": ("price", "trade_price", "last_price", "px", "p"),
     "size": ("size", "trade_size", "last_size", "quantity", "qty", "q", "amount", "volume", "vol"),
 }
+_OF_A_BOOK = ("order_id", "bid_px_00")
+"""Beside an `action`: what a file of an order book's events has, most of which are no trades."""
 _MAY_BE_UNKNOWN = ("volume", "size")
 
 _SHOWN = 300
@@ -127,6 +129,7 @@ def find_layout(header: Sequence[str], where: str) -> Layout:
         if {"bid", "ask"} <= found.keys():
             kinds.append(Kind.QUOTES)
         if "price" in found:
+            _refuse_books(header, where)
             kinds.append(Kind.TICKS)
     if not kinds:
         found = _locate(header, _SPELLINGS, where)
@@ -140,6 +143,17 @@ def stand_in_for(name: str) -> float:
     """What a number is taken for that is missing in a row: 0 for a volume, which is unknown then,
     and for a price what no market can have had."""
     return 0.0 if name in _MAY_BE_UNKNOWN else nan
+
+
+def _refuse_books(header: Sequence[str], where: str) -> None:
+    """Orders that came and went have prices, too, and nobody traded at most of them."""
+    names = {_plain(name) for name in header}
+    telling = [name for name in _OF_A_BOOK if name in names]
+    if telling and "action" in names:
+        raise DataError(
+            f"{where}: the columns action and {telling[0]} are those of an order book's events, "
+            "most of which are no trades; give trades, quotes or bars of the same market instead"
+        )
 
 
 def _demand(

@@ -138,3 +138,27 @@ def test_bid_without_ask_is_no_quote() -> None:
         find_layout(["timestamp", "bid"], "x.csv")
     assert "no column for open, high, low, close; the header has time" in str(error.value)
     assert str(error.value).endswith("; quotes have bid and ask instead, trades a price")
+
+
+BOOK = "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side"
+
+
+@pytest.mark.parametrize(
+    ("header", "telling"),
+    [
+        (f"{BOOK},price,size,channel_id,order_id,flags,ts_in_delta,sequence,symbol", "order_id"),
+        (f"{BOOK},depth,price,size,flags,bid_px_00,ask_px_00,bid_sz_00,ask_sz_00", "bid_px_00"),
+    ],
+)
+def test_the_events_of_an_order_book_are_not_taken_for_trades(header: str, telling: str) -> None:
+    with pytest.raises(DataError) as caught:
+        find_layout(header.split(","), "mbo.csv line 1")
+    assert str(caught.value) == (
+        f"mbo.csv line 1: the columns action and {telling} are those of an order book's events, "
+        "most of which are no trades; give trades, quotes or bars of the same market instead"
+    )
+
+
+def test_trades_may_say_that_they_are() -> None:
+    header = f"{BOOK},depth,price,size,flags,ts_in_delta,sequence,symbol".split(",")
+    assert find_layout(header, "trades.csv").parts == (Part(Kind.TICKS, (8, 9)),)
