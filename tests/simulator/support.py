@@ -13,6 +13,8 @@ from strategy_runtime import OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.exchange.outlook import Outlook
+from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.resting import RestingOrders
@@ -45,8 +47,8 @@ def no_short_cuts() -> Iterator[None]:
     """Have every exchange look at each bar, each symbol and each order in the general way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
-        patch.setattr(Exchange, "_lanes", lambda self: [])
-        patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
+        patch.setattr(Outlook, "lanes", lambda self: [])
+        patch.setattr(PlainOrders, "accept", lambda self, request: None)
         yield
 
 

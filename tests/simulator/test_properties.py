@@ -37,6 +37,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill, Outcome
 from strategy_runtime.simulator.splits import Split
@@ -604,7 +605,7 @@ def test_looking_shows_what_events_would_have_told(
         patch.setattr(SimulatedVenue, "let_look", lambda self, witness, tells=None: None)
         patch.setattr(SimulatedVenue, "direct", None)
         patch.setattr(CandleRuns, "handler", lambda self, hook: self.one_by_one)
-        patch.setattr(Exchange, "_accept_plain", lambda self, request: None)
+        patch.setattr(PlainOrders, "accept", lambda self, request: None)
         if listens:
             kind = type(kind.__name__, (Listening, kind), {})
         other, told = run(kind, market, plan, options, limits, hours, pauses)

@@ -9,7 +9,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain
 from typing import TypeVar
 
 from strategy_runtime.clock import ns_of, utc
@@ -25,8 +24,10 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.simulator.exchange.state import ExchangeState
-from strategy_runtime.simulator.market import PROVIDER
+from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.ledger import Holding
+from strategy_runtime.simulator.market import PROVIDER, Phase
+from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import KeptOrder, Snapshots
 from strategy_runtime.simulator.outcome import Fill, Outcome
 from strategy_runtime.simulator.rollup import candle_of, rolled_up
@@ -49,19 +50,74 @@ _FEATURES = [
 ]
 
 
-class Answers(ExchangeState):
-    """The state of the exchange, and the questions that can be asked of it."""
+class Answers:
+    """The questions that can be asked of an exchange."""
 
-    __slots__ = ()
+    __slots__ = ("_state",)
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    # Where it stands
+
+    @property
+    def options(self) -> ExchangeOptions:
+        """How it was set up."""
+        return self._state.options
+
+    @property
+    def now_ns(self) -> int:
+        """The simulated instant."""
+        return self._state.now_ns
+
+    @property
+    def now(self) -> datetime:
+        """The same as a time."""
+        return self._state.now
+
+    @property
+    def phase(self) -> Phase:
+        """Where within the instant it stands."""
+        return self._state.phase
+
+    @property
+    def emitted(self) -> int:
+        """Number of events so far."""
+        return self._state.emitted
+
+    @property
+    def is_complete(self) -> bool:
+        """True once the end of the data has been announced."""
+        return self._state.is_complete
+
+    @property
+    def finest_step(self) -> int:
+        """Length of the shortest bars, in nanoseconds."""
+        return min((series.step for series in self._state.data), default=0)
+
+    # Orders and executions
 
     @property
     def fills(self) -> list[Fill]:
         """All executions so far, in order."""
-        return list(self._fills)
+        return list(self._state.fills)
+
+    @property
+    def balance(self) -> Decimal:
+        """Starting cash and realised profit less fees and interest."""
+        return self._state.ledger.balance
 
     def knows(self, client_order_id: str | None) -> bool:
         """True where an order with this id has been accepted in this run."""
-        return client_order_id in self._by_client_id
+        return client_order_id in self._state.register.by_client_id
+
+    def followed(self, order_id: str) -> KeptOrder | None:
+        """An order as the exchange keeps it, by its id; None where there is none."""
+        return self._state.register.find(order_id)
+
+    def accepted(self, client_order_id: str) -> KeptOrder | None:
+        """The same by the client's id."""
+        return self._state.register.by_client_id.get(client_order_id)
 
     def order(self, order_id: str) -> Order:
         """One order, open or not.
@@ -69,7 +125,7 @@ class Answers(ExchangeState):
         Raises:
             ApiError: 404 `ORDER_NOT_FOUND`.
         """
-        return self._order(order_id).snapshot()
+        return self._state.register.get(order_id).snapshot()
 
     def orders(
         self,
@@ -87,11 +143,12 @@ class Answers(ExchangeState):
 
         `since` is inclusive and `until` exclusive; both mean the time of creation.
         """
-        self.catch_up()
+        self._state.catch_up()
+        register = self._state.register
         wanted = _OPEN if statuses is None else frozenset(statuses)
         found = (
             order
-            for order in reversed(self._open_ones() if wanted <= _OPEN else self._orders)
+            for order in reversed(register.open_ones() if wanted <= _OPEN else register.all)
             if order.status in wanted
             and (symbol is None or order.symbol == symbol)
             and (side is None or order.side is side)
@@ -100,13 +157,6 @@ class Answers(ExchangeState):
             and _within(order.created_ns, since, until)
         )
         return [order.snapshot() for order in _first(found, limit)]
-
-    def _open_ones(self) -> Sequence[KeptOrder]:
-        """Orders that have not ended, oldest first; one that has is passed over only once."""
-        fresh = self._orders[self._looked_at :]
-        self._unended = [order for order in chain(self._unended, fresh) if not order.is_over]
-        self._looked_at = len(self._orders)
-        return self._unended
 
     def order_history(
         self,
@@ -121,6 +171,7 @@ class Answers(ExchangeState):
         limit: int = 100,
     ) -> list[Order]:
         """Orders that have come to an end, the one that ended last first."""
+        register = self._state.register
         ended = {status for status in OrderStatus if status.is_terminal}
         found = self.orders(
             symbol=symbol,
@@ -130,10 +181,16 @@ class Answers(ExchangeState):
             oco_group_id=oco_group_id,
             since=since,
             until=until,
-            limit=len(self._orders),
+            limit=len(register.all),
         )
-        found.sort(key=lambda order: self._order(order.id).updated_ns, reverse=True)
+        found.sort(key=lambda order: register.get(order.id).updated_ns, reverse=True)
         return found[:limit]
+
+    # Positions, account and market
+
+    def parts_of(self, symbol: str) -> Sequence[Holding]:
+        """The open positions in a symbol, the longest-standing first."""
+        return self._state.ledger.of(symbol)
 
     def position(self, position_id: str) -> Position:
         """One open position.
@@ -141,22 +198,21 @@ class Answers(ExchangeState):
         Raises:
             ApiError: 404 `POSITION_NOT_FOUND`.
         """
-        self.catch_up()
-        return self._position_of(self._holding(position_id))
+        self._state.catch_up()
+        return self._state.position_of(self._state.holding(position_id))
 
     def positions(self, symbol: str | None = None) -> list[Position]:
         """Open positions, the longest-standing first."""
-        self.catch_up()
+        self._state.catch_up()
         return [
-            self._position_of(holding)
-            for holding in self._ledger.holdings.values()
+            self._state.position_of(holding)
+            for holding in self._state.ledger.holdings.values()
             if symbol is None or holding.symbol == symbol
         ]
 
     def account(self) -> Account:
         """Balance, equity and margin at the visible prices."""
-        self.catch_up()
-        return self._account_at(self._mark)
+        return self._state.account()
 
     def trades(
         self,
@@ -170,12 +226,12 @@ class Answers(ExchangeState):
         """Executions, newest first."""
         found = (
             fill
-            for fill in reversed(self._fills)
+            for fill in reversed(self._state.fills)
             if (symbol is None or fill.symbol == symbol)
             and (order_id is None or fill.order_id == order_id)
             and _within(fill.time_ns, since, until)
         )
-        return [self._trade_of(fill) for fill in _first(found, limit)]
+        return [self._state.trade_of(fill) for fill in _first(found, limit)]
 
     def quote(self, symbol: str) -> Quote:
         """The last price as a quote, widened by half the configured spread to either side.
@@ -183,18 +239,20 @@ class Answers(ExchangeState):
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` before the first price.
         """
-        self.catch_up()
-        instrument = self._instrument(symbol)
+        self._state.catch_up()
+        instrument = self._state.instrument(symbol)
         quoted = instrument.quote()
         if quoted is not None:
             return quoted
-        price = self._visible_price(instrument)
+        price = self._state.visible_price(instrument)
         if price is None:
             raise ApiError(
                 400, "INVALID_REQUEST", f"{symbol} has no price yet", {"field": "symbol"}
             )
-        half = float(self.options.spread / 2)
-        return Quote(symbol, price - half, price + half, self.now_ns, last=price, provider=PROVIDER)
+        half = float(self._state.options.spread / 2)
+        return Quote(
+            symbol, price - half, price + half, self._state.now_ns, last=price, provider=PROVIDER
+        )
 
     def bars(
         self,
@@ -212,8 +270,8 @@ class Answers(ExchangeState):
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` for a timeframe not loaded.
         """
-        self.catch_up()
-        instrument = self._instrument(symbol)
+        self._state.catch_up()
+        instrument = self._state.instrument(symbol)
         series = instrument.series
         wanted = parse_timeframe(timeframe)
         given = next((g for g in instrument.coarser if g.series.timeframe == timeframe), None)
@@ -228,7 +286,7 @@ class Answers(ExchangeState):
             if given is None:
                 bars, count = series, instrument.row
             else:
-                bars, count = given.series, given.count(self.now_ns)
+                bars, count = given.series, given.count(self._state.now_ns)
             first = 0 if start is None else bisect_left(bars.starts, ns_of(start))
             last = count if end is None else bisect_right(bars.starts, ns_of(end), 0, count)
             rows = range(first, last)
@@ -236,7 +294,7 @@ class Answers(ExchangeState):
             return [candle_of(bars, row, PROVIDER) for row in chosen]
         found = [
             candle
-            for candle in rolled_up(series, instrument.row, timeframe, self.now_ns, PROVIDER)
+            for candle in rolled_up(series, instrument.row, timeframe, self._state.now_ns, PROVIDER)
             if (start is None or candle.timestamp >= start)
             and (end is None or candle.timestamp <= end)
         ]
@@ -245,21 +303,21 @@ class Answers(ExchangeState):
     def capabilities(self) -> Capabilities:
         """What this exchange can do."""
         features = set(_FEATURES)
-        if self.options.mode is PositionMode.HEDGING:
+        if self._state.options.mode is PositionMode.HEDGING:
             features.add("hedging")
-        if self.options.leverage > 1:
+        if self._state.options.leverage > 1:
             features.add("leverage")
         return Capabilities(
             supported_asset_classes=["STOCK", "FOREX", "CRYPTO", "FUTURES"],
             supported_order_types=[kind.value for kind in OrderType],
-            position_mode=self.options.mode,
+            position_mode=self._state.options.mode,
             features=sorted(features),
-            max_leverage=format(self.options.leverage, "f"),
+            max_leverage=format(self._state.options.leverage, "f"),
         )
 
     def row_of(self, candle: Candle) -> str:
         """Where a candle stands in its file: `prices.csv line 34`."""
-        instrument = self._instruments.get(candle.symbol)
+        instrument = self._state.instruments.get(candle.symbol)
         if instrument is None:
             return ""
         series, stamp = instrument.series, candle.stamp
@@ -270,12 +328,13 @@ class Answers(ExchangeState):
 
     def outcome(self) -> Outcome:
         """The run so far, as plain data."""
-        account = self.account()
-        value = sum((h.quantity * mark for h, mark in self._ledger.marked(self._mark)), _ZERO)
-        orders = self._orders
+        state, account = self._state, self.account()
+        ledger, orders = state.ledger, state.register.all
+        instruments = state.instruments.values()
+        value = sum((h.quantity * mark for h, mark in ledger.marked(state.mark)), _ZERO)
         return Outcome(
             fills=self.fills,
-            adjustments=list(self._adjustments),
+            adjustments=list(state.adjustments),
             orders=Snapshots(orders),
             originals={
                 order.id: order.original for order in orders if order.request is not order.original
@@ -283,32 +342,32 @@ class Answers(ExchangeState):
             rejected_orders=sum(order.status is OrderStatus.REJECTED for order in orders),
             open_orders=[order.snapshot() for order in orders if not order.is_over],
             positions=self.positions(),
-            start_equity=self.options.cash,
+            start_equity=state.options.cash,
             cash=account.equity - value,
             equity=account.equity,
-            fees=self._ledger.fees,
-            financing=self._ledger.financing,
-            realized_pnl=self._ledger.realized,
+            fees=ledger.fees,
+            financing=ledger.financing,
+            realized_pnl=ledger.realized,
             unrealized_pnl=account.unrealized_pnl,
-            bars=sum(instrument.row for instrument in self._instruments.values()),
-            events=self.emitted,
-            start=utc(self._start_ns) if self._instruments else None,
-            end=self.now if self._instruments else None,
-            complete=self.is_complete,
-            bankrupt=self._is_bankrupt,
-            warnings=list(self._warnings),
+            bars=sum(each.row for each in instruments),
+            events=state.emitted,
+            start=utc(state.start_ns) if instruments else None,
+            end=state.now if instruments else None,
+            complete=state.is_complete,
+            bankrupt=state.is_bankrupt,
+            warnings=list(state.warnings),
             series=[
-                *(each for each in self._data if self._instruments[each.symbol].series is each),
+                *(each for each in state.data if state.instruments[each.symbol].series is each),
                 *(
                     each.quotes.as_bars()
-                    for each in self._instruments.values()
-                    if each.quotes is not None and each.series not in self._data
+                    for each in instruments
+                    if each.quotes is not None and each.series not in state.data
                 ),
             ],
-            context=[given.series for each in self._instruments.values() for given in each.coarser],
+            context=[given.series for each in instruments for given in each.coarser],
             sent=[
                 f"{symbol}:{name}"
-                for symbol, each in self._instruments.items()
+                for symbol, each in state.instruments.items()
                 for name in each.sent
             ],
         )

@@ -8,7 +8,11 @@ that bar closes; every other meets the opens and ranges that follow it.
 from strategy_runtime.clock import DAY_NS
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, RejectReason, Side, TimeInForce
 from strategy_runtime.simulator.data.series import middle
+from strategy_runtime.simulator.exchange.acceptance import Acceptance
+from strategy_runtime.simulator.exchange.execution import Execution
 from strategy_runtime.simulator.exchange.nights import Nights
+from strategy_runtime.simulator.exchange.plain import PlainOrders
+from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.matching import at_open, within_bar
 from strategy_runtime.simulator.orders import RestingOrder
@@ -16,37 +20,50 @@ from strategy_runtime.simulator.orders import RestingOrder
 __all__ = ["Crossing"]
 
 
-class Crossing(Nights):
-    """The exchange and its executions, tested against one bar or quote at a time."""
+class Crossing:
+    """Tests the orders of a symbol against one bar or quote at a time."""
 
-    __slots__ = ()
+    __slots__ = ("_acceptance", "_execution", "_nights", "_plain", "_state")
 
-    def _match_open(self, instrument: Instrument) -> None:
-        """Test the orders of a symbol against the open of a bar."""
-        price = instrument.series.opens[instrument.row]
-        if self._is_split_due(instrument, self.now_ns):
-            self._split_before(instrument, self.now_ns, price)
+    def __init__(
+        self,
+        state: State,
+        acceptance: Acceptance,
+        execution: Execution,
+        nights: Nights,
+        plain: PlainOrders,
+    ) -> None:
+        self._state = state
+        self._acceptance = acceptance
+        self._execution = execution
+        self._nights = nights
+        self._plain = plain
+
+    def match_open(self, instrument: Instrument) -> None:
+        """Test the orders of a symbol against the open of a bar, behind splits over night."""
+        price, now_ns = instrument.series.opens[instrument.row], self._state.now_ns
+        if self._state.is_split_due(instrument, now_ns):
+            self._nights.split_before(instrument, now_ns, price)
         if instrument.row:
-            self._look_for_split(instrument)
-        self._match_open_at(instrument, price)
+            self._nights.look_for_split(instrument)
+        self.match_open_at(instrument, price)
 
-    def _match_open_at(self, instrument: Instrument, price: float) -> None:
-        self._match_at(instrument, price, price)
+    def match_open_at(self, instrument: Instrument, price: float) -> None:
+        """The same where it is known that there was no split."""
+        self._state.begin_bar(instrument)
+        if not self._plain.fill_alone(instrument, price):
+            self._match_at(instrument, price, price)
 
-    def _begin_bar(self, instrument: Instrument) -> None:
-        share = self._volume_share
-        if share is not None and instrument.begun_row != instrument.row:
-            instrument.begin_bar(share)
-
-    def _match_quote(self, instrument: Instrument) -> None:
+    def match_quote(self, instrument: Instrument) -> None:
         """Test the orders of a symbol against a quote: buys at the ask, sells at the bid."""
         quotes, tick = instrument.quotes, instrument.tick
         if quotes is None:
             return
         bid, ask = quotes.bids[tick], quotes.asks[tick]
         instrument.tick = tick + 1
-        if self._is_split_due(instrument, self.now_ns):
-            self._split_before(instrument, self.now_ns, middle(bid, ask))
+        now_ns = self._state.now_ns
+        if self._state.is_split_due(instrument, now_ns):
+            self._nights.split_before(instrument, now_ns, middle(bid, ask))
         instrument.price = middle(bid, ask)
         if not instrument.resting:
             return
@@ -57,11 +74,11 @@ class Crossing(Nights):
             if order.order_type is OrderType.TRAILING_STOP:
                 order.trail(bid if order.side is Side.SELL else ask)
             if order.is_immediate:
-                self._finish(order, OrderStatus.CANCELLED)
-        instrument.resting.let_sleep(self.now_ns)
+                self._acceptance.finish(order, OrderStatus.CANCELLED)
+        instrument.resting.let_sleep(now_ns)
 
     def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
-        now = self.now_ns
+        now = self._state.now_ns
         low, high = (bid, ask) if bid <= ask else (ask, bid)
         for order in instrument.resting.reached(low, high):
             order.waits_for_open = False
@@ -82,7 +99,7 @@ class Crossing(Nights):
         if order.day < 0:
             order.day = today
         elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
-            self._finish(order, OrderStatus.EXPIRED)
+            self._acceptance.finish(order, OrderStatus.EXPIRED)
             return
         if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None:
             order.trail(price)
@@ -91,15 +108,15 @@ class Crossing(Nights):
         if match is None:
             return
         if is_fresh and order.request.post_only:
-            self._reject(order, RejectReason.POST_ONLY_VIOLATED)
+            self._acceptance.reject(order, RejectReason.POST_ONLY_VIOLATED)
         else:
-            self._execute(instrument, order, match)
+            self._execution.execute(instrument, order, match)
 
-    def _match_range(self, instrument: Instrument) -> None:
+    def match_range(self, instrument: Instrument) -> None:
         """Test the orders of a symbol against the range of the bar that closes."""
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
-        self._begin_bar(instrument)
+        self._state.begin_bar(instrument)
         for order in _stops_first(instrument.resting.reached(low, high)):
             if order.waits_for_open or order.is_over:
                 continue
@@ -107,8 +124,8 @@ class Crossing(Nights):
                 self._meet_open(instrument, order, series.opens[row], start)
             self._meet_range(instrument, order, high, low)
             if order.is_immediate and order.day >= 0 and not order.is_over:
-                self._finish(order, OrderStatus.CANCELLED)
-        instrument.resting.let_sleep(self.now_ns)
+                self._acceptance.finish(order, OrderStatus.CANCELLED)
+        instrument.resting.let_sleep(self._state.now_ns)
 
     def _meet_range(
         self, instrument: Instrument, order: RestingOrder, high: float, low: float
@@ -118,7 +135,7 @@ class Crossing(Nights):
             return
         match = within_bar(order, high, low)
         if match is not None:
-            self._execute(instrument, order, match)
+            self._execution.execute(instrument, order, match)
         elif order.order_type is OrderType.TRAILING_STOP:
             order.trail(high if order.side is Side.SELL else low)
 

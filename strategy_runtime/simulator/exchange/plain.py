@@ -11,42 +11,58 @@ from strategy_runtime.protocol.enums import OrderEventKind, Side, TimeInForce
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.orders import is_bare_market_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
-from strategy_runtime.simulator.exchange.crossing import Crossing
+from strategy_runtime.simulator.exchange.agenda import Agenda
+from strategy_runtime.simulator.exchange.margin import Margin
+from strategy_runtime.simulator.exchange.news import News
+from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["Plain"]
+__all__ = ["PlainOrders"]
 
 _ZERO = Decimal(0)
 _LONGEST_ID = 64
 # A member of an Enum costs five times a name of the module, and an order meets dozens.
-_BAR, _BUY, _GTC = Phase.BAR, Side.BUY, TimeInForce.GTC
+_BAR, _OPEN, _BUY, _GTC = Phase.BAR, Phase.OPEN, Side.BUY, TimeInForce.GTC
 
 
-class Plain(Crossing):
-    """The exchange and its executions, and the short way for plain orders."""
+class PlainOrders:
+    """The short way for plain orders.
 
-    __slots__ = ()
+    Attributes:
+        new: Those accepted since the last open of bars in step; so far they rest nowhere.
+    """
 
-    def _accept_plain(self, request: OrderRequest) -> PlainOrder | None:
+    __slots__ = ("_agenda", "_is_simple", "_margin", "_news", "_state", "new")
+
+    def __init__(self, state: State, news: News, agenda: Agenda, margin: Margin) -> None:
+        self._state = state
+        self._news = news
+        self._agenda = agenda
+        self._margin = margin
+        self._is_simple = state.options.is_simple
+        self.new: list[PlainOrder] = []
+
+    def accept(self, request: OrderRequest) -> PlainOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
+        state = self._state
         if (
             not self._is_simple
-            or self._is_at_risk
-            or self.phase is not _BAR
+            or state.is_at_risk
+            or state.phase is not _BAR
             or request.time_in_force is not _GTC
             or not is_bare_market_order(request)
         ):
             return None
         symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
-        instrument = self._instruments.get(symbol)
+        instrument = state.instruments.get(symbol)
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
         price = self._price_between_bars(instrument)
         if price is None:
             return None
-        holding, position_id = self._ledger.net.get(symbol), request.position_id
+        holding, position_id = state.ledger.net.get(symbol), request.position_id
         if position_id is not None and (holding is None or holding.id != position_id):
             return None
         is_all = holding is not None and quantity is holding.quantity
@@ -57,67 +73,117 @@ class Plain(Crossing):
                 return None
         elif request.reduce_only or not self._can_pay(quantity, price):
             return None
-        order = PlainOrder(request, len(self._orders) + 1, self.now_ns)
-        if self._by_client_id.setdefault(own_id, order) is not order:
+        register = state.register
+        order = PlainOrder(request, len(register.all) + 1, state.now_ns)
+        if register.by_client_id.setdefault(own_id, order) is not order:
             return None
-        self._orders.append(order)
-        self.emitted += 1
-        if self._witness is None:
-            self.outbox.append(self._order_event(order, OrderEventKind.ORDER_CREATED))
-        self._let_wait(instrument, order)
+        register.all.append(order)
+        self._news.tell_plain(order)
+        if instrument.first_row < 0:
+            self._let_rest(instrument, order)
+        else:
+            self.new.append(order)
         return order
 
     def _price_between_bars(self, instrument: Instrument) -> float | None:
         """The last close where there are bars and none is going on, else None."""
-        self._close_up(instrument)
-        if instrument.quotes is not None or self._is_amid_a_bar(instrument):
-            return None
-        return instrument.price
+        walk = self._state.walk
+        if walk is None or instrument.first_row < 0:
+            if instrument.quotes is not None or self._state.is_amid_a_bar(instrument):
+                return None
+            return instrument.price
+        row = instrument.row = instrument.first_row + walk.done
+        price = instrument.price = instrument.series.closes[row - 1] if row else None
+        return price
 
-    def _let_wait(self, instrument: Instrument, order: PlainOrder) -> None:
-        """Have a plain order that was accepted wait for the next open: let it rest like others."""
-        resting = self._put_to_rest(instrument, order)
-        self._schedule_open(instrument)
-        if self._witness is not None:
-            self._untold.append((resting, OrderEventKind.ORDER_CREATED))
+    def _can_pay(self, quantity: Decimal, price: float) -> bool:
+        """Whether cash is plainly enough: for the next whole number, which is soonest said, or for
+        the price itself."""
+        cash, costs = self._state.ledger.cash, self._state.costs
+        if costs.are_none and cash > quantity * (int(price) + 1):
+            return True
+        exact = decimal_of(price)
+        return cash - costs.fee(quantity, exact) >= quantity * exact
 
-    def _put_to_rest(self, instrument: Instrument, order: PlainOrder) -> RestingOrder:
-        """Have a plain order be one that rests from now on."""
-        resting = self._orders[order.sequence - 1] = order.at_rest()
-        self._by_client_id[order.name] = resting
+    # Before the open
+
+    def let_new_rest(self) -> None:
+        """Have new orders wait for the next open like others."""
+        new, self.new = self.new, []
+        for order in new:
+            self._let_rest(self._state.instruments[order.symbol], order)
+
+    def _let_rest(self, instrument: Instrument, order: PlainOrder) -> None:
+        resting = self._at_rest(instrument, order)
+        self._agenda.add_open(instrument)
+        if self._news.witness is not None:
+            self._news.untold.append((resting, OrderEventKind.ORDER_CREATED))
+
+    def _at_rest(self, instrument: Instrument, order: PlainOrder) -> RestingOrder:
+        resting = order.at_rest()
+        self._state.register.replace(resting)
         instrument.resting.add(resting)
         return resting
 
-    def _match_open_at(self, instrument: Instrument, price: float) -> None:
-        resting = instrument.resting
-        self._begin_bar(instrument)
-        if len(resting) == 1:
-            (order,) = resting.values()
-            if (
-                order.is_plain
-                and order.request is order.original
-                and not order.filled
-                and order.open_from <= self.now_ns
-                and self._fill_plain(instrument, order, price)
-            ):
-                resting.remove(order)
-                return
-        super()._match_open_at(instrument, price)
+    # At the open
 
-    def _fill_plain(self, instrument: Instrument, order: KeptOrder, opened: float) -> bool:
+    def open_new(self, start: int) -> None:
+        """Have the orders that came since the last open, and only these, meet that which comes now.
+
+        From one on that has to be looked at more closely, they come to rest in time for it.
+        """
+        state, agenda, news = self._state, self._agenda, self._news
+        new, self.new = self.new, []
+        if len(new) > 1:
+            new.sort(key=self._rank_of)
+        state.now_ns, state.phase = start, _OPEN
+        for order in new:
+            lane = state.instruments[order.request.symbol]
+            row = lane.row
+            state.begin_bar(lane)
+            if not agenda.due and self.fill(lane, order, lane.series.opens[row]):
+                continue
+            news.untold.append((self._at_rest(lane, order), OrderEventKind.ORDER_CREATED))
+            lane.scheduled = row
+            agenda.due[lane.rank] = agenda.busy[lane.rank] = lane
+        if news.untold:
+            news.show()
+
+    def _rank_of(self, order: PlainOrder) -> int:
+        return self._state.instruments[order.symbol].rank
+
+    def fill_alone(self, instrument: Instrument, opened: float) -> bool:
+        """Fill what rests in a symbol, if that is a single plain order, at the open of a bar."""
+        resting = instrument.resting
+        if len(resting) != 1:
+            return False
+        (order,) = resting.values()
+        if (
+            order.is_plain
+            and order.request is order.original
+            and not order.filled
+            and order.open_from <= self._state.now_ns
+            and self.fill(instrument, order, opened)
+        ):
+            resting.remove(order)
+            return True
+        return False
+
+    def fill(self, instrument: Instrument, order: KeptOrder, opened: float) -> bool:
         """Fill a plain order, the only one of its symbol, at the open of a bar that begins now.
 
         False where it has to be looked at more closely.
         """
-        if self._is_at_risk:
+        state = self._state
+        if state.is_at_risk:
             return False
-        request, ledger, now_ns = order.request, self._ledger, self.now_ns
+        request, ledger, now_ns = order.request, state.ledger, state.now_ns
         symbol, side, quantity = request.symbol, request.side, request.quantity
         left = instrument.left
         if left is not None and quantity > left:
             return False
         base = price = decimal_of(opened)
-        fee, costs = _ZERO, self._costs
+        fee, costs = _ZERO, state.costs
         if not costs.are_none:
             price = costs.price(base, side, quantity, instrument.volume, None)
             fee = costs.fee(quantity, price)
@@ -137,7 +203,7 @@ class Plain(Crossing):
         closed, current, _, profit = booking
         if left is not None:
             instrument.left = left - quantity
-        fills = self._fills
+        fills = state.fills
         fill = Fill(
             now_ns,
             now_ns,
@@ -156,16 +222,7 @@ class Plain(Crossing):
         )
         fills.append(fill)
         order.fill_whole(fill)
-        self._tell_fill(fill, order, booking)
+        self._news.tell_fill(fill, order, booking)
         if fee:
-            self._weigh_risk()
+            self._margin.weigh_risk()
         return True
-
-    def _can_pay(self, quantity: Decimal, price: float) -> bool:
-        """Whether cash is plainly enough: for the next whole number, which is soonest said, or for
-        the price itself."""
-        cash, costs = self._ledger.cash, self._costs
-        if costs.are_none and cash > quantity * (int(price) + 1):
-            return True
-        exact = decimal_of(price)
-        return cash - costs.fee(quantity, exact) >= quantity * exact

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
+from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.market import PROVIDER, Instrument
 
@@ -21,6 +22,8 @@ class Walk:
         first: When the first of them does.
         is_even: Whether they follow each other without a gap.
         done: How many of them have closed.
+        run: The candles that are being handed over, if any are.
+        caught_up: The candle in hand when time was last kept.
         candles: Those that have not been handed over yet, one instant after the other; where there
             are several lanes, as far as they go before something else has to be done.
         instants: Where there are several lanes, those that have not begun to be handed over.
@@ -30,12 +33,14 @@ class Walk:
         "_bounds",
         "_places",
         "candles",
+        "caught_up",
         "done",
         "first",
         "instants",
         "is_alone",
         "is_even",
         "lanes",
+        "run",
         "starts",
         "step",
     )
@@ -48,6 +53,8 @@ class Walk:
         self.first = starts[0]
         self.is_even = is_even(starts, self.step)
         self.done = 0
+        self.run: CandleRun | None = None
+        self.caught_up: Candle | None = None
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
         self._bounds: tuple[dict[str, float], dict[str, float]] = {}, {}
         for lane in lanes:

@@ -67,7 +67,6 @@ class Broadcast:
         depth: int = _DEPTH,
     ) -> None:
         self.exchange = exchange
-        exchange.is_paced = True
         self.end: RunEnd | None = None
         self.attached = asyncio.Event()
         self.when_alone: Callable[[bool], None] = lambda is_alone: None
@@ -104,7 +103,7 @@ class Broadcast:
     async def _play(self) -> None:
         exchange = self.exchange
         first_ns, began = exchange.now_ns, monotonic()
-        phases = exchange.phases()
+        phases = exchange.phases(is_paced=True)
         while True:
             upcoming = exchange.upcoming_ns
             if upcoming is not None:

@@ -185,8 +185,8 @@ class Faulty(Exchange):
 
     fault: Exception
 
-    def phases(self) -> Iterator[None]:
-        for phase in super().phases():
+    def phases(self, *, is_paced: bool = False) -> Iterator[None]:
+        for phase in super().phases(is_paced=is_paced):
             yield phase
             if self.emitted:
                 raise self.fault

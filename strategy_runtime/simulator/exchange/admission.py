@@ -1,0 +1,118 @@
+"""What speaks against a command: why an order is not accepted, or cannot be changed any more."""
+
+from decimal import Decimal
+
+from strategy_runtime.errors import ApiError
+from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.orders import invalid_value, validate_order_request
+from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.simulator.exchange.margin import Margin
+from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
+
+__all__ = ["Admission"]
+
+_OVER = "the backtest is over"
+_ZERO = Decimal(0)
+
+
+class Admission:
+    """Lets commands through that the exchange can carry out."""
+
+    __slots__ = ("_margin", "_state")
+
+    def __init__(self, state: State, margin: Margin) -> None:
+        self._state = state
+        self._margin = margin
+
+    def given_before(self, request: OrderRequest) -> KeptOrder | None:
+        """The order that was accepted for the same request, by the client's id; else None.
+
+        Raises:
+            ApiError: 400 `INVALID_VALUE`, where the id was used for something else.
+        """
+        own_id = request.client_order_id
+        known = self._state.register.by_client_id.get(own_id or "")
+        if known is not None and known.original != request:
+            raise invalid_value(
+                "client_order_id", own_id, f"client_order_id {own_id} was used for another order"
+            )
+        return known
+
+    def check(self, request: OrderRequest) -> None:
+        """See whether an order can be accepted.
+
+        Raises:
+            ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
+                the market does not allow.
+        """
+        validate_order_request(request)
+        state = self._state
+        instrument = state.instruments.get(request.symbol)
+        if instrument is None:
+            known = ", ".join(state.instruments)
+            raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
+        self.check_market_is_open()
+        holding = state.ledger.addressed(request.symbol, request.position_id)
+        if request.reduce_only and (
+            holding is None or (holding.quantity > 0) is (request.side is Side.BUY)
+        ):
+            named = f"position {request.position_id}" if request.position_id else "position"
+            raise _rejected(
+                "REDUCE_ONLY_VIOLATED", f"there is no {named} in {request.symbol} to reduce"
+            )
+        if request.position_id is not None and (
+            holding is None or holding.id != request.position_id
+        ):
+            raise _rejected(
+                "POSITION_NOT_FOUND",
+                f"there is no position {request.position_id} in {request.symbol}",
+            )
+        price = request.limit_price or request.stop_price
+        if price is None and instrument.price is not None:
+            price = decimal_of(instrument.price)
+        if price is None or request.reduce_only:
+            return
+        quantity, costs = request.quantity, state.costs
+        fee = _ZERO if costs.are_none else costs.fee(quantity, price)
+        signed = quantity if request.side is Side.BUY else -quantity
+        if not self._margin.affords(request.symbol, holding, signed, price, fee):
+            free = state.account().margin_available
+            raise _rejected(
+                "INSUFFICIENT_FUNDS",
+                f"{request.quantity} {request.symbol} at {price} need more than the free margin "
+                f"of {free:f} {state.options.currency}",
+                "INSUFFICIENT_MARGIN",
+            )
+
+    def check_market_is_open(self) -> None:
+        """See whether anything can be ordered.
+
+        Raises:
+            ApiError: 422 `ORDER_REJECTED`, once the backtest is over.
+        """
+        if self._state.is_complete:
+            raise _rejected("MARKET_CLOSED", _OVER)
+
+    def open_order(self, order_id: str) -> RestingOrder:
+        """An order that can still be changed or cancelled.
+
+        Raises:
+            ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
+        """
+        order = self._state.register.get(order_id)
+        if order.is_over or isinstance(order, PlainOrder):
+            raise _not_modifiable(order_id, f"order is {order.status}")
+        if self._state.is_complete:
+            raise _not_modifiable(order_id, _OVER)
+        return order
+
+
+def _not_modifiable(order_id: str, message: str) -> ApiError:
+    return ApiError(409, "ORDER_NOT_MODIFIABLE", message, {"order_id": order_id})
+
+
+def _rejected(code: str, message: str, reason: str | None = None) -> ApiError:
+    details = {"reject_code": code, "reject_reason": reason or code}
+    return ApiError(422, "ORDER_REJECTED", message, details)

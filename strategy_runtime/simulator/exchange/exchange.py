@@ -1,0 +1,296 @@
+"""What a client can have done: orders given, changed and cancelled, positions closed."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.events import CandleRun, Event
+from strategy_runtime.protocol.models import (
+    Account,
+    Order,
+    OrderChanges,
+    OrderHandle,
+    OrderRequest,
+)
+from strategy_runtime.protocol.orders import (
+    check_amount,
+    invalid_request,
+)
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.witness import Witness
+from strategy_runtime.simulator.changes import check_changes
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
+from strategy_runtime.simulator.exchange.acceptance import Acceptance
+from strategy_runtime.simulator.exchange.admission import Admission
+from strategy_runtime.simulator.exchange.agenda import Agenda
+from strategy_runtime.simulator.exchange.answers import Answers
+from strategy_runtime.simulator.exchange.brackets import Brackets
+from strategy_runtime.simulator.exchange.crossing import Crossing
+from strategy_runtime.simulator.exchange.execution import Execution
+from strategy_runtime.simulator.exchange.in_step import InStep
+from strategy_runtime.simulator.exchange.liquidation import Liquidation
+from strategy_runtime.simulator.exchange.margin import Margin
+from strategy_runtime.simulator.exchange.news import News
+from strategy_runtime.simulator.exchange.nights import Nights
+from strategy_runtime.simulator.exchange.outlook import Outlook
+from strategy_runtime.simulator.exchange.plain import PlainOrders
+from strategy_runtime.simulator.exchange.replay import Replay
+from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.orders import KeptOrder
+
+__all__ = ["Exchange"]
+
+_OVER = "the backtest is over"
+_ZERO = Decimal(0)
+
+
+class Exchange(Answers):
+    """An exchange that replays market data."""
+
+    __slots__ = (
+        "_acceptance",
+        "_admission",
+        "_agenda",
+        "_brackets",
+        "_in_step",
+        "_news",
+        "_plain",
+        "_replay",
+    )
+
+    def __init__(
+        self,
+        data: Sequence[BarSeries],
+        options: ExchangeOptions | None = None,
+        subscriptions: Subscriptions | None = None,
+        timeframe: str | None = None,
+        quotes: Sequence[QuoteSeries] = (),
+        trades: Sequence[TickSeries] = (),
+    ) -> None:
+        state = State(data, options or ExchangeOptions(), subscriptions, timeframe, quotes, trades)
+        super().__init__(state)
+        news = self._news = News(state)
+        agenda = self._agenda = Agenda(state)
+        acceptance = self._acceptance = Acceptance(state, news, agenda)
+        brackets = self._brackets = Brackets(state, acceptance)
+        margin = Margin(state)
+        self._admission = Admission(state, margin)
+        execution = Execution(state, news, acceptance, brackets, margin)
+        nights = Nights(state, news)
+        liquidation = Liquidation(state, news, acceptance, margin, execution)
+        plain = self._plain = PlainOrders(state, news, agenda, margin)
+        crossing = Crossing(state, acceptance, execution, nights, plain)
+        replay = self._replay = Replay(state, news, agenda, crossing, nights, liquidation)
+        outlook = Outlook(state, agenda, nights)
+        self._in_step = InStep(state, news, agenda, outlook, plain, crossing, liquidation, replay)
+
+    # The clock
+
+    @property
+    def outbox(self) -> deque[Event]:
+        """Events emitted and not yet delivered."""
+        return self._state.outbox
+
+    @property
+    def upcoming_ns(self) -> int | None:
+        """The next instant at which something can happen, or None at the end of the data."""
+        return self._agenda.upcoming_ns
+
+    def phases(self, *, is_paced: bool = False) -> Iterator[None]:
+        """Run to the next phase that announced something, again and again, to the end of the data.
+
+        To be resumed only when all of `outbox` has been delivered and dealt with, what commands
+        added meanwhile included. The last phase announces `BacktestComplete`. Call it once.
+
+        Args:
+            is_paced: Somebody plays it by the clock: stop before each instant, too, whether that
+                announces anything or not.
+        """
+        yield from self._replay.phases(is_paced=is_paced)
+        yield from self._replay.finish()
+
+    def replay(self) -> Iterator[None]:
+        """The phases of all the bars there are; after `extend`, of those that came since."""
+        return self._replay.phases()
+
+    def finish(self) -> Iterator[None]:
+        """The last phase of a run: no bar will follow."""
+        return self._replay.finish()
+
+    def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
+        """What phases announce, in the order in which it is to be dealt with.
+
+        To be resumed only when that has been done. A run may be left before its end, for something
+        that has to be done at once, such as giving an order; the next one goes on behind it.
+        """
+        return self._in_step.stream(phases)
+
+    def extend(self, series: BarSeries) -> None:
+        """Add bars while the exchange runs: to a symbol it has, or of a new one.
+
+        Raises:
+            ValueError: They begin before simulated now.
+        """
+        self._replay.extend(series)
+
+    def extend_quotes(self, quotes: QuoteSeries) -> None:
+        """Add quotes while the exchange runs; from then on a symbol's orders execute at these.
+
+        Raises:
+            ValueError: They begin before simulated now.
+        """
+        self._replay.extend_quotes(quotes)
+
+    # Who looks on
+
+    def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
+        """From now on show a witness what changes, in place of events; None makes events again.
+
+        To be called while there are no events of changes under way.
+
+        Args:
+            tells: At which instants events have to be made of what happens.
+        """
+        self._in_step.catch_up()
+        self._news.let_look(witness, tells)
+
+    def told_account(self) -> Account:
+        """The account as its last event would have it."""
+        return self._news.told_account()
+
+    # Commands
+
+    def submit(self, request: OrderRequest) -> OrderHandle:
+        """Accept an order; it takes part from the next phase on.
+
+        The same `client_order_id` with the same content answers with the first order and changes
+        nothing.
+
+        Raises:
+            ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
+                the market does not allow.
+        """
+        order = self.place(request)
+        return OrderHandle(
+            id=order.id, status=order.status, client_order_id=request.client_order_id
+        )
+
+    def place(self, request: OrderRequest) -> KeptOrder:
+        """The same for somebody who looks on: the order itself instead of an answer."""
+        self._state.keep_time()
+        order = self._plain.accept(request)
+        if order is not None:
+            return order
+        self._in_step.catch_up()
+        known = self._admission.given_before(request)
+        if known is not None:
+            return known
+        self._admission.check(request)
+        with self._news.commanded():
+            return self._acceptance.accept(request)
+
+    def modify(self, order_id: str, changes: OrderChanges) -> Order:
+        """Change a resting order in place.
+
+        Raises:
+            ApiError: 404 unknown, 409 no longer open, 400 for a change the order cannot take.
+        """
+        self._in_step.catch_up()
+        order = self._admission.open_order(order_id)
+        check_changes(order, changes)
+        with self._news.commanded():
+            if self._acceptance.change(order, changes):
+                self._acceptance.time_in(self._state.instruments[order.symbol], order)
+            if order.legs:
+                self._brackets.follow(order, changes)
+        return order.snapshot()
+
+    def cancel(self, order_id: str) -> Order:
+        """Cancel a resting order.
+
+        Raises:
+            ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
+        """
+        self._in_step.catch_up()
+        order = self._admission.open_order(order_id)
+        with self._news.commanded():
+            self._acceptance.finish(order, OrderStatus.CANCELLED)
+        return order.snapshot()
+
+    def cancel_all(self, symbol: str | None = None) -> list[Order]:
+        """Cancel all resting orders, of one symbol where given, in the order of acceptance.
+
+        Once the backtest is over none can be.
+        """
+        if self.is_complete:
+            return []
+        self._in_step.catch_up()
+        wanted = [
+            order for order in self._state.register.open_ones() if symbol in (None, order.symbol)
+        ]
+        return [self.cancel(order.id) for order in wanted]
+
+    def close_position(
+        self,
+        position_id: str,
+        quantity: Decimal | None = None,
+        order_type: OrderType = OrderType.MARKET,
+        limit_price: Decimal | None = None,
+    ) -> OrderHandle:
+        """Give a reduce-only order against a position; a quantity beyond it is clipped.
+
+        Raises:
+            ApiError: 404 `POSITION_NOT_FOUND`, and what `submit` raises.
+        """
+        holding = self._state.holding(position_id)
+        held = abs(holding.quantity)
+        return self.submit(
+            OrderRequest(
+                symbol=holding.symbol,
+                side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                quantity=held if quantity is None else min(quantity, held),
+                order_type=order_type,
+                limit_price=limit_price,
+                position_id=position_id,
+                reduce_only=True,
+            )
+        )
+
+    def close_positions(self, symbol: str | None = None) -> list[OrderHandle]:
+        """Close all positions at the market, of one symbol where given."""
+        wanted = [h.id for h in self._state.ledger.holdings.values() if symbol in (None, h.symbol)]
+        return [self.close_position(position_id) for position_id in wanted]
+
+    def protect_position(
+        self, position_id: str, stop_loss: Decimal | None, take_profit: Decimal | None
+    ) -> dict[str, list[Order]]:
+        """Move the bracket legs of a position, or place those it lacks.
+
+        Returns:
+            The legs under `stop_loss` and `take_profit`, as far as these were given.
+
+        Raises:
+            ApiError: 404 `POSITION_NOT_FOUND`; 400 without a price, or with one not above zero.
+        """
+        holding = self._state.holding(position_id)
+        wanted = [
+            (name, kind, price)
+            for name, kind, price in (
+                ("stop_loss", OrderType.STOP, stop_loss),
+                ("take_profit", OrderType.LIMIT, take_profit),
+            )
+            if price is not None
+        ]
+        if not wanted:
+            raise invalid_request("give stop_loss, take_profit or both")
+        for name, _, price in wanted:
+            check_amount(name, price)
+        self._admission.check_market_is_open()
+        self._in_step.catch_up()
+        with self._news.commanded():
+            moved = {
+                name: self._brackets.cover(holding, kind, price) for name, kind, price in wanted
+            }
+        return {name: [leg.snapshot() for leg in legs] for name, legs in moved.items()}

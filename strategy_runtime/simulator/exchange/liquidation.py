@@ -1,0 +1,84 @@
+"""What becomes of an account that is short of margin: a warning, then the end of its positions."""
+
+from decimal import Decimal
+
+from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.simulator.exchange.acceptance import Acceptance
+from strategy_runtime.simulator.exchange.execution import Execution
+from strategy_runtime.simulator.exchange.margin import Margin
+from strategy_runtime.simulator.exchange.news import News
+from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.matching import Match
+from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.outcome import LIQUIDATION
+
+__all__ = ["Liquidation"]
+
+
+class Liquidation:
+    """Looks after the margin of an account at risk."""
+
+    __slots__ = ("_acceptance", "_execution", "_is_warned", "_margin", "_news", "_state")
+
+    def __init__(
+        self,
+        state: State,
+        news: News,
+        acceptance: Acceptance,
+        margin: Margin,
+        execution: Execution,
+    ) -> None:
+        self._state = state
+        self._news = news
+        self._acceptance = acceptance
+        self._margin = margin
+        self._execution = execution
+        self._is_warned = False
+
+    def check(self) -> None:
+        """Warn of an account that is short of margin, and liquidate one that is out of it."""
+        equity, value = self._margin.equity_and_value()
+        options = self._state.options
+        if equity <= 0 or equity < value * options.kept_margin:
+            self._liquidate(equity)
+        elif equity * options.leverage < value:
+            if not self._is_warned:
+                self._news.tell_account(AccountEventKind.MARGIN_WARNING)
+            self._is_warned = True
+        else:
+            self.calm_down()
+
+    def calm_down(self) -> None:
+        """The account has margin enough again: the next time it is short is worth a warning."""
+        self._is_warned = False
+
+    def _liquidate(self, equity: Decimal) -> None:
+        """Cancel everything and close every position at the prices that stand."""
+        state, news = self._state, self._news
+        news.tell_account(AccountEventKind.MARGIN_CALL)
+        news.warn(
+            "LIQUIDATION",
+            f"equity of {equity:f} {state.options.currency} does not cover the open positions; all "
+            "were closed",
+        )
+        for order in state.register.open_ones():
+            if isinstance(order, RestingOrder):  # as all do where an account is at risk
+                self._acceptance.finish(order, OrderStatus.CANCELLED)
+        for holding in list(state.ledger.holdings.values()):
+            instrument = state.instruments[holding.symbol]
+            order = self._acceptance.accept(
+                OrderRequest(
+                    symbol=holding.symbol,
+                    side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                    quantity=abs(holding.quantity),
+                    order_type=OrderType.MARKET,
+                    reduce_only=True,
+                    position_id=holding.id,
+                )
+            )
+            instrument.left = None
+            self._execution.execute(instrument, order, Match(instrument.price, LIQUIDATION))
+        if state.account().equity <= 0:
+            state.is_bankrupt = True
+            news.warn("LIQUIDATION", "the account is bankrupt; the run ends here")

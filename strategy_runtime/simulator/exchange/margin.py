@@ -1,0 +1,61 @@
+"""Margin: what the account can carry, and whether it can run short."""
+
+from decimal import Decimal
+
+from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.ledger import Holding
+from strategy_runtime.simulator.market import Phase
+
+__all__ = ["Margin"]
+
+_ZERO = Decimal(0)
+
+
+class Margin:
+    """Asks whether equity covers positions."""
+
+    __slots__ = ("_is_unlevered", "_state")
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._is_unlevered = state.options.leverage == 1
+
+    def affords(
+        self, symbol: str, holding: Holding | None, signed: Decimal, price: Decimal, fee: Decimal
+    ) -> bool:
+        """Whether equity covers the margin after a fill; what reduces a position always may."""
+        held = _ZERO if holding is None else holding.quantity
+        after = held + signed
+        if abs(after) <= abs(held):
+            return True
+        ledger = self._state.ledger
+        equity = ledger.cash - fee - signed * price
+        if self._is_unlevered and after > 0 and not ledger.has_shorts:
+            return equity >= 0  # what is held is worth the same on both sides
+        value = _ZERO
+        for other, mark in ledger.marked(self._state.mark):
+            here = price if other.symbol == symbol else mark
+            equity += other.quantity * here
+            if other is not holding:
+                value += abs(other.quantity) * here
+        equity += signed * price
+        value += abs(after) * price
+        return equity * self._state.options.leverage >= value
+
+    def equity_and_value(self) -> tuple[Decimal, Decimal]:
+        """What the account is worth, and what all positions are, long and short, at the prices
+        that stand."""
+        ledger = self._state.ledger
+        equity, value = ledger.cash, _ZERO
+        for holding, mark in ledger.marked(self._state.mark):
+            equity += holding.quantity * mark
+            value += abs(holding.quantity) * mark
+        return equity, value
+
+    def weigh_risk(self) -> None:
+        """Note whether the account can run short from here on; interest counts from then."""
+        state, ledger = self._state, self._state.ledger
+        is_at_risk = ledger.has_shorts or (ledger.cash < 0 and bool(ledger.holdings))
+        if is_at_risk is not state.is_at_risk:
+            state.is_at_risk = is_at_risk
+            state.charged_ns = state.now_ns + (state.phase is not Phase.INTRABAR)

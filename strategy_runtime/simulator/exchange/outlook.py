@@ -1,0 +1,148 @@
+"""How far the market can be looked through: for how many bars nothing happens but candles."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from strategy_runtime.clock import DAY_NS
+from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.exchange.agenda import Agenda
+from strategy_runtime.simulator.exchange.nights import Nights
+from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.exchange.walk import Walk, in_common, is_even, part_of
+from strategy_runtime.simulator.market import Instrument, Phase
+from strategy_runtime.simulator.splits import suspected_split
+
+__all__ = ["Outlook"]
+
+_LONGEST = 1024
+_PLENTY = 1.000001  # of floats; what is nearer to a limit is for decimals
+_FARTHEST = 64
+
+
+class Outlook:
+    """Looks ahead in the columns, on behalf of bars that walk in step."""
+
+    __slots__ = ("_agenda", "_nights", "_state", "_window")
+
+    def __init__(self, state: State, agenda: Agenda, nights: Nights) -> None:
+        self._state = state
+        self._agenda = agenda
+        self._nights = nights
+        self._window = 1
+        """For how many bars it is worth asking whether they leave the orders that rest in peace."""
+
+    # Which bars are in step
+
+    def lanes(self) -> list[Instrument]:
+        """The symbols that have bars to come, by rank, if nothing else can happen; else none."""
+        state, agenda = self._state, self._agenda
+        closes, phase = agenda.closes, state.phase
+        if phase is Phase.INTRABAR or phase is Phase.QUOTE:
+            return []  # amid an instant, when those whose turn it is are on no agenda
+        if not closes or agenda.rollups or agenda.ticks or agenda.trades or state.is_bankrupt:
+            return []
+        end, _, leader = closes[0]
+        begin = end - leader.series.step
+        if any(each[0] != end for each in closes) or any(each[0] != begin for each in agenda.opens):
+            return []
+        lanes = [each[2] for each in sorted(closes)]
+        if any(lane.rollups or not lane.subscribed or lane.quotes is not None for lane in lanes):
+            return []
+        return lanes
+
+    def common_starts(self, lanes: list[Instrument]) -> Sequence[int]:
+        """When the next bars begin, for as long as they do so at the same instants everywhere."""
+        rows = min(_LONGEST, *(self._rows_ahead(lane) for lane in lanes))
+        if self._state.is_bankrupt or rows <= 0:
+            return []
+        leader = lanes[0]
+        starts: Sequence[int] = part_of(leader.series.starts, leader.row, rows)
+        for lane in lanes[1:]:
+            if lane.series.step != leader.series.step:
+                return []
+            starts = in_common(starts, part_of(lane.series.starts, lane.row, len(starts)))
+        for lane in lanes:
+            starts = starts[: self._rows_unsplit(lane, starts)]
+        return starts
+
+    def _rows_ahead(self, lane: Instrument) -> int:
+        """How many bars there are before an announced split, and before memory is given back."""
+        starts, row, splits = lane.series.starts, lane.row, self._state.splits
+        ahead = splits.get(lane.series.symbol) if splits else None
+        last = bisect_left(starts, ahead[0][0]) if ahead else len(starts)
+        return min(last, row - row % STRETCH + STRETCH) - row
+
+    def _rows_unsplit(self, lane: Instrument, starts: Sequence[int]) -> int:
+        """How many bars come before a jump over night that looks like a split, if anything is held.
+
+        Of the later ones it does not matter whether anything is held now: it may be by then.
+        """
+        series, row, step = lane.series, lane.row, lane.series.step
+        if not starts:
+            return 0
+        if row and self._state.ledger.holdings:
+            is_overnight = step >= DAY_NS or series.starts[row - 1] + step < starts[0]
+            if is_overnight and suspected_split(series.closes[row - 1], series.opens[row]):
+                return 0
+        if step < DAY_NS and is_even(starts, step):
+            return len(starts)
+        for ahead in range(1, len(starts)):
+            if step >= DAY_NS or starts[ahead - 1] + step < starts[ahead]:
+                close, opened = series.closes[row + ahead - 1], series.opens[row + ahead]
+                if suspected_split(close, opened):
+                    return ahead
+        return len(starts)
+
+    # Which of them leave everybody in peace
+
+    def instants_in_peace(self, walk: Walk) -> int:
+        """How many instants pass at which no price matters to an order or to an account at risk.
+
+        Fewer than there are, where looking at them one by one would take longer; 0 also where there
+        is neither the one nor the other.
+        """
+        if self._agenda.due:
+            return 0
+        state, lanes = self._state, self._agenda.with_orders()
+        if not (lanes or state.is_at_risk):
+            return 0
+        rows = min(self._window, len(walk.starts) - walk.done)
+        for lane in lanes:
+            calm = lane.resting.calm
+            if calm is None:
+                return 0
+            state.close_up(lane)
+            rows = _rows_within(lane, rows, *calm)
+        if state.is_at_risk:
+            while rows and not self._is_safe(walk, rows):
+                rows //= 2
+        self._window = min(2 * rows or 1, _FARTHEST)
+        return rows
+
+    def _is_safe(self, walk: Walk, rows: int) -> bool:
+        """Whether an account at risk has margin enough, and owes for no night, for so many bars."""
+        state = self._state
+        end = walk.starts[walk.done + rows - 1] + walk.step
+        if self._nights.is_interest_due(end + 1):
+            return False
+        equity, value = float(state.ledger.cash), 0.0
+        for holding in state.ledger.holdings.values():
+            instrument = state.instruments[holding.symbol]
+            state.close_up(instrument)
+            row, quantity = instrument.row, float(holding.quantity)
+            closes = instrument.series.closes[row : row + rows]
+            if not len(closes):
+                return False
+            low, high = min(closes), max(closes)
+            equity += quantity * (low if quantity > 0 else high)
+            value += abs(quantity) * max(high, -low)
+        # The margin to be kept is never more than the one to open a position.
+        return equity * float(state.options.leverage) > value * _PLENTY
+
+
+def _rows_within(lane: Instrument, rows: int, low: float, high: float) -> int:
+    """For how many of the bars to come, at least, the market stays strictly between two prices."""
+    lows, highs, row = lane.series.lows, lane.series.highs, lane.row
+    while rows and not (min(lows[row : row + rows]) > low and max(highs[row : row + rows]) < high):
+        rows //= 2
+    return rows
