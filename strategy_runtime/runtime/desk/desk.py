@@ -154,7 +154,6 @@ class TradingDesk(Outbox):
     ) -> Ticket:
         """See `Strategy.modify`."""
         known = self._referred(order)
-        key = known.client_order_id or known.id
         changes = OrderChanges(
             quantity=exact("quantity", quantity),
             limit_price=exact("limit", limit),
@@ -163,6 +162,10 @@ class TradingDesk(Outbox):
             take_profit=exact("take_profit", take_profit),
             trailing_distance=exact("trailing", trailing),
         )
+        return self._modify(known, changes)
+
+    def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
+        key = known.client_order_id or known.id
         return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 
     async def _change(self, key: str, changes: OrderChanges) -> Order:

@@ -13,13 +13,11 @@ from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.desk.sizing import exact
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
 from strategy_runtime.runtime.risk.decision import Risk
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.venue import Venue
-from strategy_runtime.strategy.desk import Number, OrderReference
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import RiskState
 
@@ -81,40 +79,20 @@ class LimitedDesk(TradingDesk):
             return self._note("submit", request.symbol, own_id, request)
         return self._turn_away(request, own_id, refusal)
 
-    def modify(
-        self,
-        order: OrderReference,
-        *,
-        quantity: Number | None,
-        limit: Number | None,
-        stop: Number | None,
-        trailing: Number | None,
-        stop_loss: Number | None,
-        take_profit: Number | None,
-    ) -> Ticket:
-        """See `Strategy.modify`."""
-        known = self._referred(order)
-        size = exact("quantity", quantity) or known.quantity
+    def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
+        size = changes.quantity or known.quantity
         changed = replace(
             known,
             quantity=size,
             remaining_quantity=size - known.filled_quantity,
-            limit_price=exact("limit", limit) or known.limit_price,
-            stop_price=exact("stop", stop) or known.stop_price,
+            limit_price=changes.limit_price or known.limit_price,
+            stop_price=changes.stop_price or known.stop_price,
         )
         refusal = self._risk.refusal_of_change(known, changed)
-        if refusal is not None:
-            key = known.client_order_id or known.id
-            return self._note_refused("modify", known.symbol, key, refusal)
-        return super().modify(
-            order,
-            quantity=quantity,
-            limit=limit,
-            stop=stop,
-            trailing=trailing,
-            stop_loss=stop_loss,
-            take_profit=take_profit,
-        )
+        if refusal is None:
+            return super()._modify(known, changes)
+        key = known.client_order_id or known.id
+        return self._note_refused("modify", known.symbol, key, refusal)
 
     async def _change(self, key: str, changes: OrderChanges) -> Order:
         try:
