@@ -6,6 +6,7 @@ from typing import Self
 from msgspec import Struct
 
 from strategy_runtime.protocol.models import Order
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.views import NetPosition, RiskState
 
@@ -47,7 +48,7 @@ class OrderStatusLine(Struct, frozen=True):
     def of(cls, order: Order) -> Self:
         """That of an order."""
         return cls(
-            order.client_order_id or order.id,
+            name_of(order),
             order.symbol,
             order.side.value,
             order.order_type.value,

@@ -31,6 +31,7 @@ from strategy_runtime.runtime.book.order_states import (
     AcceptedOrder,
     accepted,
     is_behind,
+    name_of,
     newly_placed,
     pending,
     price_of_last_fill,
@@ -257,7 +258,7 @@ class Book:
 
         It goes on under that one's name; the end of the other is none that anybody is told of.
         """
-        key = known.client_order_id or known.id
+        key = name_of(known)
         if self._keys.get(order.id) == key:
             return  # its events came before the answer
         told = self._stray(order.id, key) or newly_placed(order)
@@ -318,7 +319,7 @@ class Book:
 
     def _note_late_fill(self, order: Order) -> None:
         self.anomalies.append(
-            f"{order.symbol} {order.client_order_id or order.id} was {order.status} and has been "
+            f"{order.symbol} {name_of(order)} was {order.status} and has been "
             "filled all the same; the fill is booked"
         )
 

@@ -12,6 +12,7 @@ __all__ = [
     "AcceptedOrder",
     "accepted",
     "is_behind",
+    "name_of",
     "newly_placed",
     "pending",
     "price_of_last_fill",
@@ -48,6 +49,11 @@ class AcceptedOrder(Struct, frozen=True, gc=False):
     def told(self, client_order_id: str) -> Order:
         """The order as others see it."""
         return accepted(pending(self.request, client_order_id), self.handle)
+
+
+def name_of(order: Order) -> str:
+    """What an order goes by: our id, or the venue's where it has none of ours."""
+    return order.client_order_id or order.id
 
 
 def pending(request: OrderRequest, client_order_id: str) -> Order:

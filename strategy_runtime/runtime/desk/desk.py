@@ -17,6 +17,7 @@ from strategy_runtime.protocol.values import is_unicode
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.nets import no_symbol
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import exact, magnitude, size_of
@@ -165,7 +166,7 @@ class TradingDesk(Outbox):
         return self._modify(known, changes)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
-        key = known.client_order_id or known.id
+        key = name_of(known)
         return self._note("modify", known.symbol, key, partial(self._change, key, changes))
 
     async def _change(self, key: str, changes: OrderChanges) -> Order:
@@ -178,7 +179,7 @@ class TradingDesk(Outbox):
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""
         known = self._referred(order)
-        key = known.client_order_id or known.id
+        key = name_of(known)
 
         async def send() -> Order | None:
             latest = self.order_of(key)
@@ -382,7 +383,7 @@ class TradingDesk(Outbox):
         if isinstance(order, Ticket):
             return self.order_of(order.client_order_id)
         if isinstance(order, Order):
-            return self.order_of(order.client_order_id or order.id)
+            return self.order_of(name_of(order))
         if not isinstance(order, str):
             raise TypeError(
                 f"an order is meant by its ticket, itself or its id, not by {order!r} (close() "

@@ -22,6 +22,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.delivery import Delivery
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
@@ -125,7 +126,7 @@ class Link:
         snapshot = await snapshot_after_gap(self._venue, self._book)
         for order in snapshot.absent:
             self._desk.anomalies.append(
-                f"{order.symbol} {order.client_order_id or order.id} was open and is not known to "
+                f"{order.symbol} {name_of(order)} was open and is not known to "
                 "the venue any more; it is taken for cancelled"
             )
         await self._delivery.consume(iter(self._news_of(snapshot)), self._dispatcher.telling)

@@ -32,6 +32,7 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.venue import Venue
 
 __all__ = [
@@ -259,7 +260,7 @@ async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
 async def _unlisted(venue: Venue, order: Order) -> Order | None:
     """An order that is not among the open ones, by either of its ids: not every venue lists those
     that have ended."""
-    named = await venue.orders(client_order_id=order.client_order_id or order.id)
+    named = await venue.orders(client_order_id=name_of(order))
     for each in named:
         if each.id == order.id:
             return each

@@ -17,6 +17,7 @@ from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
 from strategy_runtime.runtime.risk.limits import Limits, exceeded, option_of, refused
 
@@ -47,7 +48,8 @@ class _Asked(NamedTuple):
             key, remaining = order.client_order_id or "", order.quantity
             only_closes = order.reduce_only
         else:
-            key, remaining, only_closes = _key(order), order.remaining_quantity, _only_closes(order)
+            key, remaining = name_of(order), order.remaining_quantity
+            only_closes = _only_closes(order)
         return cls(
             key,
             order.symbol,
@@ -125,7 +127,7 @@ class Risk:
         ended = [key for key, known in under_way if known is None or not known.is_open]
         for key in ended:
             self.forget(key)
-        self._changes[_key(order)] = order
+        self._changes[name_of(order)] = order
 
     def forget(self, key: str) -> None:
         """A change was not made.
@@ -230,11 +232,11 @@ class Risk:
 
     def _about_to_be(self, order: Order) -> Order:
         """An order while a change of it is under way: whatever is larger, before or after."""
-        changed = self._changes.get(_key(order))
+        changed = self._changes.get(name_of(order))
         if changed is None:
             return order
         if not _differ(changed, order):
-            self.forget(_key(order))
+            self.forget(name_of(order))
             return order
         quantity = max(order.quantity, changed.quantity)
         return replace(
@@ -294,10 +296,6 @@ def _differ(one: Order, other: Order) -> bool:
 
 def _higher(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return max((price for price in (one, other) if price is not None), default=None)
-
-
-def _key(order: Order) -> str:
-    return order.client_order_id or order.id
 
 
 def _only_closes(order: Order) -> bool:

@@ -11,6 +11,7 @@ from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler
@@ -91,8 +92,7 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is None:
             return super()._modify(known, changes)
-        key = known.client_order_id or known.id
-        return self._note_refused("modify", known.symbol, key, refusal)
+        return self._note_refused("modify", known.symbol, name_of(known), refusal)
 
     async def _change(self, key: str, changes: OrderChanges) -> Order:
         try:
