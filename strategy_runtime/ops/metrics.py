@@ -18,9 +18,10 @@ from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, UnknownEvent
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.runtime.observer import Note
+from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
+from strategy_runtime.strategy.ticket import Verb
 from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["Metrics"]
@@ -136,7 +137,7 @@ class Metrics:
         """A hook raised."""
         self._failures.labels(hook if hook in self._hooks else _OTHER).inc()
 
-    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+    def request_settled(self, verb: Verb, outcome: RequestOutcome, seconds: float) -> None:
         """A request was answered."""
         self._tallies.requests[verb, outcome] += 1
         self._tallies.request_seconds.note(seconds)

@@ -7,18 +7,17 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from strategy_runtime.protocol.events import Event
-from strategy_runtime.runtime.observer import Note
+from strategy_runtime.runtime.observer import Note, RequestOutcome
+from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["HOOK_BUCKETS", "Durations", "Tallies"]
 
 HOOK_BUCKETS = (1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 _REQUEST_BUCKETS = (1e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LAG_BUCKETS = (1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0)
-_VERBS: tuple[str, ...] = ("submit", "modify", "cancel")
-_OUTCOMES: tuple[str, ...] = ("accepted", "refused", "unanswered")
 
 
 class Durations:
@@ -79,7 +78,7 @@ class Tallies:
 
     def __init__(self, kinds: Iterable[str], hooks: Iterable[str]) -> None:
         self.lag = Durations(_LAG_BUCKETS)
-        self.requests = Counter(dict.fromkeys(product(_VERBS, _OUTCOMES), 0))
+        self.requests = Counter(dict.fromkeys(product(get_args(Verb), get_args(RequestOutcome)), 0))
         self.request_seconds = Durations(_REQUEST_BUCKETS)
         self.last_at = 0.0
         self._kinds, self._hooks = tuple(kinds), tuple(hooks)

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from strategy_runtime.clock import monotonic, now, ns_of
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.events import Event
-from strategy_runtime.runtime.observer import Note
+from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.strategy.desk import Mode
+from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["Tracing", "exporter_of"]
 
@@ -53,8 +54,8 @@ def exporter_of(kind: str) -> Any:
 class _Settled(NamedTuple):
     """A request that was answered: when it was sent, in monotonic seconds, and when it ended."""
 
-    verb: str
-    outcome: str
+    verb: Verb
+    outcome: RequestOutcome
     seconds: float
     sent: float
     end: int
@@ -129,7 +130,7 @@ class Tracing:
             self._event.set_status(self._failed)
             self._event.set_attribute("strategy.failed_hook", hook)
 
-    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+    def request_settled(self, verb: Verb, outcome: RequestOutcome, seconds: float) -> None:
         """A request was answered."""
         self._settled.append(_Settled(verb, outcome, seconds, monotonic() - seconds, ns_of(now())))
 

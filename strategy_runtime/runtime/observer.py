@@ -6,24 +6,28 @@ first of them.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from strategy_runtime.clock import stopwatch
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import wants_awaiting
+from strategy_runtime.strategy.ticket import Verb
 
 __all__ = [
     "Handler",
     "Note",
     "Observer",
     "Observers",
+    "RequestOutcome",
     "observed",
 ]
 
+RequestOutcome = Literal["accepted", "refused", "unanswered"]
+"""What became of a request."""
+
 Handler = Callable[[Any], Awaitable[None] | None]
 """What deals with an event; gives back None, or something to await."""
-
 
 Note = Callable[[Any, float, float], None]
 """Told of an event that was delivered, and from when to when, in monotonic seconds, book,
@@ -44,12 +48,10 @@ class Observer(Protocol):
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
 
-    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+    def request_settled(self, verb: Verb, outcome: RequestOutcome, seconds: float) -> None:
         """A request was answered.
 
         Args:
-            verb: `submit`, `modify` or `cancel`.
-            outcome: `accepted`, `refused`, or `unanswered`.
             seconds: From when it was sent.
         """
 
@@ -75,7 +77,7 @@ class Observers:
         for each in self._observers:
             each.hook_failed(hook)
 
-    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+    def request_settled(self, verb: Verb, outcome: RequestOutcome, seconds: float) -> None:
         """A request was answered."""
         for each in self._observers:
             each.request_settled(verb, outcome, seconds)

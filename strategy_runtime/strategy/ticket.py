@@ -1,14 +1,17 @@
 """Tickets: what `buy`, `sell`, `close`, `modify`, `cancel` and `target` give back."""
 
 from collections.abc import Generator
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from strategy_runtime.errors import OrderRejected
 from strategy_runtime.protocol.models import Order
 
-__all__ = ["Ticket"]
+__all__ = ["Ticket", "Verb"]
+
+Verb = Literal["submit", "modify", "cancel"]
+"""What is asked for an order."""
 
 
 class Clerk(Protocol):
@@ -47,7 +50,7 @@ class Ticket(Struct, eq=False):
     """
 
     _clerk: Clerk
-    verb: str
+    verb: Verb
     symbol: str
     client_order_id: str
     error: OrderRejected | None = None

@@ -17,9 +17,11 @@ from strategy_runtime.ops.metrics import Metrics
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, UnknownEvent
 from strategy_runtime.runtime.clock import time_of
+from strategy_runtime.runtime.observer import RequestOutcome
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.strategy.ticket import Verb
 from tests.ops.support import status
 from tests.report.support import series
 
@@ -162,7 +164,7 @@ def test_when_the_last_event_was_handled_is_told_the_same_until_there_is_another
 @pytest.mark.parametrize("hook", ["on_candle", "on_start"])
 @pytest.mark.parametrize("verb", ["submit", "modify", "cancel"])
 @pytest.mark.parametrize("outcome", ["accepted", "refused", "unanswered"])
-def test_what_happens_first_is_an_increase(hook: str, verb: str, outcome: str) -> None:
+def test_what_happens_first_is_an_increase(hook: str, verb: Verb, outcome: RequestOutcome) -> None:
     metrics = Metrics(Health())
     before = samples(metrics)
     metrics.request_settled(verb, outcome, 0.1)

@@ -27,11 +27,11 @@ from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.desk.doubts import Doubts
 from strategy_runtime.runtime.desk.lines import Lines, Request
-from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.observer import Observer, RequestOutcome
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
-from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.ticket import Ticket, Verb
 
 __all__ = ["FATE_UNKNOWN", "Outbox"]
 
@@ -226,7 +226,7 @@ class Outbox:
             if ticket.error is not None and ticket.error.code != FATE_UNKNOWN and not ticket.awaited
         ]
 
-    def _note(self, verb: str, symbol: str, client_order_id: str, what: Request) -> Ticket:
+    def _note(self, verb: Verb, symbol: str, client_order_id: str, what: Request) -> Ticket:
         ticket = Ticket(self, verb, symbol, client_order_id)
         if self._lines is None:
             self._waiting.append((ticket, what))
@@ -236,7 +236,7 @@ class Outbox:
         return ticket
 
     def _note_refused(
-        self, verb: str, symbol: str, client_order_id: str, refusal: ApiError
+        self, verb: Verb, symbol: str, client_order_id: str, refusal: ApiError
     ) -> Ticket:
         """Likewise, for what is not sent: it is refused when it is its turn."""
         return self._note(verb, symbol, client_order_id, partial(_refuse, refusal))
@@ -303,7 +303,7 @@ class Outbox:
         return order
 
 
-def _outcome_of(ticket: Ticket) -> str:
+def _outcome_of(ticket: Ticket) -> RequestOutcome:
     if ticket.error is None:
         return "accepted"
     return "unanswered" if ticket.error.code in (_NOT_ANSWERED, FATE_UNKNOWN) else "refused"

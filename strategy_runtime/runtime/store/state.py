@@ -14,11 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.runtime.observer import Note
+from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.runtime.store.whole import replace_whole
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.state import NAME, kind_of_state
+from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["StateKeeper", "state_keeper"]
 
@@ -78,7 +79,7 @@ class StateKeeper:
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
 
-    def request_settled(self, verb: str, outcome: str, seconds: float) -> None:
+    def request_settled(self, verb: Verb, outcome: RequestOutcome, seconds: float) -> None:
         """A request was answered."""
 
     def save(self) -> None:
