@@ -25,7 +25,7 @@ from strategy_runtime import (
     Trade,
 )
 from strategy_runtime.demo import strategy as demo
-from strategy_runtime.runtime.desk.outbox import _NOT_ANSWERED, FATE_UNKNOWN
+from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.risk.limits import RISK_LIMIT
 from strategy_runtime.runtime.settings import SETTINGS
 
@@ -208,5 +208,5 @@ def test_the_codes_of_refusals_are_those_of_the_runtime() -> None:
     (table,) = re.findall(r"^\| code \| why \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     code = "".join(path.read_text() for path in (ROOT / "strategy_runtime/runtime").rglob("*.py"))
     said = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
-    given = re.findall(r'ApiError\(\s*0,\s*"(\w+)"|_refuse, "(\w+)"', code)
-    assert said == {*map("".join, given), RISK_LIMIT, FATE_UNKNOWN, _NOT_ANSWERED}
+    given = re.findall(r'ApiError\(\s*0,\s*"(\w+)"', code)
+    assert said == {*given, RISK_LIMIT, FATE_UNKNOWN, NOT_ANSWERED}

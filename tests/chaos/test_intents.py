@@ -11,7 +11,7 @@ from strategy_runtime import Candle, Strategy, Ticket
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.proxy.transport import Answer
-from strategy_runtime.runtime.desk.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from tests.chaos import virtual_time

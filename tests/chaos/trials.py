@@ -14,7 +14,7 @@ from strategy_runtime.clock import sleep
 from strategy_runtime.errors import StrategyRuntimeError
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.report.fills import fills_csv
-from strategy_runtime.runtime.desk.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.simulator.exchange import Exchange

@@ -18,7 +18,7 @@ from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.delivery.dispatcher import Dispatcher, Table, overridden
 from strategy_runtime.runtime.delivery.failures import Failures
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.desk.outbox import FATE_UNKNOWN
+from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN
 from strategy_runtime.runtime.observer import Handler, Observer
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue

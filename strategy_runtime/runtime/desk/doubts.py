@@ -9,9 +9,10 @@ from functools import partial
 from typing import NamedTuple
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import ApiError, FateUnknown, StrategyRuntimeError
+from strategy_runtime.errors import FateUnknown, StrategyRuntimeError
 from strategy_runtime.protocol.models import Order, OrderHandle
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.desk.refusals import halted
 from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
@@ -102,11 +103,7 @@ class Doubts:
             await self.clear(symbol, min_age=ASK_AGAIN_AFTER_S)
         if all(doubt.symbol != symbol for doubt in self._orders.values()):
             return
-        raise ApiError(
-            0,
-            "SYMBOL_HALTED",
-            f"the fate of an earlier order in {symbol} is not known, so no more are sent in it",
-        )
+        raise halted(f"the fate of an earlier order in {symbol} is not known")
 
     async def take_up(self) -> list[Order]:
         """Ask for orders that earlier runs were giving when they ended; gives back those found.

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.models import Order, OrderRequest
+from strategy_runtime.runtime.desk.refusals import halted, refuse, stopping
 from strategy_runtime.strategy.ticket import Ticket
 
 __all__ = ["Lines", "Request", "Send"]
@@ -83,9 +83,10 @@ class Lines:
                 patience = _CANCEL_WAITS_S if is_cancel else _ORDER_WAITS_S
                 _, unanswered = await asyncio.wait(before, timeout=patience)
                 if unanswered and not is_cancel:
-                    request = partial(_refuse, "SYMBOL_HALTED", _halted(ticket.symbol))
+                    why = f"an earlier request in {ticket.symbol} has not been answered"
+                    request = partial(refuse, halted(why))
         except asyncio.CancelledError:  # by `finish`
-            request = partial(_refuse, "STOPPING", "the run ended before it was sent")
+            request = partial(refuse, stopping("the run ended before it was sent"))
         await self._send(ticket, request)
 
     # Waiting
@@ -145,11 +146,3 @@ class Lines:
                 task.cancel()
             await asyncio.gather(*unanswered, return_exceptions=True)
         return self._faults
-
-
-def _halted(symbol: str) -> str:
-    return f"an earlier request in {symbol} has not been answered, so no more are sent in it"
-
-
-async def _refuse(code: str, message: str) -> None:
-    raise ApiError(0, code, message)

@@ -27,18 +27,22 @@ from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.desk.doubts import Doubts
 from strategy_runtime.runtime.desk.lines import Lines, Request
-from strategy_runtime.runtime.observer import Observer, RequestOutcome
+from strategy_runtime.runtime.desk.refusals import (
+    FATE_UNKNOWN,
+    NOT_ANSWERED,
+    failed,
+    outcome_of,
+    refuse,
+    refused,
+    stopping,
+)
+from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.ticket import Ticket, Verb
 
-__all__ = ["FATE_UNKNOWN", "Outbox"]
-
-FATE_UNKNOWN = "FATE_UNKNOWN"
-"""Code of a rejection that is none: the order may be there."""
-
-_NOT_ANSWERED = "NOT_ANSWERED"
+__all__ = ["Outbox"]
 
 
 class Outbox:
@@ -102,7 +106,7 @@ class Outbox:
                 if observer is None:
                     continue
             except ApiError as refusal:
-                ticket.settle(_refused(ticket, refusal))
+                ticket.settle(refused(ticket, refusal))
             except Exception as fault:
                 self._lose(ticket, _in_words(fault))
                 self.unsettled.remove(ticket)
@@ -151,14 +155,14 @@ class Outbox:
                 ticket.answer = await what()
             ticket.settle()
         except ApiError as refusal:
-            ticket.settle(_refused(ticket, refusal))
+            ticket.settle(refused(ticket, refusal))
         except FateUnknown as doubt:
             self._doubt(ticket, doubt)
         except asyncio.CancelledError:
             self._lose(ticket, "the run ended before it was answered")
             raise
         except StrategyRuntimeError as trouble:
-            ticket.settle(_failed(ticket, _NOT_ANSWERED, trouble))
+            ticket.settle(failed(ticket, NOT_ANSWERED, trouble))
         except Exception as fault:
             self._lose(ticket, _in_words(fault))
             raise
@@ -175,7 +179,7 @@ class Outbox:
                 outcome = "accepted" if error is None else "refused"
                 self._journal.settle(ticket.client_order_id, outcome)
         if self._observer is not None:
-            self._observer.request_settled(ticket.verb, _outcome_of(ticket), monotonic() - began)
+            self._observer.request_settled(ticket.verb, outcome_of(ticket), monotonic() - began)
 
     def _lose(self, ticket: Ticket, why: str) -> None:
         """A request was broken off, nobody can say where: it is never going to be answered."""
@@ -183,11 +187,11 @@ class Outbox:
         if ticket.verb == "submit" and self._direct is None:  # in process nothing is on its way
             self._doubt(ticket, lost)
         else:
-            ticket.settle(_failed(ticket, _NOT_ANSWERED, lost))
+            ticket.settle(failed(ticket, NOT_ANSWERED, lost))
 
     def _doubt(self, ticket: Ticket, doubt: FateUnknown) -> None:
         self.doubts.enter(doubt)
-        ticket.settle(_failed(ticket, FATE_UNKNOWN, doubt))
+        ticket.settle(failed(ticket, FATE_UNKNOWN, doubt))
 
     async def send_until(self, ticket: Ticket) -> None:
         """Have requests sent until this one is answered."""
@@ -239,7 +243,7 @@ class Outbox:
         self, verb: Verb, symbol: str, client_order_id: str, refusal: ApiError
     ) -> Ticket:
         """Likewise, for what is not sent: it is refused when it is its turn."""
-        return self._note(verb, symbol, client_order_id, partial(_refuse, refusal))
+        return self._note(verb, symbol, client_order_id, partial(refuse, refusal))
 
     async def wait_for_end(self, ticket: Ticket) -> None:
         """Wait until an order has come to its end.
@@ -276,7 +280,7 @@ class Outbox:
             ApiError: They are not.
         """
         if self.is_closed and not (self.is_winding_down and request.reduce_only):
-            raise ApiError(0, "STOPPING", "the run is being stopped; no new orders are sent")
+            raise stopping("the run is being stopped; no new orders are sent")
 
     async def _place(self, request: OrderRequest) -> None:
         """Send an order, unless orders are not taken now.
@@ -303,12 +307,6 @@ class Outbox:
         return order
 
 
-def _outcome_of(ticket: Ticket) -> RequestOutcome:
-    if ticket.error is None:
-        return "accepted"
-    return "unanswered" if ticket.error.code in (_NOT_ANSWERED, FATE_UNKNOWN) else "refused"
-
-
 def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
     """Run a request that never waits; gives back its answer."""
     try:
@@ -319,28 +317,5 @@ def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
     raise RuntimeError("a request waits in a venue that is said to answer at once")
 
 
-async def _refuse(refusal: ApiError) -> None:
-    raise refusal
-
-
 def _in_words(fault: Exception) -> str:
     return f"{type(fault).__name__}: {fault}"
-
-
-def _refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:
-    return OrderRejected(
-        refusal.code,
-        refusal.message,
-        client_order_id=ticket.client_order_id,
-        symbol=ticket.symbol,
-        details=refusal.details if isinstance(refusal.details, dict) else None,
-    )
-
-
-def _failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRejected:
-    return OrderRejected(
-        code,
-        str(trouble),
-        client_order_id=ticket.client_order_id,
-        symbol=ticket.symbol,
-    )
