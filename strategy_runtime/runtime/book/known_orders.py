@@ -1,0 +1,229 @@
+"""Which orders there are, open and ended, and what each is known by.
+
+An order goes by our id, and by the venue's as long as no other is known: a venue may tell of an
+order of ours without its id. One that a venue has placed instead of changing another goes on under
+that one's name.
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
+from strategy_runtime.protocol.witness import Followed, Statement
+from strategy_runtime.runtime.book.order_states import (
+    AcceptedOrder,
+    accepted,
+    name_of,
+    newly_placed,
+    pending,
+)
+
+__all__ = ["KnownOrders"]
+
+_OPEN = OrderStatus.OPEN
+_Known: TypeAlias = Order | Followed | OrderRequest | AcceptedOrder
+
+
+class KnownOrders:
+    """The orders of one run; `Book` adds what they and other events do to what is held.
+
+    Args:
+        own_prefix: What the client order ids of the strategy begin with, in this run or another.
+
+    Attributes:
+        statement: The venue's own, whose orders and positions are followed; None where events tell.
+    """
+
+    def __init__(self, own_prefix: str = "") -> None:
+        self.statement: Statement | None = None
+        self._own_prefix = own_prefix
+        self._open: dict[str, _Known] = {}
+        self._ended: dict[str, Order | Followed] = {}
+        """Without those that a directory has under the client's id."""
+        self._keys: dict[str, str] = {}
+        self._renamed: dict[str, str] = {}
+        """Of orders that have replaced others, and of those, which may all have one name."""
+        self._directory: Statement | None = None
+
+    # Ours, on their way
+
+    def expect(self, request: OrderRequest, client_order_id: str) -> None:
+        """Enter an order of ours, with an id of its own, before it is sent."""
+        self._open[client_order_id] = request
+
+    def accept(self, client_order_id: str, handle: OrderHandle) -> None:
+        """The venue answered a submission, or a question what became of it.
+
+        What has happened to the order since is for its events to tell.
+        """
+        if self.statement is not None:
+            return
+        known, stray = self._open.get(client_order_id), self._stray(handle.id, client_order_id)
+        self._keys[handle.id] = client_order_id
+        if stray is not None:
+            self._store(
+                client_order_id, replace(stray, client_order_id=client_order_id, external=False)
+            )
+        elif type(known) is OrderRequest:
+            self._open[client_order_id] = AcceptedOrder(known, handle)
+        elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
+            self._store(client_order_id, accepted(known, handle))
+
+    def put_in_place(self, known: Order, order: Order) -> None:
+        """The venue has placed an order instead of changing one that is known.
+
+        It goes on under that one's name; the end of the other is none that anybody is told of.
+        """
+        key = name_of(known)
+        if self._keys.get(order.id) == key:
+            return  # its events came before the answer
+        told = self._stray(order.id, key) or newly_placed(order)
+        self._make_way(key, known)
+        self._renamed[order.id] = key
+        own_id, external = known.client_order_id, known.external
+        self._store(key, replace(told, client_order_id=own_id, external=external))
+
+    def refuse(self, client_order_id: str) -> None:
+        """The venue refused a submission."""
+        known = self._read(client_order_id)
+        if known is not None:
+            self._store(client_order_id, replace(known, status=OrderStatus.REJECTED))
+
+    # Whatever is known
+
+    def has_order(self, client_order_id: str) -> bool:
+        """Whether there is, or was, an order with such an id."""
+        return client_order_id in self._open or self._past(client_order_id) is not None
+
+    def order(self, key: str) -> Order | None:
+        """An order by its client order id, or by the venue's id."""
+        return self._read(key) or self._read(self._key_of(key))
+
+    def orders(
+        self, symbol: str | None = None, *, external: bool | None = None, beside: str = ""
+    ) -> list[Order]:
+        """Open orders, oldest first: those of others, our own, or all of them.
+
+        Args:
+            beside: Client order id of one to leave out.
+        """
+        keys = self._open if symbol is None else self._open_in(symbol)
+        return [
+            order
+            for order in (self._read(key) for key in keys if key != beside)
+            if order is not None and (external is None or order.external is external)
+        ]
+
+    @property
+    def open_count(self) -> int:
+        """Number of open orders."""
+        return len(self._open)
+
+    @property
+    def order_count(self) -> int:
+        """Number of orders ever heard of by events."""
+        return len(self._open) + len(self._ended)
+
+    def has_open(self, symbol: str, beside: str) -> bool:
+        """Whether there are open orders in a symbol, one aside, whose client order id is given."""
+        has_any = len(self._open) > (beside in self._open)
+        return has_any and any(key != beside for key in self._open_in(symbol))
+
+    def counterpart(self, order: Order) -> Order | None:
+        """What is known of an order of the venue's."""
+        return self._read(self._key(order))
+
+    def marked(self, order: Order) -> Order:
+        """The order with what is known of whose it is, and with our id where the venue has none.
+
+        Ours are those that were given in this run, that have an id such as our runs give, and the
+        legs of such orders.
+        """
+        known, own_id = self.counterpart(order), order.client_order_id
+        if known is not None:
+            external, own_id = known.external, known.client_order_id or own_id
+        elif (order.client_order_id or "").startswith(self._own_prefix):
+            external = False
+        else:
+            parent = self.order(order.parent_order_id or "")
+            external = parent is None or parent.external
+        if order.external is external and order.client_order_id == own_id:
+            return order
+        return replace(order, external=external, client_order_id=own_id)
+
+    # Where they are kept
+
+    def _follow(self, key: str, order: Followed) -> None:
+        if not order.is_over:
+            self._open[key] = order
+            return
+        self._open.pop(key, None)
+        if self._past(key) is None:
+            self._ended[key] = order
+
+    def _store(self, key: str, order: Order) -> None:
+        self._keys[order.id] = key
+        if order.status.is_terminal:
+            self._open.pop(key, None)
+            self._ended[key] = order
+        else:
+            self._open[key] = order
+
+    def _stray(self, order_id: str, key: str) -> Order | None:
+        """Take out what events have told of an order that was taken for another's, since they have
+        no id of ours; None where there is nothing of the kind."""
+        found = self._keys.get(order_id, key)
+        told = None if found == key else self._read(found)
+        if told is None or not told.external:
+            return None
+        self._open.pop(found, None)
+        self._ended.pop(found, None)
+        return told
+
+    def _make_way(self, key: str, known: Order) -> None:
+        """Let another order have the name of one, which has ended and keeps the venue's id."""
+        self._open.pop(key, None)
+        self._ended.pop(key, None)
+        if known.id != key:  # else the venue has never taken it
+            is_over = known.status.is_terminal
+            known = known if is_over else replace(known, status=OrderStatus.CANCELLED)
+            self._renamed[known.id] = known.id
+            self._store(known.id, known)
+
+    def _read(self, key: str) -> Order | None:
+        known = self._open.get(key) or self._past(key)
+        if known is None or isinstance(known, Order):
+            return known
+        if isinstance(known, OrderRequest):
+            placed = None if self.statement is None else self.statement.accepted(key)
+            order = pending(known, key)
+            return order if placed is None else replace(order, id=placed.id, status=_OPEN)
+        if isinstance(known, AcceptedOrder):
+            return known.told(key)
+        order = known.told()
+        # Only an exchange that closes what an account cannot hold gives orders like that.
+        is_ours = order.client_order_id or order.parent_order_id
+        return order if is_ours else replace(order, external=True)
+
+    def _past(self, key: str) -> Order | Followed | None:
+        """An order that has come to its end, by what it is kept under; None where there is none."""
+        ended, directory = self._ended.get(key), self._directory
+        return ended if ended is not None or directory is None else directory.accepted(key)
+
+    def _open_in(self, symbol: str) -> Iterator[str]:
+        """What the open orders in a symbol are kept under."""
+        return (key for key, known in self._open.items() if known.symbol == symbol)
+
+    def _key(self, order: Order) -> str:
+        renamed = self._renamed.get(order.id)
+        return renamed or order.client_order_id or self._key_of(order.id)
+
+    def _key_of(self, order_id: str) -> str:
+        """What an order is kept under, by the venue's id."""
+        if self._directory is None:
+            return self._keys.get(order_id, order_id)
+        order = self._directory.followed(order_id)
+        return order_id if order is None else order.name
