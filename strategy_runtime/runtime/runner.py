@@ -4,15 +4,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 
 from strategy_runtime.clock import now, ns_of, rfc3339
-from strategy_runtime.errors import ApiError, ConfigError, HookFailed, StrategyRuntimeError
+from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator, shortened
-from strategy_runtime.protocol.enums import PositionMode
-from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import Subscriptions
-from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.beginning import (
+    find_out_how_fills_are_booked,
+    see_that_it_begins,
+    warm_up,
+)
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery import Burst, Delivery
@@ -202,8 +203,8 @@ class Runner:
             lambda: take_snapshot(self._venue, self._book), "what is open at the venue"
         )
         if self._mode == "backtest":
-            await self._see_that_it_begins(known.orders)
-            await self._find_out_how_fills_are_booked()
+            await see_that_it_begins(self._venue, self._prefix, known.orders)
+            await find_out_how_fills_are_booked(self._venue, self._book)
         orders = known.orders + await self._desk.doubts.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True
@@ -212,33 +213,6 @@ class Runner:
         self._delivery.is_in_hook = False
         if not self._delivery.is_stopping:
             await self._pump()
-
-    async def _see_that_it_begins(self, orders: list[Order]) -> None:
-        """Look for orders that carry such ids as those of a backtest do, which begin at 1.
-
-        Raises:
-            ConfigError: There are some. It would get them as answers to its own.
-        """
-        first = partial(self._venue.orders, client_order_id=f"{self._prefix}-1")
-        found = orders + await patiently(first, "whether the backtest has begun already")
-        begun = [
-            order.client_order_id
-            for order in found
-            if (order.client_order_id or "").startswith(f"{self._prefix}-")
-        ]
-        if begun:
-            raise ConfigError(
-                f"this backtest has begun already: the venue has orders of an earlier run (such as "
-                f"{begun[0]}), and its time does not run back; start the proxy anew, then the "
-                "strategy"
-            )
-
-    async def _find_out_how_fills_are_booked(self) -> None:
-        """A backtest tells of the account behind each fill, in one of two modes."""
-        self._book.books_profits = True
-        with suppress(StrategyRuntimeError):
-            mode = (await self._venue.capabilities()).position_mode
-            self._book.is_hedging = mode is PositionMode.HEDGING
 
     async def _start(self) -> None:
         strategy = self._strategy
@@ -257,32 +231,8 @@ class Runner:
         if not (self._delivery.dispatcher.hears_changes or self._timers.is_set):
             self._desk.look()
         if self._mode == "live":
-            await self._warm_up()
-
-    async def _warm_up(self) -> None:
-        """Fetch the candles that indicators and `history` need, for the symbols that are named.
-
-        A backtest has none before its first candle, so its indicators warm up as it goes.
-        """
-        strategy = self._strategy
-        count = max(strategy.lookback, strategy._indicators.warm_up)
-        named = [
-            (parse_timeframe(entry.timeframe or self._timeframe), entry)
-            for entry in self._subscriptions
-            if count and entry.event == "candle" and "*" not in (entry.symbol, entry.timeframe)
-        ]
-        # The finest first: it is what indicators and `history` follow.
-        for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
-            timeframe = length.text
-            bars = partial(self._venue.bars, entry.symbol, timeframe, limit=count)
-            try:
-                candles = await patiently(bars, f"the history of {entry}")
-            except ApiError as refusal:
-                _log.warning("no history of %s to warm up with: %s", entry, refusal)
-                continue
-            self._delivery.dispatcher.take_history(candles)
-            if len(candles) < count:
-                _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
+            dispatcher = self._delivery.dispatcher
+            await warm_up(strategy, self._venue, dispatcher, self._subscriptions, self._timeframe)
 
     async def _until_stopped(self, session: Awaitable[None]) -> None:
         main = asyncio.ensure_future(session)

@@ -1,0 +1,86 @@
+"""How a run begins: on a venue where no other has begun it, and with indicators that are warm."""
+
+import logging
+from contextlib import suppress
+from functools import partial
+
+from strategy_runtime.errors import ApiError, ConfigError, StrategyRuntimeError
+from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.protocol.models import Order
+from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.delivery.dispatcher import Dispatcher
+from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.strategy import Strategy
+
+__all__ = ["find_out_how_fills_are_booked", "see_that_it_begins", "warm_up"]
+
+_log = logging.getLogger("strategy_runtime")
+
+
+async def see_that_it_begins(venue: Venue, prefix: str, orders: list[Order]) -> None:
+    """Look for orders that carry such ids as those of a backtest do, which begin at 1.
+
+    Args:
+        prefix: Of the ids.
+        orders: Those that are open.
+
+    Raises:
+        ConfigError: There are some. The backtest would get them as answers to its own.
+    """
+    first = partial(venue.orders, client_order_id=f"{prefix}-1")
+    found = orders + await patiently(first, "whether the backtest has begun already")
+    begun = [
+        order.client_order_id
+        for order in found
+        if (order.client_order_id or "").startswith(f"{prefix}-")
+    ]
+    if begun:
+        raise ConfigError(
+            f"this backtest has begun already: the venue has orders of an earlier run (such as "
+            f"{begun[0]}), and its time does not run back; start the proxy anew, then the "
+            "strategy"
+        )
+
+
+async def find_out_how_fills_are_booked(venue: Venue, book: Book) -> None:
+    """A backtest tells of the account behind each fill, in one of two modes."""
+    book.books_profits = True
+    with suppress(StrategyRuntimeError):
+        mode = (await venue.capabilities()).position_mode
+        book.is_hedging = mode is PositionMode.HEDGING
+
+
+async def warm_up(
+    strategy: Strategy,
+    venue: Venue,
+    dispatcher: Dispatcher,
+    subscriptions: Subscriptions,
+    timeframe: str,
+) -> None:
+    """Fetch the candles that indicators and `history` need, for the symbols that are named.
+
+    A backtest has none before its first candle, so its indicators warm up as it goes.
+
+    Args:
+        timeframe: Of candles that are subscribed to without one.
+    """
+    count = max(strategy.lookback, strategy._indicators.warm_up)
+    named = [
+        (parse_timeframe(entry.timeframe or timeframe), entry)
+        for entry in subscriptions
+        if count and entry.event == "candle" and "*" not in (entry.symbol, entry.timeframe)
+    ]
+    # The finest first: it is what indicators and `history` follow.
+    for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
+        bars = partial(venue.bars, entry.symbol, length.text, limit=count)
+        try:
+            candles = await patiently(bars, f"the history of {entry}")
+        except ApiError as refusal:
+            _log.warning("no history of %s to warm up with: %s", entry, refusal)
+            continue
+        dispatcher.take_history(candles)
+        if len(candles) < count:
+            _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
