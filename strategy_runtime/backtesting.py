@@ -38,8 +38,8 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.selection import unmet
 from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
-from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.over_data import exchange_over
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.parameters import Parameter
@@ -78,14 +78,7 @@ class Backtest:
         self._data = data
         self._limits = limits
         self._wall_s = 0.0
-        self.exchange = Exchange(
-            data.series,
-            options,
-            subscriptions,
-            timeframe=data.timeframe,
-            quotes=data.quotes,
-            trades=data.ticks,
-        )
+        self.exchange = exchange_over(data, options, subscriptions)
         self.runner = Runner(
             strategy,
             SimulatedVenue(self.exchange),

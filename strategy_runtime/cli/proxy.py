@@ -146,7 +146,7 @@ def main(
         from strategy_runtime.cli.logs import set_up_from
         from strategy_runtime.cli.output import Destinations
         from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_slips
-        from strategy_runtime.simulator.exchange import Exchange
+        from strategy_runtime.simulator.over_data import exchange_over
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_from(os.environ)
@@ -172,15 +172,7 @@ def main(
             strict=strict,
             command="strategy-proxy",
         )
-        wanted = subscriptions_of(subscriptions, data)
-        exchange = Exchange(
-            data.series,
-            options,
-            wanted,
-            timeframe=data.timeframe,
-            quotes=data.quotes,
-            trades=data.ticks,
-        )
+        exchange = exchange_over(data, options, subscriptions_of(subscriptions, data))
         server = ProxyServer(
             exchange,
             host=host,
