@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import nullcontext, redirect_stdout
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +16,8 @@ from strategy_runtime.cli.loading import (
 )
 from strategy_runtime.cli.options import (
     HELP_NAMES,
+    DataOptions,
+    ResultOptions,
     account_options,
     data_options,
     result_options,
@@ -95,23 +96,14 @@ difference, 74 files or data, 130 and 143 interrupted."""
 def main(
     target: str | None,
     demo: bool,
-    paths: tuple[str, ...],
-    symbol: str | None,
-    timeframe: str | None,
-    subscriptions: str,
-    tz: str | None,
-    start: str | None,
-    end: str | None,
-    strict: bool,
+    wanted: DataOptions,
     parameters: tuple[str, ...],
     account: dict[str, Any],
     limits: dict[str, str | None],
     on_error: Literal["stop", "continue"],
     verify: bool,
     explained: tuple[str, ...],
-    out: Path | None,
-    fills_file: Path | None,
-    as_json: bool,
+    output: ResultOptions,
     open_page: bool,
 ) -> None:
     """Run the strategy MODULE:CLASS over market data, in process.
@@ -127,33 +119,17 @@ def main(
 
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
-        options = exchange_options(account, strict=strict, tz=tz)
+        options = exchange_options(account, wanted)
         held_to = _set_up(limits).limits
         # A strategy that prints must not spoil the document on stdout.
-        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        with redirect_stdout(sys.stderr) if output.as_json else nullcontext():
             named = DEMO if target is None else target
             strategies = _strategies(named, parameters, 2 if verify else 1)
             strategy = strategies[0]
-            places = Destinations(
-                out,
-                fills_file,
-                as_json=as_json,
-                name=type(strategy).__name__,
-                open_page=open_page,
-            )
+            places = Destinations(output, type(strategy).__name__, open_page=open_page)
             places.check()
-            data = load_data(
-                demo=demo,
-                paths=paths,
-                symbol=symbol,
-                timeframe=timeframe,
-                tz=tz,
-                start=start,
-                end=end,
-                strict=strict,
-                command="strategy-backtest",
-            )
-            wanted = subscriptions_of(subscriptions, data)
+            data = load_data(wanted, demo=demo, command="strategy-backtest")
+            subscriptions = subscriptions_of(wanted.subscriptions, data)
             runs: list[Backtest] = []
             exit_code = 0
             for each in strategies:
@@ -162,7 +138,7 @@ def main(
                     data,
                     options=options,
                     limits=held_to,
-                    subscriptions=wanted,
+                    subscriptions=subscriptions,
                     on_error=on_error,
                 )
                 # What the second run has to say, the first has said.
@@ -176,12 +152,12 @@ def main(
         for name in explained:
             from strategy_runtime.report.explain import explain
 
-            click.echo(explain(results.outcome, name), err=as_json)
+            click.echo(explain(results.outcome, name), err=output.as_json)
         if exit_code:
             raise SystemExit(exit_code)
         if verify:
             _compare(*(each.exchange.fills for each in runs))
-        if demo and not as_json:
+        if demo and not output.as_json:
             _say_what_next(target)
 
 

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from strategy_runtime.cli.errors import blamed_on, note
+from strategy_runtime.cli.options import DataOptions
 from strategy_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,19 +36,12 @@ def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:
     return values
 
 
-def load_data(
-    *,
-    demo: bool,
-    paths: tuple[str, ...],
-    symbol: str | None,
-    timeframe: str | None,
-    tz: str | None,
-    start: str | None,
-    end: str | None,
-    strict: bool,
-    command: str,
-) -> "LoadedData":
+def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
     """Read the market data that the options name, and say on stderr what is wrong with it.
+
+    Args:
+        demo: Read the bundled ones.
+        command: Which reads them.
 
     Raises:
         ConfigError: They contradict each other, or name none.
@@ -56,9 +50,9 @@ def load_data(
     from strategy_runtime.protocol.timeframes import parse_timeframe
     from strategy_runtime.simulator.data.load import load_bars
 
-    chosen: list[str | Path] = list(paths)
+    chosen: list[str | Path] = list(wanted.paths)
     if demo:
-        if paths:
+        if chosen:
             raise ConfigError("--demo brings its own prices; leave out --data or --demo")
         from strategy_runtime.demo import PRICES
 
@@ -70,21 +64,21 @@ def load_data(
                 f"{command} --demo brings its own"
             )
         chosen = [Path("data")]
-    begin, finish = _moment("--from", start, tz), _moment("--to", end, tz)
-    if begin is not None and finish is not None and begin >= finish:
-        raise ConfigError(f"--to {end} is not behind --from {start}")
-    _zone(tz)
-    if timeframe is not None:
+    start, end = _moment("--from", wanted.start, wanted.tz), _moment("--to", wanted.end, wanted.tz)
+    if start is not None and end is not None and start >= end:
+        raise ConfigError(f"--to {wanted.end} is not behind --from {wanted.start}")
+    _zone(wanted.tz)
+    if wanted.timeframe is not None:
         with blamed_on("--timeframe"):
-            parse_timeframe(timeframe)
+            parse_timeframe(wanted.timeframe)
     loaded = load_bars(
         chosen,
-        symbol=symbol,
-        timeframe=timeframe,
-        tz=tz,
-        start=begin,
-        end=finish,
-        strict=strict,
+        symbol=wanted.symbol,
+        timeframe=wanted.timeframe,
+        tz=wanted.tz,
+        start=start,
+        end=end,
+        strict=wanted.strict,
     )
     _report_faults(loaded)
     return loaded
@@ -119,13 +113,12 @@ def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
     return wanted
 
 
-def exchange_options(
-    account: Mapping[str, Any], *, strict: bool, tz: str | None
-) -> "ExchangeOptions":
+def exchange_options(account: Mapping[str, Any], wanted: DataOptions) -> "ExchangeOptions":
     """The exchange's options from the command's.
 
     Args:
-        tz: Time zone of the dates of splits.
+        wanted: Says whether what looks like a split is refused, and in which time zone the dates
+            of splits are.
 
     Raises:
         ConfigError: A value that cannot be one.
@@ -135,13 +128,13 @@ def exchange_options(
     from strategy_runtime.simulator.data.split_reader import read_splits
     from strategy_runtime.simulator.options import ExchangeOptions
 
-    zone = _zone(tz)
+    zone = _zone(wanted.tz)
     mode = PositionMode(account["mode"].upper())
     path = account["splits"]
     splits = () if path is None else read_splits(path, zone)
     changed = {"mode": mode, "splits": splits}
     try:
-        return ExchangeOptions(**{**account, **changed}, refuse_splits=strict)
+        return ExchangeOptions(**{**account, **changed}, refuse_splits=wanted.strict)
     except ConfigError as error:
         name, _, said = str(error).partition(" ")
         raise ConfigError(f"--{name.replace('_', '-')} {said}") from None

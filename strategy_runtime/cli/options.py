@@ -1,20 +1,23 @@
 """Options that several commands share; what is made of them is in `loading`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import click
 
 __all__ = [
     "HELP_NAMES",
+    "DataOptions",
     "Place",
+    "ResultOptions",
     "account_options",
     "data_options",
     "result_options",
+    "together",
     "version_option",
 ]
 
@@ -74,7 +77,37 @@ def _stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
     return decorate
 
 
-data_options = _stacked(
+def together(
+    command: Callable[..., Any], name: str, options: Iterable[str], make: Callable[..., Any] = dict
+) -> Callable[..., Any]:
+    """A command that is given several of its options as one argument.
+
+    Args:
+        make: What is made of them.
+    """
+
+    @wraps(command)
+    def collected(**values: Any) -> Any:
+        given = {option: values.pop(option) for option in options}
+        return command(**values, **{name: make(**given)})
+
+    return collected
+
+
+class DataOptions(NamedTuple):
+    """Which market data, and what of them the strategy receives."""
+
+    paths: tuple[str, ...]
+    symbol: str | None
+    timeframe: str | None
+    subscriptions: str
+    tz: str | None
+    start: str | None
+    end: str | None
+    strict: bool
+
+
+_data = _stacked(
     click.option(
         "--data",
         "-d",
@@ -117,6 +150,12 @@ data_options = _stacked(
         "and positions held over a jump that looks like a split.",
     ),
 )
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of market data; it gets them together as `wanted`."""
+    return _data(together(command, "wanted", DataOptions._fields, DataOptions))
+
 
 _NUMBERS = {
     "cash": ("100000", "Starting cash."),
@@ -189,17 +228,20 @@ _account = _stacked(
 
 def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of account and costs; it gets them together as `account`."""
-
-    @wraps(command)
-    def collected(**values: Any) -> Any:
-        names = (*_NUMBERS, "latency", "splits", "children", "mode")
-        account = {name: values.pop(name) for name in names}
-        return command(account=account, **values)
-
-    return _account(collected)
+    return _account(
+        together(command, "account", (*_NUMBERS, "latency", "splits", "children", "mode"))
+    )
 
 
-result_options = _stacked(
+class ResultOptions(NamedTuple):
+    """Where results go; nowhere of these where none is given."""
+
+    out: Path | None
+    fills_file: Path | None
+    as_json: bool
+
+
+_results = _stacked(
     click.option(
         "--out",
         type=_Target(path_type=Path, file_okay=False),
@@ -220,6 +262,11 @@ result_options = _stacked(
         help="Print one JSON document on stdout at the end, and nothing else there.",
     ),
 )
+
+
+def result_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of results; it gets them together as `output`."""
+    return _results(together(command, "output", ResultOptions._fields, ResultOptions))
 
 
 def version_option(command: _F) -> _F:

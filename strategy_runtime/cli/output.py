@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strategy_runtime.cli.errors import note
+from strategy_runtime.cli.options import ResultOptions
 from strategy_runtime.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,20 +37,11 @@ class Destinations:
         open_page: Show the page in a browser, if there is one; it is written for that.
     """
 
-    def __init__(
-        self,
-        out: Path | None,
-        fills_file: Path | None,
-        *,
-        as_json: bool,
-        name: str,
-        open_page: bool = False,
-    ) -> None:
-        self._asked = out is not None or fills_file is not None or as_json
+    def __init__(self, asked: ResultOptions, name: str, *, open_page: bool = False) -> None:
+        out, self._fills_file, self._as_json = asked
+        self._asked = out is not None or self._fills_file is not None or self._as_json
         self._out = RESULTS / name if out is None and (open_page or not self._asked) else out
-        self._fills_file = fills_file
         self._open_page = open_page
-        self.as_json = as_json
 
     def check(self) -> None:
         """See, before the run, whether what was asked for can be written.
@@ -73,8 +65,8 @@ class Destinations:
         """
         from strategy_runtime.report.files import PAGE
 
-        on_stderr = table_on_stderr or self.as_json
-        if not self.as_json:
+        on_stderr = table_on_stderr or self._as_json
+        if not self._as_json:
             click.echo(results, err=table_on_stderr, nl=False)
         try:
             written = self._write(results)
@@ -90,7 +82,7 @@ class Destinations:
                 click.echo(f"Report: {address}", err=on_stderr)
                 if self._open_page and not _opened(address):
                     note("There is no browser to open it with.")
-        if self.as_json:
+        if self._as_json:
             click.echo(results.summary.to_json(), nl=False)
 
     def _write(self, results: "Results") -> list[Path]:

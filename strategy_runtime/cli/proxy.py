@@ -12,7 +12,9 @@ from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.loading import exchange_options, load_data, subscriptions_of
 from strategy_runtime.cli.options import (
     HELP_NAMES,
+    DataOptions,
     Place,
+    ResultOptions,
     account_options,
     data_options,
     result_options,
@@ -115,25 +117,16 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
 @version_option
 def main(
     demo: bool,
-    paths: tuple[str, ...],
-    symbol: str | None,
-    timeframe: str | None,
-    tz: str | None,
-    start: str | None,
-    end: str | None,
-    strict: bool,
+    wanted: DataOptions,
     account: dict[str, Any],
     ws_port: int,
     rest_port: int,
     host: str,
     token_file: Path | None,
-    subscriptions: str,
     ack_timeout: float,
     speed: float | None,
     linger: float,
-    out: Path | None,
-    fills_file: Path | None,
-    as_json: bool,
+    output: ResultOptions,
 ) -> None:
     """Serve one backtest to a strategy over WebSocket and REST.
 
@@ -150,9 +143,9 @@ def main(
         from strategy_runtime.simulator.server import ProxyServer
 
         set_up_from(os.environ)
-        places = Destinations(out, fills_file, as_json=as_json, name="proxy")
+        places = Destinations(output, "proxy")
         places.check()
-        options = exchange_options(account, strict=strict, tz=tz)
+        options = exchange_options(account, wanted)
         environment = read_environment(os.environ)
         refuse_slips(environment)
         api_key, _ = find_secret(
@@ -161,18 +154,8 @@ def main(
             None if token_file is None else str(token_file),
             environment,
         )
-        data = load_data(
-            demo=demo,
-            paths=paths,
-            symbol=symbol,
-            timeframe=timeframe,
-            tz=tz,
-            start=start,
-            end=end,
-            strict=strict,
-            command="strategy-proxy",
-        )
-        exchange = exchange_over(data, options, subscriptions_of(subscriptions, data))
+        data = load_data(wanted, demo=demo, command="strategy-proxy")
+        exchange = exchange_over(data, options, subscriptions_of(wanted.subscriptions, data))
         server = ProxyServer(
             exchange,
             host=host,

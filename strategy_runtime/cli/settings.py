@@ -1,11 +1,11 @@
 """Settings as options of a command; all of them are read and checked in one place, later."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import click
 
+from strategy_runtime.cli.options import together
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.settings import SETTINGS, Setting
 
@@ -22,13 +22,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of limits; the command gets them together as `limits`."""
-
-    @wraps(command)
-    def collected(**values: Any) -> Any:
-        limits = {setting.name: values.pop(setting.name) for setting in LIMITS}
-        return command(limits=limits, **values)
-
-    return _with(LIMITS, collected)
+    return _with(LIMITS, together(command, "limits", [setting.name for setting in LIMITS]))
 
 
 def _with(settings: tuple[Setting, ...], command: Callable[..., Any]) -> Callable[..., Any]:
