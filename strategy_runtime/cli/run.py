@@ -231,8 +231,8 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     from strategy_runtime.runtime.threads import ThreadedVenue
 
     runner: Runner | None = None
-    kept = ExitStack()
-    recording = record(settings, kept)
+    files = ExitStack()
+    recording = record(settings, files)
     watching = Watching(settings, lambda: None if runner is None else runner.status())
     reaching = asyncio.ensure_future(_reach(settings))
 
@@ -247,7 +247,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
         if runner is not None:
             runner.interrupt()
 
-    with kept, stop_on_signals(stop, interrupt=interrupt, deadline=STOP_WITHIN_S):
+    with files, stop_on_signals(stop, interrupt=interrupt, deadline=STOP_WITHIN_S):
         async with watching:
             try:
                 mode = await reaching
@@ -257,15 +257,15 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
             bind_contextvars(strategy=name, run_id=run_id)
             proxy = _venue(settings, mode, settings.connect_timeout, recording)
             venue: Venue = proxy
-            journal, state, day_start = Kept()
-            save: Callable[[], None] | None = kept.close
+            kept = Kept()
+            save: Callable[[], None] | None = files.close
             if mode == "live":
-                journal, state, day_start = keep(strategy, settings, kept)
+                kept = keep(strategy, settings, files)
                 # The journal has it all already, and the venue's thread may still be recording.
-                save = None if state is None else state.save
+                save = None if kept.state is None else kept.state.save
                 venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings))
                 watch = asyncio.ensure_future(say_what_stays_away(proxy, settings))
-                kept.callback(watch.cancel)
+                files.callback(watch.cancel)
             runner = Runner(
                 strategy,
                 venue,
@@ -274,12 +274,12 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
                 on_error=None if settings.on_error == "auto" else settings.on_error,
                 subscriptions=settings.subscriptions,
                 timeframe=settings.timeframe,
-                journal=journal,
+                journal=kept.journal,
                 on_exit=settings.on_exit,
                 save=save,
-                desk=desk_for(settings.limits, day_start),
+                desk=desk_for(settings.limits, kept.day_start),
                 observer=watching.observer(
-                    name, run_id, lambda: {} if runner is None else runner.in_hand, state
+                    name, run_id, lambda: {} if runner is None else runner.in_hand, kept.state
                 ),
             )
             _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
