@@ -26,6 +26,7 @@ from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.connection import Connection
 from strategy_runtime.simulator.server.envelope import refusal
+from strategy_runtime.simulator.server.lock_step import LockStep
 from strategy_runtime.simulator.server.routes import Routes
 from strategy_runtime.simulator.server.stream import EventStream
 from tests.chaos.plan import Kind, Plan
@@ -70,9 +71,9 @@ class MemoryProxy:
     def __init__(self, exchange: Exchange, *, speed: float | None, knows_ids: bool) -> None:
         self.exchange = exchange
         self.booked: Counter[str] = Counter()
-        self.stream: Broadcast | EventStream
+        self.stream: EventStream
         if speed is None:
-            self.stream = EventStream(exchange, first_ack_timeout=0, ack_timeout=0)
+            self.stream = LockStep(exchange, first_ack_timeout=0, ack_timeout=0)
         else:
             self.stream = Broadcast(exchange, speed=speed)
         self._knows_ids = knows_ids

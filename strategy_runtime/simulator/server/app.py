@@ -17,6 +17,7 @@ from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.door import ClientLimits, Door
 from strategy_runtime.simulator.server.ending import RunEnd
 from strategy_runtime.simulator.server.envelope import BODY
+from strategy_runtime.simulator.server.lock_step import LockStep
 from strategy_runtime.simulator.server.routes import Routes
 from strategy_runtime.simulator.server.stream import EventStream
 
@@ -69,9 +70,9 @@ class ProxyServer:
         limits: ClientLimits | None = None,
         version: str = "unknown",
     ) -> None:
-        self.stream: EventStream | Broadcast
+        self.stream: EventStream
         if speed is None:
-            self.stream = EventStream(
+            self.stream = LockStep(
                 exchange,
                 first_ack_timeout=first_ack_timeout,
                 ack_timeout=ack_timeout,
@@ -173,9 +174,7 @@ def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _application(
-    routes: Routes, stream: EventStream | Broadcast, limits: ClientLimits
-) -> web.Application:
+def _application(routes: Routes, stream: EventStream, limits: ClientLimits) -> web.Application:
     app = web.Application(client_max_size=limits.body_bytes)
     for path in _STREAM_PATHS:
         app.router.add_get(path, stream.serve)

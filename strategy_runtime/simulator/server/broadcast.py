@@ -6,18 +6,16 @@ its own; one that cannot keep up is closed rather than losing events in silence.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 
-from aiohttp import web
-
 from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
-from strategy_runtime.ids import counted, token
+from strategy_runtime.ids import counted
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.connection import Connection, cancel
-from strategy_runtime.simulator.server.ending import LastWords, RunEnd, last_words
+from strategy_runtime.simulator.server.ending import RunEnd
+from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["Broadcast"]
 
@@ -43,17 +41,8 @@ class _Listener:
             self.frames.task_done()
 
 
-class Broadcast:
-    """One run of one exchange, at some speed.
-
-    Attributes:
-        exchange: What is replayed.
-        end: How the run ended, once it has.
-        attached: Set once a client has connected for the first time.
-        when_alone: Called with False when a client has come to an exchange that had none, and with
-            True when the last one has left before the end.
-        is_lock_step: False: time waits for nobody.
-    """
+class Broadcast(EventStream):
+    """One run of one exchange, at some speed."""
 
     is_lock_step = False
 
@@ -66,41 +55,20 @@ class Broadcast:
         silence_limit: float = 45.0,
         depth: int = _DEPTH,
     ) -> None:
-        self.exchange = exchange
-        self.end: RunEnd | None = None
-        self.attached = asyncio.Event()
-        self.when_alone: Callable[[bool], None] = lambda is_alone: None
+        super().__init__(exchange, ping_interval)
         self._speed = speed
-        self._ping_interval = ping_interval
         self._silence_limit = silence_limit
         self._depth = depth
-        self._session = token()
         self._next_id = counted("evt-")
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
-        self._is_going_down = False
         self._last_frame = b""
-        self._last_words: LastWords | None = None
 
     def stir(self) -> None:
         """Something was put into the exchange's outbox by a command: send it at once."""
         self._publish()
 
-    async def conduct(self) -> None:
-        """Play the exchange to its end by the clock.
-
-        Raises:
-            Exception: Whatever broke the replay; the clients have been told.
-        """
-        await self.attached.wait()
-        try:
-            await self._play()
-        except Exception as failure:
-            await self._finish(RunEnd.FAILED, last_words(failure))
-            raise
-        await self._finish(RunEnd.COMPLETE)
-
-    async def _play(self) -> None:
+    async def _play(self) -> RunEnd:
         exchange = self.exchange
         first_ns, began = exchange.now_ns, monotonic()
         phases = exchange.phases(is_paced=True)
@@ -113,11 +81,10 @@ class Broadcast:
                     due = monotonic() + self._pause
                 await sleep(max(due - monotonic(), 0))
             if next(phases, self) is self:
-                return
+                return RunEnd.COMPLETE
             self._publish()
 
-    async def _finish(self, end: RunEnd, words: LastWords | None = None) -> None:
-        self.end, self._last_words = end, words
+    async def _part(self, end: RunEnd) -> None:
         await asyncio.gather(*(self._dismiss(each, end) for each in self._listeners))
 
     async def _dismiss(self, listener: _Listener, end: RunEnd) -> None:
@@ -163,35 +130,29 @@ class Broadcast:
         listeners, self._listeners = self._listeners, []
         await asyncio.gather(*(each.connection.say_goodbye(pause) for each in listeners))
 
-    async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Complete the handshake of a client and attend to it."""
-        connection = await Connection.accept(self.exchange, request)
-        await self.attend(connection)
-        return connection.socket
-
-    async def attend(self, connection: Connection) -> None:
+    async def attend(self, client: Connection) -> None:
         """Serve one client among others until it leaves."""
-        await connection.greet(self._session)
+        await client.greet(self._session)
         if self.end is not None:
             if self._last_frame:
-                await connection.send(self._last_frame)
-            await connection.part(self.end, self._last_words)
+                await client.send(self._last_frame)
+            await client.part(self.end, self._last_words)
             return
         if self._is_going_down:
-            await connection.say_goodbye(0)
+            await client.say_goodbye(0)
             return
-        listener = _Listener(connection, self._depth)
+        listener = _Listener(client, self._depth)
         self._listeners.append(listener)
         self.attached.set()
         if len(self._listeners) == 1:
             self.when_alone(False)
         tasks = (
             asyncio.create_task(listener.write_for_ever(), name="proxy writer"),
-            asyncio.create_task(connection.ping_for_ever(self._ping_interval), name="proxy pings"),
+            asyncio.create_task(client.ping_for_ever(self._ping_interval), name="proxy pings"),
             asyncio.create_task(self._watch(listener), name="proxy watch"),
         )
         try:
-            await connection.listen(self._note)
+            await client.listen(self._note)
         finally:
             await cancel(*tasks)
             if listener in self._listeners:

@@ -19,7 +19,6 @@ from strategy_runtime.protocol.server_codec import bar_json, quote_json
 from strategy_runtime.simulator.market import PROVIDER
 from strategy_runtime.simulator.server import query
 from strategy_runtime.simulator.server.asyncapi import asyncapi
-from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.ending import RunEnd
 from strategy_runtime.simulator.server.envelope import BODY, body
 from strategy_runtime.simulator.server.openapi import openapi
@@ -38,7 +37,7 @@ class Routes:
         refused_orders: How many requests for an order were refused.
     """
 
-    def __init__(self, stream: EventStream | Broadcast, version: str) -> None:
+    def __init__(self, stream: EventStream, version: str) -> None:
         self._stream = stream
         self._exchange = stream.exchange
         self._version = version

@@ -9,18 +9,9 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.hosts import is_loopback
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
-from tests.simulator.server.test_envelope import asked, request_of
-from tests.simulator.server.test_rest import bars, serving
+from tests.simulator.server.rest_client import UPGRADE, asked, bars, request_of, serving
 
 KEY = "k" * 32
-UPGRADE = (
-    b"Connection: Upgrade",
-    b"Upgrade: websocket",
-    b"Sec-WebSocket-Version: 13",
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-)
-
-
 # Addresses.
 
 

@@ -13,8 +13,8 @@ from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
-from strategy_runtime.simulator.server.stream import EventStream
-from tests.simulator.server.test_stream import Client, bars, named, serving
+from strategy_runtime.simulator.server.lock_step import LockStep
+from tests.simulator.server.stream_client import Client, bars, named, serving
 
 MARKET = {"symbol": "S:X", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
 
@@ -122,7 +122,7 @@ async def test_the_last_event_waits_for_a_client_to_be_written_to() -> None:
         await client.frames(2)
         await client.socket.close()
         stream = client.server.stream
-        assert isinstance(stream, EventStream)
+        assert isinstance(stream, LockStep)
         while stream._client is not None:
             await get(client, "/livez")
         # As if the acknowledgement had been the last that the lost connection brought.

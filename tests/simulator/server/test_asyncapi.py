@@ -17,8 +17,8 @@ from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.server.asyncapi import RECEIVED, SENT, asyncapi
-from tests.simulator.server.test_rest import serving
-from tests.simulator.server.test_stream import Client
+from tests.simulator.server.rest_client import serving
+from tests.simulator.server.stream_client import Client
 
 DOCUMENT = asyncapi("1.2.3", "localhost:8082")
 FRAMES = Path(__file__).parents[2] / "protocol" / "frames"

@@ -13,7 +13,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
 from strategy_runtime.simulator.server.broadcast import Broadcast
-from tests.simulator.server.test_connection import Deaf, make_buffers_small
+from tests.simulator.server.stream_client import Deaf, make_buffers_small
 
 MINUTE = 60 * 10**9
 FAST = 1e9

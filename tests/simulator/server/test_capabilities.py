@@ -12,8 +12,8 @@ from strategy_runtime.protocol.enums import OrderType, PositionMode
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
-from tests.simulator.server.test_rest import Rest, bars
-from tests.simulator.server.test_stream import Client, named
+from tests.simulator.server.rest_client import Rest, bars
+from tests.simulator.server.stream_client import Client, named
 
 RICH = ExchangeOptions(mode=PositionMode.HEDGING, leverage=Decimal(5))
 PLAIN = ExchangeOptions()

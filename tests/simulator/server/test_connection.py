@@ -3,21 +3,26 @@
 import asyncio
 import base64
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer, RunEnd
-from strategy_runtime.simulator.server.stream import EventStream
-from tests.simulator.server.test_stream import Client, bars, named, serving
+from strategy_runtime.simulator.server.lock_step import LockStep
+from tests.simulator.server.stream_client import (
+    Client,
+    Deaf,
+    bars,
+    make_buffers_small,
+    named,
+    serving,
+)
 
 FRAMES = Path(__file__).parents[2] / "protocol" / "frames"
 MOST = 1024 * 1024
@@ -25,7 +30,7 @@ MOST = 1024 * 1024
 
 def barrier_of(client: Client) -> Any:
     stream = client.server.stream
-    assert isinstance(stream, EventStream)
+    assert isinstance(stream, LockStep)
     return stream.barrier
 
 
@@ -145,51 +150,6 @@ async def test_no_compression_is_agreed_upon() -> None:
 MANY = 2_000
 
 
-class Deaf:
-    """A client that shakes hands and then reads only when it is told to."""
-
-    def __init__(self, server: ProxyServer) -> None:
-        address = urlsplit(server.ws_url)
-        self.socket = socket.create_connection((address.hostname, address.port))
-        self.socket.setblocking(False)
-        self.received = b""
-
-    async def connect(self) -> "Deaf":
-        loop = asyncio.get_running_loop()
-        key = base64.b64encode(bytes(16))
-        request = (
-            b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        )
-        request += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n"
-        await loop.sock_sendall(self.socket, request)
-        self.received = await loop.sock_recv(self.socket, 12)
-        return self
-
-    async def read_until(self, text: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            while text not in self.received:
-                chunk = await loop.sock_recv(self.socket, 1 << 20)
-                assert chunk, "the connection has ended"
-                self.received += chunk
-
-    async def read_to_the_end(self) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(10):
-            try:
-                while chunk := await loop.sock_recv(self.socket, 1 << 20):
-                    self.received += chunk
-            except ConnectionResetError:
-                return
-
-
-def make_buffers_small(server: ProxyServer) -> None:
-    for site in server._runner.sites:
-        assert isinstance(site, web.TCPSite)
-        for listener in site._server.sockets:  # type: ignore[union-attr]
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-
-
 @asynccontextmanager
 async def deafness(**options: Any) -> AsyncIterator[tuple[Client, Deaf]]:
     """A server whose writing waits for a client that does not read, and another client."""
@@ -199,7 +159,7 @@ async def deafness(**options: Any) -> AsyncIterator[tuple[Client, Deaf]]:
         make_buffers_small(server)
         deaf = await Deaf(server).connect()
         stream = server.stream
-        assert isinstance(stream, EventStream)
+        assert isinstance(stream, LockStep)
         try:
             async with asyncio.timeout(10):
                 while not (stream._writing.locked() or stream.end):
@@ -261,7 +221,7 @@ async def test_a_write_given_up_does_not_end_the_replay() -> None:
     """The library wakes all writes of a connection with the exception of the first."""
     async with deafness() as (client, _):
         stream = client.server.stream
-        assert isinstance(stream, EventStream)
+        assert isinstance(stream, LockStep)
         assert stream._client is not None
         further = asyncio.create_task(stream._client.send(b"x" * MOST))
         async with client.session.get(client.server.rest_url + "/livez"):

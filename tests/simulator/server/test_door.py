@@ -11,9 +11,7 @@ import pytest
 from strategy_runtime.clock import sleep
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.server.door import ClientLimits
-from tests.simulator.server.test_access import UPGRADE
-from tests.simulator.server.test_envelope import asked, request_of
-from tests.simulator.server.test_rest import MARKET_ORDER, serving
+from tests.simulator.server.rest_client import MARKET_ORDER, UPGRADE, asked, request_of, serving
 
 
 async def dialled(server: ProxyServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

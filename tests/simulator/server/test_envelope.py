@@ -1,44 +1,13 @@
 """The envelope: no answer of REST is without it, whatever was asked and however it was put."""
 
-import asyncio
-import json
 import logging
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from strategy_runtime.protocol.models import Account
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
-from tests.simulator.server.test_rest import MARKET_ORDER, bars, serving
-
-
-async def asked(server: ProxyServer, request: bytes) -> tuple[int, Any]:
-    """What is answered to a request that no proper client would send."""
-    address = urlsplit(server.rest_url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    writer.write(request)
-    async with asyncio.timeout(5):
-        head, _, content = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
-    await writer.wait_closed()
-    return int(head.split()[1]), json.loads(content)
-
-
-def request_of(
-    method: str,
-    path: str,
-    *headers: bytes,
-    content: bytes = b"",
-    host: bytes | None = b"localhost",
-) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1".encode(), b"Connection: close", *headers]
-    if host is not None:
-        lines.append(b"Host: " + host)
-    if content:
-        lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(content)]
-    return b"\r\n".join([*lines, b"", content])
+from tests.simulator.server.rest_client import MARKET_ORDER, asked, bars, request_of, serving
 
 
 async def test_a_body_that_cannot_be_read_is_refused() -> None:

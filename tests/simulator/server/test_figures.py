@@ -11,7 +11,7 @@ from strategy_runtime.proxy.pool import _IDLE_S
 from strategy_runtime.simulator.server import ProxyServer, broadcast, connection, door
 from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.door import ClientLimits
-from strategy_runtime.simulator.server.stream import EventStream
+from strategy_runtime.simulator.server.lock_step import LockStep
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 WORDS = {0.25: "a quarter of a second", 0.5: "half a second", 120.0: "two minutes"}
@@ -52,7 +52,7 @@ def test_a_figure_is_the_one_that_is_promised(promise: str, figure: float) -> No
     assert promise.replace("{}", WORDS.get(figure, f"{figure:,g}")) in said
 
 
-@pytest.mark.parametrize("kind", [EventStream, Broadcast])
+@pytest.mark.parametrize("kind", [LockStep, Broadcast])
 def test_a_stream_by_itself_has_the_patience_of_the_server(kind: type) -> None:
     own = {name: figure for name, figure in defaults(kind).items() if name in SERVER}
     assert len(own) > 1

@@ -22,9 +22,8 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.simulator.server import ProxyServer
-from tests.simulator.server.test_access import UPGRADE
-from tests.simulator.server.test_envelope import request_of
-from tests.simulator.server.test_stream import FRAMES, MINUTE, START, Client, malformed
+from tests.simulator.server.rest_client import UPGRADE, request_of
+from tests.simulator.server.stream_client import FRAMES, MINUTE, START, Client, malformed
 
 BARS = 12
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.simulator.server.test_rest import MARKET_ORDER, serving
+from tests.simulator.server.rest_client import MARKET_ORDER, serving
 
 
 async def document() -> dict[str, Any]:

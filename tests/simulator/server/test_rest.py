@@ -1,8 +1,6 @@
 """REST: every path, every refusal, in the envelope, bare and under /v1."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,67 +8,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
+from tests.simulator.server.rest_client import LIMIT_ORDER, MARKET_ORDER, Rest, bars, serving
 
-MINUTE = 60 * 10**9
-START = 1_704_205_800 * 10**9
 SAMPLES = [
     json.loads(line)
     for line in (Path(__file__).parents[2] / "protocol" / "frames" / "rest_samples.jsonl")
     .read_text()
     .splitlines()
 ]
-
-LIMIT_ORDER = {
-    "symbol": "S:AAPL",
-    "side": "BUY",
-    "quantity": "1",
-    "order_type": "LIMIT",
-    "limit_price": "5",
-}
-MARKET_ORDER = {"symbol": "S:AAPL", "side": "BUY", "quantity": "5", "order_type": "MARKET"}
-
-
-def bars(symbol: str, count: int) -> BarSeries:
-    series = BarSeries(symbol, "1m", MINUTE)
-    for number in range(count):
-        series.append(START + number * MINUTE, 10, 11, 9, 10 + number, 100.0)
-    return series
-
-
-class Rest:
-    """Requests to an exchange of which some bars have been played."""
-
-    def __init__(self, exchange: Exchange, server: ProxyServer, session: Any) -> None:
-        self.exchange = exchange
-        self.server = server
-        self.session = session
-        self.phases = exchange.phases()
-
-    def play(self, phases: int = 1) -> None:
-        for _ in range(phases):
-            self.exchange.outbox.clear()
-            next(self.phases)
-
-    async def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        url = self.server.rest_url + path
-        if body is not None:
-            more["data"] = body if isinstance(body, bytes) else json.dumps(body)
-            more["headers"] = {"Content-Type": "application/json"}
-        async with self.session.request(method, url, **more) as response:
-            text = await response.text()
-            self.headers = response.headers
-            return response.status, json.loads(text)
-
-
-@asynccontextmanager
-async def serving(**options: Any) -> AsyncIterator[Rest]:
-    exchange = Exchange([bars("S:AAPL", 5), bars("BTC/USD", 5)])
-    server = ProxyServer(exchange, ws_port=0, rest_port=0, **options)
-    async with server, aiohttp.ClientSession() as session:
-        yield Rest(exchange, server, session)
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])

@@ -14,7 +14,7 @@ from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.server.openapi import _PATHS
-from tests.simulator.server.test_rest import bars
+from tests.simulator.server.rest_client import bars
 
 schemathesis: Any = pytest.importorskip("schemathesis", reason="it comes with the dev extra")
 CHECKS: Any = pytest.importorskip("schemathesis.specs.openapi.checks")

@@ -3,92 +3,12 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp import WSMsgType
 
-from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.exchange import Exchange
-from strategy_runtime.simulator.server import ProxyServer, RunEnd
-from strategy_runtime.simulator.server.stream import EventStream
-
-FRAMES = Path(__file__).parents[2] / "protocol" / "frames"
-MINUTE = 60 * 10**9
-START = 1_704_205_800 * 10**9
-
-
-def bars(symbol: str, *closes: float) -> BarSeries:
-    series = BarSeries(symbol, "1m", MINUTE)
-    for number, close in enumerate(closes):
-        series.append(START + number * MINUTE, close, close + 1, close - 1, close, 100.0)
-    return series
-
-
-class Client:
-    """A bare client: sends what it is told, and reads frames one by one."""
-
-    def __init__(self, session: aiohttp.ClientSession, server: ProxyServer) -> None:
-        self.session = session
-        self.server = server
-        self.socket: Any = None
-
-    async def connect(self, path: str = "", base: str | None = None) -> "Client":
-        self.socket = await self.session.ws_connect((base or self.server.ws_url) + path)
-        return self
-
-    async def frame(self) -> dict[str, Any]:
-        message = await asyncio.wait_for(self.socket.receive(), 5)
-        assert message.type is WSMsgType.TEXT, message
-        document: dict[str, Any] = json.loads(message.data)
-        return document
-
-    async def frames(self, count: int) -> list[dict[str, Any]]:
-        return [await self.frame() for _ in range(count)]
-
-    async def ack(self, *ids: str) -> None:
-        await self.send(
-            {"type": "event_ack", "correlation_id": "c", "events_processed": ids, "timestamp": 1}
-        )
-
-    async def send(self, document: Any) -> None:
-        text = document if isinstance(document, str) else json.dumps(document)
-        await self.socket.send_str(text)
-
-    async def nothing_more(self) -> None:
-        """Prove that no frame is on its way: a ping of ours is answered first."""
-        await self.send({"type": "ping"})
-        assert (await self.frame())["type"] == "pong"
-
-    async def closed(self) -> int:
-        """Read up to the close, and give back its code."""
-        while True:
-            message = await asyncio.wait_for(self.socket.receive(), 5)
-            if message.type is WSMsgType.CLOSE:
-                return int(message.data)
-            if message.type in (WSMsgType.CLOSED, WSMsgType.ERROR):
-                return int(self.socket.close_code)
-
-    async def post(self, path: str, **body: Any) -> tuple[int, Any]:
-        async with self.session.post(self.server.rest_url + path, json=body) as response:
-            return response.status, await response.json()
-
-
-@asynccontextmanager
-async def serving(*series: BarSeries, **options: Any) -> AsyncIterator[Client]:
-    data = series or (bars("S:X", 10, 11, 12),)
-    server = ProxyServer(Exchange(data), ws_port=0, rest_port=0, **options)
-    async with server, aiohttp.ClientSession() as session:
-        yield Client(session, server)
-
-
-def named(frames: list[dict[str, Any]]) -> list[str]:
-    return [f"{frame['type']} {frame.get('event_id', '-')}" for frame in frames]
-
+from strategy_runtime.simulator.server import RunEnd
+from strategy_runtime.simulator.server.lock_step import LockStep
+from tests.simulator.server.stream_client import FRAMES, Client, bars, malformed, named, serving
 
 # Handshake.
 
@@ -193,7 +113,7 @@ async def test_an_old_acknowledgement_has_no_effect() -> None:
         await client.ack("evt-1")
         await client.nothing_more()
         stream = client.server.stream
-        assert isinstance(stream, EventStream)
+        assert isinstance(stream, LockStep)
         assert stream.barrier.unknown == 1
 
 
@@ -324,16 +244,6 @@ async def test_nobody_is_halted_while_no_client_is_there() -> None:
 
 
 # Hostile clients.
-
-
-def malformed() -> list[Any]:
-    index = [json.loads(line) for line in (FRAMES / "index.jsonl").read_text().splitlines()]
-    lines = (FRAMES / "malformed_frames.jsonl").read_text(errors="surrogateescape").split("\n")
-    return [
-        pytest.param(lines[entry["line"] - 1], id=entry["name"])
-        for entry in index
-        if entry["file"] == "malformed_frames.jsonl" and entry.get("dir") == "c2s"
-    ]
 
 
 @pytest.mark.parametrize("text", malformed())
