@@ -29,8 +29,7 @@ from strategy_runtime.protocol.server_codec import decode_client_frame
 from tests.chaos.mutations import frames_of, mutated
 from tests.figures import Tell
 from tests.protocol.reading import Reading, decode
-from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
-from tests.proxy.test_venue import run
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle, run
 from tests.strategies import Scripted
 
 COUNT = 20_000

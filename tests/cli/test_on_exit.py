@@ -48,9 +48,8 @@ async def test_an_order_without_an_answer_keeps_no_other_from_being_cancelled(
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"}), (-1, None)]
         proxy.answers["DELETE", "/orders/ord-1"] = [(200, {"success": True, "order": CANCELLED})]
-        urls = ("--ws-url", f"ws://{proxy.url}", "--rest-url", f"http://{proxy.url}")
         live = ("--mode", "live", "--state-dir", "none", "--on-exit", "cancel")
-        with started("run", "bot", *urls, *live, cwd=tmp_path) as process:
+        with started("run", "bot", *proxy.flags, *live, cwd=tmp_path) as process:
             await asked(proxy, "POST", 2)
             process.send_signal(signal.SIGTERM)
             _, said = await asyncio.to_thread(process.communicate, timeout=10)
@@ -84,9 +83,8 @@ async def test_what_could_not_be_left_behind_as_wanted_is_said(tmp_path: Path) -
         ]
         proxy.answers["DELETE", "/orders/ord-1"] = [(400, {"code": "NO", "message": "not now"})]
         proxy.answers["GET", "/positions"] = [(200, [HELD])]
-        urls = ("--ws-url", f"ws://{proxy.url}", "--rest-url", f"http://{proxy.url}")
         live = ("--mode", "live", "--state-dir", "none", "--on-exit", "flatten")
-        with started("run", "bot", *urls, *live, cwd=tmp_path) as process:
+        with started("run", "bot", *proxy.flags, *live, cwd=tmp_path) as process:
             while not any(each[0] == "POST" for each in proxy.requests):
                 proxy.heard.clear()
                 await proxy.heard.wait()

@@ -106,9 +106,8 @@ async def test_a_flood_of_odd_frames_floods_no_log(tmp_path: Path) -> None:
 
     seen = asyncio.Event()
     async with ScriptedProxy(scene).serving() as proxy:
-        urls = ("--ws-url", f"ws://{proxy.url}", "--rest-url", f"http://{proxy.url}")
         live = ("--mode", "live", "--state-dir", "none")
-        with started("run", "bot", *urls, *live, cwd=tmp_path) as process:
+        with started("run", "bot", *proxy.flags, *live, cwd=tmp_path) as process:
             await seen.wait()
             process.send_signal(signal.SIGTERM)
             _, said = await asyncio.to_thread(process.communicate, timeout=10)

@@ -1,4 +1,6 @@
-"""A TCP server that answers as a test tells it to, and a way to run a test on either event loop."""
+"""A TCP server that answers as a test tells it to, a receiver that notes what it is given, and a
+way to run a test on either event loop.
+"""
 
 import asyncio
 from base64 import b64encode
@@ -9,7 +11,35 @@ from typing import Any
 
 import pytest
 
-__all__ = ["Scene", "agreed", "either_loop", "head", "on_loop", "serving"]
+from strategy_runtime.proxy.transport import Closed
+
+__all__ = ["Notes", "Scene", "agreed", "either_loop", "head", "on_loop", "serving"]
+
+
+class Notes:
+    """A receiver that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.closed: list[Closed] = []
+        self.stirred = asyncio.Event()
+
+    def feed(self, messages: list[bytes]) -> list[bytes]:
+        self.frames += messages
+        self.stirred.set()
+        return [b"answer" for each in messages if each == b"question"]
+
+    def lost(self, closed: Closed) -> None:
+        self.closed.append(closed)
+        self.stirred.set()
+
+    async def until_lost(self) -> Closed:
+        while not self.closed:
+            self.stirred.clear()
+            await self.stirred.wait()
+        (closed,) = self.closed
+        return closed
+
 
 Scene = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -3,11 +3,17 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import WSMsgType, web
+
+from strategy_runtime import Strategy
+from strategy_runtime.ids import Random
+from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.runner import Runner
+from tests.strategies import Scripted
 
 Scene = Callable[["ScriptedProxy", web.WebSocketResponse], Awaitable[None]]
 
@@ -65,6 +71,16 @@ class ScriptedProxy:
         self.prefix = prefix
         self.answers_pings = answers_pings
         self.url = ""
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where it is."""
+        return Endpoints(ws_url=f"ws://{self.url}", rest_url=f"http://{self.url}")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The same, as options of `strategy-run`."""
+        return "--ws-url", self.endpoints.ws_url, "--rest-url", self.endpoints.rest_url
 
     async def say(self, socket: web.WebSocketResponse, *frames: Any) -> None:
         """Send frames: text as it is, anything else as JSON."""
@@ -157,3 +173,31 @@ class ScriptedProxy:
             yield self
         finally:
             await runner.cleanup()
+
+
+def at_once(chance: Random) -> Iterator[float]:
+    """Delays that nobody notices."""
+    while True:
+        yield 0.001
+
+
+def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
+    """A venue that leads there, and tries everything again at once."""
+    given: dict[str, Any] = {
+        "is_live": False,
+        "connected_wait": 5.0,
+        "connect_deadline": 5.0,
+        "delays": at_once,
+        "knocking": at_once,
+        "retrying": at_once,
+    }
+    return ProxyVenue(proxy.endpoints, **(given | options))
+
+
+async def run(
+    proxy: ScriptedProxy, strategy: Strategy | None = None, **options: Any
+) -> Scripted | Strategy:
+    """Play a backtest to its end; gives back the strategy."""
+    strategy = strategy or Scripted({})
+    await Runner(strategy, venue_for(proxy, **options), mode="backtest").run()
+    return strategy

@@ -9,8 +9,7 @@ import pytest
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.transport import ConnectFailed
-from tests.proxy.plain_server import either_loop, head, on_loop, serving
-from tests.proxy.test_stream import Notes
+from tests.proxy.plain_server import Notes, either_loop, head, on_loop, serving
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 

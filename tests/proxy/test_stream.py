@@ -16,32 +16,7 @@ from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.stream import Stream
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime, run
-from tests.proxy.plain_server import Scene, agreed, either_loop, on_loop, serving
-
-
-class Notes:
-    """A receiver that notes what it is given."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-        self.closed: list[Closed] = []
-        self.stirred = asyncio.Event()
-
-    def feed(self, messages: list[bytes]) -> list[bytes]:
-        self.frames += messages
-        self.stirred.set()
-        return [b"answer" for each in messages if each == b"question"]
-
-    def lost(self, closed: Closed) -> None:
-        self.closed.append(closed)
-        self.stirred.set()
-
-    async def until_lost(self) -> Closed:
-        while not self.closed:
-            self.stirred.clear()
-            await self.stirred.wait()
-        (closed,) = self.closed
-        return closed
+from tests.proxy.plain_server import Notes, Scene, agreed, either_loop, on_loop, serving
 
 
 def frame(payload: bytes, kind: int = TEXT) -> bytes:

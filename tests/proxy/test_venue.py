@@ -43,34 +43,17 @@ from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import retries
 from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.runtime.runner import Runner
-from tests.proxy.scripted import ACCOUNT, COMPLETE, CONNECTED, ScriptedProxy, candle
+from tests.proxy.scripted import (
+    ACCOUNT,
+    COMPLETE,
+    CONNECTED,
+    ScriptedProxy,
+    at_once,
+    candle,
+    run,
+    venue_for,
+)
 from tests.strategies import Scripted
-
-
-def at_once(chance: Random) -> Iterator[float]:
-    while True:
-        yield 0.001
-
-
-def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
-    endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-    given: dict[str, Any] = {
-        "is_live": False,
-        "connected_wait": 5.0,
-        "connect_deadline": 5.0,
-        "delays": at_once,
-        "knocking": at_once,
-        "retrying": at_once,
-    }
-    return ProxyVenue(endpoints, **(given | options))
-
-
-async def run(
-    proxy: ScriptedProxy, strategy: Strategy | None = None, **options: Any
-) -> Scripted | Strategy:
-    strategy = strategy or Scripted({})
-    await Runner(strategy, venue_for(proxy, **options), mode="backtest").run()
-    return strategy
 
 
 async def finish(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
@@ -516,8 +499,7 @@ async def test_a_live_link_that_falls_silent_is_replaced_within_twelve_seconds()
         await asyncio.Event().wait()
 
     async with ScriptedProxy(silent, second, answers_pings=False).serving() as proxy:
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        runner = Runner(Strategy(), ProxyVenue(endpoints, is_live=True), mode="live")
+        runner = Runner(Strategy(), ProxyVenue(proxy.endpoints, is_live=True), mode="live")
         async with asyncio.timeout(60):
             await runner.run()
     assert opened[1] - opened[0] <= 12

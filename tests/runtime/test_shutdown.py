@@ -11,7 +11,7 @@ from aiohttp import web
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.errors import HookFailed
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.proxy.transport import Answer, Receiver
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.ending import OnExit
@@ -231,8 +231,7 @@ async def acked(strategy: Signalled, on_error: OnError | None = None) -> set[str
 
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/capabilities"] = [(404, {})]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        venue = ProxyVenue(endpoints, is_live=False)
+        venue = ProxyVenue(proxy.endpoints, is_live=False)
         runner = Runner(strategy, venue, mode="backtest", on_error=on_error)
         strategy.stops = [runner.interrupt, runner.stop]
         with suppress(HookFailed):

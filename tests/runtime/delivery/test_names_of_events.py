@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from strategy_runtime import PositionEvent, Strategy
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy
 
@@ -46,8 +46,7 @@ async def test_opened_modified_closed(name: dict[str, str]) -> None:
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/capabilities"] = [(200, {})]
         proxy.answers["GET", "/positions"] = [(200, [HELD])]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        await Runner(strategy, ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+        await Runner(strategy, ProxyVenue(proxy.endpoints, is_live=False), mode="backtest").run()
     assert strategy.told == [
         ("pos-0", "MODIFIED"),
         ("pos-0", "CLOSED"),

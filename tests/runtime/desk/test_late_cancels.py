@@ -1,15 +1,12 @@
 """A cancel that a fill has beaten, as the proxies of this world answer it."""
 
-from collections.abc import Iterator
-
 import pytest
 from aiohttp import web
 
 from strategy_runtime import Candle, OrderRejected, OrderStatus, Strategy
-from strategy_runtime.ids import Random
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.runner import Runner
-from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, at_once, candle
 
 ORDER = {
     "id": "ord-1",
@@ -38,11 +35,6 @@ class Cancels(Strategy):
             self.found = refusal.code
 
 
-def at_once(chance: Random) -> Iterator[float]:
-    while True:
-        yield 0.001
-
-
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 502])
 @pytest.mark.parametrize("is_filled", [True, False])
 async def test_it_ends_as_the_order_has(status: int, is_filled: bool) -> None:
@@ -57,7 +49,6 @@ async def test_it_ends_as_the_order_has(status: int, is_filled: bool) -> None:
         proxy.answers["DELETE", "/orders/ord-1"] = [(status, {"code": "NO", "message": ""})]
         known = ORDER | ({"status": "FILLED", "filled_quantity": "5"} if is_filled else {})
         proxy.answers["GET", "/orders/history"] = [(200, []), (200, [known])]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        venue = ProxyVenue(endpoints, is_live=False, retrying=at_once)
+        venue = ProxyVenue(proxy.endpoints, is_live=False, retrying=at_once)
         await Runner(strategy, venue, mode="backtest").run()
     assert strategy.found == (OrderStatus.FILLED if is_filled else "NO")

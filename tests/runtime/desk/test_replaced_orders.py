@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, Strategy
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 
@@ -81,8 +81,7 @@ async def test_it_is_the_same_order_to_the_strategy(name: str | None) -> None:
         proxy.answers["DELETE", "/orders/ord-2"] = [
             (200, {"success": True, "order": second | {"status": "CANCELLED"}})
         ]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        await Runner(strategy, ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+        await Runner(strategy, ProxyVenue(proxy.endpoints, is_live=False), mode="backtest").run()
     assert strategy.open == [[], ["ord-1"], ["ord-2"], []]
     assert strategy.heard == [
         ("ORDER_CREATED", "ord-1", True),

@@ -8,7 +8,7 @@ from aiohttp import web
 from strategy_runtime import Candle, OrderEvent, Strategy, Trade
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.events import PositionEvent
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
@@ -107,8 +107,7 @@ async def run(
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/capabilities"] = [(200, {})]
         proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        venue = ProxyVenue(endpoints, is_live=False)
+        venue = ProxyVenue(proxy.endpoints, is_live=False)
         await Runner(strategy, venue, mode="backtest", on_error=on_error).run()
     return strategy.notes, proxy
 
@@ -168,8 +167,8 @@ async def test_an_event_whose_question_has_no_answer_is_not_acknowledged(first: 
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/capabilities"] = [(200, {})]
         proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
+        venue = ProxyVenue(proxy.endpoints, is_live=False)
         with pytest.raises(ApiError, match="GONE"):
-            await Runner(strategy, ProxyVenue(endpoints, is_live=False), mode="backtest").run()
+            await Runner(strategy, venue, mode="backtest").run()
     assert strategy.bars == first
     assert [each for ack in proxy.acks for each in ack][-1] == f"evt-{first - 1}"

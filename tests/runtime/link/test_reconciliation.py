@@ -91,8 +91,7 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
 
     async with ScriptedProxy(first, second).serving() as proxy:
         proxy.answers["GET", "/orders"] = [(200, [ORDER])]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        runner = Runner(Looks(), ProxyVenue(endpoints, is_live=True), mode="live")
+        runner = Runner(Looks(), ProxyVenue(proxy.endpoints, is_live=True), mode="live")
         async with asyncio.timeout(20):
             await runner.run()
     assert seen == [
@@ -112,8 +111,7 @@ async def test_where_no_ended_orders_are_listed_one_is_asked_for_by_its_id(
     book.load(account(), [], [replace(order(1, OrderStatus.OPEN), client_order_id=own_id)])
     async with ScriptedProxy().serving() as proxy:
         proxy.answers["GET", "/orders/history"] = [(status, REFUSAL)]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        venue = ProxyVenue(endpoints, is_live=True)
+        venue = ProxyVenue(proxy.endpoints, is_live=True)
         unknown = await take_snapshot(venue, book)
         proxy.answers["GET", "/orders/ord-1"] = [(200, {**FILLED, "client_order_id": own_id})]
         known = await take_snapshot(venue, book)
@@ -169,8 +167,7 @@ async def heard_after_a_gap(
 
     async with ScriptedProxy(first, second).serving() as proxy:
         proxy.answers["GET", "/orders"] = [(200, [ORDER, OTHER])]
-        endpoints = Endpoints(ws_url=f"ws://{proxy.url}", rest_url=f"http://{proxy.url}")
-        runner = Runner(strategy, ProxyVenue(endpoints, is_live=True), mode="live")
+        runner = Runner(strategy, ProxyVenue(proxy.endpoints, is_live=True), mode="live")
         async with asyncio.timeout(20):
             await runner.run()
 

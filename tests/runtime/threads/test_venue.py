@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from aiohttp import web
 from strategy_runtime import Candle, OrderEvent, Quote, Strategy
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import AccessDenied, ConnectionLost, Unreachable
-from strategy_runtime.ids import Random
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.threads import ThreadedVenue
-from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, at_once, candle
 
 FILLED = {
     "type": "order",
@@ -53,11 +51,6 @@ def quote(number: int) -> dict[str, object]:
         "timestamp": "2024-03-04T14:30:00Z",
     }
     return {"type": "quote", "event_id": f"quote-{number}", "quote": body}
-
-
-def at_once(chance: Random) -> Iterator[float]:
-    while True:
-        yield 0.001
 
 
 def threaded(url: str, *, patience: float = 5.0, deadline: float = 5.0) -> ThreadedVenue:
