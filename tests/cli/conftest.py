@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from strategy_runtime.cli import backtest, new, proxy, run
+from tests.cli.support import BUYER, PRICES
 
 Invoke = Callable[..., Result]
 
@@ -18,6 +19,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, made the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def bot(folder: Path) -> Path:
+    """A folder with a strategy and prices."""
+    (folder / "bot.py").write_text(BUYER)
+    (folder / "prices.csv").write_text(PRICES)
+    return folder
 
 
 @pytest.fixture

@@ -12,14 +12,6 @@ from tests.cli.support import BUYER, DEMO, PRICES, call
 WRITTEN = ("fills.csv", "orders.csv", "result.json", "report.html")
 
 
-@pytest.fixture
-def bot(folder: Path) -> Path:
-    """A folder with a strategy and prices."""
-    (folder / "bot.py").write_text(BUYER)
-    (folder / "prices.csv").write_text(PRICES)
-    return folder
-
-
 # What it prints
 
 

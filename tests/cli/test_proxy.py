@@ -14,14 +14,6 @@ from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, PRICES, call, interrupt, line_of, proxy, started
 
 
-@pytest.fixture
-def bot(folder: Path) -> Path:
-    """A folder with a strategy and prices."""
-    (folder / "bot.py").write_text(BUYER)
-    (folder / "prices.csv").write_text(PRICES)
-    return folder
-
-
 def equity(rest_url: str) -> Decimal:
     with urllib.request.urlopen(f"{rest_url}/account", timeout=10) as answer:  # noqa: S310
         return Decimal(json.load(answer)["equity"])

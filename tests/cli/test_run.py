@@ -36,14 +36,6 @@ class Bot(Strategy):
 BUSY = WAITING.replace("await asyncio.sleep(3600)", "while True: pass")
 
 
-@pytest.fixture
-def bot(folder: Path) -> Path:
-    """A folder with a strategy and prices."""
-    (folder / "bot.py").write_text(BUYER)
-    (folder / "prices.csv").write_text(PRICES)
-    return folder
-
-
 # A run to its end
 
 

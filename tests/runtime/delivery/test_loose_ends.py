@@ -258,14 +258,8 @@ def test_what_a_hook_forgets_now_and_then_is_not_in_a_row() -> None:
     assert strategy.bars > 80
 
 
-class AlwaysForgets(Helped):
-    def on_candle(self, candle: Candle) -> None:
-        self.bars += 1
-        self.enter(candle.symbol)  # type: ignore[unused-coroutine]
-
-
 def test_a_live_run_that_keeps_forgetting_is_stopped() -> None:
-    strategy = AlwaysForgets()
+    strategy = Forgets()
 
     async def wait(runner: Runner) -> None:
         await sleep(30)
