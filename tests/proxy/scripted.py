@@ -38,6 +38,8 @@ def candle(number: int, symbol: str = "S:X", **extra: Any) -> dict[str, Any]:
 
 COMPLETE = {"type": "backtest_complete", "event_id": "evt-end"}
 CONNECTED = {"type": "connection", "event": "CONNECTED"}
+KNOWN = {"id": "ord-9", "symbol": "S:X", "side": "BUY", "status": "OPEN", "client_order_id": "c-1"}
+FOREIGN = {"id": "ord-8", "symbol": "S:X", "side": "BUY", "status": "OPEN"}
 
 
 class ScriptedProxy:
@@ -98,6 +100,11 @@ class ScriptedProxy:
         while not any(frame["type"] == kind for frame in self.frames):
             self.heard.clear()
             await self.heard.wait()
+
+    async def finish(self, socket: web.WebSocketResponse) -> None:
+        """Say that the backtest is over, and wait until that has been acknowledged."""
+        await self.say(socket, COMPLETE)
+        await self.until_acked("evt-end")
 
     async def until_closed(self, socket: web.WebSocketResponse) -> None:
         """Wait until the strategy has closed the connection."""
@@ -201,3 +208,13 @@ async def run(
     strategy = strategy or Scripted({})
     await Runner(strategy, venue_for(proxy, **options), mode="backtest").run()
     return strategy
+
+
+async def ask(proxy: ScriptedProxy, call: Callable[[ProxyVenue], Any], **options: Any) -> Any:
+    """Have a venue ask it something; gives back the answer."""
+    venue = venue_for(proxy, **options)
+    await venue.open()
+    try:
+        return await call(venue)
+    finally:
+        await venue.close()

@@ -6,10 +6,9 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
@@ -19,32 +18,21 @@ from strategy_runtime import (
     ConnectionEvent,
     Gap,
     HookFailed,
-    OrderEvent,
-    OrderEventKind,
-    OrderRejected,
-    OrderType,
-    Side,
     Strategy,
 )
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
     AccessDenied,
     ApiError,
-    ConfigError,
     ConnectionLost,
-    FateUnknown,
     ProtocolError,
     Unreachable,
 )
 from strategy_runtime.ids import Random
-from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.proxy.policy import retries
-from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.runtime.runner import Runner
 from tests.proxy.scripted import (
-    ACCOUNT,
     COMPLETE,
     CONNECTED,
     ScriptedProxy,
@@ -54,11 +42,6 @@ from tests.proxy.scripted import (
     venue_for,
 )
 from tests.strategies import Scripted
-
-
-async def finish(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-    await proxy.say(socket, COMPLETE)
-    await proxy.until_acked("evt-end")
 
 
 def kinds(strategy: Any) -> list[str]:
@@ -81,7 +64,7 @@ async def test_every_id_is_acknowledged_once_whatever_the_frame() -> None:
             {**candle(6), "event_id": None, "id": "evt-6"},
         )
         await proxy.until_acked("evt-1", "evt-2", "evt-3", "evt-4", "5", "evt-6")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         strategy = await run(proxy)
@@ -101,7 +84,7 @@ async def test_an_ack_carries_a_whole_number_of_milliseconds_and_an_id_of_its_ow
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED, candle(1))
         await proxy.until_acked("evt-1")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         await run(proxy)
@@ -115,7 +98,7 @@ async def test_what_is_at_hand_goes_out_in_one_ack_even_behind_a_ping() -> None:
         await proxy.say(socket, *frames)
         await proxy.until_acked(*(f"evt-{n}" for n in range(1, 51)))
         await proxy.until_frame("pong")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         await run(proxy)
@@ -129,7 +112,7 @@ async def test_the_ack_waits_for_the_hook_and_for_its_orders() -> None:
         await proxy.say(socket, CONNECTED, candle(1))
         await proxy.until_acked("evt-1")
         order.append(f"ack after {len([r for r in proxy.requests if r[0] == 'POST'])} orders")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     class Buys(Strategy):
         async def on_candle(self, candle: Candle) -> None:
@@ -170,7 +153,7 @@ async def test_pings_are_answered_while_a_hook_waits() -> None:
         assert proxy.acks == []
         released.set()
         await proxy.until_acked("evt-1")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     released = asyncio.Event()
 
@@ -188,7 +171,7 @@ async def test_old_gateways_get_an_empty_ack_for_frames_without_id() -> None:
         while [] not in proxy.acks:
             proxy.heard.clear()
             await proxy.heard.wait()
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         await run(proxy, always_ack=True)
@@ -201,7 +184,7 @@ async def test_the_greeting_may_be_absent() -> None:
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, candle(1))
         await proxy.until_acked("evt-1")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         strategy = await run(proxy)
@@ -211,7 +194,7 @@ async def test_the_greeting_may_be_absent() -> None:
 async def test_a_silent_proxy_is_taken_as_connected_after_a_moment() -> None:
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await connected.wait()
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     connected = asyncio.Event()
 
@@ -250,7 +233,7 @@ async def test_the_later_gateways_dialect() -> None:
         }
         await proxy.say(socket, filled)
         await proxy.until_acked("evt-2")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     seen: list[tuple[str, Decimal]] = []
 
@@ -273,7 +256,7 @@ async def test_events_beyond_the_subscriptions_are_acknowledged_and_passed_over(
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED, candle(1, "S:A"), candle(2, "S:B"))
         await proxy.until_acked("evt-1", "evt-2")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         strategy: Any = await run(proxy, subscriptions=parse_subscriptions("S:B:candle"))
@@ -293,7 +276,7 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code
     async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED, candle(1), candle(2))
         await proxy.until_acked("evt-2")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     links: list[str] = []
 
@@ -323,7 +306,7 @@ async def sends_nothing_again(proxy: ScriptedProxy, socket: web.WebSocketRespons
     assert proxy.acks == []
     await proxy.say(socket, CONNECTED)
     await proxy.until_acked("evt-1", "evt-2")
-    await finish(proxy, socket)
+    await proxy.finish(socket)
 
 
 async def test_what_falls_due_while_the_connection_is_down_is_acknowledged_on_the_next() -> None:
@@ -375,7 +358,7 @@ async def test_candles_that_were_under_way_may_come_again() -> None:
     async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, named, candle(2), candle(3), candle(4))
         await proxy.until_acked("evt-4")
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     named = {**CONNECTED, "session": "one"}
     strategy = Scripted({})
@@ -464,7 +447,7 @@ async def test_a_redirect_is_not_followed() -> None:
         raise web.HTTPTemporaryRedirect(f"http://{proxy.url}/")
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     app = web.Application()
     app.router.add_get("/", elsewhere)
@@ -595,7 +578,7 @@ async def test_a_proxy_that_never_comes_up_is_unreachable() -> None:
 async def test_a_proxy_may_come_up_late() -> None:
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED)
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     tries = 0
 
@@ -631,445 +614,11 @@ async def test_a_backtest_whose_proxy_goes_away_for_good_is_incomplete() -> None
         await runner
 
 
-# Requests.
-
-
-def limit_order() -> OrderRequest:
-    return OrderRequest(
-        symbol="S:X",
-        side=Side.BUY,
-        quantity=Decimal(1),
-        order_type=OrderType.MARKET,
-        client_order_id="c-1",
-    )
-
-
-async def ask(proxy: ScriptedProxy, call: Callable[[ProxyVenue], Any], **options: Any) -> Any:
-    venue = venue_for(proxy, **options)
-    await venue.open()
-    try:
-        return await call(venue)
-    finally:
-        await venue.close()
-
-
-KNOWN = {"id": "ord-9", "symbol": "S:X", "side": "BUY", "status": "OPEN", "client_order_id": "c-1"}
-FOREIGN = {"id": "ord-8", "symbol": "S:X", "side": "BUY", "status": "OPEN"}
-
-
-@pytest.mark.parametrize(
-    "loss",
-    [(0, None), (500, "<html>oops</html>"), (503, {"code": "X", "message": "y"}), (200, "{")],
-)
-async def test_an_order_whose_answer_got_lost_is_looked_up_not_sent_again(
-    loss: tuple[int, Any],
-) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["POST", "/orders"] = [loss]
-        proxy.answers["GET", "/orders"] = [(200, [FOREIGN, KNOWN])]
-        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
-    assert handle.id == "ord-9"
-    assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
-
-
-@pytest.mark.parametrize("status", [402, 408, 410, 425, 499])
-async def test_an_answer_that_is_no_clear_refusal_leaves_the_fate_of_an_order_open(
-    status: int,
-) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(status, {"code": "ODD", "message": "hm"})]
-        proxy.answers["GET", "/orders"] = [(200, [KNOWN])]
-        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
-    assert handle.id == "ord-9"
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 415, 422, 501])
-async def test_a_clear_refusal_is_final(status: int) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(status, {"code": "NO", "message": "never"})]
-        with pytest.raises(ApiError, match="NO: never"):
-            await ask(proxy, lambda venue: venue.submit(limit_order()))
-    assert not [r for r in proxy.requests if r[1].startswith("/orders?")]
-
-
-HASTY = Patience(deadline=0.5, settle=0.3, limit=0.6)
-
-
-@pytest.mark.parametrize("status", [404, 405, 501])
-async def test_an_ended_order_is_found_where_there_is_no_list_of_those(status: int) -> None:
-    ended = {**KNOWN, "client_order_id": "c-1", "status": "FILLED", "quantity": "1"}
-    refusal = {"code": "NOT_OFFERED", "message": "no"}
-    async with ScriptedProxy().serving() as proxy:
-        venue = venue_for(proxy)
-        await venue.open()
-        proxy.answers["GET", "/orders/history"] = [(status, refusal)]
-        proxy.answers["GET", "/orders"] = [(200, []), (200, [ended]), (200, []), (400, refusal)]
-        found = await venue.orders(client_order_id="c-1")
-        asked = proxy.requests[-1][1]
-        # One that cannot choose by status does not have the order, as far as can be told.
-        unknown = await venue.orders(client_order_id="c-1")
-        await venue.close()
-    assert [order.status.value for order in found] == ["FILLED"]
-    assert unknown == []
-    wanted = parse_qs(urlsplit(asked).query)
-    assert wanted["client_order_id"] == ["c-1"]
-    assert set(wanted["status"][0].split(",")) == {"FILLED", "CANCELLED", "REJECTED", "EXPIRED"}
-
-
-async def test_an_order_that_did_not_arrive_is_of_unknown_fate() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(504, "")]
-        proxy.answers["GET", "/orders"] = [(200, [FOREIGN])]
-        with pytest.raises(FateUnknown, match=r"S:X c-1: .*POST /orders was answered with 504"):
-            await ask(proxy, lambda venue: venue.submit(limit_order()), patience=HASTY)
-    assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
-    assert len([r for r in proxy.requests if r[1].startswith("/orders?")]) >= 2
-
-
-async def test_a_proxy_that_knows_ids_again_gets_the_order_again() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/capabilities"] = [(200, {"features": ["client_order_id_dedupe"]})]
-        proxy.answers["POST", "/orders"] = [(0, None), (502, ""), (200, KNOWN)]
-        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
-    assert handle.id == "ord-9"
-    posts = [body for method, _, body in proxy.requests if method == "POST"]
-    assert len(posts) == 3
-    assert posts[0] == posts[1] == posts[2]
-
-
-@pytest.mark.parametrize("details", [{"retry_after_seconds": 0.05}, None])
-async def test_an_order_waits_as_long_as_the_proxy_says(details: dict[str, float] | None) -> None:
-    refusal = {"code": "RATE_LIMITED", "message": "slow down", "details": details}
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(429, refusal), (201, KNOWN)]
-        began = monotonic()
-        handle = await ask(proxy, lambda venue: venue.submit(limit_order()))
-    assert handle.id == "ord-9"
-    assert monotonic() - began >= (0.05 if details else 1.0)
-
-
-async def test_an_order_that_must_wait_too_long_is_refused() -> None:
-    refusal = {"code": "RATE_LIMITED", "message": "later", "details": {"retry_after_seconds": 60}}
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(429, refusal)]
-        with pytest.raises(ApiError, match="RATE_LIMITED: later"):
-            await ask(proxy, lambda venue: venue.submit(limit_order()), patience=HASTY)
-
-
-async def test_an_event_settles_the_fate_of_an_order() -> None:
-    order = {**KNOWN, "client_order_id": "Scripted-bt-1", "status": "OPEN", "quantity": "1"}
-    event = {"type": "order", "event": "ORDER_CREATED", "event_id": "evt-2", "order": order}
-
-    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, candle(1))
-        while not any(method == "POST" for method, _, _ in proxy.requests):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # noqa: TID251
-        await proxy.say(socket, event)
-        await proxy.until_acked("evt-1", "evt-2")
-        await finish(proxy, socket)
-
-    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1)})
-    async with ScriptedProxy(scene).serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(504, "")]
-        proxy.answers["GET", "/orders"] = [*[(200, [])] * 3, (503, "")]
-        await run(proxy, strategy, patience=Patience(settle=30.0))
-    assert strategy.refusals == []
-    assert len([r for r in proxy.requests if r[0] == "POST"]) == 1
-
-
-async def test_after_an_order_of_unknown_fate_its_symbol_is_halted_and_the_strategy_told() -> None:
-    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, candle(1), candle(2), candle(3, "S:Y"))
-        await proxy.until_acked("evt-1", "evt-2", "evt-3")
-        await finish(proxy, socket)
-
-    strategy = Scripted({n: lambda s, c: s.buy(c.symbol, 1) for n in range(3)})
-    async with ScriptedProxy(scene).serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(504, ""), (201, {"id": "ord-1", "status": "OPEN"})]
-        runner = Runner(strategy, venue_for(proxy, patience=HASTY), mode="backtest")
-        await runner.run()
-    assert runner.status().halted_symbols == ["S:X"]
-    (anomaly,) = strategy.anomalies
-    assert anomaly.startswith("S:X Scripted-bt-1: sent, and nobody can say whether it arrived")
-    assert anomaly.endswith("no more orders in S:X until it is known")
-    (refusal,) = strategy.refusals
-    assert isinstance(refusal, OrderRejected)
-    assert (refusal.code, refusal.symbol) == ("SYMBOL_HALTED", "S:X")
-    posted = [body["symbol"] for method, _, body in proxy.requests if method == "POST"]
-    assert posted == ["S:X", "S:Y"]
-
-
-async def test_after_a_reconnection_it_is_asked_what_became_of_the_order() -> None:
-    own = {**KNOWN, "client_order_id": "Scripted-bt-1"}
-
-    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, candle(1))
-        await proxy.until_acked("evt-1")
-        proxy.answers["GET", "/orders"] = [(200, [own])]
-
-    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, candle(2))
-        await proxy.until_acked("evt-2")
-        await finish(proxy, socket)
-
-    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1), 1: lambda s, c: s.sell("S:X", 1)})
-    async with ScriptedProxy(first, second).serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(504, ""), (201, {"id": "ord-2", "status": "OPEN"})]
-        await run(proxy, strategy, patience=HASTY)
-    assert strategy.anomalies[1:] == [
-        "S:X Scripted-bt-1 arrived and is OPEN; orders in S:X are sent again"
-    ]
-    assert len([r for r in proxy.requests if r[0] == "POST"]) == 2
-
-
-async def test_an_order_that_was_found_filled_is_told_as_filled_by_its_event() -> None:
-    own = {**KNOWN, "client_order_id": "Watcher-bt-1", "quantity": "1"}
-    own |= {"status": "FILLED", "filled_quantity": "1", "remaining_quantity": "0"}
-    own |= {"average_fill_price": "10"}
-
-    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, candle(1))
-        await proxy.until_acked("evt-1")
-        proxy.answers["GET", "/orders"] = [(200, [own])]
-
-    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        filled = {"type": "order", "event_id": "evt-2", "event": "ORDER_FILLED", "order": own}
-        await proxy.say(socket, CONNECTED, filled)
-        await proxy.until_acked("evt-2")
-        await finish(proxy, socket)
-
-    class Watcher(Scripted):
-        def on_order(self, event: OrderEvent) -> None:
-            self.heard = event.event, self.position("S:X").quantity
-
-    strategy = Watcher({0: lambda s, c: s.buy("S:X", 1)})
-    async with ScriptedProxy(first, second).serving() as proxy:
-        proxy.answers["POST", "/orders"] = [(504, "")]
-        await run(proxy, strategy, patience=HASTY)
-    assert strategy.anomalies[1:] == [
-        "S:X Watcher-bt-1 arrived and is FILLED; orders in S:X are sent again"
-    ]
-    assert strategy.heard == (OrderEventKind.ORDER_FILLED, Decimal(1))
-
-
-async def test_a_refusal_reaches_the_strategy_with_code_and_details() -> None:
-    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, candle(1))
-        await proxy.until_acked("evt-1")
-        await finish(proxy, socket)
-
-    strategy = Scripted({0: lambda s, c: s.buy("S:X", 1)})
-    async with ScriptedProxy(scene).serving() as proxy:
-        proxy.answers["POST", "/orders"] = [
-            (422, {"code": "ORDER_REJECTED", "message": "closed", "details": {"reject_code": "M"}})
-        ]
-        await run(proxy, strategy)
-    (refusal,) = strategy.refusals
-    assert isinstance(refusal, OrderRejected)
-    assert (refusal.code, refusal.message) == ("ORDER_REJECTED", "closed")
-    assert refusal.details == {"reject_code": "M"}
-
-
-async def test_reading_is_tried_again_after_a_passing_failure() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/positions"] = [(502, ""), (0, None), (200, [])]
-        assert await ask(proxy, lambda venue: venue.positions()) == []
-
-
-async def test_attempts_at_a_question_are_a_second_apart_and_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    slept = without_sleep(monkeypatch)
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/positions"] = [(502, "")]
-        with pytest.raises(ApiError):
-            await ask(proxy, lambda venue: venue.positions(), retrying=retries)
-    first, second = slept
-    assert 0.5 <= first <= 1.5
-    assert 1.0 <= second <= 3.0
-
-
-@pytest.mark.parametrize(("asked", "waits"), [(7, 7.0), (60, 60.0), (86_400, 60.0), (0, 0.001)])
-async def test_a_question_waits_as_long_as_the_proxy_says_for_a_minute_at_most(
-    asked: float, waits: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept = without_sleep(monkeypatch)
-    details = {"retry_after_seconds": asked}
-    refusal = {"code": "RATE_LIMITED", "message": "slow down", "details": details}
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/positions"] = [(429, refusal), (200, [])]
-        assert await ask(proxy, lambda venue: venue.positions()) == []
-    assert slept == [waits]
-
-
-CHANGES = OrderChanges(limit_price=Decimal(9))
-
-
-@pytest.mark.parametrize("lost", [(0, None), (504, ""), (408, ""), (200, "{")])
-async def test_a_change_whose_answer_got_lost_is_sent_again(lost: tuple[int, Any]) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["PATCH", "/orders/ord-9"] = [lost, (200, {"order": KNOWN})]
-        order = await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
-    assert order.id == "ord-9"
-    bodies = [body for method, _, body in proxy.requests if method == "PATCH"]
-    assert bodies == [{"limit_price": "9"}] * 2
-
-
-@pytest.mark.parametrize(("price", "has_changed"), [("9.0", True), ("8", False), (None, False)])
-async def test_a_change_without_any_answer_is_looked_up(
-    price: str | None, has_changed: bool
-) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["PATCH", "/orders/ord-9"] = [(0, None)]
-        proxy.answers["GET", "/orders/ord-9"] = [(200, {**KNOWN, "limit_price": price})]
-        if has_changed:
-            order = await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
-            assert order.limit_price == 9
-        else:
-            with pytest.raises(ConnectionLost, match="PATCH"):
-                await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
-    assert [method for method, _, _ in proxy.requests].count("PATCH") == 3
-
-
-@pytest.mark.parametrize("last", [(404, {"code": "ORDER_NOT_FOUND", "message": ""}), (504, "")])
-async def test_a_refusal_does_not_tell_what_became_of_an_earlier_attempt_at_a_change(
-    last: tuple[int, Any],
-) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["PATCH", "/orders/ord-9"] = [(502, ""), last]
-        with pytest.raises(ConnectionLost, match="PATCH /orders/ord-9 was answered with 50"):
-            await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
-
-
-@pytest.mark.parametrize("status", [404, 409, 422, 429])
-async def test_a_change_that_is_refused_is_asked_for_once(status: int) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["PATCH", "/orders/ord-9"] = [(status, {"code": "NO", "message": "never"})]
-        with pytest.raises(ApiError, match="NO: never"):
-            await ask(proxy, lambda venue: venue.modify("ord-9", CHANGES))
-    assert [method for method, _, _ in proxy.requests].count("PATCH") == 1
-
-
-def without_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let no time pass between attempts; the pauses there would have been."""
-    slept: list[float] = []
-
-    async def note(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr("strategy_runtime.proxy.requests.sleep", note)
-    return slept
-
-
-async def test_one_that_cannot_be_read_does_not_hide_the_others(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    strange = {**FOREIGN, "side": "SELL_SHORT"}
-    trade = {"id": "t-1", "order_id": "o", "symbol": "S:X", "side": "BUY", "quantity": "1"}
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/orders"] = [(200, [strange, KNOWN])]
-        proxy.answers["GET", "/trades"] = [(200, [{**trade, "price": "NaN"}, trade | {"price": 5}])]
-        orders = await ask(proxy, lambda venue: venue.orders())
-        own = await ask(proxy, lambda venue: venue.orders(client_order_id="c-1"))
-        trades = await ask(proxy, lambda venue: venue.trades())
-    assert [order.id for order in orders] == [order.id for order in own] == ["ord-9"]
-    assert [trade.price for trade in trades] == [5]
-    first = caplog.records[0].getMessage()
-    assert first.startswith("passed over (S:X, ord-8): the answer to GET /orders, element 0, ")
-    assert "side" in first
-
-
-async def test_an_order_that_is_asked_for_and_cannot_be_read_is_not_absent() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/orders"] = [(200, [FOREIGN, {**KNOWN, "side": "SELL_SHORT"}])]
-        with pytest.raises(ProtocolError, match=r"GET /orders, element 1, cannot be read.*side"):
-            await ask(proxy, lambda venue: venue.orders(client_order_id="c-1"))
-
-
-async def test_a_position_that_cannot_be_read_is_not_flat() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/positions"] = [(200, [{"id": "p", "symbol": "S:X", "side": "BOTH"}])]
-        with pytest.raises(ProtocolError, match="GET /positions cannot be read"):
-            await ask(proxy, lambda venue: venue.positions())
-
-
-async def test_symbols_and_ids_are_one_segment_of_the_path() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        await ask(proxy, lambda venue: venue.bars("BTC/USD", "1m", limit=5))
-        await ask(proxy, lambda venue: venue.bars("S:AAPL", "1m", limit=5))
-    paths = [path for _, path, _ in proxy.requests if path.startswith("/bars")]
-    assert paths == [
-        "/bars/BTC%2FUSD?timeframe=1m&limit=5",
-        "/bars/S%3AAAPL?timeframe=1m&limit=5",
-    ]
-
-
-async def test_something_that_is_no_proxy_is_named() -> None:
-    async with ScriptedProxy(prefix="/elsewhere").serving() as proxy:
-        said = r"answers, but not like a trading proxy.*PROXY_REST_URL; gave up after 0.05 s$"
-        with pytest.raises(ProtocolError, match=said):
-            await run(proxy, connect_deadline=0.05)
-
-
-@pytest.mark.parametrize("answer", ["<html>\n<b>Hello</b>\n</html>", ["a list"]])
-async def test_something_that_takes_every_path_for_a_page_is_no_proxy(answer: object) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/account"] = proxy.answers["GET", "/v1/account"] = [(200, answer)]
-        said = (
-            r"is answered with 200: .*, under http.* and http.*/v1; check PROXY_REST_URL; gave up"
-        )
-        with pytest.raises(ProtocolError, match=said):
-            await run(proxy, connect_deadline=0.05)
-
-
-async def test_a_page_at_the_root_does_not_hide_a_proxy_behind_v1() -> None:
-    async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/account"] = [(200, "<html></html>")]
-        proxy.answers["GET", "/v1/account"] = [(200, ACCOUNT)]
-        proxy.answers["GET", "/v1/positions"] = [(200, [])]
-        assert await ask(proxy, lambda venue: venue.positions()) == []
-    assert proxy.requests[-1][1] == "/v1/positions"
-
-
-@pytest.mark.parametrize("status", [502, 503])
-async def test_what_stands_in_front_of_a_proxy_is_not_taken_for_it(status: int) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        page = [(status, "<html>no upstream</html>")]
-        proxy.answers["GET", "/account"] = proxy.answers["GET", "/v1/account"] = page
-        said = f"^no proxy answers behind .*, but {status}: <html>no upstream</html>; .*; gave up"
-        with pytest.raises(Unreachable, match=said):
-            await run(proxy, connect_deadline=0.05)
-        provider = {"code": "PROVIDER_UNAVAILABLE", "message": "no broker"}
-        proxy.answers["GET", "/account"] = [(status, provider)]
-        await ask(proxy, lambda venue: venue.open())
-
-
-@pytest.mark.parametrize("status", [301, 307])
-async def test_an_address_that_redirects_is_named_at_once(status: int) -> None:
-    async with ScriptedProxy().serving() as proxy:
-        moved = [(status, "")]
-        proxy.answers["GET", "/account"] = proxy.answers["GET", "/v1/account"] = moved
-        with pytest.raises(
-            ConfigError, match=rf"redirects requests \({status}\); .*PROXY_REST_URL$"
-        ):
-            await run(proxy)
-
-
-async def test_something_that_offers_no_event_stream_is_named() -> None:
-    async with ScriptedProxy(stream_path="/elsewhere").serving() as proxy:
-        said = (
-            f"ws://{proxy.url}/ answers, but not like a trading proxy: the handshake was answered "
-            "with 200; check PROXY_WS_URL; gave up after 0.05 s"
-        )
-        with pytest.raises(ProtocolError, match=f"^{re.escape(said)}$"):
-            await run(proxy, connect_deadline=0.05)
-
-
 async def test_connection_events_reach_the_strategy() -> None:
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         lost = {"type": "connection", "event": "BROKER_DISCONNECTED", "broker": "b"}
         await proxy.say(socket, CONNECTED, lost)
-        await finish(proxy, socket)
+        await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         strategy: Any = await run(proxy)
