@@ -8,18 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
-from strategy_runtime import (
-    OrderEvent,
-    OrderEventKind,
-    OrderRejected,
-    OrderType,
-    Side,
-)
+from strategy_runtime import OrderEvent, OrderEventKind, OrderRejected, OrderType, Side
 from strategy_runtime.clock import monotonic
-from strategy_runtime.errors import (
-    ApiError,
-    FateUnknown,
-)
+from strategy_runtime.errors import ApiError, FateUnknown
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.runtime.runner import Runner

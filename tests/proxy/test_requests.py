@@ -15,14 +15,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import OrderChanges
 from strategy_runtime.proxy.policy import retries
-from tests.proxy.scripted import (
-    ACCOUNT,
-    FOREIGN,
-    KNOWN,
-    ScriptedProxy,
-    ask,
-    run,
-)
+from tests.proxy.scripted import ACCOUNT, FOREIGN, KNOWN, ScriptedProxy, ask, run
 
 
 async def test_reading_is_tried_again_after_a_passing_failure() -> None:

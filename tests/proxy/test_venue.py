@@ -13,13 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from strategy_runtime import (
-    Candle,
-    ConnectionEvent,
-    Gap,
-    HookFailed,
-    Strategy,
-)
+from strategy_runtime import Candle, ConnectionEvent, Gap, HookFailed, Strategy
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
     AccessDenied,
@@ -32,15 +26,7 @@ from strategy_runtime.ids import Random
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.runner import Runner
-from tests.proxy.scripted import (
-    COMPLETE,
-    CONNECTED,
-    ScriptedProxy,
-    at_once,
-    candle,
-    run,
-    venue_for,
-)
+from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, at_once, candle, run, venue_for
 from tests.strategies import Scripted
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from strategy_runtime import Candle, OrderEvent, OrderRejected, Strategy
+from tests.strategies import Scripted
 
 
 class Named(Strategy):
@@ -122,3 +123,13 @@ async def test_what_is_no_text_and_no_order_is_named(
 
     async with Wrong().run_test() as pilot:
         await pilot.candles("S:A", closes=[5])
+
+
+async def test_ids_of_a_class_with_a_long_name_are_short_enough_for_every_venue() -> None:
+    kind = type("Long" * 20, (Scripted,), {})
+    strategy = kind({0: lambda s, c: s.buy("S:X", 1)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", closes=[10, 10])
+        (order,) = pilot.orders
+        assert order.client_order_id == "LongLongLongLongLongLongLongLon-3c88332b-test-1"
+        assert [fill.order_id for fill in pilot.fills] == [order.id]

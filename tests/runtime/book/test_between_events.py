@@ -1,0 +1,148 @@
+"""The account between the events of a fill, and positions beside each other."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime import (
+    AccountEvent,
+    Candle,
+    HookFailed,
+    OrderEvent,
+    OrderEventKind,
+    PositionEvent,
+    Trade,
+)
+from tests.strategies import Scripted
+
+X = "S:X"
+FLAT = [10, 10, 10, 10]
+
+
+class Accountant(Scripted):
+    """Notes equity and average price whenever it hears of something."""
+
+    def __init__(self, script: dict[int, Callable[[Scripted, Candle], object]]) -> None:
+        super().__init__(script)
+        self.notes: list[tuple[str, Decimal, Decimal, Decimal]] = []
+
+    def note(self, name: str) -> None:
+        account, held = self.account, self.position(X)
+        self.notes.append((name, account.equity, held.quantity, held.average_entry_price))
+
+    def by_fill(self) -> list[list[tuple[float, ...]]]:
+        found: list[list[tuple[float, ...]]] = []
+        for name, *numbers in self.notes:
+            found += [[]] if name == "order" else []
+            found[-1].append(tuple(map(float, numbers)))
+        return found
+
+    def on_order(self, event: OrderEvent) -> None:
+        if event.event is OrderEventKind.ORDER_FILLED:
+            self.note("order")
+
+    def on_trade(self, trade: Trade) -> None:
+        self.note("trade")
+
+    def on_account(self, event: AccountEvent) -> None:
+        assert self.account.equity == event.account.equity
+        self.note("account")
+
+    def on_position(self, event: PositionEvent) -> None:
+        self.note("position")
+
+
+async def test_what_a_fill_realises_is_in_the_account_from_its_first_event_on() -> None:
+    strategy = Accountant(
+        {
+            0: lambda s, c: s.buy(X, 10),
+            2: lambda s, c: s.sell(X, 15),
+            3: lambda s, c: s.buy(X, 1),
+            4: lambda s, c: s.close(X),
+        }
+    )
+    async with strategy.run_test(cash=1000, fee_min="1") as pilot:
+        await pilot.candles(X, closes=[10, 10, 12, 12, 11, 11])
+        assert pilot.equity == 1000 + 20 + 4 - 4
+    heard: list[list[str]] = []
+    for name, *_ in strategy.notes:
+        heard += [[]] if name == "order" else []
+        heard[-1].append(name)
+    told, turned = ["order", "trade", "account", "position"], ["position"]
+    assert heard == [told, told + turned, told, told]
+    fills = strategy.by_fill()
+    for (before, *_), *others in fills:  # the trade brings the fee
+        assert {equity for equity, *_ in others} == {before - 1}
+    assert [first for first, *_ in fills] == [
+        (1000, 10, 10),
+        (1019, -5, 12),
+        (1018, -4, 12),
+        (1021, 0, 0),
+    ]
+
+
+async def test_equity_on_an_account_that_hedges_is_right_at_every_event() -> None:
+    strategy = Accountant(
+        {
+            0: lambda s, c: s.buy(X, 10),
+            1: lambda s, c: s.sell(X, 4),
+            2: lambda s, c: s.sell(X, 6),
+            3: lambda s, c: s.close_all(),
+        }
+    )
+    async with strategy.run_test(cash=1000, mode="HEDGING") as pilot:
+        await pilot.candles(X, closes=[10, 12, 15, 16, 20])
+        assert pilot.equity == 1000 + 100 - 32 - 30
+        assert pilot.exchange.positions() == []
+    fills = strategy.by_fill()
+    assert [len({equity for equity, *_ in fill}) for fill in fills] == [1] * 6
+    assert [fill[-1][:2] for fill in fills[:3]] == [(1000, 10), (1020, 6), (1038, 0)]
+
+
+@pytest.mark.parametrize("hook", ["on_order", "on_trade"])
+async def test_a_position_that_was_turned_round_can_be_closed_in_the_hooks_of_the_fill(
+    hook: str,
+) -> None:
+    def close_if_short(strategy: Scripted, event: object) -> None:
+        if strategy.position(X).is_short and not strategy.orders(X):
+            strategy.close(X)
+
+    kind = type("Turning", (Scripted,), {hook: close_if_short})
+    strategy = kind({0: lambda s, c: s.buy(X, 10), 1: lambda s, c: s.sell(X, 15)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10] * 4)
+        assert strategy.refusals == []
+        assert pilot.position(X).is_flat
+        assert [fill.quantity for fill in pilot.fills] == [10, 15, 5]
+
+
+async def test_close_takes_a_quantity_off_the_larger_side_oldest_first() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: (s.buy(X, 6), s.sell(X, 1), s.buy(X, 4)),
+            1: lambda s, c: s.close(X, 7),
+            2: lambda s, c: s.sell(X, 2),
+            3: lambda s, c: s.close(X, 1),
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, closes=[10] * 3)
+        held = [position.signed_quantity for position in pilot.exchange.positions()]
+        assert held == [-1, 3]
+        with pytest.raises(HookFailed) as caught:
+            await pilot.candles(X, closes=[10])
+    assert "S:X is held long and short alike" in str(caught.value.__cause__)
+
+
+async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: (s.buy(X, 6), s.buy(X, 4)),
+            1: lambda s, c: s.close(X, 2),
+            2: lambda s, c: s.close(X, 1),
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, closes=[10] * 4)
+        assert [position.quantity for position in pilot.exchange.positions()] == [3, 4]

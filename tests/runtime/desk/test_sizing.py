@@ -1,0 +1,143 @@
+"""How much is ordered: four ways to say a size, and positions brought to one."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from strategy_runtime import Candle, Strategy
+from tests.strategies import Scripted
+
+X = "S:X"
+FLAT = [10, 10, 10, 10]
+
+
+async def test_the_four_ways_of_sizing() -> None:
+    class Sizes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, 7)
+            self.buy(X, fraction=0.1)
+            self.buy(X, notional=500)
+            self.buy(X, risk=100, stop_loss=8)
+
+    async with Sizes().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        assert [order.quantity for order in pilot.orders] == [7, 1000, 50, 50]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "close", "quantity"),
+    [
+        ({"notional": 100}, 3, "33.33333333"),
+        ({"notional": 100}, 7, "14.28571428"),
+        ({"notional": 1000}, 10, "100"),
+        ({"fraction": 0.02}, 0.03, "66666.66666"),
+        ({"risk": 10, "stop_loss": 4}, 7, "3.333333333"),
+        ({"quantity": 0.1 + 0.2}, 7, "0.3000000000"),
+        ({"quantity": Decimal("1.23456789012345")}, 7, "1.23456789012345"),
+    ],
+)
+async def test_a_size_is_rounded_down_to_ten_digits(
+    arguments: dict[str, float], close: float, quantity: str
+) -> None:
+    class Sizes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, **arguments)  # type: ignore[arg-type]
+
+    async with Sizes().run_test() as pilot:
+        await pilot.candles(X, closes=[close])
+        assert [str(order.quantity) for order in pilot.orders] == [quantity]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give exactly one of quantity, fraction, notional and risk for S:X, not none of"),
+        ({"quantity": 1, "risk": 2}, "not quantity and risk"),
+        ({"risk": 100}, "give stop_loss="),
+        ({"quantity": -1}, "quantity must be a number above zero, not -1"),
+        ({"quantity": float("nan")}, "quantity must be a number above zero, not nan"),
+        ({"quantity": 1, "limit": 5, "trailing": 1}, "a trailing stop takes neither limit= nor"),
+        (
+            {"quantity": 1, "time_in_force": "GOOD"},
+            "time_in_force is one of GTC, DAY, IOC, FOK, not 'GOOD'",
+        ),
+    ],
+)
+async def test_arguments_that_contradict_each_other(
+    arguments: dict[str, Any], message: str
+) -> None:
+    class Wrong(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(ValueError, match=message):
+                self.buy(X, **arguments)
+
+    async with Wrong().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_order_notional": 1_000_000}])
+async def test_a_fraction_of_no_equity_is_refused_and_the_run_ends_as_it_does(
+    limits: dict[str, Any],
+) -> None:
+    def all_in(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(X, fraction=1)
+        strategy.target(X, fraction=0.5)
+
+    strategy = Scripted({0: lambda s, c: s.sell(X, fraction=1), 2: all_in})
+    async with strategy.run_test(**limits) as pilot:
+        await pilot.candles(X, bars=[[10] * 4, [10] * 4, [10, 25, 10, 25], [25] * 4])
+        assert pilot.exchange.outcome().bankrupt
+        assert [order.quantity for order in pilot.orders] == [10_000, 10_000]
+    assert [str(refusal) for refusal in strategy.refusals] == [
+        "S:X Scripted-test-2: INSUFFICIENT_FUNDS: equity is -50000.0, of which no fraction can be "
+        "taken"
+    ]
+
+
+async def test_target_brings_a_position_to_a_size() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.target(X, quantity=10),
+            1: lambda s, c: s.target(X, quantity=-5),
+            2: lambda s, c: s.target(X, quantity=-5),
+            3: lambda s, c: s.target(X, fraction=0),
+        }
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 5)
+        assert [f.quantity * f.side.sign for f in pilot.fills] == [10, -15, 5]
+
+
+async def test_target_leaves_nothing_beside_a_position_on_an_account_that_hedges() -> None:
+    held: list[list[Decimal]] = []
+
+    def look(strategy: Scripted, candle: Candle) -> int:
+        held.append([part.signed_quantity for part in pilot.exchange.positions()])
+        return len(held)
+
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.target(X, quantity=10),
+            1: lambda s, c: (look(s, c), s.target(X, quantity=4)),
+            2: lambda s, c: (look(s, c), s.target(X, quantity=-5)),
+            3: lambda s, c: (look(s, c), s.target(X, fraction=0)),
+            4: look,
+        }
+    )
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 5)
+    assert held == [[10], [4], [-5], []]
+    assert strategy.refusals == []
+
+
+async def test_target_does_not_turn_a_position_that_a_stop_has_closed() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.buy(X, 10, stop_loss=9),
+            1: lambda s, c: s.target(X, quantity=0),
+        }
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, FLAT, (8, 8, 8, 8), (8, 8, 8, 8)])
+        assert [f.quantity * f.side.sign for f in pilot.fills] == [10, -10]

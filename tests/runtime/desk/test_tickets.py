@@ -1,0 +1,192 @@
+"""Tickets: what they give to those who await them, and what becomes of them otherwise."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from strategy_runtime import (
+    Candle,
+    OrderEvent,
+    OrderEventKind,
+    OrderRejected,
+    OrderStatus,
+    Strategy,
+    WouldDeadlock,
+)
+from tests.strategies import Scripted
+
+X = "S:X"
+FLAT = [10, 10, 10, 10]
+
+
+async def test_an_awaited_ticket_gives_the_accepted_order() -> None:
+    accepted = []
+
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            accepted.append(await self.buy(X, 1, limit=9))
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+    (order,) = accepted
+    assert (order.id, order.status) == ("ord-1", OrderStatus.OPEN)
+    assert order.client_order_id == "Waits-test-1"
+
+
+async def test_an_awaited_refusal_raises_with_its_reason() -> None:
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(OrderRejected) as refusal:
+                await self.buy(X, 100_000)
+            assert refusal.value.code == "ORDER_REJECTED"
+            assert refusal.value.details["reject_reason"] == "INSUFFICIENT_MARGIN"
+            assert "need more than the free margin of 100000 USD" in refusal.value.message
+
+        def on_error(self, error: Exception) -> None:
+            raise AssertionError("it was awaited")
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_a_refusal_nobody_awaited_goes_to_on_error() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 100_000)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        (refusal,) = strategy.refusals
+        assert isinstance(refusal, OrderRejected)
+        assert refusal.client_order_id == "Scripted-test-1"
+
+
+async def test_a_refusal_without_on_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Careless(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(X, 100_000)
+
+    async with Careless().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+    assert "order refused: S:X Careless-test-1: ORDER_REJECTED" in caplog.text
+
+
+async def test_awaiting_a_fill_in_a_hook_raises_at_once_and_says_why() -> None:
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            ticket = self.buy(X, 1)
+            with pytest.raises(WouldDeadlock, match="no event is delivered before the hook has"):
+                await ticket.filled()
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_awaiting_a_fill_in_a_task_of_a_backtest_raises_at_once_and_says_why() -> None:
+    class Waits(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            task = asyncio.create_task(self.buy(X, 1).filled())
+            with pytest.raises(WouldDeadlock, match="in a backtest tasks wait for no events"):
+                await task
+
+    async with Waits().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_commands_leave_in_the_order_they_were_given() -> None:
+    class Busy(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            first = self.buy(X, 1, limit=5)
+            self.sell(X, 1, limit=20)
+            self.modify(first, limit=6)
+            self.cancel(first)
+            self.buy(X, 2, limit=4)
+
+    async with Busy().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        assert [(o.limit_price, o.status) for o in pilot.orders] == [
+            (Decimal(6), OrderStatus.CANCELLED),
+            (Decimal(20), OrderStatus.OPEN),
+            (Decimal(4), OrderStatus.OPEN),
+        ]
+
+
+@pytest.mark.parametrize("limits", [{}, {"max_order_notional": 1_000_000}])
+async def test_the_distance_of_a_trailing_stop_can_be_changed_in_its_own_unit(
+    limits: dict[str, Any],
+) -> None:
+    def tighten(strategy: Scripted, candle: Candle) -> None:
+        absolute, percent = strategy.orders()
+        strategy.modify(absolute, trailing=1)
+        strategy.modify(percent, trailing=5)
+
+    strategy = Scripted(
+        {
+            0: lambda s, c: (s.sell(X, 1, trailing=4), s.sell(X, 1, trailing_percent=20)),
+            1: tighten,
+        }
+    )
+    async with strategy.run_test(**limits) as pilot:
+        await pilot.candles(X, closes=[20, 20])
+        assert [order.stop_price for order in pilot.orders] == [19, 19]
+    assert strategy.refusals == []
+
+
+async def test_an_awaited_change_or_cancel_gives_the_order_as_it_is_then() -> None:
+    seen: list[tuple[object, object, object]] = []
+
+    class Changes(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            if seen:
+                return
+            ticket = self.buy(X, 1, limit=5)
+            for awaited in (ticket, self.modify(ticket, limit=6, quantity=3), self.cancel(ticket)):
+                order = await awaited
+                seen.append((order.limit_price, order.quantity, order.status))
+
+    expected = [(5, 1, "OPEN"), (6, 3, "OPEN"), (6, 3, "CANCELLED")]
+    async with Changes().run_test() as pilot:
+        await pilot.candles(X, closes=[10, 10])
+        assert seen == expected
+        (order,) = pilot.orders
+        assert order.status is OrderStatus.CANCELLED
+
+
+async def test_an_answer_is_not_given_once_events_have_told_more() -> None:
+    class Later(Strategy):
+        async def on_candle(self, candle: Candle) -> None:
+            if candle.close == 10:
+                self.ticket = self.buy(X, 1, limit=5)
+                self.change = self.modify(self.ticket, limit=6)
+            else:
+                assert (await self.change).status is OrderStatus.FILLED
+
+    async with Later().run_test() as pilot:
+        await pilot.candles(X, closes=[10, 6])
+
+
+async def test_a_cancel_that_a_fill_has_beaten_is_no_error() -> None:
+    class Late(Scripted):
+        def on_order(self, event: OrderEvent) -> None:
+            # Of the events of one moment the book knows only those that came before this one.
+            if event.event is OrderEventKind.ORDER_FILLED and len(self.orders()) > 0:
+                self.cancel(self.orders()[0])
+
+    strategy = Late(
+        {0: lambda s, c: (s.buy(X, 1, limit=10), s.buy(X, 1, limit=10), s.buy(X, 1, limit=1))}
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert len(pilot.fills) == 2
+        assert strategy.refusals == []
+        assert strategy.orders() == []
+
+
+async def test_cancelling_an_order_that_is_refused_meanwhile_is_told_once() -> None:
+    def both(strategy: Scripted, candle: Candle) -> None:
+        strategy.cancel(strategy.sell(X, 1, reduce_only=True))
+
+    strategy = Scripted({0: both})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10, 10])
+    (refusal,) = strategy.refusals
+    assert "there is no position in S:X to reduce" in str(refusal)
