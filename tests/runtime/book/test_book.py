@@ -1,4 +1,4 @@
-"""The book at its start."""
+"""What the book makes of what the venue says: fills once, and orders by the name they go by."""
 
 from decimal import Decimal
 
@@ -184,23 +184,6 @@ def test_one_of_several_positions_grows_at_the_price_of_the_fill() -> None:
     assert net.quantity == 1
 
 
-def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
-    book = Book()
-    request = OrderRequest(
-        symbol="S:X",
-        side=Side.BUY,
-        quantity=Decimal(5),
-        order_type=OrderType.LIMIT,
-        client_order_id="c-1",
-    )
-    book.expect(request, "c-1")
-    book.refuse("c-1")
-    assert book.orders() == []
-    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CREATED, order=order(OrderStatus.OPEN)))
-    assert [each.id for each in book.orders()] == ["ord-1"]
-    assert book.order_count == 1
-
-
 def bid() -> OrderRequest:
     return OrderRequest(
         symbol="S:X",
@@ -209,6 +192,16 @@ def bid() -> OrderRequest:
         order_type=OrderType.LIMIT,
         client_order_id="c-1",
     )
+
+
+def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
+    book = Book()
+    book.expect(bid(), "c-1")
+    book.refuse("c-1")
+    assert book.orders() == []
+    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CREATED, order=order(OrderStatus.OPEN)))
+    assert [each.id for each in book.orders()] == ["ord-1"]
+    assert book.order_count == 1
 
 
 def told(book: Book, kind: OrderEventKind, news: Order) -> bool:
