@@ -34,14 +34,9 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
     UnknownEvent,
 )
+from strategy_runtime.protocol.fields import MAX_DEPTH, depth_exceeds
 from strategy_runtime.protocol.tolerant import read_tolerantly
-from strategy_runtime.protocol.values import (
-    BACKSLASH,
-    MAX_DEPTH,
-    depth_exceeds,
-    has_only_plain_numbers,
-    is_sound,
-)
+from strategy_runtime.protocol.values import BACKSLASH, has_only_plain_numbers, is_sound
 
 __all__ = ["PONG", "Frame", "FrameDecoder", "encode_ack", "id_of", "unwrap"]
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ApiError, ProtocolError
 from strategy_runtime.protocol.enums import OrderType
+from strategy_runtime.protocol.fields import MAX_DEPTH, Fault, depth_exceeds, parse_json, read_value
 from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest, Quote
 from strategy_runtime.protocol.orders import (
     invalid_request,
@@ -20,16 +21,7 @@ from strategy_runtime.protocol.orders import (
     no_number,
     out_of_range,
 )
-from strategy_runtime.protocol.values import (
-    MAX_DEPTH,
-    NUMBER,
-    Fault,
-    depth_exceeds,
-    has_only_plain_numbers,
-    is_sound,
-    parse_json,
-    read_value,
-)
+from strategy_runtime.protocol.values import NUMBER, has_only_plain_numbers, is_sound
 
 __all__ = [
     "CloseRequest",

@@ -18,16 +18,14 @@ from strategy_runtime.protocol.events import (
     ServerFrame,
     UnknownEvent,
 )
-from strategy_runtime.protocol.values import (
+from strategy_runtime.protocol.fields import (
     MAX_DEPTH,
     Fault,
     depth_exceeds,
-    is_sound,
-    is_unicode,
     parse_json,
-    plain_data,
     read_fields,
 )
+from strategy_runtime.protocol.values import is_sound, is_unicode, plain_data
 
 __all__ = ["read_tolerantly"]
 

@@ -1,45 +1,21 @@
-"""JSON values read with patience, by the type of the field they are for.
+"""Numbers and texts: which can be sent and kept exactly, and how they are written."""
 
-The typed decoder refuses a whole document for one odd value. Here a value that is merely
-informative is left out instead, with a warning; one on which money depends is a fault.
-"""
-
-import json
 import re
-from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
-from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import isfinite
-from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
-
-import msgspec
-from msgspec import Meta, Struct
-
-from strategy_runtime.errors import TimeframeError
-from strategy_runtime.protocol.models import Candle, Quote
-from strategy_runtime.protocol.timeframes import parse_timeframe
+from typing import Any
 
 __all__ = [
     "BACKSLASH",
-    "MAX_DEPTH",
     "NUMBER",
-    "Fault",
     "decimal_of",
-    "depth_exceeds",
     "has_only_plain_numbers",
     "in_digits",
     "is_sound",
     "is_unicode",
-    "parse_json",
     "plain_data",
-    "read_fields",
-    "read_value",
 ]
-
-MAX_DEPTH = 64
-"""Levels of nesting beyond which a document is refused."""
 
 BACKSLASH = ord("\\")
 """With which characters are spelt in JSON; as a number, since bytes look for bytes less quickly."""
@@ -57,74 +33,9 @@ _ODD_NUMBER = re.compile(
     )\"""",
     re.VERBOSE,
 )
-_LARGEST = 1e38
-_MAX_INTEGER = 40
 _BOUNDS = Context(
     prec=38, Emin=-38, Emax=38, traps=[Inexact, InvalidOperation, Overflow, Subnormal]
 )
-_SHOWN = 40
-_UNITS = ((10**14, 10**6), (10**11, 10**3), (10**8, 1))
-
-
-class Fault(Exception):
-    """A value that cannot be read; the text names it and says what was expected."""
-
-
-def parse_json(text: str) -> Any:
-    """Plain data out of JSON text: whole numbers as int, all others as Decimal.
-
-    Raises:
-        Fault: It is not JSON, or has numbers beyond all bounds.
-    """
-    try:
-        return json.loads(text, parse_float=Decimal, parse_int=_whole, parse_constant=_no_constant)
-    except ArithmeticError:
-        raise Fault("not JSON: a number is beyond all bounds") from None
-    except RecursionError:
-        raise Fault("not JSON: nested too deeply") from None
-    except ValueError as error:
-        raise Fault(f"not JSON: {error}") from None
-
-
-def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:
-    """Whether plain data is nested deeper than a limit; works without recursion."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def plain_data(value: Any) -> Any:
-    """The same data as anybody can print and write it: floats, and whole characters.
-
-    A number too large for a float becomes text, half a surrogate pair a question mark.
-    """
-    if isinstance(value, str):
-        return value if is_unicode(value) else value.encode(errors="replace").decode()
-    if isinstance(value, dict):
-        return {plain_data(key): plain_data(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain_data(item) for item in value]
-    if isinstance(value, Decimal):
-        number = float(value)
-        return number if isfinite(number) else str(value)
-    return value
-
-
-def has_only_plain_numbers(raw: bytes) -> bool:
-    """Whether every member of a JSON text that is a number in quotes is written like `-12.50`.
-
-    The typed decoder takes whatever Decimal() does, `"1_000"` and `" 1"` included.
-    """
-    return raw.isascii() and BACKSLASH not in raw and _ODD_NUMBER.search(raw) is None
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -154,154 +65,12 @@ def is_sound(*numbers: Decimal | None) -> bool:
     return True
 
 
-def read_value(hint: Any, value: Any, where: str, warnings: list[str]) -> Any:
-    """A value of the type a hint names: a struct, a list of structs, a scalar.
+def has_only_plain_numbers(raw: bytes) -> bool:
+    """Whether every member of a JSON text that is a number in quotes is written like `-12.50`.
 
-    Args:
-        where: What to call it.
-        warnings: Collects what was left out.
-
-    Raises:
-        Fault: It is of another kind, or lacks what it must not lack.
+    The typed decoder takes whatever Decimal() does, `"1_000"` and `" 1"` included.
     """
-    return _read(_as_type(hint), value, where, warnings)
-
-
-def read_fields(
-    target: type[Struct], value: Any, path: str, warnings: list[str], skip: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """The fields of a struct, by attribute, out of a JSON object.
-
-    Args:
-        path: Where the object is, empty at the top of a frame.
-        warnings: Collects what was left out.
-        skip: Keys that are dealt with elsewhere.
-
-    Raises:
-        Fault: A field that matters is missing or cannot be read.
-    """
-    if not isinstance(value, dict):
-        raise Fault(f"{path or 'the frame'} is no object")
-    fields: dict[str, Any] = {}
-    for name, key, is_required, kind in _fields(target):
-        given = value.get(key)
-        where = f"{path}.{key}" if path else key
-        if given is None or kind.reads_as_null(given):
-            if is_required:
-                raise Fault(f"{where} is missing")
-            continue
-        if key in skip:
-            continue
-        try:
-            fields[name] = _read(kind, given, where, warnings)
-        except Fault as fault:
-            if is_required or kind.matters:
-                raise
-            warnings.append(str(fault))
-    if target is Candle:
-        _check_candle(fields)
-    elif target is Quote and fields.get("last") is None:
-        fields["last"] = (fields["bid"] + fields["ask"]) / 2
-    return fields
-
-
-def _check_candle(fields: dict[str, Any]) -> None:
-    try:
-        parse_timeframe(fields["timeframe"]).end_of(fields["stamp"])
-    except TimeframeError as error:
-        raise Fault(str(error)) from None
-    except OverflowError:
-        raise Fault("the bar ends beyond the calendar") from None
-
-
-class _Type(NamedTuple):
-    """What a field takes: a type, `item` where it is a list, limits of length where it has any."""
-
-    kind: Any
-    item: Any = None
-    is_nullable: bool = False
-    least: int = 0
-    most: int | None = None
-
-    @property
-    def matters(self) -> bool:
-        """Whether a wrong value must not just be left out: no number stands for an unknown one."""
-        return self.kind is float or (self.kind is Decimal and not self.is_nullable)
-
-    def reads_as_null(self, value: Any) -> bool:
-        """The typed decoder takes the text `null` for null unless just any text will do."""
-        return (
-            self.is_nullable
-            and self.kind is not str
-            and isinstance(value, str)
-            and value.lower() == "null"
-        )
-
-
-@cache
-def _fields(target: type[Struct]) -> tuple[tuple[str, str, bool, _Type], ...]:
-    hints = get_type_hints(target, include_extras=True)
-    return tuple(
-        (field.name, field.encode_name, field.required, _as_type(hints[field.name]))
-        for field in msgspec.structs.fields(target)
-    )
-
-
-@cache
-def _as_type(hint: Any) -> _Type:
-    alternatives = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    kind = alternatives[0]
-    is_nullable = NoneType in alternatives
-    limits = Meta()
-    if get_origin(kind) is Annotated:
-        kind, limits = get_args(kind)
-    if get_origin(kind) is list:
-        return _Type(list, _as_type(get_args(kind)[0]), is_nullable)
-    return _Type(kind, None, is_nullable, limits.min_length or 0, limits.max_length)
-
-
-def _read(expected: _Type, value: Any, where: str, warnings: list[str]) -> Any:
-    kind = expected.kind
-    if kind is Any:
-        return plain_data(value)
-    if kind is datetime:
-        return _time(value, where)
-    if kind is Decimal:
-        return _number(value, where)
-    if kind is float:
-        return _float(value, where)
-    if kind is list:
-        if not isinstance(value, list):
-            raise Fault(f"{where} is no list")
-        return [
-            _read(expected.item, item, f"{where}[{n}]", warnings) for n, item in enumerate(value)
-        ]
-    if kind is str:
-        return _text(expected, value, where)
-    if issubclass(kind, StrEnum):
-        try:
-            return kind(_text(expected, value, where))
-        except ValueError:
-            raise Fault(f"{where} is {_shown(value)}, expected one of {', '.join(kind)}") from None
-    if issubclass(kind, Struct):
-        return kind(**read_fields(kind, value, where, warnings))
-    try:
-        given = float(value) if isinstance(value, Decimal) else value
-        return msgspec.convert(given, kind, strict=False)
-    except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
-        raise Fault(f"{where} is {_shown(value)}, expected {kind.__name__}") from None
-
-
-def _text(expected: _Type, value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise Fault(f"{where} is {_shown(value)}, expected text")
-    if len(value) < expected.least:
-        raise Fault(f"{where} is empty")
-    if expected.most is not None and len(value) > expected.most:
-        raise Fault(f"{where} has more than {expected.most} characters")
-    if (expected.least and "\0" in value) or not is_unicode(value):
-        raise Fault(f"{where} has a character that it may not have")
-    return value
+    return raw.isascii() and BACKSLASH not in raw and _ODD_NUMBER.search(raw) is None
 
 
 def is_unicode(text: str) -> bool:
@@ -313,57 +82,18 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def _float(value: Any, where: str) -> float:
-    number = float(_decimal(value, where))
-    if not -_LARGEST < number < _LARGEST:
-        raise Fault(f"{where} is beyond all bounds")
-    return number
+def plain_data(value: Any) -> Any:
+    """The same data as anybody can print and write it: floats, and whole characters.
 
-
-def _number(value: Any, where: str) -> Decimal:
-    number = _decimal(value, where)
-    if not is_sound(number):
-        raise Fault(f"{where} is beyond all bounds")
-    return number
-
-
-def _decimal(value: Any, where: str) -> Decimal:
+    A number too large for a float becomes text, half a surrogate pair a question mark.
+    """
     if isinstance(value, str):
-        if not NUMBER.fullmatch(value):
-            raise Fault(f"{where} is {_shown(value)}, expected a decimal number")
-        value = Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Fault(f"{where} is {_shown(value)}, expected a number")
-    return Decimal(value)
-
-
-def _time(value: Any, where: str) -> datetime:
-    if isinstance(value, str) and not NUMBER.fullmatch(value):
-        try:
-            moment = msgspec.convert(value, datetime)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
-            raise Fault(f"{where} is {_shown(value)}, expected RFC 3339") from None
-    number = _number(value, where)
-    for least, unit in _UNITS:
-        if least <= number < least * 1000:
-            if unit == 1:
-                return msgspec.convert(float(number), datetime, strict=False)
-            seconds, micros = divmod(int(number * 1_000_000 / unit), 1_000_000)
-            return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-    raise Fault(f"{where} is {_shown(value)}, no time since the epoch in seconds, ms or µs")
-
-
-def _shown(value: Any) -> str:
-    text = str(value) if isinstance(value, Decimal) else repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _MAX_INTEGER:
-        raise ValueError(f"a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number")
+        return value if is_unicode(value) else value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {plain_data(key): plain_data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain_data(item) for item in value]
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if isfinite(number) else str(value)
+    return value
