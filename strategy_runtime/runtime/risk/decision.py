@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import Order, OrderRequest
-from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
@@ -262,7 +262,7 @@ class Risk:
             room = -held - _sum_of(filter(_only_closes, resting))
             held = -max(room, _ZERO) if order.is_filled_now else _ZERO
         net = self._book.position(order.symbol)
-        price = net.average_entry_price if net.last is None else Decimal(repr(net.last))
+        price = net.average_entry_price if net.last is None else decimal_of(net.last)
         building = (self._value_of(other) for other in resting if not _only_closes(other))
         return held * price + sum(building, _ZERO)
 
@@ -273,7 +273,7 @@ class Risk:
         own, last = order.limit_price or order.stop_price, self._book.last.get(order.symbol)
         if last is None:
             return own
-        return max(own or _ZERO, Decimal(repr(last)))
+        return max(own or _ZERO, decimal_of(last))
 
     def _value_of(self, order: Order) -> Decimal:
         return order.remaining_quantity * (self._price_of(order) or _ZERO)
