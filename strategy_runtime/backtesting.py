@@ -30,6 +30,7 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.report.files import write_results
 from strategy_runtime.report.results import Results, results_of
+from strategy_runtime.report.summary import RunFacts
 from strategy_runtime.runtime.delivery.dispatcher import overridden
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
@@ -112,8 +113,7 @@ class Backtest:
         outcome.warnings.extend(warnings)
         if outcome.complete:
             outcome.warnings.extend(self._never_called(outcome.sent))
-        return results_of(
-            outcome,
+        facts = RunFacts(
             strategy=type(self._strategy).__name__,
             parameters=self._strategy.parameter_values,
             options=self.exchange.options,
@@ -123,6 +123,7 @@ class Backtest:
             hook_failures=self.runner.hook_failures,
             limits=self._limits,
         )
+        return results_of(outcome, facts)
 
     def _never_called(self, sent: Iterable[str]) -> list[str]:
         """Warnings of a strategy that was told no price: it has other hooks than what was sent."""

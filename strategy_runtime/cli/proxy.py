@@ -182,6 +182,7 @@ async def _serve(
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.clock import monotonic
     from strategy_runtime.report.results import results_of
+    from strategy_runtime.report.summary import RunFacts
     from strategy_runtime.simulator.server import RunEnd
 
     asked_to_stop = asyncio.Event()
@@ -200,17 +201,13 @@ async def _serve(
                 await _tell_for(linger, asked_to_stop)
             end = run.result() if run.done() else None
             run.cancel()
-            results = results_of(
-                exchange.outcome(),
-                strategy=None,
-                parameters={},
+            facts = RunFacts(
                 options=exchange.options,
                 faults=faults,
                 wall_s=wall_s,
                 refused_orders=server.refused_orders,
-                hook_failures=None,
             )
-            places.deliver(results, table_on_stderr=True)
+            places.deliver(results_of(exchange.outcome(), facts), table_on_stderr=True)
             if end is RunEnd.COMPLETE:
                 note(f"The run is over; requests are answered for {linger:g} s more.")
                 await _wait(asked_to_stop, linger)

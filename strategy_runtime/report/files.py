@@ -33,7 +33,7 @@ def write_results(folder: Path, results: Results) -> list[Path]:
         fills_csv(outcome.fills),
         orders_csv(outcome.orders),
         results.summary.to_json(),
-        render_page(results.summary, outcome, results.points, results.trips),
+        render_page(results),
     )
     written = files_in(folder)
     for path, text in zip(written, texts, strict=True):

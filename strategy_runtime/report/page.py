@@ -22,6 +22,7 @@ from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.charts import price_charts
 from strategy_runtime.report.equity import ThinPoint
 from strategy_runtime.report.performance import Performance
+from strategy_runtime.report.results import Results
 from strategy_runtime.report.summary import Summary
 from strategy_runtime.report.table import day, heading, money, sent_of, warnings_of
 from strategy_runtime.report.trips import RoundTrip
@@ -35,15 +36,9 @@ _MOST_TRIPS = 1000
 _DAY = 86_400
 
 
-def render_page(
-    summary: Summary, outcome: Outcome, points: Sequence[ThinPoint], trips: Sequence[RoundTrip]
-) -> str:
-    """The whole page.
-
-    Args:
-        points: Of the equity path; the candles of the prices share its intervals.
-        trips: Positions that were closed, in the order of their ends.
-    """
+def render_page(results: Results) -> str:
+    """The whole page."""
+    summary, points = results.summary, results.points
     style, script, library = _asset("page.css"), _asset("page.js"), _asset(_LIBRARY)
     title, subtitle = heading(summary)
     policy = (
@@ -58,11 +53,11 @@ def render_page(
         notes=_notes(warnings_of(summary)),
         figures="\n".join(_figure(*each) for each in _figures(summary)),
         fallback=_drawing(points),
-        trips=_trips(trips),
+        trips=_trips(results.trips),
         options=_options(summary.options),
         data=_data(summary),
         fill_hash=summary.fill_hash,
-        run=_run(outcome, points),
+        run=_run(results.outcome, points),
         library=library,
         script=script,
     )
@@ -77,7 +72,10 @@ def _hashed(content: str) -> str:
 
 
 def _run(outcome: Outcome, points: Sequence[ThinPoint]) -> str:
-    """What the scripts draw, as JSON that cannot end the element it stands in."""
+    """What the scripts draw, as JSON that cannot end the element it stands in.
+
+    The candles of the prices share the intervals of the equity path.
+    """
     end_ns = 0 if outcome.end is None else ns_of(outcome.end)
     grid = [begin for begin, _, _ in points]
     charts = price_charts(outcome.series, outcome.fills, grid, end_ns)

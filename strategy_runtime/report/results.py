@@ -1,8 +1,5 @@
 """Everything that is said about a run, worked out once for all the forms in which it is said."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from msgspec import Struct
 
 from strategy_runtime.clock import ns_of
@@ -10,12 +7,9 @@ from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.performance import buy_and_hold, days_of, performance_of
-from strategy_runtime.report.summary import Summary, summary_of
+from strategy_runtime.report.summary import RunFacts, Summary, summary_of
 from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
-from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
-from strategy_runtime.simulator.data.faults import DataFault
-from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome, in_order
 
 __all__ = ["Results", "results_of"]
@@ -38,31 +32,11 @@ class Results(Struct, frozen=True, kw_only=True):
         return render(self.summary)
 
 
-def results_of(
-    outcome: Outcome,
-    *,
-    strategy: str | None,
-    parameters: Mapping[str, Any],
-    options: ExchangeOptions,
-    faults: Iterable[DataFault],
-    wall_s: float,
-    refused_orders: int,
-    hook_failures: int | None,
-    limits: Limits = NO_LIMITS,
-) -> Results:
-    """Sum up what an exchange holds at the end of a run.
-
-    Args:
-        strategy: Name of the class, or None where the run was served to somebody over the network.
-        faults: Of the data.
-        wall_s: Seconds the replay took.
-        refused_orders: How many orders were refused when they were given.
-        hook_failures: How many calls of hooks failed; None where nobody here knows.
-        limits: What the run held orders to.
-    """
+def results_of(outcome: Outcome, run: RunFacts) -> Results:
+    """Sum up what an exchange holds at the end of a run."""
     start_ns = 0 if outcome.start is None else ns_of(outcome.start)
     end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
-    hedging = options.mode is PositionMode.HEDGING
+    hedging = run.options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
     curve = equity_curve(outcome.start_equity, bookings, outcome.series, end_ns)
     grid = grid_of(outcome.series, end_ns)
@@ -81,14 +55,7 @@ def results_of(
         outcome,
         performance,
         path.max_drawdown,
-        buy_and_hold(outcome.series, options.splits, end_ns),
-        strategy=strategy,
-        parameters=parameters,
-        options=options,
-        faults=faults,
-        wall_s=wall_s,
-        refused_orders=refused_orders,
-        hook_failures=hook_failures,
-        limits=limits,
+        buy_and_hold(outcome.series, run.options.splits, end_ns),
+        run,
     )
     return Results(summary=summary, outcome=outcome, points=path.points, trips=trips)

@@ -10,21 +10,44 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.fills import fill_hash, moment
 from strategy_runtime.report.performance import Performance
-from strategy_runtime.runtime.risk.limits import Limits
+from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.simulator.data.faults import DataFault, summarize
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome
 
-__all__ = ["SCHEMA", "Summary", "summary_of"]
+__all__ = ["SCHEMA", "RunFacts", "Summary", "summary_of"]
 
 SCHEMA = 1
+
+
+class RunFacts(Struct, frozen=True, kw_only=True):
+    """What there is to know of a run beside what an exchange holds at its end.
+
+    Attributes:
+        strategy: Name of the class, or None where the run was served to somebody over the network.
+        faults: Of the data.
+        wall_s: Seconds the replay took.
+        refused_orders: How many orders were refused when they were given.
+        hook_failures: How many calls of hooks failed; None where nobody here knows.
+        limits: What the run held orders to.
+    """
+
+    options: ExchangeOptions
+    faults: Iterable[DataFault]
+    wall_s: float
+    refused_orders: int
+    strategy: str | None = None
+    parameters: Mapping[str, Any] = {}
+    hook_failures: int | None = None
+    limits: Limits = NO_LIMITS
 
 
 class DataFaults(Struct, frozen=True):
@@ -150,20 +173,12 @@ def summary_of(
     performance: Performance,
     max_drawdown: float,
     buy_and_hold: float | None,
-    *,
-    strategy: str | None,
-    parameters: Mapping[str, Any],
-    options: ExchangeOptions,
-    faults: Iterable[DataFault],
-    wall_s: float,
-    refused_orders: int,
-    hook_failures: int | None,
-    limits: Limits,
+    run: RunFacts,
 ) -> Summary:
     """Put what an exchange holds at the end of a run into one document."""
     return Summary(
-        strategy=strategy,
-        parameters=msgspec.to_builtins(dict(parameters), str_keys=True),
+        strategy=run.strategy,
+        parameters=msgspec.to_builtins(dict(run.parameters), str_keys=True),
         bars=outcome.bars,
         events=outcome.events,
         fills=len(outcome.fills),
@@ -184,22 +199,22 @@ def summary_of(
         positions=[_position(each) for each in outcome.positions],
         open_orders=[_order(each) for each in outcome.open_orders],
         fill_hash=fill_hash(outcome.fills),
-        wall_s=round(wall_s, 6),
-        bars_per_s=round(outcome.bars / wall_s, 1) if wall_s > 0 else 0.0,
+        wall_s=round(run.wall_s, 6),
+        bars_per_s=round(outcome.bars / run.wall_s, 1) if run.wall_s > 0 else 0.0,
         data=[_data(each) for each in (*outcome.series, *outcome.context)],
         sent=outcome.sent,
         data_faults=[
             DataFaults(each.kind.value, each.source, each.count, str(each.first))
-            for each in summarize(faults)
+            for each in summarize(run.faults)
         ],
         complete=outcome.complete,
         bankrupt=outcome.bankrupt,
         warnings=outcome.warnings,
         rejected_orders=outcome.rejected_orders,
-        refused_orders=refused_orders,
-        hook_failures=hook_failures,
-        options={name: _option(getattr(options, name)) for name in options.__struct_fields__}
-        | limits.shown(),
+        refused_orders=run.refused_orders,
+        hook_failures=run.hook_failures,
+        options={name: _option(value) for name, value in asdict(run.options).items()}
+        | run.limits.shown(),
     )
 
 

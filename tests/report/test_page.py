@@ -19,6 +19,7 @@ import pytest
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.report.page import render_page
 from strategy_runtime.report.results import results_of
+from strategy_runtime.report.summary import RunFacts
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -63,8 +64,7 @@ def page_of(
     refused: int = 0,
 ) -> str:
     """Of a run as far as it has come."""
-    results = results_of(
-        exchange.outcome(),
+    facts = RunFacts(
         strategy=name,
         parameters={"fast": 3},
         options=ExchangeOptions(cash=Decimal(1000)),
@@ -73,7 +73,7 @@ def page_of(
         refused_orders=refused,
         hook_failures=0,
     )
-    return render_page(results.summary, results.outcome, results.points, results.trips)
+    return render_page(results_of(exchange.outcome(), facts))
 
 
 def text_of(html: str) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.results import results_of
-from strategy_runtime.report.summary import SCHEMA, Summary
+from strategy_runtime.report.summary import SCHEMA, RunFacts, Summary
 from strategy_runtime.report.table import heading, money, render
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -35,8 +35,7 @@ async def summed_up(
     )
     async with strategy.run_test(cash=Decimal(1000), fee_per_share=Decimal("0.1")) as pilot:
         await pilot.candles_of({"S:A": [10, 11, 12, 13], "S:B": [20, 21, 22, 23]})
-        return results_of(
-            pilot.exchange.outcome(),
+        facts = RunFacts(
             strategy="Scripted",
             parameters={"stake": Decimal("0.10"), "fast": 3},
             options=ExchangeOptions(cash=Decimal(1000)),
@@ -44,7 +43,8 @@ async def summed_up(
             wall_s=0.5,
             refused_orders=refused,
             hook_failures=failures,
-        ).summary
+        )
+        return results_of(pilot.exchange.outcome(), facts).summary
 
 
 async def document(
@@ -82,16 +82,9 @@ async def test_where_positions_are_hedged_each_is_held_and_closed_by_itself() ->
     )
     async with strategy.run_test(mode="HEDGING") as pilot:
         await pilot.candles("S:A", closes=[10] * 5)
-        found = results_of(
-            pilot.exchange.outcome(),
-            strategy="Scripted",
-            parameters={},
-            options=ExchangeOptions(mode=PositionMode.HEDGING),
-            faults=[],
-            wall_s=0.5,
-            refused_orders=0,
-            hook_failures=0,
-        ).summary.performance
+        options = ExchangeOptions(mode=PositionMode.HEDGING)
+        facts = RunFacts(options=options, faults=[], wall_s=0.5, refused_orders=0)
+        found = results_of(pilot.exchange.outcome(), facts).summary.performance
     assert found.exposure == pytest.approx(3 / 5)
     assert found.average_holding_s == pytest.approx((180 + 120) / 2)
 
