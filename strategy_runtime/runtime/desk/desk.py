@@ -10,17 +10,23 @@ from msgspec.structs import replace
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.ids import counted
-from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce, TrailingType
+from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
-from strategy_runtime.protocol.values import is_unicode
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.nets import no_symbol
 from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.desk.arguments import (
+    exact,
+    magnitude,
+    prices_of,
+    see_that_it_can_be_sent,
+    time_in_force_of,
+)
 from strategy_runtime.runtime.desk.outbox import Outbox
-from strategy_runtime.runtime.desk.sizing import exact, magnitude, size_of
+from strategy_runtime.runtime.desk.sizing import size_of
 from strategy_runtime.runtime.observer import Handler, Observer
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
@@ -86,12 +92,12 @@ class TradingDesk(Outbox):
         if type(symbol) is not str:
             raise no_symbol(symbol)
         if not symbol.isascii():
-            _see_that_it_can_be_sent("symbol", symbol)
+            see_that_it_can_be_sent("symbol", symbol)
         if oco_group is not None:
-            _see_that_it_can_be_sent("oco_group", oco_group)
+            see_that_it_can_be_sent("oco_group", oco_group)
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
-            prices = _prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
+            prices = prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
         size = size_of(
             symbol, quantity, fraction, notional, risk, self._equity, prices, self._book.last
         )
@@ -107,7 +113,7 @@ class TradingDesk(Outbox):
             oco_group_id=oco_group,
             time_in_force=time_in_force
             if type(time_in_force) is TimeInForce
-            else _time_in_force(time_in_force),
+            else time_in_force_of(time_in_force),
         )
         if prices:
             request = replace(request, **prices)
@@ -123,7 +129,7 @@ class TradingDesk(Outbox):
         Raises:
             ValueError: Another order has it, or may be given it; or it cannot be sent.
         """
-        _see_that_it_can_be_sent("client_order_id", client_order_id)
+        see_that_it_can_be_sent("client_order_id", client_order_id)
         if client_order_id.startswith(self._prefix):
             raise ValueError(
                 f"client_order_id {client_order_id!r} begins with {self._prefix!r} like the ids "
@@ -412,64 +418,3 @@ def _sizes_to_close(
             sizes.append((part.id, min(held, quantity).copy_sign(part.signed_quantity)))
             quantity -= held
     return sizes
-
-
-def _see_that_it_can_be_sent(name: str, text: str) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"{name} is a text, not {text!r}")
-    if not is_unicode(text):
-        raise ValueError(
-            f"{name} {text!r} has half of a surrogate pair, which is no character and cannot be "
-            "sent"
-        )
-
-
-def _time_in_force(name: str) -> TimeInForce:
-    try:
-        return TimeInForce(name)
-    except ValueError:
-        known = ", ".join(TimeInForce)
-        raise ValueError(f"time_in_force is one of {known}, not {name!r}") from None
-
-
-def _prices_of(
-    limit: Number | None,
-    stop: Number | None,
-    trailing: Number | None,
-    trailing_percent: Number | None,
-    stop_loss: Number | None,
-    take_profit: Number | None,
-) -> dict[str, Any]:
-    """Kind and prices of an order as fields of its request."""
-    percent = exact("trailing_percent", trailing_percent)
-    distance = exact("trailing", trailing) or percent
-    return {
-        "order_type": _type_of(limit, stop, trailing, trailing_percent),
-        "limit_price": exact("limit", limit),
-        "stop_price": exact("stop", stop),
-        "trailing_distance": distance,
-        "trailing_type": None
-        if distance is None
-        else TrailingType.ABSOLUTE
-        if percent is None
-        else TrailingType.PERCENT,
-        "stop_loss": exact("stop_loss", stop_loss),
-        "take_profit": exact("take_profit", take_profit),
-    }
-
-
-def _type_of(
-    limit: Number | None,
-    stop: Number | None,
-    trailing: Number | None,
-    trailing_percent: Number | None,
-) -> OrderType:
-    if trailing is not None or trailing_percent is not None:
-        if trailing is not None and trailing_percent is not None:
-            raise ValueError("give trailing= (price units) or trailing_percent=, not both")
-        if limit is not None or stop is not None:
-            raise ValueError("a trailing stop takes neither limit= nor stop=")
-        return OrderType.TRAILING_STOP
-    if stop is not None:
-        return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
-    return OrderType.MARKET if limit is None else OrderType.LIMIT

@@ -1,66 +1,16 @@
-"""From what a person gives to what goes on the wire: prices and quantities as exact decimals."""
+"""How much is ordered: a quantity from one of four ways to say a size."""
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
-from functools import lru_cache
-from numbers import Integral, Real
-from typing import Any, overload
+from decimal import ROUND_DOWN, Context, Decimal
+from typing import Any
 
 from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.runtime.desk.arguments import SIGNIFICANT, exact
 from strategy_runtime.strategy.desk import Number
 
-__all__ = ["exact", "magnitude", "size_of"]
+__all__ = ["size_of"]
 
-_SIGNIFICANT = 10
-_NEAREST = Context(prec=_SIGNIFICANT)
-_DOWN = Context(prec=_SIGNIFICANT, rounding=ROUND_DOWN)
-
-
-@lru_cache(maxsize=1024)
-def _whole(value: int) -> Decimal:
-    return Decimal(value)
-
-
-@overload
-def exact(name: str, value: Number) -> Decimal: ...
-
-
-@overload
-def exact(name: str, value: None) -> None: ...
-
-
-def exact(name: str, value: Number | None) -> Decimal | None:
-    """A price or quantity as a decimal: one given as Decimal or int as it is, a float as it is
-    written, to ten significant digits, whichever package it comes from.
-
-    Raises:
-        ValueError: It is not a finite number above zero.
-    """
-    if value is None:
-        return None
-    if type(value) is int and value > 0:
-        return _whole(value)
-    try:
-        number = _decimal(value)
-    except (TypeError, ValueError, InvalidOperation):
-        number = Decimal("NaN")
-    if not number.is_finite() or number <= 0:
-        raise ValueError(f"{name} must be a number above zero, not {value}")
-    return number
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, Integral):
-        return Decimal(int(value))
-    if isinstance(value, float | Real):
-        # What numpy calls a float says more than its number when it is asked for it as text.
-        return _NEAREST.create_decimal(repr(float(value)))
-    return Decimal(value)
-
-
-def magnitude(value: Number | None) -> Number | None:
-    """A number without its sign."""
-    return -value if value is not None and value < 0 else value
+_DOWN = Context(prec=SIGNIFICANT, rounding=ROUND_DOWN)
 
 
 def size_of(

@@ -1,0 +1,146 @@
+"""From what verbs are given to what goes on the wire: exact numbers, kinds of orders, texts."""
+
+from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
+from numbers import Integral, Real
+from typing import Any, overload
+
+from strategy_runtime.protocol.enums import OrderType, TimeInForce, TrailingType
+from strategy_runtime.protocol.values import is_unicode
+from strategy_runtime.strategy.desk import Number
+
+__all__ = [
+    "SIGNIFICANT",
+    "exact",
+    "magnitude",
+    "prices_of",
+    "see_that_it_can_be_sent",
+    "time_in_force_of",
+]
+
+SIGNIFICANT = 10
+"""Digits of a number that was not given as an exact one."""
+
+_NEAREST = Context(prec=SIGNIFICANT)
+
+
+@lru_cache(maxsize=1024)
+def _whole(value: int) -> Decimal:
+    return Decimal(value)
+
+
+@overload
+def exact(name: str, value: Number) -> Decimal: ...
+
+
+@overload
+def exact(name: str, value: None) -> None: ...
+
+
+def exact(name: str, value: Number | None) -> Decimal | None:
+    """A price or quantity as a decimal: one given as Decimal or int as it is, a float as it is
+    written, to ten significant digits, whichever package it comes from.
+
+    Raises:
+        ValueError: It is not a finite number above zero.
+    """
+    if value is None:
+        return None
+    if type(value) is int and value > 0:
+        return _whole(value)
+    try:
+        number = _decimal(value)
+    except (TypeError, ValueError, InvalidOperation):
+        number = Decimal("NaN")
+    if not number.is_finite() or number <= 0:
+        raise ValueError(f"{name} must be a number above zero, not {value}")
+    return number
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, Integral):
+        return Decimal(int(value))
+    if isinstance(value, float | Real):
+        # What numpy calls a float says more than its number when it is asked for it as text.
+        return _NEAREST.create_decimal(repr(float(value)))
+    return Decimal(value)
+
+
+def magnitude(value: Number | None) -> Number | None:
+    """A number without its sign."""
+    return -value if value is not None and value < 0 else value
+
+
+def see_that_it_can_be_sent(name: str, text: str) -> None:
+    """Refuse what is no text, or none that can be sent.
+
+    Raises:
+        TypeError, ValueError: It is such a one.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a text, not {text!r}")
+    if not is_unicode(text):
+        raise ValueError(
+            f"{name} {text!r} has half of a surrogate pair, which is no character and cannot be "
+            "sent"
+        )
+
+
+def time_in_force_of(name: str) -> TimeInForce:
+    """How long an order rests, by its name.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return TimeInForce(name)
+    except ValueError:
+        known = ", ".join(TimeInForce)
+        raise ValueError(f"time_in_force is one of {known}, not {name!r}") from None
+
+
+def prices_of(
+    limit: Number | None,
+    stop: Number | None,
+    trailing: Number | None,
+    trailing_percent: Number | None,
+    stop_loss: Number | None,
+    take_profit: Number | None,
+) -> dict[str, Any]:
+    """Kind and prices of an order as fields of its request.
+
+    Raises:
+        ValueError: They contradict each other, or one is no number above zero.
+    """
+    percent = exact("trailing_percent", trailing_percent)
+    distance = exact("trailing", trailing) or percent
+    return {
+        "order_type": _type_of(limit, stop, trailing, trailing_percent),
+        "limit_price": exact("limit", limit),
+        "stop_price": exact("stop", stop),
+        "trailing_distance": distance,
+        "trailing_type": None
+        if distance is None
+        else TrailingType.ABSOLUTE
+        if percent is None
+        else TrailingType.PERCENT,
+        "stop_loss": exact("stop_loss", stop_loss),
+        "take_profit": exact("take_profit", take_profit),
+    }
+
+
+def _type_of(
+    limit: Number | None,
+    stop: Number | None,
+    trailing: Number | None,
+    trailing_percent: Number | None,
+) -> OrderType:
+    if trailing is not None or trailing_percent is not None:
+        if trailing is not None and trailing_percent is not None:
+            raise ValueError("give trailing= (price units) or trailing_percent=, not both")
+        if limit is not None or stop is not None:
+            raise ValueError("a trailing stop takes neither limit= nor stop=")
+        return OrderType.TRAILING_STOP
+    if stop is not None:
+        return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
+    return OrderType.MARKET if limit is None else OrderType.LIMIT
