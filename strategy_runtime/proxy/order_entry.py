@@ -1,7 +1,7 @@
 """Order entry: one order to the proxy, effectively once; `submission` has the rules."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
@@ -11,8 +11,9 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
     Unreachable,
 )
-from strategy_runtime.protocol.models import Capabilities, Order, OrderHandle, OrderRequest
+from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
 from strategy_runtime.proxy.requests import RestClient
+from strategy_runtime.proxy.resources import Resources
 from strategy_runtime.proxy.submission import OrderAct, Patience, Submission
 
 __all__ = ["OrderEntry"]
@@ -24,8 +25,7 @@ class OrderEntry:
     """Sends orders, and finds out what became of them where that is not clear.
 
     Args:
-        find: Orders that carry an id of ours, ended ones too.
-        capabilities: What the proxy says it can do.
+        resources: Where orders that carry an id of ours are looked for, and what the proxy can do.
         is_leaving: Whether the proxy has said that it goes down: then nothing is begun any more.
     """
 
@@ -33,15 +33,13 @@ class OrderEntry:
         self,
         requests: RestClient,
         patience: Patience,
+        resources: Resources,
         *,
-        find: Callable[[str], Awaitable[list[Order]]],
-        capabilities: Callable[[], Awaitable[Capabilities]],
         is_leaving: Callable[[], bool],
     ) -> None:
         self._requests = requests
         self._patience = patience
-        self._find = find
-        self._capabilities = capabilities
+        self._resources = resources
         self._is_leaving = is_leaving
         self._knows_ids: bool | None = None
         self._awaited: dict[str, asyncio.Future[Order]] = {}
@@ -100,7 +98,7 @@ class OrderEntry:
 
     async def _look_up(self, submission: Submission, own_id: str) -> None:
         try:
-            found = await self._find(own_id)
+            found = await self._resources.orders(client_order_id=own_id)
         except StrategyRuntimeError:
             submission.not_told(monotonic())
             return
@@ -113,7 +111,7 @@ class OrderEntry:
         """Whether the proxy promises to know the id of an order again; one answer is enough."""
         if self._knows_ids is None:
             try:
-                features = (await self._capabilities()).features
+                features = (await self._resources.capabilities()).features
             except (ApiError, ProtocolError):
                 features = []
             except StrategyRuntimeError:

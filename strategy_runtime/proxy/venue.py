@@ -1,4 +1,4 @@
-"""The proxy as a venue: events from the stream, requests over REST, and what joins the two."""
+"""The proxy as a venue: events from the stream, orders over REST, and what joins the two."""
 
 import asyncio
 import logging
@@ -6,31 +6,19 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-from msgspec import Struct
-from msgspec.structs import asdict
-
 from strategy_runtime.clock import monotonic, now_ms, sleep
 from strategy_runtime.errors import (
-    ApiError,
     ConnectionLost,
     ProtocolError,
-    StrategyRuntimeError,
     Unreachable,
 )
 from strategy_runtime.ids import counted, generator, token
 from strategy_runtime.protocol.codec import Frame
-from strategy_runtime.protocol.enums import ConnectionEventKind, OrderStatus
+from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event
 from strategy_runtime.protocol.models import (
-    Account,
-    Candle,
-    Capabilities,
-    Order,
-    OrderChanges,
     OrderHandle,
     OrderRequest,
-    Position,
-    Trade,
 )
 from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.witness import Witness
@@ -41,7 +29,8 @@ from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.order_entry import OrderEntry
 from strategy_runtime.proxy.policy import Delays, backoff, knocks, retries
 from strategy_runtime.proxy.recording import Recording
-from strategy_runtime.proxy.requests import RestClient, query_of, segment
+from strategy_runtime.proxy.requests import RestClient
+from strategy_runtime.proxy.resources import Resources
 from strategy_runtime.proxy.submission import Patience
 from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver, Socket, Transport
 
@@ -54,26 +43,13 @@ _CLOSING_S = 2.0
 _HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
 _GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
-_ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
-# Without it a proxy lists a hundred.
-_MOST_LISTED = 1000
 
 _log = logging.getLogger("strategy_runtime")
 
 _T = TypeVar("_T")
 
 
-def _has(order: Order, changes: OrderChanges) -> bool:
-    """Whether an order is as it was to become."""
-    wanted = asdict(changes)
-    return all(getattr(order, name) == wanted[name] for name in wanted if wanted[name] is not None)
-
-
-class _Changed(Struct):
-    order: Order
-
-
-class ProxyVenue:
+class ProxyVenue(Resources):
     """Implements the venue port on a proxy.
 
     Args:
@@ -126,13 +102,11 @@ class ProxyVenue:
             heartbeat=_HEARTBEAT_S if is_live else None,
             max_frame=max_frame,
         )
-        self._rest = RestClient(self._transport, endpoints, delays=retrying, chance=self._chance)
+        super().__init__(
+            RestClient(self._transport, endpoints, delays=retrying, chance=self._chance)
+        )
         self._entry = OrderEntry(
-            self._rest,
-            patience,
-            find=lambda own_id: self.orders(client_order_id=own_id),
-            capabilities=self.capabilities,
-            is_leaving=lambda: self._inbox.is_leaving,
+            self._rest, patience, self, is_leaving=lambda: self._inbox.is_leaving
         )
         self._inbox = Inbox(
             subscriptions or Subscriptions(),
@@ -294,7 +268,7 @@ class ProxyVenue:
                     await self._stirred()
         await socket.close()
 
-    # Requests
+    # Orders
 
     @property
     def direct(self) -> None:
@@ -306,75 +280,3 @@ class ProxyVenue:
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order, effectively once; see `OrderEntry.submit`."""
         return await self._entry.submit(request)
-
-    async def modify(self, order_id: str, changes: OrderChanges) -> Order:
-        """Change a resting order; where no answer comes, it is looked up whether it has changed."""
-        try:
-            path = f"/orders/{segment(order_id)}"
-            return (await self._rest.change(path, changes, _Changed)).order
-        except (ConnectionLost, ProtocolError):
-            with suppress(StrategyRuntimeError):
-                found = await self.order(order_id)
-                if found is not None and _has(found, changes):
-                    return found
-            raise
-
-    async def cancel(self, order_id: str) -> Order:
-        """Cancel a resting order."""
-        return (await self._rest.remove(f"/orders/{segment(order_id)}", _Changed)).order
-
-    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
-        """Open orders; with an id also ended ones that carry it.
-
-        Some proxies ignore the filter, so it is applied again here.
-        """
-        query = query_of(client_order_id=client_order_id, limit=_MOST_LISTED)
-        found = await self._rest.listed("/orders", Order, query, unless=client_order_id)
-        if client_order_id is None:
-            return [order for order in found if order.is_open]
-        if not any(order.client_order_id == client_order_id for order in found):
-            try:
-                found += await self._rest.listed(
-                    "/orders/history", Order, query, unless=client_order_id
-                )
-            except ApiError as error:
-                if not error.is_not_offered:
-                    raise
-                with suppress(ApiError):  # nor is every proxy able to choose by status
-                    ended = query | {"status": _ENDED}
-                    found += await self._rest.listed(
-                        "/orders", Order, ended, unless=client_order_id
-                    )
-        return [order for order in found if order.client_order_id == client_order_id]
-
-    async def order(self, order_id: str) -> Order | None:
-        """One order, open or ended; None where the proxy does not know it, or does not tell."""
-        try:
-            return await self._rest.ask(f"/orders/{segment(order_id)}", Order)
-        except ApiError as error:
-            if not error.is_not_offered:
-                raise
-            return None
-
-    async def positions(self) -> list[Position]:
-        """Open positions."""
-        return [
-            each for each in await self._rest.ask("/positions", list[Position]) if each.quantity
-        ]
-
-    async def account(self) -> Account:
-        """Balance and margin."""
-        return await self._rest.ask("/account", Account)
-
-    async def trades(self, *, limit: int = _MOST_LISTED) -> list[Trade]:
-        """The last executions, newest first."""
-        return await self._rest.listed("/trades", Trade, query_of(limit=limit))
-
-    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
-        """The last `limit` closed bars, oldest first."""
-        query = query_of(timeframe=timeframe, limit=limit)
-        return await self._rest.listed(f"/bars/{segment(symbol)}", Candle, query)
-
-    async def capabilities(self) -> Capabilities:
-        """What the proxy can do."""
-        return await self._rest.ask("/capabilities", Capabilities)

@@ -1,0 +1,114 @@
+"""What a proxy has over REST beside new orders: each resource, as the venue port asks for it."""
+
+from contextlib import suppress
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from strategy_runtime.errors import ApiError, ConnectionLost, ProtocolError, StrategyRuntimeError
+from strategy_runtime.protocol.enums import OrderStatus
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Capabilities,
+    Order,
+    OrderChanges,
+    Position,
+    Trade,
+)
+from strategy_runtime.proxy.requests import RestClient, query_of, segment
+
+__all__ = ["Resources"]
+
+_ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
+# Without it a proxy lists a hundred.
+_MOST_LISTED = 1000
+
+
+class _Changed(Struct):
+    order: Order
+
+
+class Resources:
+    """Orders that are there, positions, account, executions, bars; `ProxyVenue` adds the rest."""
+
+    def __init__(self, rest: RestClient) -> None:
+        self._rest = rest
+
+    async def modify(self, order_id: str, changes: OrderChanges) -> Order:
+        """Change a resting order; where no answer comes, it is looked up whether it has changed."""
+        try:
+            path = f"/orders/{segment(order_id)}"
+            return (await self._rest.change(path, changes, _Changed)).order
+        except (ConnectionLost, ProtocolError):
+            with suppress(StrategyRuntimeError):
+                found = await self.order(order_id)
+                if found is not None and _has(found, changes):
+                    return found
+            raise
+
+    async def cancel(self, order_id: str) -> Order:
+        """Cancel a resting order."""
+        return (await self._rest.remove(f"/orders/{segment(order_id)}", _Changed)).order
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        """Open orders; with an id also ended ones that carry it.
+
+        Some proxies ignore the filter, so it is applied again here.
+        """
+        query = query_of(client_order_id=client_order_id, limit=_MOST_LISTED)
+        found = await self._rest.listed("/orders", Order, query, unless=client_order_id)
+        if client_order_id is None:
+            return [order for order in found if order.is_open]
+        if not any(order.client_order_id == client_order_id for order in found):
+            try:
+                found += await self._rest.listed(
+                    "/orders/history", Order, query, unless=client_order_id
+                )
+            except ApiError as error:
+                if not error.is_not_offered:
+                    raise
+                with suppress(ApiError):  # nor is every proxy able to choose by status
+                    ended = query | {"status": _ENDED}
+                    found += await self._rest.listed(
+                        "/orders", Order, ended, unless=client_order_id
+                    )
+        return [order for order in found if order.client_order_id == client_order_id]
+
+    async def order(self, order_id: str) -> Order | None:
+        """One order, open or ended; None where the proxy does not know it, or does not tell."""
+        try:
+            return await self._rest.ask(f"/orders/{segment(order_id)}", Order)
+        except ApiError as error:
+            if not error.is_not_offered:
+                raise
+            return None
+
+    async def positions(self) -> list[Position]:
+        """Open positions."""
+        return [
+            each for each in await self._rest.ask("/positions", list[Position]) if each.quantity
+        ]
+
+    async def account(self) -> Account:
+        """Balance and margin."""
+        return await self._rest.ask("/account", Account)
+
+    async def trades(self, *, limit: int = _MOST_LISTED) -> list[Trade]:
+        """The last executions, newest first."""
+        return await self._rest.listed("/trades", Trade, query_of(limit=limit))
+
+    async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
+        """The last `limit` closed bars, oldest first."""
+        query = query_of(timeframe=timeframe, limit=limit)
+        return await self._rest.listed(f"/bars/{segment(symbol)}", Candle, query)
+
+    async def capabilities(self) -> Capabilities:
+        """What the proxy can do."""
+        return await self._rest.ask("/capabilities", Capabilities)
+
+
+def _has(order: Order, changes: OrderChanges) -> bool:
+    """Whether an order is as it was to become."""
+    wanted = asdict(changes)
+    return all(getattr(order, name) == wanted[name] for name in wanted if wanted[name] is not None)
