@@ -83,6 +83,8 @@ def seconds_of(said: object) -> float | None:
         wait = float(said) if isinstance(said, str | int | float) else -1.0
     except ValueError:
         return _seconds_until(str(said))
+    except OverflowError:  # a whole number beyond all floats
+        return None
     return wait if isfinite(wait) and wait >= 0 else None
 
 
@@ -91,7 +93,7 @@ def _seconds_until(date: str) -> float | None:
 
     try:
         return max((parsedate_to_datetime(date) - now()).total_seconds(), 0.0)
-    except (ValueError, TypeError):  # no date, or one without a time zone
+    except (ValueError, TypeError, OverflowError):  # no date, or without a zone, or in no calendar
         return None
 
 

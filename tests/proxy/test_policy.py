@@ -161,6 +161,8 @@ def test_the_networks_of_the_tests_give_a_request_up_when_the_real_one_does() ->
         ("Mon, 04 Mar 2024 13:00:00 GMT", 0.0),
         ("Mon, 04 Mar 2024 14:00:30 -0000", None),
         ("Mon, 99 Mar 2024 14:00:30 GMT", None),
+        ("Mon, 04 Mar 99999999999999 14:00:30 GMT", None),
+        ("Mon, 04 Mar 2024 14:00:30 +99999999999999999", None),
         ("soon", None),
         ("", None),
         ("-1", None),
@@ -168,6 +170,7 @@ def test_the_networks_of_the_tests_give_a_request_up_when_the_real_one_does() ->
         ("nan", None),
         (None, None),
         (["7"], None),
+        (10**400, None),
     ],
 )
 def test_how_long_a_proxy_asks_to_wait(
