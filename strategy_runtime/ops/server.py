@@ -7,9 +7,10 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 from aiohttp import web
@@ -22,10 +23,14 @@ from strategy_runtime.ops.metrics import Metrics
 __all__ = ["OpsServer"]
 
 _STOP_WITHIN_S = 2.0
+# Far below the files a process may have open, which the run needs for its proxy and its journal.
+_MOST_CONNECTIONS = 64
 
 
 class OpsServer:
     """Serves one run, from `with` to its end.
+
+    There is always room for another connection: one that holds many loses the first of them.
 
     Args:
         host: Address to listen on. On loopback, requests must be for loopback too: browsers can be
@@ -89,9 +94,10 @@ class OpsServer:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await runner.setup()
         try:
-            await web.SockSite(runner, self._socket).start()
-            while not await self._is_over_within(INTERVAL_S):
-                self._beat()
+            attend = partial(_attend, runner)
+            with closing(await self._loop.create_server(attend, sock=self._socket)):
+                while not await self._is_over_within(INTERVAL_S):
+                    self._beat()
         finally:
             await runner.cleanup()
 
@@ -123,6 +129,15 @@ class OpsServer:
 
     async def _status(self, request: web.Request) -> web.Response:
         return _json(200, {"run": self._health.status, "readiness": self._health.readiness()[1]})
+
+
+def _attend(runner: web.AppRunner) -> asyncio.BaseProtocol:
+    """What attends to a new connection; the oldest make way for it where there are many."""
+    server = cast("web.Server", runner.server)
+    surplus = max(len(server.connections) + 1 - _MOST_CONNECTIONS, 0)
+    for oldest in server.connections[:surplus]:
+        oldest.force_close()
+    return server()
 
 
 def _json(status: int, document: object) -> web.Response:

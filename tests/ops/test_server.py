@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -131,6 +133,22 @@ async def test_it_answers_while_the_loop_is_blocked(ops: Ops) -> None:
         pass  # a hook that gives nobody else a turn
     assert answers
     assert answers[0][0] == 200
+
+
+async def test_whoever_holds_connections_neither_takes_all_files_nor_keeps_others_out(
+    ops: Ops,
+) -> None:
+    address = urlsplit(ops.url)
+    with ExitStack() as held:
+        idle = [
+            held.enter_context(socket.create_connection((address.hostname, address.port)))
+            for _ in range(300)
+        ]
+        for _ in range(2):  # by the second, all that were before the first are known
+            assert (await get(ops, "/livez"))[0] == 200
+        for each in idle[:-64]:
+            each.settimeout(5)
+            assert await asyncio.to_thread(each.recv, 1) == b""
 
 
 async def test_a_port_that_is_taken_is_named() -> None:
