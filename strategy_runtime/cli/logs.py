@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from strategy_runtime.cli.redaction import safe, safe_with_colours
+from strategy_runtime.cli.redaction import hide_in_environment, safe, safe_with_colours
 from strategy_runtime.strategy.log import when_first_used
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def set_up_from(
     flags: Mapping[str, str | None] | None = None,
     others: Container[str] = (),
 ) -> "Settings":
-    """Likewise, as `LOG_LEVEL` and `LOG_FORMAT` say; gives back the settings these are of.
+    """Likewise, as `LOG_LEVEL` and `LOG_FORMAT` say, with the secrets among the variables hidden;
+    gives back the settings these are of.
 
     Args:
         flags: Settings of the command line.
@@ -90,6 +91,7 @@ def set_up_from(
     """
     from strategy_runtime.runtime.settings import read_environment, resolve
 
+    hide_in_environment(variables)
     ours = (name for name in variables if name.startswith("LOG_") or name in others)
     settings = resolve(flags or {}, read_environment({name: variables[name] for name in ours}))
     set_up_lazily(settings.log_level, settings.log_format)

@@ -138,6 +138,7 @@ def main(
         from strategy_runtime import __version__
         from strategy_runtime.cli.logs import set_up_from
         from strategy_runtime.cli.output import Destinations
+        from strategy_runtime.cli.redaction import hide
         from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_slips
         from strategy_runtime.simulator.over_data import exchange_over
         from strategy_runtime.simulator.server import ProxyServer
@@ -154,6 +155,7 @@ def main(
             None if token_file is None else str(token_file),
             environment,
         )
+        hide(api_key)
         data = load_data(wanted, demo=demo, command="strategy-proxy")
         exchange = exchange_over(data, options, subscriptions_of(wanted.subscriptions, data))
         server = ProxyServer(

@@ -14,7 +14,9 @@ _SHORTEST = 6
 """What is shorter is no secret: hiding `on` or `1234` would make lines unreadable."""
 
 _MASK = "********"
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|CREDENTIALS?)$", re.IGNORECASE
+)
 _QUERY = re.compile(r"(?<=[?&])([^\s?&=#\"'<>]+)=[^\s&#\"'<>]+")
 _STREAM_URL = re.compile(r"\bwss?://[^\s\"'<>]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -24,9 +26,15 @@ _secrets: set[str] = set()
 
 
 def hide(secret: str | None) -> None:
-    """Never show this text again, nor the way it is written in JSON, in Python and in a URL."""
-    if secret is not None and len(secret.strip()) >= _SHORTEST:
-        text = secret.strip()
+    """Never show this text again, nor the way it is written in JSON, in Python and in a URL.
+
+    Of one with several lines, such as a private key, no line is shown by itself either. They may be
+    joined by `\\n`, as where variables cannot have several.
+    """
+    whole = (secret or "").strip()
+    for text in {whole, *map(str.strip, whole.replace(r"\n", "\n").splitlines())}:
+        if len(text) < _SHORTEST:
+            continue
         forms = {text, quote(text, safe=""), quote(text), unquote(text)}
         forms |= {repr(text)[1:-1], ascii(text)[1:-1]}
         _secrets.update(forms)

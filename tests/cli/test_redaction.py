@@ -59,6 +59,16 @@ def test_a_secret_is_masked_however_it_is_written(written: str) -> None:
     assert "4f9c2d7e" not in shown
 
 
+PEM = ("-----BEGIN PRIVATE KEY-----", "MIIcanary4f9c2d7e81b3a6c5", "-----END PRIVATE KEY-----")
+
+
+@pytest.mark.parametrize("break_", ["\n", r"\n"])
+def test_no_line_of_a_secret_of_several_lines_is_shown(break_: str) -> None:
+    hide(break_.join(PEM))
+    for shown in ("\n".join(PEM), "\n    ".join(PEM), json.dumps("\n".join(PEM)), PEM[1]):
+        assert "canary" not in safe(shown)
+
+
 def test_the_password_of_a_url_is_masked_with_its_escapes_and_without() -> None:
     hide_in_environment({"WHERE": "https://me:p%40ss%2Fword@host/"})
     assert safe("p%40ss%2Fword p@ss/word") == "******** ********"
@@ -83,12 +93,14 @@ def test_variables_named_like_secrets_and_passwords_in_urls_are_hidden() -> None
         {
             "BROKER_API_KEY": "key-of-the-broker",
             "DATABASE_PASSWORD": "word-of-the-base",
+            "BROKER_PASSPHRASE": "phrase-of-the-broker",
             "WHERE": "https://me:word-in-a-url@host/",
             "KEYBOARD": "qwertz-layout",
             "ODD": "http://[not@url",
         }
     )
     assert safe("key-of-the-broker word-of-the-base word-in-a-url") == "******** ******** ********"
+    assert safe("phrase-of-the-broker") == "********"
     assert safe("qwertz-layout") == "qwertz-layout"
 
 
@@ -136,19 +148,19 @@ class Bot(Strategy):
 
 @pytest.mark.parametrize("secret", [CANARY, ODD])
 @pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("command", ["run", "backtest"])
 def test_a_strategy_that_logs_its_secret_does_not_publish_it(
-    tmp_path: Path, log_format: str, secret: str
+    tmp_path: Path, command: str, log_format: str, secret: str
 ) -> None:
     (tmp_path / "bot.py").write_text(LOOSE)
     (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n2024-03-04,1,1,1,1,1\n")
-    with proxy("--data", "X.csv", "--timeframe", "1d", cwd=tmp_path) as (_, urls):
-        done = call(
-            "run",
-            "bot",
-            *urls,
-            cwd=tmp_path,
-            env={"BROKER_SECRET": secret, "LOG_FORMAT": log_format},
-        )
+    data = ("--data", "X.csv", "--timeframe", "1d")
+    env = {"BROKER_SECRET": secret, "LOG_FORMAT": log_format}
+    if command == "run":
+        with proxy(*data, cwd=tmp_path) as (_, urls):
+            done = call("run", "bot", *urls, cwd=tmp_path, env=env)
+    else:
+        done = call("backtest", "bot", *data, cwd=tmp_path, env=env)
     assert done.returncode == 70
     assert secret[-8:] not in done.stderr + done.stdout
     for said in ("structured", "plain ********", "warned ********", "said no to ********"):
