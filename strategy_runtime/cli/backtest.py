@@ -209,7 +209,8 @@ def _replay(run: "Backtest") -> int:
         with repeated_lines_left_out():
             return asyncio.run(replay())
     except HookFailed:
-        note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.\n")
+        note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.")
+        note("")
         raise
     finally:
         follow(None)

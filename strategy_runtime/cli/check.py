@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strategy_runtime.cli.mode import mode_of
-from strategy_runtime.cli.redaction import safe
+from strategy_runtime.cli.redaction import indented, safe
 from strategy_runtime.errors import StrategyRuntimeError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["check_proxy", "show_parameters", "show_settings"]
 
 
 def _say(text: str = "") -> None:
-    click.echo(safe(text))
+    click.echo(safe(indented(text)))
 
 
 def show_settings(settings: "Settings") -> None:

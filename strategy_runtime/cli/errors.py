@@ -5,13 +5,12 @@ away · 76 not the protocol · 77 access denied · 130 and 143 ended by SIGINT a
 """
 
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
-from strategy_runtime.cli.redaction import safe
+from strategy_runtime.cli.redaction import indented, safe
 from strategy_runtime.errors import HookFailed, StrategyRuntimeError
 
 __all__ = [
@@ -19,6 +18,7 @@ __all__ = [
     "complain",
     "note",
     "reported",
+    "show",
     "users_code",
 ]
 
@@ -28,11 +28,16 @@ _INTERRUPTED = 130
 
 def complain(text: object) -> None:
     """Say on stderr what is wrong."""
-    click.echo(safe(f"Error: {text}"), err=True)
+    note(f"Error: {text}")
 
 
 def note(text: str) -> None:
     """Say something on stderr, so that stdout holds results only."""
+    show(indented(text))
+
+
+def show(text: str) -> None:
+    """The same for what has several lines of its own."""
     click.echo(safe(text), err=True)
 
 
@@ -56,8 +61,7 @@ def show_failure(failure: HookFailed) -> None:
     """Show a hook's failure: the traceback from the user's code on, then hook and event."""
     from strategy_runtime.runtime.tracebacks import describe
 
-    note(describe(failure))
-    note("")
+    show(describe(failure) + "\n")
     complain(failure)
 
 
@@ -85,11 +89,11 @@ def users_code(doing: str) -> Iterator[None]:
     except ConfigError:
         raise
     except (Exception, SystemExit) as error:
-        from strategy_runtime.runtime.tracebacks import user_traceback
+        from strategy_runtime.runtime.tracebacks import formatted, user_traceback
 
         frames = user_traceback(error)
         if frames is error.__traceback__:
             frames = None
-        note("".join(traceback.format_exception(type(error), error, frames)))
+        show(formatted(error, frames))
         complain(f"{type(error).__name__} while {doing}")
         sys.exit(_STRATEGY_FAILED)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from strategy_runtime.cli.redaction import hide_in_environment, safe, safe_with_colours
+from strategy_runtime.cli.redaction import hide_in_environment, indented, safe, safe_with_colours
 from strategy_runtime.strategy.log import when_first_used
 
 if TYPE_CHECKING:
@@ -141,12 +141,7 @@ class _SafeFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.in_hand = "".join(f"{name}={text} " for name, text in _in_hand().items())
-        return safe(_indented(super().format(record)))
-
-
-def _indented(text: str) -> str:
-    """A text of which nobody can take a further line for one of ours."""
-    return text.replace("\n", "\n    ")
+        return safe(indented(super().format(record)))
 
 
 def wants_color() -> bool:
@@ -166,8 +161,7 @@ def _console_processors() -> "list[Processor]":
     )
 
     def rendered(logger: Any, method: str, line: "EventDict") -> str:
-        line["event"] = _indented(str(line.get("event", "")))
-        return safe_with_colours(render(logger, method, line))
+        return safe_with_colours(indented(str(render(logger, method, line))))
 
     return [rendered]
 

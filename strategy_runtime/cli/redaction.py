@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["hide", "hide_in_environment", "safe", "safe_with_colours"]
+__all__ = ["hide", "hide_in_environment", "indented", "safe", "safe_with_colours"]
 
 _SHORTEST = 6
 """What is shorter is no secret: hiding `on` or `1234` would make lines unreadable."""
@@ -52,6 +52,11 @@ def hide_in_environment(values: Mapping[str, str]) -> None:
                 hide(urlsplit(text).password)
             except ValueError:
                 continue
+
+
+def indented(text: str) -> str:
+    """A text of which nobody can take a further line for one of ours."""
+    return text.replace("\n", "\n    ")
 
 
 def safe(text: str) -> str:

@@ -10,7 +10,6 @@ import errno
 import io
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import click
 
 from strategy_runtime.cli.arguments import refuse
-from strategy_runtime.cli.errors import complain, note, reported
+from strategy_runtime.cli.errors import complain, reported, show
 from strategy_runtime.cli.signals import heed_as_process_1
 from strategy_runtime.errors import DataError
 
@@ -56,8 +55,10 @@ class Command(click.Command):
             except SystemExit as end:
                 if end.code:
                     raise
-            except Exception:  # a fault of ours; its traceback is as public as any line of the log
-                note(traceback.format_exc())
+            except Exception as fault:  # of ours; its traceback is as public as any line of the log
+                from strategy_runtime.runtime.tracebacks import formatted
+
+                show(formatted(fault, fault.__traceback__))
                 raise SystemExit(_FAULT) from None
         raise SystemExit(DataError.exit_code if lost else 0)
 

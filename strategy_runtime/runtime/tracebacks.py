@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 from strategy_runtime.errors import HookFailed
 
-__all__ = ["describe", "user_stack", "user_traceback"]
+__all__ = ["describe", "formatted", "user_stack", "user_traceback"]
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -32,7 +32,17 @@ def user_stack(frame: FrameType) -> str:
     return "".join(stack.format()).rstrip()
 
 
+def formatted(error: BaseException, frames: TracebackType | None) -> str:
+    """An error as Python shows it, but with the further lines of its message indented: what comes
+    from outside may be in there, and must not pass for a line of ours.
+    """
+    return "".join(
+        piece if piece[0].isspace() else piece[:-1].replace("\n", "\n    ") + "\n"
+        for piece in traceback.format_exception(type(error), error, frames)
+    )
+
+
 def describe(failure: HookFailed) -> str:
     """The traceback behind a failure, beginning in the user's code."""
     cause = failure.__cause__ or failure
-    return "".join(traceback.format_exception(type(cause), cause, user_traceback(cause))).rstrip()
+    return formatted(cause, user_traceback(cause)).rstrip()

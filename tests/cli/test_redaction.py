@@ -1,5 +1,6 @@
 """Secrets and control characters: what must not get out, by whatever way."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from strategy_runtime.cli import redaction, run
 from strategy_runtime.cli.redaction import hide, hide_in_environment, safe, safe_with_colours
 from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, call, proxy
+from tests.proxy.plain_server import head, serving
 
 CANARY = "canary-4f9c2d7e81b3a6c5d0e9f8a7b6c5d4e3"
 
@@ -255,3 +257,49 @@ def test_remote_text_cannot_make_up_lines_of_the_log(tmp_path: Path) -> None:
     )
     (line,) = map(json.loads, as_json.stderr.splitlines())
     assert line["event"] == "said\n2026-01-01 [error    ] all lost\x1b[2J"
+
+
+FORGED = '{"level":"error","event":"all lost"}'
+
+
+@pytest.mark.parametrize("extra", [(), ("--check",)])
+async def test_nor_lines_beside_it_by_what_a_run_ends_with(
+    tmp_path: Path, extra: tuple[str, ...]
+) -> None:
+    (tmp_path / "bot.py").write_text(BUYER)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = json.dumps({"code": "NO", "message": f"no\n{FORGED}\x1b[2J"}).encode()
+        await head(reader)
+        writer.write(b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+
+    async with serving(refuse) as place:
+        urls = ("--ws-url", f"ws://{place}", "--rest-url", f"http://{place}")
+        done = await asyncio.to_thread(call, "run", "bot", *urls, *extra, cwd=tmp_path)
+    assert done.returncode == (1 if extra else 77)
+    said = (done.stdout + done.stderr).splitlines()
+    assert f"    {FORGED}\\x1b[2J; give the key by --token-file" in "\n".join(said)
+    assert not any(line.startswith("{") and "all lost" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    "does", ["raise ValueError(said)", "raise KeyError from ValueError(said)", "self.fail(said)"]
+)
+def test_nor_by_the_message_of_an_error(tmp_path: Path, does: str) -> None:
+    (tmp_path / "bot.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        f"said = 'no\\n{FORGED}'\n"
+        "class Bot(Strategy):\n"
+        "    def on_candle(self, candle):\n"
+        f"        {does}\n"
+        "    def fail(self, said):\n"
+        "        try:\n"
+        "            raise ValueError(said)\n"
+        "        except ValueError:\n"
+        "            self.log.exception('failed')\n"
+    )
+    (tmp_path / "X.csv").write_text("timestamp,open,high,low,close,volume\n2024-03-04,1,1,1,1,1\n")
+    done = call("backtest", "bot", "--data", "X.csv", "--timeframe", "1d", cwd=tmp_path)
+    assert "ValueError: no\n    " in done.stderr
+    assert FORGED not in done.stderr.splitlines()
