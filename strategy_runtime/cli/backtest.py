@@ -23,6 +23,7 @@ from strategy_runtime.cli.options import (
     result_options,
     version_option,
 )
+from strategy_runtime.cli.redaction import safe
 from strategy_runtime.cli.settings import LIMITS, limit_options
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
@@ -152,7 +153,7 @@ def main(
         for name in explained:
             from strategy_runtime.report.explain import explain
 
-            click.echo(explain(results.outcome, name), err=output.as_json)
+            click.echo(safe(explain(results.outcome, name)), err=output.as_json)
         if exit_code:
             raise SystemExit(exit_code)
         if verify:

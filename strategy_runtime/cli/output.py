@@ -13,6 +13,7 @@ import click
 
 from strategy_runtime.cli.errors import note
 from strategy_runtime.cli.options import ResultOptions
+from strategy_runtime.cli.redaction import safe
 from strategy_runtime.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Destinations:
 
         on_stderr = table_on_stderr or self._as_json
         if not self._as_json:
-            click.echo(results, err=table_on_stderr, nl=False)
+            click.echo(safe(str(results)), err=table_on_stderr, nl=False)
         try:
             written = self._write(results)
         except DataError as error:

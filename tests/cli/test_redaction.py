@@ -229,6 +229,26 @@ def test_a_fault_of_our_own_publishes_no_secret(
     assert CANARY not in done.stderr + done.stdout
 
 
+# What data and clients would like a terminal to do.
+
+
+def test_names_in_the_data_are_no_commands_to_the_terminal(folder: Path, invoke: Invoke) -> None:
+    (folder / "bot.py").write_text(BUYER)
+    (folder / "odd.csv").write_text(
+        "timestamp,symbol,open,high,low,close,volume\n"
+        "2024-03-04,\x1b]0;title\x07X,1,1,1,1,1\n"
+        "2024-03-05,\x1b]0;title\x07X,1,1,1,1,1\n"
+    )
+    done = invoke(
+        *("backtest", "bot", "--data", "odd.csv", "--timeframe", "1d", "--explain", "ord-1")
+    )
+    assert done.exit_code == 0, done.stderr
+    heading, story = "\\x1b]0;title\\x07X  1d", "to buy 10 \\x1b]0;title\\x07X by a market order"
+    assert heading in done.stdout
+    assert story in done.stdout
+    assert not {"\x1b", "\x07"} & {*done.stdout, *done.stderr}
+
+
 # Lines that somebody else would like to write.
 
 
