@@ -33,6 +33,7 @@ _NORMAL, _CUT = 1000, 1006
 _CLOSE_S = 2.0
 _SILENT, _SILENT_AT_LAST = 2, 4  # looks
 _LATE = 1.5
+_MOST_UNREAD = 4 * 1024 * 1024
 
 
 class Stream(Reader):
@@ -65,6 +66,13 @@ class Stream(Reader):
         self._answer: asyncio.Future[Reply] = self._loop.create_future()
         self._is_over = False
         self._is_leaving = False
+
+    def connection_made(  # type: ignore[override]  # see Reader
+        self, transport: asyncio.WriteTransport
+    ) -> None:
+        """Called by the event loop."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(_MOST_UNREAD)
 
     # The handshake
 
@@ -146,7 +154,7 @@ class Stream(Reader):
             raise
 
     def _control(self, kind: int, payload: bytes) -> None:
-        if kind == PING:
+        if kind == PING and not self._is_over:
             self._transport.write(frame_of(PONG, payload, self._chance))
         elif kind == CLOSE:
             code, reason = close_code(payload)
@@ -173,6 +181,11 @@ class Stream(Reader):
         self._next_look = self._loop.call_later(self._look_every, self._look)
 
     # Ending
+
+    def pause_writing(self) -> None:
+        """Called by the event loop: the other side reads nothing of what is sent to it."""
+        self._end(Closed(_CUT, "what is sent to it is not read"))
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""

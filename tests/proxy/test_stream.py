@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
@@ -113,6 +114,22 @@ def test_a_link_that_falls_silent_is_asked_and_then_given_up(loop: str) -> None:
         assert heard == [(PING, b""), (PING, b"")]
 
     heard: list[tuple[int, bytes]] = []
+    on_loop(loop, test())
+
+
+@either_loop
+def test_a_proxy_that_asks_and_asks_and_reads_nothing_is_left(loop: str) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader))
+        with suppress(ConnectionError):
+            while True:
+                writer.write(frame(b"x" * 125, PING) * 1000)
+                await writer.drain()
+
+    async def test() -> None:
+        closed = await lost_by(scene, Notes())
+        assert closed == Closed(1006, "what is sent to it is not read")
+
     on_loop(loop, test())
 
 
@@ -230,6 +247,9 @@ class Wire:
             if self.answer_after is not None:
                 pong = frame(b"", PONG)
                 self.loop.call_later(self.answer_after, self.stream.arrived, pong)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        """All is read at once."""
 
     def abort(self) -> None:
         self.stream.connection_lost(None)
