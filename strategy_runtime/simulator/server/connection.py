@@ -131,7 +131,8 @@ class Connection:
     async def listen(self, acknowledge: Callable[[EventAck], None]) -> None:
         """Read until the client leaves, or has sent too much rubbish."""
         try:
-            await self._listen(acknowledge)
+            with suppress(ConnectionError):  # it leaves while an answer to its ping waits for it
+                await self._listen(acknowledge)
         finally:
             self._gone.set()
 

@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import json
+import logging
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -215,6 +218,26 @@ async def test_a_client_that_does_not_read_does_not_keep_the_server_from_stoppin
         async with asyncio.timeout(10):
             await client.server.stop()
         await deaf.read_to_the_end()
+
+
+async def test_one_that_asks_reads_nothing_and_is_gone_floods_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pings = (b"\x89\xfd" + bytes(4) + bytes(125)) * 4_000
+    async with deafness() as (client, deaf):
+        stream = client.server.stream
+        assert isinstance(stream, EventStream)
+        await asyncio.get_running_loop().sock_sendall(deaf.socket, pings)
+        for _ in range(3):  # until its answer waits, too
+            async with client.session.get(client.server.rest_url + "/livez"):
+                pass
+        deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        deaf.socket.close()
+        async with asyncio.timeout(10):
+            while stream._client is not None:
+                async with client.session.get(client.server.rest_url + "/livez"):
+                    pass
+    assert not [r for r in caplog.records if r.levelno > logging.DEBUG]
 
 
 async def test_a_write_given_up_does_not_end_the_replay() -> None:
