@@ -11,10 +11,17 @@ from functools import partial
 from typing import Any
 
 from strategy_runtime.errors import AccessDenied, DataError, HookFailed, OrderRejected
-from strategy_runtime.protocol.events import BacktestComplete, CandleRun, Event, PositionEvent
-from strategy_runtime.protocol.models import Candle
+from strategy_runtime.protocol.events import (
+    BacktestComplete,
+    CandleRun,
+    Event,
+    OrderEvent,
+    PositionEvent,
+    TradeEvent,
+)
+from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.clock import RunClock
+from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery.dispatcher import Dispatcher, Table, overridden
 from strategy_runtime.runtime.delivery.failures import Failures
 from strategy_runtime.runtime.desk import TradingDesk
@@ -294,11 +301,23 @@ def _naming(book: Book, handle: Handler) -> Handler:
 
 
 def _where(event: Event | None, in_hand: str) -> str:
-    """The event in words: its kind, symbol and time, and where it came from."""
+    """The event in words: its kind, what it is about and its time, and where it came from."""
     if event is None:
         return ""
+    moment = event.timestamp if isinstance(event, Candle) else time_of(event)
+    words = [*_what(event), *([moment.isoformat().replace("+00:00", "Z")] if moment else [])]
+    return " ".join([*words, f"({in_hand})"] if in_hand else words)
+
+
+def _what(event: Event) -> list[str]:
     if isinstance(event, Candle):
-        words = f"candle {event.symbol} {event.timestamp.isoformat().replace('+00:00', 'Z')}"
-    else:
-        words = type(event).__name__
-    return f"{words} ({in_hand})" if in_hand else words
+        return ["candle", event.symbol]
+    if isinstance(event, Quote):
+        return ["quote", event.symbol]
+    if isinstance(event, OrderEvent):
+        return [event.event, event.order.id, event.order.symbol]
+    if isinstance(event, TradeEvent):
+        return [event.event, event.trade.order_id, event.trade.symbol]
+    if isinstance(event, PositionEvent):
+        return [event.event, event.position.symbol]
+    return [type(event).__name__]

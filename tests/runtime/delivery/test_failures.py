@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
+from strategy_runtime import Candle, HookFailed, Quote, Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.observer import Note, Observer
@@ -205,16 +205,37 @@ async def test_a_failing_on_error_does_not_call_itself() -> None:
     assert len(strategy.told) == 1
 
 
-async def test_a_failure_in_an_order_hook_names_that_hook() -> None:
-    class Clumsy(Strategy):
+@pytest.mark.parametrize(
+    ("hook", "where"),
+    [
+        ("on_order", "ORDER_CREATED ord-1 S:X 1970-01-01T00:01:00Z"),
+        ("on_trade", "TRADE_FILLED ord-1 S:X 1970-01-01T00:01:00Z"),
+        ("on_position", "POSITION_OPENED S:X 1970-01-01T00:01:00Z"),
+        ("on_account", "AccountEvent"),
+    ],
+)
+async def test_a_failure_names_its_hook_and_what_the_event_was_about(hook: str, where: str) -> None:
+    def fail(self: Strategy, event: object) -> None:
+        raise ZeroDivisionError
+
+    class Buys(Strategy):
         def on_candle(self, candle: Candle) -> None:
             self.buy(candle.symbol, 1)
 
-        def on_order(self, event: OrderEvent) -> None:
+    clumsy: type[Strategy] = type("Clumsy", (Buys,), {hook: fail})
+    with pytest.raises(HookFailed) as caught:
+        await run(clumsy(), mode="backtest")
+    assert str(caught.value) == f"{hook} failed at {where}"
+
+
+async def test_a_failure_at_a_quote_names_symbol_and_time() -> None:
+    class Clumsy(Strategy):
+        def on_quote(self, quote: Quote) -> None:
             raise ZeroDivisionError
 
-    with pytest.raises(HookFailed, match=r"^on_order failed at OrderEvent$"):
-        await run(Clumsy())
+    with pytest.raises(HookFailed, match=r"^on_quote failed at quote S:X 2024-01-02T14:30:00Z$"):
+        async with Clumsy().run_test() as pilot:
+            await pilot.quotes("S:X", [(9, 10)])
 
 
 def test_stop_and_continue_override_the_mode() -> None:
