@@ -35,6 +35,7 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.fields import MAX_DEPTH, depth_exceeds
+from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from strategy_runtime.protocol.values import BACKSLASH, has_only_plain_numbers, is_sound
 
@@ -58,6 +59,7 @@ class FrameDecoder:
 
     Args:
         default_timeframe: Of candles that do not say.
+        subscriptions: Where a symbol is asked for in one timeframe, its candles have that instead.
         odd: Called with what is odd about a frame that is taken nevertheless.
     """
 
@@ -65,9 +67,11 @@ class FrameDecoder:
         self,
         *,
         default_timeframe: str = "1m",
+        subscriptions: Subscriptions | None = None,
         odd: Callable[[Frame, list[str]], object] | None = None,
     ) -> None:
         self._default_timeframe = default_timeframe
+        self._subscriptions = subscriptions or Subscriptions()
         self._odd = odd
         self._decode = msgspec.json.Decoder(ServerFrame, strict=False).decode
         self._timeframes: set[str] = set()
@@ -114,7 +118,9 @@ class FrameDecoder:
     def _decode_tolerantly(self, raw: bytes) -> Frame | FrameError:
         try:
             frame, warnings = read_tolerantly(
-                raw.removeprefix(_BOM), default_timeframe=self._default_timeframe
+                raw.removeprefix(_BOM),
+                default_timeframe=self._default_timeframe,
+                subscriptions=self._subscriptions,
             )
         except FrameError as error:
             return error

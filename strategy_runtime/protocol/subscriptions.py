@@ -107,6 +107,16 @@ class Subscriptions:
         """Whether a change of the quote is wanted."""
         return any(entry.takes_quote(symbol) for entry in self._entries)
 
+    def timeframe_of(self, symbol: object, *, otherwise: str) -> str:
+        """Of a candle that does not say: the one it was asked for in, where that is only one."""
+        asked = {
+            entry.timeframe
+            for entry in self._entries
+            if entry.event in ("candle", "*") and entry.symbol in ("*", symbol)
+        }
+        (only,) = asked if len(asked) == 1 else (None,)
+        return otherwise if only in (None, "*") else only
+
 
 class _GatewayEntry(Struct):
     instrument: str

@@ -6,8 +6,9 @@ the id it must be acknowledged by.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, get_args
 
 from strategy_runtime.errors import FrameError
@@ -25,6 +26,7 @@ from strategy_runtime.protocol.fields import (
     parse_json,
     read_fields,
 )
+from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.values import is_sound, is_unicode, plain_data
 
 __all__ = ["read_tolerantly"]
@@ -32,13 +34,18 @@ __all__ = ["read_tolerantly"]
 _ID_IN_TEXT = re.compile(r'"event_id"\s*:\s*"([^"\\]{1,128})"')
 _ENVELOPE = ("type", "event_id", "id")
 _NOT_ON_THE_WIRE = "synthetic"
+_NONE = Subscriptions()
 _KINDS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in get_args(ServerFrame)}
 
 
 def read_tolerantly(
-    raw: bytes, *, default_timeframe: str
+    raw: bytes, *, default_timeframe: str, subscriptions: Subscriptions = _NONE
 ) -> tuple[ServerFrame | UnknownEvent, list[str]]:
     """Read a frame, and what was odd about it.
+
+    Args:
+        default_timeframe: Of candles that do not say.
+        subscriptions: Where a symbol is asked for in one timeframe, its candles have that instead.
 
     Raises:
         FrameError: The frame has to be dropped.
@@ -68,7 +75,9 @@ def read_tolerantly(
     try:
         fields = read_fields(
             target,
-            _modern(kind, document, default_timeframe),
+            _modern(
+                kind, document, partial(subscriptions.timeframe_of, otherwise=default_timeframe)
+            ),
             "",
             warnings,
             skip=(*_ENVELOPE, _NOT_ON_THE_WIRE),
@@ -115,9 +124,11 @@ def _doubt(frame: ServerFrame) -> str | None:
 # Shapes of other eras
 
 
-def _modern(kind: str, document: dict[str, Any], default_timeframe: str) -> dict[str, Any]:
+def _modern(
+    kind: str, document: dict[str, Any], timeframe_of: Callable[[object], str]
+) -> dict[str, Any]:
     if kind == "candle":
-        return _nested_candle(document, default_timeframe)
+        return _nested_candle(document, timeframe_of)
     if kind == "order":
         return {**document, "order": _engine_order(document.get("order"))}
     if kind == "position":
@@ -125,13 +136,15 @@ def _modern(kind: str, document: dict[str, Any], default_timeframe: str) -> dict
     return document
 
 
-def _nested_candle(document: dict[str, Any], default_timeframe: str) -> dict[str, Any]:
+def _nested_candle(
+    document: dict[str, Any], timeframe_of: Callable[[object], str]
+) -> dict[str, Any]:
     bar = document.get("bar")
     if "bar" not in document and "open" in document:
         bar = {name: value for name, value in document.items() if name not in _ENVELOPE}
         document = {"bar": bar}
     if isinstance(bar, dict) and bar.get("timeframe") is None:
-        document = {**document, "bar": {**bar, "timeframe": default_timeframe}}
+        document = {**document, "bar": {**bar, "timeframe": timeframe_of(bar.get("symbol"))}}
     return document
 
 

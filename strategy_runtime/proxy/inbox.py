@@ -90,7 +90,9 @@ class Inbox:
         self.broken: StrategyRuntimeError | None = None
         self.last_words: str | None = None
         self.waiting: deque[_Received] = deque()
-        self._decode = FrameDecoder(default_timeframe=default_timeframe, odd=_say_odd).decode
+        self._decode = FrameDecoder(
+            default_timeframe=default_timeframe, subscriptions=subscriptions, odd=_say_odd
+        ).decode
         self._wants_all = not len(subscriptions)
         self.wants = Wanted(subscriptions)
         self._wanted: defaultdict[str, set[str]] = defaultdict(set)

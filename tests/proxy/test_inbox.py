@@ -134,6 +134,30 @@ def test_the_candles_that_are_wanted_come_and_all_are_acknowledged(
     assert box.acked == [f"evt-{number}" for number in range(len(candles))]
 
 
+@pytest.mark.parametrize(
+    ("subscriptions", "timeframe"),
+    [
+        ("S:A:candle_5m", "5m"),
+        ("*:candle_5m", "5m"),
+        ("S:B:candle_1h,S:A:candle_5m,S:A:quote", "5m"),
+        ("S:A:candle", "1m"),
+        ("S:A:candle_*", "1m"),
+        ("S:A:candle_5m,S:A:candle_1m", "1m"),
+        ("S:A:candle_5m,S:A:candle", "1m"),
+        ("S:A:candle_5m,*:*", "1m"),
+        ("", "1m"),
+    ],
+)
+def test_a_candle_that_does_not_say_has_the_timeframe_it_was_asked_for_in(
+    subscriptions: str, timeframe: str
+) -> None:
+    box, frame = Box(subscriptions), candle(1, symbol="S:A")
+    del frame["bar"]["timeframe"]
+    box.feed([json.dumps(CONNECTED).encode(), json.dumps(frame).encode()])
+    box.take()
+    assert [event.timeframe for event in box.events[1:]] == [timeframe]
+
+
 def test_what_comes_again_is_acknowledged_again_and_handled_once_however_much_came_since() -> None:
     box = Box("")
     with patch("strategy_runtime.proxy.inbox._REMEMBERED", 3):
