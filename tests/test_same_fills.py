@@ -58,6 +58,30 @@ def test_fills_are_the_same_in_process_and_over_sockets_under_any_hash_seed(
     assert over_sockets(example, tmp_path, hash_seed) == expected
 
 
+EARLY = """
+from strategy_runtime import Candle, Strategy
+
+
+class Early(Strategy):
+    def on_connect(self) -> None:
+        self.buy("S:AAPL", 1)
+
+    def on_candle(self, candle: Candle) -> None:
+        pass
+"""
+
+
+def test_what_on_connect_orders_fills_at_the_first_open_either_way(tmp_path: Path) -> None:
+    example = tmp_path / "early.py"
+    example.write_text(EARLY)
+    expected = backtest(example, tmp_path, "0")
+    assert over_sockets(example, tmp_path, "0") == expected
+    assert [row.split(",")[1] for row in expected.decode().splitlines()] == [
+        "bar",
+        "2008-01-02T00:00:00Z",
+    ]
+
+
 def test_other_costs_trade_differently(tmp_path: Path, reference: Callable[[Path], bytes]) -> None:
     example = EXAMPLES[0]
     fills = tmp_path / "other.csv"

@@ -259,7 +259,9 @@ class Runner:
             take: Callable[[Burst, Table], Awaitable[None]] = self._delivery.take
             if self._venue.direct is None:
                 take = Asking(self._venue, self._book, self._clock, self._delivery).take
-            await self._hear(take)
+            await self._link.foretell(take)
+            if not self._delivery.is_stopping:
+                await self._hear(take)
             return
         work = self._hear(self._delivery.tell), self._link.watch(), self._keep_time()
         tasks = [asyncio.ensure_future(each) for each in work]

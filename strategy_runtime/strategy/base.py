@@ -162,7 +162,10 @@ class Strategy:
         """Once, before the first event: make indicators and timers here."""
 
     def on_connect(self) -> _Hook:
-        """The stream of events has been opened, for the first time or again."""
+        """The stream of events has been opened, for the first time or again.
+
+        In a backtest the first call comes before anything can happen.
+        """
 
     def on_disconnect(self) -> _Hook:
         """The stream of events has been lost."""

@@ -302,6 +302,11 @@ class Dispatcher:
         """Have something done with every event of a kind before its hook is called."""
         self.table[kind] = self._in_turn(first, self.table[kind])
 
+    def sift(self, kind: type[Any], is_news: Callable[[Any], bool]) -> None:
+        """Have events of a kind passed over that are no news."""
+        handler = self.table[kind]
+        self.table[kind] = lambda event: handler(event) if is_news(event) else None
+
     def limit(self, kind: type[Any], seconds: float) -> None:
         """Have the hook of a kind of event cancelled where it takes longer; the run goes on."""
         handler = self.table[kind]

@@ -5,7 +5,7 @@ While it is up, a second look finds what was lost all the same (`drift`).
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -23,7 +23,8 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of
-from strategy_runtime.runtime.delivery import Delivery
+from strategy_runtime.runtime.delivery import Burst, Delivery
+from strategy_runtime.runtime.delivery.dispatcher import Table
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
@@ -36,6 +37,7 @@ from strategy_runtime.strategy.gap import Gap
 __all__ = ["Link"]
 
 _UNDER_WAY_S = 5.0
+_CONNECTED = ConnectionEvent(event=ConnectionEventKind.CONNECTED)
 _BACK = (ConnectionEventKind.CONNECTED, ConnectionEventKind.BROKER_RECONNECTED)
 _NEWS_OF_THE_BROKER = {
     ConnectionEventKind.BROKER_DISCONNECTED: logging.WARNING,
@@ -72,6 +74,7 @@ class Link:
         self._chance = chance
         self._was_connected = False
         self._lost_at: float | None = None
+        self._is_foretold = False
         self._resting_until = 0.0
         self._dispatcher.precede(ConnectionEvent, self._on_connection)
         self._dispatcher.precede(RateLimitEvent, self._rest)
@@ -88,6 +91,20 @@ class Link:
         _log.error("the proxy reports %s: %s", event.code, event.message)
 
     # Lost and found again
+
+    async def foretell(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
+        """Tell the strategy of the link to a backtest before its events begin.
+
+        Over a network time moves as soon as there is a connection, whatever the strategy does about
+        it. Told beforehand, it can order something for the first open there as well as in process.
+        """
+        await take(iter((_CONNECTED,)), self._dispatcher.table)
+        self._is_foretold = True
+        self._dispatcher.sift(ConnectionEvent, self._is_news)
+
+    def _is_news(self, event: ConnectionEvent) -> bool:
+        is_foretold, self._is_foretold = self._is_foretold, False
+        return not (is_foretold and event.event is ConnectionEventKind.CONNECTED)
 
     async def _on_connection(self, event: ConnectionEvent) -> None:
         """Tell the strategy of the link in its own words, and read the book anew after a gap."""
