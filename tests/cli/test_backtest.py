@@ -513,13 +513,15 @@ def test_what_it_says_to_a_slip(
 
 
 def test_what_will_not_come_of_what_is_wanted_is_told_beforehand(bot: Path, invoke: Invoke) -> None:
-    wanted = "S:AAPL:candle,S:AAPL:quote,S:APL:candle,S:AAPL:order"
+    wanted = "S:AAPL:candle,S:AAPL:quote,S:APL:candle,S:AAPL:order,*:option_greeks"
     done = invoke("backtest", "bot", "--demo", "--json", env={"SUBSCRIPTIONS": wanted})
     assert done.exit_code == 0
     assert done.stderr == (
         "SUBSCRIPTIONS: nothing will come of S:AAPL:quote: there are no quotes of S:AAPL\n"
         "SUBSCRIPTIONS: nothing will come of S:APL:candle: S:APL was not loaded; did you mean "
         "'S:AAPL'?\n"
+        "SUBSCRIPTIONS: nothing will come of *:option_greeks: there are no option_greeks of "
+        "S:AAPL, S:MSFT\n"
     )
 
 

@@ -39,8 +39,8 @@ def _missing(entry: Subscription, events: Mapping[str, list[str]]) -> str:
     if entry.symbol not in ("*", *events):
         return f"{entry.symbol} was not loaded{did_you_mean(entry.symbol, events)}"
     symbols = list(events) if entry.symbol == "*" else [entry.symbol]
-    if entry.event not in ("candle", "quote") or any(
+    if entry.event not in ("candle", "quote", "option_greeks") or any(
         entry.event in events[symbol] for symbol in symbols
     ):
         return ""
-    return f"there are no {entry.event}s of {', '.join(symbols)}"
+    return f"there are no {entry.event.removesuffix('s')}s of {', '.join(symbols)}"
