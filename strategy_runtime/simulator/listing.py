@@ -1,7 +1,7 @@
 """Which symbols there are in a market, what moves each of them, and which candles are sent."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscriptions
@@ -33,7 +33,19 @@ def listed(
         add_quotes(instruments, each, subscriptions)
     for ticks in trades:
         _add_trades(instruments, ticks, subscriptions, timeframe)
+    _rank_candles(instruments.values())
     return instruments
+
+
+def _rank_candles(instruments: Iterable[Instrument]) -> None:
+    """Of candles that end at the same instant the finest come first, then the first symbol's."""
+    made: list[tuple[int, Rollup | GivenBars]] = []
+    for instrument in instruments:
+        made += [(instrument.rank, each) for each in instrument.rollups]
+        made += [(instrument.rank, each) for each in instrument.coarser]
+    made.sort(key=lambda item: (_length(item[1].timeframe), item[0], item[1].timeframe))
+    for rank, (_, each) in enumerate(made):
+        each.rank = rank
 
 
 def add_quotes(
@@ -54,7 +66,6 @@ def _with_bars(
     A symbol executes in its finest bars; coarser ones are only told, where they are wanted.
     """
     instruments: dict[str, Instrument] = {}
-    coarser: list[tuple[int, int, str, Instrument, bool]] = []
     by_symbol: defaultdict[str, list[BarSeries]] = defaultdict(list)
     for each in data:
         by_symbol[each.symbol].append(each)
@@ -74,23 +85,18 @@ def _with_bars(
         wanted = _timeframes_wanted(series.symbol, plain, subscriptions, series.timeframe, *given)
         instrument = Instrument(series, rank, subscribed=series.timeframe in wanted)
         instruments[series.symbol] = instrument
-        for text in (wanted | given.keys()) - {series.timeframe}:
+        for text in sorted((wanted | given.keys()) - {series.timeframe}, key=_length):
             coarse = parse_timeframe(text)
             if text not in given and not coarse.is_made_of(series.step):
                 raise ConfigError(
                     f"candles of {text} cannot be made of the {series.timeframe} bars of "
                     f"{series.symbol}"
                 )
-            coarser.append((coarse.nanoseconds, rank, text, instrument, text in wanted))
-    given_bars = {(each.symbol, each.timeframe): each for each in data}
-    for rank, (_, _, text, instrument, is_wanted) in enumerate(
-        sorted(coarser, key=lambda item: item[:3]), start=len(data)
-    ):
-        bars = given_bars.get((instrument.series.symbol, text))
-        if bars is None:
-            instrument.rollups.append(Rollup(instrument.series.symbol, text, rank, PROVIDER))
-        else:
-            instrument.coarser.append(GivenBars(bars, rank, PROVIDER, subscribed=is_wanted))
+            if text in given:
+                bars = GivenBars(given[text], PROVIDER, subscribed=text in wanted)
+                instrument.coarser.append(bars)
+            else:
+                instrument.rollups.append(Rollup(series.symbol, text, PROVIDER))
     return instruments
 
 
@@ -109,14 +115,14 @@ def _add_trades(
     if not len(instrument.series):
         instrument.trades = trades
         wanted = _timeframes_wanted(trades.symbol, timeframe or _OF_TRADES, subscriptions)
-        for text in sorted(wanted, key=lambda text: parse_timeframe(text).nanoseconds):
-            rank = len(instruments) + len(instrument.rollups)
-            instrument.rollups.append(Rollup(trades.symbol, text, rank, PROVIDER))
+        for text in sorted(wanted, key=_length):
+            instrument.rollups.append(Rollup(trades.symbol, text, PROVIDER))
 
 
 def _add_without_bars(instruments: dict[str, Instrument], quotes: QuoteSeries) -> Instrument:
     no_bars = BarSeries(quotes.symbol, "1m", 60_000_000_000, sources=quotes.sources)
-    instrument = Instrument(no_bars, len(instruments), subscribed=False)
+    rank = 1 + max((each.rank for each in instruments.values()), default=-1)
+    instrument = Instrument(no_bars, rank, subscribed=False)
     instruments[quotes.symbol] = instrument
     return instrument
 
@@ -140,3 +146,7 @@ def _timeframes_wanted(
             elif entry.event == "candle":
                 wanted.add(entry.timeframe or plain)
     return wanted
+
+
+def _length(timeframe: str) -> int:
+    return parse_timeframe(timeframe).nanoseconds

@@ -18,14 +18,14 @@ class Rollup:
     """The candle in the making of one symbol in one timeframe.
 
     Attributes:
-        rank: Place among candles that end at the same instant.
+        rank: Place among candles that end at the same instant, given by who lists them all.
         end: When the candle in the making will be complete.
     """
 
     __slots__ = ("_candle", "_provider", "_span_around", "_symbol", "end", "rank", "timeframe")
 
-    def __init__(self, symbol: str, timeframe: str, rank: int, provider: str) -> None:
-        self.rank = rank
+    def __init__(self, symbol: str, timeframe: str, provider: str) -> None:
+        self.rank = 0
         self.end = 0
         self._symbol = symbol
         self.timeframe = timeframe
@@ -79,15 +79,16 @@ class GivenBars:
     """Coarser bars that the data has itself, of a symbol that executes in finer ones.
 
     Attributes:
-        rank, end: As of a `Rollup`.
+        rank, end, timeframe: As of a `Rollup`.
         subscribed: Whether they are sent.
     """
 
-    __slots__ = ("_next", "_provider", "end", "rank", "series", "subscribed")
+    __slots__ = ("_next", "_provider", "end", "rank", "series", "subscribed", "timeframe")
 
-    def __init__(self, series: BarSeries, rank: int, provider: str, *, subscribed: bool) -> None:
+    def __init__(self, series: BarSeries, provider: str, *, subscribed: bool) -> None:
         self.series = series
-        self.rank = rank
+        self.timeframe = series.timeframe
+        self.rank = 0
         self.subscribed = subscribed
         self.end = series.starts[0] + series.step
         self._next = 0
@@ -125,7 +126,7 @@ def rolled_up(
     series: BarSeries, rows: int, timeframe: str, now_ns: int, provider: str
 ) -> list[Candle]:
     """The complete candles of a coarser timeframe that the first `rows` bars make."""
-    rollup = Rollup(series.symbol, timeframe, 0, provider)
+    rollup = Rollup(series.symbol, timeframe, provider)
     candles = []
     for row in range(rows):
         if rollup.end and series.starts[row] + series.step > rollup.end:

@@ -12,7 +12,7 @@ from strategy_runtime import Candle, Strategy, TimeInForce
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars
-from strategy_runtime.simulator.data.series import QuoteSeries, TickSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -222,3 +222,39 @@ def test_symbols_with_trades_and_with_bars_run_together() -> None:
     seen = [(c.symbol, c.close, c.timestamp.minute) for c in run(exchange).seen]
     assert seen == [(A, 1, 0), (B, 8, 0), (A, 2, 1), (B, 9, 1), (A, 3, 2)]
     assert exchange.now_ns == 3 * MINUTE
+
+
+def test_candles_of_bars_and_of_trades_that_end_together_come_the_finest_first() -> None:
+    hour = FIRST // 3_600 * 3_600
+
+    def bars(symbol: str) -> BarSeries:
+        series = BarSeries(symbol, "1m", MINUTE)
+        for number in range(60):
+            series.append(hour * SECOND + number * MINUTE, 10, 10, 10, 10, 1.0)
+        return series
+
+    def ticks(symbol: str) -> TickSeries:
+        return trades(*((hour - FIRST + 60 * each, 10, 1) for each in range(60)), symbol=symbol)
+
+    exchange = Exchange(
+        [bars("S:D"), bars("S:C")],
+        subscriptions=parse_subscriptions("*:candle_1h,*:candle_30m"),
+        trades=[ticks("S:B"), ticks("S:A")],
+    )
+    seen = [(candle.timeframe, candle.symbol) for candle in run(exchange).seen]
+    order = ["S:D", "S:C", "S:B", "S:A"]
+    assert seen == [(text, symbol) for text in ("30m", "30m", "1h") for symbol in order]
+
+
+def test_symbols_with_and_without_bars_have_quotes_at_one_instant() -> None:
+    def quotes(symbol: str) -> QuoteSeries:
+        series = QuoteSeries(symbol)
+        series.append(120 * SECOND, 10, 11)
+        return series
+
+    coarse = BarSeries(B, "5m", 5 * MINUTE)
+    coarse.append(0, 10, 10, 10, 10, 1.0)
+    doubled = BarSeries(A, "2m", 2 * MINUTE)
+    doubled.append(0, 10, 10, 10, 10, 1.0)
+    exchange = Exchange([minutes(A, [10]), doubled, coarse], quotes=[quotes(B), quotes("S:C")])
+    assert run(exchange).quotes == 2
