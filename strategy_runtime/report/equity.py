@@ -44,7 +44,8 @@ class EquityPath(Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_drawdown: Largest fall from an earlier peak, as a share of that peak: 0.25 is 25 %.
-        longest_drawdown_ns: Longest time from a peak until equity was back at it, or the end.
+        longest_drawdown_ns: Longest time from when equity was last at a peak until it was back
+            there, or the end.
         by_day: Last equity of each UTC day that has a point, by days since the epoch; midnight
             belongs to the day it ends.
         points: One for each interval of a chart, also where nothing changed; no drawdown is lost,
@@ -63,8 +64,10 @@ def equity_curve(
     series: Sequence[BarSeries],
     end_ns: int,
 ) -> Iterator[CurvePart]:
-    """Equity in the order of time: at every close of a bar of a symbol that is held, and whenever a
-    position has been closed. In between, nothing changes it for longer than a bar.
+    """Equity in the order of time: at every close of a bar of a symbol that is held; where none
+    closes, when a position has been closed or interest was charged; and, still without the entry,
+    when a position is opened and none was held. In between, nothing changes it for longer than a
+    bar.
 
     It is cash plus positions at their last closes; what no bar has closed for since it was bought
     counts at the price of its last fill.
@@ -79,18 +82,21 @@ def equity_curve(
     lag = series[0].step if series else 0
     starts: list[int] = []
     equities: list[float] = []
-    has_closed = False
+    has_changed, was_flat, before = False, True, float(start_equity)
     due, instants = _by_instant(bookings)
     for each, begin, following in zip_longest(due, instants, instants[1:]):
         account.enter(each)
-        has_closed = has_closed or each.symbol not in held
+        has_changed = has_changed or not each.units or each.symbol not in held
         if following == begin:
             continue
         cash, end = float(account.cash), end_ns + 1 if following is None else following
-        if has_closed:
-            has_closed = False
+        if was_flat and held:
+            starts.append(begin - lag)
+            equities.append(before)
+        if has_changed and not any(by_symbol[name].closes_at(begin) for name in held):
             starts.append(begin - lag)
             equities.append(account.worth)
+        has_changed, was_flat, before = False, not held, cash
         if not held:
             continue
         if len(held) == 1:
@@ -294,6 +300,11 @@ class _Bars:
                 self._row = bisect_left(starts, start, row, min(furthest + 1, most))
             self._instant = instant
         return self._row
+
+    def closes_at(self, instant: int) -> bool:
+        """Whether one of them closes then."""
+        row, starts = self.first_from(instant), self.series.starts
+        return row < len(starts) and starts[row] + self.series.step == instant
 
     def between(self, begin: int, end: int) -> Iterable[range]:
         """The rows that close from `begin` on and before `end`, some at a time."""

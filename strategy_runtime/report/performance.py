@@ -8,7 +8,8 @@ of days or positions, is None: never infinite, never not-a-number.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from msgspec import Struct
@@ -37,7 +38,8 @@ class Performance(Struct, frozen=True, kw_only=True):
         sortino: The same over the downside deviation, the root of the mean of the squared negative
             returns, all days counted.
         calmar: `annual_return` over the maximum drawdown.
-        longest_drawdown_days: From a peak until equity was back at it, or the end.
+        longest_drawdown_days: From when equity was last at a peak until it was back there, or the
+            end.
         exposure: Share of the time in which a position was held.
         trades: Positions closed, from flat to flat.
         win_rate: Share of them with a profit after fees.
@@ -119,7 +121,8 @@ def performance_of(
         days: Those of the data, see `days_of`.
         start_ns, end_ns: Of the run.
     """
-    daily, last = _daily_returns(path, start_equity, days)
+    daily = _daily_returns(path.by_day, start_equity, days)
+    last = next(reversed(path.by_day.values()), start_equity)
     annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / DAY_NS / _YEAR_DAYS)
     volatility = sharpe = sortino = None
     if len(daily) > 1 and all(map(math.isfinite, daily)):
@@ -173,15 +176,17 @@ def _finite(figure: float) -> float | None:
 
 
 def _daily_returns(
-    path: EquityPath, start_equity: float, days: Sequence[int]
-) -> tuple[list[float], float]:
+    by_day: Mapping[int, float], start_equity: float, days: Iterable[int]
+) -> list[float]:
+    """Of each day; what changed on a day without a bar counts to the next one with one."""
     returns: list[float] = []
-    before = start_equity
+    known, before = list(by_day), start_equity
     for day in days:
-        equity = path.by_day.get(day, before)
+        latest = bisect_right(known, day)
+        equity = by_day[known[latest - 1]] if latest else before
         returns.append(equity / before - 1 if before > 0 else 0.0)
         before = equity
-    return returns, before
+    return returns
 
 
 def _days_a_year(days: Sequence[int]) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategy_runtime.report import equity as module
 from strategy_runtime.report.equity import CurvePart, EquityPath, equity_curve, path_of
 from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.outcome import Adjustment, Fill
 from tests.report.support import START, STEP, curve_of, fill, points_of, series
 
 CASH = Decimal(1000)
@@ -19,7 +19,7 @@ DAY = 86_400_000_000_000
 END = START + 1000 * STEP
 
 
-def points(fills: Sequence[Fill], data: Sequence[BarSeries], end: int = END) -> list[float]:
+def points(fills: Sequence[Fill | Adjustment], data: Sequence[BarSeries], end: int = END) -> list[float]:
     return [equity for _, equity in points_of(equity_curve(CASH, fills, data, end))]
 
 
@@ -37,32 +37,33 @@ def test_nothing_traded_nothing_moves() -> None:
 def test_equity_follows_the_closes_while_a_position_is_held() -> None:
     bought = fill("10", "11", bar=1, fee="5")
     sold = fill("-10", "14", bar=3, fee="5")
-    # After bar 1: 1000 - 110 - 5 + 10 x 12; after bar 2: with 9; sold at the open of bar 3.
-    assert points([bought, sold], [series([10, 12, 9, 99])]) == [1005.0, 975.0, 1020.0]
+    # Before; after bar 1: 1000 - 110 - 5 + 10 x 12; after bar 2: with 9; sold at the open of bar 3.
+    assert points([bought, sold], [series([10, 12, 9, 99])]) == [1000.0, 1005.0, 975.0, 1020.0]
 
 
 def test_a_fill_at_an_open_does_not_touch_the_close_of_the_same_instant() -> None:
     bought, sold = fill("10", "10", bar=0), fill("-10", "50", bar=1)
-    assert points([bought, sold], [series([20, 60])]) == [1100.0, 1400.0]
+    assert points([bought, sold], [series([20, 60])]) == [1000.0, 1100.0, 1400.0]
 
 
 def test_a_fill_within_a_bar_comes_before_its_close() -> None:
     bought = fill("10", "10", bar=1, intrabar=True)
-    assert points([bought], [series([20, 12])]) == [1020.0]
+    assert points([bought], [series([20, 12])]) == [1000.0, 1020.0]
 
 
 def test_a_short_position_gains_when_the_price_falls() -> None:
-    assert points([fill("-10", "10")], [series([8, 11])]) == [1020.0, 990.0]
+    assert points([fill("-10", "10")], [series([8, 11])]) == [1000.0, 1020.0, 990.0]
 
 
 def test_several_symbols_count_together() -> None:
     fills = [fill("10", "10"), fill("5", "20", bar=1, symbol="S:B")]
     data = [series([10, 12, 11]), series([21, 19, 25], symbol="S:B")]
-    assert points(fills, data) == [1000.0, 1000 + 20 - 5, 1000 + 10 + 25]
+    assert points(fills, data) == [1000.0, 1000.0, 1000 + 20 - 5, 1000 + 10 + 25]
 
 
 def test_bars_after_the_end_of_a_stopped_run_do_not_count() -> None:
     assert points([fill("10", "10")], [series([11, 12, 13])], end=START + 2 * STEP) == [
+        1000.0,
         1010.0,
         1020.0,
     ]
@@ -79,8 +80,8 @@ def test_drawdown_is_the_largest_fall_from_a_peak(curve: list[float], expected: 
 def test_each_point_of_the_curve_has_its_instant() -> None:
     fills = [fill("10", "10"), fill("-10", "12", bar=2)]
     curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99])], END))
-    # A sale at an open comes just after the close of the bar before it.
-    assert [now - START for now, _ in curve] == [STEP, 2 * STEP, 2 * STEP + 1]
+    # What happens at an open comes just after the close of the bar before it.
+    assert [now - START for now, _ in curve] == [1, STEP, 2 * STEP, 2 * STEP + 1]
 
 
 @pytest.mark.parametrize("enough", [1, 2, 100])
@@ -98,6 +99,7 @@ def test_bars_of_several_lengths_keep_their_instants_however_a_curve_is_cut(
     ]
     curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99]), longer], END))
     assert [(now - START, equity) for now, equity in curve] == [
+        (1, 1000.0),
         (STEP, 1010.0),
         (2 * STEP, 1030.0),
         (2 * STEP + 1, 1020.0),  # what was sold beside what was bought
@@ -211,32 +213,27 @@ def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
     happenings: list[tuple[int, int, int, object]] = []
     for index, each in enumerate(fills):
         at_open = each.bar_ns == each.time_ns
-        happenings.append((each.time_ns, 2 if at_open else 0, index, each))
+        happenings.append((each.time_ns + at_open, 0, index, each))
     for bars in data:
         for row, start in enumerate(bars.starts):
             happenings.append((start + bars.step, 1, 0, (bars.symbol, bars.closes[row])))
     cash, held, marks = float(CASH), dict.fromkeys("AB", 0.0), dict.fromkeys("AB", 0.0)
     peak, worst = float(CASH), 0.0
-    instants = sorted({(time, phase) for time, phase, _, _ in happenings})
-    for instant in instants:
+    happenings.sort(key=lambda each: each[:3])
+    for _, together in groupby(happenings, key=lambda each: each[0]):
+        touched: set[str] = set()
         has_closed = False
-        for time, phase, _, what in sorted(happenings, key=lambda each: each[:3]):
-            if (time, phase) != instant:
-                continue
+        for _, _, _, what in together:
             if isinstance(what, Fill):
-                signed = float(what.quantity) * what.side.sign
+                name, signed = what.symbol[-1], float(what.quantity) * what.side.sign
                 cash -= signed * float(what.price) + float(what.fee)
-                held[what.symbol[-1]] += signed
-                marks[what.symbol[-1]] = float(what.price)
-                has_closed = has_closed or not held[what.symbol[-1]]
+                held[name] += signed
+                marks[name] = float(what.price)
+                has_closed = has_closed or not held[name]
             elif isinstance(what, tuple):
+                touched.add(what[0][-1])
                 marks[what[0][-1]] = what[1]
-        closed = {
-            what[0][-1]
-            for t, p, _, what in happenings
-            if isinstance(what, tuple) and (t, p) == instant
-        }
-        if any(held[name] for name in closed) or has_closed or not any(held.values()):
+        if has_closed or any(held[name] for name in touched):
             equity = cash + sum(held[name] * marks[name] for name in held)
             peak = max(peak, equity)
             worst = max(worst, (peak - equity) / peak)
@@ -248,9 +245,10 @@ def test_a_position_that_is_closed_beside_another_counts_at_once() -> None:
     fills = [held, fill("50", "10", symbol="S:B"), fill("-50", "5", bar=2, symbol="S:B")]
     fills.append(fill("50", "5", bar=3, symbol="S:B"))
     data = [gaps, with_gaps([10, 10, 5, 10, 10], "S:B")]
-    assert points(fills, data) == [1000, 1000, 750, 1000, 1000]
+    assert points(fills, data) == [1000, 1000, 1000, 750, 1000, 1000]
     three = [series([10] * 5, symbol="S:C"), *data]
     assert points([fill("1", "10", symbol="S:C"), *fills], three) == [
+        1000,
         1000,
         1000,
         750,
@@ -258,6 +256,37 @@ def test_a_position_that_is_closed_beside_another_counts_at_once() -> None:
         1000,
         1000,
     ]
+
+
+def test_what_is_closed_within_a_bar_counts_together_with_the_closes_of_that_bar() -> None:
+    stop = fill("-50", "8", bar=1, intrabar=True)
+    fills = [fill("50", "10"), fill("-50", "10", symbol="S:B"), stop]
+    data = [series([10, 8, 8]), series([10, 8, 8], symbol="S:B")]
+    # A hedge: what the one lost by its stop, the other had gained by then.
+    assert points(fills, data) == [1000] * 4
+
+
+def test_interest_makes_no_fall_of_its_own_where_a_bar_closes_with_it() -> None:
+    charge = Adjustment(
+        time_ns=START + 2 * STEP,
+        symbol="USD",
+        position_id="",
+        what="financing",
+        units=Decimal(0),
+        cash=Decimal(-1),
+        price=None,
+        fills_before=1,
+    )
+    assert points([fill("10", "10"), charge], [series([11, 12])]) == [1000, 1010, 1019]
+    halted = [series([11]), series([5, 5], symbol="S:B")]
+    assert points([fill("10", "10"), charge], halted) == [1000, 1010, 1009]
+
+
+def test_a_time_without_a_position_is_no_part_of_a_drawdown() -> None:
+    fills = [fill("10", "10", bar=6), fill("-10", "9", bar=7)]
+    bars = series([10, 10, 10, 10, 10, 10, 9, 9, 9])
+    found = path_of(CASH, equity_curve(CASH, fills, [bars], END), START, START + 9 * STEP)
+    assert found.longest_drawdown_ns == 3 * STEP - 1  # from the entry, a moment behind the close
 
 
 def with_gaps(closes: Sequence[int | None], symbol: str) -> BarSeries:

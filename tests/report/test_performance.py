@@ -91,6 +91,17 @@ def test_a_day_without_a_position_returns_nothing() -> None:
     assert found.sharpe == with_gap.sharpe
 
 
+def test_what_is_sold_at_the_open_of_a_bar_counts_to_the_day_in_which_it_ends() -> None:
+    weeks = daily([0, 7, 14, 21, 28], step=7 * DAY)
+    start, end = MONDAY, MONDAY + 35 * DAY
+    sold_on_monday = [(start + 7 * DAY, 1100.0), (start + 7 * DAY + 1, 900.0)]
+    path = path_of(fill("1", "1000").price, curve_of(sold_on_monday), start, end)
+    found = performance_of(path, 1000.0, [], 0, days_of([weeks], end), start, end)
+    returns = [0.1, 900 / 1100 - 1, 0.0, 0.0, 0.0]
+    assert found.sharpe == pytest.approx(fmean(returns) / stdev(returns) * math.sqrt(365.25 / 7))
+    assert found.annual_return == pytest.approx(0.9 ** (365.25 / 35) - 1)
+
+
 def test_what_cannot_be_said_is_not_said() -> None:
     found = figures([1000.0], [0])
     assert found.sharpe is found.sortino is found.calmar is found.annual_volatility is None
