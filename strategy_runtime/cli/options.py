@@ -246,7 +246,7 @@ _results = _stacked(
         "--out",
         type=_Target(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="Write report.html, result.json, fills.csv and orders.csv there.",
+        help="Write report.html, result.json and the tables of the run (CSV) there.",
     ),
     click.option(
         "--fills",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.ids import token
-from strategy_runtime.report.fills import fills_csv, orders_csv
+from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.results import Results
 
 __all__ = ["PAGE", "ensure_writable", "files_in", "write_atomically", "write_results"]
@@ -17,11 +17,14 @@ PAGE = "report.html"
 
 def files_in(folder: Path) -> list[Path]:
     """Where `write_results` writes."""
-    return [folder / name for name in ("fills.csv", "orders.csv", "result.json", PAGE)]
+    names = ("fills.csv", "orders.csv", "trips.csv", "equity.csv", "result.json", PAGE)
+    return [folder / name for name in names]
 
 
 def write_results(folder: Path, results: Results) -> list[Path]:
-    """Write `fills.csv`, `orders.csv`, `result.json` and `report.html`; gives back where they are.
+    """Write the page, the document, and a table each of fills, orders, trips and daily equity.
+
+    Gives back where they are.
 
     Raises:
         DataError: The folder or a file in it cannot be written.
@@ -32,6 +35,8 @@ def write_results(folder: Path, results: Results) -> list[Path]:
     texts = (
         fills_csv(outcome.fills),
         orders_csv(outcome.orders),
+        trips_csv(results.trips),
+        equity_csv(results.days),
         results.summary.to_json(),
         render_page(results),
     )

@@ -1,4 +1,4 @@
-"""Fills and orders as files, and the hash by which two runs are compared."""
+"""What a run did as files, and the hash by which two runs are compared."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -9,17 +9,22 @@ from io import StringIO
 from operator import attrgetter
 
 from strategy_runtime.clock import ns_of, rfc3339
-from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.enums import PositionSide, Side
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.report.performance import DayEnd
+from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["fill_hash", "fills_csv", "moment", "orders_csv"]
+__all__ = ["equity_csv", "fill_hash", "fills_csv", "moment", "orders_csv", "trips_csv"]
 
 _FILL_COLUMNS = "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule".split(",")
 _ORDER_COLUMNS = (
     "created,updated,symbol,side,type,status,quantity,filled_quantity,limit_price,stop_price,"
     "average_fill_price,time_in_force,order_id,client_order_id,parent_order_id,reject_reason"
+).split(",")
+_TRIP_COLUMNS = (
+    "symbol,side,quantity,opened,entry_price,closed,exit_price,fees,profit,return,exit_rule"
 ).split(",")
 
 
@@ -89,6 +94,35 @@ def orders_csv(orders: Iterable[Order]) -> str:
         for order in orders
     )
     return _csv(_ORDER_COLUMNS, rows)
+
+
+def trips_csv(trips: Iterable[RoundTrip]) -> str:
+    """One row a position that was closed, in the order of their ends."""
+    rows = (
+        (
+            trip.symbol,
+            PositionSide.LONG if trip.is_long else PositionSide.SHORT,
+            in_digits(trip.quantity),
+            rfc3339(trip.opened_ns),
+            in_digits(trip.entry_price),
+            rfc3339(trip.closed_ns),
+            in_digits(trip.exit_price),
+            in_digits(trip.fees),
+            in_digits(trip.profit),
+            repr(trip.profit_share),
+            trip.exit_rule,
+        )
+        for trip in trips
+    )
+    return _csv(_TRIP_COLUMNS, rows)
+
+
+def equity_csv(days: Iterable[DayEnd]) -> str:
+    """One row a UTC day in which a bar ended."""
+    return _csv(
+        ("date", "equity", "return"),
+        ((day.date.isoformat(), repr(day.equity), repr(day.gain)) for day in days),
+    )
 
 
 def _optional(number: Decimal | None) -> str:

@@ -1,15 +1,17 @@
 """How good a run was: returns by day, what they varied by, and the positions that were closed.
 
-Conventions. A day's return is its last equity over that of the day before, less one; every UTC day
-with a bar counts, also without a position. Figures a year are scaled by the number of such days a
-year that the data has: about 252 for stocks, 365 for what trades every day, 52 for weekly bars.
-Deviations are those of a sample (n - 1), the risk-free rate is zero. What cannot be said, for want
-of days or positions, is None: never infinite, never not-a-number.
+Conventions. A day's return is its last equity over that of the day before, or the starting equity,
+less one; every UTC day in which a bar ends counts, also without a position. Figures a year are
+scaled by the number of such days a year that the data has: about 252 for stocks, 365 for what
+trades every day, 52 for weekly bars. Deviations are those of a sample (n - 1), the risk-free rate
+is zero. What cannot be said, for want of days or positions, is None: never infinite, never
+not-a-number.
 """
 
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from statistics import fmean, stdev
 
 from msgspec import Struct
@@ -22,10 +24,24 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.splits import Split
 
-__all__ = ["Performance", "buy_and_hold", "days_of", "performance_of"]
+__all__ = ["DayEnd", "Performance", "buy_and_hold", "day_ends", "days_of", "performance_of"]
 
+_EPOCH = date(1970, 1, 1)
 _YEAR_DAYS = 365.25
 _ENOUGH_DAYS = 30
+
+
+class DayEnd(Struct, frozen=True):
+    """How a UTC day ended.
+
+    Attributes:
+        equity: The last of the day.
+        gain: The return of the day, as a share.
+    """
+
+    date: date
+    equity: float
+    gain: float
 
 
 class Performance(Struct, frozen=True, kw_only=True):
@@ -82,6 +98,24 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
     return sorted(days)
 
 
+def day_ends(by_day: Mapping[int, float], start_equity: float, days: Iterable[int]) -> list[DayEnd]:
+    """How each day ended; what changed on a day without a bar counts to the next one with one.
+
+    Args:
+        by_day: See `EquityPath.by_day`.
+        days: Those of the data, see `days_of`.
+    """
+    ends: list[DayEnd] = []
+    known, before = list(by_day), start_equity
+    for day in days:
+        latest = bisect_right(known, day)
+        equity = by_day[known[latest - 1]] if latest else before
+        gain = equity / before - 1 if before > 0 else 0.0
+        ends.append(DayEnd(_EPOCH + timedelta(days=day), equity, gain))
+        before = equity
+    return ends
+
+
 def buy_and_hold(series: Iterable[BarSeries], splits: Sequence[Split], end_ns: int) -> float | None:
     """What the same money would have returned in equal parts in all symbols, each bought at the
     open of its first bar and held until `end_ns`, without costs.
@@ -110,7 +144,7 @@ def performance_of(
     start_equity: float,
     trips: Sequence[RoundTrip],
     held_ns: int,
-    days: Sequence[int],
+    days: Sequence[DayEnd],
     start_ns: int,
     end_ns: int,
 ) -> Performance:
@@ -118,10 +152,10 @@ def performance_of(
 
     Args:
         held_ns: How long a position was held, see `trips.time_held`.
-        days: Those of the data, see `days_of`.
+        days: See `day_ends`.
         start_ns, end_ns: Of the run.
     """
-    daily = _daily_returns(path.by_day, start_equity, days)
+    daily = [day.gain for day in days]
     last = next(reversed(path.by_day.values()), start_equity)
     annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / DAY_NS / _YEAR_DAYS)
     volatility = sharpe = sortino = None
@@ -175,19 +209,5 @@ def _finite(figure: float) -> float | None:
     return figure if math.isfinite(figure) else None
 
 
-def _daily_returns(
-    by_day: Mapping[int, float], start_equity: float, days: Iterable[int]
-) -> list[float]:
-    """Of each day; what changed on a day without a bar counts to the next one with one."""
-    returns: list[float] = []
-    known, before = list(by_day), start_equity
-    for day in days:
-        latest = bisect_right(known, day)
-        equity = by_day[known[latest - 1]] if latest else before
-        returns.append(equity / before - 1 if before > 0 else 0.0)
-        before = equity
-    return returns
-
-
-def _days_a_year(days: Sequence[int]) -> float:
-    return (len(days) - 1) / (days[-1] - days[0]) * _YEAR_DAYS
+def _days_a_year(days: Sequence[DayEnd]) -> float:
+    return (len(days) - 1) / (days[-1].date - days[0].date).days * _YEAR_DAYS

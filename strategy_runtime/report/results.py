@@ -6,7 +6,13 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.grid import grid_of
-from strategy_runtime.report.performance import buy_and_hold, days_of, performance_of
+from strategy_runtime.report.performance import (
+    DayEnd,
+    buy_and_hold,
+    day_ends,
+    days_of,
+    performance_of,
+)
 from strategy_runtime.report.summary import RunFacts, Summary, summary_of
 from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
@@ -20,12 +26,14 @@ class Results(Struct, frozen=True, kw_only=True):
 
     Attributes:
         points: Of the equity path, one for each interval of a chart, see `grid.grid_of`.
+        days: How each UTC day ended in which a bar did.
         trips: Positions that were closed, in the order of their ends.
     """
 
     summary: Summary
     outcome: Outcome
     points: list[ThinPoint]
+    days: list[DayEnd]
     trips: list[RoundTrip]
 
     def __repr__(self) -> str:
@@ -42,12 +50,14 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
     grid = grid_of(outcome.series, end_ns)
     path = path_of(outcome.start_equity, curve, start_ns, end_ns, grid)
     trips = round_trips(bookings, hedging=hedging)
+    start_equity = float(outcome.start_equity)
+    days = day_ends(path.by_day, start_equity, days_of(outcome.series, end_ns))
     performance = performance_of(
         path,
-        float(outcome.start_equity),
+        start_equity,
         trips,
         time_held(bookings, end_ns, hedging=hedging),
-        days_of(outcome.series, end_ns),
+        days,
         start_ns,
         end_ns,
     )
@@ -58,4 +68,4 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
         buy_and_hold(outcome.series, run.options.splits, end_ns),
         run,
     )
-    return Results(summary=summary, outcome=outcome, points=path.points, trips=trips)
+    return Results(summary=summary, outcome=outcome, points=path.points, days=days, trips=trips)

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, DEMO, PRICES, call
 
-WRITTEN = ("fills.csv", "orders.csv", "result.json", "report.html")
+WRITTEN = ("fills.csv", "orders.csv", "trips.csv", "equity.csv", "result.json", "report.html")
 
 
 # What it prints

@@ -400,5 +400,5 @@ def test_the_demo_over_the_network_trades_as_in_process(folder: Path) -> None:
         server.communicate(timeout=30)
     assert call("backtest", "--demo", cwd=folder).returncode == 0
     results = folder / "results"
-    for name in ("fills.csv", "orders.csv"):
+    for name in ("fills.csv", "orders.csv", "trips.csv", "equity.csv"):
         assert (results / "proxy" / name).read_bytes() == (results / "SmaCross" / name).read_bytes()

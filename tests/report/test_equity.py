@@ -19,7 +19,9 @@ DAY = 86_400_000_000_000
 END = START + 1000 * STEP
 
 
-def points(fills: Sequence[Fill | Adjustment], data: Sequence[BarSeries], end: int = END) -> list[float]:
+def points(
+    fills: Sequence[Fill | Adjustment], data: Sequence[BarSeries], end: int = END
+) -> list[float]:
     return [equity for _, equity in points_of(equity_curve(CASH, fills, data, end))]
 
 

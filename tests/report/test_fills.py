@@ -8,7 +8,16 @@ import pytest
 
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
 from strategy_runtime.protocol.models import Order
-from strategy_runtime.report.fills import fill_hash, fills_csv, moment, orders_csv
+from strategy_runtime.report.fills import (
+    equity_csv,
+    fill_hash,
+    fills_csv,
+    moment,
+    orders_csv,
+    trips_csv,
+)
+from strategy_runtime.report.performance import day_ends
+from strategy_runtime.report.trips import round_trips
 from tests.report.support import fill
 
 
@@ -74,6 +83,26 @@ def test_the_orders_file() -> None:
     )
     assert orders_csv([order]).splitlines()[1] == (
         '2024-03-04T14:30:00Z,,S:A,BUY,LIMIT,CANCELLED,3,0,9.5,,,GTC,ord-1,"own, with a comma",,'
+    )
+
+
+def test_the_trips_file() -> None:
+    bookings = [fill("-2", "9.50", fee="0.10"), fill("2", "9", bar=1, intrabar=True, fee="0.10")]
+    assert trips_csv(round_trips(bookings)) == (
+        "symbol,side,quantity,opened,entry_price,closed,exit_price,fees,profit,return,exit_rule\n"
+        "S:A,SHORT,2,2023-11-14T22:14:00Z,9.5,2023-11-14T22:16:00Z,9,0.2,0.8,"
+        "0.042105263157894736,market_open\n"
+    )
+
+
+def test_the_equity_file() -> None:
+    days = day_ends({19_675: 1100.0, 19_678: 1050.0}, 1000.0, [19_674, 19_675, 19_676, 19_679])
+    assert equity_csv(days) == (
+        "date,equity,return\n"
+        "2023-11-13,1000.0,0.0\n"
+        "2023-11-14,1100.0,0.10000000000000009\n"
+        "2023-11-15,1100.0,0.0\n"
+        "2023-11-18,1050.0,-0.045454545454545414\n"
     )
 
 

@@ -8,7 +8,13 @@ from statistics import fmean, stdev
 import pytest
 
 from strategy_runtime.report.equity import EquityPath, path_of
-from strategy_runtime.report.performance import Performance, buy_and_hold, days_of, performance_of
+from strategy_runtime.report.performance import (
+    Performance,
+    buy_and_hold,
+    day_ends,
+    days_of,
+    performance_of,
+)
 from strategy_runtime.report.trips import round_trips, time_held
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
@@ -38,7 +44,7 @@ def figures(equities: list[float], days: list[int], fills: list[Fill] | None = N
         1000.0,
         round_trips(deals),
         time_held(deals, end),
-        days_of([daily(days)], end),
+        day_ends(path.by_day, 1000.0, days_of([daily(days)], end)),
         MONDAY,
         end,
     )
@@ -86,7 +92,7 @@ def test_a_day_without_a_position_returns_nothing() -> None:
         MONDAY,
         MONDAY + 4 * DAY,
     )
-    days = days_of([daily([0, 1, 2, 3])], MONDAY + 4 * DAY)
+    days = day_ends(path.by_day, 1000.0, days_of([daily([0, 1, 2, 3])], MONDAY + 4 * DAY))
     found = performance_of(path, 1000.0, [], 0, days, MONDAY, MONDAY + 4 * DAY)
     assert found.sharpe == with_gap.sharpe
 
@@ -96,7 +102,8 @@ def test_what_is_sold_at_the_open_of_a_bar_counts_to_the_day_in_which_it_ends() 
     start, end = MONDAY, MONDAY + 35 * DAY
     sold_on_monday = [(start + 7 * DAY, 1100.0), (start + 7 * DAY + 1, 900.0)]
     path = path_of(fill("1", "1000").price, curve_of(sold_on_monday), start, end)
-    found = performance_of(path, 1000.0, [], 0, days_of([weeks], end), start, end)
+    days = day_ends(path.by_day, 1000.0, days_of([weeks], end))
+    found = performance_of(path, 1000.0, [], 0, days, start, end)
     returns = [0.1, 900 / 1100 - 1, 0.0, 0.0, 0.0]
     assert found.sharpe == pytest.approx(fmean(returns) / stdev(returns) * math.sqrt(365.25 / 7))
     assert found.annual_return == pytest.approx(0.9 ** (365.25 / 35) - 1)
