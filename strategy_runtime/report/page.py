@@ -13,15 +13,15 @@ from html import escape
 from importlib.resources import files
 from pathlib import PurePath
 from string import Template
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from strategy_runtime.clock import NANOSECONDS, ns_of, rfc3339
 from strategy_runtime.protocol.values import in_digits
-from strategy_runtime.report.charts import price_charts
+from strategy_runtime.report.charts import PriceChart, price_charts
 from strategy_runtime.report.equity import ThinPoint
-from strategy_runtime.report.performance import Performance
+from strategy_runtime.report.performance import DayEnd, Performance
 from strategy_runtime.report.results import Results
 from strategy_runtime.report.summary import Summary
 from strategy_runtime.report.table import day, heading, money, sent_of, warnings_of
@@ -34,13 +34,17 @@ _ASSETS = files("strategy_runtime.report") / "assets"
 _LIBRARY = "lightweight_charts/lightweight-charts.standalone.production.js"
 _MOST_TRIPS = 1000
 _DAY = 86_400
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+_Span = TypeVar("_Span")
 
 
 def render_page(results: Results) -> str:
     """The whole page."""
-    summary, points = results.summary, results.points
+    summary, outcome, points = results.summary, results.outcome, results.points
     style, script, library = _asset("page.css"), _asset("page.js"), _asset(_LIBRARY)
     title, subtitle = heading(summary)
+    charts = _charts(outcome, points)
     policy = (
         f"default-src 'none'; script-src {_hashed(library)} {_hashed(script)}; "
         f"style-src {_hashed(style)}; base-uri 'none'; form-action 'none'"
@@ -53,11 +57,13 @@ def render_page(results: Results) -> str:
         notes=_notes(warnings_of(summary)),
         figures="\n".join(_figure(*each) for each in _figures(summary)),
         fallback=_drawing(points),
+        months=_months(float(outcome.start_equity), results.days),
         trips=_trips(results.trips),
         options=_options(summary.options),
         data=_data(summary),
         fill_hash=summary.fill_hash,
-        run=_run(results.outcome, points),
+        left_out=_left_out(len(charts), len(outcome.series)),
+        run=_run(points, charts),
         library=library,
         script=script,
     )
@@ -71,14 +77,20 @@ def _hashed(content: str) -> str:
     return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
 
 
-def _run(outcome: Outcome, points: Sequence[ThinPoint]) -> str:
-    """What the scripts draw, as JSON that cannot end the element it stands in.
-
-    The candles of the prices share the intervals of the equity path.
-    """
+def _charts(outcome: Outcome, points: Iterable[ThinPoint]) -> list[PriceChart]:
+    """Prices of symbols; their candles share the intervals of the equity path."""
     end_ns = 0 if outcome.end is None else ns_of(outcome.end)
-    grid = [begin for begin, _, _ in points]
-    charts = price_charts(outcome.series, outcome.fills, grid, end_ns)
+    return price_charts(outcome.series, outcome.fills, [begin for begin, _, _ in points], end_ns)
+
+
+def _left_out(charts: int, symbols: int) -> str:
+    if charts == symbols:
+        return ""
+    return f"The {charts} of {symbols:,} symbols that were traded most."
+
+
+def _run(points: Iterable[ThinPoint], charts: Sequence[PriceChart]) -> str:
+    """What the scripts draw, as JSON that cannot end the element it stands in."""
     document = {
         "intraday": any(candle[0] % _DAY for chart in charts for candle in chart.candles[:2]),
         "equity": [
@@ -122,7 +134,8 @@ def _figure(name: str, value: str) -> str:
 def _notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
-    return f'<ul class="notes" role="note">{"".join(f"<li>{escape(n)}</li>" for n in notes)}</ul>'
+    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'<aside class="notes" aria-label="Notes"><ul>{listed}</ul></aside>'
 
 
 def _drawing(points: Sequence[ThinPoint]) -> str:
@@ -135,9 +148,44 @@ def _drawing(points: Sequence[ThinPoint]) -> str:
         for place, equity in enumerate(equities)
     )
     return (
-        '<svg viewBox="0 0 1000 300" preserveAspectRatio="none" role="img" '
-        f'aria-label="Equity from {low:,.2f} to {high:,.2f}"><polyline points="{line}"/></svg>'
+        '<svg viewBox="0 0 1000 300" preserveAspectRatio="none" aria-hidden="true">'
+        f'<polyline points="{line}"/></svg>'
     )
+
+
+def _months(start_equity: float, days: Iterable[DayEnd]) -> str:
+    """The returns by month, a row a year; empty where all is within one month."""
+    ends = {(day.date.year, day.date.month): day.equity for day in days}
+    if len(ends) < 2:
+        return ""
+    gains = _gains(start_equity, ends)
+    years = {year: equity for (year, _), equity in ends.items()}
+    rows = [
+        (
+            str(year),
+            *(
+                _percent(gains[year, month]) if (year, month) in gains else ""
+                for month in range(1, 13)
+            ),
+            _percent(gain),
+        )
+        for year, gain in _gains(start_equity, years).items()
+    ]
+    columns = ("Year", *(f"±{month}" for month in _MONTHS), "±Year")
+    return (
+        "<section>\n<h2>Returns by month, in per cent</h2>\n"
+        f"{_scroll('Returns by month', _table(columns, rows))}\n</section>"
+    )
+
+
+def _gains(start_equity: float, ends: Mapping[_Span, float]) -> dict[_Span, float | None]:
+    """The return of each span of time, from how much equity each ended with."""
+    gains: dict[_Span, float | None] = {}
+    before = start_equity
+    for span, equity in ends.items():
+        gains[span] = equity / before - 1 if before > 0 else None
+        before = equity
+    return gains
 
 
 def _trips(trips: Sequence[RoundTrip]) -> str:
@@ -155,7 +203,7 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
         "Closed",
         "#At",
         "#Profit",
-        "#Return",
+        "±Return",
         "Closed by",
     )
     rows = [
@@ -173,7 +221,7 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
         )
         for trip in shown
     ]
-    return f'{before}<div class="scroll">{_table(columns, rows)}</div>'
+    return before + _scroll("Closed positions", _table(columns, rows))
 
 
 def _options(options: Mapping[str, Any]) -> str:
@@ -205,22 +253,25 @@ def _data(summary: Summary) -> str:
         f"{PurePath(each.source).name}: {each.count} × {each.kind}" for each in summary.data_faults
     ]
     table = _table(("Symbol", "Timeframe", "Sent", "#Bars", "From", "To"), rows)
-    return f'<div class="scroll">{table}</div>' + "".join(
-        f"<p>{escape(fault)}</p>" for fault in faults
-    )
+    return _scroll("Data", table) + "".join(f"<p>{escape(fault)}</p>" for fault in faults)
+
+
+def _scroll(name: str, table: str) -> str:
+    """A table in a place of its own, which scrolls with the keyboard, too."""
+    return f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">{table}</div>'
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a column whose name begins with # has numbers."""
-    kinds = [' class="number"' if name.startswith("#") else "" for name in columns]
+    """A table; a column whose name begins with # has numbers, one with ± gains and losses."""
+    kinds = [name[0] if name[0] in "#±" else "" for name in columns]
     head = "".join(
-        f"<th{kind}>{escape(name.removeprefix('#'))}</th>"
+        f'<th scope="col"{_class_of(kind)}>{escape(name.removeprefix(kind))}</th>'
         for name, kind in zip(columns, kinds, strict=True)
     )
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td{kind}>{escape(cell)}</td>"
+            f"<td{_class_of(kind, cell)}>{escape(cell)}</td>"
             for cell, kind in zip(row, kinds or [""] * len(row), strict=True)
         )
         + "</tr>"
@@ -231,20 +282,34 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
+def _class_of(kind: str, cell: str = "") -> str:
+    if not kind:
+        return ""
+    sign = {"+": " gain", "-": " loss"}.get(cell[:1], "") if kind == "±" else ""
+    return f' class="number{sign}"'
+
+
 def _moment(text: str) -> str:
     """A time for tables, in which many stand."""
     return day(text).replace("T", " ").removesuffix("Z").removesuffix(":00")
 
 
 def _price(price: Decimal) -> str:
-    return in_digits(price.quantize(Decimal("1e-8")))
+    """To eight decimals, one of a coin that costs next to nothing to eight digits."""
+    places = max(8, 7 - price.adjusted())
+    return in_digits(price.quantize(Decimal(1).scaleb(-places)))
 
 
 def _share(share: float | None, *, signed: bool = False) -> str:
     if share is None:
         return "–"
-    return f"{share * 100:+z.2f} %" if signed else f"{share * 100:z.2f} %"
+    return f"{share * 100:+z,.2f} %" if signed else f"{share * 100:z,.2f} %"
+
+
+def _percent(share: float | None) -> str:
+    """A gain or loss for a table whose heading says that it is in per cent."""
+    return _share(share, signed=True).removesuffix(" %")
 
 
 def _ratio(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.2f}"
+    return "–" if ratio is None else f"{ratio:,.2f}"

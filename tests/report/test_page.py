@@ -7,7 +7,8 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from html import unescape
 from importlib.resources import files
@@ -15,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.report.page import render_page
-from strategy_runtime.report.results import results_of
+from strategy_runtime.report.performance import DayEnd
+from strategy_runtime.report.results import Results, results_of
 from strategy_runtime.report.summary import RunFacts
+from strategy_runtime.report.trips import RoundTrip, round_trips
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
-from tests.report.support import series
+from tests.report.support import fill, series
 from tests.strategies import Scripted
 
 CHROMIUM = next(
@@ -64,6 +68,25 @@ def page_of(
     refused: int = 0,
 ) -> str:
     """Of a run as far as it has come."""
+    return render_page(
+        results_so_far(exchange, faults=faults, name=name, wall_s=wall_s, refused=refused)
+    )
+
+
+def page_with(results: Results, days: Sequence[DayEnd], trips: Sequence[RoundTrip]) -> str:
+    """With these instead of those of the run."""
+    return render_page(replace(results, days=days, trips=trips))
+
+
+def results_so_far(
+    exchange: Exchange,
+    *,
+    faults: Sequence[DataFault] = (),
+    name: str = "Scripted",
+    wall_s: float = 0.5,
+    refused: int = 0,
+) -> Results:
+    """Of a run as far as it has come."""
     facts = RunFacts(
         strategy=name,
         parameters={"fast": 3},
@@ -73,7 +96,7 @@ def page_of(
         refused_orders=refused,
         hook_failures=0,
     )
-    return render_page(results_of(exchange.outcome(), facts))
+    return results_of(exchange.outcome(), facts)
 
 
 def text_of(html: str) -> str:
@@ -131,6 +154,59 @@ async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
     assert "Closed positions 1" in shown
     assert re.search(r"S:A long 10 \S+ \S+ 11 \S+ \S+ 14 30.00 \+27.27 % market_open", shown)
     assert "Fill hash" in shown
+
+
+def months_in(ends: Mapping[date, float]) -> str:
+    """The table of a page whose days end with these equities, of a run that began with 1000."""
+    exchange = Exchange([series([10.0, 11.0])], ExchangeOptions(cash=Decimal(1000)))
+    days = [DayEnd(day, equity, 0.0) for day, equity in ends.items()]
+    html = page_with(results_so_far(exchange), days, [])
+    return html.partition("<h2>Returns by month, in per cent</h2>")[2].partition("</section>")[0]
+
+
+def test_returns_by_month_and_year_begin_where_those_before_ended() -> None:
+    table = months_in(
+        {
+            date(2023, 12, 30): 1100.0,
+            date(2023, 12, 31): 1210.0,
+            date(2024, 1, 31): 1089.0,
+            date(2024, 3, 1): 1089.0,
+        }
+    )
+    year = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+    rows = "2023 +21.00 +21.00 2024 -10.00 +0.00 -10.00"
+    assert text_of(table).split() == f"Year {year} Year {rows}".split()
+    assert '<td class="number loss">-10.00</td><td class="number"></td>' in table
+
+
+def test_within_one_month_there_is_nothing_to_list_by_month() -> None:
+    assert not months_in({date(2024, 1, day): 1000.0 for day in (1, 31)})
+    assert not months_in({})
+
+
+def test_nothing_is_gained_on_an_account_that_has_nothing() -> None:
+    table = months_in({date(2024, 1, 1): -5.0, date(2024, 2, 1): -5.0})
+    assert "2024 -100.50 – -100.50" in text_of(table)
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [
+        ("129.18000", "129.18"),
+        ("49.123456789123", "49.12345679"),
+        ("1.23456789123e-8", "0.000000012345679"),
+    ],
+)
+def test_a_price_is_shown_to_the_digits_that_say_something(price: str, shown: str) -> None:
+    (trip,) = round_trips([fill("1", price), fill("-1", price, bar=1)])
+    html = page_with(results_so_far(Exchange([series([10.0, 11.0])])), [], [trip])
+    assert html.count(f'<td class="number">{shown}</td>') == 2
+
+
+async def test_where_not_all_symbols_are_drawn_it_says_so() -> None:
+    assert "traded most" not in text_of(await page())
+    many = Exchange([series([10.0, 11.0], symbol=f"S:{row}") for row in range(13)])
+    assert "The 12 of 13 symbols that were traded most." in text_of(page_of(many, faults=[]))
 
 
 async def test_a_run_without_trades_has_a_page_too() -> None:
@@ -235,6 +311,36 @@ async def test_a_run_that_was_stopped_before_its_first_bar_is_drawn_too(tmp_path
     shown, complaints = await browsed(html, tmp_path)
     assert "CONSOLE" not in complaints
     assert "Stopped before the end of the data" in shown
+
+
+@in_a_browser
+async def test_on_paper_the_charts_are_pictures_in_the_colours_of_paper(tmp_path: Path) -> None:
+    html = re.sub(r"<meta http-equiv[^>]*>", "", await page())
+    printing = """<script>
+const shown = () => document.querySelectorAll(".paper .picture").length;
+const told = [shown()];
+dispatchEvent(new Event("beforeprint"));
+told.push(shown());
+dispatchEvent(new Event("afterprint"));
+told.push(shown());
+document.body.dataset.told = told;
+</script>"""
+    shown, complaints = await browsed(html + printing, tmp_path)
+    assert "CONSOLE" not in complaints
+    assert 'data-told="0,2,0"' in shown
+
+
+@in_a_browser
+async def test_a_long_name_makes_the_page_no_wider_than_a_phone(tmp_path: Path) -> None:
+    html = re.sub(r"<meta http-equiv[^>]*>", "", await page(symbol="NASDAQ:" + "LONG" * 30))
+    measuring = (
+        "<script>document.body.dataset.over = document.body.scrollWidth - innerWidth</script>"
+    )
+    narrow = "<style>body { max-width: 20rem }</style>"
+    shown, _ = await browsed(html + narrow + measuring, tmp_path)
+    told = re.search(r'data-over="(-?\d+)"', shown)
+    assert told is not None
+    assert int(told[1]) <= 0
 
 
 LISTENER = """<script>

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const run = JSON.parse(document.getElementById("run").textContent);
-  const { createChart, createSeriesMarkers, AreaSeries, CandlestickSeries } = LightweightCharts;
+  const { createChart, createSeriesMarkers, AreaSeries, BaselineSeries, CandlestickSeries } = LightweightCharts;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const faded = (name) => colour(name) + "33";
 
@@ -45,10 +45,10 @@
     0,
   );
   const drawdown = equityChart.addSeries(
-    AreaSeries,
+    BaselineSeries,
     {
       lineWidth: 1,
-      invertFilledArea: true,
+      baseValue: { type: "price", price: 0 },
       priceLineVisible: false,
       priceFormat: { type: "custom", minMove: 0.01, formatter: (share) => share.toFixed(2) + " %" },
       autoscaleInfoProvider: between(({ minValue }) => ({ minValue: Math.min(minValue, -0.1), maxValue: 0 })),
@@ -57,7 +57,7 @@
   );
   equity.setData(run.equity.map(([time, value]) => ({ time, value })));
   drawdown.setData(run.equity.map(([time, , depth]) => ({ time, value: -100 * depth })));
-  drawdown.priceScale().applyOptions({ scaleMargins: { top: 0, bottom: 0.1 } });
+  drawdown.priceScale().applyOptions({ scaleMargins: { top: 0.15, bottom: 0.1 } }); // room for the label of 0 %
   equityChart.panes()[0].setStretchFactor(3);
   equityChart.panes()[1].setStretchFactor(1);
 
@@ -103,7 +103,8 @@
     const chosen = run.charts[Number(select.value)];
     if (!chosen) return;
     const smallest = chosen.candles.reduce((least, candle) => Math.min(least, Math.abs(candle[4]) || least), Infinity);
-    candles.applyOptions({ priceFormat: amounts(smallest < 1 ? 6 : smallest < 10 ? 4 : 2) });
+    const digits = smallest < 1 ? Math.min(5 - Math.floor(Math.log10(smallest)), 15) : smallest < 10 ? 4 : 2;
+    candles.applyOptions({ priceFormat: amounts(digits) });
     const known = new Map(chosen.candles.map(([time, open, high, low, close]) => [time, { time, open, high, low, close }]));
     candles.setData(run.equity.map(([time]) => known.get(time) ?? { time }));
     marks = chosen.marks;
@@ -121,7 +122,8 @@
     equityChart.applyOptions(options);
     priceChart.applyOptions(options);
     equity.applyOptions({ lineColor: colour("--up"), topColor: faded("--up"), bottomColor: faded("--up") });
-    drawdown.applyOptions({ lineColor: colour("--fall"), topColor: faded("--fall"), bottomColor: faded("--fall") });
+    const [fall, fallen] = [colour("--fall"), faded("--fall")];
+    drawdown.applyOptions({ topLineColor: fall, bottomLineColor: fall, bottomFillColor1: fallen, bottomFillColor2: fallen });
     const [up, down] = [colour("--up"), colour("--down")];
     candles.applyOptions({ upColor: up, wickUpColor: up, borderUpColor: up, downColor: down, wickDownColor: down, borderDownColor: down });
     show();
@@ -130,6 +132,23 @@
   select.addEventListener("change", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   paint();
+
+  // Paper is white, whatever the window is, and a canvas that changes its size is empty until the next frame.
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("paper");
+    paint();
+    for (const chart of [equityChart, priceChart]) {
+      const picture = chart.takeScreenshot();
+      picture.className = "picture";
+      picture.removeAttribute("style");
+      chart.chartElement().before(picture);
+    }
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("paper");
+    paint();
+    document.querySelectorAll(".picture").forEach((picture) => picture.remove());
+  });
 
   const [above, below] = [equityChart.timeScale(), priceChart.timeScale()];
   const follow = (leader, follower) =>

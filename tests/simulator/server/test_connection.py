@@ -226,7 +226,7 @@ async def test_one_that_asks_reads_nothing_and_is_gone_floods_no_log(
     pings = (b"\x89\xfd" + bytes(4) + bytes(125)) * 4_000
     async with deafness() as (client, deaf):
         stream = client.server.stream
-        assert isinstance(stream, EventStream)
+        assert isinstance(stream, LockStep)
         await asyncio.get_running_loop().sock_sendall(deaf.socket, pings)
         for _ in range(3):  # until its answer waits, too
             async with client.session.get(client.server.rest_url + "/livez"):
