@@ -2,7 +2,8 @@
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from strategy_runtime.errors import DataError
@@ -24,7 +25,8 @@ def files_in(folder: Path) -> list[Path]:
 def write_results(folder: Path, results: Results) -> list[Path]:
     """Write the page, the document, and a table each of fills, orders, trips and daily equity.
 
-    Gives back where they are.
+    Gives back where they are. On failure all files are as they were, so that those of two runs
+    never stand together.
 
     Raises:
         DataError: The folder or a file in it cannot be written.
@@ -41,8 +43,7 @@ def write_results(folder: Path, results: Results) -> list[Path]:
         render_page(results),
     )
     written = files_in(folder)
-    for path, text in zip(written, texts, strict=True):
-        write_atomically(path, text)
+    _write(dict(zip(written, texts, strict=True)))
     return written
 
 
@@ -69,14 +70,25 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         DataError: The file cannot be written.
     """
+    _write({path: text})
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """The same for several files: all of them or, on failure, none."""
+    ready: dict[Path, Path] = {}
     try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8", newline="")
-        else:
-            _replace(path.resolve(), text)
-    except OSError as error:
-        ensure_writable(path)
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from None
+        for path, text in texts.items():
+            with _telling_where(path):
+                if path.exists() and not path.is_file():
+                    path.write_text(text, encoding="utf-8", newline="")
+                else:
+                    ready[path] = _beside(path.resolve(), text)
+        for path, beside in ready.items():
+            with _telling_where(path):
+                beside.replace(path.resolve())
+    finally:
+        for beside in ready.values():
+            _remove(beside)
 
 
 def _obstacle(path: Path) -> str:
@@ -95,7 +107,17 @@ def _obstacle(path: Path) -> str:
     return os.strerror(errno.EROFS if is_read_only else errno.EACCES)
 
 
-def _replace(path: Path, text: str) -> None:
+@contextmanager
+def _telling_where(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        ensure_writable(path)
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _beside(path: Path, text: str) -> Path:
+    """A new file next to another, with what that one is to hold."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{token()}")
     try:
@@ -103,7 +125,12 @@ def _replace(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        with suppress(OSError):
-            beside.unlink()
+    except BaseException:
+        _remove(beside)
+        raise
+    return beside
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+from strategy_runtime.demo.strategy import SmaCross
 from strategy_runtime.errors import DataError
-from strategy_runtime.report.files import ensure_writable, write_atomically
+from strategy_runtime.report.files import (
+    ensure_writable,
+    files_in,
+    write_atomically,
+    write_results,
+)
 
 
 def test_a_file_and_the_folders_above_it_are_made(tmp_path: Path) -> None:
@@ -30,6 +38,20 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> Non
         write_atomically(path, "half \ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_one_file_cannot_be_written_the_others_stay_those_of_the_run_before(
+    tmp_path: Path,
+) -> None:
+    results = backtest(SmaCross(), PRICES)
+    for path in files_in(tmp_path):
+        path.write_text("of the run before")
+    (tmp_path / "report.html").unlink()
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(DataError, match=r"^cannot write .*report\.html: it is a folder$"):
+        write_results(tmp_path, results)
+    (tmp_path / "report.html").rmdir()
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"of the run before"}
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
