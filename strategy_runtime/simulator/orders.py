@@ -128,16 +128,10 @@ class RestingOrder(Struct, eq=False, gc=False):
         return self.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
     @property
-    def has_siblings(self) -> bool:
-        """True where at most one of it and others may fill."""
-        return self.bracket is not None or self.request.oco_group_id is not None
-
-    def excludes(self, other: "RestingOrder") -> bool:
-        """Whether a fill of the one cancels the other."""
-        group = self.request.oco_group_id
-        return (group is not None and group == other.request.oco_group_id) or (
-            self.bracket is not None and self.bracket == other.bracket
-        )
+    def tie(self) -> tuple[str | None, str | None] | None:
+        """What it has in common with others of which at most one may fill; None without such."""
+        bracket, group = self.bracket, self.request.oco_group_id
+        return None if bracket is group is None else (bracket, group)
 
     def trigger(self) -> None:
         """A stop-limit order has been triggered: from the next bar on it is a limit order."""

@@ -9,6 +9,7 @@ from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.protocol.models import Order, OrderChanges
 from strategy_runtime.simulator.exchange import Exchange
 from tests.simulator.support import limit, market, next_candle, order
+from tests.work import growth
 
 SHARE = Decimal("0.1")  # of a volume of 100
 Row = tuple[float, float, float, float]
@@ -23,6 +24,11 @@ def entered(*bars: Row, quantity: str, **legs: Any) -> tuple[Exchange, Iterator[
     exchange.submit(order(quantity=quantity, client_order_id="e", **legs))
     next_candle(exchange, phases)
     return exchange, phases
+
+
+def play(exchange: Exchange, phases: Iterator[None]) -> None:
+    for _ in phases:
+        exchange.outbox.clear()
 
 
 def legs_of(exchange: Exchange) -> list[Order]:
@@ -215,3 +221,43 @@ def test_a_part_of_a_position_that_is_closed_leaves_the_legs() -> None:
     next_candle(exchange, phases)
     (leg,) = legs_of(exchange)
     assert (leg.status, leg.quantity) == (OrderStatus.OPEN, Decimal(10))
+
+
+def test_a_leg_is_not_compared_with_those_of_all_other_brackets() -> None:
+    def give(count: int) -> None:
+        exchange = market(10, 10, 10)
+        phases = exchange.phases()
+        next_candle(exchange, phases)
+        for _ in range(count):
+            exchange.submit(order(quantity="1", stop_loss=Decimal(5), take_profit=Decimal(20)))
+        play(exchange, phases)
+        assert len(exchange.orders(limit=1000)) == 2 * count
+
+    assert growth(give, 200) < 2.1
+
+
+def test_an_entry_does_not_look_at_the_legs_of_all_before() -> None:
+    def give(count: int) -> None:
+        exchange = market(*[10] * (count + 2))
+        phases = exchange.phases()
+        for _ in range(count):
+            next_candle(exchange, phases)
+            exchange.submit(order(quantity="1", stop_loss=Decimal(5)))
+        play(exchange, phases)
+        assert len(exchange.orders(limit=1000)) == count
+
+    assert growth(give, 200) < 2.1
+
+
+def test_a_name_of_a_group_may_be_used_again_and_again() -> None:
+    def give(count: int) -> None:
+        exchange = market(*[10] * (count + 2))
+        phases = exchange.phases()
+        for _ in range(count):
+            next_candle(exchange, phases)
+            exchange.submit(limit("10", quantity="1", oco_group_id="g"))
+            exchange.submit(limit("5", quantity="1", oco_group_id="g"))
+        play(exchange, phases)
+        assert not exchange.orders()
+
+    assert growth(give, 200) < 2.1

@@ -99,9 +99,8 @@ class Acceptance:
 
     def cancel_siblings(self, order: RestingOrder) -> None:
         """Cancel the orders of which at most one may fill, this one aside."""
-        if order.has_siblings:
-            for other in self._state.register.siblings_of(order):
-                self.finish(other, OrderStatus.CANCELLED)
+        for other in self._state.register.untie(order):
+            self.finish(other, OrderStatus.CANCELLED)
 
     def sweep(self, instrument: Instrument) -> None:
         """Cancel legs, and what is left of reduce-only orders, that have nothing to reduce."""

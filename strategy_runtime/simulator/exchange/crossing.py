@@ -145,11 +145,15 @@ def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
 
     Within a bar nobody knows which came first, so the worse outcome is taken.
     """
+    stops: dict[tuple[str | None, str | None], list[RestingOrder]] = {}
+    for order in orders:
+        if order.tie is not None and order.order_type is not OrderType.LIMIT:
+            stops.setdefault(order.tie, []).append(order)
+    if not stops:
+        return orders
     found: dict[str, RestingOrder] = {}
     for order in orders:
-        if order.order_type is OrderType.LIMIT and order.has_siblings:
-            for other in orders:
-                if other.order_type is not OrderType.LIMIT and order.excludes(other):
-                    found.setdefault(other.id, other)
+        if order.tie is not None and order.order_type is OrderType.LIMIT:
+            found.update((stop.id, stop) for stop in stops.pop(order.tie, ()))
         found.setdefault(order.id, order)
     return list(found.values())

@@ -76,12 +76,12 @@ class Execution:
         if not self._margin.affords(order.symbol, holding, signed, price, fee):
             self._acceptance.reject(order, RejectReason.INSUFFICIENT_MARGIN)
             return
-        self._settle(instrument, order, match, signed, price, base, fee)
+        has_closed = self._settle(instrument, order, match, signed, price, base, fee)
         if request.stop_loss is not None or request.take_profit is not None:
             self._brackets.protect(order, quantity)
         if order.is_over:
             self._acceptance.cancel_siblings(order)
-        if instrument.resting.reducing:
+        if has_closed and instrument.resting.reducing:
             self._acceptance.sweep(instrument)
 
     def _settle(
@@ -93,8 +93,8 @@ class Execution:
         price: Decimal,
         base: Decimal,
         fee: Decimal,
-    ) -> None:
-        """Book a fill and announce it."""
+    ) -> bool:
+        """Book a fill and announce it; gives back whether it has closed a position."""
         state, now_ns, quantity = self._state, self._state.now_ns, abs(signed)
         value, position_id = signed * price, order.position_id
         booking = state.ledger.book(order.symbol, signed, price, value, fee, now_ns, position_id)
@@ -132,6 +132,7 @@ class Execution:
             order.tell()
         self._news.tell_fill(fill, order, booking)
         self._margin.weigh_risk()
+        return booking[0] is not None
 
 
 def _base_price(order: RestingOrder, match: Match) -> Decimal:

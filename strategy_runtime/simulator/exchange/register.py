@@ -53,10 +53,12 @@ class Register:
         leg.bracket = bracket or leg.id
         self._brackets.setdefault(leg.bracket, []).append(leg)
 
-    def siblings_of(self, order: RestingOrder) -> Iterator[RestingOrder]:
-        """The open orders that a fill of this one cancels."""
-        siblings = list(self._groups.get(order.request.oco_group_id or "", ()))
-        siblings += self._brackets.get(order.bracket or "", ())
+    def untie(self, order: RestingOrder) -> Iterator[RestingOrder]:
+        """The open orders that the end of this one cancels; to be cancelled, for they are tied to
+        nothing any more.
+        """
+        siblings = self._groups.pop(order.request.oco_group_id or "", [])
+        siblings += self._brackets.pop(order.bracket or "", [])
         return (other for other in siblings if other is not order and not other.is_over)
 
     def open_ones(self) -> Sequence[KeptOrder]:
