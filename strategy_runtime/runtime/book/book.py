@@ -300,7 +300,10 @@ class Book(KnownOrders):
         """Follow an order that was executed, and what that did to the positions of its symbol."""
         own_id = fill.client_order_id
         if own_id is not None and order.is_over:
-            self._open.pop(own_id, None)  # as most of them
+            if self._open_in is None:  # as mostly
+                self._open.pop(own_id, None)
+            else:
+                self._leave(own_id)
         else:
             self._follow(order.name, order)
         self.nets.renew(fill.symbol, parts)

@@ -5,7 +5,8 @@ order of ours without its id. One that a venue has placed instead of changing an
 that one's name.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -41,6 +42,8 @@ class KnownOrders:
         self.statement: Statement | None = None
         self._own_prefix = own_prefix
         self._open: dict[str, _Known] = {}
+        self._open_in: defaultdict[str, dict[str, None]] | None = None
+        """What they are kept under, by symbol; from when somebody first asks for those of one."""
         self._ended: dict[str, Order | Followed] = {}
         """Without those that a directory has under the client's id."""
         self._keys: dict[str, str] = {}
@@ -53,6 +56,8 @@ class KnownOrders:
     def expect(self, request: OrderRequest, client_order_id: str) -> None:
         """Enter an order of ours, with an id of its own, before it is sent."""
         self._open[client_order_id] = request
+        if self._open_in is not None:
+            self._open_in[request.symbol][client_order_id] = None
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
         """The venue answered a submission, or a question what became of it.
@@ -110,7 +115,7 @@ class KnownOrders:
         Args:
             beside: Client order id of one to leave out.
         """
-        keys = self._open if symbol is None else self._open_in(symbol)
+        keys = self._open if symbol is None else self._keys_in(symbol)
         return [
             order
             for order in (self._read(key) for key in keys if key != beside)
@@ -130,7 +135,7 @@ class KnownOrders:
     def has_open(self, symbol: str, beside: str) -> bool:
         """Whether there are open orders in a symbol, one aside, whose client order id is given."""
         has_any = len(self._open) > (beside in self._open)
-        return has_any and any(key != beside for key in self._open_in(symbol))
+        return has_any and any(key != beside for key in self._keys_in(symbol))
 
     def counterpart(self, order: Order) -> Order | None:
         """What is known of an order of the venue's."""
@@ -156,21 +161,36 @@ class KnownOrders:
 
     # Where they are kept
 
+    def _enter(self, key: str, known: _Known) -> None:
+        """Keep an order as an open one, in the place of what it was before."""
+        if self._open_in is not None:
+            before = self._open.get(key)
+            if before is not None and before.symbol != known.symbol:
+                self._open_in[before.symbol].pop(key, None)
+            self._open_in[known.symbol][key] = None
+        self._open[key] = known
+
+    def _leave(self, key: str) -> None:
+        """An order is open no more, if it was."""
+        known = self._open.pop(key, None)
+        if known is not None and self._open_in is not None:
+            self._open_in[known.symbol].pop(key, None)
+
     def _follow(self, key: str, order: Followed) -> None:
         if not order.is_over:
-            self._open[key] = order
+            self._enter(key, order)
             return
-        self._open.pop(key, None)
+        self._leave(key)
         if self._past(key) is None:
             self._ended[key] = order
 
     def _store(self, key: str, order: Order) -> None:
         self._keys[order.id] = key
         if order.status.is_terminal:
-            self._open.pop(key, None)
+            self._leave(key)
             self._ended[key] = order
         else:
-            self._open[key] = order
+            self._enter(key, order)
 
     def _stray(self, order_id: str, key: str) -> Order | None:
         """Take out what events have told of an order that was taken for another's, since they have
@@ -179,13 +199,13 @@ class KnownOrders:
         told = None if found == key else self._read(found)
         if told is None or not told.external:
             return None
-        self._open.pop(found, None)
+        self._leave(found)
         self._ended.pop(found, None)
         return told
 
     def _make_way(self, key: str, known: Order) -> None:
         """Let another order have the name of one, which has ended and keeps the venue's id."""
-        self._open.pop(key, None)
+        self._leave(key)
         self._ended.pop(key, None)
         if known.id != key:  # else the venue has never taken it
             is_over = known.status.is_terminal
@@ -213,9 +233,13 @@ class KnownOrders:
         ended, directory = self._ended.get(key), self._directory
         return ended if ended is not None or directory is None else directory.accepted(key)
 
-    def _open_in(self, symbol: str) -> Iterator[str]:
-        """What the open orders in a symbol are kept under."""
-        return (key for key, known in self._open.items() if known.symbol == symbol)
+    def _keys_in(self, symbol: str) -> Collection[str]:
+        """What the open orders in a symbol are kept under, oldest first."""
+        if self._open_in is None:
+            self._open_in = defaultdict(dict)
+            for key, known in self._open.items():
+                self._open_in[known.symbol][key] = None
+        return self._open_in.get(symbol, ())
 
     def _key(self, order: Order) -> str:
         renamed = self._renamed.get(order.id)

@@ -23,6 +23,7 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.runtime.book import Book
+from tests.work import growth
 
 ACCOUNT = Account(balance=Decimal(1000), equity=Decimal(1000))
 
@@ -274,3 +275,38 @@ def test_a_proxy_that_was_started_again_may_give_an_order_the_id_of_an_older_one
     leg = replace(order(OrderStatus.OPEN), client_order_id="c-9-sl")
     assert told(book, OrderEventKind.ORDER_CREATED, leg)
     assert [each.client_order_id for each in book.orders()] == ["c-9-sl"]
+
+
+def test_the_orders_of_a_symbol_are_those_of_all_symbols_that_are_in_it() -> None:
+    book = Book(own_prefix="c-")
+    assert book.orders("S:X") == []
+
+    def shown() -> list[tuple[str, str]]:
+        found = [(each.symbol, each.id) for each in book.orders()]
+        by_symbol = [(name, book.orders(name)) for name in ("S:X", "S:Y", "X")]
+        assert sorted(found) == sorted((name, each.id) for name, own in by_symbol for each in own)
+        return found
+
+    for name in ("c-1", "c-2"):
+        book.expect(replace(bid(), client_order_id=name), name)
+    book.expect(replace(bid(), symbol="S:Y", client_order_id="c-3"), "c-3")
+    assert shown() == [("S:X", "c-1"), ("S:X", "c-2"), ("S:Y", "c-3")]
+    book.refuse("c-2")
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
+    assert shown() == [("S:X", "ord-1"), ("S:Y", "c-3")]
+    assert told(book, OrderEventKind.ORDER_CREATED, replace(order(OrderStatus.OPEN), symbol="X"))
+    assert shown() == [("X", "ord-1"), ("S:Y", "c-3")]
+    assert told(book, OrderEventKind.ORDER_CANCELLED, order(OrderStatus.CANCELLED))
+    assert shown() == [("S:Y", "c-3")]
+
+
+def test_the_orders_of_a_symbol_are_found_without_a_look_at_those_of_others() -> None:
+    def ask(count: int) -> None:
+        book = Book()
+        for number in range(count):
+            name = f"c-{number}"
+            book.expect(replace(bid(), symbol=f"S:{number}", client_order_id=name), name)
+            assert [each.id for each in book.orders(f"S:{number}")] == [name]
+            assert not book.has_open(f"S:{number}", name)
+
+    assert growth(ask, 100) < 2.1
