@@ -25,6 +25,7 @@ __all__ = ["Risk"]
 
 _MINUTE_S = 60.0
 _ZERO = Decimal(0)
+_FEW = 64
 _HUGE = 1e15  # from here on floats have no fractions to round up
 # A member of an Enum costs five times a name of the module.
 _BUY, _MARKET = Side.BUY, OrderType.MARKET
@@ -90,6 +91,8 @@ class Risk:
         self._most, self._most_held = limits.max_order_notional, limits.max_position_notional
         self._judges_value = self._most is not None or self._most_held is not None
         self._changes: dict[str, Order] = {}
+        self._most_changes = _FEW
+        """Beyond it those of orders that have ended are thrown out."""
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
 
     @property
@@ -123,10 +126,12 @@ class Risk:
         return refusal
 
     def _note_change(self, order: Order) -> None:
-        under_way = ((key, self._book.order(key)) for key in self._changes)
-        ended = [key for key, known in under_way if known is None or not known.is_open]
-        for key in ended:
-            self.forget(key)
+        if len(self._changes) > self._most_changes:
+            under_way = ((key, self._book.order(key)) for key in self._changes)
+            ended = [key for key, known in under_way if known is None or not known.is_open]
+            for key in ended:
+                self.forget(key)
+            self._most_changes = 2 * len(self._changes) + _FEW
         self._changes[name_of(order)] = order
 
     def forget(self, key: str) -> None:
@@ -137,15 +142,15 @@ class Risk:
         """
         self._changes.pop(key, None)
 
-    def _reduces(self, order: _Asked, resting: list[Order]) -> bool:
+    def _reduces(self, order: _Asked) -> bool:
         """Whether a position can only become smaller by an order, whatever else is filled.
 
         One that rests would still be there after the position has been closed in another way.
         """
         if order.only_closes:
             return True
-        against = -self._held_for(order)
-        return order.is_filled_now and order.remaining_quantity + _sum_of(resting) <= against
+        room = -self._held_for(order) - order.remaining_quantity
+        return order.is_filled_now and room >= 0 and _sum_of(self._resting(order)) <= room
 
     def _refusal_of_size(self, order: Order | OrderRequest) -> ApiError | None:
         loss = self.daily_loss
@@ -180,8 +185,8 @@ class Risk:
         return size * ceiling <= self._most_held
 
     def _refusal_of(self, order: _Asked, lost: str) -> ApiError | None:
-        limits, symbol, resting = self._limits, order.symbol, self._resting(order)
-        if self._reduces(order, resting):
+        limits, symbol = self._limits, order.symbol
+        if self._reduces(order):
             return None
         if lost:
             said = f"only orders that reduce a position are sent: {lost}"
@@ -201,7 +206,7 @@ class Risk:
             return exceeded("max_order_notional", f"{size} is worth", value, allowed)
         allowed = limits.max_position_notional
         if allowed is not None:
-            value += self._value_beside(order, resting)
+            value += self._value_beside(order, self._resting(order))
             if value > allowed:
                 said = f"with what is held and rests, {symbol} would be worth"
                 return exceeded("max_position_notional", said, value, allowed)

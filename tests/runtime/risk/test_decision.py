@@ -15,6 +15,7 @@ from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.risk.decision import Risk
 from strategy_runtime.runtime.risk.limits import Limits
+from tests.work import growth
 
 X = "S:X"
 
@@ -298,6 +299,17 @@ def test_making_an_order_smaller_or_giving_it_legs_is_always_possible() -> None:
     order = bench.rest(8, limit_price=10)
     assert changed(bench, order, quantity=Decimal(7), remaining_quantity=Decimal(7)) is None
     assert changed(bench, order, stop_loss=Decimal(5)) is None
+
+
+def test_an_order_is_judged_without_a_look_at_those_that_cannot_matter() -> None:
+    def give(count: int) -> None:
+        bench = Bench(max_order_notional=Decimal(100))
+        orders = [bench.rest(1, limit_price=5) for _ in range(count)]
+        assert not any(map(bench.risk.refusal_of, orders))
+        for order in orders:
+            assert changed(bench, order, limit_price=Decimal(6)) is None
+
+    assert growth(give, 200) < 2.1
 
 
 # Rate
