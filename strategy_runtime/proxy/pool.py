@@ -1,4 +1,4 @@
-"""Requests over connections that are kept: one at a time on each, as many as it takes."""
+"""Requests over connections that are kept: one at a time on each, no more than a proxy can bear."""
 
 import asyncio
 import select
@@ -10,6 +10,7 @@ from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
 
 __all__ = ["Conversation", "Pool"]
 
+_MOST_AT_ONCE = 64  # a thousand orders of one hook must not be as many connections
 _IDLE_S = 15.0
 _PROVING_S = 0.005
 
@@ -116,13 +117,22 @@ class Pool:
     def __init__(self) -> None:
         self._idle: dict[tuple[bool, str, int], list[Conversation]] = {}
         self._busy: set[Conversation] = set()
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def to(self, target: Target) -> Conversation:
-        """A connection that is ready, to be given back by `free`.
+        """A connection that is ready, to be given back by `free`; first come, first served.
 
         Raises:
             OSError, TimeoutError: See `dial`.
         """
+        await self._room.acquire()
+        try:
+            return await self._ready(target)
+        except BaseException:
+            self._room.release()
+            raise
+
+    async def _ready(self, target: Target) -> Conversation:
         idle = self._idle.get(target[:3])
         while idle:
             conversation = idle.pop()
@@ -141,6 +151,7 @@ class Pool:
 
     def free(self, target: Target, conversation: Conversation) -> None:
         """It may be used for something else, if it lasts."""
+        self._room.release()
         self._busy.discard(conversation)
         if conversation.is_open:
             self._idle.setdefault(target[:3], []).append(conversation)

@@ -257,3 +257,22 @@ async def test_a_request_that_nobody_waits_for_any_more_takes_its_connection_alo
         assert (await net.request("GET", f"http://{url}/")).status == 200
         await net.close()
     assert request.cancelled()
+
+
+@either_loop
+def test_many_requests_at_once_are_not_as_many_connections(loop: str) -> None:
+    async def test() -> None:
+        net, connected = network(), 0
+
+        async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connected
+            connected += 1
+            await talk(reader, writer)
+
+        async with serving(counted) as url:
+            requests = [net.request("GET", f"http://{url}/{number}") for number in range(500)]
+            assert [answer.status for answer in await asyncio.gather(*requests)] == [200] * 500
+            await net.close()
+        assert 1 < connected <= 64
+
+    on_loop(loop, test())

@@ -3,14 +3,19 @@
 Those of a symbol leave in the order in which they were given, each when those before it have been
 answered; those of different symbols leave side by side. What is not answered holds up nobody for
 long: not the hook that comes next, nor a cancel in its symbol, and an order or a change behind it
-is refused after a while, before it is too old to be meant. Only what concerns the very same order
-waits for its answer however long that takes, since nothing can be said of it before.
+is refused after a while, before it is too old to be meant. While those before it are answered, one
+after the other, it waits. Only what concerns the very same order waits for its answer however long
+that takes, since nothing can be said of it before.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, NamedTuple
+from math import inf
+from typing import Any
+
+from msgspec import Struct
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.models import Order, OrderRequest
@@ -30,9 +35,29 @@ _CANCEL_WAITS_S = 1.0
 _ORDER_WAITS_S = 5.0
 
 
-class _UnderWay(NamedTuple):
-    task: asyncio.Task[None]
+class _Line(deque["_UnderWay"]):
+    """The requests in one symbol, those that were answered out of turn among them.
+
+    Attributes:
+        moved: When one was last answered.
+    """
+
+    moved = -inf
+
+
+class _UnderWay(Struct, eq=False):
+    """A request that has not been answered.
+
+    Attributes:
+        line: Its own.
+        turn: Done when all before it in the line have been answered.
+    """
+
+    ticket: Ticket
+    line: _Line
     given: float
+    turn: asyncio.Future[None]
+    is_over: bool = False
 
 
 class Lines:
@@ -44,47 +69,51 @@ class Lines:
 
     def __init__(self, send: Callable[[Ticket, Request], Coroutine[Any, Any, None]]) -> None:
         self._send = send
-        self._under_way: dict[Ticket, _UnderWay] = {}
+        self._under_way: dict[Ticket, tuple[_UnderWay, asyncio.Task[None]]] = {}
+        self._last_about: dict[str, asyncio.Task[None]] = {}
+        """The one given last of those about an order, by its client order id."""
+        self._lines: dict[str, _Line] = {}
         self._overtaken: frozenset[Ticket] = frozenset()
         self._faults: list[BaseException] = []
 
     def give(self, ticket: Ticket, request: Request) -> None:
         """Have a request sent when its turn comes."""
-        same, before = set(), set()
-        for other, (task, _) in self._under_way.items():
-            if other.client_order_id == ticket.client_order_id:
-                same.add(task)
-            elif other.symbol == ticket.symbol and other not in self._overtaken:
-                before.add(task)
-        task = asyncio.get_running_loop().create_task(
-            self._in_turn(ticket, request, same, before), name="strategy-runtime order"
+        loop = asyncio.get_running_loop()
+        line = self._lines.setdefault(ticket.symbol, _Line())
+        mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
+        line.append(mine)
+        _call_the_first(line)
+        task = loop.create_task(
+            self._in_turn(mine, request, self._last_about.get(ticket.client_order_id)),
+            name="strategy-runtime order",
         )
-        self._under_way[ticket] = _UnderWay(task, monotonic())
-        task.add_done_callback(partial(self._ended, ticket))
+        self._under_way[ticket] = mine, task
+        self._last_about[ticket.client_order_id] = task
+        task.add_done_callback(partial(self._ended, mine))
 
-    def _ended(self, ticket: Ticket, task: asyncio.Task[None]) -> None:
+    def _ended(self, mine: _UnderWay, task: asyncio.Task[None]) -> None:
+        ticket, line = mine.ticket, mine.line
+        mine.is_over, line.moved = True, monotonic()
         del self._under_way[ticket]
+        if self._last_about.get(ticket.client_order_id) is task:
+            del self._last_about[ticket.client_order_id]
+        _call_the_first(line)
+        if not line and self._lines.get(ticket.symbol) is line:
+            del self._lines[ticket.symbol]
         fault = None if task.cancelled() else task.exception()
         if fault is not None and not ticket.awaited:  # else it is raised where it is awaited
             self._faults.append(fault)
 
     async def _in_turn(
-        self,
-        ticket: Ticket,
-        request: Request,
-        same: set[asyncio.Task[None]],
-        before: set[asyncio.Task[None]],
+        self, mine: _UnderWay, request: Request, same: asyncio.Task[None] | None
     ) -> None:
+        ticket = mine.ticket
         try:
-            if same:
-                await asyncio.wait(same)
-            if before:
-                is_cancel = ticket.verb == "cancel"
-                patience = _CANCEL_WAITS_S if is_cancel else _ORDER_WAITS_S
-                _, unanswered = await asyncio.wait(before, timeout=patience)
-                if unanswered and not is_cancel:
-                    why = f"an earlier request in {ticket.symbol} has not been answered"
-                    request = partial(refuse, halted(why))
+            if same is not None:
+                await asyncio.wait((same,))
+            if not mine.turn.done() and not await _turn_comes(mine) and ticket.verb != "cancel":
+                why = f"an earlier request in {ticket.symbol} has not been answered"
+                request = partial(refuse, halted(why))
         except asyncio.CancelledError:  # by `finish`
             request = partial(refuse, stopping("the run ended before it was sent"))
         await self._send(ticket, request)
@@ -94,13 +123,17 @@ class Lines:
     @property
     def is_recent(self) -> bool:
         """Whether something is under way that the next hook waits for, or has failed."""
-        return bool(self._faults or self._recent())
+        return bool(self._faults or self._newest())
 
-    def _recent(self) -> dict[asyncio.Task[None], float]:
-        """What was given a moment ago, and for how many seconds it is still waited for."""
-        now = monotonic()
-        left = {task: given + _HOOK_WAITS_S - now for task, given in self._under_way.values()}
-        return {task: seconds for task, seconds in left.items() if seconds > _HARDLY_ANY_S}
+    def _newest(self) -> tuple[asyncio.Task[None], float] | None:
+        """What was given last, if that was a moment ago, and for how many seconds it is still
+        waited for.
+        """
+        if not self._under_way:
+            return None
+        mine, task = next(reversed(self._under_way.values()))
+        left = mine.given + _HOOK_WAITS_S - monotonic()
+        return (task, left) if left > _HARDLY_ANY_S else None
 
     async def recent(self) -> None:
         """Wait until what was given a moment ago has been answered, or is no longer recent.
@@ -108,28 +141,27 @@ class Lines:
         Raises:
             Exception: What sending a request has raised, a moment ago or before; one at a time.
         """
-        while not self._faults and (recent := self._recent()):
-            await asyncio.wait(
-                recent, timeout=min(recent.values()), return_when=asyncio.FIRST_COMPLETED
-            )
+        while not self._faults and (newest := self._newest()) is not None:
+            await asyncio.wait(newest[:1], timeout=newest[1])
         if self._faults:
             raise self._faults.pop(0)
 
     async def answer(self, ticket: Ticket) -> None:
         """Wait until a request has been answered."""
         if ticket in self._under_way:
-            await asyncio.shield(self._under_way[ticket].task)
+            await asyncio.shield(self._under_way[ticket][1])
 
     # The end
 
     def overtake(self) -> None:
         """Let nothing that is given from now on wait for what was given before."""
         self._overtaken = frozenset(self._under_way)
+        self._lines = {}
 
     async def cleared(self) -> None:
         """Wait until whatever was given since then has been answered."""
         since = {
-            task for ticket, (task, _) in self._under_way.items() if ticket not in self._overtaken
+            task for ticket, (_, task) in self._under_way.items() if ticket not in self._overtaken
         }
         if since:
             await asyncio.wait(since)
@@ -139,10 +171,31 @@ class Lines:
 
         Gives back what `recent` would have raised.
         """
-        tasks = {task for task, _ in self._under_way.values()}
+        tasks = {task for _, task in self._under_way.values()}
         if tasks:
             _, unanswered = await asyncio.wait(tasks, timeout=within)
             for task in unanswered:
                 task.cancel()
             await asyncio.gather(*unanswered, return_exceptions=True)
         return self._faults
+
+
+def _call_the_first(line: _Line) -> None:
+    """Have it be the turn of whoever is the first in a line that has not been answered."""
+    while line and line[0].is_over:
+        line.popleft()
+    if line and not line[0].turn.done():
+        line[0].turn.set_result(None)
+
+
+async def _turn_comes(mine: _UnderWay) -> bool:
+    """Wait for the turn of a request; False where it has waited for long enough.
+
+    A cancel waits for a moment only, and whatever else for as long as the line moves.
+    """
+    is_cancel = mine.ticket.verb == "cancel"
+    patience, since = _CANCEL_WAITS_S if is_cancel else _ORDER_WAITS_S, monotonic()
+    while (left := since + patience - monotonic()) > 0 and not mine.turn.done():
+        await asyncio.wait((mine.turn,), timeout=left)
+        since = since if is_cancel else max(since, mine.line.moved)
+    return mine.turn.done()

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from strategy_runtime import Candle, OrderRejected, Strategy, Ticket
 from strategy_runtime.clock import monotonic, sleep
+from strategy_runtime.runtime.desk.lines import Lines, Request
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from tests.chaos.busy import steps
 from tests.runtime.slow import Asked, slow
 from tests.runtime.virtual_run import live_run
+from tests.work import growth
 
 HANGS = 60.0
 A, B = "S:A", "S:B"
@@ -157,6 +160,35 @@ def test_an_order_behind_one_without_an_answer_is_refused_before_it_is_too_old()
     ((code, at),) = strategy.refused
     assert code == "SYMBOL_HALTED"
     assert 5.0 <= at - strategy.called[A][5] < 6.2
+
+
+def test_an_order_is_not_refused_behind_many_that_are_answered_one_after_the_other() -> None:
+    strategy = Does(a5=lambda self: [self.buys(A) for _ in range(8)])
+    asked = run(strategy, lambda asked: 1.0 * (asked.method == "POST"))
+    assert len(sent(asked, "POST")) == 8
+    assert strategy.refused == []
+
+
+def test_a_request_does_not_look_at_all_those_that_are_under_way() -> None:
+    def give(count: int) -> None:
+        done: list[Ticket] = []
+
+        async def send(ticket: Ticket, request: Request) -> None:
+            await sleep(0)
+            done.append(ticket)
+
+        async def hook() -> None:
+            lines = Lines(send)
+            for number in range(count):
+                clerk: Any = None
+                ticket = Ticket(clerk, "submit", A if number % 2 else f"S:{number}", f"c-{number}")
+                lines.give(ticket, clerk)
+            await lines.recent()
+
+        asyncio.run(hook())
+        assert len(done) == count
+
+    assert growth(give, 100) < 2.1
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 7.0])
