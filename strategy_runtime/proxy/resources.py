@@ -1,6 +1,9 @@
 """What a proxy has over REST beside new orders: each resource, as the venue port asks for it."""
 
+import logging
+from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -23,6 +26,10 @@ __all__ = ["Resources"]
 _ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
 # Without it a proxy lists a hundred.
 _MOST_LISTED = 1000
+_MOST_OF_ONE_MOMENT = 10_000
+_NEXT = timedelta(microseconds=1)
+
+_log = logging.getLogger("strategy_runtime")
 
 
 class _Changed(Struct):
@@ -56,10 +63,10 @@ class Resources:
 
         Some proxies ignore the filter, so it is applied again here.
         """
+        if client_order_id is None:
+            return [order for order in await self._open_orders() if order.is_open]
         query = query_of(client_order_id=client_order_id, limit=_MOST_LISTED)
         found = await self._rest.listed("/orders", Order, query, unless=client_order_id)
-        if client_order_id is None:
-            return [order for order in found if order.is_open]
         if not any(order.client_order_id == client_order_id for order in found):
             try:
                 found += await self._rest.listed(
@@ -74,6 +81,31 @@ class Resources:
                         "/orders", Order, ended, unless=client_order_id
                     )
         return [order for order in found if order.client_order_id == client_order_id]
+
+    async def _open_orders(self) -> Iterable[Order]:
+        """What a proxy lists as open, as often as it takes: the newest, then those before them.
+
+        The last ones of a list come again, since further ones may be of the same moment.
+        """
+        found: dict[str, Order] = {}
+        limit, until = _MOST_LISTED, None
+        while True:
+            query = query_of(limit=limit, until=until)
+            listed = await self._rest.listed("/orders", Order, query)
+            before = len(found)
+            found.update((order.id, order) for order in listed)
+            if len(listed) < limit:
+                return found.values()
+            if len(found) > before:
+                created = [order.created_at for order in listed if order.created_at is not None]
+                until = (min(created) + _NEXT).isoformat() if created else None
+            elif limit < _MOST_OF_ONE_MOMENT:
+                limit = _MOST_OF_ONE_MOMENT
+            else:
+                _log.warning(
+                    "the proxy has more open orders than it lists; known are %d of them", before
+                )
+                return found.values()
 
     async def order(self, order_id: str) -> Order | None:
         """One order, open or ended; None where the proxy does not know it, or does not tell."""

@@ -14,8 +14,11 @@ from strategy_runtime.errors import (
     Unreachable,
 )
 from strategy_runtime.protocol.models import OrderChanges
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import retries
+from strategy_runtime.simulator.server import ProxyServer
 from tests.proxy.scripted import ACCOUNT, FOREIGN, KNOWN, ScriptedProxy, ask, run
+from tests.simulator.support import limit, market, next_candle
 
 
 async def test_reading_is_tried_again_after_a_passing_failure() -> None:
@@ -125,6 +128,37 @@ async def test_one_that_cannot_be_read_does_not_hide_the_others(
     first = caplog.records[0].getMessage()
     assert first.startswith("passed over (S:X, ord-8): the answer to GET /orders, element 0, ")
     assert "side" in first
+
+
+@pytest.mark.parametrize("at_each_bar", [3, 700, 2500])
+async def test_open_orders_are_read_however_many_there_are(at_each_bar: int) -> None:
+    exchange = market(*[10] * 1000)
+    phases = exchange.phases()
+    for number in range(2500):
+        if not number % at_each_bar:
+            next_candle(exchange, phases)
+        exchange.submit(limit("5", quantity="1"))
+    async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
+        endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
+        venue = ProxyVenue(endpoints, is_live=True)
+        orders = await venue.orders()
+        await venue.close()
+    assert len(orders) == 2500
+    assert {order.id for order in orders} == {f"ord-{number + 1}" for number in range(2500)}
+
+
+async def test_a_proxy_that_lists_no_more_than_it_likes_is_not_asked_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        listed = [{**KNOWN, "id": f"ord-{number}"} for number in range(10_000)]
+        proxy.answers["GET", "/orders"] = [(200, listed[:1000])] * 2 + [(200, listed)] * 2
+        assert len(await ask(proxy, lambda venue: venue.orders())) == 10_000
+    asked = [path for _, path, _ in proxy.requests if path.startswith("/orders")]
+    assert asked == ["/orders?limit=1000"] * 2 + ["/orders?limit=10000"] * 2
+    assert caplog.messages == [
+        "the proxy has more open orders than it lists; known are 10000 of them"
+    ]
 
 
 async def test_an_order_that_is_asked_for_and_cannot_be_read_is_not_absent() -> None:
