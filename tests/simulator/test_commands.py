@@ -15,6 +15,7 @@ from strategy_runtime.protocol.enums import OrderEventKind, PositionMode, Traili
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.exchange import Exchange
 from tests.simulator.support import MANY, A, B, limit, market, next_candle, next_phase, order
+from tests.work import steps_of
 
 GOOD, BAD = Decimal(9), Decimal(-1)
 Command = Callable[[Exchange], object]
@@ -357,3 +358,23 @@ def test_the_name_of_a_leg_that_is_taken_gets_a_number() -> None:
     next_candle(exchange, phases)
     assert [each.client_order_id for each in exchange.orders()] == ["e-sl-1", "e-sl"]
     assert exchange.submit(limit("5", client_order_id="e-sl")).id == "ord-2"
+
+
+def test_an_order_is_found_by_the_id_of_the_client_without_a_look_at_all_others() -> None:
+    def look_up(count: int) -> int:
+        exchange = market(10, 10)
+        next_candle(exchange, exchange.phases())
+        for number in range(count):
+            exchange.submit(limit("5", quantity="1", client_order_id=f"c-{number}"))
+        exchange.cancel("ord-1")
+
+        def ask() -> None:
+            assert exchange.orders(client_order_id="c-0") == []
+            assert exchange.orders(client_order_id="none") == []
+            (ended,) = exchange.order_history(client_order_id="c-0")
+            (resting,) = exchange.orders(client_order_id=f"c-{count - 1}", symbol=A)
+            assert (ended.id, resting.id) == ("ord-1", f"ord-{count}")
+
+        return steps_of(ask)
+
+    assert look_up(20) == look_up(200)

@@ -6,9 +6,11 @@ visible.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from heapq import nlargest
+from operator import attrgetter
 from typing import TypeVar
 
 from strategy_runtime.clock import ns_of, utc
@@ -37,7 +39,8 @@ __all__ = ["Answers"]
 _T = TypeVar("_T")
 _ZERO = Decimal(0)
 
-_OPEN = frozenset(status for status in OrderStatus if not status.is_terminal)
+_ENDED = frozenset(status for status in OrderStatus if status.is_terminal)
+_OPEN = frozenset(OrderStatus) - _ENDED
 
 _FEATURES = [
     "bracket_orders",
@@ -144,19 +147,40 @@ class Answers:
         `since` is inclusive and `until` exclusive; both mean the time of creation.
         """
         self._state.catch_up()
-        register = self._state.register
         wanted = _OPEN if statuses is None else frozenset(statuses)
-        found = (
+        found = self._kept(
+            wanted, symbol, side, client_order_id, oco_group_id, since=since, until=until
+        )
+        return [order.snapshot() for order in _first(found, limit)]
+
+    def _kept(
+        self,
+        statuses: frozenset[OrderStatus],
+        symbol: str | None,
+        side: Side | None,
+        client_order_id: str | None,
+        oco_group_id: str | None,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> Iterator[KeptOrder]:
+        """The orders that are meant, newest first."""
+        register = self._state.register
+        kept: Sequence[KeptOrder]
+        if client_order_id is not None:
+            named = register.by_client_id.get(client_order_id)
+            kept = () if named is None else (named,)
+        else:
+            kept = register.open_ones() if statuses <= _OPEN else register.all
+        return (
             order
-            for order in reversed(register.open_ones() if wanted <= _OPEN else register.all)
-            if order.status in wanted
+            for order in reversed(kept)
+            if order.status in statuses
             and (symbol is None or order.symbol == symbol)
             and (side is None or order.side is side)
-            and (client_order_id is None or order.request.client_order_id == client_order_id)
             and (oco_group_id is None or order.request.oco_group_id == oco_group_id)
             and _within(order.created_ns, since, until)
         )
-        return [order.snapshot() for order in _first(found, limit)]
 
     def order_history(
         self,
@@ -171,20 +195,13 @@ class Answers:
         limit: int = 100,
     ) -> list[Order]:
         """Orders that have come to an end, the one that ended last first."""
-        register = self._state.register
-        ended = {status for status in OrderStatus if status.is_terminal}
-        found = self.orders(
-            symbol=symbol,
-            statuses=ended if statuses is None else ended.intersection(statuses),
-            side=side,
-            client_order_id=client_order_id,
-            oco_group_id=oco_group_id,
-            since=since,
-            until=until,
-            limit=len(register.all),
+        self._state.catch_up()
+        wanted = _ENDED if statuses is None else _ENDED.intersection(statuses)
+        found = self._kept(
+            wanted, symbol, side, client_order_id, oco_group_id, since=since, until=until
         )
-        found.sort(key=lambda order: register.get(order.id).updated_ns, reverse=True)
-        return found[:limit]
+        last = nlargest(limit, found, key=attrgetter("updated_ns"))
+        return [order.snapshot() for order in last]
 
     # Positions, account and market
 
