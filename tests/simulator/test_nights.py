@@ -170,7 +170,7 @@ async def test_a_closed_position_bears_what_its_shares_cost_to_borrow() -> None:
             outcome.series,
             pilot.exchange.now_ns,
         )
-        assert [equity for _, equity in points_of(curve)] == [99_999, 99_998, 99_998]
+        assert [equity for _, equity in points_of(curve)] == [100_000, 99_999, 99_998, 99_998]
 
 
 async def test_interest_counts_against_the_margin() -> None:
