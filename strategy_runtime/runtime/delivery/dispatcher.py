@@ -108,43 +108,26 @@ class Dispatcher:
         self._strategy = strategy
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
-        catch_all = overridden(strategy, "on_event")
-        updates: dict[type[Any], Handler] = {
+        self._updates: dict[type[Any], Handler] = {
             OrderEvent: self._on_order,
             TradeEvent: self._on_trade,
             PositionEvent: self._on_position,
             AccountEvent: self._on_account,
             Quote: self._on_quote,
         }
-        self._updates = updates
-
-        def handler_of(kind: type[Any], update: Handler | None) -> Handler:
-            name = EVENT_HOOKS[kind]
-            hook = _begun_at_once(strategy, name)
-            if kind is Candle:
-                handler = self._candle_handler(hook)
-            elif update is not None:
-                handler = self._updating(update, hook)
-            else:
-                handler = hook or _nothing
-            if catch_all is not None:
-                handler = self._in_turn(handler, catch_all, "on_event")
-            if kind is OrderEvent:
-                handler = self._marking(handler)
-            if observer is not None:
-                note = observer.noting(kind, None if hook is None else name, desk.mode)
-                handler = observed(handler, note)
-            return handler
-
+        self._catch_all = overridden(strategy, "on_event")
+        self._take_in = self._taking_in()
         self.table: dict[type[Any], Handler] = {
-            kind: handler_of(kind, updates.get(kind)) for kind in EVENT_HOOKS
+            kind: self._handler_of(kind, self._updates.get(kind), observer) for kind in EVENT_HOOKS
         }
-        self.telling: Table = {kind: handler_of(kind, _nothing) for kind in updates}
+        self.telling: Table = {
+            kind: self._handler_of(kind, _nothing, observer) for kind in self._updates
+        }
         hooks = (overridden(strategy, name) for name in _BETWEEN)
         self.hears_changes = (
             self._is_live or observer is not None or any(hook is not None for hook in hooks)
         )
-        is_plain = not self._is_live and catch_all is None and observer is None
+        is_plain = not self._is_live and self._catch_all is None and observer is None
         hook = _begun_at_once(strategy, "on_candle")
         self._runs = CandleRuns(
             strategy,
@@ -162,13 +145,30 @@ class Dispatcher:
         self.table[CandleRun] = self._take_run
         self.table |= desk.watched(self.table)
 
+    def _handler_of(
+        self, kind: type[Any], update: Handler | None, observer: Observer | None
+    ) -> Handler:
+        """The handler of a kind of event: what it updates, its hook, and who else is told."""
+        name = EVENT_HOOKS[kind]
+        hook = _begun_at_once(self._strategy, name)
+        if kind is Candle:
+            handler = self._candle_handler(hook)
+        elif update is not None:
+            handler = self._updating(update, hook)
+        else:
+            handler = hook or _nothing
+        if self._catch_all is not None:
+            handler = self._in_turn(handler, self._catch_all, "on_event")
+        if kind is OrderEvent:
+            handler = self._marking(handler)
+        if observer is not None:
+            note = observer.noting(kind, None if hook is None else name, self._desk.mode)
+            handler = observed(handler, note)
+        return handler
+
     def _candle_handler(self, hook: Hook | None) -> Handler:
         """The hot path, with everything it touches bound to local names."""
-        clock, timers, book = self._clock, self._timers, self._book
-        last, keep = book.last, book.keep
-        indicators = self._strategy._indicators
-        all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
-        other_feeds_of = indicators.other_feeds_of
+        clock, timers, take_in = self._clock, self._timers, self._take_in
         call, joins, latest = hook or _nothing, self._joins, self.latest
 
         def handle(candle: Candle) -> Awaitable[None] | None:
@@ -188,6 +188,15 @@ class Dispatcher:
             latest[key] = candle
             return handle(candle)
 
+        return handle_live if self._is_live else handle
+
+    def _taking_in(self) -> Callable[[Candle], None]:
+        """What has price, history and indicators follow a candle."""
+        last, keep = self._book.last, self._book.keep
+        indicators = self._strategy._indicators
+        all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
+        other_feeds_of = indicators.other_feeds_of
+
         def take_in(candle: Candle) -> None:
             symbol, close = candle.symbol, candle.close
             last[symbol] = close
@@ -201,8 +210,7 @@ class Dispatcher:
             for update in updates:
                 update(candle)
 
-        self._take_in = take_in
-        return handle_live if self._is_live else handle
+        return take_in
 
     def take_history(self, candles: Sequence[Candle], *, was_told: bool = False) -> None:
         """Take in candles that no event brought, oldest first, without calling a hook.
