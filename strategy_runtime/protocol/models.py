@@ -249,6 +249,12 @@ class OrderChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     take_profit: Decimal | None = None
     trailing_distance: Decimal | None = None
 
+    @property
+    def given(self) -> dict[str, Decimal]:
+        """Those that there are, by field."""
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return {name: value for name, value in values if value is not None}
+
 
 class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The answer to `POST /orders`."""

@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import timedelta
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from strategy_runtime.errors import ApiError, ConnectionLost, ProtocolError, StrategyRuntimeError
 from strategy_runtime.protocol.enums import OrderStatus
@@ -142,5 +141,4 @@ class Resources:
 
 def _has(order: Order, changes: OrderChanges) -> bool:
     """Whether an order is as it was to become."""
-    wanted = asdict(changes)
-    return all(getattr(order, name) == wanted[name] for name in wanted if wanted[name] is not None)
+    return all(getattr(order, name) == value for name, value in changes.given.items())

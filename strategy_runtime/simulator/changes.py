@@ -20,11 +20,7 @@ def check_changes(order: RestingOrder, changes: OrderChanges) -> None:
     Raises:
         ApiError: 400 `INVALID_REQUEST` for none at all, `INVALID_VALUE` for one it cannot take.
     """
-    given = {
-        name: value
-        for name in changes.__struct_fields__
-        if (value := getattr(changes, name)) is not None
-    }
+    given = changes.given
     if not given:
         raise invalid_request("nothing to change; name at least one field")
     for name, value in given.items():

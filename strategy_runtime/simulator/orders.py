@@ -157,11 +157,11 @@ class RestingOrder(Struct, eq=False, gc=False):
     def is_as(self, changes: OrderChanges) -> bool:
         """Whether it already is what a modification would make of it."""
         is_stop_there = changes.stop_price in (None, self.stop_price)
-        return is_stop_there and replace(self.request, **_given(changes)) == self.request
+        return is_stop_there and replace(self.request, **changes.given) == self.request
 
     def change(self, changes: OrderChanges, now_ns: int) -> None:
         """Apply a modification that has been checked."""
-        self.request = replace(self.request, **_given(changes))
+        self.request = replace(self.request, **changes.given)
         if changes.stop_price is not None:
             self.stop_price = changes.stop_price
         if changes.trailing_distance is not None and self.peak is not None:
@@ -268,12 +268,6 @@ class RestingOrder(Struct, eq=False, gc=False):
             post_only=request.post_only,
             oco_group_id=request.oco_group_id,
         )
-
-
-def _given(changes: OrderChanges) -> dict[str, Decimal]:
-    """What a modification changes, as fields of a request."""
-    values = ((name, getattr(changes, name)) for name in changes.__struct_fields__)
-    return {name: value for name, value in values if value is not None}
 
 
 class PlainOrder(Struct, eq=False, gc=False):
