@@ -20,6 +20,7 @@ from strategy_runtime.cli.options import (
     ResultOptions,
     account_options,
     data_options,
+    parameters_option,
     result_options,
     version_option,
 )
@@ -58,13 +59,7 @@ difference, 74 files or data, 130 and 143 interrupted."""
     help="Use the bundled prices and, without MODULE:CLASS, the bundled strategy.",
 )
 @data_options
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Give a parameter of the strategy a value. Repeatable. [env var: PARAM_<NAME>]",
-)
+@parameters_option
 @account_options
 @limit_options
 @click.option(

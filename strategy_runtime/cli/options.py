@@ -16,6 +16,7 @@ __all__ = [
     "ResultOptions",
     "account_options",
     "data_options",
+    "parameters_option",
     "result_options",
     "together",
     "version_option",
@@ -66,6 +67,15 @@ class _Target(Place):
     refused: ClassVar[dict[object, str]] = Place.refused | {
         "-": "'-' is no {kind}; name one, or have the results on stdout with --json"
     }
+
+
+parameters_option = click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Give a parameter of the strategy a value. Repeatable.  [env var: PARAM_<NAME>]",
+)
 
 
 def _stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:

@@ -12,7 +12,7 @@ import click
 
 from strategy_runtime.cli.errors import reported, users_code
 from strategy_runtime.cli.loading import parameters_from
-from strategy_runtime.cli.options import HELP_NAMES, Place, version_option
+from strategy_runtime.cli.options import HELP_NAMES, Place, parameters_option, version_option
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.streams import Command
 
@@ -53,13 +53,7 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
 @click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:CLASS", required=False)
 @with_settings
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Give a parameter of the strategy a value. Repeatable.  [env var: PARAM_<NAME>]",
-)
+@parameters_option
 @click.option(
     "--env-file",
     type=Place(path_type=Path, dir_okay=False),

@@ -185,7 +185,7 @@ def test_what_the_document_says(bot: Path, invoke: Invoke) -> None:
     assert document["options"]["fee_per_share"] == "0.01"
 
 
-def test_the_fills_file(bot: Path, invoke: Invoke) -> None:
+def test_the_fills_file_alone_is_written_where_it_is_asked_for(bot: Path, invoke: Invoke) -> None:
     done = invoke("backtest", "bot", "--data", "prices.csv", "--fills", "deep/fills.csv")
     assert done.exit_code == 0, done.stderr
     assert (bot / "deep/fills.csv").read_text() == (
@@ -369,7 +369,7 @@ def test_data_in_the_folder_data_is_found(bot: Path, invoke: Invoke) -> None:
     assert json.loads(done.stdout)["data"][0]["symbol"] == "S_X"
 
 
-def test_without_data(bot: Path, invoke: Invoke) -> None:
+def test_without_data_it_says_what_to_give(bot: Path, invoke: Invoke) -> None:
     done = invoke("backtest", "bot")
     assert done.exit_code == 2
     assert done.stderr == (
@@ -386,7 +386,7 @@ def test_data_from_the_standard_input(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["data"][0]["symbol"] == "S:X"
 
 
-def test_a_part_of_the_data(bot: Path, invoke: Invoke) -> None:
+def test_a_part_of_the_data_is_chosen_by_time(bot: Path, invoke: Invoke) -> None:
     window = ("--from", "2024-03-05", "--to", "2024-03-07T00:00:00Z")
     done = invoke("backtest", "bot", "--data", "prices.csv", "--json", *window)
     document = json.loads(done.stdout)

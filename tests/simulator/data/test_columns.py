@@ -65,7 +65,7 @@ def ticks(
         ('\ufeff"Code", TIMESTAMP ,open,high,low,close', bars(1, 2, 3, 4, 5, symbol=0)),
     ],
 )
-def test_spellings(header: str, columns: Layout) -> None:
+def test_the_columns_of_bars_are_found_in_many_spellings(header: str, columns: Layout) -> None:
     assert find_layout(header.split(","), "x.csv") == columns
 
 
