@@ -39,6 +39,9 @@ _log = logging.getLogger("strategy_runtime")
 Table = Mapping[type[Any], Handler]
 """The handler of each kind of event."""
 
+_Update = Callable[[Any], bool]
+"""Brings the book up to date by an event; False where that told nothing new."""
+
 _BETWEEN = (
     "on_order",
     "on_trade",
@@ -108,7 +111,7 @@ class Dispatcher:
         self._strategy = strategy
         self._joins: dict[tuple[str, str], _Join] = {}
         self._is_live = desk.mode == "live"
-        self._updates: dict[type[Any], Handler] = {
+        self._updates: dict[type[Any], _Update] = {
             OrderEvent: self._on_order,
             TradeEvent: self._on_trade,
             PositionEvent: self._on_position,
@@ -121,7 +124,7 @@ class Dispatcher:
             kind: self._handler_of(kind, self._updates.get(kind), observer) for kind in EVENT_HOOKS
         }
         self.telling: Table = {
-            kind: self._handler_of(kind, _nothing, observer) for kind in self._updates
+            kind: self._handler_of(kind, _is_news, observer) for kind in self._updates
         }
         hooks = (overridden(strategy, name) for name in _BETWEEN)
         self.hears_changes = (
@@ -146,7 +149,7 @@ class Dispatcher:
         self.table |= desk.watched(self.table)
 
     def _handler_of(
-        self, kind: type[Any], update: Handler | None, observer: Observer | None
+        self, kind: type[Any], update: _Update | None, observer: Observer | None
     ) -> Handler:
         """The handler of a kind of event: what it updates, its hook, and who else is told."""
         name = EVENT_HOOKS[kind]
@@ -243,11 +246,11 @@ class Dispatcher:
             ours = event
             if isinstance(event, OrderEvent):
                 ours = replace(event, order=marked(event.order))
-            if self._updates[type(ours)](ours) is not _STALE:
+            if self._updates[type(ours)](ours):
                 news.append(ours)
         return news
 
-    def _updating(self, update: Handler, hook: Hook | None) -> Handler:
+    def _updating(self, update: _Update, hook: Hook | None) -> Handler:
         """A handler that updates the book, and calls the hook unless there was nothing new."""
 
         timers = self._timers
@@ -255,7 +258,7 @@ class Dispatcher:
         def handle(event: Any) -> Awaitable[None] | None:
             if timers.is_set and timers.might_be_due(event):
                 return self._after_timers(event, handle)
-            if update(event) is _STALE or hook is None:
+            if not update(event) or hook is None:
                 return None
             return hook(event.trade if type(event) is TradeEvent else event)
 
@@ -271,29 +274,31 @@ class Dispatcher:
 
         return handle_marked
 
-    def _on_order(self, event: OrderEvent) -> Awaitable[None] | None:
+    def _on_order(self, event: OrderEvent) -> bool:
         self._clock.event = event
         self._order_seen(event.order.client_order_id)
         if not self._book.apply_order(event):
-            return _STALE
+            return False
         if not event.order.is_open:
             self._desk.order_ended(event.order.client_order_id)
-        return None
+        return True
 
-    def _on_trade(self, event: TradeEvent) -> Awaitable[None] | None:
+    def _on_trade(self, event: TradeEvent) -> bool:
         self._clock.event = event
-        return None if self._book.apply_trade(event) else _STALE
+        return self._book.apply_trade(event)
 
-    def _on_position(self, event: PositionEvent) -> Awaitable[None] | None:
+    def _on_position(self, event: PositionEvent) -> bool:
         self._clock.event = event
-        return None if self._book.apply_position(event) else _STALE
+        return self._book.apply_position(event)
 
-    def _on_account(self, event: AccountEvent) -> None:
+    def _on_account(self, event: AccountEvent) -> bool:
         self._book.apply_account(event)
+        return True
 
-    def _on_quote(self, quote: Quote) -> None:
+    def _on_quote(self, quote: Quote) -> bool:
         self._clock.event = quote
         self._book.see_quote(quote)
+        return True
 
     def _in_turn(self, first: Handler, second: Handler, hook: str | None = None) -> Handler:
         """Call one handler, then another that runs the named hook."""
@@ -371,14 +376,9 @@ class Dispatcher:
             await result
 
 
-class _Stale:
-    """Says that an event changed nothing, so no hook is called."""
-
-    def __await__(self) -> Any:
-        return iter(())
-
-
-_STALE = _Stale()
+def _is_news(event: Any) -> bool:
+    """What to do with an event that the book has taken in already: tell it."""
+    return True
 
 
 def _nothing(event: Any) -> None:
