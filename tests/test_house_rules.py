@@ -70,6 +70,11 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     assert lines_with(MACHINE_PATH) == []
 
 
+def test_no_test_borrows_from_another_test() -> None:
+    borrowing = re.compile(r"^from tests\.(\w+\.)*test_\w+ import ")
+    assert [line for line in lines_with(borrowing) if line.startswith("tests/")] == []
+
+
 def test_no_file_leans_on_a_folder_outside_the_repository() -> None:
     assert lines_with(OUTSIDE) == []
 
