@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from strategy_runtime.errors import ApiError, ProtocolError
+from strategy_runtime.errors import ApiError, ProtocolError, TimeframeError
 from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.fields import MAX_DEPTH, Fault, depth_exceeds, parse_json, read_value
 from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest, Quote
@@ -246,7 +246,17 @@ def _is_clean(value: Any) -> bool:
         return False
     if kind is Quote and value.last is None:
         return False
+    if kind is Candle and not _ends(value):
+        return False
     return all(_is_clean(getattr(value, name)) for name in _doubtful_fields(kind))
+
+
+def _ends(candle: Candle) -> bool:
+    """Whether a candle has an end: a length, and one within the calendar."""
+    try:
+        return candle.end > candle.timestamp
+    except (TimeframeError, OverflowError):
+        return False
 
 
 @cache

@@ -334,6 +334,25 @@ def test_an_answer_is_as_patient_about_times_as_a_frame(stamp: object) -> None:
     assert decode_body(raw.encode(), Order, "GET /orders/o").created_at == AT
 
 
+@pytest.mark.parametrize(
+    ("timeframe", "stamp", "problem"),
+    [
+        ("1d", "9999-12-31T00:00:00Z", "the bar ends beyond the calendar"),
+        ("1y", "2024-03-04T00:00:00Z", "'1y' is not a timeframe"),
+    ],
+)
+def test_of_a_list_of_bars_one_that_has_no_end_is_passed_over(
+    timeframe: str, stamp: str, problem: str
+) -> None:
+    prices = '"open":1,"high":1,"low":1,"close":1'
+    good = f'{{"symbol":"A","timeframe":"1d","timestamp":"2024-03-04T00:00:00Z",{prices}}}'
+    odd = f'{{"symbol":"A","timeframe":"{timeframe}","timestamp":"{stamp}",{prices}}}'
+    (bar,), (passed_over,) = decode_list(f"[{good},{odd}]".encode(), Candle, "GET /bars/A")
+    assert bar.timeframe == "1d"
+    assert passed_over.names == {"A"}
+    assert problem in passed_over.problem
+
+
 def test_an_answer_does_without_what_is_merely_informative() -> None:
     raw = b'{"supported_order_types":["MARKET"],"position_mode":"ONE_WAY","features":7}'
     capabilities = decode_body(raw, Capabilities, "GET /capabilities")
