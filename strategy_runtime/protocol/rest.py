@@ -37,6 +37,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 _BODY_SHOWN = 200
+_CODE_SHOWN = 100
+_MESSAGE_SHOWN = 1000
 _FIELD = re.compile(r"at `\$\.([A-Za-z_]+)`")
 _MISSING = re.compile(r"missing required field `([A-Za-z_]+)`")
 
@@ -117,8 +119,8 @@ def parse_error(status: int, body: bytes) -> ApiError:
         code = document.get("code")
         if isinstance(code, str) and code:
             message = document.get("message")
-            text = message if isinstance(message, str) else ""
-            return ApiError(status, code, text, document.get("details"))
+            text = message[:_MESSAGE_SHOWN] if isinstance(message, str) else ""
+            return ApiError(status, code[:_CODE_SHOWN], text, document.get("details"))
     shown = body[:_BODY_SHOWN].decode(errors="replace").strip()
     return ApiError(status, f"HTTP_{status}", shown or "the response has no body")
 

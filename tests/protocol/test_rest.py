@@ -258,6 +258,7 @@ def test_a_recorded_refusal_is_read(name: str) -> None:
         (b"<html>no</html>", "HTTP_418", "<html>no</html>", None),
         (b"\xff" * 3, "HTTP_418", "\ufffd" * 3, None),
         (b"x" * 500, "HTTP_418", "x" * 200, None),
+        (b'{"code":"%s","message":"%s"}' % (b"C" * 5000, b"m" * 5000), "C" * 100, "m" * 1000, None),
         (b"[]", "HTTP_418", "[]", None),
         (b"[" * 100_000, "HTTP_418", "[" * 200, None),
     ],
