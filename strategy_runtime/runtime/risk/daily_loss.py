@@ -60,6 +60,8 @@ class DailyLoss:
         allowed: In account currency.
         seconds: The time of the run; only differences matter.
         day_start: Knows of days that began in another run; without it they begin with this one.
+        present: The wall clock of a live run: no day begins before that says so, whatever time
+            somebody puts on a price.
 
     Attributes:
         reached: What was lost, in words; empty while it is less than allowed.
@@ -71,12 +73,14 @@ class DailyLoss:
         book: Book,
         seconds: Callable[[], float],
         day_start: DayStart | None = None,
+        present: Callable[[], datetime] | None = None,
     ) -> None:
         self.reached = ""
         self._allowed = allowed
         self._book = book
         self._seconds = seconds
         self._day_start = day_start
+        self._present = present
         self._began_with = _ZERO
         self._day_ends = _LONG_AGO
         self._day_ends_ns = ns_of(_LONG_AGO)
@@ -273,6 +277,10 @@ class DailyLoss:
             self._leeway.doubt()
 
     def _begin_day(self, moment: datetime) -> None:
+        if self._present is not None:
+            moment = min(moment, self._present())
+            if moment < self._day_ends:
+                return
         day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._day_ends = day + _DAY
         self._day_ends_ns = ns_of(self._day_ends)

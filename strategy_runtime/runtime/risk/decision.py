@@ -7,6 +7,7 @@ Cancels are free.
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Self
 
@@ -68,7 +69,7 @@ class Risk:
 
     Args:
         seconds: The time of the run; only differences matter.
-        day_start: See `DailyLoss`.
+        day_start, present: See `DailyLoss`.
 
     Attributes:
         daily_loss: What watches that of the run, or None where it has no such limit.
@@ -80,10 +81,11 @@ class Risk:
         book: Book,
         seconds: Callable[[], float],
         day_start: DayStart | None = None,
+        present: Callable[[], datetime] | None = None,
     ) -> None:
         self.daily_loss: DailyLoss | None = None
         if limits.max_daily_loss is not None:
-            self.daily_loss = DailyLoss(limits.max_daily_loss, book, seconds, day_start)
+            self.daily_loss = DailyLoss(limits.max_daily_loss, book, seconds, day_start, present)
         self._limits = limits
         self._book = book
         self._seconds = seconds

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from strategy_runtime.clock import now
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
@@ -48,7 +49,8 @@ class LimitedDesk(TradingDesk):
         **options: Any,
     ) -> None:
         super().__init__(venue, book, clock, *others, **options)
-        self._risk = Risk(limits, book, clock.seconds, day_start)
+        present = now if self.mode == "live" else None
+        self._risk = Risk(limits, book, clock.seconds, day_start, present)
 
     @property
     def risk_state(self) -> RiskState:

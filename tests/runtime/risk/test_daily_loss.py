@@ -1,6 +1,6 @@
 """What a run may lose in a day: when it counts as lost, and for how long."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, cycle, repeat
@@ -46,11 +46,13 @@ def candle(close: float, start: datetime | int, symbol: str) -> Candle:
 class Bench:
     """A book that events change, watched for a loss of a hundred."""
 
-    def __init__(self, day_start: DayStart | None = None) -> None:
+    def __init__(
+        self, day_start: DayStart | None = None, present: Callable[[], datetime] | None = None
+    ) -> None:
         self.book = Book()
         self.now = 1000.0
         self.balance(1000)
-        self.loss = DailyLoss(Decimal(100), self.book, lambda: self.now, day_start)
+        self.loss = DailyLoss(Decimal(100), self.book, lambda: self.now, day_start, present)
         self._table = self.loss.watched(
             {
                 Candle: lambda candle: self.book.see_price(candle.symbol, candle.close),
@@ -172,6 +174,22 @@ def test_a_day_begins_with_the_equity_before_its_first_price() -> None:
     bench.buy_ten()
     bench.candle(89, DAY + timedelta(days=1))
     assert "on 2024-03-05 UTC equity fell from 1000 to 890" in bench.loss.reached
+
+
+@pytest.mark.parametrize("stamp", [DAY + timedelta(days=3), datetime.max.replace(tzinfo=UTC)])
+def test_live_a_price_of_a_time_that_is_yet_to_come_begins_no_day(stamp: datetime) -> None:
+    present = [DAY + timedelta(minutes=2)]
+    bench = Bench(present=lambda: present[0])
+    bench.buy_ten()
+    bench.candle(91)
+    bench.tell(Quote(symbol="S:Y", bid=1.0, ask=1.0, stamp=stamp))
+    bench.candle(90)
+    assert bench.loss.reached == LOST
+    present[0] += timedelta(days=1)
+    bench.tell(Quote(symbol="S:Y", bid=1.0, ask=1.0, stamp=stamp))
+    assert bench.loss.reached == "", "by the wall clock it is another day"
+    bench.candle(80)
+    assert "on 2024-03-05 UTC equity fell from 900 to 800" in bench.loss.reached
 
 
 def test_what_a_closed_position_lost_counts_when_it_is_booked() -> None:

@@ -1,7 +1,7 @@
 """Orders that a limit refuses, as a strategy and its operator see them."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from strategy_runtime import (
 )
 from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.risk import limited
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
@@ -372,3 +373,20 @@ def test_an_operator_sees_that_only_reducing_orders_are_sent() -> None:
     strategy = Scripted({1: lambda self, candle: self.sell("S:A", 100)})
     live_run(strategy, wait, desk=desk_for(Limits(max_daily_loss=Decimal(1))))
     assert seen == ["REDUCING"]
+
+
+def test_live_no_day_of_a_price_begins_before_that_of_the_wall_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days: list[date] = []
+
+    def began_with(day: date, equity: Decimal) -> Decimal:
+        days.append(day)
+        return equity
+
+    async def wait(runner: Runner) -> None:
+        await sleep(10)
+
+    monkeypatch.setattr(limited, "now", lambda: datetime(2020, 1, 1, 12, tzinfo=UTC))
+    live_run(Buys(), wait, desk=desk_for(Limits(max_daily_loss=Decimal(1)), began_with))
+    assert days == [date(2020, 1, 1)]
