@@ -151,6 +151,7 @@ class Delivery:
         Raises:
             AccessDenied: The venue no longer takes the key.
             HookFailed: The strategy's own code raised, and the policy is to stop.
+            Exception: The venue failed to give the next event.
         """
         desk = self._desk
         unsettled, settle_at_once = desk.unsettled, desk.settle_at_once
@@ -169,6 +170,8 @@ class Delivery:
             except (AccessDenied, DataError, HookFailed):
                 raise
             except (Exception, SystemExit) as error:
+                if _has_failed(burst):
+                    raise
                 await self._failed(event.last if isinstance(event, CandleRun) else event, error)
                 if self.is_stopping:
                     return
@@ -298,6 +301,11 @@ def _naming(book: Book, handle: Handler) -> Handler:
         return handle(book.named(event))
 
     return handle_named
+
+
+def _has_failed(burst: Burst) -> bool:
+    """Whether it was the events that failed, and not what was done about one of them."""
+    return getattr(burst, "gi_frame", burst) is None
 
 
 def _where(event: Event | None, in_hand: str) -> str:

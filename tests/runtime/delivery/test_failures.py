@@ -228,6 +228,22 @@ async def test_a_failure_names_its_hook_and_what_the_event_was_about(hook: str, 
     assert str(caught.value) == f"{hook} failed at {where}"
 
 
+@pytest.mark.parametrize("mode", ["live", "backtest"])
+@pytest.mark.parametrize("on_error", [None, "continue"])
+async def test_a_failure_of_the_venue_is_not_the_strategys(
+    mode: Mode, on_error: OnError | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(exchange: Exchange, candle: object) -> None:
+        raise RuntimeError("not the strategy's")
+
+    monkeypatch.setattr(Exchange, "_lanes", lambda self: [])
+    monkeypatch.setattr(Exchange, "_close_bar", break_down)
+    strategy = Shaky(set())
+    with pytest.raises(RuntimeError, match="not the strategy's"):
+        await run(strategy, mode=mode, on_error=on_error)
+    assert (strategy.told, strategy.stopped) == ([], True)
+
+
 async def test_a_failure_at_a_quote_names_symbol_and_time() -> None:
     class Clumsy(Strategy):
         def on_quote(self, quote: Quote) -> None:
