@@ -1,5 +1,7 @@
 """The list of public names: adding or removing one is a decision, not an accident."""
 
+import re
+
 import strategy_runtime
 from strategy_runtime import errors
 
@@ -18,9 +20,14 @@ def test_the_public_names_are_these() -> None:
     assert list(strategy_runtime.__all__) == PUBLIC
 
 
-def test_every_error_is_in_the_printed_tree_under_its_base() -> None:
-    tree = errors.__doc__ or ""
-    for name in errors.__all__:
-        error = getattr(errors, name)
-        assert issubclass(error, errors.StrategyRuntimeError)
-        assert name in tree
+def test_the_printed_tree_of_errors_is_the_one_there_is() -> None:
+    row = re.compile(r"^    ([│ ]*[├└]── )?(\w+)(?:.*exit (\d+))?", re.MULTILINE)
+    above: list[type[errors.StrategyRuntimeError]] = []
+    printed = []
+    for indent, name, code in row.findall(errors.__doc__ or ""):
+        error, depth = getattr(errors, name), len(indent) // 4
+        assert depth == 0 or error.__base__ is above[depth - 1], name
+        assert not code or error.exit_code == int(code), name
+        above[depth:] = [error]
+        printed.append(name)
+    assert sorted(printed) == sorted(errors.__all__)

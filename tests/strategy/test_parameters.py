@@ -297,6 +297,16 @@ def test_a_constructor_that_keeps_parameters_back_is_told_apart(kind: type[Strat
     )
 
 
+def test_type_checkers_know_names_and_types_of_parameters() -> None:
+    """Were one of these no error to them, they would complain of the comment."""
+    fast: int = Tuned(fast=5).fast
+    assert fast == 5
+    with pytest.raises(ParameterError):
+        Tuned(fats=5)  # type: ignore[call-arg]
+    with pytest.raises(ParameterError):
+        Tuned(fast="x")  # type: ignore[arg-type]
+
+
 def test_a_parameter_without_default_has_to_be_given() -> None:
     with pytest.raises(ParameterError, match="give it with --set symbol=VALUE or PARAM_SYMBOL"):
         Needy()  # type: ignore[call-arg]
