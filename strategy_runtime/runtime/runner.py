@@ -50,8 +50,9 @@ class Runner:
 
     Args:
         desk: Makes the desk, one with limits where there are any.
-        save: Saves what outlives the run: called when nothing changes it any more, and before the
-            venue is closed, which may take longer than there is time.
+        save: Saves what outlives the run: called behind live timers, which no event brings, and
+            when nothing changes it any more, before the venue is closed, which may take longer than
+            there is time.
     """
 
     def __init__(
@@ -288,6 +289,8 @@ class Runner:
             due = self._timers.overdue(now())
             if due:
                 await self._delivery.fire(due)
+                if self._save is not None:
+                    self._save()
 
     async def _hear(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
         table = self._delivery.dispatcher.table

@@ -8,11 +8,13 @@ import pytest
 from msgspec import Struct
 
 from strategy_runtime import Candle, DataError, Strategy
-from strategy_runtime.clock import sleep
+from strategy_runtime.clock import NANOSECONDS, sleep
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.store import StateKeeper, state_keeper
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
 from tests.runtime.virtual_run import live_run
 
 
@@ -241,3 +243,32 @@ def test_a_live_run_saves_what_each_of_its_events_changed(tmp_path: Path) -> Non
     live_run(strategy, wait, observer=keeper_of(strategy, tmp_path))
     assert seen == list(range(1, len(seen) + 1))
     assert len(seen) > 5
+
+
+def test_a_live_run_saves_what_its_timers_change_though_no_event_comes(tmp_path: Path) -> None:
+    class Ticking(Bot):
+        def on_start(self) -> None:
+            self.every("1m", self.note)
+
+        def note(self) -> None:
+            self.state.count += 1
+
+    strategy = Ticking()
+    keeper = keeper_of(strategy, tmp_path)
+    hours = BarSeries("S:A", "1h", 3600 * NANOSECONDS)  # a minute long as they are played
+    for number in range(9):
+        hours.append(number * 3600 * NANOSECONDS, 10, 10, 10, 10, 1)
+
+    async def until_a_timer_has_fired(runner: Runner) -> None:
+        while not strategy.state.count:
+            await sleep(1)
+        assert f'"count": {strategy.state.count},' in keeper.path.read_text()
+
+    live_run(
+        strategy,
+        until_a_timer_has_fired,
+        exchange=Exchange([hours]),
+        observer=keeper,
+        save=keeper.save,
+    )
+    assert strategy.state.count == 1
