@@ -99,7 +99,7 @@ class TradingDesk(Outbox):
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
         size = size_of(
-            symbol, quantity, fraction, notional, risk, self._equity, prices, self._book.last
+            symbol, side, quantity, fraction, notional, risk, self._equity, prices, self._book.last
         )
         own_id = self._free(client_order_id) if client_order_id else self._next_id()
         request = OrderRequest(
@@ -275,6 +275,7 @@ class TradingDesk(Outbox):
         if given[0]:
             wanted = size_of(
                 symbol,
+                _BUY,
                 magnitude(quantity),
                 fraction=magnitude(fraction),
                 notional=magnitude(notional),

@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any
 
+from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.runtime.desk.arguments import SIGNIFICANT, exact
 from strategy_runtime.strategy.desk import Number
 
 __all__ = ["size_of"]
 
+_LOSES = {Side.BUY: "below", Side.SELL: "above"}
 _DOWN = Context(prec=SIGNIFICANT, rounding=ROUND_DOWN)
 
 
 def size_of(
     symbol: str,
+    side: Side,
     quantity: Number | None,
     fraction: Number | None,
     notional: Number | None,
@@ -57,9 +60,12 @@ def size_of(
         stop_loss = prices.get("stop_loss")
         if stop_loss is None:
             raise ValueError(f"risk= is the loss at the stop: give stop_loss= for {symbol} too")
-        distance = abs(price - stop_loss)
-        if not distance:
-            raise ValueError(f"stop_loss= of {symbol} is the entry price itself, {price}")
+        distance = price - stop_loss if side is Side.BUY else stop_loss - price
+        if distance <= 0:
+            raise ValueError(
+                f"stop_loss= of {symbol} must be {_LOSES[side]} the entry price {price} for risk= "
+                f"to be lost there, not {stop_loss}"
+            )
         sized = _DOWN.divide(amount, distance)
     elif way == "fraction" and equity() <= 0:
         return Decimal(0)

@@ -95,6 +95,30 @@ async def test_a_fraction_of_no_equity_is_refused_and_the_run_ends_as_it_does(
     ]
 
 
+@pytest.mark.parametrize(
+    ("verb", "arguments", "message"),
+    [
+        ("buy", {"stop_loss": 12}, "must be below the entry price 10.0 for risk= to be lost there"),
+        ("buy", {"stop_loss": 10}, "must be below the entry price 10.0"),
+        ("buy", {"stop_loss": 9.5, "limit": 9}, "must be below the entry price 9 for"),
+        ("sell", {"stop_loss": 8}, "must be above the entry price 10.0 for"),
+    ],
+)
+async def test_the_stop_to_which_risk_is_measured_is_on_the_side_of_losses(
+    verb: str, arguments: dict[str, Any], message: str
+) -> None:
+    class Wrong(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(ValueError, match=message):
+                getattr(self, verb)(X, risk=100, **arguments)
+            right = {"buy": 8, "sell": 12}[verb]
+            getattr(self, verb)(X, risk=100, stop_loss=right)
+
+    async with Wrong().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+        assert [order.quantity for order in pilot.orders] == [50]
+
+
 async def test_target_brings_a_position_to_a_size() -> None:
     strategy = Scripted(
         {
