@@ -165,14 +165,17 @@ def test_a_live_run_tries_for_ever() -> None:
 
 @pytest.mark.parametrize(("lasted", "pause"), [(59.0, 4.0), (60.0, 1.0)])
 def test_delays_start_anew_only_after_a_link_that_lasted(lasted: float, pause: float) -> None:
-    machine, now = connection(delays=growing), 0.0
+    machine, now, pauses = connection(delays=growing), 0.0, list[float | None]()
     for stayed in (1.0, 1.0, 1.0, lasted):
         assert machine.next(now).act is Act.CONNECT
         machine.opened(now)
         now += stayed
         machine.lost(Closed(1000), now)
-        now += machine.next(now).seconds or 0.0
-    assert machine.next(now - pause) == Step(Act.WAIT, seconds=pause)
+        step = machine.next(now)
+        assert step.act is Act.WAIT
+        pauses.append(step.seconds)
+        now += step.seconds or 0.0
+    assert pauses == [1.0, 2.0, 3.0, pause]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012, 1013, 4001, 4999, None])
