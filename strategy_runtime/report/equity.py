@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from strategy_runtime.clock import DAY_NS
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Adjustment, Fill
@@ -46,8 +45,7 @@ class EquityPath(Struct, frozen=True, kw_only=True):
         max_drawdown: Largest fall from an earlier peak, as a share of that peak: 0.25 is 25 %.
         longest_drawdown_ns: Longest time from when equity was last at a peak until it was back
             there, or the end.
-        by_day: Last equity of each UTC day that has a point, by days since the epoch; midnight
-            belongs to the day it ends.
+        by_day: Last equity of each day that has a point.
         points: One for each interval of a chart, also where nothing changed; no drawdown is lost,
             however short it was.
     """
@@ -126,32 +124,36 @@ def path_of(
     curve: Iterable[CurvePart],
     start_ns: int,
     end_ns: int,
+    days: Mapping[int, int],
     grid: Sequence[int] = (),
 ) -> EquityPath:
     """Read a curve: how deep and long it fell, where each day ended, and what a chart shows.
 
     Args:
         start_ns, end_ns: Of the run.
+        days: When each ends, see `performance.days_of`; an instant belongs to the next that ends.
         grid: When the intervals of the chart begin, see `grid.grid_of`. An instant at which one
             ends and the next begins belongs to the one that ends, as the close of a bar does; what
             comes before the first belongs to it.
     """
     drawdown = _Drawdown(float(start_equity), start_ns)
     by_day: dict[int, float] = {}
+    numbers, nights = list(days), [*list(days.values())[:-1], _NEVER]
     ends = [*grid[1:], _NEVER]
     changed: dict[int, tuple[float, float, float]] = {}
     for part in curve:
         row = 0
         while row < len(part.starts):
             begin = part.starts[row] + part.lag
-            day, interval = (begin - 1) // DAY_NS, bisect_left(ends, begin)
-            after = min((day + 1) * DAY_NS, ends[interval]) + 1
+            day, interval = bisect_left(nights, begin), bisect_left(ends, begin)
+            after = min(nights[day], ends[interval]) + 1
             end = bisect_left(part.starts, after - part.lag, row)
             fall, equity = drawdown.follow(part, row, end), part.equities[end - 1]
             if interval in changed:
                 fall = max(fall, changed[interval][1])
             changed[interval] = equity, fall, drawdown.at(equity)
-            by_day[day] = equity
+            if numbers:
+                by_day[numbers[day]] = equity
             row = end
     return EquityPath(
         max_drawdown=drawdown.worst,

@@ -118,7 +118,7 @@ def trips_csv(trips: Iterable[RoundTrip]) -> str:
 
 
 def equity_csv(days: Iterable[DayEnd]) -> str:
-    """One row a UTC day in which a bar ended."""
+    """One row a day in which a bar ended."""
     return _csv(
         ("date", "equity", "return"),
         ((day.date.isoformat(), repr(day.equity), repr(day.gain)) for day in days),

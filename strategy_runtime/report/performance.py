@@ -1,15 +1,14 @@
 """How good a run was: returns by day, what they varied by, and the positions that were closed.
 
 Conventions. A day's return is its last equity over that of the day before, or the starting equity,
-less one; every UTC day in which a bar ends counts, also without a position. Figures a year are
-scaled by the number of such days a year that the data has: about 252 for stocks, 365 for what
-trades every day, 52 for weekly bars. Deviations are those of a sample (n - 1), the risk-free rate
-is zero. What cannot be said, for want of days or positions, is None: never infinite, never
+less one; every day in which a bar ends counts, also without a position, see `days_of`. Figures a
+year are scaled by the number of such days a year that the data has: about 252 for stocks, 365 for
+what trades every day, 52 for weekly bars. Deviations are those of a sample (n - 1), the risk-free
+rate is zero. What cannot be said, for want of days or positions, is None: never infinite, never
 not-a-number.
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from statistics import fmean, stdev
@@ -32,7 +31,7 @@ _ENOUGH_DAYS = 30
 
 
 class DayEnd(Struct, frozen=True):
-    """How a UTC day ended.
+    """How a day ended.
 
     Attributes:
         equity: The last of the day.
@@ -80,36 +79,38 @@ class Performance(Struct, frozen=True, kw_only=True):
     average_holding_s: float | None
 
 
-def days_of(series: Iterable[BarSeries], end_ns: int) -> list[int]:
-    """UTC days since the epoch, in order, in which a bar ends that ends by `end_ns`.
+def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
+    """The UTC days in which bars end by `end_ns`, since the epoch and in order, and when each ends.
 
-    Midnight belongs to the day it ends.
+    Midnight belongs to the day it ends. Days of daily bars begin when these do, so that a bar from
+    midnight to midnight in New York is one of its date, and its day ends with it.
     """
-    days: set[int] = set()
+    days: dict[int, int] = {}
     for each in series:
         row, starts, step = 0, each.starts, each.step
         count = bars_by(each, end_ns)
         while row < count:
-            day = (starts[row] + step - 1) // DAY_NS
-            days.add(day)
-            before, row = row, first_after(starts, row + 1, count, (day + 1) * DAY_NS - step)
+            late = starts[row] % DAY_NS if step >= DAY_NS else 0
+            day = (starts[row] + step - late - 1) // DAY_NS
+            end = (day + 1) * DAY_NS + late
+            days[day] = max(end, days.get(day, end))
+            before, row = row, first_after(starts, row + 1, count, end - step)
             if before // STRETCH != row // STRETCH:
                 each.release()
-    return sorted(days)
+    return dict(sorted(days.items()))
 
 
 def day_ends(by_day: Mapping[int, float], start_equity: float, days: Iterable[int]) -> list[DayEnd]:
-    """How each day ended; what changed on a day without a bar counts to the next one with one.
+    """How each day ended, also where nothing changed.
 
     Args:
         by_day: See `EquityPath.by_day`.
         days: Those of the data, see `days_of`.
     """
     ends: list[DayEnd] = []
-    known, before = list(by_day), start_equity
+    before = start_equity
     for day in days:
-        latest = bisect_right(known, day)
-        equity = by_day[known[latest - 1]] if latest else before
+        equity = by_day.get(day, before)
         gain = equity / before - 1 if before > 0 else 0.0
         ends.append(DayEnd(_EPOCH + timedelta(days=day), equity, gain))
         before = equity
@@ -156,7 +157,7 @@ def performance_of(
         start_ns, end_ns: Of the run.
     """
     daily = [day.gain for day in days]
-    last = next(reversed(path.by_day.values()), start_equity)
+    last = days[-1].equity if days else start_equity
     annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / DAY_NS / _YEAR_DAYS)
     volatility = sharpe = sortino = None
     if len(daily) > 1 and all(map(math.isfinite, daily)):

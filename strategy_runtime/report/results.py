@@ -26,7 +26,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
     Attributes:
         points: Of the equity path, one for each interval of a chart, see `grid.grid_of`.
-        days: How each UTC day ended in which a bar did.
+        days: How each day ended in which a bar did.
         trips: Positions that were closed, in the order of their ends.
     """
 
@@ -48,10 +48,11 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
     bookings = list(in_order(outcome.fills, outcome.adjustments))
     curve = equity_curve(outcome.start_equity, bookings, outcome.series, end_ns)
     grid = grid_of(outcome.series, end_ns)
-    path = path_of(outcome.start_equity, curve, start_ns, end_ns, grid)
+    bar_days = days_of(outcome.series, end_ns)
+    path = path_of(outcome.start_equity, curve, start_ns, end_ns, bar_days, grid)
     trips = round_trips(bookings, hedging=hedging)
     start_equity = float(outcome.start_equity)
-    days = day_ends(path.by_day, start_equity, days_of(outcome.series, end_ns))
+    days = day_ends(path.by_day, start_equity, bar_days)
     performance = performance_of(
         path,
         start_equity,

@@ -28,7 +28,7 @@ def points(
 def path(*equities: float, step: int = STEP, grid: Sequence[int] = ()) -> EquityPath:
     """A path through equities that stand `step` apart."""
     curve = [(START + (index + 1) * step, equity) for index, equity in enumerate(equities)]
-    return path_of(CASH, curve_of(curve), START, START + len(curve) * step, grid)
+    return path_of(CASH, curve_of(curve), START, START + len(curve) * step, {}, grid)
 
 
 def test_nothing_traded_nothing_moves() -> None:
@@ -130,8 +130,18 @@ def test_midnight_belongs_to_the_day_it_ends() -> None:
     half = 43_200_000_000_000
     midnight = 20_000 * 2 * half
     curve = [(midnight - half, 990.0), (midnight, 980.0), (midnight + 1, 970.0)]
-    found = path_of(CASH, curve_of(curve), midnight - 2 * half, midnight + half)
+    days = {19_999: midnight, 20_000: midnight + DAY}
+    found = path_of(CASH, curve_of(curve), midnight - 2 * half, midnight + half, days)
     assert found.by_day == {19_999: 980.0, 20_000: 970.0}
+
+
+def test_what_changes_between_days_with_bars_counts_to_the_next_and_at_the_end_to_the_last() -> (
+    None
+):
+    curve = [(START + DAY, 990.0), (START + DAY + 1, 980.0), (START + 9 * DAY, 970.0)]
+    days = {3: START + DAY, 5: START + 7 * DAY, 8: START + 8 * DAY}
+    found = path_of(CASH, curve_of(curve), START, START + 9 * DAY, days)
+    assert found.by_day == {3: 990.0, 5: 980.0, 8: 970.0}
 
 
 def test_few_points_keep_the_deepest_drawdown() -> None:
@@ -147,7 +157,7 @@ def test_few_points_keep_the_deepest_drawdown() -> None:
 def test_a_time_in_which_nothing_changes_has_its_points_too() -> None:
     curve = [(START + 3 * STEP, 1100.0), (START + 4 * STEP, 990.0), (START + 7 * STEP, 1045.0)]
     grid = [START + row * STEP for row in range(9)]
-    found = path_of(CASH, curve_of(curve), START, START + 9 * STEP, grid)
+    found = path_of(CASH, curve_of(curve), START, START + 9 * STEP, {}, grid)
     assert [equity for _, equity, _ in found.points] == [
         *(1000.0, 1000.0, 1100.0, 990.0, 990.0, 990.0, 1045.0, 1045.0, 1045.0)
     ]
@@ -201,7 +211,8 @@ def test_a_path_is_that_of_its_points_however_they_come(
         if (some := points[first:last])
     ]
     grid = [START + begin * step for begin in begins]
-    found = path_of(CASH, parts, START, end, grid)
+    days = {day: (day + 1) * DAY for day in range(START // DAY, end // DAY + 1)}
+    found = path_of(CASH, parts, START, end, days, grid)
     assert (
         found.max_drawdown,
         found.longest_drawdown_ns,
@@ -287,7 +298,7 @@ def test_interest_makes_no_fall_of_its_own_where_a_bar_closes_with_it() -> None:
 def test_a_time_without_a_position_is_no_part_of_a_drawdown() -> None:
     fills = [fill("10", "10", bar=6), fill("-10", "9", bar=7)]
     bars = series([10, 10, 10, 10, 10, 10, 9, 9, 9])
-    found = path_of(CASH, equity_curve(CASH, fills, [bars], END), START, START + 9 * STEP)
+    found = path_of(CASH, equity_curve(CASH, fills, [bars], END), START, START + 9 * STEP, {})
     assert found.longest_drawdown_ns == 3 * STEP - 1  # from the entry, a moment behind the close
 
 
@@ -324,5 +335,5 @@ def test_drawdown_agrees_with_a_plain_recalculation(
         for name, bar, within, size, price in sorted(deals, key=lambda deal: (deal[1], deal[2]))
         if closes["AB".index(name)][bar] is not None
     ]
-    found = path_of(CASH, equity_curve(CASH, fills, data, END), START, END)
+    found = path_of(CASH, equity_curve(CASH, fills, data, END), START, END, {})
     assert found.max_drawdown == pytest.approx(plainly(fills, data))

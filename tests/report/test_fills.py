@@ -96,7 +96,7 @@ def test_the_trips_file() -> None:
 
 
 def test_the_equity_file() -> None:
-    days = day_ends({19_675: 1100.0, 19_678: 1050.0}, 1000.0, [19_674, 19_675, 19_676, 19_679])
+    days = day_ends({19_675: 1100.0, 19_679: 1050.0}, 1000.0, [19_674, 19_675, 19_676, 19_679])
     assert equity_csv(days) == (
         "date,equity,return\n"
         "2023-11-13,1000.0,0.0\n"

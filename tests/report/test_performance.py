@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from strategy_runtime.report.equity import EquityPath, path_of
+from strategy_runtime.report.equity import path_of
 from strategy_runtime.report.performance import (
     Performance,
     buy_and_hold,
@@ -23,6 +23,7 @@ from tests.report.support import START, STEP, curve_of, fill, series
 
 DAY = 86_400_000_000_000
 MONDAY = 19_996 * DAY  # 2024-09-30
+CASH = Decimal(1000)
 
 
 def daily(days: list[int], *, step: int = DAY) -> BarSeries:
@@ -37,14 +38,15 @@ def figures(equities: list[float], days: list[int], fills: list[Fill] | None = N
     """Of a run with one equity at the end of each day."""
     end = MONDAY + (days[-1] + 1) * DAY
     curve = [(MONDAY + (day + 1) * DAY, equity) for day, equity in zip(days, equities, strict=True)]
-    path: EquityPath = path_of(fill("1", "1000").price, curve_of(curve), MONDAY, end)
+    known = days_of([daily(days)], end)
+    path = path_of(CASH, curve_of(curve), MONDAY, end, known)
     deals = fills or []
     return performance_of(
         path,
         1000.0,
         round_trips(deals),
         time_held(deals, end),
-        day_ends(path.by_day, 1000.0, days_of([daily(days)], end)),
+        day_ends(path.by_day, 1000.0, known),
         MONDAY,
         end,
     )
@@ -86,13 +88,10 @@ def test_a_month_is_the_least_that_says_something_about_a_year(days: int, is_eno
 
 def test_a_day_without_a_position_returns_nothing() -> None:
     with_gap = figures([1010.0, 1010.0, 1010.0, 1020.0], [0, 1, 2, 3])
-    path = path_of(
-        fill("1", "1000").price,
-        curve_of([(MONDAY + DAY, 1010.0), (MONDAY + 4 * DAY, 1020.0)]),
-        MONDAY,
-        MONDAY + 4 * DAY,
-    )
-    days = day_ends(path.by_day, 1000.0, days_of([daily([0, 1, 2, 3])], MONDAY + 4 * DAY))
+    known = days_of([daily([0, 1, 2, 3])], MONDAY + 4 * DAY)
+    curve = curve_of([(MONDAY + DAY, 1010.0), (MONDAY + 4 * DAY, 1020.0)])
+    path = path_of(CASH, curve, MONDAY, MONDAY + 4 * DAY, known)
+    days = day_ends(path.by_day, 1000.0, known)
     found = performance_of(path, 1000.0, [], 0, days, MONDAY, MONDAY + 4 * DAY)
     assert found.sharpe == with_gap.sharpe
 
@@ -101,8 +100,9 @@ def test_what_is_sold_at_the_open_of_a_bar_counts_to_the_day_in_which_it_ends() 
     weeks = daily([0, 7, 14, 21, 28], step=7 * DAY)
     start, end = MONDAY, MONDAY + 35 * DAY
     sold_on_monday = [(start + 7 * DAY, 1100.0), (start + 7 * DAY + 1, 900.0)]
-    path = path_of(fill("1", "1000").price, curve_of(sold_on_monday), start, end)
-    days = day_ends(path.by_day, 1000.0, days_of([weeks], end))
+    known = days_of([weeks], end)
+    path = path_of(CASH, curve_of(sold_on_monday), start, end, known)
+    days = day_ends(path.by_day, 1000.0, known)
     found = performance_of(path, 1000.0, [], 0, days, start, end)
     returns = [0.1, 900 / 1100 - 1, 0.0, 0.0, 0.0]
     assert found.sharpe == pytest.approx(fmean(returns) / stdev(returns) * math.sqrt(365.25 / 7))
@@ -138,7 +138,7 @@ def test_closed_positions_are_counted_after_fees() -> None:
         fill("-1", "50", bar=6),
     ]
     end = START + 10 * STEP
-    path = path_of(fill("1", "1000").price, [], START, end)
+    path = path_of(CASH, [], START, end, {})
     held = time_held(fills, end)
     found = performance_of(path, 1000.0, round_trips(fills), held, [], START, end)
     assert (found.trades, found.win_rate, found.profit_factor) == (3, 1 / 3, 4.0)
@@ -150,15 +150,30 @@ def test_closed_positions_are_counted_after_fees() -> None:
 
 def test_days_are_those_in_which_a_bar_ends() -> None:
     first = MONDAY // DAY
-    assert days_of([daily([0, 1, 4])], MONDAY + 5 * DAY) == [first, first + 1, first + 4]
-    assert days_of([daily([0, 1, 4])], MONDAY + 2 * DAY) == [first, first + 1]
+
+    def midnights(*days: int) -> dict[int, int]:
+        return {first + day: MONDAY + (day + 1) * DAY for day in days}
+
+    assert days_of([daily([0, 1, 4])], MONDAY + 5 * DAY) == midnights(0, 1, 4)
+    assert days_of([daily([0, 1, 4])], MONDAY + 2 * DAY) == midnights(0, 1)
     hours = BarSeries("S:A", "1h", DAY // 24)
     for hour in [*range(20, 60), *range(100, 130)]:
         hours.append(MONDAY + hour * DAY // 24, 1, 1, 1, 1, 1)
-    assert days_of([hours, daily([1])], MONDAY + 9 * DAY) == [
-        first + day for day in (0, 1, 2, 4, 5)
-    ]
-    assert days_of([series([1.0])], START) == []
+    assert days_of([hours, daily([1])], MONDAY + 9 * DAY) == midnights(0, 1, 2, 4, 5)
+    assert days_of([series([1.0])], START) == {}
+
+
+def test_a_daily_bar_of_a_place_with_a_clock_of_its_own_has_the_date_on_which_it_begins() -> None:
+    new_york = BarSeries("S:A", "1d", DAY)
+    fifth, fourth = DAY * 5 // 24, DAY * 4 // 24
+    for day, hour in ((0, fifth), (1, fifth), (4, fourth)):  # clocks change over the weekend
+        new_york.append(MONDAY + day * DAY + hour, 1, 1, 1, 1, 1)
+    first = MONDAY // DAY
+    assert days_of([new_york], MONDAY + 9 * DAY) == {
+        first: MONDAY + DAY + fifth,
+        first + 1: MONDAY + 2 * DAY + fifth,
+        first + 4: MONDAY + 5 * DAY + fourth,
+    }
 
 
 def held(symbol: str, *bars: tuple[float, float]) -> BarSeries:
