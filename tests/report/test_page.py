@@ -154,6 +154,7 @@ async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
     assert "Closed positions 1" in shown
     assert re.search(r"S:A long 10 \S+ \S+ 11 \S+ \S+ 14 30.00 \+27.27 % market_open", shown)
     assert "Fill hash" in shown
+    assert "All times are UTC." in shown
 
 
 def months_in(ends: Mapping[date, float]) -> str:
