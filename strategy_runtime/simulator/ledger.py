@@ -5,7 +5,7 @@ that realised and unrealised profit add up to the change of equity to the last d
 an average cannot be written exactly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -190,8 +190,3 @@ class Ledger:
         """Take interest from cash."""
         self.cash -= amount
         self.financing += amount
-
-    def marked(self, mark: Callable[[str], Decimal]) -> Iterator[tuple[Holding, Decimal]]:
-        """Each open position with the price it stands at."""
-        for holding in self.holdings.values():
-            yield holding, mark(holding.symbol)

@@ -23,7 +23,9 @@ from strategy_runtime import (
 from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.splits import suspected_split
+from tests.simulator.support import market, next_candle, order
 from tests.strategies import Scripted
+from tests.work import growth
 
 X = "S:X"
 FLAT = [10, 10, 10, 10, 100]
@@ -34,6 +36,21 @@ def bar(close: float, volume: float = 100) -> list[float]:
 
 
 # What positions are worth.
+
+
+def test_a_fill_has_no_other_position_be_valued_anew() -> None:
+    def sell(count: int) -> None:
+        symbols = tuple(f"S:{number}" for number in range(count))
+        exchange = market(10, 10, 10, symbols=symbols)
+        phases = exchange.phases()
+        next_candle(exchange, phases)
+        for symbol in symbols:
+            exchange.submit(order(Side.SELL, "1", symbol=symbol))
+        for _ in phases:
+            exchange.outbox.clear()
+        assert len(exchange.positions()) == count
+
+    assert growth(sell, 50) < 2.1
 
 
 @pytest.mark.parametrize("looks_on", [True, False])

@@ -38,9 +38,11 @@ from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.exchange.plain import PlainOrders
+from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill, Outcome
 from strategy_runtime.simulator.splits import Split
+from strategy_runtime.simulator.valuation import Valuation
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.support import MANY, no_short_cuts
 
@@ -371,6 +373,33 @@ def test_short_cuts_change_nothing(
     for (one, seen_once), (other, seen_again) in zip(quick, slow, strict=True):
         assert seen_once == seen_again
         assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
+
+
+@many
+@pytest.mark.timeout(600)
+@given(
+    market=markets,
+    plan=st.lists(actions, max_size=12),
+    options=costs,
+    kind=st.sampled_from([Random, Watchful]),
+)
+def test_what_a_fill_leaves_of_a_valuation_is_as_if_it_were_made_anew(
+    market: dict[str, list[Row]],
+    plan: list[Action],
+    options: dict[str, object],
+    kind: type[Random],
+) -> None:
+    kept = State.valued
+
+    def checked(state: State) -> Valuation:
+        valuation = kept(state)
+        anew = Valuation(state.ledger.holdings, state.mark)
+        assert list(valuation._worths.items()) == list(anew._worths.items())
+        return valuation
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(State, "valued", checked)
+        run(kind, market, plan, options)
 
 
 NEVER, AT_START = 99, -1

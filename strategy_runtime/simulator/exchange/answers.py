@@ -348,7 +348,7 @@ class Answers:
         state, account = self._state, self.account()
         ledger, orders = state.ledger, state.register.all
         instruments = state.instruments.values()
-        value = sum((h.quantity * mark for h, mark in ledger.marked(state.mark)), _ZERO)
+        value = state.valued().added_to(_ZERO)
         return Outcome(
             fills=self.fills,
             adjustments=list(state.adjustments),

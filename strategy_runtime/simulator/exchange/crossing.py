@@ -65,6 +65,7 @@ class Crossing:
         if self._state.is_split_due(instrument, now_ns):
             self._nights.split_before(instrument, now_ns, middle(bid, ask))
         instrument.price = middle(bid, ask)
+        self._state.revalue_all()
         if not instrument.resting:
             return
         self._match_at(instrument, bid, ask)

@@ -100,6 +100,7 @@ class Execution:
         booking = state.ledger.book(order.symbol, signed, price, value, fee, now_ns, position_id)
         if state.phase is Phase.INTRABAR and instrument.quotes is None:
             instrument.note_price(float(price), now_ns)
+        state.revalue(order.symbol, booking[0])
         if instrument.left is not None:
             instrument.left -= quantity
         order.fill(quantity, price, now_ns)

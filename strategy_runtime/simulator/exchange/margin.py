@@ -32,25 +32,17 @@ class Margin:
         equity = ledger.cash - fee - signed * price
         if self._is_unlevered and after > 0 and not ledger.has_shorts:
             return equity >= 0  # what is held is worth the same on both sides
-        value = _ZERO
-        for other, mark in ledger.marked(self._state.mark):
-            here = price if other.symbol == symbol else mark
-            equity += other.quantity * here
-            if other is not holding:
-                value += abs(other.quantity) * here
-        equity += signed * price
-        value += abs(after) * price
+        here = {each.id: each.quantity * price for each in ledger.of(symbol)}
+        worth, value = self._state.valued().instead(here)
+        equity += worth + signed * price
+        value += (abs(after) - abs(held)) * price
         return equity * self._state.options.leverage >= value
 
     def equity_and_value(self) -> tuple[Decimal, Decimal]:
         """What the account is worth, and what all positions are, long and short, at the prices
         that stand."""
-        ledger = self._state.ledger
-        equity, value = ledger.cash, _ZERO
-        for holding, mark in ledger.marked(self._state.mark):
-            equity += holding.quantity * mark
-            value += abs(holding.quantity) * mark
-        return equity, value
+        valuation = self._state.valued()
+        return valuation.added_to(self._state.ledger.cash), valuation.size()
 
     def weigh_risk(self) -> None:
         """Note whether the account can run short from here on; interest counts from then."""

@@ -27,6 +27,7 @@ from strategy_runtime.simulator.ledger import Booking, Holding
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.valuation import Valuation
 
 __all__ = ["News"]
 
@@ -207,9 +208,11 @@ class News:
         if told is None:
             now_ns, phase = self._told_at
             instruments = self._state.instruments
-            told = self._told = self._state.account_at(
-                lambda symbol: instruments[symbol].mark_at(now_ns, phase)
+            valuation = Valuation(
+                self._state.ledger.holdings,
+                lambda symbol: instruments[symbol].mark_at(now_ns, phase),
             )
+            told = self._told = self._state.account_of(valuation)
         return told
 
     def _note_account(self) -> None:

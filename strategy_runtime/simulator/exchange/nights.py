@@ -87,6 +87,7 @@ class Nights:
             )
         instrument.split_row = instrument.row
         instrument.price = float(split.price(decimal_of(close)))
+        self._state.revalue_all()
         what, price = f"{split.ratio} split", instrument.price
         if resting:
             restated = tuple(order.id for order in resting)

@@ -201,6 +201,7 @@ class PlainOrders:
                 return False
             booking = ledger.book(symbol, -quantity, price, -value, fee, now_ns)
         closed, current, _, profit = booking
+        state.revalue(symbol, closed)
         if left is not None:
             instrument.left = left - quantity
         fills = state.fills

@@ -130,6 +130,7 @@ class Replay:
             for instrument in closing:
                 if instrument.quotes is None:
                     instrument.price = instrument.series.closes[instrument.row]
+            state.revalue_all()
             self._nights.charge_interest(state.now_ns + 1)
             self._liquidation.check()
 
@@ -187,6 +188,7 @@ class Replay:
             return
         was_exhausted = instrument.row == len(instrument.series.starts)
         instrument.series.extend(series)
+        state.revalue_all()
         if was_exhausted:
             self._agenda.add_close(instrument)
             if instrument.resting:

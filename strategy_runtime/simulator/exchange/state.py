@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ from strategy_runtime.simulator.market import Instrument, Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import LIQUIDATION, Adjustment, Fill
 from strategy_runtime.simulator.splits import schedule_of
+from strategy_runtime.simulator.valuation import Valuation
 
 __all__ = ["State"]
 
@@ -55,6 +56,8 @@ class State:
     """
 
     __slots__ = (
+        "_valuation",
+        "_valued_at",
         "_volume_share",
         "adjustments",
         "charged_ns",
@@ -112,6 +115,8 @@ class State:
         self.is_at_risk = False
         self.charged_ns = 0
         self.is_bankrupt = False
+        self._valuation: Valuation | None = None
+        self._valued_at = self.now_ns, self.phase
 
     # Time
 
@@ -149,9 +154,10 @@ class State:
         """Have the bars of all symbols closed up to the candle in hand."""
         self.keep_time()
         walk = self.walk
-        if walk is not None:
+        if walk is not None and walk.closed != walk.done:
             for lane in walk.lanes:
                 self.close_up(lane)
+            walk.closed = walk.done
 
     def close_up(self, instrument: Instrument) -> None:
         """The same for one symbol: of a thousand only those need it that somebody looks at."""
@@ -215,6 +221,31 @@ class State:
 
     # Account
 
+    def valued(self) -> Valuation:
+        """What the positions are worth at the visible prices.
+
+        Within a phase only fills change that, and what is told to `revalue_all`: of thousands of
+        positions one is worked out anew then.
+        """
+        moment = self.now_ns, self.phase
+        if self._valuation is None or self._valued_at != moment:
+            self._valuation = Valuation(self.ledger.holdings, self.mark)
+            self._valued_at = moment
+        return self._valuation
+
+    def revalue(self, symbol: str, closed: Holding | None) -> None:
+        """A fill has changed the positions in a symbol, and closed one of them, if any."""
+        if self._valuation is None:
+            return
+        if self._valued_at == (self.now_ns, self.phase):
+            self._valuation.renew(self.ledger.of(symbol), closed)
+        else:
+            self._valuation = None
+
+    def revalue_all(self) -> None:
+        """Prices have changed within a phase."""
+        self._valuation = None
+
     def holding(self, position_id: str) -> Holding:
         """One open position.
 
@@ -234,16 +265,12 @@ class State:
     def account(self) -> Account:
         """Balance, equity and margin at the visible prices."""
         self.catch_up()
-        return self.account_at(self.mark)
+        return self.account_of(self.valued())
 
-    def account_at(self, mark_of: Callable[[str], Decimal]) -> Account:
-        """The same at given prices."""
+    def account_of(self, valuation: Valuation) -> Account:
+        """The same, with what the positions are worth."""
         ledger = self.ledger
-        unrealized = used = _ZERO
-        for holding, mark in ledger.marked(mark_of):
-            worth = holding.quantity * mark
-            unrealized += worth - holding.cost
-            used += abs(worth)
+        unrealized, used = valuation.profit(), valuation.size()
         if self.options.leverage != 1:
             used /= self.options.leverage
         balance = ledger.balance

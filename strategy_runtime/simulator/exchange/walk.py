@@ -22,6 +22,7 @@ class Walk:
         first: When the first of them does.
         is_even: Whether they follow each other without a gap.
         done: How many of them have closed.
+        closed: How many of them have been closed in all lanes.
         run: The candles that are being handed over, if any are.
         caught_up: The candle in hand when time was last kept.
         candles: Those that have not been handed over yet, one instant after the other; where there
@@ -34,6 +35,7 @@ class Walk:
         "_places",
         "candles",
         "caught_up",
+        "closed",
         "done",
         "first",
         "instants",
@@ -52,7 +54,7 @@ class Walk:
         self.step = lanes[0].series.step
         self.first = starts[0]
         self.is_even = is_even(starts, self.step)
-        self.done = 0
+        self.done = self.closed = 0
         self.run: CandleRun | None = None
         self.caught_up: Candle | None = None
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
