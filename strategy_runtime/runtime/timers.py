@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from heapq import heappush, heapreplace
+from itertools import count
 from math import inf
+from operator import itemgetter
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strategy_runtime.clock import DAY_NS, ns_of, utc
@@ -27,7 +30,6 @@ class _Timer:
 
     def __init__(self, function: TimerFunction) -> None:
         self.function = function
-        self.due: datetime | None = None
 
     def following(self, moment: datetime) -> datetime:
         raise NotImplementedError
@@ -86,7 +88,11 @@ class Timers:
 
     def __init__(self, mode: Mode = "backtest") -> None:
         self._mode = mode
-        self._timers: list[_Timer] = []
+        self._new: list[_Timer] = []
+        """Those that have no time yet from which they count."""
+        self._agenda: list[tuple[datetime, int, _Timer]] = []
+        """The others, a heap: when each is due, and which was set first."""
+        self._numbers = count()
         self._next_due: datetime | None = None
         self._next_due_ns = 0
         self._latest: datetime | None = None
@@ -123,7 +129,7 @@ class Timers:
         self._add(_At(time_of_day, function, tz))
 
     def _add(self, timer: _Timer) -> None:
-        self._timers.append(timer)
+        self._new.append(timer)
         self._next_due = None
         self.is_set = self._mode == "backtest"
         self.when_set()
@@ -134,49 +140,46 @@ class Timers:
         A timer counts from the first moment this is asked; where several of its times have passed
         since the last, each is given.
         """
-        while True:
+        agenda = self._agenda
+        self._begin(moment)
+        while agenda and agenda[0][0] <= moment:
+            self._next_due, number, timer = agenda[0]
+            heapreplace(agenda, (timer.following(self._next_due), number, timer))
+            yield self._next_due, timer.function
             self._begin(moment)
-            pending = [timer for timer in self._timers if timer.due is not None]
-            first = min(pending, key=lambda timer: timer.due or moment, default=None)
-            self._next_due = None if first is None else first.due
-            if first is None or first.due is None or first.due > moment:
-                self._next_due_ns = 0 if self._next_due is None else ns_of(self._next_due)
-                return
-            at = first.due
-            first.due = first.following(at)
-            yield at, first.function
+        self._next_due = agenda[0][0] if agenda else None
+        self._next_due_ns = 0 if self._next_due is None else ns_of(self._next_due)
 
     def overdue(self, moment: datetime) -> list[TimerFunction]:
         """What has come due by a moment, in the order of time; of a timer of which several times
         have passed, the last alone.
         """
         self._follow(moment)
-        passed = [timer for timer in self._timers if timer.due is not None and timer.due <= moment]
-        passed.sort(key=lambda timer: timer.due or moment)
-        for timer in passed:
-            timer.due = timer.following(moment)
-        return [timer.function for timer in passed]
+        agenda, passed = self._agenda, list[TimerFunction]()
+        while agenda and agenda[0][0] <= moment:
+            _, number, timer = agenda[0]
+            heapreplace(agenda, (timer.following(moment), number, timer))
+            passed.append(timer.function)
+        return passed
 
     def seconds_to_next(self, moment: datetime) -> float:
         """How long it is until the next is due; infinite where there is none."""
         self._follow(moment)
-        return min(
-            ((timer.due - moment).total_seconds() for timer in self._timers if timer.due),
-            default=inf,
-        )
+        return (self._agenda[0][0] - moment).total_seconds() if self._agenda else inf
 
     def _begin(self, moment: datetime) -> None:
         """Have timers that are new count from a moment on, which may be one of their times."""
-        for timer in self._timers:
-            if timer.due is None:
-                timer.due = timer.following(moment - timedelta(microseconds=1))
+        for timer in self._new:
+            due = timer.following(moment - timedelta(microseconds=1))
+            heappush(self._agenda, (due, next(self._numbers), timer))
+        self._new.clear()
 
     def _follow(self, moment: datetime) -> None:
         """Likewise by the wall clock: where it was set back, by more than a correction, which has
         nothing fire twice, all of them count anew.
         """
         if self._latest is not None and moment < self._latest - _CORRECTION:
-            for timer in self._timers:
-                timer.due = None
+            self._new[:0] = [timer for _, _, timer in sorted(self._agenda, key=itemgetter(1))]
+            self._agenda.clear()
         self._latest = moment
         self._begin(moment)

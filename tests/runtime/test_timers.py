@@ -1,6 +1,7 @@
 """Timers among candles that come in runs: they fire where they would among single ones."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.strategy.desk import Mode
 from tests.runtime.virtual_run import live_run
 from tests.simulator.support import MINUTE
+from tests.work import growth
 
 START = ns_of(datetime(2024, 2, 28, 23, 0, tzinfo=UTC))
 
@@ -193,6 +196,29 @@ def test_an_event_that_is_late_has_nothing_fire_twice_in_a_backtest() -> None:
     assert list(timers.due(noon - timedelta(minutes=30))) == []
     half_past = noon + timedelta(minutes=30)
     assert [when for when, _ in timers.due(half_past)] == [noon - timedelta(minutes=15)]
+
+
+@pytest.mark.parametrize("mode", ["backtest", "live"])
+def test_timers_of_one_time_fire_as_they_were_set_and_look_at_no_others(mode: Mode) -> None:
+    noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
+
+    def fire(count: int) -> None:
+        fired: list[int] = []
+        timers = Timers(mode)
+        for number in range(count):
+            timers.every("1h", partial(fired.append, number))
+        if mode == "backtest":
+            for _, function in timers.due(noon):
+                function()
+        else:
+            for moment in (noon, noon - timedelta(hours=3), noon - timedelta(hours=2)):
+                timers.seconds_to_next(moment)
+                for function in timers.overdue(moment):
+                    function()
+        times = 1 if mode == "backtest" else 3
+        assert fired == [*range(count)] * times
+
+    assert growth(fire, 100) < 2.1
 
 
 @pytest.mark.parametrize("interval", ["1w", "2w", "3d"])
