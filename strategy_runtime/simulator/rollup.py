@@ -6,6 +6,9 @@ of its bars are over, and none where nothing happened in it.
 """
 
 from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -123,18 +126,57 @@ def candle_of(series: BarSeries, row: int, provider: str) -> Candle:
 
 
 def rolled_up(
-    series: BarSeries, rows: int, timeframe: str, now_ns: int, provider: str
+    series: BarSeries,
+    count: int,
+    timeframe: str,
+    now_ns: int,
+    provider: str,
+    *,
+    start_ns: int | None,
+    end_ns: int | None,
+    limit: int,
 ) -> list[Candle]:
-    """The complete candles of a coarser timeframe that the first `rows` bars make."""
+    """The complete candles of a coarser timeframe that the first `count` bars make.
+
+    Of those that begin neither before `start_ns` nor after `end_ns`, the first `limit` ones, or,
+    without a start, the last. Only bars near them are looked at.
+    """
+    coarse = parse_timeframe(timeframe)
+    half = series.step // 2
+    if end_ns is not None:
+        count = bisect_left(series.starts, coarse.span_around(end_ns)[1] - half, 0, count)
+    first = 0
+    if start_ns is not None:
+        first = bisect_left(series.starts, coarse.span_around(start_ns)[0] - half, 0, count)
+    else:
+        # Of no candle there are more bars than fit into it, and a month is not twice another.
+        most = 2 * (limit + 1) * (coarse.nanoseconds // series.step)
+        if most < count:
+            begin = coarse.span_around(series.starts[count - most] + half)[0]
+            first = bisect_left(series.starts, begin - half, 0, count)
+    found = (
+        candle
+        for candle in _complete(series, range(first, count), timeframe, now_ns, provider)
+        if (start_ns is None or _start_of(candle) >= start_ns)
+        and (end_ns is None or _start_of(candle) <= end_ns)
+    )
+    return list(islice(found, limit) if start_ns is not None else deque(found, limit))
+
+
+def _complete(
+    series: BarSeries, rows: range, timeframe: str, now_ns: int, provider: str
+) -> Iterator[Candle]:
+    """The complete candles that some bars make; the first of them begins one."""
     rollup = Rollup(series.symbol, timeframe, provider)
-    candles = []
-    for row in range(rows):
+    for row in rows:
         if rollup.end and series.starts[row] + series.step > rollup.end:
-            candles.append(rollup.take())
+            candle = rollup.take()
+            if candle is not None:
+                yield candle
         rollup.add(series, row)
-    if rollup.end <= now_ns:
-        candles.append(rollup.take())
-    return [candle for candle in candles if candle is not None]
+    candle = rollup.take()
+    if candle is not None and rollup.end <= now_ns:
+        yield candle
 
 
 def _start_of(candle: Candle) -> int:

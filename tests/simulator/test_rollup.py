@@ -1,7 +1,7 @@
 """Coarser candles made of finer bars."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import FIRST_BAR
 from tests.strategies import Scripted
+from tests.work import steps_of
 
 MINUTE = 60 * 10**9
 DAY = 1440 * MINUTE
@@ -335,6 +336,32 @@ def test_a_request_names_first_last_and_how_many() -> None:
     assert closes(end=last, limit=2) == [6, 7]
     assert closes(start=first, end=last) == [3, 4, 5, 6, 7]
     assert closes(start=last, end=first) == []
+
+
+def test_a_request_for_coarser_candles_looks_at_the_bars_near_them_alone() -> None:
+    def look_up(count: int) -> int:
+        missing = (*range(7, 25), *range(count - 60, count - 20), count - 3)
+        exchange = Exchange([minutes(*range(1, count + 1), missing=missing)])
+        play(exchange, Scripted({}))
+        first = exchange.bars("S:X", "15m", start=utc(0), limit=5)
+        last = exchange.bars("S:X", "15m", limit=5)
+        assert [exchange.bars("S:X", "15m", limit=few) for few in (1, 4)] == [last[-1:], last[-4:]]
+        at = last[2].timestamp
+        for moment in (at, at + timedelta(minutes=4)):
+            assert exchange.bars("S:X", "15m", end=moment, limit=2) == last[1:3]
+            later = exchange.bars("S:X", "15m", start=moment, limit=2)
+            assert later == (last[2:4] if moment == at else last[3:])
+        assert exchange.bars("S:X", "15m", start=utc(0), end=first[1].timestamp) == first[:2]
+
+        def ask() -> None:
+            exchange.bars("S:X", "15m", limit=5)
+            exchange.bars("S:X", "15m", end=at, limit=2)
+            exchange.bars("S:X", "15m", start=at)
+            exchange.bars("S:X", "15m", start=utc(0), limit=2)
+
+        return steps_of(ask)
+
+    assert look_up(3600) == look_up(1800)
 
 
 def test_indicators_and_history_follow_one_timeframe_each() -> None:

@@ -309,13 +309,16 @@ class Answers:
             rows = range(first, last)
             chosen = rows[-limit:] if start is None else rows[:limit]
             return [candle_of(bars, row, PROVIDER) for row in chosen]
-        found = [
-            candle
-            for candle in rolled_up(series, instrument.row, timeframe, self._state.now_ns, PROVIDER)
-            if (start is None or candle.timestamp >= start)
-            and (end is None or candle.timestamp <= end)
-        ]
-        return found[-limit:] if start is None else found[:limit]
+        return rolled_up(
+            series,
+            instrument.row,
+            timeframe,
+            self._state.now_ns,
+            PROVIDER,
+            start_ns=None if start is None else ns_of(start),
+            end_ns=None if end is None else ns_of(end),
+            limit=limit,
+        )
 
     def capabilities(self) -> Capabilities:
         """What this exchange can do."""
