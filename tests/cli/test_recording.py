@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
 
+import pytest
+
 from strategy_runtime.clock import monotonic
 from tests.cli.support import DEMO, call, interrupt, line_of, proxy, started
 
@@ -29,14 +31,16 @@ def test_a_session_replays_to_the_same_fills(tmp_path: Path) -> None:
     assert replayed(tmp_path) == traded
 
 
+@pytest.mark.timeout(120)
 def test_a_live_session_is_recorded_to_its_end(tmp_path: Path) -> None:
     live = "--mode=live", "--state-dir=none", "--record=session.jsonl"
     with (
-        proxy("--demo", "--fills=traded.csv", "--linger=0", cwd=tmp_path) as (server, urls),
+        # It lingers, so that orders which come too late for it are answered, too.
+        proxy("--demo", "--fills=traded.csv", cwd=tmp_path) as (server, urls),
         started("run", *STRATEGY, *urls, *live, cwd=tmp_path) as process,
     ):
-        server.communicate(timeout=30)
-        process.communicate(timeout=30)  # which ends with the proxy's backtest
+        server.communicate(timeout=50)
+        process.communicate(timeout=50)  # which ends with the proxy's backtest
         assert process.returncode == 0
     done = call("backtest", *STRATEGY, "--demo", "--fills=demo.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
