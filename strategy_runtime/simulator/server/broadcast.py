@@ -32,9 +32,9 @@ _log = logging.getLogger("strategy_runtime")
 class _Listener:
     """A client and what is still to be sent to it."""
 
-    def __init__(self, connection: Connection, depth: int) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.frames: asyncio.Queue[bytes] = asyncio.Queue(depth)
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def write_for_ever(self) -> None:
         while await self.connection.send(await self.frames.get()):
@@ -59,6 +59,10 @@ class Broadcast(EventStream):
         self._speed = speed
         self._silence_limit = silence_limit
         self._depth = depth
+        self._instant = exchange.now_ns
+        self._together = 0
+        """How many frames the market has made at the present instant, all at once: so many wait
+        for whoever reads as fast as can be."""
         self._next_id = counted("evt-")
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -82,6 +86,9 @@ class Broadcast(EventStream):
                 await sleep(max(due - monotonic(), 0))
             if next(phases, self) is self:
                 return RunEnd.COMPLETE
+            if exchange.now_ns != self._instant:
+                self._instant, self._together = exchange.now_ns, 0
+            self._together += len(exchange.outbox)
             self._publish()
 
     async def _part(self, end: RunEnd) -> None:
@@ -110,9 +117,9 @@ class Broadcast(EventStream):
             if self.exchange.is_complete:
                 self._last_frame = frame
             for listener in list(self._listeners):
-                try:
+                if listener.frames.qsize() < self._depth + self._together:
                     listener.frames.put_nowait(frame)
-                except asyncio.QueueFull:
+                else:
                     self._drop(listener, CLOSE_SLOW_CONSUMER, "too slow: the queue is full")
 
     def _drop(self, listener: _Listener, code: int, reason: str) -> None:
@@ -141,7 +148,7 @@ class Broadcast(EventStream):
         if self._is_going_down:
             await client.say_goodbye(0)
             return
-        listener = _Listener(client, self._depth)
+        listener = _Listener(client)
         self._listeners.append(listener)
         self.attached.set()
         if len(self._listeners) == 1:

@@ -19,8 +19,8 @@ MINUTE = 60 * 10**9
 FAST = 1e9
 
 
-def series(count: int) -> BarSeries:
-    bars = BarSeries("S:X", "1m", MINUTE)
+def bars_of(symbol: str, count: int) -> BarSeries:
+    bars = BarSeries(symbol, "1m", MINUTE)
     for number in range(count):
         bars.append(number * MINUTE, 10, 11, 9, 10, 1.0)
     return bars
@@ -28,7 +28,7 @@ def series(count: int) -> BarSeries:
 
 def server_of(count: int, **options: Any) -> ProxyServer:
     given = {"ws_port": 0, "rest_port": 0, "speed": FAST}
-    return ProxyServer(Exchange([series(count)]), **(given | options))
+    return ProxyServer(Exchange([bars_of("S:X", count)]), **(given | options))
 
 
 async def read_all(socket: Any) -> list[dict[str, Any]]:
@@ -112,6 +112,16 @@ async def test_a_client_that_cannot_keep_up_is_closed_not_cheated() -> None:
         frames = await read_all(socket)
         assert socket.close_code == 4001
     assert frames[-1]["type"] != "backtest_complete"
+
+
+async def test_candles_of_thousands_of_symbols_at_once_are_not_too_many() -> None:
+    market = [bars_of(f"S:{number}", 3) for number in range(3000)]
+    server = ProxyServer(Exchange(market), ws_port=0, rest_port=0, speed=600.0)
+    async with server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.ws_url)
+        frames = await read_all(socket)
+    assert socket.close_code == 1000
+    assert [frame["type"] for frame in frames].count("candle") == 9000
 
 
 async def test_a_queue_holds_1024_frames() -> None:
