@@ -169,7 +169,7 @@ def _complete(
     """The complete candles that some bars make; the first of them begins one."""
     rollup = Rollup(series.symbol, timeframe, provider)
     for row in rows:
-        if rollup.end and series.starts[row] + series.step > rollup.end:
+        if series.starts[row] + series.step > rollup.end:
             candle = rollup.take()
             if candle is not None:
                 yield candle

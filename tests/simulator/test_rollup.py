@@ -338,6 +338,15 @@ def test_a_request_names_first_last_and_how_many() -> None:
     assert closes(start=last, end=first) == []
 
 
+def test_a_request_for_coarser_candles_may_begin_before_1970() -> None:
+    series = BarSeries("S:X", "1d", DAY)
+    for number in range(8):
+        series.append((number - 4) * DAY, 1, 9, 1, number + 1, 1.0)
+    exchange = Exchange([series])
+    play(exchange, Scripted({}))
+    assert [candle.close for candle in exchange.bars("S:X", "2d")] == [2, 4, 6, 8]
+
+
 def test_a_request_for_coarser_candles_looks_at_the_bars_near_them_alone() -> None:
     def look_up(count: int) -> int:
         missing = (*range(7, 25), *range(count - 60, count - 20), count - 3)
