@@ -168,6 +168,16 @@ def test_what_comes_again_is_acknowledged_again_and_handled_once_however_much_ca
     assert box.acked == [f"evt-{number}" for number in (1, 2, 3, 4, 1, 5)]
 
 
+def test_ten_thousand_events_later_one_is_still_known_again() -> None:
+    box = Box("")
+    frame = json.dumps(candle(1))
+    for number in (*range(10_000), 0):
+        box.feed([frame.replace('"evt-1"', f'"evt-{number}"').encode()])
+    box.take()
+    assert len(box.origins) == 1 + 10_000
+    assert box.acked[-1] == box.acked[0] == "evt-0"
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

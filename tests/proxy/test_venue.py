@@ -287,6 +287,35 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code
     assert [each for ack in proxy.acks for each in ack].count("evt-1") == 3
 
 
+async def test_a_connection_that_is_lost_before_the_greeting_is_told_of() -> None:
+    async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await socket.close(code=1001)
+
+    async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.finish(socket)
+
+    links: list[str] = []
+
+    class Notes(Strategy):
+        def on_connect(self) -> None:
+            links.append("connect")
+
+        def on_disconnect(self) -> None:
+            links.append("disconnect")
+
+        def on_reconnect(self, gap: Gap) -> None:
+            links.append("reconnect")
+
+        def on_connection(self, event: ConnectionEvent) -> None:
+            links.append(event.event)
+
+    async with ScriptedProxy(first, second).serving() as proxy:
+        await run(proxy, Notes())
+    before, lost, back = ["connect", "CONNECTED"], ["disconnect", "RECONNECTING"], ["connect"]
+    assert links == [*before, *lost, *back, "reconnect", "CONNECTED"]
+
+
 async def sends_nothing_again(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
     """A proxy that still waits, on a second connection, for what it sent on the first."""
     assert proxy.acks == []

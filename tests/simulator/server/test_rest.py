@@ -109,6 +109,19 @@ async def test_bars_and_quotes_show_nothing_that_has_not_happened() -> None:
         assert quote["timestamp"] == "2024-01-02T14:32:00Z"
 
 
+@pytest.mark.parametrize(
+    ("asked", "given"), [("", 100), ("&limit=101", 101), ("&limit=10001", 10_000)]
+)
+async def test_a_hundred_are_given_unasked_and_ten_thousand_at_most(asked: str, given: int) -> None:
+    exchange = Exchange([bars("S:AAPL", 10_001)])
+    server = ProxyServer(exchange, ws_port=0, rest_port=0)
+    async with server, aiohttp.ClientSession() as session:
+        rest = Rest(exchange, server, session)
+        rest.play(10_001)
+        shown = (await rest("GET", f"/bars/S:AAPL?timeframe=1m{asked}"))[1]
+    assert len(shown) == given
+
+
 async def test_bars_between_two_times_inclusive() -> None:
     async with serving() as rest:
         rest.play(4)
