@@ -61,7 +61,8 @@ def add_quotes(
 def _with_bars(
     data: Sequence[BarSeries], subscriptions: Subscriptions | None, timeframe: str | None
 ) -> dict[str, Instrument]:
-    """Instruments by symbol, ranked by timeframe and then by the order they were given in.
+    """Instruments by symbol, ranked by timeframe, then by the order in which they are subscribed
+    to, then by the one they were given in.
 
     A symbol executes in its finest bars; coarser ones are only told, where they are wanted.
     """
@@ -69,9 +70,11 @@ def _with_bars(
     by_symbol: defaultdict[str, list[BarSeries]] = defaultdict(list)
     for each in data:
         by_symbol[each.symbol].append(each)
-    order = sorted(range(len(data)), key=lambda index: data[index].step)
-    for rank, index in enumerate(order):
-        series = data[index]
+    places: dict[str, int] = {}
+    for entry in subscriptions or ():
+        places.setdefault(entry.symbol, len(places))
+    ranked = sorted(data, key=lambda each: (each.step, places.get(each.symbol, len(places))))
+    for rank, series in enumerate(ranked):
         if series.symbol in instruments:
             continue
         given = {

@@ -390,3 +390,26 @@ def test_indicators_and_history_follow_one_timeframe_each() -> None:
     assert strategy.fine["S:X"].value == (9 + 10) / 2
     assert strategy.coarse["S:X"].value == (5 + 10) / 2
     assert strategy.kept == ["1m"] * 10
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "order"),
+    [
+        (None, "ABC"),
+        ("B:candle,A:candle,C:candle", "BAC"),
+        ("C:candle,*:candle", "CAB"),
+        ("A:candle,B:candle_3m,B:candle_1m,C:candle", "ABC"),
+    ],
+)
+def test_candles_of_one_instant_come_in_the_order_of_the_subscriptions(
+    subscriptions: str | None, order: str
+) -> None:
+    data = []
+    for symbol in "ABC":
+        series = BarSeries(symbol, "1m", MINUTE)
+        series.append(0, 1, 1, 1, 1, 1)
+        data.append(series)
+    wanted = None if subscriptions is None else parse_subscriptions(subscriptions, "here")
+    exchange = Exchange(data, subscriptions=wanted)
+    next(exchange.phases())
+    assert [event.symbol for event in exchange.outbox if isinstance(event, Candle)] == list(order)
