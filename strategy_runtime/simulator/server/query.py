@@ -12,7 +12,7 @@ from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
-__all__ = ["MOST", "limit", "moment", "side", "statuses", "timeframe"]
+__all__ = ["MOST", "limit", "moment", "only_symbol", "side", "statuses", "timeframe"]
 
 _T = TypeVar("_T")
 MOST = 10_000
@@ -22,6 +22,21 @@ _FEW = 100
 def moment(request: web.Request, name: str) -> datetime | None:
     """An instant; UTC where it names no zone."""
     return _optional(request, name, _moment)
+
+
+def only_symbol(request: web.Request) -> str | None:
+    """The symbol that a command is to be carried out for; None for all.
+
+    Whatever else is named may be meant to narrow that down, and would be passed over.
+    """
+    for name in request.query:
+        if name != "symbol":
+            raise invalid_request(
+                f"{name} in the query is not known here, so nothing was done; give symbol, or no "
+                "query for all symbols",
+                name,
+            )
+    return request.query.get("symbol")
 
 
 def side(request: web.Request) -> Side | None:

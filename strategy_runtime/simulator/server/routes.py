@@ -137,7 +137,7 @@ class Routes:
         return body({"success": True, "order": order})
 
     def _cancel_all(self, request: web.Request) -> web.Response:
-        symbol = request.query.get("symbol")
+        symbol = query.only_symbol(request)
         cancelled = self._exchange.cancel_all(symbol)
         left = [order.id for order in self._exchange.orders(symbol=symbol, limit=query.MOST)]
         answer: dict[str, Any] = {"cancelled_count": len(cancelled), "failed_count": len(left)}
@@ -161,7 +161,7 @@ class Routes:
         return body(self._traced(handle))
 
     def _close_all(self, request: web.Request) -> web.Response:
-        handles = self._exchange.close_positions(request.query.get("symbol"))
+        handles = self._exchange.close_positions(query.only_symbol(request))
         return body([self._traced(handle) for handle in handles])
 
     def _protect(self, request: web.Request) -> web.Response:

@@ -95,6 +95,19 @@ async def test_cancel_all_counts() -> None:
     assert answer == (200, {"cancelled_count": 2, "failed_count": 0})
 
 
+@pytest.mark.parametrize("path", ["/orders", "/positions"])
+async def test_what_narrows_a_command_down_and_is_misspelt_widens_it_to_nothing(path: str) -> None:
+    async with serving() as rest:
+        await rest("POST", "/orders", LIMIT_ORDER)
+        status, refusal = await rest("DELETE", f"{path}?symbl=S%3AAAPL")
+        assert (status, refusal["code"]) == (400, "INVALID_REQUEST")
+        assert refusal["message"] == (
+            "symbl in the query is not known here, so nothing was done; give symbol, or no query "
+            "for all symbols"
+        )
+        assert len((await rest("GET", "/orders"))[1]) == 1
+
+
 async def test_bars_and_quotes_show_nothing_that_has_not_happened() -> None:
     async with serving() as rest:
         status, refusal = await rest("GET", "/quotes/S%3AAAPL")
