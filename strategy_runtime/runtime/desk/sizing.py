@@ -56,6 +56,11 @@ def size_of(
         raise ValueError(
             f"{way}= needs a price of {symbol} and none has been seen; give quantity=, or limit="
         )
+    if price <= 0:
+        raise ValueError(
+            f"{way}= needs a price of {symbol} above zero, and the last one is {price}; give "
+            "quantity=, or limit="
+        )
     if way == "risk":
         stop_loss = prices.get("stop_loss")
         if stop_loss is None:

@@ -119,6 +119,17 @@ async def test_the_stop_to_which_risk_is_measured_is_on_the_side_of_losses(
         assert [order.quantity for order in pilot.orders] == [50]
 
 
+@pytest.mark.parametrize("way", [{"notional": 100}, {"fraction": 0.1}, {"risk": 5, "stop_loss": 1}])
+async def test_nothing_is_sized_by_a_price_of_nothing(way: dict[str, Any]) -> None:
+    class Sizes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            with pytest.raises(ValueError, match="needs a price of S:X above zero, and the last"):
+                self.sell(X, **way)
+
+    async with Sizes().run_test() as pilot:
+        await pilot.candles(X, closes=[0])
+
+
 async def test_target_brings_a_position_to_a_size() -> None:
     strategy = Scripted(
         {
