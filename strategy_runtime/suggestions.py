@@ -14,7 +14,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return "; did you mean " + " or ".join(repr(match) for match in matches) + "?"
 
 
-def some_of(names: Sequence[str], most: int, between: str = ", ") -> str:
+def some_of(names: Sequence[str], most: int = 20, between: str = ", ") -> str:
     """The first of some names, and how many more there are: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return between.join(names[:most]) + more

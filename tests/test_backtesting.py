@@ -156,6 +156,19 @@ def test_an_option_that_cannot_be_one_is_named(
         backtest(Buyer(), prices, **options)
 
 
+def test_of_many_symbols_a_message_names_some(tmp_path: Path) -> None:
+    rows = [f"2024-03-0{day},S{number},10,10,10,10" for day in (4, 5) for number in range(50)]
+    path = tmp_path / "many.csv"
+    path.write_text("\n".join(["date,symbol,open,high,low,close", *rows]))
+    wanted = ",".join(f"X:{number}:candle" for number in range(50))
+    with pytest.raises(ConfigError) as caught:
+        backtest(Buyer(), path, subscriptions=wanted)
+    missing, _, loaded = str(caught.value).rpartition("; ")
+    assert missing.endswith("; X:19 was not loaded and 30 more")
+    assert loaded.startswith("loaded are S0:candle, S1:candle, ")
+    assert loaded.endswith(", S19:candle and 30 more")
+
+
 def test_what_is_no_strategy_or_no_data_is_named(prices: Path) -> None:
     with pytest.raises(TypeError, match=r"Buyer is a class; give an object of it: backtest\(Buyer"):
         backtest(Buyer, prices)  # type: ignore[arg-type]

@@ -379,3 +379,10 @@ def test_an_order_is_found_by_the_id_of_the_client_without_a_look_at_all_others(
 
     look_up(2)  # what is done only once is done with
     assert look_up(200) < 1.2 * look_up(20)
+
+
+def test_a_symbol_that_is_not_loaded_is_told_some_that_are() -> None:
+    exchange = market(10, 10, symbols=tuple(f"S:{number}" for number in range(2000)))
+    next_candle(exchange, exchange.phases())
+    with pytest.raises(ApiError, match=r"no data for S:X; loaded are S:0, .*S:19 and 1980 more$"):
+        exchange.submit(order(symbol="S:X"))

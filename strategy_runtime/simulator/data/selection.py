@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.simulator.data.load import LoadedData
-from strategy_runtime.suggestions import did_you_mean
+from strategy_runtime.suggestions import did_you_mean, some_of
 
 __all__ = ["unmet"]
 
@@ -28,9 +28,11 @@ def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscrip
     if len(wanted) and not any(
         entry.event in ("candle", "quote", "*") and entry not in missing for entry in wanted
     ):
-        loaded = ", ".join(f"{symbol}:{event}" for symbol in events for event in events[symbol])
-        why = "; ".join([*dict.fromkeys(missing.values()), f"loaded are {loaded}"])
-        raise ConfigError(f"{origin} wants nothing that was loaded: {why}")
+        loaded = [f"{symbol}:{event}" for symbol in events for event in events[symbol]]
+        why = some_of([*dict.fromkeys(missing.values())], between="; ")
+        raise ConfigError(
+            f"{origin} wants nothing that was loaded: {why}; loaded are {some_of(loaded)}"
+        )
     return missing
 
 
@@ -43,4 +45,4 @@ def _missing(entry: Subscription, events: Mapping[str, list[str]]) -> str:
         entry.event in events[symbol] for symbol in symbols
     ):
         return ""
-    return f"there are no {entry.event.removesuffix('s')}s of {', '.join(symbols)}"
+    return f"there are no {entry.event.removesuffix('s')}s of {some_of(symbols)}"

@@ -10,6 +10,7 @@ from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.exchange.margin import Margin
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
+from strategy_runtime.suggestions import some_of
 
 __all__ = ["Admission"]
 
@@ -51,7 +52,7 @@ class Admission:
         state = self._state
         instrument = state.instruments.get(request.symbol)
         if instrument is None:
-            known = ", ".join(state.instruments)
+            known = some_of([*state.instruments])
             raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
         self.check_market_is_open()
         holding = state.ledger.addressed(request.symbol, request.position_id)

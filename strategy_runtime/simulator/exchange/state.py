@@ -25,6 +25,7 @@ from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import LIQUIDATION, Adjustment, Fill
 from strategy_runtime.simulator.splits import schedule_of
 from strategy_runtime.simulator.valuation import Valuation
+from strategy_runtime.suggestions import some_of
 
 __all__ = ["State"]
 
@@ -99,8 +100,8 @@ class State:
         self.splits = schedule_of(options.splits)
         if self.splits and self.instruments and not self.splits.keys() & self.instruments:
             raise ConfigError(
-                f"the splits are of {', '.join(self.splits)}, of which none is loaded; loaded are "
-                f"{', '.join(self.instruments)}"
+                f"the splits are of {some_of([*self.splits])}, of which none is loaded; loaded are "
+                f"{some_of([*self.instruments])}"
             )
         firsts = [series.starts[0] for series in self.data if len(series.starts)]
         firsts += [each.stamps[0] for each in (*quotes, *trades) if len(each)]
