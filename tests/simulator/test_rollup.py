@@ -19,6 +19,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import FIRST_BAR
+from tests.simulator.support import order
 from tests.strategies import Scripted
 from tests.work import steps_of
 
@@ -393,7 +394,7 @@ def test_indicators_and_history_follow_one_timeframe_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subscriptions", "order"),
+    ("subscriptions", "symbols"),
     [
         (None, "ABC"),
         ("B:candle,A:candle,C:candle", "BAC"),
@@ -402,14 +403,20 @@ def test_indicators_and_history_follow_one_timeframe_each() -> None:
     ],
 )
 def test_candles_of_one_instant_come_in_the_order_of_the_subscriptions(
-    subscriptions: str | None, order: str
+    subscriptions: str | None, symbols: str
 ) -> None:
     data = []
     for symbol in "ABC":
         series = BarSeries(symbol, "1m", MINUTE)
         series.append(0, 1, 1, 1, 1, 1)
+        series.append(MINUTE, 1, 1, 1, 1, 1)
         data.append(series)
     wanted = None if subscriptions is None else parse_subscriptions(subscriptions, "here")
     exchange = Exchange(data, subscriptions=wanted)
-    next(exchange.phases())
-    assert [event.symbol for event in exchange.outbox if isinstance(event, Candle)] == list(order)
+    phases = exchange.phases()
+    next(phases)
+    assert [event.symbol for event in exchange.outbox if isinstance(event, Candle)] == list(symbols)
+    for symbol in "CBA":
+        exchange.submit(order(symbol=symbol))
+    next(phases)
+    assert [fill.symbol for fill in exchange.fills] == list(symbols)
