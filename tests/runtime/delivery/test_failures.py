@@ -13,6 +13,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.tracebacks import describe
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.exchange.outlook import Outlook
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.strategy.desk import Mode
 from tests.chaos import virtual_time
@@ -233,11 +234,10 @@ async def test_a_failure_names_its_hook_and_what_the_event_was_about(hook: str, 
 async def test_a_failure_of_the_venue_is_not_the_strategys(
     mode: Mode, on_error: OnError | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down(exchange: Exchange, candle: object) -> None:
+    def break_down(outlook: Outlook) -> None:
         raise RuntimeError("not the strategy's")
 
-    monkeypatch.setattr(Exchange, "_lanes", lambda self: [])
-    monkeypatch.setattr(Exchange, "_close_bar", break_down)
+    monkeypatch.setattr(Outlook, "lanes", break_down)
     strategy = Shaky(set())
     with pytest.raises(RuntimeError, match="not the strategy's"):
         await run(strategy, mode=mode, on_error=on_error)
