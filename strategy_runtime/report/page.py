@@ -8,6 +8,7 @@ it was made with.
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -58,12 +59,12 @@ def render_page(results: Results) -> str:
         figures="\n".join(_figure(*each) for each in _figures(summary)),
         fallback=_drawing(points),
         months=_months(float(outcome.start_equity), results.days),
-        trips=_trips(results.trips),
+        trips=_trips(results.trips, summary.decimals),
         options=_options(summary.options),
         data=_data(summary),
         fill_hash=summary.fill_hash,
         left_out=_left_out(len(charts), len(outcome.series)),
-        run=_run(points, charts),
+        run=_run(points, charts, summary.decimals),
         library=library,
         script=script,
     )
@@ -89,12 +90,13 @@ def _left_out(charts: int, symbols: int) -> str:
     return f"The {charts} of {symbols:,} symbols that were traded most."
 
 
-def _run(points: Iterable[ThinPoint], charts: Sequence[PriceChart]) -> str:
+def _run(points: Iterable[ThinPoint], charts: Sequence[PriceChart], decimals: int) -> str:
     """What the scripts draw, as JSON that cannot end the element it stands in."""
     document = {
         "intraday": any(candle[0] % _DAY for chart in charts for candle in chart.candles[:2]),
+        "decimals": decimals,
         "equity": [
-            (begin // NANOSECONDS, round(equity, 2), round(depth, 6))
+            (begin // NANOSECONDS, round(equity, decimals), round(depth, 6))
             for begin, equity, depth in points
         ],
         "charts": charts,
@@ -104,6 +106,7 @@ def _run(points: Iterable[ThinPoint], charts: Sequence[PriceChart]) -> str:
 
 def _figures(summary: Summary) -> list[tuple[str, str]]:
     figures: Performance = summary.performance
+    amount = partial(money, decimals=summary.decimals)
     return [
         ("Return", _share(summary.total_return, signed=True)),
         ("Buy and hold", _share(summary.buy_and_hold, signed=True)),
@@ -114,9 +117,9 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
         ("Sortino ratio", _ratio(figures.sortino)),
         ("Calmar ratio", _ratio(figures.calmar)),
         ("Annual volatility", _share(figures.annual_volatility)),
-        ("Equity at the end", money(summary.equity)),
-        ("Fees", money(summary.fees)),
-        *([("Financing", money(summary.financing))] if summary.financing != "0" else []),
+        ("Equity at the end", amount(summary.equity)),
+        ("Fees", amount(summary.fees)),
+        *([("Financing", amount(summary.financing))] if summary.financing != "0" else []),
         ("Time in the market", _share(figures.exposure)),
         ("Closed positions", f"{figures.trades:,}"),
         ("With a profit", _share(figures.win_rate)),
@@ -188,7 +191,7 @@ def _gains(start_equity: float, ends: Mapping[_Span, float]) -> dict[_Span, floa
     return gains
 
 
-def _trips(trips: Sequence[RoundTrip]) -> str:
+def _trips(trips: Sequence[RoundTrip], decimals: int) -> str:
     if not trips:
         return "<p>None.</p>"
     shown = trips[-_MOST_TRIPS:]
@@ -215,7 +218,7 @@ def _trips(trips: Sequence[RoundTrip]) -> str:
             _price(trip.entry_price),
             _moment(rfc3339(trip.closed_ns)),
             _price(trip.exit_price),
-            money(str(trip.profit)),
+            money(str(trip.profit), decimals),
             _share(trip.profit_share, signed=True),
             trip.exit_rule,
         )

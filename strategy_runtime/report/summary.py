@@ -27,6 +27,9 @@ __all__ = ["SCHEMA", "RunFacts", "Summary", "summary_of"]
 
 SCHEMA = 1
 
+_FEW = 10
+_COARSE, _FINE = 2, 8
+
 
 class RunFacts(Struct, frozen=True, kw_only=True):
     """What there is to know of a run beside what an exchange holds at its end.
@@ -162,6 +165,12 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     refused_orders: int
     hook_failures: int | None
     options: dict[str, Any]
+
+    @property
+    def decimals(self) -> int:
+        """Places in which amounts are shown: two, or eight where the account began with less than
+        ten units of its currency, as one in bitcoin may."""
+        return _FINE if Decimal(self.start_equity) < _FEW else _COARSE
 
     def to_json(self) -> str:
         """The document, indented, ended by a line feed."""

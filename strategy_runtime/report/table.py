@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 
 from strategy_runtime.report.summary import OrderSummary, Summary
 
@@ -65,18 +66,19 @@ def _timeframes(of: Iterable[tuple[str, str]]) -> str:
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
     held = summary.buy_and_hold
+    amount = partial(money, decimals=summary.decimals)
     return [
         ("Return", f"{summary.total_return * 100:+z.2f} %"),
         ("Buy and hold", "-" if held is None else f"{held * 100:+z.2f} %"),
         ("Maximum drawdown", f"{-summary.max_drawdown * 100:z.2f} %"),
         ("Sharpe ratio", _ratio(summary.performance.sharpe)),
-        ("Equity at the start", money(summary.start_equity)),
-        ("Equity at the end", money(summary.equity)),
-        ("Realised profit", money(summary.realized_pnl)),
-        ("Unrealised profit", money(summary.unrealized_pnl)),
-        ("Fees", money(summary.fees)),
-        *([("Financing", money(summary.financing))] if summary.financing != "0" else []),
-        ("Cash", money(summary.cash)),
+        ("Equity at the start", amount(summary.start_equity)),
+        ("Equity at the end", amount(summary.equity)),
+        ("Realised profit", amount(summary.realized_pnl)),
+        ("Unrealised profit", amount(summary.unrealized_pnl)),
+        ("Fees", amount(summary.fees)),
+        *([("Financing", amount(summary.financing))] if summary.financing != "0" else []),
+        ("Cash", amount(summary.cash)),
         ("Orders", f"{summary.orders:,}"),
         *([("Refused orders", f"{refused:,}")] if (refused := summary.refused_orders) else []),
         ("Fills", f"{summary.fills:,}"),
@@ -147,9 +149,9 @@ def _ratio(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
 
 
-def money(text: str) -> str:
-    """An amount to the cent, with thousands apart."""
-    return f"{Decimal(text):z,.2f}"
+def money(text: str, decimals: int) -> str:
+    """An amount, with thousands apart."""
+    return f"{Decimal(text):z,.{decimals}f}"
 
 
 def day(text: str) -> str:

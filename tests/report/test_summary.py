@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.report.page import render_page
 from strategy_runtime.report.results import results_of
 from strategy_runtime.report.summary import SCHEMA, RunFacts, Summary
 from strategy_runtime.report.table import heading, money, render
@@ -150,11 +151,26 @@ async def test_the_table_says_the_same_in_words() -> None:
     [("1234567.895", "1,234,567.90"), ("-0.001", "0.00"), ("-0.005", "0.00"), ("-7.5", "-7.50")],
 )
 def test_money_is_shown_to_the_cent_and_no_zero_is_negative(amount: str, shown: str) -> None:
-    assert money(amount) == shown
+    assert money(amount, 2) == shown
+
+
+async def test_an_account_of_few_units_is_shown_to_the_eighth_place() -> None:
+    strategy = Scripted({0: lambda self, candle: self.buy("S:A", 0.5)})
+    async with strategy.run_test(cash=Decimal("0.05"), fee_rate="0.001", currency="BTC") as pilot:
+        await pilot.candles("S:A", closes=[0.02] * 3)
+        exchange = pilot.exchange
+        facts = RunFacts(options=exchange.options, faults=[], wall_s=0.5, refused_orders=0)
+        results = results_of(exchange.outcome(), facts)
+    table = str(results)
+    assert re.search(r"Equity at the end +0\.04999000\n", table)
+    assert re.search(r"Fees +0\.00001000\n", table)
+    page = render_page(results)
+    assert '"decimals":8' in page
+    assert "0.04999000" in page
 
 
 def test_no_amount_is_too_large_to_be_shown() -> None:
-    assert money("1" + 40 * "0").startswith("10,000,000,000,")
+    assert money("1" + 40 * "0", 2).startswith("10,000,000,000,")
 
 
 async def test_what_an_option_is_not_set_to_is_null_and_amounts_are_texts() -> None:

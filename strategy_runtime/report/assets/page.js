@@ -36,7 +36,7 @@
     {
       lineWidth: 2,
       priceLineVisible: false,
-      priceFormat: amounts(2),
+      priceFormat: amounts(run.decimals),
       autoscaleInfoProvider: between(({ minValue, maxValue }) => {
         const room = minValue === maxValue ? Math.abs(minValue) / 100 : 0; // else a cent fills the chart
         return { minValue: minValue - room, maxValue: maxValue + room };
