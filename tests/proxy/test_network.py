@@ -19,27 +19,9 @@ from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.proxy import Endpoints, ProxyVenue, dialing
 from strategy_runtime.proxy.http1 import target_of
 from strategy_runtime.proxy.network import Network, _distrust
-from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from strategy_runtime.proxy.transport import ConnectFailed
 from tests.proxy import plain_server
-from tests.proxy.plain_server import either_loop, on_loop
-
-
-class Notes:
-    """A receiver that notes what it is given."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-        self.closed: Closed | None = None
-        self.stirred = asyncio.Event()
-
-    def feed(self, messages: list[bytes]) -> list[bytes]:
-        self.frames += messages
-        self.stirred.set()
-        return [b"answer" for each in messages if each == b"question"]
-
-    def lost(self, closed: Closed) -> None:
-        self.closed = closed
-        self.stirred.set()
+from tests.proxy.plain_server import Notes, either_loop, on_loop
 
 
 @asynccontextmanager
@@ -88,13 +70,11 @@ async def test_a_reply_goes_out_and_a_frame_above_the_limit_ends_the_connection(
     notes = Notes()
     async with serving() as (port, heard), network() as net:
         link = await net.connect(f"ws://127.0.0.1:{port}/", notes)
-        while notes.closed is None:
-            notes.stirred.clear()
-            await notes.stirred.wait()
+        closed = await notes.until_lost()
         await link.close()
         assert heard == ["answer"]
     assert notes.frames == [b"question"]
-    assert notes.closed.code == 1009
+    assert closed.code == 1009
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -139,9 +119,7 @@ def test_over_tls_frames_and_answers_come_whole(
                 answer = await net.request("GET", f"https://localhost:{port}/account")
                 assert (answer.status, answer.body) == (200, b"{}")
             link = await net.connect(f"wss://localhost:{port}/", notes)
-            while notes.closed is None:
-                notes.stirred.clear()
-                await notes.stirred.wait()
+            await notes.until_lost()
             await link.close()
             assert heard == ["answer"]
         assert notes.frames == [b"question"]
