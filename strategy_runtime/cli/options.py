@@ -205,6 +205,13 @@ _account = _stacked(
         for name, (default, text) in _NUMBERS.items()
     ),
     click.option(
+        "--currency",
+        metavar="CODE",
+        default="USD",
+        show_default=True,
+        help="Of the account and of all prices; nothing is converted.",
+    ),
+    click.option(
         "--latency",
         type=click.IntRange(min=0),
         metavar="BARS",
@@ -238,9 +245,8 @@ _account = _stacked(
 
 def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of account and costs; it gets them together as `account`."""
-    return _account(
-        together(command, "account", (*_NUMBERS, "latency", "splits", "children", "mode"))
-    )
+    names = (*_NUMBERS, "currency", "latency", "splits", "children", "mode")
+    return _account(together(command, "account", names))
 
 
 class ResultOptions(NamedTuple):

@@ -85,6 +85,8 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     mode: PositionMode = PositionMode.NETTING
 
     def __post_init__(self) -> None:
+        if not self.currency.strip():
+            raise ConfigError("currency must be the name of one, such as USD")
         if self.cash <= 0:
             raise ConfigError(f"cash must be above 0, not {self.cash}")
         if not _LEAST_CASH <= self.cash <= _MOST_CASH:

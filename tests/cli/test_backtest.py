@@ -133,7 +133,8 @@ def test_json_is_the_only_thing_on_stdout_even_where_the_strategy_prints(tmp_pat
 
 
 def test_what_the_document_says(bot: Path, invoke: Invoke) -> None:
-    options = ("--cash", "10000", "--fee-per-share", "0.01", "--set", "quantity=20")
+    account = ("--cash", "10000", "--currency", "EUR", "--fee-per-share", "0.01")
+    options = (*account, "--set", "quantity=20")
     done = invoke("backtest", "bot", "--data", "prices.csv", "--json", *options)
     assert done.exit_code == 0, done.stderr
     document = json.loads(done.stdout)
@@ -183,6 +184,7 @@ def test_what_the_document_says(bot: Path, invoke: Invoke) -> None:
         }
     ]
     assert document["options"]["fee_per_share"] == "0.01"
+    assert document["options"]["currency"] == "EUR"
 
 
 def test_the_fills_file_alone_is_written_where_it_is_asked_for(bot: Path, invoke: Invoke) -> None:
@@ -453,6 +455,7 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
             "Error: --demo brings its own prices; leave out --data or --demo\n",
         ),
         (["bot", "--demo", "--cash", "0"], 2, "Error: --cash must be above 0, not 0\n"),
+        (["bot", "--demo", "--currency", ""], 2, "--currency must be the name of one, such as USD"),
         (
             ["bot", "--demo", "--cash", "1e27"],
             2,
