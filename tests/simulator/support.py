@@ -19,7 +19,7 @@ from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.resting import RestingOrders
 
-MANY = (10 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3) * settings().max_examples
+MANY = (8 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3) * settings().max_examples
 """Examples by which a property of the whole exchange is tried."""
 
 MINUTE = 60 * 10**9
