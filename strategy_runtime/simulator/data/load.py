@@ -175,7 +175,7 @@ def _why_nothing(
         said = "".join(f"\n  {each}" for each in summarize(faults))
         return f"no {kinds} in {where} that can be used:{said}"
     names = [*dict.fromkeys(name for _, name in rows)]
-    seen = f"; they have {some_of(names, _SHOWN)}" if names and symbol else ""
+    seen = f"; they have {some_of(names)}" if names and symbol else ""
     what = f"no bars of {symbol}" if symbol else "no bars"
     return f"{what} in {where}{seen}"
 

@@ -1,4 +1,6 @@
-"""What a client can have done: orders given, changed and cancelled, positions closed."""
+"""The exchange, put together of its parts, and what a client can have done: orders given, changed
+and cancelled, positions closed.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
