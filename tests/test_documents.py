@@ -1,5 +1,6 @@
 """What the documents show is true: code blocks run, and links lead somewhere."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from strategy_runtime import (
     Account,
     AccountEvent,
     Candle,
+    Line,
     Order,
     OrderEvent,
     Position,
@@ -172,6 +174,17 @@ def test_no_two_fill_rules_share_a_test() -> None:
     named = re.findall(r"\]\[(\w+)\]", "\n".join(rules()))
     assert sorted(named) == sorted(TESTS)
     assert len(set(TESTS.values())) == len(TESTS) > 100
+
+
+def test_the_indicators_that_are_listed_can_be_made_and_have_the_lines_that_are_named() -> None:
+    row = re.compile(r"^\| (`self\.\w+\(.*) \| [^;|]+(?:; (.*) )?\|$", re.MULTILINE)
+    listed = row.findall((ROOT / "docs/strategies.md").read_text())
+    assert len(listed) > 5
+    for calls, lines in listed:
+        for name, arguments in re.findall(r"`self\.(\w+)\(([^)]*)\)`", calls):
+            family = getattr(Strategy(), name)(*ast.literal_eval(f"({arguments},)"))
+            for line in re.findall(r"`(\w+)`", lines):
+                assert isinstance(getattr(family["S:X"], line), Line), (name, line)
 
 
 HOOKS_ARE_GIVEN = {

@@ -1,17 +1,68 @@
 """Indicators against their definitions."""
 
-from math import isnan
-from statistics import fmean
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from math import isnan, nan
+from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy_runtime import Ema, Family, Sma, Strategy, crossed_above, crossed_below
+from strategy_runtime import (
+    Atr,
+    BollingerBands,
+    Candle,
+    Ema,
+    Family,
+    Highest,
+    Indicator,
+    Lowest,
+    Macd,
+    Rsi,
+    Sma,
+    Strategy,
+    crossed_above,
+    crossed_below,
+)
 from strategy_runtime.errors import TimeframeError
+from strategy_runtime.ids import generator
 
 prices = st.lists(st.floats(0.01, 1e6), min_size=1, max_size=200)
+ranges = st.lists(
+    st.lists(st.floats(0.01, 1e6), min_size=3, max_size=3).map(sorted), min_size=1, max_size=120
+)
+"""Rows of low, close and high."""
+
+
+def candles_of(rows: Sequence[Sequence[float]]) -> list[Candle]:
+    start = datetime(2024, 1, 2, tzinfo=UTC)
+    return [Candle("S:X", "1d", start, close, high, low, close) for low, close, high in rows]
+
+
+def values_of(indicator: Indicator, rows: Sequence[Sequence[float]]) -> list[float]:
+    values = []
+    for candle in candles_of(rows):
+        indicator.update(candle)
+        values.append(indicator.value)
+    return values
+
+
+def smoothed(values: Sequence[float], period: int) -> list[float]:
+    """As Wilder has it: a mean to begin with, then each value with a weight of 1 in `period`."""
+    found = [nan] * min(period - 1, len(values))
+    for count in range(period, len(values) + 1):
+        if count == period:
+            found.append(fmean(values[:period]))
+        else:
+            found.append((found[-1] * (period - 1) + values[count - 1]) / period)
+    return found
+
+
+def alike(values: Sequence[float], scale: float = 1.0) -> Any:
+    return pytest.approx(list(values), nan_ok=True, rel=1e-6, abs=1e-9 * scale)
 
 
 @given(prices, st.integers(1, 30))
@@ -40,6 +91,121 @@ def test_ema_follows_its_recursion_from_the_simple_mean(values: list[float], per
             assert isnan(average.value)
         else:
             assert average.value == pytest.approx(expected)
+
+
+@given(prices, st.integers(1, 30))
+def test_rsi_is_what_was_gained_of_all_that_closes_moved(values: list[float], period: int) -> None:
+    changes = [after - before for before, after in pairwise(values)]
+    gained = smoothed([max(change, 0) for change in changes], period)
+    moved = smoothed([abs(change) for change in changes], period)
+    expected = [
+        50.0 if not all_of_it else 100 * up / all_of_it
+        for up, all_of_it in zip(gained, moved, strict=True)
+    ]
+    found = values_of(Rsi(period), [[value] * 3 for value in values])
+    assert found == pytest.approx([nan, *expected], nan_ok=True, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("closes", "value"), [([5, 5, 5, 5], 50), ([1, 2, 3, 4], 100), ([4, 3, 2, 1], 0)]
+)
+def test_rsi_has_its_ends_and_its_middle(closes: list[float], value: float) -> None:
+    assert values_of(Rsi(3), [[close] * 3 for close in closes])[-1] == value
+
+
+@given(ranges, st.integers(1, 30))
+def test_atr_smooths_the_true_range(rows: list[list[float]], period: int) -> None:
+    true_ranges = [rows[0][2] - rows[0][0]] + [
+        max(high - low, abs(high - before[1]), abs(low - before[1]))
+        for before, (low, _, high) in pairwise(rows)
+    ]
+    expected = smoothed(true_ranges, period)
+    assert values_of(Atr(period), rows) == alike(expected, 1e6)
+
+
+@given(ranges, st.integers(1, 30))
+def test_the_highest_and_the_lowest_are_of_the_last_candles(
+    rows: list[list[float]], period: int
+) -> None:
+    for indicator, column, farthest in ((Highest(period), 2, max), (Lowest(period), 0, min)):
+        prices = [row[column] for row in rows]
+        expected = [
+            nan if count < period else farthest(prices[count - period : count])
+            for count in range(1, len(prices) + 1)
+        ]
+        assert values_of(indicator, rows) == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
+
+
+def test_a_breakout_is_a_close_above_what_was_the_highest() -> None:
+    highest = Highest(2)
+    seen = []
+    for low, close, high in ((1, 2, 3), (1, 2, 4), (2, 5, 5), (4, 4.5, 6)):
+        highest.update(candles_of([[low, close, high]])[0])
+        seen.append(close > highest.previous)
+    assert seen == [False, False, True, False]
+
+
+@given(prices, st.integers(1, 30), st.floats(0.1, 5))
+def test_bollinger_bands_lie_so_many_deviations_from_the_average(
+    values: list[float], period: int, width: float
+) -> None:
+    bands = BollingerBands(period, width)
+    for count, price in enumerate(values, start=1):
+        bands.push(price)
+        assert bands.is_ready == bands.upper.is_ready == bands.lower.is_ready == (count >= period)
+        if bands.is_ready:
+            last = values[count - period : count]
+            middle, reach = fmean(last), width * pstdev(last)
+            found = [bands.lower.value, bands.value, bands.upper.value]
+            assert found == alike([middle - reach, middle, middle + reach], 1e6)
+
+
+@given(prices)
+def test_macd_is_the_difference_of_two_averages_and_has_one_of_its_own(
+    values: list[float],
+) -> None:
+    macd, quick, calm, signal = Macd(3, 7, 4), Ema(3), Ema(7), Ema(4)
+    for price in values:
+        quick.push(price)
+        calm.push(price)
+        if calm.is_ready:
+            signal.push(quick.value - calm.value)
+        macd.push(price)
+        assert [macd.value, macd.signal.value, macd.histogram.value] == alike(
+            [quick.value - calm.value, signal.value, quick.value - calm.value - signal.value], 1e6
+        )
+
+
+def test_lines_cross_like_indicators() -> None:
+    close, bands = Sma(1), BollingerBands(3, 1)
+    seen = []
+    for price in (10, 10, 10, 13, 6):
+        close.push(price)
+        bands.push(price)
+        seen.append((crossed_above(close, bands.upper), crossed_below(close, bands.lower)))
+    assert seen == [(False, False)] * 3 + [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(lambda: Sma(10), lambda: Ema(10), lambda: Rsi(10), lambda: Macd(5, 10, 4)),
+        *(lambda: BollingerBands(10), lambda: Atr(10), lambda: Highest(10), lambda: Lowest(10)),
+    ],
+)
+def test_after_its_warm_up_an_indicator_has_all_but_forgotten_what_was_before(
+    make: Callable[[], Indicator],
+) -> None:
+    """So a live run decides as a backtest does that has come to the same candle."""
+    rng = generator(7)
+    closes = [100.0]
+    for _ in range(400):
+        closes.append(closes[-1] * (1 + rng.gauss(0, 0.02)))
+    rows = [[close * 0.99, close, close * 1.01] for close in closes]
+    long = values_of(make(), rows)
+    short = values_of(fresh := make(), rows[-fresh.warm_up :])
+    spread = max(long[-200:]) - min(long[-200:])
+    assert abs(long[-1] - short[-1]) < 0.002 * spread
 
 
 def test_crossings_happen_once_and_never_before_both_are_warm() -> None:
@@ -86,9 +252,40 @@ def test_a_period_that_cannot_be_one_is_refused_where_it_is_given(period: Any) -
     said = rf"must be a whole number from 1 to 1000000, not {period!r}$"
     with pytest.raises(ValueError, match=said):
         Sma(period)
-    for make in (Strategy().sma, Strategy().ema):
+    strategy = Strategy()
+    for make in (
+        *(strategy.sma, strategy.ema, strategy.rsi, strategy.atr, strategy.bollinger),
+        *(strategy.highest, strategy.lowest, strategy.macd),
+    ):
         with pytest.raises(ValueError, match=said):
             make(period)
+
+
+def test_arguments_that_cannot_be_are_refused_where_they_are_given() -> None:
+    strategy = Strategy()
+    with pytest.raises(ValueError, match="the fast period, 26, must be shorter than the slow, 12"):
+        strategy.macd(26, 12)
+    for width in (0, -1.0, nan):
+        with pytest.raises(ValueError, match=f"width of the bands .* above 0, not {width!r}$"):
+            strategy.bollinger(20, width)
+
+
+async def test_every_kind_of_indicator_can_be_made_by_name_and_is_fed() -> None:
+    class Everything(Strategy):
+        def on_start(self) -> None:
+            self.families: list[Family[Any]] = [
+                *(self.sma(3), self.ema(3), self.rsi(3), self.macd(2, 3, 2)),
+                *(self.bollinger(3), self.atr(3), self.highest(3), self.lowest(3)),
+            ]
+
+        def on_candle(self, candle: Candle) -> None: ...
+
+    strategy = Everything()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", bars=[(10, 12, 9, 11)] * 6)
+    assert [round(family["S:X"].value, 9) for family in strategy.families] == [
+        *(11, 11, 50, 0, 11, 3, 12, 9)
+    ]
 
 
 async def test_a_timeframe_may_be_spelt_in_another_way_and_has_to_be_one() -> None:

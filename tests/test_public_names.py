@@ -6,13 +6,14 @@ import strategy_runtime
 from strategy_runtime import errors
 
 PUBLIC = """
-Account AccountEvent AccountEventKind AccountView BacktestComplete Candle ConfigError
-ConnectionEvent ConnectionEventKind DataError Ema Event Family FinancingEvent Gap HookFailed
-Indicator NetPosition Order OrderEvent OrderEventKind OrderRejected OrderStatus OrderType
-ParameterError Position PositionEvent PositionEventKind PositionSide PriceIndicator
-ProxyErrorEvent Quote RateLimitEvent RateLimitEventKind RejectReason RiskState Side Sma
-StalenessEvent StalenessEventKind Strategy StrategyRuntimeError Ticket TimeInForce TimeframeError
-Trade TradeEvent TrailingType UnknownEvent WouldDeadlock crossed_above crossed_below
+Account AccountEvent AccountEventKind AccountView Atr BacktestComplete BollingerBands Candle
+ConfigError ConnectionEvent ConnectionEventKind DataError Ema Event Family FinancingEvent Gap
+Highest HookFailed Indicator Line Lowest Macd NetPosition Order OrderEvent OrderEventKind
+OrderRejected OrderStatus OrderType ParameterError Position PositionEvent PositionEventKind
+PositionSide PriceIndicator ProxyErrorEvent Quote RateLimitEvent RateLimitEventKind RejectReason
+RiskState Rsi Side Sma StalenessEvent StalenessEventKind Strategy StrategyRuntimeError Ticket
+TimeInForce TimeframeError Trade TradeEvent TrailingType UnknownEvent WouldDeadlock crossed_above
+crossed_below
 """.split()
 
 

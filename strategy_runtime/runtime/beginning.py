@@ -17,6 +17,8 @@ from strategy_runtime.strategy import Strategy
 
 __all__ = ["find_out_how_fills_are_booked", "see_that_it_begins", "warm_up"]
 
+_MOST_BARS = 10_000  # a proxy need not have more at hand
+
 _log = logging.getLogger("strategy_runtime")
 
 
@@ -67,7 +69,7 @@ async def warm_up(
     Args:
         timeframe: Of candles that are subscribed to without one.
     """
-    count = max(strategy.lookback, strategy._indicators.warm_up)
+    count = min(max(strategy.lookback, strategy._indicators.warm_up), _MOST_BARS)
     named = [
         (parse_timeframe(entry.timeframe or timeframe), entry)
         for entry in subscriptions

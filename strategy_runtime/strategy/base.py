@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from strategy_runtime.errors import ParameterError
-from strategy_runtime.indicators import Ema, Family, Indicator, Indicators, Sma, checked_period
+from strategy_runtime.indicators import Indicators
 from strategy_runtime.protocol.enums import Side, TimeInForce
 from strategy_runtime.protocol.events import (
     AccountEvent,
@@ -31,6 +31,7 @@ from strategy_runtime.strategy.desk import (
 )
 from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import check_hooks
+from strategy_runtime.strategy.indicating import Indicating
 from strategy_runtime.strategy.log import logger_of
 from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
@@ -49,14 +50,13 @@ if TYPE_CHECKING:
 __all__ = ["Strategy"]
 
 _Hook = Awaitable[None] | None
-_I = TypeVar("_I", bound=Indicator)
 # A member of an Enum costs five times a name of the module, and an order is given by it. Its
 # arguments go on by their places: to find so many by name takes half of what giving one does.
 _BUY, _SELL = Side.BUY, Side.SELL
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
-class Strategy:
+class Strategy(Indicating):
     """A trading strategy: subclass it.
 
     * Annotated public attributes of your class are its parameters: `fast: int = 10`.
@@ -82,7 +82,6 @@ class Strategy:
     _given: frozenset[str]
     _values: dict[str, Any]
     _running: Desk
-    _indicators: Indicators
     _is_backfilling: bool
     _has_begun: bool
 
@@ -517,35 +516,6 @@ class Strategy:
         if not callable(function or self.on_timer):
             raise TypeError(f"{verb}() needs a function to call, not {function!r}")
         return function or self.on_timer
-
-    # Indicators
-
-    def sma(self, period: int, *, timeframe: str | None = None) -> Family[Sma]:
-        """Simple moving averages of the close, one a symbol.
-
-        Args:
-            period: In candles.
-            timeframe: As for `indicator`.
-
-        Raises:
-            ValueError: `period` is no whole number above 0.
-        """
-        checked_period(period)
-        return self.indicator(lambda: Sma(period), timeframe=timeframe)
-
-    def ema(self, period: int, *, timeframe: str | None = None) -> Family[Ema]:
-        """Exponential moving averages of the close, one a symbol; arguments as for `sma`."""
-        checked_period(period)
-        return self.indicator(lambda: Ema(period), timeframe=timeframe)
-
-    def indicator(self, make: Callable[[], _I], *, timeframe: str | None = None) -> Family[_I]:
-        """A family of indicators of your own: `make` is called once a symbol.
-
-        Args:
-            timeframe: Of the candles that feed it, such as `1d`. By default the one that arrives
-                first for a symbol, which is the finest.
-        """
-        return self._indicators.add(make, timeframe)
 
     # Tests
 

@@ -1,0 +1,57 @@
+"""Averages of prices."""
+
+from collections.abc import Generator
+from math import fsum
+
+from strategy_runtime.indicators.base import Running
+
+__all__ = ["Ema", "Sma"]
+
+_SUMMED_ANEW = 1024  # prices, at least, behind which a running sum is rid of its rounding errors
+
+
+class Sma(Running):
+    """Simple moving average: the mean of the last `period` prices."""
+
+    __slots__ = ()
+
+    def _states(self, period: int) -> Generator[None, float, None]:
+        window: list[float] = []
+        for _ in range(period):
+            window.append((yield))
+        size, places, windows = float(period), range(period), 1 + _SUMMED_ANEW // period
+        total = fsum(window)
+        self.value = value = total / size
+        while True:
+            for _ in range(windows):
+                for place in places:
+                    price = yield
+                    total = total + (price - window[place])  # in a flat market nothing changes
+                    window[place] = price
+                    self.previous = value
+                    self.value = value = total / size
+            total = fsum(window)
+
+
+class Ema(Running):
+    """Exponential moving average with weight `2 / (period + 1)`, seeded with the simple average.
+
+    It never quite forgets: four periods behind its first value, that has a weight of 1 in 2,000.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, period: int) -> None:
+        super().__init__(period, periods=5)
+
+    def _states(self, period: int) -> Generator[None, float, None]:
+        weight = 2 / (period + 1)
+        total = 0.0
+        for _ in range(period):
+            total += yield
+        self.value = value = total / period
+        while True:
+            price = yield
+            self.previous = value
+            value = value + weight * (price - value)
+            self.value = value

@@ -1,0 +1,124 @@
+"""What indicators are made of."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from math import nan
+from numbers import Integral
+
+from strategy_runtime.protocol.models import Candle
+
+__all__ = ["Indicator", "Line", "PriceIndicator", "Running", "checked_period"]
+
+_LONGEST = 1_000_000
+
+
+class Line:
+    """A number that changes from candle to candle.
+
+    Attributes:
+        value: The latest; NaN before there is one, so that every comparison is False.
+        previous: The one before.
+    """
+
+    __slots__ = ("previous", "value")
+
+    def __init__(self) -> None:
+        self.value = nan
+        self.previous = nan
+
+    @property
+    def is_ready(self) -> bool:
+        """True once it has a value."""
+        return self.value == self.value  # NaN alone differs from itself
+
+    def _set(self, value: float) -> None:
+        self.previous = self.value
+        self.value = value
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.value!r}>"
+
+
+class Indicator(Line, ABC):
+    """A line that follows the candles of one symbol.
+
+    Attributes:
+        warm_up: How many candles it takes until the value is what it would be after any number of
+            them; a live run fetches as many beforehand.
+    """
+
+    __slots__ = ("warm_up",)
+
+    def __init__(self, warm_up: int = 0) -> None:
+        super().__init__()
+        self.warm_up = warm_up
+
+    @abstractmethod
+    def update(self, candle: Candle) -> None:
+        """Take in a closed candle."""
+
+
+class PriceIndicator(Indicator):
+    """An indicator of closing prices alone."""
+
+    __slots__ = ()
+
+    @property
+    def feed(self) -> Callable[[float], None]:
+        """What takes in a price."""
+        return self.push
+
+    def update(self, candle: Candle) -> None:
+        """Take in a closed candle."""
+        self.push(candle.close)
+
+    @abstractmethod
+    def push(self, price: float) -> None:
+        """Take in a price."""
+
+
+def checked_period(period: int) -> int:
+    """A number of candles, if it can be one.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if not isinstance(period, Integral) or not 1 <= period <= _LONGEST:
+        raise ValueError(
+            f"a period in candles must be a whole number from 1 to {_LONGEST}, not {period!r}"
+        )
+    return int(period)
+
+
+class Running(PriceIndicator):
+    """An indicator whose state lives in a generator, to which each price is sent.
+
+    Reading and writing local names is what Python does fastest, and this is done for every bar.
+
+    Args:
+        periods: How many of them `warm_up` has.
+    """
+
+    __slots__ = ("_send",)
+
+    def __init__(self, period: int, periods: int = 1) -> None:
+        super().__init__(checked_period(period) * periods)
+        states = self._states(period)
+        next(states)
+        self._send = states.send
+
+    @abstractmethod
+    def _states(self, period: int) -> Generator[None, float, None]:
+        """Take in one price after the other, and set `previous` and `value` by each."""
+
+    @property
+    def feed(self) -> Callable[[float], None]:
+        """What takes in a price."""
+        return self._send if type(self).push is Running.push else self.push
+
+    def push(self, price: float) -> None:
+        """Take in a price."""
+        self._send(price)

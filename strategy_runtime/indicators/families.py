@@ -1,0 +1,121 @@
+"""One indicator a symbol, and what each of them is to be fed."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from strategy_runtime.indicators.base import Indicator, PriceIndicator
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
+
+__all__ = ["Family", "Feeds", "Indicators"]
+
+IndicatorType = TypeVar("IndicatorType", bound=Indicator)
+
+
+Family: TypeAlias = defaultdict[str, IndicatorType]
+"""One indicator a symbol, made when the symbol is first seen or asked for.
+
+It is asked at every bar, and a class of our own would answer in twice the time.
+"""
+
+
+class _Fed(NamedTuple):
+    members: defaultdict[str, Any]
+    make: Callable[[], Indicator]
+    timeframe: Timeframe | None
+
+
+class Feeds(NamedTuple):
+    """What to call for each candle of one symbol and timeframe: with its close, and with itself."""
+
+    timeframe: str
+    pushes: list[Callable[[float], None]]
+    updates: list[Callable[[Candle], None]]
+
+
+class Indicators:
+    """All families of one strategy, and what they want to be fed, by symbol.
+
+    Attributes:
+        feeds: For candles of the timeframe that came first, by symbol; filled by `feeds_of`,
+            emptied when a family is added.
+        fed_in_runs: What is to be called with the closes of a symbol where its candles come in
+            runs, filled by whoever takes these, emptied likewise.
+        when_added: Called when a family is added; for the runtime.
+    """
+
+    def __init__(self) -> None:
+        self.feeds: dict[str, Feeds] = {}
+        self._others: dict[tuple[str, str], Feeds] = {}
+        self._first: dict[str, str] = {}
+        self._families: list[_Fed] = []
+        self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
+        self.when_added: Callable[[], None] = lambda: None
+
+    def add(
+        self, make: Callable[[], IndicatorType], timeframe: str | None
+    ) -> Family[IndicatorType]:
+        """A family of indicators, fed from the next candle on.
+
+        Args:
+            timeframe: Of the candles it is fed with; None for those of the timeframe that arrives
+                first for a symbol, which is the finest.
+
+        Raises:
+            TimeframeError: `timeframe` is none.
+        """
+        length = None if timeframe is None else parse_timeframe(timeframe)
+        family = Family[IndicatorType](make)
+        self._families.append(_Fed(family, make, length))
+        self.feeds.clear()
+        self.fed_in_runs.clear()
+        self._others.clear()
+        self.when_added()
+        return family
+
+    @property
+    def warm_up(self) -> int:
+        """How many candles the slowest of them takes to be ready."""
+        return max((family.make().warm_up for family in self._families), default=0)
+
+    @property
+    def starved(self) -> list[str]:
+        """Subscriptions that families wait for, of whose timeframe no candle has come."""
+        texts = {*self._first.values(), *(text for _, text in self._others)}
+        came = [parse_timeframe(text) for text in texts]
+        missing = {
+            family.timeframe.text: None
+            for family in self._families
+            if family.timeframe is not None and not any(map(family.timeframe.is_as_long_as, came))
+        }
+        return [f"{symbol}:candle_{text}" for symbol in self._first for text in missing]
+
+    def feeds_of(self, candle: Candle) -> Feeds:
+        """What to call for candles of a symbol in the timeframe that came first for it."""
+        symbol = candle.symbol
+        first = self._first.setdefault(symbol, candle.timeframe)
+        feeds = self.feeds[symbol] = self._made(symbol, first, is_first=True)
+        return feeds
+
+    def other_feeds_of(self, candle: Candle) -> Feeds:
+        """What to call for candles of a symbol in another timeframe."""
+        key = candle.symbol, candle.timeframe
+        feeds = self._others.get(key)
+        if feeds is None:
+            feeds = self._others[key] = self._made(*key, is_first=False)
+        return feeds
+
+    def _made(self, symbol: str, timeframe: str, *, is_first: bool) -> Feeds:
+        length = parse_timeframe(timeframe)
+        fed = [
+            family.members
+            for family in self._families
+            if (is_first if family.timeframe is None else family.timeframe.is_as_long_as(length))
+        ]
+        members = [each[symbol] for each in fed]
+        return Feeds(
+            timeframe,
+            [each.feed for each in members if isinstance(each, PriceIndicator)],
+            [each.update for each in members if not isinstance(each, PriceIndicator)],
+        )
