@@ -11,7 +11,8 @@
                 self.buy(candle.symbol, fraction=0.1)
 
 `Strategy` has the hooks, verbs and views, and `strategy_runtime.testing` the test kit. All else is
-run by commands: `strategy-backtest`, `strategy-run`, `strategy-proxy` and `strategy-new`.
+run by commands: `strategy-backtest`, `strategy-sweep`, `strategy-run`, `strategy-proxy` and
+`strategy-new`.
 """
 
 from strategy_runtime.errors import (

@@ -15,29 +15,28 @@ from strategy_runtime.cli.loading import (
     subscriptions_of,
 )
 from strategy_runtime.cli.options import (
+    DEMO,
     HELP_NAMES,
     DataOptions,
     ResultOptions,
     account_options,
     data_options,
+    demo_option,
     parameters_option,
     result_options,
     version_option,
 )
 from strategy_runtime.cli.redaction import safe
-from strategy_runtime.cli.settings import LIMITS, limit_options
+from strategy_runtime.cli.settings import limit_options, limits_from
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
 
 if TYPE_CHECKING:
     from strategy_runtime.backtesting import Backtest
-    from strategy_runtime.runtime.settings import Settings
     from strategy_runtime.simulator.outcome import Fill
     from strategy_runtime.strategy import Strategy
 
 __all__ = ["main"]
-
-DEMO = "strategy_runtime.demo.strategy:SmaCross"
 
 _EPILOG = """\b
 Examples:
@@ -53,11 +52,7 @@ difference, 74 files or data, 130 and 143 interrupted."""
 
 @click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:CLASS", required=False)
-@click.option(
-    "--demo/--no-demo",
-    default=False,
-    help="Use the bundled prices and, without MODULE:CLASS, the bundled strategy.",
-)
+@demo_option
 @data_options
 @parameters_option
 @account_options
@@ -116,7 +111,7 @@ def main(
         if target is None and not demo:
             raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
         options = exchange_options(account, wanted)
-        held_to = _set_up(limits).limits
+        held_to = limits_from(limits)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if output.as_json else nullcontext():
             named = DEMO if target is None else target
@@ -155,19 +150,6 @@ def main(
             _compare(*(each.exchange.fills for each in runs))
         if demo and not output.as_json:
             _say_what_next(target)
-
-
-def _set_up(limits: dict[str, str | None]) -> "Settings":
-    """Set up the log; gives back the settings, of which a backtest has those of log and limits."""
-    import os
-
-    from strategy_runtime.cli.logs import set_up_from
-    from strategy_runtime.runtime.settings import read_environment, refuse_slips
-
-    refuse_slips(read_environment(os.environ))
-    return set_up_from(
-        os.environ, limits, {variable for setting in LIMITS for variable in setting.variables}
-    )
 
 
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":

@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
 
-__all__ = ["exchange_options", "load_data", "parameters_from", "subscriptions_of"]
+__all__ = ["exchange_options", "load_data", "pairs_of", "parameters_from", "subscriptions_of"]
 
 _FAULTS_SHOWN = 20
 
 
 def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:
     """The values of `--set NAME=VALUE`; the last one counts."""
-    values: dict[str, str] = {}
+    return dict(pairs_of(pairs))
+
+
+def pairs_of(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Name and value of each `--set NAME=VALUE`."""
+    found = []
     for pair in pairs:
         name, sign, text = pair.partition("=")
         if not sign or not name.strip():
             raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
-        values[name.strip()] = text
-    return values
+        found.append((name.strip(), text))
+    return found
 
 
 def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":

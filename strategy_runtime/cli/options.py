@@ -10,17 +10,23 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import click
 
 __all__ = [
+    "DEMO",
     "HELP_NAMES",
     "DataOptions",
     "Place",
     "ResultOptions",
+    "Target",
     "account_options",
     "data_options",
+    "demo_option",
     "parameters_option",
     "result_options",
     "together",
     "version_option",
 ]
+
+DEMO = "strategy_runtime.demo.strategy:SmaCross"
+"""The bundled strategy."""
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -61,13 +67,19 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
-class _Target(Place):
+class Target(Place):
     """A path to write to; there `-` would be the name of a file."""
 
     refused: ClassVar[dict[object, str]] = Place.refused | {
         "-": "'-' is no {kind}; name one, or have the results on stdout with --json"
     }
 
+
+demo_option = click.option(
+    "--demo/--no-demo",
+    default=False,
+    help="Use the bundled prices and, without MODULE:CLASS, the bundled strategy.",
+)
 
 parameters_option = click.option(
     "--set",
@@ -260,14 +272,14 @@ class ResultOptions(NamedTuple):
 _results = _stacked(
     click.option(
         "--out",
-        type=_Target(path_type=Path, file_okay=False),
+        type=Target(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Write report.html, result.json and the tables of the run (CSV) there.",
     ),
     click.option(
         "--fills",
         "fills_file",
-        type=_Target(path_type=Path, dir_okay=False),
+        type=Target(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="Write the fills there, as CSV.",
     ),

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from strategy_runtime.report.results import Results
     from strategy_runtime.simulator.exchange import Exchange
 
-__all__ = ["Destinations", "beside_us", "progress"]
+__all__ = ["RESULTS", "Destinations", "beside_us", "progress"]
 
 RESULTS = Path("results")
+"""Where results go unless something else is asked for."""
+
 _PATIENCE_S = 1.0
 _INTERVAL_S = 0.2
 

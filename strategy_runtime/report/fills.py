@@ -16,7 +16,7 @@ from strategy_runtime.report.performance import DayEnd
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["equity_csv", "fill_hash", "fills_csv", "moment", "orders_csv", "trips_csv"]
+__all__ = ["csv_of", "equity_csv", "fill_hash", "fills_csv", "moment", "orders_csv", "trips_csv"]
 
 _FILL_COLUMNS = "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule".split(",")
 _ORDER_COLUMNS = (
@@ -67,7 +67,7 @@ def fills_csv(fills: Iterable[Fill]) -> str:
         )
         for fill in sorted(fills, key=attrgetter("time_ns"))
     )
-    return _csv(_FILL_COLUMNS, rows)
+    return csv_of(_FILL_COLUMNS, rows)
 
 
 def orders_csv(orders: Iterable[Order]) -> str:
@@ -93,7 +93,7 @@ def orders_csv(orders: Iterable[Order]) -> str:
         )
         for order in orders
     )
-    return _csv(_ORDER_COLUMNS, rows)
+    return csv_of(_ORDER_COLUMNS, rows)
 
 
 def trips_csv(trips: Iterable[RoundTrip]) -> str:
@@ -114,12 +114,12 @@ def trips_csv(trips: Iterable[RoundTrip]) -> str:
         )
         for trip in trips
     )
-    return _csv(_TRIP_COLUMNS, rows)
+    return csv_of(_TRIP_COLUMNS, rows)
 
 
 def equity_csv(days: Iterable[DayEnd]) -> str:
     """One row a day in which a bar ended."""
-    return _csv(
+    return csv_of(
         ("date", "equity", "return"),
         ((day.date.isoformat(), repr(day.equity), repr(day.gain)) for day in days),
     )
@@ -129,7 +129,8 @@ def _optional(number: Decimal | None) -> str:
     return "" if number is None else in_digits(number)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def csv_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as CSV."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

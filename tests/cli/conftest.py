@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from strategy_runtime.cli import backtest, new, proxy, run
+from strategy_runtime.cli import backtest, new, proxy, run, sweep
 from tests.cli.support import BUYER, PRICES
 
 Invoke = Callable[..., Result]
@@ -40,6 +40,7 @@ def invoke(folder: Path) -> Iterator[Invoke]:
         "new": new.main,
         "proxy": proxy.main,
         "run": run.main,
+        "sweep": sweep.main,
     }
 
     def call(name: str, *arguments: object, env: dict[str, str] | None = None) -> Result:

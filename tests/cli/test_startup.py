@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.support import BUYER, PRICES, call, environment
 
-COMMANDS = ["run", "backtest", "new", "proxy"]
+COMMANDS = ["run", "backtest", "new", "proxy", "sweep"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,0 +1,225 @@
+"""`strategy-sweep`: run a strategy with one set of parameters after the other."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext, redirect_stdout
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from strategy_runtime.cli.errors import reported, users_code
+from strategy_runtime.cli.loading import exchange_options, load_data, pairs_of, subscriptions_of
+from strategy_runtime.cli.options import (
+    DEMO,
+    HELP_NAMES,
+    DataOptions,
+    Target,
+    account_options,
+    data_options,
+    demo_option,
+    version_option,
+)
+from strategy_runtime.cli.redaction import safe
+from strategy_runtime.cli.settings import limit_options, limits_from
+from strategy_runtime.cli.streams import Command
+from strategy_runtime.errors import ConfigError, HookFailed
+
+if TYPE_CHECKING:
+    from strategy_runtime.backtesting import Backtest
+    from strategy_runtime.report.comparison import Trial
+    from strategy_runtime.strategy import Strategy
+
+__all__ = ["main"]
+_FIGURES = (
+    *("sharpe", "sortino", "calmar", "return", "annual_return", "max_drawdown"),
+    *("profit_factor", "average_trade", "win_rate"),
+)
+_LITERAL = ("[", "{", '"')
+"""How values begin that are written as JSON: these may have commas of their own."""
+
+_EPILOG = """\b
+Examples:
+  strategy-sweep --demo --set fast=5,10,20 --set slow=30,50
+  strategy-sweep bot:SmaCross --data prices.csv --set fast=$(seq -s, 5 5 50) --by calmar
+
+\b
+Exit codes: 0 fine, 2 usage, 70 the strategy failed in some of the runs,
+74 files or data, 130 and 143 interrupted."""
+
+
+@click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
+@click.argument("target", metavar="MODULE:CLASS", required=False)
+@demo_option
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE,…",
+    multiple=True,
+    help="Give a parameter these values, one after the other. Of several such options every "
+    "combination is run. Repeatable.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(_FIGURES),
+    default="sharpe",
+    show_default=True,
+    help="The figure by which the runs are put in order.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many runs go on at once. Default: as many as there are cores.",
+)
+@data_options
+@account_options
+@limit_options
+@click.option(
+    "--out",
+    type=Target(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write sweep.csv there. Default: results/<CLASS>.",
+)
+@click.option(
+    "--json/--no-json",
+    "as_json",
+    default=False,
+    help="Print one JSON document on stdout at the end, and nothing else there.",
+)
+@version_option
+def main(
+    target: str | None,
+    demo: bool,
+    parameters: tuple[str, ...],
+    by: str,
+    processes: int | None,
+    wanted: DataOptions,
+    account: dict[str, Any],
+    limits: dict[str, str | None],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the strategy MODULE:CLASS with every combination of parameters, and compare.
+
+    Each run is that of strategy-backtest, whose --help says more about the options; it logs
+    nothing, and what the strategy prints is left out. A table of the best runs is printed, and one
+    of all of them is written to results/<CLASS>/sweep.csv, unless --out or --json say otherwise.
+    """
+    with reported():
+        from strategy_runtime.cli.output import RESULTS
+        from strategy_runtime.cli.processes import each_of
+        from strategy_runtime.report.comparison import Comparison
+        from strategy_runtime.report.files import ensure_writable, write_atomically
+
+        if target is None and not demo:
+            raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
+        values = _values(parameters)
+        sets = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+        options, held_to = exchange_options(account, wanted), limits_from(limits)
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            kind = _kind(DEMO if target is None else target, sets)
+            place = (RESULTS / kind.__name__ if out is None else out) / "sweep.csv"
+            if out is not None:
+                ensure_writable(place)
+            data = load_data(wanted, demo=demo, command="strategy-sweep")
+            subscriptions = subscriptions_of(wanted.subscriptions, data)
+
+        def run(strategy: "Strategy") -> "Backtest":
+            from strategy_runtime.backtesting import Backtest
+
+            return Backtest(
+                strategy, data, options=options, limits=held_to, subscriptions=subscriptions
+            )
+
+        trials = each_of(sets, partial(_try, kind, run), processes or os.cpu_count() or 1)
+        varied = [name for name, several in values.items() if len(several) > 1]
+        comparison = Comparison(_counted(trials, len(sets)), varied, by)
+        if as_json:
+            click.echo(comparison.to_json(), nl=False)
+        else:
+            click.echo(safe(str(comparison)), nl=False)
+        if out is not None or not as_json:
+            write_atomically(place, comparison.to_csv())
+            click.echo(f"\nWritten: {place}", err=as_json)
+        if comparison.failed:
+            raise SystemExit(HookFailed.exit_code)
+
+
+def _values(options: tuple[str, ...]) -> dict[str, list[str]]:
+    """The values that `--set` gives each parameter, in their order."""
+    values: dict[str, dict[str, None]] = {}
+    for name, text in pairs_of(options):
+        several = [text] if text.startswith(_LITERAL) else text.split(",")
+        values.setdefault(name, {}).update(dict.fromkeys(several))
+    if not any(len(several) > 1 for several in values.values()):
+        raise ConfigError(
+            "there is nothing to compare: give a parameter several values, such as --set "
+            "fast=5,10,20"
+        )
+    return {name: list(several) for name, several in values.items()}
+
+
+def _kind(target: str, sets: list[dict[str, str]]) -> "type[Strategy]":
+    """The class, if it takes all of the sets of parameters.
+
+    Raises:
+        ConfigError: There is no such class, or a value breaks the rule of its parameter.
+    """
+    from strategy_runtime.runtime.loader import load_strategy
+
+    with users_code(f"{target} was imported"):
+        kind = load_strategy(target)
+    environment = kind.parameters().from_environment(os.environ, but=sets[0])
+    for each in sets:
+        kind.parameters().resolve({**environment, **each})
+    return kind
+
+
+def _try(
+    kind: "type[Strategy]", run_of: "Callable[[Strategy], Backtest]", values: dict[str, str]
+) -> "Trial":
+    """Run once, without a word."""
+    import asyncio
+
+    from strategy_runtime.cli.logs import silenced
+    from strategy_runtime.report.comparison import Trial
+
+    with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        try:
+            strategy = kind.from_text(values, os.environ)
+        except ConfigError:
+            raise
+        except Exception as error:
+            return Trial(values, failure=f"{kind.__name__} was not made: {_named(error)}")
+        run = run_of(strategy)
+        try:
+            asyncio.run(run.run())
+        except HookFailed as failure:
+            return Trial(values, failure=f"{failure}: {_named(failure.__cause__)}")
+        return Trial(values, run.results().summary)
+
+
+def _named(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _counted(trials: "Iterable[Trial]", count: int) -> "list[Trial]":
+    """All of them, and on a terminal how many there are so far."""
+    found = []
+    for trial in trials:
+        found.append(trial)
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{len(found):,} of {count:,}")
+            sys.stderr.flush()
+    if sys.stderr.isatty():
+        sys.stderr.write("\r" + " " * 20 + "\r")
+        sys.stderr.flush()
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Runs of one strategy that differ in its parameters, side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from strategy_runtime.report.fills import csv_of
+from strategy_runtime.report.performance import Performance
+from strategy_runtime.report.summary import SCHEMA, Summary
+from strategy_runtime.report.table import heading
+
+__all__ = ["Comparison", "Trial"]
+
+_SHOWN = 20
+_CAUTION = "The best of many is partly luck: choose by some years, and look at others."
+_COLUMNS = (
+    *("return", "max_drawdown", *Performance.__struct_fields__),
+    *("orders", "fills", "fees", "equity", "complete", "bankrupt", "fill_hash", "failure"),
+)
+
+
+class Trial(Struct, frozen=True):
+    """One of the runs.
+
+    Attributes:
+        parameters: What was given, as it was written.
+        summary: What came of it; None where the strategy failed.
+        failure: Why it did, in words; else empty.
+    """
+
+    parameters: dict[str, str]
+    summary: Summary | None = None
+    failure: str = ""
+
+
+class Comparison:
+    """All of the runs, the best first, failures last; of equals the one that was asked for first.
+
+    Args:
+        varied: Names of the parameters in which the runs differ.
+        by: The figure whose highest value is the best, named as in the document of a run; of
+            `max_drawdown` it is the lowest.
+    """
+
+    def __init__(self, trials: Sequence[Trial], varied: Sequence[str], by: str) -> None:
+        self._varied = varied
+        self._by = by
+        self.trials = sorted(trials, key=self._rank)
+
+    def _rank(self, trial: Trial) -> tuple[bool, float]:
+        value = _figures(trial.summary).get(self._by)
+        if value is None:
+            return True, trial.summary is None
+        return False, value if self._by == "max_drawdown" else -value
+
+    @property
+    def failed(self) -> list[Trial]:
+        """Those in which the strategy failed."""
+        return [trial for trial in self.trials if trial.summary is None]
+
+    def __str__(self) -> str:
+        """A heading, then a line for each of the best; ends with a line feed."""
+        names = ["", *self._varied, "Return", "Drawdown", "Sharpe", "Trades", ""]
+        rows = [names, *map(self._row, self.trials[:_SHOWN])]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = [
+            "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        more = len(self.trials) - _SHOWN
+        return "\n".join(
+            [
+                *self._heading(),
+                "",
+                *table,
+                *([f"and {more:,} more"] if more > 0 else []),
+                *(
+                    f"FAILED: {_said(trial.parameters)}: {trial.failure}"
+                    for trial in self.failed[:_SHOWN]
+                ),
+                *(["", _CAUTION] if len(self.failed) < len(self.trials) else []),
+                "",
+            ]
+        )
+
+    def _heading(self) -> list[str]:
+        order = f"{len(self.trials):,} runs, by {self._by}"
+        summary = next((trial.summary for trial in self.trials if trial.summary), None)
+        if summary is None:
+            return [order]
+        same = {name: each for name, each in summary.parameters.items() if name not in self._varied}
+        held = summary.buy_and_hold
+        held_text = "" if held is None else f"; buy and hold {held * 100:+z.2f} %"
+        return [*heading(replace(summary, parameters=same)), order + held_text]
+
+    def _row(self, trial: Trial) -> list[str]:
+        given = [trial.parameters[name] for name in self._varied]
+        summary = trial.summary
+        if summary is None:
+            return ["", *given, "-", "-", "-", "-", "failed"]
+        sharpe = summary.performance.sharpe
+        return [
+            "",
+            *given,
+            f"{summary.total_return * 100:+z.2f} %",
+            f"{-summary.max_drawdown * 100:z.2f} %",
+            "-" if sharpe is None else f"{sharpe:.2f}",
+            f"{summary.performance.trades:,}",
+            "bankrupt" if summary.bankrupt else "",
+        ]
+
+    def to_csv(self) -> str:
+        """A table of all runs, with all figures."""
+        rows = []
+        for trial in self.trials:
+            figures = _figures(trial.summary) | {"failure": trial.failure}
+            given = [trial.parameters[name] for name in self._varied]
+            rows.append([*given, *(_text(figures.get(name)) for name in _COLUMNS)])
+        return csv_of([*self._varied, *_COLUMNS], rows)
+
+    def to_json(self) -> str:
+        """A document with the summaries of all runs, indented, ended by a line feed."""
+        document = {
+            "schema": SCHEMA,
+            "by": self._by,
+            "runs": [trial.summary for trial in self.trials if trial.summary is not None],
+            "failed": [
+                {"parameters": trial.parameters, "failure": trial.failure} for trial in self.failed
+            ],
+        }
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def _figures(summary: Summary | None) -> dict[str, Any]:
+    """All figures of a run by the names they have in its document."""
+    if summary is None:
+        return {}
+    document = msgspec.to_builtins(summary)
+    return {**document["performance"], **document}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _said(parameters: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in parameters.items())

@@ -1,0 +1,197 @@
+"""`strategy-sweep`: what it runs, in which order it shows it, and how it ends."""
+
+import csv
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from strategy_runtime.backtesting import backtest, read_data
+from strategy_runtime.cli.processes import each_of
+from strategy_runtime.demo import PRICES
+from strategy_runtime.demo.strategy import SmaCross
+from strategy_runtime.errors import ConfigError
+from tests.cli.conftest import Invoke
+from tests.cli.support import call, line_of, started
+
+CAREFUL = """
+from strategy_runtime import Strategy
+
+
+class Careful(Strategy):
+    low: int = 1
+    high: int = 2
+    words: list[str] = []
+
+    def on_start(self):
+        print("begins")
+        self.log.warning("begins")
+        if self.low >= self.high:
+            raise ValueError("low must be less than high")
+
+    def on_candle(self, candle):
+        if self.position(candle.symbol).is_flat:
+            self.buy(candle.symbol, self.low)
+"""
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def careful(bot: Path) -> Path:
+    (bot / "careful.py").write_text(CAREFUL)
+    return bot
+
+
+def test_every_combination_is_the_run_it_would_be_by_itself(tmp_path: Path) -> None:
+    done = call("sweep", "--demo", "--set", "fast=5,20", "--set", "slow=30,50", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    data, expected = read_data(PRICES), {}
+    for fast in (5, 20):
+        for slow in (30, 50):
+            expected[str(fast), str(slow)] = backtest(SmaCross(fast=fast, slow=slow), data).summary
+    rows = table(tmp_path / "results/SmaCross/sweep.csv")
+    assert {(row["fast"], row["slow"]): row["fill_hash"] for row in rows} == {
+        key: summary.fill_hash for key, summary in expected.items()
+    }
+    assert len({row["fill_hash"] for row in rows}) == 4
+    for row in rows:
+        summary = expected[row["fast"], row["slow"]]
+        assert float(row["return"]) == summary.total_return
+        assert float(row["sharpe"]) == summary.performance.sharpe
+    sharpes = [float(row["sharpe"]) for row in rows]
+    assert sharpes == sorted(sharpes, reverse=True)
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "SmaCross(stake=0.40)",
+        "S:AAPL, S:MSFT  1d  2008-01-02 to 2013-01-01",
+        "4 runs, by sharpe; buy and hold +70.85 %",
+    ]
+    assert lines[4].split() == ["fast", "slow", "Return", "Drawdown", "Sharpe", "Trades"]
+    shown = [line.split()[:2] for line in lines[5:9]]
+    assert shown == [[row["fast"], row["slow"]] for row in rows]
+    assert lines[-1] == "Written: results/SmaCross/sweep.csv"
+
+
+@pytest.mark.parametrize(("by", "is_rising"), [("max_drawdown", True), ("return", False)])
+def test_the_best_by_the_figure_that_is_asked_for_comes_first(
+    tmp_path: Path, by: str, is_rising: bool
+) -> None:
+    call("sweep", "--demo", "--set", "fast=5,10,20", "--by", by, "--out", "here", cwd=tmp_path)
+    figures = [float(row[by]) for row in table(tmp_path / "here/sweep.csv")]
+    assert len(figures) == 3
+    assert figures == sorted(figures, reverse=not is_rising)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_strategy_that_fails_with_some_values_is_told_and_the_others_run(
+    careful: Path, processes: int
+) -> None:
+    arguments = ("careful", "--data", "prices.csv", "--set", "low=1,2,3", "--set", "high=3,2")
+    done = call("sweep", *arguments, "--processes", processes, cwd=careful)
+    assert (done.returncode, done.stderr) == (70, "")
+    assert "begins" not in done.stdout
+    assert (
+        "FAILED: low=2 high=2: on_start failed: ValueError: low must be less than high\n"
+        in done.stdout
+    )
+    rows = table(careful / "results/Careful/sweep.csv")
+    assert [(row["low"], row["high"], bool(row["failure"])) for row in rows] == [
+        *(("2", "3", False), ("1", "3", False), ("1", "2", False)),
+        *(("2", "2", True), ("3", "3", True), ("3", "2", True)),
+    ]
+    assert "2     2        -         -       -       -  failed" in done.stdout
+
+
+def test_the_document_has_the_summaries_and_what_failed(careful: Path, invoke: Invoke) -> None:
+    arguments = ("--data", "prices.csv", "--set", "low=1,2", "--set", "high=2", "--json")
+    done = invoke("sweep", "careful", *arguments)
+    assert done.exit_code == 70
+    document = json.loads(done.stdout)
+    (run,) = document["runs"]
+    assert run["parameters"] == {"low": 1, "high": 2, "words": []}
+    (failed,) = document["failed"]
+    assert failed["parameters"] == {"low": "2", "high": "2"}
+    assert not (careful / "results").exists()
+
+
+def test_a_value_that_is_json_is_one_value(careful: Path, invoke: Invoke) -> None:
+    words = ("--set", 'words=["a", "b"]', "--set", 'words=["c"]')
+    done = invoke("sweep", "careful", "--data", "prices.csv", *words, "--json")
+    assert done.exit_code == 0, done.output
+    given = [run["parameters"]["words"] for run in json.loads(done.stdout)["runs"]]
+    assert given == [["a", "b"], ["c"]]
+
+
+def test_more_runs_than_a_screen_has_lines_are_only_counted(careful: Path, invoke: Invoke) -> None:
+    numbers = ",".join(map(str, range(3, 28)))
+    done = invoke("sweep", "careful", "--data", "prices.csv", "--set", f"high={numbers}")
+    assert done.exit_code == 0, done.output
+    assert "\nand 5 more\n" in done.stdout
+    assert len(table(careful / "results/Careful/sweep.csv")) == 25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "low=1"], "there is nothing to compare: give a parameter several values, such "),
+        ([], "there is nothing to compare"),
+        (["--set", "low=1,x"], "Careful.low = 'x': must be a whole number"),
+        (["--set", "lo=1,2"], "Careful has no parameter 'lo'; did you mean 'low'?"),
+        (["--set", "low"], "'low' is not NAME=VALUE"),
+        (["--set", "low=1,2", "--by", "luck"], "'luck' is not one of 'sharpe'"),
+        (["--set", "low=1,2", "--leverage", "0"], "--leverage"),
+        (["--set", "low=1,2", "--processes", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(
+    careful: Path, invoke: Invoke, arguments: list[str], said: str
+) -> None:
+    done = invoke("sweep", "careful", "--data", "prices.csv", *arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(
+    careful: Path, invoke: Invoke
+) -> None:
+    arguments = ("--data", "prices.csv", "--set", "low=1,2", "--out", "prices.csv/here")
+    done = invoke("sweep", "careful", *arguments)
+    assert done.exit_code == 74
+    assert "cannot write prices.csv/here/sweep.csv" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_all_of_its_processes(tmp_path: Path, number: int, code: int) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\n"
+        "from strategy_runtime import Strategy\n"
+        "class Slow(Strategy):\n"
+        "    number: int = 0\n"
+        "    def on_start(self):\n"
+        "        print('begins', file=sys.stderr, flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    arguments = ("slow", "--demo", "--set", "number=1,2", "--processes", 2)
+    with started("sweep", *arguments, cwd=tmp_path) as process:
+        for _ in range(2):
+            line_of(process.stderr, "begins")
+        process.send_signal(number)
+        process.communicate(timeout=20)  # to the end of streams that all of them have
+        assert process.returncode == code
+
+
+def test_a_process_that_is_ended_from_outside_is_told() -> None:
+    def end(item: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(ConfigError, match=re.escape("take fewer with --processes")):
+        list(each_of([1, 2], end, 2))
