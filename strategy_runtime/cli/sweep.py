@@ -153,7 +153,7 @@ def _values(options: tuple[str, ...]) -> dict[str, list[str]]:
     """The values that `--set` gives each parameter, in their order."""
     values: dict[str, dict[str, None]] = {}
     for name, text in pairs_of(options):
-        several = [text] if text.startswith(_LITERAL) else text.split(",")
+        several = [text] if text.startswith(_LITERAL) else map(str.strip, text.split(","))
         values.setdefault(name, {}).update(dict.fromkeys(several))
     if not any(len(several) > 1 for several in values.values()):
         raise ConfigError(
