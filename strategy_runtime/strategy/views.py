@@ -27,6 +27,8 @@ class RiskState(StrEnum):
 class NetPosition:
     """The net position in one symbol; the same object throughout a run, flat or not.
 
+    It is true while there is one: `if self.position(symbol):`.
+
     Attributes:
         symbol: As subscribed.
         quantity: Signed: negative when short.
@@ -49,6 +51,9 @@ class NetPosition:
     def last(self) -> float | None:
         """Last price seen, or None before the first."""
         return self._prices.get(self.symbol)
+
+    def __bool__(self) -> bool:
+        return bool(self.quantity)
 
     @property
     def is_flat(self) -> bool:

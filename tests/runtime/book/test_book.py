@@ -128,6 +128,15 @@ def test_a_flat_position_is_neither_long_nor_short() -> None:
     assert (net.is_flat, net.is_long, net.is_short) == (True, False, False)
 
 
+def test_a_position_is_true_while_there_is_one() -> None:
+    book = Book()
+    held = [bool(book.position("S:X"))]
+    for quantity in (5, -5, 0):
+        book.apply_position(at(quantity, "pos"))
+        held.append(bool(book.position("S:X")))
+    assert held == [False, True, True, False]
+
+
 def at(quantity: int, name: str) -> PositionEvent:
     side = PositionSide.SHORT if quantity < 0 else PositionSide.LONG
     kind = PositionEventKind.POSITION_MODIFIED if quantity else PositionEventKind.POSITION_CLOSED
