@@ -30,7 +30,7 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.report.files import write_results
 from strategy_runtime.report.results import Results, results_of
-from strategy_runtime.report.summary import RunFacts
+from strategy_runtime.report.summary import RunFacts, as_written
 from strategy_runtime.runtime.delivery.dispatcher import overridden
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
@@ -76,6 +76,7 @@ class Backtest:
         on_error: OnError = "stop",
     ) -> None:
         self._strategy = strategy
+        self._parameters = as_written(strategy.parameter_values)
         self._data = data
         self._limits = limits
         self._wall_s = 0.0
@@ -115,7 +116,7 @@ class Backtest:
             outcome.warnings.extend(self._never_called(outcome.sent))
         facts = RunFacts(
             strategy=type(self._strategy).__name__,
-            parameters=self._strategy.parameter_values,
+            parameters=self._parameters,
             options=self.exchange.options,
             faults=self._data.faults,
             wall_s=self._wall_s,

@@ -4,9 +4,11 @@ import json
 import re
 import signal
 import sys
+from collections import deque
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -183,6 +185,27 @@ def test_a_subscription_of_which_nothing_came_is_told_of(prices: Path) -> None:
     assert results.summary.warnings == [
         "nothing came of prices:quote: there are no quotes of prices"
     ]
+
+
+class Learns(Strategy):
+    """Writes down what it sees where its parameters are."""
+
+    seen: dict[str, float] = {}  # noqa: RUF012
+    closes: deque[float] = deque(maxlen=2)  # noqa: RUF012
+    zone: Any = "UTC"
+
+    def on_candle(self, candle: Candle) -> None:
+        self.seen[candle.symbol] = candle.close
+        self.closes.append(candle.close)
+
+
+def test_the_results_have_the_parameters_that_the_run_began_with(prices: Path) -> None:
+    results = backtest(Learns(seen={"A": 1.5}, zone=ZoneInfo("Europe/Rome")), prices)
+    assert json.loads(results.summary.to_json())["parameters"] == {
+        "seen": {"A": 1.5},
+        "closes": "deque([], maxlen=2)",
+        "zone": "zoneinfo.ZoneInfo(key='Europe/Rome')",
+    }
 
 
 class Follows(Strategy):

@@ -23,7 +23,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome
 
-__all__ = ["SCHEMA", "RunFacts", "Summary", "summary_of"]
+__all__ = ["SCHEMA", "RunFacts", "Summary", "as_written", "summary_of"]
 
 SCHEMA = 1
 
@@ -36,6 +36,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         strategy: Name of the class, or None where the run was served to somebody over the network.
+        parameters: As the strategy began with them; see `as_written`.
         faults: Of the data.
         wall_s: Seconds the replay took.
         refused_orders: How many orders were refused when they were given.
@@ -177,6 +178,20 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
 
 
+def as_written(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of parameters as a document holds them, which stay as they are when a run changes the
+    values: JSON where that is possible, and else, as of an object of the user's own, in words.
+    """
+    return {name: _written(value) for name, value in parameters.items()}
+
+
+def _written(value: object) -> Any:
+    try:
+        return msgspec.to_builtins(value, str_keys=True)
+    except TypeError:
+        return repr(value)
+
+
 def summary_of(
     outcome: Outcome,
     performance: Performance,
@@ -187,7 +202,7 @@ def summary_of(
     """Put what an exchange holds at the end of a run into one document."""
     return Summary(
         strategy=run.strategy,
-        parameters=msgspec.to_builtins(dict(run.parameters), str_keys=True),
+        parameters=dict(run.parameters),
         bars=outcome.bars,
         events=outcome.events,
         fills=len(outcome.fills),
