@@ -43,6 +43,7 @@ from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.over_data import exchange_over
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.hooks import HOOKS
 from strategy_runtime.strategy.parameters import Parameter
 from strategy_runtime.suggestions import did_you_mean
 
@@ -127,7 +128,15 @@ class Backtest:
         return results_of(outcome, facts)
 
     def _never_called(self, sent: Iterable[str]) -> list[str]:
-        """Warnings of a strategy that was told no price: it has other hooks than what was sent."""
+        """Warnings of a strategy that was told no price: it has no hooks, or others than for what
+        was sent.
+        """
+        if not any(overridden(self._strategy, name) for name in HOOKS):
+            name = type(self._strategy).__name__
+            return [
+                f"{name} has no hooks, so nothing of it was called; what it does at each bar goes "
+                "into `def on_candle(self, candle)`"
+            ]
         kinds = {name.rpartition(":")[2].partition("_")[0] for name in sent}
         known = "candle", "quote", "event"
         hooks = [kind for kind in known if overridden(self._strategy, f"on_{kind}")]

@@ -86,6 +86,18 @@ async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:
     assert backtest(Buyer(), prices).summary.fills == 1
 
 
+class Ported(Strategy):
+    """Has its code where other engines look for it."""
+
+    def next(self) -> None:
+        raise AssertionError
+
+
+def test_a_strategy_without_hooks_is_told_of(prices: Path) -> None:
+    (warning,) = backtest(Ported(), prices).summary.warnings
+    assert warning.startswith("Ported has no hooks, so nothing of it was called; ")
+
+
 @pytest.mark.parametrize(
     "last_line", ["cell()", "asyncio.new_event_loop().run_until_complete(async_cell())"]
 )
