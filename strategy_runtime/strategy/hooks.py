@@ -69,6 +69,15 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 }
 """All names, and what each is called with; any other `on_…` in a strategy is taken for a slip."""
 
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("on_bar", "on_bars", "on_data", "on_kline"), "on_candle"),
+    "on_tick": "on_quote",
+    **dict.fromkeys(("on_execution", "on_fill"), "on_trade"),
+    "on_init": "on_start",
+    "on_end": "on_stop",
+}
+"""What other engines call some of them; the names alone are nearer to others."""
+
 
 def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
     """Refuse names that look like hooks and are none, and hooks that cannot be called.
@@ -78,7 +87,8 @@ def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
     """
     for name, value in namespace.items():
         if name.startswith("on_") and name not in HOOKS:
-            guess = did_you_mean(name, HOOKS)
+            here = _ELSEWHERE.get(name)
+            guess = f"; here it is {here}" if here else did_you_mean(name, HOOKS)
             hint = guess or f". The hooks are {', '.join(sorted(HOOKS))}"
             raise TypeError(
                 f"{owner}.{name} is not a hook, so nothing would ever call it{hint}"

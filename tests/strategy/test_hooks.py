@@ -17,6 +17,13 @@ def test_a_misspelt_hook_is_refused_when_the_class_is_defined() -> None:
             def on_candel(self, candle: Candle) -> None: ...
 
 
+def test_what_other_engines_call_a_hook_is_told_its_name_here() -> None:
+    with pytest.raises(TypeError, match=r"Ported.on_bar is not a hook.*; here it is on_candle \("):
+
+        class Ported(Strategy):
+            def on_bar(self, bar: Candle) -> None: ...
+
+
 def test_a_misspelt_hook_is_refused_in_a_class_that_is_mixed_in() -> None:
     class Mixin:
         def on_candel(self, candle: Candle) -> None: ...
