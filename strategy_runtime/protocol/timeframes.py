@@ -101,7 +101,7 @@ def parse_timeframe(text: str) -> Timeframe:
         TimeframeError: `text` is not of the form `<number><s|m|h|d|w|M>`, or longer than a
             century.
     """
-    match = _PATTERN.fullmatch(text)
+    match = _PATTERN.fullmatch(str(text))  # a number of minutes is a slip that is easily made
     if match is None:
         raise TimeframeError(
             f"{text!r} is not a timeframe; write a number and one of s m h d w M, "

@@ -56,7 +56,7 @@ class _At(_Timer):
         super().__init__(function)
         try:
             self._time = time.fromisoformat(time_of_day)
-        except ValueError:
+        except (TypeError, ValueError):
             raise ValueError(f"at({time_of_day!r}): write HH:MM or HH:MM:SS") from None
         if self._time.tzinfo is not None:
             raise ValueError(f"at({time_of_day!r}): give the time zone as tz=")

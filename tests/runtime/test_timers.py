@@ -1,6 +1,7 @@
 """Timers among candles that come in runs: they fire where they would among single ones."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -229,6 +230,12 @@ def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interva
     due = moment + timedelta(seconds=timers.seconds_to_next(moment))
     assert due == utc(parse_timeframe(interval).span_around(ns_of(moment))[1])
     assert interval == "3d" or f"{due:%A}" == "Monday"
+
+
+@pytest.mark.parametrize("given", ["9:30am", "25:00", 930, time(9, 30)])
+def test_what_is_no_time_of_day_is_refused_with_how_to_write_one(given: Any) -> None:
+    with pytest.raises(ValueError, match=rf"{re.escape(repr(given))}\): write HH:MM or HH:MM:SS$"):
+        Timers().at(given, print, UTC)
 
 
 def test_hours_that_do_not_divide_a_day_begin_anew_at_midnight() -> None:
