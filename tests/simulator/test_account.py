@@ -289,7 +289,7 @@ async def test_an_account_short_of_margin_is_warned_once_then_liquidated() -> No
         assert pilot.fills[-1].price == Decimal("6.5")
         outcome = pilot.exchange.outcome()
         assert not outcome.bankrupt
-        assert "does not cover the open positions" in outcome.warnings[0]
+        assert "equity of 30000 USD does not cover the open positions" in outcome.warnings[0]
 
 
 def test_the_margin_to_be_kept_is_half_of_that_to_open() -> None:

@@ -13,6 +13,7 @@ from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.nets import no_symbol
@@ -119,7 +120,7 @@ class TradingDesk(Outbox):
             request = replace(request, **prices)
         if not size:
             self._book.expect(request, own_id)
-            equity = f"equity is {self._equity():f}, of which no fraction can be taken"
+            equity = f"equity is {in_digits(self._equity())}, of which no fraction can be taken"
             return self._turn_away(request, own_id, ApiError(0, "INSUFFICIENT_FUNDS", equity))
         return self._submit(request, own_id)
 

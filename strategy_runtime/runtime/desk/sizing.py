@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any
 
 from strategy_runtime.protocol.enums import Side
-from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.runtime.desk.arguments import SIGNIFICANT, exact
 from strategy_runtime.strategy.desk import Number
 
@@ -78,6 +78,7 @@ def size_of(
         sized = _DOWN.divide(amount * equity() if way == "fraction" else amount, price)
     if sized <= 0:
         raise ValueError(
-            f"{way}={value} of {symbol} at {price} gives no quantity (equity is {equity():f})"
+            f"{way}={value} of {symbol} at {price} gives no quantity "
+            f"(equity is {in_digits(equity())})"
         )
     return Decimal(f"{sized:f}")  # a division may give 1.0E+2

@@ -6,7 +6,7 @@ from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.orders import invalid_value, validate_order_request
-from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.simulator.exchange.margin import Margin
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
@@ -83,7 +83,7 @@ class Admission:
             raise _rejected(
                 "INSUFFICIENT_FUNDS",
                 f"{request.quantity} {request.symbol} at {price} need more than the free margin "
-                f"of {free:f} {state.options.currency}",
+                f"of {in_digits(free)} {state.options.currency}",
                 "INSUFFICIENT_MARGIN",
             )
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus, OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.execution import Execution
 from strategy_runtime.simulator.exchange.margin import Margin
@@ -59,8 +60,8 @@ class Liquidation:
         news.tell_account(AccountEventKind.MARGIN_CALL)
         news.warn(
             "LIQUIDATION",
-            f"equity of {equity:f} {state.options.currency} does not cover the open positions; all "
-            "were closed",
+            f"equity of {in_digits(equity)} {state.options.currency} does not cover the open "
+            "positions; all were closed",
         )
         for order in state.register.open_ones():
             if isinstance(order, RestingOrder):  # as all do where an account is at risk

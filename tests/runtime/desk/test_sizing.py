@@ -90,7 +90,7 @@ async def test_a_fraction_of_no_equity_is_refused_and_the_run_ends_as_it_does(
         assert pilot.exchange.outcome().bankrupt
         assert [order.quantity for order in pilot.orders] == [10_000, 10_000]
     assert [str(refusal) for refusal in strategy.refusals] == [
-        "S:X Scripted-test-2: INSUFFICIENT_FUNDS: equity is -50000.0, of which no fraction can be "
+        "S:X Scripted-test-2: INSUFFICIENT_FUNDS: equity is -50000, of which no fraction can be "
         "taken"
     ]
 
