@@ -65,7 +65,7 @@ def _timeframes(of: Iterable[tuple[str, str]]) -> str:
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
-    held = summary.buy_and_hold
+    held, won = summary.buy_and_hold, summary.performance.win_rate
     amount = partial(money, decimals=summary.decimals)
     return [
         ("Return", f"{summary.total_return * 100:+z.2f} %"),
@@ -83,6 +83,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         *([("Refused orders", f"{refused:,}")] if (refused := summary.refused_orders) else []),
         ("Fills", f"{summary.fills:,}"),
         ("Closed positions", f"{summary.performance.trades:,}"),
+        ("With a profit", "-" if won is None else f"{won * 100:.2f} %"),
         ("Profit factor", _ratio(summary.performance.profit_factor)),
         ("Open positions", f"{len(summary.positions):,}"),
         ("Bars", f"{summary.bars:,}"),

@@ -22,7 +22,9 @@ def test_the_demo_shows_numbers_writes_files_and_says_what_next(tmp_path: Path) 
     lines = done.stdout.splitlines()
     assert lines[0] == "SmaCross(fast=10, slow=30, stake=0.40)"
     assert lines[1] == "S:AAPL, S:MSFT  1d  2008-01-02 to 2013-01-01"
-    assert any(line.split() == ["Bars", "2,518"] for line in lines)
+    rows = [line.split() for line in lines]
+    assert ["Bars", "2,518"] in rows
+    assert ["With", "a", "profit", "35.71", "%"] in rows
     folder = Path("results/SmaCross")
     written = " ".join(str(folder / n) for n in WRITTEN)
     assert f"Written: {written}" in lines

@@ -131,7 +131,7 @@ async def test_the_table_says_the_same_in_words() -> None:
     found, table = await document(*FAULTS)
     lines = table.splitlines()
     assert lines[0] == "Scripted(stake=0.10, fast=3)"
-    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:22])
+    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:23])
     assert rows["Equity at the start"] == "1,000.00"
     assert rows["Equity at the end"] == f"{Decimal(found['equity']):,.2f}"
     assert rows["Fees"] == "1.40"
