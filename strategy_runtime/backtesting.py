@@ -296,7 +296,8 @@ def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
     for name, value in given.items():
         field = known.get(name)
         if field is None:
-            raise TypeError(f"there is no option {name!r}{did_you_mean(name, known)}")
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise TypeError(f"there is no option {name!r}{hint}")
         option = Parameter("backtest", name, field.type, field.default, required=False)
         is_mode = name == "mode" and isinstance(value, str)
         values[name] = option.convert(value.upper() if is_mode else value)

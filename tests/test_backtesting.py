@@ -153,6 +153,7 @@ def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
     ("options", "said"),
     [
         ({"fee_rte": 1}, "there is no option 'fee_rte'; did you mean 'fee_rate'"),
+        ({"commission": 1}, "there is no option 'commission'; there are cash, currency, leverage"),
         ({"cash": "much"}, "cash = 'much': must be a number"),
         ({"cash": float("nan")}, "cash = nan: must be a finite number"),
         ({"cash": -1}, "cash must be above 0, not -1"),
