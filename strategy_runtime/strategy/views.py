@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.protocol.values import decimal_of, in_digits
 
 __all__ = ["AccountView", "NetPosition", "RiskState"]
 
@@ -118,3 +118,7 @@ class AccountView:
     def equity(self) -> Decimal:
         """What the account would be worth if all positions were closed at the last prices."""
         return self.balance + self.unrealized_pnl
+
+    def __repr__(self) -> str:
+        equity, balance = in_digits(self.equity), in_digits(self.balance)
+        return f"<AccountView equity {equity}, balance {balance} {self.currency}>"

@@ -137,6 +137,12 @@ def test_a_position_is_true_while_there_is_one() -> None:
     assert held == [False, True, True, False]
 
 
+def test_the_account_shows_what_it_is_worth() -> None:
+    book = Book()
+    book.load(ACCOUNT, [], [])
+    assert repr(book.account) == "<AccountView equity 1000, balance 1000 USD>"
+
+
 def at(quantity: int, name: str) -> PositionEvent:
     side = PositionSide.SHORT if quantity < 0 else PositionSide.LONG
     kind = PositionEventKind.POSITION_MODIFIED if quantity else PositionEventKind.POSITION_CLOSED
