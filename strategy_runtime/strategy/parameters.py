@@ -155,6 +155,12 @@ class Parameters:
                     or get_origin(annotation) is ClassVar
                 ):
                     continue
+                if name in get_annotations(base):
+                    kind, value = type(getattr(base, name)).__name__, getattr(owner, name)
+                    raise ParameterError(
+                        f"{self._owner}.{name} is a setting and no parameter; write "
+                        f"`{name}: ClassVar[{kind}] = {value!r}`"
+                    )
                 if hasattr(base, name):
                     raise ParameterError(
                         f"{self._owner}.{name}: a parameter cannot have this name, since "

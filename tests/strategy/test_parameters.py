@@ -321,10 +321,16 @@ def test_a_default_that_breaks_its_own_rule_is_an_error() -> None:
         Wrong()
 
 
-@pytest.mark.parametrize("name", ["buy", "position", "now", "lookback"])
+@pytest.mark.parametrize("name", ["buy", "position", "now"])
 def test_a_parameter_cannot_take_the_name_of_a_verb_or_view(name: str) -> None:
     kind = type("Shadow", (Strategy,), {"__annotations__": {name: int}, name: 1})
     with pytest.raises(ParameterError, match=rf"^Shadow.{name}: a parameter cannot have this name"):
+        kind()
+
+
+def test_a_setting_of_every_strategy_is_no_parameter() -> None:
+    kind = type("Deep", (Strategy,), {"__annotations__": {"lookback": int}, "lookback": 50})
+    with pytest.raises(ParameterError, match=r"; write `lookback: ClassVar\[int\] = 50`$"):
         kind()
 
 
