@@ -15,7 +15,7 @@ It is the run of `strategy-backtest`: of equal data and options come equal fills
 import asyncio
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -243,6 +243,7 @@ def read_data(
     symbol: str | None = None,
     timeframe: str | None = None,
     tz: str = "UTC",
+    columns: Sequence[str] = (),
     start: date | datetime | str | None = None,
     end: date | datetime | str | None = None,
     strict: bool = False,
@@ -256,6 +257,8 @@ def read_data(
         timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the
             finer bars. By default as the data say.
         tz: Time zone of times that name none.
+        columns: What the columns are, from left to right, such as `["time", "open", "high", "low",
+            "close", "volume"]`; for files without a header, or with one that is not understood.
         start, end: Skip bars before `start`, and from `end` on.
         strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
             which `faults` of what is given back tells of.
@@ -271,6 +274,7 @@ def read_data(
         symbol=symbol,
         timeframe=timeframe,
         tz=tz,
+        columns=columns,
         start=_instant("start", start, tz),
         end=_instant("end", end, tz),
         strict=strict,

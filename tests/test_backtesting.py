@@ -248,6 +248,12 @@ def test_a_span_begins_where_it_is_told_to(prices: Path, start: date | str) -> N
     assert [list(each.closes) for each in data.series] == [[110.0, 96.0]]
 
 
+def test_columns_without_names_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "X.csv").write_text("2024-03-04,1,4,1,2\n2024-03-05,2,4,1,3\n")
+    data = read_data(tmp_path / "X.csv", columns=["date", "open", "high", "low", "close"])
+    assert [list(each.closes) for each in data.series] == [[2, 3]]
+
+
 def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
     with pytest.raises(ConfigError, match="name a file or a folder"):
         read_data()

@@ -81,6 +81,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
         symbol=wanted.symbol,
         timeframe=wanted.timeframe,
         tz=wanted.tz,
+        columns=wanted.columns.split(",") if wanted.columns else (),
         start=start,
         end=end,
         strict=wanted.strict,

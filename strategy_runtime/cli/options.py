@@ -124,6 +124,7 @@ class DataOptions(NamedTuple):
     timeframe: str | None
     subscriptions: str
     tz: str | None
+    columns: str
     start: str | None
     end: str | None
     strict: bool
@@ -161,6 +162,14 @@ _data = _stacked(
         "quotes, and the finest candles of each symbol.",
     ),
     click.option("--tz", metavar="ZONE", help="Time zone of times that name none. Default: UTC."),
+    click.option(
+        "--columns",
+        metavar="LIST",
+        default="",
+        help="What the columns of the files are, from left to right, such as "
+        "date,time,open,high,low,close,volume; those behind the last one, and those with other "
+        "names, are not read. For files without a header, or with one in other words.",
+    ),
     click.option(
         "--from", "start", metavar="TIME", help="Skip bars before this: 2012-01-31 or RFC 3339."
     ),

@@ -337,6 +337,7 @@ MINUTES = "timestamp,open,high,low,close,volume\n" + "".join(
     [
         ([], ["X:candle_1m"], "X  1m  2024"),
         (["--timeframe", "5m"], ["X:candle_5m"], "X  1m (sent: 5m)  2024"),
+        (["--columns", "date,open,high,low,close"], ["X:candle_1m"], "X  1m  2024"),
         (
             ["--subscriptions", "X:candle_15m,X:candle_5m"],
             ["X:candle_5m", "X:candle_15m"],

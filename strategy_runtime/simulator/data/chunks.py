@@ -87,14 +87,17 @@ class Chunk:
         return csv.reader(text, delimiter=self._delimiter, skipinitialspace=True)
 
 
-def chunks(stream: IO[str], line: int, delimiter: str, width: int) -> Iterator[Chunk]:
+def chunks(
+    stream: IO[str], line: int, delimiter: str, width: int, ahead: str = ""
+) -> Iterator[Chunk]:
     """The rest of a text, in chunks that end with a row.
 
     Args:
         line: Number of the line that comes next.
+        ahead: What has been read of the text.
     """
-    while text := stream.read(_CHARACTERS):
-        text += stream.readline()
+    while text := ahead + stream.read(_CHARACTERS):
+        text, ahead = text + stream.readline(), ""
         longest, is_quoted = len(text) + csv.field_size_limit(), _is_quoted(text)
         while is_quoted and len(text) <= longest and (more := stream.readline()):
             text += more  # the line break was within quotation marks

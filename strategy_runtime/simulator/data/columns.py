@@ -9,60 +9,70 @@ from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["Kind", "Layout", "Part", "find_layout", "stand_in_for"]
+__all__ = ["Kind", "Layout", "Part", "find_layout", "is_number", "over_all", "stand_in_for"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
-    "symbol": ("symbol", "ticker", "instrument", "code", "sym"),
+    "symbol": ("symbol", "ticker", "instrument", "instrumentname", "code", "sym"),
     "timestamp": (
+        "opentime",
+        "timeopen",
+        "starttime",
+        "windowstart",
         "timestamp",
         "datetime",
-        "date_time",
-        "open_time",
-        "opentime",
         "start",
-        "start_time",
         "date",
+        "dtyyyymmdd",
         "time",
         "ts",
         "dt",
         "t",
         "unix",
-        "unix_timestamp",
-        "event_time",
-        "trade_time",
-        "transact_time",
-        "window_start",
-        "ts_event",
-        "ts_recv",
-        "sip_timestamp",
-        "recv_ns",
-        "gmt_time",
-        "__index_level_0__",
+        "unixtimestamp",
+        "eventtime",
+        "tradetime",
+        "transacttime",
+        "createdtime",
+        "tsevent",
+        "tsrecv",
+        "siptimestamp",
+        "recvns",
+        "gmttime",
+        "localtime",
+        "snappedat",
+        "indexlevel0",
     ),
-    "open": ("open", "o", "open_price"),
-    "high": ("high", "h", "high_price"),
-    "low": ("low", "l", "low_price"),
-    "close": ("close", "c", "close_price", "close/last", "last"),
-    "volume": ("volume", "v", "vol", "base_volume", "qty", "tickvol", "tick_volume"),
+    "open": ("open", "o", "openprice"),
+    "high": ("high", "h", "highprice"),
+    "low": ("low", "l", "lowprice"),
+    "close": ("close", "c", "closeprice", "closelast", "last"),
+    "volume": ("volume", "v", "vol", "basevolume", "qty", "tickvol", "tickvolume"),
 }
-_INDEX = ("", "unnamed:_0")
+"""Of several that a header has, the first counts: of times, one that says that bars begin then."""
+_DATES = ("date", "dtyyyymmdd")
+"""Columns that may leave the time of day to another one."""
+_INDEX = ("", "unnamed0")
 """What pandas calls an index that has no name; one in front of all else is taken for the time.
 In Parquet it has the name `__index_level_0__`, and may stand anywhere."""
-_VOLUME_IN = re.compile(r"volume_\(?[a-z0-9]{3,5}\)?")
+_NUMBER_IN_FRONT = re.compile(r"\s*\d+\. ")
+_VOLUME_IN = re.compile(r"volume[a-z0-9]{3,5}")
 """`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
 _QUOTES = {
-    side: (side, f"{side}_price", f"{side}price", f"best_{side}", f"best_{side}_price")
-    for side in ("bid", "ask")
+    side: (side, f"{side}price", f"best{side}", f"best{side}price") for side in ("bid", "ask")
 }
 _TICKS = {
-    "price": ("price", "trade_price", "last_price", "px", "p"),
-    "size": ("size", "trade_size", "last_size", "quantity", "qty", "q", "amount", "volume", "vol"),
+    "price": ("price", "tradeprice", "lastprice", "px", "p"),
+    "size": ("size", "tradesize", "lastsize", "quantity", "qty", "q", "amount", "volume", "vol"),
 }
-_OF_A_BOOK = ("order_id", "bid_px_00")
-"""Beside an `action`: what a file of an order book's events has, most of which are no trades."""
+_OF_A_BOOK = (("orderid", "action"), ("bidpx00",))
+"""What files of an order book's events have: their prices are those of the events, most of which
+are no trades."""
 _MAY_BE_UNKNOWN = ("volume", "size")
 
 _SHOWN = 300
+_SAY_WHICH = (
+    "say what its columns are, from left to right: --columns timestamp,open,high,low,close,volume"
+)
 _NEEDED = ("timestamp", "open", "high", "low", "close")
 
 
@@ -84,15 +94,18 @@ class Part(Struct, frozen=True):
 
     Attributes:
         positions: Of the columns of its numbers; None where there is no such column.
+        symbol: Where it has columns of its own.
     """
 
     kind: Kind
     positions: tuple[int | None, ...]
+    symbol: str | None = None
 
     @property
     def optional(self) -> tuple[int, ...]:
-        """Positions of the prices without all of which a row is not of this kind; none for bars."""
-        if self.kind is Kind.BARS:
+        """Positions of the prices without all of which a row has nothing of this part; none where
+        all rows are bars of one symbol each."""
+        if self.kind is Kind.BARS and self.symbol is None:
             return ()
         return tuple(at for at in self.positions[: len(self.kind.prices)] if at is not None)
 
@@ -102,7 +115,8 @@ class Layout(Struct, frozen=True):
 
     Attributes:
         time: Position of a second column with the time of day.
-        parts: Quotes and trades may share a file: a row is of the kind any of whose prices it has.
+        parts: Quotes and trades may share a file, and several symbols: a row is of the parts any
+            of whose prices it has.
     """
 
     timestamp: int
@@ -112,14 +126,13 @@ class Layout(Struct, frozen=True):
 
 
 def find_layout(header: Sequence[str], where: str) -> Layout:
-    """Find the columns by their names, whatever their case.
+    """Find the columns by their names, of which only letters and digits count, in either case.
 
     A file with open, high, low and close has bars; else one with bid and ask has quotes, and one
     with a price has trades.
 
     Raises:
-        DataError: A needed column is missing, or there twice; names those found and those
-            understood.
+        DataError: A needed column is missing, or there twice; names those found.
     """
     common = {name: _SPELLINGS[name] for name in ("symbol", "timestamp")}
     found = _locate(header, common | {"open": _SPELLINGS["open"]}, where)
@@ -139,6 +152,26 @@ def find_layout(header: Sequence[str], where: str) -> Layout:
     return Layout(found["timestamp"], found.get("time"), found.get("symbol"), parts)
 
 
+def over_all(columns: Sequence[str], width: int, where: str) -> Sequence[str]:
+    """Names for all columns of a file: those that a user gives, and none for the rest.
+
+    Raises:
+        DataError: There are not as many columns.
+    """
+    if len(columns) > width:
+        raise DataError(f"{where} has {width} columns, and --columns names {len(columns)}")
+    return [*columns, *[""] * (width - len(columns))]
+
+
+def is_number(text: str) -> bool:
+    """Whether a field can only be one of a row, and no name of a column."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def stand_in_for(name: str) -> float:
     """What a number is taken for that is missing in a row: 0 for a volume, which is unknown then,
     and for a price what no market can have had."""
@@ -146,14 +179,14 @@ def stand_in_for(name: str) -> float:
 
 
 def _refuse_books(header: Sequence[str], where: str) -> None:
-    """Orders that came and went have prices, too, and nobody traded at most of them."""
-    names = {_plain(name) for name in header}
-    telling = [name for name in _OF_A_BOOK if name in names]
-    if telling and "action" in names:
-        raise DataError(
-            f"{where}: the columns action and {telling[0]} are those of an order book's events, "
-            "most of which are no trades; give trades, quotes or bars of the same market instead"
-        )
+    names = [_plain(name) for name in header]
+    for telling in _OF_A_BOOK:
+        if {*telling} <= {*names}:
+            raise DataError(
+                f"{where}: the column {header[names.index(telling[0])]} is one of an order book's "
+                "events, most of which are no trades; give trades, quotes or bars of the same "
+                "market instead"
+            )
 
 
 def _demand(
@@ -161,16 +194,12 @@ def _demand(
 ) -> None:
     missing = [column for column in needed if column not in found]
     if missing:
-        if len(missing) == len(_NEEDED) and _looks_like_data(header):
-            raise DataError(
-                f"{where}: the first line has numbers, not column names; put a header before it, "
-                "such as timestamp,open,high,low,close,volume"
-            )
-        shown = ", ".join(header)
+        shown = ", ".join(map(str.strip, header))
+        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        if len(missing) == len(_NEEDED) and sum(map(is_number, header)) * 2 >= len(header):
+            raise DataError(f"{where} has no header: it begins with {shown}; {_SAY_WHICH}")
         raise DataError(
-            f"{where}: no column for {', '.join(missing)}; the header has "
-            f"{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}; "
-            + "; ".join(f"{name} may be {' or '.join(_SPELLINGS[name])}" for name in missing)
+            f"{where}: no column for {', '.join(missing)}; the header has {shown}; {_SAY_WHICH}"
             + ("; quotes have bid and ask instead, trades a price" if "open" in missing else "")
         )
 
@@ -184,30 +213,23 @@ def _locate(
         spelling = next((each for each in spellings if each in names), None)
         if spelling is None:
             continue
+        place = names.index(spelling)
         if names.count(spelling) > 1:
-            raise DataError(f"{where}: two columns are named {spelling}; rename or remove one")
-        found[column] = names.index(spelling)
+            raise DataError(
+                f"{where}: two columns are named {header[place].strip()}; rename or remove one"
+            )
+        found[column] = place
     if "timestamp" not in found and names[0] in _INDEX:
         found["timestamp"] = 0
     if "volume" in wanted and "volume" not in found:
         volume = next((name for name in names if _VOLUME_IN.fullmatch(name)), None)
         if volume is not None:
             found["volume"] = names.index(volume)
-    if "timestamp" in found and names[found["timestamp"]] == "date" and "time" in names:
+    if "timestamp" in found and names[found["timestamp"]] in _DATES and "time" in names:
         found["time"] = names.index("time")
     return found
 
 
 def _plain(name: str) -> str:
-    return name.strip('\ufeff "<>\t\r\n').lower().replace(" ", "_")
-
-
-def _looks_like_data(header: Sequence[str]) -> bool:
-    numbers = 0
-    for text in header:
-        try:
-            float(text)
-        except ValueError:
-            continue
-        numbers += 1
-    return numbers * 2 >= len(header)
+    """The letters and digits of a name: `<Open Time>`, `openTime` and `1. open_time` are one."""
+    return "".join(filter(str.isalnum, _NUMBER_IN_FRONT.sub("", name).lower()))

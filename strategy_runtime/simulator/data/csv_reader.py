@@ -7,14 +7,14 @@ from typing import IO, Any, TypeVar
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
-from strategy_runtime.simulator.data.columns import Part, find_layout, stand_in_for
+from strategy_runtime.simulator.data.columns import Part, stand_in_for
+from strategy_runtime.simulator.data.heading import Heading, find_heading
 from strategy_runtime.simulator.data.numbers import floats
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_csv"]
 
-_LONGEST_HEADER = 1_000_000
 _SHOWN = 60
 
 _T = TypeVar("_T")
@@ -27,23 +27,21 @@ def read_csv(
     source: str,
     stamps: StampReader,
     collect: Collect,
+    columns: Sequence[str] = (),
 ) -> None:
     """Read all rows of a CSV text: bars, or quotes and trades.
+
+    Args:
+        columns: Their names, where the text has none that are understood.
 
     Raises:
         DataError: Names file, line and column.
     """
-    first, line = "\n", 0
+    line = 0
     try:
-        while first and not first.strip():
-            first = stream.readline(_LONGEST_HEADER)
-            line += 1
-        if not first:
-            raise DataError(f"{source} is empty")
-        delimiter = max(",;\t|", key=first.count)
-        header = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))
-        table = _Table(header, source, stamps, collect)
-        for chunk in chunks(stream, line + 1, delimiter, len(header)):
+        top = find_heading(stream, source, columns)
+        table = _Table(top, source, stamps, collect)
+        for chunk in chunks(stream, top.line, top.delimiter, len(top.names), top.ahead):
             if not table.take_together(chunk):
                 line = chunk.line - 1
                 for line, row in chunk.rows():
@@ -57,20 +55,20 @@ def read_csv(
 
 
 class _Table:
-    """A file whose header has been read."""
+    """A file whose columns are known."""
 
     def __init__(
         self,
-        header: Sequence[str],
+        heading: Heading,
         source: str,
         stamps: StampReader,
         collect: Collect,
     ) -> None:
-        self._header = header
+        self._header = heading.names
+        self._layout = heading.layout
         self._source = source
         self._stamps = stamps
         self._collect = collect
-        self._layout = find_layout(header, source)
 
     def take_together(self, chunk: Chunk) -> bool:
         """Read a chunk of rows by columns; False where some row needs a closer look."""
@@ -99,7 +97,7 @@ class _Table:
         return [
             (rows, lines, [stamps, *(numbers[at - 1] if at else unknown for at in part.positions)])
             for part in layout.parts
-            if (rows := self._collect(part.kind, None)) is not None
+            if (rows := self._collect(part.kind, part.symbol)) is not None
         ]
 
     def _by_columns(self, chunk: Chunk) -> list[_Read] | None:
@@ -114,7 +112,7 @@ class _Table:
         lines = range(chunk.line, chunk.line + len(fields[0]))
         found: list[_Read] = []
         for part in self._layout.parts:
-            for symbol, here, texts in self._by_symbol(*_of_kind(part, lines, fields)):
+            for symbol, here, texts in self._by_symbol(part, *_of_part(part, lines, fields)):
                 rows = self._collect(part.kind, symbol)
                 if rows is not None:
                     found.append((rows, here, self._converted(part, texts)))
@@ -129,13 +127,13 @@ class _Table:
             raise DataError(
                 f"{self._source} line {line}: {len(row)} fields where the header has {len(header)}"
             )
-        symbol = None if layout.symbol is None else row[layout.symbol].strip()
-        if symbol == "":
+        said = None if layout.symbol is None else row[layout.symbol].strip()
+        if said == "":
             raise DataError(f"{self._source} line {line}: the symbol is empty")
         for part in layout.parts:
             if part.optional and not any(row[position] for position in part.optional):
                 continue
-            rows = self._collect(part.kind, symbol)
+            rows = self._collect(part.kind, said or part.symbol)
             if rows is None:
                 continue
             try:
@@ -145,13 +143,13 @@ class _Table:
             rows.add(line, stamp[0], *(number[0] for number in numbers))
 
     def _by_symbol(
-        self, lines: Sequence[int], fields: Sequence[Sequence[str]]
+        self, part: Part, lines: Sequence[int], fields: Sequence[Sequence[str]]
     ) -> Iterator[tuple[str | None, Sequence[int], Sequence[Sequence[str]]]]:
         if not lines:
             return
         at = self._layout.symbol
         if at is None:
-            yield None, lines, fields
+            yield part.symbol, lines, fields
             return
         symbols = fields[at]
         if not all(map(str.strip, {*symbols})):
@@ -203,10 +201,10 @@ class _Table:
         return DataError(f"{where} column {self._header[self._layout.timestamp].strip()}: {error}")
 
 
-def _of_kind(
+def _of_part(
     part: Part, lines: Sequence[int], fields: Sequence[Sequence[str]]
 ) -> tuple[Sequence[int], Sequence[Sequence[str]]]:
-    """The rows that have any of the prices of a kind."""
+    """The rows that have any of the prices of a part."""
     prices = [fields[position] for position in part.optional]
     if not any("" in column for column in prices):
         return lines, fields

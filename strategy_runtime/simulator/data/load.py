@@ -57,6 +57,7 @@ def load_bars(
     symbol: str | None = None,
     timeframe: str | None = None,
     tz: str | None = None,
+    columns: Sequence[str] = (),
     start: datetime | None = None,
     end: datetime | None = None,
     strict: bool = False,
@@ -73,6 +74,8 @@ def load_bars(
             where none is named after the one given, all such files have that.
         timeframe: Of the candles wanted; finer bars are kept as they are, for the exchange to make
             candles of. By default the most common distance between the bars.
+        columns: Of CSV and Parquet files, from left to right, where these have no names for them
+            that are understood.
         start, end: Bars that start at or after `start` and before `end`.
         strict: Refuse data with any fault but gaps.
         most_in_memory: Bytes of columns beyond which they are kept in a temporary file.
@@ -91,7 +94,7 @@ def load_bars(
         for number, (path, source) in enumerate(files):
             unsaid = _name_of(path) if symbol is None or is_named else symbol
             collect = _Collector(rows, number, unsaid, source, log, spool, symbol)
-            _read(path, source, StampReader(zone), collect, log, stdin)
+            _read(path, source, StampReader(zone), collect, columns, log, stdin)
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
             raise DataError(_why_nothing(rows, symbol, paths, log.in_order(sources)))
@@ -240,18 +243,19 @@ def _read(
     source: str,
     stamps: StampReader,
     collect: Collect,
+    columns: Sequence[str],
     faults: FaultLog,
     stdin: IO[str] | None,
 ) -> None:
     ending = "" if path is None else ending_of(path)
     if path is None:
         with standard_input() if stdin is None else nullcontext(stdin) as stream:
-            read_csv(stream, source, stamps, collect)
+            read_csv(stream, source, stamps, collect, columns)
     elif ending in PARQUET:
-        read_parquet(path, source, stamps, collect)
+        read_parquet(path, source, stamps, collect, columns)
     elif ending in RECORDING:
         with open_bytes(path) as messages:
             read_recording(messages, source, collect, faults)
     else:
         with open_text(path) as stream:
-            read_csv(stream, source, stamps, collect)
+            read_csv(stream, source, stamps, collect, columns)

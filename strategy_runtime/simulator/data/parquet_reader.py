@@ -1,13 +1,13 @@
 """Parquet files, batch by batch; needs pyarrow, the extra `parquet`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Kind, find_layout, stand_in_for
+from strategy_runtime.simulator.data.columns import Kind, find_layout, over_all, stand_in_for
 from strategy_runtime.simulator.data.parquet_columns import (
     stamps_of,
     taken_together,
@@ -26,8 +26,12 @@ def read_parquet(
     source: str,
     stamps: StampReader,
     collect: Collect,
+    columns: Sequence[str] = (),
 ) -> None:
     """Read all rows of a Parquet file.
+
+    Args:
+        columns: Their names, where the file has none that are understood.
 
     Raises:
         DataError: Names file, row and column, or the package that is missing.
@@ -35,17 +39,17 @@ def read_parquet(
     parquet = _pyarrow_parquet(path)
     with _readable(source), parquet.ParquetFile(path, page_checksum_verification=True) as file:
         names = file.schema_arrow.names
-        layout = find_layout(names, source)
+        layout = find_layout(over_all(columns, len(names), source) if columns else names, source)
         common = {name: getattr(layout, name) for name in ("timestamp", "time", "symbol")}
         parts = [
             (part.kind, {**common, **dict(zip(part.kind.value, part.positions, strict=True))})
             for part in layout.parts
         ]
-        needed = {place for _, columns in parts for place in columns.values() if place is not None}
+        needed = {place for _, places in parts for place in places.values() if place is not None}
         first = 1
         for batch in file.iter_batches(_BATCH, columns=[names[place] for place in sorted(needed)]):
-            for kind, columns in parts:
-                wanted = {name: names[at] for name, at in columns.items() if at is not None}
+            for kind, places in parts:
+                wanted = {name: names[at] for name, at in places.items() if at is not None}
                 table = {
                     name: with_its_digits(batch.column(column)) for name, column in wanted.items()
                 }

@@ -180,7 +180,7 @@ def test_a_bar_that_begins_before_the_last_one_ended_is_dropped(tmp_path: Path) 
     [
         ("", "is empty"),
         ("timestamp,open,high,low\n", "no column for close; the header has timestamp, open"),
-        ("1704205800,1,2,3,4\n", "the first line has numbers, not column names"),
+        ("1704205800,1,2,3,4\n", "has no header: it begins with 1704205800, 1, 2, 3, 4; say"),
         (HEADER, "no bars in"),
         (HEADER + "2024-01-02,1,1\n", "line 2: 3 fields where the header has 6"),
         (HEADER + "2024-01-02,1,1,1,1,1\n", "one bar of X does not show its timeframe"),

@@ -24,7 +24,7 @@ MOMENTS = [datetime(2024, 1, 2, 14, minute, tzinfo=UTC) for minute in (30, 31)]
 PRICES = {"open": [10.0, 10.5], "high": [11.0, 12.0], "low": [9.0, 10.0], "close": [10.5, 11.0]}
 
 
-def load(tmp_path: Path, columns: Mapping[str, Any], **options: Any) -> LoadedData:
+def load(tmp_path: Path, columns: Mapping[str, Any], /, **options: Any) -> LoadedData:
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table(dict(columns)), tmp_path / "X.parquet")
@@ -182,6 +182,15 @@ def test_a_missing_column_names_what_is_there(tmp_path: Path) -> None:
         DataError, match=r"X\.parquet: no column for timestamp; the header has open"
     ):
         load(tmp_path, PRICES)
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    written = {name.upper() + "?": values for name, values in PRICES.items()}
+    named = ["date", *PRICES]
+    series = only(load(tmp_path, {"when": ["2024-01-02", "2024-01-03"], **written}, columns=named))
+    assert list(series.closes) == PRICES["close"]
+    with pytest.raises(DataError, match=r"X\.parquet has 5 columns, and --columns names 6"):
+        load(tmp_path, {"when": ["2024-01-02"] * 2, **PRICES}, columns=[*named, "volume"])
 
 
 def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
