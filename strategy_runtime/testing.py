@@ -49,11 +49,17 @@ class Pilot:
     """
 
     def __init__(
-        self, strategy: Strategy, venue: "_FedVenue", timeframe: str, start: datetime
+        self,
+        strategy: Strategy,
+        venue: "_FedVenue",
+        runner: Runner,
+        timeframe: str,
+        start: datetime,
     ) -> None:
         self.strategy = strategy
         self.exchange = venue.exchange
         self._venue = venue
+        self._runner = runner
         self._timeframe = timeframe
         self._step = parse_timeframe(timeframe).nanoseconds
         self._next_start = ns_of(start)
@@ -79,9 +85,14 @@ class Pilot:
         """Equity at the last prices."""
         return self.exchange.outcome().equity
 
+    @property
+    def quit_reason(self) -> str | None:
+        """Why the strategy has ended the run, None where it has not."""
+        return self._runner.quit_reason
+
     def position(self, symbol: str) -> NetPosition:
         """The net position, as the strategy sees it."""
-        return self.strategy.position(symbol)
+        return self._runner.position(symbol)
 
     async def candles(
         self,
@@ -237,7 +248,7 @@ async def run_test(
         strategy, venue, mode="backtest", run_id="test", on_error=on_error, desk=desk_for(limits)
     )
     venue.run = asyncio.ensure_future(runner.run())
-    pilot = Pilot(strategy, venue, timeframe, start)
+    pilot = Pilot(strategy, venue, runner, timeframe, start)
     try:
         await venue.deal_with(iter(()))
         yield pilot

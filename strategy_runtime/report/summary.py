@@ -42,6 +42,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
         refused_orders: How many orders were refused when they were given.
         hook_failures: How many calls of hooks failed; None where nobody here knows.
         limits: What the run held orders to.
+        quit_reason: Why the strategy ended the run, None where it did not.
     """
 
     options: ExchangeOptions
@@ -52,6 +53,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any] = {}
     hook_failures: int | None = None
     limits: Limits = NO_LIMITS
+    quit_reason: str | None = None
 
 
 class DataFaults(Struct, frozen=True):
@@ -119,6 +121,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         fill_hash: See `report.fills.fill_hash`.
         wall_s: Seconds the replay took, reading the data not included.
         complete: False where the run was stopped before the end of the data.
+        quit_reason: Why the strategy ended it, None where it did not.
         bankrupt: True where the account ran out of equity, which ended the run.
         warnings: What must not be overlooked: liquidations, suspected splits.
         rejected_orders: How many orders were accepted and then rejected.
@@ -160,6 +163,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     sent: list[str]
     data_faults: list[DataFaults]
     complete: bool
+    quit_reason: str | None
     bankrupt: bool
     warnings: list[str]
     rejected_orders: int
@@ -232,6 +236,7 @@ def summary_of(
             for each in summarize(run.faults)
         ],
         complete=outcome.complete,
+        quit_reason=run.quit_reason,
         bankrupt=outcome.bankrupt,
         warnings=outcome.warnings,
         rejected_orders=outcome.rejected_orders,

@@ -100,7 +100,9 @@ def warnings_of(summary: Summary) -> list[str]:
     if summary.bankrupt:
         notes.append(f"BANKRUPT: the account ran out of equity at {summary.end}.")
     notes += [f"WARNING: {text}" for text in summary.warnings]
-    if not summary.complete:
+    if summary.quit_reason is not None:
+        notes.append(f"The strategy ended the run at {summary.end}: {summary.quit_reason}")
+    elif not summary.complete:
         notes.append(f"Stopped before the end of the data, at {summary.end}.")
     if summary.refused_orders:
         notes.append(

@@ -31,7 +31,7 @@ from strategy_runtime.runtime.status import OrderStatusLine, PositionStatus, Run
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
-from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy import NetPosition, Strategy
 from strategy_runtime.strategy.desk import Mode, no_desk
 from strategy_runtime.suggestions import some_of
 
@@ -109,6 +109,7 @@ class Runner:
         self._stop_asked = asyncio.Event()
         self._ending = Ending(strategy, venue, self._book, self._desk, self._delivery, on_exit)
         self._save = save
+        self._desk.when_quit = self._quit
 
     @property
     def is_complete(self) -> bool:
@@ -130,12 +131,27 @@ class Runner:
         self._delivery.interrupt()
 
     @property
+    def quit_reason(self) -> str | None:
+        """Why the strategy has ended the run, or None where it has not."""
+        return self._desk.quit_reason
+
+    def _quit(self) -> None:
+        _log.info("%s ends the run: %s", type(self._strategy).__name__, self.quit_reason)
+        self._delivery.interrupt()
+        if not self._delivery.is_in_hook:  # a task of the strategy's has asked for it
+            self._stop_asked.set()
+
+    @property
     def in_hand(self) -> dict[str, str]:
         """Id and simulated time of the event in hand, as far as there are any; for log lines."""
         found = {"event_id": self._venue.in_hand}
         if self._mode == "backtest" and self._clock.latest is not None:
             found["time"] = self._clock.now.isoformat().replace("+00:00", "Z")
         return {name: text for name, text in found.items() if text}
+
+    def position(self, symbol: str) -> NetPosition:
+        """The net position in a symbol, also when the run is over."""
+        return self._book.position(symbol)
 
     @property
     def refused_orders(self) -> int:
@@ -231,7 +247,7 @@ class Runner:
         await self._delivery.call("on_start", strategy.on_start, stop_always=True)
         if not (self._delivery.dispatcher.hears_changes or self._timers.is_set):
             self._desk.look()
-        if self._mode == "live":
+        if self._mode == "live" and not self._delivery.is_stopping:
             dispatcher = self._delivery.dispatcher
             await warm_up(strategy, self._venue, dispatcher, self._subscriptions, self._timeframe)
 
@@ -291,6 +307,8 @@ class Runner:
                 await self._delivery.fire(due)
                 if self._save is not None:
                     self._save()
+                if self._delivery.is_stopping:
+                    return
 
     async def _hear(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
         table = self._delivery.dispatcher.table

@@ -405,6 +405,14 @@ class Strategy(Indicating):
         """
         return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
+    def quit(self, reason: str) -> None:
+        """End the run in good order once the hook in hand has returned.
+
+        Orders of that hook are still sent. No other hook is called but `on_stop`. The exit code is
+        0, and the results and the log have the reason.
+        """
+        self._running.quit(reason)
+
     # Views
 
     def position(self, symbol: str) -> NetPosition:

@@ -116,8 +116,8 @@ def test_announced_splits_change_what_is_held(bot: Path, invoke: Invoke) -> None
 FIELDS = (
     "schema strategy parameters bars events fills orders start end cash equity start_equity return "
     "max_drawdown buy_and_hold performance fees financing realized_pnl unrealized_pnl positions "
-    "open_orders fill_hash wall_s bars_per_s data sent data_faults complete bankrupt warnings "
-    "rejected_orders refused_orders hook_failures options"
+    "open_orders fill_hash wall_s bars_per_s data sent data_faults complete quit_reason bankrupt "
+    "warnings rejected_orders refused_orders hook_failures options"
 ).split()
 
 
@@ -159,6 +159,7 @@ def test_what_the_document_says(bot: Path, invoke: Invoke) -> None:
         "unrealized_pnl": "240",
         "open_orders": [],
         "complete": True,
+        "quit_reason": None,
         "bankrupt": False,
         "warnings": [],
         "rejected_orders": 0,
@@ -325,6 +326,18 @@ def test_hooks_that_failed_are_counted(bot: Path, invoke: Invoke) -> None:
     assert done.exit_code == 0, done.output
     assert "4 hook calls failed, and the run went on; the log has the errors." in done.stdout
     assert json.loads((bot / "here/result.json").read_text())["hook_failures"] == 4
+
+
+def test_a_strategy_that_ends_the_run_is_shown_with_its_reason(bot: Path, invoke: Invoke) -> None:
+    (bot / "bot.py").write_text(BUYER + '        self.quit("<once> was enough")\n')
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--out", "here", "--verify")
+    assert done.exit_code == 0, done.output
+    assert "The strategy ended the run at 2024-03-05T00:00:00Z: <once> was enough\n" in done.stdout
+    assert "Stopped before the end of the data" not in done.stdout
+    document = json.loads((bot / "here/result.json").read_text())
+    assert (document["quit_reason"], document["complete"]) == ("<once> was enough", False)
+    assert (document["bars"], document["orders"], document["fills"]) == (1, 1, 0)
+    assert "&lt;once&gt; was enough" in (bot / "here/report.html").read_text()
 
 
 MINUTES = "timestamp,open,high,low,close,volume\n" + "".join(

@@ -353,11 +353,14 @@ class Dispatcher:
         self._watched[kind] = succeeded
 
     async def _after_timers(self, event: Event, deliver: Handler) -> None:
-        """Fire what is due up to an event's time, each with its orders settled, then deliver it."""
+        """Fire what is due up to an event's time, each with its orders settled, then deliver it,
+        unless one of them has the run end.
+        """
         moment = time_of(event)
         if moment is not None:
             await self._fire_timers(moment)
-        await self._call(deliver, event)
+        if self._desk.quit_reason is None:
+            await self._call(deliver, event)
 
     async def _fire_timers(self, moment: datetime) -> None:
         """Fire what is due up to a moment, in the order of time."""
@@ -369,6 +372,8 @@ class Dispatcher:
                 await result
             self.hook = None
             await self._settle()
+            if self._desk.quit_reason is not None:
+                return
 
     async def _call(self, handler: Handler, event: Event) -> None:
         result = handler(event)

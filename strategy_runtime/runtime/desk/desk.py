@@ -47,7 +47,12 @@ _NO_PRICES: Mapping[str, Any] = {}
 
 
 class TradingDesk(Outbox):
-    """Implements the strategy's desk on a venue."""
+    """Implements the strategy's desk on a venue.
+
+    Attributes:
+        quit_reason: Why the strategy wants the run to end, or None where it does not.
+        when_quit: Called when it does.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class TradingDesk(Outbox):
         self._timers = timers
         self._prefix = f"{prefix}-"
         self._next_id = counted(self._prefix)
+        self.quit_reason: str | None = None
+        self.when_quit: Callable[[], None] = _nothing
 
     # Verbs
 
@@ -298,6 +305,14 @@ class TradingDesk(Outbox):
             difference = wanted
         return self.order(Side.BUY if difference > 0 else Side.SELL, symbol, abs(difference))
 
+    def quit(self, reason: str) -> None:
+        """See `Strategy.quit`."""
+        if not isinstance(reason, str):
+            raise TypeError(f"quit() takes the reason in words, not {reason!r}")
+        if self.quit_reason is None and not self.is_closed:
+            self.quit_reason = reason
+            self.when_quit()
+
     # Views
 
     @property
@@ -398,6 +413,10 @@ class TradingDesk(Outbox):
                 "gives None where nothing is held)"
             )
         return self.order_of(order)
+
+
+def _nothing() -> None:
+    """What happens when a strategy quits before anybody minds."""
 
 
 def _sizes_to_close(

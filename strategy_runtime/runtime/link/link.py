@@ -185,7 +185,7 @@ class Link:
     # A second look
 
     async def watch(self) -> None:
-        """Find, for ever, what was lost although the link seemed healthy."""
+        """Find what was lost although the link seemed healthy, until the run is to end."""
         looks = drifts(self._venue, self._book, self._chance, may_look=self._may_look)
         async for found in looks:
             drift, doubts = found, self._desk.doubts
@@ -196,6 +196,8 @@ class Link:
                     doubts.have_ended = not drift.is_current(self._book)
             if drift is not None or self._delivery.has_more_to_tell:
                 await self._delivery.tell(self._lost(drift), self._dispatcher.telling)
+                if self._delivery.is_stopping:
+                    return
 
     def _may_look(self) -> bool:
         return self.is_reconciled and monotonic() >= self._resting_until
