@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from heapq import merge
 from itertools import groupby, islice, zip_longest
@@ -13,7 +14,15 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
-__all__ = ["CurvePart", "EquityPath", "ThinPoint", "equity_curve", "path_of"]
+__all__ = [
+    "CurvePart",
+    "EquityPath",
+    "FallDates",
+    "ThinPoint",
+    "day_of",
+    "equity_curve",
+    "path_of",
+]
 
 
 class CurvePart(NamedTuple):
@@ -36,6 +45,21 @@ share."""
 _ENOUGH = STRETCH // 8
 """Points from which on a part is as good as a longer one."""
 _NEVER = 2**63
+_EPOCH = date(1970, 1, 1)
+
+
+class FallDates(Struct, frozen=True):
+    """When equity fell.
+
+    Attributes:
+        peak: The last day on which it was at its peak.
+        trough: The day on which it was lowest.
+        recovery: The day on which it was at the peak again; None where it never was.
+    """
+
+    peak: date
+    trough: date
+    recovery: date | None
 
 
 class EquityPath(Struct, frozen=True, kw_only=True):
@@ -43,6 +67,7 @@ class EquityPath(Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_drawdown: Largest fall from an earlier peak, as a share of that peak: 0.25 is 25 %.
+        max_drawdown_dates: When that was; None where it never fell.
         longest_drawdown_ns: Longest time from when equity was last at a peak until it was back
             there, or the end.
         by_day: Last equity of each day that has a point.
@@ -51,6 +76,7 @@ class EquityPath(Struct, frozen=True, kw_only=True):
     """
 
     max_drawdown: float
+    max_drawdown_dates: FallDates | None
     longest_drawdown_ns: int
     by_day: dict[int, float]
     points: list[ThinPoint]
@@ -157,10 +183,27 @@ def path_of(
             row = end
     return EquityPath(
         max_drawdown=drawdown.worst,
+        max_drawdown_dates=_dates_of(drawdown.deepest, numbers, nights),
         longest_drawdown_ns=drawdown.longest_until(end_ns),
         by_day=by_day,
         points=_points(float(start_equity), grid, changed),
     )
+
+
+def day_of(number: int) -> date:
+    """A day by its number since the epoch."""
+    return _EPOCH + timedelta(days=number)
+
+
+def _dates_of(fall: "_Fall | None", days: Sequence[int], nights: Sequence[int]) -> FallDates | None:
+    if fall is None or not days:
+        return None
+
+    def day(instant: int) -> date:
+        return day_of(days[bisect_left(nights, instant)])
+
+    recovery = None if fall.recovery is None else day(fall.recovery)
+    return FallDates(day(fall.peak), day(fall.trough), recovery)
 
 
 def _points(
@@ -181,15 +224,25 @@ def _points(
     return points
 
 
+class _Fall(NamedTuple):
+    """When a curve was at its peak, at its lowest, and at the peak again, if ever."""
+
+    peak: int
+    trough: int
+    recovery: int | None
+
+
 class _Drawdown:
     """How far below its peak a curve is.
 
     Attributes:
         worst: The deepest fall yet, as a share of the peak.
+        deepest: When that was; None where there was none.
     """
 
     def __init__(self, peak: float, now: int) -> None:
         self.worst = 0.0
+        self.deepest: _Fall | None = None
         self._peak, self._peaked = peak, now
         self._longest = 0
         self._is_below = False
@@ -199,11 +252,12 @@ class _Drawdown:
         equities = part.equities[first:last]
         if max(equities) < self._peak:
             self._is_below = True
-            deepest = (self._peak - min(equities)) / self._peak
-        else:
-            deepest = self._past_peaks(part, first, last)
-        self.worst = max(self.worst, deepest)
-        return deepest
+            deepest = self.at(min(equities))
+            if deepest > self.worst:
+                trough = part.starts[first + equities.index(min(equities))] + part.lag
+                self.worst, self.deepest = deepest, _Fall(self._peaked, trough, None)
+            return deepest
+        return self._past_peaks(part, first, last)
 
     def at(self, equity: float) -> float:
         """How far below the peak an equity is, as a share of it."""
@@ -222,10 +276,17 @@ class _Drawdown:
                 if self._is_below:
                     self._longest = max(self._longest, now - self._peaked)
                     self._is_below = False
+                    if self.deepest is not None and self.deepest.recovery is None:
+                        self.deepest = self.deepest._replace(recovery=now)
                 self._peak, self._peaked = equity, now
             else:
                 self._is_below = True
-                deepest = max(deepest, (self._peak - equity) / self._peak)
+                depth = (self._peak - equity) / self._peak
+                if depth > deepest:
+                    deepest = depth
+                    if depth > self.worst:
+                        trough = part.starts[row] + part.lag
+                        self.worst, self.deepest = depth, _Fall(self._peaked, trough, None)
         return deepest
 
 

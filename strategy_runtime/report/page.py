@@ -57,6 +57,7 @@ def render_page(results: Results) -> str:
         style=style,
         notes=_notes(warnings_of(summary)),
         figures="\n".join(_figure(*each) for each in _figures(summary)),
+        legend=_legend(results),
         fallback=_drawing(points),
         months=_months(float(outcome.start_equity), results.days),
         trips=_trips(results.trips, summary.decimals),
@@ -64,7 +65,7 @@ def render_page(results: Results) -> str:
         data=_data(summary),
         fill_hash=summary.fill_hash,
         left_out=_left_out(len(charts), len(outcome.series)),
-        run=_run(points, charts, summary.decimals),
+        run=_run(points, results.buy_and_hold, charts, summary.decimals),
         library=library,
         script=script,
     )
@@ -90,7 +91,9 @@ def _left_out(charts: int, symbols: int) -> str:
     return f"The {charts} of {symbols:,} symbols that were traded most."
 
 
-def _run(points: Iterable[ThinPoint], charts: Sequence[PriceChart], decimals: int) -> str:
+def _run(
+    points: Iterable[ThinPoint], held: Iterable[float], charts: Sequence[PriceChart], decimals: int
+) -> str:
     """What the scripts draw, as JSON that cannot end the element it stands in."""
     document = {
         "intraday": any(candle[0] % _DAY for chart in charts for candle in chart.candles[:2]),
@@ -99,6 +102,7 @@ def _run(points: Iterable[ThinPoint], charts: Sequence[PriceChart], decimals: in
             (begin // NANOSECONDS, round(equity, decimals), round(depth, 6))
             for begin, equity, depth in points
         ],
+        "held": [round(equity, decimals) for equity in held],
         "charts": charts,
     }
     return msgspec.json.encode(document).decode().replace("<", "\\u003c")
@@ -139,6 +143,24 @@ def _notes(notes: Sequence[str]) -> str:
         return ""
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f'<aside class="notes" aria-label="Notes"><ul>{listed}</ul></aside>'
+
+
+def _legend(results: Results) -> str:
+    """What the lines of the equity chart are, and when equity fell furthest."""
+    keys = ""
+    if results.buy_and_hold:
+        keys = (
+            '<span class="key">Strategy</span> <label class="key held">Buy and hold '
+            '<input type="checkbox" id="held" checked></label> '
+        )
+    fall = results.summary.max_drawdown_dates
+    if fall is None:
+        return keys
+    end = "not recovered" if fall.recovery is None else f"recovered on {fall.recovery}"
+    return (
+        f'{keys}<span class="quiet">Maximum drawdown from {fall.peak} to {fall.trough}, '
+        f"{end}</span>"
+    )
 
 
 def _drawing(points: Sequence[ThinPoint]) -> str:

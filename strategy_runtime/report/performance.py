@@ -10,22 +10,20 @@ not-a-number.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from statistics import fmean, stdev
 
 from msgspec import Struct
 
-from strategy_runtime.clock import DAY_NS, ns_of
-from strategy_runtime.report.equity import EquityPath
+from strategy_runtime.clock import DAY_NS
+from strategy_runtime.report.equity import EquityPath, day_of
 from strategy_runtime.report.grid import bars_by, first_after
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
-from strategy_runtime.simulator.splits import Split
 
-__all__ = ["DayEnd", "Performance", "buy_and_hold", "day_ends", "days_of", "performance_of"]
+__all__ = ["DayEnd", "Performance", "day_ends", "days_of", "performance_of"]
 
-_EPOCH = date(1970, 1, 1)
 _YEAR_DAYS = 365.25
 _ENOUGH_DAYS = 30
 
@@ -112,32 +110,9 @@ def day_ends(by_day: Mapping[int, float], start_equity: float, days: Iterable[in
     for day in days:
         equity = by_day.get(day, before)
         gain = equity / before - 1 if before > 0 else 0.0
-        ends.append(DayEnd(_EPOCH + timedelta(days=day), equity, gain))
+        ends.append(DayEnd(day_of(day), equity, gain))
         before = equity
     return ends
-
-
-def buy_and_hold(series: Iterable[BarSeries], splits: Sequence[Split], end_ns: int) -> float | None:
-    """What the same money would have returned in equal parts in all symbols, each bought at the
-    open of its first bar and held until `end_ns`, without costs.
-
-    None where a first price is not above zero, or there are no bars.
-    """
-    growths: list[float] = []
-    for each in series:
-        count = bars_by(each, end_ns)
-        if not count:
-            continue
-        first, begin, latest = each.opens[0], each.starts[0], each.starts[count - 1]
-        if first <= 0:
-            return None
-        units = math.prod(
-            split.new / split.old
-            for split in splits
-            if split.symbol == each.symbol and begin < ns_of(split.at) <= latest
-        )
-        growths.append(float(units) * each.closes[count - 1] / first)
-    return _finite(fmean(growths) - 1) if growths else None
 
 
 def performance_of(

@@ -6,9 +6,9 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
 from strategy_runtime.report.grid import grid_of
+from strategy_runtime.report.holding import buy_and_hold
 from strategy_runtime.report.performance import (
     DayEnd,
-    buy_and_hold,
     day_ends,
     days_of,
     performance_of,
@@ -26,6 +26,8 @@ class Results(Struct, frozen=True, kw_only=True):
 
     Attributes:
         points: Of the equity path, one for each interval of a chart, see `grid.grid_of`.
+        buy_and_hold: The equity at each of these points of whoever had bought and held instead, see
+            `holding.buy_and_hold`; empty where that cannot be said.
         days: How each day ended in which a bar did.
         trips: Positions that were closed, in the order of their ends.
     """
@@ -33,6 +35,7 @@ class Results(Struct, frozen=True, kw_only=True):
     summary: Summary
     outcome: Outcome
     points: list[ThinPoint]
+    buy_and_hold: list[float]
     days: list[DayEnd]
     trips: list[RoundTrip]
 
@@ -62,11 +65,13 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
         start_ns,
         end_ns,
     )
-    summary = summary_of(
-        outcome,
-        performance,
-        path.max_drawdown,
-        buy_and_hold(outcome.series, run.options.splits, end_ns),
-        run,
+    growth = buy_and_hold(outcome.series, run.options.splits, grid, end_ns)
+    held = growth[-1] - 1 if growth else None
+    return Results(
+        summary=summary_of(outcome, performance, path, held, run),
+        outcome=outcome,
+        points=path.points,
+        buy_and_hold=[start_equity * each for each in growth],
+        days=days,
+        trips=trips,
     )
-    return Results(summary=summary, outcome=outcome, points=path.points, days=days, trips=trips)

@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.report.equity import EquityPath, FallDates
 from strategy_runtime.report.fills import fill_hash, moment
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
@@ -115,7 +116,8 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         total_return: Equity over starting equity, less one.
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
             the closes of bars.
-        buy_and_hold: See `report.performance.buy_and_hold`.
+        max_drawdown_dates: When that was; None where equity never fell.
+        buy_and_hold: What equal parts in all symbols would have returned, see `report.holding`.
         financing: Interest charged, on borrowed shares and borrowed cash.
         performance: Figures by which runs are compared.
         fill_hash: See `report.fills.fill_hash`.
@@ -148,6 +150,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     start_equity: str
     total_return: float
     max_drawdown: float
+    max_drawdown_dates: FallDates | None
     buy_and_hold: float | None
     performance: Performance
     fees: str
@@ -199,7 +202,7 @@ def _written(value: object) -> Any:
 def summary_of(
     outcome: Outcome,
     performance: Performance,
-    max_drawdown: float,
+    path: EquityPath,
     buy_and_hold: float | None,
     run: RunFacts,
 ) -> Summary:
@@ -217,7 +220,8 @@ def summary_of(
         equity=in_digits(outcome.equity),
         start_equity=in_digits(outcome.start_equity),
         total_return=float(outcome.equity / outcome.start_equity - 1),
-        max_drawdown=max_drawdown,
+        max_drawdown=path.max_drawdown,
+        max_drawdown_dates=path.max_drawdown_dates,
         buy_and_hold=buy_and_hold,
         performance=performance,
         fees=in_digits(outcome.fees),

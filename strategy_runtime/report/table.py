@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 
+from strategy_runtime.report.equity import FallDates
 from strategy_runtime.report.summary import OrderSummary, Summary
 
 __all__ = ["day", "heading", "money", "render", "sent_of", "warnings_of"]
@@ -70,8 +71,9 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("Return", f"{summary.total_return * 100:+z.2f} %"),
         ("Buy and hold", "-" if held is None else f"{held * 100:+z.2f} %"),
-        ("Maximum drawdown", f"{-summary.max_drawdown * 100:z.2f} %"),
         ("Sharpe ratio", _ratio(summary.performance.sharpe)),
+        ("Maximum drawdown", f"{-summary.max_drawdown * 100:z.2f} %"),
+        *_dates(summary.max_drawdown_dates),
         ("Equity at the start", amount(summary.start_equity)),
         ("Equity at the end", amount(summary.equity)),
         ("Realised profit", amount(summary.realized_pnl)),
@@ -92,6 +94,13 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ("Bars a second", f"{summary.bars_per_s:,.0f}"),
         ("Fill hash", summary.fill_hash[:16]),
     ]
+
+
+def _dates(fall: FallDates | None) -> list[tuple[str, str]]:
+    if fall is None:
+        return []
+    recovery = "-" if fall.recovery is None else str(fall.recovery)
+    return [("  Peak", str(fall.peak)), ("  Trough", str(fall.trough)), ("  Recovery", recovery)]
 
 
 def warnings_of(summary: Summary) -> list[str]:

@@ -1,6 +1,7 @@
 """Equity and drawdown, against values worked out by hand and against a plain re-calculation."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
 
@@ -9,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategy_runtime.report import equity as module
-from strategy_runtime.report.equity import CurvePart, EquityPath, equity_curve, path_of
+from strategy_runtime.report.equity import (
+    CurvePart,
+    EquityPath,
+    FallDates,
+    equity_curve,
+    path_of,
+)
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 from tests.report.support import START, STEP, curve_of, fill, points_of, series
@@ -168,18 +175,22 @@ def test_a_time_in_which_nothing_changes_has_its_points_too() -> None:
 
 def point_by_point(
     curve: Sequence[tuple[int, float]], end: int, grid: Sequence[int]
-) -> tuple[float, int, dict[int, float], list[tuple[int, float, float]]]:
+) -> tuple[float, FallDates | None, int, dict[int, float], list[tuple[int, float, float]]]:
     """What a path says, by looking at one point after the other."""
     peak, peaked, longest, worst, is_below = float(CASH), START, 0, 0.0, False
+    dates: FallDates | None = None
     by_day: dict[int, float] = {}
     falls: list[tuple[int, float, float]] = []
     for now, equity in curve:
         if equity >= peak:
             longest = max(longest, now - peaked) if is_below else longest
+            if dates is not None and dates.recovery is None:
+                dates = FallDates(dates.peak, dates.trough, day_in(now))
             peak, peaked, is_below, fall = equity, now, False, 0.0
         else:
             is_below, fall = True, (peak - equity) / peak
-        worst = max(worst, fall)
+        if fall > worst:
+            worst, dates = fall, FallDates(day_in(peaked), day_in(now), None)
         by_day[(now - 1) // DAY] = equity
         falls.append((now, equity, fall))
     points: list[tuple[int, float, float]] = []
@@ -191,7 +202,31 @@ def point_by_point(
         if here:
             _, equity, fall = here[-1]
         points.append((begin, equity, deepest))
-    return worst, max(longest, end - peaked) if is_below else longest, by_day, points
+    return worst, dates, max(longest, end - peaked) if is_below else longest, by_day, points
+
+
+def day_in(instant: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=(instant - 1) // DAY)
+
+
+def test_the_dates_of_the_deepest_fall_are_those_of_its_peak_its_trough_and_its_end() -> None:
+    first = START // DAY
+    days = {day: (day + 1) * DAY for day in range(first, first + 20)}
+
+    def dates(*equities: float) -> FallDates | None:
+        curve = [(START + day * DAY, equity) for day, equity in enumerate(equities)]
+        return path_of(CASH, curve_of(curve), START, curve[-1][0], days).max_drawdown_dates
+
+    def on(peak: int, trough: int, recovery: int | None) -> FallDates:
+        end = None if recovery is None else day_in(START + recovery * DAY)
+        return FallDates(day_in(START + peak * DAY), day_in(START + trough * DAY), end)
+
+    assert dates(1000, 1010, 1010) is None
+    assert dates(1000, 1010, 900, 950) == on(1, 2, None)
+    assert dates(1000, 1010, 900, 950, 1010, 1000, 1020) == on(1, 2, 4)
+    assert dates(900, 1000, 1100, 700, 700, 1000) == on(2, 3, None)
+    assert dates(1010, 1010, 1000, 1020, 600, 1030, 500, 1040, 900) == on(5, 6, 7)
+    assert path_of(CASH, curve_of([(START, 900.0)]), START, END, {}).max_drawdown_dates is None
 
 
 @given(
@@ -215,6 +250,7 @@ def test_a_path_is_that_of_its_points_however_they_come(
     found = path_of(CASH, parts, START, end, days, grid)
     assert (
         found.max_drawdown,
+        found.max_drawdown_dates,
         found.longest_drawdown_ns,
         found.by_day,
         found.points,

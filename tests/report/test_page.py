@@ -157,6 +157,15 @@ async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
     assert "All times are UTC." in shown
 
 
+async def test_equity_stands_beside_that_of_buying_and_holding() -> None:
+    html = await page()
+    drawn = drawn_of(html)
+    assert drawn["held"] == [round(1000 * close / 10, 2) for close in CLOSES]
+    assert len(drawn["held"]) == len(drawn["equity"])
+    assert "Strategy Buy and hold Maximum drawdown from 2024-01-02 to 2024-01-02, " in text_of(html)
+    assert 'id="held"' not in page_of(Exchange([]), faults=[])
+
+
 def months_in(ends: Mapping[date, float]) -> str:
     """The table of a page whose days end with these equities, of a run that began with 1000."""
     exchange = Exchange([series([10.0, 11.0])], ExchangeOptions(cash=Decimal(1000)))

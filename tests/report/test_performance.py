@@ -1,7 +1,6 @@
 """The figures, against their definitions written out for small runs."""
 
 import math
-from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import fmean, stdev
 
@@ -10,7 +9,6 @@ import pytest
 from strategy_runtime.report.equity import path_of
 from strategy_runtime.report.performance import (
     Performance,
-    buy_and_hold,
     day_ends,
     days_of,
     performance_of,
@@ -18,7 +16,6 @@ from strategy_runtime.report.performance import (
 from strategy_runtime.report.trips import round_trips, time_held
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
-from strategy_runtime.simulator.splits import Split
 from tests.report.support import START, STEP, curve_of, fill, series
 
 DAY = 86_400_000_000_000
@@ -174,33 +171,3 @@ def test_a_daily_bar_of_a_place_with_a_clock_of_its_own_has_the_date_on_which_it
         first + 1: MONDAY + 2 * DAY + fifth,
         first + 4: MONDAY + 5 * DAY + fourth,
     }
-
-
-def held(symbol: str, *bars: tuple[float, float]) -> BarSeries:
-    """A bar a day with these opens and closes, from a Monday on."""
-    days = BarSeries(symbol, "1d", DAY)
-    for day, (opened, close) in enumerate(bars):
-        days.append(MONDAY + day * DAY, opened, max(opened, close), min(opened, close), close, 1)
-    return days
-
-
-def test_buying_and_holding_spreads_money_evenly() -> None:
-    both = [held("S:A", (10, 11), (12, 15)), held("S:B", (100, 90), (95, 80))]
-    assert buy_and_hold(both, (), MONDAY + 2 * DAY) == pytest.approx((1.5 + 0.8) / 2 - 1)
-    assert buy_and_hold(both, (), MONDAY + DAY) == pytest.approx((1.1 + 0.9) / 2 - 1)
-
-
-def test_buying_and_holding_goes_on_in_new_units_after_a_split() -> None:
-    bars = [held("S:A", (10, 10), (5, 6))]
-    tuesday = Split("S:A", datetime(2024, 10, 1, tzinfo=UTC), Decimal(2))
-    monday = Split("S:A", datetime(2024, 9, 30, tzinfo=UTC), Decimal(2))
-    other = Split("S:B", datetime(2024, 10, 1, tzinfo=UTC), Decimal(2))
-    assert buy_and_hold(bars, (tuesday, monday, other), MONDAY + 2 * DAY) == pytest.approx(0.2)
-    assert buy_and_hold(bars, (tuesday,), MONDAY + DAY) == 0.0
-
-
-@pytest.mark.parametrize("first", [0.0, -5.0])
-def test_what_nobody_can_have_bought_is_not_compared_with(first: float) -> None:
-    assert buy_and_hold([held("S:A", (first, 10))], (), MONDAY + DAY) is None
-    assert buy_and_hold([held("S:A", (10, 10))], (), MONDAY) is None
-    assert buy_and_hold([held("S:A", (1e-300, 1e300))], (), MONDAY + DAY) is None

@@ -146,6 +146,24 @@ async def test_the_table_says_the_same_in_words() -> None:
     assert len({len(line) for line in lines[3:19]}) == 1, "the numbers do not stand in one column"
 
 
+async def test_when_the_deepest_drawdown_was_is_told() -> None:
+    strategy = Scripted({0: lambda self, candle: self.buy("S:A", 10)})
+    facts = RunFacts(options=ExchangeOptions(), faults=[], wall_s=0.5, refused_orders=0)
+    async with strategy.run_test(cash=1000, timeframe="1d") as pilot:
+        await pilot.candles("S:A", closes=[10, 10, 12, 9, 8, 11])
+        summary = results_of(pilot.exchange.outcome(), facts).summary
+        fallen = json.loads(summary.to_json())
+        await pilot.candles("S:A", closes=[13])
+        later = results_of(pilot.exchange.outcome(), facts).summary
+    dates = {"peak": "2024-01-04", "trough": "2024-01-06", "recovery": None}
+    assert fallen["max_drawdown_dates"] == dates
+    shown = [line.split() for line in render(summary).splitlines()]
+    assert ["Peak", "2024-01-04"] in shown
+    assert ["Trough", "2024-01-06"] in shown
+    assert ["Recovery", "-"] in shown
+    assert ["Recovery", "2024-01-08"] in [line.split() for line in render(later).splitlines()]
+
+
 @pytest.mark.parametrize(
     ("amount", "shown"),
     [("1234567.895", "1,234,567.90"), ("-0.001", "0.00"), ("-0.005", "0.00"), ("-7.5", "-7.50")],

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const run = JSON.parse(document.getElementById("run").textContent);
-  const { createChart, createSeriesMarkers, AreaSeries, BaselineSeries, CandlestickSeries } = LightweightCharts;
+  const { createChart, createSeriesMarkers, AreaSeries, BaselineSeries, CandlestickSeries, LineSeries } = LightweightCharts;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const faded = (name) => colour(name) + "33";
 
@@ -44,6 +44,7 @@
     },
     0,
   );
+  const held = equityChart.addSeries(LineSeries, { lineWidth: 1, priceLineVisible: false, priceFormat: amounts(run.decimals) }, 0);
   const drawdown = equityChart.addSeries(
     BaselineSeries,
     {
@@ -56,6 +57,7 @@
     1,
   );
   equity.setData(run.equity.map(([time, value]) => ({ time, value })));
+  held.setData(run.held.map((value, place) => ({ time: run.equity[place][0], value })));
   drawdown.setData(run.equity.map(([time, , depth]) => ({ time, value: -100 * depth })));
   drawdown.priceScale().applyOptions({ scaleMargins: { top: 0.15, bottom: 0.1 } }); // room for the label of 0 %
   equityChart.panes()[0].setStretchFactor(3);
@@ -122,6 +124,7 @@
     equityChart.applyOptions(options);
     priceChart.applyOptions(options);
     equity.applyOptions({ lineColor: colour("--up"), topColor: faded("--up"), bottomColor: faded("--up") });
+    held.applyOptions({ color: colour("--held") });
     const [fall, fallen] = [colour("--fall"), faded("--fall")];
     drawdown.applyOptions({ topLineColor: fall, bottomLineColor: fall, bottomFillColor1: fallen, bottomFillColor2: fallen });
     const [up, down] = [colour("--up"), colour("--down")];
@@ -130,6 +133,8 @@
   };
 
   select.addEventListener("change", show);
+  const isHeldShown = document.getElementById("held");
+  isHeldShown?.addEventListener("change", () => held.applyOptions({ visible: isHeldShown.checked }));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   paint();
 

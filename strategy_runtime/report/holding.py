@@ -1,0 +1,83 @@
+"""What a run is compared with: equal money in all symbols, bought at their first opens and held."""
+
+import math
+from collections.abc import Sequence
+from operator import add
+from typing import NamedTuple
+
+from strategy_runtime.clock import ns_of
+from strategy_runtime.report.grid import rows_of
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
+from strategy_runtime.simulator.splits import Split
+
+__all__ = ["buy_and_hold"]
+
+
+class _Closes(NamedTuple):
+    """Where the closes of a symbol are that count on a chart.
+
+    Attributes:
+        rows: The last row of each interval that has any.
+        latest: For each interval of the chart which of these is the latest; -1 before the first.
+    """
+
+    rows: list[int]
+    latest: list[int]
+
+
+def buy_and_hold(
+    series: Sequence[BarSeries], splits: Sequence[Split], grid: Sequence[int], end_ns: int
+) -> list[float]:
+    """How much one unit of money would have become by the end of each interval of a chart, without
+    costs; what is for a symbol is kept in cash until its first bar.
+
+    Empty where there are no bars, or what came of it is no number, as where a first price is not
+    above zero.
+
+    Args:
+        grid: When the intervals begin, see `grid.grid_of`.
+        end_ns: Bars that end later are left out.
+    """
+    total, symbols = [0.0] * len(grid), 0
+    before: BarSeries | None = None
+    closes = _Closes([], [])
+    for each in series:
+        # Most symbols have their bars at the same times.
+        if before is None or each.step != before.step or each.starts != before.starts:
+            closes, before = _closes(each, grid, end_ns), each
+        if closes.rows:
+            mine = [split for split in splits if split.symbol == each.symbol]
+            worth = [*_worth(each, mine, closes.rows), 1.0]  # the last one is that of cash
+            total = list(map(add, total, map(worth.__getitem__, closes.latest)))
+            symbols += 1
+        each.release()
+    mean = [growth / symbols for growth in total] if symbols else []
+    return mean if all(map(math.isfinite, mean)) else []
+
+
+def _closes(series: BarSeries, grid: Sequence[int], end_ns: int) -> _Closes:
+    closes = _Closes([], [])
+    for number, rows in rows_of(series, grid, end_ns):
+        closes.latest.extend([len(closes.rows) - 1] * (number - len(closes.latest)))
+        closes.rows.append(rows.stop - 1)
+        if rows.start // STRETCH != rows.stop // STRETCH:
+            series.release()
+    closes.latest.extend([len(closes.rows) - 1] * (len(grid) - len(closes.latest)))
+    return closes
+
+
+def _worth(series: BarSeries, splits: Sequence[Split], rows: Sequence[int]) -> list[float]:
+    """What a unit of money that bought the symbol at its first open is worth at some closes."""
+    price = series.opens[0] if series.opens[0] > 0 else math.nan  # nobody can have bought it
+    if not splits:
+        return [series.closes[row] / price for row in rows]
+    return [_units(series, splits, row) * series.closes[row] / price for row in rows]
+
+
+def _units(series: BarSeries, splits: Sequence[Split], row: int) -> float:
+    """How many units what was one at the first bar has become by another."""
+    begin, now = series.starts[0], series.starts[row]
+    return float(
+        math.prod(split.new / split.old for split in splits if begin < ns_of(split.at) <= now)
+    )

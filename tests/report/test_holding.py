@@ -1,0 +1,64 @@
+"""What buying and holding would have come to, against values worked out by hand."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from strategy_runtime.report.grid import grid_of
+from strategy_runtime.report.holding import buy_and_hold
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.splits import Split
+
+DAY = 86_400_000_000_000
+MONDAY = 19_996 * DAY  # 2024-09-30
+
+
+def bars(symbol: str, *prices: tuple[float, float], first: int = 0) -> BarSeries:
+    """A bar a day with these opens and closes, from a Monday or a later day on."""
+    days = BarSeries(symbol, "1d", DAY)
+    for day, (opened, close) in enumerate(prices, start=first):
+        days.append(MONDAY + day * DAY, opened, max(opened, close), min(opened, close), close, 1)
+    return days
+
+
+def held(*series: BarSeries, splits: tuple[Split, ...] = (), days: int = 9) -> list[float]:
+    """What a unit of money had become each day."""
+    end = MONDAY + days * DAY
+    return buy_and_hold(series, splits, grid_of(series, end), end)
+
+
+def test_money_is_spread_evenly() -> None:
+    both = bars("S:A", (10, 11), (12, 15)), bars("S:B", (100, 90), (95, 80))
+    assert held(*both) == pytest.approx([(1.1 + 0.9) / 2, (1.5 + 0.8) / 2])
+    assert held(*both, days=1) == pytest.approx([(1.1 + 0.9) / 2])
+
+
+def test_what_is_for_a_symbol_is_cash_until_its_first_bar() -> None:
+    early, late = bars("S:A", (10, 11), (11, 12), (12, 13)), bars("S:B", (100, 150), first=1)
+    assert held(early, late) == pytest.approx([(1.1 + 1) / 2, (1.2 + 1.5) / 2, (1.3 + 1.5) / 2])
+    assert held(late, early) == pytest.approx(held(early, late))
+    assert held(early, late, days=1) == pytest.approx([1.1]), "nobody has heard of the other yet"
+
+
+def test_a_symbol_keeps_its_last_price_while_it_has_no_bars() -> None:
+    gappy = bars("S:B", (100, 150))
+    gappy.extend(bars("S:B", (100, 50), first=2))
+    assert held(bars("S:A", (1, 1), (1, 1), (1, 1), (1, 1)), gappy) == [1.25, 1.25, 0.75, 0.75]
+
+
+def test_after_a_split_there_are_new_units() -> None:
+    prices = bars("S:A", (10, 10), (5, 6), (6, 7))
+    tuesday = Split("S:A", datetime(2024, 10, 1, tzinfo=UTC), Decimal(2))
+    monday = Split("S:A", datetime(2024, 9, 30, tzinfo=UTC), Decimal(2))
+    other = Split("S:B", datetime(2024, 10, 1, tzinfo=UTC), Decimal(2))
+    assert held(prices, splits=(tuesday, monday, other)) == pytest.approx([1, 1.2, 1.4])
+    assert held(prices, splits=(tuesday,), days=1) == [1.0]
+
+
+@pytest.mark.parametrize("first", [0.0, -5.0])
+def test_what_nobody_can_have_bought_is_not_compared_with(first: float) -> None:
+    assert held(bars("S:A", (first, 10))) == []
+    assert held(bars("S:A", (10, 10)), bars("S:B", (first, 10))) == []
+    assert held(bars("S:A", (10, 10)), days=0) == []
+    assert held(bars("S:A", (1e-300, 1e300))) == []
