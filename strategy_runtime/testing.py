@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 from strategy_runtime.backtesting import options_from
@@ -137,9 +138,10 @@ class Pilot:
         """
         series = QuoteSeries(symbol)
         for bid, ask in pairs:
-            if not bid <= ask:
+            if not 0 < bid <= ask < inf:
                 raise ValueError(
-                    f"({bid}, {ask}) is no quote: write bid and ask, the lower one first"
+                    f"({bid}, {ask}) is no quote: write bid and ask, the lower one first, and both "
+                    "above zero"
                 )
             series.append(self._next_start, bid, ask)
             self._next_start += NANOSECONDS
@@ -162,8 +164,8 @@ class Pilot:
             series = BarSeries(symbol, self._timeframe, self._step)
             start = self._next_start
             for row in rows:
-                opened, high, low, close, *rest = _bar(symbol, row)
-                series.append(start, opened, high, low, close, rest[0] if rest else 0.0)
+                opened, high, low, close, volume = _bar(symbol, row)
+                series.append(start, opened, high, low, close, volume)
                 self._last_close[symbol] = close
                 start += self._step
             longest = max(longest, len(rows))
@@ -175,11 +177,13 @@ class Pilot:
 def _bar(symbol: str, row: Sequence[float]) -> list[float]:
     numbers = list(map(float, row))
     if len(numbers) in (4, 5):
-        opened, high, low, close, *_ = numbers
-        if low <= opened <= high and low <= close <= high:
-            return numbers
+        opened, high, low, close, volume = (*numbers, 0.0)[:5]
+        are_prices = 0 < low <= opened <= high < inf and low <= close <= high
+        if are_prices and 0 <= volume < inf:
+            return [opened, high, low, close, volume]
     raise ValueError(
-        f"{list(row)} is no bar of {symbol}: give open, high, low, close and, if you like, volume"
+        f"{list(row)} is no bar of {symbol}: give open, high, low, close and, if you like, volume; "
+        "prices have to be above zero"
     )
 
 

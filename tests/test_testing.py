@@ -75,7 +75,19 @@ async def test_options_that_cannot_be_are_refused(option: dict[str, Any], said: 
             pass
 
 
-@pytest.mark.parametrize("row", [[1, 2, 1], [1, 2, 3, 4], [1, 2, 1, float("nan")], [1] * 6])
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1, 2, 1],
+        [1, 2, 3, 4],
+        [1, 2, 1, float("nan")],
+        [1] * 6,
+        [1, 1, 0, 1],
+        [-1] * 4,
+        [1, float("inf"), 1, 1],
+        [1, 1, 1, 1, -1],
+    ],
+)
 async def test_rows_that_are_no_bars_are_refused(row: list[float]) -> None:
     async with Watcher().run_test() as pilot:
         with pytest.raises(ValueError, match=r"is no bar of X: give open, high, low, close and"):
@@ -106,7 +118,7 @@ async def test_a_strategy_may_be_called_as_tests_are() -> None:
         assert pilot.orders == []
 
 
-@pytest.mark.parametrize("pair", [(11, 10), (1, float("nan"))])
+@pytest.mark.parametrize("pair", [(11, 10), (1, float("nan")), (0, 1), (-2, -1)])
 async def test_what_is_no_quote_is_refused(pair: tuple[float, float]) -> None:
     async with Watcher().run_test() as pilot:
         with pytest.raises(ValueError, match="is no quote: write bid and ask, the lower one first"):

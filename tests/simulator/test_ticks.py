@@ -163,7 +163,7 @@ def test_rows_that_cannot_be_trades_are_dropped_and_named(tmp_path: Path) -> Non
     (series,) = data.ticks
     assert (list(series.bids), list(series.sizes)) == ([5, 5], [1, 0])
     assert [(fault.line, fault.detail) for fault in data.faults] == [
-        (3, "price 0 size 1"),
+        (3, "price 0 size 1 (prices have to be above zero)"),
         (4, "price 5 size -1"),
     ]
 

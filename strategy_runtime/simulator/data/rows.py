@@ -92,10 +92,11 @@ class Rows:
                 for name, number in zip(self.kind.value, numbers, strict=True)
             )
         if not self._is_possible(*numbers):
-            shown = zip(self.kind.value, map(_shown, numbers), strict=True)
-            self._note(
-                FaultKind.IMPOSSIBLE, line, " ".join(f"{name} {text}" for name, text in shown)
-            )
+            row = dict(zip(self.kind.value, numbers, strict=True))
+            detail = " ".join(f"{name} {_shown(number)}" for name, number in row.items())
+            if any(row[name] <= 0 for name in self.kind.prices):
+                detail += " (prices have to be above zero)"
+            self._note(FaultKind.IMPOSSIBLE, line, detail)
             return
         if stamp < self._previous:
             self.in_order = False

@@ -51,9 +51,15 @@ def test_impossible_rows_are_dropped_and_named(values: tuple[float, ...]) -> Non
     series, (fault,) = collected((0, *values))
     assert len(series) == 0
     shown = [format(value, "g") for value in values]
-    assert str(fault) == "x.csv line 2: impossible row of S:X: " + " ".join(
-        f"{name} {text}"
-        for name, text in zip("open high low close volume".split(), shown, strict=True)
+    why = " (prices have to be above zero)" if min(values[:4]) <= 0 else ""
+    assert (
+        str(fault)
+        == "x.csv line 2: impossible row of S:X: "
+        + " ".join(
+            f"{name} {text}"
+            for name, text in zip("open high low close volume".split(), shown, strict=True)
+        )
+        + why
     )
 
 
