@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from strategy_runtime.clock import utc
 from strategy_runtime.errors import ApiError, ConnectionLost, ProtocolError, StrategyRuntimeError
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.models import (
@@ -27,6 +28,7 @@ _ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
 _MOST_LISTED = 1000
 _MOST_OF_ONE_MOMENT = 10_000
 _NEXT = timedelta(microseconds=1)
+_LONG_AGO = utc(0)
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -126,8 +128,12 @@ class Resources:
         return await self._rest.ask("/account", Account)
 
     async def trades(self, *, limit: int = _MOST_LISTED) -> list[Trade]:
-        """The last executions, newest first."""
-        return await self._rest.listed("/trades", Trade, query_of(limit=limit))
+        """The last executions, newest first.
+
+        Some proxies ignore the limit, so it is applied again here.
+        """
+        found = await self._rest.listed("/trades", Trade, query_of(limit=limit))
+        return sorted(found, key=lambda trade: trade.timestamp or _LONG_AGO, reverse=True)[:limit]
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         """The last `limit` closed bars, oldest first."""

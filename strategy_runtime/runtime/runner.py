@@ -41,6 +41,8 @@ _POSITION = "position"
 _LONGEST_NAME = 40
 """Of a class in the ids of its orders: 64 characters have to do for it, a token and a number."""
 _LONGEST_SLEEP_S = 30.0
+_MOST_ENDED = 10_000
+"""Orders that have ended of which a live run remembers so many: 15 MB."""
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -80,7 +82,8 @@ class Runner:
         self._prefix = f"{name}-{run_id}"
         self._subscriptions = subscriptions or Subscriptions()
         self._timeframe = timeframe
-        self._book = Book(strategy.lookback, f"{name}-")
+        most_ended = _MOST_ENDED if mode == "live" else None  # a backtest ends
+        self._book = Book(strategy.lookback, f"{name}-", most_ended)
         self._clock = RunClock(mode)
         self._timers = Timers(mode)
         self._desk = desk(

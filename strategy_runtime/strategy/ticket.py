@@ -17,8 +17,8 @@ Verb = Literal["submit", "modify", "cancel"]
 class Clerk(Protocol):
     """Who sees to tickets; the runtime's outbox."""
 
-    def order_of(self, key: str) -> Order:
-        """The order with a client order id, as far as it is known."""
+    def order_about(self, ticket: "Ticket") -> Order:
+        """The order that a ticket is about, as far as it is known."""
         ...
 
     async def send_until(self, ticket: "Ticket") -> None:
@@ -30,7 +30,7 @@ class Clerk(Protocol):
         ...
 
 
-class Ticket(Struct, eq=False):
+class Ticket(Struct, eq=False, weakref=True):
     """A request on its way to the venue.
 
     Leave it, and it is sent when the hook returns; a refusal then goes to `on_error`. Or await it
@@ -47,6 +47,7 @@ class Ticket(Struct, eq=False):
         is_settled: Whether it has been answered.
         awaited: Whether somebody has asked for the answer.
         answer: The order as the venue answered a change or a cancellation.
+        ended: The order as it ended; in a live run, which does not remember it for ever.
     """
 
     _clerk: Clerk
@@ -57,11 +58,12 @@ class Ticket(Struct, eq=False):
     is_settled: bool = False
     awaited: bool = False
     answer: Order | None = None
+    ended: Order | None = None
 
     @property
     def order(self) -> Order:
         """The order as far as it is known now; PENDING until the venue has answered."""
-        return self._clerk.order_of(self.client_order_id)
+        return self._clerk.order_about(self)
 
     def __await__(self) -> Generator[Any, None, Order]:
         self.awaited = True

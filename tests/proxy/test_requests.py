@@ -161,6 +161,18 @@ async def test_a_proxy_that_lists_no_more_than_it_likes_is_not_asked_for_ever(
     ]
 
 
+async def test_of_all_executions_the_last_ones_are_taken() -> None:
+    trade = {"order_id": "o", "symbol": "S:X", "side": "BUY", "quantity": "1", "price": "5"}
+    listed = [
+        trade | {"id": f"t-{second}", "timestamp": f"2024-03-04T14:00:0{second}Z"}
+        for second in range(5)
+    ]
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/trades"] = [(200, [trade | {"id": "t-?"}, *listed])]
+        trades = await ask(proxy, lambda venue: venue.trades(limit=2))
+    assert [each.id for each in trades] == ["t-4", "t-3"]
+
+
 async def test_an_order_that_is_asked_for_and_cannot_be_read_is_not_absent() -> None:
     async with ScriptedProxy().serving() as proxy:
         proxy.answers["GET", "/orders"] = [(200, [FOREIGN, {**KNOWN, "side": "SELL_SHORT"}])]

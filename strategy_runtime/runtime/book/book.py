@@ -35,6 +35,8 @@ from strategy_runtime.strategy.views import AccountView, NetPosition
 __all__ = ["Book"]
 
 _ZERO = Decimal(0)
+# Ten times what a venue is asked to list: what comes in a list is known again.
+_MOST_TRADES = 10_000
 
 
 class Book(KnownOrders):
@@ -42,7 +44,7 @@ class Book(KnownOrders):
 
     Args:
         lookback: Number of candles kept of a symbol.
-        own_prefix: See `KnownOrders`, which has attributes, too.
+        own_prefix, most_ended: See `KnownOrders`, which has attributes, too.
 
     Attributes:
         last: Last price by symbol.
@@ -59,8 +61,10 @@ class Book(KnownOrders):
             has realised, and its fee, count until it does.
     """
 
-    def __init__(self, lookback: int = 0, own_prefix: str = "") -> None:
-        super().__init__(own_prefix)
+    def __init__(
+        self, lookback: int = 0, own_prefix: str = "", most_ended: int | None = None
+    ) -> None:
+        super().__init__(own_prefix, most_ended)
         self.last: dict[str, float] = {}
         self.nets = Nets(self.last)
         self.is_contradicted = False
@@ -76,6 +80,7 @@ class Book(KnownOrders):
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
         self._trades: set[str] = set()
+        self._older_trades: set[str] = set()
         self._positions: dict[str, dict[str, Position]] = {}
         self._account = Account(balance=_ZERO, equity=_ZERO)
 
@@ -126,7 +131,8 @@ class Book(KnownOrders):
         for order in orders:
             self._store(self._key(order), self.marked(order))
             self._booked[order.id] = self._traded[order.id] = order.filled_quantity
-        self._trades.update(trade.id for trade in trades)
+        for trade in trades:
+            self._note_trade(trade.id)
 
     # Orders and executions
 
@@ -156,9 +162,9 @@ class Book(KnownOrders):
     def apply_trade(self, event: TradeEvent) -> bool:
         """Book an execution unless its order's event did; False for a repetition."""
         trade = event.trade
-        if trade.id in self._trades:
+        if self.has_trade(trade.id):
             return False
-        self._trades.add(trade.id)
+        self._note_trade(trade.id)
         self.unlisted_trades += 1
         traded = self._traded.get(trade.order_id, _ZERO) + trade.quantity
         self._traded[trade.order_id] = traded
@@ -174,6 +180,11 @@ class Book(KnownOrders):
             self._unbooked -= trade.commission
         return True
 
+    def _forget(self, key: str, order: Order | Followed) -> None:
+        super()._forget(key, order)
+        self._booked.pop(order.id, None)
+        self._traded.pop(order.id, None)
+
     def _note_late_fill(self, order: Order) -> None:
         self.anomalies.append(
             f"{order.symbol} {name_of(order)} was {order.status} and has been "
@@ -181,8 +192,13 @@ class Book(KnownOrders):
         )
 
     def has_trade(self, trade_id: str) -> bool:
-        """Whether an execution has been heard of."""
-        return trade_id in self._trades
+        """Whether an execution has been heard of; the last ten thousand are remembered."""
+        return trade_id in self._trades or trade_id in self._older_trades
+
+    def _note_trade(self, trade_id: str) -> None:
+        if len(self._trades) >= _MOST_TRADES:
+            self._older_trades, self._trades = self._trades, set()
+        self._trades.add(trade_id)
 
     # Positions and account
 

@@ -5,8 +5,8 @@ order of ours without its id. One that a venue has placed instead of changing an
 that one's name.
 """
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -28,23 +28,32 @@ _OPEN = OrderStatus.OPEN
 _Known: TypeAlias = Order | Followed | OrderRequest | AcceptedOrder
 
 
+def _nobody_minds(key: str, order: Order) -> None:
+    """What happens when an order ends of which nobody holds a ticket."""
+
+
 class KnownOrders:
     """The orders of one run; `Book` adds what they and other events do to what is held.
 
     Args:
         own_prefix: What the client order ids of the strategy begin with, in this run or another.
+        most_ended: Orders that have ended of which so many are remembered; None for all of them.
 
     Attributes:
         statement: The venue's own, whose orders and positions are followed; None where events tell.
+        when_ended: Called with every order that events or refusals have end, and what it goes by.
     """
 
-    def __init__(self, own_prefix: str = "") -> None:
+    def __init__(self, own_prefix: str = "", most_ended: int | None = None) -> None:
         self.statement: Statement | None = None
+        self.when_ended: Callable[[str, Order], None] = _nobody_minds
         self._own_prefix = own_prefix
         self._open: dict[str, _Known] = {}
         self._open_in: defaultdict[str, dict[str, None]] | None = None
         """What they are kept under, by symbol; from when somebody first asks for those of one."""
-        self._ended: dict[str, Order | Followed] = {}
+        self._most_ended = most_ended
+        self._forgotten = 0
+        self._ended: OrderedDict[str, Order | Followed] = OrderedDict()
         """Without those that a directory has under the client's id."""
         self._keys: dict[str, str] = {}
         self._renamed: dict[str, str] = {}
@@ -130,7 +139,14 @@ class KnownOrders:
     @property
     def order_count(self) -> int:
         """Number of orders ever heard of by events."""
-        return len(self._open) + len(self._ended)
+        return len(self._open) + len(self._ended) + self._forgotten
+
+    @property
+    def what_is_forgotten(self) -> str:
+        """To add where an order is not known: whether it may have been, and when; often empty."""
+        if not self._forgotten:
+            return ""
+        return f", or it ended before the last {self._most_ended:,}; its ticket still knows it"
 
     def has_open(self, symbol: str, beside: str) -> bool:
         """Whether there are open orders in a symbol, one aside, whose client order id is given."""
@@ -189,8 +205,17 @@ class KnownOrders:
         if order.status.is_terminal:
             self._leave(key)
             self._ended[key] = order
+            self.when_ended(key, order)
+            if self._most_ended is not None and len(self._ended) > self._most_ended:
+                self._forget(*self._ended.popitem(last=False))
         else:
             self._enter(key, order)
+
+    def _forget(self, key: str, order: Order | Followed) -> None:
+        """Let go of what is known of an order that ended long ago."""
+        self._forgotten += 1
+        self._keys.pop(order.id, None)
+        self._renamed.pop(order.id, None)
 
     def _stray(self, order_id: str, key: str) -> Order | None:
         """Take out what events have told of an order that was taken for another's, since they have

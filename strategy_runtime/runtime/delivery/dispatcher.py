@@ -277,11 +277,7 @@ class Dispatcher:
     def _on_order(self, event: OrderEvent) -> bool:
         self._clock.event = event
         self._order_seen(event.order.client_order_id)
-        if not self._book.apply_order(event):
-            return False
-        if not event.order.is_open:
-            self._desk.order_ended(event.order.client_order_id)
-        return True
+        return self._book.apply_order(event)
 
     def _on_trade(self, event: TradeEvent) -> bool:
         self._clock.event = event

@@ -73,6 +73,8 @@ class TradingDesk(Outbox):
         self._next_id = counted(self._prefix)
         self.quit_reason: str | None = None
         self.when_quit: Callable[[], None] = _nothing
+        self._chosen: set[str] = set()
+        """Ids that the strategy has chosen, also of orders that the book has forgotten."""
 
     # Verbs
 
@@ -123,6 +125,8 @@ class TradingDesk(Outbox):
             if type(time_in_force) is TimeInForce
             else time_in_force_of(time_in_force),
         )
+        if client_order_id:
+            self._chosen.add(client_order_id)
         if prices:
             request = replace(request, **prices)
         if not size:
@@ -143,7 +147,7 @@ class TradingDesk(Outbox):
                 f"client_order_id {client_order_id!r} begins with {self._prefix!r} like the ids "
                 "that orders without one are given; choose another"
             )
-        if self._book.has_order(client_order_id):
+        if client_order_id in self._chosen or self._book.has_order(client_order_id):
             raise ValueError(f"client_order_id {client_order_id!r} has been used in this run")
         return client_order_id
 
@@ -180,11 +184,11 @@ class TradingDesk(Outbox):
         return self._modify(known, changes)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
-        key = name_of(known)
-        return self._note("modify", known.symbol, key, partial(self._change, key, changes))
+        change = partial(self._change, known, changes)
+        return self._note("modify", known.symbol, name_of(known), change, known)
 
-    async def _change(self, key: str, changes: OrderChanges) -> Order:
-        known = self.order_of(key)
+    async def _change(self, known: Order, changes: OrderChanges) -> Order:
+        known = self._latest(known)
         answer = await self._venue.modify(known.id, changes)
         if answer.id != known.id:
             self._book.put_in_place(known, answer)
@@ -193,26 +197,29 @@ class TradingDesk(Outbox):
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""
         known = self._referred(order)
-        key = name_of(known)
 
         async def send() -> Order | None:
-            latest = self.order_of(key)
+            latest = self._latest(known)
             if latest.status.is_terminal:
                 return None  # it was refused, or has ended, since
             try:
                 return self._book.marked(await self._venue.cancel(latest.id))
             except ApiError as refusal:
-                ended = await self._ended(key) if refusal.status in _MAY_HAVE_ENDED else None
+                ended = await self._ended(known) if refusal.status in _MAY_HAVE_ENDED else None
                 if ended is None:
                     raise
                 return ended
 
-        return self._note("cancel", known.symbol, key, send)
+        return self._note("cancel", known.symbol, name_of(known), send, known)
 
-    async def _ended(self, key: str) -> Order | None:
+    def _latest(self, known: Order) -> Order:
+        """An order as it is known now."""
+        return self._book.order(name_of(known)) or known
+
+    async def _ended(self, known: Order) -> Order | None:
         """An order whose cancel came too late, as the venue says; None where it has not ended."""
-        order_id = self.order_of(key).id
-        found = await self._venue.orders(client_order_id=key)
+        order_id = self._latest(known).id
+        found = await self._venue.orders(client_order_id=name_of(known))
         ended = (each for each in found if each.id == order_id and not each.is_open)
         return next(map(self._book.marked, ended), None)
 
@@ -404,7 +411,7 @@ class TradingDesk(Outbox):
 
     def _referred(self, order: OrderReference) -> Order:
         if isinstance(order, Ticket):
-            return self.order_of(order.client_order_id)
+            return self.order_about(order)
         if isinstance(order, Order):
             return self.order_of(name_of(order))
         if not isinstance(order, str):

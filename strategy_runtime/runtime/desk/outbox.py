@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import (
@@ -83,6 +84,9 @@ class Outbox:
         self._one_at_a_time = asyncio.Lock()
         self._lines = Lines(self._send) if mode == "live" else None
         self._fill_waiters: dict[str, asyncio.Event] = {}
+        self._open_tickets: dict[str, WeakSet[Ticket]] = {}
+        """Live, those that somebody holds about orders that have not ended, by what these go by."""
+        book.when_ended = self._order_ended
 
     def settle_at_once(self) -> bool:
         """Send what waits to a venue that answers at once; False where more is left to be done."""
@@ -230,20 +234,36 @@ class Outbox:
             if ticket.error is not None and ticket.error.code != FATE_UNKNOWN and not ticket.awaited
         ]
 
-    def _note(self, verb: Verb, symbol: str, client_order_id: str, what: Request) -> Ticket:
+    def _note(
+        self,
+        verb: Verb,
+        symbol: str,
+        client_order_id: str,
+        what: Request,
+        known: Order | None = None,
+    ) -> Ticket:
         ticket = Ticket(self, verb, symbol, client_order_id)
         if self._lines is None:
             self._waiting.append((ticket, what))
         else:
             self._lines.give(ticket, what)
+            if known is None or known.is_open:
+                self._open_tickets.setdefault(client_order_id, WeakSet()).add(ticket)
+            else:
+                ticket.ended = known
         self.unsettled.append(ticket)
         return ticket
 
     def _note_refused(
-        self, verb: Verb, symbol: str, client_order_id: str, refusal: ApiError
+        self,
+        verb: Verb,
+        symbol: str,
+        client_order_id: str,
+        refusal: ApiError,
+        known: Order | None = None,
     ) -> Ticket:
         """Likewise, for what is not sent: it is refused when it is its turn."""
-        return self._note(verb, symbol, client_order_id, partial(refuse, refusal))
+        return self._note(verb, symbol, client_order_id, partial(refuse, refusal), known)
 
     async def wait_for_end(self, ticket: Ticket) -> None:
         """Wait until an order has come to its end.
@@ -263,13 +283,15 @@ class Outbox:
                 f"{why.format(ticket.client_order_id)}; leave the ticket and act in on_order or "
                 "on_trade"
             )
-        if self.order_of(ticket.client_order_id).is_open:
+        if self.order_about(ticket).is_open:
             event = self._fill_waiters.setdefault(ticket.client_order_id, asyncio.Event())
             await event.wait()
 
-    def order_ended(self, client_order_id: str | None) -> None:
-        """Wake those who wait for an order to end."""
-        waiter = self._fill_waiters.pop(client_order_id or "", None)
+    def _order_ended(self, key: str, order: Order) -> None:
+        """Have its tickets know an order that has ended, and wake those who wait for that."""
+        for ticket in self._open_tickets.pop(key, ()):
+            ticket.ended = order
+        waiter = self._fill_waiters.pop(key, None)
         if waiter is not None:
             waiter.set()
 
@@ -295,15 +317,20 @@ class Outbox:
             self._journal.intend(request)
         self._book.accept(request.client_order_id or "", await self._venue.submit(request))
 
+    def order_about(self, ticket: Ticket) -> Order:
+        """The order that a ticket is about, however long ago it ended."""
+        order = self._book.order(ticket.client_order_id) or ticket.ended
+        return order or self.order_of(ticket.client_order_id)
+
     def order_of(self, key: str) -> Order:
         """An order by its client order id, or by the venue's id.
 
         Raises:
-            ValueError: There is none in this run.
+            ValueError: There is none in this run, or it ended so long ago that it was forgotten.
         """
         order = self._book.order(key)
         if order is None:
-            raise ValueError(f"no order {key!r} in this run")
+            raise ValueError(f"no order {key!r} in this run{self._book.what_is_forgotten}")
         return order
 
 

@@ -94,13 +94,13 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is None:
             return super()._modify(known, changes)
-        return self._note_refused("modify", known.symbol, name_of(known), refusal)
+        return self._note_refused("modify", known.symbol, name_of(known), refusal, known)
 
-    async def _change(self, key: str, changes: OrderChanges) -> Order:
+    async def _change(self, known: Order, changes: OrderChanges) -> Order:
         try:
-            return await super()._change(key, changes)
+            return await super()._change(known, changes)
         except ApiError:
-            self._risk.forget(key)
+            self._risk.forget(name_of(known))
             raise
 
 

@@ -275,6 +275,42 @@ def test_an_order_placed_instead_of_a_changed_one_goes_on_under_its_name(
     assert book.anomalies == []
 
 
+def entries(book: Book) -> int:
+    """In all that a book keeps."""
+    return sum(len(kept) for kept in vars(book).values() if isinstance(kept, dict | set))
+
+
+def test_orders_that_ended_long_ago_take_up_no_memory() -> None:
+    book = Book(own_prefix="c-", most_ended=100)
+    sizes: list[int] = []
+    for number in range(25_000):
+        name, order_id = f"c-{number}", f"ord-{number}"
+        book.expect(replace(bid(), client_order_id=name), name)
+        book.accept(name, OrderHandle(id=order_id, status=OrderStatus.OPEN))
+        if number % 3 == 0:  # the venue places another one instead of changing it
+            known, order_id = book.order(name), f"new-{number}"
+            assert known is not None
+            book.put_in_place(known, replace(order(OrderStatus.OPEN), id=order_id))
+        filled = replace(order(OrderStatus.FILLED, 5), id=order_id, client_order_id=name)
+        told(book, OrderEventKind.ORDER_FILLED, filled)
+        fill = execution(Side.BUY, 5, 10, number, "p-1")
+        fill = replace(fill, trade=replace(fill.trade, order_id=order_id))
+        book.apply_trade(fill)
+        sizes.append(entries(book))
+    assert max(sizes) < 21_000  # executions are the most
+    assert book.position("S:X").quantity == 5 * 25_000
+    assert book.order_count == 25_000 + 25_000 // 3 + 1
+
+    # What comes again of the last ones is known again.
+    assert not told(book, OrderEventKind.ORDER_FILLED, filled)
+    assert not book.apply_trade(fill)
+    assert book.has_trade("t-15001")
+    known = book.order("c-24950")
+    assert known is not None
+    assert known.status is OrderStatus.FILLED
+    assert book.order("c-24") is None
+
+
 def test_an_answer_with_the_id_of_another_order_of_ours_takes_nothing_from_it() -> None:
     book = Book(own_prefix="c-")
     book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
