@@ -6,12 +6,13 @@ from functools import partial
 
 from strategy_runtime.errors import ApiError, ConfigError, StrategyRuntimeError
 from strategy_runtime.protocol.enums import PositionMode
-from strategy_runtime.protocol.models import Order
-from strategy_runtime.protocol.subscriptions import Subscriptions
-from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.protocol.models import Candle, Order
+from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
+from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery.dispatcher import Dispatcher
 from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.side_by_side import side_by_side
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 
@@ -71,18 +72,23 @@ async def warm_up(
     """
     count = min(max(strategy.lookback, strategy._indicators.warm_up), _MOST_BARS)
     named = [
-        (parse_timeframe(entry.timeframe or timeframe), entry)
+        (entry, parse_timeframe(entry.timeframe or timeframe))
         for entry in subscriptions
         if count and entry.event == "candle" and "*" not in (entry.symbol, entry.timeframe)
     ]
-    # The finest first: it is what indicators and `history` follow.
-    for length, entry in sorted(named, key=lambda item: item[0].nanoseconds):
+
+    async def bars_of(entry: Subscription, length: Timeframe) -> list[Candle]:
         bars = partial(venue.bars, entry.symbol, length.text, limit=count)
         try:
             candles = await patiently(bars, f"the history of {entry}")
         except ApiError as refusal:
             _log.warning("no history of %s to warm up with: %s", entry, refusal)
-            continue
-        dispatcher.take_history(candles)
+            return []
         if len(candles) < count:
             _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
+        return candles
+
+    # The finest first: it is what indicators and `history` follow.
+    named.sort(key=lambda item: item[1].nanoseconds)
+    for candles in await side_by_side(partial(bars_of, *item) for item in named):
+        dispatcher.take_history(candles)

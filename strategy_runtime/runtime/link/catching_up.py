@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from functools import partial
+from itertools import chain
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.models import Candle
+from strategy_runtime.runtime.side_by_side import side_by_side
 from strategy_runtime.runtime.venue import Venue
 
 __all__ = ["by_symbol", "missed_candles"]
@@ -27,13 +29,9 @@ async def missed_candles(venue: Venue, latest: Latest) -> list[Candle]:
     Raises:
         StrategyRuntimeError: The venue did not answer.
     """
-    found: list[Candle] = []
-    for (symbol, timeframe), last in latest.items():
-        try:
-            found += await _since(venue, symbol, timeframe, last.timestamp)
-        except ApiError as refusal:
-            _log.warning("candles of %s that were missed are not to be had: %s", symbol, refusal)
-    return sorted(found, key=lambda candle: (candle.end, candle.symbol))
+    found = await side_by_side(partial(_since, venue, last) for last in latest.values())
+    missed = chain.from_iterable(found)
+    return sorted(missed, key=lambda candle: (candle.end, candle.symbol))
 
 
 def by_symbol(candles: Iterable[Candle]) -> dict[str, list[Candle]]:
@@ -44,11 +42,15 @@ def by_symbol(candles: Iterable[Candle]) -> dict[str, list[Candle]]:
     return found
 
 
-async def _since(venue: Venue, symbol: str, timeframe: str, start: datetime) -> list[Candle]:
-    reach = _FIRST_REACH
+async def _since(venue: Venue, last: Candle) -> list[Candle]:
+    symbol, reach = last.symbol, _FIRST_REACH
     while True:
-        bars = await venue.bars(symbol, timeframe, limit=reach)
-        missed = [bar for bar in bars if bar.timestamp > start]
+        try:
+            bars = await venue.bars(symbol, last.timeframe, limit=reach)
+        except ApiError as refusal:
+            _log.warning("candles of %s that were missed are not to be had: %s", symbol, refusal)
+            return []
+        missed = [bar for bar in bars if bar.timestamp > last.timestamp]
         if len(missed) < len(bars) or len(bars) < reach:
             return missed
         if reach == _FARTHEST_REACH:

@@ -9,6 +9,7 @@ there is no difference left, and doing it again says nothing.
 import logging
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import cast
 
 from msgspec import Struct
@@ -33,6 +34,7 @@ from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of
+from strategy_runtime.runtime.side_by_side import side_by_side
 from strategy_runtime.runtime.venue import Venue
 
 __all__ = [
@@ -76,21 +78,28 @@ class Snapshot(Struct, frozen=True):
     is_of_one_moment: bool = True
 
 
-async def take_snapshot(venue: Venue, book: Book) -> Snapshot:
+async def take_snapshot(
+    venue: Venue, book: Book, ended: dict[str, Order] | None = None
+) -> Snapshot:
     """Ask the venue for everything.
 
     Positions and executions are read between two readings of the orders, as often as it takes for
     the two to be equal: then all of them belong to one moment. A venue that is never at rest is not
     waited for: after some readings the last one counts, for the time being.
 
+    Args:
+        ended: Is given the orders that are found to have ended, by id, also where the venue fails
+            later on: they are not asked for again.
+
     Raises:
         StrategyRuntimeError: Something could not be read, so nothing is known.
     """
-    before, readings = await _orders(venue, book), 0
+    ended = {} if ended is None else ended
+    before, readings = await _orders(venue, book, ended), 0
     while True:
         positions, account = await venue.positions(), await venue.account()
         trades = await _trades(venue, book)
-        after = await _orders(venue, book)
+        after = await _orders(venue, book, ended)
         readings += 1
         is_settled = _progress(before) == _progress(after)
         if is_settled or readings == _MOST_READINGS:
@@ -122,9 +131,10 @@ async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
         AccessDenied: The venue no longer takes the key.
     """
     pause, absences = _FIRST_PAUSE_S, 0
+    ended: dict[str, Order] = {}
     while True:
         try:
-            snapshot = await take_snapshot(venue, book)
+            snapshot = await take_snapshot(venue, book, ended)
         except AccessDenied:
             raise
         except StrategyRuntimeError as error:
@@ -242,19 +252,25 @@ def _believed_open(book: Book) -> list[Order]:
     return [order for order in book.orders() if order.status is not OrderStatus.PENDING]
 
 
-async def _orders(venue: Venue, book: Book) -> tuple[list[Order], list[Order]]:
+async def _orders(
+    venue: Venue, book: Book, ended: dict[str, Order]
+) -> tuple[list[Order], list[Order]]:
     """The venue's open orders with those the book has as open, and those it does not know."""
+
+    async def look_for(order: Order) -> Order | None:
+        found = await _unlisted(venue, order)
+        if found is not None and not found.is_open:
+            ended[found.id] = found
+        return found
+
     believed_open = _believed_open(book)
-    orders, absent = await venue.orders(), []
-    listed = {order.id for order in orders}
-    for order in believed_open:
-        if order.id not in listed:
-            found = await _unlisted(venue, order)
-            if found is None:
-                absent.append(order)
-            else:
-                orders.append(found)
-    return orders, absent
+    orders = await venue.orders()
+    listed = {order.id for order in orders} | ended.keys()
+    unlisted = [order for order in believed_open if order.id not in listed]
+    found = await side_by_side(partial(look_for, order) for order in unlisted)
+    absent = [order for order, answer in zip(unlisted, found, strict=True) if answer is None]
+    still_open = (order for order in found if order is not None and order.is_open)
+    return [*orders, *still_open, *ended.values()], absent
 
 
 async def _unlisted(venue: Venue, order: Order) -> Order | None:

@@ -473,6 +473,53 @@ async def test_fills_between_the_requests_of_a_snapshot_are_told_once(
     assert book.position("S:X").quantity == 5
 
 
+class AllEnded(ProxyVenue):
+    """Nothing is open any more; each answer takes a second, and every so many fail."""
+
+    def __init__(self, fails_every: int = 10**9) -> None:
+        super().__init__(Endpoints(ws_url="ws://none", rest_url="http://none"), is_live=True)
+        self.fails_every = fails_every
+        self.asked: list[str] = []
+
+    async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
+        await sleep(1)
+        if client_order_id is None:
+            return []
+        self.asked.append(client_order_id)
+        if not len(self.asked) % self.fails_every:
+            raise ApiError(429, "RATE_LIMITED", "not so fast")
+        return [order(int(client_order_id.removeprefix("c-")), OrderStatus.CANCELLED)]
+
+    async def positions(self) -> list[Position]:
+        return []
+
+    async def account(self) -> Account:
+        return account()
+
+    async def trades(self, *, limit: int = 1000) -> list[Trade]:
+        return []
+
+
+def test_orders_that_ended_in_a_gap_are_asked_for_once_each_and_several_at_a_time() -> None:
+    book, venue, loop = Book(), AllEnded(), VirtualLoop()
+    book.load(account(), [], [order(number, OrderStatus.OPEN) for number in range(100)])
+    began = loop.time()
+    said = virtual_time.run(take_snapshot(venue, book), loop, VirtualTime(loop))
+    assert loop.time() - began <= 15
+    assert sorted(venue.asked) == sorted(f"c-{number}" for number in range(100))
+    assert {each.status for each in said.orders} == {OrderStatus.CANCELLED}
+    apply(book, said)
+    assert book.orders() == []
+
+
+def test_what_is_known_of_a_gap_is_kept_where_the_venue_does_not_answer_everything() -> None:
+    book, venue, loop = Book(), AllEnded(fails_every=20), VirtualLoop()
+    book.load(account(), [], [order(number, OrderStatus.OPEN) for number in range(100)])
+    said = virtual_time.run(snapshot_after_gap(venue, book), loop, VirtualTime(loop))
+    assert len(said.orders) == 100
+    assert len(venue.asked) < 150
+
+
 class NeverAtRest(FillsBetweenRequests):
     """An order of so many that some of it is filled before every answer."""
 
