@@ -110,6 +110,7 @@ class Dispatcher:
         self._settle = settle
         self._strategy = strategy
         self._joins: dict[tuple[str, str], _Join] = {}
+        self._may_go_back: set[tuple[str, str]] = set()
         self._is_live = desk.mode == "live"
         self._updates: dict[type[Any], _Update] = {
             OrderEvent: self._on_order,
@@ -123,6 +124,8 @@ class Dispatcher:
         self.table: dict[type[Any], Handler] = {
             kind: self._handler_of(kind, self._updates.get(kind), observer) for kind in EVENT_HOOKS
         }
+        if self._is_live:
+            self.table[Candle] = self._once(self.table[Candle], observer)
         self.telling: Table = {
             kind: self._handler_of(kind, _is_news, observer) for kind in self._updates
         }
@@ -155,7 +158,7 @@ class Dispatcher:
         name = EVENT_HOOKS[kind]
         hook = _begun_at_once(self._strategy, name)
         if kind is Candle:
-            handler = self._candle_handler(hook)
+            handler = self._candle_handler(hook, update or self._take_in)
         elif update is not None:
             handler = self._updating(update, hook)
         else:
@@ -169,10 +172,9 @@ class Dispatcher:
             handler = observed(handler, note)
         return handler
 
-    def _candle_handler(self, hook: Hook | None) -> Handler:
+    def _candle_handler(self, hook: Hook | None, take_in: Callable[[Candle], object]) -> Handler:
         """The hot path, with everything it touches bound to local names."""
-        clock, timers, take_in = self._clock, self._timers, self._take_in
-        call, joins, latest = hook or _nothing, self._joins, self.latest
+        clock, timers, call = self._clock, self._timers, hook or _nothing
 
         def handle(candle: Candle) -> Awaitable[None] | None:
             if timers.is_set and timers.might_be_due(candle):
@@ -181,17 +183,30 @@ class Dispatcher:
             take_in(candle)
             return call(candle)
 
-        def handle_live(candle: Candle) -> Awaitable[None] | None:
+        return handle
+
+    def _once(self, handle: Handler, observer: Observer | None) -> Handler:
+        """Live, a handler to whom each candle comes once, however often it is sent."""
+        joins, latest, may_go_back = self._joins, self.latest, self._may_go_back
+        tell = self._handler_of(Candle, _is_news, observer)  # of what has been taken in
+
+        def handle_once(candle: Candle) -> Awaitable[None] | None:
             key = candle.symbol, candle.timeframe
             if joins and key in joins:
                 join = joins[key]
                 if candle.timestamp <= join.until:
-                    return None if join.was_told else call(candle)
+                    return None if join.was_told else tell(candle)
                 del joins[key]
+            known = latest.get(key)
+            if known is not None and candle.timestamp <= known.timestamp:
+                if candle.timestamp == known.timestamp or key not in may_go_back:
+                    _say_passed_over(candle, known)
+                    return None
+                may_go_back.remove(key)
             latest[key] = candle
             return handle(candle)
 
-        return handle_live if self._is_live else handle
+        return handle_once
 
     def _taking_in(self) -> Callable[[Candle], None]:
         """What has price, history and indicators follow a candle."""
@@ -233,6 +248,10 @@ class Dispatcher:
             key = candle.symbol, candle.timeframe
             self.latest[key] = candle
             self._joins[key] = _Join(candle.timestamp, was_told)
+
+    def let_time_go_back(self) -> None:
+        """Take a candle that is older than the last of its kind for a new beginning, once."""
+        self._may_go_back.update(self.latest)
 
     def apply(self, events: Iterable[Event]) -> list[Event]:
         """Bring the book up to date without calling a hook; gives back what there is to tell.
@@ -380,6 +399,15 @@ class Dispatcher:
 def _is_news(event: Any) -> bool:
     """What to do with an event that the book has taken in already: tell it."""
     return True
+
+
+def _say_passed_over(candle: Candle, known: Candle) -> None:
+    """Warn of a candle that is not handled, unless the very same one has been before."""
+    if candle != known:
+        how = "again with other values" if candle.timestamp == known.timestamp else "late"
+        _log.warning(
+            "a candle of %s (%s) came %s, and is passed over", candle.symbol, candle.timeframe, how
+        )
 
 
 def _nothing(event: Any) -> None:

@@ -73,6 +73,7 @@ class Link:
         self._dispatcher = delivery.dispatcher
         self._chance = chance
         self._was_connected = False
+        self._session: str | None = None
         self._lost_at: float | None = None
         self._is_foretold = False
         self._resting_until = 0.0
@@ -116,6 +117,7 @@ class Link:
         if event.event in _BACK:
             was_up, again = self.is_up, self._was_connected
             self._was_connected = True
+            self._note_session(event.session)
             is_live = self._desk.mode == "live"  # in a backtest nothing is missed
             if is_live:
                 await self._reconcile()
@@ -137,6 +139,13 @@ class Link:
             self._lost_at = monotonic()
             self.is_reconciled = False
             await delivery.call("on_disconnect", strategy.on_disconnect)
+
+    def _note_session(self, session: str | None) -> None:
+        """Where the proxy was started anew, its candles may be, too, as those of a replay are."""
+        if session is not None:
+            if self._session not in (None, session):
+                self._dispatcher.let_time_go_back()
+            self._session = session
 
     async def _reconcile(self) -> None:
         """Tell the strategy, in its ordinary hooks, what it missed while nothing was heard."""
