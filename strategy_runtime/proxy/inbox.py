@@ -59,7 +59,6 @@ class Inbox:
     Args:
         default_timeframe: Of candles that do not say.
         subscriptions: Candles and quotes beyond them are acknowledged and passed over.
-        always_ack: Acknowledge frames without id by an empty ack, for old gateways.
         is_live: Nothing is sent again on a new connection, so ids that are repeated there name
             something new.
         wake: Called when something has come, be it but a ping, and when the connection has ended.
@@ -80,7 +79,6 @@ class Inbox:
         subscriptions: Subscriptions,
         *,
         default_timeframe: str,
-        always_ack: bool,
         is_live: bool,
         wake: Callable[[], object],
         sighted: Callable[[Order], object],
@@ -96,7 +94,6 @@ class Inbox:
         self._wants_all = not len(subscriptions)
         self.wants = Wanted(subscriptions)
         self._wanted: defaultdict[str, set[str]] = defaultdict(set)
-        self._always_ack = always_ack
         self._is_live = is_live
         self._wake = wake
         self._sighted = sighted
@@ -108,7 +105,6 @@ class Inbox:
         self._done: list[str] = []
         self._sent: deque[list[str]] = deque(maxlen=_IN_DOUBT)
         self._carried: list[str] = []
-        self._owes_empty_ack = False
         self._recent: set[str] = set()
         self._older: set[str] = set()
 
@@ -265,16 +261,11 @@ class Inbox:
             event_id = frame.event_id or frame.legacy_id
             if event_id:
                 done.append(event_id)
-            else:
-                self._owes_empty_ack = self._always_ack
 
     def take_all(self) -> list[Frame]:
         """What is at hand, all of it done at once."""
         waiting = self.waiting
-        ids = [each.event_id or each.legacy_id for each in waiting]
-        self._done += filter(None, ids)
-        if not all(ids):
-            self._owes_empty_ack = self._always_ack
+        self._done += filter(None, (each.event_id or each.legacy_id for each in waiting))
         frames = [each for each in waiting if not isinstance(each, _PassedOver)]
         waiting.clear()
         return frames
@@ -283,12 +274,9 @@ class Inbox:
         self, send: Callable[[bytes], bool], correlation: Callable[[], str], now_ms: int
     ) -> None:
         """Acknowledge everything that is done, in one frame; what cannot be sent remains so."""
-        if (self._done or self._owes_empty_ack) and send(
-            encode_ack(self._done, correlation(), now_ms)
-        ):
+        if self._done and send(encode_ack(self._done, correlation(), now_ms)):
             self._sent.append(self._done.copy())
             self._done.clear()
-            self._owes_empty_ack = False
 
 
 def _say_odd(frame: Frame, warnings: list[str]) -> None:

@@ -59,7 +59,6 @@ class ProxyVenue(Resources):
         timeframe: Of candles that do not say.
         connect_deadline: Seconds in which the proxy must have come up, or come back in a backtest.
         connected_wait: Seconds to wait for the proxy's CONNECTED, which not every proxy sends.
-        always_ack: Acknowledge frames without id by an empty ack, for old gateways.
         max_frame: Bytes a frame of the proxy's may have.
         most_connections: In a minute, whatever the proxy does with them.
         delays: Source of delays between connections, after one was lost.
@@ -79,7 +78,6 @@ class ProxyVenue(Resources):
         timeframe: str = "1m",
         connect_deadline: float = 60.0,
         connected_wait: float = 5.0,
-        always_ack: bool = False,
         max_frame: int = _MAX_FRAME,
         most_connections: int = _MOST_CONNECTIONS,
         delays: Delays = backoff,
@@ -111,7 +109,6 @@ class ProxyVenue(Resources):
         self._inbox = Inbox(
             subscriptions or Subscriptions(),
             default_timeframe=timeframe,
-            always_ack=always_ack,
             is_live=is_live,
             wake=self._wake,
             sighted=self._entry.sighted,

@@ -54,7 +54,6 @@ class Box:
         self.inbox = Inbox(
             parse_subscriptions(subscriptions),
             default_timeframe="1m",
-            always_ack=False,
             is_live=is_live,
             wake=lambda: None,
             sighted=self.sighted.append,

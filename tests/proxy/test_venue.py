@@ -151,16 +151,15 @@ async def test_pings_are_answered_while_a_hook_waits() -> None:
         await run(proxy, Waits())
 
 
-async def test_old_gateways_get_an_empty_ack_for_frames_without_id() -> None:
+async def test_a_frame_without_an_id_is_not_acknowledged() -> None:
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        await proxy.say(socket, CONNECTED, {**candle(1), "event_id": None})
-        while [] not in proxy.acks:
-            proxy.heard.clear()
-            await proxy.heard.wait()
+        await proxy.say(socket, CONNECTED, {**candle(1), "event_id": None}, candle(2))
+        await proxy.until_acked("evt-2")
         await proxy.finish(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
-        await run(proxy, always_ack=True)
+        await run(proxy)
+    assert proxy.acks == [["evt-2"], ["evt-end"]]
 
 
 # Handshake, dialects, subscriptions.
