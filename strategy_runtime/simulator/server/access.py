@@ -42,8 +42,8 @@ class Access:
                 "127.0.0.1"
             )
 
-    def check(self, request: web.BaseRequest) -> None:
-        """Let a request pass.
+    def check(self, request: web.BaseRequest) -> bool:
+        """Let a request pass; False where it is a stranger's, who may ask for this all the same.
 
         Raises:
             ApiError: 403 for a web page or a foreign host, 401 without the key.
@@ -54,8 +54,12 @@ class Access:
             raise _forbidden(
                 "HOST_NOT_ALLOWED", "the Host is none of this machine's; use localhost or 127.0.0.1"
             )
-        if self._api_key is not None and request.path not in PROBES:
-            _demand_key(request, self._api_key)
+        if self._api_key is None:
+            return True
+        if request.path in PROBES:
+            return False
+        _demand_key(request, self._api_key)
+        return True
 
 
 def _forbidden(code: str, message: str) -> ApiError:

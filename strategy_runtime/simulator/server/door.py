@@ -81,7 +81,8 @@ class Door(web.AppRunner):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            self._access.check(request)
+            if self._access.check(request):
+                cast("_Conversation", request.protocol).is_known = True
             return await self.app._handle(request)  # type: ignore[arg-type]  # its own make
         except ApiError as error:
             return refusal(error)
@@ -110,24 +111,39 @@ class _Server(web.Server):
 
 
 class _Conversation(web.RequestHandler):
-    """One connection: all its requests, or its WebSocket."""
+    """One connection: all its requests, or its WebSocket.
 
-    __slots__ = ("_limits", "_patience")
+    Attributes:
+        is_known: A request has come that is no stranger's.
+    """
+
+    __slots__ = ("_limits", "_patience", "is_known")
 
     def __init__(self, server: web.Server, limits: ClientLimits, **options: Any) -> None:
         super().__init__(server, **options)
         self._limits = limits
         self._patience: asyncio.TimerHandle | None = None
+        self.is_known = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        server = self._manager
-        if server is not None and len(server.connections) >= self._limits.connections:
+        if not self._find_room():
             writing = cast("asyncio.Transport", transport)
             writing.write(_FULL)
             writing.close()
             return
         super().connection_made(transport)
         self._patience = self._loop.call_later(self._limits.head_s, self._lose_patience)
+
+    def _find_room(self) -> bool:
+        """Whether there is room; where all is taken, the stranger who came first makes some."""
+        others = [] if self._manager is None else self._manager.connections
+        if len(others) < self._limits.connections:
+            return True
+        for other in others:
+            if not cast("_Conversation", other).is_known and other.transport is not None:
+                other.force_close()
+                return True
+        return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._patience is not None:

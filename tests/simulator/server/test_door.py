@@ -10,6 +10,7 @@ import pytest
 
 from strategy_runtime.clock import sleep
 from strategy_runtime.simulator.server import ProxyServer
+from strategy_runtime.simulator.server.access import SHORTEST_KEY
 from strategy_runtime.simulator.server.door import ClientLimits
 from tests.simulator.server.rest_client import MARKET_ORDER, UPGRADE, asked, request_of, serving
 
@@ -17,6 +18,11 @@ from tests.simulator.server.rest_client import MARKET_ORDER, UPGRADE, asked, req
 async def dialled(server: ProxyServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     address = urlsplit(server.rest_url)
     return await asyncio.open_connection(address.hostname, address.port)
+
+
+def asks_and_stays(path: str, *headers: bytes) -> bytes:
+    """A request after which the connection is kept."""
+    return request_of("GET", path, *headers).replace(b"Connection: close\r\n", b"")
 
 
 async def the_rest(reader: asyncio.StreamReader) -> bytes:
@@ -203,8 +209,8 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None
         socket = await rest.session.ws_connect(rest.server.ws_url)
         await socket.receive()
         reader, writer = await dialled(rest.server)
-        while len(rest.server._runner.server.connections) < 2:  # type: ignore[union-attr]
-            await sleep(0)
+        writer.write(asks_and_stays("/account"))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
         surplus, surplus_writer = await dialled(rest.server)
         head, _, content = (await the_rest(surplus)).partition(b"\r\n\r\n")
         surplus_writer.close()
@@ -214,10 +220,44 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None
             "message": "the proxy has too many connections",
         }
         writer.write(request_of("GET", "/account"))
-        assert (await the_rest(reader)).startswith(b"HTTP/1.1 200 ")
+        assert b"HTTP/1.1 200 " in await the_rest(reader)
         writer.close()
         await socket.send_str('{"type": "ping"}')
         async with asyncio.timeout(5):
             while (await socket.receive_json())["type"] != "pong":
                 pass
         assert (await rest("GET", "/account"))[0] == 200, "there is room again"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        asks_and_stays("/account"),
+        asks_and_stays("/account", b"X-API-Key: guessed"),
+        asks_and_stays("/readyz"),
+    ],
+)
+async def test_strangers_make_way_for_whoever_has_the_key(said: bytes) -> None:
+    key = "k" * SHORTEST_KEY
+    async with serving(limits=ClientLimits(connections=3), api_key=key) as rest:
+        has_key = {"X-API-Key": key}
+        socket = await rest.session.ws_connect(rest.server.ws_url, headers=has_key)
+        strangers = []
+        for _ in range(10):
+            reader, writer = await dialled(rest.server)
+            writer.write(said)
+            if said:
+                assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+            strangers.append((reader, writer))
+            assert (await rest("GET", "/account", headers=has_key))[0] == 200
+        for reader, _ in strangers[:-2]:
+            await the_rest(reader)
+        assert len(rest.server._runner.server.connections) <= 3  # type: ignore[union-attr]
+        assert not socket.closed
+        await socket.send_str('{"type": "ping"}')
+        async with asyncio.timeout(5):
+            while (await socket.receive_json())["type"] != "pong":
+                pass
+        for _, writer in strangers:
+            writer.close()
