@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,13 +69,16 @@ def test_its_readme_sets_a_parameter_that_its_strategy_has(
     blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines() if "backtest" in line]
     plain, by_option, by_variable = (
-        parameters(command, parent / project.name) for command in commands
+        result(command, parent / project.name)["parameters"] for command in commands
     )
     assert plain != by_option == by_variable
+    (sweep,) = re.findall(r"^strategy-sweep .*", readme, re.MULTILINE)
+    runs = result(sweep, parent / project.name)["runs"]
+    assert len({str(run["parameters"]) for run in runs}) == 3
 
 
-def parameters(command: str, folder: Path) -> object:
-    """What a backtest ran with, of a command line as a reader of the README would type it."""
+def result(command: str, folder: Path) -> Any:
+    """What comes of a command line as a reader of the README would type it."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-c", f"{command} --json"],
@@ -85,7 +89,7 @@ def parameters(command: str, folder: Path) -> object:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["parameters"]
+    return json.loads(done.stdout)
 
 
 def test_the_linter_and_the_formatter_have_nothing_to_say(parent: Path) -> None:
