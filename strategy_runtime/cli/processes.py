@@ -2,14 +2,12 @@
 
 import multiprocessing
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, StrategyRuntimeError
 
 __all__ = ["each_of"]
 
@@ -23,51 +21,64 @@ def each_of(
     """What a function gives for each item, in their order.
 
     Processes begin as copies of this one, so that what was read is read once and the function may
-    be any; items and results are sent. With one, or where the system makes no copies, all is done
-    in this process.
+    be any; only results are sent. With one, or where the system makes no copies, all is done in
+    this process.
 
     Args:
-        count: How many processes.
+        count: How many processes; each has every so many-th item.
 
     Raises:
         ConfigError: A process was ended from outside.
+        StrategyRuntimeError: The function raised it.
     """
     count = min(count, len(items))
     if count < 2 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(function, items)
         return
-    sys.stdout.flush()
-    sys.stderr.flush()  # a copy would write what is left in it once more
     copies = multiprocessing.get_context("fork")
-    executor = ProcessPoolExecutor(count, copies, partial(_begin, function))
+    begun: list[tuple[BaseProcess, Connection]] = []
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        yield from executor.map(_done_by_copy, items)
-    except BrokenProcessPool:
-        raise ConfigError(
-            f"one of {count} processes was ended from outside, perhaps for want of memory; take "
-            "fewer with --processes"
-        ) from None
+        for share in range(count):
+            reader, writer = copies.Pipe(duplex=False)
+            process = copies.Process(target=_work, args=(function, items[share::count], writer))
+            process.start()
+            begun.append((process, reader))
+            writer.close()
+        for place in range(len(items)):
+            yield _answer(*begun[place % count])
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
+        for each, _ in begun:
+            each.terminate()
+        for each, results in begun:
+            each.join()
+            results.close()
         signal.signal(signal.SIGTERM, before)
 
 
-_task: list[Callable[[Any], Any]] = []
-"""What a copy is there to do; only what it is done to can be sent to it."""
-
-
-def _begin(function: Callable[[Any], Any]) -> None:
-    """Begin a copy, which a signal ends at once and in silence."""
-    _task.append(function)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _work(function: Callable[[Any], Any], items: Sequence[Any], results: Connection) -> None:
+    """Be one of the copies, which the first process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it came to all of them
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        for item in items:
+            results.send(function(item))
+    except StrategyRuntimeError as error:
+        results.send(error)
 
 
-def _done_by_copy(item: Any) -> Any:
-    return _task[-1](item)
+def _answer(process: BaseProcess, results: Connection) -> Any:
+    try:
+        answer = results.recv()
+    except EOFError:
+        process.join()
+        raise ConfigError(
+            f"a process was ended ({process.exitcode}), perhaps for want of memory; take fewer "
+            "with --processes"
+        ) from None
+    if isinstance(answer, StrategyRuntimeError):
+        raise answer
+    return answer
 
 
 def _end(number: int, frame: object) -> None:
