@@ -29,7 +29,8 @@ _NEEDS: dict[OrderType, tuple[str, ...]] = {
 _PRICES = ("limit_price", "stop_price", "trailing_distance")
 _AMOUNTS = ("quantity", *_PRICES, "stop_loss", "take_profit")
 _UNSUPPORTED = ("margin_mode", "leverage", "display_quantity", "hidden")
-_MARKET = OrderType.MARKET  # a member of an Enum costs five times a name of the module
+# A member of an Enum costs five times a name of the module.
+_MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 _LONGEST = {"symbol": 50, "client_order_id": 64, "oco_group_id": 64}
 
 
@@ -132,26 +133,54 @@ def is_bare_market_order(request: OrderRequest) -> bool:
         request.order_type is _MARKET
         and request.limit_price is None
         and request.stop_price is None
-        and request.trailing_distance is None
-        and request.trailing_type is None
         and request.stop_loss is None
         and request.take_profit is None
+        and not request.post_only
+        and _has_no_frills(request)
+    )
+
+
+def _has_no_frills(request: OrderRequest) -> bool:
+    """Whether it has nothing that few orders have."""
+    return (
+        request.trailing_distance is None
+        and request.trailing_type is None
         and request.oco_group_id is None
         and request.margin_mode is None
         and request.leverage is None
         and request.display_quantity is None
-        and not (request.hidden or request.post_only)
+        and not request.hidden
     )
 
 
 def _is_plainly_valid(request: OrderRequest) -> bool:
-    own_id, quantity = request.client_order_id, request.quantity
-    return (
-        is_bare_market_order(request)
+    """Whether it is one of the common kinds of orders and nothing is wrong with it."""
+    own_id, kind, quantity = request.client_order_id, request.order_type, request.quantity
+    limit, stop = request.limit_price, request.stop_price
+    if not (
+        _has_no_frills(request)
         and 1 <= len(request.symbol) <= _LONGEST["symbol"]
         and (own_id is None or 1 <= len(own_id) <= _LONGEST["client_order_id"])
-        and is_sound(quantity)
+    ):
+        return False
+    if kind is _LIMIT:
+        has_its_prices = limit is not None and stop is None
+    elif kind is _STOP:
+        has_its_prices = stop is not None and limit is None
+    else:
+        has_its_prices = kind is _MARKET and limit is stop is None
+    if not has_its_prices or (request.post_only and kind is not _LIMIT):
+        return False
+    stop_loss, take_profit = request.stop_loss, request.take_profit
+    has_legs = stop_loss is not None or take_profit is not None
+    return (
+        not (has_legs and request.reduce_only)
+        and is_sound(quantity, limit, stop, stop_loss, take_profit)
         and quantity > 0
+        and (limit is None or limit > 0)
+        and (stop is None or stop > 0)
+        and (stop_loss is None or stop_loss > 0)
+        and (take_profit is None or take_profit > 0)
     )
 
 

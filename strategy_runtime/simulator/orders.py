@@ -1,6 +1,7 @@
 """Orders as the exchange keeps them: mutable, with their prices as floats beside the decimals."""
 
 from collections.abc import Collection, Iterator
+from copy import copy
 from decimal import Decimal
 from typing import Self, TypeAlias
 
@@ -24,6 +25,7 @@ from strategy_runtime.simulator.splits import Split
 __all__ = ["KeptOrder", "PlainOrder", "RestingOrder", "Snapshots"]
 
 _ZERO = Decimal(0)
+_NEVER = 2**63
 
 
 class RestingOrder(Struct, eq=False, gc=False):
@@ -38,7 +40,10 @@ class RestingOrder(Struct, eq=False, gc=False):
         open_from: The first instant at whose opens it takes part.
         limit, stop: Its prices as floats; meaningful only where the type has them.
         is_over: True once nothing can happen to it any more.
-        is_fresh: True until it has met an open since it was accepted or changed.
+        is_fresh: True until it has met an open since it was accepted or changed, or is known to
+            have passed one: see `slept_before`.
+        slept_before: The bar that was to come when it went to sleep without having met any open; at
+            the opens of later ones it is fresh no more.
         waits_for_open: True while it sits out the range of the bar in progress.
         day: UTC day of the first bar that opened on it, or -1.
         is_plain: A market order with nothing to it, see `plain`.
@@ -74,6 +79,7 @@ class RestingOrder(Struct, eq=False, gc=False):
     average_numerator: Decimal = _ZERO
     day: int = -1
     is_fresh: bool = True
+    slept_before: int = _NEVER
     waits_for_open: bool = False
     reject_reason: RejectReason | None = None
     legs: "tuple[RestingOrder, ...]" = ()
@@ -81,7 +87,7 @@ class RestingOrder(Struct, eq=False, gc=False):
     delay: int = 0
     peak: float | None = None
     _snapshot: Order | None = None
-    _told: Order | None = None
+    _told: "RestingOrder | None" = None
 
     @classmethod
     def of(
@@ -216,16 +222,17 @@ class RestingOrder(Struct, eq=False, gc=False):
     def keep_told(self) -> None:
         """Keep what others have been told so far, ahead of a change."""
         if self._told is None:
-            self._told = self.snapshot()
+            self._told = copy(self)
 
     def tell(self) -> None:
         """Others are told of it as it is now; a trailing stop then moves on without a word."""
-        is_trailing = self.request.order_type is OrderType.TRAILING_STOP
-        self._told = self.snapshot() if is_trailing else None
+        self._told = None
+        if self.request.order_type is OrderType.TRAILING_STOP:
+            self._told = copy(self)
 
     def told(self) -> Order:
         """The order as its last event had it."""
-        return self._told or self.snapshot()
+        return (self._told or self).snapshot()
 
     def touch(self, now_ns: int) -> None:
         """Note that the order changed."""

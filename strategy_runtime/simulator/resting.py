@@ -1,11 +1,10 @@
 """The orders that rest in one symbol, and which of them a price can matter to.
 
 Most resting orders are far from the market, and a bar must not cost more for it. So an order that
-has met its first open and that nothing but its price can move *sleeps* on one of two heaps: those
-that a falling market reaches (buy limits, sell stops) and those that a rising one does. A trailing
-stop is on both: a market that goes the other way, further than ever, moves it. `reached` wakes whom
-a range comes to. All others, such as new orders and orders of a day, are awake and looked at every
-time.
+nothing but its price can move *sleeps* on one of two heaps: those that a falling market reaches
+(buy limits, sell stops) and those that a rising one does. A trailing stop is on both: a market that
+goes the other way, further than ever, moves it. `reached` wakes whom a range comes to. All others,
+such as orders of a day, and those that came amid a bar, are awake and looked at every time.
 """
 
 from collections.abc import Iterator
@@ -20,7 +19,11 @@ __all__ = ["RestingOrders"]
 
 Rung = tuple[float, int, RestingOrder]
 
-_SLEEPERS = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+_PRICED = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+_SLEEPERS = (*_PRICED, OrderType.TRAILING_STOP)
+# A member of an Enum costs five times a name of the module.
+_GTC, _LIMIT, _TRAILING_STOP = TimeInForce.GTC, OrderType.LIMIT, OrderType.TRAILING_STOP
+_BUY = Side.BUY
 _FEW = 64
 
 _sequence = attrgetter("sequence")
@@ -50,6 +53,9 @@ class RestingOrders(dict[str, RestingOrder]):
         if self._awake:
             return None
         falling, rising = self._falling, self._rising
+        for heap in (falling, rising):
+            while heap and not self._is_sleeping_on(heap[0]):
+                heappop(heap)
         return -falling[0][0] if falling else -inf, rising[0][0] if rising else inf
 
     def add(self, order: RestingOrder) -> None:
@@ -57,6 +63,26 @@ class RestingOrders(dict[str, RestingOrder]):
         self[order.id] = self._awake[order.id] = order
         if order.is_leg or order.request.reduce_only:
             self.reducing[order.id] = order
+
+    def add_asleep(self, order: RestingOrder, row: int) -> bool:
+        """The same between two bars, for an order that nothing but its price can move from the
+        first open on: it need not be woken for that. False where it is none.
+
+        Args:
+            row: Of the bar that comes next.
+        """
+        if (
+            order.order_type not in _PRICED
+            or order.request.time_in_force is not _GTC
+            or order.waits_for_open
+        ):
+            return False
+        order.slept_before = row
+        self[order.id] = order
+        if order.is_leg or order.request.reduce_only:
+            self.reducing[order.id] = order
+        self._push(order)
+        return True
 
     def remove(self, order: RestingOrder) -> None:
         """Forget an order that has come to an end."""
@@ -91,10 +117,10 @@ class RestingOrders(dict[str, RestingOrder]):
         for order in self._awake.values():
             if (
                 order.order_type in _SLEEPERS
-                and order.request.time_in_force is TimeInForce.GTC
+                and order.request.time_in_force is _GTC
                 and order.open_from <= now_ns
                 and not (order.is_fresh or order.waits_for_open or order.delay)
-                and (order.order_type is not OrderType.TRAILING_STOP or order.peak is not None)
+                and (order.order_type is not _TRAILING_STOP or order.peak is not None)
             ):
                 self._push(order)
             else:
@@ -105,14 +131,14 @@ class RestingOrders(dict[str, RestingOrder]):
         self._tidy()
 
     def _push(self, order: RestingOrder) -> None:
-        is_buy, kind = order.side is Side.BUY, order.order_type
-        level = order.limit if kind is OrderType.LIMIT else order.stop
+        is_buy, kind = order.side is _BUY, order.order_type
+        level = order.limit if kind is _LIMIT else order.stop
         # What a falling market reaches is upside down, so that the highest comes first.
-        falls = is_buy is (kind is OrderType.LIMIT)
+        falls = is_buy is (kind is _LIMIT)
         rung = (-level if falls else level, order.sequence, order)
         heappush(self._falling if falls else self._rising, rung)
         self._rungs[order.id] = (rung,)
-        if kind is OrderType.TRAILING_STOP and order.peak is not None:
+        if kind is _TRAILING_STOP and order.peak is not None:
             further = nextafter(order.peak, -inf if is_buy else inf)
             moving = (-further if is_buy else further, order.sequence, order)
             heappush(self._falling if is_buy else self._rising, moving)

@@ -131,6 +131,25 @@ class KnownOrders:
             if order is not None and (external is None or order.external is external)
         ]
 
+    def symbol_of_open(self, key: str) -> str | None:
+        """The symbol of an open order, by what it is kept under; None where there is none."""
+        known = self._open.get(key)
+        return None if known is None else known.symbol
+
+    def own_open(self, symbol: str | None) -> list[tuple[str, str]]:
+        """What our open orders are kept under, and their symbols, oldest first."""
+        keys = self._open if symbol is None else self._keys_in(symbol)
+        found = [(key, self._open[key]) for key in keys]
+        return [(key, known.symbol) for key, known in found if self._is_ours(key, known)]
+
+    def _is_ours(self, key: str, known: _Known) -> bool:
+        if isinstance(known, Order):
+            return not known.external
+        if isinstance(known, OrderRequest | AcceptedOrder) or key != known.id:
+            return True
+        order = self._read(key)
+        return order is not None and not order.external
+
     @property
     def open_count(self) -> int:
         """Number of open orders."""

@@ -2,6 +2,7 @@
 
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
+from math import inf
 from numbers import Integral, Real
 from typing import Any, overload
 
@@ -21,7 +22,11 @@ __all__ = [
 SIGNIFICANT = 10
 """Digits of a number that was not given as an exact one."""
 
-_NEAREST = Context(prec=SIGNIFICANT)
+_rounded = Context(prec=SIGNIFICANT).create_decimal
+
+
+# A member of an Enum costs five times a name of the module.
+_MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 
 
 @lru_cache(maxsize=1024)
@@ -48,6 +53,8 @@ def exact(name: str, value: Number | None) -> Decimal | None:
         return None
     if type(value) is int and value > 0:
         return _whole(value)
+    if type(value) is float and 0.0 < value < inf:
+        return _rounded(repr(value))
     try:
         number = _decimal(value)
     except (TypeError, ValueError, InvalidOperation):
@@ -62,7 +69,7 @@ def _decimal(value: Any) -> Decimal:
         return Decimal(int(value))
     if isinstance(value, float | Real):
         # What numpy calls a float says more than its number when it is asked for it as text.
-        return _NEAREST.create_decimal(repr(float(value)))
+        return _rounded(repr(float(value)))
     return Decimal(value)
 
 
@@ -112,21 +119,21 @@ def prices_of(
     Raises:
         ValueError: They contradict each other, or one is no number above zero.
     """
-    percent = exact("trailing_percent", trailing_percent)
-    distance = exact("trailing", trailing) or percent
-    return {
-        "order_type": _type_of(limit, stop, trailing, trailing_percent),
-        "limit_price": exact("limit", limit),
-        "stop_price": exact("stop", stop),
-        "trailing_distance": distance,
-        "trailing_type": None
-        if distance is None
-        else TrailingType.ABSOLUTE
-        if percent is None
-        else TrailingType.PERCENT,
-        "stop_loss": exact("stop_loss", stop_loss),
-        "take_profit": exact("take_profit", take_profit),
+    kind = _type_of(limit, stop, trailing, trailing_percent)
+    fields: dict[str, Any] = {
+        "order_type": kind,
+        "limit_price": limit if limit is None else exact("limit", limit),
+        "stop_price": stop if stop is None else exact("stop", stop),
+        "stop_loss": stop_loss if stop_loss is None else exact("stop_loss", stop_loss),
+        "take_profit": take_profit if take_profit is None else exact("take_profit", take_profit),
     }
+    if trailing is not None:
+        fields["trailing_distance"] = exact("trailing", trailing)
+        fields["trailing_type"] = TrailingType.ABSOLUTE
+    elif trailing_percent is not None:
+        fields["trailing_distance"] = exact("trailing_percent", trailing_percent)
+        fields["trailing_type"] = TrailingType.PERCENT
+    return fields
 
 
 def _type_of(
@@ -142,5 +149,5 @@ def _type_of(
             raise ValueError("a trailing stop takes neither limit= nor stop=")
         return OrderType.TRAILING_STOP
     if stop is not None:
-        return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
-    return OrderType.MARKET if limit is None else OrderType.LIMIT
+        return _STOP if limit is None else OrderType.STOP_LIMIT
+    return _MARKET if limit is None else _LIMIT

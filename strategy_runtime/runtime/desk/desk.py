@@ -26,6 +26,7 @@ from strategy_runtime.runtime.desk.arguments import (
     see_that_it_can_be_sent,
     time_in_force_of,
 )
+from strategy_runtime.runtime.desk.lines import Withdrawal
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import size_of
 from strategy_runtime.runtime.observer import Handler, Observer
@@ -196,21 +197,33 @@ class TradingDesk(Outbox):
 
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""
+        if self._book.statement is not None:
+            key = _key_of(order)
+            symbol = self._book.symbol_of_open(key)
+            if symbol is not None:
+                return self._withdraw(key, symbol)
         known = self._referred(order)
-
-        async def send() -> Order | None:
-            latest = self._latest(known)
-            if latest.status.is_terminal:
-                return None  # it was refused, or has ended, since
-            try:
-                return self._book.marked(await self._venue.cancel(latest.id))
-            except ApiError as refusal:
-                ended = await self._ended(known) if refusal.status in _MAY_HAVE_ENDED else None
-                if ended is None:
-                    raise
-                return ended
-
+        send = partial(self._send_cancel, known)
         return self._note("cancel", known.symbol, name_of(known), send, known)
+
+    def _withdraw(self, key: str, symbol: str) -> Ticket:
+        """The same while the book looks on, which need not be told what an order is."""
+        return self._note("cancel", symbol, key, Withdrawal(key, self._cancel_by_name))
+
+    async def _cancel_by_name(self, key: str) -> Order | None:
+        return await self._send_cancel(self.order_of(key))
+
+    async def _send_cancel(self, known: Order) -> Order | None:
+        latest = self._latest(known)
+        if latest.status.is_terminal:
+            return None  # it was refused, or has ended, since
+        try:
+            return self._book.marked(await self._venue.cancel(latest.id))
+        except ApiError as refusal:
+            ended = await self._ended(known) if refusal.status in _MAY_HAVE_ENDED else None
+            if ended is None:
+                raise
+            return ended
 
     def _latest(self, known: Order) -> Order:
         """An order as it is known now."""
@@ -225,6 +238,8 @@ class TradingDesk(Outbox):
 
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""
+        if self._book.statement is not None:
+            return [self._withdraw(*each) for each in self._book.own_open(symbol)]
         return [self.cancel(order) for order in self.orders(symbol)]
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
@@ -412,14 +427,21 @@ class TradingDesk(Outbox):
     def _referred(self, order: OrderReference) -> Order:
         if isinstance(order, Ticket):
             return self.order_about(order)
-        if isinstance(order, Order):
-            return self.order_of(name_of(order))
-        if not isinstance(order, str):
-            raise TypeError(
-                f"an order is meant by its ticket, itself or its id, not by {order!r} (close() "
-                "gives None where nothing is held)"
-            )
-        return self.order_of(order)
+        return self.order_of(_key_of(order))
+
+
+def _key_of(order: OrderReference) -> str:
+    """What an order that is referred to goes by."""
+    if isinstance(order, Ticket):
+        return order.client_order_id
+    if isinstance(order, Order):
+        return name_of(order)
+    if not isinstance(order, str):
+        raise TypeError(
+            f"an order is meant by its ticket, itself or its id, not by {order!r} (close() gives "
+            "None where nothing is held)"
+        )
+    return order
 
 
 def _nothing() -> None:

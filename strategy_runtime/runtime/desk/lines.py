@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -22,12 +22,27 @@ from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.desk.refusals import halted, refuse, stopping
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["Lines", "Request", "Send"]
+__all__ = ["Lines", "Request", "Send", "Withdrawal"]
 
 Send = Callable[[], Coroutine[Any, Any, Order | None]]
 """Sends a request; raises what became of it where it was not accepted."""
 
-Request = OrderRequest | Send
+
+class Withdrawal(NamedTuple):
+    """To cancel an order, for a venue in process that somebody looks on at; elsewhere as `send`
+    does it.
+    """
+
+    key: str
+    send: Callable[[str], Coroutine[Any, Any, Order | None]]
+
+    def __call__(self) -> Coroutine[Any, Any, Order | None]:
+        """Send it."""
+        return self.send(self.key)
+
+
+Request = OrderRequest | Withdrawal | Send
+
 
 _HOOK_WAITS_S = 1.0
 _HARDLY_ANY_S = 0.001  # so little that a clock need not tell it from none

@@ -16,6 +16,9 @@ from strategy_runtime.simulator.orders import RestingOrder
 
 __all__ = ["Acceptance"]
 
+# A member of an Enum costs five times a name of the module.
+_MARKET, _TRAILING_STOP, _BAR = OrderType.MARKET, OrderType.TRAILING_STOP, Phase.BAR
+
 
 class Acceptance:
     """Lets orders rest, and takes them out again."""
@@ -44,16 +47,26 @@ class Acceptance:
         if not order.is_leg and state.options.latency:
             order.delay = state.options.latency
             order.waits_for_open = True
-        if order.order_type is not OrderType.MARKET:
+        kind = order.order_type
+        if kind is not _MARKET:
             order.read_prices()
-            price = state.visible_price(instrument)
-            if order.order_type is OrderType.TRAILING_STOP and price is not None:
-                order.trail(price)
+        if kind is _TRAILING_STOP and (price := state.visible_price(instrument)) is not None:
+            order.trail(price)
         state.register.add(order)
-        instrument.resting.add(order)
-        self._agenda.add_open(instrument)
+        if self._is_between_bars(instrument) and instrument.resting.add_asleep(
+            order, instrument.row
+        ):
+            self._agenda.add_busy(instrument)
+        else:
+            instrument.resting.add(order)
+            self._agenda.add_open(instrument)
         self._news.tell_order(order, OrderEventKind.ORDER_CREATED)
         return order
+
+    def _is_between_bars(self, instrument: Instrument) -> bool:
+        """Whether bars walk in step, and none has begun since the candle in hand."""
+        state = self._state
+        return state.walk is not None and state.phase is _BAR and instrument.first_row >= 0
 
     def time_in(self, instrument: Instrument, order: RestingOrder) -> None:
         """Settle from when on an order as it is now takes part.
@@ -75,7 +88,7 @@ class Acceptance:
         """
         if order.is_as(changes):
             return False
-        if self._news.is_commanded:
+        if self._news.commanded.is_on:
             order.keep_told()
         order.change(changes, self._state.now_ns)
         self._state.instruments[order.symbol].resting.wake(order)
@@ -86,7 +99,7 @@ class Acceptance:
         self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None
     ) -> None:
         """End an order that did not fill, and say so."""
-        if self._news.is_commanded:
+        if self._news.commanded.is_on:
             order.keep_told()
         self._state.instruments[order.symbol].resting.remove(order)
         order.end(status, self._state.now_ns, reason)

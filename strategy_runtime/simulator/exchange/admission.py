@@ -9,6 +9,7 @@ from strategy_runtime.protocol.orders import invalid_value, validate_order_reque
 from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.simulator.exchange.margin import Margin
 from strategy_runtime.simulator.exchange.state import State
+from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.suggestions import some_of
 
@@ -16,6 +17,8 @@ __all__ = ["Admission"]
 
 _OVER = "the backtest is over"
 _ZERO = Decimal(0)
+# A member of an Enum costs five times a name of the module.
+_BUY, _END = Side.BUY, Phase.END
 
 
 class Admission:
@@ -57,7 +60,7 @@ class Admission:
         self.check_market_is_open()
         holding = state.ledger.addressed(request.symbol, request.position_id)
         if request.reduce_only and (
-            holding is None or (holding.quantity > 0) is (request.side is Side.BUY)
+            holding is None or (holding.quantity > 0) is (request.side is _BUY)
         ):
             named = f"position {request.position_id}" if request.position_id else "position"
             raise _rejected(
@@ -77,7 +80,7 @@ class Admission:
             return
         quantity, costs = request.quantity, state.costs
         fee = _ZERO if costs.are_none else costs.fee(quantity, price)
-        signed = quantity if request.side is Side.BUY else -quantity
+        signed = quantity if request.side is _BUY else -quantity
         if not self._margin.affords(request.symbol, holding, signed, price, fee):
             free = state.account().margin_available
             raise _rejected(
@@ -93,7 +96,7 @@ class Admission:
         Raises:
             ApiError: 422 `ORDER_REJECTED`, once the backtest is over.
         """
-        if self._state.is_complete:
+        if self._state.phase is _END:
             raise _rejected("MARKET_CLOSED", _OVER)
 
     def open_order(self, order_id: str) -> RestingOrder:
@@ -102,11 +105,18 @@ class Admission:
         Raises:
             ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
         """
-        order = self._state.register.get(order_id)
+        return self.still_open(self._state.register.get(order_id))
+
+    def still_open(self, order: KeptOrder) -> RestingOrder:
+        """The order itself, if it can still be changed or cancelled.
+
+        Raises:
+            ApiError: 409 `ORDER_NOT_MODIFIABLE`.
+        """
         if order.is_over or isinstance(order, PlainOrder):
-            raise _not_modifiable(order_id, f"order is {order.status}")
+            raise _not_modifiable(order.id, f"order is {order.status}")
         if self._state.is_complete:
-            raise _not_modifiable(order_id, _OVER)
+            raise _not_modifiable(order.id, _OVER)
         return order
 
 

@@ -95,6 +95,10 @@ class Agenda:
         else:
             self.due[instrument.rank] = instrument
 
+    def add_busy(self, instrument: Instrument) -> None:
+        """Note, in step, that orders rest in a symbol, of which none waits for an open."""
+        self.busy[instrument.rank] = instrument
+
     def add_quote(self, instrument: Instrument) -> None:
         """Note when the next quote comes."""
         quotes, tick = instrument.quotes, instrument.tick

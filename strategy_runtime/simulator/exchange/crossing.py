@@ -96,7 +96,8 @@ class Crossing:
     ) -> None:
         """Test an order against one open, unless its day is over."""
         today = start // DAY_NS
-        is_fresh, order.is_fresh = order.is_fresh, False
+        is_fresh = order.is_fresh and instrument.row <= order.slept_before
+        order.is_fresh = False
         if order.day < 0:
             order.day = today
         elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
@@ -146,6 +147,8 @@ def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
 
     Within a bar nobody knows which came first, so the worse outcome is taken.
     """
+    if len(orders) < 2:
+        return orders
     stops: dict[tuple[str | None, str | None], list[RestingOrder]] = {}
     for order in orders:
         if order.tie is not None and order.order_type is not OrderType.LIMIT:

@@ -4,8 +4,7 @@ Where nobody wants the events, a witness is shown what changed instead and no co
 are counted all the same, so that the result of a run does not depend on who listened.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from strategy_runtime.protocol.enums import (
     AccountEventKind,
@@ -34,12 +33,33 @@ __all__ = ["News"]
 _FILLED = OrderEventKind.ORDER_FILLED
 
 
+class Commanded:
+    """The context of a command.
+
+    Attributes:
+        has_witness: Whether somebody looks on.
+        is_on: Whether somebody does, and a command is under way.
+    """
+
+    __slots__ = ("has_witness", "is_on")
+
+    def __init__(self) -> None:
+        self.has_witness = self.is_on = False
+
+    def __enter__(self) -> None:
+        self.is_on = self.has_witness
+
+    def __exit__(self, *error: object) -> None:
+        self.is_on = False
+
+
 class News:
     """Tells of what has changed.
 
     Attributes:
         witness: Who looks on, so that no events are made.
-        is_commanded: Whether it is a command that changes orders: its events wait for their turn.
+        commanded: In its context it is a command that changes orders: what it changes is seen when
+            it is the turn of its events.
         untold: Orders that commands have changed, and how, of which no witness knows yet.
     """
 
@@ -50,7 +70,7 @@ class News:
         "_tells",
         "_told",
         "_told_at",
-        "is_commanded",
+        "commanded",
         "untold",
         "witness",
     )
@@ -59,7 +79,7 @@ class News:
         self._state = state
         self.witness: Witness | None = None
         self._tells: Callable[[int], bool] | None = None
-        self.is_commanded = False
+        self.commanded = Commanded()
         self.untold: list[tuple[RestingOrder, OrderEventKind]] = []
         self._has_told_account = False
         self._told: Account | None = None
@@ -84,6 +104,7 @@ class News:
         elif self.witness is not None:
             self._told = self.told_account()
         self.witness, self._tells = witness, tells
+        self.commanded.has_witness = witness is not None
         for order, kind in self.untold:
             state.outbox.append(self._order_event(order, kind))
         self.untold.clear()
@@ -104,18 +125,6 @@ class News:
         if self.witness is not None and self._tells is not None:
             self.witness.look_away()
             self.let_look(None, None)
-
-    @contextmanager
-    def commanded(self) -> Iterator[None]:
-        """Have what a command changes be seen when it is the turn of its events."""
-        if self.witness is None:
-            yield
-            return
-        self.is_commanded = True
-        try:
-            yield
-        finally:
-            self.is_commanded = False
 
     def show(self) -> None:
         """Show what commands have changed, now that it is the turn of their events."""
@@ -146,7 +155,7 @@ class News:
             self.emit(self._order_event(order, kind))
             return
         self._state.emitted += 1
-        if self.is_commanded:
+        if self.commanded.is_on:
             self.untold.append((order, kind))
         else:
             order.tell()

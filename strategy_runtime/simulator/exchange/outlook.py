@@ -22,14 +22,12 @@ _FARTHEST = 64
 class Outlook:
     """Looks ahead in the columns, on behalf of bars that walk in step."""
 
-    __slots__ = ("_agenda", "_nights", "_state", "_window")
+    __slots__ = ("_agenda", "_nights", "_state")
 
     def __init__(self, state: State, agenda: Agenda, nights: Nights) -> None:
         self._state = state
         self._agenda = agenda
         self._nights = nights
-        self._window = 1
-        """For how many bars it is worth asking whether they leave the orders that rest in peace."""
 
     # Which bars are in step
 
@@ -106,7 +104,10 @@ class Outlook:
         state, lanes = self._state, self._agenda.with_orders()
         if not (lanes or state.is_at_risk):
             return 0
-        rows = min(self._window, len(walk.starts) - walk.done)
+        # As many again as there have been since the last look: where orders come and go at every
+        # bar, to look further would be in vain.
+        since, walk.looked_at = walk.done - walk.looked_at, walk.done
+        rows = min(2 * since or 1, _FARTHEST, len(walk.starts) - walk.done)
         for lane in lanes:
             calm = lane.resting.calm
             if calm is None:
@@ -116,7 +117,6 @@ class Outlook:
         if state.is_at_risk:
             while rows and not self._is_safe(walk, rows):
                 rows //= 2
-        self._window = min(2 * rows or 1, _FARTHEST)
         return rows
 
     def _is_safe(self, walk: Walk, rows: int) -> bool:

@@ -23,6 +23,7 @@ class Walk:
         is_even: Whether they follow each other without a gap.
         done: How many of them have closed.
         closed: How many of them have been closed in all lanes.
+        looked_at: How many of them had closed when somebody last looked ahead.
         run: The candles that are being handed over, if any are.
         caught_up: The candle in hand when time was last kept.
         candles: Those that have not been handed over yet, one instant after the other; where there
@@ -42,6 +43,7 @@ class Walk:
         "is_alone",
         "is_even",
         "lanes",
+        "looked_at",
         "run",
         "starts",
         "step",
@@ -54,7 +56,7 @@ class Walk:
         self.step = lanes[0].series.step
         self.first = starts[0]
         self.is_even = is_even(starts, self.step)
-        self.done = self.closed = 0
+        self.done = self.closed = self.looked_at = 0
         self.run: CandleRun | None = None
         self.caught_up: Candle | None = None
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
