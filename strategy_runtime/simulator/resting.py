@@ -99,6 +99,11 @@ class RestingOrders(dict[str, RestingOrder]):
             self._in_order = False
             self._tidy()
 
+    def wake_all(self) -> None:
+        """Look at all of them again."""
+        for order in self.values():
+            self.wake(order)
+
     def reached(self, low: float, high: float) -> list[RestingOrder]:
         """The orders to look at when the market is between two prices, as they were accepted."""
         falling, rising = self._falling, self._rising

@@ -138,17 +138,17 @@ class KnownOrders:
 
     def own_open(self, symbol: str | None) -> list[tuple[str, str]]:
         """What our open orders are kept under, and their symbols, oldest first."""
-        keys = self._open if symbol is None else self._keys_in(symbol)
-        found = [(key, self._open[key]) for key in keys]
-        return [(key, known.symbol) for key, known in found if self._is_ours(key, known)]
+        found = []
+        for key in self._open if symbol is None else self._keys_in(symbol):
+            known = self._open[key]
+            # Of an order that we have named no more need be known.
+            if isinstance(known, OrderRequest) or key != known.id or not self._is_external(key):
+                found.append((key, known.symbol))
+        return found
 
-    def _is_ours(self, key: str, known: _Known) -> bool:
-        if isinstance(known, Order):
-            return not known.external
-        if isinstance(known, OrderRequest | AcceptedOrder) or key != known.id:
-            return True
+    def _is_external(self, key: str) -> bool:
         order = self._read(key)
-        return order is not None and not order.external
+        return order is not None and order.external
 
     @property
     def open_count(self) -> int:

@@ -43,7 +43,9 @@ class Acceptance:
         order.is_leg = is_leg
         order.parent_id = None if parent is None else parent.id
         instrument = state.instruments[request.symbol]
-        self.time_in(instrument, order)
+        is_between_bars = state.phase is _BAR and instrument.first_row >= 0
+        if not is_between_bars:
+            self.time_in(instrument, order)
         if not order.is_leg and state.options.latency:
             order.delay = state.options.latency
             order.waits_for_open = True
@@ -53,20 +55,13 @@ class Acceptance:
         if kind is _TRAILING_STOP and (price := state.visible_price(instrument)) is not None:
             order.trail(price)
         state.register.add(order)
-        if self._is_between_bars(instrument) and instrument.resting.add_asleep(
-            order, instrument.row
-        ):
+        if is_between_bars and instrument.resting.add_asleep(order, instrument.row):
             self._agenda.add_busy(instrument)
         else:
             instrument.resting.add(order)
             self._agenda.add_open(instrument)
         self._news.tell_order(order, OrderEventKind.ORDER_CREATED)
         return order
-
-    def _is_between_bars(self, instrument: Instrument) -> bool:
-        """Whether bars walk in step, and none has begun since the candle in hand."""
-        state = self._state
-        return state.walk is not None and state.phase is _BAR and instrument.first_row >= 0
 
     def time_in(self, instrument: Instrument, order: RestingOrder) -> None:
         """Settle from when on an order as it is now takes part.

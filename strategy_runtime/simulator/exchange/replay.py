@@ -210,6 +210,8 @@ class Replay:
             )
         instrument = state.instruments.get(quotes.symbol)
         if instrument is None or instrument.quotes is None:
+            if instrument is not None:
+                instrument.resting.wake_all()  # to meet a quote first, in place of an open
             self._agenda.add_quote(add_quotes(state.instruments, quotes, None))
             self._news.value_at_once()
             return
