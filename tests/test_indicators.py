@@ -247,6 +247,11 @@ def test_a_family_makes_one_member_a_symbol() -> None:
     assert family["S:A"] is not family["S:B"]
 
 
+def test_one_indicator_is_not_taken_for_what_makes_one() -> None:
+    with pytest.raises(TypeError, match=r"write indicator\(lambda: Sma\(…\)\), not indicator"):
+        Strategy().indicator(Sma(5))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("period", [0, -3, 2.5, "10", None, 10**20])
 def test_a_period_that_cannot_be_one_is_refused_where_it_is_given(period: Any) -> None:
     said = rf"must be a whole number from 1 to 1000000, not {period!r}$"

@@ -64,7 +64,14 @@ class Indicators:
 
         Raises:
             TimeframeError: `timeframe` is none.
+            TypeError: `make` is an indicator, and makes none.
         """
+        if isinstance(make, Indicator):
+            name = type(make).__name__
+            raise TypeError(
+                f"an indicator is made for each symbol: write indicator(lambda: {name}(…)), not "
+                f"indicator({name}(…))"
+            )
         length = None if timeframe is None else parse_timeframe(timeframe)
         family = Family[IndicatorType](make)
         self._families.append(_Fed(family, make, length))
