@@ -22,6 +22,12 @@ _WINDOW_S = 60.0
 _IN_WINDOW = 5
 _IN_A_ROW = 3
 
+_MIXED = ("'decimal.Decimal' and 'float'", "'float' and 'decimal.Decimal'")
+_HOW_TO_MIX = (
+    "prices of the market are float, your own prices, quantities and amounts are Decimal: write "
+    "float(…) around the latter"
+)
+
 _log = logging.getLogger("strategy_runtime")
 
 
@@ -47,6 +53,9 @@ class Failures:
     def enter(self, failure: HookFailed) -> bool:
         """Note a failure; True where the run has to end."""
         self.count += 1
+        error = failure.__cause__
+        if isinstance(error, TypeError) and str(error).endswith(_MIXED):
+            error.add_note(_HOW_TO_MIX)
         if self._stops:
             return True
         _log.error("%s\n%s", failure, describe(failure))

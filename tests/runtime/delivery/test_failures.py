@@ -260,6 +260,21 @@ def test_stop_and_continue_override_the_mode() -> None:
     assert not any(Failures("backtest", "continue").enter(failure) for _ in range(10))
 
 
+async def test_who_calculates_with_amounts_and_prices_is_told_what_to_write() -> None:
+    class Mixes(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            tenth: Any = 0.1
+            self.buy(candle.symbol, notional=self.account.equity * tenth)
+
+    with pytest.raises(HookFailed) as failed:
+        async with Mixes().run_test() as pilot:
+            await pilot.candles("S:A", closes=[10])
+    assert describe(failed.value).endswith(
+        "'decimal.Decimal' and 'float'\nprices of the market are float, your own prices, "
+        "quantities and amounts are Decimal: write float(…) around the latter"
+    )
+
+
 def test_the_traceback_begins_in_the_users_code() -> None:
     def theirs() -> None:
         raise RuntimeError("mine")
