@@ -21,6 +21,7 @@ from strategy_runtime import (
     Line,
     Order,
     OrderEvent,
+    OrderEventKind,
     Position,
     PositionEvent,
     Quote,
@@ -222,6 +223,34 @@ def test_what_hooks_are_given_has_what_is_said(argument: str) -> None:
             continue
         assert hasattr(thing, name), f"{thing.__name__}.{name}"
         thing = {"order": Order, "position": Position, "account": Account}.get(name, thing)
+
+
+async def test_a_fill_comes_to_the_hooks_in_the_order_that_is_said() -> None:
+    said = (ROOT / "docs/strategies.md").read_text()
+    (names,) = re.findall(r"a fill comes to (.*?), in this order", said, re.DOTALL)
+    told: list[tuple[str, bool]] = []
+
+    class Listens(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if self.position(candle.symbol).is_flat:
+                self.buy(candle.symbol, 1)
+
+        def on_order(self, event: OrderEvent) -> None:
+            if event.event is OrderEventKind.ORDER_FILLED:
+                told.append(("on_order", self.position(event.order.symbol).is_long))
+
+        def on_trade(self, trade: Trade) -> None:
+            told.append(("on_trade", self.position(trade.symbol).is_long))
+
+        def on_account(self, event: AccountEvent) -> None:
+            told.append(("on_account", bool(self.positions)))
+
+        def on_position(self, event: PositionEvent) -> None:
+            told.append(("on_position", self.position(event.position.symbol).is_long))
+
+    async with Listens().run_test() as pilot:
+        await pilot.candles("S:A", closes=[10, 10, 10])
+    assert told == [(name, True) for name in re.findall(r"on_\w+", names)]
 
 
 def test_every_argument_of_an_order_is_explained() -> None:
