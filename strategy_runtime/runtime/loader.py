@@ -151,13 +151,16 @@ def _only_strategy(module: ModuleType, place: str) -> type[Strategy]:
 
 
 def _strategies(module: ModuleType, *, own: bool = True) -> list[type[Strategy]]:
-    """The strategy classes of a module, in the order in which it defines them."""
+    """The strategy classes of a module, in the order in which it defines them; but none that only
+    others are made of.
+    """
     return [
         value
         for name, value in vars(module).items()
         if not name.startswith("_")
         and inspect.isclass(value)
         and issubclass(value, Strategy)
+        and not inspect.isabstract(value)
         and (value.__module__ == module.__name__) == own
     ]
 

@@ -251,6 +251,14 @@ def test_several_strategies_in_the_module(write: Write, tmp_path: Path) -> None:
     )
 
 
+def test_an_abstract_class_is_no_choice(write: Write, tmp_path: Path) -> None:
+    abstract = "class Signals(Strategy, ABC):\n    @abstractmethod\n    def signal(self): ...\n"
+    own = "class Bot(Signals):\n    def signal(self): ...\n"
+    imports = "from abc import ABC, abstractmethod\nfrom strategy_runtime import Strategy\n"
+    write("bot_q.py", imports + abstract + own)
+    assert load_strategy("bot_q", directory=tmp_path).__name__ == "Bot"
+
+
 # Errors inside the user's module
 
 
