@@ -96,10 +96,12 @@ class Parameter:
         try:
             given, taken = value, msgspec.convert(value, self._type, strict=False)
         except msgspec.ValidationError:
-            if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
-                raise
-            taken = msgspec.json.decode(value, type=self._type, strict=False)
-            given = msgspec.json.decode(value)
+            if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+                taken = msgspec.json.decode(value, type=self._type, strict=False)
+                given = msgspec.json.decode(value)
+            else:
+                given = _plain(value)
+                taken = msgspec.convert(given, self._type, strict=False)
         unknown = _unknown_field(given, taken)
         if unknown:
             raise ParameterError(f"{self.name} = {_shown(value)}: {unknown}")
@@ -113,6 +115,18 @@ class Parameter:
         if words and (" at `$" in why or "JSON" in why):
             said += f" ({why})"  # where in a list or mapping
         return ParameterError(f"{self.name} = {_shown(value)}: {said}")
+
+
+def _plain(value: object) -> object:
+    """A value with numbers of Python's own in place of those of numpy and its kind."""
+    if type(value) is list:
+        return [*map(_plain, value)]
+    if type(value) is tuple:
+        return (*map(_plain, value),)
+    if type(value) is dict:
+        return {name: _plain(each) for name, each in value.items()}
+    to_python = getattr(value, "tolist", None)
+    return value if to_python is None else to_python()
 
 
 def _unknown_field(given: Any, taken: Any) -> str:

@@ -328,6 +328,47 @@ def test_a_parameter_cannot_take_the_name_of_a_verb_or_view(name: str) -> None:
         kind()
 
 
+class Foreign:
+    """A number, or an array of such, as numpy has them."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def tolist(self) -> object:
+        return self.value
+
+
+class Swept(Strategy):
+    fast: Annotated[int, Meta(gt=1)] = 2
+    stake: Decimal = Decimal(1)
+    levels: list[float] = []  # noqa: RUF012
+    weights: dict[str, float] = {}  # noqa: RUF012
+    span: tuple[int, int] = (0, 1)
+    model: Foreign | None = None
+
+
+def test_numbers_of_other_packages_are_taken_for_what_they_are() -> None:
+    given: dict[str, Any] = {
+        "fast": Foreign(5),
+        "stake": Foreign(0.4),
+        "levels": Foreign([0.5, 1.5]),
+        "weights": {"A": Foreign(0.3)},
+        "span": (Foreign(3), 4),
+    }
+    assert Swept(**given).parameter_values == {
+        "fast": 5,
+        "stake": Decimal("0.4"),
+        "levels": [0.5, 1.5],
+        "weights": {"A": 0.3},
+        "span": (3, 4),
+        "model": None,
+    }
+    assert Swept(**{**given, "levels": [Foreign(0.5)]}).levels == [0.5]
+    assert Swept(**{**given, "model": (model := Foreign(3))}).model is model
+    with pytest.raises(ParameterError, match=r"^Swept.fast = .*: must be a whole number above 1$"):
+        Swept(fast=Foreign(1))  # type: ignore[arg-type]
+
+
 def test_a_setting_of_every_strategy_is_no_parameter() -> None:
     kind = type("Deep", (Strategy,), {"__annotations__": {"lookback": int}, "lookback": 50})
     with pytest.raises(ParameterError, match=r"; write `lookback: ClassVar\[int\] = 50`$"):
