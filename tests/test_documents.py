@@ -84,17 +84,18 @@ def test_the_test_of_the_readme_passes_with_the_settings_it_names(tmp_path: Path
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_indicator_that_is_shown_is_the_average_true_range() -> None:
+def test_the_indicator_that_is_shown_averages_by_volume() -> None:
     namespace: dict[str, Any] = {}
-    (source,) = [text for text in blocks("python", "docs/strategies.md") if "Atr" in text]
+    (source,) = [text for text in blocks("python", "docs/strategies.md") if "class Vwap" in text]
     exec(source, namespace)  # noqa: S102
-    ranges, found = namespace["Atr"](2), []
-    for high, low, close in [(11, 9, 10), (12, 11, 11), (14, 13, 13), (8, 6, 7), (9, 5, 6)]:
-        ranges.update(Candle("S:A", "1d", datetime(2024, 3, 4, tzinfo=UTC), low, high, low, close))
-        found.append(ranges.value)
-    assert found[2:] == [(2 + 3) / 2, (3 + 7) / 2, (7 + 4) / 2]
-    assert [isnan(value) for value in found] == [True, True, False, False, False]
-    assert ranges.warm_up == 3
+    average, found = namespace["Vwap"](2), []
+    for close, volume in [(10, 1), (20, 3), (30, 1), (40, 0), (50, 0)]:
+        prices = [float(close)] * 4
+        average.update(Candle("S:A", "1d", datetime(2024, 3, 4, tzinfo=UTC), *prices, volume))
+        found.append(average.value)
+    assert found[1:] == [17.5, 22.5, 30, 30]
+    assert isnan(found[0])
+    assert average.warm_up == 2
 
 
 async def test_the_strategy_with_a_state_counts_losses() -> None:

@@ -18,6 +18,7 @@ from strategy_runtime import (
     Ema,
     Family,
     Highest,
+    HookFailed,
     Indicator,
     Lowest,
     Macd,
@@ -250,6 +251,20 @@ def test_a_family_makes_one_member_a_symbol() -> None:
 def test_one_indicator_is_not_taken_for_what_makes_one() -> None:
     with pytest.raises(TypeError, match=r"write indicator\(lambda: Sma\(…\)\), not indicator"):
         Strategy().indicator(Sma(5))  # type: ignore[arg-type]
+
+
+async def test_a_family_made_at_each_candle_is_told_where_to_be_made() -> None:
+    class Forgets(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.sma(10)
+
+    async with Forgets().run_test() as pilot:
+        await pilot.candles("S:A", closes=[10] * 100)
+        with pytest.raises(HookFailed) as failed:
+            await pilot.candles("S:A", closes=[10])
+    cause = failed.value.__cause__
+    assert isinstance(cause, RuntimeError)
+    assert str(cause).startswith("100 families of indicators were made after the first candle: ")
 
 
 @pytest.mark.parametrize("period", [0, -3, 2.5, "10", None, 10**20])

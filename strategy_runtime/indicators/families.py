@@ -10,6 +10,8 @@ from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 
 __all__ = ["Family", "Feeds", "Indicators"]
 
+_MOST_LATE = 100  # families made after the first candle; one at each is a slip, and costs more each
+
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
 
@@ -50,6 +52,7 @@ class Indicators:
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
         self._families: list[_Fed] = []
+        self._late = 0
         self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
         self.when_added: Callable[[], None] = lambda: None
 
@@ -65,12 +68,19 @@ class Indicators:
         Raises:
             TimeframeError: `timeframe` is none.
             TypeError: `make` is an indicator, and makes none.
+            RuntimeError: Families are made again and again, as in a hook.
         """
         if isinstance(make, Indicator):
             name = type(make).__name__
             raise TypeError(
                 f"an indicator is made for each symbol: write indicator(lambda: {name}(…)), not "
                 f"indicator({name}(…))"
+            )
+        self._late += bool(self._first)
+        if self._late > _MOST_LATE:
+            raise RuntimeError(
+                f"{_MOST_LATE} families of indicators were made after the first candle: make them "
+                "in on_start, because one that is made at each candle begins anew each time"
             )
         length = None if timeframe is None else parse_timeframe(timeframe)
         family = Family[IndicatorType](make)
