@@ -69,7 +69,8 @@ class Parameter:
             if not required:
                 self.convert(default)
         except ParameterError as error:
-            raise ParameterError(f"{owner}: the default of {error}") from None
+            hint = "; write its type as `… | None`" if default is None else ""
+            raise ParameterError(f"{owner}: the default of {error}{hint}") from None
         except Exception as error:
             raise ParameterError(
                 f"{owner}.{name}: a parameter cannot have the type {annotation!r} ({error});"

@@ -317,8 +317,16 @@ def test_a_default_that_breaks_its_own_rule_is_an_error() -> None:
     class Wrong(Strategy):
         fast: Annotated[int, Meta(gt=1)] = 1
 
-    with pytest.raises(ParameterError, match="the default of fast = 1"):
+    with pytest.raises(ParameterError, match=r"the default of fast = 1: must be .* above 1$"):
         Wrong()
+
+
+def test_a_default_of_none_is_told_how_its_type_is_written() -> None:
+    class Vague(Strategy):
+        stop: float = None  # type: ignore[assignment]
+
+    with pytest.raises(ParameterError, match=r"stop = None: must be a number; .* `… \| None`$"):
+        Vague()
 
 
 @pytest.mark.parametrize("name", ["buy", "position", "now"])
