@@ -90,8 +90,8 @@ def test_the_indicator_that_is_shown_averages_by_volume() -> None:
     exec(source, namespace)  # noqa: S102
     average, found = namespace["Vwap"](2), []
     for close, volume in [(10, 1), (20, 3), (30, 1), (40, 0), (50, 0)]:
-        prices = [float(close)] * 4
-        average.update(Candle("S:A", "1d", datetime(2024, 3, 4, tzinfo=UTC), *prices, volume))
+        start = datetime(2024, 3, 4, tzinfo=UTC)
+        average.update(Candle("S:A", "1d", start, close, close, close, close, volume))
         found.append(average.value)
     assert found[1:] == [17.5, 22.5, 30, 30]
     assert isnan(found[0])
