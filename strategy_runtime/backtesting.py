@@ -181,10 +181,17 @@ def backtest(
     if isinstance(strategy, type):
         name = strategy.__name__
         raise TypeError(f"{name} is a class; give an object of it: backtest({name}(), …)")
+    if not isinstance(strategy, Strategy):
+        raise TypeError(f"backtest() runs an object of your strategy, and no {_kind(strategy)}")
     if not isinstance(data, LoadedData | str | Path):
         raise TypeError(
-            f"data is what read_data() gives, or a path, and no {type(data).__name__}; several "
+            f"data is what read_data() gives, or a path, and no {_kind(data)}; several "
             "files are read_data(one, other), and a table is written to a file first"
+        )
+    if not isinstance(subscriptions, str):
+        raise TypeError(
+            "subscriptions are a text such as 'S:AAPL:candle_5m,C:BTCUSD:quote', and no "
+            f"{_kind(subscriptions)}"
         )
     exchange_options, limits = options_from(options)
     loaded = data if isinstance(data, LoadedData) else read_data(data)
@@ -268,7 +275,9 @@ def read_data(
         DataError: Names file, line and column.
         ConfigError: One of the others cannot be understood.
     """
-    if not paths:
+    if not all(isinstance(path, str | Path) for path in paths):
+        raise TypeError("read_data() takes paths, one after the other: read_data('a.csv', 'b.csv')")
+    if not paths or "" in paths:
         raise ConfigError("name a file or a folder to read")
     return load_bars(
         paths,
@@ -285,7 +294,13 @@ def read_data(
 def _instant(name: str, moment: date | str | None, tz: str) -> datetime | None:
     if moment is None:
         return None
+    if not isinstance(moment, str | date):
+        raise ConfigError(f"{name}: write a date, a datetime or a text, not {moment!r}")
     return instant_of(moment if isinstance(moment, str) else moment.isoformat(), zone_of(tz), name)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:

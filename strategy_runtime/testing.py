@@ -25,6 +25,7 @@ from strategy_runtime.clock import NANOSECONDS, ns_of
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.book.nets import see_that_it_is_one
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.runner import Runner
@@ -136,6 +137,7 @@ class Pilot:
             ValueError: A pair that is no quote.
             HookFailed: A hook of the strategy raised.
         """
+        see_that_it_is_one(symbol)
         series = QuoteSeries(symbol)
         for bid, ask in pairs:
             if not 0 < bid <= ask < inf:
@@ -161,6 +163,7 @@ class Pilot:
     async def _feed(self, rows_by_symbol: Mapping[str, Sequence[Sequence[float]]]) -> None:
         start = longest = 0
         for symbol, rows in rows_by_symbol.items():
+            see_that_it_is_one(symbol)
             series = BarSeries(symbol, self._timeframe, self._step)
             start = self._next_start
             for row in rows:

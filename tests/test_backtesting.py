@@ -80,6 +80,7 @@ def test_results_are_written_like_those_of_the_command(prices: Path) -> None:
     written = write_results(prices.parent / "mine", results)
     assert {path.name for path in written} >= {"report.html", "result.json", "fills.csv"}
     assert json.loads((prices.parent / "mine" / "result.json").read_text())["fills"] == 1
+    assert write_results(str(prices.parent / "mine"), results) == written
 
 
 async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:
@@ -191,6 +192,12 @@ def test_what_is_no_strategy_or_no_data_is_named(prices: Path) -> None:
         TypeError, match=r"data is what read_data\(\) gives, or a path, and no list"
     ):
         backtest(Buyer(), [prices])  # type: ignore[arg-type]
+    with pytest.raises(
+        TypeError, match=r"backtest\(\) runs an object of your strategy, and no str"
+    ):
+        backtest("Buyer", prices)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"subscriptions are a text such as 'S:AAPL.*, and no list"):
+        backtest(Buyer(), prices, subscriptions=["prices:candle"])  # type: ignore[arg-type]
 
 
 def test_a_subscription_of_which_nothing_came_is_told_of(prices: Path) -> None:
@@ -257,6 +264,14 @@ def test_columns_without_names_may_be_named(tmp_path: Path) -> None:
 def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
     with pytest.raises(ConfigError, match="name a file or a folder"):
         read_data()
+    with pytest.raises(ConfigError, match="name a file or a folder"):
+        read_data("")
+    with pytest.raises(TypeError, match=r"takes paths, one after the other: read_data\('a"):
+        read_data([prices])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="start: write a date, a datetime or a text, not 2024"):
+        read_data(prices, start=2024)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="is no time zone"):
+        read_data(prices, tz=UTC)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="end: 'soon' is no time"):
         read_data(prices, end="soon")
     with pytest.raises(ConfigError, match="'Mars' is no time zone"):

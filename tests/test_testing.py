@@ -94,6 +94,14 @@ async def test_rows_that_are_no_bars_are_refused(row: list[float]) -> None:
             await pilot.candles("X", bars=[row])
 
 
+async def test_what_is_no_symbol_is_refused() -> None:
+    async with Watcher().run_test() as pilot:
+        with pytest.raises(TypeError, match="a symbol is a text such as"):
+            await pilot.candles(5, closes=[1])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a symbol is a text such as"):
+            await pilot.quotes(5, [(1, 2)])  # type: ignore[arg-type]
+
+
 async def test_quotes_of_the_past_are_refused() -> None:
     async with Watcher().run_test() as pilot:
         await pilot.quotes("X", [(10, 11)])

@@ -86,7 +86,7 @@ def checked_period(period: int) -> int:
     Raises:
         ValueError: It cannot.
     """
-    if not isinstance(period, Integral) or not 1 <= period <= _LONGEST:
+    if not isinstance(period, Integral) or isinstance(period, bool) or not 1 <= period <= _LONGEST:
         raise ValueError(
             f"a period in candles must be a whole number from 1 to {_LONGEST}, not {period!r}"
         )

@@ -1,5 +1,8 @@
 """When one line crosses another."""
 
+from decimal import Decimal
+from numbers import Real
+
 from strategy_runtime.indicators.base import Line
 
 __all__ = ["crossed_above", "crossed_below"]
@@ -13,6 +16,7 @@ def crossed_above(one: Line, other: Line | float) -> bool:
             return one.previous <= other.previous  # type: ignore[union-attr]
         return False
     except AttributeError:
+        _see_that_they_compare(one, other)
         return one.value > other and one.previous <= other  # type: ignore[operator]
 
 
@@ -23,4 +27,13 @@ def crossed_below(one: Line, other: Line | float) -> bool:
             return one.previous >= other.previous  # type: ignore[union-attr]
         return False
     except AttributeError:
+        _see_that_they_compare(one, other)
         return one.value < other and one.previous >= other  # type: ignore[operator]
+
+
+def _see_that_they_compare(one: object, other: object) -> None:
+    if not hasattr(one, "previous") or not isinstance(other, Decimal | Real):
+        raise TypeError(
+            "an indicator is compared with another one or with a number, as in crossed_above("
+            f"self.fast[symbol], 30), and not {type(one).__name__} with {type(other).__name__}"
+        )

@@ -67,7 +67,7 @@ class Indicators:
 
         Raises:
             TimeframeError: `timeframe` is none.
-            TypeError: `make` is an indicator, and makes none.
+            TypeError: `make` is an indicator, and makes none, or cannot be called.
             RuntimeError: Families are made again and again, as in a hook.
         """
         if isinstance(make, Indicator):
@@ -75,6 +75,11 @@ class Indicators:
             raise TypeError(
                 f"an indicator is made for each symbol: write indicator(lambda: {name}(…)), not "
                 f"indicator({name}(…))"
+            )
+        if not callable(make):
+            raise TypeError(
+                "a family needs a function that makes an indicator, such as lambda: Momentum(60), "
+                f"not {make!r}"
             )
         self._late += bool(self._first)
         if self._late > _MOST_LATE:

@@ -22,7 +22,7 @@ def files_in(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def write_results(folder: Path, results: Results) -> list[Path]:
+def write_results(folder: str | Path, results: Results) -> list[Path]:
     """Write the page, the document, and a table each of fills, orders, trips and daily equity.
 
     Gives back where they are. On failure all files are as they were, so that those of two runs
@@ -42,7 +42,7 @@ def write_results(folder: Path, results: Results) -> list[Path]:
         results.summary.to_json(),
         render_page(results),
     )
-    written = files_in(folder)
+    written = files_in(Path(folder))
     _write(dict(zip(written, texts, strict=True)))
     return written
 

@@ -83,7 +83,7 @@ class Runner:
         self._subscriptions = subscriptions or Subscriptions()
         self._timeframe = timeframe
         most_ended = _MOST_ENDED if mode == "live" else None  # a backtest ends
-        self._book = Book(strategy.lookback, f"{name}-", most_ended)
+        self._book = Book(_lookback_of(strategy), f"{name}-", most_ended)
         self._clock = RunClock(mode)
         self._timers = Timers(mode)
         self._desk = desk(
@@ -338,3 +338,13 @@ class Runner:
         if self._delivery.came_loose(failure):
             self._ending.failed = self._ending.failed or failure
             self._stop_asked.set()
+
+
+def _lookback_of(strategy: Strategy) -> int:
+    kept = strategy.lookback
+    if type(kept) is not int or kept < 0:
+        raise ConfigError(
+            f"{type(strategy).__name__}.lookback is how many candles history() can reach back, a "
+            f"whole number from 0 on, not {kept!r}"
+        )
+    return kept

@@ -57,15 +57,15 @@ class _At(_Timer):
         try:
             self._time = time.fromisoformat(time_of_day)
         except (TypeError, ValueError):
-            raise ValueError(f"at({time_of_day!r}): write HH:MM or HH:MM:SS") from None
+            raise ValueError(f"at({time_of_day!r}): write '09:30' or '09:30:00'") from None
         if self._time.tzinfo is not None:
             raise ValueError(f"at({time_of_day!r}): give the time zone as tz=")
         try:
             self._zone = ZoneInfo(tz) if isinstance(tz, str) else tz
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(
-                f"at(…, tz={tz!r}): no such time zone; try 'America/New_York'"
-            ) from None
+            raise _no_zone(tz) from None
+        if not isinstance(self._zone, tzinfo):
+            raise _no_zone(tz)
 
     def following(self, moment: datetime) -> datetime:
         day = moment.astimezone(self._zone).date()
@@ -74,6 +74,10 @@ class _At(_Timer):
             if due > moment:
                 return due
             day += _DAY
+
+
+def _no_zone(tz: object) -> ValueError:
+    return ValueError(f"at(…, tz={tz!r}): no such time zone; try 'America/New_York'")
 
 
 class Timers:

@@ -8,6 +8,8 @@ the trade's event brings it first.
 from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from numbers import Integral
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -24,7 +26,7 @@ from strategy_runtime.protocol.models import (
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.protocol.witness import Followed, Part, ShownFill, Statement
 from strategy_runtime.runtime.book.known_orders import KnownOrders
-from strategy_runtime.runtime.book.nets import Nets
+from strategy_runtime.runtime.book.nets import Nets, see_that_it_is_one
 from strategy_runtime.runtime.book.order_states import (
     is_behind,
     name_of,
@@ -102,12 +104,17 @@ class Book(KnownOrders):
 
     def history(self, symbol: str, count: int) -> list[Candle]:
         """The last candles, oldest first."""
+        if type(count) is not int or count < 0:
+            count = _whole(count)
         if count > self._lookback:
             raise ValueError(
                 f"history({symbol!r}, {count}) reaches further back than the strategy keeps; set "
                 f"`lookback: ClassVar[int] = {count}` on the class"
             )
-        kept = list(self._candles.get(symbol, ()))
+        if symbol not in self._candles:
+            see_that_it_is_one(symbol)
+            return []
+        kept = list(self._candles[symbol])
         return kept[max(len(kept) - count, 0) :]
 
     # Snapshots
@@ -371,3 +378,16 @@ class Book(KnownOrders):
             self._unbooked += gained
         if self.moved is not None:
             self.moved.add(symbol)
+
+
+def _whole(count: Any) -> int:
+    """How many candles of a history are wanted.
+
+    Raises:
+        ValueError: This is no whole number from 0 on.
+    """
+    if isinstance(count, bool) or not isinstance(count, Integral) or count < 0:
+        raise ValueError(
+            f"history() is told how many candles by a whole number from 0 on, not {count!r}"
+        )
+    return int(count)

@@ -6,16 +6,21 @@ from decimal import Decimal
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.strategy.views import NetPosition
 
-__all__ = ["Nets", "no_symbol"]
+__all__ = ["Nets", "see_that_it_is_one"]
 
 _ZERO = Decimal(0)
 
 
-def no_symbol(value: object) -> TypeError:
-    """What to raise where something else was given as a symbol."""
-    return TypeError(
-        f"a symbol is a text such as candle.symbol or 'S:AAPL', not a {type(value).__name__}"
-    )
+def see_that_it_is_one(symbol: object) -> None:
+    """Refuse what was given as a symbol and is none.
+
+    Raises:
+        TypeError: Says what one is.
+    """
+    if not isinstance(symbol, str):
+        raise TypeError(
+            f"a symbol is a text such as candle.symbol or 'S:AAPL', not a {type(symbol).__name__}"
+        )
 
 
 class Nets(dict[str, NetPosition]):
@@ -29,8 +34,7 @@ class Nets(dict[str, NetPosition]):
         self._held: dict[str, NetPosition] = {}
 
     def __missing__(self, symbol: str) -> NetPosition:
-        if not isinstance(symbol, str):
-            raise no_symbol(symbol)
+        see_that_it_is_one(symbol)
         net = self[symbol] = NetPosition(symbol, self._prices)
         return net
 

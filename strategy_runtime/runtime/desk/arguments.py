@@ -16,6 +16,7 @@ __all__ = [
     "magnitude",
     "prices_of",
     "see_that_it_can_be_sent",
+    "see_that_they_are_flags",
     "time_in_force_of",
 ]
 
@@ -60,22 +61,27 @@ def exact(name: str, value: Number | None) -> Decimal | None:
     except (TypeError, ValueError, InvalidOperation):
         number = Decimal("NaN")
     if not number.is_finite() or number <= 0:
-        raise ValueError(f"{name} must be a number above zero, not {value}")
+        raise ValueError(f"{name} must be a number above zero, not {value!r}")
     return number
 
 
 def _decimal(value: Any) -> Decimal:
-    if isinstance(value, Integral):
-        return Decimal(int(value))
-    if isinstance(value, float | Real):
-        # What numpy calls a float says more than its number when it is asked for it as text.
-        return _rounded(repr(float(value)))
-    return Decimal(value)
+    if not isinstance(value, float):
+        if isinstance(value, bool | str):
+            raise TypeError
+        if isinstance(value, Integral):
+            return Decimal(int(value))
+        if not isinstance(value, Real):
+            return Decimal(value)
+    # What numpy calls a float says more than its number when it is asked for it as text.
+    return _rounded(repr(float(value)))
 
 
-def magnitude(value: Number | None) -> Number | None:
-    """A number without its sign."""
-    return -value if value is not None and value < 0 else value
+def magnitude(value: Any) -> Any:
+    """A number without its sign; what is none stays what it is."""
+    if isinstance(value, bool) or not isinstance(value, Decimal | Real):
+        return value
+    return abs(value)
 
 
 def see_that_it_can_be_sent(name: str, text: str) -> None:
@@ -91,6 +97,17 @@ def see_that_it_can_be_sent(name: str, text: str) -> None:
             f"{name} {text!r} has half of a surrogate pair, which is no character and cannot be "
             "sent"
         )
+
+
+def see_that_they_are_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False, as a text that says no is true in Python.
+
+    Raises:
+        TypeError: Names the flag.
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is True or False, not {value!r}")
 
 
 def time_in_force_of(name: str) -> TimeInForce:

@@ -16,7 +16,7 @@ from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderR
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.book.nets import no_symbol
+from strategy_runtime.runtime.book.nets import see_that_it_is_one
 from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk.arguments import (
@@ -24,6 +24,7 @@ from strategy_runtime.runtime.desk.arguments import (
     magnitude,
     prices_of,
     see_that_it_can_be_sent,
+    see_that_they_are_flags,
     time_in_force_of,
 )
 from strategy_runtime.runtime.desk.lines import Withdrawal
@@ -101,7 +102,7 @@ class TradingDesk(Outbox):
     ) -> Ticket:
         """See `Strategy.buy`."""
         if type(symbol) is not str:
-            raise no_symbol(symbol)
+            see_that_it_is_one(symbol)
         if not symbol.isascii():
             see_that_it_can_be_sent("symbol", symbol)
         if oco_group is not None:
@@ -112,6 +113,8 @@ class TradingDesk(Outbox):
         size = size_of(
             symbol, side, quantity, fraction, notional, risk, self._equity, prices, self._book.last
         )
+        if post_only is not False or reduce_only is not False:
+            see_that_they_are_flags(post_only=post_only, reduce_only=reduce_only)
         own_id = self._free(client_order_id) if client_order_id else self._next_id()
         request = OrderRequest(
             symbol=symbol,
@@ -358,6 +361,8 @@ class TradingDesk(Outbox):
 
     def orders(self, symbol: str | None, *, external: bool = False) -> list[Order]:
         """See `Strategy.orders`."""
+        if symbol is not None:
+            see_that_it_is_one(symbol)
         return self._book.orders(symbol, external=external)
 
     @property
@@ -384,7 +389,10 @@ class TradingDesk(Outbox):
 
     def last(self, symbol: str) -> float | None:
         """See `Strategy.last`."""
-        return self._book.last.get(symbol)
+        price = self._book.last.get(symbol)
+        if price is None:
+            see_that_it_is_one(symbol)
+        return price
 
     def history(self, symbol: str, count: int) -> list[Candle]:
         """See `Strategy.history`."""

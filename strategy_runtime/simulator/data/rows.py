@@ -92,7 +92,7 @@ class Rows:
                 for name, number in zip(self.kind.value, numbers, strict=True)
             )
         if not self._is_possible(*numbers):
-            row = dict(zip(self.kind.value, numbers, strict=True))
+            row: dict[str, float] = dict(zip(self.kind.value, numbers, strict=True))
             detail = " ".join(f"{name} {_shown(number)}" for name, number in row.items())
             if any(row[name] <= 0 for name in self.kind.prices):
                 detail += " (prices have to be above zero)"

@@ -49,11 +49,9 @@ def zone_of(name: str) -> tzinfo:
     Raises:
         ConfigError: There is none of that name.
     """
-    if name.upper() == "UTC":
-        return UTC
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC if name.upper() == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, AttributeError, ValueError, OSError):
         raise ConfigError(
             f"{name!r} is no time zone; write its IANA name, such as America/New_York"
         ) from None

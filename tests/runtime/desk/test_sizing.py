@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, Strategy
+from strategy_runtime import Candle, Side, Strategy
+from strategy_runtime.runtime.desk.sizing import size_of
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -119,15 +120,20 @@ async def test_the_stop_to_which_risk_is_measured_is_on_the_side_of_losses(
         assert [order.quantity for order in pilot.orders] == [50]
 
 
-@pytest.mark.parametrize("way", [{"notional": 100}, {"fraction": 0.1}, {"risk": 5, "stop_loss": 1}])
-async def test_nothing_is_sized_by_a_price_of_nothing(way: dict[str, Any]) -> None:
-    class Sizes(Strategy):
-        def on_candle(self, candle: Candle) -> None:
-            with pytest.raises(ValueError, match="needs a price of S:X above zero, and the last"):
-                self.sell(X, **way)
-
-    async with Sizes().run_test() as pilot:
-        await pilot.candles(X, closes=[0])
+@pytest.mark.parametrize("way", ["notional", "fraction", "risk"])
+@pytest.mark.parametrize("price", [0.0, -37.63])
+def test_nothing_is_sized_by_a_price_of_nothing(way: str, price: float) -> None:
+    sizes: dict[str, Any] = {"notional": None, "fraction": None, "risk": None, way: 5}
+    with pytest.raises(ValueError, match="needs a price of S:X above zero, and the last"):
+        size_of(
+            X,
+            Side.SELL,
+            None,
+            **sizes,
+            equity=lambda: Decimal(1000),
+            prices={"stop_loss": Decimal(1)},
+            last={X: price},
+        )
 
 
 async def test_target_brings_a_position_to_a_size() -> None:
