@@ -45,6 +45,7 @@ __all__ = [
     "TimeframeError",
     "Unreachable",
     "WouldDeadlock",
+    "reason_of",
 ]
 
 _NOT_OFFERED = (404, 405, 501)
@@ -222,3 +223,8 @@ class HookFailed(StrategyRuntimeError):
         super().__init__(f"{hook} failed" + (f" at {where}" if where else ""))
         self.hook = hook
         self.where = where
+
+
+def reason_of(error: Exception) -> str:
+    """An error in the system's words, without its number; in its own where the system has none."""
+    return getattr(error, "strerror", None) or str(error)

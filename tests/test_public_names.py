@@ -31,4 +31,10 @@ def test_the_printed_tree_of_errors_is_the_one_there_is() -> None:
         assert not code or error.exit_code == int(code), name
         above[depth:] = [error]
         printed.append(name)
-    assert sorted(printed) == sorted(errors.__all__)
+    assert sorted(printed) == sorted({*errors.__all__} - {"reason_of"})
+
+
+def test_a_reason_is_never_nothing() -> None:
+    assert errors.reason_of(OSError(28, "No space left on device")) == "No space left on device"
+    assert errors.reason_of(OSError("not a gzipped file")) == "not a gzipped file"
+    assert errors.reason_of(ValueError("odd")) == "odd"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, reason_of
 from strategy_runtime.hosts import is_loopback
 from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.runtime.risk.daily_loss import DayStart
@@ -62,12 +62,12 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
     except OSError as error:
         if wanted:
             raise ConfigError(
-                f"{settings.origins['state_dir']}: {place} cannot be used: {error.strerror}"
+                f"{settings.origins['state_dir']}: {place} cannot be used: {reason_of(error)}"
             ) from None
         _log.warning(
             "%s cannot be used (%s): %s; see --state-dir",
             place,
-            error.strerror,
+            reason_of(error),
             _nothing_kept(strategy),
         )
         return Kept()
@@ -91,7 +91,7 @@ def record(settings: Settings, until: ExitStack) -> Recording | None:
         recording = Recording(Path(settings.record))
     except OSError as error:
         raise ConfigError(
-            f"{settings.origins['record']}: {settings.record} cannot be written: {error.strerror}"
+            f"{settings.origins['record']}: {settings.record} cannot be written: {reason_of(error)}"
         ) from None
     until.callback(recording.close)
     return recording

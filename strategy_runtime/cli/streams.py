@@ -21,7 +21,7 @@ import click
 from strategy_runtime.cli.arguments import refuse
 from strategy_runtime.cli.errors import complain, reported, show
 from strategy_runtime.cli.signals import heed_as_process_1
-from strategy_runtime.errors import DataError
+from strategy_runtime.errors import DataError, reason_of
 
 __all__ = ["Command"]
 
@@ -148,7 +148,9 @@ class _Forgiving(io.RawIOBase):
     def _lose(self, failure: OSError) -> None:
         self._lost.append(failure)
         if self._name == "stdout":
-            complain(f"standard output cannot be written: {failure.strerror}; what follows is lost")
+            complain(
+                f"standard output cannot be written: {reason_of(failure)}; what follows is lost"
+            )
 
     def writable(self) -> bool:
         """It is."""

@@ -15,7 +15,7 @@ from typing import Any, Self, cast
 import msgspec
 from aiohttp import web
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, reason_of
 from strategy_runtime.hosts import host_in, is_loopback
 from strategy_runtime.ops.health import INTERVAL_S, Health
 from strategy_runtime.ops.metrics import Metrics
@@ -53,9 +53,7 @@ class OpsServer:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family)
         except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {host} port {port}: {error.strerror or error}"
-            ) from None
+            raise ConfigError(f"cannot listen on {host} port {port}: {reason_of(error)}") from None
         self._loop = asyncio.new_event_loop()
         self._is_over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="strategy-runtime ops", daemon=True)

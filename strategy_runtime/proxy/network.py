@@ -5,7 +5,13 @@ import ssl
 from collections.abc import Mapping
 
 from strategy_runtime.clock import sleep
-from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError, Unreachable
+from strategy_runtime.errors import (
+    AccessDenied,
+    ConnectionLost,
+    ProtocolError,
+    Unreachable,
+    reason_of,
+)
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy.dialing import dial
 from strategy_runtime.proxy.http1 import ReplyFault, Target, header_lines, target_of
@@ -84,7 +90,7 @@ class Network:
             distrust = _distrust(error, target, "http")
             if distrust:
                 raise AccessDenied(distrust) from None
-            what = getattr(error, "strerror", None) or str(error) or "no connection in time"
+            what = reason_of(error) or "no connection in time"
             raise Unreachable(f"nobody answers at {url}: {what}") from None
         head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
         head += target.credentials

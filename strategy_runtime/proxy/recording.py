@@ -8,6 +8,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Self
 
+from strategy_runtime.errors import reason_of
 from strategy_runtime.proxy.transport import Closed, Receiver
 
 __all__ = ["Recording"]
@@ -103,5 +104,5 @@ class Recording:
                 _log.error(
                     "%s cannot be written (%s): nothing more is recorded",
                     self._path,
-                    error.strerror,
+                    reason_of(error),
                 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from strategy_runtime.errors import DataError
+from strategy_runtime.errors import DataError, reason_of
 from strategy_runtime.ids import token
 from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.results import Results
@@ -56,7 +56,7 @@ def ensure_writable(path: Path) -> None:
     try:
         obstacle = _obstacle(path)
     except OSError as error:
-        obstacle = error.strerror or str(error)
+        obstacle = reason_of(error)
     if obstacle:
         raise DataError(f"cannot write {path}: {obstacle}")
 
@@ -113,7 +113,7 @@ def _telling_where(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         ensure_writable(path)
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from None
+        raise DataError(f"cannot write {path}: {reason_of(error)}") from None
 
 
 def _beside(path: Path, text: str) -> Path:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.errors import ConfigError, DataError, reason_of
 from strategy_runtime.ids import token
 from strategy_runtime.scaffold.names import ProjectName
 from strategy_runtime.scaffold.render import render
@@ -50,7 +50,7 @@ def create_project(
             place.write_bytes(content)
         draft.rename(target)
     except OSError as error:
-        raise DataError(f"{target} cannot be written: {error.strerror}") from None
+        raise DataError(f"{target} cannot be written: {reason_of(error)}") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return sorted(path.relative_to(parent) for path in target.rglob("*") if path.is_file())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, reason_of
 from strategy_runtime.runtime.settings.setting import Setting
 
 __all__ = ["DEFAULT", "FILE", "Environment", "find_secret", "find_text", "read_environment"]
@@ -65,7 +65,7 @@ def _read_env_file(path: Path) -> dict[str, str | None]:
     try:
         text = path.read_text(encoding=_ENCODING)
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else error
+        said = reason_of(error)
         raise ConfigError(f"--env-file {path} cannot be read: {said}") from None
     for found in parse_stream(StringIO(text)):
         is_name_alone = found.key is not None and found.value is None
@@ -127,7 +127,7 @@ def _read_secret(path: str, origin: str) -> str:
     try:
         text = Path(path).read_text(encoding=_ENCODING).strip()
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        said = reason_of(error) if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"{origin}: cannot read {path}: {said}") from None
     if not text:
         raise ConfigError(f"{origin}: {path} is empty")

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from strategy_runtime.errors import reason_of
 from strategy_runtime.runtime.store.whole import replace_whole
 
 __all__ = ["DayFile"]
@@ -54,7 +55,5 @@ class DayFile:
         return equity
 
     def _warn(self, what: str, error: Exception) -> None:
-        said = error.strerror if isinstance(error, OSError) else error
-        _log.warning(
-            "%s cannot be %s (%s): the daily loss counts from this run on", self.path, what, said
-        )
+        said = "%s cannot be %s (%s): the daily loss counts from this run on"
+        _log.warning(said, self.path, what, reason_of(error))

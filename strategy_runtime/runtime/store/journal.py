@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Raw, Struct
 
-from strategy_runtime.errors import ApiError, DataError
+from strategy_runtime.errors import ApiError, DataError, reason_of
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.runtime.store.whole import replace_whole, write_all
 
@@ -92,8 +92,8 @@ class Journal:
             raise ApiError(
                 0,
                 "JOURNAL_FAILED",
-                f"{self.path} cannot be written ({error.strerror}), and an order that is not in it "
-                "is not sent; make room, or give another --state-dir",
+                f"{self.path} cannot be written ({reason_of(error)}), and an order that is not in "
+                "it is not sent; make room, or give another --state-dir",
             ) from None
         self.unsettled[own_id] = request
 
@@ -105,7 +105,7 @@ class Journal:
             self._write(_Outcome(client_order_id, outcome))
         except OSError as error:
             self._is_torn = True
-            _log.warning("%s cannot be written: %s", self.path, error.strerror)
+            _log.warning("%s cannot be written: %s", self.path, reason_of(error))
 
     def close(self) -> None:
         """Close the file."""

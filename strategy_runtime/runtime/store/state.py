@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from strategy_runtime.errors import DataError
+from strategy_runtime.errors import DataError, reason_of
 from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.runtime.store.whole import replace_whole
 from strategy_runtime.strategy import Strategy
@@ -91,7 +91,7 @@ class StateKeeper:
             self._decode(text)  # what was not checked when it was set, such as a text for a number
             os.close(replace_whole(self.path, msgspec.json.format(text) + b"\n"))
         except OSError as error:
-            self._complain(f"{self.path} cannot be written: {error.strerror}")
+            self._complain(f"{self.path} cannot be written: {reason_of(error)}")
         except (
             msgspec.MsgspecError,
             TypeError,
@@ -121,7 +121,7 @@ class StateKeeper:
             state: Struct = self._decode(text)
             found = msgspec.json.decode(text)
         except OSError as error:
-            raise DataError(f"{self.path} cannot be read: {error.strerror}") from None
+            raise DataError(f"{self.path} cannot be read: {reason_of(error)}") from None
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise DataError(self._misfit(str(error))) from None
         for place in _dropped(found, msgspec.json.decode(self._encode(state)), "$"):

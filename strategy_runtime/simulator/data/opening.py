@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-from strategy_runtime.errors import DataError
+from strategy_runtime.errors import DataError, reason_of
 
 __all__ = ["open_bytes", "open_text", "standard_input"]
 
@@ -57,8 +57,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         with path.open("rb") as raw, _decompressed(path, raw) as stream:
             yield stream
     except (EOFError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} cannot be read: {reason}") from None
+        raise DataError(f"{path} cannot be read: {reason_of(error)}") from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from struct import pack_into
 from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
-from strategy_runtime.errors import DataError
+from strategy_runtime.errors import DataError, reason_of
 
 __all__ = ["MOST_IN_MEMORY", "STRETCH", "Columns", "Floats", "Integers", "Room", "Spool", "Table"]
 
@@ -286,5 +286,5 @@ def _allocate(file: BufferedRandom, size: int) -> None:
 def _no_space(error: OSError) -> DataError:
     return DataError(
         f"the data do not fit in memory, and no temporary file can hold them "
-        f"({error.strerror or error}); name a folder with more space in TMPDIR"
+        f"({reason_of(error)}); name a folder with more space in TMPDIR"
     )

@@ -9,7 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
-from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.errors import ApiError, ConfigError, reason_of
 from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.access import Access
@@ -139,7 +139,7 @@ class ProxyServer:
             except OSError as error:
                 await self._runner.cleanup()
                 raise ConfigError(
-                    f"cannot listen on {self._host} port {port}: {error.strerror or error}; "
+                    f"cannot listen on {self._host} port {port}: {reason_of(error)}; "
                     f"choose another with --{name}-port (0 picks a free one)"
                 ) from None
         self._addresses = [address[:2] for address in self._runner.addresses]
