@@ -36,7 +36,16 @@ class NetPosition:
         realized_pnl: Realised since it was opened, as the venue reports it.
     """
 
-    __slots__ = ("_locked", "_prices", "average_entry_price", "quantity", "realized_pnl", "symbol")
+    __slots__ = (
+        "_gain",
+        "_gained_by",
+        "_locked",
+        "_prices",
+        "average_entry_price",
+        "quantity",
+        "realized_pnl",
+        "symbol",
+    )
 
     def __init__(self, symbol: str, prices: Mapping[str, float]) -> None:
         self.symbol = symbol
@@ -46,6 +55,10 @@ class NetPosition:
         self._prices = prices
         self._locked = _ZERO
         """What positions on both sides have gained that quantity and average do not show."""
+        self._gain = _ZERO
+        self._gained_by: tuple[object, ...] = (None, None, None, None)
+        """What the open profit was last worked out from: equity is asked for much more often than
+        the price of each position changes."""
 
     @property
     def last(self) -> float | None:
@@ -79,9 +92,17 @@ class NetPosition:
     @property
     def unrealized_pnl(self) -> Decimal:
         """Open profit at the last price; 0 before the first."""
-        if not self.quantity or self.last is None:
-            return self._locked
-        return self.market_value - self.quantity * self.average_entry_price + self._locked
+        last, quantity = self._prices.get(self.symbol), self.quantity
+        entry, locked = self.average_entry_price, self._locked
+        price, size, cost, kept = self._gained_by
+        if last is price and quantity is size and entry is cost and locked is kept:
+            return self._gain
+        self._gained_by = last, quantity, entry, locked
+        if not quantity or last is None:
+            self._gain = locked
+        else:
+            self._gain = quantity * decimal_of(last) - quantity * entry + locked
+        return self._gain
 
     def __repr__(self) -> str:
         return f"<NetPosition {self.symbol} {self.quantity:f} @ {self.average_entry_price:f}>"

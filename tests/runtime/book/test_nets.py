@@ -1,0 +1,44 @@
+"""The open profit of several positions, whatever has been asked for before."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.runtime.book.nets import Nets
+
+SYMBOLS = ("S:A", "S:B", "S:C")
+ZERO = Decimal(0)
+
+symbols = st.sampled_from(SYMBOLS)
+sizes = st.integers(-5, 5).filter(bool).map(Decimal)
+prices = st.integers(1, 4).map(float)
+steps = st.one_of(
+    st.tuples(st.just("price"), symbols, prices),
+    st.tuples(st.just("move"), symbols, sizes, prices),
+    st.tuples(st.just("apart"), symbols, sizes, prices),
+)
+
+
+@given(st.lists(steps, max_size=30))
+def test_the_open_profit_is_that_of_what_is_held_at_the_last_prices(
+    done: list[tuple[object, ...]],
+) -> None:
+    last: dict[str, float] = {}
+    nets = Nets(last)
+    for step in done:
+        match step:
+            case ("price", str(symbol), float(price)):
+                last[symbol] = price
+            case ("move", str(symbol), Decimal() as size, float(price)):
+                nets.move(symbol, size, decimal_of(price))
+            case ("apart", str(symbol), Decimal() as size, float(price)):
+                nets.open_apart(symbol, size, decimal_of(price))
+        for symbol in SYMBOLS:
+            net = nets[symbol]
+            gain = net._locked
+            if net.quantity and symbol in last:
+                gain += net.quantity * (decimal_of(last[symbol]) - net.average_entry_price)
+            assert round(net.unrealized_pnl, 20) == round(gain, 20)
+        assert nets.unrealized_pnl == sum((nets[each].unrealized_pnl for each in SYMBOLS), ZERO)
