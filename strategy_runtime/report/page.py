@@ -310,7 +310,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _class_of(kind: str, cell: str = "") -> str:
     if not kind:
         return ""
-    sign = {"+": " gain", "-": " loss"}.get(cell[:1], "") if kind == "±" else ""
+    is_nothing = not cell.strip("+0. %")
+    sign = "" if kind != "±" or is_nothing else {"+": " gain", "-": " loss"}.get(cell[:1], "")
     return f' class="number{sign}"'
 
 

@@ -187,6 +187,8 @@ def test_returns_by_month_and_year_begin_where_those_before_ended() -> None:
     rows = "2023 +21.00 +21.00 2024 -10.00 +0.00 -10.00"
     assert text_of(table).split() == f"Year {year} Year {rows}".split()
     assert '<td class="number loss">-10.00</td><td class="number"></td>' in table
+    assert '<td class="number gain">+21.00</td>' in table
+    assert '<td class="number">+0.00</td>' in table, "nothing is no gain"
 
 
 def test_within_one_month_there_is_nothing_to_list_by_month() -> None:
@@ -197,6 +199,7 @@ def test_within_one_month_there_is_nothing_to_list_by_month() -> None:
 def test_nothing_is_gained_on_an_account_that_has_nothing() -> None:
     table = months_in({date(2024, 1, 1): -5.0, date(2024, 2, 1): -5.0})
     assert "2024 -100.50 – -100.50" in text_of(table)
+    assert '<td class="number">–</td>' in table
 
 
 @pytest.mark.parametrize(
@@ -391,3 +394,24 @@ async def test_both_charts_show_all_of_a_long_run_however_narrow_the_window_beco
     assert equity == prices
     assert equity["from"] < 0
     assert equity["to"] > 1999
+
+
+@in_a_browser
+async def test_buying_and_holding_can_be_taken_off_the_chart(tmp_path: Path) -> None:
+    html = re.sub(r"<meta http-equiv[^>]*>", "", await page(closes=[10, 500, 1000, 900, 800]))
+    looking = """<script>
+const drawn = () => document.querySelector("#equity canvas").toDataURL();
+const told = [];
+const frame = (then) => requestAnimationFrame(() => requestAnimationFrame(then));
+frame(() => {
+  told.push(drawn());
+  document.getElementById("held").click();
+  frame(() => {
+    told.push(drawn());
+    document.body.dataset.changed = told[0] !== told[1];
+  });
+});
+</script>"""
+    shown, complaints = await browsed(html + looking, tmp_path)
+    assert "CONSOLE" not in complaints
+    assert 'data-changed="true"' in shown

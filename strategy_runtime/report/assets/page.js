@@ -24,7 +24,7 @@
       layout: { attributionLogo: false },
       // However many points there are, all of them fit into the narrowest window.
       timeScale: { timeVisible: run.intraday, secondsVisible: false, minBarSpacing: 0.001, lockVisibleTimeRangeOnResize: true },
-      rightPriceScale: { minimumWidth: 90 },
+      rightPriceScale: { minimumWidth: 90, entireTextOnly: true },
       localization: { locale: "en-GB", dateFormat: "yyyy-MM-dd" },
     });
     return chart;
