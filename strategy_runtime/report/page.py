@@ -111,12 +111,13 @@ def _run(
 def _figures(summary: Summary) -> list[tuple[str, str]]:
     figures: Performance = summary.performance
     amount = partial(money, decimals=summary.decimals)
+    days = f"{figures.longest_drawdown_days:,.0f}"
     return [
         ("Return", _share(summary.total_return, signed=True)),
         ("Buy and hold", _share(summary.buy_and_hold, signed=True)),
         ("Annual return", _share(figures.annual_return, signed=True)),
         ("Maximum drawdown", _share(-summary.max_drawdown)),
-        ("Longest drawdown", f"{figures.longest_drawdown_days:,.0f} days"),
+        ("Longest drawdown", "1 day" if days == "1" else f"{days} days"),
         ("Sharpe ratio", _ratio(figures.sharpe)),
         ("Sortino ratio", _ratio(figures.sortino)),
         ("Calmar ratio", _ratio(figures.calmar)),

@@ -191,6 +191,14 @@ def test_returns_by_month_and_year_begin_where_those_before_ended() -> None:
     assert '<td class="number">+0.00</td>' in table, "nothing is no gain"
 
 
+@pytest.mark.parametrize(("days", "shown"), [(0.4, "0 days"), (1.2, "1 day"), (1234, "1,234 days")])
+def test_a_single_day_is_no_days(days: float, shown: str) -> None:
+    results = results_so_far(Exchange([series([10.0, 11.0])]))
+    performance = replace(results.summary.performance, longest_drawdown_days=days)
+    html = render_page(replace(results, summary=replace(results.summary, performance=performance)))
+    assert f"<dt>Longest drawdown</dt><dd>{shown}</dd>" in html
+
+
 def test_within_one_month_there_is_nothing_to_list_by_month() -> None:
     assert not months_in({date(2024, 1, day): 1000.0 for day in (1, 31)})
     assert not months_in({})

@@ -51,7 +51,8 @@
       lineWidth: 1,
       baseValue: { type: "price", price: 0 },
       priceLineVisible: false,
-      priceFormat: { type: "custom", minMove: 0.01, formatter: (share) => share.toFixed(2) + " %" },
+      // Adding 0 makes a 0 of a -0.
+      priceFormat: { type: "custom", minMove: 0.01, formatter: (share) => (Math.round(100 * share) / 100 + 0).toFixed(2) + " %" },
       autoscaleInfoProvider: between(({ minValue }) => ({ minValue: Math.min(minValue, -0.1), maxValue: 0 })),
     },
     1,
