@@ -124,7 +124,7 @@ class Backtest:
             refused_orders=self.runner.refused_orders,
             hook_failures=self.runner.hook_failures,
             limits=self._limits,
-            quit_reason=self.runner.quit_reason,
+            quit_reason=None if outcome.complete else self.runner.quit_reason,
         )
         return results_of(outcome, facts)
 

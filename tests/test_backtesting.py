@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from strategy_runtime import Candle, ConfigError, HookFailed, Quote, Strategy
+from strategy_runtime import BacktestComplete, Candle, ConfigError, HookFailed, Quote, Strategy
 from strategy_runtime.backtesting import Results, backtest, read_data, write_results
 from strategy_runtime.demo import PRICES as DEMO_PRICES
 from strategy_runtime.demo.strategy import SmaCross
@@ -137,6 +137,21 @@ async def async_cell():
     done = finished([sys.executable, "-c", script], cwd=tmp_path)
     assert done.stdout == "True\n"
     assert done.returncode == -signal.SIGINT
+
+
+class Quits(Buyer):
+    """Quits when it is all over."""
+
+    def on_complete(self, event: BacktestComplete) -> None:
+        self.quit("over")
+
+    def on_stop(self) -> None:
+        self.quit("stopped")
+
+
+def test_a_run_that_is_over_cannot_be_ended(prices: Path) -> None:
+    summary = backtest(Quits(), prices).summary
+    assert (summary.complete, summary.quit_reason) == (True, None)
 
 
 def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:

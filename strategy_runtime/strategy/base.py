@@ -409,7 +409,7 @@ class Strategy(Indicating):
         """End the run in good order once the hook in hand has returned.
 
         Orders of that hook are still sent. No other hook is called but `on_stop`. The exit code is
-        0, and the results and the log have the reason.
+        0, and the results and the log have the reason: the first, where there are several.
         """
         self._running.quit(reason)
 

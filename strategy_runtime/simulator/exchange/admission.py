@@ -55,7 +55,7 @@ class Admission:
         state = self._state
         instrument = state.instruments.get(request.symbol)
         if instrument is None:
-            known = some_of([*state.instruments])
+            known = some_of([*state.instruments]) or "none yet"
             raise _rejected("INVALID_SYMBOL", f"no data for {request.symbol}; loaded are {known}")
         self.check_market_is_open()
         holding = state.ledger.addressed(request.symbol, request.position_id)
