@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush, heapreplace
 from itertools import chain, count, groupby, islice, pairwise
 from operator import itemgetter, sub
@@ -16,7 +16,7 @@ from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Serie
 from strategy_runtime.simulator.data.spool import STRETCH, Columns, Room
 from strategy_runtime.simulator.data.timestamps import LONGEST_CLOCK_CHANGE
 
-__all__ = ["join_bars", "join_ticks"]
+__all__ = ["align", "join_bars", "join_ticks"]
 
 _LONGEST_DAILY_GAP = 5 * DAY_NS
 
@@ -42,11 +42,14 @@ def join_bars(
     parts: Sequence[Rows],
     room: Room,
     faults: FaultLog,
-) -> None:
+) -> dict[int, int]:
     """Fill a series with bars in order, each start once; overlaps and gaps are noted.
 
     Where clocks go forward, a local day is shorter than a day, and the bar behind it seems to
-    begin before the day's end. It is moved to that end: later than it was, never earlier.
+    begin before the day's end. It is moved to that end: later than it was, never earlier. So are
+    those behind it, as long as no time between two of them is left.
+
+    Gives back from where to where bars were moved.
     """
     series.sources = {part.file: part.source for part in parts}
     filling = room.take(parts[0].table.types, sum(map(len, parts)))
@@ -54,6 +57,18 @@ def join_bars(
     for stretch in _in_order(parts):
         filling.add(check.passed(stretch))
     series.take(filling.columns, room)
+    return check.moved
+
+
+def align(series: BarSeries, moved: Mapping[int, int]) -> None:
+    """Move the bars of a symbol that begin when those of another one did that have been moved, so
+    that bars of one day stay bars of one instant.
+    """
+    starts, end = array("q", series.starts), -(2**63)
+    for row, start in enumerate(starts):
+        starts[row] = begin = max(moved.get(start, start), end)
+        end = begin + series.step
+    series.retime(starts)
 
 
 def _in_order(
@@ -178,13 +193,18 @@ class _Notes:
 
 
 class _Sequence:
-    """Looks at bars one behind the other."""
+    """Looks at bars one behind the other.
+
+    Attributes:
+        moved: From where to where some of them were.
+    """
 
     def __init__(self, series: BarSeries, faults: FaultLog) -> None:
         self._step = series.step
         self._notes = _Notes(series, faults)
         self._before: _Row | None = None
         self._end = -(2**63)
+        self.moved: dict[int, int] = {}
         self._movable = LONGEST_CLOCK_CHANGE if self._step >= DAY_NS else 0
 
     def passed(self, stretch: Columns) -> Columns:
@@ -233,6 +253,7 @@ class _Sequence:
             self._notes.note(FaultKind.IMPOSSIBLE, place, detail)
             return None
         if overlap > 0:
+            self.moved[start] = self._end
             return self._end
         self._note_gap(before[0], place, start - self._end + self._step)
         return start

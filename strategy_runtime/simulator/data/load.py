@@ -16,7 +16,7 @@ from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
 from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
-from strategy_runtime.simulator.data.joining import join_bars, join_ticks
+from strategy_runtime.simulator.data.joining import align, join_bars, join_ticks
 from strategy_runtime.simulator.data.opening import open_bytes, open_text, standard_input
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
 from strategy_runtime.simulator.data.recording_reader import read_recording
@@ -203,10 +203,14 @@ def _joined(
         groups[part.symbol, step].append(part)
         names.setdefault((part.symbol, step), text)
     joined: list[Series] = []
+    moved: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for (symbol, step), group in groups.items():
         series = BarSeries(symbol, names[symbol, step], step)
-        join_bars(series, group, room, faults)
+        moved[step].update(join_bars(series, group, room, faults))
         joined.append(series)
+    for each in joined:
+        if isinstance(each, BarSeries) and moved[each.step]:
+            align(each, moved[each.step])
     for kind, make in ((Kind.QUOTES, QuoteSeries), (Kind.TICKS, TickSeries)):
         ticks: defaultdict[str, list[Rows]] = defaultdict(list)
         for part in parts:

@@ -2,17 +2,19 @@
 
 import tracemalloc
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from strategy_runtime.clock import rfc3339
+from strategy_runtime.clock import DAY_NS, rfc3339
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.joining import align
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.series import BarSeries
 from tests.simulator.data.support import HEADER, ROWS, load, only
 
 FIRST = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
@@ -198,3 +200,48 @@ def test_however_often_files_have_a_trade_it_counts_once(
         paths.append(write_trades(tmp_path, f"{number}.csv", some))
     data = load_bars(paths, most_in_memory=most_in_memory)
     assert [list(each.bids) for each in data.ticks] == [[price for _, price in trades]]
+
+
+def test_days_of_several_symbols_stay_together_where_clocks_go_forward(tmp_path: Path) -> None:
+    year = [date(2024, 1, 1) + timedelta(day) for day in range(366)]
+    missing = {
+        "ALL": set[date](),
+        "NOT_THEN": {date(2024, 3, 10)},
+        "NOR_IN_JULY": {date(2024, 3, 10), date(2024, 7, 4)},
+        "WORKDAYS": {day for day in year if day.weekday() > 4},
+        "SPRING_ONLY": {day for day in year if day > date(2024, 5, 1)},
+    }
+    for symbol, days in missing.items():
+        rows = "".join(f"{day},10,11,9,10,1\n" for day in year if day not in days)
+        (tmp_path / f"{symbol}.csv").write_text(HEADER + rows)
+    for symbols in (["ALL", *list(missing)[1:]], ["WORKDAYS", "SPRING_ONLY", "NOT_THEN", "ALL"]):
+        paths = [tmp_path / f"{symbol}.csv" for symbol in symbols]
+        data = load_bars(paths, tz="America/New_York")
+        starts = {series.symbol: list(series.starts) for series in data.series}
+        day_of = dict(zip(starts["ALL"], year, strict=True))
+        for symbol in symbols:
+            assert [day_of[start] for start in starts[symbol]] == [
+                day for day in year if day not in missing[symbol]
+            ]
+
+
+def test_days_alone_begin_when_they_do(tmp_path: Path) -> None:
+    (tmp_path / "X.csv").write_text(HEADER + "2024-03-08,1,1,1,1,1\n2024-03-11,1,1,1,1,1\n")
+    (series,) = load_bars([tmp_path / "X.csv"], tz="America/New_York", timeframe="1d").series
+    assert list(map(rfc3339, series.starts)) == ["2024-03-08T05:00:00Z", "2024-03-11T04:00:00Z"]
+
+
+@given(
+    st.sets(st.integers(0, 30)).map(sorted),
+    st.dictionaries(st.integers(0, 30), st.integers(1, 2)),
+)
+def test_bars_that_are_moved_never_overlap(days: list[int], shifts: dict[int, int]) -> None:
+    series = BarSeries("X", "1d", DAY_NS)
+    for day in days:
+        series.append(day * DAY_NS, 1, 1, 1, 1, 1)
+    hour = DAY_NS // 24
+    align(series, {day * DAY_NS: day * DAY_NS + shift * hour for day, shift in shifts.items()})
+    starts = list(series.starts)
+    assert all(after - before >= DAY_NS for before, after in pairwise(starts))
+    moved = [start - day * DAY_NS for start, day in zip(starts, days, strict=True)]
+    assert all(0 <= each <= 2 * hour for each in moved)
