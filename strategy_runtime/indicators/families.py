@@ -1,7 +1,8 @@
 """One indicator a symbol, and what each of them is to be fed."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from strategy_runtime.indicators.base import Indicator, PriceIndicator
@@ -112,6 +113,12 @@ class Indicators:
             if family.timeframe is not None and not any(map(family.timeframe.is_as_long_as, came))
         }
         return [f"{symbol}:candle_{text}" for symbol in self._first for text in missing]
+
+    @property
+    def misused(self) -> str:
+        """What families were asked for that is no symbol, such as `Candle`; empty where nothing."""
+        keys: Iterable[object] = chain.from_iterable(each.members for each in self._families)
+        return next((type(key).__name__ for key in keys if not isinstance(key, str)), "")
 
     def feeds_of(self, candle: Candle) -> Feeds:
         """What to call for candles of a symbol in the timeframe that came first for it."""

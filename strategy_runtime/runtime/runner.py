@@ -327,9 +327,16 @@ class Runner:
         """Let the strategy go, if it ever began, whatever ended the run."""
         if self._strategy._running is not self._desk:
             return
-        missing = some_of(self._strategy._indicators.starved, 3)
+        indicators = self._strategy._indicators
+        missing = some_of(indicators.starved, 3)
         if missing:
             _log.warning("indicators had no candles to follow: subscribe to %s, too", missing)
+        if indicators.misused:
+            _log.warning(
+                "an indicator was asked for by a %s, and follows nothing: a family has one for "
+                "each symbol, as in self.fast[candle.symbol]",
+                indicators.misused,
+            )
         await self._ending.take_leave()
         self._strategy._running = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)

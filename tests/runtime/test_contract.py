@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isnan
 
 import pytest
 
@@ -343,4 +344,22 @@ async def test_a_run_without_the_candles_that_indicators_follow_says_so(
         await pilot.candles(X, closes=[10, 11])
     assert [record.getMessage() for record in caplog.records] == [
         "indicators had no candles to follow: subscribe to S:X:candle_1h, too"
+    ]
+
+
+async def test_a_run_whose_indicators_were_asked_for_by_no_symbol_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Mistakes(Strategy):
+        def on_start(self) -> None:
+            self.fast = self.sma(1)
+
+        def on_candle(self, candle: Candle) -> None:
+            assert isnan(self.fast[candle].value)  # type: ignore[index]
+
+    async with Mistakes().run_test() as pilot:
+        await pilot.candles(X, closes=[10, 11])
+    assert [record.getMessage() for record in caplog.records] == [
+        "an indicator was asked for by a Candle, and follows nothing: a family has one for each "
+        "symbol, as in self.fast[candle.symbol]"
     ]
