@@ -234,7 +234,8 @@ def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interva
 
 @pytest.mark.parametrize("given", ["9:30am", "25:00", 930, time(9, 30)])
 def test_what_is_no_time_of_day_is_refused_with_how_to_write_one(given: Any) -> None:
-    with pytest.raises(ValueError, match=rf"{re.escape(repr(given))}\): write '09:30' or '09:30:00'$"):
+    said = rf"{re.escape(repr(given))}\): write '09:30' or '09:30:00'$"
+    with pytest.raises(ValueError, match=said):
         Timers().at(given, print, UTC)
 
 

@@ -104,7 +104,7 @@ class Outbox:
                         direct.place(what)
                     else:
                         book.accept(ticket.client_order_id, direct.submit(what))
-                elif type(what) is Withdrawal and book.statement is not None:
+                elif isinstance(what, Withdrawal) and book.statement is not None:
                     direct.withdraw(what.key)
                 else:
                     ticket.answer = _at_once(what())
