@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from strategy_runtime import OrderStatus, OrderType, Side
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.protocol.models import Order, OrderChanges
+from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
-from tests.simulator.support import limit, market, next_candle, order
+from tests.simulator.support import MINUTE, A, B, limit, market, minutes, next_candle, order
 from tests.work import growth
 
 SHARE = Decimal("0.1")  # of a volume of 100
@@ -90,6 +93,32 @@ def test_the_stop_comes_first_even_where_it_was_placed_last() -> None:
     next_candle(exchange, phases)
     assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch"]
     assert exchange.order("ord-2").status is OrderStatus.CANCELLED
+
+
+def test_a_take_profit_that_the_open_has_passed_fills_there_before_the_stop_is_reached() -> None:
+    """What a bar opens at comes before its range: there is nothing to guess."""
+    exchange = market(10, [12, 12, 8, 9], 9)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(stop_loss=Decimal(9), take_profit=Decimal(11)))
+    next_candle(exchange, phases)
+    fills = [(fill.rule, fill.price) for fill in exchange.outcome().fills]
+    assert fills == [("market_open", Decimal(12)), ("limit_gap_open", Decimal(12))]
+
+
+@pytest.mark.parametrize(("children", "fills"), [("same_bar", 3), ("next_bar", 2)])
+def test_an_entry_behind_an_open_that_fills_there_exposes_its_legs_to_the_same_bar(
+    children: str, fills: int
+) -> None:
+    exchange = market(10, [10, 10, 8, 9], 9.5, children=children)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="1"))
+    next(phases)
+    exchange.submit(limit("11", stop_loss=Decimal(9)))
+    next_candle(exchange, phases)
+    found = [fill.rule for fill in exchange.outcome().fills]
+    assert found == ["market_open", "limit_gap_open", "stop_touch"][:fills]
 
 
 def test_a_leg_that_is_placed_later_joins_those_of_its_own_position_alone() -> None:

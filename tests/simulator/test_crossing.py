@@ -228,6 +228,36 @@ def test_what_the_volume_leaves_of_a_triggered_stop_fills_at_the_next_opens() ->
     assert rules(exchange) == [("stop_touch", Decimal(11)), ("market_open", Decimal("10.5"))]
 
 
+def test_an_immediate_stop_limit_order_does_not_outlive_the_bar_that_triggers_it() -> None:
+    exchange = market(10, 12, 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    stop_limit = order(
+        order_type=OrderType.STOP_LIMIT,
+        stop_price=Decimal(11),
+        limit_price=Decimal("11.5"),
+        time_in_force=TimeInForce.IOC,
+    )
+    handle = exchange.submit(stop_limit)
+    next_candle(exchange, phases)
+    assert exchange.order(handle.id).status is OrderStatus.CANCELLED
+
+
+def test_a_limit_that_the_bar_does_not_reach_brings_no_stop_of_its_group_forward() -> None:
+    """Whichever way that limit is looked at: it may sleep, or live for a day."""
+    for life in (TimeInForce.GTC, TimeInForce.DAY):
+        exchange = market(10, 10, [10, 12, 10, 10], 10)
+        phases = exchange.phases()
+        exchange.submit(limit("5", oco_group_id="g", time_in_force=life))
+        for group in (None, "g"):
+            exchange.submit(
+                order(order_type=OrderType.STOP, stop_price=Decimal(11), oco_group_id=group)
+            )
+        for _ in range(3):
+            next_candle(exchange, phases)
+        assert [fill.order_id for fill in exchange.outcome().fills] == ["ord-2", "ord-3"]
+
+
 def trailing(distance: str) -> Exchange:
     """A trailing stop under a peak of 14, with the price at 13."""
     exchange = market(10, [10, 14, 10, 13], [13, 13, 11.5, 13], 13)

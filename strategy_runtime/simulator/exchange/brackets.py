@@ -24,8 +24,12 @@ class Brackets:
         self._state = state
         self._acceptance = acceptance
 
-    def protect(self, entry: RestingOrder, filled: Decimal) -> None:
-        """Cover what an entry has just filled: by the legs it has, else by new ones."""
+    def protect(self, entry: RestingOrder, filled: Decimal, *, at_open: bool) -> None:
+        """Cover what an entry has just filled: by the legs it has, else by new ones.
+
+        Args:
+            at_open: Whether it filled at an open, so that the range of that bar is still to come.
+        """
         holding = self._state.ledger.addressed(entry.symbol, entry.position_id)
         if holding is None or holding.quantity * entry.side.sign < 0:
             return
@@ -42,7 +46,7 @@ class Brackets:
         ):
             if price is not None:
                 leg = self._place_for(entry, holding, kind, price, quantity)
-                leg.waits_for_open |= self._state.options.children == "next_bar"
+                leg.waits_for_open = not at_open or self._state.options.children == "next_bar"
 
     def follow(self, entry: RestingOrder, changes: OrderChanges) -> None:
         """Let the legs of an entry that has filled in part follow its new prices."""

@@ -70,11 +70,9 @@ class Crossing:
             return
         self._match_at(instrument, bid, ask)
         for order in instrument.resting.reached(min(bid, ask), max(bid, ask)):
-            if order.waits_for_open:
-                continue
-            if order.order_type is OrderType.TRAILING_STOP:
+            if order.order_type is OrderType.TRAILING_STOP and not order.waits_for_open:
                 order.trail(bid if order.side is Side.SELL else ask)
-            if order.is_immediate:
+            if order.is_immediate and order.day >= 0:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
         instrument.resting.let_sleep(now_ns)
 
@@ -119,11 +117,14 @@ class Crossing:
         series, row = instrument.series, instrument.row
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
         self._state.begin_bar(instrument)
-        for order in _stops_first(instrument.resting.reached(low, high)):
-            if order.waits_for_open or order.is_over:
-                continue
-            if order.open_from > start and order.order_type is not OrderType.MARKET:
-                self._meet_open(instrument, order, series.opens[row], start)
+        reached = instrument.resting.reached(low, high)
+        while late := [each for each in reached if each.is_fresh and _came_behind(each, start)]:
+            price = series.opens[row]
+            for order in _stops_first(late, price, price):
+                if not order.is_over:
+                    self._meet_open(instrument, order, price, start)
+            reached = instrument.resting.reached(low, high)  # with the legs of what has filled
+        for order in _stops_first(reached, low, high):
             self._meet_range(instrument, order, high, low)
             if order.is_immediate and order.day >= 0 and not order.is_over:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
@@ -142,8 +143,18 @@ class Crossing:
             order.trail(high if order.side is Side.SELL else low)
 
 
-def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
-    """Put the stops of which only one or a limit may fill before that limit; else keep the order.
+def _came_behind(order: RestingOrder, start: int) -> bool:
+    """Whether an order that has met nothing yet came behind the open of the bar in progress."""
+    return (
+        order.open_from > start
+        and order.order_type is not OrderType.MARKET
+        and not order.waits_for_open
+    )
+
+
+def _stops_first(orders: list[RestingOrder], low: float, high: float) -> list[RestingOrder]:
+    """Put the stops of which only one or a limit may fill before that limit, where the market
+    reaches it; else keep the order.
 
     Within a bar nobody knows which came first, so the worse outcome is taken.
     """
@@ -157,7 +168,13 @@ def _stops_first(orders: list[RestingOrder]) -> list[RestingOrder]:
         return orders
     found: dict[str, RestingOrder] = {}
     for order in orders:
-        if order.tie is not None and order.order_type is OrderType.LIMIT:
+        if order.tie is not None and _is_limit_within(order, low, high):
             found.update((stop.id, stop) for stop in stops.pop(order.tie, ()))
         found.setdefault(order.id, order)
     return list(found.values())
+
+
+def _is_limit_within(order: RestingOrder, low: float, high: float) -> bool:
+    if order.order_type is not OrderType.LIMIT:
+        return False
+    return low <= order.limit if order.side is Side.BUY else high >= order.limit

@@ -78,7 +78,7 @@ class Execution:
             return
         has_closed = self._settle(instrument, order, match, signed, price, base, fee)
         if request.stop_loss is not None or request.take_profit is not None:
-            self._brackets.protect(order, quantity)
+            self._brackets.protect(order, quantity, at_open=match.rule.endswith("open"))
         if order.is_over:
             self._acceptance.cancel_siblings(order)
         if has_closed and instrument.resting.reducing:
