@@ -140,9 +140,14 @@ class RestingOrder(Struct, eq=False, gc=False):
         return None if bracket is group is None else (bracket, group)
 
     def trigger(self) -> None:
-        """A stop-limit order has been triggered: from the next bar on it is a limit order."""
-        self.order_type = OrderType.LIMIT
-        self.waits_for_open = True
+        """The market has come to it: a stop-limit order is a limit order from the next bar on, what
+        is left of any other stop a market order.
+        """
+        if self.order_type is OrderType.STOP_LIMIT:
+            self.order_type = OrderType.LIMIT
+            self.waits_for_open = True
+        elif self.order_type is OrderType.STOP or self.order_type is OrderType.TRAILING_STOP:
+            self.order_type = OrderType.MARKET
 
     def trail(self, extreme: float) -> None:
         """Move a trailing stop after the market reached `extreme`; it only moves in favour."""
@@ -200,8 +205,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.average_numerator += quantity * price
         self.is_over = self.filled >= self.request.quantity
         self.status = OrderStatus.FILLED if self.is_over else OrderStatus.PARTIALLY_FILLED
-        if self.order_type is OrderType.STOP or self.order_type is OrderType.TRAILING_STOP:
-            self.order_type = OrderType.MARKET
+        self.trigger()
         self.updated_ns = now_ns
         self._snapshot = None
 

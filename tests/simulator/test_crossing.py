@@ -228,6 +228,18 @@ def test_what_the_volume_leaves_of_a_triggered_stop_fills_at_the_next_opens() ->
     assert rules(exchange) == [("stop_touch", Decimal(11)), ("market_open", Decimal("10.5"))]
 
 
+def test_a_stop_for_which_no_volume_was_left_is_a_market_order_all_the_same() -> None:
+    """Once the market has come to it, it does not matter who was served first."""
+    exchange = market(10, 12, 10.5, max_volume_share=Decimal("0.1"))
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    for _ in range(2):
+        exchange.submit(order(order_type=OrderType.STOP, stop_price=Decimal(11)))
+    next_candle(exchange, phases)
+    next_candle(exchange, phases)
+    assert rules(exchange) == [("stop_gap_open", Decimal(12)), ("market_open", Decimal("10.5"))]
+
+
 def test_an_immediate_stop_limit_order_does_not_outlive_the_bar_that_triggers_it() -> None:
     exchange = market(10, 12, 10)
     phases = exchange.phases()

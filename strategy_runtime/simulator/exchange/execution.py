@@ -64,6 +64,7 @@ class Execution:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
                 return
             if not quantity:
+                order.trigger()
                 return
         costs = self._state.costs
         base = price = _base_price(order, match)
