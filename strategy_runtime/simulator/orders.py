@@ -22,10 +22,11 @@ from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.outcome import ORDER, Fill
 from strategy_runtime.simulator.splits import Split
 
-__all__ = ["KeptOrder", "PlainOrder", "RestingOrder", "Snapshots"]
+__all__ = ["NEVER", "KeptOrder", "PlainOrder", "RestingOrder", "Snapshots"]
 
 _ZERO = Decimal(0)
-_NEVER = 2**63
+NEVER = 2**63
+"""Behind every bar."""
 
 
 class RestingOrder(Struct, eq=False, gc=False):
@@ -79,7 +80,7 @@ class RestingOrder(Struct, eq=False, gc=False):
     average_numerator: Decimal = _ZERO
     day: int = -1
     is_fresh: bool = True
-    slept_before: int = _NEVER
+    slept_before: int = NEVER
     waits_for_open: bool = False
     reject_reason: RejectReason | None = None
     legs: "tuple[RestingOrder, ...]" = ()
@@ -123,6 +124,17 @@ class RestingOrder(Struct, eq=False, gc=False):
     def remaining(self) -> Decimal:
         """What is not filled yet."""
         return self.request.quantity - self.filled
+
+    @property
+    def terms(self) -> tuple[Decimal | None, ...]:
+        """What decides when it fills, and how much of it; the prices of its legs do not."""
+        request = self.request
+        return (
+            request.quantity,
+            request.limit_price,
+            request.stop_price,
+            request.trailing_distance,
+        )
 
     @property
     def _trails_by_percent(self) -> bool:

@@ -121,6 +121,48 @@ def test_an_entry_behind_an_open_that_fills_there_exposes_its_legs_to_the_same_b
     assert found == ["market_open", "limit_gap_open", "stop_touch"][:fills]
 
 
+@pytest.mark.parametrize("price", ["5", "6"])
+def test_bracket_prices_that_are_changed_leave_an_order_in_the_bar_under_way(price: str) -> None:
+    """An entry whose stop-loss moves along, and a leg that is told its price again."""
+    longer = BarSeries(B, "5m", 5 * MINUTE)
+    longer.append(0, 10, 10, 10, 10, 0)
+    longer.append(5 * MINUTE, 10, 10, 8, 9, 0)
+    exchange = Exchange([minutes(A, [10] * 10), longer])
+    phases = exchange.phases()
+    entry = exchange.submit(limit("9", symbol=B, stop_loss=Decimal(5)))
+    while exchange.now_ns < 7 * MINUTE:
+        next_candle(exchange, phases)
+    exchange.modify(entry.id, OrderChanges(stop_loss=Decimal(price)))
+    play(exchange, phases)
+    (fill,) = exchange.outcome().fills
+    assert (fill.rule, fill.is_maker) == ("limit_touch", True)
+
+
+def test_a_leg_that_is_told_its_price_again_stays_in_the_bar_under_way() -> None:
+    longer = BarSeries(B, "5m", 5 * MINUTE)
+    longer.append(0, 10, 10, 8, 9, 0)
+    exchange = Exchange([minutes(A, [10] * 5), longer])
+    phases = exchange.phases()
+    entry = exchange.submit(order(symbol=B, stop_loss=Decimal(9)))
+    next_candle(exchange, phases)
+    (position,) = exchange.positions()
+    exchange.protect_position(position.id, Decimal(9), None)
+    play(exchange, phases)
+    assert [fill.rule for fill in exchange.outcome().fills] == ["market_open", "stop_touch"]
+    assert exchange.order(entry.id).stop_loss == 9
+
+
+def test_a_post_only_order_that_has_rested_keeps_that_when_its_bracket_is_changed() -> None:
+    exchange = market(10, 10, 8)
+    phases = exchange.phases()
+    entry = exchange.submit(limit("9", post_only=True, stop_loss=Decimal(5)))
+    next_candle(exchange, phases)
+    next_candle(exchange, phases)
+    exchange.modify(entry.id, OrderChanges(stop_loss=Decimal(6)))
+    play(exchange, phases)
+    assert [fill.rule for fill in exchange.outcome().fills] == ["limit_gap_open"]
+
+
 def test_a_leg_that_is_placed_later_joins_those_of_its_own_position_alone() -> None:
     exchange = market(10, 10, (10, 12, 10, 10), 10, mode=PositionMode.HEDGING)
     phases = exchange.phases()

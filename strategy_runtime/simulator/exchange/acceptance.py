@@ -12,7 +12,7 @@ from strategy_runtime.simulator.exchange.agenda import Agenda
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument, Phase
-from strategy_runtime.simulator.orders import RestingOrder
+from strategy_runtime.simulator.orders import NEVER, RestingOrder
 
 __all__ = ["Acceptance"]
 
@@ -73,22 +73,28 @@ class Acceptance:
         """
         state = self._state
         order.open_from = state.now_ns + (state.phase is Phase.OPEN)
-        order.is_fresh = True
+        order.is_fresh, order.slept_before = True, NEVER
         if instrument.quotes is None and state.is_amid_a_bar(instrument):
             order.waits_for_open = True
 
-    def change(self, order: RestingOrder, changes: OrderChanges) -> bool:
-        """Apply a modification that has been checked, and say so; False where it changes nothing,
-        as one that is sent again because its answer was lost.
+    def move(self, order: RestingOrder, changes: OrderChanges) -> None:
+        """Change an order on demand; with other terms it meets the market like a new one."""
+        terms = order.terms
+        self.change(order, changes)
+        if order.terms != terms:
+            self.time_in(self._state.instruments[order.symbol], order)
+
+    def change(self, order: RestingOrder, changes: OrderChanges) -> None:
+        """Apply a modification that has been checked, and say so, unless it changes nothing, as one
+        that is sent again because its answer was lost.
         """
         if order.is_as(changes):
-            return False
+            return
         if self._news.commanded.is_on:
             order.keep_told()
         order.change(changes, self._state.now_ns)
         self._state.instruments[order.symbol].resting.wake(order)
         self._news.tell_order(order, OrderEventKind.ORDER_MODIFIED)
-        return True
 
     def finish(
         self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None

@@ -116,9 +116,10 @@ class Brackets:
 
     def _move(self, legs: list[RestingOrder], price: Decimal) -> None:
         for leg in legs:
-            self._acceptance.time_in(self._state.instruments[leg.symbol], leg)
+            if leg.order_type is not leg.request.order_type:
+                continue  # a stop that has been triggered
             is_stop = leg.order_type is OrderType.STOP
-            self._acceptance.change(
+            self._acceptance.move(
                 leg,
                 OrderChanges(
                     stop_price=price if is_stop else None,

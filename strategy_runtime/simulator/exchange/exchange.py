@@ -203,9 +203,8 @@ class Exchange(Answers):
         order = self._admission.open_order(order_id)
         check_changes(order, changes)
         with self._news.commanded:
-            if self._acceptance.change(order, changes):
-                self._acceptance.time_in(self._state.instruments[order.symbol], order)
-            if order.legs:
+            self._acceptance.move(order, changes)
+            if order.filled:
                 self._brackets.follow(order, changes)
         return order.snapshot()
 
