@@ -163,6 +163,31 @@ def test_a_post_only_order_that_has_rested_keeps_that_when_its_bracket_is_change
     assert [fill.rule for fill in exchange.outcome().fills] == ["limit_gap_open"]
 
 
+def test_an_entry_that_has_filled_in_part_gets_the_legs_it_was_given_without() -> None:
+    exchange, phases = entered(FLAT, quantity="15")
+    exchange.modify("ord-1", OrderChanges(stop_loss=Decimal(5)))
+    assert shown(legs_of(exchange)) == [("e-sl", "10.00", "OPEN")]
+    next_candle(exchange, phases)
+    assert shown(legs_of(exchange)) == [("e-sl", "15.00", "OPEN")]
+
+
+def test_a_stop_loss_that_has_been_triggered_gets_no_other_beside_it() -> None:
+    exchange, phases = entered((10, 10, 8, 10), FLAT, quantity="15", stop_loss=Decimal(9))
+    next_candle(exchange, phases)
+    (position,) = exchange.positions()
+    exchange.protect_position(position.id, Decimal(7), None)
+    (leg,) = exchange.orders()
+    assert (leg.stop_price, leg.filled_quantity) == (9, 5)
+
+
+def test_nor_does_one_for_which_no_volume_was_left() -> None:
+    exchange, phases = entered((10, 10, 8, 10), FLAT, quantity="30", stop_loss=Decimal(9))
+    next_candle(exchange, phases)
+    exchange.modify("ord-1", OrderChanges(stop_loss=Decimal(7)))
+    (leg,) = legs_of(exchange)
+    assert (leg.stop_price, leg.filled_quantity) == (9, 0)
+
+
 def test_a_leg_that_is_placed_later_joins_those_of_its_own_position_alone() -> None:
     exchange = market(10, 10, (10, 12, 10, 10), 10, mode=PositionMode.HEDGING)
     phases = exchange.phases()

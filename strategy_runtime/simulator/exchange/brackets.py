@@ -56,7 +56,9 @@ class Brackets:
         ):
             if price is None:
                 continue
-            legs = [leg for leg in entry.legs if leg.order_type is kind and not leg.is_over]
+            legs = [
+                leg for leg in entry.legs if leg.request.order_type is kind and not leg.is_over
+            ]
             holding = self._state.ledger.addressed(entry.symbol, entry.position_id)
             if legs:
                 self._move(legs, price)
@@ -141,6 +143,6 @@ class Brackets:
             order
             for order in self._state.instruments[holding.symbol].resting.reducing.values()
             if order.is_leg
-            and order.order_type is kind
+            and order.request.order_type is kind
             and self._state.ledger.addressed(holding.symbol, order.position_id) is holding
         ]
