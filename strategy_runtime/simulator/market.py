@@ -114,7 +114,9 @@ class Instrument:
         self._filled_ns = now_ns
 
     def mark_at(self, now_ns: int, phase: Phase) -> Decimal:
-        """The price that stood in a phase of an instant, where bars alone make prices; else 0."""
+        """The price that stood in a phase of an instant behind the first open, where bars alone make
+        prices.
+        """
         series = self.series
         if phase is Phase.INTRABAR and self._filled_ns == now_ns:
             return decimal_of(self._filled_price)
@@ -124,7 +126,7 @@ class Instrument:
                 return decimal_of(series.opens[row])
         closed = now_ns - series.step - (phase is Phase.INTRABAR)
         row = bisect_right(series.starts, closed)
-        return decimal_of(series.closes[row - 1]) if row else Decimal(0)
+        return decimal_of(series.closes[row - 1] if row else series.opens[0])
 
     @property
     def volume(self) -> float:

@@ -21,9 +21,12 @@ from strategy_runtime import (
     TimeInForce,
 )
 from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.splits import suspected_split
-from tests.simulator.support import market, next_candle, order
+from tests.simulator.support import MINUTE, A, B, market, minutes, next_candle, order
 from tests.strategies import Scripted
 from tests.work import growth
 
@@ -51,6 +54,27 @@ def test_a_fill_has_no_other_position_be_valued_anew() -> None:
         assert len(exchange.positions()) == count
 
     assert growth(sell, 50) < 2.1
+
+
+@pytest.mark.parametrize("mode", ["NETTING", "HEDGING"])
+def test_until_its_first_close_a_symbol_stands_at_its_first_open(mode: str) -> None:
+    """Finer bars of another symbol end before; what was borrowed for the longer one is no ruin."""
+    longer = BarSeries(B, "5m", 5 * MINUTE)
+    longer.append(0, 10, 12, 8, 12, 0)
+    exchange = Exchange(
+        [minutes(A, [10] * 5), longer],
+        ExchangeOptions(cash=Decimal(1000), leverage=Decimal(2), mode=PositionMode(mode)),
+    )
+    phases = exchange.phases()
+    exchange.submit(order(symbol=B, quantity="150"))
+    for _ in range(4):
+        next_candle(exchange, phases)
+        assert exchange.account().equity == 1000
+    next_candle(exchange, phases)
+    for _ in phases:
+        exchange.outbox.clear()
+    assert exchange.outcome().equity == 1300
+    assert exchange.outcome().warnings == []
 
 
 @pytest.mark.parametrize("looks_on", [True, False])

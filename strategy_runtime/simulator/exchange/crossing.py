@@ -51,6 +51,8 @@ class Crossing:
     def match_open_at(self, instrument: Instrument, price: float) -> None:
         """The same where it is known that there was no split."""
         self._state.begin_bar(instrument)
+        if instrument.price is None and instrument.resting:
+            instrument.price = price  # until the first close, which those of others may precede
         if not self._plain.fill_alone(instrument, price):
             self._match_at(instrument, price, price)
 

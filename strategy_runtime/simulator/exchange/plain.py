@@ -86,15 +86,16 @@ class PlainOrders:
         return order
 
     def _price_between_bars(self, instrument: Instrument) -> float | None:
-        """The last close where there are bars and none is going on, else None."""
+        """The last price where there are bars and none is going on, else None."""
         walk = self._state.walk
         if walk is None or instrument.first_row < 0:
             if instrument.quotes is not None or self._state.is_amid_a_bar(instrument):
                 return None
             return instrument.price
         row = instrument.row = instrument.first_row + walk.done
-        price = instrument.price = instrument.series.closes[row - 1] if row else None
-        return price
+        if row:
+            instrument.price = instrument.series.closes[row - 1]
+        return instrument.price
 
     def _can_pay(self, quantity: Decimal, price: float) -> bool:
         """Whether cash is plainly enough: for the next whole number, which is soonest said, or for
