@@ -128,23 +128,23 @@ class Instrument:
         row = bisect_right(series.starts, closed)
         return decimal_of(series.closes[row - 1] if row else series.opens[0])
 
-    @property
-    def volume(self) -> float:
+    def volume_at(self, now_ns: int) -> float:
         """Volume of the bar in progress; 0 where there is none."""
-        volumes = self.series.volumes
-        return volumes[self.row] if self.row < len(volumes) else 0.0
+        return self.series.volumes[self.row] if self._has_begun(now_ns) else 0.0
 
-    @property
-    def bar_start(self) -> int:
+    def bar_start_at(self, now_ns: int) -> int:
         """Start of the bar in progress, or of the last one; the time of the quote, with quotes."""
         if self.quotes is not None:
             return self.quotes.stamps[max(self.tick - 1, 0)]
-        starts = self.series.starts
-        return starts[min(self.row, len(starts) - 1)]
+        return self.series.starts[self.row if self._has_begun(now_ns) else self.row - 1]
+
+    def _has_begun(self, now_ns: int) -> bool:
+        starts, row = self.series.starts, self.row
+        return row < len(starts) and starts[row] <= now_ns
 
     def begin_bar(self, share: Decimal) -> None:
         """Work out what the bar in progress gives to orders; an unknown volume gives all."""
-        volume = self.volume
+        volume = self.series.volumes[self.row]
         self.left = Decimal(repr(volume)) * share if volume > 0 else None
         self.begun_row = self.row
 

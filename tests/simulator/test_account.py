@@ -77,6 +77,25 @@ def test_until_its_first_close_a_symbol_stands_at_its_first_open(mode: str) -> N
     assert exchange.outcome().warnings == []
 
 
+@pytest.mark.parametrize("volume", [1, 100])
+def test_a_liquidation_does_not_know_the_bars_to_come(volume: float) -> None:
+    """A symbol that no bar is under way for has a last bar, and no volume yet."""
+    paused = minutes(A, [10, 10])
+    paused.append(9 * MINUTE, 10, 10, 10, 10, volume)
+    exchange = Exchange(
+        [paused, minutes(B, [10, 10, 10, 40])],
+        ExchangeOptions(cash=Decimal(1000), leverage=Decimal(2), impact=Decimal("0.1")),
+    )
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(quantity="1"))
+    exchange.submit(order(Side.SELL, quantity="90", symbol=B))
+    for _ in phases:
+        exchange.outbox.clear()
+    (sold,) = (fill for fill in exchange.fills if fill.units == -1)
+    assert (sold.rule, sold.price, sold.bar_ns) == ("liquidation", 10, MINUTE)
+
+
 @pytest.mark.parametrize("looks_on", [True, False])
 async def test_a_fill_within_a_bar_is_the_price_until_the_bar_closes(looks_on: bool) -> None:
     """Nobody has gained what lies between the close of the bar before and the limit."""

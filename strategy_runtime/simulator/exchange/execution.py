@@ -70,7 +70,7 @@ class Execution:
         base = price = _base_price(order, match)
         fee = _ZERO
         if not costs.are_none:
-            volume = instrument.volume
+            volume = instrument.volume_at(self._state.now_ns)
             price = costs.price(base, order.side, quantity, volume, request.limit_price)
             fee = costs.fee(quantity, price, is_maker=match.is_maker)
         signed = quantity if is_buy else -quantity
@@ -114,7 +114,7 @@ class Execution:
             rule = rule.removesuffix("open") + quotes.KIND
         fill = Fill(
             now_ns,
-            instrument.bar_start,
+            instrument.bar_start_at(now_ns),
             order.symbol,
             order.side,
             quantity,

@@ -186,7 +186,7 @@ class PlainOrders:
         base = price = decimal_of(opened)
         fee, costs = _ZERO, state.costs
         if not costs.are_none:
-            price = costs.price(base, side, quantity, instrument.volume, None)
+            price = costs.price(base, side, quantity, instrument.volume_at(now_ns), None)
             fee = costs.fee(quantity, price)
         value = quantity * price
         if side is _BUY:
