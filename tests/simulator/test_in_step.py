@@ -1,6 +1,7 @@
 """Symbols that walk in step: their candles in runs, and orders between them."""
 
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from itertools import pairwise
 
@@ -289,3 +290,31 @@ async def test_an_order_that_comes_to_rest_at_an_open_is_shown_as_accepted() -> 
             found.append(strategy.found)
     assert found[0] == found[1]
     assert found[0][0] == ("ord-2", utc(MINUTE), utc(MINUTE))
+
+
+class Withdrawing(Strategy):
+    """Is short over night; takes back what it has ordered for the first open of the next day."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if ns_of(candle.timestamp) == 0:
+            self.sell(A, 1)
+        elif self.position(A).is_short:
+            self.cancel(self.buy(A, 1))
+
+    def on_account(self, event: AccountEvent) -> None:
+        if event.account.balance < 1000:
+            self.buy(A, 1, limit=5)
+
+
+@pytest.mark.parametrize("way", [nullcontext, no_short_cuts])
+async def test_interest_is_announced_alike_where_all_that_waited_for_the_open_is_gone(
+    way: Callable[[], AbstractContextManager[None]],
+) -> None:
+    bars = minutes(A, [5, 5])
+    for number in (1500, 1501):
+        bars.append(number * MINUTE, 5, 5, 5, 5, 100)
+    with way():
+        exchange = Exchange([bars], ExchangeOptions(cash=Decimal(1000), borrow_rate=HALF))
+        await Runner(Withdrawing(), SimulatedVenue(exchange), mode="backtest").run()
+    _, bought, *_ = exchange.fills
+    assert bought.bar_ns == 1501 * MINUTE

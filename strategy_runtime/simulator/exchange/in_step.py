@@ -232,10 +232,12 @@ class InStep:
         if due[0].series.starts[due[0].row] != start:
             return
         agenda.due.clear()
-        if start != state.now_ns:
+        # Where all that waited has been cancelled, time does not stand still at the open.
+        if start != state.now_ns and any(lane.resting for lane in due):
             self._replay.arrive(start, closes=False)
-        state.phase = Phase.OPEN
         for lane in due:
-            self._crossing.match_open_at(lane, lane.series.opens[lane.row])
+            if lane.resting:
+                state.phase = Phase.OPEN
+                self._crossing.match_open_at(lane, lane.series.opens[lane.row])
             if not lane.resting:
                 agenda.busy.pop(lane.rank, None)
