@@ -114,7 +114,7 @@ class Instrument:
         self._filled_ns = now_ns
 
     def mark_at(self, now_ns: int, phase: Phase) -> Decimal:
-        """The price that stood in a phase of an instant behind the first open, where bars alone make
+        """The price that stood in a phase of an instant behind the first open, where only bars make
         prices.
         """
         series = self.series

@@ -93,7 +93,7 @@ def test_a_liquidation_does_not_know_the_bars_to_come(volume: float) -> None:
     for _ in phases:
         exchange.outbox.clear()
     (sold,) = (fill for fill in exchange.fills if fill.units == -1)
-    assert (sold.rule, sold.price, sold.bar_ns) == ("liquidation", 10, MINUTE)
+    assert (sold.rule, sold.price, sold.bar_ns) == ("liquidation", Decimal(10), MINUTE)
 
 
 @pytest.mark.parametrize("looks_on", [True, False])

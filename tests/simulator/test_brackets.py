@@ -177,7 +177,7 @@ def test_a_stop_loss_that_has_been_triggered_gets_no_other_beside_it() -> None:
     (position,) = exchange.positions()
     exchange.protect_position(position.id, Decimal(7), None)
     (leg,) = exchange.orders()
-    assert (leg.stop_price, leg.filled_quantity) == (9, 5)
+    assert (leg.stop_price, leg.filled_quantity) == (Decimal(9), Decimal(5))
 
 
 def test_nor_does_one_for_which_no_volume_was_left() -> None:
@@ -185,7 +185,7 @@ def test_nor_does_one_for_which_no_volume_was_left() -> None:
     next_candle(exchange, phases)
     exchange.modify("ord-1", OrderChanges(stop_loss=Decimal(7)))
     (leg,) = legs_of(exchange)
-    assert (leg.stop_price, leg.filled_quantity) == (9, 0)
+    assert (leg.stop_price, leg.filled_quantity) == (Decimal(9), Decimal(0))
 
 
 def test_a_leg_that_is_placed_later_joins_those_of_its_own_position_alone() -> None:

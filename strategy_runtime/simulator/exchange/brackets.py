@@ -56,9 +56,7 @@ class Brackets:
         ):
             if price is None:
                 continue
-            legs = [
-                leg for leg in entry.legs if leg.request.order_type is kind and not leg.is_over
-            ]
+            legs = [leg for leg in entry.legs if leg.request.order_type is kind and not leg.is_over]
             holding = self._state.ledger.addressed(entry.symbol, entry.position_id)
             if legs:
                 self._move(legs, price)
