@@ -90,7 +90,7 @@ def equity_curve(
 ) -> Iterator[CurvePart]:
     """Equity in the order of time: at every close of a bar of a symbol that is held; where none
     closes, when a position has been closed or interest was charged; and, still without the entry,
-    when a position is opened and none was held. In between, nothing changes it for longer than a
+    when one is opened and none was held. In between, nothing changes it for longer than a
     bar.
 
     It is cash plus positions at their last closes; what no bar has closed for since it was bought
@@ -114,7 +114,7 @@ def equity_curve(
         if following == begin:
             continue
         cash, end = float(account.cash), end_ns + 1 if following is None else following
-        if was_flat and held:
+        if was_flat:
             starts.append(begin - lag)
             equities.append(before)
         if has_changed and not any(by_symbol[name].closes_at(begin) for name in held):

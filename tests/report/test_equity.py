@@ -338,6 +338,14 @@ def test_a_time_without_a_position_is_no_part_of_a_drawdown() -> None:
     assert found.longest_drawdown_ns == 3 * STEP - 1  # from the entry, a moment behind the close
 
 
+def test_nor_is_one_before_a_position_that_is_opened_and_closed_at_one_open() -> None:
+    fills = [fill("10", "10", bar=6), fill("-10", "9", bar=6)]
+    found = path_of(
+        CASH, equity_curve(CASH, fills, [series([10] * 9)], END), START, START + 9 * STEP, {}
+    )
+    assert found.longest_drawdown_ns == 3 * STEP - 1
+
+
 def with_gaps(closes: Sequence[int | None], symbol: str) -> BarSeries:
     bars = BarSeries(symbol, "1m", STEP)
     for row, close in enumerate(closes):
