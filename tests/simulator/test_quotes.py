@@ -19,6 +19,7 @@ from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.outcome import Outcome
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.simulator.support import limit
 
 SECOND = 10**9
 X = "EUR/USD"
@@ -103,6 +104,25 @@ def test_the_fill_is_announced_before_the_quote_that_made_it() -> None:
 def test_quotes_of_one_instant_come_one_after_the_other() -> None:
     outcome = play(lambda s: s.buy(X, 1), (1.0, 1.1), (1.1, 1.2), (1.2, 1.3), every=0)
     assert [fill.price for fill in outcome.fills] == [Decimal("1.2")]
+
+
+def test_the_quotes_of_an_instant_come_before_the_opens() -> None:
+    """Whichever of them an order is given at, it meets the open of a bar that begins then."""
+    begin = quotes((1.0, 1.1)).stamps[0]
+    for number in range(3):
+        bars = BarSeries("S:A", "1m", 60 * SECOND)
+        bars.append(begin, 10, 11, 9, 10, 0)
+        exchange = Exchange([bars], quotes=[quotes(*[(1.0, 1.1)] * 3, every=0)])
+        exchange.submit(limit("1", symbol="S:A"))
+        told = 0
+        for _ in exchange.phases():
+            is_quote = any(isinstance(event, Quote) for event in exchange.outbox)
+            exchange.outbox.clear()
+            told += is_quote
+            if is_quote and told == number + 1:
+                exchange.submit(limit("8", Side.SELL, "1", symbol="S:A"))
+        (fill,) = exchange.fills
+        assert (fill.rule, fill.price) == ("limit_gap_open", Decimal(10))
 
 
 def test_an_immediate_order_lives_for_one_quote() -> None:

@@ -77,7 +77,7 @@ class Replay:
                         agenda.add_rollup(rollup)
                 if outbox:
                     yield
-            if ticks and ticks[0][0] == now:
+            while ticks and ticks[0][0] == now:
                 state.phase = Phase.QUOTE
                 quoted = pop_all(ticks, now)
                 for instrument in quoted:
