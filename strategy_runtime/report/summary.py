@@ -122,7 +122,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         performance: Figures by which runs are compared.
         fill_hash: See `report.fills.fill_hash`.
         wall_s: Seconds the replay took, reading the data not included.
-        complete: False where the run was stopped before the end of the data.
+        complete: False where the run was stopped before the end of data or equity.
         quit_reason: Why the strategy ended it, None where it did not.
         bankrupt: True where the account ran out of equity, which ended the run.
         warnings: What must not be overlooked: liquidations, suspected splits.

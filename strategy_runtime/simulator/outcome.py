@@ -128,7 +128,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         events: Number of events emitted.
         start: Start of the first bar.
         end: Simulated now.
-        complete: True once the data has been replayed to its end.
+        complete: True once the run is at its end, be it that of the data or of the equity.
         bankrupt: True where the account ran out of equity and the run ended early.
         warnings: What must not be overlooked: liquidations, suspected splits.
         series: The market data that orders executed in, one series a symbol.

@@ -232,6 +232,13 @@ async def test_impact_grows_with_the_share_of_the_volume() -> None:
         assert [fill.price for fill in pilot.fills] == [Decimal("10.5")]
 
 
+async def test_what_worsens_a_price_adds_up() -> None:
+    costs = {"slippage": "0.01", "slippage_fixed": "0.25", "impact": "0.5", "spread": "0.1"}
+    async with Scripted({0: lambda s, c: s.buy(X, 10)}).run_test(**costs) as pilot:
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert [fill.price for fill in pilot.fills] == [Decimal("10.9")]
+
+
 async def test_fixed_slippage_is_in_price_units() -> None:
     async with Scripted({0: lambda s, c: s.sell(X, 1)}).run_test(slippage_fixed="0.25") as pilot:
         await pilot.candles(X, bars=[FLAT] * 2)
@@ -351,6 +358,29 @@ async def test_what_reduces_a_position_is_always_allowed() -> None:
         await pilot.candles(X, bars=[FLAT, bar(10), bar(9), bar(9), bar(9)])
         assert pilot.position(X).quantity == 10_000
         assert strategy.refusals == []
+
+
+async def test_an_order_that_turns_a_position_into_a_smaller_one_is_always_allowed() -> None:
+    """Short of margin as the account may be, it carries less than before."""
+    strategy = Scripted(
+        {0: lambda s, c: s.buy(X, 20_000), 2: lambda s, c: s.sell(X, 39_000)},
+    )
+    async with strategy.run_test(leverage=2) as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(8), bar(8)])
+        assert pilot.position(X).quantity == -19_000
+        assert strategy.refusals == []
+
+
+async def test_a_change_is_not_tested_before_the_order_fills() -> None:
+    def enlarge(strategy: Scripted, candle: Candle) -> None:
+        (resting,) = strategy.orders(X)
+        strategy.modify(resting, quantity=20_000)
+
+    strategy = Scripted({0: lambda s, c: s.buy(X, 1, limit=9), 1: enlarge})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, FLAT, bar(9), bar(9)])
+        assert strategy.refusals == []
+        assert [order.reject_reason for order in pilot.orders] == ["INSUFFICIENT_MARGIN"]
 
 
 async def test_resting_orders_reserve_nothing() -> None:

@@ -145,6 +145,24 @@ def test_what_is_left_of_a_reduce_only_order_ends_with_the_position() -> None:
     assert (ended.status, ended.filled_quantity) == (OrderStatus.CANCELLED, Decimal(3))
 
 
+def test_a_reduce_only_order_outlives_a_position_that_others_close() -> None:
+    for returns, status in ((True, OrderStatus.FILLED), (False, OrderStatus.REJECTED)):
+        exchange = market(10, 10, 10, 10, [10, 12, 10, 10])
+        phases = exchange.phases()
+        next_candle(exchange, phases)
+        exchange.submit(order())
+        next_candle(exchange, phases)
+        waiting = exchange.submit(limit("11", Side.SELL, reduce_only=True))
+        exchange.submit(order(Side.SELL))
+        next_candle(exchange, phases)
+        assert exchange.positions() == []
+        if returns:
+            exchange.submit(order())
+        next_candle(exchange, phases)
+        next_candle(exchange, phases)
+        assert exchange.order(waiting.id).status is status
+
+
 def test_an_order_given_behind_an_open_meets_that_open_and_then_the_range() -> None:
     for price, rule in (("10.5", "limit_gap_open"), ("9.5", "limit_touch")):
         exchange = market(10, [10, 11, 9, 10])

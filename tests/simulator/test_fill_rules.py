@@ -378,26 +378,6 @@ async def test_reduce_only_without_a_position_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("next_one", "status"), [(5, "FILLED"), (0, "REJECTED")])
-async def test_a_reduce_only_order_that_rests_outlasts_the_position(
-    next_one: int, status: str
-) -> None:
-    strategy = Scripted(
-        {
-            0: lambda s, c: s.buy(X, 5),
-            1: lambda s, c: s.sell(X, 5, stop=9, reduce_only=True),
-            2: lambda s, c: s.close(X),
-            3: lambda s, c: s.target(X, quantity=next_one),
-        }
-    )
-    async with strategy.run_test() as pilot:
-        await pilot.candles(X, bars=[FLAT] * 5)
-        assert pilot.orders[1].status == "OPEN"
-        assert pilot.position(X).quantity == next_one
-        await pilot.candles(X, bars=[[10, 10, 8, 8]])
-        assert pilot.orders[1].status == status
-        assert pilot.position(X).is_flat
-
-
 async def test_a_trailing_stop_follows_the_peak_and_never_goes_back() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 1), 1: lambda s, c: s.sell(X, 1, trailing=2)})
     async with strategy.run_test() as pilot:
