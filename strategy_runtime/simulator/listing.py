@@ -1,7 +1,7 @@
 """Which symbols there are in a market, what moves each of them, and which candles are sent."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscriptions
@@ -28,21 +28,30 @@ def listed(
     Raises:
         ConfigError: The data contradict each other, or cannot be made into what is wanted.
     """
-    instruments = _with_bars(data, subscriptions, timeframe)
+    places = _places(data, subscriptions)
+    instruments = _with_bars(data, places, subscriptions, timeframe)
     for each in quotes:
         add_quotes(instruments, each, subscriptions)
     for ticks in trades:
         _add_trades(instruments, ticks, subscriptions, timeframe)
-    _rank_candles(instruments.values())
+    _rank_candles(instruments, places)
     return instruments
 
 
-def _rank_candles(instruments: Iterable[Instrument]) -> None:
+def _places(data: Sequence[BarSeries], subscriptions: Subscriptions | None) -> dict[str, int]:
+    """The order in which symbols are subscribed to; the others come as they were given."""
+    symbols = [entry.symbol for entry in subscriptions or ()]
+    symbols += [series.symbol for series in data]
+    return {symbol: place for place, symbol in enumerate(dict.fromkeys(symbols))}
+
+
+def _rank_candles(instruments: Mapping[str, Instrument], places: Mapping[str, int]) -> None:
     """Of candles that end at the same instant the finest come first, then the first symbol's."""
     made: list[tuple[int, Rollup | GivenBars]] = []
-    for instrument in instruments:
-        made += [(instrument.rank, each) for each in instrument.rollups]
-        made += [(instrument.rank, each) for each in instrument.coarser]
+    for symbol, instrument in instruments.items():
+        place = places.get(symbol, len(places) + instrument.rank)
+        made += [(place, each) for each in instrument.rollups]
+        made += [(place, each) for each in instrument.coarser]
     made.sort(key=lambda item: (_length(item[1].timeframe), item[0], item[1].timeframe))
     for rank, (_, each) in enumerate(made):
         each.rank = rank
@@ -59,10 +68,12 @@ def add_quotes(
 
 
 def _with_bars(
-    data: Sequence[BarSeries], subscriptions: Subscriptions | None, timeframe: str | None
+    data: Sequence[BarSeries],
+    places: Mapping[str, int],
+    subscriptions: Subscriptions | None,
+    timeframe: str | None,
 ) -> dict[str, Instrument]:
-    """Instruments by symbol, ranked by timeframe, then by the order in which they are subscribed
-    to, then by the one they were given in.
+    """Instruments by symbol, ranked by timeframe, then by place.
 
     A symbol executes in its finest bars; coarser ones are only told, where they are wanted.
     """
@@ -70,10 +81,7 @@ def _with_bars(
     by_symbol: defaultdict[str, list[BarSeries]] = defaultdict(list)
     for each in data:
         by_symbol[each.symbol].append(each)
-    places: dict[str, int] = {}
-    for entry in subscriptions or ():
-        places.setdefault(entry.symbol, len(places))
-    ranked = sorted(data, key=lambda each: (each.step, places.get(each.symbol, len(places))))
+    ranked = sorted(data, key=lambda each: (each.step, places[each.symbol]))
     for rank, series in enumerate(ranked):
         if series.symbol in instruments:
             continue

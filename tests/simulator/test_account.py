@@ -233,8 +233,9 @@ async def test_impact_grows_with_the_share_of_the_volume() -> None:
 
 
 async def test_what_worsens_a_price_adds_up() -> None:
-    costs = {"slippage": "0.01", "slippage_fixed": "0.25", "impact": "0.5", "spread": "0.1"}
-    async with Scripted({0: lambda s, c: s.buy(X, 10)}).run_test(**costs) as pilot:
+    async with Scripted({0: lambda s, c: s.buy(X, 10)}).run_test(
+        slippage="0.01", slippage_fixed="0.25", impact="0.5", spread="0.1"
+    ) as pilot:
         await pilot.candles(X, bars=[FLAT] * 2)
         assert [fill.price for fill in pilot.fills] == [Decimal("10.9")]
 

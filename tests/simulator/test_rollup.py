@@ -420,3 +420,24 @@ def test_candles_of_one_instant_come_in_the_order_of_the_subscriptions(
         exchange.submit(order(symbol=symbol))
     next(phases)
     assert [fill.symbol for fill in exchange.fills] == list(symbols)
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "symbols"), [(None, "AB"), ("B:candle_4m,A:candle_4m", "BA")]
+)
+def test_so_do_those_that_are_made_of_bars_of_several_lengths(
+    subscriptions: str | None, symbols: str
+) -> None:
+    data = []
+    for symbol, step in (("A", 2), ("B", 1)):
+        series = BarSeries(symbol, f"{step}m", step * MINUTE)
+        for start in range(0, 4, step):
+            series.append(start * MINUTE, 1, 1, 1, 1, 1)
+        data.append(series)
+    wanted = None if subscriptions is None else parse_subscriptions(subscriptions, "here")
+    exchange = Exchange(data, subscriptions=wanted, timeframe="4m")
+    candles = []
+    for _ in exchange.phases():
+        candles += [event.symbol for event in exchange.outbox if isinstance(event, Candle)]
+        exchange.outbox.clear()
+    assert candles == list(symbols)
