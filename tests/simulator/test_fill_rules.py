@@ -377,7 +377,6 @@ async def test_reduce_only_without_a_position_is_refused() -> None:
         assert refusal.details["reject_code"] == "REDUCE_ONLY_VIOLATED"
 
 
-@pytest.mark.parametrize(("next_one", "status"), [(5, "FILLED"), (0, "REJECTED")])
 async def test_a_trailing_stop_follows_the_peak_and_never_goes_back() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 1), 1: lambda s, c: s.sell(X, 1, trailing=2)})
     async with strategy.run_test() as pilot:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from strategy_runtime import Candle, Sma, Strategy, crossed_above, crossed_below
+from strategy_runtime import Candle, Strategy, crossed_above, crossed_below
 from strategy_runtime.errors import ConfigError
 
 A = "S:A"
@@ -123,10 +123,10 @@ async def test_a_flag_is_true_or_false(name: str, value: object) -> None:
         ),
         (
             lambda self, candle: self.sma(True),
-            "ValueError: the period of an average must be a whole number",
+            "ValueError: a period in candles must be a whole number",
         ),
         (
-            lambda self, candle: self.indicator(Sma(5)),
+            lambda self, candle: self.indicator(60),
             "TypeError: a family needs a function that makes an indicator, such as",
         ),
         (lambda self, candle: crossed_above(self.fast, 5), f"TypeError: {NO_COMPARISON}"),

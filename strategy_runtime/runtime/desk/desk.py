@@ -242,6 +242,8 @@ class TradingDesk(Outbox):
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""
         if self._book.statement is not None:
+            if symbol is not None:
+                see_that_it_is_one(symbol)
             return [self._withdraw(*each) for each in self._book.own_open(symbol)]
         return [self.cancel(order) for order in self.orders(symbol)]
 
