@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 from msgspec.structs import fields
 
@@ -39,6 +39,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.selection import unmet
 from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
+from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.over_data import exchange_over
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -252,6 +253,7 @@ def read_data(
     timeframe: str | None = None,
     tz: str = "UTC",
     columns: Sequence[str] = (),
+    dates: Dates | None = None,
     start: date | datetime | str | None = None,
     end: date | datetime | str | None = None,
     strict: bool = False,
@@ -267,6 +269,8 @@ def read_data(
         tz: Time zone of times that name none.
         columns: What the columns are, from left to right, such as `["time", "open", "high", "low",
             "close", "volume"]`; for files without a header, or with one that is not understood.
+        dates: What comes first in dates such as 03/04/2024: `"mdy"` for the month, `"dmy"` for the
+            day. By default they are refused.
         start, end: Skip bars before `start`, and from `end` on.
         strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
             which `faults` of what is given back tells of.
@@ -279,24 +283,30 @@ def read_data(
         raise TypeError("read_data() takes paths, one after the other: read_data('a.csv', 'b.csv')")
     if not paths or "" in paths:
         raise ConfigError("name a file or a folder to read")
+    if isinstance(columns, str):
+        raise ConfigError(f"columns is a list of names: {columns.split(',')!r}, and no text")
+    if dates not in (None, *get_args(Dates)):
+        raise ConfigError(f"dates is 'dmy' or 'mdy', not {dates!r}")
     return load_bars(
         paths,
         symbol=symbol,
         timeframe=timeframe,
         tz=tz,
         columns=columns,
-        start=_instant("start", start, tz),
-        end=_instant("end", end, tz),
+        dates=dates,
+        start=_instant("start", start, tz, dates),
+        end=_instant("end", end, tz, dates),
         strict=strict,
     )
 
 
-def _instant(name: str, moment: date | str | None, tz: str) -> datetime | None:
+def _instant(name: str, moment: date | str | None, tz: str, dates: Dates | None) -> datetime | None:
     if moment is None:
         return None
     if not isinstance(moment, str | date):
         raise ConfigError(f"{name}: write a date, a datetime or a text, not {moment!r}")
-    return instant_of(moment if isinstance(moment, str) else moment.isoformat(), zone_of(tz), name)
+    text = moment if isinstance(moment, str) else moment.isoformat()
+    return instant_of(text, zone_of(tz), name, dates)
 
 
 def _kind(value: object) -> str:

@@ -276,6 +276,13 @@ def test_columns_without_names_may_be_named(tmp_path: Path) -> None:
     assert [list(each.closes) for each in data.series] == [[2, 3]]
 
 
+def test_dates_of_the_call_are_like_those_of_the_file(tmp_path: Path) -> None:
+    rows = "".join(f"0{day}/03/2024,1,9,1,{day}\n" for day in (4, 5, 6))
+    (tmp_path / "X.csv").write_text("date,open,high,low,close\n" + rows)
+    data = read_data(tmp_path / "X.csv", dates="dmy", start="05/03/2024")
+    assert [list(each.closes) for each in data.series] == [[5, 6]]
+
+
 def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
     with pytest.raises(ConfigError, match="name a file or a folder"):
         read_data()
@@ -291,6 +298,12 @@ def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
         read_data(prices, end="soon")
     with pytest.raises(ConfigError, match="'Mars' is no time zone"):
         read_data(prices, tz="Mars", end="2024-03-07")
+    with pytest.raises(
+        ConfigError, match=r"columns is a list of names: \['date', 'open'\]"
+    ):
+        read_data(prices, columns="date,open")
+    with pytest.raises(ConfigError, match="dates is 'dmy' or 'mdy', not 'DMY'"):
+        read_data(prices, dates="DMY")  # type: ignore[arg-type]
 
 
 def test_candles_are_as_long_as_they_were_read(prices: Path) -> None:

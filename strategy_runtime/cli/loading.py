@@ -69,7 +69,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
                 f"{command} --demo brings its own"
             )
         chosen = [Path("data")]
-    start, end = _moment("--from", wanted.start, wanted.tz), _moment("--to", wanted.end, wanted.tz)
+    start, end = _moment("--from", wanted.start, wanted), _moment("--to", wanted.end, wanted)
     if start is not None and end is not None and start >= end:
         raise ConfigError(f"--to {wanted.end} is not behind --from {wanted.start}")
     _zone(wanted.tz)
@@ -82,6 +82,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
         timeframe=wanted.timeframe,
         tz=wanted.tz,
         columns=wanted.columns.split(",") if wanted.columns else (),
+        dates=wanted.dates,
         start=start,
         end=end,
         strict=wanted.strict,
@@ -123,8 +124,8 @@ def exchange_options(account: Mapping[str, Any], wanted: DataOptions) -> "Exchan
     """The exchange's options from the command's.
 
     Args:
-        wanted: Says whether what looks like a split is refused, and in which time zone the dates
-            of splits are.
+        wanted: Says whether what looks like a split is refused, and what the dates of splits
+            mean.
 
     Raises:
         ConfigError: A value that cannot be one.
@@ -137,7 +138,7 @@ def exchange_options(account: Mapping[str, Any], wanted: DataOptions) -> "Exchan
     zone = _zone(wanted.tz)
     mode = PositionMode(account["mode"].upper())
     path = account["splits"]
-    splits = () if path is None else read_splits(path, zone)
+    splits = () if path is None else read_splits(path, zone, wanted.dates)
     changed = {"mode": mode, "splits": splits}
     try:
         return ExchangeOptions(**{**account, **changed}, refuse_splits=wanted.strict)
@@ -153,7 +154,7 @@ def _zone(tz: str | None) -> "tzinfo":
         return zone_of("UTC" if tz is None else tz)
 
 
-def _moment(option: str, text: str | None, tz: str | None) -> "datetime | None":
+def _moment(option: str, text: str | None, wanted: DataOptions) -> "datetime | None":
     from strategy_runtime.simulator.data.timestamps import instant_of
 
-    return None if text is None else instant_of(text, _zone(tz), option)
+    return None if text is None else instant_of(text, _zone(wanted.tz), option, wanted.dates)

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import click
 
@@ -125,6 +125,7 @@ class DataOptions(NamedTuple):
     subscriptions: str
     tz: str | None
     columns: str
+    dates: Literal["dmy", "mdy"] | None
     start: str | None
     end: str | None
     strict: bool
@@ -169,6 +170,11 @@ _data = _stacked(
         help="What the columns of the files are, from left to right, such as "
         "date,time,open,high,low,close,volume; those behind the last one, and those with other "
         "names, are not read. For files without a header, or with one in other words.",
+    ),
+    click.option(
+        "--dates",
+        type=click.Choice(["dmy", "mdy"]),
+        help="What comes first in dates such as 03/04/2024, day or month. Default: refuse them.",
     ),
     click.option(
         "--from", "start", metavar="TIME", help="Skip bars before this: 2012-01-31 or RFC 3339."

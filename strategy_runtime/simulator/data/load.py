@@ -25,6 +25,7 @@ from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Serie
 from strategy_runtime.simulator.data.spool import MOST_IN_MEMORY, Spool
 from strategy_runtime.simulator.data.steps import timeframes_of
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
+from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.suggestions import some_of
 
 __all__ = ["LoadedData", "load_bars"]
@@ -58,6 +59,7 @@ def load_bars(
     timeframe: str | None = None,
     tz: str | None = None,
     columns: Sequence[str] = (),
+    dates: Dates | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     strict: bool = False,
@@ -76,6 +78,7 @@ def load_bars(
             candles of. By default the most common distance between the bars.
         columns: Of CSV and Parquet files, from left to right, where these have no names for them
             that are understood.
+        dates: What comes first in dates whose year comes last: day (`dmy`) or month (`mdy`).
         start, end: Bars that start at or after `start` and before `end`.
         strict: Refuse data with any fault but gaps.
         most_in_memory: Bytes of columns beyond which they are kept in a temporary file.
@@ -94,7 +97,7 @@ def load_bars(
         for number, (path, source) in enumerate(files):
             unsaid = _name_of(path) if symbol is None or is_named else symbol
             collect = _Collector(rows, number, unsaid, source, log, spool, symbol)
-            _read(path, source, StampReader(zone), collect, columns, log, stdin)
+            _read(path, source, StampReader(zone, dates), collect, columns, log, stdin)
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
             raise DataError(_why_nothing(rows, symbol, paths, log.in_order(sources)))

@@ -10,6 +10,7 @@ from strategy_runtime.clock import utc
 from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.simulator.data.opening import open_text
 from strategy_runtime.simulator.data.timestamps import StampReader
+from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.simulator.splits import Split
 
 __all__ = ["read_splits"]
@@ -18,16 +19,17 @@ _COLUMNS = ("symbol", "date", "ratio")
 _RATIO = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:[:/](\d{1,9}))?", re.ASCII)
 
 
-def read_splits(path: Path, zone: tzinfo = UTC) -> tuple[Split, ...]:
+def read_splits(path: Path, zone: tzinfo = UTC, dates: Dates | None = None) -> tuple[Split, ...]:
     """Read splits; a ratio is new units to old ones, `2:1`, `2/1` or `2`, and `1:10` a reverse one.
 
     Args:
         zone: Of the dates: a split comes before the first bar that starts on its day or later.
+        dates: What comes first in those whose year comes last.
 
     Raises:
         DataError: It cannot be read; names file and line.
     """
-    stamps = StampReader(zone)
+    stamps = StampReader(zone, dates)
     with open_text(path) as text:
         rows = csv.DictReader(text)
         names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}

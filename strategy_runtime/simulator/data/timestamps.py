@@ -1,9 +1,9 @@
 """Texts and numbers to nanoseconds since the epoch.
 
 ISO 8601 dates and times (with `T` or a blank, a zone or none, up to nine fraction digits), dates
-with the year first and `/` or `.` between, the compact `YYYYMMDD` forms, and numbers since the
-epoch in s, ms, µs or ns, told apart by magnitude. A text without a zone is UTC unless another zone
-is given. What may mean two things is refused, never guessed.
+with the year first and `/` or `.` between, the compact `YYYYMMDD` forms, months by their English
+names, and numbers since the epoch in s, ms, µs or ns, told apart by magnitude. A text without a
+zone is UTC unless another zone is given. What may mean two things is refused, never guessed.
 """
 
 import re
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from strategy_runtime.clock import NANOSECONDS, ns_of, utc
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.data.numbers import integers
+from strategy_runtime.simulator.data.written_times import Dates, in_iso
 
 __all__ = ["LONGEST_CLOCK_CHANGE", "StampReader", "instant_of", "stamp_of", "zone_of"]
 
@@ -23,13 +24,12 @@ LONGEST_CLOCK_CHANGE = 2 * 3600 * NANOSECONDS
 
 _ISO = re.compile(
     r"(\d{4}-\d\d?-\d\d?|\d{4}/\d\d?/\d\d?|\d{4}\.\d\d?\.\d\d?|\d{8})"
-    r"([T ]+(\d\d?):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?"
-    r" ?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?",
+    r"([TD ]+(\d\d?):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?"
+    r" ?(Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d:?(?:\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
-_SECONDS_TOGETHER = re.compile(r"((?:19|20)\d{6})(\d{6})", re.ASCII)
 _MINUTES_TOGETHER = re.compile(r"(?:19|20)\d{10}", re.ASCII)
-_DAY_FIRST = re.compile(r"\d\d?[/.-]\d\d?[/.-](?:\d\d){1,2}(?:[T ].*)?", re.ASCII)
+_OF_A_PLACE = re.compile(r"(.+\d) ([A-Za-z]+/[\w/+-]+)", re.ASCII)
 _YEAR_OR_MONTH = re.compile(r"((?:1[6-9]|2[0-2])\d\d)(?:[-/.](\d\d?))?", re.ASCII)
 _NUMBER = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
 _SCALES = {10: 10**9, 13: 10**6, 16: 10**3}
@@ -57,18 +57,19 @@ def zone_of(name: str) -> tzinfo:
         ) from None
 
 
-def instant_of(text: str, zone: tzinfo, origin: str) -> datetime:
+def instant_of(text: str, zone: tzinfo, origin: str, dates: Dates | None = None) -> datetime:
     """A single time, as somebody gives it who is asked for one.
 
     Args:
         zone: Of a time that names none.
+        dates: What comes first in a date whose year comes last.
         origin: How an error names what it is from.
 
     Raises:
         ConfigError: It cannot be read.
     """
     try:
-        return utc(StampReader(zone).read(text))
+        return utc(StampReader(zone, dates).read(text))
     except ValueError as error:
         raise ConfigError(f"{origin}: {error}") from None
 
@@ -90,12 +91,18 @@ class StampReader:
     Days and times of day are remembered, so that most stamps cost two look-ups: files repeat both.
     Most days repeat all times of day, and cost little more than a comparison.
 
+    Args:
+        zone: Of times that name none.
+        dates: What comes first in dates whose year comes last; None where these are refused.
+
     Attributes:
         is_utc: Whether times without a zone are UTC.
     """
 
-    def __init__(self, zone: tzinfo = UTC) -> None:
+    def __init__(self, zone: tzinfo = UTC, dates: Dates | None = None) -> None:
         self._zone = zone
+        self._dates: Dates | None = dates
+        self._elsewhere: dict[str, StampReader] = {}
         self.is_utc = zone is UTC
         self._days: dict[str, int] = {}
         self._clocks: dict[str, int] = {}
@@ -182,14 +189,17 @@ class StampReader:
         return stamps
 
     def _parse(self, text: str) -> int:
-        match = _ISO.fullmatch(text)
+        match, length = _ISO.fullmatch(text), None
         if match is None:
-            together = _SECONDS_TOGETHER.fullmatch(text)
-            return (
-                _read_other(text) if together is None else self._parse(" ".join(together.groups()))
-            )
+            written = in_iso(text, self._dates)
+            if written is not None:
+                match, length = _ISO.fullmatch(written[0]), written[1]
+        if match is None:
+            place = _OF_A_PLACE.fullmatch(text)
+            return _read_other(text) if place is None else self._read_of(*place.groups())
         day, clock, hour, minute, second, fraction, zone = match.groups()
         midnight = _midnight(day)
+        length = length or len(day)
         nanos = 0
         if clock is not None:
             if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 59:
@@ -199,22 +209,33 @@ class StampReader:
         if zone is not None:
             nanos -= _offset(zone)
             if self.is_utc:
-                self._remember(text, day, midnight, nanos)
+                self._remember(text, length, midnight, nanos)
             return midnight + nanos
         if not self.is_utc:
             offset = _offset_all_day(midnight, self._zone)
             if offset is None:
                 return _from_local(midnight, nanos, self._zone, text, is_date=clock is None)
             midnight -= offset
-        self._remember(text, day, midnight, nanos)
+        self._remember(text, length, midnight, nanos)
         return midnight + nanos
 
-    def _remember(self, text: str, day: str, midnight: int, nanos: int) -> None:
-        if len(day) != _DAY_TEXT:
+    def _read_of(self, text: str, name: str) -> int:
+        """A time of the place that is named behind it."""
+        reader = self._elsewhere.get(name)
+        if reader is None:
+            try:
+                reader = StampReader(zone_of(name), self._dates)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+            self._elsewhere[name] = reader
+        return reader.read(text)
+
+    def _remember(self, text: str, length: int, midnight: int, nanos: int) -> None:
+        if length != _DAY_TEXT:
             return
         if len(self._clocks) >= _REMEMBERED:
             self._clocks.clear()
-        self._days[day] = midnight
+        self._days[text[:_DAY_TEXT]] = midnight
         self._clocks[text[_DAY_TEXT:]] = nanos
 
 
@@ -239,7 +260,8 @@ def _midnight(day: str) -> int:
 
 def _offset(zone: str) -> int:
     """Nanoseconds by which a written zone is ahead of UTC."""
-    if zone.upper() in ("Z", "UTC"):
+    zone = zone.upper().removeprefix("UTC").removeprefix("GMT")
+    if zone in ("Z", ""):
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
     hours, minutes = int(digits[:2]), int(digits[2:])
@@ -285,8 +307,6 @@ def _read_other(text: str) -> int:
         raise ValueError(f"{text!r} is {what}; write it as {year}-{int(month or 1):02}-01")
     number = _NUMBER.fullmatch(text)
     if number is None:
-        if _DAY_FIRST.fullmatch(text):
-            raise ValueError(f"{text!r} may mean several dates; write it as YYYY-MM-DD")
         raise ValueError(f"{text!r} is no time; write it as 2024-03-04T14:30:00Z")
     sign, whole, fraction = number.groups()
     for least, digits in _UNITS:

@@ -72,7 +72,7 @@ def test_usual_stamps(tmp_path: Path, stamp: str, nanoseconds: int) -> None:
 @pytest.mark.parametrize(
     ("stamp", "tz", "problem"),
     [
-        ("03/04/2024", None, "'03/04/2024' may mean several dates; write it as YYYY-MM-DD"),
+        ("03/04/2024", None, "'03/04/2024' may mean several dates; say which with --dates"),
         ("tomorrow", None, "'tomorrow' is no time; write it as 2024-03-04T14:30:00Z"),
         ("2024-02-30", None, "'2024-02-30' is no date"),
         ("2024-01-02 25:00", None, "'2024-01-02 25:00' is no time of day"),

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
+from strategy_runtime.simulator.data.written_times import Dates
 
 SECOND = 10**9
 
 
-def read(text: str, tz: str = "UTC") -> str:
-    return rfc3339(StampReader(zone_of(tz)).read(text))
+def read(text: str, tz: str = "UTC", dates: Dates | None = None) -> str:
+    return rfc3339(StampReader(zone_of(tz), dates).read(text))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,18 @@ def read(text: str, tz: str = "UTC") -> str:
         ("20240304 0930", "2024-03-04T09:30:00Z"),
         ("20240304T093015", "2024-03-04T09:30:15Z"),
         ("20240304093015", "2024-03-04T09:30:15Z"),
+        ("20240304 093015123", "2024-03-04T09:30:15.123Z"),
+        ("2024-03-04D09:30:15.123456789", "2024-03-04T09:30:15.123456789Z"),
+        ("2024-03-04 09:30:15 GMT", "2024-03-04T09:30:15Z"),
+        ("2024-03-04 09:30:15 GMT+0200", "2024-03-04T07:30:15Z"),
+        ("2024-03-04 09:30:15 UTC-05:00", "2024-03-04T14:30:15Z"),
+        ("20240304 09:30:15 US/Eastern", "2024-03-04T14:30:15Z"),
+        ("20240704 09:30:15 America/New_York", "2024-07-04T13:30:15Z"),
+        ("04-Mar-2024", "2024-03-04T00:00:00Z"),
+        ("4-mar-24", "2024-03-04T00:00:00Z"),
+        ("4 March 2024 09:30", "2024-03-04T09:30:00Z"),
+        ("Mar 4, 2024", "2024-03-04T00:00:00Z"),
+        ("Sept. 4, 2024, 9:30:15 AM", "2024-09-04T09:30:15Z"),
         ("2024-03-04t09:30:15z", "2024-03-04T09:30:15Z"),
         ("2024-03-04 09:30:15 UTC", "2024-03-04T09:30:15Z"),
         ("2024-03-04 09:30:15+0530", "2024-03-04T04:00:15Z"),
@@ -60,12 +73,20 @@ def test_forms(text: str, instant: str) -> None:
         ("", "'' is no time; write it as 2024-03-04T14:30:00Z"),
         ("2024", "'2024' is a year; write it as 2024-01-01"),
         ("2024-3", "'2024-3' is a month; write it as 2024-03-01"),
-        ("03-04-2024", "may mean several dates; write it as YYYY-MM-DD"),
+        (
+            "03-04-2024",
+            "'03-04-2024' may mean several dates; say which with --dates mdy (month first) or "
+            "--dates dmy (day first), or write it as YYYY-MM-DD",
+        ),
+        ("04-Mai-2024", "is no time"),
+        ("Mar 32, 2024", "'2024-03-32' is no date"),
+        ("Mar 4, 2024 13:30 PM", "is no time"),
+        ("2024-03-04 09:30 Mars/Base", "'Mars/Base' is no time zone"),
         ("3/4/24 09:30", "may mean several dates"),
         ("04.03.2024", "may mean several dates"),
         ("2024-13-01", "'2024-13-01' is no date"),
         ("20240230", "'20240230' is no date"),
-        ("20240304096015", "'20240304 096015' is no time of day"),
+        ("20240304096015", "'20240304096015' is no time of day"),
         ("2024-03-04 24:00", "is no time of day"),
         ("2024-03-04 23:59:60", "is no time of day"),
         ("2024-03-04 09:30 EST", "is no time"),
@@ -86,6 +107,33 @@ def test_forms(text: str, instant: str) -> None:
 def test_what_is_no_time_or_may_be_two(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "instant"),
+    [
+        ("03/04/2024", "mdy", "2024-03-04T00:00:00Z"),
+        ("03/04/2024", "dmy", "2024-04-03T00:00:00Z"),
+        ("3-4-24", "mdy", "2024-03-04T00:00:00Z"),
+        ("3-4-69", "mdy", "1969-03-04T00:00:00Z"),
+        ("04.03.2024 09:30:15.123", "dmy", "2024-03-04T09:30:15.123Z"),
+        ("04.03.2024 00:30:00.000 GMT+0100", "dmy", "2024-03-03T23:30:00Z"),
+        ("03/04/2024 930", "mdy", "2024-03-04T09:30:00Z"),
+        ("3/4/2024 12:05:00 AM", "mdy", "2024-03-04T00:05:00Z"),
+        ("3/4/2024 12:05 pm", "mdy", "2024-03-04T12:05:00Z"),
+        ("3/4/2024, 1:05:00 PM", "mdy", "2024-03-04T13:05:00Z"),
+        ("2024-03-04", "dmy", "2024-03-04T00:00:00Z"),
+    ],
+)
+def test_dates_with_the_year_behind(text: str, dates: Dates, instant: str) -> None:
+    reader = StampReader(dates=dates)
+    assert [rfc3339(reader.read(text)) for _ in range(2)] == [instant] * 2
+
+
+@pytest.mark.parametrize(("text", "dates"), [("03/13/2024", "dmy"), ("13/03/2024 09:30", "mdy")])
+def test_a_month_that_there_is_not(text: str, dates: Dates) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is no date of the form {dates}, which --dates"):
+        read(text, dates=dates)
 
 
 def test_a_stamp_that_failed_fails_again() -> None:
@@ -218,7 +266,12 @@ sessions = st.lists(clocks, min_size=1, max_size=3)
     sessions=sessions,
     order=st.lists(st.integers(0, 2), min_size=1, max_size=8),
     first=st.sampled_from(["2024-01-02", "2024-03-08", "2024-10-31"]),
-    form=st.sampled_from(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d %H:%M:%S+02:00"]),
+    form=st.sampled_from(
+        [
+            *("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d %H:%M:%S+02:00"),
+            *("%d.%m.%Y %H:%M:%S.000", "%d/%m/%Y %I:%M %p", "%d-%b-%Y %H:%M"),
+        ]
+    ),
     tz=st.sampled_from(["UTC", "America/New_York"]),
     cut=st.integers(30, 200),
 )
@@ -231,9 +284,9 @@ def test_days_like_others_are_read_as_each_stamp_alone(
         for day, number in enumerate(order)
         for minute in sessions[number % len(sessions)]
     ]
-    reader, found = StampReader(zone_of(tz)), list[int]()
+    reader, found = StampReader(zone_of(tz), "dmy"), list[int]()
     try:
-        expected = [StampReader(zone_of(tz)).read(text) for text in texts]
+        expected = [StampReader(zone_of(tz), "dmy").read(text) for text in texts]
     except ValueError:
         with pytest.raises(ValueError, match=r"does not exist|is ambiguous"):
             reader.read_all(texts)
