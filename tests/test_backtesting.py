@@ -298,9 +298,7 @@ def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
         read_data(prices, end="soon")
     with pytest.raises(ConfigError, match="'Mars' is no time zone"):
         read_data(prices, tz="Mars", end="2024-03-07")
-    with pytest.raises(
-        ConfigError, match=r"columns is a list of names: \['date', 'open'\]"
-    ):
+    with pytest.raises(ConfigError, match=r"columns is a list of names: \['date', 'open'\]"):
         read_data(prices, columns="date,open")
     with pytest.raises(ConfigError, match="dates is 'dmy' or 'mdy', not 'DMY'"):
         read_data(prices, dates="DMY")  # type: ignore[arg-type]

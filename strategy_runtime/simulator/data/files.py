@@ -8,9 +8,23 @@ from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["PARQUET", "RECORDING", "ending_of", "files_of"]
 
+_PACKED = ("", ".gz", ".zst", ".xz", ".bz2", ".zip")
 PARQUET = (".parquet", ".pq")
-RECORDING = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-_ENDINGS = (".csv", ".csv.gz", ".csv.zst", *PARQUET, *RECORDING)
+RECORDING = tuple(".jsonl" + packed for packed in _PACKED)
+_NOTES = tuple(".txt" + packed for packed in _PACKED)
+"""What a text may be that has data, and also one about them: in a folder it is read where nothing
+else is."""
+_ENDINGS = (
+    *(kind + packed for kind in (".csv", ".tsv") for packed in _PACKED),
+    *PARQUET,
+    *RECORDING,
+    *_NOTES,
+    ".zip",
+)
+_SHOWN = (
+    "CSV (.csv, .tsv, .txt), Parquet (.parquet, .pq) or a recording (.jsonl); a text may be packed "
+    f"({', '.join(_PACKED[1:])})"
+)
 
 
 def files_of(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
@@ -32,11 +46,12 @@ def files_of(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
                 if ending_of(each) and not each.name.startswith(".") and _is_file(each)
             )
             if not inside:
-                raise DataError(f"{path} has no data files ({', '.join(_ENDINGS)})")
-            found.extend((each, str(each)) for each in inside)
+                raise DataError(f"{path} has no data files, which are {_SHOWN}")
+            data = [each for each in inside if ending_of(each) not in _NOTES]
+            found.extend((each, str(each)) for each in data or inside)
         elif _is_file(path) or path.exists():
             if ending_of(path) is None:
-                raise DataError(f"{path} is none of {', '.join(_ENDINGS)}")
+                raise DataError(f"{path} is not named as data are, which are {_SHOWN}")
             found.append((path, str(given)))
         else:
             raise DataError(f"{path} does not exist{_near(path)}")

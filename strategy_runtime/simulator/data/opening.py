@@ -1,14 +1,16 @@
-"""Files of market data as bytes or text: plain, `.gz` or `.zst`."""
+"""Files of market data as bytes or text, plain or packed."""
 
 import io
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, TextIO, cast
+from typing import IO, Any, TextIO
 
 from strategy_runtime.errors import DataError, reason_of
+from strategy_runtime.suggestions import some_of
 
 __all__ = ["open_bytes", "open_text", "standard_input"]
 
@@ -18,7 +20,7 @@ def open_text(path: Path) -> Iterator[IO[str]]:
     """Open a text for reading; see `open_bytes`.
 
     Raises:
-        DataError: Also for what is not UTF-8.
+        DataError: Also for what is neither UTF-8 nor marked as UTF-16.
     """
     with open_bytes(path) as stream, _as_text(stream, str(path)) as text:
         yield text
@@ -36,13 +38,22 @@ def standard_input() -> Iterator[IO[str]]:
 
 @contextmanager
 def _as_text(stream: IO[bytes], name: str) -> Iterator[IO[str]]:
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    text = io.TextIOWrapper(stream, encoding=_encoding(stream), newline="")
     try:
         yield text
     except UnicodeDecodeError as error:
-        raise DataError(f"{name} is not a text in UTF-8 ({error.reason}); is it a CSV?") from None
+        raise DataError(
+            f"{name} is not a text in UTF-8 ({error.reason}); is it a CSV, and saved as UTF-8?"
+        ) from None
     finally:
         text.detach()
+
+
+def _encoding(stream: IO[bytes]) -> str:
+    """As the mark says that spreadsheets put in front."""
+    peek = getattr(stream, "peek", None)
+    is_marked = peek is not None and peek(2)[:2] in (BOM_UTF16_LE, BOM_UTF16_BE)
+    return "utf-16" if is_marked else "utf-8-sig"
 
 
 @contextmanager
@@ -62,23 +73,66 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _decompressed(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    unpacked, broken = _unpacked(path, raw)
+    try:
+        with unpacked as stream:
+            yield stream
+    except broken as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+
+
+def _unpacked(
+    path: Path, raw: IO[bytes]
+) -> tuple[AbstractContextManager[Any], tuple[type[Exception], ...]]:
+    """What is in a file, and the errors of one that is broken."""
     ending = path.suffix.lower()
     if ending == ".gz":
         import gzip
         import zlib
 
-        try:
-            yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
-        except zlib.error as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
-    elif ending == ".zst":
+        return gzip.GzipFile(fileobj=raw), (zlib.error,)
+    if ending == ".zst":
         zstd = _zstandard(path)
+        return zstd.ZstdFile(raw), (zstd.ZstdError,)
+    if ending == ".xz":
+        import lzma
+
+        return lzma.LZMAFile(raw), (lzma.LZMAError,)
+    if ending == ".bz2":
+        import bz2
+
+        return bz2.BZ2File(raw), ()
+    if ending == ".zip":
+        import zipfile
+        import zlib
+
+        return _only_member(path, raw), (zipfile.BadZipFile, zlib.error)
+    return nullcontext(raw), ()
+
+
+@contextmanager
+def _only_member(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The one file of an archive that has data; texts beside it are about them."""
+    from zipfile import ZipFile
+
+    with ZipFile(raw) as archive:
+        names = [
+            name
+            for name in archive.namelist()
+            if not name.endswith("/") and not name.startswith("__MACOSX/")
+        ]
+        data = [name for name in names if not name.lower().endswith(".txt")] or names
+        if len(data) != 1:
+            raise DataError(
+                f"{path} has {some_of(data) or 'nothing'} in it, and not one file; unpack it, and "
+                "give the file or the folder"
+            )
         try:
-            yield zstd.ZstdFile(raw)
-        except zstd.ZstdError as error:
+            member = archive.open(data[0])
+        except (RuntimeError, NotImplementedError) as error:
             raise DataError(f"{path} cannot be read: {error}") from None
-    else:
-        yield raw
+        with member:
+            yield member
 
 
 def _zstandard(path: Path) -> Any:

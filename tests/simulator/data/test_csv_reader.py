@@ -1,10 +1,12 @@
 """CSV files: layouts, compression, and rows that cannot be read."""
 
+import bz2
 import csv
 import gzip
 import io
 import lzma
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -165,21 +167,83 @@ def test_a_quote_that_cannot_be_read(tmp_path: Path, row: str, problem: str) -> 
     assert problem in str(error.value)
 
 
+# Files in other wrappings.
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_mark_tells_utf_16(tmp_path: Path, encoding: str) -> None:
+    text = (HEADER + ROWS).replace(",", "\t").replace("\n", "\r\n")
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    assert columns_of(tmp_path, (mark + text).encode(encoding), "X.txt") == EXPECTED
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "csv.xz", "tsv.bz2", "txt.xz", "CSV.XZ"])
+def test_compressed_files(tmp_path: Path, ending: str) -> None:
+    packed = {
+        "gz": gzip.compress((HEADER + ROWS).encode()),
+        "xz": lzma.compress((HEADER + ROWS).encode()),
+        "bz2": bz2.compress((HEADER + ROWS).encode()),
+    }
+    assert columns_of(tmp_path, packed[ending[4:].lower()], f"X.{ending}") == EXPECTED
+    assert only(load_bars([tmp_path / f"X.{ending}"])).symbol == "X"
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("name", ["X.zip", "X.csv.zip"])
+def test_archives_of_one_file(tmp_path: Path, name: str) -> None:
+    for content in (
+        zipped({"a.csv": HEADER + ROWS}),
+        zipped({"a.csv": HEADER + ROWS, "about.txt": "Gaps: none"}),
+        zipped({"a.txt": HEADER + ROWS}),
+        zipped({"__MACOSX/._a.csv": "x", "in/": "", "in/a.csv": HEADER + ROWS}),
+    ):
+        assert columns_of(tmp_path, content, name) == EXPECTED
+    assert only(load_bars([tmp_path / name])).symbol == "X"
+
+
+def test_an_archive_that_is_not_one_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"X\.zip has a\.csv, b\.csv in it, and not one"):
+        load(tmp_path, zipped({"a.csv": HEADER, "b.csv": HEADER}), "X.zip")
+    with pytest.raises(DataError, match=r"X\.zip has nothing in it, and not"):
+        load(tmp_path, zipped({}), "X.zip")
+
+
+def test_an_archive_with_a_password(tmp_path: Path) -> None:
+    content = bytearray(zipped({"a.csv": HEADER + ROWS}))
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(DataError, match=r"X\.zip cannot be read: .*password required"):
+        load(tmp_path, bytes(content), "X.zip")
+
+
 # Files that are none.
 
 
 def test_a_compressed_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"X\.csv\.gz cannot be read: Not a gzipped file"):
         load(tmp_path, HEADER, "X.csv.gz")
+    for ending in ("csv.xz", "csv.bz2", "zip"):
+        with pytest.raises(DataError, match=rf"X\.{ending} cannot be read: "):
+            load(tmp_path, HEADER, f"X.{ending}")
     pytest.importorskip("backports.zstd")
     with pytest.raises(DataError, match=r"X\.csv\.zst cannot be read: .*decompress"):
         load(tmp_path, HEADER, "X.csv.zst")
 
 
 def test_a_compressed_file_that_was_cut_off(tmp_path: Path) -> None:
-    packed = gzip.compress((HEADER + ROWS).encode())
+    text = (HEADER + ROWS).encode()
+    packed = gzip.compress(text)
     with pytest.raises(DataError, match=r"X\.csv\.gz cannot be read: .*ended before"):
         load(tmp_path, packed[:-12], "X.csv.gz")
+    for ending, whole in (("xz", lzma.compress(text)), ("bz2", bz2.compress(text))):
+        with pytest.raises(DataError, match=rf"X\.csv\.{ending} cannot be read: .*ended before"):
+            load(tmp_path, whole[:-12], f"X.csv.{ending}")
     zstd = pytest.importorskip("backports.zstd")
     packed = zstd.compress((HEADER + ROWS).encode())
     with pytest.raises(DataError, match=r"X\.csv\.zst cannot be read: .*ended before"):
@@ -191,6 +255,10 @@ def test_a_compressed_file_with_broken_bytes(tmp_path: Path) -> None:
     packed[20:30] = bytes(byte ^ 0xFF for byte in packed[20:30])
     with pytest.raises(DataError, match=r"X\.csv\.gz cannot be read: "):
         load(tmp_path, bytes(packed), "X.csv.gz")
+    packed = bytearray(zipped({"X.csv": HEADER + ROWS * 200}))
+    packed[40:60] = bytes(byte ^ 0xFF for byte in packed[40:60])
+    with pytest.raises(DataError, match=r"X\.zip cannot be read: "):
+        load(tmp_path, bytes(packed), "X.zip")
 
 
 def test_zstandard_without_the_package_names_the_extra(
@@ -204,11 +272,15 @@ def test_zstandard_without_the_package_names_the_extra(
 
 @pytest.mark.parametrize(
     "content",
-    [lzma.compress((HEADER + ROWS).encode()), (HEADER + ROWS).encode("utf-16"), bytes(range(256))],
-    ids="lzma utf-16 bytes".split(),
+    [
+        lzma.compress(HEADER.encode()),
+        bytes(range(256)),
+        "Eröffnung".encode("latin-1"),
+    ],
+    ids="lzma bytes latin-1".split(),
 )
 def test_other_bytes_are_no_csv(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(DataError, match=r"X\.csv is not a text in UTF-8 \(.*\); is it a CSV\?"):
+    with pytest.raises(DataError, match=r"X\.csv is not a text in UTF-8 \(.*\); is it a CSV, "):
         load(tmp_path, content)
 
 

@@ -313,9 +313,9 @@ def test_a_folder_gives_its_files_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_data_and_a_file_of_another_kind(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no data files \(\.csv, \.csv\.gz, \.csv\.zst, "):
+    with pytest.raises(DataError, match=r"has no data files, which are CSV \(\.csv, \.tsv, "):
         load_bars([tmp_path])
-    with pytest.raises(DataError, match=r"X\.xlsx is none of \.csv, "):
+    with pytest.raises(DataError, match=r"X\.xlsx is not named as data are, which are CSV "):
         load(tmp_path, HEADER + ROWS, "X.xlsx")
     with pytest.raises(DataError, match=r"; there is no folder .*nowhere either"):
         load_bars([tmp_path / "nowhere" / "X.csv"])
@@ -349,6 +349,15 @@ def test_of_files_named_after_symbols_those_of_the_one_asked_for_are_read(tmp_pa
     assert list(only(load_bars([tmp_path], symbol="A")).closes) == [10.5, 11]
     data = load_bars([tmp_path], symbol="B")
     assert (len(only(data)), only(data).source) == (3, f"{tmp_path / 'B.csv'} and 1 more")
+
+
+def test_texts_beside_data_are_notes_and_else_data(tmp_path: Path) -> None:
+    for name in ("A.us.txt", "B.txt.gz"):
+        content = (HEADER + ROWS).encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if "gz" in name else content)
+    assert [series.symbol for series in load_bars([tmp_path]).series] == ["A.us", "B"]
+    (tmp_path / "C.csv").write_text(HEADER + ROWS)
+    assert [series.symbol for series in load_bars([tmp_path]).series] == ["C"]
 
 
 def test_a_folder_gzip_and_standard_input(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_splits(path)
     with pytest.raises(DataError, match=r"none\.csv cannot be read: No such file"):
         read_splits(tmp_path / "none.csv")
-    path.write_bytes("symbol,date,ratio\n".encode("utf-16"))
+    path.write_bytes(b"\xff" + b"symbol,date,ratio\n")
     with pytest.raises(DataError, match=r"splits\.csv is not a text in UTF-8 \(invalid start byte"):
         read_splits(path)
     packed = tmp_path / "splits.csv.gz"
