@@ -37,6 +37,7 @@ from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.selection import unmet
 from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
 from strategy_runtime.simulator.data.written_times import Dates
@@ -254,6 +255,7 @@ def read_data(
     tz: str = "UTC",
     columns: Sequence[str] = (),
     dates: Dates | None = None,
+    decimals: Decimals | None = None,
     start: date | datetime | str | None = None,
     end: date | datetime | str | None = None,
     strict: bool = False,
@@ -271,6 +273,8 @@ def read_data(
             "close", "volume"]`; for files without a header, or with one that is not understood.
         dates: What comes first in dates such as 03/04/2024: `"mdy"` for the month, `"dmy"` for the
             day. By default they are refused.
+        decimals: What parts the decimals from the whole in the numbers of a CSV, `"comma"` or
+            `"point"`; the other one parts thousands then, which is refused by default.
         start, end: Skip bars before `start`, and from `end` on.
         strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
             which `faults` of what is given back tells of.
@@ -287,6 +291,8 @@ def read_data(
         raise ConfigError(f"columns is a list of names: {columns.split(',')!r}, and no text")
     if dates not in (None, *get_args(Dates)):
         raise ConfigError(f"dates is 'dmy' or 'mdy', not {dates!r}")
+    if decimals not in (None, *get_args(Decimals)):
+        raise ConfigError(f"decimals is 'point' or 'comma', not {decimals!r}")
     return load_bars(
         paths,
         symbol=symbol,
@@ -294,6 +300,7 @@ def read_data(
         tz=tz,
         columns=columns,
         dates=dates,
+        decimals=decimals,
         start=_instant("start", start, tz, dates),
         end=_instant("end", end, tz, dates),
         strict=strict,

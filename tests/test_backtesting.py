@@ -302,6 +302,8 @@ def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
         read_data(prices, columns="date,open")
     with pytest.raises(ConfigError, match="dates is 'dmy' or 'mdy', not 'DMY'"):
         read_data(prices, dates="DMY")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="decimals is 'point' or 'comma', not ','"):
+        read_data(prices, decimals=",")  # type: ignore[arg-type]
 
 
 def test_candles_are_as_long_as_they_were_read(prices: Path) -> None:

@@ -83,6 +83,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
         tz=wanted.tz,
         columns=wanted.columns.split(",") if wanted.columns else (),
         dates=wanted.dates,
+        decimals=wanted.decimals,
         start=start,
         end=end,
         strict=wanted.strict,

@@ -126,6 +126,7 @@ class DataOptions(NamedTuple):
     tz: str | None
     columns: str
     dates: Literal["dmy", "mdy"] | None
+    decimals: Literal["point", "comma"] | None
     start: str | None
     end: str | None
     strict: bool
@@ -175,6 +176,12 @@ _data = _stacked(
         "--dates",
         type=click.Choice(["dmy", "mdy"]),
         help="What comes first in dates such as 03/04/2024, day or month. Default: refuse them.",
+    ),
+    click.option(
+        "--decimals",
+        type=click.Choice(["point", "comma"]),
+        help="What parts the decimals from the whole in the numbers of a CSV; the other one parts "
+        "thousands. Default: a point, and nothing parts thousands.",
     ),
     click.option(
         "--from", "start", metavar="TIME", help="Skip bars before this: 2012-01-31 or RFC 3339."

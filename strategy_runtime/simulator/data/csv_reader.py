@@ -9,13 +9,18 @@ from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
 from strategy_runtime.simulator.data.columns import Part, stand_in_for
 from strategy_runtime.simulator.data.heading import Heading, find_heading
-from strategy_runtime.simulator.data.numbers import floats
+from strategy_runtime.simulator.data.numbers import Decimals, Numerals
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
 __all__ = ["read_csv"]
 
 _SHOWN = 60
+_PLAINLY = "write it with a point for the decimals and nothing else, or nothing where there is none"
+_WHICH_MARK = (
+    "say what its marks are: --decimals comma, with points for the thousands, or --decimals point, "
+    "with commas for the thousands"
+)
 
 _T = TypeVar("_T")
 _Read = tuple[Rows, Sequence[int], list[Any]]
@@ -28,11 +33,13 @@ def read_csv(
     stamps: StampReader,
     collect: Collect,
     columns: Sequence[str] = (),
+    decimals: Decimals | None = None,
 ) -> None:
     """Read all rows of a CSV text: bars, or quotes and trades.
 
     Args:
         columns: Their names, where the text has none that are understood.
+        decimals: What parts the decimals of its numbers, if these are not plain.
 
     Raises:
         DataError: Names file, line and column.
@@ -40,7 +47,7 @@ def read_csv(
     line = 0
     try:
         top = find_heading(stream, source, columns)
-        table = _Table(top, source, stamps, collect)
+        table = _Table(top, source, stamps, Numerals(decimals), collect)
         for chunk in chunks(stream, top.line, top.delimiter, len(top.names), top.ahead):
             if not table.take_together(chunk):
                 line = chunk.line - 1
@@ -62,8 +69,10 @@ class _Table:
         heading: Heading,
         source: str,
         stamps: StampReader,
+        numerals: Numerals,
         collect: Collect,
     ) -> None:
+        self._numerals = numerals
         self._header = heading.names
         self._layout = heading.layout
         self._source = source
@@ -86,6 +95,8 @@ class _Table:
         """What a chunk of nothing but times and numbers has; None for any other."""
         layout = self._layout
         if layout.timestamp or layout.time is not None or layout.symbol is not None:
+            return None
+        if not self._numerals.are_plain:
             return None
         values = chunk.times_and_numbers()
         if values is None:
@@ -177,26 +188,23 @@ class _Table:
             if position is None:
                 columns.append([0.0] * len(texts))
                 continue
-            column = fields[position]
-            if "" in column:
-                missing = str(stand_in_for(name))
-                column = [text or missing for text in column]
-            columns.append(floats(column))
+            columns.append(self._numerals.read(fields[position], stand_in_for(name)))
         return columns
 
     def _unreadable(self, part: Part, line: int, row: list[str], error: Exception) -> DataError:
         """What is wrong with a row that fits and could not be read."""
         where = f"{self._source} line {line},"
         for position in part.positions:
-            text = "0" if position is None else row[position]
+            if position is None:
+                continue
+            text = row[position]
             try:
-                float(text or 0)
+                self._numerals.read([text], 0)
             except ValueError:
                 shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
                 return DataError(
-                    f"{where} column {self._header[position or 0].strip()}: {shown!r} is not a "
-                    "number; write it with a point for the decimals and nothing else, or nothing "
-                    "where there is none"
+                    f"{where} column {self._header[position].strip()}: {shown!r} is not a number; "
+                    + (_WHICH_MARK if "," in text else _PLAINLY)
                 )
         return DataError(f"{where} column {self._header[self._layout.timestamp].strip()}: {error}")
 

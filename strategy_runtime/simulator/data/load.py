@@ -17,6 +17,7 @@ from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
 from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
 from strategy_runtime.simulator.data.joining import align, join_bars, join_ticks
+from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.opening import open_bytes, open_text, standard_input
 from strategy_runtime.simulator.data.parquet_reader import read_parquet
 from strategy_runtime.simulator.data.recording_reader import read_recording
@@ -60,6 +61,7 @@ def load_bars(
     tz: str | None = None,
     columns: Sequence[str] = (),
     dates: Dates | None = None,
+    decimals: Decimals | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     strict: bool = False,
@@ -79,6 +81,8 @@ def load_bars(
         columns: Of CSV and Parquet files, from left to right, where these have no names for them
             that are understood.
         dates: What comes first in dates whose year comes last: day (`dmy`) or month (`mdy`).
+        decimals: What parts them from the whole in the numbers of a CSV; the other one of the two
+            parts thousands then, which is refused otherwise.
         start, end: Bars that start at or after `start` and before `end`.
         strict: Refuse data with any fault but gaps.
         most_in_memory: Bytes of columns beyond which they are kept in a temporary file.
@@ -97,7 +101,7 @@ def load_bars(
         for number, (path, source) in enumerate(files):
             unsaid = _name_of(path) if symbol is None or is_named else symbol
             collect = _Collector(rows, number, unsaid, source, log, spool, symbol)
-            _read(path, source, StampReader(zone, dates), collect, columns, log, stdin)
+            _read(path, source, StampReader(zone, dates), collect, columns, decimals, log, stdin)
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
             raise DataError(_why_nothing(rows, symbol, paths, log.in_order(sources)))
@@ -251,13 +255,14 @@ def _read(
     stamps: StampReader,
     collect: Collect,
     columns: Sequence[str],
+    decimals: Decimals | None,
     faults: FaultLog,
     stdin: IO[str] | None,
 ) -> None:
     ending = "" if path is None else ending_of(path)
     if path is None:
         with standard_input() if stdin is None else nullcontext(stdin) as stream:
-            read_csv(stream, source, stamps, collect, columns)
+            read_csv(stream, source, stamps, collect, columns, decimals)
     elif ending in PARQUET:
         read_parquet(path, source, stamps, collect, columns)
     elif ending in RECORDING:
@@ -265,4 +270,4 @@ def _read(
             read_recording(messages, source, collect, faults)
     else:
         with open_text(path) as stream:
-            read_csv(stream, source, stamps, collect, columns)
+            read_csv(stream, source, stamps, collect, columns, decimals)

@@ -1,13 +1,68 @@
 """Texts to numbers, a column at a time."""
 
+import re
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["floats", "integers"]
+__all__ = ["Decimals", "Numerals", "floats", "integers"]
+
+Decimals: TypeAlias = Literal["point", "comma"]
+"""What parts the decimals from the whole; the other of the two parts thousands."""
 
 _floats = msgspec.json.Decoder(list[float]).decode
 _integers = msgspec.json.Decoder(list[int]).decode
+
+_CURRENCIES = "$€£¥₹ "
+"""They may stand in front."""
+_MISSING = {"", "-", "--", ".", "\\n", "null", "none", "nan", "na", "n/a", "#n/a", "<na>"}
+_WITH_MARKS = {
+    "point": re.compile(r"-?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?", re.ASCII),
+    "comma": re.compile(r"-?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d*)?(?:e[+-]?\d+)?", re.ASCII | re.I),
+}
+_OTHER = {"point": ",", "comma": "."}
+
+
+class Numerals:
+    """Reads the numbers of one file.
+
+    Args:
+        decimals: What parts them; None for a point, and nothing that parts thousands: 1,234 may be
+            more than a thousand, or little more than one.
+
+    Attributes:
+        are_plain: Whether a number that `float` reads is that number.
+    """
+
+    def __init__(self, decimals: Decimals | None = None) -> None:
+        self._decimals = decimals
+        self.are_plain = decimals != "comma"
+
+    def read(self, texts: Sequence[str], missing: float) -> list[float]:
+        """Numbers as spreadsheets and people write them; what stands for none is `missing`.
+
+        Raises:
+            ValueError: One is no number.
+        """
+        if self.are_plain:
+            try:
+                return floats([text or str(missing) for text in texts] if "" in texts else texts)
+            except ValueError:
+                pass
+        return floats([self._plain(text, missing) for text in texts])
+
+    def _plain(self, text: str, missing: float) -> str:
+        text = text.strip().lstrip(_CURRENCIES)
+        if text.lower() in _MISSING:
+            return str(missing)
+        if self._decimals is None:
+            return text
+        if _WITH_MARKS[self._decimals].fullmatch(text):
+            return text.replace(_OTHER[self._decimals], "").replace(",", ".")
+        if self._decimals == "comma":
+            raise ValueError(f"{text!r} is no number with a comma for the decimals")
+        return text
 
 
 def floats(texts: Sequence[str]) -> list[float]:

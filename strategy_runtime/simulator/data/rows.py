@@ -88,7 +88,7 @@ class Rows:
         """Take in a row, unless no market can have looked like it."""
         if not self._is_possible(*numbers):
             numbers = tuple(
-                stand_in_for(name) if isnan(number) else number
+                stand_in_for(name) if isnan(number) or _is_unknown(name, number) else number
                 for name, number in zip(self.kind.value, numbers, strict=True)
             )
         if not self._is_possible(*numbers):
@@ -202,6 +202,11 @@ class Collect(Protocol):
             None where the symbol is not asked for.
         """
         ...
+
+
+def _is_unknown(name: str, number: float) -> bool:
+    """Interactive Brokers writes -1 for the volume of what has none, such as currencies."""
+    return name == "volume" and number == -1
 
 
 def _shown(number: float) -> str:
