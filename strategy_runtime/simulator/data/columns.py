@@ -9,7 +9,16 @@ from msgspec import Struct
 
 from strategy_runtime.errors import DataError
 
-__all__ = ["Kind", "Layout", "Part", "find_layout", "is_number", "over_all", "stand_in_for"]
+__all__ = [
+    "Kind",
+    "Layout",
+    "Part",
+    "find_layout",
+    "in_units",
+    "is_number",
+    "over_all",
+    "stand_in_for",
+]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "instrument", "instrumentname", "code", "sym"),
@@ -67,6 +76,9 @@ _TICKS = {
 _OF_A_BOOK = (("orderid", "action"), ("bidpx00",))
 """What files of an order book's events have: their prices are those of the events, most of which
 are no trades."""
+_OF_DATABENTO = {"rtype", "publisherid"}
+"""Whose files have prices of 187.25 as 187.250000000 or as 187250000000."""
+_BILLION, _MILLION = 10**9, 10**6
 _MAY_BE_UNKNOWN = ("volume", "size")
 
 _SHOWN = 300
@@ -117,12 +129,14 @@ class Layout(Struct, frozen=True):
         time: Position of a second column with the time of day.
         parts: Quotes and trades may share a file, and several symbols: a row is of the parts any
             of whose prices it has.
+        in_billionths: Whether prices may be numbers of billionths; see `in_units`.
     """
 
     timestamp: int
     time: int | None
     symbol: int | None
     parts: tuple[Part, ...]
+    in_billionths: bool = False
 
 
 def find_layout(header: Sequence[str], where: str) -> Layout:
@@ -149,7 +163,13 @@ def find_layout(header: Sequence[str], where: str) -> Layout:
         kinds.append(Kind.BARS)
     _demand(_NEEDED if Kind.BARS in kinds else ("timestamp",), found, header, where)
     parts = tuple(Part(kind, tuple(found.get(name) for name in kind.value)) for kind in kinds)
-    return Layout(found["timestamp"], found.get("time"), found.get("symbol"), parts)
+    return Layout(
+        found["timestamp"],
+        found.get("time"),
+        found.get("symbol"),
+        parts,
+        in_billionths={*map(_plain, header)} >= _OF_DATABENTO,
+    )
 
 
 def over_all(columns: Sequence[str], width: int, where: str) -> Sequence[str]:
@@ -170,6 +190,11 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def in_units(price: float) -> float:
+    """A price that may be a number of billionths; none is a million, or a thousandth or less."""
+    return price / _BILLION if price >= _MILLION else price
 
 
 def stand_in_for(name: str) -> float:

@@ -7,7 +7,7 @@ from typing import IO, Any, TypeVar
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
-from strategy_runtime.simulator.data.columns import Part, stand_in_for
+from strategy_runtime.simulator.data.columns import Part, in_units, stand_in_for
 from strategy_runtime.simulator.data.heading import Heading, find_heading
 from strategy_runtime.simulator.data.numbers import Decimals, Numerals
 from strategy_runtime.simulator.data.rows import Collect, Rows
@@ -96,7 +96,7 @@ class _Table:
         layout = self._layout
         if layout.timestamp or layout.time is not None or layout.symbol is not None:
             return None
-        if not self._numerals.are_plain:
+        if layout.in_billionths or not self._numerals.are_plain:
             return None
         values = chunk.times_and_numbers()
         if values is None:
@@ -188,7 +188,10 @@ class _Table:
             if position is None:
                 columns.append([0.0] * len(texts))
                 continue
-            columns.append(self._numerals.read(fields[position], stand_in_for(name)))
+            column = self._numerals.read(fields[position], stand_in_for(name))
+            if self._layout.in_billionths and name in part.kind.prices:
+                column = list(map(in_units, column))
+            columns.append(column)
         return columns
 
     def _unreadable(self, part: Part, line: int, row: list[str], error: Exception) -> DataError:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.columns import Kind, stand_in_for
+from strategy_runtime.simulator.data.columns import Kind, in_units, stand_in_for
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["Together", "stamps_of", "taken_together", "with_its_digits"]
+__all__ = ["Together", "all_in_units", "stamps_of", "taken_together", "with_its_digits"]
 
 Together = tuple[Rows, Sequence[int], Sequence[int], list[Sequence[float]]]
 """Where rows belong, their numbers, times, and what was measured."""
@@ -48,6 +48,16 @@ def with_its_digits(column: Any) -> Any:
 
     is_short = types.is_float32(column.type)
     return column.cast("string").cast("float64") if is_short else column
+
+
+def all_in_units(column: Any) -> Any:
+    """A column of prices that may be whole numbers of billionths."""
+    import pyarrow
+
+    if not pyarrow.types.is_integer(column.type):
+        return column
+    prices = (None if price is None else in_units(price) for price in column.to_pylist())
+    return pyarrow.array(prices, "float64")
 
 
 def stamps_of(columns: Mapping[str, Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind, find_layout, over_all, stand_in_for
 from strategy_runtime.simulator.data.parquet_columns import (
+    all_in_units,
     stamps_of,
     taken_together,
     with_its_digits,
@@ -53,6 +54,8 @@ def read_parquet(
                 table = {
                     name: with_its_digits(batch.column(column)) for name, column in wanted.items()
                 }
+                if layout.in_billionths:
+                    table |= {name: all_in_units(table[name]) for name in kind.prices}
                 rows_of = partial(collect, kind)
                 together = taken_together(table, kind, stamps, first, rows_of)
                 if together is None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
-from tests.simulator.data.support import HEADER, ROWS, load, only
+from tests.simulator.data.support import HEADER, MINUTE, ROWS, load, only
 
 EXPECTED = ([10.0, 10.5], [100.0, 200.0], [2, 3])
 
@@ -106,6 +106,23 @@ def test_decimals_behind_commas(tmp_path: Path, columns: str) -> None:
     )
     with pytest.raises(DataError, match=r"line 2, column open: '1\.187,15' is not a number"):
         load(tmp_path, text, decimals="point")
+
+
+OF_DATABENTO = "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume"
+
+
+@pytest.mark.parametrize("symbol", ["", ",symbol"])
+def test_prices_in_billionths(tmp_path: Path, symbol: str) -> None:
+    more = ",X" if symbol else ""
+    for prices in ("10100000000,11000000000,9000000000,10500000000", "10.1,11.0,9,10.5"):
+        rows = "".join(
+            f"{1_704_205_800_000_000_000 + minute * MINUTE},33,2,32,{prices},100{more}\n"
+            for minute in range(9)
+        )
+        for text in (rows, rows.replace(",100", ',"100"', 1)):
+            series = only(load(tmp_path, OF_DATABENTO + symbol + "\n" + text))
+            first = [column[0] for column in series.columns[1:-1]]
+            assert first == [10.1, 11, 9, 10.5, 100]
 
 
 def test_points_are_not_taken_for_commas_where_rows_are_plain(tmp_path: Path) -> None:

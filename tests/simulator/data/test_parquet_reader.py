@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -182,6 +182,13 @@ def test_a_missing_column_names_what_is_there(tmp_path: Path) -> None:
         DataError, match=r"X\.parquet: no column for timestamp; the header has open"
     ):
         load(tmp_path, PRICES)
+
+
+@pytest.mark.parametrize("form", [lambda price: int(price * 10**9), float, str])
+def test_prices_in_billionths(tmp_path: Path, form: Callable[[float], Any]) -> None:
+    prices = {name: list(map(form, values)) for name, values in PRICES.items()}
+    others: dict[str, Any] = {"ts_event": MOMENTS, "rtype": [33, 33], "publisher_id": [2, 2]}
+    assert list(only(load(tmp_path, others | prices)).closes) == PRICES["close"]
 
 
 def test_columns_may_be_named(tmp_path: Path) -> None:
