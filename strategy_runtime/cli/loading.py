@@ -2,7 +2,9 @@
 treats it.
 """
 
+import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
         strict=wanted.strict,
     )
     _report_faults(loaded)
+    _report_parts(loaded)
     return loaded
 
 
@@ -101,6 +104,24 @@ def _report_faults(data: "LoadedData") -> None:
         note(f"Data: {each}")
     if len(found) > _FAULTS_SHOWN:
         note(f"Data: and {len(found) - _FAULTS_SHOWN} more kinds of faults in other files")
+
+
+def _report_parts(data: "LoadedData") -> None:
+    """Say that files may be parts of one symbol, where each has a symbol of its own by its name.
+
+    Those of several symbols are mostly of the same time, and those of one, month by month, never.
+    """
+    series = [*data.series, *data.quotes, *data.ticks]
+    named = [each for each in series if Path(each.source).name.startswith(each.symbol)]
+    spans = sorted((times[0], times[-1]) for times in (each.columns[0] for each in series))
+    are_apart = all(before[1] < after[0] for before, after in pairwise(spans))
+    if len(series) > 1 and len(named) == len(series) and are_apart:
+        begin = {re.split(r"[-_. ]", each.symbol)[0] for each in series}
+        name = begin.pop() if len(begin) == 1 else "NAME"
+        note(
+            f"Data: {len(series)} files are taken for {len(series)} symbols, those they are named "
+            f"after; if they are parts of one, say which: --symbol {name}"
+        )
 
 
 def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":

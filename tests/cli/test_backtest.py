@@ -345,6 +345,22 @@ MINUTES = "timestamp,open,high,low,close,volume\n" + "".join(
 )
 
 
+def test_files_that_may_be_parts_of_one_symbol_are_told(bot: Path, invoke: Invoke) -> None:
+    header, *rows = MINUTES.splitlines(keepends=True)
+    for month in range(3):
+        part = rows[10 * month : 10 * month + 10]
+        (bot / f"XY-1m-{month}.csv").write_text(header + "".join(part))
+    files = [part for month in range(3) for part in ("--data", f"XY-1m-{month}.csv")]
+    done = invoke("backtest", "bot", "--out", "here", *files)
+    assert (
+        "Data: 3 files are taken for 3 symbols, those they are named after; if they are parts of "
+        "one, say which: --symbol XY\n"
+    ) in done.stderr
+    assert "for 3 symbols" not in invoke("backtest", "bot", *files, "--symbol", "XY").stderr
+    (bot / "XY-1m-1.csv").write_text(MINUTES)
+    assert "for 3 symbols" not in invoke("backtest", "bot", *files).stderr
+
+
 @pytest.mark.parametrize(
     ("options", "sent", "said"),
     [

@@ -59,7 +59,10 @@ def read_recording(
             if together is not None:
                 together.extend(*zip(*rows, strict=True))
     if not is_recording:
-        raise DataError(f"{source} is no recording of `strategy-run --record`")
+        raise DataError(
+            f"{source} is no recording of `strategy-run --record`; other data are read from CSV or "
+            "Parquet"
+        )
 
 
 def _decoded(stream: IO[bytes]) -> Iterator[tuple[int, Iterable[Any]]]:

@@ -168,7 +168,10 @@ def test_something_else(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(DataError) as refused:
         load_bars([path])
-    assert str(refused.value) == f"{path} is no recording of `strategy-run --record`"
+    assert str(refused.value) == (
+        f"{path} is no recording of `strategy-run --record`; other data are read from CSV or "
+        "Parquet"
+    )
 
 
 def test_one_without_candles_has_no_bars(tmp_path: Path) -> None:
