@@ -21,7 +21,21 @@ __all__ = [
 ]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
-    "symbol": ("symbol", "ticker", "instrument", "instrumentname", "code", "sym"),
+    "symbol": (
+        "symbol",
+        "ticker",
+        "instrument",
+        "instrumentname",
+        "code",
+        "tscode",
+        "sym",
+        "tic",
+        "instid",
+        "productid",
+        "pair",
+        "stock",
+        "name",
+    ),
     "timestamp": (
         "opentime",
         "timeopen",
@@ -31,6 +45,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "datetime",
         "start",
         "date",
+        "tradedate",
         "dtyyyymmdd",
         "time",
         "ts",
@@ -58,7 +73,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
     "volume": ("volume", "v", "vol", "basevolume", "qty", "tickvol", "tickvolume"),
 }
 """Of several that a header has, the first counts: of times, one that says that bars begin then."""
-_DATES = ("date", "dtyyyymmdd")
+_DATES = ("date", "tradedate", "dtyyyymmdd")
 """Columns that may leave the time of day to another one."""
 _INDEX = ("", "unnamed0")
 """What pandas calls an index that has no name; one in front of all else is taken for the time.

@@ -9,6 +9,7 @@ from operator import itemgetter, sub
 from typing import NamedTuple
 
 from strategy_runtime.clock import DAY_NS, rfc3339
+from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.digits import are_apart
 from strategy_runtime.simulator.data.faults import FaultKind, FaultLog
 from strategy_runtime.simulator.data.rows import Rows
@@ -50,6 +51,10 @@ def join_bars(
     those behind it, as long as no time between two of them is left.
 
     Gives back from where to where bars were moved.
+
+    Raises:
+        DataError: So many bars have the start of another one that they must be of several symbols,
+            or of other times than those that were read.
     """
     series.sources = {part.file: part.source for part in parts}
     filling = room.take(parts[0].table.types, sum(map(len, parts)))
@@ -57,6 +62,7 @@ def join_bars(
     for stretch in _in_order(parts):
         filling.add(check.passed(stretch))
     series.take(filling.columns, room)
+    check.refuse_what_is_mixed(series)
     return check.moved
 
 
@@ -203,6 +209,7 @@ class _Sequence:
         self._step = series.step
         self._notes = _Notes(series, faults)
         self._before: _Row | None = None
+        self._others = 0
         self._end = -(2**63)
         self.moved: dict[int, int] = {}
         self._movable = LONGEST_CLOCK_CHANGE if self._step >= DAY_NS else 0
@@ -222,6 +229,16 @@ class _Sequence:
         self._before = tuple(column[-1] for column in stretch)
         self._end = starts[-1] + step
         return stretch
+
+    def refuse_what_is_mixed(self, kept: BarSeries) -> None:
+        """One in three rows is no duplicate by mistake."""
+        others = self._others
+        if others * 2 > len(kept):
+            raise DataError(
+                f"{kept.source}: of {len(kept) + others} bars of {kept.symbol} {others} have the "
+                "start of another one, and other values; if a column tells them apart, by symbol "
+                "or by time of day, say which: --columns symbol,date,time,open,high,low,close"
+            )
 
     def _kept(self, stretch: Columns) -> Columns:
         kept: list[_Row] = []
@@ -243,7 +260,10 @@ class _Sequence:
         if before is None:
             return start
         if start == before[0]:
-            verdict = "the same values as" if row[1:-1] == before[1:-1] else "other values than"
+            is_same = row[1:-1] == before[1:-1]
+            if not is_same and unmarked(place)[0] == unmarked(before[-1])[0]:
+                self._others += 1
+            verdict = "the same values as" if is_same else "other values than"
             self._notes.duplicate(start, place, verdict, before[-1])
             return None
         overlap = self._end - start

@@ -151,6 +151,34 @@ def test_faults_are_reported_with_file_and_line_and_mended(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize("by", ["which", "hour"])
+def test_bars_that_a_column_tells_apart_that_is_not_read(tmp_path: Path, by: str) -> None:
+    rows = [f"2024-01-0{day},1,9,1,{n},1,{n}:00\n" for day in (2, 3, 4) for n in (2, 3)]
+    text = HEADER.replace("\n", f",{by}\n")
+    for ordered in (rows, rows[::2] + rows[1::2]):
+        with pytest.raises(DataError) as error:
+            load(tmp_path, text + "".join(ordered))
+        assert str(error.value) == (
+            f"{tmp_path / 'X.csv'}: of 6 bars of X 3 have the start of another one, and other "
+            "values; if a column tells them apart, by symbol or by time of day, say which: "
+            "--columns symbol,date,time,open,high,low,close"
+        )
+    named = ["date", "open", "high", "low", "close", "volume"]
+    found = [
+        [list(each.closes) for each in load(tmp_path, text + "".join(rows), columns=columns).series]
+        for columns in ([*named, "symbol"], [*named, "time"])
+    ]
+    assert found == [[[2, 2, 2], [3, 3, 3]], [[2, 3, 2, 3, 2, 3]]]
+
+
+def test_the_same_bars_of_two_files_are_not_mixed(tmp_path: Path) -> None:
+    for name, close in (("a.csv", 1), ("b.csv", 2)):
+        rows = "".join(f"2024-01-0{day},1,9,1,{close},1\n" for day in (2, 3, 4))
+        (tmp_path / name).write_text(HEADER + rows)
+    data = load_bars([tmp_path], symbol="X")
+    assert (list(only(data).closes), len(data.faults)) == ([1, 1, 1], 3)
+
+
 def test_strict_refuses_faults_but_not_gaps(tmp_path: Path) -> None:
     late = "2024-01-02T15:00:00Z,10,11,9,10,1\n"
     assert len(only(load(tmp_path, HEADER + ROWS + late, strict=True))) == 3
