@@ -31,12 +31,14 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "sym",
         "tic",
         "instid",
+        "secid",
         "productid",
         "pair",
         "stock",
         "name",
     ),
     "timestamp": (
+        "timeperiodstart",
         "opentime",
         "timeopen",
         "starttime",
@@ -44,6 +46,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "timestamp",
         "datetime",
         "start",
+        "begin",
         "date",
         "tradedate",
         "dtyyyymmdd",
@@ -66,11 +69,14 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
         "snappedat",
         "indexlevel0",
     ),
-    "open": ("open", "o", "openprice"),
-    "high": ("high", "h", "highprice"),
-    "low": ("low", "l", "lowprice"),
-    "close": ("close", "c", "closeprice", "closelast", "last"),
-    "volume": ("volume", "v", "vol", "basevolume", "qty", "tickvol", "tickvolume"),
+    "open": ("open", "o", "openprice", "priceopen", "pxopen"),
+    "high": ("high", "h", "highprice", "pricehigh", "pxhigh"),
+    "low": ("low", "l", "lowprice", "pricelow", "pxlow"),
+    "close": ("close", "c", "closeprice", "priceclose", "closelast", "last", "pxlast"),
+    "volume": (
+        *("volume", "v", "vol", "basevolume", "volumetraded", "totalvolume", "pxvolume"),
+        *("qty", "tickvol", "tickvolume"),
+    ),
 }
 """Of several that a header has, the first counts: of times, one that says that bars begin then."""
 _DATES = ("date", "tradedate", "dtyyyymmdd")

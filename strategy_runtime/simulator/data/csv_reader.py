@@ -137,6 +137,7 @@ class _Table:
         if len(row) < len(header) or any(row[len(header) :]):
             raise DataError(
                 f"{self._source} line {line}: {len(row)} fields where the header has {len(header)}"
+                + ("; remove the line if it is only a remark" if len(row) == 1 else "")
             )
         said = None if layout.symbol is None else row[layout.symbol].strip()
         if said == "":

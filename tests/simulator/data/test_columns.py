@@ -67,6 +67,11 @@ def ticks(
         ("date,open,high,low,close,volume,Name", bars(0, 1, 2, 3, 4, volume=5, symbol=6)),
         ("ts_code,trade_date,open,high,low,close,vol", bars(1, 2, 3, 4, 5, volume=6, symbol=0)),
         ("Symbol,Date,Open,High,Low,Close,Name", bars(1, 2, 3, 4, 5, symbol=0)),
+        (
+            "time_period_start;time_open;price_open;price_high;price_low;price_close;volume_traded",
+            bars(0, 2, 3, 4, 5, volume=6),
+        ),
+        ("Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME", bars(0, 1, 2, 3, 4, volume=5)),
         ("date,1. open,2. high,3. low,4. close,5. volume", bars(0, 1, 2, 3, 4, volume=5)),
         ("Ticker,Date/Time,Open,High,Low,Close", bars(1, 2, 3, 4, 5, symbol=0)),
         ("<DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>", bars(0, 2, 3, 4, 5, time=1)),
@@ -74,7 +79,7 @@ def ticks(
     ],
 )
 def test_the_columns_of_bars_are_found_in_many_spellings(header: str, columns: Layout) -> None:
-    assert find_layout(header.split(","), "x.csv") == columns
+    assert find_layout(header.replace(";", ",").split(","), "x.csv") == columns
 
 
 def test_adjusted_closes_are_never_taken_for_closes() -> None:

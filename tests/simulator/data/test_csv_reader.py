@@ -43,6 +43,14 @@ def test_layouts(tmp_path: Path, text: str) -> None:
     assert columns_of(tmp_path, text) == EXPECTED
 
 
+def test_a_remark_behind_the_rows_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        load(tmp_path, HEADER + ROWS + '"Downloaded from a vendor, 2024-01-05"\n')
+    assert str(error.value).endswith(
+        "line 4: 1 fields where the header has 6; remove the line if it is only a remark"
+    )
+
+
 def test_lines_count_from_the_top_of_the_file(tmp_path: Path) -> None:
     text = "\n\n" + HEADER + "\n" + ROWS.replace("\n", "\n\n")
     assert columns_of(tmp_path, text)[2] == [5, 7]
