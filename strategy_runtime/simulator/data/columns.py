@@ -81,6 +81,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
 """Of several that a header has, the first counts: of times, one that says that bars begin then."""
 _DATES = ("date", "tradedate", "dtyyyymmdd")
 """Columns that may leave the time of day to another one."""
+_CLOCKS = ("time", "timeofday", "timem", "tradetime")
 _INDEX = ("", "unnamed0")
 """What pandas calls an index that has no name; one in front of all else is taken for the time.
 In Parquet it has the name `__index_level_0__`, and may stand anywhere."""
@@ -271,8 +272,10 @@ def _locate(
         volume = next((name for name in names if _VOLUME_IN.fullmatch(name)), None)
         if volume is not None:
             found["volume"] = names.index(volume)
-    if "timestamp" in found and names[found["timestamp"]] in _DATES and "time" in names:
-        found["time"] = names.index("time")
+    if "timestamp" in found and names[found["timestamp"]] in _DATES:
+        clock = next((name for name in _CLOCKS if name in names), None)
+        if clock is not None:
+            found["time"] = names.index(clock)
     return found
 
 

@@ -132,6 +132,7 @@ def test_a_file_without_a_header_is_told_the_option(row: str) -> None:
     [
         ("symbol,timestamp,bid,ask", ticks(1, quotes=(2, 3), symbol=0)),
         ("Date,Time,Bid Price,Ask Price", ticks(0, quotes=(2, 3), time=1)),
+        ("DATE,TIME_M,EX,SYM_ROOT,SIZE,PRICE", ticks(0, trades=(5, 4), time=1)),
         ("ts,best_ask,best_bid", ticks(0, quotes=(2, 1))),
         ("timestamp,askPrice,bidPrice,askVolume,bidVolume", ticks(0, quotes=(2, 1))),
         (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.series import BarSeries, TickSeries
+from strategy_runtime.simulator.data.series import BarSeries, Series, TickSeries
 from tests.simulator.data.support import load
 
 COMMANDS = Path(__file__).resolve().parents[3] / "docs/commands.md"
@@ -217,7 +217,8 @@ def options_of(text: str) -> dict[str, object]:
 def check(tmp_path: Path, sample: tuple[str, str], options: dict[str, object]) -> None:
     text, first = sample
     data = load(tmp_path, text, "X.csv", **options)
-    (series,) = [*data.series, *data.quotes, *data.ticks]
+    every: list[Series] = [*data.series, *data.quotes, *data.ticks]
+    (series,) = every
     found: Sequence[float] = [column[0] for column in series.columns]
     assert (rfc3339(int(found[0])), series.symbol) == (first, "X")
     if isinstance(series, BarSeries):
