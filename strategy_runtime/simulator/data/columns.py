@@ -244,9 +244,11 @@ def _demand(
         shown = ", ".join(map(str.strip, header))
         shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
         if len(missing) == len(_NEEDED) and sum(map(is_number, header)) * 2 >= len(header):
-            raise DataError(f"{where} has no header: it begins with {shown}; {_SAY_WHICH}")
+            what = f"{where} has no header: it begins with {shown}"
+        else:
+            what = f"{where}: no column for {', '.join(missing)}; the header has {shown}"
         raise DataError(
-            f"{where}: no column for {', '.join(missing)}; the header has {shown}; {_SAY_WHICH}"
+            f"{what}; {_SAY_WHICH}"
             + ("; quotes have bid and ask instead, trades a price" if "open" in missing else "")
         )
 

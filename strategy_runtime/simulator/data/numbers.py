@@ -45,12 +45,11 @@ class Numerals:
         Raises:
             ValueError: One is no number.
         """
-        if self.are_plain:
-            try:
-                return floats([text or str(missing) for text in texts] if "" in texts else texts)
-            except ValueError:
-                pass
-        return floats([self._plain(text, missing) for text in texts])
+        try:
+            plain = texts if self.are_plain else _with_points(texts)
+            return floats([text or str(missing) for text in plain] if "" in plain else plain)
+        except ValueError:
+            return floats([self._plain(text, missing) for text in texts])
 
     def _plain(self, text: str, missing: float) -> str:
         text = text.strip().lstrip(_CURRENCIES)
@@ -63,6 +62,18 @@ class Numerals:
         if self._decimals == "comma":
             raise ValueError(f"{text!r} is no number with a comma for the decimals")
         return text
+
+
+def _with_points(texts: Sequence[str]) -> Sequence[str]:
+    """Numbers with commas for the decimals.
+
+    Raises:
+        ValueError: They have other marks as well.
+    """
+    together = "\n".join(texts)
+    if "." in together or together.count("\n") != len(texts) - 1:
+        raise ValueError("each has to be looked at")
+    return together.replace(",", ".").split("\n")
 
 
 def floats(texts: Sequence[str]) -> list[float]:

@@ -123,7 +123,8 @@ def test_a_file_without_a_header_is_told_the_option(row: str) -> None:
         find_layout(row.split(","), "x.csv")
     assert str(error.value) == (
         f"x.csv has no header: it begins with {row.replace(',', ', ')}; say what its columns are, "
-        "from left to right: --columns timestamp,open,high,low,close,volume"
+        "from left to right: --columns timestamp,open,high,low,close,volume; quotes have bid and "
+        "ask instead, trades a price"
     )
 
 

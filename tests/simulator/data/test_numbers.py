@@ -50,6 +50,7 @@ def test_whole_numbers(texts: list[str]) -> None:
         ("comma", "184,25", 184.25),
         ("comma", "1.184,25", 1184.25),
         ("comma", "1.184", 1184),
+        ("comma", "1\n184", None),
         ("comma", "-1", -1),
         ("comma", "1,5E+06", 1_500_000),
         ("comma", "184.25", None),
