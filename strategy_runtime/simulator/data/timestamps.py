@@ -36,7 +36,7 @@ _SCALES = {10: 10**9, 13: 10**6, 16: 10**3}
 """Of whole numbers by their digits, where these leave no doubt."""
 _UNITS = ((10**17, 0), (10**14, 3), (10**11, 6), (10**8, 9))
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds hold
-_DAY_TEXT = len("2024-03-04")
+_USUAL_DATE = len("2024-03-04")
 _REMEMBERED = 100_000
 _MOST_MISSES = 1000
 _FEW, _MANY = 32, 1024
@@ -104,6 +104,7 @@ class StampReader:
         self._dates: Dates | None = dates
         self._elsewhere: dict[str, StampReader] = {}
         self.is_utc = zone is UTC
+        self._date = _USUAL_DATE  # how much of a text it is, as the first one shows
         self._days: dict[str, int] = {}
         self._clocks: dict[str, int] = {}
         self._routine: list[str] = []
@@ -119,9 +120,9 @@ class StampReader:
         Raises:
             ValueError: Says what is wrong with the text.
         """
-        midnight = self._days.get(text[:_DAY_TEXT])
+        midnight = self._days.get(text[: self._date])
         if midnight is not None:
-            clock = self._clocks.get(text[_DAY_TEXT:])
+            clock = self._clocks.get(text[self._date :])
             if clock is not None:
                 return midnight + clock
         return self._parse(text.strip())
@@ -139,7 +140,7 @@ class StampReader:
                 return [number * scale for number in integers(texts)]
         stamps: list[int] = []
         while (row := len(stamps)) < len(texts):
-            day = texts[row][:_DAY_TEXT]
+            day = texts[row][: self._date]
             end = bisect_left(texts, day + _AFTER_ALL, row)
             if end - row < _FEW:
                 stamps += self._by_halves(texts[row : row + _MANY])
@@ -160,7 +161,7 @@ class StampReader:
             self._routine = sorted(self._clocks, key=self._clocks.__getitem__)
             self._nanos = _in_steps([self._clocks[clock] for clock in self._routine])
             self._places = {clock: place for place, clock in enumerate(self._routine)}
-        midnight, first = self._days.get(day), self._places.get(texts[0][_DAY_TEXT:])
+        midnight, first = self._days.get(day), self._places.get(texts[0][self._date :])
         if midnight is None or first is None:
             return None
         upto = first + len(texts)
@@ -179,8 +180,9 @@ class StampReader:
         stamps: list[int] = []
         rest = iter(texts)
         for _ in range(_MOST_MISSES):
+            date = self._date
             try:
-                stamps.extend(days[text[:_DAY_TEXT]] + clocks[text[_DAY_TEXT:]] for text in rest)
+                stamps.extend(days[text[:date]] + clocks[text[date:]] for text in rest)
             except KeyError:
                 stamps.append(self.read(texts[len(stamps)]))
             else:
@@ -231,12 +233,14 @@ class StampReader:
         return reader.read(text)
 
     def _remember(self, text: str, length: int, midnight: int, nanos: int) -> None:
-        if length != _DAY_TEXT:
+        if not self._days:
+            self._date = length
+        if length != self._date:
             return
         if len(self._clocks) >= _REMEMBERED:
             self._clocks.clear()
-        self._days[text[:_DAY_TEXT]] = midnight
-        self._clocks[text[_DAY_TEXT:]] = nanos
+        self._days[text[:length]] = midnight
+        self._clocks[text[length:]] = nanos
 
 
 def _in_steps(numbers: list[int]) -> Sequence[int]:

@@ -270,6 +270,7 @@ sessions = st.lists(clocks, min_size=1, max_size=3)
         [
             *("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y/%m/%d %H:%M:%S+02:00"),
             *("%d.%m.%Y %H:%M:%S.000", "%d/%m/%Y %I:%M %p", "%d-%b-%Y %H:%M"),
+            *("%Y%m%d %H%M%S", "%Y%m%d%H%M%S", "%Y%m%d %H%M%S000", "%-d/%-m/%Y %-H:%M"),
         ]
     ),
     tz=st.sampled_from(["UTC", "America/New_York"]),
