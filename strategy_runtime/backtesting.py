@@ -263,7 +263,8 @@ def read_data(
     """Read bars, quotes and trades from files and folders, for any number of backtests.
 
     Args:
-        paths: CSV or Parquet files, recordings of `strategy-run --record`, or folders of them.
+        paths: CSV, Parquet or Feather files, recordings of `strategy-run --record`, or folders of
+            them.
         symbol: Read this one only. A file that has no such column has the symbol it is named after;
             where none is named after the one given, all such files have that.
         timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the

@@ -140,8 +140,9 @@ _data = _stacked(
         type=Place(readable=False),
         metavar="PATH",
         multiple=True,
-        help="CSV or Parquet file, recording of strategy-run --record, a folder of them, or - for "
-        "the standard input. Repeatable. Without it the folder data/ is read, if there is one.",
+        help="CSV, Parquet or Feather file, recording of strategy-run --record, a folder of them, "
+        "or - for the standard input. Repeatable. Without it the folder data/ is read, if there is "
+        "one.",
     ),
     click.option(
         "--symbol",

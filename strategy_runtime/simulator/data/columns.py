@@ -82,7 +82,7 @@ _SPELLINGS: dict[str, tuple[str, ...]] = {
 _DATES = ("date", "tradedate", "dtyyyymmdd")
 """Columns that may leave the time of day to another one."""
 _CLOCKS = ("time", "timeofday", "timem", "tradetime")
-_INDEX = ("", "unnamed0")
+_INDEX = ("", "unnamed0", "index")
 """What pandas calls an index that has no name; one in front of all else is taken for the time.
 In Parquet it has the name `__index_level_0__`, and may stand anywhere."""
 _NUMBER_IN_FRONT = re.compile(r"\s*\d+\. ")

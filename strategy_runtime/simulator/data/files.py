@@ -6,10 +6,11 @@ from pathlib import Path
 from strategy_runtime.errors import DataError
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["PARQUET", "RECORDING", "ending_of", "files_of"]
+__all__ = ["FEATHER", "PARQUET", "RECORDING", "ending_of", "files_of"]
 
 _PACKED = ("", ".gz", ".zst", ".xz", ".bz2", ".zip")
 PARQUET = (".parquet", ".pq")
+FEATHER = (".feather", ".arrow")
 RECORDING = tuple(".jsonl" + packed for packed in _PACKED)
 _NOTES = tuple(".txt" + packed for packed in _PACKED)
 """What a text may be that has data, and also one about them: in a folder it is read where nothing
@@ -17,13 +18,14 @@ else is."""
 _ENDINGS = (
     *(kind + packed for kind in (".csv", ".tsv") for packed in _PACKED),
     *PARQUET,
+    *FEATHER,
     *RECORDING,
     *_NOTES,
     ".zip",
 )
 _SHOWN = (
-    "CSV (.csv, .tsv, .txt), Parquet (.parquet, .pq) or a recording (.jsonl); a text may be packed "
-    f"({', '.join(_PACKED[1:])})"
+    "CSV (.csv, .tsv, .txt), Parquet (.parquet, .pq), Feather (.feather, .arrow) or a recording "
+    f"(.jsonl); a text may be packed ({', '.join(_PACKED[1:])})"
 )
 
 

@@ -15,7 +15,7 @@ from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
-from strategy_runtime.simulator.data.files import PARQUET, RECORDING, ending_of, files_of
+from strategy_runtime.simulator.data.files import FEATHER, PARQUET, RECORDING, ending_of, files_of
 from strategy_runtime.simulator.data.joining import align, join_bars, join_ticks
 from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.opening import open_bytes, open_text, standard_input
@@ -263,7 +263,7 @@ def _read(
     if path is None:
         with standard_input() if stdin is None else nullcontext(stdin) as stream:
             read_csv(stream, source, stamps, collect, columns, decimals)
-    elif ending in PARQUET:
+    elif ending in (*PARQUET, *FEATHER):
         read_parquet(path, source, stamps, collect, columns)
     elif ending in RECORDING:
         with open_bytes(path) as messages:

@@ -1,6 +1,6 @@
-"""Parquet files, batch by batch; needs pyarrow, the extra `parquet`."""
+"""Parquet and Feather files, batch by batch; needs pyarrow, the extra `parquet`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind, find_layout, over_all, stand_in_for
+from strategy_runtime.simulator.data.files import FEATHER
 from strategy_runtime.simulator.data.parquet_columns import (
     all_in_units,
     stamps_of,
@@ -29,7 +30,7 @@ def read_parquet(
     collect: Collect,
     columns: Sequence[str] = (),
 ) -> None:
-    """Read all rows of a Parquet file.
+    """Read all rows of a Parquet or Feather file.
 
     Args:
         columns: Their names, where the file has none that are understood.
@@ -37,9 +38,9 @@ def read_parquet(
     Raises:
         DataError: Names file, row and column, or the package that is missing.
     """
-    parquet = _pyarrow_parquet(path)
-    with _readable(source), parquet.ParquetFile(path, page_checksum_verification=True) as file:
-        names = file.schema_arrow.names
+    is_feather = path.suffix.lower() in FEATHER
+    opened = _opened_feather(path) if is_feather else _opened_parquet(path)
+    with _readable(source, "Feather" if is_feather else "Parquet"), opened as (names, batches):
         layout = find_layout(over_all(columns, len(names), source) if columns else names, source)
         common = {name: getattr(layout, name) for name in ("timestamp", "time", "symbol")}
         parts = [
@@ -48,7 +49,7 @@ def read_parquet(
         ]
         needed = {place for _, places in parts for place in places.values() if place is not None}
         first = 1
-        for batch in file.iter_batches(_BATCH, columns=[names[place] for place in sorted(needed)]):
+        for batch in batches([names[place] for place in sorted(needed)]):
             for kind, places in parts:
                 wanted = {name: names[at] for name, at in places.items() if at is not None}
                 table = {
@@ -69,25 +70,50 @@ def read_parquet(
             first += len(batch)
 
 
-def _pyarrow_parquet(path: Path) -> Any:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError(
-            f"{path}: reading Parquet needs one more package: "
-            "pip install 'strategy-runtime[parquet]'"
-        ) from None
-    return parquet
+_Opened = tuple[Any, Callable[[list[str]], Iterable[Any]]]
+"""The names of all columns, and what gives some of them, batch by batch."""
 
 
 @contextmanager
-def _readable(source: str) -> Iterator[None]:
-    from pyarrow import ArrowException
+def _opened_parquet(path: Path) -> Iterator[_Opened]:
+    from pyarrow import parquet
 
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        yield (
+            file.schema_arrow.names,
+            lambda columns: file.iter_batches(_BATCH, columns=columns),
+        )
+
+
+@contextmanager
+def _opened_feather(path: Path) -> Iterator[_Opened]:
+    from pyarrow import ipc, memory_map
+
+    with memory_map(str(path)) as memory, ipc.open_file(memory) as file:
+        yield (
+            file.schema.names,
+            lambda columns: (
+                batch.slice(row, _BATCH)
+                for number in range(file.num_record_batches)
+                for batch in [file.get_batch(number).select(columns)]
+                for row in range(0, len(batch), _BATCH)
+            ),
+        )
+
+
+@contextmanager
+def _readable(source: str, kind: str) -> Iterator[None]:
+    try:
+        from pyarrow import ArrowException
+    except ImportError:
+        raise DataError(
+            f"{source}: reading {kind} needs one more package: "
+            "pip install 'strategy-runtime[parquet]'"
+        ) from None
     try:
         yield
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{source} cannot be read as Parquet: {error}") from None
+        raise DataError(f"{source} cannot be read as {kind}: {error}") from None
 
 
 def _rows(

@@ -41,6 +41,7 @@ def ticks(
         ("t,o,h,l,c", bars(0, 1, 2, 3, 4)),
         (",Open,High,Low,Close,Volume", bars(0, 1, 2, 3, 4, volume=5)),
         ("Unnamed: 0,Open,High,Low,Close", bars(0, 1, 2, 3, 4)),
+        ("index,Open,High,Low,Close", bars(0, 1, 2, 3, 4)),
         ("Date,Open,High,Low,Close,", bars(0, 1, 2, 3, 4)),
         ("Open,High,Low,Close,__index_level_0__,Date", bars(5, 0, 1, 2, 3)),
         ("Open,High,Low,Close,__index_level_0__", bars(4, 0, 1, 2, 3)),

@@ -216,6 +216,36 @@ def test_blanks_around_a_symbol_do_not_count(tmp_path: Path, form: type) -> None
         load(tmp_path, {**columns, "symbol": ["A", "  "]})
 
 
+@pytest.mark.parametrize("rows_together", [1, 3, 100])
+@pytest.mark.parametrize("compression", ["lz4", "uncompressed"])
+def test_feather_gives_what_parquet_gives(
+    tmp_path: Path, rows_together: int, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyarrow import feather
+
+    monkeypatch.setattr("strategy_runtime.simulator.data.parquet_reader._BATCH", 2)
+    stamps = [datetime(2024, 1, 2, 14, minute, tzinfo=UTC) for minute in range(7)]
+    prices = {name: [values[0]] * 7 for name, values in PRICES.items()}
+    columns = {"note": ["x"] * 7, "date": stamps, **prices, "volume": [*range(7)]}
+    feather.write_feather(
+        pyarrow.table(columns),
+        str(tmp_path / "X.feather"),
+        compression=compression,
+        chunksize=rows_together,
+    )
+    expected, found = only(load(tmp_path, columns)), only(load_bars([tmp_path / "X.feather"]))
+    assert [list(each) for each in found.columns] == [list(each) for each in expected.columns]
+
+
+def test_a_file_that_is_no_feather(tmp_path: Path) -> None:
+    (tmp_path / "X.feather").write_bytes(b"FEA1" + bytes(100))
+    with pytest.raises(DataError, match=r"X\.feather cannot be read as Feather: "):
+        load_bars([tmp_path / "X.feather"])
+    (tmp_path / "X.arrow").touch()
+    with pytest.raises(DataError, match=r"X\.arrow cannot be read as Feather: "):
+        load_bars([tmp_path / "X.arrow"])
+
+
 def test_a_page_that_differs_from_its_checksum(tmp_path: Path) -> None:
     from pyarrow import parquet
 
