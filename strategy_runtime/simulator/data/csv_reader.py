@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, TypeVar
 
 from strategy_runtime.errors import DataError
@@ -23,6 +23,8 @@ _WHICH_MARK = (
 )
 
 _T = TypeVar("_T")
+_Fields = Mapping[int, Sequence[str]]
+"""Columns by their positions."""
 _Read = tuple[Rows, Sequence[int], list[Any]]
 """Where rows belong, their lines, and their times and numbers by columns."""
 
@@ -74,7 +76,12 @@ class _Table:
     ) -> None:
         self._numerals = numerals
         self._header = heading.names
-        self._layout = heading.layout
+        self._layout = layout = heading.layout
+        common = (layout.timestamp, layout.time, layout.symbol)
+        self._parts = [
+            (part, [at for at in (*common, *part.positions) if at is not None])
+            for part in layout.parts
+        ]
         self._source = source
         self._stamps = stamps
         self._collect = collect
@@ -122,8 +129,9 @@ class _Table:
             return None
         lines = range(chunk.line, chunk.line + len(fields[0]))
         found: list[_Read] = []
-        for part in self._layout.parts:
-            for symbol, here, texts in self._by_symbol(part, *_of_part(part, lines, fields)):
+        for part, places in self._parts:
+            mine = {at: fields[at] for at in places}
+            for symbol, here, texts in self._by_symbol(part, *_of_part(part, lines, mine)):
                 rows = self._collect(part.kind, symbol)
                 if rows is not None:
                     found.append((rows, here, self._converted(part, texts)))
@@ -142,21 +150,21 @@ class _Table:
         said = None if layout.symbol is None else row[layout.symbol].strip()
         if said == "":
             raise DataError(f"{self._source} line {line}: the symbol is empty")
-        for part in layout.parts:
+        for part, places in self._parts:
             if part.optional and not any(row[position] for position in part.optional):
                 continue
             rows = self._collect(part.kind, said or part.symbol)
             if rows is None:
                 continue
             try:
-                stamp, *numbers = self._converted(part, [(text,) for text in row])
+                stamp, *numbers = self._converted(part, {at: (row[at],) for at in places})
             except (ValueError, OverflowError) as error:
                 raise self._unreadable(part, line, row, error) from None
             rows.add(line, stamp[0], *(number[0] for number in numbers))
 
     def _by_symbol(
-        self, part: Part, lines: Sequence[int], fields: Sequence[Sequence[str]]
-    ) -> Iterator[tuple[str | None, Sequence[int], Sequence[Sequence[str]]]]:
+        self, part: Part, lines: Sequence[int], fields: _Fields
+    ) -> Iterator[tuple[str | None, Sequence[int], _Fields]]:
         if not lines:
             return
         at = self._layout.symbol
@@ -173,9 +181,9 @@ class _Table:
         for row, symbol in enumerate(symbols):
             rows[symbol].append(row)
         for symbol, picked in rows.items():
-            yield symbol.strip(), _picked(lines, picked), [_picked(each, picked) for each in fields]
+            yield symbol.strip(), _picked(lines, picked), _all_picked(fields, picked)
 
-    def _converted(self, part: Part, fields: Sequence[Sequence[str]]) -> list[Any]:
+    def _converted(self, part: Part, fields: _Fields) -> list[Any]:
         """Times and numbers.
 
         Raises:
@@ -213,15 +221,17 @@ class _Table:
         return DataError(f"{where} column {self._header[self._layout.timestamp].strip()}: {error}")
 
 
-def _of_part(
-    part: Part, lines: Sequence[int], fields: Sequence[Sequence[str]]
-) -> tuple[Sequence[int], Sequence[Sequence[str]]]:
+def _of_part(part: Part, lines: Sequence[int], fields: _Fields) -> tuple[Sequence[int], _Fields]:
     """The rows that have any of the prices of a part."""
     prices = [fields[position] for position in part.optional]
     if not any("" in column for column in prices):
         return lines, fields
     picked = [row for row, texts in enumerate(zip(*prices, strict=True)) if any(texts)]
-    return _picked(lines, picked), [_picked(each, picked) for each in fields]
+    return _picked(lines, picked), _all_picked(fields, picked)
+
+
+def _all_picked(fields: _Fields, rows: Sequence[int]) -> _Fields:
+    return {at: _picked(each, rows) for at, each in fields.items()}
 
 
 def _picked(items: Sequence[_T], rows: Sequence[int]) -> Sequence[_T]:
