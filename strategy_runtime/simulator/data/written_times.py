@@ -16,7 +16,8 @@ _DAY_AND_NAME = re.compile(rf"(\d\d?)[ -]?{_NAME}[ -]?{_YEAR}{_REST}", re.ASCII 
 _NAME_AND_DAY = re.compile(rf"{_NAME}\.? (\d\d?),? {_YEAR}{_REST}", re.ASCII | re.I)
 _TOGETHER = re.compile(r"((?:19|20)\d{6})(\d{6})", re.ASCII)
 _THOUSANDTHS = re.compile(r"(\d{8}) (\d{6})(\d{3})", re.ASCII)
-_HALF_A_DAY = re.compile(r"(\d\d?)(:.*?) ?([AP])M", re.ASCII | re.I)
+_IN_HALF_DAYS = re.compile(r"(\d{4}-\d\d?-\d\d?)[T ]+(.*[AP]M)", re.ASCII | re.I)
+_HALF_A_DAY = re.compile(r"(\d\d?)(:.*?)?[ -]?([AP])M", re.ASCII | re.I)
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december"),
@@ -39,6 +40,8 @@ def in_iso(text: str, dates: Dates | None) -> tuple[str, int] | None:
         return " ".join(match.groups()), 8
     if match := _THOUSANDTHS.fullmatch(text):
         return "{} {}.{}".format(*match.groups()), 8
+    if match := _IN_HALF_DAYS.fullmatch(text):
+        return f"{match[1]} {_with_24_hours(match[2])}", match.end(1)
     if match := _NUMBERS.fullmatch(text):
         if dates is None:
             raise ValueError(
@@ -76,4 +79,4 @@ def _with_24_hours(clock: str) -> str:
     if match is None or not 1 <= int(match[1]) <= 12:
         return clock
     hour, rest, half = match.groups()
-    return f"{int(hour) % 12 + 12 * (half.upper() == 'P'):02}{rest}"
+    return f"{int(hour) % 12 + 12 * (half.upper() == 'P'):02}{rest or ':00'}"
