@@ -57,12 +57,14 @@ def find_heading(stream: IO[str], source: str, columns: Sequence[str] = ()) -> H
                 names = over_all(columns, len(row), f"{source} line {line}")
                 return Heading(names, find_layout(names, source), delimiter, line, text)
             continue
+        layout = _side_by_side(above, row)
+        if layout is not None:
+            names = [row[0], *map(" ".join, zip(above[-2][1:], above[-1][1:], strict=True))]
+            return Heading(names, layout, delimiter, line + 1)
         try:
-            layout = _side_by_side(above, row) or find_layout(row, source)
+            return Heading(row, find_layout(row, source), delimiter, line + 1)
         except DataError as error:
             refused.append((len(row), error))
-        else:
-            return Heading(row, layout, delimiter, line + 1)
         above.append(row)
         if sum(map(is_number, row)) * 2 >= len(row) or len(above) == _MOST_LINES:
             break

@@ -69,6 +69,11 @@ def test_symbols_side_by_side(tmp_path: Path, first: str) -> None:
         assert (list(b.closes), list(b.volumes)) == ([20, 20], [50, 0])
 
 
+def test_a_field_of_one_of_the_symbols_side_by_side_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 4, column Open B: 'much' is not a number; write"):
+        load(tmp_path, f"{NAMES}\n{SYMBOLS}\n{TIMES}\n2024-01-02,2,20,3,30,1,10,2,much,5,50\n")
+
+
 def test_one_of_the_symbols_side_by_side(tmp_path: Path) -> None:
     rows = "2024-01-02,2,20,3,30,1,10,2,20,5,50\n2024-01-03,2.5,25,3,30,1,10,2,20,6,60\n"
     for quote in ("", '"'):
