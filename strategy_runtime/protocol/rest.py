@@ -39,6 +39,7 @@ _T = TypeVar("_T")
 _BODY_SHOWN = 200
 _CODE_SHOWN = 100
 _MESSAGE_SHOWN = 1000
+_MOST_UNREADABLE = 1000
 _FIELD = re.compile(r"at `\$\.([A-Za-z_]+)`")
 _MISSING = re.compile(r"missing required field `([A-Za-z_]+)`")
 
@@ -158,7 +159,7 @@ def decode_list(body: bytes, kind: type[_T], request: str) -> tuple[list[_T], li
         kind: Of the elements.
 
     Raises:
-        ProtocolError: It is no list.
+        ProtocolError: It is no list, or more than a thousand of its elements cannot be read.
     """
     try:
         return decode_body(body, list[kind], request), []  # type: ignore[valid-type]
@@ -169,11 +170,14 @@ def decode_list(body: bytes, kind: type[_T], request: str) -> tuple[list[_T], li
             elements = None
         if elements is None:
             raise
-    readable, unreadable = [], []
+    readable: list[_T] = []
+    unreadable: list[Unreadable] = []
     for number, element in enumerate(elements):
         try:
             readable.append(decode_body(bytes(element), kind, f"{request}, element {number},"))
         except ProtocolError as problem:
+            if len(unreadable) == _MOST_UNREADABLE:
+                raise
             unreadable.append(Unreadable(_names(bytes(element)), str(problem)))
     return readable, unreadable
 

@@ -40,6 +40,7 @@ _NOT_FOUND = 404
 _NO_SUCH_PATH = "INVALID_REQUEST"
 _NO_CODE = "HTTP_"
 _GOING_DOWN = "SHUTTING_DOWN"
+_NAMED = 20
 _ATTEMPTS = 3
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
@@ -221,8 +222,11 @@ def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list
     for element in unreadable:
         if unless in element.names:
             raise ProtocolError(element.problem)
+    for element in unreadable[:_NAMED]:
         named = ", ".join(sorted(element.names)) or "nameless"
         _log.warning("passed over (%s): %s", named, element.problem)
+    if len(unreadable) > _NAMED:
+        _log.warning("passed over, too: %d more of %s", len(unreadable) - _NAMED, request)
     return readable
 
 

@@ -442,6 +442,17 @@ def test_a_list_gives_what_can_be_read_and_names_the_rest() -> None:
     assert decode_list(b"[%s]" % good, Order, "GET /orders") == (orders, [])
 
 
+def test_a_list_of_which_hardly_anything_can_be_read_is_given_up_early() -> None:
+    good = b'{"id":"o-1","symbol":"S:X","side":"BUY","status":"OPEN"}'
+
+    def read(count: int) -> list[Order]:
+        return decode_list(b"[%s%s]" % (good, b",0" * count), Order, "GET /orders")[0]
+
+    assert [order.id for order in read(1000)] == ["o-1"]
+    with pytest.raises(ProtocolError, match=r"the answer to GET /orders, element 1001, cannot be"):
+        read(100_000)
+
+
 @pytest.mark.parametrize("body", [b'{"orders":[]}', b"[", b"", b"[]]", b"null"])
 def test_what_is_no_list_cannot_be_read_at_all(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="the answer to GET /orders cannot be read"):

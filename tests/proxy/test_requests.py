@@ -161,6 +161,17 @@ async def test_a_proxy_that_lists_no_more_than_it_likes_is_not_asked_for_ever(
     ]
 
 
+async def test_of_many_that_cannot_be_read_some_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/trades"] = [(200, [{"id": f"t-{number}"} for number in range(300)])]
+        assert await ask(proxy, lambda venue: venue.trades()) == []
+    *named, rest = [record.getMessage() for record in caplog.records]
+    assert len(named) == 20
+    assert rest == "passed over, too: 280 more of GET /trades"
+
+
 async def test_of_all_executions_the_last_ones_are_taken() -> None:
     trade = {"order_id": "o", "symbol": "S:X", "side": "BUY", "quantity": "1", "price": "5"}
     listed = [
