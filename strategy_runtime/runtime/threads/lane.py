@@ -17,7 +17,7 @@ from strategy_runtime.protocol.events import CandleFrame, Event, QuoteFrame
 
 __all__ = ["Lane"]
 
-_LONG = 10_000
+_LONG, _LONGER = 10_000, 10
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -47,7 +47,7 @@ class Lane:
         self._reader_waits = False
         self._is_over = False
         self._failure: BaseException | None = None
-        self._said_long = False
+        self._too_long = _LONG
 
     @property
     def in_hand(self) -> str:
@@ -68,8 +68,8 @@ class Lane:
         if self._reader_waits and queue:
             self._reader_waits = False
             self._wake()
-        if len(queue) >= _LONG and not self._said_long:
-            self._said_long = True
+        if len(queue) >= self._too_long:
+            self._too_long *= _LONGER
             _log.warning("the strategy is %d events behind; its hooks are too slow", len(queue))
 
     def _put_quote(self, frame: QuoteFrame) -> None:
@@ -93,7 +93,7 @@ class Lane:
         queue = self._queue
         for _ in range(most):
             if not queue:
-                self._said_long = False
+                self._too_long = _LONG
                 return
             frame = queue.popleft()
             if type(frame) is CandleFrame:

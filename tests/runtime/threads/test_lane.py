@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from strategy_runtime import AccountEvent, Candle, Quote
 from strategy_runtime.errors import ConnectionLost
+from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
 from strategy_runtime.protocol.models import Account
 from strategy_runtime.runtime.threads.lane import Lane
@@ -102,10 +103,16 @@ def test_a_failure_comes_after_what_arrived_before_it() -> None:
         lane.is_over()
 
 
-def test_a_reader_far_behind_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reader_far_behind_is_told_of_once_and_again_when_it_is_much_farther(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lane = Lane(lambda: None)
-    for _ in range(10_005):
-        put(lane, candle(0), "")
+    few: list[Frame] = [CandleFrame(bar=candle(0))] * 5
+    for _ in range(110_000 // 5):
+        lane.fill(few)
+    assert len(drained(lane)) == 110_000
+    lane.fill(few * 2000)
     assert [record.message for record in caplog.records] == [
-        "the strategy is 10000 events behind; its hooks are too slow"
+        f"the strategy is {behind} events behind; its hooks are too slow"
+        for behind in (10_000, 100_000, 10_000)
     ]
