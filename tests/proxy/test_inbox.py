@@ -214,6 +214,17 @@ def test_what_could_not_be_sent_is_acknowledged_behind_what_was_sent_last() -> N
     assert box.acked == ["evt-1", *("evt-1", "evt-2", "evt-3")]
 
 
+def test_the_last_two_acknowledgements_may_have_been_sent_in_vain() -> None:
+    box = after_one()
+    for number in (2, 3):
+        box.feed([json.dumps(candle(number)).encode()])
+        box.take()
+    box.inbox.opened()
+    box.feed([json.dumps(CONNECTED).encode()])
+    box.take()
+    assert box.acked == ["evt-1", "evt-2", "evt-3", *("evt-2", "evt-3")]
+
+
 NAMED = {**CONNECTED, "session": "one"}
 
 
