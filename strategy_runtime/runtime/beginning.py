@@ -15,6 +15,7 @@ from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.side_by_side import side_by_side
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.desk import Mode
 
 __all__ = ["find_out_how_fills_are_booked", "see_that_it_begins", "warm_up"]
 
@@ -48,12 +49,12 @@ async def see_that_it_begins(venue: Venue, prefix: str, orders: list[Order]) -> 
         )
 
 
-async def find_out_how_fills_are_booked(venue: Venue, book: Book) -> None:
-    """A backtest tells of the account behind each fill, in one of two modes."""
-    book.books_profits = True
+async def find_out_how_fills_are_booked(venue: Venue, book: Book, mode: Mode) -> None:
+    """In one of two modes of accounts; a backtest tells of the account behind each fill."""
+    book.books_profits = mode == "backtest"
     with suppress(StrategyRuntimeError):
-        mode = (await venue.capabilities()).position_mode
-        book.is_hedging = mode is PositionMode.HEDGING
+        held_as = (await venue.capabilities()).position_mode
+        book.is_hedging = held_as is PositionMode.HEDGING
 
 
 async def warm_up(

@@ -224,7 +224,7 @@ class Runner:
         )
         if self._mode == "backtest":
             await see_that_it_begins(self._venue, self._prefix, known.orders)
-            await find_out_how_fills_are_booked(self._venue, self._book)
+        await find_out_how_fills_are_booked(self._venue, self._book, self._mode)
         orders = known.orders + await self._desk.doubts.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True

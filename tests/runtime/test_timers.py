@@ -150,7 +150,7 @@ def test_live_timers_fire_by_the_wall_clock_though_nothing_comes() -> None:
     waited = often[1] + 100
     assert strategy.candles == 2
     assert [seconds for seconds in minutes if seconds % 60] == [waited]  # for all that had passed
-    assert minutes[-1] > 500
+    assert minutes[-1] > 450
     assert not any(often[1] < seconds < waited for _, seconds in at)  # one hook at a time
     assert ("once", 253.0) in at
     assert [str(error) for error in strategy.failed] == ["once failed"]

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from strategy_runtime import Candle, Side, Strategy
+from strategy_runtime.clock import sleep
+from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.runtime.desk.sizing import size_of
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from tests.chaos.busy import steps
+from tests.runtime.virtual_run import live_run
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -170,6 +176,24 @@ async def test_target_leaves_nothing_beside_a_position_on_an_account_that_hedges
         await pilot.candles(X, bars=[FLAT] * 5)
     assert held == [[10], [4], [-5], []]
     assert strategy.refusals == []
+
+
+class Turns(Strategy):
+    """Brings a position to one side, then to the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets = [10, -5]
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.targets:
+            self.target("S:A", quantity=self.targets.pop(0))
+
+
+def test_live_target_leaves_nothing_beside_a_position_either() -> None:
+    exchange = Exchange([steps("S:A", [10.0] * 20)], ExchangeOptions(mode=PositionMode.HEDGING))
+    live_run(Turns(), lambda runner: sleep(10), exchange=exchange)
+    assert [part.signed_quantity for part in exchange.positions()] == [-5]
 
 
 async def test_target_does_not_turn_a_position_that_a_stop_has_closed() -> None:

@@ -69,8 +69,9 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
     async def wait(runner: Runner) -> None:
         await sleep(20)
 
-    # One request finds the proxy, three times five read its state; then come the bars.
-    faults = (Fault(Kind.DROP, 10), Fault(Kind.STATUS_BEFORE, 17, number=404))
+    # One request finds the proxy, one asks what it can do, three times five read its state; then
+    # come the bars.
+    faults = (Fault(Kind.DROP, 10), Fault(Kind.STATUS_BEFORE, 18, number=404))
     live_run(strategy, wait, faults=faults)
     assert strategy.gaps[0].missed == {}
     assert "candles of S:A that were missed are not to be had: CHAOS: a status by chance" in (
