@@ -84,6 +84,7 @@ class Runner:
         self._timeframe = timeframe
         most_ended = _MOST_ENDED if mode == "live" else None  # a backtest ends
         self._book = Book(_lookback_of(strategy), f"{name}-", most_ended)
+        self._book.positions_may_lead = mode == "live"
         self._clock = RunClock(mode)
         self._timers = Timers(mode)
         self._desk = desk(

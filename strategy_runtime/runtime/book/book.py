@@ -7,6 +7,7 @@ the trade's event brings it first.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from numbers import Integral
 from typing import Any
@@ -61,6 +62,7 @@ class Book(KnownOrders):
         is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
         books_profits: The account's event is known to come behind those of a fill: what the fill
             has realised, and its fee, count until it does.
+        positions_may_lead: The venue may tell of a position before it tells of the fill behind it.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Book(KnownOrders):
         self.anomalies: list[str] = []
         self.is_hedging = False
         self.books_profits = False
+        self.positions_may_lead = False
         self._unbooked = _ZERO
         self._lookback = lookback
         self.keep = self._keep if lookback else None
@@ -84,6 +87,8 @@ class Book(KnownOrders):
         self._trades: set[str] = set()
         self._older_trades: set[str] = set()
         self._positions: dict[str, dict[str, Position]] = {}
+        self._ahead: dict[str, tuple[Decimal, datetime]] = {}
+        """By how much positions have moved symbols beyond their fills, and as of when."""
         self._account = Account(balance=_ZERO, equity=_ZERO)
 
     # Market
@@ -163,7 +168,9 @@ class Book(KnownOrders):
         delta = order.filled_quantity - self._booked.get(order.id, _ZERO)
         if delta > 0:
             self._booked[order.id] = order.filled_quantity
-            self._fill(order, delta, price_of_last_fill(known, order, delta))
+            price = price_of_last_fill(known, order, delta)
+            if not self._is_in_position(order.symbol, delta * order.side.sign, order.updated_at):
+                self._fill(order, delta, price)
         return True
 
     def apply_trade(self, event: TradeEvent) -> bool:
@@ -182,7 +189,8 @@ class Book(KnownOrders):
                 self._note_late_fill(order)
             self._booked[trade.order_id] = traded
             signed = delta * trade.side.sign
-            self._move(trade.symbol, signed, trade.price, trade.position_id)
+            if not self._is_in_position(trade.symbol, signed, trade.timestamp):
+                self._move(trade.symbol, signed, trade.price, trade.position_id)
         if self.books_profits:
             self._unbooked -= trade.commission
         return True
@@ -235,6 +243,21 @@ class Book(KnownOrders):
         self.nets.renew(position.symbol, self.parts_of(position.symbol))
         if net.quantity != filled:
             self.is_contradicted = True
+            if self.positions_may_lead and position.updated_at and not event.synthetic:
+                before, _ = self._ahead.get(position.symbol, (_ZERO, None))
+                moved = before + net.quantity - filled
+                self._ahead[position.symbol] = moved, position.updated_at
+        return True
+
+    def _is_in_position(self, symbol: str, signed: Decimal, at: datetime | None) -> bool:
+        """Whether the venue had a fill in a position that came before the fill's own event."""
+        if symbol not in self._ahead:
+            return False
+        ahead, as_of = self._ahead.pop(symbol)
+        if at is None or at > as_of or signed * ahead <= 0 or abs(signed) > abs(ahead):
+            return False
+        if signed != ahead:
+            self._ahead[symbol] = ahead - signed, as_of
         return True
 
     def named(self, event: PositionEvent) -> PositionEvent:

@@ -1,19 +1,27 @@
 """The account between the events of a fill, and positions beside each other."""
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from aiohttp import web
 
 from strategy_runtime import (
     AccountEvent,
     Candle,
+    ConnectionEvent,
+    Event,
     HookFailed,
     OrderEvent,
     OrderEventKind,
     PositionEvent,
+    Strategy,
     Trade,
 )
+from strategy_runtime.proxy import ProxyVenue
+from strategy_runtime.runtime.runner import Runner
+from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -146,3 +154,50 @@ async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:
     async with strategy.run_test(mode="HEDGING") as pilot:
         await pilot.candles(X, closes=[10] * 4)
         assert [position.quantity for position in pilot.exchange.positions()] == [3, 4]
+
+
+class Holds(Strategy):
+    """Notes what it holds whenever it hears of something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Decimal] = []
+        self.hears = asyncio.Condition()
+
+    async def on_event(self, event: Event) -> None:
+        if not isinstance(event, ConnectionEvent | AccountEvent):
+            self.held.append(self.position(X).quantity)
+            async with self.hears:
+                self.hears.notify_all()
+
+    async def has_heard(self, count: int) -> None:
+        async with self.hears:
+            await self.hears.wait_for(lambda: len(self.held) >= count)
+
+
+async def test_live_a_position_may_come_before_the_fill_that_moved_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("strategy_runtime.runtime.link.link._UNDER_WAY_S", 0.0)
+    at = "2024-03-04T14:00:00Z"
+    about = {"symbol": X, "side": "BUY", "quantity": "5"}
+    held = about | {"id": "p-1", "side": "LONG", "updated_at": at}
+    filled = about | {"id": "o-1", "status": "FILLED", "updated_at": at}
+    fill = about | {"id": "t-1", "order_id": "o-1", "price": "10", "timestamp": at}
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await strategy.has_heard(1)
+        await proxy.say(socket, {"type": "position", "position": held})
+        await proxy.say(socket, {"type": "order", "event": "ORDER_FILLED", "order": filled})
+        await proxy.say(socket, {"type": "trade", "trade": fill}, candle(2))
+        await strategy.has_heard(5)
+        runner.stop()
+
+    strategy = Holds()
+    async with ScriptedProxy(scene).serving() as proxy:
+        venue = ProxyVenue(proxy.endpoints, is_live=True)
+        runner = Runner(strategy, venue, mode="live")
+        async with asyncio.timeout(20):
+            await runner.run()
+    assert strategy.held == [0, 5, 5, 5, 5]

@@ -1,5 +1,6 @@
 """What the book makes of what the venue says: fills once, and orders by the name they go by."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -198,6 +199,71 @@ def test_one_of_several_positions_grows_at_the_price_of_the_fill() -> None:
     book.apply_position(at(2, "p-1"))
     book.apply_trade(execution(Side.SELL, 1, 12, 3, "p-1"))
     assert net.quantity == 1
+
+
+def second(number: int) -> datetime:
+    return datetime(2024, 3, 4, 14, 0, number, tzinfo=UTC)
+
+
+def position_at(number: int, quantity: int) -> PositionEvent:
+    event = at(quantity, "p-1")
+    return replace(event, position=replace(event.position, updated_at=second(number)))
+
+
+def fill_at(number: int, quantity: int, name: str) -> list[OrderEvent | TradeEvent]:
+    """An order that has filled, and its execution."""
+    side = Side.BUY if quantity > 0 else Side.SELL
+    filled = replace(
+        order(OrderStatus.FILLED, abs(quantity)),
+        id=f"ord-{name}",
+        client_order_id=name,
+        side=side,
+        quantity=Decimal(abs(quantity)),
+        updated_at=second(number),
+    )
+    fill = execution(side, abs(quantity), 10, number, "p-1")
+    trade = replace(fill.trade, id=f"t-{name}", order_id=filled.id, timestamp=second(number))
+    return [
+        OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled),
+        replace(fill, trade=trade),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "held"),
+    [
+        # The venue tells of the position first.
+        ([position_at(1, 5), *fill_at(1, 5, "a")], [5, 5, 5]),
+        ([position_at(2, 5), *fill_at(1, 5, "a")], [5, 5, 5]),
+        ([position_at(2, 5), *fill_at(1, 2, "a"), *fill_at(2, 3, "b")], [5] * 5),
+        ([position_at(1, 2), position_at(2, 5), *fill_at(1, 2, "a"), *fill_at(2, 3, "b")], None),
+        ([position_at(1, 5), *fill_at(1, 5, "a"), position_at(2, 0), *fill_at(2, -5, "b")], None),
+        # It tells of it last, and at some time somebody else has traded.
+        ([*fill_at(1, 5, "a"), position_at(1, 5), *fill_at(1, 5, "b")], [5, 5, 5, 10, 10]),
+        ([position_at(1, 3), *fill_at(2, 5, "a"), position_at(2, 8)], [3, 8, 8, 8]),
+        ([position_at(1, 3), *fill_at(1, -1, "a"), position_at(1, 2)], [3, 2, 2, 2]),
+        ([position_at(1, 3), *fill_at(1, 4, "a"), position_at(1, 7)], [3, 7, 7, 7]),
+        ([position_at(1, 3), position_at(1, 0), *fill_at(1, 4, "a")], [3, 0, 4, 4]),
+    ],
+)
+def test_a_fill_moves_a_position_once_though_the_venue_tells_of_that_first(
+    events: list[OrderEvent | TradeEvent | PositionEvent], held: list[int] | None
+) -> None:
+    book = Book()
+    book.positions_may_lead = True
+    found: list[int] = []
+    for event in events:
+        if isinstance(event, PositionEvent):
+            book.apply_position(event)
+            last = event.position.signed_quantity
+        elif isinstance(event, OrderEvent):
+            book.apply_order(event)
+        else:
+            book.apply_trade(event)
+        found.append(int(book.position("S:X").quantity))
+        if held is None:
+            assert found[-1] == last
+    assert found == held or held is None
 
 
 def bid() -> OrderRequest:
