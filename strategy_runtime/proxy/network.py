@@ -28,6 +28,9 @@ _AGREED = 101
 # What OpenSSL makes of bytes that are no TLS, up to 3.1 and from 3.2 on. It is the text that is
 # looked for, since a Python that is older than the library knows no reason by the new name.
 _NO_TLS = ("wrong version number", "record layer failure")
+# Its numbers for a certificate that signs itself, alone or at the end of a chain, and for an
+# authority that it does not know.
+_UNKNOWN_ISSUER = (18, 19, 20)
 
 
 class Network:
@@ -121,7 +124,10 @@ class Network:
 def _distrust(error: Exception, target: Target, scheme: str) -> str:
     """What keeps us from trusting the other side, at every further attempt; empty if nothing."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the proxy's certificate cannot be trusted: {error}"
+        hint = "; have SSL_CERT_FILE name the file of an authority of your own"
+        return f"the proxy's certificate cannot be trusted: {error}" + (
+            hint if error.verify_code in _UNKNOWN_ISSUER else ""
+        )
     if isinstance(error, ssl.SSLError) and any(each in str(error) for each in _NO_TLS):
         return (
             f"{target.authority} answers, but does not speak TLS: write {scheme}:// instead of "
