@@ -74,7 +74,7 @@ async def drifts(
         AccessDenied: The venue no longer takes the key.
     """
     suspected: set[str] = set()
-    looked_at, is_urgent = monotonic(), False
+    looked_at, is_urgent, failures = monotonic(), False, 0
     while True:
         pause = _AGAIN_S if is_urgent else _SECOND_LOOK_S if suspected else _LOOK_S
         await sleep(pause * chance.uniform(_EARLIEST_SHARE, 1.0))
@@ -84,10 +84,13 @@ async def drifts(
             try:
                 if is_due or (book.orders() and await orders_differ(venue, book)):
                     found = await look(venue, book)
+                failures = 0
             except AccessDenied:
                 raise
             except StrategyRuntimeError as error:
-                _log.info("the venue does not say whether the book is right: %s", error)
+                failures += 1  # events may come all the same, but no order would get through
+                level = logging.WARNING if failures > 1 else logging.INFO
+                _log.log(level, "the venue does not say whether the book is right: %s", error)
         if found is None or not found.is_current(book):
             yield None  # not looked, or something happened meanwhile: look again
             continue

@@ -7,8 +7,10 @@ import pytest
 
 from strategy_runtime import OrderEvent, PositionEvent, RateLimitEvent, Strategy
 from strategy_runtime.clock import monotonic, now, sleep
+from strategy_runtime.errors import Unreachable
 from strategy_runtime.protocol.enums import ConnectionEventKind, RateLimitEventKind
 from strategy_runtime.protocol.events import ConnectionEvent
+from strategy_runtime.proxy.transport import Answer
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos.plan import Fault, Kind
 from tests.chaos.world import MemoryNetwork
@@ -165,3 +167,24 @@ def test_what_was_found_while_a_hook_waited_is_told_soon_after_it(seed: int) -> 
     told = [at for kind, is_synthetic, at in strategy.heard if is_synthetic]
     assert len(told) == 1
     assert told[0] - strategy.freed < 1
+
+
+@pytest.mark.parametrize(("seconds", "is_warned_of"), [(30, True), (4, False)])
+def test_a_proxy_that_sends_events_and_answers_no_more_is_warned_of(
+    seconds: int, is_warned_of: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class HalfDead(MemoryNetwork):
+        async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+            if 1005 < monotonic() < 1005 + seconds:
+                raise Unreachable("nobody answers")
+            return await super().request(method, url, body)
+
+    class Rests(Strategy):
+        def on_candle(self, candle: object) -> None:
+            if not self.orders():
+                self.buy("S:A", 1, limit=1)
+
+    live_run(Rests(), lambda runner: sleep(40), network=HalfDead)
+    said = "the venue does not say whether the book is right: nobody answers"
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert (said in warnings) is is_warned_of
