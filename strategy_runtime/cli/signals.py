@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from strategy_runtime.clock import monotonic
+
 __all__ = ["STOP_WITHIN_S", "Signals", "heed_as_process_1", "stop_on_signals"]
 
 STOP_WITHIN_S = 7.5
 """Seconds a run may take to stop: enough for its hooks, and less than what containers are given."""
 
 _CODE = 128
+_ONE_WISH_S = 0.5
+"""Seconds within which signals are one: `timeout`, and what forwards them, sends two at a time."""
 
 
 def heed_as_process_1() -> None:
@@ -59,6 +63,7 @@ def stop_on_signals(
     """
     loop = asyncio.get_running_loop()
     signals = Signals()
+    asked_at = 0.0
     watchdog: threading.Timer | None = None
 
     def say(text: str) -> None:
@@ -71,10 +76,12 @@ def stop_on_signals(
         os._exit(_CODE + number)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal watchdog
+        nonlocal asked_at, watchdog
         if signals.received is not None:
-            give_up(number, "ended at once by a second signal")
-        signals.received = number
+            if monotonic() - asked_at >= _ONE_WISH_S:
+                give_up(number, "ended at once by a second signal")
+            return
+        signals.received, asked_at = number, monotonic()
         say("stopping; a second signal ends at once")
         if interrupt is not None:
             interrupt()

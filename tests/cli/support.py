@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -120,3 +120,11 @@ def line_of(stream: IO[str] | None, containing: str = "") -> str:
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
     """Send a signal."""
     process.send_signal(number)
+
+
+def insist(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
+    """Send signals until the process has ended; those that come together count as one."""
+    while process.poll() is None:
+        interrupt(process, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import call, interrupt, line_of, proxy, started
+from tests.cli.support import call, insist, interrupt, line_of, proxy, started
 
 BOT = '''
 from strategy_runtime import Candle, Strategy
@@ -284,10 +284,20 @@ def test_a_second_signal_ends_at_once_whatever_is_under_way(bot: Path) -> None:
         line_of(process.stdout, "running")
         interrupt(process, signal.SIGTERM)
         line_of(process.stdout, "stopping")
-        interrupt(process, signal.SIGINT)
+        insist(process, signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said.endswith("ended at once by a second signal\n")
+
+
+def test_signals_that_come_together_are_one(bot: Path) -> None:
+    once = "os.kill(os.getpid(), signal.SIGTERM)"
+    thrice = f"for _ in range(3): {once}; time.sleep(0.01)"
+    (bot / "bot.py").write_text("ORDERS = False\n" + SIGNALLED.replace(once, thrice))
+    with trading(bot) as process:
+        printed, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert printed.endswith("on_stop was called\n")
 
 
 # The wall clock

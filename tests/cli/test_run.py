@@ -13,7 +13,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.cli.conftest import Invoke
-from tests.cli.support import BUYER, DEMO, PRICES, call, interrupt, line_of, proxy, started
+from tests.cli.support import (
+    BUYER,
+    DEMO,
+    PRICES,
+    call,
+    insist,
+    interrupt,
+    line_of,
+    proxy,
+    started,
+)
 
 NOBODY = ("--ws-url", "ws://127.0.0.1:9", "--rest-url", "http://127.0.0.1:9")
 
@@ -375,7 +385,7 @@ def test_a_second_signal_ends_even_a_busy_hook(bot: Path) -> None:
         line_of(process.stderr, "ready")
         interrupt(process, signal.SIGTERM)
         line_of(process.stderr, "stopping; a second signal ends at once")
-        interrupt(process, signal.SIGTERM)
+        insist(process, signal.SIGTERM)
         _, said = process.communicate(timeout=8)
     assert process.returncode == 143
     assert said == "ended at once by a second signal\n"

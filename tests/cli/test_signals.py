@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import PRICES, call, command, environment, interrupt, line_of, started
+from tests.cli.support import (
+    PRICES,
+    call,
+    command,
+    environment,
+    insist,
+    interrupt,
+    line_of,
+    started,
+)
 
 ENDLESS = """
 import sys
@@ -48,7 +57,7 @@ def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
         line_of(process.stderr, "ready")
         interrupt(process)
         line_of(process.stderr, "stopping")
-        interrupt(process)
+        insist(process)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "ended at once by a second signal" in said
