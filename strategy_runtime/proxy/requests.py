@@ -83,8 +83,8 @@ class RestClient:
         for base in bases:
             try:
                 answer = await self._transport.request("GET", f"{base}/account")
-            except AccessDenied as denial:
-                raise AccessDenied(f"{denial}; check {self._endpoints.rest_setting}") from None
+            except (AccessDenied, ConnectionLost, Unreachable) as failure:
+                raise type(failure)(f"{failure}; check {self._endpoints.rest_setting}") from None
             refusal = _refusal("GET", "/account", answer, self._way_in(answer.status))
             if not isinstance(refusal, ApiError):
                 raise refusal

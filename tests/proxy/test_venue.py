@@ -585,7 +585,8 @@ async def test_a_key_that_is_not_taken_any_more_is_told_from_a_right_it_does_not
 async def test_a_proxy_that_never_comes_up_is_unreachable() -> None:
     endpoints = Endpoints(ws_url="ws://127.0.0.1:1", rest_url="http://127.0.0.1:1")
     venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, knocking=at_once)
-    with pytest.raises(Unreachable, match=r"nobody answers at http://127.0.0.1:1.*gave up after"):
+    said = r"nobody answers at http://127.0.0.1:1.*; check PROXY_REST_URL; gave up after"
+    with pytest.raises(Unreachable, match=said):
         await Runner(Scripted({}), venue, mode="backtest").run()
 
 
