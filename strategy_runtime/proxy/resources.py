@@ -27,6 +27,7 @@ _ENDED = ",".join(status for status in OrderStatus if status.is_terminal)
 # Without it a proxy lists a hundred.
 _MOST_LISTED = 1000
 _MOST_OF_ONE_MOMENT = 10_000
+_MOST_OPEN = 100_000
 _NEXT = timedelta(microseconds=1)
 _LONG_AGO = utc(0)
 
@@ -97,14 +98,14 @@ class Resources:
             found.update((order.id, order) for order in listed)
             if len(listed) < limit:
                 return found.values()
-            if len(found) > before:
+            if before < len(found) < _MOST_OPEN:
                 created = [order.created_at for order in listed if order.created_at is not None]
                 until = (min(created) + _NEXT).isoformat() if created else None
-            elif limit < _MOST_OF_ONE_MOMENT:
+            elif len(found) == before and limit < _MOST_OF_ONE_MOMENT:
                 limit = _MOST_OF_ONE_MOMENT
             else:
                 _log.warning(
-                    "the proxy has more open orders than it lists; known are %d of them", before
+                    "the proxy has more open orders than it lists; known are %d of them", len(found)
                 )
                 return found.values()
 

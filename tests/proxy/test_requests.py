@@ -161,6 +161,19 @@ async def test_a_proxy_that_lists_no_more_than_it_likes_is_not_asked_for_ever(
     ]
 
 
+async def test_one_that_always_has_further_orders_is_not_asked_for_ever_either(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("strategy_runtime.proxy.resources._MOST_OPEN", 3000)
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/orders"] = [
+            (200, [{**KNOWN, "id": f"ord-{page}-{number}"} for number in range(1000)])
+            for page in range(10)
+        ]
+        assert len(await ask(proxy, lambda venue: venue.orders())) == 3000
+    assert "more open orders than it lists; known are 3000 of them" in caplog.text
+
+
 async def test_of_many_that_cannot_be_read_some_are_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
