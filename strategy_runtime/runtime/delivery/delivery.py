@@ -41,6 +41,7 @@ Burst = Iterator[Event | CandleRun]
 # The proxy waits for the last acknowledgement two seconds longer.
 _COMPLETE_WITHIN_S = 8.0
 _ON_ERROR = "on_error"
+_FAILURES = (Exception, SystemExit, asyncio.CancelledError)
 _EARLIER = "an earlier hook"
 
 _log = logging.getLogger("strategy_runtime")
@@ -169,8 +170,8 @@ class Delivery:
                 break
             except (AccessDenied, DataError, HookFailed):
                 raise
-            except (Exception, SystemExit) as error:
-                if _has_failed(burst):
+            except _FAILURES as error:
+                if _has_failed(burst) or _is_being_ended(error):
                     raise
                 await self._failed(event.last if isinstance(event, CandleRun) else event, error)
                 if self.is_stopping:
@@ -227,7 +228,9 @@ class Delivery:
                 await self.settle()
         except HookFailed:
             raise
-        except (Exception, SystemExit) as error:
+        except _FAILURES as error:
+            if _is_being_ended(error):
+                raise
             failure = HookFailed(name, "")
             failure.__cause__ = error
             if self._enter(failure) or stop_always:
@@ -254,7 +257,7 @@ class Delivery:
 
     # Hooks that fail
 
-    async def _failed(self, event: Event | None, error: Exception | SystemExit) -> None:
+    async def _failed(self, event: Event | None, error: BaseException) -> None:
         dispatcher = self.dispatcher
         hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
         dispatcher.hook = None
@@ -301,6 +304,13 @@ def _naming(book: Book, handle: Handler) -> Handler:
         return handle(book.named(event))
 
     return handle_named
+
+
+def _is_being_ended(error: BaseException) -> bool:
+    """Whether a hook was cancelled, and not only what it awaited, such as a task of its own."""
+    task = asyncio.current_task()
+    is_cancelled = isinstance(error, asyncio.CancelledError)
+    return is_cancelled and task is not None and bool(task.cancelling())
 
 
 def _has_failed(burst: Burst) -> bool:

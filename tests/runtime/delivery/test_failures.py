@@ -1,5 +1,6 @@
 """Failures are told and counted, and too many of them end the run."""
 
+import asyncio
 import sys
 from typing import Any
 
@@ -43,6 +44,48 @@ class Shaky(Strategy):
 
     def on_stop(self) -> None:
         self.stopped = True
+
+
+async def await_what_is_cancelled() -> None:
+    task = asyncio.create_task(sleep(3600))
+    await sleep(0)
+    task.cancel()
+    await task
+
+
+class Cancels(Strategy):
+    """Awaits a task that it has cancelled, at its second candle and the fourth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.told: list[Exception] = []
+
+    async def on_candle(self, candle: Candle) -> None:
+        self.count += 1
+        if self.count in (2, 4):
+            await await_what_is_cancelled()
+
+    def on_error(self, error: Exception) -> None:
+        self.told.append(error)
+
+
+async def test_what_awaits_a_task_that_was_cancelled_fails_and_ends_no_run_in_silence() -> None:
+    strategy = Cancels()
+    await run(strategy)
+    assert strategy.count == 10
+    assert [type(error.__cause__) for error in strategy.told] == [asyncio.CancelledError] * 2
+
+    with pytest.raises(HookFailed, match="on_candle") as failed:
+        await run(Cancels(), mode="backtest")
+    assert "    await task\n" in describe(failed.value)
+
+    class Starts(Cancels):
+        async def on_start(self) -> None:
+            await await_what_is_cancelled()
+
+    with pytest.raises(HookFailed, match="on_start"):
+        await run(Starts())
 
 
 class Failed:
