@@ -293,7 +293,7 @@ class Runner:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         for failure in ended:
-            if isinstance(failure, Exception):
+            if failure is not None and not isinstance(failure, asyncio.CancelledError):
                 raise failure
 
     async def _keep_time(self) -> None:

@@ -41,7 +41,6 @@ Burst = Iterator[Event | CandleRun]
 # The proxy waits for the last acknowledgement two seconds longer.
 _COMPLETE_WITHIN_S = 8.0
 _ON_ERROR = "on_error"
-_FAILURES = (Exception, SystemExit, asyncio.CancelledError)
 _EARLIER = "an earlier hook"
 
 _log = logging.getLogger("strategy_runtime")
@@ -170,7 +169,7 @@ class Delivery:
                 break
             except (AccessDenied, DataError, HookFailed):
                 raise
-            except _FAILURES as error:
+            except BaseException as error:
                 if _has_failed(burst) or _is_being_ended(error):
                     raise
                 await self._failed(event.last if isinstance(event, CandleRun) else event, error)
@@ -228,7 +227,7 @@ class Delivery:
                 await self.settle()
         except HookFailed:
             raise
-        except _FAILURES as error:
+        except BaseException as error:
             if _is_being_ended(error):
                 raise
             failure = HookFailed(name, "")
@@ -307,10 +306,14 @@ def _naming(book: Book, handle: Handler) -> Handler:
 
 
 def _is_being_ended(error: BaseException) -> bool:
-    """Whether a hook was cancelled, and not only what it awaited, such as a task of its own."""
-    task = asyncio.current_task()
-    is_cancelled = isinstance(error, asyncio.CancelledError)
-    return is_cancelled and task is not None and bool(task.cancelling())
+    """Whether a hook has not failed, but was cancelled, or with the whole process interrupted.
+
+    Where only what it awaits was cancelled, such as a task of its own, it has failed.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and bool(task.cancelling())
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
 def _has_failed(burst: Burst) -> bool:

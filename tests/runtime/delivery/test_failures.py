@@ -88,6 +88,32 @@ async def test_what_awaits_a_task_that_was_cancelled_fails_and_ends_no_run_in_si
         await run(Starts())
 
 
+class Panic(BaseException):
+    """What the bindings of some libraries raise that are not written in Python."""
+
+
+@pytest.mark.parametrize("error", [Panic("p"), GeneratorExit(), SystemExit(0)])
+@pytest.mark.parametrize("mode", ["backtest", "live"])
+async def test_nothing_that_a_hook_raises_ends_the_run_in_silence(
+    error: BaseException, mode: Mode
+) -> None:
+    class Panics(Shaky):
+        def on_candle(self, candle: Candle) -> None:
+            self.count += 1
+            if self.count in self.failing:
+                raise error
+
+    strategy = Panics({2})
+    if mode == "live" and isinstance(error, Panic):
+        await run(strategy)
+        assert strategy.count == 10
+        assert [told.__cause__ for told in strategy.told] == [error]
+    else:
+        with pytest.raises((HookFailed, GeneratorExit)):
+            await run(strategy, mode=mode)
+    assert strategy.stopped
+
+
 class Failed:
     """An observer of failures alone."""
 
