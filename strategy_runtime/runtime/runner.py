@@ -20,6 +20,7 @@ from strategy_runtime.runtime.delivery import Burst, Delivery
 from strategy_runtime.runtime.delivery.dispatcher import Table
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
+from strategy_runtime.runtime.delivery.waiting import tell_of_waiting
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.ending import HOOK_DEADLINE_S, Ending, OnExit
 from strategy_runtime.runtime.link import Link
@@ -284,8 +285,12 @@ class Runner:
             if not self._delivery.is_stopping:
                 await self._hear(take)
             return
-        work = self._hear(self._delivery.tell), self._link.watch(), self._keep_time()
-        tasks = [asyncio.ensure_future(each) for each in work]
+        tasks = [
+            asyncio.ensure_future(self._hear(self._delivery.tell)),
+            asyncio.ensure_future(self._link.watch()),
+            asyncio.ensure_future(self._keep_time()),
+            asyncio.ensure_future(tell_of_waiting(self._desk)),
+        ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -2,14 +2,16 @@
 
 import os
 import traceback
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 from strategy_runtime.errors import HookFailed
 
-__all__ = ["describe", "formatted", "user_stack", "user_traceback"]
+__all__ = ["describe", "formatted", "user_stack", "user_traceback", "waiting_in"]
 
+_BEGUN = "coroutine"  # so `eager` calls what it has begun, which nobody awaits in the plain way
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
@@ -19,6 +21,24 @@ def user_traceback(error: BaseException) -> TracebackType | None:
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frames = frames.tb_next
     return frames or error.__traceback__
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def waiting_in(work: Any) -> list[FrameType]:
+    """Where what a task runs waits, in code that this package called: the innermost frame last.
+
+    Without frames where it waits in none of that.
+    """
+    frames: list[FrameType] = []
+    while (frame := getattr(work, "cr_frame", None) or getattr(work, "gi_frame", None)) is not None:
+        frames.append(frame)
+        work = getattr(work, "cr_await", None) or getattr(work, "gi_yieldfrom", None)
+        if work is None and _is_ours(frame):
+            work = frame.f_locals.get(_BEGUN)
+    return list(dropwhile(_is_ours, frames))
 
 
 def user_stack(frame: FrameType) -> str:

@@ -1,0 +1,48 @@
+"""A live hook that awaits what does not come is told of, with the line."""
+
+import pytest
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.clock import sleep
+from tests.runtime.virtual_run import live_run
+
+
+class Waits(Strategy):
+    """Waits at its first candle, for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.candles = 0
+
+    async def on_candle(self, candle: Candle) -> None:
+        self.candles += 1
+        if self.candles == 1:
+            await self.ask()
+
+    async def ask(self) -> None:
+        await sleep(self.seconds)
+
+
+class Ticks(Waits):
+    """The same in a timer."""
+
+    def on_start(self) -> None:
+        self.every("1m", self.ask)
+
+    async def on_candle(self, candle: Candle) -> None:
+        self.candles += 1
+
+
+@pytest.mark.parametrize("kind", [Waits, Ticks])
+@pytest.mark.parametrize(("seconds", "is_told_of"), [(50, False), (130, True), (600, True)])
+def test_it_is_told_of_once_it_has_waited_for_long(
+    kind: type[Waits], seconds: float, is_told_of: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    live_run(kind(seconds), lambda runner: sleep(300))
+    told = [text for text in caplog.messages if "has not returned for 60 s" in text]
+    name = "on_candle" if kind is Waits else "ask"
+    assert [text.startswith(f"{name} has not") for text in told[:1]] == [True] * is_told_of
+    assert all("await sleep(self.seconds)" in text for text in told)
+    if kind is Waits:
+        assert len(told) <= 1
