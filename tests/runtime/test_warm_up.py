@@ -22,7 +22,7 @@ START = ns_of(datetime(2024, 1, 2, 14, 30, tzinfo=UTC))
 
 def candle(number: int, close: float) -> Candle:
     start = datetime(2024, 1, 2, 14, 30 + number, tzinfo=UTC)
-    return Candle("S:X", "1m", start, close, close, close, close)
+    return Candle("S:X", "1m", ns_of(start), close, close, close, close)
 
 
 class Known(SimulatedVenue):
@@ -89,7 +89,8 @@ class Coarser(Known):
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         found = await super().bars(symbol, timeframe, limit=limit)
-        hour = Candle("S:X", "1h", datetime(2024, 1, 2, 13, tzinfo=UTC), 9.0, 9.0, 9.0, 9.0)
+        start = ns_of(datetime(2024, 1, 2, 13, tzinfo=UTC))
+        hour = Candle("S:X", "1h", start, 9.0, 9.0, 9.0, 9.0)
         return [hour] if timeframe == "1h" else found
 
 

@@ -198,8 +198,9 @@ class Dispatcher:
                     return None if join.was_told else tell(candle)
                 del joins[key]
             known = latest.get(key)
-            if known is not None and candle.timestamp <= known.timestamp:
-                if candle.timestamp == known.timestamp or key not in may_go_back:
+            # At every candle: `timestamp` would take longer, and stamps of a venue are of one kind.
+            if known is not None and candle.stamp <= known.stamp:  # type: ignore[operator]
+                if candle.stamp == known.stamp or key not in may_go_back:
                     _say_passed_over(candle, known)
                     return None
                 may_go_back.remove(key)
