@@ -1,5 +1,6 @@
 """A live run forgets orders that ended long ago; whoever has the ticket of one can still use it."""
 
+from pathlib import Path
 from weakref import ref
 
 import pytest
@@ -59,6 +60,12 @@ def test_a_ticket_knows_its_order_however_long_ago_that_ended(
     ended = [filled, cancelled, cancelled, cancelled, OrderStatus.REJECTED]
     assert strategy.said == [*ended, 1, 2, filled]
     assert [getattr(error, "code", error) for error in strategy.errors] == ["ORDER_REJECTED"]
+
+
+def test_as_many_are_remembered_as_the_documents_say() -> None:
+    strategies = Path(__file__).parents[3] / "docs" / "strategies.md"
+    said = f"remembers the last {runner._MOST_ENDED:,} orders that have ended"
+    assert said in strategies.read_text(encoding="utf-8")
 
 
 class Moves(Strategy):
