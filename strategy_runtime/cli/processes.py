@@ -37,7 +37,9 @@ def each_of(
         return
     copies = multiprocessing.get_context("fork")
     begun: list[tuple[BaseProcess, Connection]] = []
-    before = signal.signal(signal.SIGTERM, _end)
+    # Also where they are ignored, as in a job of the shell's background.
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    terminated = signal.signal(signal.SIGTERM, _end)
     try:
         for share in range(count):
             reader, writer = copies.Pipe(duplex=False)
@@ -53,7 +55,8 @@ def each_of(
         for each, results in begun:
             each.join()
             results.close()
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupted)
+        signal.signal(signal.SIGTERM, terminated)
 
 
 def _work(function: Callable[[Any], Any], items: Sequence[Any], results: Connection) -> None:
