@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from msgspec.structs import fields
 
@@ -39,6 +39,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.selection import unmet
+from strategy_runtime.simulator.data.tables import Frame, Table, is_frame, table_of
 from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
 from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -155,7 +156,7 @@ class Backtest:
 
 def backtest(
     strategy: Strategy,
-    data: LoadedData | str | Path,
+    data: "LoadedData | Source",
     *,
     subscriptions: str = "",
     on_error: OnError = "stop",
@@ -166,7 +167,7 @@ def backtest(
     Also where an event loop is running already, as in a notebook.
 
     Args:
-        data: What `read_data` has read, which may be used again and again, or a path.
+        data: What `read_data` has read, which may be used again and again, or what it takes.
         subscriptions: What the strategy receives, such as `S:AAPL:candle_5m,C:BTCUSD:quote`; by
             default all quotes, and the finest candles of each symbol.
         on_error: What a failing hook does: `stop` or `continue`.
@@ -185,11 +186,6 @@ def backtest(
         raise TypeError(f"{name} is a class; give an object of it: backtest({name}(), …)")
     if not isinstance(strategy, Strategy):
         raise TypeError(f"backtest() runs an object of your strategy, and no {_kind(strategy)}")
-    if not isinstance(data, LoadedData | str | Path):
-        raise TypeError(
-            f"data is what read_data() gives, or a path, and no {_kind(data)}; several "
-            "files are read_data(one, other), and a table is written to a file first"
-        )
     if not isinstance(subscriptions, str):
         raise TypeError(
             "subscriptions are a text such as 'S:AAPL:candle_5m,C:BTCUSD:quote', and no "
@@ -248,8 +244,12 @@ def _no_handler_of_asyncio() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+Source: TypeAlias = str | Path | Frame | Mapping[str, Frame]
+"""A path, a table such as a data frame, or tables by symbol."""
+
+
 def read_data(
-    *paths: str | Path,
+    *sources: Source,
     symbol: str | None = None,
     timeframe: str | None = None,
     tz: str = "UTC",
@@ -260,13 +260,15 @@ def read_data(
     end: date | datetime | str | None = None,
     strict: bool = False,
 ) -> LoadedData:
-    """Read bars, quotes and trades from files and folders, for any number of backtests.
+    """Read bars, quotes and trades from files, folders and data frames, for any number of
+    backtests.
 
     Args:
-        paths: CSV, Parquet or Feather files, recordings of `strategy-run --record`, or folders of
-            them.
+        sources: CSV, Parquet or Feather files, recordings of `strategy-run --record`, or folders of
+            them; data frames of pandas or polars and tables of pyarrow, by symbol where no column
+            says it: `{"AAPL": frame}`.
         symbol: Read this one only. A file that has no such column has the symbol it is named after;
-            where none is named after the one given, all such files have that.
+            where none is named after the one given, all such files have that, and so do tables.
         timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the
             finer bars. By default as the data say.
         tz: Time zone of times that name none.
@@ -284,9 +286,10 @@ def read_data(
         DataError: Names file, line and column.
         ConfigError: One of the others cannot be understood.
     """
-    if not all(isinstance(path, str | Path) for path in paths):
-        raise TypeError("read_data() takes paths, one after the other: read_data('a.csv', 'b.csv')")
-    if not paths or "" in paths:
+    given: list[str | Path | Table] = []
+    for each in sources:
+        given += _sources_of(each)
+    if not given or "" in given:
         raise ConfigError("name a file or a folder to read")
     if isinstance(columns, str):
         raise ConfigError(f"columns is a list of names: {columns.split(',')!r}, and no text")
@@ -295,7 +298,7 @@ def read_data(
     if decimals not in (None, *get_args(Decimals)):
         raise ConfigError(f"decimals is 'point' or 'comma', not {decimals!r}")
     return load_bars(
-        paths,
+        given,
         symbol=symbol,
         timeframe=timeframe,
         tz=tz,
@@ -306,6 +309,20 @@ def read_data(
         end=_instant("end", end, tz, dates),
         strict=strict,
     )
+
+
+def _sources_of(source: object) -> Iterator[str | Path | Table]:
+    if isinstance(source, str | Path):
+        yield source
+    elif is_frame(source):
+        yield table_of(source, None)
+    elif isinstance(source, Mapping) and all(map(is_frame, source.values())):
+        yield from (table_of(frame, symbol) for symbol, frame in source.items())
+    else:
+        raise TypeError(
+            "read_data() takes paths and data frames, one after the other, as in "
+            f"read_data('a.csv', 'b.csv') or read_data({{'AAPL': frame}}), and no {_kind(source)}"
+        )
 
 
 def _instant(name: str, moment: date | str | None, tz: str, dates: Dates | None) -> datetime | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.tables import Table
 from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["FEATHER", "PARQUET", "RECORDING", "ending_of", "files_of"]
@@ -29,14 +30,17 @@ _SHOWN = (
 )
 
 
-def files_of(paths: Sequence[str | Path]) -> list[tuple[Path | None, str]]:
-    """Files and how they were named; None is the standard input.
+def files_of(paths: Sequence[str | Path | Table]) -> list[tuple[Path | Table | None, str]]:
+    """Files and how they were named; None is the standard input, and tables are what they are.
 
     Raises:
         DataError: There is no such file, or it is of a kind that cannot be read.
     """
-    found: list[tuple[Path | None, str]] = []
+    found: list[tuple[Path | Table | None, str]] = []
     for given in paths:
+        if isinstance(given, Table):
+            found.append((given, str(given)))
+            continue
         if str(given) == "-":
             found.append((None, "standard input"))
             continue

@@ -19,12 +19,13 @@ from strategy_runtime.simulator.data.files import FEATHER, PARQUET, RECORDING, e
 from strategy_runtime.simulator.data.joining import align, join_bars, join_ticks
 from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.opening import open_bytes, open_text, standard_input
-from strategy_runtime.simulator.data.parquet_reader import read_parquet
+from strategy_runtime.simulator.data.parquet_reader import read_parquet, read_table
 from strategy_runtime.simulator.data.recording_reader import read_recording
 from strategy_runtime.simulator.data.rows import Collect, Rows, rows_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Series, TickSeries
 from strategy_runtime.simulator.data.spool import MOST_IN_MEMORY, Spool
 from strategy_runtime.simulator.data.steps import timeframes_of
+from strategy_runtime.simulator.data.tables import Table
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
 from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.suggestions import some_of
@@ -54,7 +55,7 @@ class LoadedData(Struct, frozen=True):
 
 
 def load_bars(
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path | Table],
     *,
     symbol: str | None = None,
     timeframe: str | None = None,
@@ -68,7 +69,7 @@ def load_bars(
     stdin: IO[str] | None = None,
     most_in_memory: int = MOST_IN_MEMORY,
 ) -> LoadedData:
-    """Read bars, quotes and trades from files, folders, or `-` for the standard input.
+    """Read bars, quotes and trades from files, folders, tables, or `-` for the standard input.
 
     A bar's time is its start. Times without a zone are in `tz`, or UTC without it. What several
     files have of one symbol is joined in the order of time.
@@ -130,7 +131,7 @@ class _Collector:
 
     Args:
         rows: Of all files; of what is not asked for there are none.
-        unsaid: Symbol of rows that do not say theirs.
+        unsaid: Symbol of rows that do not say theirs; None where they have to.
         only: The symbol asked for, if not all are.
     """
 
@@ -138,7 +139,7 @@ class _Collector:
         self,
         rows: dict[tuple[Kind, str], list[Rows]],
         file: int,
-        unsaid: str,
+        unsaid: str | None,
         source: str,
         faults: FaultLog,
         spool: Spool,
@@ -155,6 +156,11 @@ class _Collector:
 
     def __call__(self, kind: Kind, symbol: str | None, timeframe: str = "") -> Rows | None:
         name = self._unsaid if symbol is None else symbol
+        if name is None:
+            raise DataError(
+                f"{self._source} has no column of symbols; say whose it is, as in "
+                "read_data({'AAPL': table})"
+            )
         rows = self._mine.get((kind, name, timeframe))
         if rows is None:
             together = self._all.setdefault((kind, name), [])
@@ -167,14 +173,16 @@ class _Collector:
         return rows
 
 
-def _name_of(path: Path | None) -> str:
+def _name_of(path: Path | Table | None) -> str | None:
+    if isinstance(path, Table):
+        return path.symbol
     return "STDIN" if path is None else path.name[: -len(ending_of(path) or "")] or path.name
 
 
 def _why_nothing(
     rows: dict[tuple[Kind, str], list[Rows]],
     symbol: str | None,
-    paths: Iterable[str | Path],
+    paths: Iterable[str | Path | Table],
     faults: Iterable[DataFault],
 ) -> str:
     """Why there is nothing to play, in words."""
@@ -250,7 +258,7 @@ def _cut(series: Series, start: datetime | None, end: datetime | None) -> None:
 
 
 def _read(
-    path: Path | None,
+    path: Path | Table | None,
     source: str,
     stamps: StampReader,
     collect: Collect,
@@ -259,6 +267,9 @@ def _read(
     faults: FaultLog,
     stdin: IO[str] | None,
 ) -> None:
+    if isinstance(path, Table):
+        read_table(path.arrow, source, stamps, collect, columns)
+        return
     ending = "" if path is None else ending_of(path)
     if path is None:
         with standard_input() if stdin is None else nullcontext(stdin) as stream:

@@ -1,7 +1,7 @@
-"""Parquet and Feather files, batch by batch; needs pyarrow, the extra `parquet`."""
+"""Parquet and Feather files, and tables, batch by batch; needs pyarrow, the extra `parquet`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from strategy_runtime.simulator.data.parquet_columns import (
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["read_parquet"]
+__all__ = ["read_parquet", "read_table"]
 
 _BATCH = 65_536
+
+_Opened = tuple[Any, Callable[[list[str]], Iterable[Any]]]
+"""The names of all columns, and what gives some of them, batch by batch."""
 
 
 def read_parquet(
@@ -40,7 +43,29 @@ def read_parquet(
     """
     is_feather = path.suffix.lower() in FEATHER
     opened = _opened_feather(path) if is_feather else _opened_parquet(path)
-    with _readable(source, "Feather" if is_feather else "Parquet"), opened as (names, batches):
+    kind = "Feather" if is_feather else "Parquet"
+    _read(opened, kind, source, stamps, collect, columns)
+
+
+def read_table(
+    table: Any, source: str, stamps: StampReader, collect: Collect, columns: Sequence[str] = ()
+) -> None:
+    """Read all rows of a table of pyarrow, likewise."""
+    opened = nullcontext[_Opened](
+        (table.schema.names, lambda columns: table.select(columns).to_batches(_BATCH))
+    )
+    _read(opened, "a table", source, stamps, collect, columns)
+
+
+def _read(
+    opened: AbstractContextManager[_Opened],
+    kind_of_file: str,
+    source: str,
+    stamps: StampReader,
+    collect: Collect,
+    columns: Sequence[str],
+) -> None:
+    with _readable(source, kind_of_file), opened as (names, batches):
         layout = find_layout(over_all(columns, len(names), source) if columns else names, source)
         common = {name: getattr(layout, name) for name in ("timestamp", "time", "symbol")}
         parts = [
@@ -68,10 +93,6 @@ def read_parquet(
                 for rows, lines, starts, values in together:
                     rows.extend(lines, starts, *values)
             first += len(batch)
-
-
-_Opened = tuple[Any, Callable[[list[str]], Iterable[Any]]]
-"""The names of all columns, and what gives some of them, batch by batch."""
 
 
 @contextmanager

@@ -1,0 +1,79 @@
+"""Tables in memory, such as the data frames of pandas and polars, taken over by way of Arrow."""
+
+from typing import Any, NamedTuple, Protocol
+
+from strategy_runtime.errors import DataError
+
+__all__ = ["Frame", "Table", "is_frame", "table_of"]
+
+_FIELDS = {"open", "close", "bid", "ask", "price"}
+
+
+class Frame(Protocol):
+    """Whatever hands over its columns by Arrow's C interface: data frames of pandas and polars,
+    tables of pyarrow.
+    """
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """See the Arrow PyCapsule interface."""
+        ...
+
+
+class Table(NamedTuple):
+    """A table to read.
+
+    Attributes:
+        symbol: Of rows that do not say theirs; None where they have to.
+        arrow: A table of pyarrow.
+    """
+
+    symbol: str | None
+    arrow: Any
+
+    def __str__(self) -> str:
+        return "the table" if self.symbol is None else f"the table of {self.symbol}"
+
+
+def is_frame(thing: object) -> bool:
+    """Whether something can be read as a table."""
+    return hasattr(thing, "__arrow_c_stream__") or _is_of_pandas(thing)
+
+
+def table_of(frame: Any, symbol: str | None) -> Table:
+    """A data frame as a table.
+
+    Raises:
+        DataError: It cannot be one, or pyarrow is missing.
+    """
+    try:
+        import pyarrow
+    except ImportError:
+        raise DataError(
+            "reading a table needs one more package: pip install 'strategy-runtime[parquet]'"
+        ) from None
+    table = Table(symbol, None)
+    try:
+        if _is_of_pandas(frame):
+            arrow = pyarrow.Table.from_pandas(_flat(frame))
+        else:
+            arrow = pyarrow.table(frame)
+    except (pyarrow.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{table} cannot be read: {error}") from None
+    return table._replace(arrow=arrow)
+
+
+def _is_of_pandas(thing: object) -> bool:
+    kind = type(thing)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
+def _flat(frame: Any) -> Any:
+    """A data frame of pandas with its index as columns in front, and with symbols that stand side
+    by side, as a level of its columns, one below the other.
+    """
+    if frame.columns.nlevels == 2:
+        names = {str(name).lower() for name in frame.columns.get_level_values(0)}
+        frame = frame.stack(1 if names & _FIELDS else 0, future_stack=True)
+        frame.index = frame.index.set_names([frame.index.names[0] or "time", "symbol"])
+    is_counted = type(frame.index).__name__ == "RangeIndex"
+    return frame if is_counted else frame.reset_index()

@@ -1,0 +1,43 @@
+"""Data frames of pandas, in the shapes in which people have them."""
+
+from typing import Any
+
+import pytest
+
+from strategy_runtime.backtesting import read_data
+
+pandas: Any = pytest.importorskip("pandas", reason="pandas is not installed")
+
+OPENS, CLOSES = [10.0, 11.0, 12.0], [11.0, 12.0, 13.0]
+
+
+def frame(zone: str | None = None) -> Any:
+    times = pandas.date_range("2024-03-04", periods=3, freq="1D", tz=zone)
+    prices = {"Open": OPENS, "High": CLOSES, "Low": OPENS, "Close": CLOSES, "Volume": [1, 2, 3]}
+    return pandas.DataFrame(prices, index=times)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+@pytest.mark.parametrize("name", [None, "Date", "index"])
+def test_times_may_be_the_index(zone: str | None, name: str | None) -> None:
+    given = frame(zone)
+    given.index.name = name
+    (series,) = read_data({"AAPL": given}).series
+    assert (series.symbol, list(series.opens), list(series.closes)) == ("AAPL", OPENS, CLOSES)
+    assert list(series.starts) == [int(each.value) for each in given.index]
+
+
+def test_times_may_be_a_column() -> None:
+    given = frame().rename_axis("Date").reset_index()
+    (series,) = read_data(given, symbol="AAPL").series
+    assert list(series.closes) == CLOSES
+
+
+@pytest.mark.parametrize("levels", [("Price", "Ticker"), ("Ticker", "Price"), (None, None)])
+def test_symbols_may_stand_side_by_side(levels: tuple[str | None, str | None]) -> None:
+    wide = pandas.concat({"AAPL": frame(), "MSFT": frame() * 2}, axis=1)
+    if levels != ("Ticker", "Price"):
+        wide = wide.swaplevel(axis=1)
+    wide.columns.names = levels
+    data = {each.symbol: list(each.closes) for each in read_data(wide).series}
+    assert data == {"AAPL": CLOSES, "MSFT": [2 * close for close in CLOSES]}
