@@ -40,7 +40,7 @@ from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.outcome import Fill, Outcome
+from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.valuation import Valuation
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -400,6 +400,78 @@ def test_what_a_fill_leaves_of_a_valuation_is_as_if_it_were_made_anew(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(State, "valued", checked)
         run(kind, market, plan, options)
+
+
+class Restless(Random):
+    """Acts at events of every kind: behind opens, within bars, in the course of longer bars."""
+
+    def on_candle(self, candle: Candle) -> None:
+        pass
+
+    def on_event(self, event: Event) -> None:
+        check_identities(self.exchange.outcome())
+        for action in self.plan:
+            if action.at == self.count:
+                self.act(action)
+        self.count += 1
+
+    def act(self, action: Action) -> None:
+        if action.verb != "move":
+            super().act(action)
+            return
+        for order in self.orders(action.symbol):
+            if order.limit_price is not None:
+                self.modify(order, limit=action.price)
+            if not order.reduce_only:
+                self.modify(order, stop_loss=action.price, take_profit=action.other)
+
+
+verbs = "buy sell limit stop stop_limit trail bracket close cancel oco ioc fok post reduce move"
+restless = st.builds(
+    Action,
+    at=st.integers(0, 40),
+    symbol=st.sampled_from(SYMBOLS),
+    verb=st.sampled_from(verbs.split()),
+    quantity=st.integers(1, 50),
+    price=ticks(),
+    other=ticks(),
+)
+borrowed = {"cash": Decimal(300), "leverage": Decimal(3), "impact": Decimal("0.5")}
+
+
+@many
+@pytest.mark.timeout(600)
+@given(market=markets, plan=st.lists(restless, max_size=20), options=costs | st.just(borrowed))
+def test_so_it_is_where_orders_are_given_at_any_event_and_bars_have_several_lengths(
+    market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
+) -> None:
+    """Fills are possible, and what is cut off has no part in what was before, by either way."""
+    if "splits" in options:
+        return
+
+    def trade(rows: slice) -> tuple[list[BarSeries], list[Fill]]:
+        longer, shorter = ({symbol: market[symbol][rows]} for symbol in SYMBOLS)
+        series = [*series_of(longer), *series_of(shorter, hours=4)]
+        exchange = Exchange(series, ExchangeOptions(**options))  # type: ignore[arg-type]
+        strategy = Restless(plan, exchange)
+        asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+        return series, exchange.fills
+
+    series, fills = trade(slice(None))
+    by_symbol = {each.symbol: each for each in series}
+    for fill in fills:
+        bars = by_symbol[fill.symbol]
+        row = list(bars.starts).index(fill.bar_ns)
+        assert fill.bar_ns <= fill.time_ns
+        if fill.rule != LIQUIDATION:  # which is at the close before
+            assert bars.lows[row] <= fill.base_price <= bars.highs[row]
+    _, before = trade(slice(-1))
+    cut = min(bars.starts[-1] for bars in series)
+    assert [fill for fill in before if fill.time_ns < cut] == [
+        fill for fill in fills if fill.time_ns < cut
+    ]
+    with no_short_cuts():
+        assert trade(slice(None))[1] == fills
 
 
 NEVER, AT_START = 99, -1
