@@ -217,7 +217,8 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.average_numerator += quantity * price
         self.is_over = self.filled >= self.request.quantity
         self.status = OrderStatus.FILLED if self.is_over else OrderStatus.PARTIALLY_FILLED
-        self.trigger()
+        if self.order_type is OrderType.STOP or self.order_type is OrderType.TRAILING_STOP:
+            self.trigger()
         self.updated_ns = now_ns
         self._snapshot = None
 
