@@ -252,8 +252,8 @@ class OrderChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     @property
     def given(self) -> dict[str, Decimal]:
         """Those that there are, by field."""
-        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        return {name: value for name, value in values if value is not None}
+        names = self.__struct_fields__
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
