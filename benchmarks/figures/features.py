@@ -57,6 +57,14 @@ class AsCoroutine(SmaCross):
         super().on_candle(candle)
 
 
+class Replaces(SmaCross):
+    def on_candle(self, candle: Candle) -> None:
+        self.cancel_all(candle.symbol)
+        self.buy(candle.symbol, 1, limit=candle.close * 0.999)
+        if self.position(candle.symbol).is_long:
+            self.close(candle.symbol)
+
+
 class LongAndShort(SmaCross):
     def on_candle(self, candle: Candle) -> None:
         quick, calm = self.quick[candle.symbol], self.calm[candle.symbol]
@@ -91,6 +99,7 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
     "a hook for every event of an order": (WithHooks, {}, NO_LIMITS),
     "a hook that is a coroutine": (AsCoroutine, {}, NO_LIMITS),
     "short as often as long": (LongAndShort, {}, NO_LIMITS),
+    "a limit order replaced at every bar": (Replaces, {}, NO_LIMITS),
 }
 
 _PART = 10
