@@ -60,9 +60,8 @@ class RestingOrders(dict[str, RestingOrder]):
 
     def add(self, order: RestingOrder) -> None:
         """Let an order rest that has just been accepted."""
-        self[order.id] = self._awake[order.id] = order
-        if order.is_leg or order.request.reduce_only:
-            self.reducing[order.id] = order
+        self._enter(order)
+        self._awake[order.id] = order
 
     def add_asleep(self, order: RestingOrder, row: int) -> bool:
         """The same between two bars, for an order that nothing but its price can move from the
@@ -78,11 +77,14 @@ class RestingOrders(dict[str, RestingOrder]):
         ):
             return False
         order.slept_before = row
+        self._enter(order)
+        self._push(order)
+        return True
+
+    def _enter(self, order: RestingOrder) -> None:
         self[order.id] = order
         if order.is_leg or order.request.reduce_only:
             self.reducing[order.id] = order
-        self._push(order)
-        return True
 
     def remove(self, order: RestingOrder) -> None:
         """Forget an order that has come to an end."""

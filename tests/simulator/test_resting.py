@@ -5,10 +5,14 @@ from math import inf, nextafter
 
 import pytest
 
+from strategy_runtime import Candle
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.resting import RestingOrders
+from tests.strategies import Scripted
+
+X = "S:X"
 
 
 def resting_order(number: int, side: Side, kind: OrderType, price: int) -> RestingOrder:
@@ -154,3 +158,31 @@ def test_orders_that_have_left_leave_nothing_behind() -> None:
     assert not resting
     assert len(resting._falling) < 100
     assert resting.reached(0, 10_000) == []
+
+
+def test_an_order_between_two_bars_sleeps_at_once_until_the_market_comes_to_its_price() -> None:
+    resting = RestingOrders()
+    near, far = (resting_order(n, Side.BUY, OrderType.LIMIT, 100 - 5 * n) for n in (1, 2))
+    for each in (near, far):
+        assert resting.add_asleep(each, 7)
+        assert each.slept_before == 7
+    assert resting.calm == (95, inf)
+    resting.remove(near)
+    assert resting.calm == (90, inf)
+    assert resting.reached(91, 99) == []
+    assert resting.reached(90, 99) == [far]
+
+
+async def test_an_order_that_slept_through_its_first_bar_has_rested() -> None:
+    """And one that met the market at its first open has not; a change makes it new again."""
+
+    def give(strategy: Scripted, candle: Candle) -> None:
+        strategy.buy(X, 1, limit=9)
+        strategy.buy(X, 2, limit=11)
+        strategy.buy(X, 3, limit=8, client_order_id="moved")
+
+    strategy = Scripted({0: give, 2: lambda s, c: s.modify("moved", limit=9.5)})
+    async with strategy.run_test(maker_fee_rate="0.001", fee_rate="0.01") as pilot:
+        await pilot.candles(X, bars=[[10] * 4, [10] * 4, [10] * 4, [9] * 4])
+        fills = {int(fill.quantity): (float(fill.price), fill.is_maker) for fill in pilot.fills}
+        assert fills == {2: (10, False), 1: (9, True), 3: (9, False)}
