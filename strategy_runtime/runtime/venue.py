@@ -36,6 +36,10 @@ class Direct(Protocol):
         """The same for somebody who looks on: the order itself instead of an answer."""
         ...
 
+    def revise(self, name: str, changes: OrderChanges) -> None:
+        """Change an order for somebody who looks on, by the client's id or the venue's."""
+        ...
+
     def withdraw(self, name: str) -> None:
         """Cancel an order for somebody who looks on, by the client's id or the venue's; nothing
         happens to one that has ended, or of which there is none.

@@ -64,8 +64,8 @@ class RestingOrders(dict[str, RestingOrder]):
         self._awake[order.id] = order
 
     def add_asleep(self, order: RestingOrder, row: int) -> bool:
-        """The same between two bars, for an order that nothing but its price can move from the
-        first open on: it need not be woken for that. False where it is none.
+        """The same between two bars, or to change an order that rests, where nothing but its price
+        can move it from the next open on: it need not be awake for that. False where it is none.
 
         Args:
             row: Of the bar that comes next.
@@ -78,6 +78,7 @@ class RestingOrders(dict[str, RestingOrder]):
             return False
         order.slept_before = row
         self._enter(order)
+        self._awake.pop(order.id, None)
         self._push(order)
         return True
 

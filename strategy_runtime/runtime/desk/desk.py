@@ -27,7 +27,7 @@ from strategy_runtime.runtime.desk.arguments import (
     see_that_they_are_flags,
     time_in_force_of,
 )
-from strategy_runtime.runtime.desk.lines import Withdrawal
+from strategy_runtime.runtime.desk.lines import InHand
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import size_of
 from strategy_runtime.runtime.observer import Handler, Observer
@@ -188,8 +188,8 @@ class TradingDesk(Outbox):
         return self._modify(known, changes)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
-        change = partial(self._change, known, changes)
-        return self._note("modify", known.symbol, name_of(known), change, known)
+        key, change = name_of(known), partial(self._change, known, changes)
+        return self._note("modify", known.symbol, key, InHand(key, changes, change), known)
 
     async def _change(self, known: Order, changes: OrderChanges) -> Order:
         known = self._latest(known)
@@ -211,7 +211,8 @@ class TradingDesk(Outbox):
 
     def _withdraw(self, key: str, symbol: str) -> Ticket:
         """The same while the book looks on, which need not be told what an order is."""
-        return self._note("cancel", symbol, key, Withdrawal(key, self._cancel_by_name))
+        what = InHand(key, None, partial(self._cancel_by_name, key))
+        return self._note("cancel", symbol, key, what)
 
     async def _cancel_by_name(self, key: str) -> Order | None:
         return await self._send_cancel(self.order_of(key))

@@ -18,30 +18,35 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from strategy_runtime.clock import monotonic
-from strategy_runtime.protocol.models import Order, OrderRequest
+from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.desk.refusals import halted, refuse, stopping
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["Lines", "Request", "Send", "Withdrawal"]
+__all__ = ["InHand", "Lines", "Request", "Send"]
 
 Send = Callable[[], Coroutine[Any, Any, Order | None]]
 """Sends a request; raises what became of it where it was not accepted."""
 
 
-class Withdrawal(NamedTuple):
-    """To cancel an order, for a venue in process that somebody looks on at; elsewhere as `send`
-    does it.
+class InHand(NamedTuple):
+    """To change or cancel an order, for a venue in process that somebody looks on at; elsewhere as
+    `send` does it.
+
+    Attributes:
+        key: What the order goes by.
+        changes: None cancels it.
     """
 
     key: str
-    send: Callable[[str], Coroutine[Any, Any, Order | None]]
+    changes: OrderChanges | None
+    send: Send
 
     def __call__(self) -> Coroutine[Any, Any, Order | None]:
         """Send it."""
-        return self.send(self.key)
+        return self.send()
 
 
-Request = OrderRequest | Withdrawal | Send
+Request = OrderRequest | InHand | Send
 
 
 _HOOK_WAITS_S = 1.0

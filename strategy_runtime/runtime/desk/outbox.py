@@ -27,7 +27,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.desk.doubts import Doubts
-from strategy_runtime.runtime.desk.lines import Lines, Request, Withdrawal
+from strategy_runtime.runtime.desk.lines import InHand, Lines, Request
 from strategy_runtime.runtime.desk.refusals import (
     FATE_UNKNOWN,
     NOT_ANSWERED,
@@ -104,8 +104,11 @@ class Outbox:
                         direct.place(what)
                     else:
                         book.accept(ticket.client_order_id, direct.submit(what))
-                elif isinstance(what, Withdrawal) and book.statement is not None:
-                    direct.withdraw(what.key)
+                elif isinstance(what, InHand) and book.statement is not None:
+                    if what.changes is None:
+                        direct.withdraw(what.key)
+                    else:
+                        direct.revise(what.key, what.changes)
                 else:
                     ticket.answer = _at_once(what())
                 ticket.is_settled = True

@@ -7,7 +7,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from strategy_runtime.clock import now
-from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderRequest
 from strategy_runtime.protocol.witness import Witness
@@ -15,6 +14,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
+from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
 from strategy_runtime.runtime.risk.decision import Risk
@@ -96,12 +96,11 @@ class LimitedDesk(TradingDesk):
             return super()._modify(known, changes)
         return self._note_refused("modify", known.symbol, name_of(known), refusal, known)
 
-    async def _change(self, known: Order, changes: OrderChanges) -> Order:
-        try:
-            return await super()._change(known, changes)
-        except ApiError:
-            self._risk.forget(name_of(known))
-            raise
+    def _account_for(self, ticket: Ticket, began: float) -> None:
+        error = ticket.error
+        if ticket.verb == "modify" and error and error.code not in (FATE_UNKNOWN, NOT_ANSWERED):
+            self._risk.forget(ticket.client_order_id)
+        super()._account_for(ticket, began)
 
 
 def desk_for(limits: Limits, day_start: DayStart | None = None) -> Callable[..., TradingDesk]:

@@ -43,7 +43,7 @@ class Acceptance:
         order.is_leg = is_leg
         order.parent_id = None if parent is None else parent.id
         instrument = state.instruments[request.symbol]
-        is_between_bars = state.phase is _BAR and instrument.first_row >= 0
+        is_between_bars = self._is_between_bars(instrument)
         if not is_between_bars:
             self.time_in(instrument, order)
         if not order.is_leg and state.options.latency:
@@ -62,6 +62,10 @@ class Acceptance:
             self._agenda.add_open(instrument)
         self._news.tell_order(order, OrderEventKind.ORDER_CREATED)
         return order
+
+    def _is_between_bars(self, instrument: Instrument) -> bool:
+        """Whether bars walk in step, and none is going on."""
+        return self._state.phase is _BAR and instrument.first_row >= 0
 
     def time_in(self, instrument: Instrument, order: RestingOrder) -> None:
         """Settle from when on an order as it is now takes part.
@@ -82,7 +86,10 @@ class Acceptance:
         terms = order.terms
         self.change(order, changes)
         if order.terms != terms:
-            self.time_in(self._state.instruments[order.symbol], order)
+            instrument = self._state.instruments[order.symbol]
+            self.time_in(instrument, order)
+            if self._is_between_bars(instrument):
+                instrument.resting.add_asleep(order, instrument.row)
 
     def change(self, order: RestingOrder, changes: OrderChanges) -> None:
         """Apply a modification that has been checked, and say so, unless it changes nothing, as one

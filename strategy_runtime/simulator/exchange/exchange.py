@@ -40,7 +40,7 @@ from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.exchange.replay import Replay
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.orders import KeptOrder
+from strategy_runtime.simulator.orders import KeptOrder, RestingOrder
 
 __all__ = ["Exchange"]
 
@@ -201,12 +201,27 @@ class Exchange(Answers):
         """
         self._in_step.catch_up()
         order = self._admission.open_order(order_id)
+        self._change(order, changes)
+        return order.snapshot()
+
+    def revise(self, name: str, changes: OrderChanges) -> None:
+        """The same for somebody who looks on, by the client's id or the exchange's, and without an
+        answer.
+
+        Raises:
+            ApiError: As `modify`.
+        """
+        self._in_step.catch_up()
+        register = self._state.register
+        order = register.by_client_id.get(name) or register.get(name)
+        self._change(self._admission.still_open(order), changes)
+
+    def _change(self, order: RestingOrder, changes: OrderChanges) -> None:
         check_changes(order, changes)
         with self._news.commanded:
             self._acceptance.move(order, changes)
             if order.filled:
                 self._brackets.follow(order, changes)
-        return order.snapshot()
 
     def cancel(self, order_id: str) -> Order:
         """Cancel a resting order.
@@ -221,8 +236,8 @@ class Exchange(Answers):
         return order.snapshot()
 
     def withdraw(self, name: str) -> None:
-        """The same for somebody who looks on, by the client's id or the exchange's; nothing happens
-        to an order that has ended, or of which there is none.
+        """The same for somebody who looks on, likewise; nothing happens to an order that has ended,
+        or of which there is none.
 
         Raises:
             ApiError: 409 `ORDER_NOT_MODIFIABLE`, once the backtest is over.
