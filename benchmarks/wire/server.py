@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -23,6 +24,7 @@ _ORDER = (
 _ACCOUNT = b'{"balance":"100000","equity":"100000","margin_used":"0","margin_available":"100000"}'
 _ANSWERS = {b"account": _ACCOUNT, b"capabilities": b"{}"}
 _CHUNK = 256
+_BEGIN, _MINUTE = datetime(2024, 1, 2, tzinfo=UTC), timedelta(minutes=1)
 # After CONNECTED a client reads account, orders and positions: what it reads of the stream
 # meanwhile would be done before its clock starts, at the first bar.
 _SETTLED_S = 1.0
@@ -40,7 +42,7 @@ def candle(number: int, event_id: str | None) -> bytes:
     bar = {
         "symbol": "S:AAPL",
         "timeframe": "1m",
-        "timestamp": f"2024-01-02T{number // 60 % 24:02}:{number % 60:02}:00Z",
+        "timestamp": f"{_BEGIN + number * _MINUTE:%Y-%m-%dT%H:%M:%SZ}",
         "open": f"{price}",
         "high": f"{price + 1}",
         "low": f"{price - 1}",
@@ -148,6 +150,11 @@ def converse(connection: socket.socket, posted: list[float]) -> None:
 def main(mode: str, batch: int, count: int) -> None:
     streams, requests = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
     print(json.dumps([each.getsockname()[1] for each in (streams, requests)]), flush=True)
+    pieces = []
+    if mode == "free":
+        numbers = range(count)
+        for at in range(0, count, _CHUNK):
+            pieces.append(b"".join(candle(number, None) for number in numbers[at : at + _CHUNK]))
     posted: list[float] = []
     threading.Thread(target=answer_requests, args=(requests, posted), daemon=True).start()
     while True:
@@ -158,11 +165,8 @@ def main(mode: str, batch: int, count: int) -> None:
     clocked = []
     if mode == "free":
         time.sleep(_SETTLED_S)
-        frames = [candle(number, None) for number in range(1000)]
-        pieces = [b"".join(frames[at : at + _CHUNK]) for at in range(0, 1000, _CHUNK)]
-        for _ in range(count // 1000):
-            for piece in pieces:
-                connection.sendall(piece)
+        for piece in pieces:
+            connection.sendall(piece)
     else:
         for number in range(count):
             ids = [f"e-{number}-{place}" for place in range(batch)]
