@@ -13,6 +13,8 @@ from strategy_runtime.simulator.splits import Split
 
 __all__ = ["buy_and_hold"]
 
+_FEW = 64
+
 
 class _Closes(NamedTuple):
     """Where the closes of a symbol are that count on a chart.
@@ -70,9 +72,13 @@ def _closes(series: BarSeries, grid: Sequence[int], end_ns: int) -> _Closes:
 def _worth(series: BarSeries, splits: Sequence[Split], rows: Sequence[int]) -> list[float]:
     """What a unit of money that bought the symbol at its first open is worth at some closes."""
     price = series.opens[0] if series.opens[0] > 0 else math.nan  # nobody can have bought it
-    if not splits:
-        return [series.closes[row] / price for row in rows]
-    return [_units(series, splits, row) * series.closes[row] / price for row in rows]
+    worth = []
+    for count, row in enumerate(rows):
+        units = _units(series, splits, row) if splits else 1.0
+        worth.append(units * series.closes[row] / price)
+        if not count % _FEW:  # each may have brought in pages of its own
+            series.release()
+    return worth
 
 
 def _units(series: BarSeries, splits: Sequence[Split], row: int) -> float:
