@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,24 @@ def test_what_nobody_can_have_bought_is_not_compared_with(first: float) -> None:
     assert held(bars("S:A", (10, 10)), bars("S:B", (first, 10))) == []
     assert held(bars("S:A", (10, 10)), days=0) == []
     assert held(bars("S:A", (1e-300, 1e300))) == []
+
+
+def test_what_is_read_of_long_columns_is_given_back_on_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of thousands of prices lies on pages of its own."""
+    read, unreleased, most = [0], [0], [0]
+
+    class Closes(list[float]):
+        def __getitem__(self, row: Any) -> Any:
+            unreleased[0] += 1
+            most[0] = max(most[0], unreleased[0])
+            read[0] += 1
+            return super().__getitem__(row)
+
+    series = bars("A", *[(1.0, 1.0)] * 3000)
+    series.closes = Closes(series.closes)  # type: ignore[assignment]
+    monkeypatch.setattr(BarSeries, "release", lambda self: unreleased.__setitem__(0, 0))
+    assert len(held(series, days=3000)) == 1500
+    assert read[0] == 1500
+    assert most[0] <= 64
