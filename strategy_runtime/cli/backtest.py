@@ -9,8 +9,10 @@ import click
 
 from strategy_runtime.cli.errors import complain, note, reported, users_code
 from strategy_runtime.cli.loading import (
+    class_of,
     exchange_options,
     load_data,
+    named_or_demo,
     parameters_from,
     subscriptions_of,
 )
@@ -29,7 +31,7 @@ from strategy_runtime.cli.options import (
 from strategy_runtime.cli.redaction import safe
 from strategy_runtime.cli.settings import limit_options, limits_from
 from strategy_runtime.cli.streams import Command
-from strategy_runtime.errors import ConfigError, HookFailed
+from strategy_runtime.errors import HookFailed
 
 if TYPE_CHECKING:
     from strategy_runtime.backtesting import Backtest
@@ -108,13 +110,11 @@ def main(
         from strategy_runtime.cli.logs import silenced
         from strategy_runtime.cli.output import Destinations
 
-        if target is None and not demo:
-            raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
+        named = named_or_demo(target, demo=demo)
         options = exchange_options(account, wanted)
         held_to = limits_from(limits)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if output.as_json else nullcontext():
-            named = DEMO if target is None else target
             strategies = _strategies(named, parameters, 2 if verify else 1)
             strategy = strategies[0]
             places = Destinations(output, type(strategy).__name__, open_page=open_page)
@@ -155,11 +155,8 @@ def main(
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":
     import os
 
-    from strategy_runtime.runtime.loader import load_strategy
-
     values = parameters_from(parameters)
-    with users_code(f"{target} was imported"):
-        found = load_strategy(target)
+    found = class_of(target)
     with users_code(f"{found.__name__} was made"):
         return [found.from_text(values, os.environ) for _ in range(count)]
 

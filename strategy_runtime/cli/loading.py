@@ -1,5 +1,5 @@
-"""What is made of the options: parameters, market data, what of it is wanted, how the exchange
-treats it.
+"""What is made of the arguments: the strategy, its parameters, market data, what of it is wanted,
+how the exchange treats it.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from strategy_runtime.cli.errors import blamed_on, note
-from strategy_runtime.cli.options import DataOptions
+from strategy_runtime.cli.errors import blamed_on, note, users_code
+from strategy_runtime.cli.options import DEMO, DataOptions
 from strategy_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,10 +21,42 @@ if TYPE_CHECKING:
     from strategy_runtime.protocol.subscriptions import Subscriptions
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
+    from strategy_runtime.strategy import Strategy
 
-__all__ = ["exchange_options", "load_data", "pairs_of", "parameters_from", "subscriptions_of"]
+__all__ = [
+    "class_of",
+    "exchange_options",
+    "load_data",
+    "named_or_demo",
+    "pairs_of",
+    "parameters_from",
+    "subscriptions_of",
+]
 
 _FAULTS_SHOWN = 20
+
+
+def named_or_demo(target: str | None, *, demo: bool) -> str:
+    """The target that was named, or the bundled one.
+
+    Raises:
+        ConfigError: None was named, and the bundled one is not wanted.
+    """
+    if target is None and not demo:
+        raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
+    return DEMO if target is None else target
+
+
+def class_of(target: str) -> "type[Strategy]":
+    """The class that a target names; what its module raises is the user's.
+
+    Raises:
+        LoadError: There is none.
+    """
+    from strategy_runtime.runtime.loader import load_strategy
+
+    with users_code(f"{target} was imported"):
+        return load_strategy(target)
 
 
 def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:

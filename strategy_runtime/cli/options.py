@@ -19,6 +19,7 @@ __all__ = [
     "account_options",
     "data_options",
     "demo_option",
+    "json_option",
     "parameters_option",
     "result_options",
     "together",
@@ -79,6 +80,13 @@ demo_option = click.option(
     "--demo/--no-demo",
     default=False,
     help="Use the bundled prices and, without MODULE:CLASS, the bundled strategy.",
+)
+
+json_option = click.option(
+    "--json/--no-json",
+    "as_json",
+    default=False,
+    help="Print one JSON document on stdout at the end, and nothing else there.",
 )
 
 parameters_option = click.option(
@@ -306,12 +314,7 @@ _results = _stacked(
         metavar="FILE",
         help="Write the fills there, as CSV.",
     ),
-    click.option(
-        "--json/--no-json",
-        "as_json",
-        default=False,
-        help="Print one JSON document on stdout at the end, and nothing else there.",
-    ),
+    json_option,
 )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strategy_runtime.cli.errors import reported, users_code
-from strategy_runtime.cli.loading import parameters_from
+from strategy_runtime.cli.loading import class_of, parameters_from
 from strategy_runtime.cli.options import HELP_NAMES, Place, parameters_option, version_option
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.streams import Command
@@ -157,10 +157,7 @@ def _is_ready(flags: dict[str, str | None], env_file: Path | None) -> bool:
 
 
 def _load(target: str, values: dict[str, str], environment: "Environment") -> "Strategy":
-    from strategy_runtime.runtime.loader import load_strategy
-
-    with users_code(f"{target} was imported"):
-        found = load_strategy(target)
+    found = class_of(target)
     with users_code(f"{found.__name__} was made"):
         return found.from_text(values, environment.values, environment.origin)
 

@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from strategy_runtime.cli.errors import reported, users_code
-from strategy_runtime.cli.loading import exchange_options, load_data, pairs_of, subscriptions_of
+from strategy_runtime.cli.errors import reported
+from strategy_runtime.cli.loading import (
+    class_of,
+    exchange_options,
+    load_data,
+    named_or_demo,
+    pairs_of,
+    subscriptions_of,
+)
 from strategy_runtime.cli.options import (
-    DEMO,
     HELP_NAMES,
     DataOptions,
     Target,
     account_options,
     data_options,
     demo_option,
+    json_option,
     version_option,
 )
 from strategy_runtime.cli.redaction import safe
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from strategy_runtime.strategy import Strategy
 
 __all__ = ["main"]
+
 _FIGURES = (
     *("sharpe", "sortino", "calmar", "return", "annual_return", "max_drawdown"),
     *("profit_factor", "average_trade", "win_rate"),
@@ -84,12 +92,7 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed in some of the runs,
     metavar="DIR",
     help="Write sweep.csv there. Default: results/<CLASS>.",
 )
-@click.option(
-    "--json/--no-json",
-    "as_json",
-    default=False,
-    help="Print one JSON document on stdout at the end, and nothing else there.",
-)
+@json_option
 @version_option
 def main(
     target: str | None,
@@ -115,13 +118,12 @@ def main(
         from strategy_runtime.report.comparison import Comparison
         from strategy_runtime.report.files import ensure_writable, write_atomically
 
-        if target is None and not demo:
-            raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
+        named = named_or_demo(target, demo=demo)
         values = _values(parameters)
         sets = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
         options, held_to = exchange_options(account, wanted), limits_from(limits)
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
-            kind = _kind(DEMO if target is None else target, sets)
+            kind = _kind(named, sets)
             place = (RESULTS / kind.__name__ if out is None else out) / "sweep.csv"
             if out is not None:
                 ensure_writable(place)
@@ -169,10 +171,7 @@ def _kind(target: str, sets: list[dict[str, str]]) -> "type[Strategy]":
     Raises:
         ConfigError: There is no such class, or a value breaks the rule of its parameter.
     """
-    from strategy_runtime.runtime.loader import load_strategy
-
-    with users_code(f"{target} was imported"):
-        kind = load_strategy(target)
+    kind = class_of(target)
     environment = kind.parameters().from_environment(os.environ, but=sets[0])
     for each in sets:
         kind.parameters().resolve({**environment, **each})

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from strategy_runtime.report.fills import csv_of
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import SCHEMA, Summary
-from strategy_runtime.report.table import heading
+from strategy_runtime.report.table import heading, ratio, share
 
 __all__ = ["Comparison", "Trial"]
 
@@ -93,7 +93,7 @@ class Comparison:
             return [order]
         same = {name: each for name, each in summary.parameters.items() if name not in self._varied}
         held = summary.buy_and_hold
-        held_text = "" if held is None else f"; buy and hold {held * 100:+z.2f} %"
+        held_text = "" if held is None else f"; buy and hold {share(held, signed=True)}"
         return [*heading(replace(summary, parameters=same)), order + held_text]
 
     def _row(self, trial: Trial) -> list[str]:
@@ -101,13 +101,12 @@ class Comparison:
         summary = trial.summary
         if summary is None:
             return ["", *given, "-", "-", "-", "-", "failed"]
-        sharpe = summary.performance.sharpe
         return [
             "",
             *given,
-            f"{summary.total_return * 100:+z.2f} %",
-            f"{-summary.max_drawdown * 100:z.2f} %",
-            "-" if sharpe is None else f"{sharpe:.2f}",
+            share(summary.total_return, signed=True),
+            share(-summary.max_drawdown),
+            ratio(summary.performance.sharpe),
             f"{summary.performance.trades:,}",
             "bankrupt" if summary.bankrupt else "",
         ]

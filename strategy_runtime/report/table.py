@@ -7,7 +7,7 @@ from functools import partial
 from strategy_runtime.report.equity import FallDates
 from strategy_runtime.report.summary import OrderSummary, Summary
 
-__all__ = ["day", "heading", "money", "render", "sent_of", "warnings_of"]
+__all__ = ["day", "heading", "money", "ratio", "render", "sent_of", "share", "warnings_of"]
 
 _SHOWN = 5
 
@@ -66,13 +66,12 @@ def _timeframes(of: Iterable[tuple[str, str]]) -> str:
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:
-    held, won = summary.buy_and_hold, summary.performance.win_rate
     amount = partial(money, decimals=summary.decimals)
     return [
-        ("Return", f"{summary.total_return * 100:+z.2f} %"),
-        ("Buy and hold", "-" if held is None else f"{held * 100:+z.2f} %"),
-        ("Sharpe ratio", _ratio(summary.performance.sharpe)),
-        ("Maximum drawdown", f"{-summary.max_drawdown * 100:z.2f} %"),
+        ("Return", share(summary.total_return, signed=True)),
+        ("Buy and hold", share(summary.buy_and_hold, signed=True)),
+        ("Sharpe ratio", ratio(summary.performance.sharpe)),
+        ("Maximum drawdown", share(-summary.max_drawdown)),
         *_dates(summary.max_drawdown_dates),
         ("Equity at the start", amount(summary.start_equity)),
         ("Equity at the end", amount(summary.equity)),
@@ -85,8 +84,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         *([("Refused orders", f"{refused:,}")] if (refused := summary.refused_orders) else []),
         ("Fills", f"{summary.fills:,}"),
         ("Closed positions", f"{summary.performance.trades:,}"),
-        ("With a profit", "-" if won is None else f"{won * 100:.2f} %"),
-        ("Profit factor", _ratio(summary.performance.profit_factor)),
+        ("With a profit", share(summary.performance.win_rate)),
+        ("Profit factor", ratio(summary.performance.profit_factor)),
         ("Open positions", f"{len(summary.positions):,}"),
         ("Bars", f"{summary.bars:,}"),
         *([("Hook failures", f"{failures:,}")] if (failures := summary.hook_failures) else []),
@@ -157,8 +156,16 @@ def _order(order: OrderSummary) -> str:
     )
 
 
-def _ratio(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
+def ratio(value: float | None) -> str:
+    """A figure without a unit; a dash where there is none."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def share(value: float | None, *, signed: bool = False) -> str:
+    """A share in per cent; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value * 100:+z.2f} %" if signed else f"{value * 100:z.2f} %"
 
 
 def money(text: str, decimals: int) -> str:

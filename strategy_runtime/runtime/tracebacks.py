@@ -18,7 +18,7 @@ _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 def user_traceback(error: BaseException) -> TracebackType | None:
     """The traceback of an error from the first frame of code that is not this package's."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+    while frames is not None and _is_ours(frames.tb_frame):
         frames = frames.tb_next
     return frames or error.__traceback__
 
@@ -43,10 +43,7 @@ def waiting_in(work: Any) -> list[FrameType]:
 
 def user_stack(frame: FrameType) -> str:
     """Where a thread is, from the code this package called to the innermost line."""
-    theirs = takewhile(
-        lambda each: not each[0].f_code.co_filename.startswith(_PACKAGE),
-        traceback.walk_stack(frame),
-    )
+    theirs = takewhile(lambda each: not _is_ours(each[0]), traceback.walk_stack(frame))
     stack = traceback.StackSummary.extract(theirs)
     stack.reverse()
     return "".join(stack.format()).rstrip()
