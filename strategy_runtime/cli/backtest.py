@@ -166,7 +166,7 @@ def _replay(run: "Backtest") -> int:
     import asyncio
 
     from strategy_runtime.cli.logs import follow
-    from strategy_runtime.cli.output import progress
+    from strategy_runtime.cli.progress import replayed
     from strategy_runtime.cli.repetition import repeated_lines_left_out
     from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
 
@@ -175,7 +175,7 @@ def _replay(run: "Backtest") -> int:
     async def replay() -> int:
         stopping = stop_on_signals(runner.stop, interrupt=runner.interrupt, deadline=STOP_WITHIN_S)
         with stopping as signals:
-            async with progress(exchange):
+            async with replayed(exchange):
                 await run.run()
         return 0 if exchange.is_complete else signals.exit_code
 

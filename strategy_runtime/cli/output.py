@@ -1,11 +1,8 @@
-"""What a run shows while it lasts and leaves when it is over."""
+"""What a run leaves when it is over."""
 
-import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +15,11 @@ from strategy_runtime.errors import DataError
 
 if TYPE_CHECKING:
     from strategy_runtime.report.results import Results
-    from strategy_runtime.simulator.exchange import Exchange
 
-__all__ = ["RESULTS", "Destinations", "beside_us", "progress"]
+__all__ = ["RESULTS", "Destinations", "beside_us"]
 
 RESULTS = Path("results")
 """Where results go unless something else is asked for."""
-
-_PATIENCE_S = 1.0
-_INTERVAL_S = 0.2
 
 
 class Destinations:
@@ -108,36 +101,6 @@ def _opened(address: str) -> bool:
         return webbrowser.open(address)
     except webbrowser.Error:
         return False
-
-
-@asynccontextmanager
-async def progress(exchange: "Exchange") -> AsyncIterator[None]:
-    """Show on a terminal how far a replay is, once it takes longer than a second."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    end = max(each.starts[-1] + each.step for each in exchange.outcome().series)
-    ticker = asyncio.create_task(_tick(exchange, exchange.now_ns, end), name="progress")
-    try:
-        yield
-    finally:
-        ticker.cancel()
-        await asyncio.wait({ticker})
-
-
-async def _tick(exchange: "Exchange", begin: int, end: int) -> None:
-    from strategy_runtime.clock import sleep
-
-    await sleep(_PATIENCE_S)
-    try:
-        while True:
-            done = (exchange.now_ns - begin) / max(end - begin, 1)
-            sys.stderr.write(f"\r{done:4.0%}  {exchange.now:%Y-%m-%d}")
-            sys.stderr.flush()
-            await sleep(_INTERVAL_S)
-    finally:
-        sys.stderr.write("\r" + " " * 20 + "\r")
-        sys.stderr.flush()
 
 
 def beside_us(command: str) -> str:

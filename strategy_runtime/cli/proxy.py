@@ -180,7 +180,7 @@ async def _serve(
     linger: float,
 ) -> int:
     """Serve one run; gives back the exit code."""
-    from strategy_runtime.cli.output import progress
+    from strategy_runtime.cli.progress import replayed
     from strategy_runtime.cli.signals import stop_on_signals
     from strategy_runtime.clock import monotonic
     from strategy_runtime.report.results import results_of
@@ -189,7 +189,7 @@ async def _serve(
 
     asked_to_stop = asyncio.Event()
     with stop_on_signals(asked_to_stop.set) as signals:
-        async with server, progress(exchange):
+        async with server, replayed(exchange):
             _announce(server)
             server.stream.when_alone = partial(_tell_who_is_there, server.stream.is_lock_step)
             began = asyncio.create_task(_first_client(server), name="first client")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from itertools import product
@@ -30,6 +30,7 @@ from strategy_runtime.cli.options import (
     json_option,
     version_option,
 )
+from strategy_runtime.cli.progress import counted
 from strategy_runtime.cli.redaction import safe
 from strategy_runtime.cli.settings import limit_options, limits_from
 from strategy_runtime.cli.streams import Command
@@ -139,7 +140,7 @@ def main(
 
         trials = each_of(sets, partial(_try, kind, run), processes or os.cpu_count() or 1)
         varied = [name for name, several in values.items() if len(several) > 1]
-        comparison = Comparison(_counted(trials, len(sets)), varied, by)
+        comparison = Comparison([*counted(trials, len(sets))], varied, by)
         if as_json:
             click.echo(comparison.to_json(), nl=False)
         else:
@@ -204,20 +205,6 @@ def _try(
 
 def _named(error: BaseException | None) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _counted(trials: "Iterable[Trial]", count: int) -> "list[Trial]":
-    """All of them, and on a terminal how many there are so far."""
-    found = []
-    for trial in trials:
-        found.append(trial)
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{len(found):,} of {count:,}")
-            sys.stderr.flush()
-    if sys.stderr.isatty():
-        sys.stderr.write("\r" + " " * 20 + "\r")
-        sys.stderr.flush()
-    return found
 
 
 if __name__ == "__main__":

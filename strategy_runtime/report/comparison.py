@@ -48,10 +48,12 @@ class Comparison:
     def __init__(self, trials: Sequence[Trial], varied: Sequence[str], by: str) -> None:
         self._varied = varied
         self._by = by
-        self.trials = sorted(trials, key=self._rank)
+        self._rows = sorted(((trial, _figures(trial)) for trial in trials), key=self._rank)
+        self.trials = [trial for trial, _ in self._rows]
 
-    def _rank(self, trial: Trial) -> tuple[bool, float]:
-        value = _figures(trial.summary).get(self._by)
+    def _rank(self, row: tuple[Trial, dict[str, Any]]) -> tuple[bool, float]:
+        trial, figures = row
+        value = figures.get(self._by)
         if value is None:
             return True, trial.summary is None
         return False, value if self._by == "max_drawdown" else -value
@@ -114,8 +116,7 @@ class Comparison:
     def to_csv(self) -> str:
         """A table of all runs, with all figures."""
         rows = []
-        for trial in self.trials:
-            figures = _figures(trial.summary) | {"failure": trial.failure}
+        for trial, figures in self._rows:
             given = [trial.parameters[name] for name in self._varied]
             rows.append([*given, *(_text(figures.get(name)) for name in _COLUMNS)])
         return csv_of([*self._varied, *_COLUMNS], rows)
@@ -133,12 +134,12 @@ class Comparison:
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def _figures(summary: Summary | None) -> dict[str, Any]:
-    """All figures of a run by the names they have in its document."""
-    if summary is None:
-        return {}
-    document = msgspec.to_builtins(summary)
-    return {**document["performance"], **document}
+def _figures(trial: Trial) -> dict[str, Any]:
+    """What came of a run by the names it has in its document."""
+    if trial.summary is None:
+        return {"failure": trial.failure}
+    document = msgspec.to_builtins(trial.summary)
+    return {**document["performance"], **document, "failure": ""}
 
 
 def _text(value: Any) -> str:

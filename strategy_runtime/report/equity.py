@@ -252,10 +252,10 @@ class _Drawdown:
         equities = part.equities[first:last]
         if max(equities) < self._peak:
             self._is_below = True
-            deepest = self.at(min(equities))
+            lowest = min(equities)
+            deepest = self.at(lowest)
             if deepest > self.worst:
-                trough = part.starts[first + equities.index(min(equities))] + part.lag
-                self.worst, self.deepest = deepest, _Fall(self._peaked, trough, None)
+                self._note(deepest, part, first + equities.index(lowest))
             return deepest
         return self._past_peaks(part, first, last)
 
@@ -281,13 +281,16 @@ class _Drawdown:
                 self._peak, self._peaked = equity, now
             else:
                 self._is_below = True
-                depth = (self._peak - equity) / self._peak
+                depth = (self._peak - equity) / self._peak  # a call less for each point
                 if depth > deepest:
                     deepest = depth
                     if depth > self.worst:
-                        trough = part.starts[row] + part.lag
-                        self.worst, self.deepest = depth, _Fall(self._peaked, trough, None)
+                        self._note(depth, part, row)
         return deepest
+
+    def _note(self, depth: float, part: CurvePart, row: int) -> None:
+        trough = part.starts[row] + part.lag
+        self.worst, self.deepest = depth, _Fall(self._peaked, trough, None)
 
 
 class _Account:

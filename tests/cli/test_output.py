@@ -1,49 +1,11 @@
-"""Progress on a terminal, and how to type the next command."""
+"""How to type the next command."""
 
-import asyncio
-import io
 import sys
 from pathlib import Path
 
 import pytest
 
-from strategy_runtime.cli import output
-from strategy_runtime.cli.output import beside_us, progress
-from strategy_runtime.simulator.exchange import Exchange
-from tests.report.support import series
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-async def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(output, "_PATIENCE_S", 0)
-    exchange = Exchange([series([1.0, 2.0, 3.0, 4.0])])
-    phases = exchange.phases()
-    async with progress(exchange):
-        for _ in range(2):
-            next(phases)
-            exchange.outbox.clear()
-        while isinstance(stream, Terminal) and "%" not in stream.getvalue():  # noqa: ASYNC110
-            await asyncio.sleep(0)  # noqa: TID251
-    return stream.getvalue()
-
-
-async def test_progress_is_shown_on_a_terminal_and_wiped_off(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    text = await shown(Terminal(), monkeypatch)
-    assert "\r 50%  2023-11-14" in text
-    assert text.endswith("\r" + " " * 20 + "\r")
-
-
-async def test_progress_is_not_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await shown(io.StringIO(), monkeypatch) == ""
+from strategy_runtime.cli.output import beside_us
 
 
 def make_executable(path: Path) -> Path:
