@@ -57,6 +57,7 @@ def test_what_is_counted_is_shown_on_a_terminal_and_wiped_off(
 
 
 def test_what_is_counted_is_not_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
     assert [*counted("abc", 3)] == ["a", "b", "c"]
-    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+    assert stream.getvalue() == ""

@@ -243,8 +243,6 @@ class TradingDesk(Outbox):
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""
         if self._book.statement is not None:
-            if symbol is not None:
-                see_that_it_is_one(symbol)
             return [self._withdraw(*each) for each in self._book.own_open(symbol)]
         return [self.cancel(order) for order in self.orders(symbol)]
 
@@ -364,8 +362,6 @@ class TradingDesk(Outbox):
 
     def orders(self, symbol: str | None, *, external: bool = False) -> list[Order]:
         """See `Strategy.orders`."""
-        if symbol is not None:
-            see_that_it_is_one(symbol)
         return self._book.orders(symbol, external=external)
 
     @property

@@ -115,7 +115,7 @@ class Admission:
         """
         if order.is_over or isinstance(order, PlainOrder):
             raise _not_modifiable(order.id, f"order is {order.status}")
-        if self._state.is_complete:
+        if self._state.phase is _END:
             raise _not_modifiable(order.id, _OVER)
         return order
 
