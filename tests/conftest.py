@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.figures import FIGURES, Tell
+from tests.figures import FIGURE, Tell
 
 # How long an example takes says more about the machine than about the code.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,17 +39,23 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def tell(pytestconfig: pytest.Config) -> Tell:
+def tell(request: pytest.FixtureRequest) -> Tell:
     """Notes a figure to be printed at the end of the session."""
-    return pytestconfig.stash.setdefault(FIGURES, []).append
+    noted: list[tuple[str, object]] = request.node.user_properties
+    return lambda figure: noted.append((FIGURE, figure))
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print the figures that were noted."""
-    figures = config.stash.get(FIGURES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that were noted, in whichever process."""
+    figures = [
+        figure
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, figure in report.user_properties
+        if name == FIGURE
+    ]
     if figures:
         terminalreporter.section("figures")
         for figure in figures:
-            terminalreporter.write_line(figure)
+            terminalreporter.write_line(str(figure))

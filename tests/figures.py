@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import pytest
+__all__ = ["FIGURE", "Tell"]
 
-__all__ = ["FIGURES", "Tell"]
-
-FIGURES = pytest.StashKey[list[str]]()
+FIGURE = "figure"
+"""What a figure is called among the properties of its test."""
 
 Tell = Callable[[str], None]
