@@ -14,6 +14,7 @@ __all__ = [
     "invalid_request",
     "invalid_value",
     "is_bare_market_order",
+    "is_bare_priced_order",
     "no_number",
     "out_of_range",
     "validate_order_request",
@@ -136,6 +137,26 @@ def is_bare_market_order(request: OrderRequest) -> bool:
         and request.stop_loss is None
         and request.take_profit is None
         and not request.post_only
+        and _has_no_frills(request)
+    )
+
+
+def is_bare_priced_order(request: OrderRequest) -> bool:
+    """Whether it is a limit or a stop order with nothing to it but its quantity and price."""
+    kind = request.order_type
+    if kind is _LIMIT:
+        has_its_price = request.limit_price is not None and request.stop_price is None
+    else:
+        has_its_price = (
+            kind is _STOP and request.stop_price is not None and request.limit_price is None
+        )
+    return (
+        has_its_price
+        and request.stop_loss is None
+        and request.take_profit is None
+        and request.position_id is None
+        and not request.post_only
+        and not request.reduce_only
         and _has_no_frills(request)
     )
 

@@ -295,14 +295,18 @@ class RestingOrder(Struct, eq=False, gc=False):
 
 
 class PlainOrder(Struct, eq=False, gc=False):
-    """A plain order (see `plain`) that rests nowhere: it waits for the next open, or has met it.
+    """A plain order (see `plain`) that rests nowhere: it waits for the next open or bar, has
+    filled, or was withdrawn.
 
     There are more of these than of all others, so nothing is kept that can be found out.
 
     Attributes:
         request: As accepted.
         fill: Its only one, of everything; None before.
-        is_over: Whether it has filled.
+        is_over: Whether it has filled, or was withdrawn.
+        withdrawn_ns: When it was.
+        is_told: Whether others have been told of it as it is now.
+        has_waited: Whether it has met a bar that did not come to its price.
     """
 
     request: OrderRequest
@@ -310,17 +314,37 @@ class PlainOrder(Struct, eq=False, gc=False):
     created_ns: int
     fill: Fill | None = None
     is_over: bool = False
+    withdrawn_ns: int = 0
+    is_told: bool = False
+    has_waited: bool = False
 
     def fill_whole(self, fill: Fill) -> None:
         """Enter its execution."""
         self.fill = fill
         self.is_over = True
 
+    def withdraw(self, now_ns: int) -> None:
+        """End it unfilled."""
+        self.withdrawn_ns = now_ns
+        self.is_over, self.is_told = True, False
+
+    def tell(self) -> None:
+        """Others are told of it as it is now."""
+        self.is_told = True
+
     def at_rest(self) -> RestingOrder:
         """The same as an order that rests, or did so."""
-        order = RestingOrder.of(self.request, self.sequence, self.created_ns, is_plain=True)
+        order = self._accepted()
         if self.fill is not None:
             order.fill_whole(self.fill)
+        elif self.is_over:
+            order.end(OrderStatus.CANCELLED, self.withdrawn_ns)
+        return order
+
+    def _accepted(self) -> RestingOrder:
+        is_plain = self.request.order_type is OrderType.MARKET
+        order = RestingOrder.of(self.request, self.sequence, self.created_ns, is_plain=is_plain)
+        order.read_prices()
         return order
 
     @property
@@ -350,19 +374,28 @@ class PlainOrder(Struct, eq=False, gc=False):
 
     @property
     def status(self) -> OrderStatus:
-        """Open, or filled."""
-        return OrderStatus.FILLED if self.is_over else OrderStatus.OPEN
+        """Open, filled, or cancelled."""
+        if not self.is_over:
+            return OrderStatus.OPEN
+        return OrderStatus.CANCELLED if self.fill is None else OrderStatus.FILLED
 
     @property
     def updated_ns(self) -> int:
         """When it last changed."""
-        return self.created_ns if self.fill is None else self.fill.time_ns
+        if self.fill is not None:
+            return self.fill.time_ns
+        return self.withdrawn_ns if self.is_over else self.created_ns
 
     def seen(self) -> Order:
         """The order as others see it now."""
         return self.at_rest().seen()
 
-    snapshot = told = seen
+    snapshot = seen
+
+    def told(self) -> Order:
+        """The order as its last event had it."""
+        is_behind = self.is_over and self.fill is None and not self.is_told
+        return (self._accepted() if is_behind else self.at_rest()).seen()
 
 
 KeptOrder: TypeAlias = RestingOrder | PlainOrder

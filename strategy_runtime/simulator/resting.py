@@ -30,10 +30,10 @@ _sequence = attrgetter("sequence")
 
 
 class RestingOrders(dict[str, RestingOrder]):
-    """Open orders by id, in the order of their acceptance.
+    """Open orders by id.
 
     Attributes:
-        reducing: Those that may only reduce a position, in the same order.
+        reducing: Those that may only reduce a position, in the order of their acceptance.
     """
 
     __slots__ = ("_awake", "_falling", "_in_order", "_rising", "_rungs", "reducing")

@@ -40,11 +40,12 @@ from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.exchange.replay import Replay
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.orders import KeptOrder, RestingOrder
+from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 
 __all__ = ["Exchange"]
 
-_MARKET = OrderType.MARKET  # a member of an Enum costs five times a name of the module
+# A member of an Enum costs five times a name of the module.
+_MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 
 
 class Exchange(Answers):
@@ -180,9 +181,11 @@ class Exchange(Answers):
 
     def place(self, request: OrderRequest) -> KeptOrder:
         """The same for somebody who looks on: the order itself instead of an answer."""
-        if request.order_type is _MARKET:
+        kind = request.order_type
+        if kind is _MARKET or kind is _LIMIT or kind is _STOP:
             self._state.keep_time()
-            order = self._plain.accept(request)
+            plain = self._plain
+            order = plain.accept(request) if kind is _MARKET else plain.accept_priced(request)
             if order is not None:
                 return order
         self._in_step.catch_up()
@@ -242,11 +245,14 @@ class Exchange(Answers):
         Raises:
             ApiError: 409 `ORDER_NOT_MODIFIABLE`, once the backtest is over.
         """
-        self._in_step.catch_up()
         register = self._state.register
         order = register.by_client_id.get(name) or register.find(name)
         if order is None or order.is_over:
             return
+        if isinstance(order, PlainOrder):
+            self._plain.withdraw(order)
+            return
+        self._in_step.catch_up()
         resting = self._admission.still_open(order)
         with self._news.commanded:
             self._acceptance.finish(resting, OrderStatus.CANCELLED)

@@ -110,10 +110,13 @@ class InStep:
                         if not left:
                             yield from self._visit(walk)
                             left = len(lanes) if busy or state.is_at_risk else 0
+                    walk.is_in_parts = bool(plain.new) or not walk.is_alone
                     if not walk.is_alone:
                         walk.candles = chain.from_iterable(self._instants(walk))
                     while True:
                         candles = islice(walk.candles, left) if left else walk.candles
+                        if plain.new and walk.is_alone:
+                            candles = chain.from_iterable(self._parts(walk))
                         run = walk.run = CandleRun(candles, self._goes_on, self._ahead, walk.bound)
                         yield run
                         state.keep_time()
@@ -158,9 +161,9 @@ class InStep:
         walk = self._state.walk
         if walk is None:
             return False
-        if not walk.is_alone:  # the others of the instant come first
+        if walk.is_in_parts:  # the others of the instant come first, and then somebody will see
             return not self._has_more_to_do()
-        return self._opens_at_once(walk)
+        return not self._plain.has_others and self._opens_at_once(walk)
 
     def _ahead(self, before: int) -> int:
         """See `CandleRun`; those of the instant in hand are left out of account."""
@@ -173,7 +176,7 @@ class InStep:
     def _opens_at_once(self, walk: Walk) -> bool:
         """Have new orders meet the open that comes now; False if that is not all there is to do."""
         state, plain = self._state, self._plain
-        if not plain.new:  # time has been kept where there are new ones
+        if not plain.new or plain.has_others:  # it has been kept where there are but new ones
             state.keep_time()
         if walk.done == len(walk.starts) or self._has_more_to_do():
             return False
@@ -183,7 +186,7 @@ class InStep:
         if self._tells_at(start):
             return False
         plain.open_new(start)
-        return not (self._agenda.due or state.is_at_risk or state.outbox)
+        return not (self._agenda.busy or state.is_at_risk or state.outbox)
 
     def _has_more_to_do(self) -> bool:
         """Whether the bar that comes now is more to anybody than its candle."""
@@ -199,6 +202,17 @@ class InStep:
             if together is None:
                 return
             yield together
+
+    def _parts(self, walk: Walk) -> Iterator[Iterator[Candle]]:
+        """The candles of a symbol that is alone: one at a time, as long as prices of the next bar
+        matter to an order that rests nowhere, and then all.
+        """
+        while self._plain.new:
+            yield islice(walk.candles, 1)
+            if self._plain.new and not self._opens_at_once(walk):
+                return
+        walk.is_in_parts = False
+        yield walk.candles
 
     # Bars in which there is more to do
 

@@ -80,7 +80,7 @@ class News:
         self.witness: Witness | None = None
         self._tells: Callable[[int], bool] | None = None
         self.commanded = Commanded()
-        self.untold: list[tuple[RestingOrder, OrderEventKind]] = []
+        self.untold: list[tuple[KeptOrder, OrderEventKind]] = []
         self._has_told_account = False
         self._told: Account | None = None
         self._told_at = 0, Phase.START
@@ -162,7 +162,7 @@ class News:
             witness.see_order(order)
 
     def tell_plain(self, order: PlainOrder) -> None:
-        """A plain order was accepted; a witness is shown it once it rests, or has filled."""
+        """A plain order was accepted; a witness is shown it when it meets the next open or bar."""
         state = self._state
         state.emitted += 1
         if self.witness is None:

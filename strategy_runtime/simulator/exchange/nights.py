@@ -1,6 +1,7 @@
 """What happens to an account over night: interest, splits announced, and splits suspected."""
 
 from decimal import Decimal
+from operator import attrgetter
 
 from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
@@ -79,7 +80,8 @@ class Nights:
 
     def _split(self, instrument: Instrument, split: Split, close: float, opened: float) -> None:
         symbol = split.symbol
-        held, resting = self._state.ledger.of(symbol), list(instrument.resting.values())
+        held = self._state.ledger.of(symbol)
+        resting = sorted(instrument.resting.values(), key=attrgetter("sequence"))
         if (held or resting) and split.looks_done(close, opened):
             self._doubt(
                 f"{symbol} went from {close:g} to {opened:g} over night, although a {split.ratio} "

@@ -1,15 +1,19 @@
-"""Market orders with nothing to them, as most orders are: what the general way does, in few steps.
+"""Orders with nothing to them, as most orders are: what the general way does, in few steps.
 
-An order is plain where it is for a quantity at the market and no more, on an account that borrows
-nothing and holds no short positions, in a market made of bars. Whatever is not so clear is left to
-the general way: everything that may end in a refusal, and what turns a position round.
+An order is plain where it is for a quantity at the market, or at one price, and no more, on an
+account that borrows nothing and holds no short positions, in a market made of bars. Whatever is not
+so clear is left to the general way: everything that may end in a refusal, and what turns a position
+round.
+
+One at a price is plain for the bar that comes next, as many strategies give another one then: if
+that bar does not come to its price, and the order is still there behind it, it rests like others.
 """
 
 from decimal import Decimal
 
-from strategy_runtime.protocol.enums import OrderEventKind, Side, TimeInForce
+from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side, TimeInForce
 from strategy_runtime.protocol.models import OrderRequest
-from strategy_runtime.protocol.orders import is_bare_market_order
+from strategy_runtime.protocol.orders import is_bare_market_order, is_bare_priced_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
 from strategy_runtime.simulator.exchange.agenda import Agenda
 from strategy_runtime.simulator.exchange.margin import Margin
@@ -25,16 +29,19 @@ _ZERO = Decimal(0)
 _LONGEST_ID = 64
 # A member of an Enum costs five times a name of the module, and an order meets dozens.
 _BAR, _OPEN, _BUY, _GTC = Phase.BAR, Phase.OPEN, Side.BUY, TimeInForce.GTC
+_MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 
 
 class PlainOrders:
     """The short way for plain orders.
 
     Attributes:
-        new: Those accepted since the last open of bars in step; so far they rest nowhere.
+        new: Those that rest nowhere, in the order of their acceptance; also such as were withdrawn
+            since the last bar began.
+        has_others: Whether any of these is not simply to meet the next open at the market.
     """
 
-    __slots__ = ("_agenda", "_is_simple", "_margin", "_news", "_state", "new")
+    __slots__ = ("_agenda", "_is_simple", "_margin", "_news", "_state", "has_others", "new")
 
     def __init__(self, state: State, news: News, agenda: Agenda, margin: Margin) -> None:
         self._state = state
@@ -43,6 +50,7 @@ class PlainOrders:
         self._margin = margin
         self._is_simple = state.options.is_simple
         self.new: list[PlainOrder] = []
+        self.has_others = False
 
     def accept(self, request: OrderRequest) -> PlainOrder | None:
         """Accept an order if it is plain and nothing speaks against it; else None."""
@@ -73,17 +81,70 @@ class PlainOrders:
                 return None
         elif request.reduce_only or not self._can_pay(quantity, price):
             return None
+        order = self._entered(request, own_id)
+        if order is not None and instrument.first_row < 0:
+            self._let_rest(instrument, order)
+        elif order is not None:
+            self.new.append(order)
+        return order
+
+    def accept_priced(self, request: OrderRequest) -> PlainOrder | None:
+        """Likewise for an order at a price, while somebody looks on and nothing rests anywhere."""
+        state = self._state
+        if (
+            not self._is_simple
+            or state.is_at_risk
+            or state.phase is not _BAR
+            or self._news.witness is None
+            or request.time_in_force is not _GTC
+            or not is_bare_priced_order(request)
+        ):
+            return None
+        symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
+        instrument = state.instruments.get(symbol)
+        if instrument is None or instrument.first_row < 0:
+            return None
+        if not own_id or len(own_id) > _LONGEST_ID:
+            return None
+        agenda = self._agenda
+        if agenda.due or (agenda.busy and agenda.with_orders()):
+            return None
+        price = request.limit_price or request.stop_price
+        if price is None or not is_sound(quantity, price) or quantity <= _ZERO or price <= _ZERO:
+            return None
+        ledger, costs = state.ledger, state.costs
+        if request.side is not _BUY:
+            holding = ledger.net.get(symbol)
+            if holding is None or quantity > holding.quantity:
+                return None
+        else:
+            fee = _ZERO if costs.are_none else costs.fee(quantity, price)
+            if ledger.cash - fee < quantity * price:
+                return None
+        order = self._entered(request, own_id)
+        if order is not None:
+            self.new.append(order)
+            self.has_others = True
+        return order
+
+    def _entered(self, request: OrderRequest, own_id: str) -> PlainOrder | None:
+        """An order that has been accepted; None where its id is that of another."""
+        state = self._state
         register = state.register
         order = PlainOrder(request, len(register.all) + 1, state.now_ns)
         if register.by_client_id.setdefault(own_id, order) is not order:
             return None
         register.all.append(order)
         self._news.tell_plain(order)
-        if instrument.first_row < 0:
-            self._let_rest(instrument, order)
-        else:
-            self.new.append(order)
         return order
+
+    def withdraw(self, order: PlainOrder) -> None:
+        """Cancel an order that rests nowhere."""
+        state = self._state
+        state.keep_time()
+        order.withdraw(state.now_ns)
+        state.emitted += 1
+        self.has_others = True
 
     def _price_between_bars(self, instrument: Instrument) -> float | None:
         """The last price where there are bars and none is going on, else None."""
@@ -109,15 +170,29 @@ class PlainOrders:
     # Before the open
 
     def let_new_rest(self) -> None:
-        """Have new orders wait for the next open like others."""
+        """Have new orders wait for what comes like others."""
         new, self.new = self.new, []
+        self.has_others = False
         for order in new:
-            self._let_rest(self._state.instruments[order.symbol], order)
+            if order.is_over:
+                self._news.untold.append((order, OrderEventKind.ORDER_CANCELLED))
+            else:
+                self._let_rest(self._state.instruments[order.symbol], order)
 
     def _let_rest(self, instrument: Instrument, order: PlainOrder) -> None:
-        resting = self._at_rest(instrument, order)
-        self._agenda.add_open(instrument)
-        if self._news.witness is not None:
+        if order.request.order_type is _MARKET:
+            resting = self._at_rest(instrument, order)
+            self._agenda.add_open(instrument)
+        else:
+            self._state.close_up(instrument)
+            resting = order.at_rest()
+            self._state.register.replace(resting)
+            instrument.resting.add_asleep(resting, instrument.row - order.has_waited)
+            self._agenda.add_busy(instrument)
+        witness = self._news.witness
+        if witness is not None and order.has_waited:
+            witness.see_order(resting)
+        elif witness is not None:
             self._news.untold.append((resting, OrderEventKind.ORDER_CREATED))
 
     def _at_rest(self, instrument: Instrument, order: PlainOrder) -> RestingOrder:
@@ -134,7 +209,12 @@ class PlainOrders:
         From one on that has to be looked at more closely, they come to rest in time for it.
         """
         state, agenda, news = self._state, self._agenda, self._news
-        new, self.new = self.new, []
+        if self.has_others:
+            new = self._sifted()
+            if not new:
+                return
+        else:
+            new, self.new = self.new, []
         if len(new) > 1:
             new.sort(key=self._rank_of)
         state.now_ns, state.phase = start, _OPEN
@@ -149,6 +229,42 @@ class PlainOrders:
             agenda.due[lane.rank] = agenda.busy[lane.rank] = lane
         if news.untold:
             news.show()
+
+    def _sifted(self) -> list[PlainOrder]:
+        """The new orders at the market, the others having been dealt with: the bar that comes next
+        does not come to their prices, or they were withdrawn.
+
+        Where one has to be looked at more closely, all of them come to rest, and none is left.
+        """
+        untold, waiting, at_market = [], [], []
+        for order in self.new:
+            if order.is_over:
+                untold.append((order, OrderEventKind.ORDER_CANCELLED))
+            elif order.request.order_type is _MARKET:
+                at_market.append(order)
+            elif order.has_waited or self._comes_to(order.request):
+                self.let_new_rest()
+                self._news.show()
+                return []
+            else:
+                untold.append((order, OrderEventKind.ORDER_CREATED))
+                waiting.append(order)
+        self._news.untold += untold
+        self._news.show()
+        for order in waiting:
+            order.has_waited = True
+        self.new, self.has_others = waiting, bool(waiting)
+        return at_market
+
+    def _comes_to(self, request: OrderRequest) -> bool:
+        """Whether the bar that comes next comes to the price of an order."""
+        lane = self._state.instruments[request.symbol]
+        self._state.close_up(lane)
+        series, row, is_limit = lane.series, lane.row, request.order_type is _LIMIT
+        price = float(request.limit_price if is_limit else request.stop_price)  # type: ignore[arg-type]
+        if (request.side is _BUY) is is_limit:
+            return series.lows[row] <= price
+        return series.highs[row] >= price
 
     def _rank_of(self, order: PlainOrder) -> int:
         return self._state.instruments[order.symbol].rank

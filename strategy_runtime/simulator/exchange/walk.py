@@ -23,6 +23,8 @@ class Walk:
         is_even: Whether they follow each other without a gap.
         done: How many of them have closed.
         closed: How many of them have been closed in all lanes.
+        is_in_parts: Whether somebody looks at orders before each instant of the run in hand, or
+            goes on without, as long as nothing is ordered.
         looked_at: How many of them had closed when somebody last looked ahead.
         run: The candles that are being handed over, if any are.
         caught_up: The candle in hand when time was last kept.
@@ -42,6 +44,7 @@ class Walk:
         "instants",
         "is_alone",
         "is_even",
+        "is_in_parts",
         "lanes",
         "looked_at",
         "run",
@@ -52,6 +55,7 @@ class Walk:
     def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
         self.lanes = lanes
         self.is_alone = len(lanes) == 1
+        self.is_in_parts = False
         self.starts = starts
         self.step = lanes[0].series.step
         self.first = starts[0]

@@ -1,0 +1,206 @@
+"""Orders at a price that are given, replaced and withdrawn at any bar: the short way for those that
+live for a bar shows and does what the general way does.
+"""
+
+import asyncio
+from contextlib import nullcontext
+from decimal import Decimal
+from typing import ClassVar
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.errors import OrderRejected
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.orders import PlainOrder, RestingOrder
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.simulator.support import MANY, A, B, minutes, no_short_cuts
+
+Row = tuple[float, float, float, float]
+Deed = tuple[str, str, int]
+
+
+class Replacing(Strategy):
+    """Does what stands in its script for each candle, and notes all that it can see of orders."""
+
+    def __init__(self, script: list[list[Deed]]) -> None:
+        super().__init__()
+        self.script = script
+        self.seen: list[object] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.note()
+        for verb, symbol, price in self.script.pop(0) if self.script else ():
+            self.do(verb, symbol, price)
+        self.seen.append([(order.id, order.status) for order in self.orders()])
+
+    def on_error(self, error: Exception) -> None:
+        self.seen.append(str(error))
+        self.note()
+
+    def note(self) -> None:
+        self.seen += [self.now, self.orders(), self.orders(B), self.account.balance]
+        self.seen += [self.position(symbol).quantity for symbol in (A, B)]
+
+    def do(self, verb: str, symbol: str, price: int) -> None:
+        match verb:
+            case "market":
+                self.buy(symbol, 1)
+            case "buy limit":
+                self.buy(symbol, 1, limit=price)
+            case "buy stop":
+                self.buy(symbol, 1, stop=price)
+            case "sell limit":
+                self.sell(symbol, 1, limit=price)
+            case "sell stop":
+                self.sell(symbol, 1, stop=price)
+            case "too much":
+                self.buy(symbol, 1000, limit=price)
+            case "bracket":
+                self.buy(symbol, 1, limit=price, stop_loss=price / 2)
+            case "close":
+                self.close(symbol)
+            case "cancel all":
+                self.cancel_all(symbol)
+            case "cancel":
+                for order in self.orders()[-1:]:
+                    self.cancel(order)
+            case "change":
+                for order in self.orders()[:1]:
+                    self.modify(order, quantity=2)
+
+
+class Waiting(Replacing):
+    """Waits for the answers of what it gave, too."""
+
+    async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
+        super().on_candle(candle)
+        for ticket in list(self._running.unsettled):  # type: ignore[attr-defined]
+            try:
+                self.seen.append(await ticket)
+            except OrderRejected as refusal:
+                self.seen.append(str(refusal))
+            self.note()
+
+
+prices = st.integers(2, 6)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Row:
+    opened, high, low, close = (float(draw(prices)) for _ in range(4))
+    return opened, max(opened, high, low, close), min(opened, high, low, close), close
+
+
+verbs = st.sampled_from(
+    [
+        *("market", "buy limit", "buy limit", "buy stop", "sell limit", "sell stop", "close"),
+        *("cancel all", "cancel all", "cancel", "change", "too much", "bracket"),
+    ]
+)
+scripts = st.lists(
+    st.lists(st.tuples(verbs, st.sampled_from([A, A, B]), prices), max_size=3), max_size=12
+)
+FLAT: Row = (4.0, 4.0, 4.0, 4.0)
+
+
+@settings(max_examples=MANY)
+@pytest.mark.timeout(600)
+@example(  # a limit that is touched and no more
+    market=[FLAT, FLAT, (4.0, 4.0, 3.0, 4.0)] + [FLAT] * 9,
+    script=[[], [("buy limit", A, 3)]],
+    alone=True,
+    kind=Replacing,
+    options={},
+)
+@example(  # a stop that is touched and no more
+    market=[FLAT, FLAT, (4.0, 5.0, 4.0, 4.0)] + [FLAT] * 9,
+    script=[[], [("buy stop", A, 5)]],
+    alone=True,
+    kind=Replacing,
+    options={},
+)
+@example(  # one that is left where it is, and reached by the open of a later bar
+    market=[FLAT] * 4 + [(2.0, 4.0, 2.0, 4.0)] * 8,
+    script=[[], [("buy limit", A, 3)]],
+    alone=True,
+    kind=Replacing,
+    options={},
+)
+@example(  # and by the open of the very next one
+    market=[FLAT] * 3 + [(2.0, 4.0, 2.0, 4.0)] * 9,
+    script=[[], [("buy limit", A, 3)]],
+    alone=True,
+    kind=Replacing,
+    options={},
+)
+@example(  # one withdrawn while another is refused, of which the strategy hears at once
+    market=[FLAT] * 12,
+    script=[[], [("buy limit", A, 3)], [("cancel all", A, 0), ("too much", A, 4)]],
+    alone=True,
+    kind=Replacing,
+    options={},
+)
+@example(  # one that comes behind another that was to wait for the same open and is gone
+    market=[FLAT] * 12,
+    script=[[("market", A, 4), ("cancel all", A, 4), ("buy limit", B, 4)]],
+    alone=False,
+    kind=Waiting,
+    options={},
+)
+@given(
+    market=st.lists(rows(), min_size=12, max_size=12),
+    script=scripts,
+    alone=st.booleans(),
+    kind=st.sampled_from([Replacing, Waiting]),
+    options=st.sampled_from(
+        [{}, {"cash": Decimal(12)}, {"fee_min": Decimal(1)}, {"max_volume_share": Decimal("0.01")}]
+    ),
+)
+def test_the_short_way_for_orders_that_live_for_a_bar_changes_nothing(
+    market: list[Row],
+    script: list[list[Deed]],
+    alone: bool,
+    kind: type[Replacing],
+    options: dict[str, Decimal],
+) -> None:
+    found = []
+    for is_short in (True, False):
+        strategy = kind(script.copy())
+        data = [minutes(A, market)] if alone else [minutes(A, market), minutes(B, market[::-1])]
+        with nullcontext() if is_short else no_short_cuts():
+            exchange = Exchange(data, ExchangeOptions(**{"cash": Decimal(1000), **options}))  # type: ignore[arg-type]
+            asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+        outcome = exchange.outcome()
+        found.append((strategy.seen, outcome.fills, [*outcome.orders], outcome.events))
+    assert found[0] == found[1]
+
+
+class Looking(Replacing):
+    """Notes as what the exchange keeps the first order at each candle."""
+
+    exchange: ClassVar[Exchange]
+
+    def note(self) -> None:
+        self.seen.append(type(self.exchange.followed("ord-1")))
+
+
+def kinds(script: list[list[Deed]]) -> list[object]:
+    """As what the first order is kept at each of ten flat bars, given at the first."""
+    Looking.exchange = Exchange([minutes(A, [4.0] * 10)], ExchangeOptions(cash=Decimal(1000)))
+    strategy = Looking(script)
+    asyncio.run(Runner(strategy, SimulatedVenue(Looking.exchange), mode="backtest").run())
+    return strategy.seen[2::2]
+
+
+def test_an_order_that_is_replaced_at_the_next_bar_never_rests() -> None:
+    replaced: list[Deed] = [("cancel all", A, 0), ("buy limit", A, 3)]
+    assert kinds([replaced] * 10) == [PlainOrder] * 9
+
+
+def test_one_that_is_left_alone_comes_to_rest_where_nobody_has_to_look_at_it() -> None:
+    assert kinds([[("buy limit", A, 3)]]) == [PlainOrder] + [RestingOrder] * 8
