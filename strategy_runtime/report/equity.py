@@ -15,6 +15,7 @@ from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
 __all__ = [
+    "NOISE",
     "CurvePart",
     "EquityPath",
     "FallDates",
@@ -41,6 +42,9 @@ class CurvePart(NamedTuple):
 ThinPoint: TypeAlias = tuple[int, float, float]
 """When an interval of a chart begins, the equity at its end, and the deepest drawdown in it, as a
 share."""
+
+NOISE = 1e-12
+"""A share of equity too small to be a gain or a loss: floats do not tell it from nothing."""
 
 _ENOUGH = STRETCH // 8
 """Points from which on a part is as good as a longer one."""
@@ -244,13 +248,14 @@ class _Drawdown:
         self.worst = 0.0
         self.deepest: _Fall | None = None
         self._peak, self._peaked = peak, now
+        self._floor = peak * (1 - NOISE)
         self._longest = 0
         self._is_below = False
 
     def follow(self, part: CurvePart, first: int, last: int) -> float:
         """Go through the points from `first` to before `last`; gives back their deepest fall."""
         equities = part.equities[first:last]
-        if max(equities) < self._peak:
+        if max(equities) < self._floor:
             self._is_below = True
             lowest = min(equities)
             deepest = self.at(lowest)
@@ -261,7 +266,7 @@ class _Drawdown:
 
     def at(self, equity: float) -> float:
         """How far below the peak an equity is, as a share of it."""
-        return (self._peak - equity) / self._peak
+        return (self._peak - equity) / self._peak if equity < self._floor else 0.0
 
     def longest_until(self, end: int) -> int:
         """The longest time from a peak until the curve was back at it, or the end."""
@@ -271,14 +276,16 @@ class _Drawdown:
         deepest = 0.0
         for row in range(first, last):
             equity = part.equities[row]
-            if equity >= self._peak:
+            if equity >= self._floor:
                 now = part.starts[row] + part.lag
                 if self._is_below:
                     self._longest = max(self._longest, now - self._peaked)
                     self._is_below = False
                     if self.deepest is not None and self.deepest.recovery is None:
                         self.deepest = self.deepest._replace(recovery=now)
-                self._peak, self._peaked = equity, now
+                if equity > self._peak:
+                    self._peak, self._floor = equity, equity * (1 - NOISE)
+                self._peaked = now
             else:
                 self._is_below = True
                 depth = (self._peak - equity) / self._peak  # a call less for each point

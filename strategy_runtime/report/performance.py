@@ -16,7 +16,7 @@ from statistics import fmean, stdev
 from msgspec import Struct
 
 from strategy_runtime.clock import DAY_NS
-from strategy_runtime.report.equity import EquityPath, day_of
+from strategy_runtime.report.equity import NOISE, EquityPath, day_of
 from strategy_runtime.report.grid import bars_by, first_after
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries
@@ -110,7 +110,7 @@ def day_ends(by_day: Mapping[int, float], start_equity: float, days: Iterable[in
     for day in days:
         equity = by_day.get(day, before)
         gain = equity / before - 1 if before > 0 else 0.0
-        ends.append(DayEnd(day_of(day), equity, gain))
+        ends.append(DayEnd(day_of(day), equity, 0.0 if abs(gain) < NOISE else gain))
         before = equity
     return ends
 

@@ -86,6 +86,21 @@ def test_drawdown_is_the_largest_fall_from_a_peak(curve: list[float], expected: 
     assert path(*curve).max_drawdown == pytest.approx(expected)
 
 
+def test_what_only_floats_take_for_a_fall_is_none() -> None:
+    deals = [fill("26", "10"), fill("-26", "10.4", bar=1)]
+    data = [series([10.4, 10.4, 10.4])]
+    assert points(deals, data)[1:] == [1010.4000000000001, 1010.4]
+    found = path_of(CASH, equity_curve(CASH, deals, data, END), START, END, {}, [START])
+    assert (found.max_drawdown, found.max_drawdown_dates, found.longest_drawdown_ns) == (0, None, 0)
+    assert found.points == [(START, 1010.4, 0.0)]
+
+
+def test_a_peak_that_floats_put_a_hair_lower_is_reached_again() -> None:
+    back = path(1100, 1000, 1099.9999999999998, 1099.9999999999998)
+    assert back.max_drawdown == pytest.approx(1 / 11)
+    assert back.longest_drawdown_ns == 2 * STEP
+
+
 def test_each_point_of_the_curve_has_its_instant() -> None:
     fills = [fill("10", "10"), fill("-10", "12", bar=2)]
     curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99])], END))

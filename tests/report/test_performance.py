@@ -106,6 +106,15 @@ def test_what_is_sold_at_the_open_of_a_bar_counts_to_the_day_in_which_it_ends() 
     assert found.annual_return == pytest.approx(0.9 ** (365.25 / 35) - 1)
 
 
+def test_a_day_that_only_floats_take_for_a_loss_is_none() -> None:
+    known = days_of([daily([0, 1, 2])], MONDAY + 3 * DAY)
+    gains = [day.gain for day in day_ends({19_996: 1010.4000000000001, 19_997: 1010.4}, 1e3, known)]
+    assert gains == [pytest.approx(0.0104), 0.0, 0.0]
+    found = figures([1010.4000000000001, 1010.4, 1010.4], [0, 1, 2])
+    assert found.sharpe is not None
+    assert found.sortino is found.calmar is None
+
+
 def test_what_cannot_be_said_is_not_said() -> None:
     found = figures([1000.0], [0])
     assert found.sharpe is found.sortino is found.calmar is found.annual_volatility is None
