@@ -435,6 +435,22 @@ async def test_an_account_without_a_cent_is_bankrupt() -> None:
         assert outcome.equity == 0
 
 
+@pytest.mark.parametrize(
+    ("last", "equity"),
+    [(bar(25), -50_000), ([12, 21, 12, 12, 100], -10_000), (bar(20), 0)],
+)
+async def test_nor_does_a_run_go_on_whose_last_position_lost_all_there_was(
+    last: list[float], equity: int
+) -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 10_000, stop_loss=21 if equity else 20)})
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), last, bar(12)])
+        outcome = pilot.exchange.outcome()
+        assert (outcome.bankrupt, outcome.bars) == (True, 3)
+        assert outcome.equity == equity
+        assert outcome.warnings == ["2024-01-02 14:33 the account is bankrupt; the run ends here"]
+
+
 async def test_no_volume_holds_a_liquidation_up() -> None:
     strategy = Scripted({0: lambda s, c: s.sell(X, 10_000), 1: lambda s, c: s.buy(X, 25)})
     async with strategy.run_test(max_volume_share="0.1") as pilot:

@@ -58,11 +58,12 @@ class Liquidation:
         """Cancel everything and close every position at the prices that stand."""
         state, news = self._state, self._news
         news.tell_account(AccountEventKind.MARGIN_CALL)
-        news.warn(
-            "LIQUIDATION",
-            f"equity of {in_digits(equity)} {state.options.currency} does not cover the open "
-            "positions; all were closed",
-        )
+        if state.ledger.holdings:
+            news.warn(
+                "LIQUIDATION",
+                f"equity of {in_digits(equity)} {state.options.currency} does not cover the open "
+                "positions; all were closed",
+            )
         for order in state.register.open_ones():
             if isinstance(order, RestingOrder):  # as all do where an account is at risk
                 self._acceptance.finish(order, OrderStatus.CANCELLED)

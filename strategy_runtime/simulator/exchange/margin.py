@@ -45,9 +45,12 @@ class Margin:
         return valuation.added_to(self._state.ledger.cash), valuation.size()
 
     def weigh_risk(self) -> None:
-        """Note whether the account can run short from here on; interest counts from then."""
+        """Note whether the account can run short, or has, from here on; interest counts from
+        then.
+        """
         state, ledger = self._state, self._state.ledger
-        is_at_risk = ledger.has_shorts or (ledger.cash < 0 and bool(ledger.holdings))
+        has_nothing = not (ledger.cash or ledger.holdings)
+        is_at_risk = ledger.has_shorts or ledger.cash < 0 or has_nothing
         if is_at_risk is not state.is_at_risk:
             state.is_at_risk = is_at_risk
             state.charged_ns = state.now_ns + (state.phase is not Phase.INTRABAR)

@@ -51,7 +51,7 @@ class State:
         outbox: Events emitted and not yet delivered.
         emitted: Number of events so far.
         fills, adjustments, warnings: What has happened so far, in order.
-        is_at_risk: The account can run short of margin: it owes money or shares.
+        is_at_risk: The account can run short of margin: it owes money or shares, or has nothing.
         charged_ns: Until when interest has been charged since it is.
         is_bankrupt: Nothing is left, and the run is at its end.
     """
