@@ -99,7 +99,8 @@ def round_trips(bookings: Iterable[Fill | Adjustment], *, hedging: bool = False)
         key = fill.position_id if hedging else fill.symbol
         position = underway.get(key)
         if isinstance(fill, Adjustment):
-            if position is not None:
+            # Interest on cash is in the name of the currency, which a symbol may have, too.
+            if position is not None and fill.position_id:
                 position.adjust(fill)
             continue
         left, fee = fill.quantity, fill.fee
