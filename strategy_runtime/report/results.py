@@ -49,7 +49,7 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
     end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
     hedging = run.options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
-    curve = equity_curve(outcome.start_equity, bookings, outcome.series, end_ns)
+    curve = equity_curve(outcome.start_equity, bookings, outcome.marks, end_ns)
     grid = grid_of(outcome.series, end_ns)
     bar_days = days_of(outcome.series, end_ns)
     path = path_of(outcome.start_equity, curve, start_ns, end_ns, bar_days, grid)

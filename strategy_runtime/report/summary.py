@@ -115,7 +115,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         cash: Equity less the market value of the positions.
         total_return: Equity over starting equity, less one.
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
-            the closes of bars.
+            the closes of bars, or at quotes and trades where there are any.
         max_drawdown_dates: When that was; None where equity never fell.
         buy_and_hold: What equal parts in all symbols would have returned, see `report.holding`.
         financing: Interest charged, on borrowed shares and borrowed cash.

@@ -131,7 +131,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
         complete: True once the run is at its end, be it that of the data or of the equity.
         bankrupt: True where the account ran out of equity and the run ended early.
         warnings: What must not be overlooked: liquidations, suspected splits.
-        series: The market data that orders executed in, one series a symbol.
+        series: The market, one series a symbol: its finest bars, or where it has none its quotes or
+            trades.
+        marks: What the positions in each of these symbols were valued at, in the same order: its
+            quotes or trades where it has any, else its bars.
         context: Coarser bars of the same symbols.
         sent: What of the market is sent, as subscriptions name it: `S:AAPL:candle_5m`.
     """
@@ -158,5 +161,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     bankrupt: bool
     warnings: list[str]
     series: list[BarSeries]
+    marks: list[BarSeries]
     context: list[BarSeries]
     sent: list[str]

@@ -73,6 +73,22 @@ async def test_money_adds_up() -> None:
     assert found["return"] == pytest.approx(float(money["equity"]) / 1000 - 1)
 
 
+async def test_the_path_of_equity_ends_where_the_account_does_also_with_quotes_beside_bars() -> (
+    None
+):
+    strategy = Scripted({0: lambda self, candle: self.buy("S:A", 10)})
+    async with strategy.run_test(cash=Decimal(1000)) as pilot:
+        await pilot.candles("S:A", closes=[10, 10])
+        await pilot.quotes("S:A", [(7, 9), (8.5, 9.5)])
+        facts = RunFacts(
+            options=ExchangeOptions(cash=Decimal(1000)), faults=[], wall_s=0.5, refused_orders=0
+        )
+        found = results_of(pilot.exchange.outcome(), facts)
+    assert found.summary.equity == "990"
+    assert found.days[-1].equity == found.points[-1][1] == 990.0
+    assert found.summary.max_drawdown == pytest.approx(0.02)
+
+
 async def test_where_positions_are_hedged_each_is_held_and_closed_by_itself() -> None:
     strategy = Scripted(
         {

@@ -352,6 +352,17 @@ class Answers:
         ledger, orders = state.ledger, state.register.all
         instruments = state.instruments.values()
         value = state.valued().added_to(_ZERO)
+        quoted = {
+            symbol: each.quotes.as_bars()
+            for symbol, each in state.instruments.items()
+            if each.quotes is not None
+        }
+        series = [each for each in state.data if state.instruments[each.symbol].series is each]
+        series += [
+            quoted[symbol]
+            for symbol, each in state.instruments.items()
+            if symbol in quoted and each.series not in state.data
+        ]
         return Outcome(
             fills=self.fills,
             adjustments=list(state.adjustments),
@@ -376,14 +387,8 @@ class Answers:
             complete=state.is_complete,
             bankrupt=state.is_bankrupt,
             warnings=list(state.warnings),
-            series=[
-                *(each for each in state.data if state.instruments[each.symbol].series is each),
-                *(
-                    each.quotes.as_bars()
-                    for each in instruments
-                    if each.quotes is not None and each.series not in state.data
-                ),
-            ],
+            series=series,
+            marks=[quoted.get(each.symbol, each) for each in series],
             context=[given.series for each in instruments for given in each.coarser],
             sent=[
                 f"{symbol}:{name}"
