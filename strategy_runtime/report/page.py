@@ -25,7 +25,15 @@ from strategy_runtime.report.equity import ThinPoint
 from strategy_runtime.report.performance import DayEnd, Performance
 from strategy_runtime.report.results import Results
 from strategy_runtime.report.summary import Summary
-from strategy_runtime.report.table import day, heading, money, sent_of, warnings_of
+from strategy_runtime.report.table import (
+    day,
+    heading,
+    money,
+    ratio,
+    sent_of,
+    share,
+    warnings_of,
+)
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.outcome import Outcome
 
@@ -38,6 +46,8 @@ _DAY = 86_400
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 _Span = TypeVar("_Span")
+
+_share, _ratio = partial(share, nothing="–"), partial(ratio, nothing="–")
 
 
 def render_page(results: Results) -> str:
@@ -111,13 +121,12 @@ def _run(
 def _figures(summary: Summary) -> list[tuple[str, str]]:
     figures: Performance = summary.performance
     amount = partial(money, decimals=summary.decimals)
-    days = f"{figures.longest_drawdown_days:,.0f}"
     return [
         ("Return", _share(summary.total_return, signed=True)),
         ("Buy and hold", _share(summary.buy_and_hold, signed=True)),
         ("Annual return", _share(figures.annual_return, signed=True)),
         ("Maximum drawdown", _share(-summary.max_drawdown)),
-        ("Longest drawdown", "1 day" if days == "1" else f"{days} days"),
+        ("Longest drawdown", _days(figures.longest_drawdown_days)),
         ("Sharpe ratio", _ratio(figures.sharpe)),
         ("Sortino ratio", _ratio(figures.sortino)),
         ("Calmar ratio", _ratio(figures.calmar)),
@@ -133,6 +142,12 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
         ("Worst position", _share(figures.worst_trade, signed=True)),
         ("Orders and fills", f"{summary.orders:,} / {summary.fills:,}"),
     ]
+
+
+def _days(days: float) -> str:
+    """To the day, and of less than one how much of it."""
+    text = f"{days:,.2f}" if 0 < days < 1 else f"{days:,.0f}"
+    return "1 day" if text == "1" else f"{text} days"
 
 
 def _figure(name: str, value: str) -> str:
@@ -327,16 +342,6 @@ def _price(price: Decimal) -> str:
     return in_digits(price.quantize(Decimal(1).scaleb(-places)))
 
 
-def _share(share: float | None, *, signed: bool = False) -> str:
-    if share is None:
-        return "–"
-    return f"{share * 100:+z,.2f} %" if signed else f"{share * 100:z,.2f} %"
-
-
-def _percent(share: float | None) -> str:
+def _percent(gain: float | None) -> str:
     """A gain or loss for a table whose heading says that it is in per cent."""
-    return _share(share, signed=True).removesuffix(" %")
-
-
-def _ratio(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:,.2f}"
+    return _share(gain, signed=True).removesuffix(" %")

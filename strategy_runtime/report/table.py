@@ -156,16 +156,16 @@ def _order(order: OrderSummary) -> str:
     )
 
 
-def ratio(value: float | None) -> str:
-    """A figure without a unit; a dash where there is none."""
-    return "-" if value is None else f"{value:.2f}"
+def ratio(value: float | None, *, nothing: str = "-") -> str:
+    """A figure without a unit, with thousands apart; a dash where there is none."""
+    return nothing if value is None else f"{value:z,.2f}"
 
 
-def share(value: float | None, *, signed: bool = False) -> str:
-    """A share in per cent; a dash where there is none."""
+def share(value: float | None, *, signed: bool = False, nothing: str = "-") -> str:
+    """A share in per cent, with thousands apart; a dash where there is none."""
     if value is None:
-        return "-"
-    return f"{value * 100:+z.2f} %" if signed else f"{value * 100:z.2f} %"
+        return nothing
+    return f"{value * 100:+z,.2f} %" if signed else f"{value * 100:z,.2f} %"
 
 
 def money(text: str, decimals: int) -> str:

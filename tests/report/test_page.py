@@ -191,8 +191,11 @@ def test_returns_by_month_and_year_begin_where_those_before_ended() -> None:
     assert '<td class="number">+0.00</td>' in table, "nothing is no gain"
 
 
-@pytest.mark.parametrize(("days", "shown"), [(0.4, "0 days"), (1.2, "1 day"), (1234, "1,234 days")])
-def test_a_single_day_is_no_days(days: float, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [(0, "0 days"), (0.4, "0.40 days"), (1.2, "1 day"), (1234, "1,234 days")],
+)
+def test_a_single_day_is_no_days_and_some_hours_are_not_nothing(days: float, shown: str) -> None:
     results = results_so_far(Exchange([series([10.0, 11.0])]))
     performance = replace(results.summary.performance, longest_drawdown_days=days)
     html = render_page(replace(results, summary=replace(results.summary, performance=performance)))

@@ -180,6 +180,18 @@ async def test_when_the_deepest_drawdown_was_is_told() -> None:
     assert ["Recovery", "2024-01-08"] in [line.split() for line in render(later).splitlines()]
 
 
+async def test_page_and_table_write_figures_alike() -> None:
+    strategy = Scripted({0: lambda self, candle: self.buy("S:A", 100)})
+    facts = RunFacts(options=ExchangeOptions(), faults=[], wall_s=0.5, refused_orders=0)
+    async with strategy.run_test(cash=1000, timeframe="1d") as pilot:
+        await pilot.candles("S:A", closes=[10, 10, 1234.5])
+        results = results_of(pilot.exchange.outcome(), facts)
+    table, page = str(results), render_page(results)
+    for label, figure in (("Return", "+12,245.00 %"), ("Maximum drawdown", "0.00 %")):
+        assert re.search(rf"{label} +{re.escape(figure)}\n", table)
+        assert f"<dt>{label}</dt><dd>{figure}</dd>" in page
+
+
 @pytest.mark.parametrize(
     ("amount", "shown"),
     [("1234567.895", "1,234,567.90"), ("-0.001", "0.00"), ("-0.005", "0.00"), ("-7.5", "-7.50")],
