@@ -128,10 +128,12 @@ def _lifetime(order: Order) -> str:
 
 
 def _filled(fill: Fill, outcome: Outcome) -> str:
-    fee = f", for a fee of {in_digits(fill.fee)}" if fill.fee else ""
+    base, fee = fill.base_price, fill.fee
+    worse = f" ({in_digits(base)} before spread and slippage)" if fill.price != base else ""
+    paid = f", for a fee of {in_digits(fee)}" if fee else ""
     return (
         f"At {rfc3339(fill.time_ns)} {in_digits(fill.quantity)} filled at {in_digits(fill.price)}"
-        f"{fee}: {_why(fill, outcome)}."
+        f"{worse}{paid}: {_why(fill, outcome)}."
     )
 
 

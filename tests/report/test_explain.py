@@ -42,6 +42,13 @@ async def test_a_market_order_that_filled() -> None:
     )
 
 
+async def test_a_price_that_costs_made_worse_says_what_it_was_before() -> None:
+    outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)}, FLAT, spread="0.5", fee_rate="0.01")
+    assert (
+        "2 filled at 10.25 (10 before spread and slippage), for a fee of 0.205: at the open of 10.0"
+    ) in explain(outcome, "ord-1")
+
+
 async def test_an_order_and_a_leg_that_were_changed() -> None:
     outcome = await outcome_of(
         {
