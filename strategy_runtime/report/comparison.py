@@ -37,7 +37,8 @@ class Trial(Struct, frozen=True):
 
 
 class Comparison:
-    """All of the runs, the best first, failures last; of equals the one that was asked for first.
+    """All of the runs, the best first, then those that lack the figure, failures last; of equals
+    the one that was asked for first.
 
     Args:
         varied: Names of the parameters in which the runs differ.

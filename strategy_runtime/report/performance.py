@@ -45,7 +45,8 @@ class Performance(Struct, frozen=True, kw_only=True):
     """Figures by which runs are compared.
 
     Attributes:
-        annual_return: Compound growth a year; None for less than 30 days.
+        annual_return: Compound growth a year; None for less than 30 days, and where no equity was
+            left.
         annual_volatility: Deviation of the daily returns times the root of the days a year.
         sharpe: Mean daily return over its deviation, times the root of the days a year.
         sortino: The same over the downside deviation, the root of the mean of the squared negative
