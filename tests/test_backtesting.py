@@ -83,6 +83,27 @@ def test_results_are_written_like_those_of_the_command(prices: Path) -> None:
     assert write_results(str(prices.parent / "mine"), results) == written
 
 
+class Impatient(Strategy):
+    """Buys the symbol of the longer bars, and is gone before one of them has closed."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.symbol == "A" and self.now.minute == 4:
+            self.buy("B", 10)
+        if self.now.minute == 7:
+            self.quit("enough")
+
+
+def test_the_path_of_equity_ends_where_the_account_does_also_amid_a_bar(tmp_path: Path) -> None:
+    bars = {"A": [(minute, 10) for minute in range(10)], "B": [(0, 10), (5, 12), (10, 12)]}
+    for name, rows in bars.items():
+        lines = [f"2024-01-02 00:{minute:02}:00,{p},{p},{p},{p}" for minute, p in rows]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["time,open,high,low,close", *lines]))
+    results = backtest(Impatient(), tmp_path, cash=1000)
+    assert results.summary.quit_reason == "enough"
+    assert results.summary.equity == "980"
+    assert results.days[-1].equity == results.points[-1][1] == 980.0
+
+
 async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:
     assert backtest(Buyer(), prices).summary.fills == 1
 

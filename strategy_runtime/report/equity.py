@@ -259,7 +259,7 @@ class _Drawdown:
             self._is_below = True
             lowest = min(equities)
             deepest = self.at(lowest)
-            if deepest > self.worst:
+            if deepest > self.worst + NOISE:
                 self._note(deepest, part, first + equities.index(lowest))
             return deepest
         return self._past_peaks(part, first, last)
@@ -291,7 +291,7 @@ class _Drawdown:
                 depth = (self._peak - equity) / self._peak  # a call less for each point
                 if depth > deepest:
                     deepest = depth
-                    if depth > self.worst:
+                    if depth > self.worst + NOISE:
                         self._note(depth, part, row)
         return deepest
 

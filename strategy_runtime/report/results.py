@@ -1,10 +1,12 @@
 """Everything that is said about a run, worked out once for all the forms in which it is said."""
 
+from itertools import chain
+
 from msgspec import Struct
 
 from strategy_runtime.clock import ns_of
 from strategy_runtime.protocol.enums import PositionMode
-from strategy_runtime.report.equity import ThinPoint, equity_curve, path_of
+from strategy_runtime.report.equity import CurvePart, ThinPoint, equity_curve, path_of
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.holding import buy_and_hold
 from strategy_runtime.report.performance import (
@@ -50,9 +52,11 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
     hedging = run.options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
     curve = equity_curve(outcome.start_equity, bookings, outcome.marks, end_ns)
+    # A run may be stopped between the open and the close of a bar.
+    end = CurvePart([end_ns + 1], 0, [float(outcome.equity)])
     grid = grid_of(outcome.series, end_ns)
     bar_days = days_of(outcome.series, end_ns)
-    path = path_of(outcome.start_equity, curve, start_ns, end_ns, bar_days, grid)
+    path = path_of(outcome.start_equity, chain(curve, [end]), start_ns, end_ns, bar_days, grid)
     trips = round_trips(bookings, hedging=hedging)
     start_equity = float(outcome.start_equity)
     days = day_ends(path.by_day, start_equity, bar_days)

@@ -238,7 +238,9 @@ def test_the_dates_of_the_deepest_fall_are_those_of_its_peak_its_trough_and_its_
 
     assert dates(1000, 1010, 1010) is None
     assert dates(1000, 1010, 900, 950) == on(1, 2, None)
+    assert dates(1000, 1010, 900.0000000000001, 900) == on(1, 2, None)  # lower for floats alone
     assert dates(1000, 1010, 900, 950, 1010, 1000, 1020) == on(1, 2, 4)
+    assert dates(1000, 1010, 900.0000000000001, 1000, 900, 1010) == on(1, 2, 5)
     assert dates(900, 1000, 1100, 700, 700, 1000) == on(2, 3, None)
     assert dates(1010, 1010, 1000, 1020, 600, 1030, 500, 1040, 900) == on(5, 6, 7)
     assert path_of(CASH, curve_of([(START, 900.0)]), START, END, {}).max_drawdown_dates is None
