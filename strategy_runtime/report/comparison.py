@@ -1,6 +1,7 @@
 """Runs of one strategy that differ in its parameters, side by side."""
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -91,7 +92,8 @@ class Comparison:
 
     def _heading(self) -> list[str]:
         order = f"{len(self.trials):,} runs, by {self._by}"
-        summary = next((trial.summary for trial in self.trials if trial.summary), None)
+        summaries = [trial.summary for trial in self.trials if trial.summary]
+        summary = max(summaries, key=attrgetter("end"), default=None)  # others may have ended early
         if summary is None:
             return [order]
         same = {name: each for name, each in summary.parameters.items() if name not in self._varied}
@@ -111,7 +113,7 @@ class Comparison:
             share(-summary.max_drawdown),
             ratio(summary.performance.sharpe),
             f"{summary.performance.trades:,}",
-            "bankrupt" if summary.bankrupt else "",
+            "bankrupt" if summary.bankrupt else "" if summary.complete else "ended early",
         ]
 
     def to_csv(self) -> str:

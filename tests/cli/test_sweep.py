@@ -14,6 +14,7 @@ from strategy_runtime.cli.processes import each_of
 from strategy_runtime.demo import PRICES
 from strategy_runtime.demo.strategy import SmaCross
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.report.table import share
 from tests.cli.conftest import Invoke
 from tests.cli.support import call, line_of, started
 
@@ -107,6 +108,38 @@ def test_a_strategy_that_fails_with_some_values_is_told_and_the_others_run(
         *(("2", "2", True), ("3", "3", True), ("3", "2", True)),
     ]
     assert "2     2        -         -       -       -  failed" in done.stdout
+
+
+HASTY = """
+from strategy_runtime import Strategy
+
+
+class Hasty(Strategy):
+    bars: int = 0
+
+    def on_start(self):
+        self.left = self.bars
+
+    def on_candle(self, candle):
+        self.left -= 1
+        if not self.left:
+            self.quit("enough")
+"""
+
+
+def test_the_heading_is_of_the_whole_time_and_runs_that_ended_early_say_so(
+    bot: Path, invoke: Invoke
+) -> None:
+    (bot / "hasty.py").write_text(HASTY)
+    done = invoke("sweep", "hasty", "--data", "prices.csv", "--set", "bars=2,0", "--by", "return")
+    whole = backtest(SmaCross(), "prices.csv").summary
+    lines = done.stdout.splitlines()
+    assert lines[1].endswith(f"to {whole.end.removesuffix('T00:00:00Z')}")
+    assert lines[2].endswith(f"; buy and hold {share(whole.buy_and_hold, signed=True)}")
+    assert [line.split()[:1] + line.split()[7:] for line in lines[5:7]] == [
+        ["2", "ended", "early"],
+        ["0"],
+    ]
 
 
 def test_the_document_has_the_summaries_and_what_failed(careful: Path, invoke: Invoke) -> None:
