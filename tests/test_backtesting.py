@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 from collections import deque
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -102,6 +102,29 @@ def test_the_path_of_equity_ends_where_the_account_does_also_amid_a_bar(tmp_path
     assert results.summary.quit_reason == "enough"
     assert results.summary.equity == "980"
     assert results.days[-1].equity == results.points[-1][1] == 980.0
+
+
+class Hourly(Strategy):
+    """Ten units from the first candle of an hour on."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.timeframe == "1h" and self.position(candle.symbol).is_flat:
+            self.buy(candle.symbol, 10)
+
+
+def test_figures_begin_where_orders_can_fill_and_not_with_coarser_bars(tmp_path: Path) -> None:
+    def written(name: str, bars: int, step: timedelta) -> Path:
+        first = datetime(2024, 4, 1, tzinfo=UTC) - bars * step
+        rows = [f"A,{first + row * step:%Y-%m-%d %H:%M},9,11,8,10" for row in range(bars)]
+        (tmp_path / name).write_text("\n".join(["symbol,time,open,high,low,close", *rows]))
+        return tmp_path / name
+
+    days = written("days.csv", 400, timedelta(days=1))
+    hours = written("hours.csv", 40 * 24, timedelta(hours=1))
+    both = backtest(Hourly(), read_data(days, hours), subscriptions="A:candle_*").summary
+    fine = backtest(Hourly(), read_data(hours)).summary
+    assert (both.start, fine.start) == ("2023-02-26T00:00:00Z", "2024-02-21T00:00:00Z")
+    assert both.performance == fine.performance
 
 
 async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:

@@ -160,7 +160,7 @@ def path_of(
     """Read a curve: how deep and long it fell, where each day ended, and what a chart shows.
 
     Args:
-        start_ns, end_ns: Of the run.
+        start_ns, end_ns: Of the time in which orders could fill.
         days: When each ends, see `performance.days_of`; an instant belongs to the next that ends.
         grid: When the intervals of the chart begin, see `grid.grid_of`. An instant at which one
             ends and the next begins belongs to the one that ends, as the close of a bar does; what

@@ -130,7 +130,7 @@ def performance_of(
     Args:
         held_ns: How long a position was held, see `trips.time_held`.
         days: See `day_ends`.
-        start_ns, end_ns: Of the run.
+        start_ns, end_ns: Of the time in which orders could fill.
     """
     daily = [day.gain for day in days]
     last = days[-1].equity if days else start_equity

@@ -47,7 +47,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
 def results_of(outcome: Outcome, run: RunFacts) -> Results:
     """Sum up what an exchange holds at the end of a run."""
-    start_ns = 0 if outcome.start is None else ns_of(outcome.start)
+    start_ns = _first_ns(outcome)
     end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
     hedging = run.options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
@@ -79,3 +79,9 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
         days=days,
         trips=trips,
     )
+
+
+def _first_ns(outcome: Outcome) -> int:
+    """When orders could fill for the first time; coarser bars may begin long before."""
+    starts = [each.starts[0] for each in (*outcome.series, *outcome.marks) if len(each)]
+    return min(starts, default=0 if outcome.start is None else ns_of(outcome.start))
