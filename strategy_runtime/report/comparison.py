@@ -1,6 +1,7 @@
 """Runs of one strategy that differ in its parameters, side by side."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +22,8 @@ _COLUMNS = (
     *("return", "max_drawdown", *Performance.__struct_fields__),
     *("orders", "fills", "fees", "equity", "complete", "bankrupt", "fill_hash", "failure"),
 )
+_GAIN = {"sortino": "return", "calmar": "annual_return", "profit_factor": "win_rate"}
+"""Ratios that are missing where there was no loss, and what is above zero then."""
 
 
 class Trial(Struct, frozen=True):
@@ -44,7 +47,8 @@ class Comparison:
     Args:
         varied: Names of the parameters in which the runs differ.
         by: The figure whose highest value is the best, named as in the document of a run; of
-            `max_drawdown` it is the lowest.
+            `max_drawdown` it is the lowest. A ratio that is missing because nothing was lost is the
+            highest.
     """
 
     def __init__(self, trials: Sequence[Trial], varied: Sequence[str], by: str) -> None:
@@ -56,6 +60,8 @@ class Comparison:
     def _rank(self, row: tuple[Trial, dict[str, Any]]) -> tuple[bool, float]:
         trial, figures = row
         value = figures.get(self._by)
+        if value is None and (figures.get(_GAIN.get(self._by, "")) or 0) > 0:
+            value = inf
         if value is None:
             return True, trial.summary is None
         return False, value if self._by == "max_drawdown" else -value

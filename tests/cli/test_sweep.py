@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,38 @@ def test_a_strategy_that_fails_with_some_values_is_told_and_the_others_run(
         *(("2", "2", True), ("3", "3", True), ("3", "2", True)),
     ]
     assert "2     2        -         -       -       -  failed" in done.stdout
+
+
+SIDES = """
+from strategy_runtime import Strategy
+
+
+class Sides(Strategy):
+    side: int = 0
+
+    def on_candle(self, candle):
+        if not self.position(candle.symbol).is_flat:
+            self.close(candle.symbol)
+        elif self.side:
+            (self.buy if self.side > 0 else self.sell)(candle.symbol, 10)
+"""
+
+
+@pytest.mark.parametrize("by", ["sortino", "calmar", "profit_factor"])
+def test_what_never_lost_is_the_best_though_there_is_no_ratio_of_it(
+    bot: Path, invoke: Invoke, by: str
+) -> None:
+    (bot / "sides.py").write_text(SIDES)
+    days = [date(2024, 1, 1) + timedelta(days=day) for day in range(60)]
+    rows = [
+        f"{day},{100 + row},{101 + row},{100 + row},{101 + row}" for row, day in enumerate(days)
+    ]
+    (bot / "rising.csv").write_text("\n".join(["time,open,high,low,close", *rows]))
+    options = ("--data", "rising.csv", "--set", "side=-1,0,1", "--by", by, "--out", "here")
+    assert invoke("sweep", "sides", *options).exit_code == 0
+    first, second, last = table(bot / "here/sweep.csv")
+    assert [each["side"] for each in (first, second, last)] == ["1", "-1", "0"]
+    assert (first[by], bool(second[by]), last[by]) == ("", True, "")
 
 
 HASTY = """
