@@ -132,6 +132,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
         ("Calmar ratio", _ratio(figures.calmar)),
         ("Annual volatility", _share(figures.annual_volatility)),
         ("Equity at the end", amount(summary.equity)),
+        ("Unrealised profit", amount(summary.unrealized_pnl)),
         ("Fees", amount(summary.fees)),
         *([("Financing", amount(summary.financing))] if summary.financing != "0" else []),
         ("Time in the market", _share(figures.exposure)),
@@ -140,6 +141,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
         ("Profit factor", _ratio(figures.profit_factor)),
         ("Best position", _share(figures.best_trade, signed=True)),
         ("Worst position", _share(figures.worst_trade, signed=True)),
+        ("Open positions", f"{len(summary.positions):,}"),
         ("Orders and fills", f"{summary.orders:,} / {summary.fills:,}"),
     ]
 

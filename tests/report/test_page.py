@@ -157,6 +157,14 @@ async def test_it_says_what_ran_what_came_of_it_and_what_was_closed() -> None:
     assert "All times are UTC." in shown
 
 
+async def test_it_says_what_was_still_open_and_what_that_had_gained() -> None:
+    bought = await page({0: lambda strategy, candle: strategy.buy("S:A", 10)}, closes=[10, 10, 12])
+    shown = text_of(bought)
+    assert "Unrealised profit 20.00" in shown
+    assert "Closed positions 0" in shown
+    assert "Open positions 1" in shown
+
+
 async def test_equity_stands_beside_that_of_buying_and_holding() -> None:
     html = await page()
     drawn = drawn_of(html)
