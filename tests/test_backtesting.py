@@ -112,9 +112,11 @@ class Hourly(Strategy):
             self.buy(candle.symbol, 10)
 
 
-def test_figures_begin_where_orders_can_fill_and_not_with_coarser_bars(tmp_path: Path) -> None:
+def test_figures_are_of_the_time_in_which_orders_can_fill_and_not_of_coarser_bars(
+    tmp_path: Path,
+) -> None:
     def written(name: str, bars: int, step: timedelta) -> Path:
-        first = datetime(2024, 4, 1, tzinfo=UTC) - bars * step
+        first = datetime(2024, 4, 1, tzinfo=UTC) - bars * step / 2
         rows = [f"A,{first + row * step:%Y-%m-%d %H:%M},9,11,8,10" for row in range(bars)]
         (tmp_path / name).write_text("\n".join(["symbol,time,open,high,low,close", *rows]))
         return tmp_path / name
@@ -123,7 +125,8 @@ def test_figures_begin_where_orders_can_fill_and_not_with_coarser_bars(tmp_path:
     hours = written("hours.csv", 40 * 24, timedelta(hours=1))
     both = backtest(Hourly(), read_data(days, hours), subscriptions="A:candle_*").summary
     fine = backtest(Hourly(), read_data(hours)).summary
-    assert (both.start, fine.start) == ("2023-02-26T00:00:00Z", "2024-02-21T00:00:00Z")
+    assert (both.start, fine.start) == ("2023-09-14T00:00:00Z", "2024-03-12T00:00:00Z")
+    assert (both.end, fine.end) == ("2024-10-18T00:00:00Z", "2024-04-21T00:00:00Z")
     assert both.performance == fine.performance
 
 

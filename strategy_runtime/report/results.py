@@ -47,8 +47,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
 def results_of(outcome: Outcome, run: RunFacts) -> Results:
     """Sum up what an exchange holds at the end of a run."""
-    start_ns = _first_ns(outcome)
-    end_ns = start_ns if outcome.end is None else ns_of(outcome.end)
+    start_ns, end_ns = _span_ns(outcome)
     hedging = run.options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
     curve = equity_curve(outcome.start_equity, bookings, outcome.marks, end_ns)
@@ -81,7 +80,12 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
     )
 
 
-def _first_ns(outcome: Outcome) -> int:
-    """When orders could fill for the first time; coarser bars may begin long before."""
-    starts = [each.starts[0] for each in (*outcome.series, *outcome.marks) if len(each)]
-    return min(starts, default=0 if outcome.start is None else ns_of(outcome.start))
+def _span_ns(outcome: Outcome) -> tuple[int, int]:
+    """The time in which orders could fill: coarser bars may begin long before, and end later."""
+    if outcome.start is None or outcome.end is None:
+        return 0, 0
+    start, end = ns_of(outcome.start), ns_of(outcome.end)
+    prices = [each for each in (*outcome.series, *outcome.marks) if len(each)]
+    first = min((each.starts[0] for each in prices), default=start)
+    last = max((each.starts[-1] + each.step for each in prices), default=end)
+    return first, min(last, end)
