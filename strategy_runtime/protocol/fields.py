@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from strategy_runtime.errors import TimeframeError
-from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.enums import PositionSide
+from strategy_runtime.protocol.models import Candle, Position, Quote
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.protocol.values import NUMBER, is_sound, is_unicode, plain_data
 
@@ -95,6 +96,8 @@ def read_fields(
     """
     if not isinstance(value, dict):
         raise Fault(f"{path or 'the frame'} is no object")
+    if target is Position:
+        value = _with_a_side(value)
     fields: dict[str, Any] = {}
     for name, key, is_required, kind in _fields(target):
         given = value.get(key)
@@ -116,6 +119,18 @@ def read_fields(
     elif target is Quote and fields.get("last") is None:
         fields["last"] = (fields["bid"] + fields["ask"]) / 2
     return fields
+
+
+def _with_a_side(position: dict[str, Any]) -> dict[str, Any]:
+    """A position; a flat one is on neither side, and may have any name for that, or none."""
+    side = position.get("side")
+    if isinstance(side, str) and side.upper() in PositionSide.__members__:
+        return position
+    try:
+        is_flat = not _decimal(position.get("quantity"), "")
+    except Fault:
+        return position
+    return {**position, "side": PositionSide.LONG.value} if is_flat else position
 
 
 def _check_candle(fields: dict[str, Any]) -> None:

@@ -431,6 +431,19 @@ def test_no_bytes_raise_anything_but_a_protocol_error(raw: bytes, kind: Any) -> 
             raise
 
 
+@pytest.mark.parametrize("side", [b'"FLAT"', b'""', b"null", b"0", b'"short"'])
+def test_a_flat_position_may_have_any_side(side: bytes) -> None:
+    flat = b'[{"id":"p","symbol":"A","side":%s,"quantity":"0.00"}]' % side
+    assert [each.signed_quantity for each in decode_body(flat, list[Position], "GET /x")] == [0]
+
+
+@pytest.mark.parametrize("quantity", [b'"5"', b"null", b'"none"', b"false"])
+def test_any_other_position_has_to_have_one(quantity: bytes) -> None:
+    held = b'[{"id":"p","symbol":"A","side":"FLAT","quantity":%s}]' % quantity
+    with pytest.raises(ProtocolError, match=r"body\[0\]\.side is 'FLAT'|body\[0\]\.quantity is"):
+        decode_body(held, list[Position], "GET /x")
+
+
 def test_a_list_gives_what_can_be_read_and_names_the_rest() -> None:
     good = b'{"id":"o-1","symbol":"S:X","side":"BUY","status":"OPEN"}'
     bad = b'{"id":"o-2","client_order_id":"c-2","symbol":"S:Y","side":"SELL_SHORT","status":"OPEN"}'
