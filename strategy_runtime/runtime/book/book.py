@@ -160,7 +160,9 @@ class Book(KnownOrders):
         ):
             self._make_way(key, known)  # the venue has given its name to another one
             known = None
-        if known is not None and is_behind(order, known):
+        # The answer to a submission is no news, and what was asked for is the latest there is.
+        may_step_back = event.synthetic or self.is_untold(key)
+        if known is not None and is_behind(order, known, may_step_back=may_step_back):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
                 return False
             self._note_late_fill(known)

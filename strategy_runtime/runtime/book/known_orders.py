@@ -107,6 +107,10 @@ class KnownOrders:
         if known is not None:
             self._store(client_order_id, replace(known, status=OrderStatus.REJECTED))
 
+    def is_untold(self, key: str) -> bool:
+        """Whether the venue has accepted an order of which no event has come yet."""
+        return type(self._open.get(key)) is AcceptedOrder
+
     # Whatever is known
 
     def has_order(self, client_order_id: str) -> bool:

@@ -12,6 +12,7 @@ __all__ = [
     "AcceptedOrder",
     "accepted",
     "is_behind",
+    "is_on_its_way",
     "name_of",
     "newly_placed",
     "pending",
@@ -96,12 +97,21 @@ def newly_placed(order: Order) -> Order:
     )
 
 
-def is_behind(news: Order, known: Order) -> bool:
-    """Whether news of an order is older than what is known of it."""
+def is_on_its_way(order: Order) -> bool:
+    """Whether the venue has not answered an order yet; it may call one that it has PENDING, too."""
+    return order.status is OrderStatus.PENDING and order.id == order.client_order_id
+
+
+def is_behind(news: Order, known: Order, *, may_step_back: bool = False) -> bool:
+    """Whether news of an order is older than what is known of it.
+
+    Args:
+        may_step_back: Among the states of an open order, as one does whose cancel was turned down.
+    """
     return (
         known.status.is_terminal
         or news.filled_quantity < known.filled_quantity
-        or _FORWARD.get(news.status, 1) < _FORWARD.get(known.status, 1)
+        or (not may_step_back and _FORWARD.get(news.status, 1) < _FORWARD.get(known.status, 1))
     )
 
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Awaitable
 from functools import partial
 
-from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.events import OrderEvent
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import is_on_its_way
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.delivery import Burst, Delivery
 from strategy_runtime.runtime.delivery.dispatcher import Table
@@ -65,7 +65,7 @@ class Asking:
 
     @property
     def _has_open(self) -> bool:
-        return any(order.status is not OrderStatus.PENDING for order in self._book.orders())
+        return not all(map(is_on_its_way, self._book.orders()))
 
     def _note_the_time(self) -> None:
         instant = self._clock.seconds()

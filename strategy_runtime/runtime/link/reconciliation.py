@@ -33,7 +33,7 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.book.order_states import name_of
+from strategy_runtime.runtime.book.order_states import is_on_its_way, name_of
 from strategy_runtime.runtime.side_by_side import side_by_side
 from strategy_runtime.runtime.venue import Venue
 
@@ -249,7 +249,7 @@ def _states(orders: list[Order]) -> dict[str, tuple[object, ...]]:
 
 def _believed_open(book: Book) -> list[Order]:
     """What the book has as open, without what is still on its way to the venue."""
-    return [order for order in book.orders() if order.status is not OrderStatus.PENDING]
+    return [order for order in book.orders() if not is_on_its_way(order)]
 
 
 async def _orders(

@@ -286,6 +286,16 @@ def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
     assert book.order_count == 1
 
 
+def test_an_answer_is_no_news_that_an_event_could_be_behind() -> None:
+    book, pending = Book(), order(OrderStatus.PENDING)
+    book.expect(bid(), "c-1")
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
+    assert told(book, OrderEventKind.ORDER_CREATED, pending)
+    assert book.orders() == [pending]
+    assert told(book, OrderEventKind.ORDER_MODIFIED, order(OrderStatus.OPEN))
+    assert not told(book, OrderEventKind.ORDER_CREATED, pending)
+
+
 def told(book: Book, kind: OrderEventKind, news: Order) -> bool:
     """Whether an event of an order is news to a book."""
     return book.apply_order(OrderEvent(event=kind, order=book.marked(news)))

@@ -83,6 +83,7 @@ async def run(
     behind: int = 1,
     kind: type[Notes] = Notes,
     on_error: OnError | None = None,
+    answered: str = "OPEN",
 ) -> tuple[list[str], ScriptedProxy]:
     """A run in which the order is filled behind the second candle, and these events tell of it
     behind the candle of that number.
@@ -106,16 +107,17 @@ async def run(
     strategy = kind()
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/capabilities"] = [(200, {})]
-        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
+        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": answered})]
         venue = ProxyVenue(proxy.endpoints, is_live=False)
         await Runner(strategy, venue, mode="backtest", on_error=on_error).run()
     return strategy.notes, proxy
 
 
+@pytest.mark.parametrize("answered", ["OPEN", "PENDING"])
 async def test_a_fill_that_no_event_tells_of_is_asked_for(
-    caplog: pytest.LogCaptureFixture,
+    answered: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    notes, _ = await run()
+    notes, _ = await run(answered=answered)
     assert notes == [
         "candle 1: 0",
         "candle 2: 0",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from math import inf
 
 import pytest
 from aiohttp import web
@@ -21,7 +22,14 @@ from strategy_runtime.protocol.enums import (
     Side,
 )
 from strategy_runtime.protocol.events import TradeEvent
-from strategy_runtime.protocol.models import Account, Order, OrderRequest, Position, Trade
+from strategy_runtime.protocol.models import (
+    Account,
+    Order,
+    OrderHandle,
+    OrderRequest,
+    Position,
+    Trade,
+)
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.desk.doubts import Doubts
@@ -324,6 +332,17 @@ def test_a_position_made_by_fills_alone_is_flat_when_the_venue_has_none() -> Non
     assert book.position("S:X").is_flat
 
 
+@pytest.mark.parametrize("before", [OrderStatus.PENDING_CANCEL, OrderStatus.OPEN])
+@pytest.mark.parametrize("now", [OrderStatus.OPEN, OrderStatus.PENDING])
+def test_an_open_order_is_as_the_venue_says_it_is(before: OrderStatus, now: OrderStatus) -> None:
+    book = Book()
+    book.load(account(), [], [order(1, before)])
+    said = snapshot(orders=(order(1, now),))
+    apply(book, said)
+    assert [each.status for each in book.orders()] == [now]
+    assert apply(book, said) == []
+
+
 def test_a_stale_list_does_not_open_an_ended_order_again() -> None:
     book = Book()
     book.load(account(), [], [order(1, OrderStatus.OPEN)])
@@ -365,7 +384,6 @@ def test_events_that_were_on_their_way_change_nothing_any_more() -> None:
     assert book.position("S:X").quantity == 5
 
 
-_STATUSES = [each for each in OrderStatus if each.is_known and each is not OrderStatus.PENDING]
 _SYMBOLS = st.sampled_from(["S:X", "S:Y"])
 _SAID = st.builds(
     lambda orders, held, fills, balance: snapshot(
@@ -384,9 +402,7 @@ _SAID = st.builds(
     st.dictionaries(
         st.integers(1, 4),
         st.tuples(
-            st.sampled_from(
-                [s for s in OrderStatus if s.is_known and s is not OrderStatus.PENDING]
-            ),
+            st.sampled_from([each for each in OrderStatus if each.is_known]),
             st.integers(1, 4),
             st.sampled_from(Side),
             _SYMBOLS,
@@ -569,6 +585,22 @@ class Lags(Executes):
 
     async def order(self, order_id: str) -> Order | None:
         return None
+
+
+async def test_an_order_is_looked_for_from_when_the_venue_has_answered_though_it_is_pending() -> (
+    None
+):
+    book, venue = Book(), Lags(inf)
+    request = OrderRequest(
+        symbol="S:X", side=Side.BUY, quantity=Decimal(5), order_type=OrderType.MARKET
+    )
+    book.expect(request, "c-1")
+    assert (await take_snapshot(venue, book)).absent == []
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.PENDING))
+    assert [each.id for each in (await take_snapshot(venue, book)).absent] == ["ord-1"]
+    pending = order(1, OrderStatus.PENDING)
+    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CREATED, order=pending))
+    assert (await take_snapshot(venue, book)).absent == [pending]
 
 
 @pytest.mark.parametrize(("seconds", "absent"), [(7, []), (8, ["ord-1"])])
