@@ -45,7 +45,9 @@ class Network:
     def __init__(
         self, *, headers: Mapping[str, str], heartbeat: float | None, max_frame: int
     ) -> None:
-        self._headers = header_lines({"User-Agent": "strategy-runtime", **headers})
+        # Without the second, any encoding of an answer would be welcome (RFC 9110, 12.5.3).
+        fixed = {"User-Agent": "strategy-runtime", "Accept-Encoding": "identity"}
+        self._headers = header_lines({**fixed, **headers})
         self._heartbeat = heartbeat
         self._max_frame = max_frame
         self._chance = generator()
@@ -113,6 +115,12 @@ class Network:
             raise ConnectionLost(f"{method} {url} {what}") from None
         finally:
             self._pool.free(target, conversation)
+        encoding = reply.head.headers.get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            raise ProtocolError(
+                f"{method} {url} was answered in {encoding}, which was not asked for: answers must "
+                "not be compressed, neither by the proxy nor by what stands in front of it"
+            )
         return Answer(reply.head.status, reply.body, reply.head.headers.get("retry-after"))
 
     async def close(self) -> None:

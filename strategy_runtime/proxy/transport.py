@@ -114,6 +114,7 @@ class Transport(Protocol):
             Unreachable: Nothing was sent.
             ConnectionLost: It was sent, or may have been, and was not answered.
             AccessDenied: The other side's certificate was not accepted, or it does not speak TLS.
+            ProtocolError: The answer is compressed.
         """
         ...
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from strategy_runtime.errors import AccessDenied, ApiError, Unreachable
+from strategy_runtime.errors import AccessDenied, ApiError, ProtocolError, Unreachable
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.proxy import Endpoints, ProxyVenue, dialing
@@ -232,6 +232,24 @@ async def test_a_refusal_says_where_the_key_comes_from(
             await venue.positions()
         assert str(denied.value) == f"the proxy refused GET /positions with {status}: {said}"
         await venue.close()
+
+
+# Compression
+
+
+async def test_answers_are_asked_for_as_they_are_and_others_are_named() -> None:
+    async def packed(request: web.Request) -> web.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        answer = web.json_response({})
+        if request.path == "/packed":
+            answer.enable_compression(web.ContentCoding.gzip)
+        return answer
+
+    async with listening(packed) as here, network() as net:
+        assert (await net.request("GET", f"http://{here}/account")).body == b"{}"
+        said = rf"^GET http://{here}/packed was answered in gzip, which was not asked for: answers"
+        with pytest.raises(ProtocolError, match=said):
+            await net.request("GET", f"http://{here}/packed")
 
 
 # Redirects
