@@ -116,6 +116,9 @@ class ApiError(StrategyRuntimeError):
         message: For people.
         details: Whatever else the venue said, or None.
         retry_after: Seconds to wait before asking again, where the venue said so (429).
+
+    Args:
+        request: Method and path, to be told in the text; None for those of orders.
     """
 
     exit_code = 76
@@ -127,8 +130,9 @@ class ApiError(StrategyRuntimeError):
         message: str,
         details: Any = None,
         retry_after: float | None = None,
+        request: str | None = None,
     ) -> None:
-        super().__init__(f"{code}: {message}")
+        super().__init__(f"{code}: {message}" + (f" ({request})" if request else ""))
         self.retry_after = retry_after
         self.status = status
         self.code = code

@@ -108,8 +108,12 @@ def parse_close_request(body: bytes) -> CloseRequest:
     return request
 
 
-def parse_error(status: int, body: bytes) -> ApiError:
-    """The error an unsuccessful response stands for, whatever its body looks like."""
+def parse_error(status: int, body: bytes, request: str | None = None) -> ApiError:
+    """The error an unsuccessful response stands for, whatever its body looks like.
+
+    Args:
+        request: Method and path, for the error.
+    """
     try:
         document = msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -121,9 +125,11 @@ def parse_error(status: int, body: bytes) -> ApiError:
         if isinstance(code, str) and code:
             message = document.get("message")
             text = message[:_MESSAGE_SHOWN] if isinstance(message, str) else ""
-            return ApiError(status, code[:_CODE_SHOWN], text, document.get("details"))
+            details = document.get("details")
+            return ApiError(status, code[:_CODE_SHOWN], text, details, request=request)
     shown = body[:_BODY_SHOWN].decode(errors="replace").strip()
-    return ApiError(status, f"HTTP_{status}", shown or "the response has no body")
+    said = shown or "the response has no body"
+    return ApiError(status, f"HTTP_{status}", said, request=request)
 
 
 def decode_body(body: bytes, kind: type[_T], request: str) -> _T:

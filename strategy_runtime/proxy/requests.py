@@ -37,7 +37,6 @@ _TRANSIENT = (408, 425, _TOO_MANY, 500, 502, 503, 504)
 # Any other answer to an order may be that of somebody who does not know what became of it.
 _REFUSALS = (*REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
 _NOT_FOUND = 404
-_NO_SUCH_PATH = "INVALID_REQUEST"
 _NO_CODE = "HTTP_"
 _GOING_DOWN = "SHUTTING_DOWN"
 _NAMED = 20
@@ -91,7 +90,9 @@ class RestClient:
             if _is_of_a_proxy(answer, refusal.code):
                 self._base = base
                 return
-            status, said = answer.status, f"{answer.status}: {' '.join(refusal.message.split())}"
+            if answer.status != _NOT_FOUND:
+                status = answer.status
+                said = f"{status}: {' '.join(refusal.message.split())}"
         where, setting = " and ".join(bases), self._endpoints.rest_setting
         if status in REDIRECTS:
             raise ConfigError(
@@ -202,7 +203,7 @@ class RestClient:
 def _is_of_a_proxy(answer: Answer, code: str) -> bool:
     """Whether a proxy gave an answer: it has an object, or a refusal in one, and knows the path."""
     if not code.startswith(_NO_CODE):
-        return answer.status != _NOT_FOUND or code != _NO_SUCH_PATH
+        return answer.status != _NOT_FOUND  # no proxy is without an account
     try:
         return 200 <= answer.status < 300 and isinstance(json.decode(answer.body), dict)
     except (MsgspecError, RecursionError, UnicodeDecodeError):
@@ -241,7 +242,8 @@ def _is_final(method: str, failure: StrategyRuntimeError) -> bool:
 def _refusal(method: str, path: str, answer: Answer, way_in: str) -> StrategyRuntimeError:
     """What an unsuccessful answer means: a refusal, or, to an order, that its fate is not known."""
     status = answer.status
-    error = parse_error(status, answer.body)
+    # What a ticket says of a refusal names its order.
+    error = parse_error(status, answer.body, f"{method} {path}" if method == "GET" else None)
     if status == _TOO_MANY:
         error.retry_after = _seconds(answer.retry_after, error.details)
     if method == "GET" and _is_denied(path, status):

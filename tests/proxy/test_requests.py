@@ -240,13 +240,36 @@ async def test_something_that_takes_every_path_for_a_page_is_no_proxy(answer: ob
             await run(proxy, connect_deadline=0.05)
 
 
-async def test_a_page_at_the_root_does_not_hide_a_proxy_behind_v1() -> None:
+@pytest.mark.parametrize(
+    "answer", [(200, "<html></html>"), (404, {"code": "NOT_FOUND", "message": "no such route"})]
+)
+async def test_what_is_at_the_root_does_not_hide_a_proxy_behind_v1(answer: tuple[int, Any]) -> None:
     async with ScriptedProxy().serving() as proxy:
-        proxy.answers["GET", "/account"] = [(200, "<html></html>")]
+        proxy.answers["GET", "/account"] = [answer]
         proxy.answers["GET", "/v1/account"] = [(200, ACCOUNT)]
         proxy.answers["GET", "/v1/positions"] = [(200, [])]
         assert await ask(proxy, lambda venue: venue.positions()) == []
     assert proxy.requests[-1][1] == "/v1/positions"
+
+
+async def test_what_answers_is_said_though_nothing_does_behind_v1() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/account"] = [(418, "a teapot")]
+        proxy.answers["GET", "/v1/account"] = [(404, "")]
+        said = r"GET /account is answered with 418: a teapot, under http.* and http.*/v1; check"
+        with pytest.raises(ProtocolError, match=said):
+            await run(proxy, connect_deadline=0.05)
+
+
+async def test_the_refusal_of_a_question_names_it_and_that_of_an_order_does_not() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        refusal = {"code": "NOT_FOUND", "message": "no"}
+        proxy.answers["GET", "/positions"] = [(404, refusal)]
+        proxy.answers["DELETE", "/orders/ord-1"] = [(404, refusal)]
+        with pytest.raises(ApiError, match=r"^NOT_FOUND: no \(GET /positions\)$"):
+            await ask(proxy, lambda venue: venue.positions())
+        with pytest.raises(ApiError, match=r"^NOT_FOUND: no$"):
+            await ask(proxy, lambda venue: venue.cancel("ord-1"))
 
 
 @pytest.mark.parametrize("status", [502, 503])
