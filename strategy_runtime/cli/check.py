@@ -46,7 +46,8 @@ def show_parameters(
 
 
 async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Settings") -> int:
-    """Ask the proxy a question and open its event stream; gives back 0, or 1 if either failed.
+    """Ask the proxy what no run can begin without, and open its event stream; gives back 0, or 1 if
+    either failed.
 
     No event is acknowledged, so simulated time does not move.
     """
@@ -56,7 +57,13 @@ async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Setting
         try:
             await venue.open()
             account = await venue.account()
-            _passed("requests", settings.rest_url, f"equity {account.equity:f} {account.currency}")
+            orders, positions = await venue.orders(), await venue.positions()
+            _passed(
+                "requests",
+                settings.rest_url,
+                f"equity {account.equity:f} {account.currency}, {len(orders)} open orders, "
+                f"{len(positions)} positions",
+            )
             mode = await mode_of(venue, settings.mode)
             _passed("mode", mode, settings.origins["mode"])
             async for _ in venue.bursts():

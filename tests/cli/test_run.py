@@ -1,5 +1,6 @@
 """`strategy-run`: against our own proxy, over real sockets."""
 
+import asyncio
 import json
 import re
 import signal
@@ -11,6 +12,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
 from tests.cli.conftest import Invoke
 from tests.cli.support import (
@@ -24,6 +26,7 @@ from tests.cli.support import (
     proxy,
     started,
 )
+from tests.proxy.scripted import CONNECTED, ScriptedProxy
 
 NOBODY = ("--ws-url", "ws://127.0.0.1:9", "--rest-url", "http://127.0.0.1:9")
 
@@ -139,6 +142,24 @@ def test_check_shows_everything_with_its_origin_and_moves_nothing(bot: Path) -> 
         assert call("run", "bot", *urls, cwd=bot).returncode == 0
         document, _ = server.communicate(timeout=30)
     assert json.loads(document)["fills"] == 1
+
+
+@pytest.mark.parametrize("path", ["/orders", "/positions"])
+async def test_check_tells_of_what_a_run_would_ask_for_in_vain(path: str, bot: Path) -> None:
+    async def greets(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        await proxy.until_closed(socket)
+
+    async with ScriptedProxy(greets).serving() as scripted:
+        scripted.answers["GET", "/capabilities"] = [(200, {})]
+        command = ("run", "bot", *scripted.flags, "--check")
+        done = await asyncio.to_thread(call, *command, cwd=bot)
+        assert "USD, 0 open orders, 0 positions)" in done.stdout
+        assert done.returncode == 0
+        scripted.answers["GET", path] = [(200, {"balance": "none"})]
+        done = await asyncio.to_thread(call, *command, cwd=bot)
+    assert f"  FAILED: the answer to GET {path} cannot be read: the body" in done.stdout
+    assert done.returncode == 1
 
 
 def test_check_fails_with_1_where_nobody_answers(bot: Path, invoke: Invoke) -> None:
