@@ -137,9 +137,13 @@ class Resources:
         return sorted(found, key=lambda trade: trade.timestamp or _LONG_AGO, reverse=True)[:limit]
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
-        """The last `limit` closed bars, oldest first."""
+        """The last `limit` closed bars, oldest first.
+
+        Some proxies have them the other way round or ignore the limit, as with executions.
+        """
         query = query_of(timeframe=timeframe, limit=limit)
-        return await self._rest.listed(f"/bars/{segment(symbol)}", Candle, query)
+        found = await self._rest.listed(f"/bars/{segment(symbol)}", Candle, query)
+        return sorted(found, key=lambda bar: bar.timestamp)[-limit:]
 
     async def capabilities(self) -> Capabilities:
         """What the proxy can do."""

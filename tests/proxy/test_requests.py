@@ -197,6 +197,18 @@ async def test_of_all_executions_the_last_ones_are_taken() -> None:
     assert [each.id for each in trades] == ["t-4", "t-3"]
 
 
+async def test_of_all_bars_the_last_ones_are_taken_the_oldest_first() -> None:
+    prices = {"symbol": "S:X", "open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}
+    listed = [
+        prices | {"timeframe": "1m", "timestamp": f"2024-03-04T14:0{minute}:00Z"}
+        for minute in (3, 2, 1, 0)
+    ]
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/bars/S:X"] = [(200, listed)]
+        bars = await ask(proxy, lambda venue: venue.bars("S:X", "1m", limit=2))
+    assert [bar.timestamp.minute for bar in bars] == [2, 3]
+
+
 async def test_an_order_that_is_asked_for_and_cannot_be_read_is_not_absent() -> None:
     async with ScriptedProxy().serving() as proxy:
         proxy.answers["GET", "/orders"] = [(200, [FOREIGN, {**KNOWN, "side": "SELL_SHORT"}])]

@@ -79,9 +79,22 @@ async def test_the_longest_look_back_is_fetched_and_joined() -> None:
     assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
 
 
-async def test_a_candle_that_the_history_had_already_is_not_fed_twice() -> None:
+async def test_a_candle_that_the_history_had_already_is_not_fed_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     venue = await run([candle(1, 20), candle(2, 30), candle(3, 40)])
     assert venue.seen == [(30, [30, 40]), (40, [40, 50])]
+    assert "closed at" not in caplog.text
+
+
+async def test_a_bar_that_was_listed_before_it_was_closed_is_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await run([candle(1, 20), candle(2, 30), candle(3, 41)])
+    assert (
+        "the bar of S:X (1m) from 2024-01-02T14:33:00Z closed at 40, and had been listed with 41: "
+        "a proxy has to list closed bars only; history and indicators have what was listed"
+    ) in caplog.messages
 
 
 class Coarser(Known):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
@@ -195,6 +196,7 @@ class Dispatcher:
             if joins and key in joins:
                 join = joins[key]
                 if candle.timestamp <= join.until:
+                    _see_that_it_is_as_listed(candle, latest[key])
                     return None if join.was_told else tell(candle)
                 del joins[key]
             known = latest.get(key)
@@ -408,6 +410,20 @@ def _say_passed_over(candle: Candle, known: Candle) -> None:
         how = "again with other values" if candle.timestamp == known.timestamp else "late"
         _log.warning(
             "a candle of %s (%s) came %s, and is passed over", candle.symbol, candle.timeframe, how
+        )
+
+
+def _see_that_it_is_as_listed(candle: Candle, listed: Candle) -> None:
+    """Warn of a bar that the venue had listed before it was closed: nothing takes that back."""
+    if candle.timestamp == listed.timestamp and candle.close != listed.close:
+        _log.warning(
+            "the bar of %s (%s) from %s closed at %g, and had been listed with %g: a proxy has to "
+            "list closed bars only; history and indicators have what was listed",
+            candle.symbol,
+            candle.timeframe,
+            rfc3339(ns_of(candle.timestamp)),
+            candle.close,
+            listed.close,
         )
 
 
