@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from strategy_runtime.protocol.enums import PositionEventKind, PositionSide
+from strategy_runtime.protocol.enums import OrderEventKind, PositionEventKind, PositionSide
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import (
     Account,
@@ -38,6 +38,7 @@ from strategy_runtime.strategy.views import AccountView, NetPosition
 __all__ = ["Book"]
 
 _ZERO = Decimal(0)
+_PARTLY_FILLED = OrderEventKind.ORDER_PARTIALLY_FILLED
 # Ten times what a venue is asked to list: what comes in a list is known again.
 _MOST_TRADES = 10_000
 
@@ -166,6 +167,8 @@ class Book(KnownOrders):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
                 return False
             self._note_late_fill(known)
+        elif event.event is _PARTLY_FILLED and order == known:
+            return False
         self._store(key, order)
         delta = order.filled_quantity - self._booked.get(order.id, _ZERO)
         if delta > 0:

@@ -112,6 +112,16 @@ def test_an_order_never_becomes_less_filled() -> None:
     assert book.position("S:X").quantity == 5
 
 
+def test_a_partial_fill_that_is_told_again_is_no_news() -> None:
+    book = Book()
+    book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
+    partly = OrderEvent(
+        event=OrderEventKind.ORDER_PARTIALLY_FILLED, order=order(OrderStatus.PARTIALLY_FILLED, 2)
+    )
+    assert [book.apply_order(partly) for _ in range(2)] == [True, False]
+    assert book.position("S:X").quantity == 2
+
+
 def test_each_part_of_an_order_is_booked_at_its_own_price() -> None:
     book = Book()
     book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
