@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 import strategy_runtime
@@ -45,6 +46,27 @@ def blocks(language: str, document: str = "README.md") -> list[str]:
 def code_of(source: str) -> str:
     """A module without its docstring."""
     return source[source.index("from decimal") :]
+
+
+def test_what_is_said_to_be_needed_of_an_object_is_what_is_read() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    table = text.split("| object | needs | should have |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (\w+) \| (.*) \| (.*) \|$", table, re.MULTILINE)
+    kinds: dict[str, type[msgspec.Struct]] = {
+        "account": Account,
+        "order": Order,
+        "position": Position,
+        "trade": Trade,
+        "bar": Candle,
+        "quote": Quote,
+    }
+    assert [name for name, _, _ in rows] == list(kinds)
+    for name, needs, should_have in rows:
+        fields = msgspec.structs.fields(kinds[name])
+        required = [field.encode_name for field in fields if field.required]
+        optional = {field.encode_name for field in fields if not field.required}
+        assert re.findall(r"`(\w+)`", needs) == required
+        assert set(re.findall(r"`(\w+)`", should_have)) <= optional
 
 
 def test_the_readme_the_example_and_the_demonstration_show_the_same_strategy() -> None:
