@@ -207,6 +207,8 @@ def _keep_order(frame: OrderEvent, raw: bytes) -> bool:
             order.average_fill_price,
             order.display_quantity,
         )
+        and order.quantity >= 0
+        and order.filled_quantity >= 0
         and order.updated_at is not None  # the engine has other names for it
         and (kind is not OrderType.LIMIT or order.limit_price is not None)  # likewise
         and (kind not in (OrderType.STOP, OrderType.STOP_LIMIT) or order.stop_price is not None)
@@ -228,6 +230,7 @@ def _keep_trade(frame: TradeEvent, raw: bytes) -> bool:
             trade.slippage_bps,
             trade.realized_pnl,
         )
+        and trade.quantity >= 0
         and not frame.synthetic
         and _is_plain(frame.timestamp, trade.timestamp)
     )
@@ -246,6 +249,7 @@ def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
             position.leverage,
             position.liquidation_price,
         )
+        and position.quantity >= 0
         # The engine has another name for it; it is 0 where a position has been closed.
         and (bool(position.average_entry_price) or b'"average_entry_price"' in raw)
         and not frame.synthetic

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from strategy_runtime.errors import TimeframeError
-from strategy_runtime.protocol.enums import PositionSide
-from strategy_runtime.protocol.models import Candle, Position, Quote
+from strategy_runtime.protocol.enums import PositionSide, Side
+from strategy_runtime.protocol.models import Candle, Order, Position, Quote, Trade
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.protocol.values import NUMBER, is_sound, is_unicode, plain_data
 
@@ -29,6 +29,8 @@ MAX_DEPTH = 64
 _LARGEST = 1e38
 _MAX_INTEGER = 40
 _SHOWN = 40
+_SIDED = (Order, Position, Trade)
+_UNSIGNED = ("quantity", "filled_quantity")
 _UNITS = ((10**14, 10**6), (10**11, 10**3), (10**8, 1))
 
 
@@ -116,6 +118,8 @@ def read_fields(
             warnings.append(str(fault))
     if target is Candle:
         _check_candle(fields)
+    elif target in _SIDED:
+        _take_off_signs(fields, path)
     elif target is Quote and fields.get("last") is None:
         fields["last"] = (fields["bid"] + fields["ask"]) / 2
     return fields
@@ -131,6 +135,16 @@ def _with_a_side(position: dict[str, Any]) -> dict[str, Any]:
     except Fault:
         return position
     return {**position, "side": PositionSide.LONG.value} if is_flat else position
+
+
+def _take_off_signs(fields: dict[str, Any], path: str) -> None:
+    """Have the side alone tell the direction: some venues call a short position of 5 one of -5."""
+    for name in _UNSIGNED:
+        if name in fields and fields[name] < 0:
+            if fields["side"] in (Side.BUY, PositionSide.LONG):
+                raise Fault(f"{path}.{name} is {fields[name]}, and the side is {fields['side']}")
+            fields[name] = abs(fields[name])
+            fields.pop("remaining_quantity", None)  # it follows from the others
 
 
 def _check_candle(fields: dict[str, Any]) -> None:

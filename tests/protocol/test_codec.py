@@ -25,6 +25,7 @@ from strategy_runtime.protocol.events import (
     ServerFrame,
     UnknownEvent,
 )
+from strategy_runtime.protocol.rest import decode_body
 from strategy_runtime.protocol.server_codec import decode_client_frame
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from tests.protocol.reading import Reading, decode
@@ -369,6 +370,32 @@ def test_what_is_no_number_drops_the_frame(document: dict[str, Any], path: str, 
         decode(changed(document, path, value))
     assert dropped.value.event_id == document["event_id"]
     assert dropped.value.reason.startswith(f"{document['type']}: {path} ")
+
+
+def with_signs(document: dict[str, Any], side: str) -> bytes:
+    """The same with quantities below zero."""
+    name = document["type"]
+    given = {**document[name], "side": side}
+    for key in given.keys() & {"quantity", "filled_quantity", "remaining_quantity"}:
+        given[key] = f"-{given[key]}"
+    return dump({**document, name: given})
+
+
+@pytest.mark.parametrize(
+    ("document", "side", "other"),
+    [(ORDER, "SELL", "BUY"), (TRADE, "SELL", "BUY"), (POSITION, "SHORT", "LONG")],
+)
+def test_what_is_sold_or_short_may_have_a_sign_that_says_so(
+    document: dict[str, Any], side: str, other: str
+) -> None:
+    name = document["type"]
+    unsigned = decode(changed(document, f"{name}.side", side))
+    assert decode(with_signs(document, side)) == unsigned
+    kind = type(getattr(unsigned.frame, name))
+    listed = json.loads(with_signs(document, side))[name]
+    assert decode_body(dump(listed), kind, "GET /x") == getattr(unsigned.frame, name)
+    with pytest.raises(FrameError, match=f"{name}.quantity is -25, and the side is {other}"):
+        decode(with_signs(document, other))
 
 
 @pytest.mark.parametrize("high", ["1e38", "1e39", Text("1e300")])
