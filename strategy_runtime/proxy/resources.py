@@ -119,10 +119,19 @@ class Resources:
             return None
 
     async def positions(self) -> list[Position]:
-        """Open positions."""
-        return [
-            each for each in await self._rest.ask("/positions", list[Position]) if each.quantity
-        ]
+        """Open positions.
+
+        Raises:
+            ProtocolError: Two have one id: of the other, the book would know nothing.
+        """
+        found: dict[str, Position] = {}
+        for each in await self._rest.ask("/positions", list[Position]):
+            if each.quantity and found.setdefault(each.id, each) != each:
+                raise ProtocolError(
+                    f"GET /positions lists two positions in {each.symbol} with the id {each.id!r}; "
+                    "a proxy has to give each position an id of its own"
+                )
+        return list(found.values())
 
     async def account(self) -> Account:
         """Balance and margin."""

@@ -223,6 +223,22 @@ async def test_a_position_that_cannot_be_read_is_not_flat() -> None:
             await ask(proxy, lambda venue: venue.positions())
 
 
+async def test_two_positions_with_one_id_are_not_one() -> None:
+    long = {"id": "S:X", "symbol": "S:X", "side": "LONG", "quantity": "5"}
+    short = {**long, "side": "SHORT", "quantity": "3"}
+    flat = {**short, "quantity": "0"}
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/positions"] = [(200, [flat, long, long])]
+        assert [each.quantity for each in await ask(proxy, lambda venue: venue.positions())] == [5]
+        proxy.answers["GET", "/positions"] = [(200, [long, short])]
+        said = (
+            "GET /positions lists two positions in S:X with the id 'S:X'; a proxy has to give each "
+            "position an id of its own"
+        )
+        with pytest.raises(ProtocolError, match=f"^{re.escape(said)}$"):
+            await ask(proxy, lambda venue: venue.positions())
+
+
 async def test_symbols_and_ids_are_one_segment_of_the_path() -> None:
     async with ScriptedProxy().serving() as proxy:
         await ask(proxy, lambda venue: venue.bars("BTC/USD", "1m", limit=5))
