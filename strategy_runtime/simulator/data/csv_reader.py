@@ -131,10 +131,7 @@ class _Table:
         found: list[_Read] = []
         for part, places in self._parts:
             mine = {at: fields[at] for at in places}
-            for symbol, here, texts in self._by_symbol(part, *_of_part(part, lines, mine)):
-                rows = self._collect(part.kind, symbol)
-                if rows is not None:
-                    found.append((rows, here, self._converted(part, texts)))
+            found += self._by_symbol(part, *_of_part(part, lines, mine))
         return found
 
     def take(self, line: int, row: list[str]) -> None:
@@ -162,26 +159,39 @@ class _Table:
                 raise self._unreadable(part, line, row, error) from None
             rows.add(line, stamp[0], *(number[0] for number in numbers))
 
-    def _by_symbol(
-        self, part: Part, lines: Sequence[int], fields: _Fields
-    ) -> Iterator[tuple[str | None, Sequence[int], _Fields]]:
+    def _by_symbol(self, part: Part, lines: Sequence[int], fields: _Fields) -> Iterator[_Read]:
+        """What each symbol has. It is read together, since where thousands of symbols take turns
+        each has hardly a row in a chunk.
+
+        Raises:
+            ValueError, OverflowError: Some field cannot be read.
+        """
+        at = self._layout.symbol
+        symbols: Sequence[str | None] = [part.symbol] * len(lines) if at is None else fields[at]
+        names = {each: each and each.strip() for each in dict.fromkeys(symbols)}
+        if "" in names.values():
+            raise ValueError("a symbol is empty")
+        asked = {
+            each: rows
+            for each, name in names.items()
+            if (rows := self._collect(part.kind, name)) is not None
+        }
+        if len(asked) < len(names):
+            picked = [row for row, symbol in enumerate(symbols) if symbol in asked]
+            symbols, lines = _picked(symbols, picked), _picked(lines, picked)
+            fields = _all_picked(fields, picked)
         if not lines:
             return
-        at = self._layout.symbol
-        if at is None:
-            yield part.symbol, lines, fields
+        columns = self._converted(part, fields)
+        if len(asked) == 1:
+            yield asked[symbols[0]], lines, columns
             return
-        symbols = fields[at]
-        if not all(map(str.strip, {*symbols})):
-            raise ValueError("a symbol is empty")
-        if len({*symbols}) == 1:
-            yield symbols[0].strip(), lines, fields
-            return
-        rows: defaultdict[str, list[int]] = defaultdict(list)
-        for row, symbol in enumerate(symbols):
-            rows[symbol].append(row)
-        for symbol, picked in rows.items():
-            yield symbol.strip(), _picked(lines, picked), _all_picked(fields, picked)
+        mine: defaultdict[str | None, list[tuple[Any, ...]]] = defaultdict(list)
+        for symbol, row in zip(symbols, zip(lines, *columns, strict=True), strict=True):
+            mine[symbol].append(row)
+        for symbol, rows in asked.items():
+            here, *read = zip(*mine[symbol], strict=True)
+            yield rows, here, read
 
     def _converted(self, part: Part, fields: _Fields) -> list[Any]:
         """Times and numbers.

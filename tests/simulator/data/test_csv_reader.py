@@ -7,6 +7,7 @@ import io
 import lzma
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.numbers import Numerals
 from tests.simulator.data.support import HEADER, MINUTE, ROWS, load, only
 
 EXPECTED = ([10.0, 10.5], [100.0, 200.0], [2, 3])
@@ -401,3 +403,23 @@ def test_any_rows_are_read_or_refused_with_their_place(rows: list[str]) -> None:
     else:
         for series in data.series:
             assert all(map(float.__le__, series.lows, series.highs))
+
+
+@pytest.mark.parametrize("asked", [None, "S7"])
+def test_columns_are_read_once_however_many_symbols_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None
+) -> None:
+    read, sizes = Numerals.read, []
+
+    def counted(self: Numerals, texts: Sequence[str], missing: float) -> list[float]:
+        sizes.append(len(texts))
+        return read(self, texts, missing)
+
+    monkeypatch.setattr(Numerals, "read", counted)
+    rows = [f"S{row % 40},2024-01-0{1 + row // 40},50,200,1,{row + 1}\n" for row in range(120)]
+    data = load(
+        tmp_path, "symbol,date,open,high,low,close\n" + "".join(rows), symbol=asked, timeframe="1d"
+    )
+    assert sizes == [120 if asked is None else 3] * 4
+    (seventh,) = (each for each in data.series if each.symbol == "S7")
+    assert (list(seventh.closes), list(seventh.marks)) == ([8.0, 48.0, 88.0], [9, 49, 89])
