@@ -2,8 +2,9 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ def each_of(
     this process.
 
     Args:
-        count: How many processes; each has every so many-th item.
+        count: How many processes; each has another item when it is done with one.
 
     Raises:
         ConfigError: A process was ended from outside.
@@ -36,52 +37,76 @@ def each_of(
         yield from map(function, items)
         return
     copies = multiprocessing.get_context("fork")
-    begun: list[tuple[BaseProcess, Connection]] = []
+    begun: dict[Connection, BaseProcess] = {}
     # Also where they are ignored, as in a job of the shell's background.
     interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     terminated = signal.signal(signal.SIGTERM, _end)
     try:
-        for share in range(count):
-            reader, writer = copies.Pipe(duplex=False)
-            process = copies.Process(target=_work, args=(function, items[share::count], writer))
+        for _ in range(count):
+            ours, theirs = copies.Pipe()
+            process = copies.Process(target=_work, args=(function, items, theirs, ours))
             process.start()
-            begun.append((process, reader))
-            writer.close()
-        for place in range(len(items)):
-            yield _answer(*begun[place % count])
+            begun[ours] = process
+            theirs.close()
+        yield from _in_order(begun, len(items))
     finally:
-        for each, _ in begun:
+        for each in begun.values():
             each.terminate()
-        for each, results in begun:
+        for connection, each in begun.items():
             each.join()
-            results.close()
+            connection.close()
         signal.signal(signal.SIGINT, interrupted)
         signal.signal(signal.SIGTERM, terminated)
 
 
-def _work(function: Callable[[Any], Any], items: Sequence[Any], results: Connection) -> None:
+def _work(
+    function: Callable[[Any], Any], items: Sequence[Any], ours: Connection, theirs: Connection
+) -> None:
     """Be one of the copies, which the first process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it came to all of them
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        for item in items:
-            results.send(function(item))
-    except StrategyRuntimeError as error:
-        results.send(error)
+    theirs.close()  # with the first process, so that its end is seen
+    with suppress(EOFError, ConnectionError):  # which tells of that end
+        while True:
+            place = ours.recv()
+            try:
+                answer = function(items[place])
+            except StrategyRuntimeError as error:
+                answer = error
+            ours.send((place, answer))
 
 
-def _answer(process: BaseProcess, results: Connection) -> Any:
+def _in_order(begun: Mapping[Connection, BaseProcess], count: int) -> Iterator[Any]:
+    """What the processes give for so many items, of which some take longer than others."""
+    ahead, answers = iter(range(count)), dict[int, Any]()
+    for connection, place in zip(begun, ahead, strict=False):
+        connection.send(place)
+    for place in range(count):
+        while place not in answers:
+            heard = wait([*begun])
+            for connection, process in begun.items():
+                if connection in heard:
+                    done, answer = _answer(process, connection, next(ahead, None))
+                    answers[done] = answer
+        answer = answers.pop(place)
+        if isinstance(answer, StrategyRuntimeError):
+            raise answer
+        yield answer
+
+
+def _answer(process: BaseProcess, connection: Connection, following: int | None) -> tuple[int, Any]:
+    """The place of an item and what was given for it, by a process that goes on with another."""
     try:
-        answer = results.recv()
-    except EOFError:
+        place, answer = connection.recv()
+        if following is not None:
+            connection.send(following)
+    except (EOFError, ConnectionError):
         process.join()
         raise ConfigError(
             f"a process was ended ({process.exitcode}), perhaps for want of memory; take fewer "
             "with --processes"
         ) from None
-    if isinstance(answer, StrategyRuntimeError):
-        raise answer
-    return answer
+    return place, answer
 
 
 def _end(number: int, frame: object) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,19 @@ def test_a_signal_ends_all_of_its_processes(tmp_path: Path, number: int, code: i
         process.send_signal(number)
         process.communicate(timeout=20)  # to the end of streams that all of them have
         assert process.returncode == code
+
+
+def test_what_takes_long_holds_up_one_process_only() -> None:
+    others_done = get_context("fork").Event()
+
+    def run(item: int) -> int:
+        if item == 0:
+            assert others_done.wait(20)
+        elif item == 5:
+            others_done.set()
+        return item
+
+    assert list(each_of(range(6), run, 2)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
