@@ -5,6 +5,7 @@ that realised and unrealised profit add up to the change of equity to the last d
 an average cannot be written exactly.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -76,6 +77,7 @@ class Ledger:
     """
 
     __slots__ = (
+        "_hedged",
         "_is_netting",
         "_position_id",
         "_shorts",
@@ -96,6 +98,8 @@ class Ledger:
         self.financing = _ZERO
         self.holdings: dict[str, Holding] = {}
         self.net: dict[str, Holding] = {}
+        self._hedged: defaultdict[str, dict[str, Holding]] = defaultdict(dict)
+        """The same by symbol and id, where each is on its own."""
         self._shorts: set[str] = set()
         self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
@@ -105,7 +109,7 @@ class Ledger:
         if self._is_netting:
             holding = self.net.get(symbol)
             return () if holding is None else (holding,)
-        return tuple(each for each in self.holdings.values() if each.symbol == symbol)
+        return tuple(self._hedged[symbol].values())
 
     @property
     def balance(self) -> Decimal:
@@ -167,6 +171,8 @@ class Ledger:
     def _open(self, symbol: str, signed: Decimal, cost: Decimal, now_ns: int) -> Holding:
         holding = Holding(symbol, self._position_id(), signed, cost, now_ns, now_ns)
         self.holdings[holding.id] = self.net[symbol] = holding
+        if not self._is_netting:
+            self._hedged[symbol][holding.id] = holding
         if signed < 0:
             self._shorts.add(holding.id)
         return holding
@@ -178,6 +184,8 @@ class Ledger:
         self._realize(holding, profit, now_ns)
         del self.holdings[holding.id]
         self.net.pop(holding.symbol, None)
+        if not self._is_netting:
+            del self._hedged[holding.symbol][holding.id]
         self._shorts.discard(holding.id)
         return profit
 
