@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from numbers import Integral
 from typing import Any
 
@@ -120,8 +121,12 @@ class Book(KnownOrders):
         if symbol not in self._candles:
             see_that_it_is_one(symbol)
             return []
-        kept = list(self._candles[symbol])
-        return kept[max(len(kept) - count, 0) :]
+        kept = self._candles[symbol]
+        if count >= len(kept):
+            return list(kept)
+        last = list(islice(reversed(kept), count))
+        last.reverse()
+        return last
 
     # Snapshots
 

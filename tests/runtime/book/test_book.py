@@ -1,5 +1,6 @@
 """What the book makes of what the venue says: fills once, and orders by the name they go by."""
 
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from strategy_runtime.protocol.enums import (
 from strategy_runtime.protocol.events import OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import (
     Account,
+    Candle,
     Order,
     OrderHandle,
     OrderRequest,
@@ -447,3 +449,18 @@ def test_the_orders_of_a_symbol_are_found_without_a_look_at_those_of_others() ->
             assert not book.has_open(f"S:{number}", name)
 
     assert growth(ask, 100) < 2.1
+
+
+def test_a_short_history_is_looked_up_without_a_copy_of_the_long_one() -> None:
+    book = Book(lookback=10_000)
+    assert book.keep is not None
+    for close in range(20_000):
+        book.keep(Candle("S:X", "1m", close, close, close, close, close))
+    tracemalloc.start()
+    try:
+        last = book.history("S:X", 3)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [each.close for each in last] == [19_997, 19_998, 19_999]
+    assert most < 10_000
