@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.strategy.views import NetPosition
@@ -9,6 +10,8 @@ from strategy_runtime.strategy.views import NetPosition
 __all__ = ["Nets", "see_that_it_is_one"]
 
 _ZERO = Decimal(0)
+
+_gain_of = attrgetter("unrealized_pnl")
 
 
 def see_that_it_is_one(symbol: object) -> None:
@@ -26,12 +29,16 @@ def see_that_it_is_one(symbol: object) -> None:
 class Nets(dict[str, NetPosition]):
     """Net positions by symbol, flat ones included, made when a symbol is first asked for."""
 
-    __slots__ = ("_held", "_prices")
+    __slots__ = ("_gain", "_gained_at", "_held", "_prices")
 
     def __init__(self, prices: Mapping[str, float]) -> None:
         super().__init__()
         self._prices = prices
         self._held: dict[str, NetPosition] = {}
+        self._gain = _ZERO
+        self._gained_at: list[float] | None = None
+        """The prices that the open profit was last worked out from; None where positions have
+        changed since. To give many symbols their shares of equity, it is asked for with each."""
 
     def __missing__(self, symbol: str) -> NetPosition:
         see_that_it_is_one(symbol)
@@ -41,7 +48,11 @@ class Nets(dict[str, NetPosition]):
     @property
     def unrealized_pnl(self) -> Decimal:
         """Open profit of all of them at the last prices."""
-        return sum((net.unrealized_pnl for net in self._held.values()), _ZERO)
+        prices = list(self._prices.values())
+        if prices != self._gained_at:
+            self._gained_at = prices
+            self._gain = sum(map(_gain_of, self._held.values()), _ZERO)
+        return self._gain
 
     def move(self, symbol: str, signed: Decimal, price: Decimal) -> Decimal:
         """Book a fill; a negative quantity is sold. Gives back what it has realised."""
@@ -77,6 +88,7 @@ class Nets(dict[str, NetPosition]):
     def renew(self, symbol: str, parts: Sequence[Part]) -> None:
         """Take over the open positions in a symbol as the venue keeps them."""
         net = self[symbol]
+        self._gained_at = None
         if len(parts) == 1:
             (part,) = parts
             net.quantity = part.signed_quantity
@@ -98,12 +110,14 @@ class Nets(dict[str, NetPosition]):
 
     def _hold_at(self, net: NetPosition, quantity: Decimal, cost: Decimal) -> None:
         """Hold several positions, of which only the sum is shown."""
+        self._gained_at = None
         net.quantity = quantity
         net.average_entry_price = cost / quantity if quantity else _ZERO
         net._locked = quantity * net.average_entry_price - cost
         self._held[net.symbol] = net
 
     def _hold(self, net: NetPosition, quantity: Decimal) -> None:
+        self._gained_at = None
         net.quantity = quantity
         if quantity:
             self._held[net.symbol] = net

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.runtime.book.nets import Nets
+from tests.work import growth
 
 SYMBOLS = ("S:A", "S:B", "S:C")
 ZERO = Decimal(0)
@@ -42,3 +43,19 @@ def test_the_open_profit_is_that_of_what_is_held_at_the_last_prices(
                 gain += net.quantity * (decimal_of(last[symbol]) - net.average_entry_price)
             assert round(net.unrealized_pnl, 20) == round(gain, 20)
         assert nets.unrealized_pnl == sum((nets[each].unrealized_pnl for each in SYMBOLS), ZERO)
+
+
+def test_while_nothing_changes_the_open_profit_is_worked_out_once() -> None:
+    def share_out(count: int) -> None:
+        prices = {f"S:{number}": 12.0 for number in range(count)}
+        nets = Nets(prices)
+        for symbol in prices:
+            nets.move(symbol, Decimal(2), Decimal(10))
+        for _ in prices:
+            assert nets.unrealized_pnl == 4 * count
+        prices["S:0"] = 13.0
+        assert nets.unrealized_pnl == 4 * count + 2
+        nets.move("S:0", Decimal(-2), Decimal(13))
+        assert nets.unrealized_pnl == 4 * count - 4
+
+    assert growth(share_out, 50) < 2.1
