@@ -1,5 +1,6 @@
 """Columns of a Parquet file taken over as they lie in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -109,9 +110,13 @@ def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, S
     if len(names) == 1:
         yield names[0], lines, batch
         return
+    order, counts = _compute().sort_indices(symbols.indices), Counter(symbols.indices.to_pylist())
+    rows, sorted_batch, begin = order.to_pylist(), batch.take(order), 0
     for number, name in enumerate(names):
-        mine = _compute().equal(symbols.indices, number)
-        yield name, [lines[row] for row in _rows_where(mine)], batch.filter(mine)
+        end = begin + counts[number]
+        mine = [lines[row] for row in rows[begin:end]]
+        yield name, mine, sorted_batch.slice(begin, len(mine))
+        begin = end
 
 
 def _rows_where(mask: Any) -> list[int]:

@@ -11,6 +11,7 @@ from pyarrow import parquet
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.backtesting import backtest, read_data
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data import parquet_columns
 from strategy_runtime.simulator.data.faults import FaultKind
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
@@ -83,3 +84,24 @@ class Broken:
 def test_a_table_that_cannot_be_read_says_so() -> None:
     with pytest.raises(DataError, match="the table of A cannot be read: nothing here"):
         read_data({"A": Broken()})
+
+
+def test_rows_are_gone_through_once_however_many_symbols_take_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used, compute = [], parquet_columns._compute
+
+    def counted() -> Any:
+        used.append(1)
+        return compute()
+
+    monkeypatch.setattr(parquet_columns, "_compute", counted)
+    days, names = 3, [f"S{number}" for number in (7, *range(7), *range(8, 40))]
+    rows = [(START + timedelta(days=day), name) for day in range(days) for name in names]
+    closes = [float(number) for number in range(1, len(rows) + 1)]
+    columns = {"timestamp": [at for at, _ in rows], "symbol": [name for _, name in rows]}
+    data = read_data(table(closes, **columns))
+    assert len(used) == 1
+    seventh, *_ = (each for each in data.series if each.symbol == "S7")
+    assert (list(seventh.closes), list(seventh.marks)) == ([1.0, 41.0, 81.0], [1, 41, 81])
+    assert sum(map(len, data.series)) == len(rows)
