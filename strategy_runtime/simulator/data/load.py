@@ -99,10 +99,12 @@ def load_bars(
     log = FaultLog()
     with closing(Spool(most_in_memory)) as spool:
         rows: dict[tuple[Kind, str], list[Rows]] = {}
+        days: dict[str, int] = {}
         for number, (path, source) in enumerate(files):
             unsaid = _name_of(path) if symbol is None or is_named else symbol
             collect = _Collector(rows, number, unsaid, source, log, spool, symbol)
-            _read(path, source, StampReader(zone, dates), collect, columns, decimals, log, stdin)
+            stamps = StampReader(zone, dates, days)
+            _read(path, source, stamps, collect, columns, decimals, log, stdin)
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
             raise DataError(_why_nothing(rows, symbol, paths, log.in_order(sources)))

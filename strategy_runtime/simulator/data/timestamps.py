@@ -94,18 +94,25 @@ class StampReader:
     Args:
         zone: Of times that name none.
         dates: What comes first in dates whose year comes last; None where these are refused.
+        days: Where days are remembered: files of one folder repeat them, too. It may be shared with
+            readers of the same zone and `dates`.
 
     Attributes:
         is_utc: Whether times without a zone are UTC.
     """
 
-    def __init__(self, zone: tzinfo = UTC, dates: Dates | None = None) -> None:
+    def __init__(
+        self,
+        zone: tzinfo = UTC,
+        dates: Dates | None = None,
+        days: dict[str, int] | None = None,
+    ) -> None:
         self._zone = zone
         self._dates: Dates | None = dates
         self._elsewhere: dict[str, StampReader] = {}
         self.is_utc = zone is UTC
         self._date = _USUAL_DATE  # how much of a text it is, as the first one shows
-        self._days: dict[str, int] = {}
+        self._days = {} if days is None else days
         self._clocks: dict[str, int] = {}
         self._routine: list[str] = []
         self._nanos: Sequence[int] = []
@@ -233,7 +240,7 @@ class StampReader:
         return reader.read(text)
 
     def _remember(self, text: str, length: int, midnight: int, nanos: int) -> None:
-        if not self._days:
+        if not self._clocks:
             self._date = length
         if length != self._date:
             return

@@ -15,6 +15,7 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.simulator.data.faults import FaultKind, summarize
 from strategy_runtime.simulator.data.load import load_bars
+from strategy_runtime.simulator.data.timestamps import StampReader
 from tests.simulator.data.support import HEADER, MINUTE, ROWS, load, only
 
 
@@ -510,3 +511,19 @@ def test_what_is_written_is_read_in_whatever_order(
     shuffled.shuffle(lines)  # type: ignore[attr-defined]
     mixed = only(load(tmp_path, HEADER + "".join(lines), timeframe="1m"))
     assert (mixed.starts, mixed.closes) == (series.starts, series.closes)
+
+
+def test_the_days_of_files_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed, parse = [], StampReader._parse
+
+    def counted(self: StampReader, text: str) -> int:
+        parsed.append(text)
+        return parse(self, text)
+
+    monkeypatch.setattr(StampReader, "_parse", counted)
+    rows = "".join(f"2024-01-{day:02},10,10,10,10\n" for day in range(1, 31))
+    for name in "ABC":
+        (tmp_path / f"{name}.csv").write_text("date,open,high,low,close\n" + rows)
+    first, *others = load_bars([tmp_path]).series
+    assert len(parsed) == 30 + len(others)
+    assert [each.starts for each in others] == [first.starts] * 2

@@ -299,3 +299,18 @@ def test_days_like_others_are_read_as_each_stamp_alone(
     for row in range(0, len(texts), cut):
         found += reader.read_all(texts[row : row + cut])
     assert found == expected
+
+
+@given(texts=st.lists(many, min_size=2, max_size=4), tz=st.sampled_from(["UTC", "Asia/Tokyo"]))
+def test_readers_that_share_days_read_as_each_alone(texts: list[list[str]], tz: str) -> None:
+    days: dict[str, int] = {}
+    for each in texts:
+        alone, sharing = StampReader(zone_of(tz)), StampReader(zone_of(tz), days=days)
+        for text in each:
+            try:
+                expected = alone.read(text)
+            except ValueError:
+                with pytest.raises(ValueError, match=r"no time|does not exist"):
+                    sharing.read(text)
+            else:
+                assert sharing.read(text) == expected
