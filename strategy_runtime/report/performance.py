@@ -85,7 +85,13 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
     midnight to midnight in New York is one of its date, and its day ends with it.
     """
     days: dict[int, int] = {}
+    before: BarSeries | None = None
     for each in series:
+        # Most symbols have their bars at the same times.
+        if before is not None and each.step == before.step and each.starts == before.starts:
+            each.release()
+            continue
+        before = each
         row, starts, step = 0, each.starts, each.step
         count = bars_by(each, end_ns)
         while row < count:
@@ -93,8 +99,8 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
             day = (starts[row] + step - late - 1) // DAY_NS
             end = (day + 1) * DAY_NS + late
             days[day] = max(end, days.get(day, end))
-            before, row = row, first_after(starts, row + 1, count, end - step)
-            if before // STRETCH != row // STRETCH:
+            last, row = row, first_after(starts, row + 1, count, end - step)
+            if last // STRETCH != row // STRETCH:
                 each.release()
     return dict(sorted(days.items()))
 

@@ -17,6 +17,7 @@ from strategy_runtime.report.trips import round_trips, time_held
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Fill
 from tests.report.support import START, STEP, curve_of, fill, series
+from tests.work import steps_of
 
 DAY = 86_400_000_000_000
 MONDAY = 19_996 * DAY  # 2024-09-30
@@ -180,3 +181,17 @@ def test_a_daily_bar_of_a_place_with_a_clock_of_its_own_has_the_date_on_which_it
         first + 1: MONDAY + 2 * DAY + fifth,
         first + 4: MONDAY + 5 * DAY + fourth,
     }
+
+
+def test_the_days_of_symbols_with_equal_bars_are_found_once() -> None:
+    end = MONDAY + 200 * DAY
+
+    def alike(count: int) -> list[BarSeries]:
+        return [daily(list(range(200))) for _ in range(count)]
+
+    alone, together = alike(1), alike(20)
+    assert steps_of(lambda: days_of(together, end)) < 1.5 * steps_of(lambda: days_of(alone, end))
+    others = daily([300]), daily([0, 301])
+    found = days_of([*together, *others], MONDAY + 302 * DAY)
+    first = MONDAY // DAY
+    assert [day - first for day in found] == [*range(200), 300, 301]
