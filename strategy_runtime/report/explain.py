@@ -1,6 +1,7 @@
 """The story of an order in plain sentences: what was asked for, and what the market made of it."""
 
 from bisect import bisect_left
+from itertools import chain
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
@@ -56,21 +57,28 @@ def explain(outcome: Outcome, name: str) -> str:
     Raises:
         ConfigError: There is no such order in the run.
     """
-    orders = {order.id: order for order in outcome.orders}
-    names = {order.client_order_id: order for order in outcome.orders if order.client_order_id}
-    order = orders.get(name) or names.get(name)
-    if order is None:
-        hint = did_you_mean(name, [*orders, *names])
-        raise ConfigError(f"there was no order {name!r} among {len(orders)} in this run{hint}")
+    # Each is made as it is come to, and there may be a million of them.
+    meant = [each for each in outcome.orders if name in (each.id, each.client_order_id)]
+    if not meant:
+        ids = chain.from_iterable((each.id, each.client_order_id) for each in outcome.orders)
+        hint, count = did_you_mean(name, filter(None, ids)), len(outcome.orders)
+        raise ConfigError(f"there was no order {name!r} among {count} in this run{hint}")
+    order = next((each for each in meant if each.id == name), meant[-1])
+    others = [
+        each
+        for each in outcome.orders
+        if each.parent_order_id == order.id or each.id == order.parent_order_id
+    ]
+    parent = next((each for each in others if each.id == order.parent_order_id), None)
+    legs = [each for each in others if each.parent_order_id == order.id]
     originals = outcome.originals
     given, became = _what(originals.get(order.id, order)), _what(order)
-    sentences = [_asked(order, given, orders.get(order.parent_order_id or ""))]
+    sentences = [_asked(order, given, parent)]
     if became != given:
         sentences.append(f"Later it was changed, in the end to {became}.")
     fills = [fill for fill in outcome.fills if fill.order_id == order.id]
     sentences += _told(order, outcome)
     sentences.append(_ended(order, fills, outcome))
-    legs = [each for each in outcome.orders if each.parent_order_id == order.id]
     if legs:
         listed = " and ".join(f"{leg.id} ({_kind(originals.get(leg.id, leg))})" for leg in legs)
         sentences.append(f"Its fill placed {listed} to close the position again.")

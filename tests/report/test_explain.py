@@ -1,6 +1,7 @@
 """The story of an order, for every way an order can go."""
 
 import asyncio
+import tracemalloc
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -278,3 +279,19 @@ async def test_a_rejection_at_the_same_instant_closes_no_position() -> None:
         outcome = pilot.exchange.outcome()
     assert "it was rejected: " in explain(outcome, "ord-3")
     assert "cancelled by the strategy." in explain(outcome, "ord-2")
+
+
+async def test_the_orders_of_a_run_are_not_kept_to_tell_of_one() -> None:
+    def give_many(strategy: Scripted, candle: Candle) -> None:
+        for _ in range(1000):
+            strategy.buy(X, 1, limit=5)
+
+    outcome = await outcome_of({0: give_many}, FLAT)
+    tracemalloc.start()
+    try:
+        told = explain(outcome, "ord-500")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert told.startswith("Order ord-500, Scripted-test-500\n")
+    assert most < 200_000
