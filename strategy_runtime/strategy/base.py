@@ -37,6 +37,7 @@ from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
 from strategy_runtime.strategy.state import begin_state
 from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.uncalled import check_calls
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Strategy(Indicating):
         for each in cls.__mro__:
             if each is cls or not issubclass(each, Strategy):
                 check_hooks(each.__name__, each.__dict__)
+                check_calls(each, cls, Strategy)
         cls._parameters = None
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:

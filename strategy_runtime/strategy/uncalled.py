@@ -1,0 +1,133 @@
+"""Methods that a strategy names and does not call, as in `if not self.position:`.
+
+To Python such a method is true, and it does nothing, without a word. So the source of a class is
+looked through when it is defined, as far as there is one.
+"""
+
+import ast
+import linecache
+from collections.abc import Iterator
+from functools import lru_cache
+from inspect import Parameter, isfunction, signature, unwrap
+from types import FunctionType
+from typing import Any
+
+from strategy_runtime.strategy.hooks import HOOKS
+
+__all__ = ["check_calls"]
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
+    """Refuse methods of the base class that are named where only what they give back has a meaning,
+    and such that are replaced by something else.
+
+    Args:
+        part: Whose functions are looked through: a class itself, or one that is mixed into it.
+        whole: The class itself.
+
+    Raises:
+        TypeError: Names the class, the line, and what to write.
+    """
+    for value in vars(part).values():
+        function = unwrap(getattr(value, "fget", None) or value)
+        node = _source_of(function) if isfunction(function) else None
+        if node is not None:
+            for name, found in _of_self(node, whole, base):
+                place = f"{part.__name__}.{node.name}, line {found.lineno}: self.{name}"
+                if not isinstance(found.ctx, ast.Load):
+                    raise TypeError(
+                        f"{place} would take the place of {base.__name__}.{name}(); choose another "
+                        "name"
+                    )
+                raise TypeError(
+                    f"{place} is a method that is not called, and so neither says nor does "
+                    f"anything; write self.{name}({_needed(getattr(base, name))})"
+                )
+
+
+def _source_of(function: FunctionType) -> _Function | None:
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    return _functions_in("".join(lines)).get((code.co_name, code.co_firstlineno))
+
+
+@lru_cache(maxsize=1)
+def _functions_in(source: str) -> dict[tuple[str, int], _Function]:
+    """The functions of a module by name and first line; nothing where it is not Python."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return {}
+    return {
+        (node.name, min(each.lineno for each in (node, *node.decorator_list))): node
+        for node in ast.walk(tree)
+        if isinstance(node, _Function)
+    }
+
+
+def _of_self(
+    function: _Function, whole: type[Any], base: type[Any]
+) -> Iterator[tuple[str, ast.Attribute]]:
+    """Methods of the base class that are misused, with where."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    if not arguments:
+        return
+    own = arguments[0].arg
+    for node in ast.walk(function):
+        for found in (node, *_asked(node)):
+            if (
+                isinstance(found, ast.Attribute)
+                and isinstance(found.value, ast.Name)
+                and found.value.id == own
+                and (found is not node or not isinstance(found.ctx, ast.Load))
+                and _is_method(found.attr, whole, base)
+            ):
+                yield found.attr, found
+
+
+def _asked(node: ast.AST) -> Iterator[ast.expr]:
+    """The parts of some code that it makes something of, and does not just hand on."""
+    match node:
+        case (
+            ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test)
+        ):
+            yield from _tested(test)
+        case ast.UnaryOp(operand=operand):
+            yield from _tested(operand)
+        case ast.BoolOp(values=values):
+            yield from values[:-1]
+        case ast.Compare(left=left, comparators=others):
+            yield from (left, *others)
+        case ast.BinOp(left=left, right=right):
+            yield from (left, right)
+        case ast.For(iter=each):
+            yield each
+        case ast.comprehension(iter=each, ifs=tests):
+            yield each
+            for test in tests:
+                yield from _tested(test)
+        case ast.Attribute(value=value, attr=name) if not name.startswith("__"):
+            yield value
+        case ast.Subscript(value=value) | ast.Expr(value=value):
+            yield value
+
+
+def _tested(test: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(test, ast.BoolOp):
+        for each in test.values:
+            yield from _tested(each)
+    else:
+        yield test
+
+
+def _is_method(name: str, whole: type[Any], base: type[Any]) -> bool:
+    is_public = not name.startswith("_") and name not in HOOKS
+    return is_public and all(isfunction(getattr(each, name, None)) for each in (base, whole))
+
+
+def _needed(method: FunctionType) -> str:
+    _, *parameters = signature(method).parameters.values()
+    return ", ".join(each.name for each in parameters if each.default is Parameter.empty)

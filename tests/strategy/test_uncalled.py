@@ -1,0 +1,117 @@
+"""Verbs and views that are named and not called."""
+
+import py_compile
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strategy_runtime import Strategy
+
+
+def defined(folder: Path, body: str, decorator: str = "") -> type[Strategy]:
+    """A class whose hook has that body, from a file, since it is the source that is looked at."""
+    file = folder / "bot.py"
+    file.write_text(
+        "from strategy_runtime import Strategy\n\n\nclass Bot(Strategy):\n"
+        f"    {decorator}\n    def look(self, symbol):\n        {body}\n"
+    )
+    found: type[Strategy] = runpy.run_path(str(file))["Bot"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        ("if not self.position: pass", "position(symbol)"),
+        ("if self.position: pass", "position(symbol)"),
+        ("if symbol and self.position: pass", "position(symbol)"),
+        ("if self.position == 0: pass", "position(symbol)"),
+        ("if self.position is None: pass", "position(symbol)"),
+        ("while 0 < self.last: pass", "last(symbol)"),
+        ("return self.position.is_flat", "position(symbol)"),
+        ("return self.position[symbol]", "position(symbol)"),
+        ("return self.history[-1]", "history(symbol, count)"),
+        ("return self.last * 1.02", "last(symbol)"),
+        ("return 1 if self.orders else 2", "orders()"),
+        ("return [each for each in self.orders]", "orders()"),
+        ("for each in self.orders: pass", "orders()"),
+        ("assert not self.orders", "orders()"),
+        ("self.close_all", "close_all()"),
+        ("return lambda: not self.position", "position(symbol)"),
+        ("return self.sma[symbol]", "sma(period)"),
+    ],
+)
+@pytest.mark.parametrize("decorator", ["", "@property"])
+def test_a_method_that_is_not_called_is_refused(
+    tmp_path: Path, body: str, written: str, decorator: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        defined(tmp_path, body, decorator)
+    name = written.partition("(")[0]
+    assert str(caught.value) == (
+        f"Bot.look, line 7: self.{name} is a method that is not called, and so neither says nor "
+        f"does anything; write self.{written}"
+    )
+
+
+@pytest.mark.parametrize(
+    "body", ["self.position = None", "self.position += 1", "for self.position in (): pass"]
+)
+def test_nothing_takes_the_place_of_a_method(tmp_path: Path, body: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        defined(tmp_path, body)
+    assert str(caught.value) == (
+        "Bot.look, line 7: self.position would take the place of Strategy.position(); choose "
+        "another name"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return not self.position(symbol)",
+        "self.every('5m', self.close_all)",
+        "act = self.buy if symbol else self.sell",
+        "act = symbol or self.close_all",
+        "return self.buy.__doc__",
+        "return symbol.position",
+        "return not self.positions",
+        "self.cash = 5",
+    ],
+)
+def test_a_method_that_is_handed_on_is_not(tmp_path: Path, body: str) -> None:
+    defined(tmp_path, body)
+
+
+def test_what_a_class_has_in_the_place_of_a_method_is_its_own() -> None:
+    class Own(Strategy):
+        last = 0.0  # type: ignore[assignment]
+
+        def look(self) -> bool:
+            self.last = 5.0
+            return self.last > 4.0
+
+    assert Own().look()
+
+
+def test_it_is_refused_in_a_class_that_is_mixed_in() -> None:
+    class Mixin:
+        position: Any
+
+        def look(self) -> bool:
+            return not self.position
+
+    with pytest.raises(TypeError, match=r"^Mixin\.look, line \d+: self\.position is a method tha"):
+
+        class Slip(Mixin, Strategy): ...
+
+
+def test_without_a_source_nothing_is_said(tmp_path: Path) -> None:
+    defined(tmp_path, "pass")
+    file = tmp_path / "bot.py"
+    file.write_text(file.read_text().replace("pass", "return not self.position"))
+    compiled = py_compile.compile(str(file), cfile=str(tmp_path / "bot.pyc"), doraise=True)
+    file.unlink()
+    assert issubclass(runpy.run_path(str(compiled))["Bot"], Strategy)
