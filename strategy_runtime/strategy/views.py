@@ -68,6 +68,19 @@ class NetPosition:
     def __bool__(self) -> bool:
         return bool(self.quantity)
 
+    def _refuse(self, other: object) -> bool:
+        raise TypeError(
+            f"a position is not compared with {other!r}: compare its quantity or its symbol, or "
+            "ask whether it is_flat, is_long or is_short"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        # Python's own answer would be False to `== 0`, and to `symbol in self.positions`.
+        return self is other or (not isinstance(other, NetPosition) and self._refuse(other))
+
     @property
     def is_flat(self) -> bool:
         """No position."""

@@ -66,6 +66,37 @@ async def test_a_candle_is_no_symbol(act: Act) -> None:
     assert await said(act) == f"TypeError: {NO_SYMBOL}"
 
 
+@pytest.mark.parametrize(
+    ("act", "other"),
+    [
+        (lambda self, candle: self.position(A) == 0, "0"),
+        (lambda self, candle: self.position(A) != 0, "0"),
+        (lambda self, candle: self.position(A) > 0, "0"),
+        (lambda self, candle: candle.close < self.position(A), "11.0"),
+        (lambda self, candle: A in self.positions, "'S:A'"),
+    ],
+)
+async def test_a_position_is_neither_a_number_nor_a_symbol(act: Act, other: str) -> None:
+    assert await said(act) == (
+        f"TypeError: a position is not compared with {other}: compare its quantity or its symbol, "
+        "or ask whether it is_flat, is_long or is_short"
+    )
+
+
+async def test_a_position_is_found_among_others() -> None:
+    class Holds(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            mine = self.position(candle.symbol)
+            self.buy(candle.symbol, 1) if mine.is_flat else None
+            assert (mine in self.positions) is not mine.is_flat
+            assert mine == self.position(candle.symbol)
+            assert mine != self.position("S:B")
+            assert {mine: 1}[mine] == 1
+
+    async with Holds().run_test() as pilot:
+        await pilot.candles(A, closes=[10, 11])
+
+
 @pytest.mark.parametrize("count", [-1, 2.0, True, "2", None])
 async def test_so_many_candles_there_cannot_be(count: Any) -> None:
     assert await said(lambda self, candle: self.history(A, count)) == (
