@@ -417,7 +417,7 @@ class Strategy(Indicating):
 
     # Views
 
-    def position(self, symbol: str) -> NetPosition:
+    def position(self, symbol: str, /) -> NetPosition:
         """The net position in a symbol; flat where there is none."""
         return self._running.position(symbol)
 

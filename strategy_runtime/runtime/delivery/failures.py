@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
+from strategy_runtime.runtime.delivery.hints import hint_for
 from strategy_runtime.runtime.tracebacks import describe
 from strategy_runtime.strategy.desk import Mode
 
@@ -21,12 +22,6 @@ OnError = Literal["stop", "continue"]
 _WINDOW_S = 60.0
 _IN_WINDOW = 5
 _IN_A_ROW = 3
-
-_MIXED = ("'decimal.Decimal' and 'float'", "'float' and 'decimal.Decimal'")
-_HOW_TO_MIX = (
-    "prices of the market are float, your own prices, quantities and amounts are Decimal: write "
-    "float(…) around the latter"
-)
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -53,9 +48,9 @@ class Failures:
     def enter(self, failure: HookFailed) -> bool:
         """Note a failure; True where the run has to end."""
         self.count += 1
-        error = failure.__cause__
-        if isinstance(error, TypeError) and str(error).endswith(_MIXED):
-            error.add_note(_HOW_TO_MIX)
+        hint = hint_for(failure.__cause__)
+        if failure.__cause__ is not None and hint:
+            failure.__cause__.add_note(hint)
         if self._stops:
             return True
         _log.error("%s\n%s", failure, describe(failure))

@@ -1,0 +1,131 @@
+"""What to write instead, for mistakes of which Python itself only says that they are some."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from inspect import Parameter, signature
+
+from strategy_runtime.indicators import Indicator
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.suggestions import did_you_mean, some_of
+
+__all__ = ["hint_for"]
+
+_PACKAGE = "strategy_runtime."
+_PARTS = ("order", "position", "trade", "account")
+"""What an object has in which the attribute that is missed may be."""
+
+_CALL = re.compile(r"(?:Strategy|Indicating)\.(\w+)\(\) (?:takes|got|missing) ")
+
+_HINTS: tuple[tuple[type[Exception], str, str], ...] = (
+    (
+        TypeError,
+        r"'decimal\.Decimal' and 'float'$|'float' and 'decimal\.Decimal'$",
+        "prices of the market are float, your own prices, quantities and amounts are Decimal: "
+        "write float(…) around the latter",
+    ),
+    (
+        TypeError,
+        "offset-naive and offset-aware",
+        "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), and self.now for the "
+        "present",
+    ),
+    (
+        Exception,
+        r"collections\.defaultdict",
+        "a family has one indicator for each symbol: write self.fast[candle.symbol]",
+    ),
+    (
+        TypeError,
+        r"'(Sma|Ema|Rsi|Macd|BollingerBands|Atr|Highest|Lowest|Line)'",
+        "the number of an indicator is its value, and the one before is previous: write "
+        "self.fast[candle.symbol].value",
+    ),
+    (TypeError, "'NetPosition'", "the number of units is position.quantity, a Decimal"),
+    (TypeError, r"Nets\.__getitem__\(\)", "write self.position(candle.symbol)"),
+    (
+        TypeError,
+        r"'(AccountView|datetime\.datetime|list|bool)' object is not callable",
+        "account, now, positions, is_flat, is_ready and the like are no methods: write them "
+        "without parentheses",
+    ),
+    (
+        TypeError,
+        "list indices must be integers or slices, not str",
+        "self.positions and self.history(symbol, n) are lists: self.position(symbol) is the "
+        "position in a symbol, and candle.close a field of a candle",
+    ),
+    (
+        TypeError,
+        r"'(Candle|Quote|Order|Trade)' object is not subscriptable",
+        "fields are attributes: write candle.close",
+    ),
+    (
+        TypeError,
+        "NoneType can't be used in 'await' expression|'NoneType' object can't be awaited",
+        "close() and target() give None where there is nothing to do: await their ticket if there "
+        "is one",
+    ),
+    (
+        ValueError,
+        "cannot convert float NaN to integer",
+        "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
+    ),
+)
+
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("data", "datas"), "candle, and before it self.history(symbol, n)"),
+    **dict.fromkeys(("I", "ta"), "self.sma(…), self.indicator(…) and the like, in on_start"),
+    **dict.fromkeys(("broker", "portfolio", "wallets"), "self.account"),
+    **dict.fromkeys(("p", "params"), "the parameter's own name, as in self.fast"),
+    "symbol": "candle.symbol",
+    "cash": "self.account.balance",
+    **dict.fromkeys(("order_target_percent", "set_holdings"), "self.target(symbol, fraction=…)"),
+    "order_target": "self.target(symbol, quantity=…)",
+    **dict.fromkeys(("create_order", "market_order", "order"), "self.buy(…) and self.sell(…)"),
+    **dict.fromkeys(("schedule", "schedule_function"), "self.every(…) and self.at(…)"),
+    "liquidate": "self.close(symbol)",
+}
+"""What other engines have on a strategy, and what it is here."""
+
+
+def hint_for(error: BaseException | None) -> str:
+    """What to write instead, or nothing where it is not known."""
+    if isinstance(error, AttributeError) and isinstance(error.name, str):
+        found = _of_attribute(error.obj, error.name)
+        if found:
+            return found
+    said = str(error)
+    called = _CALL.search(said)
+    if isinstance(error, TypeError) and called and hasattr(Strategy, called[1]):
+        return _of_call(called[1])
+    return next(
+        (hint for kind, text, hint in _HINTS if isinstance(error, kind) and re.search(text, said)),
+        "",
+    )
+
+
+def _of_attribute(owner: object, name: str) -> str:
+    """For an attribute that an object of ours does not have."""
+    kind = type(owner)
+    is_strategy = isinstance(owner, Strategy)
+    if not (is_strategy or isinstance(owner, Indicator) or kind.__module__.startswith(_PACKAGE)):
+        return ""
+    for part in _PARTS:
+        with suppress(Exception):
+            if hasattr(getattr(owner, part), name):
+                return f"it is {'self' if is_strategy else ''}.{part}.{name}"
+    if is_strategy and name in _ELSEWHERE:
+        return f"here it is {_ELSEWHERE[name]}"
+    public = [each for each in dir(owner) if not each.startswith("_")]
+    guess = did_you_mean(name, public).removeprefix("; ")
+    return guess if guess or is_strategy else f"{kind.__name__} has {some_of(public, 40)}"
+
+
+def _of_call(verb: str) -> str:
+    """For a verb or view that is called with what it does not take."""
+    parameters = [*signature(getattr(Strategy, verb)).parameters.values()][1:]
+    named = [each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
+    plain = [each.name for each in parameters if each.kind is not Parameter.KEYWORD_ONLY]
+    by_name = f"by name {', '.join(named)}" if named else ""
+    return f"{verb}() takes {'; '.join(filter(None, (', '.join(plain), by_name))) or 'nothing'}"

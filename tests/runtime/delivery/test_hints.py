@@ -1,0 +1,149 @@
+"""What is added to errors of Python's own that a strategy runs into."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+
+import pytest
+
+from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
+
+A = "S:A"
+NO_METHODS = (
+    "account, now, positions, is_flat, is_ready and the like are no methods: write them without "
+    "parentheses"
+)
+VALUE = (
+    "the number of an indicator is its value, and the one before is previous: write "
+    "self.fast[candle.symbol].value"
+)
+FAMILY = "a family has one indicator for each symbol: write self.fast[candle.symbol]"
+AWARE = (
+    "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), and self.now for the "
+    "present"
+)
+LISTS = (
+    "self.positions and self.history(symbol, n) are lists: self.position(symbol) is the position "
+    "in a symbol, and candle.close a field of a candle"
+)
+BUY_AND_SELL = "here it is self.buy(…) and self.sell(…)"
+
+Act = Callable[[Any, Any], object]
+
+
+class Errs(Strategy):
+    """Makes a mistake at its first candle."""
+
+    lookback: ClassVar[int] = 3
+
+    def __init__(self, act: Act) -> None:
+        super().__init__()
+        self.act = act
+
+    def on_start(self) -> None:
+        self.fast = self.sma(2)
+        self.slow = 5
+
+    async def on_candle(self, candle: Candle) -> None:
+        result: Any = self.act(self, candle)
+        if hasattr(result, "__await__"):
+            await result
+
+
+async def notes_of(act: Act) -> list[str]:
+    with pytest.raises(HookFailed) as failed:
+        async with Errs(act).run_test() as pilot:
+            await pilot.candles(A, closes=[10])
+    return getattr(failed.value.__cause__, "__notes__", [])
+
+
+async def awaited(thing: Any) -> None:
+    await thing
+
+
+@pytest.mark.parametrize(
+    ("act", "hint"),
+    [
+        (lambda self, candle: candle.close > self.fast, FAMILY),
+        (lambda self, candle: self.fast.value, FAMILY),
+        (lambda self, candle: candle.close > self.fast[A], VALUE),
+        (lambda self, candle: self.fast[A] * 1.02, VALUE),
+        (lambda self, candle: self.fast[A][-1], VALUE),
+        (lambda self, candle: self.account().equity, NO_METHODS),
+        (lambda self, candle: self.now(), NO_METHODS),
+        (lambda self, candle: self.positions(), NO_METHODS),
+        (lambda self, candle: self.position(A).is_flat(), NO_METHODS),
+        (lambda self, candle: candle.timestamp > datetime(2024, 1, 1), AWARE),  # noqa: DTZ001
+        (lambda self, candle: self.now - datetime(2024, 1, 1), AWARE),  # noqa: DTZ001
+        (lambda self, candle: self.positions[A], LISTS),
+        (lambda self, candle: self.history(A, 1)["close"], LISTS),
+        (lambda self, candle: candle["close"], "fields are attributes: write candle.close"),
+        (lambda self, candle: candle.Close, "did you mean 'close'?"),
+        (lambda self, candle: self.buy(A, 1).status, "it is .order.status"),
+        (lambda self, candle: self.equity, "it is self.account.equity"),
+        (lambda self, candle: self.lookbak, "did you mean 'lookback'?"),
+        (lambda self, candle: self.symbol, "here it is candle.symbol"),
+        (lambda self, candle: self.market_order(A, 1), BUY_AND_SELL),
+        (lambda self, candle: self.position(), "write self.position(candle.symbol)"),
+        (lambda self, candle: self.position(symbol=A), "write self.position(candle.symbol)"),
+        (
+            lambda self, candle: self.position(A) + 1,
+            "the number of units is position.quantity, a Decimal",
+        ),
+        (
+            lambda self, candle: self.account.cash,
+            "AccountView has balance, currency, equity, margin_available, margin_used, "
+            "unrealized_pnl",
+        ),
+        (
+            lambda self, candle: self.target(A, 0.5),
+            "target() takes symbol; by name quantity, fraction, notional",
+        ),
+        (
+            lambda self, candle: self.cancel(order_id="1"),
+            "cancel() takes order",
+        ),
+        (lambda self, candle: self.close_all(A), "close_all() takes nothing"),
+        (lambda self, candle: self.sma(A, 10), "sma() takes period; by name timeframe"),
+        (
+            lambda self, candle: awaited(self.close(A)),
+            "close() and target() give None where there is nothing to do: await their ticket if "
+            "there is one",
+        ),
+        (
+            lambda self, candle: int(self.fast[A].value),
+            "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
+        ),
+    ],
+)
+async def test_it_says_what_to_write_instead(act: Act, hint: str) -> None:
+    assert await notes_of(act) == [hint]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda self, candle: {0: 1}[2],
+        lambda self, candle: self.qqqq,
+        lambda self, candle: candle.symbol.qqqq,
+        lambda self, candle: (_ for _ in ()).throw(AttributeError("mine")),
+        lambda self, candle: self.act(),
+    ],
+)
+async def test_nothing_is_added_where_nothing_is_known(act: Act) -> None:
+    assert await notes_of(act) == []
+
+
+async def test_an_event_says_where_the_order_is() -> None:
+    class Looks(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(candle.symbol, 1)
+
+        def on_order(self, event: OrderEvent) -> None:
+            event.status  # type: ignore[attr-defined]  # noqa: B018
+
+    with pytest.raises(HookFailed) as failed:
+        async with Looks().run_test() as pilot:
+            await pilot.candles(A, closes=[10, 11])
+    assert failed.value.__cause__ is not None
+    assert failed.value.__cause__.__notes__ == ["it is .order.status"]
