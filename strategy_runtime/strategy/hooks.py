@@ -4,6 +4,7 @@ A hook is an ordinary function or a coroutine function; which of the two is foun
 the class is defined or the run begins, never for each event.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import (
     isasyncgenfunction,
@@ -79,6 +80,9 @@ _ELSEWHERE: Mapping[str, str] = {
 """What other engines call some of them; the names alone are nearer to others."""
 
 
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
 def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
     """Refuse names that look like hooks and are none, and hooks that cannot be called.
 
@@ -86,13 +90,15 @@ def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
         TypeError: Names the class, the name, and what was probably meant.
     """
     for name, value in namespace.items():
-        if name.startswith("on_") and name not in HOOKS:
-            here = _ELSEWHERE.get(name)
-            guess = f"; here it is {here}" if here else did_you_mean(name, HOOKS)
+        written = name if name.isupper() else _CAPITAL.sub("_", name).lower()
+        if written.startswith("on_") and name not in HOOKS:
+            here = _ELSEWHERE.get(written)
+            guess = f"; here it is {here}" if here else did_you_mean(written, HOOKS)
             hint = guess or f". The hooks are {', '.join(sorted(HOOKS))}"
             raise TypeError(
                 f"{owner}.{name} is not a hook, so nothing would ever call it{hint}"
-                " (a helper of your own needs a name that does not begin with 'on_')"
+                " (a helper of your own needs a name that does not begin with "
+                f"{name[: 3 if name[2] == '_' else 2]!r})"
             )
         if name in HOOKS and isfunction(value):
             if isgeneratorfunction(value) or isasyncgenfunction(value):

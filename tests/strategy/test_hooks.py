@@ -24,6 +24,25 @@ def test_what_other_engines_call_a_hook_is_told_its_name_here() -> None:
             def on_bar(self, bar: Candle) -> None: ...
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("onCandle", r"; did you mean 'on_candle'.* \(a helper .* not begin with 'on'\)$"),
+        ("OnStart", r"; did you mean 'on_start'"),
+        ("On_Order", r"; did you mean 'on_order'"),
+        ("OnData", r"; here it is on_candle \(a helper .* not begin with 'On'\)$"),
+        ("OnOrderEvent", r"; did you mean 'on_order'"),
+    ],
+)
+def test_a_hook_with_capitals_is_refused(name: str, said: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Slip.{name} is not a hook, .*{said}"):
+        type("Slip", (Strategy,), {name: lambda self, event: None})
+
+
+def test_what_only_begins_like_a_hook_is_no_slip() -> None:
+    type("Fine", (Strategy,), {"ON_HOLD": 1, "one": 2, "online": 3, "only_long": 4, "oneWay": 5})
+
+
 def test_a_misspelt_hook_is_refused_in_a_class_that_is_mixed_in() -> None:
     class Mixin:
         def on_candel(self, candle: Candle) -> None: ...
