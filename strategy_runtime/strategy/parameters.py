@@ -67,7 +67,7 @@ class Parameter:
         try:
             msgspec.json.Decoder(self._type)  # refuses a type it cannot compile
             if not required:
-                self.convert(default)
+                self.default = self.convert(default)
         except ParameterError as error:
             hint = "; write its type as `… | None`" if default is None else ""
             raise ParameterError(f"{owner}: the default of {error}{hint}") from None
@@ -210,8 +210,9 @@ class Parameters:
                     raise ParameterError(f"{self._owner}.{error}") from None
             elif parameter.required:
                 raise ParameterError(
-                    f"{self._owner}.{parameter.name} has no default; give it with "
-                    f"--set {parameter.name}=VALUE or {ENVIRONMENT_PREFIX}{parameter.name.upper()}"
+                    f"{self._owner}.{parameter.name} has no default; give it with --set "
+                    f"{parameter.name}=VALUE or {ENVIRONMENT_PREFIX}{parameter.name.upper()}, or, "
+                    "where it is no parameter, begin its name with an underscore"
                 )
             else:
                 values[parameter.name] = deepcopy(parameter.default)

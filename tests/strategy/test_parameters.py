@@ -33,6 +33,17 @@ def test_defaults_are_the_class_attributes() -> None:
     assert (strategy.fast, strategy.stake, strategy.active) == (10, Decimal("0.1"), True)
 
 
+def test_a_default_is_converted_like_a_value() -> None:
+    class Loose(Strategy):
+        stake: Decimal = 0.4  # type: ignore[assignment]
+        fast: int = "10"  # type: ignore[assignment]
+        width: float = 2
+
+    loose = Loose()
+    assert (loose.stake, loose.fast, loose.width) == (Decimal("0.4"), 10, 2.0)
+    assert [*map(type, (loose.stake, loose.fast, loose.width))] == [Decimal, int, float]
+
+
 def test_every_instance_has_defaults_of_its_own() -> None:
     Rich().names.append("a")
     Rich().weights["a"] = Decimal(1)
@@ -308,7 +319,11 @@ def test_type_checkers_know_names_and_types_of_parameters() -> None:
 
 
 def test_a_parameter_without_default_has_to_be_given() -> None:
-    with pytest.raises(ParameterError, match="give it with --set symbol=VALUE or PARAM_SYMBOL"):
+    said = (
+        "^Needy.symbol has no default; give it with --set symbol=VALUE or PARAM_SYMBOL, or, where "
+        "it is no parameter, begin its name with an underscore$"
+    )
+    with pytest.raises(ParameterError, match=said):
         Needy()  # type: ignore[call-arg]
     assert Needy(symbol="S:X").symbol == "S:X"
 
