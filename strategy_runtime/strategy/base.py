@@ -33,6 +33,7 @@ from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import check_hooks
 from strategy_runtime.strategy.indicating import Indicating
 from strategy_runtime.strategy.log import logger_of
+from strategy_runtime.strategy.own_copies import own_copies
 from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
 from strategy_runtime.strategy.state import begin_state
@@ -103,6 +104,8 @@ class Strategy(Indicating):
         strategy._indicators = Indicators()
         strategy._is_backfilling = False
         strategy._has_begun = False
+        for name, value in own_copies(cls, Strategy):
+            setattr(strategy, name, value)
         return strategy
 
     def __init__(self, **parameters: Any) -> None:

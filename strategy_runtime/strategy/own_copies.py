@@ -1,0 +1,26 @@
+"""Lists, mappings and sets that a class has, for each strategy of it to have its own.
+
+`prices = []` in a class is one list to Python, in which the next run of a sweep would find what the
+last one has put there. What is annotated with `ClassVar` is meant to be shared, and is.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from copy import deepcopy
+from inspect import get_annotations
+from typing import Any
+
+__all__ = ["own_copies"]
+
+_KINDS = (list, dict, set, deque, defaultdict)
+
+
+def own_copies(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Copies of what a class, and what it derives from up to the base class, has of that kind."""
+    theirs = [each for each in reversed(owner.__mro__) if each not in base.__mro__]
+    for each in theirs:
+        annotations = get_annotations(each)
+        for name, value in vars(each).items():
+            is_shared = name.startswith("__") or "ClassVar" in str(annotations.get(name))
+            if type(value) in _KINDS and not is_shared:
+                yield name, deepcopy(value)

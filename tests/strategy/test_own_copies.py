@@ -1,0 +1,50 @@
+"""Lists and their like in a class: each strategy has its own."""
+
+from collections import defaultdict, deque
+from typing import ClassVar
+
+from strategy_runtime import Candle, Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+
+
+class Base(Strategy):
+    prices = []  # type: ignore[var-annotated]  # noqa: RUF012
+    _seen: list[str] = []  # noqa: RUF012
+    counts = defaultdict(int)  # type: ignore[var-annotated]  # noqa: RUF012
+    symbols = ("S:AAPL",)
+    shared: ClassVar[list[float]] = []
+
+
+class Derived(Base):
+    prices = [1.0]  # noqa: RUF012
+    recent = deque([1], maxlen=2)  # noqa: RUF012
+
+
+def test_each_has_its_own() -> None:
+    one, other = Derived(), Derived()
+    one.prices.append(2.0)
+    one._seen.append("S:AAPL")
+    one.counts["a"] += 1
+    one.recent.extend([2, 3])
+    assert (other.prices, other._seen, other.counts, [*other.recent]) == ([1.0], [], {}, [1])
+    assert (Derived.prices, Base.prices, Base._seen, Base.counts) == ([1.0], [], [], {})
+    assert (one.recent.maxlen, one.counts["b"]) == (2, 0)
+
+
+def test_what_is_annotated_with_classvar_is_shared() -> None:
+    assert Derived().shared is Base.shared
+    assert Derived().symbols is Base.symbols
+
+
+def test_a_run_does_not_begin_with_what_the_last_one_has_seen() -> None:
+    class Counts(Strategy):
+        closes = []  # noqa: RUF012
+
+        def on_candle(self, candle: Candle) -> None:
+            self.closes.append(candle.close)
+            if len(self.closes) == 10:
+                self.buy(candle.symbol, 1)
+
+    first, second = (backtest(Counts(), PRICES).summary for _ in range(2))
+    assert (first.fills, first.fill_hash) == (1, second.fill_hash)
