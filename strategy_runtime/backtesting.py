@@ -43,6 +43,7 @@ from strategy_runtime.simulator.data.tables import Frame, Table, is_frame, table
 from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
 from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Outcome
 from strategy_runtime.simulator.over_data import exchange_over
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.strategy import Strategy
@@ -59,6 +60,9 @@ __all__ = [
     "read_data",
     "write_results",
 ]
+
+
+_AT_EACH_BAR = "what it does at each bar goes into `def on_candle(self, candle)`"
 
 
 class Backtest:
@@ -117,7 +121,8 @@ class Backtest:
         outcome = self.exchange.outcome()
         outcome.warnings.extend(warnings)
         if outcome.complete:
-            outcome.warnings.extend(self._never_called(outcome.sent))
+            outcome.warnings.extend(self._never_called(outcome))
+            outcome.warnings.extend(self.runner.oversights())
         facts = RunFacts(
             strategy=type(self._strategy).__name__,
             parameters=self._parameters,
@@ -131,21 +136,21 @@ class Backtest:
         )
         return results_of(outcome, facts)
 
-    def _never_called(self, sent: Iterable[str]) -> list[str]:
+    def _never_called(self, outcome: Outcome) -> list[str]:
         """Warnings of a strategy that was told no price: it has no hooks, or others than for what
         was sent.
         """
-        if not any(overridden(self._strategy, name) for name in HOOKS):
-            name = type(self._strategy).__name__
-            return [
-                f"{name} has no hooks, so nothing of it was called; what it does at each bar goes "
-                "into `def on_candle(self, candle)`"
-            ]
-        kinds = {name.rpartition(":")[2].partition("_")[0] for name in sent}
+        name = type(self._strategy).__name__
+        if not any(overridden(self._strategy, each) for each in HOOKS):
+            return [f"{name} has no hooks, so nothing of it was called; {_AT_EACH_BAR}"]
+        kinds = {each.rpartition(":")[2].partition("_")[0] for each in outcome.sent}
         known = "candle", "quote", "event"
         hooks = [kind for kind in known if overridden(self._strategy, f"on_{kind}")]
         if "event" in hooks or kinds.intersection(hooks):
             return []
+        has_acted = outcome.orders or self.runner.refused_orders or self.runner.has_timers
+        if not (hooks or has_acted):
+            return [f"{name} has no hook for prices, no timer, and gave no order; {_AT_EACH_BAR}"]
         if hooks == ["candle"] and not (self._data.series or self._data.ticks):
             return [
                 "on_candle was never called: the data have quotes only; follow them with on_quote "

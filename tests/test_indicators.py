@@ -290,6 +290,31 @@ def test_arguments_that_cannot_be_are_refused_where_they_are_given() -> None:
             strategy.bollinger(20, width)
 
 
+def test_what_makes_no_indicator_is_refused_where_it_is_given() -> None:
+    class Bare:
+        def update(self, candle: Candle) -> None: ...
+
+    class Headless(Indicator):
+        def __init__(self) -> None: ...
+
+        def update(self, candle: Candle) -> None: ...
+
+    class Abstract(Indicator): ...
+
+    strategy = Strategy()
+    with pytest.raises(TypeError) as caught:
+        strategy.indicator(Bare)  # type: ignore[type-var]
+    assert str(caught.value) == (
+        "a family is made of indicators, and no Bare: wrap it in a subclass of Indicator that "
+        "hands each new value to _set"
+    )
+    said = r"^Headless\.__init__ does not call super\(\)\.__init__\(warm_up=…\)$"
+    with pytest.raises(TypeError, match=said):
+        strategy.indicator(Headless)
+    with pytest.raises(TypeError, match="abstract class Abstract"):
+        strategy.indicator(Abstract)
+
+
 async def test_every_kind_of_indicator_can_be_made_by_name_and_is_fed() -> None:
     class Everything(Strategy):
         def on_start(self) -> None:

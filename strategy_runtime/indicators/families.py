@@ -68,7 +68,7 @@ class Indicators:
 
         Raises:
             TimeframeError: `timeframe` is none.
-            TypeError: `make` is an indicator, and makes none, or cannot be called.
+            TypeError: `make` is an indicator, cannot be called, or makes no indicator.
             RuntimeError: Families are made again and again, as in a hook.
         """
         if isinstance(make, Indicator):
@@ -88,6 +88,15 @@ class Indicators:
                 f"{_MOST_LATE} families of indicators were made after the first candle: make them "
                 "in on_start, because one that is made at each candle begins anew each time"
             )
+        made = make()  # what cannot be made is refused where it was asked for
+        if not isinstance(made, Indicator):
+            raise TypeError(
+                f"a family is made of indicators, and no {type(made).__name__}: wrap it in a "
+                "subclass of Indicator that hands each new value to _set"
+            )
+        if not hasattr(made, "warm_up"):
+            name = type(made).__name__
+            raise TypeError(f"{name}.__init__ does not call super().__init__(warm_up=…)")
         length = None if timeframe is None else parse_timeframe(timeframe)
         family = Family[IndicatorType](make)
         self._families.append(_Fed(family, make, length))
@@ -101,6 +110,16 @@ class Indicators:
     def warm_up(self) -> int:
         """How many candles the slowest of them takes to be ready."""
         return max((family.make().warm_up for family in self._families), default=0)
+
+    @property
+    def families(self) -> list[Family[Any]]:
+        """All of them, in the order in which they were made."""
+        return [family.members for family in self._families]
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols of which candles came."""
+        return [*self._first]
 
     @property
     def starved(self) -> list[str]:

@@ -27,6 +27,7 @@ from strategy_runtime.runtime.link import Link
 from strategy_runtime.runtime.link.asking import Asking
 from strategy_runtime.runtime.link.reconciliation import take_snapshot
 from strategy_runtime.runtime.observer import Observer
+from strategy_runtime.runtime.oversights import oversights
 from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.status import OrderStatusLine, PositionStatus, RunStatus
 from strategy_runtime.runtime.store import Journal
@@ -157,6 +158,15 @@ class Runner:
     def position(self, symbol: str) -> NetPosition:
         """The net position in a symbol, also when the run is over."""
         return self._book.position(symbol)
+
+    def oversights(self) -> list[str]:
+        """What the strategy has overlooked; for a run that came to the end of its data."""
+        return [*oversights(self._strategy, self._book)]
+
+    @property
+    def has_timers(self) -> bool:
+        """Whether the strategy of a backtest has set any."""
+        return self._timers.is_set
 
     @property
     def refused_orders(self) -> int:

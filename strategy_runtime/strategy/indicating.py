@@ -34,43 +34,39 @@ class Indicating:
 
     def sma(self, period: int, *, timeframe: str | None = None) -> Family[Sma]:
         """Simple moving averages of the close."""
-        return self._family(partial(Sma, period), timeframe)
+        return self._indicators.add(partial(Sma, period), timeframe)
 
     def ema(self, period: int, *, timeframe: str | None = None) -> Family[Ema]:
         """Exponential moving averages of the close."""
-        return self._family(partial(Ema, period), timeframe)
+        return self._indicators.add(partial(Ema, period), timeframe)
 
     def rsi(self, period: int = 14, *, timeframe: str | None = None) -> Family[Rsi]:
         """Relative strength indices, from 0 to 100."""
-        return self._family(partial(Rsi, period), timeframe)
+        return self._indicators.add(partial(Rsi, period), timeframe)
 
     def macd(
         self, fast: int = 12, slow: int = 26, signal: int = 9, *, timeframe: str | None = None
     ) -> Family[Macd]:
         """Moving average convergence/divergence, with `signal` and `histogram`."""
-        return self._family(partial(Macd, fast, slow, signal), timeframe)
+        return self._indicators.add(partial(Macd, fast, slow, signal), timeframe)
 
     def bollinger(
         self, period: int = 20, width: float = 2.0, *, timeframe: str | None = None
     ) -> Family[BollingerBands]:
         """Bollinger bands, `upper` and `lower`, in standard deviations from the middle."""
-        return self._family(partial(BollingerBands, period, width), timeframe)
+        return self._indicators.add(partial(BollingerBands, period, width), timeframe)
 
     def atr(self, period: int = 14, *, timeframe: str | None = None) -> Family[Atr]:
         """Average true ranges."""
-        return self._family(partial(Atr, period), timeframe)
+        return self._indicators.add(partial(Atr, period), timeframe)
 
     def highest(self, period: int, *, timeframe: str | None = None) -> Family[Highest]:
         """The highest highs of the last candles; without the one in hand they are `previous`."""
-        return self._family(partial(Highest, period), timeframe)
+        return self._indicators.add(partial(Highest, period), timeframe)
 
     def lowest(self, period: int, *, timeframe: str | None = None) -> Family[Lowest]:
         """The lowest lows of the last candles; without the one in hand they are `previous`."""
-        return self._family(partial(Lowest, period), timeframe)
-
-    def _family(self, make: Callable[[], _I], timeframe: str | None) -> Family[_I]:
-        make()  # what cannot be made is refused where it was asked for
-        return self.indicator(make, timeframe=timeframe)
+        return self._indicators.add(partial(Lowest, period), timeframe)
 
     def indicator(self, make: Callable[[], _I], *, timeframe: str | None = None) -> Family[_I]:
         """A family of indicators of your own: `make` is called once a symbol.

@@ -642,7 +642,15 @@ QUOTES = "timestamp,bid,ask\n2024-03-04T00:00:00Z,10,11\n2024-03-04T00:00:10Z,10
         (["on_candle", "on_quote"], PRICES, "", []),
         (["on_quote", "on_event"], PRICES, "", []),
         (["on_candle"], PRICES, "*:candle_1d", []),
-        (["on_order"], PRICES, "", []),
+        (
+            ["on_order"],
+            PRICES,
+            "",
+            [
+                "Deaf has no hook for prices, no timer, and gave no order; what it does at each "
+                "bar goes into `def on_candle(self, candle)`"
+            ],
+        ),
     ],
 )
 def test_a_strategy_that_was_told_no_price_is_warned_of(

@@ -28,7 +28,7 @@ from strategy_runtime.protocol.models import (
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.protocol.witness import Followed, Part, ShownFill, Statement
 from strategy_runtime.runtime.book.known_orders import KnownOrders
-from strategy_runtime.runtime.book.nets import Nets, see_that_it_is_one
+from strategy_runtime.runtime.book.nets import Nets
 from strategy_runtime.runtime.book.order_states import (
     is_behind,
     name_of,
@@ -119,7 +119,7 @@ class Book(KnownOrders):
                 f"`lookback: ClassVar[int] = {count}` on the class"
             )
         if symbol not in self._candles:
-            see_that_it_is_one(symbol)
+            self.position(symbol)  # notes that it was asked for, where it is a symbol
             return []
         kept = self._candles[symbol]
         if count >= len(kept):

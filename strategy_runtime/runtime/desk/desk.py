@@ -390,7 +390,7 @@ class TradingDesk(Outbox):
         """See `Strategy.last`."""
         price = self._book.last.get(symbol)
         if price is None:
-            see_that_it_is_one(symbol)
+            self._book.position(symbol)  # notes that it was asked for, where it is a symbol
         return price
 
     def history(self, symbol: str, count: int) -> list[Candle]:

@@ -1,0 +1,124 @@
+"""Mistakes with which nothing fails, and nothing trades: the results say so."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+
+from strategy_runtime import Candle, Indicator, PriceIndicator, Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+from strategy_runtime.indicators import Sma
+
+NO_PRICE = "was asked for, by position, last, history or an indicator, and no price of it came; "
+
+
+class Silent(PriceIndicator):
+    """Keeps its numbers to itself."""
+
+    def push(self, price: float) -> None: ...
+
+
+class Asks(Strategy):
+    """Asks for something at every candle."""
+
+    lookback: ClassVar[int] = 2
+
+    def __init__(self, act: Callable[[Any], object]) -> None:
+        super().__init__()
+        self.act = act
+
+    def on_start(self) -> None:
+        self.fast = self.sma(5)
+
+    def on_candle(self, candle: Candle) -> None:
+        self.act(self)
+        self.position(candle.symbol)
+
+
+def warnings_of(strategy: Strategy) -> list[str]:
+    return backtest(strategy, PRICES, subscriptions="S:AAPL:candle").summary.warnings
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda self: self.position("AAPL"),
+        lambda self: self.last("AAPL"),
+        lambda self: self.history("AAPL", 2),
+        lambda self: self.close("AAPL"),
+        lambda self: self.fast["AAPL"],
+    ],
+)
+def test_a_symbol_of_which_nothing_came_is_named(act: Callable[[Any], object]) -> None:
+    assert warnings_of(Asks(act)) == [f"AAPL {NO_PRICE}did you mean 'S:AAPL'?"]
+
+
+def test_those_of_which_something_came_are_named_where_none_is_like_it() -> None:
+    assert warnings_of(Asks(lambda self: self.last("X"))) == [f"X {NO_PRICE}prices came of S:AAPL"]
+
+
+def test_who_asks_for_what_comes_is_told_nothing() -> None:
+    assert warnings_of(Asks(lambda self: (self.last("S:AAPL"), self.fast["S:AAPL"]))) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Sma(5_000), "no Sma had a value to the end: it takes 5000 candles"),
+        (
+            lambda: Silent(3),
+            "no Silent had a value to the end: it takes 3 candles, and has to hand each value to "
+            "_set",
+        ),
+    ],
+)
+def test_indicators_without_a_value_are_named(make: Callable[[], Indicator], said: str) -> None:
+    class Waits(Strategy):
+        def on_start(self) -> None:
+            self.slow = self.indicator(make)
+
+        def on_candle(self, candle: Candle) -> None: ...
+
+    assert warnings_of(Waits()) == [said]
+
+
+@pytest.mark.parametrize("of_the_class", [True, False])
+def test_an_indicator_of_no_family_is_named(of_the_class: bool) -> None:
+    class Alone(Strategy):
+        def on_start(self) -> None:
+            self.of_its_family = self.sma(5_000, timeframe="1d")["S:AAPL"]
+            if not of_the_class:
+                self.slow = Sma(3)
+
+        def on_candle(self, candle: Candle) -> None: ...
+
+    if of_the_class:
+        Alone.slow = Sma(3)
+    assert warnings_of(Alone()) == [
+        "slow is a single Sma that had no value to the end: what self.indicator(lambda: Sma(…)) "
+        "gives in on_start is fed, and has one for each symbol, as in self.slow[candle.symbol]",
+        "no Sma had a value to the end: it takes 5000 candles",
+    ]
+
+
+def test_an_indicator_that_the_strategy_feeds_itself_is_not() -> None:
+    class Feeds(Strategy):
+        def on_start(self) -> None:
+            self.slow = Sma(3)
+
+        def on_candle(self, candle: Candle) -> None:
+            self.slow.update(candle)
+
+    assert warnings_of(Feeds()) == []
+
+
+def test_a_run_that_was_ended_early_is_told_nothing() -> None:
+    class Leaves(Strategy):
+        def on_start(self) -> None:
+            self.slow = self.sma(50)
+
+        def on_candle(self, candle: Candle) -> None:
+            self.quit("enough")
+
+    assert warnings_of(Leaves()) == []
