@@ -115,10 +115,15 @@ class Pilot:
         Raises:
             HookFailed: A hook of the strategy raised.
             ValueError: A row is no bar.
+            RuntimeError: The run is over, behind the end of `async with`.
         """
-        if (closes is None) == (bars is None):
+        if bars is None and closes is not None:
+            rows: Sequence[Sequence[float]] = self._made_up(symbol, closes)
+        elif closes is None and bars is not None:
+            rows = bars
+        else:
             raise ValueError("give closes= or bars=, one of the two")
-        await self._feed({symbol: list(bars) if bars else self._made_up(symbol, closes or ())})
+        await self._feed({symbol: rows})
 
     async def candles_of(self, closes: Mapping[str, Sequence[float]]) -> None:
         """The same for several symbols at once, whose bars close at the same instants."""
@@ -136,7 +141,9 @@ class Pilot:
         Raises:
             ValueError: A pair that is no quote.
             HookFailed: A hook of the strategy raised.
+            RuntimeError: The run is over, behind the end of `async with`.
         """
+        self._see_that_it_goes_on()
         see_that_it_is_one(symbol)
         series = QuoteSeries(symbol)
         for bid, ask in pairs:
@@ -151,6 +158,12 @@ class Pilot:
             self.exchange.extend_quotes(series)
         await self._venue.deal_with(self.exchange.replay())
 
+    def _see_that_it_goes_on(self) -> None:
+        if self._venue.is_left:
+            raise RuntimeError(
+                "the run is over: feed it within `async with strategy.run_test() as pilot`"
+            )
+
     def _made_up(self, symbol: str, closes: Sequence[float]) -> list[list[float]]:
         rows: list[list[float]] = []
         before = self._last_close.get(symbol)
@@ -161,6 +174,7 @@ class Pilot:
         return rows
 
     async def _feed(self, rows_by_symbol: Mapping[str, Sequence[Sequence[float]]]) -> None:
+        self._see_that_it_goes_on()
         start = longest = 0
         for symbol, rows in rows_by_symbol.items():
             see_that_it_is_one(symbol)
@@ -178,26 +192,35 @@ class Pilot:
 
 
 def _bar(symbol: str, row: Sequence[float]) -> list[float]:
-    numbers = list(map(float, row))
+    try:
+        numbers = [*map(float, row)]
+    except (TypeError, ValueError):
+        numbers = []
     if len(numbers) in (4, 5):
         opened, high, low, close, volume = (*numbers, 0.0)[:5]
         are_prices = 0 < low <= opened <= high < inf and low <= close <= high
         if are_prices and 0 <= volume < inf:
             return [opened, high, low, close, volume]
     raise ValueError(
-        f"{list(row)} is no bar of {symbol}: give open, high, low, close and, if you like, volume; "
+        f"{row!r} is no bar of {symbol}: give open, high, low, close and, if you like, volume; "
         "prices have to be above zero"
     )
 
 
 class _FedVenue(SimulatedVenue):
-    """A venue whose exchange is played piece by piece, as the pilot feeds it."""
+    """A venue whose exchange is played piece by piece, as the pilot feeds it.
+
+    Attributes:
+        run: The run of the strategy on it.
+        is_left: Nobody feeds it any more.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange)
         self._pieces: asyncio.Queue[Iterator[None]] = asyncio.Queue()
         self._dealt_with = asyncio.Event()
         self.run: asyncio.Task[None] | None = None
+        self.is_left = False
 
     async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
         """What the pieces announce, until the run is over."""
@@ -259,6 +282,7 @@ async def run_test(
     try:
         await venue.deal_with(iter(()))
         yield pilot
+        venue.is_left = True
         if not venue.run.done():
             await venue.deal_with(exchange.finish())
             await venue.run

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, Quote, Strategy
+from strategy_runtime import Candle, HookFailed, Quote, Strategy
 from strategy_runtime.simulator.data.series import QuoteSeries
 
 
@@ -86,12 +86,43 @@ async def test_options_that_cannot_be_are_refused(option: dict[str, Any], said: 
         [-1] * 4,
         [1, float("inf"), 1, 1],
         [1, 1, 1, 1, -1],
+        {"open": 1, "high": 1, "low": 1, "close": 1},
+        "1 1 1 1",
+        1,
     ],
 )
 async def test_rows_that_are_no_bars_are_refused(row: list[float]) -> None:
     async with Watcher().run_test() as pilot:
         with pytest.raises(ValueError, match=r"is no bar of X: give open, high, low, close and"):
             await pilot.candles("X", bars=[row])
+
+
+async def test_prices_may_be_arrays() -> None:
+    numpy = pytest.importorskip("numpy")
+    strategy = Watcher()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("A", closes=numpy.array([5.0, 6.0]))
+        await pilot.candles("A", bars=numpy.array([[6.0, 7.0, 5.0, 7.0]]))
+    assert strategy.seen == ["14:31:00 A 5", "14:32:00 A 6", "14:33:00 A 7"]
+
+
+async def test_nothing_is_fed_behind_the_end() -> None:
+    async with Watcher().run_test() as pilot:
+        await pilot.candles("A", closes=[5])
+    assert pilot.position("A").is_flat
+    for feed in (pilot.candles("A", closes=[6]), pilot.quotes("A", [(1, 2)])):
+        with pytest.raises(RuntimeError, match=r"^the run is over: feed it within `async with st"):
+            await feed
+
+
+async def test_an_await_that_a_test_forgets_fails_it() -> None:
+    with pytest.raises(HookFailed) as failed:
+        async with Watcher().run_test() as pilot:
+            pilot.candles("A", closes=[5])  # type: ignore[unused-coroutine]
+    assert str(failed.value) == (
+        "code outside of hooks failed at Pilot.candles(), which it called without await, so that "
+        "nothing of it was done: write `await` before the call"
+    )
 
 
 async def test_what_is_no_symbol_is_refused() -> None:

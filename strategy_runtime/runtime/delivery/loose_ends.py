@@ -20,7 +20,7 @@ from strategy_runtime.errors import HookFailed
 __all__ = ["LooseEnds"]
 
 _FORGOTTEN = r"coroutine '(.*)' was never awaited"
-_NO_HOOK = "a hook"
+_NO_HOOK = "code outside of hooks"
 _ON_THE_WAY = ("asyncio", "warnings")
 _TURNS = 3
 _LAST_TURNS = 10
@@ -91,11 +91,11 @@ class LooseEnds:
             self._show(message, category, filename, lineno, file, line)
             return
         name, (hook, frames) = forgotten[1], self._theirs(sys._getframe(1))
-        called = name.rpartition(".")[2]
+        place = "" if hook == _NO_HOOK else f", in an `async def {hook}`"
         self._fail(
             hook,
             f"{name}(), which it called without await, so that nothing of it was done: write "
-            f"`await self.{called}(…)` in an `async def {hook}`",
+            f"`await` before the call{place}",
             RuntimeError(str(message).partition("\n")[0]).with_traceback(_traceback(frames)),
         )
 

@@ -74,7 +74,7 @@ async def test_a_forgotten_await_ends_a_backtest_at_that_bar(kind: type[Helped])
         await backtest(strategy)
     assert str(failed.value) == (
         "on_candle failed at Helped.enter(), which it called without await, so that nothing of it "
-        "was done: write `await self.enter(…)` in an `async def on_candle`"
+        "was done: write `await` before the call, in an `async def on_candle`"
     )
     assert strategy.bars == 1
     said = describe(failed.value)
