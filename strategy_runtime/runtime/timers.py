@@ -17,6 +17,7 @@ from strategy_runtime.strategy.desk import Mode, TimerFunction
 
 __all__ = ["Timers"]
 
+_MOST_LATE = 100  # timers set after the first event; one at each is a slip, and each fires for ever
 _DAY = timedelta(days=1)
 _CORRECTION = timedelta(minutes=1)
 
@@ -100,6 +101,8 @@ class Timers:
         self._next_due: datetime | None = None
         self._next_due_ns = 0
         self._latest: datetime | None = None
+        self._has_begun = False
+        self._late = 0
         self.is_set = False
         self.when_set: Callable[[], None] = _nothing
 
@@ -125,6 +128,10 @@ class Timers:
     def every(self, interval: str, function: TimerFunction) -> None:
         """Add a timer for every multiple of an interval of the UTC day, or for when bars of its
         length begin where that is longer than a day.
+
+        Raises:
+            TimeframeError: The interval is none, or has no fixed length.
+            RuntimeError: Timers are set again and again, as in a hook.
         """
         self._add(_Every(interval, function))
 
@@ -133,6 +140,12 @@ class Timers:
         self._add(_At(time_of_day, function, tz))
 
     def _add(self, timer: _Timer) -> None:
+        self._late += self._has_begun
+        if self._late > _MOST_LATE:
+            raise RuntimeError(
+                f"{_MOST_LATE} timers were set after the first event: set them in on_start, "
+                "because one that is set at each candle fires again and again beside the others"
+            )
         self._new.append(timer)
         self._next_due = None
         self.is_set = self._mode == "backtest"
@@ -173,6 +186,7 @@ class Timers:
 
     def _begin(self, moment: datetime) -> None:
         """Have timers that are new count from a moment on, which may be one of their times."""
+        self._has_begun = True
         for timer in self._new:
             due = timer.following(moment - timedelta(microseconds=1))
             heappush(self._agenda, (due, next(self._numbers), timer))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, Strategy
+from strategy_runtime import Candle, HookFailed, Strategy
 from strategy_runtime.clock import ns_of, sleep, utc
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import RunClock
@@ -252,3 +252,36 @@ def test_an_event_that_is_late_does_not_set_the_clock_back() -> None:
     for hours, reached in ((0, 0), (-1, 0), (2, 2), (1, 2)):
         clock.event = Candle("S:A", "1h", noon + timedelta(hours=hours - 1), 1.0, 1.0, 1.0, 1.0)
         assert clock.now == noon + timedelta(hours=reached)
+
+
+async def test_timers_that_are_set_at_each_candle_end_the_run() -> None:
+    class AtEach(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.every("1d", self.on_timer)
+
+        def on_timer(self) -> None: ...
+
+    with pytest.raises(HookFailed) as failed:
+        async with AtEach().run_test() as pilot:
+            await pilot.candles("S:X", closes=[10.0] * 200)
+    assert str(failed.value.__cause__) == (
+        "100 timers were set after the first event: set them in on_start, because one that is set "
+        "at each candle fires again and again beside the others"
+    )
+
+
+async def test_any_number_of_timers_may_be_set_at_the_start() -> None:
+    class Many(Strategy):
+        fired = 0
+
+        def on_start(self) -> None:
+            for _ in range(200):
+                self.every("1m", self.count)
+
+        def count(self) -> None:
+            self.fired += 1
+
+    strategy = Many()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", closes=[10, 11])
+    assert strategy.fired == 400
