@@ -24,9 +24,16 @@ def kind_of_state(owner: type[Any]) -> type[Struct] | None:
     """The Struct that a strategy class declares as its state, or None where it declares none.
 
     Raises:
-        ParameterError: It is annotated with something else.
+        ParameterError: It is annotated with something else, or is a Struct and not annotated.
     """
     if not any(NAME in get_annotations(each) for each in owner.__mro__):
+        begun = getattr(owner, NAME, None)
+        if isinstance(begun, Struct):
+            kept = type(begun).__name__
+            raise ParameterError(
+                f"{owner.__name__}.state has no annotation, and so would not be kept; write "
+                f"`state: {kept} = …`"
+            )
         return None
     kind = get_type_hints(owner, include_extras=True)[NAME]
     if kind is ClassVar or get_origin(kind) is ClassVar:

@@ -96,6 +96,17 @@ class Demanding(Struct):
     since: str
 
 
+def test_a_state_without_an_annotation_is_refused() -> None:
+    class Forgets(Strategy):
+        state = Memory()
+
+    with pytest.raises(ParameterError) as caught:
+        Forgets()
+    assert str(caught.value) == (
+        "Forgets.state has no annotation, and so would not be kept; write `state: Memory = …`"
+    )
+
+
 def declares(annotation: Any) -> type[Strategy]:
     return type("Bot", (Strategy,), {"__annotations__": {"state": annotation}})
 
