@@ -147,6 +147,11 @@ def _only_strategy(module: ModuleType, place: str) -> type[Strategy]:
         raise LoadError(f"{place!r} is a folder and defines no strategy itself{hint}")
     borrowed = [each for each in _strategies(module, own=False) if each is not Strategy]
     hint = f"; it imports {place}:{borrowed[0].__name__}" if borrowed else ""
+    hint = hint or "".join(
+        f"; {each.__name__} is abstract, so derive one from it"
+        for each in vars(module).values()
+        if inspect.isclass(each) and issubclass(each, Strategy) and inspect.isabstract(each)
+    )
     raise LoadError(f"{place!r} defines no strategy, no subclass of Strategy{hint}")
 
 

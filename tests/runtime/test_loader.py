@@ -236,6 +236,18 @@ def test_no_strategy_in_the_module(write: Write, tmp_path: Path) -> None:
     assert refusal("bot_i", tmp_path) == "'bot_i' defines no strategy, no subclass of Strategy"
 
 
+def test_only_one_that_others_are_made_of(write: Write, tmp_path: Path) -> None:
+    write(
+        "bot_abstract.py",
+        "from abc import ABC, abstractmethod\nfrom strategy_runtime import Strategy\n"
+        "class Base(Strategy, ABC):\n    @abstractmethod\n    def decide(self): ...\n",
+    )
+    assert refusal("bot_abstract", tmp_path) == (
+        "'bot_abstract' defines no strategy, no subclass of Strategy; Base is abstract, so "
+        "derive one from it"
+    )
+
+
 def test_none_of_its_own(write: Write, tmp_path: Path) -> None:
     write("base_b.py", ONE)
     write("bot_j.py", "from strategy_runtime import Strategy\nfrom base_b import Bot\n")

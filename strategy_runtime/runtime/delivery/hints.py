@@ -63,8 +63,12 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     (
         TypeError,
         "NoneType can't be used in 'await' expression|'NoneType' object can't be awaited",
-        "close() and target() give None where there is nothing to do: await their ticket if there "
-        "is one",
+        "None was awaited, which close() and target() give where there is nothing to do",
+    ),
+    (
+        TypeError,
+        r"'BoundLogger\w*' object is not callable",
+        "write self.log.info('bought', price=candle.close)",
     ),
     (
         ValueError,

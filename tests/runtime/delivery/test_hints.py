@@ -107,9 +107,9 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.sma(A, 10), "sma() takes period; by name timeframe"),
         (
             lambda self, candle: awaited(self.close(A)),
-            "close() and target() give None where there is nothing to do: await their ticket if "
-            "there is one",
+            "None was awaited, which close() and target() give where there is nothing to do",
         ),
+        (lambda self, candle: self.log("x"), "write self.log.info('bought', price=candle.close)"),
         (
             lambda self, candle: int(self.fast[A].value),
             "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
