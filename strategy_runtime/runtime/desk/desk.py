@@ -27,7 +27,7 @@ from strategy_runtime.runtime.desk.arguments import (
     see_that_they_are_flags,
     time_in_force_of,
 )
-from strategy_runtime.runtime.desk.lines import InHand
+from strategy_runtime.runtime.desk.lines import InHand, loop_of_hooks
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import size_of
 from strategy_runtime.runtime.observer import Handler, Observer
@@ -101,6 +101,8 @@ class TradingDesk(Outbox):
         client_order_id: str | None = None,
     ) -> Ticket:
         """See `Strategy.buy`."""
+        if self._lines is not None:
+            loop_of_hooks()  # another thread is refused before anything is noted of the order
         if type(symbol) is not str:
             see_that_it_is_one(symbol)
         if not symbol.isascii():
@@ -267,6 +269,8 @@ class TradingDesk(Outbox):
         return [self._close_part(held, size, symbol)]
 
     def _close_part(self, position_id: str | None, size: Decimal, symbol: str) -> Ticket:
+        if self._lines is not None:
+            loop_of_hooks()
         own_id = self._next_id()
         request = OrderRequest(
             symbol=symbol,

@@ -22,7 +22,7 @@ from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.desk.refusals import halted, refuse, stopping
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["InHand", "Lines", "Request", "Send"]
+__all__ = ["InHand", "Lines", "Request", "Send", "loop_of_hooks"]
 
 Send = Callable[[], Coroutine[Any, Any, Order | None]]
 """Sends a request; raises what became of it where it was not accepted."""
@@ -80,6 +80,21 @@ class _UnderWay(Struct, eq=False):
     is_over: bool = False
 
 
+def loop_of_hooks() -> asyncio.AbstractEventLoop:
+    """The event loop in which hooks run, and what they give is sent.
+
+    Raises:
+        RuntimeError: It is another thread that asks.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "verbs are for hooks, and not for other threads: have the thread note what is to be "
+            "done, and do it in the next hook, or in one that a timer calls"
+        ) from None
+
+
 class Lines:
     """Whatever has been given and not been answered.
 
@@ -98,7 +113,7 @@ class Lines:
 
     def give(self, ticket: Ticket, request: Request) -> None:
         """Have a request sent when its turn comes."""
-        loop = asyncio.get_running_loop()
+        loop = loop_of_hooks()
         line = self._lines.setdefault(ticket.symbol, _Line())
         mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
         line.append(mine)

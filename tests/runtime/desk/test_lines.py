@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -117,6 +118,36 @@ def test_a_cancel_passes_by_an_order_without_an_answer() -> None:
     (cancel,) = sent(asked, "DELETE")
     assert 1.0 <= cancel.since - strategy.called[A][5] < 1.1
     assert strategy.tickets[0].order.status.value == "CANCELLED"
+
+
+def test_another_thread_gives_no_order_and_leaves_none_behind() -> None:
+    said: list[BaseException | None] = []
+
+    def from_a_thread(self: Does) -> None:
+        acts = (
+            lambda: self.buy(A, 1),
+            lambda: self.close(A),
+            lambda: self.cancel(self.tickets[0]),
+        )
+        with ThreadPoolExecutor(1) as thread:
+            said.extend(thread.submit(act).exception() for act in acts)
+        assert [order.client_order_id for order in self.orders()] == [
+            self.tickets[1].client_order_id
+        ]
+
+    strategy = Does(
+        a3=lambda self: self.buys(A, limit=50),
+        a5=lambda self: self.buys(A, limit=5),
+        a7=from_a_thread,
+    )
+    run(strategy, lambda asked: 0.0)
+    assert len(said) == 3
+    for error in said:
+        assert isinstance(error, RuntimeError)
+        assert str(error) == (
+            "verbs are for hooks, and not for other threads: have the thread note what is to be "
+            "done, and do it in the next hook, or in one that a timer calls"
+        )
 
 
 def test_where_all_is_well_a_cancel_leaves_after_what_was_given_before_it() -> None:
