@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime
+from inspect import signature
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias, get_args
@@ -343,6 +344,25 @@ def _kind(value: object) -> str:
     return type(value).__name__
 
 
+_ELSEWHERE = {
+    **dict.fromkeys(("commission", "fee", "fees"), "fee_rate"),
+    **dict.fromkeys(("capital", "initial_capital", "initial_cash"), "cash"),
+    "margin": "leverage",
+    "hedging": "mode",
+}
+"""What other engines call some of the options."""
+
+
+def _hint_for(name: str, known: Iterable[str]) -> str:
+    if name in _ELSEWHERE:
+        return f"; here it is {_ELSEWHERE[name]}"
+    if name in signature(read_data).parameters:
+        return f"; read_data(…, {name}=…) takes it, and the data it gives are those to run over"
+    return did_you_mean(name, known) or (
+        f"; there are {', '.join(known)} (a parameter of the strategy is given to its class)"
+    )
+
+
 def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
     """The options of the exchange and the limits on risk among some that are given by name.
 
@@ -356,8 +376,7 @@ def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
     for name, value in given.items():
         field = known.get(name)
         if field is None:
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise TypeError(f"there is no option {name!r}{hint}")
+            raise TypeError(f"there is no option {name!r}{_hint_for(name, known)}")
         option = Parameter("backtest", name, field.type, field.default, required=False)
         is_mode = name == "mode" and isinstance(value, str)
         values[name] = option.convert(value.upper() if is_mode else value)

@@ -216,7 +216,10 @@ def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
     ("options", "said"),
     [
         ({"fee_rte": 1}, "there is no option 'fee_rte'; did you mean 'fee_rate'"),
-        ({"commission": 1}, "there is no option 'commission'; there are cash, currency, leverage"),
+        ({"commission": 1}, "there is no option 'commission'; here it is fee_rate"),
+        ({"start": 1}, "there is no option 'start'; read_data(…, start=…) takes it, and the data"),
+        ({"fast": 1}, "there is no option 'fast'; there are cash, currency, leverage"),
+        ({"fast": 1}, "(a parameter of the strategy is given to its class)"),
         ({"cash": "much"}, "cash = 'much': must be a number"),
         ({"cash": float("nan")}, "cash = nan: must be a finite number"),
         ({"cash": -1}, "cash must be above 0, not -1"),
