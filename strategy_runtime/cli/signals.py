@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -75,6 +76,15 @@ def stop_on_signals(
         say(why)
         os._exit(_CODE + number)
 
+    def run_out_of_time(number: int, why: str) -> None:
+        from strategy_runtime.runtime.tracebacks import user_stack
+
+        at = sys._current_frames().get(threading.main_thread().ident or 0)
+        stack = "" if at is None else user_stack(at)
+        if stack:
+            say(f"it was busy at\n{stack}")
+        give_up(number, why)
+
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal asked_at, watchdog
         if signals.received is not None:
@@ -88,7 +98,7 @@ def stop_on_signals(
         loop.call_soon_threadsafe(stop)
         if deadline is not None:
             why = f"did not stop within {deadline:g} s of {signal.Signals(number).name}; ended"
-            watchdog = threading.Timer(deadline, give_up, (number, why))
+            watchdog = threading.Timer(deadline, run_out_of_time, (number, why))
             watchdog.daemon = True
             watchdog.start()
 

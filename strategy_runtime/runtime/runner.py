@@ -269,6 +269,7 @@ class Runner:
     async def _until_stopped(self, session: Awaitable[None]) -> None:
         main = asyncio.ensure_future(session)
         stop = asyncio.ensure_future(self._stop_asked.wait())
+        waiting = asyncio.ensure_future(tell_of_waiting(self._desk))
         try:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
             if self._delivery.is_stopping or not main.done():
@@ -284,6 +285,7 @@ class Runner:
         finally:
             stop.cancel()
             main.cancel()
+            waiting.cancel()
 
     async def _pump(self) -> None:
         """What arrives, and live timers and what a second look finds, until one of them ends."""
@@ -299,7 +301,6 @@ class Runner:
             asyncio.ensure_future(self._hear(self._delivery.tell)),
             asyncio.ensure_future(self._link.watch()),
             asyncio.ensure_future(self._keep_time()),
-            asyncio.ensure_future(tell_of_waiting(self._desk)),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -72,6 +72,8 @@ def test_the_deadline_ends_a_busy_hook(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=30)
     assert process.returncode == 143
     assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
+    assert f'it was busy at\n  File "{tmp_path / "bot.py"}", line ' in said
+    assert "in on_candle\n    while True: pass" in said
 
 
 SIGNALLED = """

@@ -1,9 +1,15 @@
-"""A live hook that awaits what does not come is told of, with the line."""
+"""A hook that awaits what does not come is told of, with the line."""
 
 import pytest
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import sleep
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.chaos import virtual_time
+from tests.chaos.busy import steps
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 from tests.runtime.virtual_run import live_run
 
 
@@ -32,6 +38,29 @@ class Ticks(Waits):
 
     async def on_candle(self, candle: Candle) -> None:
         self.candles += 1
+
+
+class Starts(Waits):
+    """The same before anything comes, as who takes `on_start` for a main loop does."""
+
+    async def on_start(self) -> None:
+        await self.ask()
+
+
+def test_one_that_never_leaves_on_start_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    live_run(Starts(600), lambda runner: sleep(300))
+    (told,) = (text for text in caplog.messages if "has not returned for 60 s" in text)
+    assert told.startswith("on_start has not")
+    assert "await sleep(self.seconds)" in told
+
+
+def test_in_a_backtest_it_is_told_of_too(caplog: pytest.LogCaptureFixture) -> None:
+    loop = VirtualLoop()
+    venue = SimulatedVenue(Exchange([steps("S:A", [10.0, 11.0])]))
+    runner = Runner(Waits(600), venue, mode="backtest")
+    virtual_time.run(runner.run(), loop, VirtualTime(loop))
+    (told,) = (text for text in caplog.messages if "has not returned for 60 s" in text)
+    assert told.startswith("on_candle has not")
 
 
 @pytest.mark.parametrize("kind", [Waits, Ticks])
