@@ -96,6 +96,11 @@ def _import_file(path: Path, target: str) -> ModuleType:
     except BaseException as error:
         del sys.modules[name]
         error.__traceback__ = _users(error.__traceback__)
+        if isinstance(error, ImportError) and "relative import" in str(error):
+            error.add_note(
+                f"a file is no part of a package: in {path.parent.parent}, name it as "
+                f"{path.parent.name}.{path.stem}:Class"
+            )
         raise
     return module
 

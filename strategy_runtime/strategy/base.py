@@ -97,6 +97,11 @@ class Strategy(Indicating):
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
         """Make one that can run, whether or not a class of the user's own calls `__init__`."""
+        if hasattr(cls, "__dataclass_fields__"):
+            raise TypeError(
+                f"{cls.__name__} is a dataclass, whose parameters nothing would check; leave out "
+                "@dataclass: annotated attributes are parameters without it"
+            )
         strategy = super().__new__(cls)
         strategy._given = frozenset()
         strategy._values = {}

@@ -236,6 +236,19 @@ def test_no_strategy_in_the_module(write: Write, tmp_path: Path) -> None:
     assert refusal("bot_i", tmp_path) == "'bot_i' defines no strategy, no subclass of Strategy"
 
 
+def test_a_file_that_imports_from_its_package_is_told_how_to_name_it(
+    write: Write, tmp_path: Path
+) -> None:
+    write("pack_r/base.py", ONE)
+    write("pack_r/bot_r.py", "from .base import Bot\nclass Mine(Bot): ...\n")
+    with pytest.raises(ImportError) as caught:
+        load_strategy("pack_r/bot_r.py:Mine", directory=tmp_path)
+    assert caught.value.__notes__ == [
+        f"a file is no part of a package: in {tmp_path}, name it as pack_r.bot_r:Class"
+    ]
+    assert load_strategy("pack_r.bot_r:Mine", directory=tmp_path).__name__ == "Mine"
+
+
 def test_only_one_that_others_are_made_of(write: Write, tmp_path: Path) -> None:
     write(
         "bot_abstract.py",

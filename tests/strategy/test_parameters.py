@@ -1,5 +1,6 @@
 """Parameters."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -42,6 +43,20 @@ def test_a_default_is_converted_like_a_value() -> None:
     loose = Loose()
     assert (loose.stake, loose.fast, loose.width) == (Decimal("0.4"), 10, 2.0)
     assert [*map(type, (loose.stake, loose.fast, loose.width))] == [Decimal, int, float]
+
+
+def test_a_dataclass_is_refused() -> None:
+    @dataclass
+    class Decorated(Strategy):
+        fast: int = 3
+
+    with pytest.raises(TypeError, match=r"^Decorated is a dataclass, .*; leave out @dataclass: an"):
+        Decorated(fast=5)
+
+    class Derived(Decorated): ...
+
+    with pytest.raises(TypeError, match=r"^Derived is a dataclass"):
+        Derived(fast=5)
 
 
 def test_every_instance_has_defaults_of_its_own() -> None:
