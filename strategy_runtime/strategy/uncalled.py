@@ -6,7 +6,8 @@ looked through when it is defined, as far as there is one.
 
 import ast
 import linecache
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from inspect import Parameter, isfunction, signature, unwrap
 from types import FunctionType
@@ -31,8 +32,8 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
         TypeError: Names the class, the line, and what to write.
     """
     for value in vars(part).values():
-        function = unwrap(getattr(value, "fget", None) or value)
-        node = _source_of(function) if isfunction(function) else None
+        function = value.fget if isinstance(value, property) else value
+        node = _source_of(unwrap(function)) if isfunction(function) else None
         if node is not None:
             for name, found in _of_self(node, whole, base):
                 place = f"{part.__name__}.{node.name}, line {found.lineno}: self.{name}"
@@ -47,7 +48,9 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
                 )
 
 
-def _source_of(function: FunctionType) -> _Function | None:
+def _source_of(function: Callable[..., Any]) -> _Function | None:
+    if not isfunction(function):
+        return None
     code = function.__code__
     linecache.checkcache(code.co_filename)
     lines = linecache.getlines(code.co_filename, function.__globals__)
@@ -72,11 +75,9 @@ def _of_self(
     function: _Function, whole: type[Any], base: type[Any]
 ) -> Iterator[tuple[str, ast.Attribute]]:
     """Methods of the base class that are misused, with where."""
-    arguments = [*function.args.posonlyargs, *function.args.args]
-    if not arguments:
-        return
-    own = arguments[0].arg
-    for node in ast.walk(function):
+    arguments = _arguments(function)
+    own = arguments[0] if arguments else ""
+    for node in _within(function, own):
         for found in (node, *_asked(node)):
             if (
                 isinstance(found, ast.Attribute)
@@ -86,6 +87,20 @@ def _of_self(
                 and _is_method(found.attr, whole, base)
             ):
                 yield found.attr, found
+
+
+def _within(function: _Function, own: str) -> Iterator[ast.AST]:
+    """All parts of a function, but for functions in it in which that name is another thing."""
+    waiting: deque[ast.AST] = deque([function])
+    while waiting:
+        for each in ast.iter_child_nodes(waiting.popleft()):
+            if not (isinstance(each, _Function | ast.Lambda) and own in _arguments(each)):
+                yield each
+                waiting.append(each)
+
+
+def _arguments(function: _Function | ast.Lambda) -> list[str]:
+    return [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
 
 
 def _asked(node: ast.AST) -> Iterator[ast.expr]:

@@ -79,6 +79,8 @@ def test_nothing_takes_the_place_of_a_method(tmp_path: Path, body: str) -> None:
         "return symbol.position",
         "return not self.positions",
         "self.cash = 5",
+        "return lambda self: not self.position",
+        "class Model:\n            def __init__(self): self.position = 0",
     ],
 )
 def test_a_method_that_is_handed_on_is_not(tmp_path: Path, body: str) -> None:
