@@ -6,7 +6,7 @@ last one has put there. What is annotated with `ClassVar` is meant to be shared,
 
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy
 from inspect import get_annotations
 from typing import Any
 
@@ -23,4 +23,17 @@ def own_copies(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
         for name, value in vars(each).items():
             is_shared = name.startswith("__") or "ClassVar" in str(annotations.get(name))
             if type(value) in _KINDS and not is_shared:
-                yield name, deepcopy(value)
+                yield name, _copied(value)
+
+
+def _copied(value: Any) -> Any:
+    """A copy of such a value and of those in it; all else that is in it stays what it is."""
+    if type(value) not in _KINDS:
+        return value
+    own = copy(value)
+    if isinstance(own, dict):
+        own.update((name, _copied(each)) for name, each in value.items())
+    elif not isinstance(own, set):
+        for place, each in enumerate(value):
+            own[place] = _copied(each)
+    return own

@@ -1,11 +1,14 @@
 """Lists and their like in a class: each strategy has its own."""
 
 from collections import defaultdict, deque
+from threading import Lock
 from typing import ClassVar
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.backtesting import backtest
 from strategy_runtime.demo import PRICES
+
+LOCK = Lock()  # of which there can be no copy
 
 
 class Base(Strategy):
@@ -19,6 +22,7 @@ class Base(Strategy):
 class Derived(Base):
     prices = [1.0]  # noqa: RUF012
     recent = deque([1], maxlen=2)  # noqa: RUF012
+    nested = {"a": [[1], {2}], "lock": LOCK}  # noqa: RUF012
 
 
 def test_each_has_its_own() -> None:
@@ -27,9 +31,12 @@ def test_each_has_its_own() -> None:
     one._seen.append("S:AAPL")
     one.counts["a"] += 1
     one.recent.extend([2, 3])
+    one.nested["a"][0].append(5)  # type: ignore[index]
+    one.nested["a"][1].add(6)  # type: ignore[index]
     assert (other.prices, other._seen, other.counts, [*other.recent]) == ([1.0], [], {}, [1])
     assert (Derived.prices, Base.prices, Base._seen, Base.counts) == ([1.0], [], [], {})
     assert (one.recent.maxlen, one.counts["b"]) == (2, 0)
+    assert Derived.nested == other.nested == {"a": [[1], {2}], "lock": LOCK}
 
 
 def test_what_is_annotated_with_classvar_is_shared() -> None:

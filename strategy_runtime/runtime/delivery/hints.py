@@ -71,6 +71,11 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
         "write self.log.info('bought', price=candle.close)",
     ),
     (
+        AttributeError,
+        r"property '\w+' of '\w+' object has no setter",
+        "the runtime has this name: choose another one for what is your own",
+    ),
+    (
         ValueError,
         "cannot convert float NaN to integer",
         "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
@@ -122,6 +127,8 @@ def _of_attribute(owner: object, name: str) -> str:
     if is_strategy and name in _ELSEWHERE:
         return f"here it is {_ELSEWHERE[name]}"
     public = [each for each in dir(owner) if not each.startswith("_")]
+    if name in public:
+        return ""
     guess = did_you_mean(name, public).removeprefix("; ")
     return guess if guess or is_strategy else f"{kind.__name__} has {some_of(public, 40)}"
 

@@ -109,6 +109,10 @@ async def awaited(thing: Any) -> None:
             lambda self, candle: awaited(self.close(A)),
             "None was awaited, which close() and target() give where there is nothing to do",
         ),
+        (
+            lambda self, candle: setattr(self, "account", {}),
+            "the runtime has this name: choose another one for what is your own",
+        ),
         (lambda self, candle: self.log("x"), "write self.log.info('bought', price=candle.close)"),
         (
             lambda self, candle: int(self.fast[A].value),
