@@ -311,6 +311,10 @@ def test_what_makes_no_indicator_is_refused_where_it_is_given() -> None:
     said = r"^Headless\.__init__ does not call super\(\)\.__init__\(warm_up=…\)$"
     with pytest.raises(TypeError, match=said):
         strategy.indicator(Headless)
+    one = Sma(3)
+    said = r"all would have the same Sma: make it in the function, as in lambda: Sma\(…\)$"
+    with pytest.raises(TypeError, match=said):
+        strategy.indicator(lambda: one)
     with pytest.raises(TypeError, match="abstract class Abstract"):
         strategy.indicator(Abstract)
 

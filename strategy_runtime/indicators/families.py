@@ -68,7 +68,8 @@ class Indicators:
 
         Raises:
             TimeframeError: `timeframe` is none.
-            TypeError: `make` is an indicator, cannot be called, or makes no indicator.
+            TypeError: `make` is an indicator, cannot be called, makes no indicator, or always
+                gives the same one.
             RuntimeError: Families are made again and again, as in a hook.
         """
         if isinstance(make, Indicator):
@@ -93,6 +94,12 @@ class Indicators:
             raise TypeError(
                 f"a family is made of indicators, and no {type(made).__name__}: wrap it in a "
                 "subclass of Indicator that hands each new value to _set"
+            )
+        if make() is made:
+            name = type(made).__name__
+            raise TypeError(
+                f"each symbol needs an indicator of its own, and all would have the same {name}: "
+                f"make it in the function, as in lambda: {name}(…)"
             )
         if not hasattr(made, "warm_up"):
             name = type(made).__name__
