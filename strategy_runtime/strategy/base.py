@@ -173,19 +173,19 @@ class Strategy(Indicating):
         """The stream is back, and what was missed has been told, to indicators as well."""
 
     def on_candle(self, candle: Candle) -> _Hook:
-        """A bar has closed."""
+        """A bar has closed; called for each symbol by itself."""
 
     def on_quote(self, quote: Quote) -> _Hook:
         """The best bid or ask has changed."""
 
     def on_order(self, event: OrderEvent) -> _Hook:
-        """Something happened to an order."""
+        """An order has changed: `event.event` says how, `event.order` has its new state."""
 
     def on_trade(self, trade: Trade) -> _Hook:
         """An order has executed, wholly or in part."""
 
     def on_position(self, event: PositionEvent) -> _Hook:
-        """A position has been opened, changed or closed."""
+        """A position has been opened, changed or closed: `event.event` says which."""
 
     def on_account(self, event: AccountEvent) -> _Hook:
         """Balance or margin has changed."""
@@ -311,7 +311,7 @@ class Strategy(Indicating):
         oco_group: str | None = None,
         client_order_id: str | None = None,
     ) -> Ticket:
-        """Give an order to sell; the arguments are those of `buy`."""
+        """Give an order to sell, short where nothing is held; the arguments are those of `buy`."""
         return self._running.order(
             _SELL,
             symbol,
@@ -349,7 +349,7 @@ class Strategy(Indicating):
             trailing: Distance of a trailing stop, in price units or in percent as it was given.
 
         Raises:
-            ValueError: There is no such order in this run, or a number is none above zero.
+            ValueError: There is no such order in this run, or a number is not above zero.
         """
         return self._running.modify(
             order,
@@ -459,7 +459,7 @@ class Strategy(Indicating):
         """The present, aware and in UTC: simulated in a backtest, the wall clock live.
 
         Raises:
-            RuntimeError: A backtest has had no event yet, as in `on_start`.
+            RuntimeError: A backtest has had no event yet, as in `on_start` and `on_connect`.
         """
         return self._running.now
 
@@ -492,7 +492,7 @@ class Strategy(Indicating):
             function: `on_timer` where none is given.
 
         Raises:
-            TimeframeError: `interval` is none, or has no fixed length.
+            TimeframeError: `interval` cannot be read, or has no fixed length, as a month.
         """
         timer = self._timer("every", function)
         self._running.every(interval, timer)
@@ -510,7 +510,7 @@ class Strategy(Indicating):
             tz: Such as `America/New_York`.
 
         Raises:
-            ValueError: This is no time of day, or there is no such zone.
+            ValueError: `time_of_day` cannot be read, or there is no such zone.
         """
         timer = self._timer("at", function)
         self._running.at(time_of_day, timer, tz)
