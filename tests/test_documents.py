@@ -47,7 +47,7 @@ from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.risk.limits import RISK_LIMIT
 from strategy_runtime.runtime.settings import SETTINGS
 from strategy_runtime.simulator.data.faults import FaultKind
-from tests.cli.support import finished
+from tests.cli.support import call, finished
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -419,3 +419,15 @@ def test_the_columns_of_the_tables_are_those_that_are_listed(tmp_path: Path) -> 
     for name, what in listed.items():
         header = (tmp_path / name).read_text().partition("\n")[0]
         assert re.findall(r"`(\w+)`", what) == header.split(","), name
+
+
+def test_what_a_sweep_gives_is_what_is_listed(tmp_path: Path) -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    said = text[text.index("### Several runs") : text.index("### The proxy")]
+    of_csv, of_json = (re.findall(r"`(\w+)`", part) for part in said.split("`--json`"))
+    sweep = "--demo", "--set", "fast=5,6", "--out", tmp_path
+    document = json.loads(call("sweep", *sweep, "--json", cwd=tmp_path).stdout)
+    assert set(document) <= set(of_json)
+    header = (tmp_path / "sweep.csv").read_text().partition("\n")[0].split(",")
+    figures = set(document["runs"][0]["performance"])
+    assert [name for name in header[1:] if name not in figures] == of_csv

@@ -86,7 +86,7 @@ json_option = click.option(
     "--json/--no-json",
     "as_json",
     default=False,
-    help="Print one JSON document on stdout at the end, and nothing else there.",
+    help="Print the result on stdout, as one JSON document.",
 )
 
 parameters_option = click.option(
