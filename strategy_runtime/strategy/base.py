@@ -252,7 +252,8 @@ class Strategy(Indicating):
         """Give an order to buy.
 
         `limit` alone makes it a LIMIT order, `stop` alone a STOP, both a STOP_LIMIT, `trailing`
-        (price units) or `trailing_percent` a TRAILING_STOP, none a MARKET order.
+        (price units) or `trailing_percent` (5 is five per cent) a TRAILING_STOP, none a MARKET
+        order.
 
         Give exactly one size: `quantity` in units; `fraction` of equity (`0.10` is a tenth);
         `notional` in account currency; or `risk`, the amount lost if `stop_loss` is hit.
