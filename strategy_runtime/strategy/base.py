@@ -387,7 +387,7 @@ class Strategy(Indicating):
         return self._running.close(symbol, quantity)
 
     def close_all(self) -> list[Ticket]:
-        """Close all positions at the market."""
+        """Close all positions of the account at the market."""
         return self._running.close_all()
 
     def target(
@@ -448,7 +448,8 @@ class Strategy(Indicating):
         return self._running.last(symbol)
 
     def history(self, symbol: str, count: int) -> list[Candle]:
-        """The last `count` candles, oldest first; fewer where fewer have been seen.
+        """The last `count` candles, oldest first; fewer where fewer have been seen. Where several
+        timeframes arrive for a symbol, those of the finest.
 
         Raises:
             ValueError: `count` is more than the class keeps (`lookback`).
