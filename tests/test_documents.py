@@ -431,3 +431,15 @@ def test_what_a_sweep_gives_is_what_is_listed(tmp_path: Path) -> None:
     header = (tmp_path / "sweep.csv").read_text().partition("\n")[0].split(",")
     figures = set(document["runs"][0]["performance"])
     assert [name for name in header[1:] if name not in figures] == of_csv
+
+
+def test_the_requests_that_are_listed_are_those_that_are_made() -> None:
+    text = (ROOT / "docs/protocol.md").read_text()
+    listed = set(re.findall(r"`[A-Z]+ (/[\w/{}]+)`", text[text.index("## Requests") :]))
+    proxy = ROOT / "strategy_runtime" / "proxy"
+    code = "".join((proxy / name).read_text() for name in ("resources.py", "order_entry.py"))
+    made = {
+        path.replace("segment(order_id)", "id").replace("segment(symbol)", "symbol")
+        for path in re.findall(r'"(/[a-z][\w/{}()]*)"', code)
+    }
+    assert listed == made
