@@ -104,6 +104,11 @@ class Strategy(Indicating):
         return strategy
 
     def __init__(self, **parameters: Any) -> None:
+        """Take parameters by name, and `state`, where it is not to begin with the default.
+
+        Raises:
+            ParameterError: Names the parameter, the value and the rule it breaks.
+        """
         state = begin_state(type(self), parameters)
         if state is not None:
             setattr(self, STATE, state)
@@ -535,7 +540,9 @@ class Strategy(Indicating):
         """Run this strategy on a simulated exchange, with a pilot that feeds it.
 
         Args:
-            options: See `strategy_runtime.testing.run_test`.
+            options: `timeframe`, `start`, an aware datetime, and `on_error`; those of the exchange,
+                such as `fee_rate`; and limits on risk, such as `max_order_notional`. See
+                `strategy_runtime.testing.run_test`.
         """
         from strategy_runtime.testing import run_test
 
