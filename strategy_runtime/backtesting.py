@@ -279,11 +279,11 @@ def read_data(
             finer bars. By default as the data say.
         tz: Time zone of times that name none.
         columns: What the columns are, from left to right, such as `["time", "open", "high", "low",
-            "close", "volume"]`; for files without a header, or with one that is not understood.
+            "close", "volume"]`; for files without a header, or with names that are not known.
         dates: What comes first in dates such as 03/04/2024: `"mdy"` for the month, `"dmy"` for the
             day. By default they are refused.
-        decimals: What parts the decimals from the whole in the numbers of a CSV, `"comma"` or
-            `"point"`; the other one parts thousands then, which is refused by default.
+        decimals: The decimal mark in the numbers of a CSV, `"comma"` or `"point"`; the other one
+            may separate thousands then, which nothing may by default.
         start, end: Skip bars before `start`, and from `end` on.
         strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
             which `faults` of what is given back tells of.

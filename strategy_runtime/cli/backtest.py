@@ -1,11 +1,13 @@
 """`strategy-backtest`: run a strategy over market data, in process."""
 
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext, redirect_stdout
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from strategy_runtime.cli.errors import complain, note, reported, users_code
 from strategy_runtime.cli.loading import (
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from strategy_runtime.strategy import Strategy
 
 __all__ = ["main"]
+
+_COMMAND_LINE = ParameterSource.COMMANDLINE
 
 _EPILOG = """\b
 Examples:
@@ -149,7 +153,7 @@ def main(
         if verify:
             _compare(*(each.exchange.fills for each in runs))
         if demo and not output.as_json:
-            _say_what_next(target)
+            _say_what_next(target, (*DataOptions._fields, *account), limits)
 
 
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":
@@ -220,19 +224,43 @@ def _traded(fill: "Fill | None") -> str:
     return f"{fill.side} {size} {fill.symbol} at {price} in {rfc3339(fill.bar_ns)}"
 
 
-def _say_what_next(target: str | None) -> None:
+def _say_what_next(target: str | None, exchange: Iterable[str], limits: Iterable[str]) -> None:
+    """Say which commands make the same run over the network.
+
+    Args:
+        exchange: Names of the options that make the exchange what it is.
+        limits: Names of those that hold the strategy to limits.
+    """
     from strategy_runtime.cli.output import beside_us
 
     names = ("strategy-backtest", "strategy-proxy", "strategy-run")
     backtest, proxy, run = (quote(beside_us(name)) for name in names)
     averages = f"other averages:\n  {backtest} --demo --set fast=5 --set slow=20\nThen "
+    chosen = _as_given(["parameters"])
     click.echo(
-        f"\nNext, {'' if target else averages}"
+        f"\nNext, {'' if target or chosen else averages}"
         f"the same over the network. The exchange, in one terminal:\n"
-        f"  {proxy} --demo\n"
+        f"  {proxy} --demo{_as_given(exchange)}\n"
         f"The strategy, in another:\n"
-        f"  {run} {quote(target or DEMO)}"
+        f"  {run} {quote(target or DEMO)}{chosen}{_as_given(['on_error', *limits])}"
     )
+
+
+def _as_given(names: Iterable[str]) -> str:
+    """Some options of this command line, to be typed once more."""
+    context = click.get_current_context()
+    words: list[str] = []
+    for option in context.command.params:
+        name = option.name or ""
+        if name not in names or context.get_parameter_source(name) is not _COMMAND_LINE:
+            continue
+        value = context.params[name]
+        if isinstance(value, bool):
+            words += [option.opts[0] if value else option.secondary_opts[0]]
+        else:
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [option.opts[0], str(each)]
+    return "".join(f" {quote(word)}" for word in words)
 
 
 if __name__ == "__main__":

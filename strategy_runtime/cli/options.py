@@ -86,7 +86,7 @@ json_option = click.option(
     "--json/--no-json",
     "as_json",
     default=False,
-    help="Print one JSON document on stdout at the end, and nothing else there.",
+    help="Print the result on stdout, as one JSON document.",
 )
 
 parameters_option = click.option(
@@ -154,8 +154,9 @@ _data = _stacked(
     ),
     click.option(
         "--symbol",
-        help="Read this symbol only. A file without a column of symbols has the one it is named "
-        "after; where none is named after SYMBOL, all such files have that.",
+        metavar="SYMBOL",
+        help="Read this symbol only. A file without a column of symbols has the symbol it is named "
+        "after; if no file is named after SYMBOL, all files without that column are of SYMBOL.",
     ),
     click.option(
         "--timeframe",
@@ -178,8 +179,8 @@ _data = _stacked(
         metavar="LIST",
         default="",
         help="What the columns of the files are, from left to right, such as "
-        "date,time,open,high,low,close,volume; those behind the last one, and those with other "
-        "names, are not read. For files without a header, or with one in other words.",
+        "date,time,open,high,low,close,volume; columns after the last one, and those given other "
+        "names, are not read. For files without a header, or with names that are not known.",
     ),
     click.option(
         "--dates",
@@ -189,8 +190,8 @@ _data = _stacked(
     click.option(
         "--decimals",
         type=click.Choice(["point", "comma"]),
-        help="What parts the decimals from the whole in the numbers of a CSV; the other one parts "
-        "thousands. Default: a point, and nothing parts thousands.",
+        help="The decimal mark in the numbers of a CSV; the other one may separate thousands. "
+        "Default: a point, and no mark between thousands.",
     ),
     click.option(
         "--from", "start", metavar="TIME", help="Skip bars before this: 2012-01-31 or RFC 3339."
@@ -224,8 +225,15 @@ _NUMBERS = {
     "fee_min": ("0", "Lowest fee of a fill."),
     "slippage": ("0", "Share of the price by which orders fill worse, but never beyond a limit."),
     "slippage_fixed": ("0", "Slippage in price units."),
-    "impact": ("0", "Slippage of an order as large as the bar's volume; less for smaller ones."),
-    "spread": ("0", "Distance from bid to ask; orders pay half, but never beyond a limit."),
+    "impact": (
+        "0",
+        "Slippage of an order as large as the bar's volume, as a share of the price; of one a "
+        "tenth as large, a tenth of that.",
+    ),
+    "spread": (
+        "0",
+        "Distance from bid to ask in price units; orders pay half, but never beyond a limit.",
+    ),
     "borrow_rate": ("0", "Annual fee on the value of short positions, charged every night."),
     "financing_rate": ("0", "Annual interest on cash below zero, charged every night."),
     "max_volume_share": (
@@ -266,15 +274,17 @@ _account = _stacked(
         "--splits",
         type=Place(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="CSV of splits that the prices are not adjusted for: symbol, date, ratio (2:1). They "
-        "change positions and resting orders before the open of that day.",
+        help="CSV of splits that the prices are not adjusted for, with the columns symbol, date "
+        "and ratio, which is new units to old ones (2:1). They change positions and resting orders "
+        "before the open of that day.",
     ),
     click.option(
         "--children",
         type=click.Choice(["same_bar", "next_bar"]),
         default="same_bar",
         show_default=True,
-        help="From when on the bracket of an entry that fills at an open can fill.",
+        help="Whether the bracket of an entry that fills at an open can fill in that same bar, or "
+        "from the next one on.",
     ),
     click.option(
         "--mode",

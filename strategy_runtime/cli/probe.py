@@ -2,6 +2,8 @@
 
 from http.client import HTTPConnection, HTTPException
 
+from strategy_runtime.errors import reason_of
+
 __all__ = ["probe"]
 
 _PATIENCE_S = 3.0
@@ -17,6 +19,7 @@ def probe(host: str, port: int, path: str = "/readyz") -> tuple[bool, str]:
         answer = connection.getresponse()
         return answer.status == 200, answer.read().decode(errors="replace")
     except (OSError, HTTPException) as error:
-        return False, f"no answer from {here} port {port}: {error}"
+        asked = f"{here} port {port}: {reason_of(error)}"
+        return False, f"no answer from {asked}; is there a run with that ops port?"
     finally:
         connection.close()

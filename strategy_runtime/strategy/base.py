@@ -114,6 +114,11 @@ class Strategy(Indicating):
         return strategy
 
     def __init__(self, **parameters: Any) -> None:
+        """Take parameters by name, and `state`, where it is not to begin with the default.
+
+        Raises:
+            ParameterError: Names the parameter, the value and the rule it breaks.
+        """
         state = begin_state(type(self), parameters)
         if state is not None:
             setattr(self, STATE, state)
@@ -183,19 +188,19 @@ class Strategy(Indicating):
         """The stream is back, and what was missed has been told, to indicators as well."""
 
     def on_candle(self, candle: Candle) -> _Hook:
-        """A bar has closed."""
+        """A bar has closed; called for each symbol by itself."""
 
     def on_quote(self, quote: Quote) -> _Hook:
         """The best bid or ask has changed."""
 
     def on_order(self, event: OrderEvent) -> _Hook:
-        """Something happened to an order."""
+        """An order has changed: `event.event` says how, `event.order` has its new state."""
 
     def on_trade(self, trade: Trade) -> _Hook:
         """An order has executed, wholly or in part."""
 
     def on_position(self, event: PositionEvent) -> _Hook:
-        """A position has been opened, changed or closed."""
+        """A position has been opened, changed or closed: `event.event` says which."""
 
     def on_account(self, event: AccountEvent) -> _Hook:
         """Balance or margin has changed."""
@@ -262,7 +267,8 @@ class Strategy(Indicating):
         """Give an order to buy.
 
         `limit` alone makes it a LIMIT order, `stop` alone a STOP, both a STOP_LIMIT, `trailing`
-        (price units) or `trailing_percent` a TRAILING_STOP, none a MARKET order.
+        (price units) or `trailing_percent` (5 is five per cent) a TRAILING_STOP, none a MARKET
+        order.
 
         Give exactly one size: `quantity` in units; `fraction` of equity (`0.10` is a tenth);
         `notional` in account currency; or `risk`, the amount lost if `stop_loss` is hit.
@@ -321,7 +327,7 @@ class Strategy(Indicating):
         oco_group: str | None = None,
         client_order_id: str | None = None,
     ) -> Ticket:
-        """Give an order to sell; the arguments are those of `buy`."""
+        """Give an order to sell, short where nothing is held; the arguments are those of `buy`."""
         return self._running.order(
             _SELL,
             symbol,
@@ -359,7 +365,7 @@ class Strategy(Indicating):
             trailing: Distance of a trailing stop, in price units or in percent as it was given.
 
         Raises:
-            ValueError: There is no such order in this run, or a number is none above zero.
+            ValueError: There is no such order in this run, or a number is not above zero.
         """
         return self._running.modify(
             order,
@@ -396,7 +402,7 @@ class Strategy(Indicating):
         return self._running.close(symbol, quantity)
 
     def close_all(self) -> list[Ticket]:
-        """Close all positions at the market."""
+        """Close all positions of the account at the market."""
         return self._running.close_all()
 
     def target(
@@ -457,7 +463,8 @@ class Strategy(Indicating):
         return self._running.last(symbol)
 
     def history(self, symbol: str, count: int) -> list[Candle]:
-        """The last `count` candles, oldest first; fewer where fewer have been seen.
+        """The last `count` candles, oldest first; fewer where fewer have been seen. Where several
+        timeframes arrive for a symbol, those of the finest.
 
         Raises:
             ValueError: `count` is more than the class keeps (`lookback`).
@@ -469,7 +476,7 @@ class Strategy(Indicating):
         """The present, aware and in UTC: simulated in a backtest, the wall clock live.
 
         Raises:
-            RuntimeError: A backtest has had no event yet, as in `on_start`.
+            RuntimeError: A backtest has had no event yet, as in `on_start` and `on_connect`.
         """
         return self._running.now
 
@@ -502,7 +509,7 @@ class Strategy(Indicating):
             function: `on_timer` where none is given.
 
         Raises:
-            TimeframeError: `interval` is none, or has no fixed length.
+            TimeframeError: `interval` cannot be read, or has no fixed length, as a month.
         """
         timer = self._timer("every", function)
         self._running.every(interval, timer)
@@ -520,7 +527,7 @@ class Strategy(Indicating):
             tz: Such as `America/New_York`.
 
         Raises:
-            ValueError: This is no time of day, or there is no such zone.
+            ValueError: `time_of_day` cannot be read, or there is no such zone.
         """
         timer = self._timer("at", function)
         self._running.at(time_of_day, timer, tz)
@@ -543,7 +550,9 @@ class Strategy(Indicating):
         """Run this strategy on a simulated exchange, with a pilot that feeds it.
 
         Args:
-            options: See `strategy_runtime.testing.run_test`.
+            options: `timeframe`, `start`, an aware datetime, and `on_error`; those of the exchange,
+                such as `fee_rate`; and limits on risk, such as `max_order_notional`. See
+                `strategy_runtime.testing.run_test`.
         """
         from strategy_runtime.testing import run_test
 

@@ -440,6 +440,29 @@ def test_ones_own_strategy_on_the_bundled_prices(bot: Path, invoke: Invoke) -> N
     )
 
 
+def test_the_next_commands_make_the_same_run(bot: Path, invoke: Invoke) -> None:
+    exchange = "--from 2012-01-01 --strict --fee-rate 0.001 --latency 1 --mode hedging"
+    limits = "--max-order-notional 30000 --on-error continue"
+    wanted = f"--set quantity=2 {exchange} {limits} --fills fills.csv --verify"
+    done = invoke("backtest", "bot", "--demo", *wanted.split())
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.endswith(
+        "\nNext, the same over the network. The exchange, in one terminal:\n"
+        f"  strategy-proxy --demo {exchange}\n"
+        f"The strategy, in another:\n  strategy-run bot --set quantity=2 {limits}\n"
+    )
+
+
+def test_other_averages_are_proposed_to_those_who_have_chosen_none(
+    tmp_path: Path, invoke: Invoke
+) -> None:
+    places = "--out", str(tmp_path)
+    assert "Next, other averages:\n" in invoke("backtest", "--demo", *places).stdout
+    done = invoke("backtest", "--demo", "--set", "fast=5", *places)
+    assert "Next, the same over the network." in done.stdout
+    assert done.stdout.endswith("SmaCross --set fast=5\n")
+
+
 def test_the_next_commands_can_be_typed_where_paths_have_blanks(
     bot: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:

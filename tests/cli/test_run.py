@@ -268,6 +268,19 @@ def test_a_port_of_the_environment_that_is_taken(bot: Path, invoke: Invoke) -> N
     assert done.stderr.startswith(f"Error: OPS_PORT: cannot listen on 127.0.0.1 port {port}: ")
 
 
+def test_a_healthcheck_says_where_it_had_no_answer(bot: Path, invoke: Invoke) -> None:
+    done = invoke("run", "--healthcheck", env={"OPS_PORT": "9"})
+    assert done.exit_code == 1
+    assert done.stdout == (
+        "no answer from 127.0.0.1 port 9: Connection refused; is there a run with that ops port?\n"
+    )
+    done = invoke("run", "--healthcheck")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "Error: --healthcheck needs the port to ask: set OPS_PORT, as for the run\n"
+    )
+
+
 def test_the_help_has_all_exit_codes(invoke: Invoke) -> None:
     text = " ".join(invoke("run", "--help").stdout.split("Exit codes:")[1].split())
     codes = re.findall(r"\b(\d+) ", text)

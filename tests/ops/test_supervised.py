@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cli.support import command, environment
+from tests.cli.support import call, command, environment
 from tests.ops.support import ask, free_port
 
 BOT = """
@@ -76,6 +76,7 @@ def test_loses_its_proxy_recovers_is_killed_and_comes_back(tmp_path: Path) -> No
         exchange = stack.enter_context(process(tmp_path, "proxy", *proxy))
         bot = stack.enter_context(process(tmp_path, "run", *run))
         wait_for("ready at first", lambda: readiness(url)[0] == 200)
+        assert call("run", "--healthcheck", "--ops-port", ops, cwd=tmp_path).returncode == 0
         wait_for("candles", lambda: metric(url, "strategy_last_event_timestamp_seconds") > 0)
         assert metric(url, "strategy_reconnects_total") == 0
 
@@ -88,6 +89,7 @@ def test_loses_its_proxy_recovers_is_killed_and_comes_back(tmp_path: Path) -> No
             False,
             True,
         )
+        assert call("run", "--healthcheck", "--ops-port", ops, cwd=tmp_path).returncode == 1
         assert ask(url + "/livez")[0] == 200
         assert metric(url, "strategy_connected") == 0
 

@@ -487,6 +487,22 @@ async def test_hedging_keeps_a_position_an_entry_and_closes_the_one_named() -> N
         assert opened == ["POSITION_OPENED", "POSITION_OPENED", "POSITION_CLOSED"]
 
 
+async def test_in_hedging_an_order_that_only_reduces_has_to_name_its_position() -> None:
+    def reduce(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(X, 4, reduce_only=True)
+        strategy.close(X, 3)
+
+    strategy = Scripted({0: lambda s, c: s.buy(X, 10), 1: reduce})
+    async with strategy.run_test(mode="HEDGING") as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert pilot.position(X).quantity == 7
+    (refusal,) = strategy.refusals
+    assert str(refusal).endswith(
+        "ORDER_REJECTED: on a hedging account an order that only reduces has to name the position "
+        "in S:X (position_id), as those of close() do"
+    )
+
+
 async def test_in_hedging_each_bracket_belongs_to_its_own_position() -> None:
     def one(strategy: Scripted, candle: Candle) -> None:
         strategy.buy(X, 10, stop_loss=9)

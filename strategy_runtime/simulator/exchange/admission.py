@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.enums import PositionMode, Side
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.orders import invalid_value, validate_order_request
 from strategy_runtime.protocol.values import decimal_of, in_digits
@@ -63,9 +63,13 @@ class Admission:
             holding is None or (holding.quantity > 0) is (request.side is _BUY)
         ):
             named = f"position {request.position_id}" if request.position_id else "position"
-            raise _rejected(
-                "REDUCE_ONLY_VIOLATED", f"there is no {named} in {request.symbol} to reduce"
-            )
+            why = f"there is no {named} in {request.symbol} to reduce"
+            if state.options.mode is PositionMode.HEDGING and not request.position_id:
+                why = (
+                    f"on a hedging account an order that only reduces has to name the position in "
+                    f"{request.symbol} (position_id), as those of close() do"
+                )
+            raise _rejected("REDUCE_ONLY_VIOLATED", why)
         if request.position_id is not None and (
             holding is None or holding.id != request.position_id
         ):
