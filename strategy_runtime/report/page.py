@@ -137,7 +137,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
         *([("Financing", amount(summary.financing))] if summary.financing != "0" else []),
         ("Time in the market", _share(figures.exposure)),
         ("Closed positions", f"{figures.trades:,}"),
-        ("With a profit", _share(figures.win_rate)),
+        ("Win rate", _share(figures.win_rate)),
         ("Profit factor", _ratio(figures.profit_factor)),
         ("Best position", _share(figures.best_trade, signed=True)),
         ("Worst position", _share(figures.worst_trade, signed=True)),

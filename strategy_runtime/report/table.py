@@ -84,7 +84,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         *([("Refused orders", f"{refused:,}")] if (refused := summary.refused_orders) else []),
         ("Fills", f"{summary.fills:,}"),
         ("Closed positions", f"{summary.performance.trades:,}"),
-        ("With a profit", share(summary.performance.win_rate)),
+        ("Win rate", share(summary.performance.win_rate)),
         ("Profit factor", ratio(summary.performance.profit_factor)),
         ("Open positions", f"{len(summary.positions):,}"),
         ("Bars", f"{summary.bars:,}"),
