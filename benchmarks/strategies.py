@@ -1,9 +1,9 @@
 """The strategies that are measured; they import what a user's would."""
 
-from benchmarks.engines import FAST, SLOW
+from benchmarks.engines import APART, FAST, SLOW
 from strategy_runtime import Candle, Strategy, crossed_above, crossed_below
 
-__all__ = ["LooksOn", "SmaCross"]
+__all__ = ["LimitsAnew", "LooksOn", "SmaCross", "StopsAnew"]
 
 
 class SmaCross(Strategy):
@@ -31,3 +31,37 @@ class LooksOn(Strategy):
     def on_candle(self, candle: Candle) -> None:
         if crossed_above(self.quick[candle.symbol], self.calm[candle.symbol]):
             self.crossings += 1
+
+
+class Anew(Strategy):
+    """An order at some distance from each close, in the place of the last one; what it buys is
+    sold again. From the second bar on, since there are engines that leave out the first.
+    """
+
+    def on_start(self) -> None:
+        self.has_begun = False
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.has_begun:
+            self.cancel_all(candle.symbol)
+            self.order_at(candle)
+            if self.position(candle.symbol).is_long:
+                self.close(candle.symbol)
+        self.has_begun = True
+
+    def order_at(self, candle: Candle) -> None:
+        raise NotImplementedError
+
+
+class LimitsAnew(Anew):
+    """A limit order below."""
+
+    def order_at(self, candle: Candle) -> None:
+        self.buy(candle.symbol, 1, limit=candle.close - APART)
+
+
+class StopsAnew(Anew):
+    """A stop order above."""
+
+    def order_at(self, candle: Candle) -> None:
+        self.buy(candle.symbol, 1, stop=candle.close + APART)

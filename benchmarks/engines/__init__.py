@@ -1,17 +1,20 @@
-"""The same strategy in several engines, each in a process of its own.
+"""The same strategies in several engines, each in a process of its own.
 
-Buy one unit when the mean of the last 10 closes rises above that of the last 30 while flat, sell
-it when it falls below; market orders, filled at the next open.
+In all of them: buy one unit when the mean of the last 10 closes rises above that of the last 30
+while flat, sell it when it falls below; market orders, filled at the next open. In some of them
+also: a limit or stop order for one unit at some distance from each close, in the place of the last.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-__all__ = ["CASH", "FAST", "SLOW", "Fill", "Means", "Run", "digest"]
+__all__ = ["APART", "CASH", "FAST", "SLOW", "Fill", "Means", "Run", "digest"]
 
 FAST, SLOW = 10, 30
 CASH = 10_000_000
+APART = 1.375
+"""Of an order from the close; between the prices that there are, and exact in every sum."""
 
 Run = Callable[[], "Callable[[], list[Fill]]"]
 """Runs the strategy, which is what is timed, and gives back what then says its fills."""

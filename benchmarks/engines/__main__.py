@@ -1,6 +1,6 @@
 """Run one engine over a folder of bars and print what it took.
 
-`python -m benchmarks.engines NAME FOLDER`
+`python -m benchmarks.engines NAME FOLDER [STRATEGY]`
 """
 
 import gc
@@ -15,10 +15,10 @@ from benchmarks import market
 from benchmarks.engines import Run, digest
 
 
-def main(name: str, folder: str) -> None:
+def main(name: str, folder: str, *strategy: str) -> None:
     began = time.perf_counter()
     columns = market.read(Path(folder))
-    prepared: Run = import_module(f"benchmarks.engines.{name}").prepare(columns)
+    prepared: Run = import_module(f"benchmarks.engines.{name}").prepare(columns, *strategy)
     gc.collect()
     gc.freeze()
     loaded = time.perf_counter()

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 from backtesting import Backtest, Strategy
 
-from benchmarks.engines import CASH, FAST, SLOW, Fill, Run
+from benchmarks.engines import APART, CASH, FAST, SLOW, Fill, Run
 from benchmarks.market import START_NS, Columns
 
-__all__ = ["SmaCross", "fills_of", "prepare"]
+__all__ = ["STRATEGIES", "SmaCross", "fills_of", "prepare"]
 
 
 def mean(values: Any, count: int) -> Any:
@@ -30,7 +30,34 @@ class SmaCross(Strategy):  # type: ignore[misc]
             self.position.close()
 
 
-def prepare(columns: list[Columns]) -> Run:
+class Anew(Strategy):  # type: ignore[misc]
+    def init(self) -> None: ...
+
+    def next(self) -> None:
+        for order in self.orders:
+            order.cancel()
+        self.order_at(self.data.Close[-1])
+        if self.position:
+            self.position.close()
+
+    def order_at(self, close: float) -> None:
+        raise NotImplementedError
+
+
+class LimitsAnew(Anew):
+    def order_at(self, close: float) -> None:
+        self.buy(size=1, limit=close - APART)
+
+
+class StopsAnew(Anew):
+    def order_at(self, close: float) -> None:
+        self.buy(size=1, stop=close + APART)
+
+
+STRATEGIES = {each.__name__: each for each in (SmaCross, LimitsAnew, StopsAnew)}
+
+
+def prepare(columns: list[Columns], strategy: str = "SmaCross") -> Run:
     warnings.simplefilter("ignore")
     frames = [
         pd.DataFrame(
@@ -43,7 +70,8 @@ def prepare(columns: list[Columns]) -> Run:
 
     def run() -> Callable[[], list[Fill]]:
         results = [
-            Backtest(frame, SmaCross, cash=CASH, finalize_trades=False).run() for frame in frames
+            Backtest(frame, STRATEGIES[strategy], cash=CASH, finalize_trades=False).run()
+            for frame in frames
         ]
         return lambda: [
             fill

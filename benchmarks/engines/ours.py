@@ -5,9 +5,9 @@ from array import array
 from collections.abc import Callable
 from decimal import Decimal
 
+from benchmarks import strategies
 from benchmarks.engines import CASH, Fill, Run
 from benchmarks.market import MINUTE_NS, START_NS, Columns
-from benchmarks.strategies import SmaCross
 from strategy_runtime import Side
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
@@ -28,9 +28,9 @@ def series_of(columns: Columns) -> BarSeries:
     return series
 
 
-def prepare(columns: list[Columns]) -> Run:
+def prepare(columns: list[Columns], strategy: str = "SmaCross") -> Run:
     exchange = Exchange([series_of(each) for each in columns], ExchangeOptions(cash=Decimal(CASH)))
-    runner = Runner(SmaCross(), SimulatedVenue(exchange), mode="backtest")
+    runner = Runner(getattr(strategies, strategy)(), SimulatedVenue(exchange), mode="backtest")
 
     def run() -> Callable[[], list[Fill]]:
         asyncio.run(runner.run())

@@ -1,7 +1,10 @@
-"""The in-process backtest beside the bare loop and the engines of others, bar by bar."""
+"""The in-process backtest beside the bare loop and the engines of others, bar by bar; and orders
+that are replaced at every bar beside the one that is quickest with them.
+"""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from benchmarks import market
 from benchmarks.measure import Sample, child, in_turns, medians
@@ -11,10 +14,43 @@ from benchmarks.tables import Table, rounded
 
 __all__ = ["measure"]
 
+_OTHER = "backtesting_py"
+_ANEW = {"LimitsAnew": "limit", "StopsAnew": "stop"}
+_REPLACED = "In process, an order replaced at every bar"
+
 
 def measure(scale: Scale) -> list[Table]:
-    """One symbol, and ten of a tenth of the bars each."""
-    return [_measure(scale, symbols) for symbols in (1, 10)]
+    """One symbol, and ten of a tenth of the bars each; then orders that are replaced."""
+    crossings = [_measure(scale, symbols) for symbols in (1, 10)]
+    return [*crossings, _replaced(scale)] if scale.peer_repeats else crossings
+
+
+def _replaced(scale: Scale) -> Table:
+    """An order given at every bar in the place of the last one, here and in backtesting.py."""
+    bars = scale.bars // 10
+    folder = market.write(scale.market, 1, bars)
+    python, missing = interpreter([_OTHER])
+    if missing:
+        return Table(title=_REPLACED, rows=[], note=f"{_OTHER} is left out: {missing[_OTHER]}.")
+    rows: list[dict[str, Any]] = []
+    for strategy, what in _ANEW.items():
+        things = {
+            "ours": partial(child, "benchmarks.engines", "ours", folder, strategy),
+            _OTHER: partial(child, "benchmarks.engines", _OTHER, folder, strategy, python=python),
+        }
+        found = {name: medians(each) for name, each in in_turns(things, scale.repeats).items()}
+        is_same = found["ours"]["digest"] == found[_OTHER]["digest"]
+        rows += [
+            {
+                "order": what,
+                "engine": name,
+                "CPU µs/bar": rounded(each["cpu_s"] / bars * 1e6),
+                "of ours": rounded(each["cpu_s"] / found["ours"]["cpu_s"]),
+                "fills": each["fills"] if is_same else "differ",
+            }
+            for name, each in found.items()
+        ]
+    return Table(title=f"{_REPLACED}, {bars:,} bars", rows=rows)
 
 
 def _measure(scale: Scale, symbols: int) -> Table:
