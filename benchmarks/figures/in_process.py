@@ -1,5 +1,5 @@
 """The in-process backtest beside the bare loop and the engines of others, bar by bar; and orders
-that are replaced at every bar beside the one that is quickest with them.
+that are replaced at every bar beside one of these.
 """
 
 from collections.abc import Callable
