@@ -28,6 +28,10 @@ __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
 _FEW = 5
 """Rows below which looking at each is quicker than looking at all."""
+_ROUNDING = 1e-9
+"""The share of a price by which a high or a low may miss an open or a close: that much is left of
+floats where some prices were multiplied with a factor, such as that of an adjusted close, and others
+not."""
 
 
 class Rows:
@@ -87,9 +91,11 @@ class Rows:
     def add(self, line: int, stamp: int, *numbers: float) -> None:
         """Take in a row, unless no market can have looked like it."""
         if not self._is_possible(*numbers):
-            numbers = tuple(
-                stand_in_for(name) if isnan(number) or _is_unknown(name, number) else number
-                for name, number in zip(self.kind.value, numbers, strict=True)
+            numbers = self._mended(
+                *(
+                    stand_in_for(name) if isnan(number) or _is_unknown(name, number) else number
+                    for name, number in zip(self.kind.value, numbers, strict=True)
+                )
             )
         if not self._is_possible(*numbers):
             row: dict[str, float] = dict(zip(self.kind.value, numbers, strict=True))
@@ -127,6 +133,10 @@ class Rows:
     def _is_possible(self, *numbers: float) -> bool:
         raise NotImplementedError
 
+    def _mended(self, *numbers: float) -> tuple[float, ...]:
+        """A row without what can only be an error of rounding."""
+        return numbers
+
     def _note(self, kind: FaultKind, line: int, detail: str) -> None:
         self._faults.note(kind, self.source, line, self.symbol, detail)
 
@@ -155,6 +165,13 @@ class BarRows(Rows):
             and isfinite(high)
             and isfinite(volume)
         )
+
+    def _mended(self, *numbers: float) -> tuple[float, ...]:
+        open, high, low, close, volume = numbers
+        top, bottom = max(open, high, close), min(open, low, close)
+        if top <= high * (1 + _ROUNDING) and bottom >= low * (1 - _ROUNDING):
+            return open, top, bottom, close, volume
+        return numbers
 
 
 class QuoteRows(Rows):

@@ -68,6 +68,20 @@ def test_a_tiny_violation_is_visible_in_its_message() -> None:
     assert fault.detail == "open 12345.67 high 12345.66 low 12345.5 close 12345.6 volume 1000000"
 
 
+@pytest.mark.parametrize(
+    ("row", "high", "low"),
+    [
+        ((21.0, 21.578775270904995, 20.9, 21.578775270905, 1), 21.578775270905, 20.9),
+        ((21.0, 21.5, 20.900000000000002, 20.9, 1), 21.5, 20.9),
+    ],
+)
+def test_a_high_or_low_that_misses_by_rounding_reaches_as_far_as_the_close(
+    row: tuple[float, ...], high: float, low: float
+) -> None:
+    series, faults = collected((0, *row))
+    assert (list(series.highs), list(series.lows), faults) == ([high], [low], [])
+
+
 def test_a_bar_without_movement_and_volume_is_possible() -> None:
     series, faults = collected((0, 1, 1, 1, 1, 0))
     assert (len(series), faults) == (1, [])
