@@ -56,6 +56,10 @@ class StrategyRuntimeError(Exception):
 
     exit_code: ClassVar[int] = 70
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How another process is told of it; one of a pool that cannot be breaks the pool."""
+        return _told_again, (type(self), self.args, self.__dict__)
+
 
 class ConfigError(StrategyRuntimeError):
     """A setting, a parameter or a command line is wrong."""
@@ -227,6 +231,14 @@ class HookFailed(StrategyRuntimeError):
         super().__init__(f"{hook} failed" + (f" at {where}" if where else ""))
         self.hook = hook
         self.where = where
+
+
+def _told_again(
+    kind: type[StrategyRuntimeError], args: tuple[Any, ...], facts: Mapping[str, Any]
+) -> StrategyRuntimeError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 def reason_of(error: Exception) -> str:
