@@ -1,10 +1,12 @@
 """Backtests from Python: the runs of the command, over and over, wherever they are asked for."""
 
 import json
+import pickle
 import re
 import signal
 import sys
 from collections import deque
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from strategy_runtime.backtesting import Results, backtest, read_data, write_res
 from strategy_runtime.demo import PRICES as DEMO_PRICES
 from strategy_runtime.demo.strategy import SmaCross
 from strategy_runtime.report.table import render
+from strategy_runtime.simulator.data.load import load_bars
 from tests.cli.support import DEMO, PRICES, call, finished
 
 RESEARCH = Path(__file__).parent.parent / "docs" / "research.md"
@@ -34,6 +37,11 @@ class Buyer(Strategy):
 def prices(tmp_path: Path) -> Path:
     (tmp_path / "prices.csv").write_text(PRICES)
     return tmp_path / "prices.csv"
+
+
+def elsewhere(thing: Any) -> Any:
+    """What another process is given of it."""
+    return pickle.loads(pickle.dumps(thing))  # noqa: S301 - nobody else has touched it
 
 
 def figures(results: Results) -> dict[str, Any]:
@@ -61,6 +69,46 @@ def test_data_serve_any_number_of_runs() -> None:
     data = read_data(DEMO_PRICES)
     first, other, again = (backtest(SmaCross(fast=fast), data) for fast in (5, 8, 5))
     assert figures(first) == figures(again) != figures(other)
+
+
+@pytest.mark.parametrize("most_in_memory", [10**6, 0])
+def test_strategies_and_data_go_to_other_processes_and_results_come_back(
+    tmp_path: Path, most_in_memory: int
+) -> None:
+    (tmp_path / "quotes.csv").write_text(
+        "timestamp,bid,ask\n"
+        + "".join(f"2008-01-02T00:00:{second},{second},{second}.5\n" for second in range(10, 60))
+    )
+    paths = [DEMO_PRICES, tmp_path / "quotes.csv"]
+    loaded = load_bars(paths, most_in_memory=most_in_memory)
+    data, strategy = elsewhere((loaded, SmaCross(fast=5)))
+    results = backtest(strategy, data, fee_rate=0.001)
+    assert figures(results) == figures(
+        backtest(SmaCross(fast=5), read_data(*paths), fee_rate=0.001)
+    )
+    back = elsewhere(results)
+    assert (figures(back), back.trips, back.days) == (
+        figures(results),
+        results.trips,
+        results.days,
+    )
+    names = [each.name for each in write_results(tmp_path / "back", back)]
+    write_results(tmp_path / "results", results)
+    for name in names:
+        written = [(tmp_path / folder / name).read_text() for folder in ("back", "results")]
+        assert written[0] == written[1]
+
+
+def test_a_strategy_that_has_run_is_neither_copied_nor_pickled(prices: Path) -> None:
+    strategy = Buyer()
+    backtest(deepcopy(strategy), prices)
+    backtest(strategy, prices)
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(strategy)
+    assert str(caught.value) == (
+        "this Buyer has run, so it can be neither copied nor pickled; make a new one for another "
+        "run, and of this one hand on results, or what it noted"
+    )
 
 
 def test_a_strategy_runs_once(prices: Path) -> None:

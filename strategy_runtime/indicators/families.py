@@ -55,7 +55,7 @@ class Indicators:
         self._families: list[_Fed] = []
         self._late = 0
         self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
-        self.when_added: Callable[[], None] = lambda: None
+        self.when_added: Callable[[], None] = _nobody_asks
 
     def add(
         self, make: Callable[[], IndicatorType], timeframe: str | None
@@ -174,3 +174,7 @@ class Indicators:
             [each.feed for each in members if isinstance(each, PriceIndicator)],
             [each.update for each in members if not isinstance(each, PriceIndicator)],
         )
+
+
+def _nobody_asks() -> None:
+    """What is called when a family is added, where nobody wants to know; it can be pickled."""

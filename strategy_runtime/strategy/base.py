@@ -129,6 +129,19 @@ class Strategy(Indicating):
             setattr(self, name, value)
         self._values = values
 
+    def __getstate__(self) -> object:
+        """What a copy and a pickle have, as for a process that is to run it.
+
+        Raises:
+            TypeError: It has run.
+        """
+        if self._has_begun:
+            raise TypeError(
+                f"this {type(self).__name__} has run, so it can be neither copied nor pickled; "
+                "make a new one for another run, and of this one hand on results, or what it noted"
+            )
+        return super().__getstate__()
+
     @classmethod
     def parameters(cls) -> Parameters:
         """The parameters of the class.

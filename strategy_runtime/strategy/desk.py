@@ -114,6 +114,8 @@ class _NoDesk:
         self._strategy = strategy
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copies and pickles look for, and do not need
+            raise AttributeError(name)
         raise RuntimeError(
             f"{self._strategy} is not running: verbs and views work inside hooks, from on_start on"
         )

@@ -29,9 +29,8 @@ __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 _FEW = 5
 """Rows below which looking at each is quicker than looking at all."""
 _ROUNDING = 1e-9
-"""The share of a price by which a high or a low may miss an open or a close: that much is left of
-floats where some prices were multiplied with a factor, such as that of an adjusted close, and others
-not."""
+"""The share of a price by which a high or a low may miss an open or a close: where prices were
+multiplied with the factor of an adjusted close, and that close was not, floats differ by less."""
 
 
 class Rows:

@@ -63,9 +63,7 @@ class Series:
     def extend(self, other: Self) -> None:
         """Add the rows of another series."""
         # What lies in a room cannot grow.
-        columns = [
-            each if isinstance(each, array) else array(each.format, each) for each in self.columns
-        ]
+        columns = [each if isinstance(each, array) else _array_of(each) for each in self.columns]
         for column, more in zip(columns, other.columns, strict=True):
             column.extend(more)
         self.take(columns)
@@ -83,6 +81,16 @@ class Series:
         """Give back the memory that reading from files has taken."""
         if self._room is not None:
             self._room.release()
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """What a copy and a pickle have: the numbers themselves, wherever they lie."""
+        slots = [name for each in type(self).__mro__ for name in getattr(each, "__slots__", ())]
+        kept = {name: getattr(self, name) for name in slots}
+        views = {id(each): each for each in kept.values() if isinstance(each, memoryview)}
+        arrays = {name: _array_of(each) for name, each in views.items()}
+        return None, {name: arrays.get(id(each), each) for name, each in kept.items()} | {
+            "_room": None
+        }
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.symbol} {len(self)} rows>"
@@ -213,6 +221,12 @@ class TickSeries(QuoteSeries):
         """Have these as columns, which may lie in a room."""
         super().take(columns, room)
         self.asks = self.bids
+
+
+def _array_of(column: "memoryview[Any]") -> "array[Any]":
+    numbers = array(column.format)
+    numbers.frombytes(column.cast("B"))
+    return numbers
 
 
 def marked(file: int, line: int) -> int:
