@@ -9,7 +9,7 @@ from strategy_runtime.simulator.data.columns import Kind, in_units, stand_in_for
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["Together", "all_in_units", "stamps_of", "taken_together", "with_its_digits"]
+__all__ = ["Together", "all_in_units", "in_usual_form", "stamps_of", "taken_together"]
 
 Together = tuple[Rows, Sequence[int], Sequence[int], list[Sequence[float]]]
 """Where rows belong, their numbers, times, and what was measured."""
@@ -43,12 +43,22 @@ def taken_together(
         return None
 
 
-def with_its_digits(column: Any) -> Any:
-    """A column; numbers of 32 bits as their digits say: 1.1, and not 1.100000023841858."""
+def in_usual_form(column: Any) -> Any:
+    """A column; numbers of 32 bits as their digits say: 1.1, and not 1.100000023841858; and texts
+    of polars, with which Arrow can do little, like all others.
+    """
+    import pyarrow
     from pyarrow import types
 
-    is_short = types.is_float32(column.type)
-    return column.cast("string").cast("float64") if is_short else column
+    kind = column.type
+    if types.is_float32(kind):
+        return column.cast("string").cast("float64")
+    if types.is_string_view(kind):
+        return column.cast("string")
+    if types.is_dictionary(kind) and types.is_string_view(kind.value_type):
+        texts = column.dictionary.cast("string")
+        return pyarrow.DictionaryArray.from_arrays(column.indices, texts)
+    return column
 
 
 def all_in_units(column: Any) -> Any:

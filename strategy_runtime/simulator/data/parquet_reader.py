@@ -11,9 +11,9 @@ from strategy_runtime.simulator.data.columns import Kind, find_layout, over_all,
 from strategy_runtime.simulator.data.files import FEATHER
 from strategy_runtime.simulator.data.parquet_columns import (
     all_in_units,
+    in_usual_form,
     stamps_of,
     taken_together,
-    with_its_digits,
 )
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
@@ -78,7 +78,7 @@ def _read(
             for kind, places in parts:
                 wanted = {name: names[at] for name, at in places.items() if at is not None}
                 table = {
-                    name: with_its_digits(batch.column(column)) for name, column in wanted.items()
+                    name: in_usual_form(batch.column(column)) for name, column in wanted.items()
                 }
                 if layout.in_billionths:
                     table |= {name: all_in_units(table[name]) for name in kind.prices}

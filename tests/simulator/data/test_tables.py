@@ -53,6 +53,18 @@ def test_tables_have_the_symbols_that_they_are_given_by() -> None:
     ]
 
 
+@pytest.mark.parametrize("is_category", [False, True])
+def test_texts_may_be_as_those_of_polars(is_category: bool) -> None:
+    column = pyarrow.array(["A", "B", "A", "B"]).cast(pyarrow.string_view())
+    if is_category:
+        kinds = pyarrow.array(["B", "A"]).cast(pyarrow.string_view())
+        column = pyarrow.DictionaryArray.from_arrays(pyarrow.array([1, 0, 1, 0]), kinds)
+    data = read_data(table([10, 20, 11, 21], symbol=column), timeframe="1d")
+    assert [(each.symbol, list(each.closes)) for each in data.series] == [
+        *(("A", [10, 11]), ("B", [20, 21]))
+    ]
+
+
 def test_a_table_has_the_symbol_that_is_asked_for() -> None:
     assert [each.symbol for each in read_data(table([10, 11]), symbol="S:AAPL").series] == [
         "S:AAPL"
