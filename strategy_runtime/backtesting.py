@@ -40,6 +40,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.selection import unmet
+from strategy_runtime.simulator.data.split_reader import splits_of
 from strategy_runtime.simulator.data.tables import Frame, Table, is_frame, table_of
 from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
 from strategy_runtime.simulator.data.written_times import Dates
@@ -178,7 +179,8 @@ def backtest(
             default all quotes, and the finest candles of each symbol.
         on_error: What a failing hook does: `stop` or `continue`.
         options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; and limits on
-            risk: `max_order_notional`, `max_daily_loss`, …
+            risk: `max_order_notional`, `max_daily_loss`, … `splits` is a file, or a list such as
+            `["AAPL 2:1 2005-02-28"]`.
 
     Raises:
         HookFailed: A hook of the strategy raised; `__cause__` is what it raised.
@@ -377,6 +379,9 @@ def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
         field = known.get(name)
         if field is None:
             raise TypeError(f"there is no option {name!r}{_hint_for(name, known)}")
+        if name == "splits":
+            values[name] = splits_of(value)
+            continue
         option = Parameter("backtest", name, field.type, field.default, required=False)
         is_mode = name == "mode" and isinstance(value, str)
         values[name] = option.convert(value.upper() if is_mode else value)

@@ -1,4 +1,6 @@
-"""Files of splits: CSV with the columns symbol, date and ratio."""
+"""Splits as they are written: in CSV files with the columns symbol, date and ratio, or as results
+have them.
+"""
 
 import csv
 import re
@@ -13,9 +15,10 @@ from strategy_runtime.simulator.data.timestamps import StampReader
 from strategy_runtime.simulator.data.written_times import Dates
 from strategy_runtime.simulator.splits import Split
 
-__all__ = ["read_splits"]
+__all__ = ["read_splits", "splits_of"]
 
 _COLUMNS = ("symbol", "date", "ratio")
+_GIVEN = "a file, or a list such as ['AAPL 2:1 2005-02-28']"
 _RATIO = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:[:/](\d{1,9}))?", re.ASCII)
 
 
@@ -44,6 +47,32 @@ def read_splits(path: Path, zone: tzinfo = UTC, dates: Dates | None = None) -> t
         except (ValueError, ConfigError, csv.Error) as error:
             raise DataError(f"{path} line {rows.line_num}: {error}") from None
     return tuple(found)
+
+
+def splits_of(given: object) -> tuple[Split, ...]:
+    """Splits as they are given from Python: by the path of a file, or each as results write it,
+    such as `AAPL 2:1 2005-02-28`, at midnight UTC.
+
+    Raises:
+        DataError: The file cannot be read.
+        ConfigError: They are given in another way.
+    """
+    if isinstance(given, str | Path):
+        return read_splits(Path(given))
+    if not isinstance(given, list | tuple):
+        raise ConfigError(f"splits are {_GIVEN}, not {given!r}")
+    return tuple(each if isinstance(each, Split) else _split_of(each) for each in given)
+
+
+def _split_of(text: object) -> Split:
+    parts = text.rsplit(maxsplit=2) if isinstance(text, str) else []
+    try:
+        if len(parts) < len(_COLUMNS):
+            raise ValueError("that is none")
+        symbol, ratio, date = parts
+        return _split(symbol, StampReader(UTC).read(date), ratio)
+    except ValueError as error:
+        raise ConfigError(f"splits: {text!r}: {error}; they are {_GIVEN}") from None
 
 
 def _split(symbol: str, stamp: int, text: str) -> Split:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.split_reader import read_splits
+from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.simulator.data.split_reader import read_splits, splits_of
 from strategy_runtime.simulator.data.timestamps import zone_of
 from strategy_runtime.simulator.splits import Split
 
@@ -75,3 +75,26 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("symbol,date,ratio\nS:X,2005-02-28," + "2" * csv.field_size_limit() + "2\n")
     with pytest.raises(DataError, match=r"splits\.csv line 1: field larger than field limit"):
         read_splits(path)
+
+
+def test_from_python_they_are_given_as_results_write_them_or_by_a_file(tmp_path: Path) -> None:
+    splits = read_splits(write(tmp_path, "S:X,2005-02-28,2:1", "a b,2020-08-31,1:10"))
+    assert splits_of([str(each) for each in splits]) == splits_of(splits) == splits
+    assert splits_of(str(tmp_path / "splits.csv")) == splits
+    assert splits_of([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (5, "splits are a file, or a list such as ['AAPL 2:1 2005-02-28'], not 5"),
+        (["AAPL 2:1"], "splits: 'AAPL 2:1': that is none; they are a file, or a list such as ["),
+        ([{"symbol": "A"}], "splits: {'symbol': 'A'}: that is none; they are a file, or a list"),
+        (["A 2005-02-28 2:1"], "splits: 'A 2005-02-28 2:1': '2:1' is no time"),
+        (["A much 2005-02-28"], "splits: 'A much 2005-02-28': 'much' is no ratio of new units to"),
+    ],
+)
+def test_splits_that_are_given_in_another_way_are_refused(given: object, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        splits_of(given)
+    assert str(caught.value).startswith(said)
