@@ -141,6 +141,15 @@ class Impatient(Strategy):
             self.quit("enough")
 
 
+def test_a_table_that_there_is_not_is_named(prices: Path) -> None:
+    results = backtest(Buyer(), prices)
+    with pytest.raises(ConfigError) as caught:
+        results.table("trades")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "there is no table 'trades'; there are fills, orders, trips, equity"
+    )
+
+
 def test_the_path_of_equity_ends_where_the_account_does_also_amid_a_bar(tmp_path: Path) -> None:
     bars = {"A": [(minute, 10) for minute in range(10)], "B": [(0, 10), (5, 12), (10, 12)]}
     for name, rows in bars.items():

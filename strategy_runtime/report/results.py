@@ -1,12 +1,16 @@
 """Everything that is said about a run, worked out once for all the forms in which it is said."""
 
 from itertools import chain
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
 from strategy_runtime.clock import ns_of
+from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.report.columns import columns_of
 from strategy_runtime.report.equity import CurvePart, ThinPoint, equity_curve, path_of
+from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.holding import buy_and_hold
 from strategy_runtime.report.performance import (
@@ -21,6 +25,8 @@ from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
 from strategy_runtime.simulator.outcome import Outcome, in_order
 
 __all__ = ["Results", "results_of"]
+
+TableName: TypeAlias = Literal["fills", "orders", "trips", "equity"]
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -40,6 +46,29 @@ class Results(Struct, frozen=True, kw_only=True):
     buy_and_hold: list[float]
     days: list[DayEnd]
     trips: list[RoundTrip]
+
+    def table(self, name: TableName) -> dict[str, list[Any]]:
+        """The columns of a table that `write_results` writes, for a data frame of any kind:
+        `pandas.DataFrame(results.table("trips"))`.
+
+        Times are aware and in UTC, and dates without a zone; amounts are floats.
+
+        Args:
+            name: `fills`, `orders`, `trips` or `equity`.
+
+        Raises:
+            ConfigError: There is no such table.
+        """
+        if name == "fills":
+            return columns_of(fills_csv(self.outcome.fills))
+        if name == "orders":
+            return columns_of(orders_csv(self.outcome.orders))
+        if name == "trips":
+            return columns_of(trips_csv(self.trips))
+        if name == "equity":
+            return columns_of(equity_csv(self.days))
+        names = get_args(TableName)
+        raise ConfigError(f"there is no table {name!r}; there are {', '.join(names)}")
 
     def __repr__(self) -> str:
         return render(self.summary)

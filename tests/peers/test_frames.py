@@ -1,10 +1,15 @@
-"""Data frames of pandas, in the shapes in which people have them."""
+"""Data frames of pandas, in the shapes in which people have them, and those made of results."""
 
-from typing import Any
+from math import nan
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from strategy_runtime.backtesting import read_data
+from strategy_runtime.backtesting import backtest, read_data, write_results
+from strategy_runtime.demo import PRICES
+from strategy_runtime.demo.strategy import SmaCross
+from strategy_runtime.report.results import TableName
 
 pandas: Any = pytest.importorskip("pandas", reason="pandas is not installed")
 
@@ -41,3 +46,20 @@ def test_symbols_may_stand_side_by_side(levels: tuple[str | None, str | None]) -
     wide.columns.names = levels
     data = {each.symbol: list(each.closes) for each in read_data(wide).series}
     assert data == {"AAPL": CLOSES, "MSFT": [2 * close for close in CLOSES]}
+
+
+def test_tables_make_data_frames_of_what_the_files_hold(tmp_path: Path) -> None:
+    results = backtest(SmaCross(fast=5), PRICES, fee_rate=0.001)
+    write_results(tmp_path, results)
+    times = {"fills": ["time", "bar"], "orders": ["created", "updated"]}
+    times |= {"trips": ["opened", "closed"], "equity": ["date"]}
+    for name in get_args(TableName):
+        frame = pandas.DataFrame(results.table(name))
+        file = pandas.read_csv(tmp_path / f"{name}.csv", parse_dates=times[name])
+        pandas.testing.assert_frame_equal(frame.replace("", nan), file, check_dtype=False)
+        assert len(frame) > 10
+    frame = pandas.DataFrame(results.table("trips"))
+    profits = {each.symbol: 0.0 for each in results.trips}
+    for each in results.trips:
+        profits[each.symbol] += float(each.profit)
+    assert frame.groupby("symbol").profit.sum().to_dict() == pytest.approx(profits)
