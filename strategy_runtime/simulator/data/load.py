@@ -53,6 +53,15 @@ class LoadedData(Struct, frozen=True):
     faults: list[DataFault]
     timeframe: str | None = None
 
+    def __repr__(self) -> str:
+        """What there is, a line each, and below it what was wrong, as a notebook shows it."""
+        kinds: list[tuple[Series, str]] = [(each, each.timeframe) for each in self.series]
+        kinds += [(each, each.KIND) for each in (*self.quotes, *self.ticks)]
+        lines = [f"{each.symbol}  {kind}  {_span(each)}" for each, kind in kinds]
+        wanted = f"candles of {self.timeframe}" if self.timeframe else ""
+        found = (some_of(lines, between="\n"), wanted, *map(str, summarize(self.faults)))
+        return "\n".join(filter(None, found))
+
 
 def load_bars(
     paths: Sequence[str | Path | Table],
@@ -204,6 +213,12 @@ def _extent(data: Iterable[Series]) -> str:
     """From when to when there are data, in words."""
     times = [stamps[place] for each in data if len(stamps := each.columns[0]) for place in (0, -1)]
     return f"the first are of {rfc3339(min(times))}, the last of {rfc3339(max(times))}"
+
+
+def _span(series: Series) -> str:
+    stamps = series.columns[0]
+    ends = (rfc3339(stamps[place]).removesuffix("T00:00:00Z") for place in (0, -1))
+    return f"{len(stamps):,} rows  {' to '.join(ends)}"
 
 
 def _joined(

@@ -180,6 +180,22 @@ def test_the_same_bars_of_two_files_are_not_mixed(tmp_path: Path) -> None:
     assert (list(only(data).closes), len(data.faults)) == ([1, 1, 1], 3)
 
 
+def test_what_was_read_shows_itself_in_few_lines(tmp_path: Path) -> None:
+    (tmp_path / "Q.csv").write_text("timestamp,bid,ask\n2024-03-04T14:30:00.5Z,1,2\n")
+    (tmp_path / "D.csv").write_text(
+        HEADER
+        + "2024-03-04,1,1,1,1,0\n2024-03-05,1,2,3,1,0\n2024-03-07,1,1,1,1,0\n2024-03-08,1,1,1,1,0\n"
+    )
+    data = load_bars([tmp_path / "D.csv", tmp_path / "Q.csv"], timeframe="1w")
+    (fault,) = data.faults
+    assert repr(data).splitlines() == [
+        "D  1d  3 rows  2024-03-04 to 2024-03-08",
+        "Q  quote  1 rows  2024-03-04T14:30:00.5Z to 2024-03-04T14:30:00.5Z",
+        "candles of 1w",
+        f"{tmp_path / 'D.csv'}: 1 x impossible; the first: {fault}",
+    ]
+
+
 def test_strict_refuses_faults_but_not_gaps(tmp_path: Path) -> None:
     late = "2024-01-02T15:00:00Z,10,11,9,10,1\n"
     assert len(only(load(tmp_path, HEADER + ROWS + late, strict=True))) == 3
