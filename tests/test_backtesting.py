@@ -150,6 +150,27 @@ def test_a_table_that_there_is_not_is_named(prices: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sharpe", "; it is results.summary.performance.sharpe"),
+        ("sharpe_ratio", "; it is results.summary.performance.sharpe"),
+        ("total_return", "; it is results.summary.total_return"),
+        ("fills", "; it is results.outcome.fills"),
+        ("trades", "; it is results.trips, or as columns results.table('trips')"),
+        ("equity_curve", "; it is results.days, or as columns results.table('equity')"),
+        ("plot", "; it is the report that write_results(folder, results) writes"),
+        ("max_drowdown", "; it is results.summary.max_drawdown"),
+        ("nonsense", ""),
+    ],
+)
+def test_what_results_have_elsewhere_is_told(prices: Path, name: str, said: str) -> None:
+    results = backtest(Buyer(), prices)
+    with pytest.raises(AttributeError) as caught:
+        getattr(results, name)
+    assert str(caught.value) == f"results have no {name!r}{said}"
+
+
 def test_the_path_of_equity_ends_where_the_account_does_also_amid_a_bar(tmp_path: Path) -> None:
     bars = {"A": [(minute, 10) for minute in range(10)], "B": [(0, 10), (5, 12), (10, 12)]}
     for name, rows in bars.items():

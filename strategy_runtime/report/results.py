@@ -1,7 +1,7 @@
 """Everything that is said about a run, worked out once for all the forms in which it is said."""
 
 from itertools import chain
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ from strategy_runtime.report.performance import (
     days_of,
     performance_of,
 )
+from strategy_runtime.report.places import hint_of_place
 from strategy_runtime.report.summary import RunFacts, Summary, summary_of
 from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
@@ -72,6 +73,12 @@ class Results(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return render(self.summary)
+
+    if not TYPE_CHECKING:  # to which all names would be right then
+
+        def __getattr__(self, name: str) -> Any:
+            """Where that is; other engines have much of it in the results themselves."""
+            raise AttributeError(f"results have no {name!r}{hint_of_place(name)}")
 
 
 def results_of(outcome: Outcome, run: RunFacts) -> Results:

@@ -1,0 +1,31 @@
+"""Where the results of a run have what other engines have at another place."""
+
+from difflib import get_close_matches
+
+from strategy_runtime.report.performance import Performance
+from strategy_runtime.report.summary import Summary
+from strategy_runtime.simulator.outcome import Outcome
+
+__all__ = ["hint_of_place"]
+
+_OF_THE_SUMMARY = {name: f"results.summary.{name}" for name in Summary.__struct_fields__}
+_OF_THE_OUTCOME = {name: f"results.outcome.{name}" for name in Outcome.__struct_fields__}
+_FIGURES = {name: f"results.summary.performance.{name}" for name in Performance.__struct_fields__}
+_BY_DAY = "results.days, or as columns results.table('equity')"
+_PLACES = {
+    **_OF_THE_OUTCOME,
+    **_OF_THE_SUMMARY,
+    **_FIGURES,
+    **{name: _OF_THE_OUTCOME[name] for name in ("fills", "orders", "positions")},
+    **dict.fromkeys(("trades", "_trades"), "results.trips, or as columns results.table('trips')"),
+    **dict.fromkeys(("equity", "equity_curve", "_equity_curve", "returns"), _BY_DAY),
+    **dict.fromkeys(("stats", "metrics"), "results.summary, and results print as a table"),
+    "plot": "the report that write_results(folder, results) writes",
+    "sharpe_ratio": _FIGURES["sharpe"],
+}
+
+
+def hint_of_place(name: str) -> str:
+    """A fragment such as `; it is results.summary.cash`, or nothing where no name is like it."""
+    near = [name] if name in _PLACES else get_close_matches(name, _PLACES, n=1)
+    return f"; it is {_PLACES[near[0]]}" if near else ""
