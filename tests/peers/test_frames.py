@@ -38,6 +38,17 @@ def test_times_may_be_a_column() -> None:
     assert list(series.closes) == CLOSES
 
 
+def test_periods_are_known_by_their_beginnings() -> None:
+    given = frame()
+    (series,) = read_data({"AAPL": given.to_period("D")}).series
+    assert list(series.starts) == [int(each.value) for each in given.index]
+
+
+def test_a_column_alone_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"takes paths and data frames, .* and no Series$"):
+        read_data(frame()["Close"])
+
+
 @pytest.mark.parametrize("levels", [("Price", "Ticker"), ("Ticker", "Price"), (None, None)])
 def test_symbols_may_stand_side_by_side(levels: tuple[str | None, str | None]) -> None:
     wide = pandas.concat({"AAPL": frame(), "MSFT": frame() * 2}, axis=1)

@@ -7,6 +7,7 @@ from strategy_runtime.errors import DataError
 __all__ = ["Frame", "Table", "is_frame", "table_of"]
 
 _FIELDS = {"open", "close", "bid", "ask", "price"}
+_COLUMNS = ("Series", "ChunkedArray")
 
 
 class Frame(Protocol):
@@ -35,7 +36,9 @@ class Table(NamedTuple):
 
 
 def is_frame(thing: object) -> bool:
-    """Whether something can be read as a table."""
+    """Whether something can be read as a table, and is not one column only."""
+    if type(thing).__name__ in _COLUMNS:
+        return False
     return hasattr(thing, "__arrow_c_stream__") or _is_of_pandas(thing)
 
 
@@ -75,5 +78,7 @@ def _flat(frame: Any) -> Any:
         names = {str(name).lower() for name in frame.columns.get_level_values(0)}
         frame = frame.stack(1 if names & _FIELDS else 0, future_stack=True)
         frame.index = frame.index.set_names([frame.index.names[0] or "time", "symbol"])
+    if type(frame.index).__name__ == "PeriodIndex":
+        frame = frame.to_timestamp()
     is_counted = type(frame.index).__name__ == "RangeIndex"
     return frame if is_counted else frame.reset_index()
