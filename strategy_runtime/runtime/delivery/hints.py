@@ -77,7 +77,7 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     ),
     (
         ValueError,
-        "cannot convert float NaN to integer",
+        r"cannot convert float NaN to integer|must be a number above zero, not (np\.float64\()?nan",
         "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
     ),
 )

@@ -118,6 +118,14 @@ async def awaited(thing: Any) -> None:
             lambda self, candle: int(self.fast[A].value),
             "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
         ),
+        (
+            lambda self, candle: self.buy(A, 1, stop_loss=10 - self.fast[A].value),
+            "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
+        ),
+        (
+            lambda self, candle: self.target(A, fraction=0.1 / self.fast[A].value),
+            "an indicator is NaN until it has seen enough candles: ask whether it is_ready",
+        ),
     ],
 )
 async def test_it_says_what_to_write_instead(act: Act, hint: str) -> None:
