@@ -281,14 +281,17 @@ def test_a_run_that_is_over_cannot_be_ended(prices: Path) -> None:
 
 def test_a_run_is_made_again_from_what_its_document_says(tmp_path: Path) -> None:
     options: dict[str, Any] = {"fee_rate": 0.001, "mode": "hedging", "max_order_notional": 45_000}
-    splits = ["S:AAPL 2:1 2008-04-15"]
+    splits = ["S:AAPL 2:1 2010-04-15"]
+    weekly = read_data(DEMO_PRICES, timeframe="1w")
     data = read_data(DEMO_PRICES)
-    results = backtest(SmaCross(fast=5), data, splits=splits, **options)
+    results = backtest(SmaCross(fast=5), weekly, splits=splits, **options)
     write_results(tmp_path, results)
     document = json.loads((tmp_path / "result.json").read_text())
-    again = backtest(SmaCross(**document["parameters"]), data, **document["options"])
+    strategy, sent = SmaCross(**document["parameters"]), ",".join(document["sent"])
+    again = backtest(strategy, data, subscriptions=sent, **document["options"])
     assert figures(again) == figures(results)
-    assert again.summary.fill_hash != backtest(SmaCross(fast=5), data, **options).summary.fill_hash
+    without = backtest(SmaCross(fast=5), weekly, **options)
+    assert again.summary.fill_hash != without.summary.fill_hash
 
 
 def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
