@@ -6,9 +6,9 @@ from difflib import get_close_matches
 __all__ = ["did_you_mean", "some_of"]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """A fragment such as `; did you mean 'on_candle'?`, or nothing without near matches."""
-    matches = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    matches = get_close_matches(name, sorted(known), n=3, cutoff=cutoff)
     if not matches:
         return ""
     return "; did you mean " + " or ".join(repr(match) for match in matches) + "?"

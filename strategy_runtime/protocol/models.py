@@ -239,7 +239,9 @@ class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     time_in_force: TimeInForce = TimeInForce.GTC
 
 
-class OrderChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class OrderChanges(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, forbid_unknown_fields=True
+):
     """What `PATCH /orders/{id}` takes; None leaves a field as it is."""
 
     quantity: Decimal | None = None

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from math import isfinite
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -30,10 +31,12 @@ from strategy_runtime.protocol.orders import (
     out_of_range,
 )
 from strategy_runtime.protocol.values import NUMBER, has_only_plain_numbers, is_sound
+from strategy_runtime.suggestions import did_you_mean
 
 __all__ = [
     "CloseRequest",
     "ErrorEnvelope",
+    "ProtectRequest",
     "Unreadable",
     "decode_body",
     "decode_list",
@@ -41,15 +44,20 @@ __all__ = [
     "parse_error",
     "parse_order_changes",
     "parse_order_request",
+    "parse_protect_request",
 ]
 
 _T = TypeVar("_T")
+_Body = TypeVar("_Body", bound=Struct)
 _BODY_SHOWN = 200
 _CODE_SHOWN = 100
 _MESSAGE_SHOWN = 1000
 _MOST_UNREADABLE = 1000
 _FIELD = re.compile(r"at `\$\.([A-Za-z_]+)`")
 _MISSING = re.compile(r"missing required field `([A-Za-z_]+)`")
+_UNKNOWN = re.compile(r"unknown field `(.*)`", re.DOTALL)
+_ALIKE = 0.7
+_MOST_COMPARED = 32
 
 
 class ErrorEnvelope(Struct, frozen=True, omit_defaults=True):
@@ -72,25 +80,38 @@ class Unreadable(NamedTuple):
     problem: str
 
 
-class CloseRequest(Struct, frozen=True, kw_only=True):
-    """What `DELETE /positions/{id}` takes; the whole position at the market without it."""
+class CloseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `DELETE /positions/{id}` takes; the whole position at the market without it.
+
+    Attributes:
+        cancel_associated_orders: Of older clients, and without effect: legs end with the position.
+    """
 
     quantity: Decimal | None = None
     order_type: OrderType = OrderType.MARKET
     limit_price: Decimal | None = None
+    cancel_associated_orders: bool = True
+
+
+class ProtectRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `PATCH /positions/{id}` takes: one price or both."""
+
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
 
 
 _order_request = msgspec.json.Decoder(OrderRequest)
 _order_changes = msgspec.json.Decoder(OrderChanges)
 _close_request = msgspec.json.Decoder(CloseRequest)
+_protect_request = msgspec.json.Decoder(ProtectRequest)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse_order_request(body: bytes) -> OrderRequest:
-    """Read the body of `POST /orders`.
+    """Read the body of `POST /orders`. Fields that only other proxies know are passed over.
 
     Raises:
-        ApiError: 400, naming the field.
+        ApiError: 400, naming the field; also for one that is like a known one, and so misspelt.
     """
     return _parse(_order_request, body)
 
@@ -114,6 +135,15 @@ def parse_close_request(body: bytes) -> CloseRequest:
     if request.quantity is not None and request.quantity <= 0:
         raise out_of_range("quantity", request.quantity, "must be positive")
     return request
+
+
+def parse_protect_request(body: bytes) -> ProtectRequest:
+    """Read the body of `PATCH /positions/{id}`.
+
+    Raises:
+        ApiError: 400, naming the field.
+    """
+    return _parse(_protect_request, body)
 
 
 def parse_error(status: int, body: bytes, request: str | None = None) -> ApiError:
@@ -208,7 +238,7 @@ def _names(element: bytes) -> frozenset[str]:
     return frozenset(name for name in found if isinstance(name, str))
 
 
-def _parse(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+def _parse(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
     if not body.strip():
         raise invalid_request("the request has no body; send a JSON object")
     try:
@@ -216,14 +246,22 @@ def _parse(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
         parsed = decoder.decode(body)
         members = _members.decode(body)
     except msgspec.ValidationError as error:
-        raise _explain(body, str(error)) from None
+        raise _explain(body, str(error), decoder.type) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _not_json(error) from None
+    unknown = []
     for name, member in members.items():
-        value = getattr(parsed, name, None)
         text = bytes(member).decode().strip('"')
+        if name not in decoder.type.__struct_fields__:
+            unknown.append(name)
+            continue
+        value = getattr(parsed, name)
         if isinstance(value, Decimal) and not (NUMBER.fullmatch(text) and is_sound(value)):
             raise no_number(name, text)
+    for name in islice(unknown, _MOST_COMPARED):
+        hint = did_you_mean(name.lower(), decoder.type.__struct_fields__, cutoff=_ALIKE)
+        if hint:
+            raise _not_known(name, hint)
     return parsed
 
 
@@ -231,7 +269,11 @@ def _not_json(error: Exception) -> ApiError:
     return invalid_request(f"the body is not JSON: {error}")
 
 
-def _explain(body: bytes, problem: str) -> ApiError:
+def _not_known(name: str, hint: str) -> ApiError:
+    return invalid_request(f"{name} is not known here, so nothing was done{hint}", name)
+
+
+def _explain(body: bytes, problem: str, kind: type[Struct]) -> ApiError:
     missing = _MISSING.search(problem)
     if missing is not None:
         return invalid_request(f"{missing[1]} is missing", missing[1])
@@ -240,6 +282,9 @@ def _explain(body: bytes, problem: str) -> ApiError:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         return _not_json(error)
+    unknown = _UNKNOWN.search(problem)
+    if unknown is not None:
+        return _not_known(unknown[1], f"; known are {', '.join(kind.__struct_fields__)}")
     if found is None or not isinstance(document, dict):
         return invalid_request(f"the body is not the JSON object expected: {problem}")
     field = found[1]

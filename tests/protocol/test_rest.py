@@ -35,6 +35,7 @@ from strategy_runtime.protocol.rest import (
     parse_error,
     parse_order_changes,
     parse_order_request,
+    parse_protect_request,
 )
 from strategy_runtime.protocol.server_codec import bar_json, encode_json, quote_json
 
@@ -177,11 +178,46 @@ def test_a_symbol_of_a_wrong_length_is_out_of_range(symbol: str) -> None:
     assert refused.value.details["symbol"][0]["params"] == {"value": symbol}
 
 
-def test_null_is_the_same_as_left_out_and_unknown_fields_are_ignored() -> None:
+def test_null_is_the_same_as_left_out_and_fields_of_other_proxies_are_ignored() -> None:
     extra = {"limit_price": None, "client_order_id": None, "note": "x", "depth": [1]}
     assert parse_order_request(json.dumps(GOOD | extra).encode()) == parse_order_request(
         json.dumps(GOOD).encode()
     )
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("stoploss", "'stop_loss'"),
+        ("takeProfit", "'take_profit'"),
+        ("reduceOnly", "'reduce_only'"),
+        ("TIME_IN_FORCE", "'time_in_force'"),
+        ("stop_loss_price", "'stop_price' or 'stop_loss'"),
+    ],
+)
+def test_a_field_of_an_order_that_is_misspelt_is_refused(misspelt: str, meant: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        parse_order_request(json.dumps(GOOD | {misspelt: "1"}).encode())
+    assert (refused.value.status, refused.value.code) == (400, "INVALID_REQUEST")
+    assert refused.value.details == {"field": misspelt}
+    assert refused.value.message == (
+        f"{misspelt} is not known here, so nothing was done; did you mean {meant}?"
+    )
+
+
+def test_of_a_command_that_narrows_nothing_is_passed_over() -> None:
+    for parse, raw, field, known in (
+        (parse_close_request, b'{"qty":"1"}', "qty", "quantity, order_type, limit_price, "),
+        (parse_order_changes, b'{"quantity":1,"price":2}', "price", "quantity, limit_price, "),
+        (parse_protect_request, b'{"stop_loss":1,"trail":2}', "trail", "stop_loss, take_profit"),
+    ):
+        with pytest.raises(ApiError) as refused:
+            parse(raw)
+        assert (refused.value.status, refused.value.code) == (400, "INVALID_REQUEST")
+        assert refused.value.details == {"field": field}
+        assert refused.value.message.startswith(
+            f"{field} is not known here, so nothing was done; known are {known}"
+        )
 
 
 def test_changes_are_what_is_given() -> None:

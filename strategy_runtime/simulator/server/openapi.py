@@ -16,7 +16,7 @@ from strategy_runtime.protocol.models import (
     Quote,
     Trade,
 )
-from strategy_runtime.protocol.rest import CloseRequest, ErrorEnvelope
+from strategy_runtime.protocol.rest import CloseRequest, ErrorEnvelope, ProtectRequest
 from strategy_runtime.simulator.server.schemas import (
     COUNT,
     TEXT,
@@ -30,7 +30,7 @@ from strategy_runtime.simulator.server.schemas import (
 __all__ = ["openapi"]
 
 _SENT = (Account, Candle, Capabilities, ErrorEnvelope, Order, OrderHandle, Position, Quote, Trade)
-_TAKEN = (CloseRequest, OrderChanges, OrderRequest)
+_TAKEN = (CloseRequest, OrderChanges, OrderRequest, ProtectRequest)
 
 _YES_OR_NO = {"type": "boolean"}
 _STATUS = "|".join(status.value for status in OrderStatus)
@@ -140,7 +140,7 @@ _PATHS: dict[tuple[str, str], _Path] = {
     ("PATCH", "/positions/{id}"): _Path(
         "Move or place its stop-loss and take-profit",
         _PROTECTED,
-        body="OrderChanges",
+        body="ProtectRequest",
         refusals=(404, 422),
     ),
     ("GET", "/trades"): _Path(

@@ -14,6 +14,7 @@ from strategy_runtime.protocol.rest import (
     parse_close_request,
     parse_order_changes,
     parse_order_request,
+    parse_protect_request,
 )
 from strategy_runtime.protocol.server_codec import bar_json, quote_json
 from strategy_runtime.simulator.market import PROVIDER
@@ -165,7 +166,7 @@ class Routes:
         return body([self._traced(handle) for handle in handles])
 
     def _protect(self, request: web.Request) -> web.Response:
-        wanted = parse_order_changes(request[BODY])
+        wanted = parse_protect_request(request[BODY])
         moved = self._exchange.protect_position(_id(request), wanted.stop_loss, wanted.take_profit)
         answer: dict[str, Any] = {"position_id": _id(request)}
         for name, legs in moved.items():

@@ -108,6 +108,21 @@ async def test_what_narrows_a_command_down_and_is_misspelt_widens_it_to_nothing(
         assert len((await rest("GET", "/orders"))[1]) == 1
 
 
+async def test_a_part_that_is_misspelt_closes_nothing_and_a_quantity_protects_nothing() -> None:
+    async with serving() as rest:
+        rest.play()
+        await rest("POST", "/orders", MARKET_ORDER)
+        rest.play()
+        for method, body, field in (
+            ("DELETE", {"qty": "1"}, "qty"),
+            ("PATCH", {"stop_loss": "5", "quantity": "1"}, "quantity"),
+        ):
+            status, refusal = await rest(method, "/positions/pos-1", body)
+            assert (status, refusal["code"]) == (400, "INVALID_REQUEST")
+            assert refusal["message"].startswith(f"{field} is not known here, so nothing was done")
+        assert (await rest("GET", "/orders"))[1] == []
+
+
 async def test_bars_and_quotes_show_nothing_that_has_not_happened() -> None:
     async with serving() as rest:
         status, refusal = await rest("GET", "/quotes/S%3AAAPL")
