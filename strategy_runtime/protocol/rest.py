@@ -246,6 +246,9 @@ def _parse(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
         parsed = decoder.decode(body)
         members = _members.decode(body)
     except msgspec.ValidationError as error:
+        given = _without_nulls(body)
+        if given is not None:
+            return _parse(decoder, given)
         raise _explain(body, str(error), decoder.type) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _not_json(error) from None
@@ -253,7 +256,8 @@ def _parse(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
     for name, member in members.items():
         text = bytes(member).decode().strip('"')
         if name not in decoder.type.__struct_fields__:
-            unknown.append(name)
+            if text != "null":
+                unknown.append(name)
             continue
         value = getattr(parsed, name)
         if isinstance(value, Decimal) and not (NUMBER.fullmatch(text) and is_sound(value)):
@@ -263,6 +267,19 @@ def _parse(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
         if hint:
             raise _not_known(name, hint)
     return parsed
+
+
+def _without_nulls(body: bytes) -> bytes | None:
+    """The body without the fields that are null, as many clients write what they leave out.
+
+    None where there are no such fields, and where it cannot be read.
+    """
+    try:
+        members = _members.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    given = {name: member for name, member in members.items() if bytes(member) != b"null"}
+    return None if len(given) == len(members) else msgspec.json.encode(given)
 
 
 def _not_json(error: Exception) -> ApiError:

@@ -180,9 +180,14 @@ def test_a_symbol_of_a_wrong_length_is_out_of_range(symbol: str) -> None:
 
 def test_null_is_the_same_as_left_out_and_fields_of_other_proxies_are_ignored() -> None:
     extra = {"limit_price": None, "client_order_id": None, "note": "x", "depth": [1]}
-    assert parse_order_request(json.dumps(GOOD | extra).encode()) == parse_order_request(
-        json.dumps(GOOD).encode()
-    )
+    defaults = {"time_in_force": None, "reduce_only": None, "post_only": None, "stoploss": None}
+    order = parse_order_request(json.dumps(GOOD).encode())
+    assert parse_order_request(json.dumps(GOOD | extra).encode()) == order
+    assert parse_order_request(json.dumps(GOOD | extra | defaults).encode()) == order
+    closing = b'{"quantity":null,"order_type":null,"cancel_associated_orders":null}'
+    assert parse_close_request(closing) == CloseRequest()
+    with pytest.raises(ApiError, match=r"^INVALID_REQUEST: symbol is missing$"):
+        parse_order_request(json.dumps(GOOD | {"symbol": None}).encode())
 
 
 @pytest.mark.parametrize(

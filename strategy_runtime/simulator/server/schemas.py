@@ -112,6 +112,11 @@ def _as_taken(struct: type[Struct], schema: dict[str, Any]) -> dict[str, Any]:
         elif properties[name].get("default", ...) is None:
             # A field that is left out has no value, not null for one.
             properties[name] = {k: v for k, v in properties[name].items() if k != "default"}
+        elif field.default is not NODEFAULT:
+            # Null is the same as left out, and stands for the default.
+            value = {k: v for k, v in properties[name].items() if k != "default"}
+            default = properties[name]["default"]
+            properties[name] = {"anyOf": [value, {"type": "null"}], "default": default}
     return {**schema, "properties": properties}
 
 
