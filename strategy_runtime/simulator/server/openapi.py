@@ -17,6 +17,7 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.rest import CloseRequest, ErrorEnvelope, ProtectRequest
+from strategy_runtime.simulator.server.query import FEW, MOST
 from strategy_runtime.simulator.server.schemas import (
     COUNT,
     TEXT,
@@ -35,11 +36,19 @@ _TAKEN = (CloseRequest, OrderChanges, OrderRequest, ProtectRequest)
 _YES_OR_NO = {"type": "boolean"}
 _STATUS = "|".join(status.value for status in OrderStatus)
 _QUERY = {
-    "limit": {"type": "integer", "minimum": 1},
+    "limit": {"type": "integer", "minimum": 1, "default": FEW},
     "side": {"type": "string", "enum": [side.value for side in Side]},
     "status": {"type": "string", "pattern": f"^({_STATUS})?(,({_STATUS})?)*$"},
     "timeframe": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdwM]$"},
     **dict.fromkeys(("since", "until", "start", "end"), TIME),
+}
+_MEANT = {
+    "limit": f"How many at most; never more than {MOST}",
+    "status": "Several with commas between them",
+    "since": "From this time on",
+    "until": "Before this time",
+    "start": "Bars that begin at this time or later; the first ones of them",
+    "end": "Bars that begin at this time or earlier; the last ones of them where there is no start",
 }
 _REFUSALS = {
     400: "Something in the request cannot be read or taken",
@@ -113,9 +122,17 @@ _PATHS: dict[tuple[str, str], _Path] = {
     ("POST", "/orders"): _Path(
         "Give an order", ref("OrderHandle"), body="OrderRequest", refusals=(422,)
     ),
-    ("GET", "/orders"): _Path("Open orders, newest first", list_of("Order"), _ORDERS),
+    ("GET", "/orders"): _Path(
+        "Open orders, or those with a status, newest first; since and until mean their creation",
+        list_of("Order"),
+        _ORDERS,
+    ),
     ("DELETE", "/orders"): _Path("Cancel open orders", _CANCELLED, ("symbol",)),
-    ("GET", "/orders/history"): _Path("Orders that ended", list_of("Order"), _ORDERS),
+    ("GET", "/orders/history"): _Path(
+        "Orders that ended, the last to end first; since and until mean their creation",
+        list_of("Order"),
+        _ORDERS,
+    ),
     ("GET", "/orders/{id}"): _Path("One order", ref("Order"), refusals=(404,)),
     ("PATCH", "/orders/{id}"): _Path(
         "Change a resting order",
@@ -220,6 +237,7 @@ def _operation(method: str, path: str) -> dict[str, Any]:
                 "in": "query",
                 "required": name == "timeframe",
                 "schema": _QUERY.get(name, TEXT),
+                **({"description": _MEANT[name]} if name in _MEANT else {}),
             }
             for name in query
         ],

@@ -12,16 +12,17 @@ from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
-__all__ = ["MOST", "limit", "moment", "only_symbol", "side", "statuses", "timeframe"]
+__all__ = ["FEW", "MOST", "limit", "moment", "only_symbol", "side", "statuses", "timeframe"]
 
 _T = TypeVar("_T")
 MOST = 10_000
-_FEW = 100
+FEW = 100
+_STATUSES = ", ".join(OrderStatus)
 
 
 def moment(request: web.Request, name: str) -> datetime | None:
     """An instant; UTC where it names no zone."""
-    return _optional(request, name, _moment)
+    return _optional(request, name, _moment, "a time such as 2024-01-31T14:30:00Z")
 
 
 def only_symbol(request: web.Request) -> str | None:
@@ -41,20 +42,21 @@ def only_symbol(request: web.Request) -> str | None:
 
 def side(request: web.Request) -> Side | None:
     """Which side of the market."""
-    return _optional(request, "side", Side)
+    return _optional(request, "side", Side, "BUY or SELL")
 
 
 def statuses(request: web.Request) -> set[OrderStatus] | None:
-    """States of orders, several with commas between them; None for those that are open."""
-    texts = [text for text in request.query.get("status", "").split(",") if text]
-    return {_read(text, "status", _known_status) for text in texts} or None
+    """States of orders, several with commas between them or one by one; None for the open ones."""
+    texts = ",".join(request.query.getall("status", [])).split(",")
+    wanted = f"one of {_STATUSES}, or several with commas between them"
+    return {_read(text, "status", _known_status, wanted) for text in texts if text} or None
 
 
 def limit(request: web.Request) -> int:
     """How many at most."""
-    count = _optional(request, "limit", int)
+    count = _optional(request, "limit", int, "a whole number")
     if count is None:
-        return _FEW
+        return FEW
     if count < 1:
         raise invalid_request("limit must be at least 1", "limit")
     return min(count, MOST)
@@ -68,20 +70,24 @@ def timeframe(request: web.Request) -> str:
     try:
         parse_timeframe(text)
     except TimeframeError:
-        raise invalid_request(f"timeframe {text} is not known", "timeframe") from None
+        raise invalid_request(
+            f"timeframe {text} is not known; give one such as 1m, 4h or 1d", "timeframe"
+        ) from None
     return text
 
 
-def _optional(request: web.Request, name: str, read: Callable[[str], _T]) -> _T | None:
+def _optional(request: web.Request, name: str, read: Callable[[str], _T], wanted: str) -> _T | None:
     text = request.query.get(name)
-    return None if text is None else _read(text, name, read)
+    return None if text is None else _read(text, name, read, wanted)
 
 
-def _read(text: str, name: str, read: Callable[[str], _T]) -> _T:
+def _read(text: str, name: str, read: Callable[[str], _T], wanted: str) -> _T:
     try:
         return read(text)
     except (ValueError, msgspec.ValidationError):
-        raise invalid_request(f"{name}={text} in the query cannot be read", name) from None
+        raise invalid_request(
+            f"{name}={text} in the query cannot be read; give {wanted}", name
+        ) from None
 
 
 def _known_status(text: str) -> OrderStatus:

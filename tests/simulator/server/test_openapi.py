@@ -38,6 +38,20 @@ async def test_every_path_that_is_served_is_described_and_where() -> None:
     assert described == served - {("get", path) for path in ("/", "/ws", "/v1/ws")}
 
 
+async def test_what_narrows_a_list_down_says_how_and_how_much_is_given() -> None:
+    paths = (await document())["paths"]
+    for path, operation in (
+        (path, methods["get"]) for path, methods in paths.items() if "get" in methods
+    ):
+        for parameter in operation["parameters"]:
+            name = parameter["name"]
+            if name in ("limit", "status", "since", "until", "start", "end"):
+                assert parameter["description"], (path, name)
+            if name == "limit":
+                assert parameter["schema"]["default"] == 100
+                assert parameter["description"].endswith("10000")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "template"),
     [

@@ -159,19 +159,21 @@ async def test_bars_between_two_times_inclusive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "field"),
+    ("path", "field", "fix"),
     [
-        ("/bars/S:AAPL", "timeframe"),
-        ("/bars/S:AAPL?timeframe=7q", "timeframe"),
-        ("/bars/S:AAPL?timeframe=30s", "timeframe"),
-        ("/bars/S:AAPL?timeframe=1m&limit=many", "limit"),
-        ("/bars/S:AAPL?timeframe=1m&limit=0", "limit"),
-        ("/orders?side=UP", "side"),
-        ("/orders?status=OPEN,SORT_OF", "status"),
-        ("/orders?since=yesterday", "since"),
+        ("/bars/S:AAPL", "timeframe", "add ?timeframe=1m"),
+        ("/bars/S:AAPL?timeframe=7q", "timeframe", "give one such as 1m, 4h or 1d"),
+        ("/bars/S:AAPL?timeframe=30s", "timeframe", "S:AAPL has bars of 1m"),
+        ("/bars/S:AAPL?timeframe=1m&limit=many", "limit", "give a whole number"),
+        ("/bars/S:AAPL?timeframe=1m&limit=0", "limit", "must be at least 1"),
+        ("/orders?side=UP", "side", "give BUY or SELL"),
+        ("/orders?status=OPEN,SORT_OF", "status", "give one of PENDING, PENDING_CANCEL, OPEN, "),
+        ("/orders?since=2024-01-31", "since", "give a time such as 2024-01-31T14:30:00Z"),
     ],
 )
-async def test_an_unusable_query_names_its_field(path: str, field: str) -> None:
+async def test_an_unusable_query_names_its_field_and_the_fix(
+    path: str, field: str, fix: str
+) -> None:
     async with serving() as rest:
         status, refusal = await rest("GET", path)
     assert (status, refusal["code"], refusal["details"]) == (
@@ -180,6 +182,17 @@ async def test_an_unusable_query_names_its_field(path: str, field: str) -> None:
         {"field": field},
     )
     assert field in refusal["message"]
+    assert fix in refusal["message"]
+
+
+async def test_several_states_are_asked_for_in_one_or_one_by_one() -> None:
+    async with serving() as rest:
+        for _ in range(2):
+            await rest("POST", "/orders", LIMIT_ORDER)
+        await rest("DELETE", "/orders/ord-1")
+        for query in ("status=OPEN,CANCELLED", "status=OPEN&status=CANCELLED"):
+            found = (await rest("GET", f"/orders?{query}"))[1]
+            assert [order["id"] for order in found] == ["ord-2", "ord-1"]
 
 
 @pytest.mark.parametrize(
