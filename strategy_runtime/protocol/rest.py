@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from itertools import islice
 from math import isfinite
@@ -308,7 +309,17 @@ def _explain(body: bytes, problem: str, kind: type[Struct]) -> ApiError:
     provided = document.get(field)
     if "length" in problem:
         return out_of_range(field, provided, problem.split(" - at")[0])
-    return invalid_value(field, provided, f"{field}: {problem.split(' - at')[0]}")
+    choices = _choices(kind, field)
+    return invalid_value(field, provided, f"{field}: {problem.split(' - at')[0]}{choices}")
+
+
+def _choices(kind: type[Struct], field: str) -> str:
+    """A fragment with the values that a field may have, where it is one of a few."""
+    hint = get_type_hints(kind)[field]
+    for each in get_args(hint) or (hint,):
+        if isinstance(each, type) and issubclass(each, StrEnum):
+            return f"; give one of {', '.join(each)}"
+    return ""
 
 
 def _is_clean(value: Any) -> bool:

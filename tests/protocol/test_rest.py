@@ -170,6 +170,20 @@ def test_a_wrong_value_is_named(field: str, value: object) -> None:
     assert refused.value.message.startswith(f"{field}")
 
 
+@pytest.mark.parametrize(
+    ("field", "choices"),
+    [
+        ("side", "BUY, SELL"),
+        ("trailing_type", "ABSOLUTE, PERCENT"),
+        ("time_in_force", "GTC, DAY, IOC, FOK"),
+    ],
+)
+def test_a_value_that_is_none_of_a_few_is_told_these(field: str, choices: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        parse_order_request(json.dumps(GOOD | {field: "NOPE"}).encode())
+    assert refused.value.message == f"{field}: Invalid enum value 'NOPE'; give one of {choices}"
+
+
 @pytest.mark.parametrize(("symbol"), ["", "X" * 51])
 def test_a_symbol_of_a_wrong_length_is_out_of_range(symbol: str) -> None:
     with pytest.raises(ApiError) as refused:
