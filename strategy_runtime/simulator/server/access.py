@@ -49,7 +49,11 @@ class Access:
             ApiError: 403 for a web page or a foreign host, 401 without the key.
         """
         if "Origin" in request.headers:
-            raise _forbidden("ORIGIN_NOT_ALLOWED", "web pages have no access: Origin is refused")
+            raise _forbidden(
+                "ORIGIN_NOT_ALLOWED",
+                "web pages have no access: Origin is refused; a program leaves that header out "
+                "(suppress_origin=True in websocket-client)",
+            )
         if self._is_local and not is_loopback(host_in(request.headers.get("Host", ""))):
             raise _forbidden(
                 "HOST_NOT_ALLOWED", "the Host is none of this machine's; use localhost or 127.0.0.1"

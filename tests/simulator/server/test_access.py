@@ -129,7 +129,8 @@ async def test_web_pages_have_no_access(
         403,
         {
             "code": "UNAUTHORIZED",
-            "message": "web pages have no access: Origin is refused",
+            "message": "web pages have no access: Origin is refused; a program leaves that header "
+            "out (suppress_origin=True in websocket-client)",
             "details": {"code": "ORIGIN_NOT_ALLOWED"},
         },
     )
