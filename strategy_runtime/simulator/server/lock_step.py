@@ -53,6 +53,7 @@ class LockStep(EventStream):
         self._last_release = monotonic()
         self._writing = asyncio.Lock()
         self._is_last_frame_written = False
+        self._last_frame = b""
 
     def stir(self) -> None:
         """Something was put into the exchange's outbox by a command."""
@@ -104,6 +105,7 @@ class LockStep(EventStream):
             event = outbox.popleft()
             event_id = barrier.next_id() if carries_id(type(event)) else None
             frame = encode_event(event, event_id=event_id, timestamp=now)
+            self._last_frame = frame
             if event_id is None:
                 barrier.announce_notice(frame)
             else:
@@ -198,9 +200,7 @@ class LockStep(EventStream):
             await client.say_goodbye(0)
             return
         if self.end is RunEnd.COMPLETE:
-            self.barrier.new_client()
-            for _, frame in self.barrier.unwritten():
-                await client.send(frame)
+            await client.send(self._last_frame)
         await client.part(self.end, self._last_words)
 
     def _acknowledge(self, ack: EventAck) -> None:

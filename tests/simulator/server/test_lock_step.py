@@ -318,6 +318,21 @@ async def test_the_last_frame_is_acknowledged_then_the_proxy_closes_and_rest_goe
         assert (status, refusal["details"]["reject_code"]) == (422, "MARKET_CLOSED")
 
 
+async def test_who_comes_back_after_acknowledging_the_last_frame_gets_it_again() -> None:
+    async with serving(bars("S:X", 10)) as client:
+        await client.connect()
+        await client.frames(2)
+        await client.ack("evt-1")
+        last = await client.frame()
+        await client.ack("evt-2")
+        assert await client.closed() == 1000
+        await client.server.finished()
+        await client.connect()
+        assert (await client.frame())["acknowledged"] == 2
+        assert await client.frame() == last
+        assert await client.closed() == 1000
+
+
 async def test_pings_have_no_id_and_need_no_answer_in_a_backtest() -> None:
     async with serving(ping_interval=0.01) as client:
         await client.connect()
