@@ -37,6 +37,12 @@ def only_symbol(request: web.Request) -> str | None:
                 "query for all symbols",
                 name,
             )
+    if len(request.query) > 1:
+        raise invalid_request(
+            "symbol is given more than once, so nothing was done; give one, or no query for all "
+            "symbols",
+            "symbol",
+        )
     return request.query.get("symbol")
 
 

@@ -108,6 +108,19 @@ async def test_what_narrows_a_command_down_and_is_misspelt_widens_it_to_nothing(
         assert len((await rest("GET", "/orders"))[1]) == 1
 
 
+@pytest.mark.parametrize("path", ["/orders", "/positions"])
+async def test_a_command_for_two_symbols_is_not_carried_out_for_the_first_alone(path: str) -> None:
+    async with serving() as rest:
+        await rest("POST", "/orders", LIMIT_ORDER)
+        status, refusal = await rest("DELETE", f"{path}?symbol=S:AAPL&symbol=BTC/USD")
+        assert (status, refusal["details"]) == (400, {"field": "symbol"})
+        assert refusal["message"] == (
+            "symbol is given more than once, so nothing was done; give one, or no query for all "
+            "symbols"
+        )
+        assert len((await rest("GET", "/orders"))[1]) == 1
+
+
 async def test_a_part_that_is_misspelt_closes_nothing_and_a_quantity_protects_nothing() -> None:
     async with serving() as rest:
         rest.play()
