@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 from aiohttp import WSMessage, WSMsgType, web
+from multidict import MultiDict
 
 from strategy_runtime.clock import now, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
@@ -48,7 +49,7 @@ _LATENCY_S = 0.002
 class _Request:
     """As much of a request as the handlers look at."""
 
-    def __init__(self, query: dict[str, str], names: dict[str, str], body: bytes) -> None:
+    def __init__(self, query: MultiDict[str], names: dict[str, str], body: bytes) -> None:
         self.query = query
         self.match_info = names
         self._body = body
@@ -93,7 +94,7 @@ class MemoryProxy:
         handler, names = self._handler(method, parts.path)
         if handler is None:
             return Answer(404, b'{"code":"HTTP_404","message":"no such path"}')
-        request: Any = _Request(dict(parse_qsl(parts.query)), names, body or b"")
+        request: Any = _Request(MultiDict(parse_qsl(parts.query)), names, body or b"")
         try:
             response = handler(request)
         except ApiError as error:
