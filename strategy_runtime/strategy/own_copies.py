@@ -4,7 +4,7 @@
 last one has put there. What is annotated with `ClassVar` is meant to be shared, and is.
 """
 
-from collections import defaultdict, deque
+from collections import ChainMap, defaultdict, deque
 from collections.abc import Iterator
 from copy import copy
 from inspect import get_annotations
@@ -17,13 +17,12 @@ _KINDS = (list, dict, set, deque, defaultdict)
 
 def own_copies(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
     """Copies of what a class, and what it derives from up to the base class, has of that kind."""
-    theirs = [each for each in reversed(owner.__mro__) if each not in base.__mro__]
-    for each in theirs:
-        annotations = get_annotations(each)
-        for name, value in vars(each).items():
-            is_shared = name.startswith("__") or "ClassVar" in str(annotations.get(name))
-            if type(value) in _KINDS and not is_shared:
-                yield name, _copied(value)
+    theirs = [each for each in owner.__mro__ if each not in base.__mro__]
+    annotations = ChainMap(*map(get_annotations, theirs))
+    for name, value in ChainMap(*map(dict, map(vars, theirs))).items():
+        is_shared = name.startswith("__") or "ClassVar" in str(annotations.get(name))
+        if type(value) in _KINDS and not is_shared:
+            yield name, _copied(value)
 
 
 def _copied(value: Any) -> Any:

@@ -44,6 +44,22 @@ def test_what_is_annotated_with_classvar_is_shared() -> None:
     assert Derived().symbols is Base.symbols
 
 
+class Replacing(Base):
+    prices = None  # type: ignore[assignment]
+    _seen = ()  # type: ignore[assignment]
+    shared = [1.0]  # noqa: RUF012
+
+    @property
+    def counts(self) -> int:  # type: ignore[override]
+        return 5
+
+
+def test_what_a_derived_class_has_in_its_place_is_not_copied_over() -> None:
+    one = Replacing()
+    assert (one.prices, one._seen, one.counts) == (None, (), 5)
+    assert one.shared is Replacing.shared
+
+
 def test_a_run_does_not_begin_with_what_the_last_one_has_seen() -> None:
     class Counts(Strategy):
         closes = []  # noqa: RUF012
