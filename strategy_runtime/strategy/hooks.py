@@ -90,7 +90,7 @@ def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
         TypeError: Names the class, the name, and what was probably meant.
     """
     for name, value in namespace.items():
-        written = name if name.isupper() else _CAPITAL.sub("_", name).lower()
+        written = _CAPITAL.sub("_", name).lower() if isfunction(value) else name
         if written.startswith("on_") and name not in HOOKS:
             here = _ELSEWHERE.get(written)
             guess = f"; here it is {here}" if here else did_you_mean(written, HOOKS)

@@ -41,6 +41,7 @@ def test_a_hook_with_capitals_is_refused(name: str, said: str) -> None:
 
 def test_what_only_begins_like_a_hook_is_no_slip() -> None:
     type("Fine", (Strategy,), {"ON_HOLD": 1, "one": 2, "online": 3, "only_long": 4, "oneWay": 5})
+    type("Fine", (Strategy,), {"OnBalance": type("OnBalance", (), {}), "onTime": 5})
 
 
 def test_a_misspelt_hook_is_refused_in_a_class_that_is_mixed_in() -> None:
