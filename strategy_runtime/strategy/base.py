@@ -90,7 +90,7 @@ class Strategy(Indicating):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for each in cls.__mro__:
-            if each is cls or not issubclass(each, Strategy):
+            if each is cls or not (issubclass(each, Strategy) or each in Strategy.__mro__):
                 check_hooks(each.__name__, each.__dict__)
                 check_calls(each, cls, Strategy)
         cls._parameters = None

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from inspect import Parameter, isfunction, signature, unwrap
+from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
@@ -18,6 +19,8 @@ from strategy_runtime.strategy.hooks import HOOKS
 __all__ = ["check_calls"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_SAME, _NAMED = ast.Eq | ast.NotEq | ast.Is | ast.IsNot, ast.Name | ast.Attribute
+"""Signs that may ask which of two methods one is, and between what they do so."""
 
 
 def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
@@ -31,9 +34,10 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
     Raises:
         TypeError: Names the class, the line, and what to write.
     """
+    sources: dict[str, str] = {}
     for value in vars(part).values():
         function = value.fget if isinstance(value, property) else value
-        node = _source_of(unwrap(function)) if isfunction(function) else None
+        node = _node_of(unwrap(function), sources) if isfunction(function) else None
         if node is not None:
             for name, found in _of_self(node, whole, base):
                 place = f"{part.__name__}.{node.name}, line {found.lineno}: self.{name}"
@@ -48,16 +52,19 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
                 )
 
 
-def _source_of(function: Callable[..., Any]) -> _Function | None:
+def _node_of(function: Callable[..., Any], sources: dict[str, str]) -> _Function | None:
+    """What was written of a function; the sources of files are kept for the next one."""
     if not isfunction(function):
         return None
     code = function.__code__
-    linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename, function.__globals__)
-    return _functions_in("".join(lines)).get((code.co_name, code.co_firstlineno))
+    file = code.co_filename
+    if file not in sources:
+        linecache.checkcache(file)
+        sources[file] = "".join(linecache.getlines(file, function.__globals__))
+    return _functions_in(sources[file]).get((code.co_name, code.co_firstlineno))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)  # a class and what is mixed into it may be of several
 def _functions_in(source: str) -> dict[tuple[str, int], _Function]:
     """The functions of a module by name and first line; nothing where it is not Python."""
     try:
@@ -114,8 +121,10 @@ def _asked(node: ast.AST) -> Iterator[ast.expr]:
             yield from _tested(operand)
         case ast.BoolOp(values=values):
             yield from values[:-1]
-        case ast.Compare(left=left, comparators=others):
-            yield from (left, *others)
+        case ast.Compare(left=left, ops=signs, comparators=others):
+            for sign, pair in zip(signs, pairwise((left, *others)), strict=True):
+                if not (isinstance(sign, _SAME) and all(isinstance(e, _NAMED) for e in pair)):
+                    yield from pair
         case ast.BinOp(left=left, right=right):
             yield from (left, right)
         case ast.For(iter=each):

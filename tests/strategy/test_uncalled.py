@@ -1,8 +1,11 @@
 """Verbs and views that are named and not called."""
 
+import ast
 import py_compile
 import runpy
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +31,7 @@ def defined(folder: Path, body: str, decorator: str = "") -> type[Strategy]:
         ("if self.position: pass", "position(symbol)"),
         ("if symbol and self.position: pass", "position(symbol)"),
         ("if self.position == 0: pass", "position(symbol)"),
+        ("if self.position == -1: pass", "position(symbol)"),
         ("if self.position is None: pass", "position(symbol)"),
         ("while 0 < self.last: pass", "last(symbol)"),
         ("return self.position.is_flat", "position(symbol)"),
@@ -75,6 +79,7 @@ def test_nothing_takes_the_place_of_a_method(tmp_path: Path, body: str) -> None:
         "self.every('5m', self.close_all)",
         "act = self.buy if symbol else self.sell",
         "act = symbol or self.close_all",
+        "return symbol == self.buy or symbol is not self.sell or symbol in (self.close, None)",
         "return self.buy.__doc__",
         "return symbol.position",
         "return not self.positions",
@@ -108,6 +113,29 @@ def test_it_is_refused_in_a_class_that_is_mixed_in() -> None:
     with pytest.raises(TypeError, match=r"^Mixin\.look, line \d+: self\.position is a method tha"):
 
         class Slip(Mixin, Strategy): ...
+
+
+def test_each_file_is_read_once_for_all_its_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def parse(source: str) -> ast.AST:
+        read.append(source)
+        return ast.parse(source)
+
+    monkeypatch.setattr("strategy_runtime.strategy.uncalled.ast", SimpleNamespace(**vars(ast)))
+    monkeypatch.setattr("strategy_runtime.strategy.uncalled.ast.parse", parse)
+    monkeypatch.syspath_prepend(tmp_path)
+    mixin = "class Mixin:\n    def one(self): ...\n    def other(self): ...\n"
+    bots = "class {0}(Mixin, Strategy):\n    def one(self): ...\n    def more(self): ...\n"
+    (tmp_path / "mixed_in.py").write_text(mixin)
+    (tmp_path / "bots.py").write_text(
+        "from mixed_in import Mixin\nfrom strategy_runtime import Strategy\n"
+        + "".join(map(bots.format, ("First", "Second", "Third")))
+    )
+    import_module("bots")
+    assert sorted(read) == sorted(each.read_text() for each in tmp_path.glob("*.py"))
 
 
 def test_without_a_source_nothing_is_said(tmp_path: Path) -> None:
