@@ -15,6 +15,8 @@ _PACKAGE = "strategy_runtime."
 _PARTS = ("order", "position", "trade", "account")
 """What an object has in which the attribute that is missed may be."""
 
+_OURS = "|".join(name for name in dir(Strategy) if isinstance(getattr(Strategy, name), property))
+
 _CALL = re.compile(r"(?:Strategy|Indicating)\.(\w+)\(\) (?:takes|got|missing) ")
 
 _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
@@ -72,7 +74,7 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     ),
     (
         AttributeError,
-        r"property '\w+' of '\w+' object has no setter",
+        rf"property '({_OURS})' of '\w+' object has no setter",
         "the runtime has this name: choose another one for what is your own",
     ),
     (

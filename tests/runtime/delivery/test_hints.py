@@ -44,6 +44,10 @@ class Errs(Strategy):
         self.fast = self.sma(2)
         self.slow = 5
 
+    @property
+    def mine(self) -> int:
+        return 1
+
     async def on_candle(self, candle: Candle) -> None:
         result: Any = self.act(self, candle)
         if hasattr(result, "__await__"):
@@ -140,6 +144,7 @@ async def test_it_says_what_to_write_instead(act: Act, hint: str) -> None:
         lambda self, candle: candle.symbol.qqqq,
         lambda self, candle: (_ for _ in ()).throw(AttributeError("mine")),
         lambda self, candle: self.act(),
+        lambda self, candle: setattr(self, "mine", 2),
     ],
 )
 async def test_nothing_is_added_where_nothing_is_known(act: Act) -> None:
