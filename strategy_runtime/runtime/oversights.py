@@ -52,6 +52,6 @@ def _strangers(strategy: Strategy, book: Book) -> Iterator[str]:
         came = sorted(book.last)
         hint = did_you_mean(strangers[0], came) or f"; prices came of {some_of(came)}"
         yield (
-            f"{some_of(strangers)} was asked for, by position, last, history or an indicator, and "
-            f"no price of it came{hint}"
+            f"no price came of {some_of(strangers)}, for which position, last, history or an "
+            f"indicator was asked{hint}"
         )

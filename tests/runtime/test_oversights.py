@@ -10,7 +10,9 @@ from strategy_runtime.backtesting import backtest
 from strategy_runtime.demo import PRICES
 from strategy_runtime.indicators import Sma
 
-NO_PRICE = "was asked for, by position, last, history or an indicator, and no price of it came; "
+NO_PRICE = (
+    "no price came of {}, for which position, last, history or an indicator was asked; {}"
+).format
 
 
 class Silent(PriceIndicator):
@@ -51,11 +53,12 @@ def warnings_of(strategy: Strategy) -> list[str]:
     ],
 )
 def test_a_symbol_of_which_nothing_came_is_named(act: Callable[[Any], object]) -> None:
-    assert warnings_of(Asks(act)) == [f"AAPL {NO_PRICE}did you mean 'S:AAPL'?"]
+    assert warnings_of(Asks(act)) == [NO_PRICE("AAPL", "did you mean 'S:AAPL'?")]
 
 
 def test_those_of_which_something_came_are_named_where_none_is_like_it() -> None:
-    assert warnings_of(Asks(lambda self: self.last("X"))) == [f"X {NO_PRICE}prices came of S:AAPL"]
+    asks = Asks(lambda self: (self.last("X"), self.last("Y")))
+    assert warnings_of(asks) == [NO_PRICE("X, Y", "prices came of S:AAPL")]
 
 
 def test_who_asks_for_what_comes_is_told_nothing() -> None:
