@@ -72,6 +72,8 @@ class Replacing(Strategy):
             case "change":
                 for order in self.orders()[:1]:
                     self.modify(order, quantity=2)
+            case "timer":
+                self.every("2m", self.note)
 
 
 class Waiting(Replacing):
@@ -100,6 +102,7 @@ verbs = st.sampled_from(
     [
         *("market", "buy limit", "buy limit", "buy stop", "sell limit", "sell stop", "close"),
         *("cancel all", "cancel all", "cancel", "change", "too much", "bracket"),
+        "timer",
     ]
 )
 scripts = st.lists(
@@ -150,6 +153,13 @@ FLAT: Row = (4.0, 4.0, 4.0, 4.0)
     script=[[("market", A, 4), ("cancel all", A, 4), ("buy limit", B, 4)]],
     alone=False,
     kind=Waiting,
+    options={},
+)
+@example(  # one that has met a bar when a timer is set, and fills later
+    market=[FLAT] * 5 + [(4.0, 4.0, 2.0, 4.0)] * 7,
+    script=[[("buy limit", A, 3)], [("timer", A, 0)]],
+    alone=True,
+    kind=Replacing,
     options={},
 )
 @given(

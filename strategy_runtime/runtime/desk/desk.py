@@ -429,8 +429,8 @@ class TradingDesk(Outbox):
     def _look_away(self) -> None:
         # The next event may be the first at whose time the timer could be due.
         if self._book.statement is not None:
+            self._venue.let_look(None)  # which may still show something
             self._book.look_away()
-            self._venue.let_look(None)
 
     def _equity(self) -> Decimal:
         return self._book.equity
