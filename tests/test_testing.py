@@ -53,6 +53,20 @@ async def test_quotes_and_candles_of_several_symbols_follow_one_another() -> Non
     ]
 
 
+async def test_what_a_bar_left_of_its_volume_does_not_hold_up_orders_at_quotes() -> None:
+    class Sells(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if not self.orders() and not self.position(candle.symbol):
+                self.buy(candle.symbol, 3)
+            elif self.position(candle.symbol):
+                self.sell(candle.symbol, 2)
+
+    async with Sells().run_test(max_volume_share="0.02") as pilot:
+        await pilot.candles("X", bars=[(4, 4, 4, 4, 200)] * 2)
+        await pilot.quotes("X", [(3, 4)])
+        assert [str(fill.quantity) for fill in pilot.fills] == ["3", "2"]
+
+
 async def test_no_quotes_are_no_trouble() -> None:
     async with Watcher().run_test() as pilot:
         await pilot.quotes("X", [])

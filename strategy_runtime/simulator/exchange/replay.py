@@ -212,6 +212,7 @@ class Replay:
         if instrument is None or instrument.quotes is None:
             if instrument is not None:
                 instrument.resting.wake_all()  # to meet a quote first, in place of an open
+                instrument.left = None  # which was that of a bar
             self._agenda.add_quote(add_quotes(state.instruments, quotes, None))
             self._news.value_at_once()
             return
