@@ -82,7 +82,8 @@ class Indicating:
         """A family of indicators of your own, one a symbol; made in `on_start`.
 
         Args:
-            make: Makes one, such as `lambda: Vwap(14)`; called once a symbol.
+            make: Makes one, such as `lambda: Vwap(14)`; called for each symbol, and beforehand to
+                see what it makes.
             timeframe: Of the candles that feed it, such as `1d`. By default the one that arrives
                 first for a symbol, which is the finest.
         """
