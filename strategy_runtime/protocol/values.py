@@ -1,14 +1,24 @@
 """Numbers and texts: which can be sent and kept exactly, and how they are written."""
 
 import re
-from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
+from decimal import (
+    ROUND_DOWN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Subnormal,
+)
 from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 __all__ = [
     "BACKSLASH",
+    "FINEST",
     "NUMBER",
+    "cut_to_finest",
     "decimal_of",
     "has_only_plain_numbers",
     "in_digits",
@@ -38,10 +48,30 @@ _BOUNDS = Context(
 )
 
 
+FINEST = Decimal("1e-18")
+"""The least that there can be of a unit."""
+
+_PLAINLY_SHORT = len(f"{FINEST:f}")
+_CUT = Context(prec=999, rounding=ROUND_DOWN)
+
+
 @lru_cache(maxsize=4096, typed=True)
 def decimal_of(price: float) -> Decimal:
     """A price as the decimal it is written as; prices come again, so many are kept."""
     return Decimal(repr(price))
+
+
+def cut_to_finest(quantity: Decimal) -> Decimal:
+    """A quantity to 18 decimal places, which is as finely as any unit is divided.
+
+    What divisions leave has 28 digits. The sum of two such would need more and be rounded, and what
+    is bought in parts and sold in the same parts would leave something.
+    """
+    text = str(quantity)  # takes an eighth of the time of as_tuple()
+    if len(text) <= _PLAINLY_SHORT and "E" not in text:
+        return quantity
+    cut = _CUT.quantize(quantity, FINEST)
+    return quantity if cut == quantity else cut
 
 
 def in_digits(number: Decimal) -> str:

@@ -8,7 +8,7 @@ from math import nan
 from strategy_runtime.protocol.enums import with_plain_members
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.protocol.values import cut_to_finest, decimal_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
 from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of
@@ -145,7 +145,7 @@ class Instrument:
     def begin_bar(self, share: Decimal) -> None:
         """Work out what the bar in progress gives to orders; an unknown volume gives all."""
         volume = self.series.volumes[self.row]
-        self.left = Decimal(repr(volume)) * share if volume > 0 else None
+        self.left = cut_to_finest(Decimal(repr(volume)) * share) if volume > 0 else None
         self.begun_row = self.row
 
     def quote(self) -> Quote | None:

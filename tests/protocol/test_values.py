@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from strategy_runtime.protocol.fields import parse_json
 from strategy_runtime.protocol.values import (
     NUMBER,
+    cut_to_finest,
     has_only_plain_numbers,
     in_digits,
     is_sound,
@@ -99,3 +100,21 @@ def test_a_decimal_has_one_spelling(number: str, text: str) -> None:
 def test_a_spelling_loses_nothing(number: Decimal) -> None:
     assert Decimal(in_digits(number)) == number
     assert "E" not in in_digits(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("1.50", "1.50"),
+        ("1E+30", "1E+30"),
+        ("0.123456789012345678", "0.123456789012345678"),
+        ("1E-18", "1E-18"),
+        ("1E-19", "0E-18"),
+        ("5.340453938584779706275033378", "5.340453938584779706"),
+        ("-0.0000000000000000019", "-0.000000000000000001"),
+        ("123456789012345678.1234567890123456789", "123456789012345678.123456789012345678"),
+        ("1.5000000000000000000000", "1.5000000000000000000000"),
+    ],
+)
+def test_a_quantity_is_cut_to_what_units_are_divided_in(text: str, cut: str) -> None:
+    assert cut_to_finest(Decimal(text)).compare_total(Decimal(cut)) == 0

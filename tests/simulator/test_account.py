@@ -133,6 +133,20 @@ async def test_an_order_takes_at_most_its_share_of_the_volume_and_the_rest_stays
         assert [fill.quantity for fill in pilot.fills] == [10, 10, 5]
 
 
+async def test_a_share_of_the_volume_is_cut_to_what_units_are_divided_in() -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.buy(X, 1, time_in_force=TimeInForce.IOC),
+            1: lambda s, c: s.sell(X, s.position(X).quantity),
+        }
+    )
+    async with strategy.run_test(max_volume_share="0.0333") as pilot:
+        noisy = (*FLAT[:4], 8.880099999999999)
+        await pilot.candles(X, bars=[noisy, noisy, (*FLAT[:4], 1000)])
+        assert str(pilot.fills[0].quantity) == "0.295707329999999966"  # and a 7 less
+        assert pilot.position(X).is_flat
+
+
 async def test_what_is_left_of_an_order_is_all_that_a_larger_volume_fills() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 25), 3: lambda s, c: s.sell(X, 25)})
     async with strategy.run_test(max_volume_share="0.1") as pilot:

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, overload
 
 from strategy_runtime.protocol.enums import OrderType, TimeInForce, TrailingType
-from strategy_runtime.protocol.values import is_unicode
+from strategy_runtime.protocol.values import FINEST, cut_to_finest, in_digits, is_unicode
 from strategy_runtime.strategy.desk import Number
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "see_that_it_can_be_sent",
     "see_that_they_are_flags",
     "time_in_force_of",
+    "units",
 ]
 
 SIGNIFICANT = 10
@@ -63,6 +64,31 @@ def exact(name: str, value: Number | None) -> Decimal | None:
     if not number.is_finite() or number <= 0:
         raise ValueError(f"{name} must be a number above zero, not {value!r}")
     return number
+
+
+@overload
+def units(quantity: Number) -> Decimal: ...
+
+
+@overload
+def units(quantity: None) -> None: ...
+
+
+def units(quantity: Number | None) -> Decimal | None:
+    """A quantity as a decimal like `exact`, to 18 decimal places.
+
+    Raises:
+        ValueError: It is no finite number above zero, or less than the last of these places.
+    """
+    number = exact("quantity", quantity)
+    if number is None or not isinstance(quantity, Decimal):
+        return number  # of few digits
+    cut = cut_to_finest(number)
+    if not cut:
+        raise ValueError(
+            f"quantity must be at least {in_digits(FINEST)}, not {in_digits(quantity)}"
+        )
+    return cut
 
 
 def _decimal(value: Any) -> Decimal:

@@ -26,6 +26,7 @@ from strategy_runtime.runtime.desk.arguments import (
     see_that_it_can_be_sent,
     see_that_they_are_flags,
     time_in_force_of,
+    units,
 )
 from strategy_runtime.runtime.desk.lines import InHand, loop_of_hooks
 from strategy_runtime.runtime.desk.outbox import Outbox
@@ -180,7 +181,7 @@ class TradingDesk(Outbox):
         """See `Strategy.modify`."""
         known = self._referred(order)
         changes = OrderChanges(
-            quantity=exact("quantity", quantity),
+            quantity=units(quantity),
             limit_price=exact("limit", limit),
             stop_price=exact("stop", stop),
             stop_loss=exact("stop_loss", stop_loss),
@@ -257,13 +258,13 @@ class TradingDesk(Outbox):
         net = self._book.nets[symbol]
         parts = self._book.parts_of(symbol)
         if len(parts) > 1:
-            sizes = _sizes_to_close(net, parts, exact("quantity", quantity))
+            sizes = _sizes_to_close(net, parts, units(quantity))
             return [self._close_part(id_, size, symbol) for id_, size in sizes]
         size = net.quantity
         if not size:
             return []
         if quantity is not None:
-            size = (exact("quantity", quantity) or _ZERO) * (1 if net.is_long else -1)
+            size = (units(quantity) or _ZERO) * (1 if net.is_long else -1)
         # Between the events of a fill the venue's position may still be the one that was turned.
         held = next((part.id for part in parts if part.signed_quantity * size > 0), None)
         return [self._close_part(held, size, symbol)]

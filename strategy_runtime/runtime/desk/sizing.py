@@ -6,7 +6,7 @@ from typing import Any
 
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.values import decimal_of, in_digits
-from strategy_runtime.runtime.desk.arguments import SIGNIFICANT, exact
+from strategy_runtime.runtime.desk.arguments import SIGNIFICANT, exact, units
 from strategy_runtime.strategy.desk import Number
 
 __all__ = ["size_of"]
@@ -39,7 +39,7 @@ def size_of(
         ValueError: None or several ways given, or what one of them needs is missing.
     """
     if quantity is not None and fraction is None and notional is None and risk is None:
-        return exact("quantity", quantity)
+        return units(quantity)
     ways = {"quantity": quantity, "fraction": fraction, "notional": notional, "risk": risk}
     given = {name: value for name, value in ways.items() if value is not None}
     if len(given) != 1:

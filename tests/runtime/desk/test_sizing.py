@@ -1,5 +1,6 @@
 """How much is ordered: four ways to say a size, and positions brought to one."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,7 @@ async def test_the_four_ways_of_sizing() -> None:
         ({"risk": 10, "stop_loss": 4}, 7, "3.333333333"),
         ({"quantity": 0.1 + 0.2}, 7, "0.3000000000"),
         ({"quantity": Decimal("1.23456789012345")}, 7, "1.23456789012345"),
+        ({"quantity": Decimal(1000) / Decimal("187.25")}, 7, "5.340453938584779706"),
     ],
 )
 async def test_a_size_is_rounded_down_to_ten_digits(
@@ -56,6 +58,18 @@ async def test_a_size_is_rounded_down_to_ten_digits(
         assert [str(order.quantity) for order in pilot.orders] == [quantity]
 
 
+async def test_what_is_bought_in_parts_and_sold_in_the_same_parts_leaves_nothing() -> None:
+    lots = [Decimal(1000) / Decimal(price) for price in ("187.25", "91.1", "33.33")]
+
+    def each(verb: str) -> Callable[[Scripted, Candle], object]:
+        return lambda s, c: [getattr(s, verb)(X, lot) for lot in lots]
+
+    async with Scripted({0: each("buy"), 1: each("sell")}).run_test() as pilot:
+        await pilot.candles(X, closes=FLAT)
+        assert len(pilot.fills) == 6
+        assert pilot.position(X).is_flat
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -63,6 +77,10 @@ async def test_a_size_is_rounded_down_to_ten_digits(
         ({"quantity": 1, "risk": 2}, "not quantity and risk"),
         ({"risk": 100}, "give stop_loss="),
         ({"quantity": -1}, "quantity must be a number above zero, not -1"),
+        (
+            {"quantity": Decimal("1E-19")},
+            "quantity must be at least 0.000000000000000001, not 0.0000000000000000001",
+        ),
         ({"quantity": float("nan")}, "quantity must be a number above zero, not nan"),
         ({"quantity": 1, "limit": 5, "trailing": 1}, "a trailing stop takes neither limit= nor"),
         (
