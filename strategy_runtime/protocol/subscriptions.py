@@ -13,7 +13,7 @@ from strategy_runtime.errors import SubscriptionError, TimeframeError
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["Subscription", "Subscriptions", "parse_subscriptions"]
+__all__ = ["LONGEST_SYMBOL", "Subscription", "Subscriptions", "parse_subscriptions"]
 
 _EVENTS = {
     "candle": "candle",
@@ -35,7 +35,8 @@ _EVENTS = {
     "option_greeks": "option_greeks",
     "*": "*",
 }
-_LONGEST_SYMBOL = 50
+LONGEST_SYMBOL = 50
+"""Characters of a symbol, in every message."""
 
 
 class Subscription(Struct, frozen=True):
@@ -169,8 +170,8 @@ def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
         raise _trouble(position, entry, f"has no {missing} the last colon; write S:AAPL:candle")
     if "," in symbol:
         raise _trouble(position, entry, "has a comma in its symbol")
-    if len(symbol) > _LONGEST_SYMBOL:
-        raise _trouble(position, entry, f"has a symbol of more than {_LONGEST_SYMBOL} characters")
+    if len(symbol) > LONGEST_SYMBOL:
+        raise _trouble(position, entry, f"has a symbol of more than {LONGEST_SYMBOL} characters")
     name = event.lower()
     canonical = _EVENTS.get(name)
     if canonical is not None:

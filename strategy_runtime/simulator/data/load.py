@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
+from strategy_runtime.protocol.subscriptions import LONGEST_SYMBOL
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
@@ -177,11 +178,31 @@ class _Collector:
             together = self._all.setdefault((kind, name), [])
             if self._only not in (None, name):
                 return None
+            _see_that_it_can_be_sent(name, self._source, is_said=symbol is not None)
             rows = self._mine[kind, name, timeframe] = rows_of(kind)(
                 name, self._file, self._source, self._faults, self._spool, timeframe
             )
             together.append(rows)
         return rows
+
+
+def _see_that_it_can_be_sent(symbol: str, source: str, *, is_said: bool) -> None:
+    """Refuse a symbol that no message may have: over the network nothing of it would arrive.
+
+    Args:
+        is_said: Whether the rows say it; else it is the name of the file or table.
+
+    Raises:
+        DataError: Says what is wrong with it.
+    """
+    if len(symbol) > LONGEST_SYMBOL:
+        what = f"{symbol[:LONGEST_SYMBOL]}… has {len(symbol)} characters, of {LONGEST_SYMBOL}"
+    elif "\0" in symbol:
+        what = f"{symbol!r} has a NUL character, of none"
+    else:
+        return
+    how = "" if is_said else ", as with --symbol"
+    raise DataError(f"{source}: the symbol {what} that it may have; give it another name{how}")
 
 
 def _name_of(path: Path | Table | None) -> str | None:

@@ -349,6 +349,22 @@ def test_the_symbol_is_the_name_of_the_file_without_its_ending(
     assert only(load(tmp_path, content, name)).symbol == symbol
 
 
+def test_a_symbol_that_no_message_may_have_is_refused(tmp_path: Path) -> None:
+    long = "BTCUSDT-1m-2024-01-01-to-2024-12-31-binance-spot-klines"
+    with pytest.raises(DataError) as refusal:
+        load(tmp_path, HEADER + ROWS, f"{long}.csv")
+    assert str(refusal.value) == (
+        f"{tmp_path / long}.csv: the symbol {long[:50]}… has 55 characters, of 50 that it may "
+        "have; give it another name, as with --symbol"
+    )
+    assert only(load(tmp_path, HEADER + ROWS, f"{long}.csv", symbol="X")).symbol == "X"
+    named = "symbol," + HEADER + "".join(f"{long},{row}\n" for row in ROWS.splitlines())
+    with pytest.raises(DataError, match=r"that it may have; give it another name$"):
+        load(tmp_path, named, "some.csv")
+    with pytest.raises(DataError, match=r"the symbol 'A\\x00B' has a NUL character, of none that"):
+        load(tmp_path, named.replace(long, "A\0B"), "other.csv")
+
+
 def test_a_folder_gives_its_files_and_nothing_else(tmp_path: Path) -> None:
     for name in ("B.csv", "A.B.csv", "A.csv"):
         (tmp_path / name).write_text(HEADER + ROWS)
