@@ -21,6 +21,8 @@ _KNOWN = {
 }
 _HALF_AN_HOUR = 1800 * NANOSECONDS
 _MONTHS = [days * DAY_NS for days in (28, 29, 30, 31)]
+_SEVERAL = [days * DAY_NS for days in (*range(90, 93), *range(181, 185), 365, 366)]
+"""Quarters, halves of a year, and years."""
 _MONTHLY = "{} are months apart, and months differ in length; load daily or weekly bars"
 _SAMPLE = 10_000
 _BY_CHANCE = 1e-6
@@ -134,10 +136,12 @@ def _inferred(distances: Counter[int], what: str) -> tuple[str, int]:
     step = _most_common(distances, what)
     if step in _KNOWN:
         return _KNOWN[step], step
-    raise DataError(
-        f"{what} are mostly {step / 10**9:g} s apart, which is no usual timeframe; say which with "
-        "--timeframe"
-    )
+    if step in _SEVERAL:
+        raise DataError(_MONTHLY.format(what))
+    apart = f"{what} are mostly {_in_words(step)} apart, which is"
+    if step < NANOSECONDS:
+        raise DataError(f"{apart} finer than any timeframe; load bars of a second or more")
+    raise DataError(f"{apart} no usual timeframe; say which with --timeframe")
 
 
 def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
@@ -150,17 +154,23 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
         return _KNOWN[step], step
     if step % length:
         raise DataError(
-            f"{what} are mostly {step / 10**9:g} s apart, which does not fit the timeframe {given}"
+            f"{what} are mostly {_in_words(step)} apart, which does not fit the timeframe {given}"
         )
     # Bars of a day taken for bars of a minute would tell the close of the day at its beginning.
     # Bars of a minute that are rare are apart by many distances, with no longer one in common.
     common = gcd(*distances)
     if common > length and distances.total() > 1:
         raise DataError(
-            f"{what} are {common // 10**9} s apart or a multiple of that, too coarse for the "
+            f"{what} are {_in_words(common)} apart or a multiple of that, too coarse for the "
             f"timeframe {given}"
         )
     return given, length
+
+
+def _in_words(step: int) -> str:
+    """A distance in days where these make it up, else in seconds."""
+    days, rest = divmod(step, DAY_NS)
+    return f"{step / NANOSECONDS:.15g} s" if rest else "a day" if days == 1 else f"{days} days"
 
 
 def _distances(part: Rows) -> Counter[int]:
