@@ -68,8 +68,8 @@ def size_of(
         distance = price - stop_loss if side is Side.BUY else stop_loss - price
         if distance <= 0:
             raise ValueError(
-                f"stop_loss= of {symbol} must be {_LOSES[side]} the entry price {price} for risk= "
-                f"to be lost there, not {stop_loss}"
+                f"stop_loss= of {symbol} must be {_LOSES[side]} the entry price {in_digits(price)} "
+                f"for risk= to be lost there, not {in_digits(stop_loss)}"
             )
         sized = _DOWN.divide(amount, distance)
     elif way == "fraction" and equity() <= 0:
@@ -78,7 +78,7 @@ def size_of(
         sized = _DOWN.divide(amount * equity() if way == "fraction" else amount, price)
     if sized <= 0:
         raise ValueError(
-            f"{way}={value} of {symbol} at {price} gives no quantity "
+            f"{way}={value} of {symbol} at {in_digits(price)} gives no quantity "
             f"(equity is {in_digits(equity())})"
         )
     return Decimal(f"{sized:f}")  # a division may give 1.0E+2

@@ -89,8 +89,8 @@ class Admission:
             free = state.account().margin_available
             raise _rejected(
                 "INSUFFICIENT_FUNDS",
-                f"{request.quantity} {request.symbol} at {price} need more than the free margin "
-                f"of {in_digits(free)} {state.options.currency}",
+                f"{in_digits(quantity)} {request.symbol} at {in_digits(price)} need more than the "
+                f"free margin of {in_digits(free)} {state.options.currency}",
                 "INSUFFICIENT_MARGIN",
             )
 

@@ -123,10 +123,10 @@ async def test_a_fraction_of_no_equity_is_refused_and_the_run_ends_as_it_does(
 @pytest.mark.parametrize(
     ("verb", "arguments", "message"),
     [
-        ("buy", {"stop_loss": 12}, "must be below the entry price 10.0 for risk= to be lost there"),
-        ("buy", {"stop_loss": 10}, "must be below the entry price 10.0"),
+        ("buy", {"stop_loss": 12}, "must be below the entry price 10 for risk= to be lost there"),
+        ("buy", {"stop_loss": 10}, "must be below the entry price 10"),
         ("buy", {"stop_loss": 9.5, "limit": 9}, "must be below the entry price 9 for"),
-        ("sell", {"stop_loss": 8}, "must be above the entry price 10.0 for"),
+        ("sell", {"stop_loss": 8}, "must be above the entry price 10 for"),
     ],
 )
 async def test_the_stop_to_which_risk_is_measured_is_on_the_side_of_losses(

@@ -51,6 +51,16 @@ async def test_an_awaited_refusal_raises_with_its_reason() -> None:
         await pilot.candles(X, closes=[10])
 
 
+async def test_a_refusal_has_its_numbers_in_digits() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 1e12), 1: lambda s, c: s.buy(X, 1e12)})
+    async with strategy.run_test(cash=Decimal("1E-8")) as pilot:
+        await pilot.candles(X, closes=[1e7, 1e-8])
+    assert [str(each).partition("ORDER_REJECTED: ")[2] for each in strategy.refusals] == [
+        f"1000000000000 S:X at {price} need more than the free margin of 0.00000001 USD"
+        for price in ("10000000", "0.00000001")
+    ]
+
+
 async def test_a_refusal_nobody_awaited_goes_to_on_error() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 100_000)})
     async with strategy.run_test() as pilot:
