@@ -17,6 +17,7 @@ from typing import Any
 __all__ = [
     "BACKSLASH",
     "FINEST",
+    "LONG",
     "NUMBER",
     "cut_to_finest",
     "decimal_of",
@@ -50,6 +51,10 @@ _BOUNDS = Context(
 
 FINEST = Decimal("1e-18")
 """The least that there can be of a unit."""
+
+LONG = Context(prec=99)
+"""To round amounts of any size to a decimal place; what Python has by default holds 28 digits, and
+fails where there are more up to that place."""
 
 _PLAINLY_SHORT = len(f"{FINEST:f}")
 _CUT = Context(prec=999, rounding=ROUND_DOWN)

@@ -341,7 +341,7 @@ def _moment(text: str) -> str:
 def _price(price: Decimal) -> str:
     """To eight decimals, one of a coin that costs next to nothing to eight digits."""
     places = max(8, 7 - price.adjusted())
-    return in_digits(price.quantize(Decimal(1).scaleb(-places)))
+    return in_digits(Decimal(f"{price:.{places}f}"))
 
 
 def _percent(gain: float | None) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.values import LONG
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
 __all__ = ["RoundTrip", "round_trips", "time_held"]
@@ -66,7 +67,7 @@ class _Open:
         left = self.entered - self.exited
         if change.units:
             after = left + (change.units if self.is_long else -change.units)
-            self.exited = (self.exited * after / left).quantize(_GRAIN)
+            self.exited = (self.exited * after / left).quantize(_GRAIN, context=LONG)
             self.entered = self.exited + after
 
     def close(self, fill: Fill) -> RoundTrip:

@@ -7,6 +7,7 @@ them with the spread. A limit order never pays more than its limit.
 from decimal import Context, Decimal
 
 from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.values import LONG
 from strategy_runtime.simulator.options import ExchangeOptions
 
 __all__ = ["Costs"]
@@ -102,5 +103,5 @@ class Costs:
 
 def _rounded(price: Decimal) -> Decimal:
     """A price to ten decimals, one below 1 to ten digits; without zeros at its end or exponent."""
-    exact = price.quantize(_GRAIN) if price >= _ONE else _DIGITS.plus(price)
+    exact = price.quantize(_GRAIN, context=LONG) if price >= _ONE else _DIGITS.plus(price)
     return exact.normalize() + _ZERO

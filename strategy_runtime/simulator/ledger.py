@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.protocol.values import LONG
 
 __all__ = ["Booking", "Holding", "Ledger"]
 
@@ -159,7 +160,7 @@ class Ledger:
         if not after:
             return holding, None, False, self._close(holding, -value, now_ns)
         if (after > 0) is (held > 0):
-            taken = (holding.cost * abs(signed) / abs(held)).quantize(_GRAIN)
+            taken = (holding.cost * abs(signed) / abs(held)).quantize(_GRAIN, context=LONG)
             profit = -value - taken
             holding.quantity = after
             holding.cost -= taken

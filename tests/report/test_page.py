@@ -227,6 +227,7 @@ def test_nothing_is_gained_on_an_account_that_has_nothing() -> None:
         ("129.18000", "129.18"),
         ("49.123456789123", "49.12345679"),
         ("1.23456789123e-8", "0.000000012345679"),
+        ("1e30", f"1{'0' * 30}"),
     ],
 )
 def test_a_price_is_shown_to_the_digits_that_say_something(price: str, shown: str) -> None:

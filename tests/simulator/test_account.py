@@ -133,6 +133,22 @@ async def test_an_order_takes_at_most_its_share_of_the_volume_and_the_rest_stays
         assert [fill.quantity for fill in pilot.fills] == [10, 10, 5]
 
 
+async def test_an_account_may_grow_beyond_what_is_rounded_by_default() -> None:
+    """So those of strategies do that compound without costs."""
+    script = {0: lambda s, c: s.buy(X, 10**17), 1: lambda s, c: s.sell(X, 10**17 // 3)}
+    strategy = Scripted(script)
+    async with strategy.run_test(cash=10**15, leverage=2000) as pilot:
+        await pilot.candles(X, bars=[FLAT[:4]] * 3)
+        assert pilot.position(X).quantity == 10**17 - 10**17 // 3
+        outcome = pilot.exchange.outcome()
+        gained = outcome.realized_pnl + outcome.unrealized_pnl
+        assert outcome.equity - outcome.start_equity == gained
+    strategy = Scripted({0: lambda s, c: s.buy(X, Decimal("1e-6"))})
+    async with strategy.run_test(cash=10**15, slippage="0.001") as pilot:
+        await pilot.candles(X, bars=[[1e20] * 4] * 2)
+        assert pilot.fills[0].price == Decimal("1.001e20")
+
+
 async def test_a_share_of_the_volume_is_cut_to_what_units_are_divided_in() -> None:
     strategy = Scripted(
         {

@@ -80,6 +80,15 @@ async def test_a_short_position_pays_its_fee_every_night_on_its_value_at_the_clo
         adds_up(outcome)
 
 
+async def test_a_charge_may_be_larger_than_any_account() -> None:
+    strategy = Scripted({0: lambda s, c: s.sell(X, 10**14)})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, cash=10**15, borrow_rate=10**6
+    ) as pilot:
+        await pilot.candles(X, bars=[TEN] * 2)
+        assert amounts(strategy) == [(X, Decimal("-2739726027397260273.97260274"))]
+
+
 async def test_a_weekend_has_as_many_nights_as_the_calendar_says() -> None:
     strategy = Scripted({0: sell})
     friday = MONDAY + timedelta(days=4, hours=15)
@@ -279,6 +288,23 @@ def test_numbers_of_any_size_can_be_split(given: str, units: str, price: str) ->
     merged = split(1, "1", "3")
     assert merged.units(Decimal(given)) == Decimal(units)
     assert merged.price(Decimal(given)) == Decimal(price)
+
+
+async def test_a_position_of_any_size_that_was_sold_in_part_can_be_split() -> None:
+    script = {
+        0: lambda s, c: s.buy(X, 3 * 10**18),
+        1: lambda s, c: s.sell(X, 2 * 10**18),
+        3: lambda s, c: s.close(X),
+    }
+    strategy = Scripted(script)
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, splits=[split(3, "1", "3")]
+    ) as pilot:
+        await pilot.candles(X, bars=days(1e-15, 1e-15, 1e-15, 3e-15, 3e-15))
+        outcome = pilot.exchange.outcome()
+        (trip,) = round_trips(in_order(outcome.fills, outcome.adjustments))
+        assert round(trip.quantity) == 10**18
+        assert trip.profit == 0
 
 
 async def test_a_leg_however_far_away_survives_a_split() -> None:

@@ -8,7 +8,7 @@ large it counts as such until the next day begins, whatever prices do.
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from itertools import chain, islice
 from math import inf
 from operator import attrgetter
@@ -24,7 +24,7 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Candle, Position, Quote
-from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.protocol.values import LONG, in_digits
 from strategy_runtime.protocol.witness import Followed, Part, ShownFill
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.observer import Handler
@@ -44,7 +44,6 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FILLS = (OrderEventKind.ORDER_FILLED, OrderEventKind.ORDER_PARTIALLY_FILLED)
 _ZERO = Decimal(0)
 _GRAIN = Decimal("1e-9")
-_LONG = Context(prec=99)
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -309,7 +308,7 @@ class DailyLoss:
             elif symbol not in book.last:
                 told = (part for part in book.parts_of(symbol) if isinstance(part, Position))
                 equity += sum((position.unrealized_pnl for position in told), _ZERO)
-        rounded = equity.quantize(_GRAIN, context=_LONG)
+        rounded = equity.quantize(_GRAIN, context=LONG)
         return equity if rounded == equity else rounded
 
     def _ordering(self, handler: Handler) -> Handler:

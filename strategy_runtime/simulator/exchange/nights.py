@@ -7,7 +7,7 @@ from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
-from strategy_runtime.protocol.values import decimal_of
+from strategy_runtime.protocol.values import LONG, decimal_of
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
@@ -163,7 +163,7 @@ class Nights:
 
 
 def _interest(value: Decimal, rate: Decimal, nights: int) -> Decimal:
-    return (value * rate * nights / _YEAR_NIGHTS).quantize(_GRAIN).normalize()
+    return (value * rate * nights / _YEAR_NIGHTS).quantize(_GRAIN, context=LONG).normalize()
 
 
 def _day_before(instant: int) -> int:
