@@ -47,7 +47,8 @@ def invalid_value(field: str, provided: object, message: str) -> ApiError:
 
 def no_number(field: str, provided: object) -> ApiError:
     """400: an amount is nothing that can be reckoned with."""
-    return invalid_value(field, provided, f"{field} is not a number with up to 38 digits")
+    said = f"{field} is not a number of up to 38 digits, from 1e-38 to 1e38"
+    return invalid_value(field, provided, said)
 
 
 def out_of_range(

@@ -227,7 +227,7 @@ TRAIL: Mapping[str, Any] = {
             limit("9"),
             {"quantity": Decimal("NaN")},
             "quantity",
-            "quantity is not a number with up to 38 digits",
+            "quantity is not a number of up to 38 digits, from 1e-38 to 1e38",
         ),
         (order(), {"limit_price": GOOD}, "limit_price", "limit_price does not apply to MARKET"),
         (

@@ -87,10 +87,11 @@ class Admission:
         signed = quantity if request.side is _BUY else -quantity
         if not self._margin.affords(request.symbol, holding, signed, price, fee):
             free = state.account().margin_available
+            charged = f", with a fee of {in_digits(fee)}," if fee else ""
             raise _rejected(
                 "INSUFFICIENT_FUNDS",
-                f"{in_digits(quantity)} {request.symbol} at {in_digits(price)} need more than the "
-                f"free margin of {in_digits(free)} {state.options.currency}",
+                f"{in_digits(quantity)} {request.symbol} at {in_digits(price)}{charged} need more "
+                f"than the free margin of {in_digits(free)} {state.options.currency}",
                 "INSUFFICIENT_MARGIN",
             )
 

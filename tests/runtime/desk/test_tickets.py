@@ -51,6 +51,16 @@ async def test_an_awaited_refusal_raises_with_its_reason() -> None:
         await pilot.candles(X, closes=[10])
 
 
+async def test_where_only_the_fee_is_too_much_the_refusal_has_it() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, fraction=1)})
+    async with strategy.run_test(fee_rate="0.001") as pilot:
+        await pilot.candles(X, closes=[10])
+    (refusal,) = strategy.refusals
+    assert str(refusal).endswith(
+        "10000 S:X at 10, with a fee of 100, need more than the free margin of 100000 USD"
+    )
+
+
 async def test_a_refusal_has_its_numbers_in_digits() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 1e12), 1: lambda s, c: s.buy(X, 1e12)})
     async with strategy.run_test(cash=Decimal("1E-8")) as pilot:
