@@ -7,7 +7,7 @@ from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side, TrailingType
 from strategy_runtime.protocol.models import Order, OrderRequest
-from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.report.fills import moment
 from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
 from strategy_runtime.suggestions import did_you_mean
@@ -155,7 +155,10 @@ def _why(fill: Fill, outcome: Outcome) -> str:
     row = bisect_left(series.starts, fill.bar_ns)
     names = ("open", "high", "low")
     columns = (series.opens, series.highs, series.lows)
-    prices = {name: f"{column[row]!r}" for name, column in zip(names, columns, strict=True)}
+    prices = {
+        name: in_digits(decimal_of(column[row]))
+        for name, column in zip(names, columns, strict=True)
+    }
     place = series.where(row)
     line = f", {place}" if place else ""
     why = _RULES[fill.rule].format(**prices, last=in_digits(fill.base_price))

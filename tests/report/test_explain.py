@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from array import array
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -37,16 +38,24 @@ async def test_a_market_order_that_filled() -> None:
         "Order ord-1, Scripted-test-1\n"
         "  It was accepted at 2024-01-02T14:31:00Z, to buy 2 S:X by a market order, good until "
         "cancelled.\n"
-        "  At 2024-01-02T14:31:00Z 2 filled at 11, for a fee of 0.22: at the open of 11.0, as "
+        "  At 2024-01-02T14:31:00Z 2 filled at 11, for a fee of 0.22: at the open of 11, as "
         "market orders do (market_open; bar of 2024-01-02T14:31:00Z).\n"
         "  With that it was complete.\n"
     )
 
 
+@pytest.mark.parametrize(
+    ("price", "shown"), [(1.25e-8, "0.0000000125"), (12345678, "12345678"), (1e16, f"1{'0' * 16}")]
+)
+async def test_its_prices_are_in_digits(price: float, shown: str) -> None:
+    outcome = await outcome_of({0: lambda s, c: s.buy(X, Decimal("1e-12"))}, [price] * 4)
+    assert f"filled at {shown}: at the open of {shown}, as" in explain(outcome, "ord-1")
+
+
 async def test_a_price_that_costs_made_worse_says_what_it_was_before() -> None:
     outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)}, FLAT, spread="0.5", fee_rate="0.01")
     assert (
-        "2 filled at 10.25 (10 before spread and slippage), for a fee of 0.205: at the open of 10.0"
+        "2 filled at 10.25 (10 before spread and slippage), for a fee of 0.205: at the open of 10"
     ) in explain(outcome, "ord-1")
 
 
@@ -67,7 +76,7 @@ async def test_an_order_and_a_leg_that_were_changed() -> None:
         "until cancelled.\n"
         "  Later it was changed, in the end to buy 3 S:X by a limit order, limit 9.\n"
         "  At 2024-01-02T14:33:00Z 3 filled at 9: at the limit, which lay within the bar's range "
-        "of 9.0 to 10.0 (limit_touch; bar of 2024-01-02T14:32:00Z).\n"
+        "of 9 to 10 (limit_touch; bar of 2024-01-02T14:32:00Z).\n"
         "  With that it was complete.\n"
         "  Its fill placed ord-2 (stop order, stop 5) to close the position again.\n"
     )
@@ -92,7 +101,7 @@ async def test_the_distance_of_a_trailing_stop_has_its_unit() -> None:
             lambda s, c: s.buy(X, 2, limit=9),
             [[10, 10, 9, 9]],
             {},
-            "at the limit, which lay within the bar's range of 9.0 to 10.0",
+            "at the limit, which lay within the bar's range of 9 to 10",
         ),
         (
             lambda s, c: s.buy(X, 2, stop=11),

@@ -608,6 +608,15 @@ def test_jumps_that_look_like_splits(close: float, opened: float, split: str | N
 DAYS: list[Sequence[float]] = [bar(100), bar(100), bar(50), bar(51)]
 
 
+async def test_a_jump_is_told_to_every_digit() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, Decimal("1e-6"))})
+    start = datetime(2024, 1, 2, tzinfo=UTC)
+    async with strategy.run_test(timeframe="1d", start=start) as pilot:
+        await pilot.candles(X, bars=[bar(12_345_678), bar(12_345_678), bar(6_172_839.5)])
+        (warning,) = pilot.exchange.outcome().warnings
+        assert "S:X went from 12345678 to 6172839.5 over night" in warning
+
+
 async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 1)})
     start = datetime(2024, 1, 2, tzinfo=UTC)

@@ -196,13 +196,18 @@ def _see_that_it_can_be_sent(symbol: str, source: str, *, is_said: bool) -> None
         DataError: Says what is wrong with it.
     """
     if len(symbol) > LONGEST_SYMBOL:
-        what = f"{symbol[:LONGEST_SYMBOL]}… has {len(symbol)} characters, of {LONGEST_SYMBOL}"
+        what = (
+            f"{symbol[:LONGEST_SYMBOL]}… has {len(symbol)} characters, of {LONGEST_SYMBOL} that it "
+            "may have"
+        )
     elif "\0" in symbol:
-        what = f"{symbol!r} has a NUL character, of none"
+        what = f"{symbol!r} has a NUL character"
+    elif not symbol:
+        what = "is empty"
     else:
         return
     how = "" if is_said else ", as with --symbol"
-    raise DataError(f"{source}: the symbol {what} that it may have; give it another name{how}")
+    raise DataError(f"{source}: the symbol {what}; give it another name{how}")
 
 
 def _name_of(path: Path | Table | None) -> str | None:

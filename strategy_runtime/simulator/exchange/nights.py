@@ -7,7 +7,7 @@ from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
-from strategy_runtime.protocol.values import LONG, decimal_of
+from strategy_runtime.protocol.values import LONG, decimal_of, in_digits
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
@@ -84,8 +84,8 @@ class Nights:
         resting = sorted(instrument.resting.values(), key=attrgetter("sequence"))
         if (held or resting) and split.looks_done(close, opened):
             self._doubt(
-                f"{symbol} went from {close:g} to {opened:g} over night, although a {split.ratio} "
-                f"split was announced: the prices look adjusted for it already"
+                f"{symbol} went {_jump(close, opened)}, although a {split.ratio} split was "
+                "announced: the prices look adjusted for it already"
             )
         instrument.split_row = instrument.row
         instrument.price = float(split.price(decimal_of(close)))
@@ -126,8 +126,8 @@ class Nights:
         place = series.where(row)
         where = f", {place}" if place else ""
         self._doubt(
-            f"{series.symbol} went from {close:g} to {opened:g} over night with a position open: "
-            f"it looks like a {split} split that the prices are not adjusted for{where}"
+            f"{series.symbol} went {_jump(close, opened)} with a position open: it looks like "
+            f"a {split} split that the prices are not adjusted for{where}"
         )
 
     def _doubt(self, text: str) -> None:
@@ -173,3 +173,8 @@ def _day_before(instant: int) -> int:
 
 def _last_price(instrument: Instrument) -> Decimal:
     return _ZERO if instrument.price is None else decimal_of(instrument.price)
+
+
+def _jump(close: float, opened: float) -> str:
+    before, after = in_digits(decimal_of(close)), in_digits(decimal_of(opened))
+    return f"from {before} to {after} over night"

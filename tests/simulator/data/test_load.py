@@ -361,8 +361,10 @@ def test_a_symbol_that_no_message_may_have_is_refused(tmp_path: Path) -> None:
     named = "symbol," + HEADER + "".join(f"{long},{row}\n" for row in ROWS.splitlines())
     with pytest.raises(DataError, match=r"that it may have; give it another name$"):
         load(tmp_path, named, "some.csv")
-    with pytest.raises(DataError, match=r"the symbol 'A\\x00B' has a NUL character, of none that"):
+    with pytest.raises(DataError, match=r"the symbol 'A\\x00B' has a NUL character; give it"):
         load(tmp_path, named.replace(long, "A\0B"), "other.csv")
+    with pytest.raises(DataError, match="the symbol is empty; give it another name, as with --sym"):
+        load(tmp_path, HEADER + ROWS, "X.csv", symbol="")
 
 
 def test_a_folder_gives_its_files_and_nothing_else(tmp_path: Path) -> None:
