@@ -160,7 +160,7 @@ class Ledger:
         if not after:
             return holding, None, False, self._close(holding, -value, now_ns)
         if (after > 0) is (held > 0):
-            taken = (holding.cost * abs(signed) / abs(held)).quantize(_GRAIN, context=LONG)
+            taken = _share_of_cost(holding, abs(signed))
             profit = -value - taken
             holding.quantity = after
             holding.cost -= taken
@@ -199,3 +199,16 @@ class Ledger:
         """Take interest from cash."""
         self.cash -= amount
         self.financing += amount
+
+
+def _share_of_cost(holding: Holding, quantity: Decimal) -> Decimal:
+    """What so many units of a position have cost, at its average price.
+
+    Where that is exact, as it is after a single entry, so is the share, and what is left keeps that
+    average to the last digit: of coins at 0.00000015 the grain is a part that can be seen.
+    """
+    cost, held = holding.cost, abs(holding.quantity)
+    average = cost / held
+    if LONG.multiply(average, held) == cost:
+        return average * quantity
+    return (cost * quantity / held).quantize(_GRAIN, context=LONG)

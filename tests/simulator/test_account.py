@@ -133,6 +133,15 @@ async def test_an_order_takes_at_most_its_share_of_the_volume_and_the_rest_stays
         assert [fill.quantity for fill in pilot.fills] == [10, 10, 5]
 
 
+async def test_a_partial_sale_leaves_the_average_price_as_it_was() -> None:
+    script = {0: lambda s, c: s.buy(X, 1000), 1: lambda s, c: s.sell(X, Decimal("333.333"))}
+    strategy = Scripted(script)
+    async with strategy.run_test(cash=Decimal("0.01")) as pilot:
+        await pilot.candles(X, bars=[[1.23457e-7] * 4] * 3)
+        assert pilot.position(X).average_entry_price == Decimal("1.23457e-7")
+        assert pilot.exchange.outcome().realized_pnl == 0
+
+
 async def test_an_account_may_grow_beyond_what_is_rounded_by_default() -> None:
     """So those of strategies do that compound without costs."""
     script = {0: lambda s, c: s.buy(X, 10**17), 1: lambda s, c: s.sell(X, 10**17 // 3)}
