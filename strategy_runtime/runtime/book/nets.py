@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from operator import attrgetter
+from itertools import chain, compress, repeat
+from operator import attrgetter, is_not
 
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.strategy.views import NetPosition
+from strategy_runtime.sums import MANY, Sum
 
 __all__ = ["Nets", "see_that_it_is_one"]
 
@@ -29,13 +31,15 @@ def see_that_it_is_one(symbol: object) -> None:
 class Nets(dict[str, NetPosition]):
     """Net positions by symbol, flat ones included, made when a symbol is first asked for."""
 
-    __slots__ = ("_gain", "_gained_at", "_held", "_prices")
+    __slots__ = ("_gain", "_gained_at", "_gains", "_held", "_prices")
 
     def __init__(self, prices: Mapping[str, float]) -> None:
         super().__init__()
         self._prices = prices
         self._held: dict[str, NetPosition] = {}
         self._gain = _ZERO
+        self._gains = Sum({})
+        """The open profit of each, where there are many."""
         self._gained_at: list[float] | None = None
         """The prices that the open profit was last worked out from; None where positions have
         changed since. To give many symbols their shares of equity, it is asked for with each."""
@@ -50,9 +54,21 @@ class Nets(dict[str, NetPosition]):
         """Open profit of all of them at the last prices."""
         prices = list(self._prices.values())
         if prices != self._gained_at:
+            self._gain = self._gain_at(prices)
             self._gained_at = prices
-            self._gain = sum(map(_gain_of, self._held.values()), _ZERO)
         return self._gain
+
+    def _gain_at(self, prices: list[float]) -> Decimal:
+        held, before = self._held, self._gained_at
+        if len(held) < MANY:
+            return sum(map(_gain_of, held.values()), _ZERO)
+        if before is None:
+            self._gains = Sum(dict(zip(held, map(_gain_of, held.values()), strict=True)))
+        else:
+            others = map(is_not, prices, chain(before, repeat(None)))
+            moved = [symbol for symbol in compress(self._prices, others) if symbol in held]
+            self._gains.renew({symbol: held[symbol].unrealized_pnl for symbol in moved})
+        return self._gains.total()
 
     def move(self, symbol: str, signed: Decimal, price: Decimal) -> Decimal:
         """Book a fill; a negative quantity is sold. Gives back what it has realised."""

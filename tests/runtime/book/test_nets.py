@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.runtime.book.nets import Nets
-from tests.work import growth
+from tests.work import growth, steps_of
 
 SYMBOLS = ("S:A", "S:B", "S:C")
 ZERO = Decimal(0)
@@ -59,3 +59,21 @@ def test_while_nothing_changes_the_open_profit_is_worked_out_once() -> None:
         assert nets.unrealized_pnl == 4 * count - 4
 
     assert growth(share_out, 50) < 2.1
+
+
+def test_of_many_positions_only_those_whose_price_has_moved_are_worked_out_anew() -> None:
+    def work(count: int) -> int:
+        prices = {f"S:{number}": 12.0 for number in range(count)}
+        nets = Nets(prices)
+        for symbol in prices:
+            nets.move(symbol, Decimal(2), Decimal(10))
+        assert nets.unrealized_pnl == 4 * count
+
+        def move() -> None:
+            prices["S:3"] = prices["S:none"] = 13.0
+            assert nets.unrealized_pnl == 4 * count + 2
+
+        return steps_of(move)
+
+    work(100)  # what is done only once is done with
+    assert work(100) == work(1000)
