@@ -23,48 +23,62 @@ class Sum:
 
     Args:
         parts: These are the sum's own from now on.
+
+    Attributes:
+        parts: To be read only.
     """
 
-    __slots__ = ("_parts", "_total")
+    __slots__ = ("_total", "parts")
 
     def __init__(self, parts: dict[str, Decimal]) -> None:
-        self._parts = parts
+        self.parts = parts
         self._total: Decimal | None = None
         """None where it is not known, or is not exact."""
 
     def renew(self, changes: Mapping[str, Decimal], gone: Collection[str] = ()) -> None:
         """Take out parts, if they are there, and change or add others."""
-        total, parts = self._differing(changes, gone), self._parts
+        parts, total = self.parts, self._total
+        if total is not None:
+            total = self._differing(total, changes, gone)
         for name in gone:
             parts.pop(name, None)
         parts.update(changes)
         # What is no part any more may have been the only one with so many digits.
-        if total is not None and any(map(total.same_quantum, chain((_ZERO,), parts.values()))):
+        if total is None or any(map(total.same_quantum, chain((_ZERO,), parts.values()))):
             self._total = total
         else:
             self._total = None
 
-    def total(self) -> Decimal:
-        """What they add up to; 0 where there are none."""
-        if self._total is None:
-            parts = self._parts.values()
-            if len(parts) < MANY:
-                return sum(parts, _ZERO)
+    def total(self, first: Decimal = _ZERO) -> Decimal:
+        """What they add up to, behind another one."""
+        parts = self.parts
+        if len(parts) >= MANY:
             try:
-                self._total = reduce(_EXACT.add, parts, _ZERO)
+                return _EXACT.add(first, self._exact())
             except Rounded:
-                return sum(parts, _ZERO)
-        return self._total
+                pass
+        return sum(parts.values(), first)
 
-    def instead(self, parts: Mapping[str, Decimal]) -> Decimal:
-        """What they would add up to with others in their places."""
-        total = self._differing(parts, ())
-        return sum({**self._parts, **parts}.values(), _ZERO) if total is None else total
+    def instead(self, changes: Mapping[str, Decimal]) -> Decimal:
+        """What they would add up to if some were others."""
+        try:
+            total = self._differing(self._exact(), changes)
+        except Rounded:
+            total = None
+        return sum({**self.parts, **changes}.values(), _ZERO) if total is None else total
 
-    def _differing(self, changes: Mapping[str, Decimal], gone: Collection[str]) -> Decimal | None:
+    def _exact(self) -> Decimal:
+        total = self._total
+        if total is None:
+            total = self._total = reduce(_EXACT.add, self.parts.values(), _ZERO)
+        return total
+
+    def _differing(
+        self, total: Decimal, changes: Mapping[str, Decimal], gone: Collection[str] = ()
+    ) -> Decimal | None:
         """What they add up to after a change; None where that is not as quickly said."""
-        total, parts = self._total, self._parts
-        if total is None or (len(changes) + len(gone)) * MANY > len(parts):
+        parts = self.parts
+        if (len(changes) + len(gone)) * MANY > len(parts):
             return None
         try:
             for name in chain(gone, changes):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy_runtime.sums import MANY, Sum
-from tests.work import steps_of
+from tests.work import Watched, steps_of
 
 NAMES = [f"S:{number}" for number in range(3 * MANY)]
 ZERO = Decimal(0)
@@ -34,24 +34,26 @@ def test_a_sum_has_the_digits_and_zeros_it_would_have_if_all_were_added_anew(
 ) -> None:
     there = dict(zip(NAMES[:count], first, strict=False))
     kept = Sum(there.copy())
-    for gone, changes in done:
+    for leaving, changes in done:
+        gone = leaving - changes.keys()
         assert kept.instead(changes) == sum({**there, **changes}.values(), ZERO)
         kept.renew(changes, gone)
         for name in gone:
             there.pop(name, None)
         there |= changes
         assert str(kept.total()) == str(sum(there.values(), ZERO))
+        assert str(kept.total(THIRD)) == str(sum(there.values(), THIRD))
 
 
 @pytest.mark.parametrize("places", [1, 2])
 def test_to_change_a_part_takes_the_same_however_many_there_are(places: int) -> None:
     def work(count: int) -> int:
-        kept = Sum({f"S:{number}": Decimal("0.25") for number in range(count)})
+        kept = Sum(Watched({f"S:{number}": Decimal("0.25") for number in range(count)}))
         kept.total()
 
         def change() -> None:
             kept.renew({"S:1": round(Decimal("7.125"), places)}, ["S:2"])
-            kept.total()
+            assert kept.total() == kept.total(ZERO)
             kept.instead({"S:3": Decimal(9)})
 
         return steps_of(change)

@@ -2,12 +2,24 @@
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["growth", "steps_of"]
+__all__ = ["Watched", "growth", "steps_of"]
+
+V = TypeVar("V")
+
+
+class Watched(dict[str, V]):
+    """Takes a step of the interpreter for each of its values that is looked at."""
+
+    def __iter__(self) -> Iterator[str]:
+        yield from list(super().keys())
+
+    def values(self) -> Any:
+        return (self[name] for name in self)
 
 
 def steps_of(task: Callable[[], object]) -> int:

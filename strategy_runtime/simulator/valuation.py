@@ -1,10 +1,11 @@
 """What the positions of an account are worth, each at its price."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from operator import attrgetter, sub
 
 from strategy_runtime.simulator.ledger import Holding
+from strategy_runtime.sums import MANY, Sum
 
 __all__ = ["Valuation"]
 
@@ -16,42 +17,67 @@ _cost = attrgetter("cost")
 class Valuation:
     """The worth of each position at the prices of one moment.
 
-    The sums are taken anew whenever they are asked for, in the order of the positions. So they are
-    the same to the last digit, whichever positions have been renewed since.
+    The sums are those of the positions in their order. So they are the same to the last digit,
+    whichever positions have been renewed since.
 
     Args:
         holdings: The positions by id, which may change; then `renew` is to be called.
         mark: The price a symbol stands at.
     """
 
-    __slots__ = ("_holdings", "_mark", "_worths")
+    __slots__ = ("_gains", "_holdings", "_mark", "_sizes", "_worths")
 
     def __init__(self, holdings: Mapping[str, Holding], mark: Callable[[str], Decimal]) -> None:
         self._holdings = holdings
         self._mark = mark
-        self._worths = {key: each.quantity * mark(each.symbol) for key, each in holdings.items()}
+        self._worths = Sum(
+            {key: each.quantity * mark(each.symbol) for key, each in holdings.items()}
+        )
+        self._gains: Sum | None = None
+        self._sizes: Sum | None = None
 
-    def renew(self, holdings: Iterable[Holding], closed: Holding | None) -> None:
+    def renew(self, holdings: Collection[Holding], closed: Holding | None) -> None:
         """Take over what has become of some positions, and of one that has been closed."""
-        if closed is not None:
-            self._worths.pop(closed.id, None)
-        for holding in holdings:
-            self._worths[holding.id] = holding.quantity * self._mark(holding.symbol)
+        gone = () if closed is None else (closed.id,)
+        worths = {each.id: each.quantity * self._mark(each.symbol) for each in holdings}
+        self._worths.renew(worths, gone)
+        if self._gains is not None:
+            gains = {each.id: worths[each.id] - each.cost for each in holdings}
+            self._gains.renew(gains, gone)
+        if self._sizes is not None:
+            self._sizes.renew({key: abs(worth) for key, worth in worths.items()}, gone)
 
     def profit(self) -> Decimal:
         """What all of them have gained since they were opened."""
-        costs = map(_cost, self._holdings.values())
-        return sum(map(sub, self._worths.values(), costs), _ZERO)
+        if self._gains is None:
+            worths = self._worths.parts
+            gains = map(sub, worths.values(), map(_cost, self._holdings.values()))
+            if len(worths) < MANY:
+                return sum(gains, _ZERO)
+            self._gains = Sum(dict(zip(worths, gains, strict=True)))
+        return self._gains.total()
 
     def added_to(self, cash: Decimal) -> Decimal:
         """Cash and all of them."""
-        return sum(self._worths.values(), cash)
+        return self._worths.total(cash)
 
     def size(self) -> Decimal:
         """What all of them are worth without their signs."""
-        return sum(map(abs, self._worths.values()), _ZERO)
+        worths = self._worths.parts
+        if len(worths) < MANY:
+            return sum(map(abs, worths.values()), _ZERO)
+        return self._by_size().total()
 
     def instead(self, worths: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
         """What all of them are worth with their signs and without, some as given by their ids."""
-        together = {**self._worths, **worths}.values()
-        return sum(together, _ZERO), sum(map(abs, together), _ZERO)
+        known = self._worths.parts
+        if len(known) < MANY:
+            together = {**known, **worths}.values()
+            return sum(together, _ZERO), sum(map(abs, together), _ZERO)
+        sizes = {key: abs(worth) for key, worth in worths.items()}
+        return self._worths.instead(worths), self._by_size().instead(sizes)
+
+    def _by_size(self) -> Sum:
+        if self._sizes is None:
+            self._sizes = Sum({key: abs(worth) for key, worth in self._worths.parts.items()})
+        return self._sizes

@@ -24,6 +24,7 @@ from strategy_runtime import (
     TimeInForce,
     crossed_above,
     crossed_below,
+    sums,
 )
 from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
@@ -34,6 +35,7 @@ from strategy_runtime.runtime.risk import daily_loss
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator import valuation as valuations
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
@@ -394,11 +396,16 @@ def test_what_a_fill_leaves_of_a_valuation_is_as_if_it_were_made_anew(
     def checked(state: State) -> Valuation:
         valuation = kept(state)
         anew = Valuation(state.ledger.holdings, state.mark)
-        assert list(valuation._worths.items()) == list(anew._worths.items())
+        assert list(valuation._worths.parts.items()) == list(anew._worths.parts.items())
+        assert str(valuation.profit()) == str(anew.profit())
+        assert str(valuation.size()) == str(anew.size())
+        assert str(valuation.added_to(state.ledger.cash)) == str(anew.added_to(state.ledger.cash))
         return valuation
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(State, "valued", checked)
+        patch.setattr(sums, "MANY", 1)
+        patch.setattr(valuations, "MANY", 1)
         run(kind, market, plan, options)
 
 
