@@ -24,7 +24,7 @@ def test_the_demo_shows_numbers_writes_files_and_says_what_next(tmp_path: Path) 
     assert lines[1] == "S:AAPL, S:MSFT  1d  2008-01-02 to 2013-01-01"
     rows = [line.split() for line in lines]
     assert ["Bars", "2,518"] in rows
-    assert ["With", "a", "profit", "35.71", "%"] in rows
+    assert ["Win", "rate", "35.71", "%"] in rows
     folder = Path("results/SmaCross")
     written = " ".join(str(folder / n) for n in WRITTEN)
     assert f"Written: {written}" in lines
