@@ -21,16 +21,29 @@ from strategy_runtime.protocol.models import Candle, Order, Position, Quote, Tra
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.protocol.values import NUMBER, is_sound, is_unicode, plain_data
 
-__all__ = ["MAX_DEPTH", "Fault", "depth_exceeds", "parse_json", "read_fields", "read_value"]
+__all__ = [
+    "MAX_DEPTH",
+    "SIDED",
+    "UNSIGNED",
+    "Fault",
+    "depth_exceeds",
+    "parse_json",
+    "read_fields",
+    "read_value",
+]
 
 MAX_DEPTH = 64
 """Levels of nesting beyond which a document is refused."""
 
+SIDED = (Order, Position, Trade)
+"""What has a side, which alone tells the direction."""
+
+UNSIGNED = ("quantity", "filled_quantity")
+"""Its fields that have no sign of their own."""
+
 _LARGEST = 1e38
 _MAX_INTEGER = 40
 _SHOWN = 40
-_SIDED = (Order, Position, Trade)
-_UNSIGNED = ("quantity", "filled_quantity")
 _UNITS = ((10**14, 10**6), (10**11, 10**3), (10**8, 1))
 
 
@@ -118,7 +131,7 @@ def read_fields(
             warnings.append(str(fault))
     if target is Candle:
         _check_candle(fields)
-    elif target in _SIDED:
+    elif target in SIDED:
         _take_off_signs(fields, path)
     elif target is Quote and fields.get("last") is None:
         fields["last"] = (fields["bid"] + fields["ask"]) / 2
@@ -139,7 +152,7 @@ def _with_a_side(position: dict[str, Any]) -> dict[str, Any]:
 
 def _take_off_signs(fields: dict[str, Any], path: str) -> None:
     """Have the side alone tell the direction: some venues call a short position of 5 one of -5."""
-    for name in _UNSIGNED:
+    for name in UNSIGNED:
         if name in fields and fields[name] < 0:
             if fields["side"] in (Side.BUY, PositionSide.LONG):
                 raise Fault(f"{path}.{name} is {fields[name]}, and the side is {fields['side']}")

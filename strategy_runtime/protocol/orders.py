@@ -13,8 +13,7 @@ __all__ = [
     "check_distance",
     "invalid_request",
     "invalid_value",
-    "is_bare_market_order",
-    "is_bare_priced_order",
+    "is_bare_order",
     "no_number",
     "out_of_range",
     "validate_order_request",
@@ -129,12 +128,13 @@ def validate_order_request(request: OrderRequest) -> None:
         )
 
 
-def is_bare_market_order(request: OrderRequest) -> bool:
-    """Whether it is a market order with nothing to it but its quantity, as most orders are."""
+def is_bare_order(request: OrderRequest) -> bool:
+    """Whether it is a market, limit or stop order with nothing to it but its quantity and price, as
+    most orders are; it may be one that reduces a position.
+    """
+    kind, limit, stop = request.order_type, request.limit_price, request.stop_price
     return (
-        request.order_type is _MARKET
-        and request.limit_price is None
-        and request.stop_price is None
+        (limit is stop is None if kind is _MARKET else _has_its_price(kind, limit, stop))
         and request.stop_loss is None
         and request.take_profit is None
         and not request.post_only
@@ -142,24 +142,11 @@ def is_bare_market_order(request: OrderRequest) -> bool:
     )
 
 
-def is_bare_priced_order(request: OrderRequest) -> bool:
-    """Whether it is a limit or a stop order with nothing to it but its quantity and price."""
-    kind = request.order_type
+def _has_its_price(kind: OrderType, limit: Decimal | None, stop: Decimal | None) -> bool:
+    """Whether it is a limit or a stop order that has its price, and no other one."""
     if kind is _LIMIT:
-        has_its_price = request.limit_price is not None and request.stop_price is None
-    else:
-        has_its_price = (
-            kind is _STOP and request.stop_price is not None and request.limit_price is None
-        )
-    return (
-        has_its_price
-        and request.stop_loss is None
-        and request.take_profit is None
-        and request.position_id is None
-        and not request.post_only
-        and not request.reduce_only
-        and _has_no_frills(request)
-    )
+        return limit is not None and stop is None
+    return kind is _STOP and stop is not None and limit is None
 
 
 def _has_no_frills(request: OrderRequest) -> bool:
@@ -185,12 +172,7 @@ def _is_plainly_valid(request: OrderRequest) -> bool:
         and (own_id is None or 1 <= len(own_id) <= _LONGEST["client_order_id"])
     ):
         return False
-    if kind is _LIMIT:
-        has_its_prices = limit is not None and stop is None
-    elif kind is _STOP:
-        has_its_prices = stop is not None and limit is None
-    else:
-        has_its_prices = kind is _MARKET and limit is stop is None
+    has_its_prices = limit is stop is None if kind is _MARKET else _has_its_price(kind, limit, stop)
     if not has_its_prices or (request.post_only and kind is not _LIMIT):
         return False
     stop_loss, take_profit = request.stop_loss, request.take_profit

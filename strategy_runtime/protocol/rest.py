@@ -15,16 +15,16 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ApiError, ProtocolError, TimeframeError
 from strategy_runtime.protocol.enums import OrderType
-from strategy_runtime.protocol.fields import MAX_DEPTH, Fault, depth_exceeds, parse_json, read_value
-from strategy_runtime.protocol.models import (
-    Candle,
-    Order,
-    OrderChanges,
-    OrderRequest,
-    Position,
-    Quote,
-    Trade,
+from strategy_runtime.protocol.fields import (
+    MAX_DEPTH,
+    SIDED,
+    UNSIGNED,
+    Fault,
+    depth_exceeds,
+    parse_json,
+    read_value,
 )
+from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest, Quote
 from strategy_runtime.protocol.orders import (
     invalid_request,
     invalid_value,
@@ -341,9 +341,7 @@ def _is_clean(value: Any) -> bool:
         return False
     if kind is Candle and not _ends(value):
         return False
-    if (kind is Order or kind is Position or kind is Trade) and value.quantity < 0:
-        return False
-    if kind is Order and value.filled_quantity < 0:
+    if kind in SIDED and any(getattr(value, name, 0) < 0 for name in UNSIGNED):
         return False
     return all(_is_clean(getattr(value, name)) for name in _doubtful_fields(kind))
 

@@ -1,10 +1,9 @@
 """Where the results of a run have what other engines have at another place."""
 
-from difflib import get_close_matches
-
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import Summary
 from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.suggestions import nearest
 
 __all__ = ["hint_of_place"]
 
@@ -27,5 +26,5 @@ _PLACES = {
 
 def hint_of_place(name: str) -> str:
     """A fragment such as `; it is results.summary.cash`, or nothing where no name is like it."""
-    near = [name] if name in _PLACES else get_close_matches(name, _PLACES, n=1)
-    return f"; it is {_PLACES[near[0]]}" if near else ""
+    near = name if name in _PLACES else nearest(name, _PLACES)
+    return f"; it is {_PLACES[near]}" if near else ""

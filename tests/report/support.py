@@ -6,7 +6,7 @@ from decimal import Decimal
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.report.equity import CurvePart
 from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.outcome import Adjustment, Fill
 
 STEP = 60_000_000_000
 START = 1_700_000_040_000_000_000  # a whole minute
@@ -40,6 +40,20 @@ def fill(
         number=number,
         position_id=position,
         rule=rule,
+    )
+
+
+def interest(*, bar: int = 0) -> Adjustment:
+    """A dollar of interest on cash, charged as a bar begins, behind one fill."""
+    return Adjustment(
+        time_ns=START + bar * STEP,
+        symbol="USD",
+        position_id="",
+        what="financing",
+        units=Decimal(0),
+        cash=Decimal(-1),
+        price=None,
+        fills_before=1,
     )
 
 

@@ -19,7 +19,7 @@ from strategy_runtime.report.equity import (
 )
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Adjustment, Fill
-from tests.report.support import START, STEP, curve_of, fill, points_of, series
+from tests.report.support import START, STEP, curve_of, fill, interest, points_of, series
 
 CASH = Decimal(1000)
 DAY = 86_400_000_000_000
@@ -333,16 +333,7 @@ def test_what_is_closed_within_a_bar_counts_together_with_the_closes_of_that_bar
 
 
 def test_interest_makes_no_fall_of_its_own_where_a_bar_closes_with_it() -> None:
-    charge = Adjustment(
-        time_ns=START + 2 * STEP,
-        symbol="USD",
-        position_id="",
-        what="financing",
-        units=Decimal(0),
-        cash=Decimal(-1),
-        price=None,
-        fills_before=1,
-    )
+    charge = interest(bar=2)
     assert points([fill("10", "10"), charge], [series([11, 12])]) == [1000, 1010, 1019]
     halted = [series([11]), series([5, 5], symbol="S:B")]
     assert points([fill("10", "10"), charge], halted) == [1000, 1010, 1009]

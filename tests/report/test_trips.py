@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
-from strategy_runtime.simulator.outcome import Adjustment
-from tests.report.support import START, STEP, fill
+from tests.report.support import START, STEP, fill, interest
 
 
 def test_entries_and_exits_are_averaged_and_fees_taken_off() -> None:
@@ -48,18 +47,8 @@ def test_a_flip_ends_one_position_and_begins_the_next_and_shares_its_fee() -> No
 
 
 def test_interest_on_cash_is_no_fee_of_a_symbol_that_is_called_like_the_currency() -> None:
-    interest = Adjustment(
-        time_ns=START + STEP,
-        symbol="USD",
-        position_id="",
-        what="financing",
-        units=Decimal(0),
-        cash=Decimal(-1),
-        price=None,
-        fills_before=1,
-    )
     bought, sold = fill("10", "10", symbol="USD"), fill("-10", "12", symbol="USD", bar=2)
-    (trip,) = round_trips([bought, interest, sold])
+    (trip,) = round_trips([bought, interest(bar=1), sold])
     assert (trip.fees, trip.profit) == (Decimal(0), Decimal(20))
 
 

@@ -3,9 +3,10 @@ live for a bar shows and does what the general way does.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import example, given, settings
@@ -20,6 +21,7 @@ from strategy_runtime.simulator.orders import PlainOrder, RestingOrder
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.support import MANY, A, B, minutes, no_short_cuts
 
+_Test = TypeVar("_Test", bound=Callable[..., object])
 Row = tuple[float, float, float, float]
 Deed = tuple[str, str, int]
 
@@ -111,56 +113,44 @@ scripts = st.lists(
 FLAT: Row = (4.0, 4.0, 4.0, 4.0)
 
 
+def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
+    """An example of what follows, of one symbol and a strategy that waits for nothing, but for
+    what is said.
+    """
+    ordinary = {"market": [FLAT] * 12, "alone": True, "kind": Replacing, "options": {}}
+    shown: Callable[[_Test], _Test] = example(**ordinary | different)
+    return shown
+
+
 @settings(max_examples=MANY)
 @pytest.mark.timeout(600)
-@example(  # a limit that is touched and no more
+@like_others_but(  # a limit that is touched and no more
     market=[FLAT, FLAT, (4.0, 4.0, 3.0, 4.0)] + [FLAT] * 9,
     script=[[], [("buy limit", A, 3)]],
-    alone=True,
-    kind=Replacing,
-    options={},
 )
-@example(  # a stop that is touched and no more
+@like_others_but(  # a stop that is touched and no more
     market=[FLAT, FLAT, (4.0, 5.0, 4.0, 4.0)] + [FLAT] * 9,
     script=[[], [("buy stop", A, 5)]],
-    alone=True,
-    kind=Replacing,
-    options={},
 )
-@example(  # one that is left where it is, and reached by the open of a later bar
+@like_others_but(  # one that is left where it is, and reached by the open of a later bar
     market=[FLAT] * 4 + [(2.0, 4.0, 2.0, 4.0)] * 8,
     script=[[], [("buy limit", A, 3)]],
-    alone=True,
-    kind=Replacing,
-    options={},
 )
-@example(  # and by the open of the very next one
+@like_others_but(  # and by the open of the very next one
     market=[FLAT] * 3 + [(2.0, 4.0, 2.0, 4.0)] * 9,
     script=[[], [("buy limit", A, 3)]],
-    alone=True,
-    kind=Replacing,
-    options={},
 )
-@example(  # one withdrawn while another is refused, of which the strategy hears at once
-    market=[FLAT] * 12,
+@like_others_but(  # one withdrawn while another is refused, of which the strategy hears at once
     script=[[], [("buy limit", A, 3)], [("cancel all", A, 0), ("too much", A, 4)]],
-    alone=True,
-    kind=Replacing,
-    options={},
 )
-@example(  # one that comes behind another that was to wait for the same open and is gone
-    market=[FLAT] * 12,
+@like_others_but(  # one that comes behind another that was to wait for the same open and is gone
     script=[[("market", A, 4), ("cancel all", A, 4), ("buy limit", B, 4)]],
     alone=False,
     kind=Waiting,
-    options={},
 )
-@example(  # one that has met a bar when a timer is set, and fills later
+@like_others_but(  # one that has met a bar when a timer is set, and fills later
     market=[FLAT] * 5 + [(4.0, 4.0, 2.0, 4.0)] * 7,
     script=[[("buy limit", A, 3)], [("timer", A, 0)]],
-    alone=True,
-    kind=Replacing,
-    options={},
 )
 @given(
     market=st.lists(rows(), min_size=12, max_size=12),

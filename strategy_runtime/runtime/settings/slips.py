@@ -5,15 +5,14 @@ variable must not keep anybody from running: whatever may be one is pointed out 
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.runtime.settings.addresses import GATEWAY_VARIABLES
 from strategy_runtime.runtime.settings.environment import FILE, Environment
 from strategy_runtime.runtime.settings.setting import as_it_is
 from strategy_runtime.runtime.settings.table import SETTINGS
-from strategy_runtime.suggestions import did_you_mean
+from strategy_runtime.suggestions import did_you_mean, nearest
 
 __all__ = ["refuse_slips", "strangers"]
 
@@ -83,13 +82,9 @@ def _near(name: str, environment: Environment) -> str:
     for prefix in _OURS:
         if name.startswith(prefix):
             rests = [each.removeprefix(prefix) for each in unset if each.startswith(prefix)]
-            found = _nearest(name.removeprefix(prefix), rests, _ALIKE_BEHIND_PREFIX)
+            found = nearest(name.removeprefix(prefix), rests, cutoff=_ALIKE_BEHIND_PREFIX)
             return prefix + found if found else ""
-    return _nearest(name, unset, _ALIKE)
-
-
-def _nearest(name: str, known: Iterable[str], alike: float) -> str:
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=alike)), "")
+    return nearest(name, unset, cutoff=_ALIKE)
 
 
 def _is_plain(variable: str, meant: str, text: str) -> bool:

@@ -359,9 +359,9 @@ class Answers:
         }
         series = [each for each in state.data if state.instruments[each.symbol].series is each]
         series += [
-            quoted[symbol]
-            for symbol, each in state.instruments.items()
-            if symbol in quoted and each.series not in state.data
+            bars
+            for symbol, bars in quoted.items()
+            if state.instruments[symbol].series not in state.data
         ]
         return Outcome(
             fills=self.fills,

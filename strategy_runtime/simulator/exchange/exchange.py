@@ -44,9 +44,6 @@ from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrde
 
 __all__ = ["Exchange"]
 
-# A member of an Enum costs five times a name of the module.
-_MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
-
 
 class Exchange(Answers):
     """An exchange that replays market data."""
@@ -181,13 +178,10 @@ class Exchange(Answers):
 
     def place(self, request: OrderRequest) -> KeptOrder:
         """The same for somebody who looks on: the order itself instead of an answer."""
-        kind = request.order_type
-        if kind is _MARKET or kind is _LIMIT or kind is _STOP:
-            self._state.keep_time()
-            plain = self._plain
-            order = plain.accept(request) if kind is _MARKET else plain.accept_priced(request)
-            if order is not None:
-                return order
+        self._state.keep_time()
+        order = self._plain.accept(request)
+        if order is not None:
+            return order
         self._in_step.catch_up()
         known = self._admission.given_before(request)
         if known is not None:

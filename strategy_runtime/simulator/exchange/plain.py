@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side, TimeInForce
 from strategy_runtime.protocol.models import OrderRequest
-from strategy_runtime.protocol.orders import is_bare_market_order, is_bare_priced_order
+from strategy_runtime.protocol.orders import is_bare_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
 from strategy_runtime.simulator.exchange.agenda import Agenda
 from strategy_runtime.simulator.exchange.margin import Margin
@@ -60,13 +60,15 @@ class PlainOrders:
             or state.is_at_risk
             or state.phase is not _BAR
             or request.time_in_force is not _GTC
-            or not is_bare_market_order(request)
+            or not is_bare_order(request)
         ):
             return None
         symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
         instrument = state.instruments.get(symbol)
         if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
             return None
+        if request.order_type is not _MARKET:
+            return self._accept_priced(request, own_id, instrument)
         price = self._price_between_bars(instrument)
         if price is None:
             return None
@@ -88,38 +90,29 @@ class PlainOrders:
             self.new.append(order)
         return order
 
-    def accept_priced(self, request: OrderRequest) -> PlainOrder | None:
+    def _accept_priced(
+        self, request: OrderRequest, own_id: str, instrument: Instrument
+    ) -> PlainOrder | None:
         """Likewise for an order at a price, while somebody looks on and nothing rests anywhere."""
-        state = self._state
+        agenda, quantity = self._agenda, request.quantity
         if (
-            not self._is_simple
-            or state.is_at_risk
-            or state.phase is not _BAR
+            instrument.first_row < 0
             or self._news.witness is None
-            or request.time_in_force is not _GTC
-            or not is_bare_priced_order(request)
+            or request.reduce_only
+            or request.position_id is not None
+            or agenda.due
+            or (agenda.busy and agenda.with_orders())
         ):
-            return None
-        symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
-        instrument = state.instruments.get(symbol)
-        if instrument is None or instrument.first_row < 0:
-            return None
-        if not own_id or len(own_id) > _LONGEST_ID:
-            return None
-        agenda = self._agenda
-        if agenda.due or (agenda.busy and agenda.with_orders()):
             return None
         price = request.limit_price or request.stop_price
         if price is None or not is_sound(quantity, price) or quantity <= _ZERO or price <= _ZERO:
             return None
-        ledger, costs = state.ledger, state.costs
-        if request.side is not _BUY:
-            holding = ledger.net.get(symbol)
-            if holding is None or quantity > holding.quantity:
+        if request.side is _BUY:
+            if not self._covers(quantity, price):
                 return None
         else:
-            fee = _ZERO if costs.are_none else costs.fee(quantity, price)
-            if ledger.cash - fee < quantity * price:
+            holding = self._state.ledger.net.get(request.symbol)
+            if holding is None or quantity > holding.quantity:
                 return None
         order = self._entered(request, own_id)
         if order is not None:
@@ -164,8 +157,12 @@ class PlainOrders:
         cash, costs = self._state.ledger.cash, self._state.costs
         if costs.are_none and cash > quantity * (int(price) + 1):
             return True
-        exact = decimal_of(price)
-        return cash - costs.fee(quantity, exact) >= quantity * exact
+        return self._covers(quantity, decimal_of(price))
+
+    def _covers(self, quantity: Decimal, price: Decimal) -> bool:
+        """Whether cash is enough for so many units and their fee."""
+        state = self._state
+        return state.ledger.cash - state.costs.fee(quantity, price) >= quantity * price
 
     # Before the open
 
@@ -180,13 +177,12 @@ class PlainOrders:
                 self._let_rest(self._state.instruments[order.symbol], order)
 
     def _let_rest(self, instrument: Instrument, order: PlainOrder) -> None:
+        resting = self._at_rest(order)
         if order.request.order_type is _MARKET:
-            resting = self._at_rest(instrument, order)
+            instrument.resting.add(resting)
             self._agenda.add_open(instrument)
         else:
             self._state.close_up(instrument)
-            resting = order.at_rest()
-            self._state.register.replace(resting)
             instrument.resting.add_asleep(resting, instrument.row - order.has_waited)
             self._agenda.add_busy(instrument)
         witness = self._news.witness
@@ -195,10 +191,10 @@ class PlainOrders:
         elif witness is not None:
             self._news.untold.append((resting, OrderEventKind.ORDER_CREATED))
 
-    def _at_rest(self, instrument: Instrument, order: PlainOrder) -> RestingOrder:
+    def _at_rest(self, order: PlainOrder) -> RestingOrder:
+        """The order that the register has in its place from here on."""
         resting = order.at_rest()
         self._state.register.replace(resting)
-        instrument.resting.add(resting)
         return resting
 
     # At the open
@@ -224,7 +220,9 @@ class PlainOrders:
             state.begin_bar(lane)
             if not agenda.due and self.fill(lane, order, lane.series.opens[row]):
                 continue
-            news.untold.append((self._at_rest(lane, order), OrderEventKind.ORDER_CREATED))
+            resting = self._at_rest(order)
+            lane.resting.add(resting)
+            news.untold.append((resting, OrderEventKind.ORDER_CREATED))
             lane.scheduled = row
             agenda.due[lane.rank] = agenda.busy[lane.rank] = lane
         if news.untold:

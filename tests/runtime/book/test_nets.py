@@ -45,12 +45,18 @@ def test_the_open_profit_is_that_of_what_is_held_at_the_last_prices(
         assert nets.unrealized_pnl == sum((nets[each].unrealized_pnl for each in SYMBOLS), ZERO)
 
 
+def many_held(count: int) -> tuple[dict[str, float], Nets]:
+    """Positions of two in so many symbols, each of which has gained 4, and their prices."""
+    prices = {f"S:{number}": 12.0 for number in range(count)}
+    nets = Nets(prices)
+    for symbol in prices:
+        nets.move(symbol, Decimal(2), Decimal(10))
+    return prices, nets
+
+
 def test_while_nothing_changes_the_open_profit_is_worked_out_once() -> None:
     def share_out(count: int) -> None:
-        prices = {f"S:{number}": 12.0 for number in range(count)}
-        nets = Nets(prices)
-        for symbol in prices:
-            nets.move(symbol, Decimal(2), Decimal(10))
+        prices, nets = many_held(count)
         for _ in prices:
             assert nets.unrealized_pnl == 4 * count
         prices["S:0"] = 13.0
@@ -63,10 +69,7 @@ def test_while_nothing_changes_the_open_profit_is_worked_out_once() -> None:
 
 def test_of_many_positions_only_those_whose_price_has_moved_are_worked_out_anew() -> None:
     def work(count: int) -> int:
-        prices = {f"S:{number}": 12.0 for number in range(count)}
-        nets = Nets(prices)
-        for symbol in prices:
-            nets.move(symbol, Decimal(2), Decimal(10))
+        prices, nets = many_held(count)
         assert nets.unrealized_pnl == 4 * count
 
         def move() -> None:
