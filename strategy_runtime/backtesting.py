@@ -36,6 +36,7 @@ from strategy_runtime.runtime.delivery.dispatcher import overridden
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
+from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding, steps_of
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.numbers import Decimals
@@ -82,6 +83,7 @@ class Backtest:
         *,
         options: ExchangeOptions,
         limits: Limits = NO_LIMITS,
+        rounding: Rounding = AS_GIVEN,
         subscriptions: Subscriptions,
         on_error: OnError = "stop",
     ) -> None:
@@ -89,6 +91,7 @@ class Backtest:
         self._parameters = as_written(strategy.parameter_values)
         self._data = data
         self._limits = limits
+        self._rounding = rounding
         self._wall_s = 0.0
         self.exchange = exchange_over(data, options, subscriptions)
         self.runner = Runner(
@@ -96,7 +99,7 @@ class Backtest:
             SimulatedVenue(self.exchange),
             mode="backtest",
             on_error=on_error,
-            desk=desk_for(limits),
+            desk=desk_for(limits, rounding),
         )
 
     @property
@@ -122,6 +125,10 @@ class Backtest:
         """
         outcome = self.exchange.outcome()
         outcome.warnings.extend(warnings)
+        loaded = {
+            each.symbol for each in (*self._data.series, *self._data.quotes, *self._data.ticks)
+        }
+        outcome.warnings.extend(self._rounding.strangers(loaded))
         if outcome.complete:
             outcome.warnings.extend(self._never_called(outcome))
             outcome.warnings.extend(self.runner.oversights())
@@ -134,6 +141,7 @@ class Backtest:
             refused_orders=self.runner.refused_orders,
             hook_failures=self.runner.hook_failures,
             limits=self._limits,
+            rounding=self._rounding,
             quit_reason=None if outcome.complete else self.runner.quit_reason,
         )
         return results_of(outcome, facts)
@@ -178,9 +186,9 @@ def backtest(
         subscriptions: What the strategy receives, such as `S:AAPL:candle_5m,C:BTCUSD:quote`; by
             default all quotes, and the finest candles of each symbol.
         on_error: What a failing hook does: `stop` or `continue`.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; and limits on
-            risk: `max_order_notional`, `max_daily_loss`, … `splits` is a file, or a list such as
-            `["AAPL 2:1 2005-02-28"]`.
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; limits on
+            risk: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`, a number or
+            numbers by symbol. `splits` is a file, or a list such as `["AAPL 2:1 2005-02-28"]`.
 
     Raises:
         HookFailed: A hook of the strategy raised; `__cause__` is what it raised.
@@ -199,7 +207,7 @@ def backtest(
             "subscriptions are a text such as 'S:AAPL:candle_5m,C:BTCUSD:quote', and no "
             f"{_kind(subscriptions)}"
         )
-    exchange_options, limits = options_from(options)
+    exchange_options, limits, rounding = options_from(options)
     loaded = data if isinstance(data, LoadedData) else read_data(data)
     wanted = parse_subscriptions(subscriptions, "subscriptions")
     missing = unmet(wanted, loaded, "subscriptions")
@@ -208,6 +216,7 @@ def backtest(
         loaded,
         options=exchange_options,
         limits=limits,
+        rounding=rounding,
         subscriptions=wanted,
         on_error=on_error,
     )
@@ -365,14 +374,15 @@ def _hint_for(name: str, known: Iterable[str]) -> str:
     )
 
 
-def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
-    """The options of the exchange and the limits on risk among some that are given by name.
+def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits, Rounding]:
+    """The options of the exchange, the limits on risk and the rounding of orders, of all that is
+    given by name.
 
     Raises:
         TypeError: A name that is none of theirs.
         ConfigError: A value that cannot be one.
     """
-    kinds = ExchangeOptions, Limits
+    kinds = ExchangeOptions, Limits, Rounding
     known = {field.name: field for kind in kinds for field in fields(kind)}
     values: dict[str, Any] = {}
     for name, value in given.items():
@@ -382,10 +392,13 @@ def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits]:
         if name == "splits":
             values[name] = splits_of(value)
             continue
+        if name in Rounding.__struct_fields__:
+            values[name] = steps_of(value, name)
+            continue
         option = Parameter("backtest", name, field.type, field.default, required=False)
         is_mode = name == "mode" and isinstance(value, str)
         values[name] = option.convert(value.upper() if is_mode else value)
-    options, limits = (
+    options, limits, rounding = (
         {name: values[name] for name in kind.__struct_fields__ if name in values} for kind in kinds
     )
-    return ExchangeOptions(**options), Limits(**limits)
+    return ExchangeOptions(**options), Limits(**limits), Rounding(**rounding)

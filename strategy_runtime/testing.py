@@ -257,8 +257,8 @@ async def run_test(
         timeframe: Of the candles.
         on_error: What a failing hook does: `stop` (as in a backtest) or `continue`.
         start: Start of the first bar.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; and limits on
-            risk: `max_order_notional`, `max_daily_loss`, …
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; limits on
+            risk: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`.
 
     Raises:
         HookFailed: A hook of the strategy raised.
@@ -271,11 +271,16 @@ async def run_test(
         raise ValueError(
             f"start= is a datetime with a time zone, such as {FIRST_BAR!r}, not {start!r}"
         )
-    exchange_options, limits = options_from(options)
+    exchange_options, limits, rounding = options_from(options)
     exchange = Exchange([], exchange_options)
     venue = _FedVenue(exchange)
     runner = Runner(
-        strategy, venue, mode="backtest", run_id="test", on_error=on_error, desk=desk_for(limits)
+        strategy,
+        venue,
+        mode="backtest",
+        run_id="test",
+        on_error=on_error,
+        desk=desk_for(limits, rounding),
     )
     venue.run = asyncio.ensure_future(runner.run())
     pilot = Pilot(strategy, venue, runner, timeframe, start)

@@ -46,6 +46,7 @@ from strategy_runtime.demo.strategy import SmaCross
 from strategy_runtime.report.summary import DataFaults
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.risk.limits import RISK_LIMIT
+from strategy_runtime.runtime.rounding import LOT_SIZE
 from strategy_runtime.runtime.settings import SETTINGS
 from strategy_runtime.simulator.data.faults import FaultKind
 from tests.cli.support import call, finished
@@ -410,7 +411,7 @@ def test_the_codes_of_refusals_are_those_of_the_runtime() -> None:
     code = "".join(path.read_text() for path in (ROOT / "strategy_runtime/runtime").rglob("*.py"))
     said = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
     given = re.findall(r'ApiError\(\s*0,\s*"(\w+)"', code)
-    assert said == {*given, RISK_LIMIT, FATE_UNKNOWN, NOT_ANSWERED}
+    assert said == {*given, RISK_LIMIT, LOT_SIZE, FATE_UNKNOWN, NOT_ANSWERED}
 
 
 def rows_below(heading: str) -> dict[str, str]:

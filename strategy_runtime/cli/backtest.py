@@ -31,7 +31,7 @@ from strategy_runtime.cli.options import (
     version_option,
 )
 from strategy_runtime.cli.redaction import safe
-from strategy_runtime.cli.settings import limit_options, limits_from
+from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import HookFailed
 
@@ -62,7 +62,7 @@ difference, 74 files or data, 130 and 143 interrupted."""
 @data_options
 @parameters_option
 @account_options
-@limit_options
+@order_options
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "continue"]),
@@ -96,7 +96,7 @@ def main(
     wanted: DataOptions,
     parameters: tuple[str, ...],
     account: dict[str, Any],
-    limits: dict[str, str | None],
+    orders: dict[str, str | None],
     on_error: Literal["stop", "continue"],
     verify: bool,
     explained: tuple[str, ...],
@@ -116,7 +116,7 @@ def main(
 
         named = named_or_demo(target, demo=demo)
         options = exchange_options(account, wanted)
-        held_to = limits_from(limits)
+        held_to = order_settings(orders)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if output.as_json else nullcontext():
             strategies = _strategies(named, parameters, 2 if verify else 1)
@@ -132,7 +132,8 @@ def main(
                     each,
                     data,
                     options=options,
-                    limits=held_to,
+                    limits=held_to.limits,
+                    rounding=held_to.rounding,
                     subscriptions=subscriptions,
                     on_error=on_error,
                 )
@@ -153,7 +154,7 @@ def main(
         if verify:
             _compare(*(each.exchange.fills for each in runs))
         if demo and not output.as_json:
-            _say_what_next(target, (*DataOptions._fields, *account), limits)
+            _say_what_next(target, (*DataOptions._fields, *account), orders)
 
 
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":
@@ -224,12 +225,12 @@ def _traded(fill: "Fill | None") -> str:
     return f"{fill.side} {size} {fill.symbol} at {price} in {rfc3339(fill.bar_ns)}"
 
 
-def _say_what_next(target: str | None, exchange: Iterable[str], limits: Iterable[str]) -> None:
+def _say_what_next(target: str | None, exchange: Iterable[str], orders: Iterable[str]) -> None:
     """Say which commands make the same run over the network.
 
     Args:
         exchange: Names of the options that make the exchange what it is.
-        limits: Names of those that hold the strategy to limits.
+        orders: Names of those that limit or round what the strategy orders.
     """
     from strategy_runtime.cli.output import beside_us
 
@@ -242,7 +243,7 @@ def _say_what_next(target: str | None, exchange: Iterable[str], limits: Iterable
         f"the same over the network. The exchange, in one terminal:\n"
         f"  {proxy} --demo{_as_given(exchange)}\n"
         f"The strategy, in another:\n"
-        f"  {run} {quote(target or DEMO)}{chosen}{_as_given(['on_error', *limits])}"
+        f"  {run} {quote(target or DEMO)}{chosen}{_as_given(['on_error', *orders])}"
     )
 
 

@@ -8,11 +8,19 @@ import click
 
 from strategy_runtime.cli.options import together
 from strategy_runtime.runtime.risk.limits import Limits
-from strategy_runtime.runtime.settings import SETTINGS, Setting, read_environment, refuse_slips
+from strategy_runtime.runtime.rounding import Rounding
+from strategy_runtime.runtime.settings import (
+    SETTINGS,
+    Setting,
+    Settings,
+    read_environment,
+    refuse_slips,
+)
 
-__all__ = ["limit_options", "limits_from", "with_settings"]
+__all__ = ["order_options", "order_settings", "with_settings"]
 
-_LIMITS = tuple(setting for setting in SETTINGS if setting.name in Limits.__struct_fields__)
+_OF_ORDERS = {*Limits.__struct_fields__, *Rounding.__struct_fields__}
+_ORDERS = tuple(setting for setting in SETTINGS if setting.name in _OF_ORDERS)
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,13 +28,14 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(SETTINGS, command)
 
 
-def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of limits; the command gets them together as `limits`."""
-    return _with(_LIMITS, together(command, "limits", [setting.name for setting in _LIMITS]))
+def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of limits and rounding; the command gets them together as `orders`."""
+    return _with(_ORDERS, together(command, "orders", [setting.name for setting in _ORDERS]))
 
 
-def limits_from(options: dict[str, str | None]) -> Limits:
-    """The limits of a backtest, from its options and the environment; the log is set up, too.
+def order_settings(options: dict[str, str | None]) -> Settings:
+    """To what a backtest holds orders, from its options and the environment; the log is set up,
+    too.
 
     Raises:
         ConfigError: A value that cannot be one, or a misspelt variable.
@@ -34,8 +43,8 @@ def limits_from(options: dict[str, str | None]) -> Limits:
     from strategy_runtime.cli.logs import set_up_from
 
     refuse_slips(read_environment(os.environ))
-    variables = {variable for setting in _LIMITS for variable in setting.variables}
-    return set_up_from(os.environ, options, variables).limits
+    variables = {variable for setting in _ORDERS for variable in setting.variables}
+    return set_up_from(os.environ, options, variables)
 
 
 def _with(settings: tuple[Setting, ...], command: Callable[..., Any]) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ from strategy_runtime.cli.options import (
 )
 from strategy_runtime.cli.progress import counted
 from strategy_runtime.cli.redaction import safe
-from strategy_runtime.cli.settings import limit_options, limits_from
+from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
 
@@ -86,7 +86,7 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed in some of the runs,
 )
 @data_options
 @account_options
-@limit_options
+@order_options
 @click.option(
     "--out",
     type=Target(path_type=Path, file_okay=False),
@@ -103,7 +103,7 @@ def main(
     processes: int | None,
     wanted: DataOptions,
     account: dict[str, Any],
-    limits: dict[str, str | None],
+    orders: dict[str, str | None],
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -122,7 +122,7 @@ def main(
         named = named_or_demo(target, demo=demo)
         values = _values(parameters)
         sets = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
-        options, held_to = exchange_options(account, wanted), limits_from(limits)
+        options, held_to = exchange_options(account, wanted), order_settings(orders)
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             kind = _kind(named, sets)
             place = (RESULTS / kind.__name__ if out is None else out) / "sweep.csv"
@@ -135,7 +135,12 @@ def main(
             from strategy_runtime.backtesting import Backtest
 
             return Backtest(
-                strategy, data, options=options, limits=held_to, subscriptions=subscriptions
+                strategy,
+                data,
+                options=options,
+                limits=held_to.limits,
+                rounding=held_to.rounding,
+                subscriptions=subscriptions,
             )
 
         trials = each_of(sets, partial(_try, kind, run), processes or os.cpu_count() or 1)

@@ -19,6 +19,7 @@ from strategy_runtime.report.equity import EquityPath, FallDates
 from strategy_runtime.report.fills import fill_hash, moment
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
+from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
 from strategy_runtime.simulator.data.faults import DataFault, summarize
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -43,6 +44,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
         refused_orders: How many orders were refused when they were given.
         hook_failures: How many calls of hooks failed; None where nobody here knows.
         limits: What the run held orders to.
+        rounding: How it rounded them.
         quit_reason: Why the strategy ended the run, None where it did not.
     """
 
@@ -54,6 +56,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any] = {}
     hook_failures: int | None = None
     limits: Limits = NO_LIMITS
+    rounding: Rounding = AS_GIVEN
     quit_reason: str | None = None
 
 
@@ -132,8 +135,8 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         hook_failures: How many calls of the strategy's hooks failed; None where the strategy ran
             elsewhere.
         sent: What of the data was sent, as subscriptions name it: `S:AAPL:candle_5m`.
-        options: Account, costs and conventions, None where one is not set, and the limits that
-            were set.
+        options: Account, costs and conventions, None where one is not set, and the limits, lot and
+            tick sizes that were set.
     """
 
     schema: int = SCHEMA
@@ -247,7 +250,8 @@ def summary_of(
         refused_orders=run.refused_orders,
         hook_failures=run.hook_failures,
         options={name: _option(value) for name, value in asdict(run.options).items()}
-        | run.limits.shown(),
+        | run.limits.shown()
+        | run.rounding.shown(),
     )
 
 

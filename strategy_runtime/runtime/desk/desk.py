@@ -32,6 +32,7 @@ from strategy_runtime.runtime.desk.lines import InHand, loop_of_hooks
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import size_of
 from strategy_runtime.runtime.observer import Handler, Observer
+from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
@@ -52,6 +53,9 @@ _NO_PRICES: Mapping[str, Any] = {}
 class TradingDesk(Outbox):
     """Implements the strategy's desk on a venue.
 
+    Args:
+        rounding: To which steps of the venue orders are rounded.
+
     Attributes:
         quit_reason: Why the strategy wants the run to end, or None where it does not.
         when_quit: Called when it does.
@@ -68,8 +72,10 @@ class TradingDesk(Outbox):
         mode: Mode,
         observer: Observer | None = None,
         journal: Journal | None = None,
+        rounding: Rounding = AS_GIVEN,
     ) -> None:
         super().__init__(venue, book, mode, observer, journal)
+        self._rounding = rounding if rounding else None
         self._clock = clock
         self._timers = timers
         self._prefix = f"{prefix}-"
@@ -113,6 +119,8 @@ class TradingDesk(Outbox):
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
+            if self._rounding is not None:
+                prices = self._rounding.prices(symbol, side, prices)
         size = size_of(
             symbol, side, quantity, fraction, notional, risk, self._equity, prices, self._book.last
         )
@@ -136,11 +144,21 @@ class TradingDesk(Outbox):
             self._chosen.add(client_order_id)
         if prices:
             request = replace(request, **prices)
-        if not size:
-            self._book.expect(request, own_id)
-            equity = f"equity is {in_digits(self._equity())}, of which no fraction can be taken"
-            return self._turn_away(request, own_id, ApiError(0, "INSUFFICIENT_FUNDS", equity))
+        if not size or self._rounding is not None:
+            return self._submit_in_lots(request, own_id)
         return self._submit(request, own_id)
+
+    def _submit_in_lots(self, request: OrderRequest, own_id: str) -> Ticket:
+        """Submit the whole lots of an order, or have it refused where that is nothing."""
+        symbol, size, rounding = request.symbol, request.quantity, self._rounding
+        lots = size if rounding is None else rounding.lots(symbol, size)
+        if lots:
+            return self._submit(replace(request, quantity=lots), own_id)
+        self._book.expect(request, own_id)
+        if rounding is not None and size:
+            return self._turn_away(request, own_id, rounding.no_lot(symbol, size))
+        equity = f"equity is {in_digits(self._equity())}, of which no fraction can be taken"
+        return self._turn_away(request, own_id, ApiError(0, "INSUFFICIENT_FUNDS", equity))
 
     def _free(self, client_order_id: str) -> str:
         """An id that the strategy has chosen for an order.
@@ -188,7 +206,14 @@ class TradingDesk(Outbox):
             take_profit=exact("take_profit", take_profit),
             trailing_distance=exact("trailing", trailing),
         )
-        return self._modify(known, changes)
+        rounding, size = self._rounding, changes.quantity
+        if rounding is None:
+            return self._modify(known, changes)
+        changes = rounding.changes(known, changes)
+        if changes.quantity or size is None:
+            return self._modify(known, changes)
+        refusal = rounding.no_lot(known.symbol, size)
+        return self._note_refused("modify", known.symbol, name_of(known), refusal, known)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
         key, change = name_of(known), partial(self._change, known, changes)
@@ -251,6 +276,13 @@ class TradingDesk(Outbox):
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
         """See `Strategy.close`."""
+        if self._rounding is not None and quantity is not None and self._book.parts_of(symbol):
+            asked = units(quantity)
+            if asked != abs(self._book.nets[symbol].quantity):
+                asked = self._rounding.lots(symbol, asked)
+            if not asked:
+                return None
+            quantity = asked
         tickets = self._close(symbol, quantity)
         return tickets[-1] if tickets else None
 
@@ -323,8 +355,12 @@ class TradingDesk(Outbox):
                 prices=_NO_PRICES,
                 last=self._book.last,
             )
+        if self._rounding is not None:
+            wanted = self._rounding.lots(symbol, wanted)
         held, wanted = self._book.position(symbol).quantity, wanted if given[0] > 0 else -wanted
         difference = wanted - held
+        if self._rounding is not None and wanted:
+            difference = self._rounding.lots(symbol, difference)
         if not difference:
             return None
         if held * difference < 0 and wanted * held >= 0:

@@ -19,6 +19,7 @@ from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
 from strategy_runtime.runtime.risk.decision import Risk
 from strategy_runtime.runtime.risk.limits import Limits
+from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.views import RiskState
@@ -103,6 +104,10 @@ class LimitedDesk(TradingDesk):
         super()._account_for(ticket, began)
 
 
-def desk_for(limits: Limits, day_start: DayStart | None = None) -> Callable[..., TradingDesk]:
+def desk_for(
+    limits: Limits, rounding: Rounding = AS_GIVEN, day_start: DayStart | None = None
+) -> Callable[..., TradingDesk]:
     """What makes the desk of a run: one with limits only where there are any."""
-    return partial(LimitedDesk, limits=limits, day_start=day_start) if limits else TradingDesk
+    if not limits:
+        return partial(TradingDesk, rounding=rounding)
+    return partial(LimitedDesk, rounding=rounding, limits=limits, day_start=day_start)

@@ -53,7 +53,11 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         if setting.choices:
             text = _choice(text, origin, setting)
         values[name], origins[name] = setting.read(text, origin), origin
-    return Settings(**values, origins=origins, warnings=strangers(environment))
+    settings = Settings(**values, origins=origins, warnings=strangers(environment))
+    wanted = {entry.symbol for entry in settings.subscriptions}
+    if wanted and "*" not in wanted:
+        settings.warnings.extend(settings.rounding.strangers(wanted))
+    return settings
 
 
 def _choice(text: str, origin: str, setting: Setting) -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.runtime.risk.limits import Limits
+from strategy_runtime.runtime.rounding import Rounding, Steps, steps_of
 from strategy_runtime.runtime.settings import values
 from strategy_runtime.runtime.settings.setting import Setting, settings_of
 
@@ -148,6 +149,28 @@ class Settings(Struct, frozen=True, kw_only=True):
             "sent until it is over.",
         ),
     ]
+    lot_size: Annotated[
+        Steps,
+        Setting(
+            variables=("STRATEGY_LOT_SIZE",),
+            metavar="STEPS",
+            default="",
+            read=steps_of,
+            help="Round quantities down to multiples of this, such as 1, or S:AAPL=1,*=0.001 for "
+            "one by symbol.",
+        ),
+    ]
+    tick_size: Annotated[
+        Steps,
+        Setting(
+            variables=("STRATEGY_TICK_SIZE",),
+            metavar="STEPS",
+            default="",
+            read=steps_of,
+            help="Round the prices of orders to multiples of this, a limit to no worse and a stop "
+            "to no sooner; one by symbol as above.",
+        ),
+    ]
     state_dir: Annotated[
         str,
         Setting(
@@ -238,6 +261,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def limits(self) -> Limits:
         """What may be ordered."""
         return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
+
+    @property
+    def rounding(self) -> Rounding:
+        """How orders are rounded."""
+        return Rounding(lot_size=self.lot_size, tick_size=self.tick_size)
 
     def secrets(self) -> list[str]:
         """What must not be shown: the key, and passwords in URLs."""

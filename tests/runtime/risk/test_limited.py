@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,7 +36,9 @@ def codes(strategy: Scripted) -> list[str]:
 
 
 def test_without_limits_the_desk_is_the_ordinary_one() -> None:
-    assert desk_for(Limits()) is TradingDesk
+    desk = desk_for(Limits())
+    assert isinstance(desk, partial)
+    assert desk.func is TradingDesk
 
 
 # Refusals
@@ -388,5 +391,5 @@ def test_live_no_day_of_a_price_begins_before_that_of_the_wall_clock(
         await sleep(10)
 
     monkeypatch.setattr(limited, "now", lambda: datetime(2020, 1, 1, 12, tzinfo=UTC))
-    live_run(Buys(), wait, desk=desk_for(Limits(max_daily_loss=Decimal(1)), began_with))
+    live_run(Buys(), wait, desk=desk_for(Limits(max_daily_loss=Decimal(1)), day_start=began_with))
     assert days == [date(2020, 1, 1)]
