@@ -78,6 +78,7 @@ from strategy_runtime.strategy import (
     RiskState,
     Strategy,
     Ticket,
+    Timer,
 )
 
 __version__ = "0.1.0"
@@ -135,6 +136,7 @@ __all__ = [
     "Ticket",
     "TimeInForce",
     "TimeframeError",
+    "Timer",
     "Trade",
     "TradeEvent",
     "TrailingType",

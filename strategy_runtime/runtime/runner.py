@@ -322,9 +322,9 @@ class Runner:
             with suppress(TimeoutError):  # the clock may be set meanwhile
                 async with asyncio.timeout(min(max(seconds, 0.0), _LONGEST_SLEEP_S)):
                     await is_set.wait()
-            due = self._timers.overdue(now())
-            if due:
-                await self._delivery.fire(due)
+            moment = now()
+            if self._timers.seconds_to_next(moment) <= 0:
+                await self._delivery.fire(self._timers.overdue(moment))
                 if self._save is not None:
                     self._save()
                 if self._delivery.is_stopping:

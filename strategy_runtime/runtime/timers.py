@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from heapq import heappush, heapreplace
+from heapq import heappop, heappush, heapreplace
 from itertools import count
 from math import inf
 from operator import itemgetter
@@ -14,10 +14,11 @@ from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import time_of
 from strategy_runtime.strategy.desk import Mode, TimerFunction
+from strategy_runtime.strategy.timer import Timer
 
 __all__ = ["Timers"]
 
-_MOST_LATE = 100  # timers set after the first event; one at each is a slip, and each fires for ever
+_MOST_LATE = 100  # timers set after the first event that fire on; one at each event is a slip
 _DAY = timedelta(days=1)
 _CORRECTION = timedelta(minutes=1)
 
@@ -26,10 +27,11 @@ def _nothing() -> None:
     """What happens when a timer is set before anybody minds."""
 
 
-class _Timer:
+class _Timer(Timer):
     """One timer: `following` gives the next time after a given one."""
 
     def __init__(self, function: TimerFunction) -> None:
+        super().__init__()
         self.function = function
 
     def following(self, moment: datetime) -> datetime:
@@ -102,7 +104,7 @@ class Timers:
         self._next_due_ns = 0
         self._latest: datetime | None = None
         self._has_begun = False
-        self._late = 0
+        self._late: list[_Timer] = []
         self.is_set = False
         self.when_set: Callable[[], None] = _nothing
 
@@ -125,7 +127,7 @@ class Timers:
         length = parse_timeframe(timeframe)
         return self._next_due_ns - length.nanoseconds - length.months * DAY_NS
 
-    def every(self, interval: str, function: TimerFunction) -> None:
+    def every(self, interval: str, function: TimerFunction) -> Timer:
         """Add a timer for every multiple of an interval of the UTC day, or for when bars of its
         length begin where that is longer than a day.
 
@@ -133,23 +135,27 @@ class Timers:
             TimeframeError: The interval is none, or has no fixed length.
             RuntimeError: Timers are set again and again, as in a hook.
         """
-        self._add(_Every(interval, function))
+        return self._add(_Every(interval, function))
 
-    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
+    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> Timer:
         """Add a timer for a time of day in a time zone."""
-        self._add(_At(time_of_day, function, tz))
+        return self._add(_At(time_of_day, function, tz))
 
-    def _add(self, timer: _Timer) -> None:
-        self._late += self._has_begun
-        if self._late > _MOST_LATE:
-            raise RuntimeError(
-                f"{_MOST_LATE} timers were set after the first event: set them in on_start, "
-                "because one that is set at each candle fires again and again beside the others"
-            )
+    def _add(self, timer: _Timer) -> Timer:
+        if self._has_begun:
+            self._late = [each for each in self._late if not each.is_cancelled]
+            if len(self._late) == _MOST_LATE:
+                raise RuntimeError(
+                    f"{_MOST_LATE} timers were set after the first event and not cancelled: set "
+                    "them in on_start, because one that is set at each candle fires again and "
+                    "again beside the others"
+                )
+            self._late.append(timer)
         self._new.append(timer)
         self._next_due = None
         self.is_set = self._mode == "backtest"
         self.when_set()
+        return timer
 
     def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
         """What is due up to and including `moment`, in the order of time.
@@ -159,30 +165,39 @@ class Timers:
         """
         agenda = self._agenda
         self._begin(moment)
-        while agenda and agenda[0][0] <= moment:
+        while (following := self._following()) is not None and following <= moment:
             self._next_due, number, timer = agenda[0]
             heapreplace(agenda, (timer.following(self._next_due), number, timer))
             yield self._next_due, timer.function
             self._begin(moment)
-        self._next_due = agenda[0][0] if agenda else None
-        self._next_due_ns = 0 if self._next_due is None else ns_of(self._next_due)
+        self._next_due = following
+        self._next_due_ns = 0 if following is None else ns_of(following)
+        self.is_set = following is not None
 
-    def overdue(self, moment: datetime) -> list[TimerFunction]:
+    def overdue(self, moment: datetime) -> Iterator[TimerFunction]:
         """What has come due by a moment, in the order of time; of a timer of which several times
-        have passed, the last alone.
+        have passed, the last alone, and nothing of one that another one has cancelled.
         """
         self._follow(moment)
-        agenda, passed = self._agenda, list[TimerFunction]()
+        agenda, passed = self._agenda, list[_Timer]()
         while agenda and agenda[0][0] <= moment:
             _, number, timer = agenda[0]
             heapreplace(agenda, (timer.following(moment), number, timer))
-            passed.append(timer.function)
-        return passed
+            passed.append(timer)
+        return (timer.function for timer in passed if not timer.is_cancelled)
 
     def seconds_to_next(self, moment: datetime) -> float:
         """How long it is until the next is due; infinite where there is none."""
         self._follow(moment)
-        return (self._agenda[0][0] - moment).total_seconds() if self._agenda else inf
+        following = self._following()
+        return inf if following is None else (following - moment).total_seconds()
+
+    def _following(self) -> datetime | None:
+        """When the next is due; those that were cancelled go."""
+        agenda = self._agenda
+        while agenda and agenda[0][2].is_cancelled:
+            heappop(agenda)
+        return agenda[0][0] if agenda else None
 
     def _begin(self, moment: datetime) -> None:
         """Have timers that are new count from a moment on, which may be one of their times."""

@@ -38,6 +38,7 @@ from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
 from strategy_runtime.strategy.state import begin_state
 from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.timer import Timer
 from strategy_runtime.strategy.uncalled import check_calls
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
@@ -510,7 +511,7 @@ class Strategy(Indicating):
 
     # Time
 
-    def every(self, interval: str, function: TimerFunction | None = None) -> None:
+    def every(self, interval: str, function: TimerFunction | None = None) -> Timer:
         """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day; one that
         is longer than a day begins as candles of that length do, a week on Monday.
 
@@ -521,11 +522,13 @@ class Strategy(Indicating):
         Args:
             function: `on_timer` where none is given.
 
+        Returns:
+            The timer, which can be cancelled.
+
         Raises:
             TimeframeError: `interval` cannot be read, or has no fixed length, as a month.
         """
-        timer = self._timer("every", function)
-        self._running.every(interval, timer)
+        return self._running.every(interval, self._to_call("every", function))
 
     def at(
         self,
@@ -533,19 +536,21 @@ class Strategy(Indicating):
         function: TimerFunction | None = None,
         *,
         tz: tzinfo | str = UTC,
-    ) -> None:
+    ) -> Timer:
         """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone.
 
         Args:
             tz: Such as `America/New_York`.
 
+        Returns:
+            The timer, which can be cancelled.
+
         Raises:
             ValueError: `time_of_day` cannot be read, or there is no such zone.
         """
-        timer = self._timer("at", function)
-        self._running.at(time_of_day, timer, tz)
+        return self._running.at(time_of_day, self._to_call("at", function), tz)
 
-    def _timer(self, verb: str, function: TimerFunction | None) -> TimerFunction:
+    def _to_call(self, verb: str, function: TimerFunction | None) -> TimerFunction:
         if function is None and type(self).on_timer is Strategy.on_timer:
             raise TypeError(
                 f"{verb}() was given no function, and {type(self).__name__} has no on_timer; pass "

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, cast
 from strategy_runtime.protocol.enums import Side, TimeInForce
 from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.timer import Timer
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 __all__ = ["Desk", "Mode", "Number", "OrderReference", "TimerFunction", "no_desk"]
@@ -104,9 +105,9 @@ class Desk(Protocol):
 
     def history(self, symbol: str, count: int) -> list[Candle]: ...
 
-    def every(self, interval: str, function: TimerFunction) -> None: ...
+    def every(self, interval: str, function: TimerFunction) -> Timer: ...
 
-    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None: ...
+    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> Timer: ...
 
 
 class _NoDesk:

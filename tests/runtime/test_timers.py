@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, HookFailed, Strategy
+from strategy_runtime import Candle, HookFailed, Strategy, Timer
 from strategy_runtime.clock import ns_of, sleep, utc
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import RunClock
@@ -184,7 +184,7 @@ def test_a_correction_of_the_clock_has_nothing_fire_twice() -> None:
         (noon - timedelta(hours=2), 0),
         (noon, 1),
     ):
-        assert len(timers.overdue(moment)) == due
+        assert len(list(timers.overdue(moment))) == due
     assert timers.seconds_to_next(noon) == 86_400
 
 
@@ -265,9 +265,77 @@ async def test_timers_that_are_set_at_each_candle_end_the_run() -> None:
         async with AtEach().run_test() as pilot:
             await pilot.candles("S:X", closes=[10.0] * 200)
     assert str(failed.value.__cause__) == (
-        "100 timers were set after the first event: set them in on_start, because one that is set "
-        "at each candle fires again and again beside the others"
+        "100 timers were set after the first event and not cancelled: set them in on_start, "
+        "because one that is set at each candle fires again and again beside the others"
     )
+
+
+class Patient(Strategy):
+    """At each candle, in the place of what it waited for, waits for what is to come once."""
+
+    def on_start(self) -> None:
+        self.fired: list[datetime] = []
+        self.waits: Timer | None = None
+        self.every("1m", self.never).cancel()
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.waits is not None and candle.close > 10:
+            self.waits.cancel()
+        if self.waits is None or candle.close > 10:
+            self.waits = self.every("3m", self.once)
+
+    def once(self) -> None:
+        assert self.waits is not None
+        self.waits.cancel()
+        self.fired.append(self.now)
+
+    def never(self) -> None:
+        raise AssertionError
+
+
+async def test_a_cancelled_timer_fires_no_more() -> None:
+    strategy = Patient()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", closes=[10.0] * 10)
+        begun = strategy.fired[0]
+        assert len(strategy.fired) == 1
+        await pilot.candles("S:X", closes=[11.0] + [10.0] * 10)
+        assert len(strategy.fired) == 2
+        await pilot.candles("S:X", closes=[11.0] * 400)
+    assert strategy.fired[0] == begun
+    assert len(strategy.fired) > 100
+
+
+async def test_candles_come_in_runs_again_once_all_timers_are_cancelled() -> None:
+    timers = Timers()
+    noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
+    timer = timers.every("1h", Patient().never)
+    assert timers.is_set
+    timer.cancel()
+    assert list(timers.due(noon)) == []
+    assert not timers.is_set
+
+
+def test_a_live_timer_cancels_itself_and_one_that_is_due_beside_it() -> None:
+    class Cancels(Strategy):
+        def on_start(self) -> None:
+            self.fired: list[str] = []
+            self.first, self.second = self.every("1m", self.one), self.every("1m", self.two)
+
+        def one(self) -> None:
+            self.fired.append("one")
+            self.first.cancel()
+            self.second.cancel()
+
+        def two(self) -> None:
+            self.fired.append("two")
+
+    async def three_minutes(runner: Runner) -> None:
+        await sleep(180)
+
+    strategy = Cancels()
+    live_run(strategy, three_minutes)
+    assert strategy.fired == ["one"]
 
 
 async def test_any_number_of_timers_may_be_set_at_the_start() -> None:

@@ -38,6 +38,7 @@ from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode, Number, OrderReference, TimerFunction
 from strategy_runtime.strategy.ticket import Ticket
+from strategy_runtime.strategy.timer import Timer
 from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 
 __all__ = ["TradingDesk"]
@@ -438,15 +439,17 @@ class TradingDesk(Outbox):
         """See `Strategy.history`."""
         return self._book.history(symbol, count)
 
-    def every(self, interval: str, function: TimerFunction) -> None:
+    def every(self, interval: str, function: TimerFunction) -> Timer:
         """See `Strategy.every`."""
-        self._timers.every(interval, function)
+        timer = self._timers.every(interval, function)
         self._look_away()
+        return timer
 
-    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
+    def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> Timer:
         """See `Strategy.at`."""
-        self._timers.at(time_of_day, function, tz)
+        timer = self._timers.at(time_of_day, function, tz)
         self._look_away()
+        return timer
 
     def look(self, tells: Callable[[int], bool] | None = None) -> None:
         """Follow what changes in a venue that allows it, in place of the events nobody hears.
