@@ -131,7 +131,8 @@ class Backtest:
         outcome.warnings.extend(self._rounding.strangers(loaded))
         if outcome.complete:
             outcome.warnings.extend(self._never_called(outcome))
-            outcome.warnings.extend(self.runner.oversights())
+            traded = {fill.symbol for fill in outcome.fills}
+            outcome.warnings.extend(self.runner.oversights(traded))
         facts = RunFacts(
             strategy=type(self._strategy).__name__,
             parameters=self._parameters,

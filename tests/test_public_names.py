@@ -12,8 +12,8 @@ Highest HookFailed Indicator Line Lowest Macd NetPosition Order OrderEvent Order
 OrderRejected OrderStatus OrderType ParameterError Position PositionEvent PositionEventKind
 PositionSide PriceIndicator ProxyErrorEvent Quote RateLimitEvent RateLimitEventKind RejectReason
 RiskState Rsi Side Sma StalenessEvent StalenessEventKind Strategy StrategyRuntimeError Ticket
-TimeInForce TimeframeError Timer Trade TradeEvent TrailingType UnknownEvent WouldDeadlock crossed_above
-crossed_below
+TimeInForce TimeframeError Timer Trade TradeEvent TrailingType UnknownEvent WouldDeadlock
+crossed_above crossed_below
 """.split()
 
 

@@ -1,7 +1,8 @@
 """What a strategy has overlooked, as a whole run shows it: nothing fails, and nothing trades."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import chain
+from types import CodeType
 
 from strategy_runtime.indicators import Indicator
 from strategy_runtime.runtime.book import Book
@@ -11,11 +12,16 @@ from strategy_runtime.suggestions import did_you_mean, some_of
 __all__ = ["oversights"]
 
 
-def oversights(strategy: Strategy, book: Book) -> Iterator[str]:
-    """What to say of a strategy that has run from the first event to the last."""
+def oversights(strategy: Strategy, book: Book, traded: Container[str]) -> Iterator[str]:
+    """What to say of a strategy that has run from the first event to the last.
+
+    Args:
+        traded: The symbols in which its orders have filled.
+    """
     yield from _alone(strategy)
     yield from _without_value(strategy)
     yield from _strangers(strategy, book)
+    yield from _without_prefix(strategy, book, traded)
 
 
 def _alone(strategy: Strategy) -> Iterator[str]:
@@ -55,3 +61,35 @@ def _strangers(strategy: Strategy, book: Book) -> Iterator[str]:
             f"no price came of {some_of(strangers)}, for which position, last, history or an "
             f"indicator was asked{hint}"
         )
+
+
+def _without_prefix(strategy: Strategy, book: Book, traded: Container[str]) -> Iterator[str]:
+    """Symbols that the strategy names without their prefix, as to compare a candle's with them."""
+    named = {*_texts([*strategy.parameter_values.values(), *_codes(strategy)])}
+    for symbol in sorted(book.last):
+        _, colon, name = symbol.rpartition(":")
+        if colon and name in named and symbol not in named and symbol not in traded:
+            yield (
+                f"nothing was traded in {symbol}, which {type(strategy).__name__} calls {name!r}: "
+                f"where it compares symbols, write {symbol!r}"
+            )
+
+
+def _codes(strategy: Strategy) -> Iterator[CodeType]:
+    """The code of a strategy's own methods."""
+    for kind in type(strategy).__mro__:
+        if kind is Strategy:
+            return
+        codes = (getattr(member, "__code__", None) for member in vars(kind).values())
+        yield from (code for code in codes if code is not None)
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    """The texts among values, in collections and in code as well."""
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, CodeType):
+            yield from _texts(value.co_consts)
+        elif isinstance(value, list | tuple | set | frozenset | dict):
+            yield from _texts(value)

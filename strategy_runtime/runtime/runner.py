@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 
 from strategy_runtime.clock import now, ns_of, rfc3339
@@ -159,14 +159,18 @@ class Runner:
         """The net position in a symbol, also when the run is over."""
         return self._book.position(symbol)
 
-    def oversights(self) -> list[str]:
-        """What the strategy has overlooked; for a run that came to the end of its data."""
-        return [*oversights(self._strategy, self._book)]
+    def oversights(self, traded: Container[str]) -> list[str]:
+        """What the strategy has overlooked; for a run that came to the end of its data.
+
+        Args:
+            traded: The symbols in which its orders have filled.
+        """
+        return [*oversights(self._strategy, self._book, traded)]
 
     @property
     def has_timers(self) -> bool:
-        """Whether the strategy of a backtest has set any."""
-        return self._timers.is_set
+        """Whether the strategy has set any."""
+        return self._timers.were_set
 
     @property
     def refused_orders(self) -> int:

@@ -89,7 +89,8 @@ class Timers:
     In a backtest events move time on, so they have timers fire; live nobody waits for them.
 
     Attributes:
-        is_set: True once there is any that events have to be asked about.
+        is_set: True while there is any that events have to be asked about.
+        were_set: True once there has been any.
         when_set: Called when one is added.
     """
 
@@ -106,6 +107,7 @@ class Timers:
         self._has_begun = False
         self._late: list[_Timer] = []
         self.is_set = False
+        self.were_set = False
         self.when_set: Callable[[], None] = _nothing
 
     def might_be_due(self, event: Event) -> bool:
@@ -154,6 +156,7 @@ class Timers:
         self._new.append(timer)
         self._next_due = None
         self.is_set = self._mode == "backtest"
+        self.were_set = True
         self.when_set()
         return timer
 

@@ -125,3 +125,43 @@ def test_a_run_that_was_ended_early_is_told_nothing() -> None:
             self.quit("enough")
 
     assert warnings_of(Leaves()) == []
+
+
+class Compares(Strategy):
+    """Trades the one symbol that it names, in three ways."""
+
+    only: str = ""
+    several: list[str] = []  # noqa: RUF012  # a parameter, of which each run has its own
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.symbol in (self.only, *self.several):
+            self.buy(candle.symbol, 1)
+
+
+class Literal(Strategy):
+    def on_candle(self, candle: Candle) -> None:
+        if candle.symbol in ("AAPL", "GOOG") or any(candle.symbol == "AAPL" for _ in range(2)):
+            self.buy(candle.symbol, 1)
+
+
+CALLS = (
+    "nothing was traded in S:AAPL, which {} calls 'AAPL': where it compares symbols, write 'S:AAPL'"
+)
+
+
+@pytest.mark.parametrize(
+    "strategy", [Compares(only="AAPL"), Compares(several=["GOOG", "AAPL"]), Literal()]
+)
+def test_a_symbol_that_is_named_without_its_prefix(strategy: Strategy) -> None:
+    assert warnings_of(strategy) == [CALLS.format(type(strategy).__name__)]
+
+
+def test_a_symbol_that_is_traded_may_be_called_anything() -> None:
+    class Says(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if candle.symbol.removeprefix("S:") == "AAPL":
+                self.buy(candle.symbol, 1)
+
+    assert warnings_of(Says()) == []
+    assert warnings_of(Compares(only="S:AAPL")) == []
+    assert warnings_of(Compares(only="GOOG")) == []
