@@ -8,7 +8,7 @@ it was made with.
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
+from functools import partial, reduce
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -65,7 +65,7 @@ def render_page(results: Results) -> str:
         title=escape(title),
         subtitle=" ".join(f"<span>{escape(part)}</span>" for part in subtitle.split("  ")),
         style=style,
-        notes=_notes(warnings_of(summary)),
+        notes=_notes(_without_folders(warnings_of(summary), outcome)),
         figures="\n".join(_figure(*each) for each in _figures(summary)),
         legend=_legend(results),
         fallback=_drawing(points),
@@ -156,6 +156,17 @@ def _figure(name: str, value: str) -> str:
     return f'<dl class="figure"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>'
 
 
+def _without_folders(notes: Iterable[str], outcome: Outcome) -> list[str]:
+    """The notes with the files of the data named, but not where they are."""
+    files_read = {file for each in outcome.series for file in each.sources.values()}
+    # The longest first: data/a.csv may also be the end of another one's path.
+    longest_first = sorted(files_read, key=len, reverse=True)
+    return [
+        reduce(lambda text, file: text.replace(file, PurePath(file).name), longest_first, note)
+        for note in notes
+    ]
+
+
 def _notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
@@ -168,7 +179,7 @@ def _legend(results: Results) -> str:
     keys = ""
     if results.buy_and_hold:
         keys = (
-            '<span class="key">Strategy</span> <label class="key held">Buy and hold '
+            '<span class="key">Strategy</span> <label class="key held drawn" hidden>Buy and hold '
             '<input type="checkbox" id="held" checked></label> '
         )
     fall = results.summary.max_drawdown_dates

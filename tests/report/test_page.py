@@ -271,6 +271,16 @@ async def test_equal_runs_have_equal_pages_wherever_and_however_fast_they_ran() 
     assert "a.csv: 1 × duplicate" in text_of(first)
 
 
+def test_notes_name_the_files_of_the_data_but_not_where_they_are() -> None:
+    bars = series([10.0, 11.0])
+    bars.sources = {0: "data/a.csv", 1: "/home/me/data/a.csv"}
+    results = results_so_far(Exchange([bars]))
+    warnings = ["looks like a split, /home/me/data/a.csv line 7", "data/a.csv line 8"]
+    html = render_page(replace(results, summary=replace(results.summary, warnings=warnings)))
+    assert "WARNING: looks like a split, a.csv line 7" in text_of(html)
+    assert "WARNING: a.csv line 8" in text_of(html)
+
+
 async def test_what_came_from_outside_is_escaped() -> None:
     evil = "S:</script><img src=x onerror=alert(1)>"
     html = await page(symbol=evil, name="<b>Bot</b>", fault="<i>.csv")
@@ -338,6 +348,17 @@ async def test_a_browser_draws_it_without_a_complaint(
 
 
 @in_a_browser
+async def test_what_is_of_use_to_drawn_charts_only_is_hidden_where_no_script_runs(
+    tmp_path: Path,
+) -> None:
+    html = await page()
+    assert len(re.findall(r'class="[^"]*drawn" hidden', html)) == 2
+    shown, _ = await browsed(html, tmp_path)
+    assert len(re.findall(r'class="[^"]*drawn"', shown)) == 2
+    assert 'drawn" hidden' not in shown
+
+
+@in_a_browser
 async def test_a_run_that_was_stopped_before_its_first_bar_is_drawn_too(tmp_path: Path) -> None:
     exchange = Exchange([series([10.0, 11.0])])
     html = page_of(exchange, faults=[])
@@ -364,12 +385,19 @@ document.body.dataset.told = told;
 
 
 @in_a_browser
-async def test_a_long_name_makes_the_page_no_wider_than_a_phone(tmp_path: Path) -> None:
-    html = re.sub(r"<meta http-equiv[^>]*>", "", await page(symbol="NASDAQ:" + "LONG" * 30))
-    measuring = (
-        "<script>document.body.dataset.over = document.body.scrollWidth - innerWidth</script>"
+async def test_long_names_make_the_page_no_wider_than_a_phone(tmp_path: Path) -> None:
+    results = results_so_far(Exchange([series([10.0, 11.0], symbol="NASDAQ:" + "LONG" * 30)]))
+    summary = replace(
+        results.summary,
+        warnings=["looks like a split, " + "folder/" * 30 + "a.csv line 7"],
+        options=results.summary.options | {"splits": ["S:A 2:1 2024-01-02"] * 9},
     )
-    narrow = "<style>body { max-width: 20rem }</style>"
+    html = re.sub(r"<meta http-equiv[^>]*>", "", render_page(replace(results, summary=summary)))
+    narrow = "<style>html { width: 20rem }</style>"
+    measuring = """<script>
+const { scrollWidth, clientWidth, dataset } = document.body;
+dataset.over = scrollWidth - clientWidth;
+</script>"""
     shown, _ = await browsed(html + narrow + measuring, tmp_path)
     told = re.search(r'data-over="(-?\d+)"', shown)
     assert told is not None

@@ -156,6 +156,9 @@
     document.querySelectorAll(".picture").forEach((picture) => picture.remove());
   });
 
+  // What says something of charts that are drawn here alone.
+  for (const each of document.querySelectorAll(".drawn")) each.hidden = false;
+
   const [above, below] = [equityChart.timeScale(), priceChart.timeScale()];
   const follow = (leader, follower) =>
     leader.subscribeVisibleLogicalRangeChange((range) => range && follower.setVisibleLogicalRange(range));
