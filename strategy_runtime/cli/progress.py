@@ -60,11 +60,10 @@ def counted(things: Iterable[_T], count: int) -> Iterator[_T]:
 
 
 def _show(text: str) -> None:
-    sys.stderr.write(f"\r{text:<{_WIDTH}}")
+    # Back to its beginning, so that a line of the log that comes next takes its place.
+    sys.stderr.write(f"\r{text:<{_WIDTH}}\r")
     sys.stderr.flush()
 
 
 def _wipe() -> None:
     _show("")
-    sys.stderr.write("\r")
-    sys.stderr.flush()

@@ -52,8 +52,17 @@ def test_what_is_counted_is_shown_on_a_terminal_and_wiped_off(
     monkeypatch.setattr(sys, "stderr", terminal)
     assert [*counted("abc", 1_000)] == ["a", "b", "c"]
     lines = terminal.getvalue().split("\r")
-    assert [line.rstrip() for line in lines[1:4]] == ["1 of 1,000", "2 of 1,000", "3 of 1,000"]
-    assert lines[4:] == [" " * 20, ""]
+    assert [line.rstrip() for line in lines[1:-2:2]] == ["1 of 1,000", "2 of 1,000", "3 of 1,000"]
+    assert lines[-2:] == [" " * 20, ""]
+
+
+def test_a_line_of_the_log_takes_the_place_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for _ in counted("a", 1):
+        print("WARNING order refused: S:A Bot-bt-1", file=sys.stderr)
+    assert "1 of 1" in terminal.getvalue()
+    assert "\rWARNING order refused: S:A Bot-bt-1\n" in terminal.getvalue()
 
 
 def test_what_is_counted_is_not_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
