@@ -79,7 +79,7 @@ class Destinations:
                 if self._open_page and not _opened(address):
                     note("There is no browser to open it with.")
         if self._as_json:
-            click.echo(results.summary.to_json(), nl=False)
+            click.echo(results.summary.to_json().encode(), nl=False)
 
     def _write(self, results: "Results") -> list[Path]:
         from strategy_runtime.report.files import write_atomically, write_results

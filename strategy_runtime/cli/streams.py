@@ -3,7 +3,7 @@
 Whoever reads them may leave (`| head -1`), the disk behind them may be full, they may be closed
 from the start or by the strategy. None of it is a reason to stop trading: what cannot be written is
 left out, and the command goes on. It ends as it would have, unless something that somebody was to
-read was lost.
+read was lost. A character that the encoding of the terminal does not have is written as its number.
 """
 
 import errno
@@ -97,7 +97,7 @@ def _forgiving(name: str) -> Iterator[list[OSError]]:
     ours = _Lasting(
         layer,
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -147,7 +147,7 @@ def main(
         varied = [name for name, several in values.items() if len(several) > 1]
         comparison = Comparison([*counted(trials, len(sets))], varied, by)
         if as_json:
-            click.echo(comparison.to_json(), nl=False)
+            click.echo(comparison.to_json().encode(), nl=False)
         else:
             click.echo(safe(str(comparison)), nl=False)
         if out is not None or not as_json:

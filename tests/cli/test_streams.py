@@ -194,6 +194,46 @@ def test_what_is_written_is_what_was_written_before(folder: Path) -> None:
     assert "Fill hash" in unbuffered.stdout
 
 
+# Its encoding lacks a character
+
+LATIN = {"PYTHONIOENCODING": "latin-1"}
+
+
+def test_a_character_that_the_encoding_lacks_is_written_as_its_number(bot: Path) -> None:
+    (bot / "bot.py").write_text(f"{TALKER}        print('株 é')\n", encoding="utf-8")
+    done = subprocess.run(
+        command("backtest", "bot", "--data", "prices.csv", "--symbol", "株"),
+        cwd=bot,
+        env=environment(LATIN),
+        capture_output=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\n\\u682a \xe9\n" in done.stdout, "of the strategy"
+    assert b"\n\\u682a  1d  2024-03-04 to " in done.stdout, "of the table"
+
+
+@pytest.mark.parametrize(
+    ("name", "varied"), [("backtest", []), ("sweep", ["--set", "quantity=1,2"])]
+)
+def test_a_document_is_in_utf_8_whatever_the_encoding_of_the_terminal(
+    bot: Path, name: str, varied: list[str]
+) -> None:
+    (bot / "bot.py").write_text(BUYER)
+    done = subprocess.run(
+        command(name, "bot", "--data", "prices.csv", "--symbol", "株", "--json", *varied),
+        cwd=bot,
+        env=environment(LATIN),
+        capture_output=True,
+        timeout=50,
+        check=True,
+    )
+    document = json.loads(done.stdout.decode("utf-8"))
+    first = document["runs"][0] if varied else document
+    assert [each["symbol"] for each in first["data"]] == ["株"]
+
+
 # It is closed
 
 
