@@ -66,6 +66,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
 @click.option(
     "--ws-port",
     type=click.IntRange(0, 65535),
+    metavar="PORT",
     default=8082,
     show_default=True,
     help="Port of the event stream; 0 picks a free one.",
@@ -73,12 +74,14 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
 @click.option(
     "--rest-port",
     type=click.IntRange(0, 65535),
+    metavar="PORT",
     default=8080,
     show_default=True,
     help="Port for orders and queries; 0 picks a free one.",
 )
 @click.option(
     "--host",
+    metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
     help="Address to listen on. One that other machines can reach needs a key of 32 characters.",

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
+from strategy_runtime.cli.backtest import main
 from tests.cli.support import BUYER, PRICES, call, environment
 
 COMMANDS = ["run", "backtest", "new", "proxy", "sweep"]
@@ -80,6 +82,23 @@ def test_help_explains_every_option_and_ends_with_examples_and_exit_codes(
         if line.startswith("  -"):
             explained = re.search(r"\S {2,}\S", line.lstrip())
             assert explained or following.startswith(" " * 20), line
+            assert not re.search(" (TEXT|INTEGER|FLOAT)", line), "a type is no meaning"
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [
+        (["bot:SmaCross"], "--fee-r", ["--fee-rate"]),
+        (["bot:SmaCross", "--children"], "", ["same_bar", "next_bar"]),
+        (["bot:SmaCross", "--data"], "", [""]),
+    ],
+)
+def test_a_shell_can_complete_a_command_line(
+    words: list[str], begun: str, offered: list[str]
+) -> None:
+    completion = ShellComplete(main, {}, "strategy-backtest", "_STRATEGY_BACKTEST_COMPLETE")
+    found = completion.get_completions(words, begun)
+    assert [each.value for each in found] == offered
 
 
 def test_help_says_what_a_worse_price_is_measured_in(tmp_path: Path) -> None:
