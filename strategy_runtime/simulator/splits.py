@@ -1,6 +1,6 @@
 """Splits: those that are announced, and jumps of the price that look like one nobody announced.
 
-Prices that were not adjusted fall to a half over night when a share becomes two. A position held
+Prices that were not adjusted fall to a half overnight when a share becomes two. A position held
 over such a night shows a loss that nobody had, unless the split is announced. A real fall hardly
 ever hits a whole ratio as closely as a split does; `suspected_split` looks for jumps within three
 per cent of one.

@@ -623,7 +623,7 @@ async def test_a_jump_is_told_to_every_digit() -> None:
     async with strategy.run_test(timeframe="1d", start=start) as pilot:
         await pilot.candles(X, bars=[bar(12_345_678), bar(12_345_678), bar(6_172_839.5)])
         (warning,) = pilot.exchange.outcome().warnings
-        assert "S:X went from 12345678 to 6172839.5 over night" in warning
+        assert "S:X went from 12345678 to 6172839.5 overnight" in warning
 
 
 async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() -> None:
@@ -633,7 +633,7 @@ async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() ->
         await pilot.candles(X, bars=DAYS)
         (notice,) = [e for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
         assert notice.code == "DATA_ERROR"
-        assert "S:X went from 100 to 50 over night with a position open" in notice.message
+        assert "S:X went from 100 to 50 overnight with a position open" in notice.message
         assert "looks like a 2:1 split" in notice.message
         assert notice.message in pilot.exchange.outcome().warnings[0]
 

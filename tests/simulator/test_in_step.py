@@ -293,7 +293,7 @@ async def test_an_order_that_comes_to_rest_at_an_open_is_shown_as_accepted() -> 
 
 
 class Withdrawing(Strategy):
-    """Is short over night; takes back what it has ordered for the first open of the next day."""
+    """Is short overnight; takes back what it has ordered for the first open of the next day."""
 
     def on_candle(self, candle: Candle) -> None:
         if ns_of(candle.timestamp) == 0:

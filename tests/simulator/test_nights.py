@@ -348,7 +348,7 @@ def test_so_they_are_where_the_data_are_there_from_the_beginning(day: int) -> No
 
 @pytest.mark.parametrize("others", [False, True], ids=["in step", "bar by bar"])
 def test_an_order_that_was_cancelled_does_not_open_the_next_bar(others: bool) -> None:
-    """A jump over night is then warned of when its bar closes, like any other."""
+    """A jump overnight is then warned of when its bar closes, like any other."""
     series = BarSeries(X, "1d", DAY)
     for day, price in [(0, 10), (1, 10), (5, 5), (6, 5)]:
         series.append(day * DAY, price, price, price, price, 1)
@@ -385,7 +385,7 @@ async def test_prices_that_were_adjusted_for_an_announced_split_are_warned_of() 
         await pilot.candles(X, bars=days(100, 100, 101))
         (notice,) = [e for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
         assert notice.message == (
-            "S:X went from 100 to 101 over night, although a 2:1 split was announced: the prices "
+            "S:X went from 100 to 101 overnight, although a 2:1 split was announced: the prices "
             "look adjusted for it already"
         )
     with pytest.raises(DataError, match=r"look adjusted for it already \(strict\)"):
@@ -446,7 +446,7 @@ class Holder(Strategy):
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_the_splits_of_real_stocks(tmp_path: Path, announced: bool) -> None:
-    """Apple also fell from 53.50 to 28.19 over night: that was no split."""
+    """Apple also fell from 53.50 to 28.19 overnight: that was no split."""
     folder = os.environ.get("MARKET_DATA")
     if folder is None:
         pytest.skip("MARKET_DATA names no folder of market data")

@@ -40,7 +40,7 @@ class Crossing:
         self._plain = plain
 
     def match_open(self, instrument: Instrument) -> None:
-        """Test the orders of a symbol against the open of a bar, behind splits over night."""
+        """Test the orders of a symbol against the open of a bar, behind splits overnight."""
         price, now_ns = instrument.series.opens[instrument.row], self._state.now_ns
         if self._state.is_split_due(instrument, now_ns):
             self._nights.split_before(instrument, now_ns, price)

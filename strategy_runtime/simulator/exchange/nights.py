@@ -1,4 +1,4 @@
-"""What happens to an account over night: interest, splits announced, and splits suspected."""
+"""What happens to an account overnight: interest, splits announced, and splits suspected."""
 
 from decimal import Decimal
 from operator import attrgetter
@@ -106,7 +106,7 @@ class Nights:
             self._news.tell_order(order, OrderEventKind.ORDER_MODIFIED)
 
     def look_for_split(self, instrument: Instrument) -> None:
-        """Warn of a jump over night that looks like a split, where a position was held over it.
+        """Warn of a jump overnight that looks like a split, where a position was held over it.
 
         To be called once a bar has begun and before anything fills in it, else at its close.
         """
@@ -177,4 +177,4 @@ def _last_price(instrument: Instrument) -> Decimal:
 
 def _jump(close: float, opened: float) -> str:
     before, after = in_digits(decimal_of(close)), in_digits(decimal_of(opened))
-    return f"from {before} to {after} over night"
+    return f"from {before} to {after} overnight"

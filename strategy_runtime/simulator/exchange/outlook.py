@@ -71,7 +71,7 @@ class Outlook:
         return min(last, row - row % STRETCH + STRETCH) - row
 
     def _rows_unsplit(self, lane: Instrument, starts: Sequence[int]) -> int:
-        """How many bars come before a jump over night that looks like a split, if anything is held.
+        """How many bars come before a jump overnight that looks like a split, if anything is held.
 
         Of the later ones it does not matter whether anything is held now: it may be by then.
         """
