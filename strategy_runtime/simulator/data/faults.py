@@ -43,7 +43,8 @@ class DataFault(Struct, frozen=True):
     count: int = 1
 
     def __str__(self) -> str:
-        what = f"row of {self.symbol}" if self.symbol else "line"
+        place = "in" if self.kind is FaultKind.GAP else "row of"
+        what = f"{place} {self.symbol}" if self.symbol else "line"
         return f"{self.source} line {self.line}: {self.kind} {what}: {self.detail}"
 
 

@@ -142,7 +142,7 @@ def test_faults_are_reported_with_file_and_line_and_mended(tmp_path: Path) -> No
     assert "with the same values as line 4" in texts[1]
     assert "with other values than line 4" in texts[2]
     assert texts[3].endswith("line 7: impossible row of X: open 10 high 9 low 11 close 10 volume 4")
-    assert texts[8].endswith("gap row of X: 8 bars missing after 2024-01-02T14:32:00Z")
+    assert texts[8].endswith("gap in X: 8 bars missing after 2024-01-02T14:32:00Z")
     summary = {each.kind: each.count for each in summarize(data.faults)}
     assert summary == {
         FaultKind.OUT_OF_ORDER: 1,
