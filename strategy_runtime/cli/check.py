@@ -8,6 +8,7 @@ import click
 from strategy_runtime.cli.mode import mode_of
 from strategy_runtime.cli.redaction import indented, safe
 from strategy_runtime.errors import StrategyRuntimeError
+from strategy_runtime.report.cells import ljust, width_of
 
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
@@ -82,8 +83,8 @@ def _passed(what: str, where: str, said: str) -> None:
 
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    names, values = (max(width_of(row[column]) for row in rows) for column in range(2))
     _say(title)
     for name, value, origin in rows:
-        _say(f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+        _say(f"  {ljust(name, names)}  {ljust(value, values)}  {origin}")
     _say()

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from strategy_runtime.report.cells import rjust, width_of
 from strategy_runtime.report.fills import csv_of
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import SCHEMA, Summary
@@ -75,11 +76,8 @@ class Comparison:
         """A heading, then a line for each of the best; ends with a line feed."""
         names = ["", *self._varied, "Return", "Drawdown", "Sharpe", "Trades", ""]
         rows = [names, *map(self._row, self.trials[:_SHOWN])]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        table = [
-            "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+        table = ["  ".join(map(rjust, row, widths)).rstrip() for row in rows]
         more = len(self.trials) - _SHOWN
         return "\n".join(
             [

@@ -196,6 +196,15 @@ def test_a_value_that_is_json_is_one_value(careful: Path, invoke: Invoke) -> Non
     assert given == [["a", "b"], ["c"]]
 
 
+def test_columns_are_straight_with_characters_of_two_columns(careful: Path, invoke: Invoke) -> None:
+    words = ("--set", 'words=["株"]', "--set", 'words=["x"]')
+    done = invoke("sweep", "careful", "--data", "prices.csv", *words)
+    header, wide, narrow = done.stdout.split("\n\n")[1].splitlines()
+    assert wide.startswith('  ["株"]  +')
+    assert narrow.startswith('   ["x"]  +')
+    assert header.startswith("   words   ")
+
+
 def test_more_runs_than_a_screen_has_lines_are_only_counted(careful: Path, invoke: Invoke) -> None:
     numbers = ",".join(map(str, range(3, 28)))
     done = invoke("sweep", "careful", "--data", "prices.csv", "--set", f"high={numbers}")

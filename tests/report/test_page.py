@@ -273,9 +273,9 @@ async def test_equal_runs_have_equal_pages_wherever_and_however_fast_they_ran() 
 
 def test_notes_name_the_files_of_the_data_but_not_where_they_are() -> None:
     bars = series([10.0, 11.0])
-    bars.sources = {0: "data/a.csv", 1: "/home/me/data/a.csv"}
+    bars.sources = {0: "data/a.csv", 1: "/other/data/a.csv"}
     results = results_so_far(Exchange([bars]))
-    warnings = ["looks like a split, /home/me/data/a.csv line 7", "data/a.csv line 8"]
+    warnings = ["looks like a split, /other/data/a.csv line 7", "data/a.csv line 8"]
     html = render_page(replace(results, summary=replace(results.summary, warnings=warnings)))
     assert "WARNING: looks like a split, a.csv line 7" in text_of(html)
     assert "WARNING: a.csv line 8" in text_of(html)
