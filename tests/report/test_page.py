@@ -352,9 +352,9 @@ async def test_what_is_of_use_to_drawn_charts_only_is_hidden_where_no_script_run
     tmp_path: Path,
 ) -> None:
     html = await page()
-    assert len(re.findall(r'class="[^"]*drawn" hidden', html)) == 2
+    assert len(re.findall(r'class="[^"]*drawn" hidden', html)) == 3
     shown, _ = await browsed(html, tmp_path)
-    assert len(re.findall(r'class="[^"]*drawn"', shown)) == 2
+    assert len(re.findall(r'class="[^"]*drawn"', shown)) == 3
     assert 'drawn" hidden' not in shown
 
 
@@ -382,6 +382,22 @@ document.body.dataset.told = told;
     shown, complaints = await browsed(html + printing, tmp_path)
     assert "CONSOLE" not in complaints
     assert 'data-told="0,2,0"' in shown
+
+
+@in_a_browser
+async def test_a_wheel_over_a_chart_scrolls_the_page_unless_it_is_to_zoom(tmp_path: Path) -> None:
+    html = re.sub(r"<meta http-equiv[^>]*>", "", await page())
+    turning = """<script>
+const taken = (how) => {
+  const turn = new WheelEvent("wheel", { bubbles: true, cancelable: true, ...how });
+  return !document.querySelector("#equity canvas").dispatchEvent(turn);
+};
+const turns = [{ deltaY: 90 }, { deltaY: 90, ctrlKey: true }, { deltaX: 90 }];
+document.body.dataset.taken = turns.map(taken);
+</script>"""
+    shown, complaints = await browsed(html + turning, tmp_path)
+    assert "CONSOLE" not in complaints
+    assert 'data-taken="false,true,true"' in shown
 
 
 @in_a_browser

@@ -25,8 +25,12 @@
       // However many points there are, all of them fit into the narrowest window.
       timeScale: { timeVisible: run.intraday, secondsVisible: false, minBarSpacing: 0.001, lockVisibleTimeRangeOnResize: true },
       rightPriceScale: { minimumWidth: 90, entireTextOnly: true },
+      handleScroll: { vertTouchDrag: false },
       localization: { locale: "en-GB", dateFormat: "yyyy-MM-dd" },
     });
+    // Whoever turns the wheel to read on must not be held up by a chart: it zooms with Ctrl only.
+    const isOurs = ({ ctrlKey, metaKey, deltaX, deltaY }) => ctrlKey || metaKey || Math.abs(deltaX) > Math.abs(deltaY);
+    place.addEventListener("wheel", (turn) => isOurs(turn) || turn.stopPropagation(), { capture: true });
     return chart;
   };
 
