@@ -1,6 +1,7 @@
 """From a name to a connection: addresses, TLS, and reads into a buffer that is used again."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -93,9 +94,14 @@ async def dial(target: Target, make: Callable[[], _P]) -> _P:
                 return protocol
             except ssl.SSLError:
                 raise
-            except (OSError, TimeoutError):
+            except (OSError, TimeoutError) as error:
                 if not addresses:
-                    raise
+                    raise _in_the_systems_words(error) from None
+
+
+def _in_the_systems_words(error: OSError) -> OSError:
+    """Why there is no connection; asyncio's own loop has the address in place of the reason."""
+    return OSError(error.errno, os.strerror(error.errno)) if error.errno else error
 
 
 async def _addresses(target: Target) -> list[str]:

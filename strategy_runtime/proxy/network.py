@@ -71,7 +71,7 @@ class Network:
                 head = (await stream.shake_hands(target, self._headers)).head
         except (OSError, ReplyFault, TimeoutError) as error:
             distrust = _distrust(error, target, "ws")
-            said = distrust or str(error) or f"no handshake within {_HANDSHAKE_S:g} s"
+            said = distrust or reason_of(error) or f"no handshake within {_HANDSHAKE_S:g} s"
             raise ConnectFailed(said, is_untrusted=bool(distrust)) from None
         if head.status in REDIRECTS:
             raise ProtocolError(

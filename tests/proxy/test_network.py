@@ -106,6 +106,21 @@ async def test_nobody_there_and_no_such_name_are_worth_another_attempt() -> None
 
 
 @either_loop
+def test_whatever_the_loop_a_refusal_is_told_in_the_systems_words(loop: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    async def test() -> None:
+        async with network() as net:
+            with pytest.raises(Unreachable, match=r"/account: Connection refused$"):
+                await net.request("GET", f"http://127.0.0.1:{port}/account")
+            with pytest.raises(ConnectFailed, match=r"^Connection refused$"):
+                await net.connect(f"ws://127.0.0.1:{port}/", Notes())
+
+    on_loop(loop, test())
+
+
+@either_loop
 def test_over_tls_frames_and_answers_come_whole(
     loop: str, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
