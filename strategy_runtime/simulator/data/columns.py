@@ -241,7 +241,7 @@ def _demand(
 ) -> None:
     missing = [column for column in needed if column not in found]
     if missing:
-        shown = ", ".join(map(str.strip, header))
+        shown = ", ".join(map(str.strip, header)).rstrip(", ")
         shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
         if len(missing) == len(_NEEDED) and sum(map(is_number, header)) * 2 >= len(header):
             what = f"{where} has no header: it begins with {shown}"

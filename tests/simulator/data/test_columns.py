@@ -3,7 +3,7 @@
 import pytest
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Kind, Layout, Part, find_layout
+from strategy_runtime.simulator.data.columns import Kind, Layout, Part, find_layout, over_all
 
 
 def bars(
@@ -159,6 +159,12 @@ def test_bid_without_ask_is_no_quote() -> None:
         find_layout(["timestamp", "bid"], "x.csv")
     assert "no column for open, high, low, close; the header has time" in str(error.value)
     assert str(error.value).endswith("; quotes have bid and ask instead, trades a price")
+
+
+def test_columns_behind_those_that_were_given_are_not_listed_as_blanks() -> None:
+    given = over_all(["timestamp", "open", "high", "low"], 9, "x.csv")
+    with pytest.raises(DataError, match="; the header has timestamp, open, high, low; say what"):
+        find_layout(given, "x.csv")
 
 
 BOOK = "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side"
