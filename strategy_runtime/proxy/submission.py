@@ -8,6 +8,8 @@ Free of I/O and clocks: it is told what happened and when, and says what to do. 
   second time: only a proxy that promises to know an id again gets the order again, eight times at
   least. Any other is asked whether it has an order with this id, and every event with the id
   settles the matter, too.
+* Where an order that is sent again is refused for another reason than itself, such as a key or a
+  proxy that goes down, the first one may have arrived all the same.
 * An error while asking is not an answer. Only two healthy answers that the order is not there, one
   of them after the settle window, declare its fate unknown.
 """
@@ -30,6 +32,7 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
 _HEALTHY_ANSWERS = 2
 _LEAST_SENDS = 8
+_ABOUT_THE_ORDER = (400, 409, 413, 415, 422)
 
 
 class OrderAct(Enum):
@@ -135,7 +138,7 @@ class Submission:
         elif retry_after is not None:
             # One that says 0 is not taken at its word: it would be asked without a pause.
             self._try_again(error, now, max(retry_after, self._next_pause()))
-        elif isinstance(error, ApiError | AccessDenied):
+        elif self._is_refusal(error):
             self.error = error
         else:
             self._doubt(error, now)
@@ -148,6 +151,12 @@ class Submission:
     def not_told(self, now: float) -> None:
         """The proxy was asked, and did not answer or not clearly."""
         self._look_again(now)
+
+    def _is_refusal(self, error: StrategyRuntimeError) -> bool:
+        """Whether an error says that the proxy has not got the order."""
+        if self._unknown_since is None:
+            return isinstance(error, ApiError | AccessDenied)
+        return isinstance(error, ApiError) and error.status in _ABOUT_THE_ORDER
 
     def _try_again(self, error: StrategyRuntimeError, now: float, pause: float) -> None:
         if self._unknown_since is not None:

@@ -117,6 +117,15 @@ async def test_a_proxy_that_knows_ids_again_gets_the_order_again() -> None:
     assert posts[0] == posts[1] == posts[2]
 
 
+async def test_an_order_that_may_have_arrived_is_not_refused_by_a_proxy_that_goes_down() -> None:
+    async with ScriptedProxy().serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {"features": ["client_order_id_dedupe"]})]
+        down = (503, {"code": "SHUTTING_DOWN", "message": "the proxy is shutting down"})
+        proxy.answers["POST", "/orders"] = [(0, None), down, (200, KNOWN)]
+        handle = await ask(proxy, lambda venue: venue.submit(market_order()))
+    assert handle.id == "ord-9"
+
+
 @pytest.mark.parametrize("details", [{"retry_after_seconds": 0.05}, None])
 async def test_an_order_waits_as_long_as_the_proxy_says(details: dict[str, float] | None) -> None:
     refusal = {"code": "RATE_LIMITED", "message": "slow down", "details": details}

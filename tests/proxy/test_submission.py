@@ -175,6 +175,51 @@ def test_a_proxy_that_knows_ids_again_is_sent_the_order_again() -> None:
     assert order.handle is ACCEPTED
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ApiError(503, "SHUTTING_DOWN", "the proxy is shutting down"),
+        ApiError(401, "UNAUTHORIZED", "no such key"),
+        ApiError(404, "HTTP_404", "no such path"),
+        AccessDenied("no"),
+    ],
+)
+def test_whoever_turns_away_all_orders_says_nothing_of_one_that_may_have_arrived(
+    refusal: StrategyRuntimeError,
+) -> None:
+    order = submission(dedupes=True)
+    order.next(0.0)
+    order.failed(ConnectionLost("reset"), 0.0, None)
+    assert order.next(0.25) == OrderStep(OrderAct.SEND)
+    order.failed(refusal, 0.25, None)
+    now = 0.25 + order.next(0.25).seconds
+    assert order.next(now) == OrderStep(OrderAct.SEND)
+    order.accepted(ACCEPTED)
+    assert (order.error, order.handle) == (None, ACCEPTED)
+
+
+def test_where_all_orders_are_turned_away_for_good_the_fate_of_such_a_one_is_unknown() -> None:
+    order, now = submission(dedupes=True), 0.0
+    order.next(now)
+    order.failed(ConnectionLost("reset"), now, None)
+    while not order.is_done:
+        now += order.next(now).seconds
+        assert order.next(now).act is OrderAct.SEND
+        order.failed(ApiError(401, "UNAUTHORIZED", "no such key"), now, None)
+    assert isinstance(order.error, FateUnknown)
+    assert str(order.error) == "S:X c-1: sent, and nobody can say whether it arrived: reset"
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
+def test_a_proxy_that_knows_ids_and_refuses_the_order_itself_has_not_got_it(status: int) -> None:
+    order, refusal = submission(dedupes=True), ApiError(status, "ORDER_REJECTED", "no")
+    order.next(0.0)
+    order.failed(ConnectionLost("reset"), 0.0, None)
+    order.next(0.25)
+    order.failed(refusal, 0.25, None)
+    assert order.error is refusal
+
+
 # Weather.
 
 
