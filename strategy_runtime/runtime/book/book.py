@@ -246,6 +246,8 @@ class Book(KnownOrders):
         known, filled = parts.get(position.id), net.quantity
         if position.quantity:
             parts[position.id] = position  # in its place: the oldest comes first
+            if not self.is_hedging and len(parts) > 1 and position.signed_quantity == filled:
+                return True  # it is all there is; that the others were closed is still to be told
         else:
             parts.pop(position.id, None)
             if known is not None and not parts and known.signed_quantity * filled < 0:

@@ -200,6 +200,21 @@ def test_a_position_that_the_venue_closed_is_flat_whatever_the_fills_said() -> N
     assert book.is_contradicted
 
 
+def test_a_position_that_fills_bear_out_is_all_there_is_where_the_end_of_another_was_lost() -> None:
+    book = Book()
+    book.apply_trade(execution(Side.BUY, 5, 10, 1, "p-1"))
+    book.apply_position(at(5, "p-1"))
+    book.apply_trade(execution(Side.SELL, 5, 11, 2, "p-1"))
+    book.apply_trade(execution(Side.SELL, 3, 12, 3, "p-2"))
+    book.apply_position(at(-3, "p-2"))
+    net = book.position("S:X")
+    assert [net.quantity, net.average_entry_price] == [-3, 12]
+    assert book.is_torn  # so the venue is asked, and has only one
+    book.apply_position(at(0, "p-1"))
+    assert book.position("S:X").quantity == -3
+    assert not book.is_torn
+
+
 def test_one_of_several_positions_grows_at_the_price_of_the_fill() -> None:
     book = Book()
     book.is_hedging = True
