@@ -4,8 +4,11 @@ import pytest
 
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import sleep
+from strategy_runtime.errors import ConnectionLost
+from strategy_runtime.proxy.transport import Answer
 from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.runner import Runner
+from tests.chaos.world import MemoryNetwork
 from tests.runtime.virtual_run import live_run
 
 
@@ -38,3 +41,38 @@ def test_what_is_left(
     assert len(exchange.orders()) == open_orders
     assert sum(position.signed_quantity for position in exchange.positions()) == held
     assert (f"on exit ({on_exit}): " in caplog.text) is (on_exit != "keep")
+
+
+class Adds(Strategy):
+    """Holds something, and would like one more of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.candles = 0
+
+    def on_candle(self, candle: Candle) -> None:
+        self.candles += 1
+        if self.candles == 1:
+            self.buy("S:A", 5)
+        elif self.candles == 3:
+            self.buy("S:A", 1)
+
+
+class SwallowsOne(MemoryNetwork):
+    """An order for one does not arrive, and nobody is told for ten seconds."""
+
+    async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        """One request, and perhaps its answer."""
+        if method == "POST" and b'"quantity":"1"' in (body or b""):
+            await sleep(10)
+            raise ConnectionLost("timed out")
+        return await super().request(method, url, body)
+
+
+def test_positions_are_closed_while_an_earlier_order_has_no_answer() -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(5)
+
+    exchange = live_run(Adds(), wait, on_exit="flatten", network=SwallowsOne)
+    assert [str(each.quantity) for each in exchange.trades()] == ["5", "5"]
+    assert exchange.positions() == []

@@ -108,20 +108,20 @@ class Lines:
         self._last_about: dict[str, asyncio.Task[None]] = {}
         """The one given last of those about an order, by its client order id."""
         self._lines: dict[str, _Line] = {}
-        self._overtaken: frozenset[Ticket] = frozenset()
+        self._overtaken: frozenset[asyncio.Task[None]] = frozenset()
         self._faults: list[BaseException] = []
 
     def give(self, ticket: Ticket, request: Request) -> None:
         """Have a request sent when its turn comes."""
         loop = loop_of_hooks()
-        line = self._lines.setdefault(ticket.symbol, _Line())
+        same = self._last_about.get(ticket.client_order_id)
+        # What waits for something that has been overtaken must not hold up those behind it.
+        is_apart = same in self._overtaken
+        line = _Line() if is_apart else self._lines.setdefault(ticket.symbol, _Line())
         mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
         line.append(mine)
         _call_the_first(line)
-        task = loop.create_task(
-            self._in_turn(mine, request, self._last_about.get(ticket.client_order_id)),
-            name="strategy-runtime order",
-        )
+        task = loop.create_task(self._in_turn(mine, request, same), name="strategy-runtime order")
         self._under_way[ticket] = mine, task
         self._last_about[ticket.client_order_id] = task
         task.add_done_callback(partial(self._ended, mine))
@@ -190,14 +190,12 @@ class Lines:
 
     def overtake(self) -> None:
         """Let nothing that is given from now on wait for what was given before."""
-        self._overtaken = frozenset(self._under_way)
+        self._overtaken = frozenset(task for _, task in self._under_way.values())
         self._lines = {}
 
     async def cleared(self) -> None:
         """Wait until whatever was given since then has been answered."""
-        since = {
-            task for ticket, (_, task) in self._under_way.items() if ticket not in self._overtaken
-        }
+        since = {task for _, task in self._under_way.values()} - self._overtaken
         if since:
             await asyncio.wait(since)
 
