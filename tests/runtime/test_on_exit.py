@@ -2,7 +2,7 @@
 
 import pytest
 
-from strategy_runtime import Candle, Strategy
+from strategy_runtime import Candle, OrderStatus, Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.proxy.transport import Answer
@@ -76,3 +76,36 @@ def test_positions_are_closed_while_an_earlier_order_has_no_answer() -> None:
     exchange = live_run(Adds(), wait, on_exit="flatten", network=SwallowsOne)
     assert [str(each.quantity) for each in exchange.trades()] == ["5", "5"]
     assert exchange.positions() == []
+
+
+class Bids(Strategy):
+    """Has an order that rests, of which nothing but its event is heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = False
+
+    def on_candle(self, candle: Candle) -> None:
+        if not self.given:
+            self.given = True
+            self.buy("S:A", 1, limit=5)
+
+
+class AnswersNoOrder(MemoryNetwork):
+    """Orders arrive, and are answered ten seconds later."""
+
+    async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        """One request, and its answer."""
+        answer = await super().request(method, url, body)
+        if method == "POST":
+            await sleep(10)
+        return answer
+
+
+def test_an_order_of_which_an_event_has_told_is_cancelled_though_it_has_no_answer() -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(5)
+
+    exchange = live_run(Bids(), wait, on_exit="cancel", network=AnswersNoOrder)
+    assert exchange.orders() == []
+    assert [order.status for order in exchange.order_history()] == [OrderStatus.CANCELLED]

@@ -105,32 +105,39 @@ class Lines:
     def __init__(self, send: Callable[[Ticket, Request], Coroutine[Any, Any, None]]) -> None:
         self._send = send
         self._under_way: dict[Ticket, tuple[_UnderWay, asyncio.Task[None]]] = {}
-        self._last_about: dict[str, asyncio.Task[None]] = {}
+        self._last_about: dict[str, Ticket] = {}
         """The one given last of those about an order, by its client order id."""
         self._lines: dict[str, _Line] = {}
-        self._overtaken: frozenset[asyncio.Task[None]] = frozenset()
+        self._overtaken: frozenset[Ticket] = frozenset()
         self._faults: list[BaseException] = []
 
-    def give(self, ticket: Ticket, request: Request) -> None:
-        """Have a request sent when its turn comes."""
+    def give(self, ticket: Ticket, request: Request, *, is_placed: bool = False) -> None:
+        """Have a request sent when its turn comes.
+
+        Args:
+            is_placed: The venue has told of the order, whether or not it has answered it.
+        """
         loop = loop_of_hooks()
-        same = self._last_about.get(ticket.client_order_id)
+        before = self._last_about.get(ticket.client_order_id)
+        is_apart = before in self._overtaken
+        if is_apart and is_placed and before is not None and before.verb == "submit":
+            before, is_apart = None, False
+        same = None if before is None else self._under_way[before][1]
         # What waits for something that has been overtaken must not hold up those behind it.
-        is_apart = same in self._overtaken
         line = _Line() if is_apart else self._lines.setdefault(ticket.symbol, _Line())
         mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
         line.append(mine)
         _call_the_first(line)
         task = loop.create_task(self._in_turn(mine, request, same), name="strategy-runtime order")
         self._under_way[ticket] = mine, task
-        self._last_about[ticket.client_order_id] = task
+        self._last_about[ticket.client_order_id] = ticket
         task.add_done_callback(partial(self._ended, mine))
 
     def _ended(self, mine: _UnderWay, task: asyncio.Task[None]) -> None:
         ticket, line = mine.ticket, mine.line
         mine.is_over, line.moved = True, monotonic()
         del self._under_way[ticket]
-        if self._last_about.get(ticket.client_order_id) is task:
+        if self._last_about.get(ticket.client_order_id) is ticket:
             del self._last_about[ticket.client_order_id]
         _call_the_first(line)
         if not line and self._lines.get(ticket.symbol) is line:
@@ -190,12 +197,14 @@ class Lines:
 
     def overtake(self) -> None:
         """Let nothing that is given from now on wait for what was given before."""
-        self._overtaken = frozenset(task for _, task in self._under_way.values())
+        self._overtaken = frozenset(self._under_way)
         self._lines = {}
 
     async def cleared(self) -> None:
         """Wait until whatever was given since then has been answered."""
-        since = {task for _, task in self._under_way.values()} - self._overtaken
+        since = {
+            task for ticket, (_, task) in self._under_way.items() if ticket not in self._overtaken
+        }
         if since:
             await asyncio.wait(since)
 

@@ -26,6 +26,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import is_on_its_way
 from strategy_runtime.runtime.desk.doubts import Doubts
 from strategy_runtime.runtime.desk.lines import InHand, Lines, Request
 from strategy_runtime.runtime.desk.refusals import (
@@ -251,7 +252,8 @@ class Outbox:
         if self._lines is None:
             self._waiting.append((ticket, what))
         else:
-            self._lines.give(ticket, what)
+            is_placed = known is not None and not is_on_its_way(known)
+            self._lines.give(ticket, what, is_placed=is_placed)
             if known is None or known.is_open:
                 self._open_tickets.setdefault(client_order_id, WeakSet()).add(ticket)
             else:
