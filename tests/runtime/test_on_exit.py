@@ -1,5 +1,7 @@
 """What a live run leaves behind."""
 
+from typing import Any
+
 import pytest
 
 from strategy_runtime import Candle, OrderStatus, Strategy
@@ -108,4 +110,46 @@ def test_an_order_of_which_an_event_has_told_is_cancelled_though_it_has_no_answe
 
     exchange = live_run(Bids(), wait, on_exit="cancel", network=AnswersNoOrder)
     assert exchange.orders() == []
+    assert [order.status for order in exchange.order_history()] == [OrderStatus.CANCELLED]
+
+
+class TakesItsLeave(Strategy):
+    """Gives an order, and has nothing to do with the end of the run but that it takes a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = False
+
+    def on_candle(self, candle: Candle) -> None:
+        if not self.given:
+            self.given = True
+            self.buy("S:A", 5, stop_loss=5, take_profit=15)
+
+    async def on_stop(self) -> None:
+        await sleep(2)
+
+
+@pytest.mark.parametrize(("on_exit", "filled"), [("cancel", ["5"]), ("flatten", ["5", "5"])])
+def test_what_is_filled_while_the_run_ends_is_closed_and_its_legs_are_cancelled(
+    on_exit: OnExit, filled: list[str]
+) -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(1.1)
+
+    exchange = live_run(TakesItsLeave(), wait, on_exit=on_exit)
+    assert [str(each.quantity) for each in exchange.trades()] == filled
+    assert exchange.orders() == []
+    assert bool(exchange.positions()) is (on_exit == "cancel")
+
+
+def test_an_order_that_was_not_answered_is_cancelled_by_what_the_venue_lists() -> None:
+    class Deaf(AnswersNoOrder):
+        def frame_sent(self, wire: Any, frame: bytes) -> None:
+            if b'"order"' not in frame:
+                super().frame_sent(wire, frame)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(2)
+
+    exchange = live_run(Bids(), wait, on_exit="cancel", network=Deaf)
     assert [order.status for order in exchange.order_history()] == [OrderStatus.CANCELLED]

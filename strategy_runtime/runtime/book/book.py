@@ -142,15 +142,20 @@ class Book(KnownOrders):
         What its orders have filled is in its positions, so no event books that again.
         """
         self._account = account
-        for position in positions:
-            self._positions.setdefault(position.symbol, {})[position.id] = position
-        for symbol in self._positions:
-            self.nets.renew(symbol, self.parts_of(symbol))
+        self.hold(positions)
         for order in orders:
             self._store(self._key(order), self.marked(order))
             self._booked[order.id] = self._traded[order.id] = order.filled_quantity
         for trade in trades:
             self._note_trade(trade.id)
+
+    def hold(self, positions: Iterable[Position]) -> None:
+        """Take over what the venue holds, and nothing else."""
+        self._positions.clear()
+        for position in positions:
+            self._positions.setdefault(position.symbol, {})[position.id] = position
+        for symbol in (*self.nets, *self._positions):
+            self.nets.renew(symbol, self.parts_of(symbol))
 
     # Orders and executions
 

@@ -6,7 +6,7 @@ that one's name.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from strategy_runtime.runtime.book.nets import see_that_it_is_one
 from strategy_runtime.runtime.book.order_states import (
     AcceptedOrder,
     accepted,
+    is_on_its_way,
     name_of,
     newly_placed,
     pending,
@@ -86,6 +87,15 @@ class KnownOrders:
             self._open[client_order_id] = AcceptedOrder(known, handle)
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
             self._store(client_order_id, accepted(known, handle))
+
+    def see_open(self, orders: Iterable[Order]) -> None:
+        """Take note of open orders that no event has told of, or that were not answered."""
+        for order in orders:
+            known = self.counterpart(order)
+            if known is None:
+                self._store(self._key(order), self.marked(order))
+            elif is_on_its_way(known):
+                self.accept(name_of(known), OrderHandle(id=order.id, status=order.status))
 
     def put_in_place(self, known: Order, order: Order) -> None:
         """The venue has placed an order instead of changing one that is known.

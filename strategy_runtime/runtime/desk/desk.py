@@ -1,6 +1,8 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
@@ -8,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from strategy_runtime.errors import ApiError
+from strategy_runtime.errors import ApiError, StrategyRuntimeError
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
 from strategy_runtime.protocol.events import CandleRun
@@ -49,6 +51,7 @@ _BUY, _SELL, _MARKET = Side.BUY, Side.SELL, OrderType.MARKET
 # What proxies answer to a cancel that comes too late; by some of them it is their broker's fault.
 _MAY_HAVE_ENDED = (400, 404, 409, 422, 502)
 _NO_PRICES: Mapping[str, Any] = {}
+_SOON_S = 0.2  # three such things leave time for what they are needed for
 
 
 class TradingDesk(Outbox):
@@ -322,12 +325,25 @@ class TradingDesk(Outbox):
         return [ticket for symbol in self._book.held for ticket in self._close(symbol, None)]
 
     async def wind_down(self, *, flatten: bool) -> None:
-        """Cancel what is open and, where told to, close what is held, though the run has ended."""
+        """Cancel what is open and, where told to, close what is held, though the run has ended.
+
+        No event is heard any more, so the venue is asked for both. Where it does not answer soon,
+        what is known has to do.
+        """
         self.overtake()
+        await _soon(self._find_open())
         self.cancel_all(None)
         if flatten:
+            await _soon(self.cleared())  # what is filled before it is cancelled is held
+            await _soon(self._find_held())
             self.close_all()
         await self.cleared()
+
+    async def _find_open(self) -> None:
+        self._book.see_open(await self._venue.orders())
+
+    async def _find_held(self) -> None:
+        self._book.hold(await self._venue.positions())
 
     def target(
         self,
@@ -493,6 +509,13 @@ def _key_of(order: OrderReference) -> str:
             "None where nothing is held)"
         )
     return order
+
+
+async def _soon(work: Awaitable[None]) -> None:
+    """Do something, as far as it can be done at once."""
+    with suppress(StrategyRuntimeError, TimeoutError):
+        async with asyncio.timeout(_SOON_S):
+            await work
 
 
 def _nothing() -> None:
