@@ -81,16 +81,19 @@ def test_positions_are_closed_while_an_earlier_order_has_no_answer() -> None:
 
 
 class Bids(Strategy):
-    """Has an order that rests, of which nothing but its event is heard."""
+    """Has an order that rests, of which nothing but its event is heard, and may change it."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: bool = False) -> None:
         super().__init__()
+        self.changes = changes
         self.given = False
 
     def on_candle(self, candle: Candle) -> None:
         if not self.given:
             self.given = True
-            self.buy("S:A", 1, limit=5)
+            bid = self.buy("S:A", 1, limit=5)
+            if self.changes:
+                self.modify(bid, limit=6)
 
 
 class AnswersNoOrder(MemoryNetwork):
@@ -104,11 +107,15 @@ class AnswersNoOrder(MemoryNetwork):
         return answer
 
 
-def test_an_order_of_which_an_event_has_told_is_cancelled_though_it_has_no_answer() -> None:
+@pytest.mark.parametrize("changes", [False, True])
+def test_an_order_of_which_an_event_has_told_is_cancelled_though_it_has_no_answer(
+    changes: bool,
+) -> None:
     async def wait(runner: Runner) -> None:
         await sleep(5)
 
-    exchange = live_run(Bids(), wait, on_exit="cancel", network=AnswersNoOrder)
+    strategy = Bids(changes)
+    exchange = live_run(strategy, wait, on_exit="cancel", network=AnswersNoOrder)
     assert exchange.orders() == []
     assert [order.status for order in exchange.order_history()] == [OrderStatus.CANCELLED]
 

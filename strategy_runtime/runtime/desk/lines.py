@@ -119,16 +119,17 @@ class Lines:
         """
         loop = loop_of_hooks()
         before = self._last_about.get(ticket.client_order_id)
-        is_apart = before in self._overtaken
-        if is_apart and is_placed and before is not None and before.verb == "submit":
-            before, is_apart = None, False
         same = None if before is None else self._under_way[before][1]
         # What waits for something that has been overtaken must not hold up those behind it.
+        is_apart = before in self._overtaken
+        within = _CANCEL_WAITS_S if is_apart and is_placed else None
         line = _Line() if is_apart else self._lines.setdefault(ticket.symbol, _Line())
         mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
         line.append(mine)
         _call_the_first(line)
-        task = loop.create_task(self._in_turn(mine, request, same), name="strategy-runtime order")
+        task = loop.create_task(
+            self._in_turn(mine, request, same, within), name="strategy-runtime order"
+        )
         self._under_way[ticket] = mine, task
         self._last_about[ticket.client_order_id] = ticket
         task.add_done_callback(partial(self._ended, mine))
@@ -147,12 +148,16 @@ class Lines:
             self._faults.append(fault)
 
     async def _in_turn(
-        self, mine: _UnderWay, request: Request, same: asyncio.Task[None] | None
+        self,
+        mine: _UnderWay,
+        request: Request,
+        same: asyncio.Task[None] | None,
+        within: float | None,
     ) -> None:
         ticket = mine.ticket
         try:
             if same is not None:
-                await asyncio.wait((same,))
+                await asyncio.wait((same,), timeout=within)
             if not mine.turn.done() and not await _turn_comes(mine) and ticket.verb != "cancel":
                 why = f"an earlier request in {ticket.symbol} has not been answered"
                 request = partial(refuse, halted(why))
