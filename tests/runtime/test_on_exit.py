@@ -1,5 +1,6 @@
 """What a live run leaves behind."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from strategy_runtime.proxy.transport import Answer
 from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos.world import MemoryNetwork
-from tests.runtime.virtual_run import live_run
+from tests.runtime.virtual_run import live_run, market
 
 
 class Holds(Strategy):
@@ -147,6 +148,26 @@ def test_what_is_filled_while_the_run_ends_is_closed_and_its_legs_are_cancelled(
     assert [str(each.quantity) for each in exchange.trades()] == filled
     assert exchange.orders() == []
     assert bool(exchange.positions()) is (on_exit == "cancel")
+
+
+def test_what_an_order_without_an_answer_has_filled_is_closed_and_the_rest_is_cancelled() -> None:
+    class Buys(Strategy):
+        given = False
+
+        def on_candle(self, candle: Candle) -> None:
+            if not self.given:
+                self.given = True
+                self.buy("S:A", 5)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(1.1)
+
+    exchange = market(max_volume_share=Decimal(1))
+    live_run(Buys(), wait, on_exit="flatten", network=AnswersNoOrder, exchange=exchange)
+    assert exchange.positions() == []
+    assert exchange.orders() == []
+    bought = exchange.order_history()[-1]
+    assert (bought.status, bought.filled_quantity) == (OrderStatus.CANCELLED, 1)
 
 
 def test_an_order_that_was_not_answered_is_cancelled_by_what_the_venue_lists() -> None:

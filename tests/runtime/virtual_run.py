@@ -1,6 +1,7 @@
 """A live run in virtual time: a bar a second, one symbol, each close a cent above the last."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from strategy_runtime import Strategy
 from strategy_runtime.clock import sleep
@@ -10,6 +11,7 @@ from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
 from tests.chaos import virtual_time
 from tests.chaos.busy import steps
 from tests.chaos.plan import Fault, Plan
@@ -22,9 +24,10 @@ BARS = 100
 AFTERWARDS_S = 5.0
 
 
-def market() -> Exchange:
+def market(**options: Any) -> Exchange:
     """The exchange of a run, for tests that trade there beside the strategy."""
-    return Exchange([steps("S:A", (10 + number / 100 for number in range(BARS)), volume=1.0)])
+    prices = (10 + number / 100 for number in range(BARS))
+    return Exchange([steps("S:A", prices, volume=1.0)], ExchangeOptions(**options))
 
 
 def live_run(

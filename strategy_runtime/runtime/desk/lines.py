@@ -122,7 +122,10 @@ class Lines:
         same = None if before is None else self._under_way[before][1]
         # What waits for something that has been overtaken must not hold up those behind it.
         is_apart = before in self._overtaken
-        within = _CANCEL_WAITS_S if is_apart and is_placed else None
+        within = None
+        if is_apart and is_placed and before is not None:
+            # The answer to a change may be that the order has another id from then on.
+            within = _CANCEL_WAITS_S if before.verb == "modify" else 0.0
         line = _Line() if is_apart else self._lines.setdefault(ticket.symbol, _Line())
         mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
         line.append(mine)
