@@ -167,7 +167,7 @@ def test_what_an_order_without_an_answer_has_filled_is_closed_and_the_rest_is_ca
     assert exchange.positions() == []
     assert exchange.orders() == []
     bought = exchange.order_history()[-1]
-    assert (bought.status, bought.filled_quantity) == (OrderStatus.CANCELLED, 1)
+    assert (bought.status, bought.filled_quantity) == (OrderStatus.CANCELLED, Decimal(1))
 
 
 def test_an_order_that_was_not_answered_is_cancelled_by_what_the_venue_lists() -> None:
