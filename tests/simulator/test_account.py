@@ -20,7 +20,7 @@ from strategy_runtime import (
     Strategy,
     TimeInForce,
 )
-from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.errors import ApiError, ConfigError, DataError
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
@@ -140,6 +140,17 @@ async def test_a_partial_sale_leaves_the_average_price_as_it_was() -> None:
         await pilot.candles(X, bars=[[1.23457e-7] * 4] * 3)
         assert pilot.position(X).average_entry_price == Decimal("1.23457e-7")
         assert pilot.exchange.outcome().realized_pnl == 0
+
+
+async def test_a_sale_realises_its_share_of_a_cost_whose_average_cannot_be_written() -> None:
+    script = {
+        0: lambda s, c: s.buy(X, 1),
+        1: lambda s, c: s.buy(X, 2),
+        2: lambda s, c: s.sell(X, 1),
+    }
+    async with Scripted(script).run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(11), bar(12)])
+        assert pilot.exchange.outcome().realized_pnl == Decimal("1.333333333333")
 
 
 async def test_an_account_may_grow_beyond_what_is_rounded_by_default() -> None:
@@ -363,6 +374,36 @@ async def test_leverage_lets_the_account_hold_more_than_its_equity() -> None:
     async with strategy.run_test(leverage=2) as pilot:
         await pilot.candles(X, bars=[FLAT])
         assert len(strategy.refusals) == 1
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "most"),
+    [
+        ({}, Side.SELL, 10_000),
+        ({A: 4_000}, Side.SELL, 14_000),
+        ({A: -4_000}, Side.SELL, 6_000),
+        ({B: 4_000}, Side.SELL, 6_000),
+        ({B: -4_000}, Side.BUY, 6_000),
+        ({A: -4_000}, Side.BUY, 14_000),
+    ],
+)
+def test_short_positions_take_as_much_of_an_account_as_long_ones(
+    held: dict[str, int], side: Side, most: int
+) -> None:
+    exchange = market(10, 10, 10, symbols=(A, B))
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    for symbol, quantity in held.items():
+        exchange.submit(
+            order(Side.BUY if quantity > 0 else Side.SELL, f"{abs(quantity)}", symbol=symbol)
+        )
+    next_candle(exchange, phases)
+    with pytest.raises(ApiError, match="need more than the free margin of"):
+        exchange.submit(order(side, f"{most + 1}"))
+    exchange.submit(order(side, f"{most}"))
+    for _ in phases:
+        exchange.outbox.clear()
+    assert {each.status for each in exchange.outcome().orders} == {OrderStatus.FILLED}
 
 
 async def test_an_account_short_of_margin_is_warned_once_then_liquidated() -> None:
