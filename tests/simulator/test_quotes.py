@@ -16,6 +16,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -135,6 +136,20 @@ def test_an_immediate_order_lives_for_one_quote() -> None:
 def test_equity_stands_at_the_middle() -> None:
     outcome = play(lambda s: s.buy(X, 100), (1.0, 1.1), (1.1, 1.3))
     assert outcome.unrealized_pnl == Decimal("-10.0")
+
+
+def test_an_account_stands_at_each_quote_of_an_instant() -> None:
+    series = quotes((1, 1), (1, 1))
+    for stamp, price in ((series.stamps[-1], 0.92), (series.stamps[-1] + SECOND, 2)):
+        series.append(stamp, price, price)
+    exchange = Exchange(
+        [], ExchangeOptions(cash=Decimal(1000), leverage=Decimal(10)), quotes=[series]
+    )
+    strategy = AtQuote(lambda s: s.buy(X, 9000))
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    bought, closed = exchange.outcome().fills
+    assert (closed.rule, closed.price) == ("liquidation", Decimal("0.92"))
+    assert closed.time_ns == bought.time_ns
 
 
 def test_bars_of_a_symbol_with_quotes_are_seen_but_fill_nothing() -> None:
