@@ -424,6 +424,17 @@ async def test_an_account_short_of_margin_is_warned_once_then_liquidated() -> No
         assert "equity of 30000 USD does not cover the open positions" in outcome.warnings[0]
 
 
+async def test_a_liquidation_is_by_the_close_of_the_very_bar_that_a_position_was_entered_in() -> (
+    None
+):
+    strategy = Scripted({0: lambda s, c: s.buy(X, 900, limit=Decimal("9.9"))})
+    async with strategy.run_test(cash=1000, leverage=10) as pilot:
+        await pilot.candles(X, bars=[FLAT, [10, 10, 9, 9, 100], FLAT])
+        entered, closed = pilot.fills
+        assert (closed.rule, closed.price) == ("liquidation", Decimal(9))
+        assert closed.time_ns == entered.time_ns
+
+
 def test_the_margin_to_be_kept_is_half_of_that_to_open() -> None:
     assert ExchangeOptions(leverage=Decimal(4)).kept_margin == Decimal("0.125")
     assert ExchangeOptions().kept_margin == 0

@@ -91,6 +91,22 @@ def test_a_quote_that_does_not_reach_the_price_does_not_fill(action: Action) -> 
     assert outcome.fills == []
 
 
+@pytest.mark.parametrize(
+    ("action", "quiet", "price"),
+    [
+        (lambda s: s.buy(X, 1, stop=1.15), (1.0, 1.1), "1.2"),
+        (lambda s: s.sell(X, 1, stop=1.15), (1.2, 1.3), "1.1"),
+        (lambda s: s.buy(X, 1, limit=1.2), (1.2, 1.3), "1.2"),
+        (lambda s: s.sell(X, 1, limit=1.1), (1.0, 1.1), "1.1"),
+    ],
+)
+def test_an_order_that_has_rested_for_long_meets_its_own_side_of_a_quote(
+    action: Action, quiet: tuple[float, float], price: str
+) -> None:
+    (fill,) = play(action, *[quiet] * 4, (1.1, 1.2)).fills
+    assert fill.price == Decimal(price)
+
+
 def test_the_fill_is_announced_before_the_quote_that_made_it() -> None:
     exchange = Exchange([], quotes=[quotes((1.0, 1.1), (1.1, 1.2))])
     strategy = AtQuote(lambda s: s.buy(X, 2))
