@@ -65,7 +65,7 @@ class _At(_Timer):
             raise ValueError(f"at({time_of_day!r}): give the time zone as tz=")
         try:
             self._zone = ZoneInfo(tz) if isinstance(tz, str) else tz
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # there are folders of zones, too
             raise _no_zone(tz) from None
         if not isinstance(self._zone, tzinfo):
             raise _no_zone(tz)

@@ -9,6 +9,7 @@ import pytest
 
 from strategy_runtime import Candle, HookFailed, Strategy, Timer
 from strategy_runtime.clock import ns_of, sleep, utc
+from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.runner import Runner
@@ -237,6 +238,24 @@ def test_what_is_no_time_of_day_is_refused_with_how_to_write_one(given: Any) -> 
     said = rf"{re.escape(repr(given))}\): write '09:30' or '09:30:00'$"
     with pytest.raises(ValueError, match=said):
         Timers().at(given, print, UTC)
+
+
+def test_a_time_of_day_with_an_offset_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"at\('09:30\+02:00'\): give the time zone as tz=$"):
+        Timers().at("09:30+02:00", print, UTC)
+
+
+@pytest.mark.parametrize("tz", ["Mars/Olympus", "America", "../UTC", "", "x" * 300, None, 5])
+def test_what_is_no_time_zone_is_refused_with_one_that_is(tz: Any) -> None:
+    said = rf"tz={re.escape(repr(tz))}\): no such time zone; try 'America/New_York'$"
+    with pytest.raises(ValueError, match=said):
+        Timers().at("09:30", print, tz)
+
+
+def test_a_timer_of_months_is_refused() -> None:
+    said = r"every\('1M'\) needs a fixed length, such as 5m or 1d$"
+    with pytest.raises(TimeframeError, match=said):
+        Timers().every("1M", print)
 
 
 def test_hours_that_do_not_divide_a_day_begin_anew_at_midnight() -> None:
