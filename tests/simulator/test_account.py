@@ -500,6 +500,20 @@ async def test_one_account_carries_all_symbols() -> None:
         assert [order.reject_reason for order in pilot.orders] == [None, "INSUFFICIENT_MARGIN"]
 
 
+@pytest.mark.parametrize(("side", "gained"), [(Side.BUY, 20), (Side.SELL, -20)])
+def test_a_position_shows_what_it_has_gained_so_far(side: Side, gained: int) -> None:
+    exchange = market(10, (10, 12, 10, 12), 12)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(side))
+    next_candle(exchange, phases)
+    (position,) = exchange.positions()
+    assert position.average_entry_price == 10
+    assert position.current_price == 12
+    assert position.unrealized_pnl == gained
+    assert position.realized_pnl == 0
+
+
 async def test_a_netting_account_has_one_position_a_symbol() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 10), 1: lambda s, c: s.sell(X, 4)})
     async with strategy.run_test() as pilot:

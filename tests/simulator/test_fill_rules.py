@@ -368,10 +368,15 @@ async def test_reduce_only_is_clipped_to_the_position() -> None:
         assert pilot.position(X).is_flat
 
 
-async def test_reduce_only_without_a_position_is_refused() -> None:
-    strategy = Scripted({0: lambda s, c: s.sell(X, 5, reduce_only=True)})
+@pytest.mark.parametrize("held", [0, -1])
+async def test_reduce_only_without_a_position_is_refused(held: int) -> None:
+    """One on the same side is none that the order could reduce."""
+    strategy = Scripted({1: lambda s, c: s.sell(X, 5, reduce_only=True)})
+    if held:
+        strategy.script[0] = lambda s, c: s.sell(X, -held)
     async with strategy.run_test() as pilot:
-        await pilot.candles(X, bars=[FLAT])
+        await pilot.candles(X, bars=[FLAT] * 2)
+        assert pilot.position(X).quantity == held
         (refusal,) = strategy.refusals
         assert isinstance(refusal, OrderRejected)
         assert refusal.details["reject_code"] == "REDUCE_ONLY_VIOLATED"

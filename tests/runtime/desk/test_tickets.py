@@ -15,9 +15,12 @@ from strategy_runtime import (
     Strategy,
     WouldDeadlock,
 )
+from strategy_runtime.clock import sleep
+from strategy_runtime.runtime.runner import Runner
+from tests.runtime.virtual_run import live_run
 from tests.strategies import Scripted
 
-X = "S:X"
+A, X = "S:A", "S:X"
 FLAT = [10, 10, 10, 10]
 
 
@@ -110,6 +113,37 @@ async def test_awaiting_a_fill_in_a_task_of_a_backtest_raises_at_once_and_says_w
 
     async with Waits().run_test() as pilot:
         await pilot.candles(X, closes=[10])
+
+
+@pytest.mark.parametrize("waits_first", [True, False])
+def test_a_task_of_a_live_run_waits_for_the_end_of_an_order(waits_first: bool) -> None:
+    class Waits(Strategy):
+        def on_connect(self) -> None:
+            self.ends = list[tuple[OrderStatus, Decimal]]()
+            self.task = asyncio.create_task(self.work())
+
+        async def work(self) -> None:
+            resting = self.buy(A, 1, limit=1)
+            ended = asyncio.create_task(resting.filled())
+            for ticket in (self.buy(A, 2), self.cancel(resting)):
+                if not waits_first:
+                    await sleep(5)
+                order = await ticket.filled()
+                self.ends.append((order.status, order.filled_quantity))
+            assert await ended == await resting.filled()
+            with pytest.raises(OrderRejected):
+                await self.buy(A, 100_000).filled()
+
+    async def until_it_has(runner: Runner) -> None:
+        await sleep(5)
+        await strategy.task
+
+    strategy = Waits()
+    live_run(strategy, until_it_has)
+    assert strategy.ends == [
+        (OrderStatus.FILLED, Decimal(2)),
+        (OrderStatus.CANCELLED, Decimal(0)),
+    ]
 
 
 async def test_commands_leave_in_the_order_they_were_given() -> None:
