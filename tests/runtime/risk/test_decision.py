@@ -294,6 +294,19 @@ def test_a_change_that_was_made_counts_as_the_book_has_it() -> None:
     assert bench.allows(9)
 
 
+def test_changes_of_orders_that_have_ended_are_let_go_and_others_still_count() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order, eight = bench.rest(2, limit_price=10), Decimal(8)
+    assert changed(bench, order, quantity=eight, remaining_quantity=eight) is None
+    for _ in range(1000):
+        other, two = bench.rest(1, limit_price=10), Decimal(2)
+        assert changed(bench, other, quantity=two, remaining_quantity=two) is None
+        bench.told(replace(other, status=OrderStatus.CANCELLED))
+    assert len(bench.risk._changes) < 100
+    assert not bench.allows(3)
+    assert bench.allows(2)
+
+
 def test_making_an_order_smaller_or_giving_it_legs_is_always_possible() -> None:
     bench = Bench(max_order_notional=Decimal(10))
     order = bench.rest(8, limit_price=10)
