@@ -64,6 +64,18 @@ class _Asked(NamedTuple):
         )
 
 
+class _Change(NamedTuple):
+    """What an order is while changes of it are under way.
+
+    Attributes:
+        most: Whatever is larger, before or after any of them.
+        last: The order behind the last one.
+    """
+
+    most: Order
+    last: Order
+
+
 class Risk:
     """Holds the orders of one run to its limits.
 
@@ -92,7 +104,7 @@ class Risk:
         self._judges_size = bool(replace(limits, max_orders_per_minute=None))
         self._most, self._most_held = limits.max_order_notional, limits.max_position_notional
         self._judges_value = self._most is not None or self._most_held is not None
-        self._changes: dict[str, Order] = {}
+        self._changes: dict[str, _Change] = {}
         self._most_changes = _FEW
         """Beyond it those of orders that have ended are thrown out."""
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
@@ -116,25 +128,39 @@ class Risk:
 
         The order then counts as it would be, until the book has it so or `forget` is called.
         """
-        is_judged = self._judges_size and _grows(order, changed)
-        if is_judged:
-            changed = self._about_to_be(changed)
-            refusal = self._refusal_of_size(changed)
-            if refusal is not None:
-                return refusal
-        refusal = self._refusal_of_rate()
-        if refusal is None and is_judged:
-            self._note_change(changed)
+        change = self._change_of(order)
+        before, most = order, changed
+        if change is not None:
+            before, most = change.last, _larger(changed, change.most)
+        is_judged = self._judges_size and _grows(before, changed)
+        refusal = self._refusal_of_size(most) if is_judged else None
+        refusal = refusal or self._refusal_of_rate()
+        if refusal is None and (is_judged or change is not None):
+            self._note_change(_Change(most, changed))
         return refusal
 
-    def _note_change(self, order: Order) -> None:
+    def expected(self, order: Order) -> Order:
+        """An order as it is to be behind the changes of it that are under way."""
+        change = self._change_of(order)
+        return order if change is None else change.last
+
+    def _change_of(self, order: Order) -> _Change | None:
+        """The changes of an order that are under way; None where the book has the last of them."""
+        key = name_of(order)
+        change = self._changes.get(key)
+        if change is not None and not _differ(change.last, order):
+            self.forget(key)
+            return None
+        return change
+
+    def _note_change(self, change: _Change) -> None:
         if len(self._changes) > self._most_changes:
             under_way = ((key, self._book.order(key)) for key in self._changes)
             ended = [key for key, known in under_way if known is None or not known.is_open]
             for key in ended:
                 self.forget(key)
             self._most_changes = 2 * len(self._changes) + _FEW
-        self._changes[name_of(order)] = order
+        self._changes[name_of(change.last)] = change
 
     def forget(self, key: str) -> None:
         """A change was not made.
@@ -238,21 +264,9 @@ class Risk:
         ]
 
     def _about_to_be(self, order: Order) -> Order:
-        """An order while a change of it is under way: whatever is larger, before or after."""
-        changed = self._changes.get(name_of(order))
-        if changed is None:
-            return order
-        if not _differ(changed, order):
-            self.forget(name_of(order))
-            return order
-        quantity = max(order.quantity, changed.quantity)
-        return replace(
-            order,
-            quantity=quantity,
-            remaining_quantity=quantity - order.filled_quantity,
-            limit_price=_higher(order.limit_price, changed.limit_price),
-            stop_price=_higher(order.stop_price, changed.stop_price),
-        )
+        """An order while changes of it are under way: whatever is larger, before or after."""
+        change = self._change_of(order)
+        return order if change is None else _larger(order, change.most)
 
     def _held_for(self, order: _Asked) -> Decimal:
         """What is held, counted in the direction of an order."""
@@ -298,6 +312,18 @@ def _differ(one: Order, other: Order) -> bool:
         other.quantity,
         other.limit_price,
         other.stop_price,
+    )
+
+
+def _larger(order: Order, other: Order) -> Order:
+    """An order with the quantity and the prices of another where these are above its own."""
+    quantity = max(order.quantity, other.quantity)
+    return replace(
+        order,
+        quantity=quantity,
+        remaining_quantity=quantity - order.filled_quantity,
+        limit_price=_higher(order.limit_price, other.limit_price),
+        stop_price=_higher(order.stop_price, other.stop_price),
     )
 
 

@@ -84,13 +84,14 @@ class LimitedDesk(TradingDesk):
         return self._turn_away(request, own_id, refusal)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
-        size = changes.quantity or known.quantity
+        expected = self._risk.expected(known)
+        size = changes.quantity or expected.quantity
         changed = replace(
             known,
             quantity=size,
             remaining_quantity=size - known.filled_quantity,
-            limit_price=changes.limit_price or known.limit_price,
-            stop_price=changes.stop_price or known.stop_price,
+            limit_price=changes.limit_price or expected.limit_price,
+            stop_price=changes.stop_price or expected.stop_price,
         )
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is None:

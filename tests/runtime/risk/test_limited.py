@@ -1,6 +1,7 @@
 """Orders that a limit refuses, as a strategy and its operator see them."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
@@ -164,6 +165,60 @@ async def test_a_change_counts_from_when_it_is_given() -> None:
             (Decimal(1), None),
         ]
     assert codes(strategy) == ["RISK_LIMIT"]
+
+
+def change(**changes: float) -> Callable[[Scripted, Candle], object]:
+    return lambda self, candle: self.modify(self.orders(X)[0], **changes)
+
+
+async def test_what_an_order_was_before_its_last_change_counts_no_more() -> None:
+    strategy = Scripted(
+        {
+            0: lambda self, candle: self.buy(X, 8, limit=10),
+            1: change(limit=12),
+            2: change(limit=6),
+            3: change(quantity=15),
+            4: change(quantity=2),
+            5: lambda self, candle: self.buy(X, 14, limit=6),
+        }
+    )
+    async with strategy.run_test(max_order_notional=100, max_position_notional=100) as pilot:
+        await pilot.candles(X, closes=[20] * 7)
+        assert [order.quantity for order in pilot.orders] == [2, 14]
+        assert [order.limit_price for order in pilot.orders] == [6, 6]
+    assert strategy.refusals == []
+
+
+async def test_changes_of_one_hook_are_judged_together() -> None:
+    def change_twice(self: Scripted, candle: Candle) -> None:
+        (order,) = self.orders(X)
+        self.modify(order, quantity=8)
+        self.modify(order, limit=13)
+        self.modify(order, quantity=7)
+        self.modify(order, limit=12)
+
+    strategy = Scripted({0: lambda self, candle: self.buy(X, 2, limit=10), 1: change_twice})
+    async with strategy.run_test(max_order_notional=100) as pilot:
+        await pilot.candles(X, closes=[20] * 3)
+        (order,) = pilot.orders
+        assert (order.quantity, order.limit_price) == (Decimal(7), Decimal(12))
+    assert [str(refusal).partition("RISK_LIMIT: ")[2][:30] for refusal in strategy.refusals] == [
+        "8 S:X at 13 is worth 104, and "
+    ]
+
+
+async def test_a_change_that_the_exchange_refuses_counts_no_more() -> None:
+    strategy = Scripted(
+        {
+            0: lambda self, candle: self.buy(X, 2, limit=10),
+            1: change(quantity=8, stop=5),
+            2: lambda self, candle: self.buy(X, 8, limit=10),
+        }
+    )
+    async with strategy.run_test(max_position_notional=100) as pilot:
+        await pilot.candles(X, closes=[20] * 4)
+        assert [order.quantity for order in pilot.orders] == [2, 8]
+    assert codes(strategy) == ["INVALID_VALUE"]
 
 
 async def test_a_change_within_the_limits_is_made() -> None:
