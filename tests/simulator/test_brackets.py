@@ -171,6 +171,30 @@ def test_an_entry_that_has_filled_in_part_gets_the_legs_it_was_given_without() -
     assert shown(legs_of(exchange)) == [("e-sl", "15.00", "OPEN")]
 
 
+def test_bracket_prices_of_an_entry_wait_for_what_it_fills_itself() -> None:
+    """Whatever else is held in its symbol."""
+    exchange, phases = entered(FLAT, (9, 9, 9, 9), FLAT, quantity="5")
+    entry = exchange.submit(limit("9", client_order_id="later"))
+    exchange.modify(entry.id, OrderChanges(stop_loss=Decimal(5)))
+    next_candle(exchange, phases)
+    assert legs_of(exchange) == []
+    next_candle(exchange, phases)
+    assert shown(legs_of(exchange)) == [("later-sl", "10", "OPEN")]
+
+
+def test_an_entry_whose_position_was_closed_gets_legs_for_what_it_fills_next() -> None:
+    exchange, phases = entered(
+        (11, 11, 11, 11), FLAT, quantity="15", order_type=OrderType.LIMIT, limit_price=Decimal(10)
+    )
+    exchange.submit(order(Side.SELL))
+    next_candle(exchange, phases)
+    assert exchange.positions() == []
+    exchange.modify("ord-1", OrderChanges(stop_loss=Decimal(5)))
+    assert legs_of(exchange) == []
+    next_candle(exchange, phases)
+    assert shown(legs_of(exchange)) == [("e-sl", "5.00", "OPEN")]
+
+
 def test_a_stop_loss_that_has_been_triggered_gets_no_other_beside_it() -> None:
     exchange, phases = entered((10, 10, 8, 10), FLAT, quantity="15", stop_loss=Decimal(9))
     next_candle(exchange, phases)
