@@ -64,6 +64,18 @@ def test_a_short_position_gains_when_the_price_falls() -> None:
     assert points([fill("-10", "10")], [series([8, 11])]) == [1000.0, 1020.0, 990.0]
 
 
+def test_equity_goes_on_with_the_next_position() -> None:
+    fills = [fill("10", "10"), fill("-10", "12", bar=1), fill("10", "20", bar=2)]
+    assert points(fills, [series([11, 15, 22, 23])]) == [
+        1000.0,
+        1010.0,
+        1020.0,  # sold
+        1020.0,  # before the next
+        1040.0,
+        1050.0,
+    ]
+
+
 def test_several_symbols_count_together() -> None:
     fills = [fill("10", "10"), fill("5", "20", bar=1, symbol="S:B")]
     data = [series([10, 12, 11]), series([21, 19, 25], symbol="S:B")]

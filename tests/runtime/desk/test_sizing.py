@@ -174,6 +174,16 @@ async def test_target_brings_a_position_to_a_size() -> None:
         assert [f.quantity * f.side.sign for f in pilot.fills] == [10, -15, 5]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_a_part_of_a_position_is_closed_on_either_side(sign: int) -> None:
+    strategy = Scripted(
+        {0: lambda s, c: s.target(X, quantity=10 * sign), 1: lambda s, c: s.close(X, 4)}
+    )
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, bars=[FLAT] * 3)
+        assert [f.quantity * f.side.sign for f in pilot.fills] == [10 * sign, -4 * sign]
+
+
 async def test_target_leaves_nothing_beside_a_position_on_an_account_that_hedges() -> None:
     held: list[list[Decimal]] = []
 
