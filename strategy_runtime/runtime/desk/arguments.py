@@ -81,13 +81,11 @@ def units(quantity: Number | None) -> Decimal | None:
         ValueError: It is no finite number above zero, or less than the last of these places.
     """
     number = exact("quantity", quantity)
-    if number is None or not isinstance(quantity, Decimal):
+    if number is None or (number >= 1 and not isinstance(quantity, Decimal)):
         return number  # of few digits
     cut = cut_to_finest(number)
     if not cut:
-        raise ValueError(
-            f"quantity must be at least {in_digits(FINEST)}, not {in_digits(quantity)}"
-        )
+        raise ValueError(f"quantity must be at least {in_digits(FINEST)}, not {in_digits(number)}")
     return cut
 
 

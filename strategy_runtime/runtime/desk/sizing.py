@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any
 
 from strategy_runtime.protocol.enums import Side
-from strategy_runtime.protocol.values import decimal_of, in_digits
+from strategy_runtime.protocol.values import FINEST, cut_to_finest, decimal_of, in_digits
 from strategy_runtime.runtime.desk.arguments import SIGNIFICANT, exact, units
 from strategy_runtime.strategy.desk import Number
 
@@ -76,9 +76,10 @@ def size_of(
         return Decimal(0)
     else:
         sized = _DOWN.divide(amount * equity() if way == "fraction" else amount, price)
-    if sized <= 0:
+    cut = cut_to_finest(Decimal(f"{sized:f}"))  # a division may give 1.0E+2
+    if not cut:
         raise ValueError(
-            f"{way}={value} of {symbol} at {in_digits(price)} gives no quantity "
-            f"(equity is {in_digits(equity())})"
+            f"{way}={in_digits(amount)} of {symbol} at {in_digits(price)} gives no quantity that "
+            f"could be traded, which is at least {in_digits(FINEST)}"
         )
-    return Decimal(f"{sized:f}")  # a division may give 1.0E+2
+    return cut

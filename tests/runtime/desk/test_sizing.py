@@ -44,6 +44,8 @@ async def test_the_four_ways_of_sizing() -> None:
         ({"quantity": 0.1 + 0.2}, 7, "0.3000000000"),
         ({"quantity": Decimal("1.23456789012345")}, 7, "1.23456789012345"),
         ({"quantity": Decimal(1000) / Decimal("187.25")}, 7, "5.340453938584779706"),
+        ({"quantity": 1.23456789e-12}, 7, "1.234567E-12"),
+        ({"notional": 1e-12}, 7, "1.42857E-13"),
     ],
 )
 async def test_a_size_is_rounded_down_to_ten_digits(
@@ -81,7 +83,20 @@ async def test_what_is_bought_in_parts_and_sold_in_the_same_parts_leaves_nothing
             {"quantity": Decimal("1E-19")},
             "quantity must be at least 0.000000000000000001, not 0.0000000000000000001",
         ),
+        (
+            {"quantity": 1e-19},
+            "quantity must be at least 0.000000000000000001, not 0.0000000000000000001",
+        ),
+        (
+            {"notional": 1e-18},
+            "notional=0.000000000000000001 of S:X at 10 gives no quantity that could be traded, "
+            "which is at least 0.000000000000000001",
+        ),
         ({"quantity": float("nan")}, "quantity must be a number above zero, not nan"),
+        (
+            {"quantity": 1, "trailing": 1, "trailing_percent": 5},
+            "give trailing= .price units. or trailing_percent=, not both",
+        ),
         ({"quantity": 1, "limit": 5, "trailing": 1}, "a trailing stop takes neither limit= nor"),
         (
             {"quantity": 1, "time_in_force": "GOOD"},
@@ -96,6 +111,31 @@ async def test_arguments_that_contradict_each_other(
         def on_candle(self, candle: Candle) -> None:
             with pytest.raises(ValueError, match=message):
                 self.buy(X, **arguments)
+
+    async with Wrong().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+async def test_what_is_sized_by_a_price_needs_one() -> None:
+    class Elsewhere(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            said = (
+                "notional= needs a price of S:Y and none has been seen; give quantity=, or limit="
+            )
+            with pytest.raises(ValueError, match=said):
+                self.buy("S:Y", notional=100)
+
+    async with Elsewhere().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+
+
+@pytest.mark.parametrize("target", [{}, {"quantity": 1, "notional": 10}])
+async def test_a_target_is_meant_in_one_way(target: dict[str, int]) -> None:
+    class Wrong(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            said = "give exactly one of quantity, fraction and notional as the target of S:X$"
+            with pytest.raises(ValueError, match=said):
+                self.target(X, **target)
 
     async with Wrong().run_test() as pilot:
         await pilot.candles(X, closes=[10])
