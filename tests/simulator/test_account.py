@@ -704,6 +704,16 @@ async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() ->
         assert notice.message in pilot.exchange.outcome().warnings[0]
 
 
+async def test_a_night_may_lie_between_bars_that_are_shorter_than_a_day() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 1)})
+    async with strategy.run_test(timeframe="1h") as pilot:
+        await pilot.candles(X, bars=DAYS[:2])
+        pilot._next_start += 18 * 3600 * 10**9
+        await pilot.candles(X, bars=DAYS[2:])
+        (warning,) = pilot.exchange.outcome().warnings
+        assert "S:X went from 100 to 50 over night with a position open" in warning
+
+
 async def test_a_stop_that_the_jump_triggers_does_not_hide_it() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 1, stop_loss=80)})
     async with strategy.run_test(timeframe="1d") as pilot:

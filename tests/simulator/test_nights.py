@@ -216,6 +216,21 @@ async def test_a_split_multiplies_positions_and_leaves_what_they_cost() -> None:
         assert told == [10, 20]
 
 
+async def test_a_split_makes_nobody_richer_before_the_first_close_behind_it() -> None:
+    """So it does not pay for what another symbol's orders buy in the course of that bar."""
+
+    def two(strategy: Scripted, candle: Candle) -> None:
+        for _ in range(2):
+            strategy.buy("S:B", 60, limit=9)
+
+    strategy = Scripted({0: lambda s, c: s.buy(X, 100), 2: two})
+    async with strategy.run_test(
+        timeframe="1d", start=MONDAY, cash=1000, leverage=2, splits=[split(2, "2")]
+    ) as pilot:
+        await pilot._feed({X: days(10, 10, 5), "S:B": [TEN, TEN, [10, 10, 8, 8]]})
+        assert [o.reject_reason for o in pilot.orders] == [None, None, "INSUFFICIENT_MARGIN"]
+
+
 async def test_a_split_restates_resting_orders_and_legs() -> None:
     def orders(strategy: Scripted, candle: Candle) -> None:
         strategy.buy(X, 10, stop_loss=80, take_profit=150)

@@ -313,6 +313,13 @@ def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
     assert book.order_count == 1
 
 
+def test_an_answer_that_an_order_has_ended_is_for_its_event_to_tell() -> None:
+    book = Book()
+    book.expect(bid(), "c-1")
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.FILLED))
+    assert [each.status for each in book.orders()] == [OrderStatus.OPEN]
+
+
 def test_an_answer_is_no_news_that_an_event_could_be_behind() -> None:
     book, pending = Book(), order(OrderStatus.PENDING)
     book.expect(bid(), "c-1")

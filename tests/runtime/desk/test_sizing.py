@@ -79,6 +79,8 @@ async def test_what_is_bought_in_parts_and_sold_in_the_same_parts_leaves_nothing
         ({"quantity": 1, "risk": 2}, "not quantity and risk"),
         ({"risk": 100}, "give stop_loss="),
         ({"quantity": -1}, "quantity must be a number above zero, not -1"),
+        ({"quantity": 0}, "quantity must be a number above zero, not 0"),
+        ({"quantity": 0.0}, "quantity must be a number above zero, not 0.0"),
         (
             {"quantity": Decimal("1E-19")},
             "quantity must be at least 0.000000000000000001, not 0.0000000000000000001",
