@@ -37,6 +37,7 @@ from strategy_runtime.errors import HookFailed
 
 if TYPE_CHECKING:
     from strategy_runtime.backtesting import Backtest
+    from strategy_runtime.cli.signals import Signals
     from strategy_runtime.simulator.outcome import Fill
     from strategy_runtime.strategy import Strategy
 
@@ -113,6 +114,7 @@ def main(
         from strategy_runtime.backtesting import Backtest
         from strategy_runtime.cli.logs import silenced
         from strategy_runtime.cli.output import Destinations
+        from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals
 
         named = named_or_demo(target, demo=demo)
         options = exchange_options(account, wanted)
@@ -126,7 +128,7 @@ def main(
             data = load_data(wanted, demo=demo, command="strategy-backtest")
             subscriptions = subscriptions_of(wanted.subscriptions, data)
             runs: list[Backtest] = []
-            exit_code = 0
+            signals, exit_code = Signals(), 0
             for each in strategies:
                 run = Backtest(
                     each,
@@ -139,8 +141,9 @@ def main(
                 )
                 # What the second run has to say, the first has said.
                 with silenced() if runs else nullcontext():
-                    exit_code = _replay(run)
+                    signals = _replay(run)
                 runs.append(run)
+                exit_code = 0 if run.exchange.is_complete else signals.exit_code
                 if exit_code:
                     break
         results = runs[-1 if exit_code else 0].results()
@@ -149,6 +152,7 @@ def main(
             from strategy_runtime.report.explain import explain
 
             click.echo(safe(explain(results.outcome, name)), err=output.as_json)
+        signals.end_within(STOP_WITHIN_S)
         if exit_code:
             raise SystemExit(exit_code)
         if verify:
@@ -166,8 +170,8 @@ def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[S
         return [found.from_text(values, os.environ) for _ in range(count)]
 
 
-def _replay(run: "Backtest") -> int:
-    """Run once; gives back the exit code, that of a signal or 0."""
+def _replay(run: "Backtest") -> "Signals":
+    """Run once; gives back the signals that came meanwhile."""
     import asyncio
 
     from strategy_runtime.cli.logs import follow
@@ -177,23 +181,25 @@ def _replay(run: "Backtest") -> int:
 
     runner, exchange = run.runner, run.exchange
 
-    async def replay() -> int:
+    async def replay() -> "Signals":
         stopping = stop_on_signals(runner.stop, interrupt=runner.interrupt, deadline=STOP_WITHIN_S)
         with stopping as signals:
             async with replayed(exchange):
                 await run.run()
-        return 0 if exchange.is_complete else signals.exit_code
+        return signals
 
     follow(lambda: {"time": time} if (time := runner.in_hand.get("time")) else {})
     try:
         with repeated_lines_left_out():
-            return asyncio.run(replay())
+            signals = asyncio.run(replay())
     except HookFailed:
         note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.")
         note("")
         raise
     finally:
         follow(None)
+    signals.end_within(None)  # the results take their time
+    return signals
 
 
 def _compare(first: "list[Fill]", second: "list[Fill]") -> None:

@@ -39,11 +39,23 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._watchdog: threading.Timer | None = None
 
     @property
     def exit_code(self) -> int:
         """130 for SIGINT, 143 for SIGTERM, 0 for neither."""
         return 0 if self.received is None else _CODE + self.received
+
+    def end_within(self, seconds: float | None) -> None:
+        """Once there was a signal, have the process ended if it has not in so many seconds from
+        now on; with None, leave it as much time as it takes.
+        """
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        if self.received is not None and seconds is not None:
+            self._watchdog = threading.Timer(seconds, _run_out_of_time, (self.received, seconds))
+            self._watchdog.daemon = True
+            self._watchdog.start()
 
 
 @contextmanager
@@ -56,7 +68,8 @@ def stop_on_signals(
     """Call `stop` in the running event loop on the first SIGINT or SIGTERM.
 
     A loop that is kept busy by a hook cannot stop; then the second signal, or the deadline where
-    there is one, ends the process without further ado. Handlers are put back in the end.
+    there is one, ends the process without further ado. Both hold beyond the end of this, since a
+    thread of the strategy keeps the process as well. Without a signal the handlers are put back.
 
     Args:
         interrupt: Called at once, in the middle of whatever the thread is at: may only set flags.
@@ -65,48 +78,48 @@ def stop_on_signals(
     loop = asyncio.get_running_loop()
     signals = Signals()
     asked_at = 0.0
-    watchdog: threading.Timer | None = None
-
-    def say(text: str) -> None:
-        # Past Python's streams: the signal may have come while one of them was being written.
-        with suppress(OSError):  # and whoever reads it may have gone
-            os.write(2, f"{text}\n".encode())
-
-    def give_up(number: int, why: str) -> None:
-        say(why)
-        os._exit(_CODE + number)
-
-    def run_out_of_time(number: int, why: str) -> None:
-        from strategy_runtime.runtime.tracebacks import user_stack
-
-        at = sys._current_frames().get(threading.main_thread().ident or 0)
-        stack = "" if at is None else user_stack(at)
-        if stack:
-            say(f"it was busy at\n{stack}")
-        give_up(number, why)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked_at, watchdog
+        nonlocal asked_at
         if signals.received is not None:
             if monotonic() - asked_at >= _ONE_WISH_S:
-                give_up(number, "ended at once by a second signal")
+                _give_up(number, "ended at once by a second signal")
             return
         signals.received, asked_at = number, monotonic()
-        say("stopping; a second signal ends at once")
+        _say("stopping; a second signal ends at once")
         if interrupt is not None:
             interrupt()
         loop.call_soon_threadsafe(stop)
-        if deadline is not None:
-            why = f"did not stop within {deadline:g} s of {signal.Signals(number).name}; ended"
-            watchdog = threading.Timer(deadline, run_out_of_time, (number, why))
-            watchdog.daemon = True
-            watchdog.start()
+        signals.end_within(deadline)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield signals
     finally:
-        if watchdog is not None:
-            watchdog.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if signals.received is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    # Past Python's streams: the signal may have come while one of them was being written.
+    with suppress(OSError):  # and whoever reads it may have gone
+        os.write(2, f"{text}\n".encode())
+
+
+def _give_up(number: int, why: str) -> None:
+    _say(why)
+    os._exit(_CODE + number)
+
+
+def _run_out_of_time(number: int, seconds: float) -> None:
+    from strategy_runtime.runtime.tracebacks import user_stack
+
+    frames = sys._current_frames()
+    for thread in threading.enumerate():
+        at = frames.get(thread.ident or 0)
+        stack = "" if thread.daemon or at is None else user_stack(at)
+        if stack:
+            is_main = thread is threading.main_thread()
+            _say(f"{'it' if is_main else f'the thread {thread.name}'} was busy at\n{stack}")
+    _give_up(number, f"did not stop within {seconds:g} s of {signal.Signals(number).name}; ended")

@@ -1,6 +1,7 @@
 """Tracebacks and stacks without the frames of this package, which nobody can do anything about."""
 
 import os
+import sys
 import traceback
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -42,11 +43,18 @@ def waiting_in(work: Any) -> list[FrameType]:
 
 
 def user_stack(frame: FrameType) -> str:
-    """Where a thread is, from the code this package called to the innermost line."""
-    theirs = takewhile(lambda each: not _is_ours(each[0]), traceback.walk_stack(frame))
-    stack = traceback.StackSummary.extract(theirs)
-    stack.reverse()
-    return "".join(stack.format()).rstrip()
+    """Where a thread is, from the code this package called to the innermost line.
+
+    What Python itself does to call that code is left out; nothing remains of a thread that waits
+    for some.
+    """
+    above = takewhile(lambda each: not _is_ours(each[0]), traceback.walk_stack(frame))
+    theirs = dropwhile(lambda each: _is_of_python(each[0]), reversed([*above]))
+    return "".join(traceback.StackSummary.extract(theirs).format()).rstrip()
+
+
+def _is_of_python(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in sys.stdlib_module_names
 
 
 def formatted(error: BaseException, frames: TracebackType | None) -> str:

@@ -185,6 +185,22 @@ def test_a_hook_that_blocks_its_thread_is_ended_with_its_process(bot: Path) -> N
     assert "on_stop" not in printed
 
 
+IN_A_POOL = BLOCKED.replace("time.sleep(3600)", "await asyncio.to_thread(time.sleep, 3600)")
+
+
+def test_a_thread_that_goes_on_is_ended_with_its_process(bot: Path) -> None:
+    (bot / "bot.py").write_text(
+        f"import asyncio\n{IN_A_POOL.replace('def on_c', 'async def on_c')}"
+    )
+    with trading(bot) as process:
+        line_of(process.stdout, "blocked")
+        interrupt(process, signal.SIGTERM)
+        printed, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "on_stop was called" in printed
+    assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
+
+
 KEPT_WAITING = """
 import asyncio
 from pathlib import Path

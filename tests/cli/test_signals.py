@@ -76,6 +76,58 @@ def test_the_deadline_ends_a_busy_hook(tmp_path: Path) -> None:
     assert "in on_candle\n    while True: pass" in said
 
 
+LEFT_BEHIND = """
+import asyncio
+import os
+import threading
+from strategy_runtime import Strategy
+
+
+def wait():
+    threading.Event().wait()
+
+
+class LeftBehind(Strategy):
+    async def on_candle(self, candle):
+        print("ready", flush=True)
+        {work}
+
+    def on_stop(self):
+        print("on_stop was called", flush=True)
+"""
+IN_A_POOL = LEFT_BEHIND.format(work="await asyncio.to_thread(wait)")
+ON_ITS_OWN = LEFT_BEHIND.format(
+    work="threading.Thread(target=wait).start(), os.kill(os.getpid(), 2)"
+)
+
+
+def test_a_thread_of_a_pool_that_goes_on_is_ended_at_the_deadline(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(IN_A_POOL)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stdout, "ready")
+        interrupt(process, signal.SIGTERM)
+        printed, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "on_stop was called" in printed
+    assert said.endswith("did not stop within 7.5 s of SIGTERM; ended\n")
+    assert said.count("was busy at") == 1
+    assert f'the thread asyncio_0 was busy at\n  File "{tmp_path / "bot.py"}", line ' in said
+    assert "in wait\n    threading.Event().wait()" in said
+
+
+def test_a_thread_that_outlives_the_results_is_ended_by_a_second_signal(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(ON_ITS_OWN)
+    (tmp_path / "prices.csv").write_text(PRICES)
+    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+        line_of(process.stdout, "Stopped before the end of the data")
+        insist(process)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.endswith("ended at once by a second signal\n")
+    assert "Traceback" not in said
+
+
 SIGNALLED = """
 import os
 import signal
