@@ -102,10 +102,13 @@ def _answer(process: BaseProcess, connection: Connection, following: int | None)
             connection.send(following)
     except (EOFError, ConnectionError):
         process.join()
-        raise ConfigError(
-            f"a process was ended ({process.exitcode}), perhaps for want of memory; take fewer "
-            "with --processes"
-        ) from None
+        if process.exitcode == -signal.SIGKILL:
+            why = (
+                "a process was ended (-9), perhaps for want of memory; take fewer with --processes"
+            )
+        else:
+            why = f"a process ended ({process.exitcode}); --processes 1 runs all in this one"
+        raise ConfigError(why) from None
     return place, answer
 
 

@@ -198,18 +198,22 @@ def _try(
             strategy = kind.from_text(values, os.environ)
         except ConfigError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Trial(values, failure=f"{kind.__name__} was not made: {_named(error)}")
         run = run_of(strategy)
         try:
             asyncio.run(run.run())
         except HookFailed as failure:
             return Trial(values, failure=f"{failure}: {_named(failure.__cause__)}")
+        except SystemExit as error:
+            return Trial(values, failure=f"a task of it ended the process: {_named(error)}")
         return Trial(values, run.results().summary)
 
 
 def _named(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {error}"
+    from strategy_runtime.runtime.tracebacks import said_by
+
+    return f"{type(error).__name__}: {said_by(error)}"
 
 
 if __name__ == "__main__":

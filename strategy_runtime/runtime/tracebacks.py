@@ -10,7 +10,7 @@ from typing import Any
 
 from strategy_runtime.errors import HookFailed
 
-__all__ = ["describe", "formatted", "user_stack", "user_traceback", "waiting_in"]
+__all__ = ["describe", "formatted", "said_by", "user_stack", "user_traceback", "waiting_in"]
 
 _BEGUN = "coroutine"  # so `eager` calls what it has begun, which nobody awaits in the plain way
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
@@ -55,6 +55,14 @@ def user_stack(frame: FrameType) -> str:
 
 def _is_of_python(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in sys.stdlib_module_names
+
+
+def said_by(error: BaseException | None) -> str:
+    """The message of an error, which may be the user's own and fail to make one."""
+    try:
+        return str(error)
+    except Exception:
+        return "<no message: its __str__ fails>"
 
 
 def formatted(error: BaseException, frames: TracebackType | None) -> str:

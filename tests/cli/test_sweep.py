@@ -112,6 +112,54 @@ def test_a_strategy_that_fails_with_some_values_is_told_and_the_others_run(
     assert "2     2        -         -       -       -  failed" in done.stdout
 
 
+EXITS = """
+import asyncio
+import sys
+
+from strategy_runtime import Strategy
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+class Exits(Strategy):
+    way: int = 0
+
+    def __init__(self, **parameters):
+        super().__init__(**parameters)
+        if self.way == 1:
+            sys.exit("no key")
+
+    def on_start(self):
+        if self.way == 2:
+            self.task = asyncio.create_task(self.end())
+
+    async def end(self):
+        sys.exit("enough")
+
+    async def on_candle(self, candle):
+        await asyncio.sleep(0)
+        if self.way == 3:
+            raise Speechless
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_strategy_that_exits_or_fails_oddly_ends_its_own_run_only(
+    tmp_path: Path, processes: int
+) -> None:
+    (tmp_path / "bot.py").write_text(EXITS)
+    arguments = ("bot:Exits", "--data", PRICES, "--set", "way=0,1,2,3")
+    done = call("sweep", *arguments, "--processes", processes, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (70, "")
+    assert "FAILED: way=1: Exits was not made: SystemExit: no key\n" in done.stdout
+    assert "FAILED: way=2: a task of it ended the process: SystemExit: enough\n" in done.stdout
+    assert "Speechless: <no message: its __str__ fails>\n" in done.stdout
+    assert len(table(tmp_path / "results/Exits/sweep.csv")) == 4
+
+
 SIDES = """
 from strategy_runtime import Strategy
 
@@ -283,4 +331,12 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(ConfigError, match=re.escape("take fewer with --processes")):
+        list(each_of([1, 2], end, 2))
+
+
+def test_a_process_that_ends_by_itself_is_not_said_to_want_memory() -> None:
+    def end(item: int) -> None:
+        os._exit(3)
+
+    with pytest.raises(ConfigError, match=r"^a process ended \(3\); --processes 1 runs all in "):
         list(each_of([1, 2], end, 2))

@@ -6,6 +6,7 @@ from contextlib import suppress
 from inspect import Parameter, signature
 
 from strategy_runtime.indicators import Indicator
+from strategy_runtime.runtime.tracebacks import said_by
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean, some_of
 
@@ -65,7 +66,8 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     (
         TypeError,
         "NoneType can't be used in 'await' expression|'NoneType' object can't be awaited",
-        "None was awaited, which close() and target() give where there is nothing to do",
+        "None was awaited, which close() and target() give where there is nothing to do, and every "
+        "hook that is no `async def`, such as those of Strategy itself",
     ),
     (
         TypeError,
@@ -106,7 +108,7 @@ def hint_for(error: BaseException | None) -> str:
         found = _of_attribute(error.obj, error.name)
         if found:
             return found
-    said = str(error)
+    said = said_by(error)
     called = _CALL.search(said)
     if isinstance(error, TypeError) and called and hasattr(Strategy, called[1]):
         return _of_call(called[1])

@@ -114,6 +114,24 @@ async def test_nothing_that_a_hook_raises_ends_the_run_in_silence(
     assert strategy.stopped
 
 
+class Speechless(Exception):
+    """Has a message that cannot be made."""
+
+    def __str__(self) -> str:
+        raise AttributeError("no code")
+
+
+async def test_an_error_without_a_message_is_a_failure_like_any_other() -> None:
+    class Fails(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            raise Speechless
+
+    with pytest.raises(HookFailed, match="on_candle") as failed:
+        await run(Fails(), mode="backtest")
+    assert "    raise Speechless\n" in describe(failed.value)
+    assert describe(failed.value).endswith("Speechless: <exception str() failed>")
+
+
 class Failed:
     """An observer of failures alone."""
 

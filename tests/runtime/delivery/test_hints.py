@@ -111,7 +111,8 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.sma(A, 10), "sma() takes period; by name timeframe"),
         (
             lambda self, candle: awaited(self.close(A)),
-            "None was awaited, which close() and target() give where there is nothing to do",
+            "None was awaited, which close() and target() give where there is nothing to do, and "
+            "every hook that is no `async def`, such as those of Strategy itself",
         ),
         (
             lambda self, candle: setattr(self, "account", {}),
