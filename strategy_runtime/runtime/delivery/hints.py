@@ -70,6 +70,11 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
         "hook that is no `async def`, such as those of Strategy itself",
     ),
     (
+        RuntimeError,
+        r"\.run\(\) cannot be called|event loop is already running|another loop is running",
+        "hooks run in an event loop: make this one an `async def`, and await the coroutine in it",
+    ),
+    (
         TypeError,
         r"'BoundLogger\w*' object is not callable",
         "write self.log.info('bought', price=candle.close)",

@@ -9,8 +9,8 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self, TextIO
 
@@ -25,6 +25,9 @@ _ON_THE_WAY = ("asyncio", "warnings")
 _TURNS = 3
 _LAST_TURNS = 10
 
+_lock = threading.Lock()
+_in_place = ExitStack()
+_listeners: list["LooseEnds"] = []
 _Work = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
 
 
@@ -46,10 +49,8 @@ class LooseEnds:
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._stack.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("always", _FORGOTTEN, RuntimeWarning)
-        self._thread, self._show = threading.get_ident(), warnings.showwarning
-        warnings.showwarning = self._warned
+        self._thread = threading.get_ident()
+        self._stack.enter_context(_listening(self))
         before = loop.get_task_factory()
         if before is not None:
             self._make = before
@@ -77,27 +78,19 @@ class LooseEnds:
 
     # Coroutines
 
-    def _warned(
-        self,
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        forgotten = re.match(_FORGOTTEN, str(message))
-        if forgotten is None or threading.get_ident() != self._thread:
-            self._show(message, category, filename, lineno, file, line)
-            return
-        name, (hook, frames) = forgotten[1], self._theirs(sys._getframe(1))
+    def forgotten(self, name: str, message: str, frame: FrameType) -> bool:
+        """Report a coroutine of that name, if it is of the thread in which the run is."""
+        if threading.get_ident() != self._thread:
+            return False
+        hook, frames = self._theirs(frame)
         place = "" if hook == _NO_HOOK else f", in an `async def {hook}`"
         self._fail(
             hook,
             f"{name}(), which it called without await, so that nothing of it was done: write "
             f"`await` before the call{place}",
-            RuntimeError(str(message).partition("\n")[0]).with_traceback(_traceback(frames)),
+            RuntimeError(message.partition("\n")[0]).with_traceback(_traceback(frames)),
         )
+        return True
 
     # Tasks
 
@@ -157,6 +150,49 @@ class LooseEnds:
         failure = HookFailed(hook, where)
         failure.__cause__ = cause
         self._report(failure)
+
+
+@contextmanager
+def _listening(ends: LooseEnds) -> Iterator[None]:
+    """Have warnings heard as long as any run of the process lasts: what hears them is of all
+    threads, and in the place of what showed them before the first of these runs.
+    """
+    with _lock:
+        if not _listeners:
+            _in_place.enter_context(_ear())
+        _listeners.append(ends)
+    try:
+        yield
+    finally:
+        with _lock:
+            _listeners.remove(ends)
+            if not _listeners:
+                _in_place.close()
+
+
+@contextmanager
+def _ear() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", _FORGOTTEN, RuntimeWarning)
+        show = warnings.showwarning
+
+        def warned(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            found, frame = re.match(_FORGOTTEN, str(message)), sys._getframe(1)
+            is_heard = found is not None and any(
+                each.forgotten(found[1], str(message), frame) for each in reversed(_listeners)
+            )
+            if not is_heard:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = warned
+        yield
 
 
 def _make(loop: asyncio.AbstractEventLoop, work: _Work, **kwargs: Any) -> asyncio.Task[Any]:

@@ -1,5 +1,6 @@
 """What is added to errors of Python's own that a strategy runs into."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ AWARE = (
     "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), and self.now for the "
     "present"
 )
+LOOP = "hooks run in an event loop: make this one an `async def`, and await the coroutine in it"
 LISTS = (
     "self.positions and self.history(symbol, n) are lists: self.position(symbol) is the position "
     "in a symbol, and candle.close a field of a candle"
@@ -118,6 +120,7 @@ async def awaited(thing: Any) -> None:
             lambda self, candle: setattr(self, "account", {}),
             "the runtime has this name: choose another one for what is your own",
         ),
+        (lambda self, candle: asyncio.run(None), LOOP),  # type: ignore[arg-type]
         (lambda self, candle: self.log("x"), "write self.log.info('bought', price=candle.close)"),
         (
             lambda self, candle: int(self.fast[A].value),

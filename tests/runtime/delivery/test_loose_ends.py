@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -112,6 +115,39 @@ async def test_a_timers_function_is_named() -> None:
 class Awaits(Helped):
     async def on_candle(self, candle: Candle) -> None:
         await self.enter(candle.symbol)
+
+
+def test_runs_in_several_threads_hear_of_their_own_and_leave_warnings_as_they_were() -> None:
+    shown, filters = warnings.showwarning, warnings.filters[:]
+    inside, others_done = threading.Barrier(2), threading.Event()
+
+    class First(Helped):
+        def on_candle(self, candle: Candle) -> None:
+            self.bars += 1
+            if self.bars == 1:
+                inside.wait(20)
+                assert others_done.wait(20)
+
+        def on_stop(self) -> None:
+            others_done.set()
+
+    class Second(Forgets):
+        def on_start(self) -> None:
+            inside.wait(20)
+
+        def on_stop(self) -> None:
+            others_done.set()
+
+    first, second = First(), Second()
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(asyncio.run, backtest(first))
+        other = threads.submit(asyncio.run, backtest(second))
+        with pytest.raises(HookFailed, match=r"on_candle failed at Helped\.enter\(\)"):
+            other.result()
+        one.result()
+    assert (first.bars, second.bars) == (20, 1)
+    assert warnings.showwarning is shown
+    assert warnings.filters == filters
 
 
 async def test_an_await_that_was_not_forgotten_is_fine() -> None:
