@@ -114,6 +114,7 @@ class Runner:
         )
         self._stop_asked = asyncio.Event()
         self._ending = Ending(strategy, venue, self._book, self._desk, self._delivery, on_exit)
+        self._loose_ends = LooseEnds(self._came_loose)
         self._save = save
         self._desk.when_quit = self._quit
 
@@ -214,7 +215,7 @@ class Runner:
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
             ConfigError: A backtest has begun already, or the strategy has run before.
         """
-        with LooseEnds(self._came_loose) as loose_ends:
+        with self._loose_ends as loose_ends:
             try:
                 await self._until_stopped(self._session())
             except HookFailed as failure:
@@ -276,6 +277,7 @@ class Runner:
         waiting = asyncio.ensure_future(tell_of_waiting(self._desk))
         try:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
+            self._see_that_nobody_cancelled(main)
             if self._delivery.is_stopping or not main.done():
                 self._delivery.stop()
             if not main.done():
@@ -308,6 +310,8 @@ class Runner:
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                self._see_that_nobody_cancelled(task)
         finally:
             for task in tasks:
                 task.cancel()
@@ -361,6 +365,11 @@ class Runner:
         await self._ending.take_leave()
         self._strategy._running = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)
+
+    def _see_that_nobody_cancelled(self, task: "asyncio.Task[None]") -> None:
+        """Raise the failure of a hook where the strategy has cancelled the task it is called in."""
+        if task.cancelled() and not self._delivery.is_stopping:
+            raise self._loose_ends.was_cancelled(task)
 
     def _came_loose(self, failure: HookFailed) -> None:
         if self._delivery.came_loose(failure):

@@ -21,6 +21,11 @@ __all__ = ["LooseEnds"]
 
 _FORGOTTEN = r"coroutine '(.*)' was never awaited"
 _NO_HOOK = "code outside of hooks"
+_CANCELLED = (
+    "cancelling the task in which its hooks run, as a TaskGroup does that outlives the hook it was "
+    "entered in when one of its tasks fails: leave it in that hook, and begin with "
+    "asyncio.create_task what is to go on"
+)
 _ON_THE_WAY = ("asyncio", "warnings")
 _TURNS = 3
 _LAST_TURNS = 10
@@ -45,6 +50,7 @@ class LooseEnds:
         self._report = report
         self._tasks: dict[asyncio.Task[Any], str] = {}
         self._make: Callable[..., Any] = _make
+        self._failed: BaseException | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -104,7 +110,19 @@ class LooseEnds:
             task.add_done_callback(self._ended)
         return task
 
+    def was_cancelled(self, task: asyncio.Task[Any]) -> HookFailed:
+        """The failure that it is when the strategy has cancelled a task of the run."""
+        failure = HookFailed(_NO_HOOK, _CANCELLED)
+        try:
+            task.result()
+        except asyncio.CancelledError as error:
+            error.__cause__ = self._failed
+            failure.__cause__ = error
+        return failure
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        # Asked in the plain way, it would no longer tell that nobody has heard of it.
+        self._failed = getattr(task, "_exception", None) or self._failed
         self._look(task, _TURNS)
 
     def _look(self, task: asyncio.Task[Any], turns: int) -> None:

@@ -248,7 +248,58 @@ async def test_tasks_are_kept_while_they_run_and_ended_with_the_run() -> None:
     assert strategy.kept[0].cancelled()
 
 
+class Groups(Helped):
+    """Has a TaskGroup for all of the run."""
+
+    async def on_start(self) -> None:
+        self.group = asyncio.TaskGroup()
+        await self.group.__aenter__()
+        self.group.create_task(self.fail())
+
+    async def on_candle(self, candle: Candle) -> None:
+        self.bars += 1
+        await sleep(0.001)
+
+
+class GroupsLater(Groups):
+    async def on_start(self) -> None:
+        pass
+
+    async def on_candle(self, candle: Candle) -> None:
+        self.bars += 1
+        if self.bars == 2:
+            await Groups.on_start(self)
+        await sleep(0.001)
+
+
+CANCELLED = "code outside of hooks failed at cancelling the task in which its hooks run, as a Task"
+
+
+@pytest.mark.parametrize("kind", [Groups, GroupsLater])
+async def test_a_group_that_cancels_the_task_of_hooks_ends_no_run_in_silence(
+    kind: type[Groups],
+) -> None:
+    strategy = kind()
+    with pytest.raises(HookFailed, match=CANCELLED) as failed:
+        await backtest(strategy)
+    assert strategy.bars < 3
+    assert "ValueError: no more\n" in describe(failed.value)
+    assert '    raise ValueError("no more")\n' in describe(failed.value)
+
+
 # Live
+
+
+@pytest.mark.parametrize("kind", [Groups, GroupsLater])
+def test_a_group_that_cancels_the_task_of_hooks_ends_no_live_run_in_silence(
+    kind: type[Groups],
+) -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(30)
+
+    with pytest.raises(HookFailed, match=CANCELLED) as failed:
+        live_run(kind(), wait)
+    assert "ValueError: no more\n" in describe(failed.value)
 
 
 class LiveSlips(Helped):
