@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import date, datetime
 from inspect import signature
 from pathlib import Path
@@ -235,7 +236,7 @@ def _drive(run: Backtest) -> None:
         return
     with ThreadPoolExecutor(1) as beside:
         try:
-            beside.submit(asyncio.run, run.run()).result()
+            beside.submit(copy_context().run, asyncio.run, run.run()).result()
         except KeyboardInterrupt:
             run.runner.interrupt()
             raise

@@ -1,13 +1,16 @@
 """Backtests from Python: the runs of the command, over and over, wherever they are asked for."""
 
+import asyncio
 import json
 import pickle
 import re
 import signal
 import sys
 from collections import deque
+from contextvars import ContextVar
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
+from decimal import getcontext, localcontext
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +26,8 @@ from strategy_runtime.simulator.data.load import load_bars
 from tests.cli.support import DEMO, PRICES, call, finished
 
 RESEARCH = Path(__file__).parent.parent / "docs" / "research.md"
+
+VARIABLE = ContextVar("variable", default="as it was")
 
 
 class Buyer(Strategy):
@@ -217,6 +222,38 @@ class Ported(Strategy):
 
     def next(self) -> None:
         raise AssertionError
+
+
+@pytest.mark.parametrize("is_in_loop", [False, True])
+def test_context_variables_are_those_of_the_caller_and_of_one_context_in_all_hooks(
+    prices: Path, is_in_loop: bool
+) -> None:
+    class Sees(Strategy):
+        def on_start(self) -> None:
+            self.seen = [str(getcontext().prec), VARIABLE.get()]
+            self.token = VARIABLE.set("by on_start")
+
+        def on_candle(self, candle: Candle) -> None:
+            self.seen.append(VARIABLE.get())
+
+        def on_stop(self) -> None:
+            self.seen.append(VARIABLE.get())
+            VARIABLE.reset(self.token)
+
+    strategy = Sees()
+
+    async def in_loop() -> None:
+        backtest(strategy, prices)
+
+    VARIABLE.set("by the caller")
+    with localcontext(prec=50):
+        if is_in_loop:
+            asyncio.run(in_loop())
+        else:
+            backtest(strategy, prices)
+    assert VARIABLE.get() == "by the caller"
+    assert strategy.seen[:2] == ["50", "by the caller"]
+    assert set(strategy.seen[2:]) == {"by on_start"}
 
 
 def test_a_strategy_without_hooks_is_told_of(prices: Path) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Coroutine
 from contextlib import suppress
+from contextvars import copy_context
+from typing import Any
 
 from strategy_runtime.clock import now, ns_of, rfc3339
 from strategy_runtime.errors import ConfigError, HookFailed
@@ -215,20 +217,24 @@ class Runner:
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
             ConfigError: A backtest has begun already, or the strategy has run before.
         """
-        with self._loose_ends as loose_ends:
+        self._context = copy_context()
+        with self._loose_ends:
+            await self._in_context(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self._until_stopped(self._session())
+        except HookFailed as failure:
+            self._ending.failed = failure
+            raise
+        finally:
             try:
-                await self._until_stopped(self._session())
-            except HookFailed as failure:
-                self._ending.failed = failure
-                raise
+                await self._end()
+                await self._ending.give_up_waiting(self._loose_ends)
+                if self._save is not None:
+                    self._save()
             finally:
-                try:
-                    await self._end()
-                    await self._ending.give_up_waiting(loose_ends)
-                    if self._save is not None:
-                        self._save()
-                finally:
-                    await self._ending.close()
+                await self._ending.close()
         if self._ending.failed is not None:
             raise self._ending.failed
 
@@ -271,8 +277,12 @@ class Runner:
             dispatcher = self._delivery.dispatcher
             await warm_up(strategy, self._venue, dispatcher, self._subscriptions, self._timeframe)
 
-    async def _until_stopped(self, session: Awaitable[None]) -> None:
-        main = asyncio.ensure_future(session)
+    def _in_context(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Begin a task that calls hooks: what one has set in a context variable, all others see."""
+        return asyncio.get_running_loop().create_task(work, context=self._context)
+
+    async def _until_stopped(self, session: Coroutine[Any, Any, None]) -> None:
+        main = self._in_context(session)
         stop = asyncio.ensure_future(self._stop_asked.wait())
         waiting = asyncio.ensure_future(tell_of_waiting(self._desk))
         try:
@@ -304,9 +314,9 @@ class Runner:
                 await self._hear(take)
             return
         tasks = [
-            asyncio.ensure_future(self._hear(self._delivery.tell)),
-            asyncio.ensure_future(self._link.watch()),
-            asyncio.ensure_future(self._keep_time()),
+            self._in_context(self._hear(self._delivery.tell)),
+            self._in_context(self._link.watch()),
+            self._in_context(self._keep_time()),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,7 @@
 """Timers among candles that come in runs: they fire where they would among single ones."""
 
 import re
+from contextvars import ContextVar
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -156,6 +157,27 @@ def test_live_timers_fire_by_the_wall_clock_though_nothing_comes() -> None:
     assert ("once", 253.0) in at
     assert [str(error) for error in strategy.failed] == ["once failed"]
     assert len(at) == len(set(at))
+
+
+CANDLES: ContextVar[int] = ContextVar("candles", default=0)
+
+
+def test_live_timers_see_what_other_hooks_have_set_in_a_context_variable() -> None:
+    class Counts(Strategy):
+        def on_start(self) -> None:
+            self.seen: list[int] = []
+            self.every("10s", self.look)
+
+        def on_candle(self, candle: Candle) -> None:
+            CANDLES.set(CANDLES.get() + 1)
+
+        def look(self) -> None:
+            self.seen.append(CANDLES.get())
+
+    strategy = Counts()
+    live_run(strategy, lambda runner: sleep(60))
+    assert strategy.seen[-1] > strategy.seen[0] > 0
+    assert CANDLES.get() == 0
 
 
 @pytest.mark.parametrize("days", [1, -1])
