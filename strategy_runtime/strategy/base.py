@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from strategy_runtime.errors import ParameterError
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
 __all__ = ["Strategy"]
 
 _Hook = Awaitable[None] | None
+_DECORATED = (
+    ("__dataclass_fields__", "a dataclass", "@dataclass"),
+    ("__attrs_attrs__", "a class of attrs", "@define"),
+)
 # A member of an Enum costs five times a name of the module, and an order is given by it. Its
 # arguments go on by their places: to find so many by name takes half of what giving one does.
 _BUY, _SELL = Side.BUY, Side.SELL
@@ -98,11 +103,12 @@ class Strategy(Indicating):
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
         """Make one that can run, whether or not a class of the user's own calls `__init__`."""
-        if hasattr(cls, "__dataclass_fields__"):
-            raise TypeError(
-                f"{cls.__name__} is a dataclass, whose parameters nothing would check; leave out "
-                "@dataclass: annotated attributes are parameters without it"
-            )
+        for mark, kind, decorator in _DECORATED:
+            if hasattr(cls, mark):
+                raise TypeError(
+                    f"{cls.__name__} is {kind}, whose parameters nothing would check; leave out "
+                    f"{decorator}: annotated attributes are parameters without it"
+                )
         strategy = super().__new__(cls)
         strategy._given = frozenset()
         strategy._values = {}
@@ -558,6 +564,11 @@ class Strategy(Indicating):
             )
         if not callable(function or self.on_timer):
             raise TypeError(f"{verb}() needs a function to call, not {function!r}")
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise TypeError(
+                f"{verb}() was given a function with a yield, so a call would do nothing of it: "
+                f"{function!r}"
+            )
         return function or self.on_timer
 
     # Tests

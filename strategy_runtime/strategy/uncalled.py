@@ -14,18 +14,20 @@ from itertools import pairwise
 from types import FunctionType
 from typing import Any
 
-from strategy_runtime.strategy.hooks import HOOKS
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, HOOKS
 
 __all__ = ["check_calls"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SAME, _NAMED = ast.Eq | ast.NotEq | ast.Is | ast.IsNot, ast.Name | ast.Attribute
 """Signs that may ask which of two methods one is, and between what they do so."""
+_FOUND_ONCE = {*EVENT_HOOKS.values(), "on_event"}
+"""Hooks that are looked up before `on_start`, and then no more."""
 
 
 def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
     """Refuse methods of the base class that are named where only what they give back has a meaning,
-    and such that are replaced by something else.
+    and such that are replaced by something else; of hooks, those that are replaced too late.
 
     Args:
         part: Whose functions are looked through: a class itself, or one that is mixed into it.
@@ -41,6 +43,11 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
         if node is not None:
             for name, found in _of_self(node, whole, base):
                 place = f"{part.__name__}.{node.name}, line {found.lineno}: self.{name}"
+                if name in HOOKS:
+                    raise TypeError(
+                        f"{place} would be set too late: which hooks there are is found out before "
+                        f"on_start; set it in __init__, or have {name} call what is to be done"
+                    )
                 if not isinstance(found.ctx, ast.Load):
                     raise TypeError(
                         f"{place} would take the place of {base.__name__}.{name}(); choose another "
@@ -81,7 +88,7 @@ def _functions_in(source: str) -> dict[tuple[str, int], _Function]:
 def _of_self(
     function: _Function, whole: type[Any], base: type[Any]
 ) -> Iterator[tuple[str, ast.Attribute]]:
-    """Methods of the base class that are misused, with where."""
+    """Methods of the base class and hooks that are misused, with where."""
     arguments = _arguments(function)
     own = arguments[0] if arguments else ""
     for node in _within(function, own):
@@ -91,7 +98,7 @@ def _of_self(
                 and isinstance(found.value, ast.Name)
                 and found.value.id == own
                 and (found is not node or not isinstance(found.ctx, ast.Load))
-                and _is_method(found.attr, whole, base)
+                and (_is_method(found.attr, whole, base) or _is_too_late(found, function))
             ):
                 yield found.attr, found
 
@@ -150,6 +157,12 @@ def _tested(test: ast.expr) -> Iterator[ast.expr]:
 def _is_method(name: str, whole: type[Any], base: type[Any]) -> bool:
     is_public = not name.startswith("_") and name not in HOOKS
     return is_public and all(isfunction(getattr(each, name, None)) for each in (base, whole))
+
+
+def _is_too_late(found: ast.Attribute, function: _Function) -> bool:
+    """Whether a hook is set where it is no longer looked up."""
+    is_set = isinstance(found.ctx, ast.Store) and found.attr in _FOUND_ONCE
+    return is_set and function.name != "__init__"
 
 
 def _needed(method: FunctionType) -> str:

@@ -1,8 +1,9 @@
 """Hooks."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from inspect import signature
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -142,6 +143,38 @@ def test_a_timer_needs_a_function() -> None:
             getattr(Timed(), verb)(when)
         with pytest.raises(TypeError, match=rf"^{verb}\(\) needs a function to call, not 5$"):
             getattr(Timed(), verb)(when, 5)
+
+
+def test_a_timer_with_a_yield_is_refused() -> None:
+    class Timed(Strategy):
+        def look(self) -> Iterator[None]:
+            yield self.close_all()  # type: ignore[misc]
+
+        async def gaze(self) -> AsyncIterator[None]:
+            yield
+
+    timed: Any = Timed()
+    for function in (timed.look, partial(timed.gaze)):
+        with pytest.raises(
+            TypeError, match=r"^every\(\) was given a function with a yield, so .* nothing of it: "
+        ):
+            timed.every("1h", function)
+
+
+async def test_a_hook_may_be_set_in_the_constructor() -> None:
+    class Chooses(Strategy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[str] = []
+            self.on_candle = self.look  # type: ignore[method-assign]
+
+        def look(self, candle: Candle) -> None:
+            self.seen.append(candle.symbol)
+
+    strategy = Chooses()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", closes=[10, 10])
+    assert strategy.seen == ["S:X", "S:X"]
 
 
 def test_every_hook_exists_on_the_base_class_with_a_docstring() -> None:

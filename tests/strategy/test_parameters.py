@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
+from attrs import define
 from msgspec import Meta, Struct
 
 from strategy_runtime import ParameterError, Strategy
@@ -43,6 +44,15 @@ def test_a_default_is_converted_like_a_value() -> None:
     loose = Loose()
     assert (loose.stake, loose.fast, loose.width) == (Decimal("0.4"), 10, 2.0)
     assert [*map(type, (loose.stake, loose.fast, loose.width))] == [Decimal, int, float]
+
+
+def test_a_class_of_attrs_is_refused() -> None:
+    @define
+    class Defined(Strategy):
+        fast: int = 10
+
+    with pytest.raises(TypeError, match=r"^Defined is a class of attrs, .*; leave out @define: a"):
+        Defined()
 
 
 def test_a_dataclass_is_refused() -> None:

@@ -60,6 +60,16 @@ def test_a_method_that_is_not_called_is_refused(
     )
 
 
+@pytest.mark.parametrize("name", ["on_candle", "on_event"])
+def test_no_hook_is_set_where_it_is_no_longer_looked_up(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        defined(tmp_path, f"self.{name} = self.look")
+    assert str(caught.value) == (
+        f"Bot.look, line 7: self.{name} would be set too late: which hooks there are is found out "
+        f"before on_start; set it in __init__, or have {name} call what is to be done"
+    )
+
+
 @pytest.mark.parametrize(
     "body", ["self.position = None", "self.position += 1", "for self.position in (): pass"]
 )

@@ -62,11 +62,9 @@ class _Join(NamedTuple):
 
 
 def overridden(strategy: Strategy, name: str) -> Hook | None:
-    """The strategy's own hook of that name, or None where it has none."""
-    if getattr(type(strategy), name) is getattr(Strategy, name):
-        return None
+    """The strategy's own hook of that name, of its class or of itself; None where it has none."""
     hook: Hook = getattr(strategy, name)
-    return hook
+    return None if getattr(hook, "__func__", None) is getattr(Strategy, name) else hook
 
 
 def _begun_at_once(strategy: Strategy, name: str) -> Hook | None:
