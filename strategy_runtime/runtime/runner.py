@@ -217,8 +217,8 @@ class Runner:
             ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
             ConfigError: A backtest has begun already, or the strategy has run before.
         """
-        self._context = copy_context()
         with self._loose_ends:
+            self._context = copy_context()
             await self._in_context(self._run())
 
     async def _run(self) -> None:

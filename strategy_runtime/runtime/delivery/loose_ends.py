@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from types import FrameType, TracebackType
 from typing import Any, Self, TextIO
 
@@ -33,11 +34,13 @@ _LAST_TURNS = 10
 _lock = threading.Lock()
 _in_place = ExitStack()
 _listeners: list["LooseEnds"] = []
+_whose: ContextVar["LooseEnds | None"] = ContextVar("_whose", default=None)
+"""Of which run it is what happens in a context."""
 _Work = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
 
 
 class LooseEnds:
-    """Hears of them from `with` to its end, in the event loop that runs.
+    """Hears of them from `with` to its end, in the event loop that runs and in its context.
 
     A task is the strategy's where its code made it. It is kept until it has ended, which the loop
     itself does not see to. It counts as heard where somebody awaits it when it fails.
@@ -49,19 +52,14 @@ class LooseEnds:
     def __init__(self, report: Callable[[HookFailed], None]) -> None:
         self._report = report
         self._tasks: dict[asyncio.Task[Any], str] = {}
-        self._make: Callable[..., Any] = _make
         self._failed: BaseException | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._stack.enter_context(_listening(self))
-        before = loop.get_task_factory()
-        if before is not None:
-            self._make = before
-        loop.set_task_factory(self._made)
-        self._stack.callback(loop.set_task_factory, before)
+        self._stack.enter_context(_making_tasks(asyncio.get_running_loop()))
+        self._stack.callback(_whose.reset, _whose.set(self))
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -100,15 +98,12 @@ class LooseEnds:
 
     # Tasks
 
-    def _made(
-        self, loop: asyncio.AbstractEventLoop, work: _Work, **kwargs: Any
-    ) -> asyncio.Future[Any]:
-        task: asyncio.Task[Any] = self._make(loop, work, **kwargs)
-        hook, frames = self._theirs(sys._getframe(1))
+    def made(self, task: asyncio.Task[Any], frame: FrameType) -> None:
+        """Look after a task, if it was the strategy that made it."""
+        hook, frames = self._theirs(frame)
         if frames:
             self._tasks[task] = hook
             task.add_done_callback(self._ended)
-        return task
 
     def was_cancelled(self, task: asyncio.Task[Any]) -> HookFailed:
         """The failure that it is when the strategy has cancelled a task of the run."""
@@ -203,18 +198,49 @@ def _ear() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             found, frame = re.match(_FORGOTTEN, str(message)), sys._getframe(1)
-            is_heard = found is not None and any(
-                each.forgotten(found[1], str(message), frame) for each in reversed(_listeners)
-            )
-            if not is_heard:
+            mine = _whose.get()  # a test has none, of which its run hears, too
+            if found is None or not any(
+                each.forgotten(found[1], str(message), frame)
+                for each in (reversed(_listeners) if mine is None else (mine,))
+            ):
                 show(message, category, filename, lineno, file, line)
 
         warnings.showwarning = warned
         yield
 
 
-def _make(loop: asyncio.AbstractEventLoop, work: _Work, **kwargs: Any) -> asyncio.Task[Any]:
-    return asyncio.Task(work, loop=loop, **kwargs)
+class _Factory:
+    """Makes the tasks of a loop, for as many runs as there are in it."""
+
+    def __init__(self, before: Callable[..., Any] | None) -> None:
+        self.before = before
+        self.runs = 0
+
+    def __call__(
+        self, loop: asyncio.AbstractEventLoop, work: _Work, **kwargs: Any
+    ) -> asyncio.Future[Any]:
+        make, ends = self.before, _whose.get()
+        made = (
+            asyncio.Task(work, loop=loop, **kwargs) if make is None else make(loop, work, **kwargs)
+        )
+        if ends is not None:
+            ends.made(made, sys._getframe(1))
+        return made
+
+
+@contextmanager
+def _making_tasks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    factory: Any = loop.get_task_factory()
+    if not isinstance(factory, _Factory):
+        factory = _Factory(factory)
+        loop.set_task_factory(factory)
+    factory.runs += 1
+    try:
+        yield
+    finally:
+        factory.runs -= 1
+        if not factory.runs:
+            loop.set_task_factory(factory.before)
 
 
 def _traceback(frames: list[FrameType]) -> TracebackType | None:

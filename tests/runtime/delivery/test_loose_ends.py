@@ -150,6 +150,27 @@ def test_runs_in_several_threads_hear_of_their_own_and_leave_warnings_as_they_we
     assert warnings.filters == filters
 
 
+async def test_runs_in_one_loop_hear_of_their_own_whichever_ends_first() -> None:
+    class Longer(Helped):
+        async def on_candle(self, candle: Candle) -> None:
+            self.bars += 1
+            if self.bars == 10:
+                self.kept.append(asyncio.create_task(self.fail()))
+            await sleep(0.001)
+
+    class Shorter(Helped):
+        async def on_candle(self, candle: Candle) -> None:
+            self.bars += 1
+            await sleep(0.001)
+
+    before = asyncio.get_running_loop().get_task_factory()
+    shorter, longer = Shorter(), Longer()
+    _, failed = await asyncio.gather(backtest(shorter, 3), backtest(longer), return_exceptions=True)
+    assert isinstance(failed, HookFailed)
+    assert shorter.bars == 3 < longer.bars < 20
+    assert asyncio.get_running_loop().get_task_factory() is before
+
+
 async def test_an_await_that_was_not_forgotten_is_fine() -> None:
     exchange = await backtest(Awaits())
     assert len(exchange.outcome().fills) == 19
