@@ -20,7 +20,7 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
-from strategy_runtime.backtesting import options_from
+from strategy_runtime.backtesting.options import options_from
 from strategy_runtime.clock import NANOSECONDS, ns_of
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order

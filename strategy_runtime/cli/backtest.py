@@ -36,7 +36,7 @@ from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import HookFailed
 
 if TYPE_CHECKING:
-    from strategy_runtime.backtesting import Backtest
+    from strategy_runtime.backtesting.run import Backtest
     from strategy_runtime.cli.signals import Signals
     from strategy_runtime.simulator.outcome import Fill
     from strategy_runtime.strategy import Strategy
@@ -111,8 +111,8 @@ def main(
     results are written to results/<CLASS>, unless --out, --fills or --json say otherwise.
     """
     with reported():
-        from strategy_runtime.backtesting import Backtest
-        from strategy_runtime.cli.logs import silenced
+        from strategy_runtime.backtesting.run import Backtest, Conditions
+        from strategy_runtime.backtesting.silence import silenced
         from strategy_runtime.cli.output import Destinations
         from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals
 
@@ -126,19 +126,17 @@ def main(
             places = Destinations(output, type(strategy).__name__, open_page=open_page)
             places.check()
             data = load_data(wanted, demo=demo, command="strategy-backtest")
-            subscriptions = subscriptions_of(wanted.subscriptions, data)
+            conditions = Conditions(
+                data=data,
+                options=options,
+                limits=held_to.limits,
+                rounding=held_to.rounding,
+                subscriptions=subscriptions_of(wanted.subscriptions, data),
+            )
             runs: list[Backtest] = []
             signals, exit_code = Signals(), 0
             for each in strategies:
-                run = Backtest(
-                    each,
-                    data,
-                    options=options,
-                    limits=held_to.limits,
-                    rounding=held_to.rounding,
-                    subscriptions=subscriptions,
-                    on_error=on_error,
-                )
+                run = Backtest(each, conditions, on_error=on_error)
                 # What the second run has to say, the first has said.
                 with silenced() if runs else nullcontext():
                     signals = _replay(run)

@@ -8,8 +8,7 @@ that may log nothing at all sets structlog up only when the strategy asks for it
 import logging
 import os
 import sys
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from strategy_runtime.cli.redaction import hide_in_environment, indented, safe, safe_with_colours
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from strategy_runtime.runtime.settings import Settings
 
-__all__ = ["follow", "set_up", "set_up_from", "set_up_lazily", "silenced"]
+__all__ = ["follow", "set_up", "set_up_from", "set_up_lazily"]
 
 _PLAIN = "%(levelname)s %(in_hand)s%(message)s"
 
@@ -96,18 +95,6 @@ def set_up_from(
     settings = resolve(flags or {}, read_environment({name: variables[name] for name in ours}))
     set_up_lazily(settings.log_level, settings.log_format)
     return settings
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Log nothing, of structlog and the standard library alike, unless the level is `debug`."""
-    before = logging.root.manager.disable
-    if not logging.getLogger("strategy_runtime").isEnabledFor(logging.DEBUG):
-        logging.disable()
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _drop_if_silenced(logger: Any, method: str, line: "EventDict") -> "EventDict":

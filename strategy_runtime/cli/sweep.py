@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,18 +34,13 @@ from strategy_runtime.cli.redaction import safe
 from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError, HookFailed
+from strategy_runtime.report.figures import FIGURES
 
 if TYPE_CHECKING:
-    from strategy_runtime.backtesting import Backtest
-    from strategy_runtime.report.comparison import Trial
     from strategy_runtime.strategy import Strategy
 
 __all__ = ["main"]
 
-_FIGURES = (
-    *("sharpe", "sortino", "calmar", "return", "annual_return", "max_drawdown"),
-    *("profit_factor", "average_trade", "win_rate"),
-)
 _LITERAL = ("[", "{", '"')
 """How values begin that are written as JSON: these may have commas of their own."""
 
@@ -73,7 +67,7 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed in some of the runs,
 )
 @click.option(
     "--by",
-    type=click.Choice(_FIGURES),
+    type=click.Choice(FIGURES),
     default="sharpe",
     show_default=True,
     help="The figure by which the runs are put in order.",
@@ -114,8 +108,9 @@ def main(
     of all of them is written to results/<CLASS>/sweep.csv, unless --out or --json say otherwise.
     """
     with reported():
+        from strategy_runtime.backtesting.run import Conditions
+        from strategy_runtime.backtesting.sweeping import trials
         from strategy_runtime.cli.output import RESULTS
-        from strategy_runtime.cli.processes import each_of
         from strategy_runtime.report.comparison import Comparison
         from strategy_runtime.report.files import ensure_writable, write_atomically
 
@@ -129,23 +124,20 @@ def main(
             if out is not None:
                 ensure_writable(place)
             data = load_data(wanted, demo=demo, command="strategy-sweep")
-            subscriptions = subscriptions_of(wanted.subscriptions, data)
 
-        def run(strategy: "Strategy") -> "Backtest":
-            from strategy_runtime.backtesting import Backtest
+        conditions = Conditions(
+            data=data,
+            options=options,
+            limits=held_to.limits,
+            rounding=held_to.rounding,
+            subscriptions=subscriptions_of(wanted.subscriptions, data),
+        )
 
-            return Backtest(
-                strategy,
-                data,
-                options=options,
-                limits=held_to.limits,
-                rounding=held_to.rounding,
-                subscriptions=subscriptions,
-            )
+        def make(values: Mapping[str, str]) -> "Strategy":
+            return kind.from_text(values, os.environ)
 
-        trials = each_of(sets, partial(_try, kind, run), processes or os.cpu_count() or 1)
-        varied = [name for name, several in values.items() if len(several) > 1]
-        comparison = Comparison([*counted(trials, len(sets))], varied, by)
+        runs = trials(kind.__name__, make, conditions, sets, processes)
+        comparison = Comparison([*counted(runs, len(sets))], by)
         if as_json:
             click.echo(comparison.to_json().encode(), nl=False)
         else:
@@ -182,38 +174,6 @@ def _kind(target: str, sets: list[dict[str, str]]) -> "type[Strategy]":
     for each in sets:
         kind.parameters().resolve({**environment, **each})
     return kind
-
-
-def _try(
-    kind: "type[Strategy]", run_of: "Callable[[Strategy], Backtest]", values: dict[str, str]
-) -> "Trial":
-    """Run once, without a word."""
-    import asyncio
-
-    from strategy_runtime.cli.logs import silenced
-    from strategy_runtime.report.comparison import Trial
-
-    with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        try:
-            strategy = kind.from_text(values, os.environ)
-        except ConfigError:
-            raise
-        except (Exception, SystemExit) as error:
-            return Trial(values, failure=f"{kind.__name__} was not made: {_named(error)}")
-        run = run_of(strategy)
-        try:
-            asyncio.run(run.run())
-        except HookFailed as failure:
-            return Trial(values, failure=f"{failure}: {_named(failure.__cause__)}")
-        except SystemExit as error:
-            return Trial(values, failure=f"a task of it ended the process: {_named(error)}")
-        return Trial(values, run.results().summary)
-
-
-def _named(error: BaseException | None) -> str:
-    from strategy_runtime.runtime.tracebacks import said_by
-
-    return f"{type(error).__name__}: {said_by(error)}"
 
 
 if __name__ == "__main__":

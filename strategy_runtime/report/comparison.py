@@ -1,7 +1,8 @@
 """Runs of one strategy that differ in its parameters, side by side."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
+from itertools import chain
+from math import inf, nan
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from strategy_runtime.report.cells import rjust, width_of
 from strategy_runtime.report.fills import csv_of
 from strategy_runtime.report.performance import Performance
-from strategy_runtime.report.summary import SCHEMA, Summary
+from strategy_runtime.report.summary import SCHEMA, Summary, as_written
 from strategy_runtime.report.table import heading, ratio, share
 
 __all__ = ["Comparison", "Trial"]
@@ -23,6 +24,7 @@ _COLUMNS = (
     *("return", "max_drawdown", *Performance.__struct_fields__),
     *("orders", "fills", "fees", "equity", "complete", "bankrupt", "fill_hash", "failure"),
 )
+_TEXTS = ("fill_hash", "failure")
 _GAIN = {"sortino": "return", "calmar": "annual_return", "profit_factor": "win_rate"}
 """Ratios that are missing where there was no loss, and what is above zero then."""
 
@@ -31,12 +33,12 @@ class Trial(Struct, frozen=True):
     """One of the runs.
 
     Attributes:
-        parameters: What was given, as it was written.
+        parameters: What was given: as it was written, where that was a command.
         summary: What came of it; None where the strategy failed.
         failure: Why it did, in words; else empty.
     """
 
-    parameters: dict[str, str]
+    parameters: Mapping[str, Any]
     summary: Summary | None = None
     failure: str = ""
 
@@ -46,14 +48,13 @@ class Comparison:
     the one that was asked for first.
 
     Args:
-        varied: Names of the parameters in which the runs differ.
         by: The figure whose highest value is the best, named as in the document of a run; of
             `max_drawdown` it is the lowest. A ratio that is missing because nothing was lost is the
             highest.
     """
 
-    def __init__(self, trials: Sequence[Trial], varied: Sequence[str], by: str) -> None:
-        self._varied = varied
+    def __init__(self, trials: Sequence[Trial], by: str) -> None:
+        self._varied = _varied(trials)
         self._by = by
         self._rows = sorted(((trial, _figures(trial)) for trial in trials), key=self._rank)
         self.trials = [trial for trial, _ in self._rows]
@@ -71,6 +72,19 @@ class Comparison:
     def failed(self) -> list[Trial]:
         """Those in which the strategy failed."""
         return [trial for trial in self.trials if trial.summary is None]
+
+    def table(self) -> dict[str, list[Any]]:
+        """The columns of a table of all runs, for a data frame of any kind: the parameters in which
+        they differ, and all figures; NaN where there is none.
+        """
+        given = {name: [each.parameters.get(name) for each in self.trials] for name in self._varied}
+        figures = {
+            name: [_cell(name, figures.get(name)) for _, figures in self._rows] for name in _COLUMNS
+        }
+        return given | figures
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         """A heading, then a line for each of the best; ends with a line feed."""
@@ -106,7 +120,7 @@ class Comparison:
         return [*heading(replace(summary, parameters=same)), order + held_text]
 
     def _row(self, trial: Trial) -> list[str]:
-        given = [trial.parameters[name] for name in self._varied]
+        given = self._given(trial)
         summary = trial.summary
         if summary is None:
             return ["", *given, "-", "-", "-", "-", "failed"]
@@ -120,12 +134,14 @@ class Comparison:
             "bankrupt" if summary.bankrupt else "" if summary.complete else "ended early",
         ]
 
+    def _given(self, trial: Trial) -> list[str]:
+        return [_text(trial.parameters.get(name)) for name in self._varied]
+
     def to_csv(self) -> str:
         """A table of all runs, with all figures."""
         rows = []
         for trial, figures in self._rows:
-            given = [trial.parameters[name] for name in self._varied]
-            rows.append([*given, *(_text(figures.get(name)) for name in _COLUMNS)])
+            rows.append([*self._given(trial), *(_text(figures.get(name)) for name in _COLUMNS)])
         return csv_of([*self._varied, *_COLUMNS], rows)
 
     def to_json(self) -> str:
@@ -135,7 +151,8 @@ class Comparison:
             "by": self._by,
             "runs": [trial.summary for trial in self.trials if trial.summary is not None],
             "failed": [
-                {"parameters": trial.parameters, "failure": trial.failure} for trial in self.failed
+                {"parameters": as_written(trial.parameters), "failure": trial.failure}
+                for trial in self.failed
             ],
         }
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
@@ -149,11 +166,25 @@ def _figures(trial: Trial) -> dict[str, Any]:
     return {**document["performance"], **document, "failure": ""}
 
 
+def _varied(trials: Sequence[Trial]) -> list[str]:
+    """The names of parameters in which some runs differ."""
+    names = dict.fromkeys(chain.from_iterable(trial.parameters for trial in trials))
+    return [
+        name for name in names if len({_text(each.parameters.get(name)) for each in trials}) > 1
+    ]
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name in _TEXTS:
+        return value or ""
+    return nan if value is None else value if isinstance(value, bool) else float(value)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _said(parameters: Mapping[str, str]) -> str:
-    return " ".join(f"{name}={value}" for name, value in parameters.items())
+def _said(parameters: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_text(value)}" for name, value in parameters.items())

@@ -2,20 +2,15 @@
 
 import csv
 import json
-import os
-import re
 import signal
 from datetime import date, timedelta
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from strategy_runtime.backtesting import backtest, read_data
-from strategy_runtime.cli.processes import each_of
 from strategy_runtime.demo import PRICES
 from strategy_runtime.demo.strategy import SmaCross
-from strategy_runtime.errors import ConfigError
 from strategy_runtime.report.table import share
 from tests.cli.conftest import Invoke
 from tests.cli.support import call, line_of, started
@@ -311,32 +306,3 @@ def test_a_signal_ends_all_of_its_processes(tmp_path: Path, number: int, code: i
         process.send_signal(number)
         process.communicate(timeout=20)  # to the end of streams that all of them have
         assert process.returncode == code
-
-
-def test_what_takes_long_holds_up_one_process_only() -> None:
-    others_done = get_context("fork").Event()
-
-    def run(item: int) -> int:
-        if item == 0:
-            assert others_done.wait(20)
-        elif item == 5:
-            others_done.set()
-        return item
-
-    assert list(each_of(range(6), run, 2)) == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_process_that_is_ended_from_outside_is_told() -> None:
-    def end(item: int) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    with pytest.raises(ConfigError, match=re.escape("take fewer with --processes")):
-        list(each_of([1, 2], end, 2))
-
-
-def test_a_process_that_ends_by_itself_is_not_said_to_want_memory() -> None:
-    def end(item: int) -> None:
-        os._exit(3)
-
-    with pytest.raises(ConfigError, match=r"^a process ended \(3\); --processes 1 runs all in "):
-        list(each_of([1, 2], end, 2))

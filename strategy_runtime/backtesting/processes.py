@@ -2,8 +2,9 @@
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -38,23 +39,36 @@ def each_of(
         return
     copies = multiprocessing.get_context("fork")
     begun: dict[Connection, BaseProcess] = {}
-    # Also where they are ignored, as in a job of the shell's background.
+    with _signals_end_it():
+        try:
+            for _ in range(count):
+                ours, theirs = copies.Pipe()
+                process = copies.Process(target=_work, args=(function, items, theirs, ours))
+                process.start()
+                begun[ours] = process
+                theirs.close()
+            yield from _in_order(begun, len(items))
+        finally:
+            for each in begun.values():
+                each.terminate()
+            for connection, each in begun.items():
+                each.join()
+                connection.close()
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """Have signals end what is done meanwhile, also where they are ignored, as in a job of the
+    shell's background. Those of other threads than the first cannot be handled.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     terminated = signal.signal(signal.SIGTERM, _end)
     try:
-        for _ in range(count):
-            ours, theirs = copies.Pipe()
-            process = copies.Process(target=_work, args=(function, items, theirs, ours))
-            process.start()
-            begun[ours] = process
-            theirs.close()
-        yield from _in_order(begun, len(items))
+        yield
     finally:
-        for each in begun.values():
-            each.terminate()
-        for connection, each in begun.items():
-            each.join()
-            connection.close()
         signal.signal(signal.SIGINT, interrupted)
         signal.signal(signal.SIGTERM, terminated)
 
@@ -103,12 +117,14 @@ def _answer(process: BaseProcess, connection: Connection, following: int | None)
     except (EOFError, ConnectionError):
         process.join()
         if process.exitcode == -signal.SIGKILL:
-            why = (
-                "a process was ended (-9), perhaps for want of memory; take fewer with --processes"
-            )
-        else:
-            why = f"a process ended ({process.exitcode}); --processes 1 runs all in this one"
-        raise ConfigError(why) from None
+            raise ConfigError(
+                "a process was ended (-9), perhaps for want of memory; take fewer with --processes "
+                "N, or processes=N in Python"
+            ) from None
+        raise ConfigError(
+            f"a process ended ({process.exitcode}); --processes 1, or processes=1 in Python, runs "
+            "all in this one"
+        ) from None
     return place, answer
 
 

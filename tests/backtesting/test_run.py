@@ -25,7 +25,7 @@ from strategy_runtime.report.table import render
 from strategy_runtime.simulator.data.load import load_bars
 from tests.cli.support import DEMO, PRICES, call, finished
 
-RESEARCH = Path(__file__).parent.parent / "docs" / "research.md"
+RESEARCH = Path(__file__).parents[2] / "docs" / "research.md"
 
 VARIABLE = ContextVar("variable", default="as it was")
 
@@ -495,4 +495,4 @@ def test_the_blocks_of_the_document_run(tmp_path: Path) -> None:
     done = finished([sys.executable, "-W", "error", "research.py"], cwd=tmp_path)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.startswith("SmaCross(fast=5, slow=30, stake=0.40)")
-    assert re.search(r"^2012: fast=\d+ [+-]\d+\.\d%$", done.stdout, re.MULTILINE)
+    assert re.search(r"^2012: {'fast': \d+, 'slow': \d+} [+-]\d+\.\d%$", done.stdout, re.MULTILINE)

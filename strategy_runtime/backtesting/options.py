@@ -1,0 +1,65 @@
+"""Options of a run that are given by name, in Python."""
+
+from collections.abc import Iterable, Mapping
+from inspect import signature
+from typing import Any
+
+from msgspec.structs import fields
+
+from strategy_runtime.backtesting.reading import read_data
+from strategy_runtime.runtime.risk.limits import Limits
+from strategy_runtime.runtime.rounding import Rounding, steps_of
+from strategy_runtime.simulator.data.split_reader import splits_of
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.strategy.parameters import Parameter
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["options_from"]
+
+_ELSEWHERE = {
+    **dict.fromkeys(("commission", "fee", "fees"), "fee_rate"),
+    **dict.fromkeys(("capital", "initial_capital", "initial_cash"), "cash"),
+    "margin": "leverage",
+    "hedging": "mode",
+}
+"""What other engines call some of the options."""
+
+
+def _hint_for(name: str, known: Iterable[str]) -> str:
+    if name in _ELSEWHERE:
+        return f"; here it is {_ELSEWHERE[name]}"
+    if name in signature(read_data).parameters:
+        return f"; read_data(…, {name}=…) takes it, and the data it gives are those to run over"
+    return did_you_mean(name, known) or (
+        f"; there are {', '.join(known)} (a parameter of the strategy is given to its class)"
+    )
+
+
+def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits, Rounding]:
+    """The options of the exchange, the limits on risk and the rounding of orders, of all that is
+    given by name.
+
+    Raises:
+        TypeError: A name that is none of theirs.
+        ConfigError: A value that cannot be one.
+    """
+    kinds = ExchangeOptions, Limits, Rounding
+    known = {field.name: field for kind in kinds for field in fields(kind)}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        field = known.get(name)
+        if field is None:
+            raise TypeError(f"there is no option {name!r}{_hint_for(name, known)}")
+        if name == "splits":
+            values[name] = splits_of(value)
+            continue
+        if name in Rounding.__struct_fields__:
+            values[name] = steps_of(value, name)
+            continue
+        option = Parameter("backtest", name, field.type, field.default, required=False)
+        is_mode = name == "mode" and isinstance(value, str)
+        values[name] = option.convert(value.upper() if is_mode else value)
+    options, limits, rounding = (
+        {name: values[name] for name in kind.__struct_fields__ if name in values} for kind in kinds
+    )
+    return ExchangeOptions(**options), Limits(**limits), Rounding(**rounding)

@@ -1,0 +1,105 @@
+"""Market data from files, folders and data frames."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.numbers import Decimals
+from strategy_runtime.simulator.data.tables import Frame, Table, is_frame, table_of
+from strategy_runtime.simulator.data.timestamps import instant_of, zone_of
+from strategy_runtime.simulator.data.written_times import Dates
+
+__all__ = ["Source", "read_data"]
+
+Source: TypeAlias = str | Path | Frame | Mapping[str, Frame]
+"""A path, a table such as a data frame, or tables by symbol."""
+
+
+def read_data(
+    *sources: Source,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    tz: str = "UTC",
+    columns: Sequence[str] = (),
+    dates: Dates | None = None,
+    decimals: Decimals | None = None,
+    start: date | datetime | str | None = None,
+    end: date | datetime | str | None = None,
+    strict: bool = False,
+) -> LoadedData:
+    """Read bars, quotes and trades from files, folders and data frames, for any number of
+    backtests.
+
+    Args:
+        sources: CSV, Parquet or Feather files, recordings of `strategy-run --record`, or folders of
+            them; data frames of pandas or polars and tables of pyarrow, by symbol where no column
+            says it: `{"AAPL": frame}`.
+        symbol: Read this one only. A file that has no such column has the symbol it is named after;
+            where none is named after the one given, all such files have that, and so do tables.
+        timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the
+            finer bars. By default as the data say.
+        tz: Time zone of times that name none.
+        columns: What the columns are, from left to right, such as `["time", "open", "high", "low",
+            "close", "volume"]`; for files without a header, or with names that are not known.
+        dates: What comes first in dates such as 03/04/2024: `"mdy"` for the month, `"dmy"` for the
+            day. By default they are refused.
+        decimals: The decimal mark in the numbers of a CSV, `"comma"` or `"point"`; the other one
+            may separate thousands then, which nothing may by default.
+        start, end: Skip bars before `start`, and from `end` on.
+        strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
+            which `faults` of what is given back tells of.
+
+    Raises:
+        DataError: Names file, line and column.
+        ConfigError: One of the others cannot be understood.
+    """
+    given: list[str | Path | Table] = []
+    for each in sources:
+        given += _sources_of(each)
+    if not given or "" in given:
+        raise ConfigError("name a file or a folder to read")
+    if isinstance(columns, str):
+        raise ConfigError(f"columns is a list of names: {columns.split(',')!r}, and no text")
+    if dates not in (None, *get_args(Dates)):
+        raise ConfigError(f"dates is 'dmy' or 'mdy', not {dates!r}")
+    if decimals not in (None, *get_args(Decimals)):
+        raise ConfigError(f"decimals is 'point' or 'comma', not {decimals!r}")
+    return load_bars(
+        given,
+        symbol=symbol,
+        timeframe=timeframe,
+        tz=tz,
+        columns=columns,
+        dates=dates,
+        decimals=decimals,
+        start=_instant("start", start, tz, dates),
+        end=_instant("end", end, tz, dates),
+        strict=strict,
+    )
+
+
+def _sources_of(source: object) -> Iterator[str | Path | Table]:
+    if isinstance(source, str | Path):
+        yield source
+    elif is_frame(source):
+        yield table_of(source, None)
+    elif isinstance(source, Mapping) and all(map(is_frame, source.values())):
+        yield from (table_of(frame, symbol) for symbol, frame in source.items())
+    else:
+        raise TypeError(
+            "read_data() takes paths and data frames, one after the other, as in "
+            "read_data('a.csv', 'b.csv') or read_data({'AAPL': frame}), and no "
+            + type(source).__name__
+        )
+
+
+def _instant(name: str, moment: date | str | None, tz: str, dates: Dates | None) -> datetime | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, str | date):
+        raise ConfigError(f"{name}: write a date, a datetime or a text, not {moment!r}")
+    text = moment if isinstance(moment, str) else moment.isoformat()
+    return instant_of(text, zone_of(tz), name, dates)

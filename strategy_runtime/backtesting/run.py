@@ -1,0 +1,253 @@
+"""One run of a strategy over data."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from types import FrameType
+from typing import Any
+
+from msgspec import Struct
+
+from strategy_runtime.backtesting.options import options_from
+from strategy_runtime.backtesting.reading import Source, read_data
+from strategy_runtime.clock import monotonic
+from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
+from strategy_runtime.report.results import Results, results_of
+from strategy_runtime.report.summary import RunFacts, as_written
+from strategy_runtime.runtime.delivery.dispatcher import overridden
+from strategy_runtime.runtime.delivery.failures import OnError
+from strategy_runtime.runtime.risk.limited import desk_for
+from strategy_runtime.runtime.risk.limits import Limits
+from strategy_runtime.runtime.rounding import Rounding
+from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.data.load import LoadedData
+from strategy_runtime.simulator.data.selection import unmet
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.simulator.over_data import exchange_over
+from strategy_runtime.simulator.venue import SimulatedVenue
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.hooks import HOOKS
+
+__all__ = ["Backtest", "Conditions", "backtest", "conditions_of", "drive"]
+
+_AT_EACH_BAR = "what it does at each bar goes into `def on_candle(self, candle)`"
+
+
+class Conditions(Struct, frozen=True, kw_only=True):
+    """What runs that can be compared have in common.
+
+    Attributes:
+        options: Those of the exchange.
+        subscriptions: What of the data the strategy receives.
+    """
+
+    data: LoadedData
+    options: ExchangeOptions
+    limits: Limits
+    rounding: Rounding
+    subscriptions: Subscriptions
+
+
+class Backtest:
+    """One run of a strategy over data, for whoever drives it.
+
+    Attributes:
+        exchange: Where the strategy trades.
+        runner: Runs it.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        conditions: Conditions,
+        *,
+        on_error: OnError = "stop",
+    ) -> None:
+        self._strategy = strategy
+        self._parameters = as_written(strategy.parameter_values)
+        self._conditions = conditions
+        self._data = data = conditions.data
+        self._wall_s = 0.0
+        self.exchange = exchange_over(data, conditions.options, conditions.subscriptions)
+        self.runner = Runner(
+            strategy,
+            SimulatedVenue(self.exchange),
+            mode="backtest",
+            on_error=on_error,
+            desk=desk_for(conditions.limits, conditions.rounding),
+        )
+
+    @property
+    def bars(self) -> int:
+        """How many the data have, of all symbols."""
+        return sum(map(len, self._data.series))
+
+    async def run(self) -> None:
+        """Run to the end of the data, or until the runner is stopped.
+
+        Raises:
+            HookFailed: A hook of the strategy raised.
+        """
+        began = monotonic()
+        await self.runner.run()
+        self._wall_s = monotonic() - began
+
+    def results(self, warnings: Iterable[str] = ()) -> Results:
+        """Sum up the run.
+
+        Args:
+            warnings: Others than its own.
+        """
+        outcome = self.exchange.outcome()
+        outcome.warnings.extend(warnings)
+        loaded = {
+            each.symbol for each in (*self._data.series, *self._data.quotes, *self._data.ticks)
+        }
+        outcome.warnings.extend(self._conditions.rounding.strangers(loaded))
+        if outcome.complete:
+            outcome.warnings.extend(self._never_called(outcome))
+            traded = {fill.symbol for fill in outcome.fills}
+            outcome.warnings.extend(self.runner.oversights(traded))
+        facts = RunFacts(
+            strategy=type(self._strategy).__name__,
+            parameters=self._parameters,
+            options=self.exchange.options,
+            faults=self._data.faults,
+            wall_s=self._wall_s,
+            refused_orders=self.runner.refused_orders,
+            hook_failures=self.runner.hook_failures,
+            limits=self._conditions.limits,
+            rounding=self._conditions.rounding,
+            quit_reason=None if outcome.complete else self.runner.quit_reason,
+        )
+        return results_of(outcome, facts)
+
+    def _never_called(self, outcome: Outcome) -> list[str]:
+        """Warnings of a strategy that was told no price: it has no hooks, or others than for what
+        was sent.
+        """
+        name = type(self._strategy).__name__
+        if not any(overridden(self._strategy, each) for each in HOOKS):
+            return [f"{name} has no hooks, so nothing of it was called; {_AT_EACH_BAR}"]
+        kinds = {each.rpartition(":")[2].partition("_")[0] for each in outcome.sent}
+        known = "candle", "quote", "event"
+        hooks = [kind for kind in known if overridden(self._strategy, f"on_{kind}")]
+        if "event" in hooks or kinds.intersection(hooks):
+            return []
+        has_acted = outcome.orders or self.runner.refused_orders or self.runner.has_timers
+        if not (hooks or has_acted):
+            return [f"{name} has no hook for prices, no timer, and gave no order; {_AT_EACH_BAR}"]
+        if hooks == ["candle"] and not (self._data.series or self._data.ticks):
+            return [
+                "on_candle was never called: the data have quotes only; follow them with on_quote "
+                "(--timeframe makes no candles of quotes)"
+            ]
+        return [f"on_{kind} was never called: no {kind}s were sent" for kind in hooks]
+
+
+def backtest(
+    strategy: Strategy,
+    data: LoadedData | Source,
+    *,
+    subscriptions: str = "",
+    on_error: OnError = "stop",
+    **options: Any,
+) -> Results:
+    """Run a strategy over data; gives back what came of it, which prints as a table.
+
+    Also where an event loop is running already, as in a notebook.
+
+    Args:
+        data: What `read_data` has read, which may be used again and again, or what it takes.
+        subscriptions: What the strategy receives, such as `S:AAPL:candle_5m,C:BTCUSD:quote`; by
+            default all quotes, and the finest candles of each symbol.
+        on_error: What a failing hook does: `stop` or `continue`.
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; limits on
+            risk: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`, a number or
+            numbers by symbol. `splits` is a file, or a list such as `["AAPL 2:1 2005-02-28"]`.
+
+    Raises:
+        HookFailed: A hook of the strategy raised; `__cause__` is what it raised.
+        DataError: The data cannot be read.
+        ConfigError: A value that cannot be one, `subscriptions` that want nothing of the data, or
+            a strategy that has run before.
+        TypeError: There is no option of a name, or what is given is no strategy or no data.
+    """
+    if isinstance(strategy, type):
+        name = strategy.__name__
+        raise TypeError(f"{name} is a class; give an object of it: backtest({name}(), …)")
+    if not isinstance(strategy, Strategy):
+        raise TypeError(f"backtest() runs an object of your strategy, and no {_kind(strategy)}")
+    conditions, warnings = conditions_of(data, subscriptions, options)
+    run = Backtest(strategy, conditions, on_error=on_error)
+    drive(run)
+    return run.results(warnings)
+
+
+def conditions_of(
+    data: LoadedData | Source, subscriptions: str, options: Mapping[str, Any]
+) -> tuple[Conditions, list[str]]:
+    """What is given by name in Python, and what to warn of in it; see `backtest`."""
+    if not isinstance(subscriptions, str):
+        raise TypeError(
+            "subscriptions are a text such as 'S:AAPL:candle_5m,C:BTCUSD:quote', and no "
+            f"{_kind(subscriptions)}"
+        )
+    exchange_options, limits, rounding = options_from(options)
+    loaded = data if isinstance(data, LoadedData) else read_data(data)
+    wanted = parse_subscriptions(subscriptions, "subscriptions")
+    missing = unmet(wanted, loaded, "subscriptions")
+    conditions = Conditions(
+        data=loaded,
+        options=exchange_options,
+        limits=limits,
+        rounding=rounding,
+        subscriptions=wanted,
+    )
+    return conditions, [f"nothing came of {entry}: {said}" for entry, said in missing.items()]
+
+
+def drive(run: Backtest) -> None:
+    """Run to the end; Ctrl-C is an error at once, and not only between two turns of a loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with _no_handler_of_asyncio():
+            asyncio.run(run.run())
+        return
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            beside.submit(copy_context().run, asyncio.run, run.run()).result()
+        except KeyboardInterrupt:
+            run.runner.interrupt()
+            raise
+
+
+@contextmanager
+def _no_handler_of_asyncio() -> Iterator[None]:
+    """Have Ctrl-C raise where it finds the program, as it does without asyncio.
+
+    Where it is not handled in Python's own way, asyncio leaves it alone.
+    """
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

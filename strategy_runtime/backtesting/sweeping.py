@@ -1,0 +1,147 @@
+"""Many runs of a strategy that differ in its parameters."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from strategy_runtime.backtesting.reading import Source
+from strategy_runtime.backtesting.run import Backtest, Conditions, conditions_of, drive
+from strategy_runtime.backtesting.silence import silenced
+from strategy_runtime.errors import ConfigError, HookFailed
+from strategy_runtime.report.comparison import Comparison, Trial
+from strategy_runtime.report.figures import FIGURES
+from strategy_runtime.runtime.tracebacks import said_by
+from strategy_runtime.simulator.data.load import LoadedData
+from strategy_runtime.strategy import Strategy
+from strategy_runtime.suggestions import did_you_mean
+
+__all__ = ["sweep", "trials"]
+
+_Values: TypeAlias = Mapping[str, Any]
+
+
+def sweep(
+    kind: type[Strategy],
+    data: LoadedData | Source,
+    parameters: Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    *,
+    by: str = "sharpe",
+    processes: int | None = None,
+    subscriptions: str = "",
+    **options: Any,
+) -> Comparison:
+    """Run a strategy with many sets of parameters; gives back the runs, the best first, which print
+    as a table.
+
+    What the strategy prints or logs is left out. Where it fails, that run has a `failure` instead
+    of a summary, and the others go on.
+
+    Args:
+        kind: The class of the strategy.
+        data: As for `backtest`.
+        parameters: Values by name, of which every combination is run, such as `{"fast": (5, 10,
+            20), "slow": (30, 50)}`; or the sets themselves, one mapping for each run.
+        by: The figure whose highest value is the best, such as `calmar`, `return` or `win_rate`; of
+            `max_drawdown` it is the lowest.
+        processes: How many runs go on at once; by default as many as there are cores.
+        subscriptions, options: As for `backtest`.
+
+    Raises:
+        DataError, TypeError: As of `backtest`.
+        ConfigError: Likewise; or a parameter that is none or has no values, before anything runs.
+    """
+    _see_that_it_is_a_class(kind)
+    if by not in FIGURES:
+        raise ConfigError(
+            f"there is no figure {by!r} to order runs by"
+            + (did_you_mean(by, FIGURES) or f"; there are {', '.join(FIGURES)}")
+        )
+    if processes is not None and processes < 1:
+        raise ConfigError(f"processes must be a whole number above 0, not {processes!r}")
+    sets = _sets_of(parameters)
+    for each in sets:
+        kind.parameters().resolve(each)
+    conditions, _ = conditions_of(data, subscriptions, options)
+    runs = trials(kind.__name__, lambda values: kind(**values), conditions, sets, processes)
+    return Comparison([*runs], by)
+
+
+def trials(
+    name: str,
+    make: Callable[[_Values], Strategy],
+    conditions: Conditions,
+    sets: Sequence[_Values],
+    processes: int | None,
+) -> Iterator[Trial]:
+    """What comes of a run with each set of parameters, in their order.
+
+    Args:
+        name: Of the class of strategy.
+        make: Makes an object of it.
+        processes: As for `sweep`.
+    """
+    from strategy_runtime.backtesting.processes import each_of
+
+    run = partial(_run, name, make, conditions)
+    return each_of(sets, run, processes or os.cpu_count() or 1)
+
+
+def _see_that_it_is_a_class(kind: object) -> None:
+    if not isinstance(kind, type) or not issubclass(kind, Strategy):
+        name = type(kind).__name__
+        hint = f": sweep({name}, …)" if isinstance(kind, Strategy) else f", and no {name}"
+        raise TypeError(f"sweep() takes the class of your strategy{hint}")
+
+
+def _sets_of(parameters: object) -> list[_Values]:
+    sets: list[Any] = []
+    if isinstance(parameters, Mapping):
+        several = {name: _several(name, value) for name, value in parameters.items()}
+        sets += (dict(zip(several, each, strict=True)) for each in product(*several.values()))
+    elif isinstance(parameters, Iterable):
+        sets += parameters
+    if not sets or not all(isinstance(each, Mapping) for each in sets):
+        raise ConfigError(
+            "parameters are values by name, such as {'fast': (5, 10, 20)}, or a list with a "
+            f"mapping for each run, and not {parameters!r}"
+        )
+    return sets
+
+
+def _several(name: str, value: Any) -> list[Any]:
+    """The values that a parameter is to have, one after the other."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        return [value]
+    several = [*value]
+    if not several:
+        raise ConfigError(f"{name} has no values: write them as in {{{name!r}: (5, 10, 20)}}")
+    return several
+
+
+def _run(
+    name: str, make: Callable[[_Values], Strategy], conditions: Conditions, values: _Values
+) -> Trial:
+    """Run once, without a word."""
+    with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        try:
+            strategy = make(values)
+        except ConfigError:
+            raise
+        except (Exception, SystemExit) as error:
+            return Trial(values, failure=f"{name} was not made: {_named(error)}")
+        run = Backtest(strategy, conditions)
+        try:
+            drive(run)
+        except HookFailed as failure:
+            return Trial(values, failure=f"{failure}: {_named(failure.__cause__)}")
+        except SystemExit as error:
+            return Trial(values, failure=f"a task of it ended the process: {_named(error)}")
+        return Trial(values, run.results().summary)
+
+
+def _named(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {said_by(error)}"

@@ -1,0 +1,42 @@
+"""Doing the same with many things in several processes, of which some may end."""
+
+import os
+import re
+import signal
+from multiprocessing import get_context
+
+import pytest
+
+from strategy_runtime.backtesting.processes import each_of
+from strategy_runtime.errors import ConfigError
+
+
+def test_what_takes_long_holds_up_one_process_only() -> None:
+    others_done = get_context("fork").Event()
+
+    def run(item: int) -> int:
+        if item == 0:
+            assert others_done.wait(20)
+        elif item == 5:
+            others_done.set()
+        return item
+
+    assert list(each_of(range(6), run, 2)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_process_that_is_ended_from_outside_is_told() -> None:
+    def end(item: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(
+        ConfigError, match=re.escape("take fewer with --processes N, or processes=N in Python")
+    ):
+        list(each_of([1, 2], end, 2))
+
+
+def test_a_process_that_ends_by_itself_is_not_said_to_want_memory() -> None:
+    def end(item: int) -> None:
+        os._exit(3)
+
+    with pytest.raises(ConfigError, match=r"^a process ended \(3\); --processes 1, or "):
+        list(each_of([1, 2], end, 2))
