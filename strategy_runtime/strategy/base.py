@@ -422,7 +422,7 @@ class Strategy(Indicating):
         return self._running.close(symbol, quantity)
 
     def close_all(self) -> list[Ticket]:
-        """Close all positions of the account at the market."""
+        """Close all positions of the account at the market, the oldest first."""
         return self._running.close_all()
 
     def target(
@@ -457,7 +457,7 @@ class Strategy(Indicating):
 
     @property
     def positions(self) -> list[NetPosition]:
-        """All positions that are not flat."""
+        """All positions that are not flat, oldest first."""
         return self._running.positions
 
     def orders(self, symbol: str | None = None, *, external: bool = False) -> list[Order]:

@@ -305,15 +305,17 @@ class Book(KnownOrders):
 
     @property
     def held(self) -> list[str]:
-        """Symbols in which there is a position, be it one that another offsets."""
+        """Symbols in which there is a position, be it one that another offsets, oldest first."""
         return [
-            symbol for symbol, net in self.nets.items() if net.quantity or self.parts_of(symbol)
+            symbol
+            for symbol, net in self.nets.held.items()
+            if net.quantity or self.parts_of(symbol)
         ]
 
     @property
     def positions(self) -> list[NetPosition]:
-        """Positions that are not flat."""
-        return [net for net in self.nets.values() if net.quantity]
+        """Positions that are not flat, oldest first."""
+        return [net for net in self.nets.held.values() if net.quantity]
 
     @property
     def account(self) -> AccountView:

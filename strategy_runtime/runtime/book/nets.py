@@ -29,14 +29,18 @@ def see_that_it_is_one(symbol: object) -> None:
 
 
 class Nets(dict[str, NetPosition]):
-    """Net positions by symbol, flat ones included, made when a symbol is first asked for."""
+    """Net positions by symbol, flat ones included, made when a symbol is first asked for.
 
-    __slots__ = ("_gain", "_gained_at", "_gains", "_held", "_prices")
+    Attributes:
+        held: Those in which there is something, oldest first, whatever was asked for before.
+    """
+
+    __slots__ = ("_gain", "_gained_at", "_gains", "_prices", "held")
 
     def __init__(self, prices: Mapping[str, float]) -> None:
         super().__init__()
         self._prices = prices
-        self._held: dict[str, NetPosition] = {}
+        self.held: dict[str, NetPosition] = {}
         self._gain = _ZERO
         self._gains = Sum({})
         """The open profit of each, where there are many."""
@@ -59,7 +63,7 @@ class Nets(dict[str, NetPosition]):
         return self._gain
 
     def _gain_at(self, prices: list[float]) -> Decimal:
-        held, before = self._held, self._gained_at
+        held, before = self.held, self._gained_at
         if len(held) < MANY:
             return sum(map(_gain_of, held.values()), _ZERO)
         if before is None:
@@ -111,11 +115,11 @@ class Nets(dict[str, NetPosition]):
             net.realized_pnl = part.realized_pnl
             net.average_entry_price = part.average_entry_price
             net._locked = _ZERO
-            self._held[symbol] = net
+            self.held[symbol] = net
             return
         if not parts:
             net.quantity = net.realized_pnl = net.average_entry_price = net._locked = _ZERO
-            self._held.pop(symbol, None)
+            self.held.pop(symbol, None)
             return
         net.realized_pnl = sum((part.realized_pnl for part in parts), _ZERO)
         self._hold_at(
@@ -130,15 +134,15 @@ class Nets(dict[str, NetPosition]):
         net.quantity = quantity
         net.average_entry_price = cost / quantity if quantity else _ZERO
         net._locked = quantity * net.average_entry_price - cost
-        self._held[net.symbol] = net
+        self.held[net.symbol] = net
 
     def _hold(self, net: NetPosition, quantity: Decimal) -> None:
         self._gained_at = None
         net.quantity = quantity
         if quantity:
-            self._held[net.symbol] = net
+            self.held[net.symbol] = net
         else:
-            self._held.pop(net.symbol, None)
+            self.held.pop(net.symbol, None)
 
 
 def _cost_of(net: NetPosition) -> Decimal:

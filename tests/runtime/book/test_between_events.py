@@ -156,6 +156,32 @@ async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:
         assert [position.quantity for position in pilot.exchange.positions()] == [3, 4]
 
 
+@pytest.mark.parametrize("asked_for", [[], ["S:C", "S:A", "S:B"]])
+async def test_positions_are_listed_and_closed_oldest_first_whatever_was_looked_at(
+    asked_for: list[str],
+) -> None:
+    def enter(strategy: Scripted, candle: Candle) -> None:
+        for symbol in asked_for:
+            assert strategy.position(symbol).is_flat
+        strategy.buy("S:B", 1)
+        strategy.sell("S:A", 1)
+        strategy.buy("S:C", 1)
+
+    def turn(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell("S:B", 2)
+        strategy.close("S:A")
+
+    def leave(strategy: Scripted, candle: Candle) -> None:
+        assert [held.symbol for held in strategy.positions] == ["S:B", "S:C", "S:A"]
+        strategy.close_all()
+
+    strategy = Scripted({0: enter, 3: turn, 6: lambda s, c: s.buy("S:A", 1), 9: leave})
+    async with strategy.run_test() as pilot:
+        await pilot.candles_of({symbol: [*FLAT, 10] for symbol in ("S:A", "S:B", "S:C")})
+        assert [fill.symbol for fill in pilot.fills[-3:]] == ["S:A", "S:B", "S:C"]
+        assert [order.symbol for order in pilot.orders[-3:]] == ["S:B", "S:C", "S:A"]
+
+
 class Holds(Strategy):
     """Notes what it holds whenever it hears of something."""
 
