@@ -22,6 +22,7 @@ from strategy_runtime import (
 )
 from strategy_runtime.clock import utc
 from strategy_runtime.errors import ConfigError, DataError
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.report.equity import equity_curve
 from strategy_runtime.report.explain import explain
@@ -98,6 +99,22 @@ async def test_a_weekend_has_as_many_nights_as_the_calendar_says() -> None:
         await pilot.candles(X, bars=[TEN])
         assert amounts(strategy) == [(X, Decimal(-3))]
         assert pilot.exchange.account().balance == Decimal(100_000 - 3)
+
+
+@pytest.mark.parametrize("coarser", ["", "1d", "1w", "1M"])
+def test_nights_behind_the_last_price_are_free(coarser: str) -> None:
+    series = BarSeries(X, "1h", DAY // 24)
+    for hour in range(30):
+        series.append(hour * DAY // 24, 10.0, 10.0, 10.0, 10.0, 100.0)
+    wanted = f"{X}:candle_1h" + (coarser and f",{X}:candle_{coarser}")
+    options = ExchangeOptions(borrow_rate=Decimal("0.1"))
+    exchange = Exchange([series], options, parse_subscriptions(wanted))
+    strategy = Scripted({0: lambda s, c: s.sell(X, 73)})
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    last = strategy.seen[-2]
+    assert isinstance(last, Candle)
+    assert last.timeframe == (coarser or "1h")
+    assert amounts(strategy) == [(X, Decimal("-0.2"))]
 
 
 async def test_within_a_day_nothing_is_charged() -> None:

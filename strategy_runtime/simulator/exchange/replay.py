@@ -60,10 +60,16 @@ class Replay:
                 return
             has_closes = bool(closes and closes[0][0] == now)
             has_closes |= bool(rollups and rollups[0][0] == now)
-            self.arrive(now, closes=has_closes)
+            # Behind the last price coarser candles may end much later: nights until then are free.
+            has_prices = bool(closes or ticks or trades)
+            if has_prices:
+                self.arrive(now, closes=has_closes)
+            else:
+                state.now_ns = now
             if has_closes:
                 closing = pop_all(closes, now)
-                self.meet_ranges(closing, closing)
+                if has_prices:
+                    self.meet_ranges(closing, closing)
                 if outbox:
                     yield
                 state.phase = Phase.BAR
