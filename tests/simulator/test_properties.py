@@ -29,6 +29,7 @@ from strategy_runtime import (
 from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
+from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.runtime.delivery import runs
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.risk import daily_loss
@@ -183,6 +184,8 @@ class Random(Strategy):
                     self.modify(order, quantity=order.quantity)
             case "close":
                 self.close(symbol)
+            case "close_all":
+                self.close_all()
             case "cancel":
                 self.cancel_all(symbol)
             case _:
@@ -721,6 +724,85 @@ def test_looking_shows_what_events_would_have_told(
         assert here == there
     assert (one.fills, one.orders, one.events) == (other.fills, other.orders, other.events)
     assert (one.positions, one.equity) == (other.positions, other.equity)
+
+
+class Narrow(Random):
+    """Decides at the bars of its own symbols alone, whatever else it is sent."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.timeframe == "12h" and candle.symbol in SYMBOLS:
+            super().on_candle(candle)
+
+
+class Looking(Narrow):
+    """Looks at its positions, the last symbol first."""
+
+    def on_candle(self, candle: Candle) -> None:
+        for symbol in reversed(SYMBOLS):
+            assert self.position(symbol).symbol == symbol
+        super().on_candle(candle)
+
+
+class Awaiting(Narrow):
+    """Has a hook that may wait."""
+
+    async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
+        super().on_candle(candle)
+        await sleep(0)
+
+
+closing = st.builds(plain, st.integers(0, 12), st.just("close_all"), st.just(1))
+
+
+@pytest.mark.timeout(600)
+@example(  # a short position that is held beyond the last price, until a longer candle ends
+    market={"S:A": CALM, "S:B": CALM},
+    plan=[plain(0, "sell", 10)],
+    options={"borrow_rate": Decimal(2)},
+    kind=Narrow,
+    coarser=["1w"],
+    is_beside=False,
+)
+@example(  # positions that are looked at in another order than they were opened in
+    market={"S:A": CALM, "S:B": CALM},
+    plan=[plain(0, "buy", 1), Action(1, "S:B", "buy", 1, 0.25, 0.25), plain(6, "close_all", 1)],
+    options={},
+    kind=Looking,
+    coarser=[],
+    is_beside=False,
+)
+@given(
+    market=markets,
+    plan=st.lists(actions | closing, max_size=12),
+    options=costs,
+    kind=st.sampled_from([Narrow, Looking, Awaiting]),
+    coarser=st.lists(st.sampled_from(["1d", "1w", "1M"]), unique=True),
+    is_beside=st.booleans(),
+)
+def test_what_a_strategy_does_not_use_changes_nothing(
+    market: dict[str, list[Row]],
+    plan: list[Action],
+    options: dict[str, object],
+    kind: type[Narrow],
+    coarser: list[str],
+    is_beside: bool,
+) -> None:
+    """Looking, waiting, candles of other timeframes, and a symbol that it does not trade."""
+
+    def trade(kind: type[Random], more: list[str], series: list[BarSeries]) -> Outcome:
+        entries = [f"{symbol}:candle_12h" for symbol in SYMBOLS] + more
+        wanted = parse_subscriptions(",".join(entries))
+        exchange = Exchange(series, ExchangeOptions(**options), wanted)  # type: ignore[arg-type]
+        strategy = type("Same", (kind,), {})(plan, exchange)
+        asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+        return exchange.outcome()
+
+    one = trade(Narrow, [], series_of(market))
+    more = [f"{symbol}:candle_{timeframe}" for symbol in SYMBOLS for timeframe in coarser]
+    beside = {"S:C": market["S:A"]} if is_beside else {}
+    other = trade(kind, more, series_of(market | beside))
+    assert (one.fills, one.orders, one.cash) == (other.fills, other.orders, other.cash)
+    assert (one.equity, one.financing) == (other.equity, other.financing)
 
 
 def fills_until(fills: list[Fill], bar: int) -> list[Fill]:
