@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -77,6 +78,17 @@ def test_no_test_borrows_from_another_test() -> None:
 
 def test_no_file_leans_on_a_folder_outside_the_repository() -> None:
     assert lines_with(OUTSIDE) == []
+
+
+@pytest.mark.skipif(
+    not shutil.which("git") or not (ROOT / ".git").exists(), reason="no git, or not a clone"
+)
+def test_what_was_tried_out_at_the_top_is_not_kept() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "*"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loose = [path for path in map(Path, listed.stdout.splitlines()) if path.parent == Path()]
+    assert {path.suffix for path in loose} <= {"", ".lock", ".md", ".toml"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
