@@ -3,7 +3,9 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +14,11 @@ from strategy_runtime.cli import backtest, new, proxy, run, sweep
 from tests.cli.support import BUYER, PRICES
 
 Invoke = Callable[..., Result]
+
+# Before 8.2, click keeps the two streams apart only where it is told to.
+APART: dict[str, Any] = (
+    {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
+)
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def invoke(folder: Path) -> Iterator[Invoke]:
 
     def call(name: str, *arguments: object, env: dict[str, str] | None = None) -> Result:
         unset = dict.fromkeys(("PROXY_WS_URL", "PROXY_REST_URL", "SUBSCRIPTIONS", "STRATEGY_MODE"))
-        runner = CliRunner(env={**unset, **(env or {})})
+        runner = CliRunner(env={**unset, **(env or {})}, **APART)
         return runner.invoke(commands[name], [str(each) for each in arguments])
 
     yield call
