@@ -80,6 +80,18 @@ def test_the_image_of_every_template_can_backtest(
     assert result["fills"] > 40
 
 
+def test_a_project_that_only_its_owner_may_read_makes_an_image_too(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = made("minimal", tmp_path)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o700)
+    build(folder, "my-private")
+    with unpacked("my-private") as image:
+        done = image.run(NAME.target, "--json", entrypoint=["strategy-backtest"])
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def runtime(project: Path) -> Iterator[Image]:
     with unpacked(RUNTIME) as found:
