@@ -1,6 +1,7 @@
 """The server: two ports, one application, one run."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -138,9 +139,12 @@ class ProxyServer:
                 await site.start()
             except OSError as error:
                 await self._runner.cleanup()
+                # Of an address that is not here, asyncio does not always keep the number.
+                of_the_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+                other = f"--{name}-port (0 picks a free one)" if of_the_port else "--host"
                 raise ConfigError(
                     f"cannot listen on {self._host} port {port}: {reason_of(error)}; "
-                    f"choose another with --{name}-port (0 picks a free one)"
+                    f"choose another with {other}"
                 ) from None
         self._addresses = [address[:2] for address in self._runner.addresses]
         self._conductor = asyncio.create_task(self.stream.conduct(), name="proxy conductor")

@@ -69,6 +69,14 @@ async def test_a_port_in_use_is_named_with_its_option(which: str) -> None:
             await server_of(**{f"{which}_port": port}).start()
 
 
+async def test_an_address_that_this_machine_does_not_have_is_named_with_its_option() -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"^cannot listen on 203\.0\.113\.1 port 0: .*; choose another with --host$",
+    ):
+        await server_of(host="203.0.113.1", api_key="k" * 32).start()
+
+
 async def test_the_end_cannot_be_waited_for_before_the_start() -> None:
     with pytest.raises(RuntimeError, match="the server has not been started"):
         await server_of().finished()
