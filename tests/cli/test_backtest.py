@@ -703,15 +703,16 @@ def test_a_failing_hook_is_shown_from_the_users_code_on(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text(PRICES)
     done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (70, "")
-    # What is underlined depends on the version of Python.
-    assert re.sub(r"^ +[~^]+\n", "", done.stderr, flags=re.MULTILINE) == (
+    # What is underlined, and which division it was, depends on the version of Python.
+    said = re.sub(r"^ +[~^]+\n", "", done.stderr, flags=re.MULTILINE)
+    assert said.replace("float division", "division") == (
         "Stopped after 3 of 4 bars; no results.\n\n"
         "Traceback (most recent call last):\n"
         f'  File "{tmp_path}/bot.py", line 11, in on_candle\n'
         "    self.helper(candle)\n"
         f'  File "{tmp_path}/bot.py", line 15, in helper\n'
         "    return 1 / (candle.close - 96)\n"
-        "ZeroDivisionError: float division by zero\n\n"
+        "ZeroDivisionError: division by zero\n\n"
         "Error: on_candle failed at candle prices 2024-03-06T00:00:00Z (prices.csv line 4)\n"
     )
     assert not (tmp_path / "results").exists()

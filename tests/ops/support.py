@@ -43,7 +43,8 @@ def ask(url: str, host: str | None = None) -> tuple[int, Any]:
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
             code, body = answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
-        code, body = error.code, error.read().decode()
+        with error:
+            code, body = error.code, error.read().decode()
     return code, json.loads(body) if body.startswith("{") else body
 
 

@@ -84,7 +84,8 @@ BAR = Candle("S:AAPL", "1m", ns_of(AT - timedelta(minutes=1)), 174.1, 175.0, 174
         ),
         (b'{"type":"pong","x":"\xff"}', "not UTF-8"),
         ('{"type":"pong","x":"\ud800"}', "not UTF-8"),
-        (b'{"type":"pong","x":' + b"[" * 100_000, "maximum recursion depth exceeded"),
+        # How deep Python goes depends on its version.
+        (b'{"type":"pong","x":' + b"[" * 10_000_000, "while deserializing an object"),
     ],
 )
 def test_what_is_no_client_frame_is_refused_with_a_text(raw: bytes | str, problem: str) -> None:
