@@ -1,6 +1,7 @@
 """Rules about the repository as a whole that no linter knows."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -136,6 +137,21 @@ def test_the_version_has_one_source() -> None:
     assert "version" not in project
     assert project["dynamic"] == ["version"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", strategy_runtime.__version__)
+
+
+def test_zones_are_known_whatever_the_system_has() -> None:
+    """Debian has EST and US/Eastern, which vendors write, in a package of its own."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "tzdata" in project["dependencies"]
+    probe = "from zoneinfo import ZoneInfo; print(ZoneInfo('EST'), ZoneInfo('US/Eastern'))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe],
+        env={**os.environ, "PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["EST", "US/Eastern"]
 
 
 def scripts() -> dict[str, str]:
