@@ -534,7 +534,8 @@ class Strategy(Indicating):
         Raises:
             TimeframeError: `interval` cannot be read, or has no fixed length, as a month.
         """
-        return self._running.every(interval, self._to_call("every", function))
+        called = self._to_call("every", function)
+        return self._running.every(interval, called)
 
     def at(
         self,
@@ -554,7 +555,8 @@ class Strategy(Indicating):
         Raises:
             ValueError: `time_of_day` cannot be read, or there is no such zone.
         """
-        return self._running.at(time_of_day, self._to_call("at", function), tz)
+        called = self._to_call("at", function)
+        return self._running.at(time_of_day, called, tz)
 
     def _to_call(self, verb: str, function: TimerFunction | None) -> TimerFunction:
         if function is None and type(self).on_timer is Strategy.on_timer:

@@ -711,7 +711,7 @@ async def test_a_night_may_lie_between_bars_that_are_shorter_than_a_day() -> Non
         pilot._next_start += 18 * 3600 * 10**9
         await pilot.candles(X, bars=DAYS[2:])
         (warning,) = pilot.exchange.outcome().warnings
-        assert "S:X went from 100 to 50 over night with a position open" in warning
+        assert "S:X went from 100 to 50 overnight with a position open" in warning
 
 
 async def test_a_stop_that_the_jump_triggers_does_not_hide_it() -> None:
