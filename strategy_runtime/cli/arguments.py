@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from strategy_runtime.suggestions import some_of
+
 __all__ = ["refuse"]
 
 _NAMED = 3
@@ -16,8 +18,6 @@ def refuse(context: click.Context, arguments: Sequence[str]) -> None:
     Raises:
         UsageError: Always.
     """
-    from strategy_runtime.suggestions import some_of
-
     named = some_of(arguments, _NAMED, " ")
     plural = "" if len(arguments) == 1 else "s"
     context.fail(f"unexpected argument{plural} {named}{_hint(context, arguments)}")

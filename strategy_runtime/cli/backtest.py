@@ -1,5 +1,7 @@
 """`strategy-backtest`: run a strategy over market data, in process."""
 
+import asyncio
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext, redirect_stdout
@@ -32,12 +34,14 @@ from strategy_runtime.cli.options import (
 )
 from strategy_runtime.cli.redaction import safe
 from strategy_runtime.cli.settings import order_options, order_settings
+from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals, stop_on_signals
 from strategy_runtime.cli.streams import Command
+from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import HookFailed
+from strategy_runtime.protocol.values import in_digits
 
 if TYPE_CHECKING:
     from strategy_runtime.backtesting.run import Backtest
-    from strategy_runtime.cli.signals import Signals
     from strategy_runtime.simulator.outcome import Fill
     from strategy_runtime.strategy import Strategy
 
@@ -114,7 +118,6 @@ def main(
         from strategy_runtime.backtesting.run import Backtest, Conditions
         from strategy_runtime.backtesting.silence import silenced
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals
 
         named = named_or_demo(target, demo=demo)
         options = exchange_options(account, wanted)
@@ -160,26 +163,21 @@ def main(
 
 
 def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[Strategy]":
-    import os
-
     values = parameters_from(parameters)
     found = class_of(target)
     with users_code(f"{found.__name__} was made"):
         return [found.from_text(values, os.environ) for _ in range(count)]
 
 
-def _replay(run: "Backtest") -> "Signals":
+def _replay(run: "Backtest") -> Signals:
     """Run once; gives back the signals that came meanwhile."""
-    import asyncio
-
     from strategy_runtime.cli.logs import follow
     from strategy_runtime.cli.progress import replayed
     from strategy_runtime.cli.repetition import repeated_lines_left_out
-    from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
 
     runner, exchange = run.runner, run.exchange
 
-    async def replay() -> "Signals":
+    async def replay() -> Signals:
         stopping = stop_on_signals(runner.stop, interrupt=runner.interrupt, deadline=STOP_WITHIN_S)
         with stopping as signals:
             async with replayed(exchange):
@@ -220,9 +218,6 @@ def _compare(first: "list[Fill]", second: "list[Fill]") -> None:
 
 
 def _traded(fill: "Fill | None") -> str:
-    from strategy_runtime.clock import rfc3339
-    from strategy_runtime.protocol.values import in_digits
-
     if fill is None:
         return "no fill"
     size, price = in_digits(fill.quantity), in_digits(fill.price)

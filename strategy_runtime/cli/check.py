@@ -9,6 +9,7 @@ from strategy_runtime.cli.mode import mode_of
 from strategy_runtime.cli.redaction import indented, safe
 from strategy_runtime.errors import StrategyRuntimeError
 from strategy_runtime.report.cells import ljust, width_of
+from strategy_runtime.strategy.parameters import ENVIRONMENT_PREFIX
 
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
@@ -31,8 +32,6 @@ def show_parameters(
     strategy: "Strategy", given: Mapping[str, str], environment: "Environment"
 ) -> None:
     """Print name, value and origin of every parameter."""
-    from strategy_runtime.strategy.parameters import ENVIRONMENT_PREFIX
-
     rows = []
     for name, value in strategy.parameter_values.items():
         variable = ENVIRONMENT_PREFIX + name.upper()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import click
 
 from strategy_runtime.cli.redaction import indented, safe
-from strategy_runtime.errors import HookFailed, StrategyRuntimeError
+from strategy_runtime.errors import ConfigError, HookFailed, StrategyRuntimeError
 
 __all__ = [
     "blamed_on",
@@ -47,7 +47,10 @@ def reported() -> Iterator[None]:
     try:
         yield
     except HookFailed as failure:
-        show_failure(failure)
+        from strategy_runtime.runtime.tracebacks import describe
+
+        show(describe(failure) + "\n")
+        complain(failure)
         raise SystemExit(failure.exit_code) from None
     except StrategyRuntimeError as error:
         complain(error)
@@ -57,19 +60,9 @@ def reported() -> Iterator[None]:
         raise SystemExit(_INTERRUPTED) from None
 
 
-def show_failure(failure: HookFailed) -> None:
-    """Show a hook's failure: the traceback from the user's code on, then hook and event."""
-    from strategy_runtime.runtime.tracebacks import describe
-
-    show(describe(failure) + "\n")
-    complain(failure)
-
-
 @contextmanager
 def blamed_on(origin: str) -> Iterator[None]:
     """Have an error about a setting name the option or the variable that gave it."""
-    from strategy_runtime.errors import ConfigError
-
     try:
         yield
     except ConfigError as error:
@@ -82,8 +75,6 @@ def users_code(doing: str) -> Iterator[None]:
 
     Errors about settings pass.
     """
-    from strategy_runtime.errors import ConfigError
-
     try:
         yield
     except ConfigError:

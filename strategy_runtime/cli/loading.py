@@ -14,6 +14,8 @@ from click.core import ParameterSource
 from strategy_runtime.cli.errors import blamed_on, note, users_code
 from strategy_runtime.cli.options import DEMO, DataOptions
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.protocol.timeframes import parse_timeframe
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -86,7 +88,6 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
         ConfigError: They contradict each other, or name none.
         DataError: The data cannot be read.
     """
-    from strategy_runtime.protocol.timeframes import parse_timeframe
     from strategy_runtime.simulator.data.load import load_bars
 
     chosen: list[str | Path] = list(wanted.paths)
@@ -185,7 +186,6 @@ def exchange_options(account: Mapping[str, Any], wanted: DataOptions) -> "Exchan
         ConfigError: A value that cannot be one.
         DataError: The file of splits cannot be read.
     """
-    from strategy_runtime.protocol.enums import PositionMode
     from strategy_runtime.simulator.data.split_reader import read_splits
     from strategy_runtime.simulator.options import ExchangeOptions
 

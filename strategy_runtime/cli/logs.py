@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from strategy_runtime.cli.redaction import hide_in_environment, indented, safe, safe_with_colours
 from strategy_runtime.strategy.log import when_first_used
 
@@ -165,6 +167,4 @@ def _json_processors() -> "list[Processor]":
 
 
 def _to_json(document: Any, default: Callable[[Any], Any] = str, **_: Any) -> str:
-    import msgspec
-
     return msgspec.json.encode(document, enc_hook=default).decode()

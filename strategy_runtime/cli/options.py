@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import click
 
+from strategy_runtime import __version__
+
 __all__ = [
     "DEMO",
     "HELP_NAMES",
@@ -341,8 +343,6 @@ def version_option(command: _F) -> _F:
             return
         import platform
         from importlib.metadata import PackageNotFoundError, version
-
-        from strategy_runtime import __version__
 
         parts = [f"Python {platform.python_version()}", f"{platform.system()} {platform.machine()}"]
         for name in ("aiohttp", "click", "msgspec", "structlog", "uvloop"):

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from strategy_runtime.clock import sleep
+
 if TYPE_CHECKING:
     from strategy_runtime.simulator.exchange import Exchange
 
@@ -34,8 +36,6 @@ async def replayed(exchange: "Exchange") -> AsyncIterator[None]:
 
 
 async def _tick(exchange: "Exchange", begin: int, end: int) -> None:
-    from strategy_runtime.clock import sleep
-
     await sleep(_PATIENCE_S)
     try:
         while True:

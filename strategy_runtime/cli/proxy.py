@@ -1,6 +1,7 @@
 """`strategy-proxy`: the simulated exchange behind WebSocket and REST."""
 
 import asyncio
+import json
 import os
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from strategy_runtime import __version__
 from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.loading import exchange_options, load_data, subscriptions_of
 from strategy_runtime.cli.options import (
@@ -20,7 +22,10 @@ from strategy_runtime.cli.options import (
     result_options,
     version_option,
 )
+from strategy_runtime.cli.redaction import hide
+from strategy_runtime.cli.signals import stop_on_signals
 from strategy_runtime.cli.streams import Command
+from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -138,10 +143,8 @@ def main(
     say otherwise. Messages go to stderr.
     """
     with reported():
-        from strategy_runtime import __version__
         from strategy_runtime.cli.logs import set_up_from
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.cli.redaction import hide
         from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_slips
         from strategy_runtime.simulator.over_data import exchange_over
         from strategy_runtime.simulator.server import ProxyServer
@@ -184,8 +187,6 @@ async def _serve(
 ) -> int:
     """Serve one run; gives back the exit code."""
     from strategy_runtime.cli.progress import replayed
-    from strategy_runtime.cli.signals import stop_on_signals
-    from strategy_runtime.clock import monotonic
     from strategy_runtime.report.results import results_of
     from strategy_runtime.report.summary import RunFacts
     from strategy_runtime.simulator.server import RunEnd
@@ -226,16 +227,12 @@ async def _serve(
 
 
 def _announce(server: "ProxyServer") -> None:
-    import json
-
     click.echo(json.dumps({"ws_url": server.ws_url, "rest_url": server.rest_url}))
     note("Waiting for a strategy.")
 
 
 async def _first_client(server: "ProxyServer") -> float:
     """When the first strategy connected, on the monotonic clock."""
-    from strategy_runtime.clock import monotonic
-
     await server.stream.attached.wait()
     return monotonic()
 

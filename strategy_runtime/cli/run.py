@@ -13,13 +13,23 @@ import click
 from strategy_runtime.cli.errors import reported, users_code
 from strategy_runtime.cli.loading import class_of, parameters_from
 from strategy_runtime.cli.options import HELP_NAMES, Place, parameters_option, version_option
+from strategy_runtime.cli.redaction import hide, hide_in_environment
 from strategy_runtime.cli.settings import with_settings
+from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
 from strategy_runtime.cli.streams import Command
+from strategy_runtime.errors import ConfigError
+from strategy_runtime.ids import token
+from strategy_runtime.runtime.settings import (
+    DEFAULT,
+    Environment,
+    Settings,
+    read_environment,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
     from strategy_runtime.proxy.recording import Recording
-    from strategy_runtime.runtime.settings import Environment, Settings
     from strategy_runtime.runtime.venue import Venue
     from strategy_runtime.strategy import Strategy
     from strategy_runtime.strategy.desk import Mode
@@ -106,8 +116,6 @@ def _main(
     flags: dict[str, str | None],
 ) -> None:
     from strategy_runtime.cli.logs import set_up
-    from strategy_runtime.cli.redaction import hide, hide_in_environment
-    from strategy_runtime.runtime.settings import DEFAULT, read_environment, resolve
 
     values = parameters_from(parameters)
     environment = read_environment(os.environ, env_file)
@@ -145,8 +153,6 @@ def _main(
 
 def _is_ready(flags: dict[str, str | None], env_file: Path | None) -> bool:
     from strategy_runtime.cli.probe import probe
-    from strategy_runtime.errors import ConfigError
-    from strategy_runtime.runtime.settings import read_environment, resolve
 
     settings = resolve(flags, read_environment(os.environ, env_file))
     if not settings.ops_port:
@@ -156,13 +162,13 @@ def _is_ready(flags: dict[str, str | None], env_file: Path | None) -> bool:
     return is_ready
 
 
-def _load(target: str, values: dict[str, str], environment: "Environment") -> "Strategy":
+def _load(target: str, values: dict[str, str], environment: Environment) -> "Strategy":
     found = class_of(target)
     with users_code(f"{found.__name__} was made"):
         return found.from_text(values, environment.values, environment.origin)
 
 
-def _loop_factory(settings: "Settings") -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes the event loop; None for the standard one.
 
     Raises:
@@ -175,8 +181,6 @@ def _loop_factory(settings: "Settings") -> Callable[[], asyncio.AbstractEventLoo
     except ImportError:
         if settings.loop == "auto":
             return None
-        from strategy_runtime.errors import ConfigError
-
         raise ConfigError(
             f"{settings.origins['loop']}: uvloop is not installed: "
             "pip install 'strategy-runtime[uvloop]'"
@@ -186,10 +190,9 @@ def _loop_factory(settings: "Settings") -> Callable[[], asyncio.AbstractEventLoo
 
 
 def _venue(
-    settings: "Settings", mode: "Mode", timeout: float, recording: "Recording | None" = None
+    settings: Settings, mode: "Mode", timeout: float, recording: "Recording | None" = None
 ) -> "ProxyVenue":
     from strategy_runtime.proxy import Endpoints, ProxyVenue
-    from strategy_runtime.runtime.settings import DEFAULT
 
     set_by = {
         f"{name.removesuffix('_url')}_setting": settings.origins[name]
@@ -208,15 +211,13 @@ def _venue(
     )
 
 
-async def _session(strategy: "Strategy", settings: "Settings") -> int:
+async def _session(strategy: "Strategy", settings: Settings) -> int:
     """Run until the end, or until a signal; gives back the exit code."""
     from structlog.contextvars import bind_contextvars
 
     from strategy_runtime.cli.keeping import Kept, keep, record
     from strategy_runtime.cli.missing import say_what_is_missing, say_what_stays_away
-    from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
     from strategy_runtime.cli.watching import Watching
-    from strategy_runtime.ids import token
     from strategy_runtime.runtime.risk.limited import desk_for
     from strategy_runtime.runtime.runner import Runner
     from strategy_runtime.runtime.threads import ThreadedVenue
@@ -280,7 +281,7 @@ async def _session(strategy: "Strategy", settings: "Settings") -> int:
     return 0
 
 
-async def _reach(settings: "Settings") -> "Mode":
+async def _reach(settings: Settings) -> "Mode":
     """Wait until the proxy answers, and ask what it is unless that was said."""
     from strategy_runtime.cli.mode import mode_of
 
