@@ -25,7 +25,7 @@ from strategy_runtime.clock import NANOSECONDS, ns_of
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.runtime.book.nets import see_that_it_is_one
+from strategy_runtime.runtime.book.nets import check_symbol
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.runner import Runner
@@ -143,8 +143,8 @@ class Pilot:
             HookFailed: A hook of the strategy raised.
             RuntimeError: The run is over, behind the end of `async with`.
         """
-        self._see_that_it_goes_on()
-        see_that_it_is_one(symbol)
+        self._check_open()
+        check_symbol(symbol)
         series = QuoteSeries(symbol)
         for bid, ask in pairs:
             if not 0 < bid <= ask < inf:
@@ -158,7 +158,7 @@ class Pilot:
             self.exchange.extend_quotes(series)
         await self._venue.deal_with(self.exchange.replay())
 
-    def _see_that_it_goes_on(self) -> None:
+    def _check_open(self) -> None:
         if self._venue.is_left:
             raise RuntimeError(
                 "the run is over: feed it within `async with strategy.run_test() as pilot`"
@@ -174,10 +174,10 @@ class Pilot:
         return rows
 
     async def _feed(self, rows_by_symbol: Mapping[str, Sequence[Sequence[float]]]) -> None:
-        self._see_that_it_goes_on()
+        self._check_open()
         start = longest = 0
         for symbol, rows in rows_by_symbol.items():
-            see_that_it_is_one(symbol)
+            check_symbol(symbol)
             series = BarSeries(symbol, self._timeframe, self._step)
             start = self._next_start
             for row in rows:

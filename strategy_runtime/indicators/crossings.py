@@ -16,7 +16,7 @@ def crossed_above(one: Line, other: Line | float) -> bool:
             return one.previous <= other.previous  # type: ignore[union-attr]
         return False
     except AttributeError:
-        _see_that_they_compare(one, other)
+        _check_comparable(one, other)
         return one.value > other and one.previous <= other  # type: ignore[operator]
 
 
@@ -27,11 +27,11 @@ def crossed_below(one: Line, other: Line | float) -> bool:
             return one.previous >= other.previous  # type: ignore[union-attr]
         return False
     except AttributeError:
-        _see_that_they_compare(one, other)
+        _check_comparable(one, other)
         return one.value < other and one.previous >= other  # type: ignore[operator]
 
 
-def _see_that_they_compare(one: object, other: object) -> None:
+def _check_comparable(one: object, other: object) -> None:
     if not hasattr(one, "previous") or not isinstance(other, Decimal | Real):
         raise TypeError(
             "an indicator is compared with another one or with a number, as in crossed_above("

@@ -15,24 +15,23 @@ from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.side_by_side import side_by_side
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.desk import Mode
 
-__all__ = ["find_out_how_fills_are_booked", "see_that_it_begins", "warm_up"]
+__all__ = ["check_not_begun", "note_position_mode", "warm_up"]
 
 _MOST_BARS = 10_000  # a proxy need not have more at hand
 
 _log = logging.getLogger("strategy_runtime")
 
 
-async def see_that_it_begins(venue: Venue, prefix: str, orders: list[Order]) -> None:
-    """Look for orders that carry such ids as those of a backtest do, which begin at 1.
+async def check_not_begun(venue: Venue, prefix: str, orders: list[Order]) -> None:
+    """Refuse a backtest whose venue already has orders under the ids that it is going to give.
 
     Args:
-        prefix: Of the ids.
-        orders: Those that are open.
+        prefix: What these ids begin with, before a number that counts from 1.
+        orders: The open ones.
 
     Raises:
-        ConfigError: There are some. The backtest would get them as answers to its own.
+        ConfigError: There are such orders. They would be taken for the backtest's own.
     """
     first = partial(venue.orders, client_order_id=f"{prefix}-1")
     found = orders + await patiently(first, "whether the backtest has begun already")
@@ -49,12 +48,11 @@ async def see_that_it_begins(venue: Venue, prefix: str, orders: list[Order]) -> 
         )
 
 
-async def find_out_how_fills_are_booked(venue: Venue, book: Book, mode: Mode) -> None:
-    """In one of two modes of accounts; a backtest tells of the account behind each fill."""
-    book.books_profits = mode == "backtest"
+async def note_position_mode(venue: Venue, book: Book) -> None:
+    """Have the book know whether the account nets or hedges; it nets where the venue does not say."""
     with suppress(StrategyRuntimeError):
-        held_as = (await venue.capabilities()).position_mode
-        book.is_hedging = held_as is PositionMode.HEDGING
+        mode = (await venue.capabilities()).position_mode
+        book.is_hedging = mode is PositionMode.HEDGING
 
 
 async def warm_up(

@@ -11,11 +11,7 @@ from strategy_runtime.clock import now, ns_of, rfc3339
 from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator, shortened
 from strategy_runtime.protocol.subscriptions import Subscriptions
-from strategy_runtime.runtime.beginning import (
-    find_out_how_fills_are_booked,
-    see_that_it_begins,
-    warm_up,
-)
+from strategy_runtime.runtime.beginning import check_not_begun, note_position_mode, warm_up
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery import Burst, Delivery
@@ -88,6 +84,7 @@ class Runner:
         self._timeframe = timeframe
         most_ended = _MOST_ENDED if mode == "live" else None  # a backtest ends
         self._book = Book(_lookback_of(strategy), f"{name}-", most_ended)
+        self._book.books_profits = mode == "backtest"
         self._book.positions_may_lead = mode == "live"
         self._clock = RunClock(mode)
         self._timers = Timers(mode)
@@ -246,8 +243,8 @@ class Runner:
             lambda: take_snapshot(self._venue, self._book), "what is open at the venue"
         )
         if self._mode == "backtest":
-            await see_that_it_begins(self._venue, self._prefix, known.orders)
-        await find_out_how_fills_are_booked(self._venue, self._book, self._mode)
+            await check_not_begun(self._venue, self._prefix, known.orders)
+        await note_position_mode(self._venue, self._book)
         orders = known.orders + await self._desk.doubts.take_up()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True

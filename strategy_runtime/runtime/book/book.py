@@ -22,7 +22,6 @@ from strategy_runtime.protocol.models import (
     Candle,
     Order,
     Position,
-    Quote,
     Trade,
 )
 from strategy_runtime.protocol.values import decimal_of
@@ -100,14 +99,6 @@ class Book(KnownOrders):
         if kept is None:
             kept = self._candles[candle.symbol] = deque(maxlen=self._lookback)
         kept.append(candle)
-
-    def see_quote(self, quote: Quote) -> None:
-        """Note the price."""
-        self.see_price(quote.symbol, quote.price)
-
-    def see_price(self, symbol: str, price: float) -> None:
-        """Note the price of a symbol."""
-        self.last[symbol] = price
 
     def history(self, symbol: str, count: int) -> list[Candle]:
         """The last candles, oldest first."""

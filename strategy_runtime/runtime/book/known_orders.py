@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.models import Order, OrderHandle, OrderRequest
 from strategy_runtime.protocol.witness import Followed, Statement
-from strategy_runtime.runtime.book.nets import see_that_it_is_one
+from strategy_runtime.runtime.book.nets import check_symbol
 from strategy_runtime.runtime.book.order_states import (
     AcceptedOrder,
     accepted,
@@ -295,7 +295,7 @@ class KnownOrders:
     def _keys_in(self, symbol: str) -> Collection[str]:
         """What the open orders in a symbol are kept under, oldest first."""
         if type(symbol) is not str:
-            see_that_it_is_one(symbol)
+            check_symbol(symbol)
         if self._open_in is None:
             self._open_in = defaultdict(dict)
             for key, known in self._open.items():

@@ -9,14 +9,14 @@ from strategy_runtime.protocol.witness import Part
 from strategy_runtime.strategy.views import NetPosition
 from strategy_runtime.sums import MANY, Sum
 
-__all__ = ["Nets", "see_that_it_is_one"]
+__all__ = ["Nets", "check_symbol"]
 
 _ZERO = Decimal(0)
 
 _gain_of = attrgetter("unrealized_pnl")
 
 
-def see_that_it_is_one(symbol: object) -> None:
+def check_symbol(symbol: object) -> None:
     """Refuse what was given as a symbol and is none.
 
     Raises:
@@ -49,7 +49,7 @@ class Nets(dict[str, NetPosition]):
         changed since. To give many symbols their shares of equity, it is asked for with each."""
 
     def __missing__(self, symbol: str) -> NetPosition:
-        see_that_it_is_one(symbol)
+        check_symbol(symbol)
         net = self[symbol] = NetPosition(symbol, self._prices)
         return net
 

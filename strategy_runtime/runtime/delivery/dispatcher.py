@@ -194,14 +194,14 @@ class Dispatcher:
             if joins and key in joins:
                 join = joins[key]
                 if candle.timestamp <= join.until:
-                    _see_that_it_is_as_listed(candle, latest[key])
+                    _warn_of_another_close(candle, latest[key])
                     return None if join.was_told else tell(candle)
                 del joins[key]
             known = latest.get(key)
             # At every candle: `timestamp` would take longer, and stamps of a venue are of one kind.
             if known is not None and candle.stamp <= known.stamp:  # type: ignore[operator]
                 if candle.stamp == known.stamp or key not in may_go_back:
-                    _say_passed_over(candle, known)
+                    _warn_of_repetition(candle, known)
                     return None
                 may_go_back.remove(key)
             latest[key] = candle
@@ -313,7 +313,7 @@ class Dispatcher:
 
     def _on_quote(self, quote: Quote) -> bool:
         self._clock.event = quote
-        self._book.see_quote(quote)
+        self._book.last[quote.symbol] = quote.price
         return True
 
     def _in_turn(self, first: Handler, second: Handler, hook: str | None = None) -> Handler:
@@ -402,7 +402,7 @@ def _is_news(event: Any) -> bool:
     return True
 
 
-def _say_passed_over(candle: Candle, known: Candle) -> None:
+def _warn_of_repetition(candle: Candle, known: Candle) -> None:
     """Warn of a candle that is not handled, unless the very same one has been before."""
     if candle != known:
         how = "again with other values" if candle.timestamp == known.timestamp else "late"
@@ -411,7 +411,7 @@ def _say_passed_over(candle: Candle, known: Candle) -> None:
         )
 
 
-def _see_that_it_is_as_listed(candle: Candle, listed: Candle) -> None:
+def _warn_of_another_close(candle: Candle, listed: Candle) -> None:
     """Warn of a bar that the venue had listed before it was closed: nothing takes that back."""
     if candle.timestamp == listed.timestamp and candle.close != listed.close:
         _log.warning(

@@ -12,11 +12,11 @@ from strategy_runtime.strategy.desk import Number
 
 __all__ = [
     "SIGNIFICANT",
+    "check_flags",
+    "check_text",
     "exact",
     "magnitude",
     "prices_of",
-    "see_that_it_can_be_sent",
-    "see_that_they_are_flags",
     "time_in_force_of",
     "units",
 ]
@@ -108,7 +108,7 @@ def magnitude(value: Any) -> Any:
     return abs(value)
 
 
-def see_that_it_can_be_sent(name: str, text: str) -> None:
+def check_text(name: str, text: str) -> None:
     """Refuse what is no text, or none that can be sent.
 
     Raises:
@@ -123,7 +123,7 @@ def see_that_it_can_be_sent(name: str, text: str) -> None:
         )
 
 
-def see_that_they_are_flags(**flags: object) -> None:
+def check_flags(**flags: object) -> None:
     """Refuse what is neither True nor False, as a text that says no is true in Python.
 
     Raises:

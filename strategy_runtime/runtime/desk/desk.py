@@ -18,15 +18,15 @@ from strategy_runtime.protocol.models import Candle, Order, OrderChanges, OrderR
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.book.nets import see_that_it_is_one
+from strategy_runtime.runtime.book.nets import check_symbol
 from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk.arguments import (
+    check_flags,
+    check_text,
     exact,
     magnitude,
     prices_of,
-    see_that_it_can_be_sent,
-    see_that_they_are_flags,
     time_in_force_of,
     units,
 )
@@ -115,11 +115,11 @@ class TradingDesk(Outbox):
         if self._lines is not None:
             loop_of_hooks()  # another thread is refused before anything is noted of the order
         if type(symbol) is not str:
-            see_that_it_is_one(symbol)
+            check_symbol(symbol)
         if not symbol.isascii():
-            see_that_it_can_be_sent("symbol", symbol)
+            check_text("symbol", symbol)
         if oco_group is not None:
-            see_that_it_can_be_sent("oco_group", oco_group)
+            check_text("oco_group", oco_group)
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
@@ -129,7 +129,7 @@ class TradingDesk(Outbox):
             symbol, side, quantity, fraction, notional, risk, self._equity, prices, self._book.last
         )
         if post_only is not False or reduce_only is not False:
-            see_that_they_are_flags(post_only=post_only, reduce_only=reduce_only)
+            check_flags(post_only=post_only, reduce_only=reduce_only)
         own_id = self._free(client_order_id) if client_order_id else self._next_id()
         request = OrderRequest(
             symbol=symbol,
@@ -170,7 +170,7 @@ class TradingDesk(Outbox):
         Raises:
             ValueError: Another order has it, or may be given it; or it cannot be sent.
         """
-        see_that_it_can_be_sent("client_order_id", client_order_id)
+        check_text("client_order_id", client_order_id)
         if client_order_id.startswith(self._prefix):
             raise ValueError(
                 f"client_order_id {client_order_id!r} begins with {self._prefix!r} like the ids "

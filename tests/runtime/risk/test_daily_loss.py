@@ -55,14 +55,17 @@ class Bench:
         self.loss = DailyLoss(Decimal(100), self.book, lambda: self.now, day_start, present)
         self._table = self.loss.watched(
             {
-                Candle: lambda candle: self.book.see_price(candle.symbol, candle.close),
-                Quote: self.book.see_quote,
+                Candle: lambda candle: self.see(candle.symbol, candle.close),
+                Quote: lambda quote: self.see(quote.symbol, quote.price),
                 OrderEvent: self.order_came,
                 TradeEvent: self.trade_came,
                 PositionEvent: self.position_came,
                 AccountEvent: self.book.apply_account,
             }
         )
+
+    def see(self, symbol: str, price: float) -> None:
+        self.book.last[symbol] = price
 
     def order_came(self, event: OrderEvent) -> None:
         self.book.apply_order(event)
@@ -94,7 +97,7 @@ class Bench:
         run = CandleRun(candles, lambda: True, ahead, bound)
         for part in self.loss.seen(run, candles):
             for each in part:
-                self.book.see_price(each.symbol, each.close)
+                self.see(each.symbol, each.close)
                 found.append(bool(self.loss.reached))
         return found
 
@@ -137,13 +140,13 @@ def test_asking_changes_nothing() -> None:
     bench = Bench()
     bench.buy_ten()
     bench.candle(100)
-    bench.book.see_price(X, 90.0)
+    bench.see(X, 90.0)
     assert bench.loss.is_reached
-    bench.book.see_price(X, 91.0)
+    bench.see(X, 91.0)
     assert not bench.loss.is_reached
-    bench.book.see_price(X, 90.0)
+    bench.see(X, 90.0)
     bench.loss.look()
-    bench.book.see_price(X, 91.0)
+    bench.see(X, 91.0)
     assert bench.loss.is_reached
 
 

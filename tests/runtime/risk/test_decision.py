@@ -27,7 +27,7 @@ class Bench:
         self.book = Book()
         self.now = 0.0
         if last is not None:
-            self.book.see_price(X, last)
+            self.book.last[X] = last
         if held:
             self.fill(held)
         self.risk = Risk(Limits(**limits), self.book, lambda: self.now)
