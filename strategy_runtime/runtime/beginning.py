@@ -49,7 +49,7 @@ async def check_not_begun(venue: Venue, prefix: str, orders: list[Order]) -> Non
 
 
 async def note_position_mode(venue: Venue, book: Book) -> None:
-    """Have the book know whether the account nets or hedges; it nets where the venue does not say."""
+    """Tell the book whether the account hedges; one whose venue does not say it nets."""
     with suppress(StrategyRuntimeError):
         mode = (await venue.capabilities()).position_mode
         book.is_hedging = mode is PositionMode.HEDGING

@@ -79,7 +79,7 @@ class TradingDesk(Outbox):
         rounding: Rounding = AS_GIVEN,
     ) -> None:
         super().__init__(venue, book, mode, observer, journal)
-        self._rounding = rounding if rounding else None
+        self._rounding, self._rounds = rounding, bool(rounding)
         self._clock = clock
         self._timers = timers
         self._prefix = f"{prefix}-"
@@ -123,7 +123,7 @@ class TradingDesk(Outbox):
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
-            if self._rounding is not None:
+            if self._rounds:
                 prices = self._rounding.prices(symbol, side, prices)
         size = size_of(
             symbol, side, quantity, fraction, notional, risk, self._equity, prices, self._book.last
@@ -148,19 +148,18 @@ class TradingDesk(Outbox):
             self._chosen.add(client_order_id)
         if prices:
             request = replace(request, **prices)
-        if not size or self._rounding is not None:
+        if not size or self._rounds:
             return self._submit_in_lots(request, own_id)
         return self._submit(request, own_id)
 
     def _submit_in_lots(self, request: OrderRequest, own_id: str) -> Ticket:
         """Submit the whole lots of an order, or have it refused where that is nothing."""
-        symbol, size, rounding = request.symbol, request.quantity, self._rounding
-        lots = size if rounding is None else rounding.lots(symbol, size)
+        symbol, size = request.symbol, request.quantity
+        lots = self._rounding.lots(symbol, size)
         if lots:
             return self._submit(replace(request, quantity=lots), own_id)
-        self._book.expect(request, own_id)
-        if rounding is not None and size:
-            return self._turn_away(request, own_id, rounding.no_lot(symbol, size))
+        if size:
+            return self._turn_away(request, own_id, self._rounding.no_lot(symbol, size))
         equity = f"equity is {in_digits(self._equity())}, of which no fraction can be taken"
         return self._turn_away(request, own_id, ApiError(0, "INSUFFICIENT_FUNDS", equity))
 
@@ -186,6 +185,7 @@ class TradingDesk(Outbox):
 
     def _turn_away(self, request: OrderRequest, own_id: str, refusal: ApiError) -> Ticket:
         """Have the ticket of an order refused that is not sent."""
+        self._book.expect(request, own_id)
         self._book.refuse(own_id)
         return self._note_refused("submit", request.symbol, own_id, refusal)
 
@@ -210,13 +210,12 @@ class TradingDesk(Outbox):
             take_profit=exact("take_profit", take_profit),
             trailing_distance=exact("trailing", trailing),
         )
-        rounding, size = self._rounding, changes.quantity
-        if rounding is None:
+        size = changes.quantity
+        if self._rounds:
+            changes = self._rounding.changes(known, changes)
+        if size is None or changes.quantity:
             return self._modify(known, changes)
-        changes = rounding.changes(known, changes)
-        if changes.quantity or size is None:
-            return self._modify(known, changes)
-        refusal = rounding.no_lot(known.symbol, size)
+        refusal = self._rounding.no_lot(known.symbol, size)
         return self._note_refused("modify", known.symbol, name_of(known), refusal, known)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
@@ -280,7 +279,7 @@ class TradingDesk(Outbox):
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
         """See `Strategy.close`."""
-        if self._rounding is not None and quantity is not None and self._book.parts_of(symbol):
+        if self._rounds and quantity is not None and self._book.parts_of(symbol):
             asked = units(quantity)
             if asked != abs(self._book.nets[symbol].quantity):
                 asked = self._rounding.lots(symbol, asked)
@@ -372,11 +371,10 @@ class TradingDesk(Outbox):
                 prices=_NO_PRICES,
                 last=self._book.last,
             )
-        if self._rounding is not None:
-            wanted = self._rounding.lots(symbol, wanted)
+        wanted = self._rounding.lots(symbol, wanted)
         held, wanted = self._book.position(symbol).quantity, wanted if given[0] > 0 else -wanted
         difference = wanted - held
-        if self._rounding is not None and wanted:
+        if wanted:
             difference = self._rounding.lots(symbol, difference)
         if not difference:
             return None

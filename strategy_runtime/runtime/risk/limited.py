@@ -77,10 +77,9 @@ class LimitedDesk(TradingDesk):
         return self._book if loss is None else Onlooker(self._book, loss)
 
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
-        self._book.expect(request, own_id)
         refusal = None if self.is_winding_down else self._risk.refusal_of(request)
         if refusal is None:
-            return self._note("submit", request.symbol, own_id, request)
+            return super()._submit(request, own_id)
         return self._turn_away(request, own_id, refusal)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
