@@ -74,6 +74,7 @@ class Tracing:
         self, exporter: Any, strategy: str, run_id: str, in_hand: Callable[[], dict[str, str]]
     ) -> None:
         from opentelemetry import trace
+        from opentelemetry.context import Context
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -84,6 +85,7 @@ class Tracing:
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer(_SCOPE)
+        self._no_parent = Context()
         self._in_context = trace.set_span_in_context
         self._failed = trace.Status(trace.StatusCode.ERROR)
         self._in_hand = in_hand
@@ -111,7 +113,7 @@ class Tracing:
             attributes["strategy.symbol"] = symbol
         self._event = self._tracer.start_span(
             f"event {type(event).__name__}",
-            context=_root(),
+            context=self._no_parent,
             start_time=begin,
             attributes=attributes,
         )
@@ -171,9 +173,3 @@ class Tracing:
         if self._event is not None:
             self._event.end(end_time=self._until)
             self._event = None
-
-
-def _root() -> Any:
-    from opentelemetry.context import Context
-
-    return Context()
