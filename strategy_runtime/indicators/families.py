@@ -11,10 +11,10 @@ from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 
 __all__ = ["Family", "Feeds", "Indicators"]
 
-_MOST_LATE = 100  # families made after the first candle; one at each is a slip, and costs more each
+_MOST_LATE = 100
+"""Families that may be made after the first candle: more are made by a slip, one at each candle."""
 
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
-
 
 Family: TypeAlias = defaultdict[str, IndicatorType]
 """One indicator a symbol, made when the symbol is first seen or asked for.
@@ -41,21 +41,21 @@ class Indicators:
     """All families of one strategy, and what they want to be fed, by symbol.
 
     Attributes:
-        feeds: For candles of the timeframe that came first, by symbol; filled by `feeds_of`,
-            emptied when a family is added.
-        fed_in_runs: What is to be called with the closes of a symbol where its candles come in
-            runs, filled by whoever takes these, emptied likewise.
+        feeds: What to call for candles of the timeframe that came first, by symbol. `feeds_of`
+            fills it, and a family that is added empties it.
+        fed_in_runs: What to call with the closes of a symbol whose candles come in runs. Whoever
+            takes the runs fills it, and a family that is added empties it.
         when_added: Called when a family is added; for the runtime.
     """
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feeds] = {}
+        self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
+        self.when_added: Callable[[], None] = _nobody_asks
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
         self._families: list[_Fed] = []
         self._late = 0
-        self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
-        self.when_added: Callable[[], None] = _nobody_asks
 
     def add(
         self, make: Callable[[], IndicatorType], timeframe: str | None
@@ -68,42 +68,16 @@ class Indicators:
 
         Raises:
             TimeframeError: `timeframe` is none.
-            TypeError: `make` is an indicator, cannot be called, makes no indicator, or always
-                gives the same one.
+            TypeError: `make` is not a function that makes an indicator at each call.
             RuntimeError: Families are made again and again, as in a hook.
         """
-        if isinstance(make, Indicator):
-            name = type(make).__name__
-            raise TypeError(
-                f"an indicator is made for each symbol: write indicator(lambda: {name}(…)), not "
-                f"indicator({name}(…))"
-            )
-        if not callable(make):
-            raise TypeError(
-                "a family needs a function that makes an indicator, such as lambda: Momentum(60), "
-                f"not {make!r}"
-            )
         self._late += bool(self._first)
         if self._late > _MOST_LATE:
             raise RuntimeError(
                 f"{_MOST_LATE} families of indicators were made after the first candle: make them "
                 "in on_start, because one that is made at each candle begins anew each time"
             )
-        made = make()  # what cannot be made is refused where it was asked for
-        if not isinstance(made, Indicator):
-            raise TypeError(
-                f"a family is made of indicators, and no {type(made).__name__}: wrap it in a "
-                "subclass of Indicator that hands each new value to _set"
-            )
-        if make() is made:
-            name = type(made).__name__
-            raise TypeError(
-                f"each symbol needs an indicator of its own, and all would have the same {name}: "
-                f"make it in the function, as in lambda: {name}(…)"
-            )
-        if not hasattr(made, "warm_up"):
-            name = type(made).__name__
-            raise TypeError(f"{name}.__init__ does not call super().__init__(warm_up=…)")
+        _check_maker(make)
         length = None if timeframe is None else parse_timeframe(timeframe)
         family = Family[IndicatorType](make)
         self._families.append(_Fed(family, make, length))
@@ -174,6 +148,39 @@ class Indicators:
             [each.feed for each in members if isinstance(each, PriceIndicator)],
             [each.update for each in members if not isinstance(each, PriceIndicator)],
         )
+
+
+def _check_maker(make: object) -> None:
+    """Refuse what does not make a new indicator at each call, here where it was asked for.
+
+    Raises:
+        TypeError: Says what to write instead.
+    """
+    if isinstance(make, Indicator):
+        name = type(make).__name__
+        raise TypeError(
+            f"an indicator is made for each symbol: write indicator(lambda: {name}(…)), not "
+            f"indicator({name}(…))"
+        )
+    if not callable(make):
+        raise TypeError(
+            "a family needs a function that makes an indicator, such as lambda: Momentum(60), "
+            f"not {make!r}"
+        )
+    made = make()
+    name = type(made).__name__
+    if not isinstance(made, Indicator):
+        raise TypeError(
+            f"a family is made of indicators, and no {name}: wrap it in a subclass of Indicator "
+            "that hands each new value to _set"
+        )
+    if make() is made:
+        raise TypeError(
+            f"each symbol needs an indicator of its own, and all would have the same {name}: "
+            f"make it in the function, as in lambda: {name}(…)"
+        )
+    if not hasattr(made, "warm_up"):
+        raise TypeError(f"{name}.__init__ does not call super().__init__(warm_up=…)")
 
 
 def _nobody_asks() -> None:

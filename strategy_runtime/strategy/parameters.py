@@ -157,33 +157,11 @@ class Parameters:
         self._owner = owner.__name__
         self._by_name: dict[str, Parameter] = {}
         self._unannotated = _unannotated(owner, base)
-        hints = _hints_of(owner)
-        for ancestor in reversed(owner.__mro__):
-            if ancestor is object or not issubclass(ancestor, base) or ancestor is base:
-                continue
-            for name in get_annotations(ancestor):
-                annotation = hints[name]
-                if (
-                    name.startswith("_")
-                    or name == STATE
-                    or annotation is ClassVar
-                    or get_origin(annotation) is ClassVar
-                ):
-                    continue
-                if name in get_annotations(base):
-                    kind, value = type(getattr(base, name)).__name__, getattr(owner, name)
-                    raise ParameterError(
-                        f"{self._owner}.{name} is a setting and no parameter; write "
-                        f"`{name}: ClassVar[{kind}] = {value!r}`"
-                    )
-                if hasattr(base, name):
-                    raise ParameterError(
-                        f"{self._owner}.{name}: a parameter cannot have this name, since "
-                        f"{base.__name__}.{name} would be gone; choose another"
-                    )
-                required = not hasattr(owner, name)
-                default = None if required else getattr(owner, name)
-                self._by_name[name] = Parameter(self._owner, name, annotation, default, required)
+        for name, annotation in _annotated(owner, base):
+            _check_name(owner, base, name)
+            required = not hasattr(owner, name)
+            default = None if required else getattr(owner, name)
+            self._by_name[name] = Parameter(self._owner, name, annotation, default, required)
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._by_name.values())
@@ -270,6 +248,37 @@ class Parameters:
         guess = did_you_mean(name, self._by_name)
         hint = guess or (f"; it has {names}" if names else "; it has none")
         return f"{self._owner} has no parameter {name!r}{hint}"
+
+
+def _annotated(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
+    """The annotated attributes that are parameters, with their types."""
+    hints = _hints_of(owner)
+    for ancestor in reversed(owner.__mro__):
+        if issubclass(ancestor, base) and ancestor is not base:
+            for name in get_annotations(ancestor):
+                kind = hints[name]
+                is_shared = kind is ClassVar or get_origin(kind) is ClassVar
+                if not (is_shared or name.startswith("_") or name == STATE):
+                    yield name, kind
+
+
+def _check_name(owner: type[Any], base: type[Any], name: str) -> None:
+    """Refuse a parameter that would take the place of what every strategy has.
+
+    Raises:
+        ParameterError: Says what to write instead.
+    """
+    if name in get_annotations(base):
+        kind, value = type(getattr(base, name)).__name__, getattr(owner, name)
+        raise ParameterError(
+            f"{owner.__name__}.{name} is a setting and no parameter; write "
+            f"`{name}: ClassVar[{kind}] = {value!r}`"
+        )
+    if hasattr(base, name):
+        raise ParameterError(
+            f"{owner.__name__}.{name}: a parameter cannot have this name, since "
+            f"{base.__name__}.{name} would be gone; choose another"
+        )
 
 
 def _unannotated(owner: type[Any], base: type[Any]) -> dict[str, Any]:
