@@ -21,7 +21,7 @@ import msgspec
 from strategy_runtime.clock import NANOSECONDS, ns_of, rfc3339
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.charts import PriceChart, price_charts
-from strategy_runtime.report.equity import ThinPoint
+from strategy_runtime.report.equity_path import ThinPoint
 from strategy_runtime.report.performance import DayEnd, Performance
 from strategy_runtime.report.results import Results
 from strategy_runtime.report.summary import Summary

@@ -16,7 +16,7 @@ from statistics import fmean, stdev
 from msgspec import Struct
 
 from strategy_runtime.clock import DAY_NS
-from strategy_runtime.report.equity import NOISE, EquityPath, day_of
+from strategy_runtime.report.equity_path import NOISE, EquityPath, day_of
 from strategy_runtime.report.grid import bars_by, first_after
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries

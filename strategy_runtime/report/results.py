@@ -9,7 +9,8 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.columns import columns_of
-from strategy_runtime.report.equity import CurvePart, ThinPoint, equity_curve, path_of
+from strategy_runtime.report.equity import CurvePart, equity_curve
+from strategy_runtime.report.equity_path import ThinPoint, path_of
 from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.holding import buy_and_hold

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.protocol.values import in_digits
-from strategy_runtime.report.equity import EquityPath, FallDates
+from strategy_runtime.report.equity_path import EquityPath, FallDates
 from strategy_runtime.report.fills import fill_hash, moment
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 
-from strategy_runtime.report.equity import FallDates
+from strategy_runtime.report.equity_path import FallDates
 from strategy_runtime.report.summary import OrderSummary, Summary
 
 __all__ = ["day", "heading", "money", "ratio", "render", "sent_of", "share", "warnings_of"]

@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from strategy_runtime.report.equity import path_of
+from strategy_runtime.report.equity_path import path_of
 from strategy_runtime.report.performance import (
     Performance,
     day_ends,
