@@ -9,11 +9,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
-from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
@@ -26,6 +25,7 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery.eager import eager
+from strategy_runtime.runtime.delivery.live_candles import LiveCandles
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler, Observer, observed
@@ -54,13 +54,6 @@ _BETWEEN = (
 )
 
 
-class _Join(NamedTuple):
-    """Where candles that were asked for and those of the stream meet."""
-
-    until: datetime
-    was_told: bool
-
-
 def overridden(strategy: Strategy, name: str) -> Hook | None:
     """The strategy's own hook of that name, of its class or of itself; None where it has none."""
     hook: Hook = getattr(strategy, name)
@@ -82,7 +75,7 @@ class Dispatcher:
         table: The handler of each kind of event.
         telling: Handlers that leave the book as it is, of what `apply` gives back.
         hook: Name of the hook that runs where it is not the one of the event in hand, else None.
-        latest: Live, the last candle by symbol and timeframe.
+        candles: Those of a live run.
         hears_changes: Whether somebody could look between two events of one execution, or at an
             order before the first event of it.
         interrupt: Has a run of candles left behind the one in hand.
@@ -100,7 +93,7 @@ class Dispatcher:
         observer: Observer | None = None,
     ) -> None:
         self.hook: str | None = None
-        self.latest: dict[tuple[str, str], Candle] = {}
+        self.candles = LiveCandles()
         self._book = book
         self._clock = clock
         self._desk = desk
@@ -108,8 +101,6 @@ class Dispatcher:
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
-        self._joins: dict[tuple[str, str], _Join] = {}
-        self._may_go_back: set[tuple[str, str]] = set()
         self._is_live = desk.mode == "live"
         self._updates: dict[type[Any], _Update] = {
             OrderEvent: self._on_order,
@@ -124,7 +115,8 @@ class Dispatcher:
             kind: self._handler_of(kind, self._updates.get(kind), observer) for kind in EVENT_HOOKS
         }
         if self._is_live:
-            self.table[Candle] = self._once(self.table[Candle], observer)
+            tell = self._handler_of(Candle, _is_news, observer)
+            self.table[Candle] = self.candles.once(self.table[Candle], tell)
         self.telling: Table = {
             kind: self._handler_of(kind, _is_news, observer) for kind in self._updates
         }
@@ -184,31 +176,6 @@ class Dispatcher:
 
         return handle
 
-    def _once(self, handle: Handler, observer: Observer | None) -> Handler:
-        """Live, a handler to whom each candle comes once, however often it is sent."""
-        joins, latest, may_go_back = self._joins, self.latest, self._may_go_back
-        tell = self._handler_of(Candle, _is_news, observer)  # of what has been taken in
-
-        def handle_once(candle: Candle) -> Awaitable[None] | None:
-            key = candle.symbol, candle.timeframe
-            if joins and key in joins:
-                join = joins[key]
-                if candle.timestamp <= join.until:
-                    _warn_of_another_close(candle, latest[key])
-                    return None if join.was_told else tell(candle)
-                del joins[key]
-            known = latest.get(key)
-            # At every candle: `timestamp` would take longer, and stamps of a venue are of one kind.
-            if known is not None and candle.stamp <= known.stamp:  # type: ignore[operator]
-                if candle.stamp == known.stamp or key not in may_go_back:
-                    _warn_of_repetition(candle, known)
-                    return None
-                may_go_back.remove(key)
-            latest[key] = candle
-            return handle(candle)
-
-        return handle_once
-
     def _taking_in(self) -> Callable[[Candle], None]:
         """What has price, history and indicators follow a candle."""
         last, keep = self._book.last, self._book.keep
@@ -234,25 +201,12 @@ class Dispatcher:
     def take_history(self, candles: Sequence[Candle], *, was_told: bool = False) -> None:
         """Take in candles that no event brought, oldest first, without calling a hook.
 
-        Where one of them comes as an event nevertheless, it is not taken in again.
-
         Args:
-            was_told: The strategy has been told of them: then an event of one is passed over.
+            was_told: See `LiveCandles.join`.
         """
         for candle in candles:
             self._take_in(candle)
-        self.join(candles, was_told=was_told)
-
-    def join(self, candles: Sequence[Candle], *, was_told: bool) -> None:
-        """Have the stream go on after candles that have been taken in."""
-        for candle in candles:
-            key = candle.symbol, candle.timeframe
-            self.latest[key] = candle
-            self._joins[key] = _Join(candle.timestamp, was_told)
-
-    def let_time_go_back(self) -> None:
-        """Take a candle that is older than the last of its kind for a new beginning, once."""
-        self._may_go_back.update(self.latest)
+        self.candles.join(candles, was_told=was_told)
 
     def apply(self, events: Iterable[Event]) -> list[Event]:
         """Bring the book up to date without calling a hook; gives back what there is to tell.
@@ -400,29 +354,6 @@ class Dispatcher:
 def _is_news(event: Any) -> bool:
     """What to do with an event that the book has taken in already: tell it."""
     return True
-
-
-def _warn_of_repetition(candle: Candle, known: Candle) -> None:
-    """Warn of a candle that is not handled, unless the very same one has been before."""
-    if candle != known:
-        how = "again with other values" if candle.timestamp == known.timestamp else "late"
-        _log.warning(
-            "a candle of %s (%s) came %s, and is passed over", candle.symbol, candle.timeframe, how
-        )
-
-
-def _warn_of_another_close(candle: Candle, listed: Candle) -> None:
-    """Warn of a bar that the venue had listed before it was closed: nothing takes that back."""
-    if candle.timestamp == listed.timestamp and candle.close != listed.close:
-        _log.warning(
-            "the bar of %s (%s) from %s closed at %g, and had been listed with %g: a proxy has to "
-            "list closed bars only; history and indicators have what was listed",
-            candle.symbol,
-            candle.timeframe,
-            rfc3339(ns_of(candle.timestamp)),
-            candle.close,
-            listed.close,
-        )
 
 
 def _nothing(event: Any) -> None:

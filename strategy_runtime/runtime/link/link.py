@@ -144,7 +144,7 @@ class Link:
         """Where the proxy was started anew, its candles may be, too, as those of a replay are."""
         if session is not None:
             if self._session not in (None, session):
-                self._dispatcher.let_time_go_back()
+                self._dispatcher.candles.let_time_go_back()
             self._session = session
 
     async def _reconcile(self) -> None:
@@ -162,7 +162,7 @@ class Link:
         """Have indicators and history take in the candles that were missed."""
         dispatcher = self._dispatcher
         try:
-            missed = await missed_candles(self._venue, dispatcher.latest)
+            missed = await missed_candles(self._venue, dispatcher.candles.latest)
         except AccessDenied:
             raise
         except StrategyRuntimeError as error:
@@ -172,7 +172,7 @@ class Link:
             self._strategy._is_backfilling = True
             await self._delivery.consume(iter(missed), dispatcher.table)
             self._strategy._is_backfilling = False
-            dispatcher.join(missed, was_told=True)
+            dispatcher.candles.join(missed, was_told=True)
         else:
             dispatcher.take_history(missed, was_told=again)
         return missed

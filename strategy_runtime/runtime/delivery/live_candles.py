@@ -1,0 +1,101 @@
+"""The candles of a live run: each is handled once, however often it is sent or asked for."""
+
+import logging
+from collections.abc import Awaitable, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from strategy_runtime.clock import ns_of, rfc3339
+from strategy_runtime.protocol.models import Candle
+from strategy_runtime.runtime.observer import Handler
+
+__all__ = ["LiveCandles"]
+
+_log = logging.getLogger("strategy_runtime")
+
+
+class _Join(NamedTuple):
+    """Up to when candles were asked for; the stream goes on behind that."""
+
+    until: datetime
+    was_told: bool
+
+
+class LiveCandles:
+    """What has come so far, in the stream or in answer to a question.
+
+    Attributes:
+        latest: The last candle by symbol and timeframe.
+    """
+
+    def __init__(self) -> None:
+        self.latest: dict[tuple[str, str], Candle] = {}
+        self._joins: dict[tuple[str, str], _Join] = {}
+        self._may_go_back: set[tuple[str, str]] = set()
+
+    def join(self, candles: Iterable[Candle], *, was_told: bool) -> None:
+        """Have the stream go on behind candles that were asked for and have been taken in.
+
+        Args:
+            was_told: The strategy has been told of them. Otherwise it is told of one that comes in
+                the stream as well.
+        """
+        for candle in candles:
+            key = candle.symbol, candle.timeframe
+            self.latest[key] = candle
+            self._joins[key] = _Join(candle.timestamp, was_told)
+
+    def let_time_go_back(self) -> None:
+        """Take a candle that is older than the last of its kind for a new beginning, once."""
+        self._may_go_back.update(self.latest)
+
+    def once(self, handle: Handler, tell: Handler) -> Handler:
+        """A handler of the stream that has each candle handled once.
+
+        Args:
+            tell: Tells the strategy of a candle that has been taken in already.
+        """
+        joins, latest, may_go_back = self._joins, self.latest, self._may_go_back
+
+        def handle_once(candle: Candle) -> Awaitable[None] | None:
+            key = candle.symbol, candle.timeframe
+            if joins and key in joins:
+                join = joins[key]
+                if candle.timestamp <= join.until:
+                    _warn_of_another_close(candle, latest[key])
+                    return None if join.was_told else tell(candle)
+                del joins[key]
+            known = latest.get(key)
+            # At every candle: `timestamp` would take longer, and stamps of a venue are of one kind.
+            if known is not None and candle.stamp <= known.stamp:  # type: ignore[operator]
+                if candle.stamp == known.stamp or key not in may_go_back:
+                    _warn_passed_over(candle, known)
+                    return None
+                may_go_back.remove(key)
+            latest[key] = candle
+            return handle(candle)
+
+        return handle_once
+
+
+def _warn_of_another_close(candle: Candle, listed: Candle) -> None:
+    """Warn of a bar that the venue had listed before it was closed: nothing takes that back."""
+    if candle.timestamp == listed.timestamp and candle.close != listed.close:
+        _log.warning(
+            "the bar of %s (%s) from %s closed at %g, and had been listed with %g: a proxy has to "
+            "list closed bars only; history and indicators have what was listed",
+            candle.symbol,
+            candle.timeframe,
+            rfc3339(ns_of(candle.timestamp)),
+            candle.close,
+            listed.close,
+        )
+
+
+def _warn_passed_over(candle: Candle, known: Candle) -> None:
+    """Warn of a candle that is not handled, unless the very same one has been before."""
+    if candle != known:
+        how = "again with other values" if candle.timestamp == known.timestamp else "late"
+        _log.warning(
+            "a candle of %s (%s) came %s, and is passed over", candle.symbol, candle.timeframe, how
+        )
