@@ -17,22 +17,12 @@ from msgspec.structs import replace
 
 from strategy_runtime.protocol.enums import OrderEventKind, PositionEventKind, PositionSide
 from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
-from strategy_runtime.protocol.models import (
-    Account,
-    Candle,
-    Order,
-    Position,
-    Trade,
-)
+from strategy_runtime.protocol.models import Account, Candle, Order, Position, Trade
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.protocol.witness import Followed, Part, ShownFill, Statement
 from strategy_runtime.runtime.book.known_orders import KnownOrders
 from strategy_runtime.runtime.book.nets import Nets
-from strategy_runtime.runtime.book.order_states import (
-    is_behind,
-    name_of,
-    price_of_last_fill,
-)
+from strategy_runtime.runtime.book.order_states import is_behind, name_of, price_of_last_fill
 from strategy_runtime.strategy.views import AccountView, NetPosition
 
 __all__ = ["Book"]
@@ -175,8 +165,8 @@ class Book(KnownOrders):
         if delta > 0:
             self._booked[order.id] = order.filled_quantity
             price = price_of_last_fill(known, order, delta)
-            if not self._is_in_position(order.symbol, delta * order.side.sign, order.updated_at):
-                self._fill(order, delta, price)
+            signed = delta * order.side.sign
+            self._move(order.symbol, signed, price, order.position_id, order.updated_at)
         return True
 
     def apply_trade(self, event: TradeEvent) -> bool:
@@ -195,10 +185,49 @@ class Book(KnownOrders):
                 self._note_late_fill(order)
             self._booked[trade.order_id] = traded
             signed = delta * trade.side.sign
-            if not self._is_in_position(trade.symbol, signed, trade.timestamp):
-                self._move(trade.symbol, signed, trade.price, trade.position_id)
+            self._move(trade.symbol, signed, trade.price, trade.position_id, trade.timestamp)
         if self.books_profits:
             self._unbooked -= trade.commission
+        return True
+
+    def _move(
+        self,
+        symbol: str,
+        signed: Decimal,
+        price: Decimal | None,
+        position_id: str | None,
+        at: datetime | None,
+    ) -> None:
+        """Move what is held by a fill, unless the venue's position has moved with it already.
+
+        Args:
+            price: The last one seen takes the place of one that is not known.
+        """
+        if self._is_in_position(symbol, signed, at):
+            return
+        if price is None:
+            price = decimal_of(self.last[symbol]) if symbol in self.last else _ZERO
+        gained, part = _ZERO, self._positions.get(symbol, {}).get(position_id or "")
+        if not self.is_hedging:
+            gained = self.nets.move(symbol, signed, price)
+        elif part is None or part.signed_quantity * signed > 0:
+            self.nets.open_apart(symbol, signed, price)
+        else:
+            gained = self.nets.reduce(symbol, signed, price, part.average_entry_price)
+        if self.books_profits:
+            self._unbooked += gained
+        if self.moved is not None:
+            self.moved.add(symbol)
+
+    def _is_in_position(self, symbol: str, signed: Decimal, at: datetime | None) -> bool:
+        """Whether the venue had a fill in a position that came before the fill's own event."""
+        if symbol not in self._ahead:
+            return False
+        ahead, as_of = self._ahead.pop(symbol)
+        if at is None or at > as_of or signed * ahead <= 0 or abs(signed) > abs(ahead):
+            return False
+        if signed != ahead:
+            self._ahead[symbol] = ahead - signed, as_of
         return True
 
     def _forget(self, key: str, order: Order | Followed) -> None:
@@ -255,17 +284,6 @@ class Book(KnownOrders):
                 before, _ = self._ahead.get(position.symbol, (_ZERO, None))
                 moved = before + net.quantity - filled
                 self._ahead[position.symbol] = moved, position.updated_at
-        return True
-
-    def _is_in_position(self, symbol: str, signed: Decimal, at: datetime | None) -> bool:
-        """Whether the venue had a fill in a position that came before the fill's own event."""
-        if symbol not in self._ahead:
-            return False
-        ahead, as_of = self._ahead.pop(symbol)
-        if at is None or at > as_of or signed * ahead <= 0 or abs(signed) > abs(ahead):
-            return False
-        if signed != ahead:
-            self._ahead[symbol] = ahead - signed, as_of
         return True
 
     def named(self, event: PositionEvent) -> PositionEvent:
@@ -393,24 +411,6 @@ class Book(KnownOrders):
             }
         if self.statement is not None:
             self._account, self.statement = self.statement.told_account(), None
-
-    def _fill(self, order: Order, quantity: Decimal, price: Decimal | None) -> None:
-        if price is None:
-            price = decimal_of(self.last[order.symbol]) if order.symbol in self.last else _ZERO
-        self._move(order.symbol, quantity * order.side.sign, price, order.position_id)
-
-    def _move(self, symbol: str, signed: Decimal, price: Decimal, position_id: str | None) -> None:
-        gained, part = _ZERO, self._positions.get(symbol, {}).get(position_id or "")
-        if not self.is_hedging:
-            gained = self.nets.move(symbol, signed, price)
-        elif part is None or part.signed_quantity * signed > 0:
-            self.nets.open_apart(symbol, signed, price)
-        else:
-            gained = self.nets.reduce(symbol, signed, price, part.average_entry_price)
-        if self.books_profits:
-            self._unbooked += gained
-        if self.moved is not None:
-            self.moved.add(symbol)
 
 
 def _whole(count: Any) -> int:
