@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from strategy_runtime.cli.errors import note
 from strategy_runtime.clock import monotonic
@@ -47,21 +47,29 @@ class _Repetitions(logging.Filter):
 
 
 @contextmanager
-def repeated_lines_left_out() -> Iterator[None]:
-    """Log no more than twenty lines of a kind, and say at the end how many were left out.
-
-    It holds for the package's own lines: a strategy logs what it will. With the level `debug`
-    all of them are there.
+def _filtering(lines: logging.Filter) -> Iterator[None]:
+    """Have the package's own lines go through a filter: a strategy logs what it will. With the
+    level `debug` all of them are there.
     """
-    log, repetitions = logging.getLogger("strategy_runtime"), _Repetitions()
+    log = logging.getLogger("strategy_runtime")
     if log.isEnabledFor(logging.DEBUG):
         yield
         return
-    log.addFilter(repetitions)
+    log.addFilter(lines)
     try:
         yield
     finally:
-        log.removeFilter(repetitions)
+        log.removeFilter(lines)
+
+
+@contextmanager
+def repeated_lines_left_out() -> Iterator[None]:
+    """Log no more than twenty lines of a kind, and say at the end how many were left out."""
+    repetitions = _Repetitions()
+    try:
+        with _filtering(repetitions):
+            yield
+    finally:
         for kind, count in repetitions.left_out.most_common(_KINDS_NAMED):
             note(f"{count:,} more lines like this were left out: {repetitions.first[kind]}")
         others = sorted(repetitions.left_out.values(), reverse=True)[_KINDS_NAMED:]
@@ -96,15 +104,6 @@ class _Summary(logging.Filter):
         return True
 
 
-@contextmanager
-def repeated_warnings_summed_up() -> Iterator[None]:
-    """Log the same warning or error of the package's once in ten seconds; all with `debug`."""
-    log, summary = logging.getLogger("strategy_runtime"), _Summary()
-    if log.isEnabledFor(logging.DEBUG):
-        yield
-        return
-    log.addFilter(summary)
-    try:
-        yield
-    finally:
-        log.removeFilter(summary)
+def repeated_warnings_summed_up() -> AbstractContextManager[None]:
+    """Log the same warning or error once in ten seconds."""
+    return _filtering(_Summary())
