@@ -30,12 +30,11 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy.policy import STABLE_AFTER_S, Delays, verdict
-from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from strategy_runtime.proxy.transport import TRANSIENT, Closed, ConnectFailed
 
 __all__ = ["Act", "Connection", "State", "Step"]
 
 _NO_SUCH_PATH = (404, 405, 426)
-_NOT_NOW = (408, 425, 429, 500, 502, 503, 504)
 _MOST_FAULTS = 3
 _LONGEST_ASKED_S = 60.0
 _WINDOW_S = 60.0
@@ -203,7 +202,7 @@ class Connection:
     def _gave_up(self, failure: ConnectFailed) -> StrategyRuntimeError:
         url, waited = self._urls[0], f"{self._deadline:g} s"
         # Until now, it may have been what stands in front of a proxy that is not up yet.
-        is_stranger = failure.is_stranger or failure.status not in (None, *_NOT_NOW)
+        is_stranger = failure.is_stranger or failure.status not in (None, *TRANSIENT)
         if is_stranger:
             found = f"{url} answers, but not like a trading proxy: {failure.said}"
         else:

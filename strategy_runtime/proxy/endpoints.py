@@ -7,10 +7,7 @@ from msgspec import Struct
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.hosts import is_loopback
 
-__all__ = [
-    "KEY_SETTINGS",
-    "Endpoints",
-]
+__all__ = ["KEY_SETTINGS", "Endpoints"]
 
 KEY_SETTINGS = "--token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"
 """What gives the key."""

@@ -24,7 +24,7 @@ from strategy_runtime.protocol.rest import decode_body, decode_list, parse_error
 from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.policy import Delays, seconds_of
-from strategy_runtime.proxy.transport import REDIRECTS, Answer, Transport
+from strategy_runtime.proxy.transport import REDIRECTS, TRANSIENT, Answer, Transport
 
 __all__ = ["RestClient", "query_of", "segment"]
 
@@ -33,7 +33,6 @@ _TOO_MANY = 429
 _UNKNOWN_KEY = 401
 _FORBIDDEN = 403
 _EVERYBODYS = ("account", "orders", "positions")
-_TRANSIENT = (408, 425, _TOO_MANY, 500, 502, 503, 504)
 # Any other answer to an order may be that of somebody who does not know what became of it.
 _REFUSALS = (*REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
 _NOT_FOUND = 404
@@ -99,7 +98,7 @@ class RestClient:
                 f"{where} redirects requests ({status}); redirects are not followed, so give the "
                 f"address of the proxy itself; check {setting}"
             )
-        if status in _TRANSIENT:  # so says what stands in front of a proxy that is not up
+        if status in TRANSIENT:  # so says what stands in front of a proxy that is not up
             raise Unreachable(f"no proxy answers behind {where}, but {said}; check {setting}")
         found = "unknown" if status == _NOT_FOUND else f"answered with {said},"
         raise ProtocolError(
@@ -234,7 +233,7 @@ def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list
 def _is_final(method: str, failure: StrategyRuntimeError) -> bool:
     """Whether another attempt would end no better; a change that was refused is not asked again."""
     if isinstance(failure, ApiError):
-        is_passing = failure.status in _TRANSIENT and failure.code != _GOING_DOWN
+        is_passing = failure.status in TRANSIENT and failure.code != _GOING_DOWN
         return method == "PATCH" or not is_passing
     return isinstance(failure, AccessDenied)
 

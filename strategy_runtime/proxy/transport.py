@@ -7,10 +7,22 @@ network in memory that loses things on purpose, takes its place without anything
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-__all__ = ["REDIRECTS", "Answer", "Closed", "ConnectFailed", "Receiver", "Socket", "Transport"]
+__all__ = [
+    "REDIRECTS",
+    "TRANSIENT",
+    "Answer",
+    "Closed",
+    "ConnectFailed",
+    "Receiver",
+    "Socket",
+    "Transport",
+]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 """Answers that point elsewhere: nothing is sent there."""
+
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+"""Answers that may be others after a while."""
 
 
 class Answer(NamedTuple):

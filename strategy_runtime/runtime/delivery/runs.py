@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from strategy_runtime.clock import NANOSECONDS
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -22,7 +22,7 @@ __all__ = ["CandleRuns"]
 
 _FEW_ORDERS = 8  # to look away means to make a copy of each
 _MANY_CANDLES = 32  # so many save what it takes to look and to look away again
-_SHORTEST_MONTH_NS = 28 * 86_400 * NANOSECONDS
+_SHORTEST_MONTH_NS = 28 * DAY_NS
 
 
 class CandleRuns:
