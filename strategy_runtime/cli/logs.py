@@ -80,8 +80,8 @@ def set_up_from(
     flags: Mapping[str, str | None] | None = None,
     others: Container[str] = (),
 ) -> "Settings":
-    """Likewise, as `LOG_LEVEL` and `LOG_FORMAT` say, with the secrets among the variables hidden;
-    gives back the settings these are of.
+    """Set up logging lazily, as `LOG_LEVEL` and `LOG_FORMAT` say, and hide the secrets among the
+    variables; gives back the settings that were read.
 
     Args:
         flags: Settings of the command line.

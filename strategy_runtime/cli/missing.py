@@ -28,7 +28,7 @@ def say_what_is_missing(proxy: "ProxyVenue", settings: "Settings") -> None:
 
 
 async def say_what_stays_away(proxy: "ProxyVenue", settings: "Settings") -> None:
-    """Likewise, of each once it has been waited for, a minute longer than a candle of it takes."""
+    """Warn of each subscription of which nothing has come, a minute after a candle of it is due."""
     waited = 0.0
     patience = {entry: _patience(entry, settings.timeframe) for entry in settings.subscriptions}
     for seconds in sorted(set(patience.values())):

@@ -16,10 +16,12 @@ __all__ = ["Continuity"]
 class Continuity:
     """What is known of the run of a proxy that waits for acknowledgements.
 
-    Its CONNECTED may name the run, and say how far it has come. One that does not is known by its
-    simulated time: the first candle of a new connection that is of the same kind as the last one
-    before is not older, and no other one under its id. So it is only after a new connection that
-    anything is looked at, and not where it is named as before: what is sent again may be older.
+    Its CONNECTED may name the run, and say how far it has come. A run without a name is known by
+    its simulated time: the first candle of a new connection that has the symbol and the timeframe
+    of the last one before must be neither older nor another one under the same id.
+
+    So frames are looked at only after a new connection, and not at all where the run has the same
+    name as before, since what is sent again may be older.
 
     Attributes:
         latest: The last candle that came, or one of the last.

@@ -60,8 +60,8 @@ class FrameReader:
 
     Args:
         messages: Called with the payloads of the text and binary messages that a read completed,
-            all at once, but for those before and after a close, ping or pong.
-        reply: Called with each of those that that gives back.
+            all at once; where a close, ping or pong comes among them, with those before it first.
+        reply: Called with each answer that `messages` gives back.
         control: Called with opcode and payload of every close, ping and pong.
         longest: Bytes a message may have.
     """

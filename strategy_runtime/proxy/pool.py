@@ -25,6 +25,7 @@ class Conversation(Reader):
         self._answer: asyncio.Future[Reply] | None = None
         self._method = b""
         self._outlived = {b""}
+        """The methods behind whose answers the connection has stayed open."""
         self._idle_since = 0.0
 
     @property

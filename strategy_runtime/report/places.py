@@ -1,4 +1,4 @@
-"""Where the results of a run have what other engines have at another place."""
+"""Where our results have what other engines keep elsewhere."""
 
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import Summary

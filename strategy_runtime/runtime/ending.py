@@ -26,8 +26,9 @@ _ANSWERS_DEADLINE_S = 2.0
 _TASKS_DEADLINE_S = 0.5
 _LAST_ANSWERS_DEADLINE_S = 1.5
 _CLOSING_DEADLINE_S = 4.0
-# Since the run was asked to stop; but some time for each thing in any case. Behind two hooks that
-# take all of theirs, that is so little that all is over before 7.5 s, when the process is ended.
+# Counted from when the run was asked to stop. Each thing has some time in any case, but so little
+# that, even after two hooks that took all of theirs, the run is over before the process is ended at
+# 7.5 s.
 _ALL_ANSWERS_BY_S = 5.0
 _CLOSED_BY_S = 6.75
 _LEAST_S = 0.15

@@ -39,10 +39,11 @@ __all__ = ["Runner"]
 
 _POSITION = "position"
 _LONGEST_NAME = 40
-"""Of a class in the ids of its orders: 64 characters have to do for it, a token and a number."""
+"""Characters of a class's name in the ids of its orders, which have a token and a number as well,
+and 64 characters at most."""
 _LONGEST_SLEEP_S = 30.0
 _MOST_ENDED = 10_000
-"""Orders that have ended of which a live run remembers so many: 15 MB."""
+"""How many ended orders a live run remembers: 15 MB of them."""
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -52,9 +53,8 @@ class Runner:
 
     Args:
         desk: Makes the desk, one with limits where there are any.
-        save: Saves what outlives the run: called behind live timers, which no event brings, and
-            when nothing changes it any more, before the venue is closed, which may take longer than
-            there is time.
+        save: Saves what outlives the run. It is called after live timers, since no event follows
+            them, and at the end, before the venue is closed, since there may be no time after that.
     """
 
     def __init__(
@@ -301,7 +301,9 @@ class Runner:
             waiting.cancel()
 
     async def _pump(self) -> None:
-        """What arrives, and live timers and what a second look finds, until one of them ends."""
+        """Deliver what arrives, and live also timers and what a second look finds, until one of
+        the three ends.
+        """
         if self._mode == "backtest":
             take: Callable[[Burst, Table], Awaitable[None]] = self._delivery.take
             if self._venue.direct is None:
@@ -356,7 +358,7 @@ class Runner:
                 return
 
     async def _end(self) -> None:
-        """Let the strategy go, if it ever began, whatever ended the run."""
+        """Warn of indicators that nothing fed, and take leave of the strategy, if it ever began."""
         if self._strategy._running is not self._desk:
             return
         indicators = self._strategy._indicators

@@ -120,9 +120,8 @@ class Timers:
         return self.is_set and (self._next_due is None or instant_ns >= self._next_due_ns)
 
     def begins_by(self, timeframe: str) -> int:
-        """Nanoseconds since the epoch before which a bar begins at whose end nothing is due.
-
-        A bar that begins later may be one at whose end something is.
+        """An instant, in nanoseconds since the epoch: at the end of a bar that begins before it
+        nothing is due. At the end of one that begins later, something may be.
         """
         if self._next_due is None:
             return 0
@@ -211,8 +210,8 @@ class Timers:
         self._new.clear()
 
     def _follow(self, moment: datetime) -> None:
-        """Likewise by the wall clock: where it was set back, by more than a correction, which has
-        nothing fire twice, all of them count anew.
+        """Have timers that are new count from a moment of the wall clock, and all of them where it
+        was set back by more than a small correction, for which nothing fires twice.
         """
         if self._latest is not None and moment < self._latest - _CORRECTION:
             self._new[:0] = [timer for _, _, timer in sorted(self._agenda, key=itemgetter(1))]

@@ -26,8 +26,8 @@ _FOUND_ONCE = {*EVENT_HOOKS.values(), "on_event"}
 
 
 def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
-    """Refuse methods of the base class that are named where only what they give back has a meaning,
-    and such that are replaced by something else; of hooks, those that are replaced too late.
+    """Refuse a method of the base class that is named where only its result has a meaning, or that
+    something else is put in the place of; a hook, where that is done too late.
 
     Args:
         part: Whose functions are looked through: a class itself, or one that is mixed into it.

@@ -48,7 +48,8 @@ class Book(KnownOrders):
             Whoever has asked the venue sets it back.
         moved: Symbols that fills have moved since a snapshot was told; None where that is so long
             ago that nothing older than the snapshot can arrive any more.
-        unlisted_trades: Number of executions heard of since a list of the venue's held no others.
+        unlisted_trades: How many executions have been heard of since the venue's list of them was
+            last seen to have no others.
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
         is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
         books_profits: The account's event is known to come behind those of a fill: what the fill

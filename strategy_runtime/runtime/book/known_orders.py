@@ -39,7 +39,7 @@ class KnownOrders:
 
     Args:
         own_prefix: What the client order ids of the strategy begin with, in this run or another.
-        most_ended: Orders that have ended of which so many are remembered; None for all of them.
+        most_ended: How many orders that have ended are remembered; None for all of them.
 
     Attributes:
         statement: The venue's own, whose orders and positions are followed; None where events tell.
@@ -52,14 +52,15 @@ class KnownOrders:
         self._own_prefix = own_prefix
         self._open: dict[str, _Known] = {}
         self._open_in: defaultdict[str, dict[str, None]] | None = None
-        """What they are kept under, by symbol; from when somebody first asks for those of one."""
+        """What they are kept under, by symbol; None until those of a symbol are first asked for."""
         self._most_ended = most_ended
         self._forgotten = 0
         self._ended: OrderedDict[str, Order | Followed] = OrderedDict()
-        """Without those that a directory has under the client's id."""
+        """Without those that the directory has under the client's id."""
         self._keys: dict[str, str] = {}
         self._renamed: dict[str, str] = {}
-        """Of orders that have replaced others, and of those, which may all have one name."""
+        """What replaced orders are kept under, and those in their place, by the venue's id: they
+        may all have one client order id."""
         self._directory: Statement | None = None
 
     # Ours, on their way

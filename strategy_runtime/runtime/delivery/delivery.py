@@ -116,7 +116,7 @@ class Delivery:
             self.is_in_hook = False
 
     async def fire(self, timers: Iterable[TimerFunction]) -> None:
-        """Call the functions of timers, likewise."""
+        """Call the functions of timers, where another task may have something to deliver, too."""
         async with self._turn:
             await self._begin()
             for function in timers:
@@ -126,7 +126,7 @@ class Delivery:
             self.is_in_hook = False
 
     async def _begin(self) -> None:
-        """Whatever is delivered next is so in this task; first, what is still to be settled."""
+        """Have hooks run in this task from now on, and settle what earlier ones have left."""
         self._desk.hook_task = asyncio.current_task()
         self.is_in_hook = True
         await self._settle_earlier()
@@ -194,7 +194,7 @@ class Delivery:
             await self.tell_anomalies()
 
     async def _settle_earlier(self) -> None:
-        """The same where nothing says which hook to blame for what fails."""
+        """Have what earlier hooks gave answered; nobody knows which of them is to blame."""
         while self._desk.has_to_settle:
             await self.call(_EARLIER, self.settle, settle=False)
 
@@ -282,8 +282,8 @@ class Delivery:
         return ends_run
 
     def _watch_twice(self, hook: str) -> None:
-        """Have a hook count as well again when it has run through twice: that it failed shows only
-        behind the end of a call.
+        """Have a hook count as sound again only when it has run through twice: what comes loose
+        in a call shows only after that call has returned.
         """
         watch, succeeded = self.dispatcher.watch, partial(self.failures.succeeded, hook)
         for kind in (kind for kind, name in EVENT_HOOKS.items() if name == hook):

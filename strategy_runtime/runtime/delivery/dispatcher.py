@@ -73,12 +73,12 @@ class Dispatcher:
 
     Attributes:
         table: The handler of each kind of event.
-        telling: Handlers that leave the book as it is, of what `apply` gives back.
+        telling: Handlers for what `apply` gives back: they call hooks and leave the book as it is.
         hook: Name of the hook that runs where it is not the one of the event in hand, else None.
         candles: Those of a live run.
         hears_changes: Whether somebody could look between two events of one execution, or at an
             order before the first event of it.
-        interrupt: Has a run of candles left behind the one in hand.
+        interrupt: Ends a run of candles after the one in hand.
     """
 
     def __init__(
@@ -352,7 +352,7 @@ class Dispatcher:
 
 
 def _is_news(event: Any) -> bool:
-    """What to do with an event that the book has taken in already: tell it."""
+    """The update for an event that the book has taken in already: nothing to do, but to tell."""
     return True
 
 

@@ -42,7 +42,10 @@ class _Begun:
 def eager(hook: Hook) -> Hook:
     """A hook that is a coroutine function, giving back something to await only where it waits.
 
-    It is of one event. It runs in the same task and in the same order as if it were awaited.
+    It runs in the same task and in the same order as if it were awaited.
+
+    Args:
+        hook: Takes one event.
     """
 
     @wraps(hook)

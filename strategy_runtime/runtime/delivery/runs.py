@@ -1,6 +1,6 @@
 """Candles in runs: taken one after the other, without leaving, until there is something else to do.
 
-Where most of a backtest's time goes, so whatever can be found out ahead of a run is.
+Most of a backtest's time goes here, so whatever can be found out before a run is found out there.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -55,11 +55,11 @@ class CandleRuns:
         self._due: Candle | None = None
 
     def interrupt(self) -> None:
-        """Have a run left behind the candle in hand."""
+        """End a run after the candle in hand."""
         self._interrupts.append(None)
 
     def handler(self, call: Callable[[Candle], Awaitable[None] | None]) -> Handler:
-        """The handler of one candle, again and again, until there is something else to do."""
+        """A handler of runs that takes candle after candle until there is something else to do."""
         clock, timers, desk = self._clock, self._timers, self._desk
         last, keep, unsettled = self._book.last, self._book.keep, desk.unsettled
         indicators = self._indicators

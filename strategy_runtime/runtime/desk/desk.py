@@ -241,7 +241,7 @@ class TradingDesk(Outbox):
         return self._note("cancel", known.symbol, name_of(known), send, known)
 
     def _withdraw(self, key: str, symbol: str) -> Ticket:
-        """The same while the book looks on, which need not be told what an order is."""
+        """Cancel an order by name while the book looks on: the order itself need not be read."""
         what = InHand(key, None, partial(self._cancel_by_name, key))
         return self._note("cancel", symbol, key, what)
 

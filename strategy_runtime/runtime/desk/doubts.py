@@ -35,8 +35,8 @@ class Doubts:
         journal: Is told what became of them; None where none is kept.
 
     Attributes:
-        have_ended: Whether one was found that has ended since; its events may have been lost, too.
-            Whoever finds that out sets it back.
+        have_ended: Whether one was found that has ended since, so that its events may have been
+            lost, too. Whoever has looked for them sets it back.
     """
 
     def __init__(self, venue: Venue, book: Book, journal: Journal | None) -> None:

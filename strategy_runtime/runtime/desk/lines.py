@@ -1,11 +1,13 @@
 """Lines: the requests of a live run on their way, one line a symbol.
 
 Those of a symbol leave in the order in which they were given, each when those before it have been
-answered; those of different symbols leave side by side. What is not answered holds up nobody for
-long: not the hook that comes next, nor a cancel in its symbol, and an order or a change behind it
-is refused after a while, before it is too old to be meant. While those before it are answered, one
-after the other, it waits. Only what concerns the very same order waits for its answer however long
-that takes, since nothing can be said of it before.
+answered; those of different symbols leave side by side.
+
+A request that is not answered holds up nobody for long. The next hook waits a second for it, and so
+does a cancel in its symbol. An order or a change behind it waits as long as those before it are
+answered, one after the other; when none is for five seconds, it is refused, since it would be too
+old to be meant. Only what concerns the very same order waits for the answer however long that
+takes, since nothing can be said of the order before.
 """
 
 import asyncio
@@ -29,8 +31,10 @@ Send = Callable[[], Coroutine[Any, Any, Order | None]]
 
 
 class InHand(NamedTuple):
-    """To change or cancel an order, for a venue in process that somebody looks on at; elsewhere as
-    `send` does it.
+    """A change or a cancel of an order.
+
+    A venue in process that a witness looks on at is given key and changes, any other what `send`
+    sends.
 
     Attributes:
         key: What the order goes by.
@@ -50,7 +54,7 @@ Request = OrderRequest | InHand | Send
 
 
 _HOOK_WAITS_S = 1.0
-_HARDLY_ANY_S = 0.001  # so little that a clock need not tell it from none
+_HARDLY_ANY_S = 0.001  # so little time is none: a clock may not tell the two apart
 _CANCEL_WAITS_S = 1.0
 _ORDER_WAITS_S = 5.0
 
@@ -231,7 +235,7 @@ class Lines:
 
 
 def _call_the_first(line: _Line) -> None:
-    """Have it be the turn of whoever is the first in a line that has not been answered."""
+    """Give the turn to the first in a line that has not been answered."""
     while line and line[0].is_over:
         line.popleft()
     if line and not line[0].turn.done():

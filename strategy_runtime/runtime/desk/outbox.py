@@ -53,7 +53,7 @@ class Outbox:
     Attributes:
         hook_task: The task that runs a hook at this moment, or None.
         is_closed: True once no new orders are taken (cancelling is always allowed).
-        is_winding_down: True once only what closes positions is, whatever is in doubt.
+        is_winding_down: True once only orders that close positions are taken, whatever is in doubt.
         unsettled: Tickets given out and not yet accounted for by `settle`.
         refused_orders: How many orders were refused, by whomever, awaited or not.
         doubts: Orders whose fate is not known.
@@ -233,7 +233,7 @@ class Outbox:
 
     @property
     def unheard(self) -> list[Ticket]:
-        """Behind the last hook: what was refused or not answered, and nobody has been told of."""
+        """Tickets that were refused or not answered without anybody having been told."""
         return [
             ticket
             for ticket in self.unsettled
@@ -269,7 +269,7 @@ class Outbox:
         refusal: ApiError,
         known: Order | None = None,
     ) -> Ticket:
-        """Likewise, for what is not sent: it is refused when it is its turn."""
+        """A ticket for what is not sent: it is refused when its turn comes."""
         return self._note(verb, symbol, client_order_id, partial(refuse, refusal), known)
 
     async def wait_for_end(self, ticket: Ticket) -> None:

@@ -16,10 +16,10 @@ __all__ = [
 ]
 
 FATE_UNKNOWN = "FATE_UNKNOWN"
-"""Code of a rejection that is none: the order may be there."""
+"""Code of what is raised like a rejection and is none: the order may have arrived."""
 
 NOT_ANSWERED = "NOT_ANSWERED"
-"""Code of one where nobody said anything: an order was not sent, another request may have been."""
+"""Code where no answer came: an order was not sent, a change or a cancel may have been."""
 
 
 def halted(why: str) -> ApiError:
@@ -49,7 +49,7 @@ def refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:
 
 
 def failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRejected:
-    """What it says where there was no answer."""
+    """What a ticket says where there was no answer."""
     return OrderRejected(
         code,
         str(trouble),
@@ -59,7 +59,7 @@ def failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRej
 
 
 def outcome_of(ticket: Ticket) -> RequestOutcome:
-    """What observers are told of one that is settled."""
+    """What observers are told of a ticket that is settled."""
     if ticket.error is None:
         return "accepted"
     return "unanswered" if ticket.error.code in (NOT_ANSWERED, FATE_UNKNOWN) else "refused"

@@ -216,7 +216,7 @@ class Link:
         self._resting_until = monotonic() + rest_after(event)
 
     def _lost(self, drift: Drift | None) -> Iterator[Event]:
-        """What a drift has to tell, unless the book has moved on; asked for in our turn."""
+        """What a drift has to tell, unless the book has moved on by the time it is our turn."""
         if drift is not None and drift.is_current(self._book):
             drift.is_told = True
             if drift.lost:

@@ -89,7 +89,8 @@ class DailyLoss:
         self._is_due = False
         """Whether a price has come that has to be looked at before anything else is done."""
         self._calm_until: datetime | int = _LONG_AGO
-        """Before when a price within its band has nothing to say, as events say when they were."""
+        """A price within its band changes nothing before then: a time or nanoseconds, whichever
+        the stamps of events are."""
         self._held, self._size = _ZERO, 0.0
 
     def look(self) -> None:

@@ -106,7 +106,7 @@ class Risk:
         self._judges_value = self._most is not None or self._most_held is not None
         self._changes: dict[str, _Change] = {}
         self._most_changes = _FEW
-        """Beyond it those of orders that have ended are thrown out."""
+        """When there are more, those of orders that have ended are thrown out."""
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
 
     @property

@@ -30,8 +30,8 @@ class Leeway:
 
     Attributes:
         bands: Of positions, by symbol; others may go anywhere.
-        is_in_doubt: Whether nothing has been shared out since it was last unknown what there is, so
-            that the next price has to be looked at, whatever it is.
+        is_in_doubt: Whether it is unknown what may still be lost, so that the next price has to be
+            looked at, whatever it is.
     """
 
     __slots__ = ("_sizes", "_spare", "bands", "is_in_doubt")
