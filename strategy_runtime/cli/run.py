@@ -14,6 +14,7 @@ from strategy_runtime.cli.errors import reported, users_code
 from strategy_runtime.cli.loading import class_of, parameters_from
 from strategy_runtime.cli.options import HELP_NAMES, Place, parameters_option, version_option
 from strategy_runtime.cli.redaction import hide, hide_in_environment
+from strategy_runtime.cli.repetition import repeated_warnings_summed_up
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
 from strategy_runtime.cli.streams import Command
@@ -103,7 +104,7 @@ def main(
                 raise SystemExit(0 if _is_ready(flags, env_file) else 1)
             if target is None:
                 raise click.UsageError("Name a strategy, such as bot:SmaCross.")
-            _main(target, parameters, env_file, check, flags)
+            raise SystemExit(_main(target, parameters, env_file, check, flags))
     except SystemExit as end:
         raise SystemExit(1 if (check or healthcheck) and end.code else end.code) from None
 
@@ -114,11 +115,33 @@ def _main(
     env_file: Path | None,
     check: bool,
     flags: dict[str, str | None],
-) -> None:
-    from strategy_runtime.cli.logs import set_up
-
+) -> int:
+    """Check or run; gives back the exit code."""
     values = parameters_from(parameters)
     environment = read_environment(os.environ, env_file)
+    settings = _settings(flags, environment)
+    os.environ.update({name: environment.values[name] for name in environment.origins})
+    if check:
+        from strategy_runtime.cli.check import check_proxy, show_parameters, show_settings
+
+        show_settings(settings)
+        show_parameters(_load(target, values, environment), values, environment)
+        timeout = settings.connect_timeout
+        if settings.origins["connect_timeout"] == DEFAULT:
+            timeout = _CHECK_WITHIN_S
+        return asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
+    strategy = _load(target, values, environment)
+    with (
+        repeated_warnings_summed_up(),
+        asyncio.Runner(loop_factory=_loop_factory(settings)) as loop,
+    ):
+        return loop.run(_session(strategy, settings))
+
+
+def _settings(flags: dict[str, str | None], environment: Environment) -> Settings:
+    """The settings, with the log set up as they say, and nothing secret shown in it."""
+    from strategy_runtime.cli.logs import set_up
+
     hide_in_environment(environment.values)
     settings = resolve(flags, environment)
     for secret in settings.secrets():
@@ -126,29 +149,7 @@ def _main(
     set_up(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         _log.warning("%s", warning)
-    os.environ.update({name: environment.values[name] for name in environment.origins})
-    if check:
-        from strategy_runtime.cli.check import show_settings
-
-        show_settings(settings)
-    strategy = _load(target, values, environment)
-    if check:
-        from strategy_runtime.cli.check import check_proxy, show_parameters
-
-        show_parameters(strategy, values, environment)
-        timeout = settings.connect_timeout
-        if settings.origins["connect_timeout"] == DEFAULT:
-            timeout = _CHECK_WITHIN_S
-        code = asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
-    else:
-        from strategy_runtime.cli.repetition import repeated_warnings_summed_up
-
-        with (
-            repeated_warnings_summed_up(),
-            asyncio.Runner(loop_factory=_loop_factory(settings)) as loop,
-        ):
-            code = loop.run(_session(strategy, settings))
-    raise SystemExit(code)
+    return settings
 
 
 def _is_ready(flags: dict[str, str | None], env_file: Path | None) -> bool:
