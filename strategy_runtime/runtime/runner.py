@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Container, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
@@ -14,8 +14,7 @@ from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.runtime.beginning import check_not_begun, note_position_mode, warm_up
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
-from strategy_runtime.runtime.delivery import Burst, Delivery
-from strategy_runtime.runtime.delivery.dispatcher import Table
+from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.delivery.waiting import tell_of_waiting
@@ -305,15 +304,15 @@ class Runner:
         the three ends.
         """
         if self._mode == "backtest":
-            take: Callable[[Burst, Table], Awaitable[None]] = self._delivery.take
+            deliver: Deliver = self._delivery.deliver
             if self._venue.direct is None:
-                take = Asking(self._venue, self._book, self._clock, self._delivery).take
-            await self._link.foretell(take)
+                deliver = Asking(self._venue, self._book, self._clock, self._delivery).deliver
+            await self._link.foretell(deliver)
             if not self._delivery.is_stopping:
-                await self._hear(take)
+                await self._hear(deliver)
             return
         tasks = [
-            self._in_context(self._hear(self._delivery.tell)),
+            self._in_context(self._hear(self._delivery.deliver_in_turn)),
             self._in_context(self._link.watch()),
             self._in_context(self._keep_time()),
         ]
@@ -347,10 +346,10 @@ class Runner:
                 if self._delivery.is_stopping:
                     return
 
-    async def _hear(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
+    async def _hear(self, deliver: Deliver) -> None:
         table = self._delivery.dispatcher.table
         async for burst in self._venue.bursts():
-            await take(burst, table)
+            await deliver(burst, table)
             if self._delivery.is_stopping:
                 # In process, another event would have to happen first.
                 if self._venue.direct is None and self._ending.failed is None:

@@ -1,5 +1,5 @@
 """How events reach a strategy: one at a time, to its hooks, whatever these do."""
 
-from strategy_runtime.runtime.delivery.delivery import Burst, Delivery
+from strategy_runtime.runtime.delivery.delivery import Burst, Deliver, Delivery
 
-__all__ = ["Burst", "Delivery"]
+__all__ = ["Burst", "Deliver", "Delivery"]

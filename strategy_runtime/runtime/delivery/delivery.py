@@ -33,10 +33,13 @@ from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import TimerFunction
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, wants_awaiting
 
-__all__ = ["Burst", "Delivery"]
+__all__ = ["Burst", "Deliver", "Delivery"]
 
 Burst = Iterator[Event | CandleRun]
 """Events that are at hand; asking for the next one marks the one before as done."""
+
+Deliver = Callable[[Burst, Table], Awaitable[None]]
+"""Delivers events to their handlers."""
 
 # The proxy waits for the last acknowledgement two seconds longer.
 _COMPLETE_WITHIN_S = 8.0
@@ -107,12 +110,12 @@ class Delivery:
 
     # Events
 
-    async def tell(self, burst: Burst, table: Table) -> None:
+    async def deliver_in_turn(self, burst: Burst, table: Table) -> None:
         """Deliver events where another task may have something to deliver, too."""
         async with self._turn:
             await self._begin()
             if not self.is_stopping:
-                await self.take(burst, table)
+                await self.deliver(burst, table)
             self.is_in_hook = False
 
     async def fire(self, timers: Iterable[TimerFunction]) -> None:
@@ -131,7 +134,7 @@ class Delivery:
         self.is_in_hook = True
         await self._settle_earlier()
 
-    async def take(self, burst: Burst, table: Table) -> None:
+    async def deliver(self, burst: Burst, table: Table) -> None:
         """Deliver events, then what else has come up meanwhile."""
         self.is_in_hook = True
         await self.consume(burst, table)
@@ -140,8 +143,7 @@ class Delivery:
         self.is_in_hook = False
 
     async def _tell_the_rest(self) -> None:
-        if self._desk.anomalies:
-            await self.tell_anomalies()
+        await self.tell_anomalies()
         while self._unreported:
             await self._report(self._unreported.pop(0))
 

@@ -181,13 +181,13 @@ class TradingDesk(Outbox):
 
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         self._book.expect(request, own_id)
-        return self._note("submit", request.symbol, own_id, request)
+        return self._issue("submit", request.symbol, own_id, request)
 
     def _turn_away(self, request: OrderRequest, own_id: str, refusal: ApiError) -> Ticket:
         """Have the ticket of an order refused that is not sent."""
         self._book.expect(request, own_id)
         self._book.refuse(own_id)
-        return self._note_refused("submit", request.symbol, own_id, refusal)
+        return self._issue_refused("submit", request.symbol, own_id, refusal)
 
     def modify(
         self,
@@ -216,11 +216,11 @@ class TradingDesk(Outbox):
         if size is None or changes.quantity:
             return self._modify(known, changes)
         refusal = self._rounding.no_lot(known.symbol, size)
-        return self._note_refused("modify", known.symbol, name_of(known), refusal, known)
+        return self._issue_refused("modify", known.symbol, name_of(known), refusal, known)
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
         key, change = name_of(known), partial(self._change, known, changes)
-        return self._note("modify", known.symbol, key, InHand(key, changes, change), known)
+        return self._issue("modify", known.symbol, key, InHand(key, changes, change), known)
 
     async def _change(self, known: Order, changes: OrderChanges) -> Order:
         known = self._latest(known)
@@ -238,12 +238,12 @@ class TradingDesk(Outbox):
                 return self._withdraw(key, symbol)
         known = self._referred(order)
         send = partial(self._send_cancel, known)
-        return self._note("cancel", known.symbol, name_of(known), send, known)
+        return self._issue("cancel", known.symbol, name_of(known), send, known)
 
     def _withdraw(self, key: str, symbol: str) -> Ticket:
         """Cancel an order by name while the book looks on: the order itself need not be read."""
         what = InHand(key, None, partial(self._cancel_by_name, key))
-        return self._note("cancel", symbol, key, what)
+        return self._issue("cancel", symbol, key, what)
 
     async def _cancel_by_name(self, key: str) -> Order | None:
         return await self._send_cancel(self.order_of(key))

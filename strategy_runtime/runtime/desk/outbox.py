@@ -240,7 +240,7 @@ class Outbox:
             if ticket.error is not None and ticket.error.code != FATE_UNKNOWN and not ticket.awaited
         ]
 
-    def _note(
+    def _issue(
         self,
         verb: Verb,
         symbol: str,
@@ -261,7 +261,7 @@ class Outbox:
         self.unsettled.append(ticket)
         return ticket
 
-    def _note_refused(
+    def _issue_refused(
         self,
         verb: Verb,
         symbol: str,
@@ -270,7 +270,7 @@ class Outbox:
         known: Order | None = None,
     ) -> Ticket:
         """A ticket for what is not sent: it is refused when its turn comes."""
-        return self._note(verb, symbol, client_order_id, partial(refuse, refusal), known)
+        return self._issue(verb, symbol, client_order_id, partial(refuse, refusal), known)
 
     async def wait_for_end(self, ticket: Ticket) -> None:
         """Wait until an order has come to its end.

@@ -46,16 +46,16 @@ class Asking:
     def _hear(self, event: OrderEvent) -> None:
         self._has_heard = True
 
-    def take(self, burst: Burst, table: Table) -> Awaitable[None]:
+    def deliver(self, burst: Burst, table: Table) -> Awaitable[None]:
         """Deliver events; once it is known that nothing is told, ask behind each of them."""
-        take = self._delivery.take if self._has_heard else self._take_and_ask
-        return take(burst, table)
+        deliver = self._delivery.deliver if self._has_heard else self._deliver_and_ask
+        return deliver(burst, table)
 
-    async def _take_and_ask(self, burst: Burst, table: Table) -> None:
+    async def _deliver_and_ask(self, burst: Burst, table: Table) -> None:
         # Where a question may be due, each event stays in hand until that has been answered.
         may_be_due = self._instants >= _INSTANTS or self._has_open
         for part in (iter((event,)) for event in burst) if may_be_due else (burst,):
-            await self._delivery.take(part, table)
+            await self._delivery.deliver(part, table)
             if self._delivery.is_stopping:
                 return
             if self._has_open and not self._has_heard:
@@ -84,4 +84,4 @@ class Asking:
         instant = clock.event
         news = delivery.dispatcher.apply(differences(book, said))
         clock.event = instant  # they may say what time it is where the proxy runs
-        await delivery.take(iter(news), delivery.dispatcher.telling)
+        await delivery.deliver(iter(news), delivery.dispatcher.telling)

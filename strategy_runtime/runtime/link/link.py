@@ -5,7 +5,7 @@ While it is up, a second look finds what was lost all the same (`drift`).
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -23,8 +23,7 @@ from strategy_runtime.protocol.events import (
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of
-from strategy_runtime.runtime.delivery import Burst, Delivery
-from strategy_runtime.runtime.delivery.dispatcher import Table
+from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
@@ -93,13 +92,13 @@ class Link:
 
     # Lost and found again
 
-    async def foretell(self, take: Callable[[Burst, Table], Awaitable[None]]) -> None:
+    async def foretell(self, deliver: Deliver) -> None:
         """Tell the strategy of the link to a backtest before its events begin.
 
         Over a network time moves as soon as there is a connection, whatever the strategy does about
         it. Told beforehand, it can order something for the first open there as well as in process.
         """
-        await take(iter((_CONNECTED,)), self._dispatcher.table)
+        await deliver(iter((_CONNECTED,)), self._dispatcher.table)
         self._is_foretold = True
         self._dispatcher.sift(ConnectionEvent, self._is_news)
 
@@ -204,7 +203,7 @@ class Link:
                     drift = await look(self._venue, self._book)
                     doubts.have_ended = not drift.is_current(self._book)
             if drift is not None or self._delivery.has_more_to_tell:
-                await self._delivery.tell(self._lost(drift), self._dispatcher.telling)
+                await self._delivery.deliver_in_turn(self._lost(drift), self._dispatcher.telling)
                 if self._delivery.is_stopping:
                     return
 

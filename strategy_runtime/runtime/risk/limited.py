@@ -95,7 +95,7 @@ class LimitedDesk(TradingDesk):
         refusal = self._risk.refusal_of_change(known, changed)
         if refusal is None:
             return super()._modify(known, changes)
-        return self._note_refused("modify", known.symbol, name_of(known), refusal, known)
+        return self._issue_refused("modify", known.symbol, name_of(known), refusal, known)
 
     def _account_for(self, ticket: Ticket, began: float) -> None:
         error = ticket.error
