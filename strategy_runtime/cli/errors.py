@@ -37,7 +37,7 @@ def note(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """The same for what has several lines of its own."""
+    """Say something on stderr that has several lines of its own."""
     click.echo(safe(text), err=True)
 
 

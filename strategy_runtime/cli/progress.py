@@ -47,7 +47,7 @@ async def _tick(exchange: "Exchange", begin: int, end: int) -> None:
 
 
 def counted(things: Iterable[_T], count: int) -> Iterator[_T]:
-    """The same things, showing how many of so many there have been."""
+    """Hand on things, and show how many of so many there have been."""
     if not sys.stderr.isatty():
         yield from things
         return

@@ -71,7 +71,7 @@ def safe(text: str) -> str:
 
 
 def safe_with_colours(text: str) -> str:
-    """The same for a text that may be coloured."""
+    """A text made safe that may be coloured."""
     colours = _ESCAPE.findall(text)
     parts = [safe(part) for part in _ESCAPE.split(text)]
     return "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))

@@ -153,13 +153,13 @@ class _Forgiving(io.RawIOBase):
             )
 
     def writable(self) -> bool:
-        """It is."""
+        """Whether it can be written to: always."""
         return True
 
     def fileno(self) -> int:
-        """That of the file."""
+        """The number of the file."""
         return self._file.fileno()
 
     def isatty(self) -> bool:
-        """As the file."""
+        """Whether the file is a terminal."""
         return self._file.isatty()

@@ -86,7 +86,7 @@ class Metrics:
         build.labels(__version__).set(1)
 
     def exposition(self) -> tuple[bytes, str]:
-        """All of it as text, and the content type."""
+        """All metrics as text, and the content type."""
         from prometheus_client import exposition
 
         self._bring_up_to_date()

@@ -77,7 +77,7 @@ async def dial(target: Target, make: Callable[[], _P]) -> _P:
         TimeoutError: Nobody answered in time.
     """
     loop = asyncio.get_running_loop()
-    tls = _tls() if target.is_secret else None
+    tls = _tls() if target.uses_tls else None
     async with asyncio.timeout(_CONNECT_S):
         addresses = await _addresses(target)
         while True:
@@ -89,7 +89,7 @@ async def dial(target: Target, make: Callable[[], _P]) -> _P:
                         address,
                         target.port,
                         ssl=tls,
-                        server_hostname=target.host if target.is_secret else None,
+                        server_hostname=target.host if target.uses_tls else None,
                     )
                 return protocol
             except ssl.SSLError:

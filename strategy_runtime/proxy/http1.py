@@ -26,13 +26,13 @@ class Target(NamedTuple):
     """Where a URL points to.
 
     Attributes:
-        is_secret: By TLS.
+        uses_tls: Whether the connection is encrypted.
         path: Path and query, percent-encoded.
         authority: Host and port as a Host header has them.
         credentials: The header that shows user name and password, empty without.
     """
 
-    is_secret: bool
+    uses_tls: bool
     host: str
     port: int
     path: str

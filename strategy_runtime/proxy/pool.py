@@ -151,7 +151,7 @@ class Pool:
         return conversation
 
     def free(self, target: Target, conversation: Conversation) -> None:
-        """It may be used for something else, if it lasts."""
+        """Give a connection back: it is used again, if it lasts."""
         self._room.release()
         self._busy.discard(conversation)
         if conversation.is_open:

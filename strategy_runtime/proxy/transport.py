@@ -50,7 +50,7 @@ class Closed(NamedTuple):
 
     @property
     def said(self) -> str:
-        """All of it, in words."""
+        """How it ended, in words."""
         said = f"{'' if self.code is None else self.code} {self.reason}".strip()
         return f"closed on this side: {said}" if self.is_ours else said
 

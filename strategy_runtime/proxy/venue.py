@@ -178,7 +178,7 @@ class ProxyVenue(Resources):
         return self._arrivals(self._inbox.take, iter)
 
     def frames(self) -> AsyncIterator[list[Frame]]:
-        """The same as frames; asking for more acknowledges all of those before."""
+        """Frames as they arrive, likewise; asking for more acknowledges all of those before."""
         return self._arrivals(self._inbox.take_all, list[Frame])
 
     async def _arrivals(

@@ -74,7 +74,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _write(texts: Mapping[Path, str]) -> None:
-    """The same for several files: all of them or, on failure, none."""
+    """Put texts in place of what files hold: all of them or, on failure, none."""
     ready: dict[Path, Path] = {}
     try:
         for path, text in texts.items():

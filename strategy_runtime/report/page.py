@@ -279,7 +279,7 @@ def _trips(trips: Sequence[RoundTrip], decimals: int) -> str:
 
 
 def _options(options: Mapping[str, Any]) -> str:
-    """Those that are set."""
+    """A table of the options that are set."""
     rows = []
     for name, value in options.items():
         if value is None or value == []:

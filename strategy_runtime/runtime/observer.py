@@ -30,8 +30,8 @@ Handler = Callable[[Any], Awaitable[None] | None]
 """What deals with an event; gives back None, or something to await."""
 
 Note = Callable[[Any, float, float], None]
-"""Told of an event that was delivered, and from when to when, in monotonic seconds, book,
-indicators and the hook had to do with it."""
+"""Called with an event that was delivered, and with when its handling began and ended, in monotonic
+seconds: the update of book and indicators, and the hook."""
 
 
 class Observer(Protocol):

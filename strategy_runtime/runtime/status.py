@@ -23,7 +23,7 @@ class PositionStatus(Struct, frozen=True):
 
     @classmethod
     def of(cls, net: NetPosition) -> Self:
-        """That of a position."""
+        """The status of a position."""
         return cls(
             net.symbol,
             _text(net.quantity),
@@ -46,7 +46,7 @@ class OrderStatusLine(Struct, frozen=True):
 
     @classmethod
     def of(cls, order: Order) -> Self:
-        """That of an order."""
+        """The status of an order."""
         return cls(
             name_of(order),
             order.symbol,

@@ -97,7 +97,7 @@ class Timers:
     def __init__(self, mode: Mode = "backtest") -> None:
         self._mode = mode
         self._new: list[_Timer] = []
-        """Those that have no time yet from which they count."""
+        """Timers that do not count from any time yet."""
         self._agenda: list[tuple[datetime, int, _Timer]] = []
         """The others, a heap: when each is due, and which was set first."""
         self._numbers = count()

@@ -33,7 +33,7 @@ class Direct(Protocol):
         ...
 
     def place(self, request: OrderRequest) -> Followed:
-        """The same for somebody who looks on: the order itself instead of an answer."""
+        """Place an order for somebody who looks on; gives back the order itself."""
         ...
 
     def revise(self, name: str, changes: OrderChanges) -> None:

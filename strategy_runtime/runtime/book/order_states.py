@@ -32,7 +32,7 @@ _FORWARD = {
 
 
 class AcceptedOrder(Struct, frozen=True, gc=False):
-    """One that the venue has accepted, and of which no event has come yet."""
+    """An order that the venue has accepted, and of which no event has come yet."""
 
     request: OrderRequest
     handle: OrderHandle
@@ -58,7 +58,7 @@ def name_of(order: Order) -> str:
 
 
 def pending(request: OrderRequest, client_order_id: str) -> Order:
-    """One that the venue has not answered yet; until then it has our id alone."""
+    """An order as it is until the venue answers: PENDING, and with our id alone."""
     return Order(
         id=client_order_id,
         symbol=request.symbol,
@@ -81,7 +81,7 @@ def pending(request: OrderRequest, client_order_id: str) -> Order:
 
 
 def accepted(order: Order, handle: OrderHandle) -> Order:
-    """The same once the venue has; an end is not believed before the event of it comes."""
+    """An order as it is once the venue has answered; that it has ended is for its event to tell."""
     status = OrderStatus.OPEN if handle.status.is_terminal else handle.status
     return replace(order, id=handle.id, status=status)
 

@@ -124,7 +124,7 @@ def hint_for(error: BaseException | None) -> str:
 
 
 def _of_attribute(owner: object, name: str) -> str:
-    """For an attribute that an object of ours does not have."""
+    """What to write in place of an attribute that an object of ours does not have."""
     kind = type(owner)
     is_strategy = isinstance(owner, Strategy)
     if not (is_strategy or isinstance(owner, Indicator) or kind.__module__.startswith(_PACKAGE)):
@@ -143,7 +143,7 @@ def _of_attribute(owner: object, name: str) -> str:
 
 
 def _of_call(verb: str) -> str:
-    """For a verb or view that is called with what it does not take."""
+    """What a verb or view takes, where it was called with something else."""
     parameters = [*signature(getattr(Strategy, verb)).parameters.values()][1:]
     named = [each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
     plain = [each.name for each in parameters if each.kind is not Parameter.KEYWORD_ONLY]

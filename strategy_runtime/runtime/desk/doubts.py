@@ -51,7 +51,7 @@ class Doubts:
 
     @property
     def symbols(self) -> list[str]:
-        """Those in which nothing is sent."""
+        """The symbols in which nothing is sent."""
         return sorted({doubt.symbol for doubt in self._orders.values()})
 
     def enter(self, doubt: FateUnknown) -> None:

@@ -35,7 +35,7 @@ async def missed_candles(venue: Venue, latest: Latest) -> list[Candle]:
 
 
 def by_symbol(candles: Iterable[Candle]) -> dict[str, list[Candle]]:
-    """The same, by symbol."""
+    """Candles by symbol, in the order in which they are given."""
     found: dict[str, list[Candle]] = {}
     for candle in candles:
         found.setdefault(candle.symbol, []).append(candle)

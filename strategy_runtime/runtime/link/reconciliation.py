@@ -122,7 +122,7 @@ async def orders_differ(venue: Venue, book: Book) -> bool:
 
 
 async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
-    """The same, tried until it succeeds.
+    """Ask the venue for everything, until it answers.
 
     An order that the venue does not know is asked for several times, since a venue may answer from
     a copy that lags behind, before it is given up.

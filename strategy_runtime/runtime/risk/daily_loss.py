@@ -34,7 +34,7 @@ from strategy_runtime.runtime.risk.limits import option_of
 __all__ = ["DailyLoss", "DayStart", "Onlooker"]
 
 DayStart = Callable[[date, Decimal], Decimal]
-"""Told of a day and the equity now; gives back the equity that the day began with."""
+"""Called with a day and the equity now; gives back the equity that the day began with."""
 
 _BOOKED_WITHIN_S = 60.0
 _NEARLY_ALL = 0.999999
@@ -151,7 +151,7 @@ class DailyLoss:
         }
 
     def _pricing(self, handler: Handler, price_of: Callable[[Any], float]) -> Handler:
-        """For prices, most of which are within their bands."""
+        """The handler of prices, with an eye on equity: most of them are within their bands."""
         bands = self._leeway.bands
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:

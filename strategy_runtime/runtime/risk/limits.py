@@ -39,7 +39,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         return bool(self.shown())
 
     def shown(self) -> dict[str, str]:
-        """Those that are set, as people write them."""
+        """The limits that are set, as people write them."""
         given = {name: getattr(self, name) for name in self.__struct_fields__}
         return {name: in_digits(Decimal(n)) for name, n in given.items() if n is not None}
 
