@@ -32,7 +32,9 @@ from strategy_runtime.cli.options import (
     result_options,
     version_option,
 )
+from strategy_runtime.cli.progress import replayed
 from strategy_runtime.cli.redaction import safe
+from strategy_runtime.cli.repetition import repeated_lines_left_out
 from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals, stop_on_signals
 from strategy_runtime.cli.streams import Command
@@ -172,8 +174,6 @@ def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[S
 def _replay(run: "Backtest") -> Signals:
     """Run once; gives back the signals that came meanwhile."""
     from strategy_runtime.cli.logs import follow
-    from strategy_runtime.cli.progress import replayed
-    from strategy_runtime.cli.repetition import repeated_lines_left_out
 
     runner, exchange = run.runner, run.exchange
 

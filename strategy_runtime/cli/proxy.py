@@ -22,6 +22,7 @@ from strategy_runtime.cli.options import (
     result_options,
     version_option,
 )
+from strategy_runtime.cli.progress import replayed
 from strategy_runtime.cli.redaction import hide
 from strategy_runtime.cli.signals import stop_on_signals
 from strategy_runtime.cli.streams import Command
@@ -186,7 +187,6 @@ async def _serve(
     linger: float,
 ) -> int:
     """Serve one run; gives back the exit code."""
-    from strategy_runtime.cli.progress import replayed
     from strategy_runtime.report.results import results_of
     from strategy_runtime.report.summary import RunFacts
     from strategy_runtime.simulator.server import RunEnd
@@ -220,8 +220,9 @@ async def _serve(
                 return 0
             if end is RunEnd.ACK_TIMEOUT:
                 await _tell_for(linger, asked_to_stop)
-    if end is RunEnd.ACK_TIMEOUT:
-        raise ConnectionLost("the strategy stopped acknowledging events; the run is incomplete")
+                raise ConnectionLost(
+                    "the strategy stopped acknowledging events; the run is incomplete"
+                )
     note("Interrupted before the end of the run.")
     return signals.exit_code
 
