@@ -13,14 +13,7 @@ import click
 from strategy_runtime.cli.redaction import indented, safe
 from strategy_runtime.errors import ConfigError, HookFailed, StrategyRuntimeError
 
-__all__ = [
-    "blamed_on",
-    "complain",
-    "note",
-    "reported",
-    "show",
-    "users_code",
-]
+__all__ = ["blamed_on", "complain", "note", "reported", "show", "users_code"]
 
 _STRATEGY_FAILED = 70
 _INTERRUPTED = 130

@@ -22,12 +22,7 @@ from collections import deque
 from enum import Enum
 from typing import NamedTuple
 
-from strategy_runtime.errors import (
-    ConnectionLost,
-    ProtocolError,
-    StrategyRuntimeError,
-    Unreachable,
-)
+from strategy_runtime.errors import ConnectionLost, ProtocolError, StrategyRuntimeError, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy.policy import STABLE_AFTER_S, Delays, verdict
 from strategy_runtime.proxy.transport import TRANSIENT, Closed, ConnectFailed

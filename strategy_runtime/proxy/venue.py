@@ -7,19 +7,12 @@ from contextlib import suppress
 from typing import TypeVar
 
 from strategy_runtime.clock import monotonic, now_ms, sleep
-from strategy_runtime.errors import (
-    ConnectionLost,
-    ProtocolError,
-    Unreachable,
-)
+from strategy_runtime.errors import ConnectionLost, ProtocolError, Unreachable
 from strategy_runtime.ids import counted, generator, token
 from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event
-from strategy_runtime.protocol.models import (
-    OrderHandle,
-    OrderRequest,
-)
+from strategy_runtime.protocol.models import OrderHandle, OrderRequest
 from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.proxy.connection import Act, Connection, State

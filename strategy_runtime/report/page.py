@@ -25,15 +25,7 @@ from strategy_runtime.report.equity_path import ThinPoint
 from strategy_runtime.report.performance import DayEnd, Performance
 from strategy_runtime.report.results import Results
 from strategy_runtime.report.summary import Summary
-from strategy_runtime.report.table import (
-    day,
-    heading,
-    money,
-    ratio,
-    sent_of,
-    share,
-    warnings_of,
-)
+from strategy_runtime.report.table import day, heading, money, ratio, sent_of, share, warnings_of
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.outcome import Outcome
 

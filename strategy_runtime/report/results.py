@@ -14,12 +14,7 @@ from strategy_runtime.report.equity_path import ThinPoint, path_of
 from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.holding import buy_and_hold
-from strategy_runtime.report.performance import (
-    DayEnd,
-    day_ends,
-    days_of,
-    performance_of,
-)
+from strategy_runtime.report.performance import DayEnd, day_ends, days_of, performance_of
 from strategy_runtime.report.places import hint_of_place
 from strategy_runtime.report.summary import RunFacts, Summary, summary_of
 from strategy_runtime.report.table import render

@@ -14,14 +14,7 @@ from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import wants_awaiting
 from strategy_runtime.strategy.ticket import Verb
 
-__all__ = [
-    "Handler",
-    "Note",
-    "Observer",
-    "Observers",
-    "RequestOutcome",
-    "observed",
-]
+__all__ = ["Handler", "Note", "Observer", "Observers", "RequestOutcome", "observed"]
 
 RequestOutcome = Literal["accepted", "refused", "unanswered"]
 """What became of a request."""

@@ -10,11 +10,7 @@ from strategy_runtime.runtime.book.order_states import is_on_its_way
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.delivery import Burst, Delivery
 from strategy_runtime.runtime.delivery.dispatcher import Table
-from strategy_runtime.runtime.link.reconciliation import (
-    differences,
-    orders_differ,
-    take_snapshot,
-)
+from strategy_runtime.runtime.link.reconciliation import differences, orders_differ, take_snapshot
 from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.venue import Venue
 

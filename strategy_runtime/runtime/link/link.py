@@ -14,12 +14,7 @@ from strategy_runtime.clock import monotonic, now
 from strategy_runtime.errors import AccessDenied, StrategyRuntimeError
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import (
-    ConnectionEvent,
-    Event,
-    ProxyErrorEvent,
-    RateLimitEvent,
-)
+from strategy_runtime.protocol.events import ConnectionEvent, Event, ProxyErrorEvent, RateLimitEvent
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of

@@ -24,12 +24,7 @@ from strategy_runtime.protocol.enums import (
     PositionEventKind,
     PositionSide,
 )
-from strategy_runtime.protocol.events import (
-    AccountEvent,
-    OrderEvent,
-    PositionEvent,
-    TradeEvent,
-)
+from strategy_runtime.protocol.events import AccountEvent, OrderEvent, PositionEvent, TradeEvent
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.runtime.book import Book

@@ -5,11 +5,7 @@ from typing import Any
 
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.runtime.settings.addresses import find_addresses
-from strategy_runtime.runtime.settings.environment import (
-    Environment,
-    find_secret,
-    find_text,
-)
+from strategy_runtime.runtime.settings.environment import Environment, find_secret, find_text
 from strategy_runtime.runtime.settings.setting import Setting
 from strategy_runtime.runtime.settings.slips import refuse_slips, strangers
 from strategy_runtime.runtime.settings.table import SETTINGS, Settings
