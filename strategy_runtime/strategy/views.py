@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
+from msgspec import Struct
+
 from strategy_runtime.protocol.values import decimal_of, in_digits
 
 __all__ = ["AccountView", "NetPosition", "RiskState"]
@@ -121,36 +123,25 @@ class NetPosition:
         return f"<NetPosition {self.symbol} {self.quantity:f} @ {self.average_entry_price:f}>"
 
 
-class AccountView:
+class AccountView(Struct, eq=False):
     """The account at the last prices seen.
 
     Attributes:
         balance: Starting cash plus realised profit minus fees.
         unrealized_pnl: Open profit of all positions.
-        equity: `balance + unrealized_pnl`.
         margin_used, margin_available: As last reported by the venue.
         currency: Of all amounts.
     """
 
-    __slots__ = ("balance", "currency", "margin_available", "margin_used", "unrealized_pnl")
-
-    def __init__(
-        self,
-        balance: Decimal,
-        unrealized_pnl: Decimal,
-        margin_used: Decimal,
-        margin_available: Decimal,
-        currency: str,
-    ) -> None:
-        self.balance = balance
-        self.unrealized_pnl = unrealized_pnl
-        self.margin_used = margin_used
-        self.margin_available = margin_available
-        self.currency = currency
+    balance: Decimal
+    unrealized_pnl: Decimal
+    margin_used: Decimal
+    margin_available: Decimal
+    currency: str
 
     @property
     def equity(self) -> Decimal:
-        """What the account would be worth if all positions were closed at the last prices."""
+        """Balance and open profit: its worth if all positions were closed at the last prices."""
         return self.balance + self.unrealized_pnl
 
     def __repr__(self) -> str:

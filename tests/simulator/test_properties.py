@@ -547,7 +547,7 @@ class Sighted(Random):
             self.orders(external=True),
             orders := [ticket.order for ticket in self.tickets],
             [self._running.order_of(order.id) == order for order in orders],  # type: ignore[attr-defined]
-            [getattr(account, name) for name in (*account.__slots__, "equity")],
+            [getattr(account, name) for name in (*account.__struct_fields__, "equity")],
         ]
 
 
