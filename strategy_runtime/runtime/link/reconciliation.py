@@ -90,20 +90,20 @@ async def take_snapshot(
         StrategyRuntimeError: Something could not be read, so nothing is known.
     """
     ended = {} if ended is None else ended
-    before, readings = await _orders(venue, book, ended), 0
+    before, _ = await _orders(venue, book, ended)
+    readings = 0
     while True:
         positions, account = await venue.positions(), await venue.account()
         trades = await _trades(venue, book)
-        after = await _orders(venue, book, ended)
+        orders, absent = await _orders(venue, book, ended)
         readings += 1
-        is_settled = _progress(before) == _progress(after)
+        is_settled = _states(before) == _states(orders)
         if is_settled or readings == _MOST_READINGS:
             break
-        before = after
+        before = orders
     if not is_settled:
         book.is_contradicted = True
         _log.warning("orders are filled faster than they can be read; they are read again soon")
-    orders, absent = after
     return Snapshot(account, positions, orders, trades, absent, is_settled)
 
 
@@ -225,17 +225,8 @@ def _age(order: Order) -> tuple[str, str]:
 
 
 def _state(order: Order) -> tuple[object, ...]:
-    return (
-        order.status,
-        order.filled_quantity,
-        order.quantity,
-        order.limit_price,
-        order.stop_price,
-    )
-
-
-def _progress(orders: tuple[list[Order], list[Order]]) -> dict[str, tuple[object, ...]]:
-    return _states(orders[0])
+    prices = order.limit_price, order.stop_price
+    return order.status, order.filled_quantity, order.quantity, *prices
 
 
 def _states(orders: list[Order]) -> dict[str, tuple[object, ...]]:
