@@ -12,7 +12,7 @@ import pytest
 
 from strategy_runtime.scaffold.names import ProjectName, check_name
 from strategy_runtime.scaffold.project import create_project
-from strategy_runtime.scaffold.templates import list_templates, templates_folder
+from strategy_runtime.scaffold.templates import find_template, list_templates, templates_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = templates_folder()
@@ -75,6 +75,7 @@ def test_its_readme_sets_a_parameter_that_its_strategy_has(
     (sweep,) = re.findall(r"^strategy-sweep .*", readme, re.MULTILINE)
     runs = result(sweep, parent / project.name)["runs"]
     assert len({str(run["parameters"]) for run in runs}) == 3
+    assert [run["refused_orders"] for run in runs] == [0, 0, 0]
 
 
 def result(command: str, folder: Path) -> Any:
@@ -90,6 +91,21 @@ def result(command: str, folder: Path) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def test_the_rotation_sells_nothing_that_it_receives_no_candles_of(tmp_path: Path) -> None:
+    create_project(check_name("my-bot"), find_template(FOLDER, "multi-symbol"), FOLDER, tmp_path)
+    folder = tmp_path / "my-bot"
+    (folder / "beside.py").write_text(
+        "from my_bot import MyBot\n\n"
+        "class Beside(MyBot):\n"
+        "    def on_start(self) -> None:\n"
+        "        super().on_start()\n"
+        "        self.buy('S:MSFT', 5)  # as somebody else would on the same account\n"
+    )
+    of_two = "SUBSCRIPTIONS=S:AAPL:candle_1d,S:IBM:candle_1d strategy-backtest beside:Beside"
+    positions = result(of_two, folder)["positions"]
+    assert [(each["symbol"], each["quantity"]) for each in positions] == [("S:MSFT", "5")]
 
 
 def test_the_linter_and_the_formatter_have_nothing_to_say(parent: Path) -> None:
