@@ -140,12 +140,10 @@ def test_the_rehearsal_of_the_compose_file_trades_as_the_backtest_does(
     services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
     proxy, bot = services["proxy"], services[NAME.name]
     assert bot["network_mode"] == "service:proxy"
-    # The shell's part in ${NAME:-default}.
-    env = {key: text.partition(":-")[2].rstrip("}") for key, text in bot["environment"].items()}
     command = image.command(*proxy["command"], entrypoint=proxy["entrypoint"])
     with Network() as network:
         exchange = network.start(command)
-        strategy = network.start(image.command(env=env))
+        strategy = network.start(image.command())
         result, said = exchange.communicate(timeout=50)
         assert exchange.returncode == 0, said
         _, log = strategy.communicate(timeout=50)

@@ -214,6 +214,13 @@ def test_all_the_projects_yaml_can_be_read(overlays: Path) -> None:
         assert yaml.safe_load(path.read_text()), path
 
 
+def test_the_rehearsal_takes_all_that_its_proxy_replays(overlays: Path) -> None:
+    # Whatever prices are in the image, and whatever .env subscribes to, which compose reads too.
+    text = (overlays.parent.parent / "compose.yaml").read_text()
+    assert "SUBSCRIPTIONS" not in text
+    assert "${" not in text
+
+
 def test_the_rehearsal_cannot_write_and_gains_no_rights(overlays: Path) -> None:
     project = overlays.parent.parent
     services = yaml.safe_load((project / "compose.yaml").read_text())["services"]
