@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,28 @@ def test_the_type_checker_has_nothing_to_say(parent: Path) -> None:
     )
     done = call("mypy", "--config-file", settings, *modules, cwd=parent)
     assert "no issues found in 10 source files" in done.stdout
+
+
+def test_the_type_checker_reads_further_modules_of_a_project_too(tmp_path: Path) -> None:
+    create_project(check_name("my-bot"), find_template(FOLDER, "minimal"), FOLDER, tmp_path)
+    (tmp_path / "my-bot" / "second.py").write_text("wrong: int = 'text'\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", ROOT / ".mypy_cache"],
+        cwd=tmp_path / "my-bot",
+        env={"PATH": os.environ["PATH"], "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "second.py:1: error" in done.stdout
+    assert "Found 1 error in 1 file (checked 3 source files)" in done.stdout
+
+
+def test_a_wheel_of_a_project_has_the_modules_that_its_image_has(tmp_path: Path) -> None:
+    create_project(check_name("my-bot"), find_template(FOLDER, "minimal"), FOLDER, tmp_path)
+    settings = tomllib.loads((tmp_path / "my-bot" / "pyproject.toml").read_text())
+    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"] == {"include": ["/*.py"]}
+    assert "\nCOPY *.py ./\n" in (tmp_path / "my-bot" / "Dockerfile").read_text()
 
 
 def test_the_market_maker_trades_on_real_quotes(parent: Path) -> None:
