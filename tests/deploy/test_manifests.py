@@ -1,5 +1,6 @@
 """The manifests of a project: valid, and what they promise about the one pod that trades."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints
+from strategy_runtime.runtime.settings import read_environment, resolve
 from strategy_runtime.scaffold.names import check_name
 from strategy_runtime.scaffold.project import create_project
 from strategy_runtime.scaffold.templates import find_template, templates_folder
@@ -139,6 +141,24 @@ def test_settings_come_from_a_map_and_would_be_taken(overlay: str, overlays: Pat
     )
     assert config["data"]["STRATEGY_MODE"] == "live"
     assert len(parse_subscriptions(config["data"]["SUBSCRIPTIONS"])) == 3
+
+
+def test_they_show_the_settings_of_env_example_and_all_of_these_would_be_taken(
+    overlays: Path,
+) -> None:
+    project = overlays.parent.parent
+    example = (project / ".env.example").read_text()
+    manifests = [
+        (project / "k8s" / folder / "kustomization.yaml").read_text()
+        for folder in ("trader", "overlays/live")
+    ]
+    # Those that are commented out as well.
+    shown = dict(re.findall(r"^#?(\w+)=(.+)", example, re.MULTILINE))
+    listed = dict(re.findall(r"^ +(?:# )?- (\w+)=(.+)", "".join(manifests), re.MULTILINE))
+    del shown["PROXY_API_KEY_FILE"]  # a file that is not here
+    resolve({}, read_environment(shown))
+    resolve({}, read_environment(listed))
+    assert shown.keys() == listed.keys() - {"LOG_FORMAT"}
 
 
 def test_the_key_comes_from_a_secret_that_is_in_no_file(overlays: Path) -> None:
