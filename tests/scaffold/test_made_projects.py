@@ -139,6 +139,15 @@ def test_the_type_checker_has_nothing_to_say(parent: Path) -> None:
     assert "no issues found in 10 source files" in done.stdout
 
 
+def test_the_checks_of_the_readme_are_those_of_its_ci_and_pass(parent: Path) -> None:
+    folder = parent / PROJECTS["minimal"].name
+    (checks,) = re.findall(r"^ruff .*", (folder / "README.md").read_text(), re.MULTILINE)
+    ci = (folder / ".github" / "workflows" / "ci.yml").read_text()
+    for check in checks.split(" && "):
+        assert check.removesuffix(" .") in ci
+        call(*check.split(), cwd=folder)
+
+
 def test_the_type_checker_reads_further_modules_of_a_project_too(tmp_path: Path) -> None:
     create_project(check_name("my-bot"), find_template(FOLDER, "minimal"), FOLDER, tmp_path)
     (tmp_path / "my-bot" / "second.py").write_text("wrong: int = 'text'\n")
