@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from strategy_runtime.cli.errors import reported
+from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.loading import (
     class_of,
     exchange_options,
@@ -33,7 +33,7 @@ from strategy_runtime.cli.progress import counted
 from strategy_runtime.cli.redaction import safe
 from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.streams import Command
-from strategy_runtime.errors import ConfigError, HookFailed
+from strategy_runtime.errors import ConfigError, DataError, HookFailed
 from strategy_runtime.report.figures import FIGURES
 
 if TYPE_CHECKING:
@@ -143,8 +143,14 @@ def main(
         else:
             click.echo(safe(str(comparison)), nl=False)
         if out is not None or not as_json:
-            write_atomically(place, comparison.to_csv())
-            click.echo(f"\nWritten: {place}", err=as_json)
+            try:
+                write_atomically(place, comparison.to_csv())
+            except DataError as error:
+                if out is not None:
+                    raise
+                note(f"The results could not be kept: {error}")
+            else:
+                click.echo(f"\nWritten: {place}", err=as_json)
         if comparison.failed:
             raise SystemExit(HookFailed.exit_code)
 

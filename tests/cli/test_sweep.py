@@ -288,6 +288,14 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(
     assert done.stdout == ""
 
 
+def test_a_place_that_nobody_asked_for_need_not_be_written(careful: Path, invoke: Invoke) -> None:
+    (careful / "results").write_text("a file in the way")
+    done = invoke("sweep", "careful", "--data", "prices.csv", "--set", "high=2,3")
+    assert done.exit_code == 0
+    assert "2 runs" in done.stdout
+    assert "The results could not be kept: cannot write results/" in done.stderr
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_all_of_its_processes(tmp_path: Path, number: int, code: int) -> None:
     (tmp_path / "slow.py").write_text(
