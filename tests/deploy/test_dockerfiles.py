@@ -45,6 +45,13 @@ def test_what_is_audited_is_what_is_installed() -> None:
     assert installed == [audited, audited]
 
 
+def test_a_projects_packages_are_locked_for_what_its_image_has() -> None:
+    # On another system uv would leave out what packages need on Linux alone.
+    (python,) = re.findall(r"^ARG PYTHON=python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.M)
+    lock = (templates_folder() / "project" / "requirements.lock").read_text()
+    assert f" --python-version {python} --python-platform linux " in lock
+
+
 def test_the_linter_sees_a_fault(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM python:latest\nCMD python\n")
     assert "DL3007" in lint(tmp_path / "Dockerfile")
