@@ -4,6 +4,7 @@ import keyword
 import re
 import sys
 from importlib.util import find_spec
+from unicodedata import combining, normalize
 
 from msgspec import Struct
 
@@ -88,7 +89,8 @@ def check_name(text: str) -> ProjectName:
 
 
 def _instead(text: str) -> str:
-    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower())
+    plain = "".join(each for each in normalize("NFKD", text) if not combining(each))  # no accents
+    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", plain).lower())
     better = "-".join(words)
     return f", such as {better}" if _FORM.fullmatch(better) else ", such as my-bot"
 

@@ -37,7 +37,8 @@ def test_a_name_gives_module_and_class(text: str, module: str, class_name: str) 
         ("my-bot-", "my-bot"),
         ("2fast", "my-bot"),
         ("", "my-bot"),
-        ("bötchen", "b-tchen"),
+        ("bötchen", "botchen"),
+        ("Ünited—株 Bot", "united-bot"),
     ],
 )
 def test_another_form_is_refused_with_one_that_would_do(text: str, better: str) -> None:
