@@ -106,6 +106,15 @@ def test_a_strategy_is_one_pod_and_has_time_to_stop(overlay: str, overlays: Path
 
 
 @pytest.mark.parametrize("overlay", TRADING)
+def test_a_pod_that_is_not_ready_does_not_keep_corrected_settings_out(
+    overlay: str, overlays: Path
+) -> None:
+    # With OrderedReady the controller replaces no pod before it was ready.
+    strategy = one("StatefulSet", built(overlays / overlay))["spec"]
+    assert strategy["podManagementPolicy"] == "Parallel"
+
+
+@pytest.mark.parametrize("overlay", TRADING)
 def test_what_outlives_a_pod_is_on_its_volume(overlay: str, overlays: Path) -> None:
     documents = built(overlays / overlay)
     (container,) = pod_of(documents)["spec"]["containers"]
