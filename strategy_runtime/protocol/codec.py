@@ -34,7 +34,7 @@ from strategy_runtime.protocol.events import (
     TradeEvent,
     UnknownEvent,
 )
-from strategy_runtime.protocol.fields import MAX_DEPTH, depth_exceeds
+from strategy_runtime.protocol.fields import MAX_DEPTH, TOO_EARLY, TOO_LATE, depth_exceeds
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from strategy_runtime.protocol.values import BACKSLASH, has_only_plain_numbers, is_sound
@@ -49,9 +49,6 @@ Frame = ServerFrame | UnknownEvent
 PONG: bytes = _encode(ClientPong())
 
 _BOM = b"\xef\xbb\xbf"
-
-# In years between these a number cannot have been taken for seconds that meant something else.
-_TOO_EARLY, _TOO_LATE = 1973, 5138
 
 
 class FrameDecoder:
@@ -103,7 +100,7 @@ class FrameDecoder:
                     and low <= bar.close <= high
                     and type(stamp) is datetime
                     and stamp.tzinfo is UTC
-                    and _TOO_EARLY < stamp.year < _TOO_LATE
+                    and TOO_EARLY < stamp.year < TOO_LATE
                     and bar.timeframe in timeframes
                     and (is_plain or "\0" not in bar.symbol)
                 ):
@@ -167,9 +164,7 @@ def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
 
 def _is_plain(*moments: datetime | None) -> bool:
     for moment in moments:
-        if moment is not None and not (
-            moment.tzinfo is UTC and _TOO_EARLY < moment.year < _TOO_LATE
-        ):
+        if moment is not None and not (moment.tzinfo is UTC and TOO_EARLY < moment.year < TOO_LATE):
             return False
     return True
 

@@ -24,6 +24,8 @@ from strategy_runtime.protocol.values import NUMBER, is_sound, is_unicode, plain
 __all__ = [
     "MAX_DEPTH",
     "SIDED",
+    "TOO_EARLY",
+    "TOO_LATE",
     "UNSIGNED",
     "Fault",
     "depth_exceeds",
@@ -40,6 +42,9 @@ SIDED = (Order, Position, Trade)
 
 UNSIGNED = ("quantity", "filled_quantity")
 """Its fields that have no sign of their own."""
+
+TOO_EARLY, TOO_LATE = 1973, 5138
+"""In years between these a number cannot have been taken for seconds that meant something else."""
 
 _LARGEST = 1e38
 _MAX_INTEGER = 40

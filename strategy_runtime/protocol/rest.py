@@ -18,6 +18,8 @@ from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.fields import (
     MAX_DEPTH,
     SIDED,
+    TOO_EARLY,
+    TOO_LATE,
     UNSIGNED,
     Fault,
     depth_exceeds,
@@ -330,7 +332,7 @@ def _is_clean(value: Any) -> bool:
     if kind is float:
         return isfinite(value)
     if kind is datetime:
-        return value.tzinfo is UTC
+        return value.tzinfo is UTC and TOO_EARLY < value.year < TOO_LATE
     if kind is list:
         return all(map(_is_clean, value))
     if not issubclass(kind, Struct):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime.errors import ApiError, ProtocolError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, PositionMode, Side, TimeInForce
+from strategy_runtime.protocol.events import PositionEvent
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -38,6 +39,7 @@ from strategy_runtime.protocol.rest import (
     parse_protect_request,
 )
 from strategy_runtime.protocol.server_codec import bar_json, encode_json, quote_json
+from tests.protocol.reading import decode
 
 SAMPLES = {
     sample["name"]: sample
@@ -388,6 +390,25 @@ def test_an_answer_is_as_patient_about_times_as_a_frame(stamp: object) -> None:
     assert (quote.timestamp, quote.last) == (AT, 1.5)
     raw = f'{{"id":"o","symbol":"A","side":"buy","status":"open","created_at":{stamp}}}'
     assert decode_body(raw.encode(), Order, "GET /orders/o").created_at == AT
+
+
+@pytest.mark.parametrize(
+    ("stamp", "moment"),
+    [
+        ("0", None),
+        ('"0"', None),
+        ("-1", None),
+        ("150000000000", datetime(1974, 10, 3, 2, 40, tzinfo=UTC)),  # milliseconds
+    ],
+)
+def test_a_number_is_the_same_time_in_an_answer_and_in_a_frame(
+    stamp: str, moment: datetime | None
+) -> None:
+    position = f'{{"id":"p","symbol":"A","side":"LONG","quantity":"1","updated_at":{stamp}}}'
+    answered = decode_body(position.encode(), Position, "GET /positions/p")
+    frame = decode(f'{{"type":"position","position":{position}}}').frame
+    assert isinstance(frame, PositionEvent)
+    assert answered.updated_at == frame.position.updated_at == moment
 
 
 @pytest.mark.parametrize(
