@@ -14,6 +14,7 @@ __all__ = [
     "TEXT",
     "FrameFault",
     "FrameReader",
+    "close_answer",
     "close_code",
     "close_frame",
     "frame_of",
@@ -38,6 +39,7 @@ _USUAL_HEAD = _WHOLE_TEXT << 8 | _LONG
 _USUAL = 4
 
 _CLOSE_PROTOCOL = 1002
+_CLOSE_NOT_SENT = (1004, 1005, 1006, 1015)
 _CLOSE_SAYS_NOTHING = 1005
 
 
@@ -152,33 +154,38 @@ class FrameReader:
             if start > size:
                 return start
             length = int.from_bytes(data[at + 2 : start])
-        if length > self._longest:
-            raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
+        self._check(head, length)
         end = start + length
         if end <= size:
             self._take(head, data[start:end])
         return end
 
-    def _take(self, head: int, payload: bytes) -> None:
-        """A frame that is not a whole text message."""
+    def _check(self, head: int, length: int) -> None:
+        """Whether a frame may begin so; what is wrong from there on is not waited for."""
         kind = head & 0x0F
         if head & _RESERVED:
             raise FrameFault(_CLOSE_PROTOCOL, "an extension is used that was not agreed on")
         if kind in _CONTROL:
-            if not head & _FINAL or len(payload) > _LONGEST_CONTROL:
+            if not head & _FINAL or length > _LONGEST_CONTROL:
                 raise FrameFault(_CLOSE_PROTOCOL, "a control frame is too long, or in pieces")
-            self._is_closed = kind == CLOSE
-            self._hand_on()
-            self._control(kind, payload)
             return
         if kind not in (_CONTINUATION, TEXT, _BINARY):
             raise FrameFault(_CLOSE_PROTOCOL, f"there is no kind {kind} of frames")
         if (kind == _CONTINUATION) is (self._pieces is None):
             raise FrameFault(_CLOSE_PROTOCOL, "the pieces of a message are out of order")
+        if len(self._pieces or b"") + length > self._longest:
+            raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
+
+    def _take(self, head: int, payload: bytes) -> None:
+        """A frame that is not a whole text message."""
+        kind = head & 0x0F
+        if kind in _CONTROL:
+            self._is_closed = kind == CLOSE
+            self._hand_on()
+            self._control(kind, payload)
+            return
         if self._pieces is None:
             self._pieces = bytearray()
-        if len(self._pieces) + len(payload) > self._longest:
-            raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
         self._pieces += payload
         if head & _FINAL:
             self._whole.append(bytes(self._pieces))
@@ -220,3 +227,11 @@ def close_code(payload: bytes) -> tuple[int, str]:
     if len(payload) < 2:
         return _CLOSE_SAYS_NOTHING, ""
     return int.from_bytes(payload[:2]), payload[2:].decode(errors="replace")
+
+
+def close_answer(payload: bytes) -> bytes:
+    """The payload of the close that answers one: its code, if that may be sent at all."""
+    code = int.from_bytes(payload[:2])
+    if not payload or (1000 <= code < 5000 and code not in _CLOSE_NOT_SENT):
+        return payload[:2]
+    return _CLOSE_PROTOCOL.to_bytes(2)

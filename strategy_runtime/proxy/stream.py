@@ -19,6 +19,7 @@ from strategy_runtime.proxy.framing import (
     TEXT,
     FrameFault,
     FrameReader,
+    close_answer,
     close_code,
     close_frame,
     frame_of,
@@ -159,7 +160,7 @@ class Stream(Reader):
         elif kind == CLOSE:
             code, reason = close_code(payload)
             if not self._is_leaving:
-                self._transport.write(frame_of(CLOSE, payload[:2], self._chance))
+                self._transport.write(frame_of(CLOSE, close_answer(payload), self._chance))
             self._end(Closed(code, reason))
             self._transport.close()
 

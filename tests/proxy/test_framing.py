@@ -14,6 +14,7 @@ from strategy_runtime.proxy.framing import (
     TEXT,
     FrameFault,
     FrameReader,
+    close_answer,
     close_code,
     close_frame,
     frame_of,
@@ -137,6 +138,7 @@ def test_a_muted_reader_hands_on_nothing_but_control() -> None:
         (sent(b"x", TEXT) + sent(b"y"), 1002, "out of order"),
         (sent(b"x", TEXT) + sent(b"y" * 200), 1002, "out of order"),
         (sent(b"x" * 126, 0x80 | PING), 1002, "control frame"),
+        (b"\x89\x7f" + b"\xff" * 8, 1002, "control frame"),
         (sent(b"x", PING), 1002, "control frame"),
         (sent(b"x" * 301)[:4], 1009, "more than 300 bytes"),
         (b"\x81\x7f" + b"\xff" * 8, 1009, "more than 300 bytes"),
@@ -147,6 +149,20 @@ def test_what_is_against_the_rules_is_named(data: bytes, code: int, said: str) -
     with pytest.raises(FrameFault, match=said) as fault:
         heard(data, longest=300)
     assert fault.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (sent(b"x" * 200, 0xC1)[:4], "extension"),
+        (sent(b"x" * 200, 0x83)[:4], "no kind 3"),
+        (sent(b"x" * 200, 0x80)[:4], "out of order"),
+        (sent(b"x" * 200, 0x80 | PING)[:4], "control frame"),
+    ],
+)
+def test_a_frame_that_may_not_begin_so_is_not_waited_for(head: bytes, said: str) -> None:
+    with pytest.raises(FrameFault, match=said):
+        heard(head)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -174,3 +190,19 @@ def test_a_close_says_why_and_one_that_does_not_is_read_too() -> None:
     assert close_code(payload) == (1009, "too long")
     assert close_code(b"") == (1005, "")
     assert close_code(b"\x03\xe8\xff") == (1000, "\ufffd")
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 1014, 2999, 3000, 4003, 4999])
+def test_a_close_is_answered_with_its_code(code: int) -> None:
+    assert close_answer(code.to_bytes(2) + b"why") == code.to_bytes(2)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\x03", *(code.to_bytes(2) for code in (0, 999, 1004, 1005, 1006, 1015, 5000))]
+)
+def test_a_code_that_may_not_be_sent_is_not_sent_back(payload: bytes) -> None:
+    assert close_answer(payload) == (1002).to_bytes(2)
+
+
+def test_a_close_without_a_code_is_answered_by_one() -> None:
+    assert close_answer(b"") == b""

@@ -81,6 +81,16 @@ def test_a_ping_is_answered_with_what_it_carries(loop: str) -> None:
     on_loop(loop, test())
 
 
+async def test_a_close_with_a_code_that_may_not_be_sent_is_not_answered_with_it() -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await agreed(reader) + frame(b"\x03\xee", CLOSE))
+        heard.append(await received(reader))
+
+    heard: list[tuple[int, bytes]] = []
+    assert await lost_by(scene, Notes()) == Closed(1006)
+    assert heard == [(CLOSE, b"\x03\xea")]
+
+
 @either_loop
 def test_what_is_no_frame_closes_with_the_reason(loop: str) -> None:
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
