@@ -99,12 +99,13 @@ class ReplyReader:
     """Takes bytes as they come, and makes one answer of them.
 
     Attributes:
+        head: Of the answer, once it is whole.
         rest: What came and belongs to nothing so far; behind a whole answer, what follows it.
     """
 
     def __init__(self) -> None:
         self.rest = bytearray()
-        self._head: Head | None = None
+        self.head: Head | None = None
         self._chunks: bytearray | None = None
         self._length: int | None = None
 
@@ -115,22 +116,22 @@ class ReplyReader:
             ReplyFault: It never will be.
         """
         self.rest += data
-        if self._head is None:
-            self._head = self._take_head()
-            if self._head is None:
+        if self.head is None:
+            self.head = self._take_head()
+            if self.head is None:
                 return None
         size = max(self._length or 0, len(self.rest) + len(self._chunks or b""))
         if size > _LONGEST_BODY:
             raise ReplyFault(f"a body of more than {_LONGEST_BODY} bytes")
         if self._chunks is not None:
             return (
-                Reply(self._head, bytes(self._chunks)) if self._take_chunks(self._chunks) else None
+                Reply(self.head, bytes(self._chunks)) if self._take_chunks(self._chunks) else None
             )
         if self._length is None or len(self.rest) < self._length:
             return None
         body = bytes(self.rest[: self._length])
         del self.rest[: self._length]
-        return Reply(self._head, body)
+        return Reply(self.head, body)
 
     def end(self) -> Reply:
         """The connection has ended; gives back the answer whose end is told by that.
@@ -138,9 +139,9 @@ class ReplyReader:
         Raises:
             ReplyFault: There is none.
         """
-        if self._head is None or self._chunks is not None or self._length is not None:
+        if self.head is None or self._chunks is not None or self._length is not None:
             raise ReplyFault("the connection was closed before the answer was whole")
-        return Reply(self._head, bytes(self.rest))
+        return Reply(self.head, bytes(self.rest))
 
     def _take_head(self) -> Head | None:
         """The head, and how the end of the body is told; heads of interim answers are dropped."""

@@ -68,7 +68,7 @@ class Network:
         try:
             async with asyncio.timeout(_HANDSHAKE_S):
                 stream = await dial(target, make)
-                head = (await stream.shake_hands(target, self._headers)).head
+                head = await stream.shake_hands(target, self._headers)
         except (OSError, ReplyFault, TimeoutError) as error:
             distrust = _distrust(error, target, "ws")
             said = distrust or reason_of(error) or f"no handshake within {_HANDSHAKE_S:g} s"

@@ -24,7 +24,7 @@ from strategy_runtime.proxy.framing import (
     close_frame,
     frame_of,
 )
-from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
+from strategy_runtime.proxy.http1 import Head, ReplyFault, ReplyReader, Target
 from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver
 
 __all__ = ["Stream"]
@@ -64,7 +64,7 @@ class Stream(Reader):
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._handshake: ReplyReader | None = ReplyReader()
-        self._answer: asyncio.Future[Reply] = self._loop.create_future()
+        self._answer: asyncio.Future[Head] = self._loop.create_future()
         self._is_over = False
         self._is_leaving = False
 
@@ -77,8 +77,10 @@ class Stream(Reader):
 
     # The handshake
 
-    async def shake_hands(self, target: Target, headers: bytes) -> Reply:
+    async def shake_hands(self, target: Target, headers: bytes) -> Head:
         """Ask for the event stream; gives back the answer, which agrees where it is a 101.
+
+        What else comes with a refusal is not waited for: some servers never say where it ends.
 
         Raises:
             OSError, ReplyFault: There was none.
@@ -92,19 +94,20 @@ class Stream(Reader):
         )
         self._accept = b64encode(sha1(key + _KEY_TAIL, usedforsecurity=False).digest()).decode()
         try:
-            reply = await self._answer
+            head = await self._answer
         except BaseException:
             self._transport.abort()
             raise
-        return reply
+        return head
 
     def _shake(self, handshake: ReplyReader, data: bytes) -> None:
         try:
-            reply = handshake.feed(data)
-            if reply is None:
+            handshake.feed(data)
+            head = handshake.head
+            if head is None:
                 return
-            given = reply.head.headers
-            if reply.head.status == 101 and (
+            given = head.headers
+            if head.status == 101 and (
                 given.get("sec-websocket-accept") != self._accept
                 or given.get("upgrade", "").lower() != "websocket"
             ):
@@ -116,8 +119,8 @@ class Stream(Reader):
             return
         if self._answer.done():
             return
-        self._answer.set_result(reply)
-        if reply.head.status != 101:
+        self._answer.set_result(head)
+        if head.status != 101:
             self._is_over = True
             self._transport.close()
             return
@@ -193,10 +196,8 @@ class Stream(Reader):
         if self._handshake is not None:
             self._is_over = True  # of a conversation that never began
             if not self._answer.done():
-                try:
-                    self._answer.set_result(self._handshake.end())
-                except ReplyFault as fault:
-                    self._answer.set_exception(exc or fault)
+                cut = ReplyFault("the connection was closed before the handshake was answered")
+                self._answer.set_exception(exc or cut)
         self._end(Closed(_CUT, str(exc or "cut off without a word")))
         if not self._gone.done():
             self._gone.set_result(None)

@@ -179,8 +179,8 @@ def test_closing_says_so_waits_for_the_answer_and_delivers_nothing_more(loop: st
             True,
         ),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None, True),
-        (b"HTTP/1.1 101", "closed before the answer was whole", None, False),
-        (b"", "closed before the answer was whole", None, False),
+        (b"HTTP/1.1 101", "closed before the handshake was answered", None, False),
+        (b"", "closed before the handshake was answered", None, False),
     ],
 )
 def test_a_handshake_that_fails_says_how(
@@ -201,6 +201,20 @@ def test_a_handshake_that_fails_says_how(
         assert notes.closed == []
 
     on_loop(loop, test())
+
+
+@pytest.mark.parametrize(
+    "headers", [b"", b"Content-Length: 100\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
+async def test_the_body_of_a_refusal_is_not_waited_for(headers: bytes) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await agreed(reader)
+        writer.write(b"HTTP/1.1 401 No\r\n%s\r\n" % headers)
+        assert await reader.read() == b""  # the client hangs up
+
+    async with serving(scene) as url:
+        with pytest.raises(ConnectFailed, match="answered with 401"):
+            await network().connect(f"ws://{url}/", Notes())
 
 
 async def test_one_that_asks_to_wait_or_redirects() -> None:
