@@ -16,6 +16,7 @@ _NOT_ENCODED = "%/:?&=@!$'()*+,;~"
 _WITHOUT_BODY = (204, 304)
 _SWITCHING = 101
 _STATUS = re.compile(r"[0-9]{3}(?: |$)")
+_NUMBERS = {10: re.compile(r"[0-9]+"), 16: re.compile(r"[0-9A-Fa-f]+")}
 
 
 class ReplyFault(Exception):
@@ -199,8 +200,10 @@ def _head_of(text: str) -> Head:
         if not colon or not name or name != name.strip():
             raise ReplyFault(f"{line[:40]!r} is no header")
         name, value = name.lower(), value.strip(" \t")
-        if name == "content-length" and headers.get(name, value) != value:
-            raise ReplyFault("two lengths of one body")
+        if headers.get(name, value) != value:
+            if name == "content-length":
+                raise ReplyFault("two lengths of one body")
+            value = f"{headers[name]}, {value}"
         headers[name] = value
     persistence = headers.get("connection", "").lower()
     keeps_alive = (
@@ -210,9 +213,9 @@ def _head_of(text: str) -> Head:
 
 
 def _number(text: str, base: int) -> int:
-    if not text.strip().isalnum():
-        raise ReplyFault(f"{text[:20]!r} is no length")
     try:
-        return int(text, base)
-    except ValueError:
-        raise ReplyFault(f"{text[:20]!r} is no length") from None
+        if _NUMBERS[base].fullmatch(text.strip(" \t")):
+            return int(text, base)
+    except ValueError:  # of more digits than Python reads
+        pass
+    raise ReplyFault(f"{text[:20]!r} is no length")

@@ -46,7 +46,7 @@ def test_the_user_name_and_password_of_a_url_become_a_header(user: str, header: 
 
 
 def ok(*headers: str, body: bytes = b"") -> bytes:
-    return "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""]).encode() + body
+    return "\r\n".join(["HTTP/1.1 200 OK", *headers, "", ""]).encode("latin-1") + body
 
 
 CHUNKS = b"4\r\nwiki\r\n6;note=x\r\npedia!\r\n0\r\nTrailer: t\r\n\r\n"
@@ -109,9 +109,13 @@ def test_one_that_is_cut_off_is_none(data: bytes) -> None:
         (ok("Content-Length: -1"), "is no length"),
         (ok("Content-Length: 1_0"), "is no length"),
         (ok("Content-Length: 0x1"), "is no length"),
+        (ok("Content-Length: \xa01"), "is no length"),
+        (ok("Content-Length: " + "9" * 5000), "is no length"),
         (ok("Content-Length: 1", "Content-Length: 2"), "two lengths"),
         (ok("Transfer-Encoding: gzip, chunked"), "transfer encoding"),
+        (ok("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), "transfer encoding"),
         (ok("Transfer-Encoding: chunked", body=b"zz\r\n"), "is no length"),
+        (ok("Transfer-Encoding: chunked", body=b"0x1\r\na\r\n"), "is no length"),
         (ok("Transfer-Encoding: chunked", body=b"1\r\nab\r\n"), "longer than it says"),
         (b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000, "a head of more than 65536 bytes"),
     ],
@@ -126,6 +130,7 @@ def test_what_is_no_answer_is_named(data: bytes, said: str) -> None:
     [
         ("1.1", [], True),
         ("1.1", ["Connection: Close"], False),
+        ("1.1", ["Connection: close", "Connection: X-Trace"], False),
         ("1.0", [], False),
         ("1.0", ["Connection: keep-alive"], True),
     ],
