@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 from strategy_runtime.clock import sleep
@@ -121,7 +122,11 @@ class Network:
                 f"{method} {url} was answered in {encoding}, which was not asked for: answers must "
                 "not be compressed, neither by the proxy nor by what stands in front of it"
             )
-        return Answer(reply.head.status, reply.body, reply.head.headers.get("retry-after"))
+        return Answer(
+            reply.head.status,
+            reply.body.removeprefix(BOM_UTF8),
+            reply.head.headers.get("retry-after"),
+        )
 
     async def close(self) -> None:
         """Close all connections; a later request would open a new one."""

@@ -267,6 +267,17 @@ async def test_answers_are_asked_for_as_they_are_and_others_are_named() -> None:
             await net.request("GET", f"http://{here}/packed")
 
 
+async def test_a_byte_order_mark_in_front_of_an_answer_is_passed_over() -> None:
+    async def marked(request: web.Request) -> web.Response:
+        return web.Response(body=b'\xef\xbb\xbf{"balance":"1","equity":"1"}')
+
+    async with listening(marked) as here:
+        venue = ProxyVenue(Endpoints(rest_url=f"http://{here}"), is_live=True)
+        await venue.open()
+        assert (await venue.account()).equity == 1
+        await venue.close()
+
+
 # Redirects
 
 
