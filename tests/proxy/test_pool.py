@@ -139,6 +139,25 @@ def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(loop: 
         thread.join()
 
 
+@pytest.mark.parametrize(("idle", "connections"), [(4.6, 1), (4.8, 2)])
+async def test_one_that_servers_may_be_about_to_close_is_not_used_again(
+    idle: float, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        await talk(reader, writer)
+
+    opened: list[asyncio.StreamWriter] = []
+    moments = iter([0.0, *[idle] * 9])
+    monkeypatch.setattr("strategy_runtime.proxy.pool.monotonic", lambda: next(moments))
+    net = network()
+    async with serving(scene) as url:
+        await net.request("GET", f"http://{url}/")
+        assert (await net.request("POST", f"http://{url}/", b"{}")).status == 200
+        await net.close()
+    assert len(opened) == connections
+
+
 @either_loop
 def test_one_that_is_closed_a_moment_after_an_answer_is_not_used_again(loop: str) -> None:
     """A proxy that keeps connections open after questions, and not after orders."""
