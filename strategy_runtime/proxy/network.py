@@ -1,6 +1,7 @@
 """The network: event streams that deliver as they read, and requests over connections kept."""
 
 import asyncio
+import os
 import ssl
 from codecs import BOM_UTF8
 from collections.abc import Mapping
@@ -137,13 +138,21 @@ class Network:
 def _distrust(error: Exception, target: Target, scheme: str) -> str:
     """What keeps us from trusting the other side, at every further attempt; empty if nothing."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        hint = "; have SSL_CERT_FILE name the file of an authority of your own"
-        return f"the proxy's certificate cannot be trusted: {error}" + (
-            hint if error.verify_code in _UNKNOWN_ISSUER else ""
-        )
+        hint = _on_authorities() if error.verify_code in _UNKNOWN_ISSUER else ""
+        return f"the proxy's certificate cannot be trusted: {error}{hint}"
     if isinstance(error, ssl.SSLError) and any(each in str(error) for each in _NO_TLS):
         return (
             f"{target.authority} answers, but does not speak TLS: write {scheme}:// instead of "
             f"{scheme}s://"
         )
     return ""
+
+
+def _on_authorities() -> str:
+    """Where to look for the authority that is missing; OpenSSL says nothing of a file that is."""
+    file = os.environ.get("SSL_CERT_FILE")
+    if file is None:
+        return "; have SSL_CERT_FILE name the file of an authority of your own"
+    if not os.access(file, os.R_OK):
+        return f"; SSL_CERT_FILE names {file}, which cannot be read"
+    return f"; {file}, which SSL_CERT_FILE names, does not have the authority that signed it"

@@ -160,9 +160,27 @@ def certificate(tmp_path: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_a_certificate_that_nobody_signed_ends_the_run(certificate: ssl.SSLContext) -> None:
+@pytest.mark.parametrize(
+    ("file", "hint"),
+    [
+        (None, "have SSL_CERT_FILE name the file of an authority of your own"),
+        ("missing.pem", "SSL_CERT_FILE names .*missing.pem, which cannot be read"),
+        ("key.pem", ".*key.pem, which SSL_CERT_FILE names, does not have the authority that sig"),
+    ],
+)
+async def test_a_certificate_that_nobody_signed_ends_the_run(
+    file: str | None,
+    hint: str,
+    certificate: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if file is None:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / file))
     async with serving(context=certificate) as (port, _), network() as net:
-        said = "the proxy's certificate cannot be trusted: .*; have SSL_CERT_FILE name the file of"
+        said = f"the proxy's certificate cannot be trusted: .*; {hint}"
         with pytest.raises(AccessDenied, match=said):
             await net.request("GET", f"https://localhost:{port}/account")
         with pytest.raises(ConnectFailed) as failed:
