@@ -16,6 +16,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy.dialing import dial
+from strategy_runtime.proxy.endpoints import KEY_SETTINGS
 from strategy_runtime.proxy.http1 import ReplyFault, Target, header_lines, target_of
 from strategy_runtime.proxy.policy import seconds_of
 from strategy_runtime.proxy.pool import Pool
@@ -30,6 +31,7 @@ _AGREED = 101
 # What OpenSSL makes of bytes that are no TLS, up to 3.1 and from 3.2 on. It is the text that is
 # looked for, since a Python that is older than the library knows no reason by the new name.
 _NO_TLS = ("wrong version number", "record layer failure")
+_NO_CERTIFICATE = "certificate required"
 # Its numbers for a certificate that signs itself, alone or at the end of a chain, and for an
 # authority that it does not know.
 _UNKNOWN_ISSUER = (18, 19, 20)
@@ -113,6 +115,9 @@ class Network:
         try:
             reply = await conversation.ask(message, _ANSWER_S)
         except (OSError, ReplyFault) as error:
+            distrust = _distrust(error, target, "http")
+            if distrust:
+                raise AccessDenied(distrust) from None
             what = "timed out" if isinstance(error, TimeoutError) else f"failed: {error}"
             raise ConnectionLost(f"{method} {url} {what}") from None
         finally:
@@ -136,7 +141,7 @@ class Network:
 
 
 def _distrust(error: Exception, target: Target, scheme: str) -> str:
-    """What keeps us from trusting the other side, at every further attempt; empty if nothing."""
+    """What keeps the two sides from trusting each other, at every attempt; empty if nothing."""
     if isinstance(error, ssl.SSLCertVerificationError):
         hint = _on_authorities() if error.verify_code in _UNKNOWN_ISSUER else ""
         return f"the proxy's certificate cannot be trusted: {error}{hint}"
@@ -144,6 +149,11 @@ def _distrust(error: Exception, target: Target, scheme: str) -> str:
         return (
             f"{target.authority} answers, but does not speak TLS: write {scheme}:// instead of "
             f"{scheme}s://"
+        )
+    if isinstance(error, ssl.SSLError) and _NO_CERTIFICATE in str(error):
+        return (
+            f"{target.authority} wants a certificate of ours, and there is none to show it: have "
+            f"it ask for a key instead ({KEY_SETTINGS})"
         )
     return ""
 

@@ -62,7 +62,8 @@ class ConnectFailed(Exception):
         said: What happened.
         status: What the proxy answered to the handshake, where it did.
         retry_after: Seconds it asked to wait.
-        is_untrusted: Its certificate was not accepted, or it does not speak TLS.
+        is_untrusted: Its certificate was not accepted, it wants one of ours, or it does not speak
+            TLS.
         is_stranger: What was answered to the handshake can come from no proxy.
     """
 
@@ -125,7 +126,8 @@ class Transport(Protocol):
         Raises:
             Unreachable: Nothing was sent.
             ConnectionLost: It was sent, or may have been, and was not answered.
-            AccessDenied: The other side's certificate was not accepted, or it does not speak TLS.
+            AccessDenied: The other side's certificate was not accepted, it wants one of ours, or it
+                does not speak TLS.
             ProtocolError: The answer is compressed.
         """
         ...

@@ -5,8 +5,9 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -186,6 +187,45 @@ async def test_a_certificate_that_nobody_signed_ends_the_run(
         with pytest.raises(ConnectFailed) as failed:
             await net.connect(f"wss://localhost:{port}/", Notes())
         assert failed.value.is_untrusted
+
+
+@either_loop
+def test_a_server_that_wants_a_certificate_is_not_waited_for(
+    loop: str, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(listening: socket.socket) -> None:
+        for _ in range(2):
+            accepted, _ = listening.accept()
+            secret = certificate.wrap_socket(
+                accepted, server_side=True, do_handshake_on_connect=False
+            )
+            with suppress(ssl.SSLError):
+                secret.do_handshake()
+            with socket.socket(fileno=secret.detach()) as connection:
+                while connection.recv(65536):
+                    pass
+
+    async def test(here: str) -> None:
+        said = f"{here} wants a certificate of ours, .*: have it ask for a key instead"
+        async with network() as net:
+            with pytest.raises(AccessDenied, match=said):
+                await net.request("GET", f"https://{here}/account")
+            with pytest.raises(ConnectFailed, match=said) as failed:
+                await net.connect(f"wss://{here}/", Notes())
+            assert failed.value.is_untrusted
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    certificate.load_verify_locations(tmp_path / "cert.pem")
+    certificate.verify_mode = ssl.CERT_REQUIRED
+    dialing._tls.cache_clear()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            thread = threading.Thread(target=refuse, args=(listening,), daemon=True)
+            thread.start()
+            on_loop(loop, test(f"localhost:{listening.getsockname()[1]}"))
+            thread.join()
+    finally:
+        dialing._tls.cache_clear()
 
 
 @either_loop
