@@ -29,12 +29,17 @@ class Heard:
     def __init__(self, longest: int = LONGEST) -> None:
         self.all: list[Any] = []
         self.counts: list[int] = []
+        self.is_closed = False
         self.reader = FrameReader(
             self.messages,
             reply=lambda reply: self.all.append(("reply", reply)),
-            control=lambda kind, payload: self.all.append((kind, payload)),
+            control=self.control,
             longest=longest,
         )
+
+    def control(self, kind: int, payload: bytes) -> None:
+        self.all.append((kind, payload))
+        self.is_closed |= kind == CLOSE
 
     def messages(self, payloads: list[bytes]) -> list[bytes]:
         self.all += payloads
@@ -81,6 +86,37 @@ def test_messages_come_whole_and_in_order_however_they_are_cut(
         reads.append(data[:cut])
         data = data[cut:]
     assert heard(*reads) == messages
+
+
+def outcome(*reads: bytes) -> tuple[list[Any], int | None]:
+    """What was handed on up to a close, and the code of the fault that ended it."""
+    found = Heard(longest=300)
+    try:
+        for data in reads:
+            found.reader.feed(data)
+            if found.is_closed:
+                break
+    except FrameFault as fault:
+        return found.all, fault.code
+    return found.all, None
+
+
+FRAMES = st.builds(
+    sent,
+    st.binary(max_size=20) | st.sampled_from([b"x" * 125, b"x" * 126, b"x" * 301]),
+    st.sampled_from([0x81, 0x81, 0x82, 0x01, 0x00, 0x80, 0x89, 0x8A, 0x88]) | st.integers(0, 255),
+)
+
+
+@given(st.lists(FRAMES, max_size=6), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255))))
+def test_what_comes_of_bytes_does_not_depend_on_how_they_are_cut(
+    frames: list[bytes], damage: list[tuple[int, int]]
+) -> None:
+    data = bytearray(b"".join(frames))
+    for at, byte in damage[:2]:
+        if at < len(data):
+            data[at] = byte
+    assert outcome(*(bytes((byte,)) for byte in data)) == outcome(bytes(data))
 
 
 def test_a_message_in_pieces_is_put_together_around_a_ping() -> None:

@@ -1,6 +1,8 @@
 """HTTP/1.1: where URLs point to, and answers however they are cut and their end is told."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strategy_runtime.proxy.http1 import (
     Reply,
@@ -72,6 +74,30 @@ def test_an_answer_is_whole_at_its_last_byte(data: bytes, body: bytes) -> None:
     for at in range(len(data) - 1):
         assert reader.feed(data[at : at + 1]) is None
     assert reader.feed(data[-1:]) == reply
+
+
+def outcome(*reads: bytes) -> Reply | str | None:
+    reader = ReplyReader()
+    try:
+        for data in reads:
+            reply = reader.feed(data)
+            if reply is not None:
+                return reply
+    except ReplyFault as fault:
+        return str(fault)
+    return None
+
+
+@given(
+    st.sampled_from([data for data, _ in WHOLE]),
+    st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=2)), max_size=3),
+)
+def test_what_comes_of_bytes_does_not_depend_on_how_they_are_cut(
+    data: bytes, damage: list[tuple[int, bytes]]
+) -> None:
+    for at, junk in damage:
+        data = data[:at] + junk + data[at + 1 :]
+    assert outcome(*(bytes((byte,)) for byte in data)) == outcome(data)
 
 
 def test_an_answer_may_end_with_its_connection() -> None:
