@@ -15,6 +15,7 @@ _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _NOT_ENCODED = "%/:?&=@!$'()*+,;~"
 _WITHOUT_BODY = (204, 304)
 _SWITCHING = 101
+_BEGINNING = b"HTTP/1."
 _STATUS = re.compile(r"[0-9]{3}(?: |$)")
 _NUMBERS = {10: re.compile(r"[0-9]+"), 16: re.compile(r"[0-9A-Fa-f]+")}
 
@@ -151,6 +152,9 @@ class ReplyReader:
             if end < 0:
                 if len(self.rest) > _LONGEST_HEAD:
                     raise ReplyFault(f"a head of more than {_LONGEST_HEAD} bytes")
+                if not _BEGINNING.startswith(bytes(self.rest[: len(_BEGINNING)])):
+                    first = self.rest.partition(b"\r\n")[0].decode("latin-1")
+                    raise ReplyFault(f"{first[:40]!r} begins no HTTP answer")
                 return None
             head = _head_of(bytes(self.rest[:end]).decode("latin-1"))
             del self.rest[: end + 4]

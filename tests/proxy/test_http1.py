@@ -76,15 +76,15 @@ def test_an_answer_is_whole_at_its_last_byte(data: bytes, body: bytes) -> None:
     assert reader.feed(data[-1:]) == reply
 
 
-def outcome(*reads: bytes) -> Reply | str | None:
+def outcome(*reads: bytes) -> Reply | type[ReplyFault] | None:
     reader = ReplyReader()
     try:
         for data in reads:
             reply = reader.feed(data)
             if reply is not None:
                 return reply
-    except ReplyFault as fault:
-        return str(fault)
+    except ReplyFault:
+        return ReplyFault
     return None
 
 
@@ -126,6 +126,9 @@ def test_one_that_is_cut_off_is_none(data: bytes) -> None:
     ("data", "said"),
     [
         (b"SSH-2.0-x\r\n\r\n", "begins no HTTP answer"),
+        (b"SSH-2.0-x\r\n", "^'SSH-2.0-x' begins no HTTP answer"),
+        (b"\x15\x03\x03\x00\x02", r"'\\x15\\x03.*' begins no HTTP answer"),
+        (b"HTTP/2", "begins no HTTP answer"),
         (b"HTTP/1.1 abc\r\n\r\n", "begins no HTTP answer"),
         (b"HTTP/1.1 2000 OK\r\n\r\n", "begins no HTTP answer"),
         (b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", "begins no HTTP answer"),

@@ -178,7 +178,7 @@ def test_closing_says_so_waits_for_the_answer_and_delivers_nothing_more(loop: st
             None,
             True,
         ),
-        (b"SSH-2.0-OpenSSH\r\n\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None, True),
+        (b"SSH-2.0-OpenSSH\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None, True),
         (b"HTTP/1.1 101", "closed before the handshake was answered", None, False),
         (b"", "closed before the handshake was answered", None, False),
     ],
