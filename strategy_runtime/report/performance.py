@@ -26,6 +26,7 @@ __all__ = ["DayEnd", "Performance", "day_ends", "days_of", "performance_of"]
 
 _YEAR_DAYS = 365.25
 _ENOUGH_DAYS = 30
+_EVENING = 9 * DAY_NS // 24  # from 15:00 on: midnight in Tokyo, while New York opens by 14:30
 
 
 class DayEnd(Struct, frozen=True):
@@ -82,7 +83,8 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
     """The UTC days in which bars end by `end_ns`, since the epoch and in order, and when each ends.
 
     Midnight belongs to the day it ends. Days of daily bars begin when these do, so that a bar from
-    midnight to midnight in New York is one of its date, and its day ends with it.
+    midnight to midnight in New York is one of its date, and its day ends with it. Those that begin
+    late in the day are of the next date, as from midnight to midnight in Berlin or Tokyo.
     """
     days: dict[int, int] = {}
     before: BarSeries | None = None
@@ -95,7 +97,7 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
         row, starts, step = 0, each.starts, each.step
         count = bars_by(each, end_ns)
         while row < count:
-            late = starts[row] % DAY_NS if step >= DAY_NS else 0
+            late = (starts[row] + _EVENING) % DAY_NS - _EVENING if step >= DAY_NS else 0
             day = (starts[row] + step - late - 1) // DAY_NS
             end = (day + 1) * DAY_NS + late
             days[day] = max(end, days.get(day, end))

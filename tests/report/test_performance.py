@@ -1,12 +1,15 @@
 """The figures, against their definitions written out for small runs."""
 
 import math
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from statistics import fmean, stdev
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from strategy_runtime.report.equity_path import path_of
+from strategy_runtime.clock import ns_of
+from strategy_runtime.report.equity_path import day_of, path_of
 from strategy_runtime.report.performance import (
     Performance,
     day_ends,
@@ -181,6 +184,33 @@ def test_a_daily_bar_of_a_place_with_a_clock_of_its_own_has_the_date_on_which_it
         first + 1: MONDAY + 2 * DAY + fifth,
         first + 4: MONDAY + 5 * DAY + fourth,
     }
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["Europe/London", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "America/Los_Angeles"],
+)
+def test_daily_bars_from_midnight_to_midnight_have_the_dates_of_their_place(place: str) -> None:
+    bars, dates = BarSeries("S:A", "1d", DAY), []
+    for day in range(366):
+        midnight = datetime(2024, 1, 1, tzinfo=ZoneInfo(place)) + timedelta(days=day)
+        if midnight.weekday() < 5:  # clocks change over the weekend
+            bars.append(ns_of(midnight), 1, 1, 1, 1, 1)
+            dates.append(midnight.date())
+    found = days_of([bars], bars.starts[-1] + DAY)
+    assert [day_of(number) for number in found] == dates
+    assert [*found.values()] == [start + DAY for start in bars.starts]
+
+
+@pytest.mark.parametrize(("hour", "minute"), [(13, 30), (14, 30)])
+def test_a_daily_bar_from_the_opening_of_new_york_is_of_the_day_in_which_it_begins(
+    hour: int, minute: int
+) -> None:
+    friday = datetime(2024, 5, 31, hour, minute, tzinfo=UTC)
+    bars = BarSeries("S:A", "1d", DAY)
+    bars.append(ns_of(friday), 1, 1, 1, 1, 1)
+    (day,) = days_of([bars], ns_of(friday) + DAY)
+    assert day_of(day) == friday.date()
 
 
 def test_the_days_of_symbols_with_equal_bars_are_found_once() -> None:
