@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from strategy_runtime.clock import now
 from strategy_runtime.errors import reason_of
 from strategy_runtime.runtime.store.whole import replace_whole
 
@@ -40,12 +41,18 @@ class DayFile:
         self.path = folder / _FILE
 
     def began_with(self, day: date, equity: Decimal) -> Decimal:
-        """The equity with which a day began: what another run noted, or else that of now."""
+        """The equity with which a day began: what another run noted, or else that of now.
+
+        A price of an earlier day, such as the last one of a symbol that nobody trades, does not
+        have today forgotten.
+        """
         try:
             if self.path.exists():
                 known = msgspec.json.decode(self.path.read_bytes(), type=_Day)
                 if known.day == day:
                     return known.equity
+                if day < known.day == now().date():
+                    return equity
         except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             self._warn("read", error)
         try:

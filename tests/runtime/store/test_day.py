@@ -1,7 +1,7 @@
 """The start of a day, known to runs that begin later in it."""
 
 import os
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +20,20 @@ def test_a_later_run_counts_from_the_start_of_the_day(tmp_path: Path) -> None:
     assert DayFile(tmp_path).began_with(DAY + timedelta(days=1), FULL) == LESS
     assert (tmp_path / "day.json").read_text() == '{"day":"2024-03-05","equity":"900"}\n'
     assert (tmp_path / "day.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_old_price_does_not_have_the_day_forgotten_that_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = [datetime(2024, 3, 4, 15, tzinfo=UTC)]
+    monkeypatch.setattr("strategy_runtime.runtime.store.day.now", lambda: today[0])
+    assert DayFile(tmp_path).began_with(DAY, FULL) == FULL
+    later = DayFile(tmp_path)
+    assert later.began_with(DAY - timedelta(days=1), LESS) == LESS
+    assert later.began_with(DAY, LESS) == FULL
+    today[0] += timedelta(days=300)  # so the days are those of a replay, which may begin anew
+    assert later.began_with(DAY - timedelta(days=1), LESS) == LESS
+    assert later.began_with(DAY, LESS) == LESS
 
 
 @pytest.mark.parametrize(
