@@ -63,8 +63,10 @@ class _At(_Timer):
             raise ValueError(f"at({time_of_day!r}): write '09:30' or '09:30:00'") from None
         if self._time.tzinfo is not None:
             raise ValueError(f"at({time_of_day!r}): give the time zone as tz=")
+        # Those of pytz have a name, and are of the local mean time once they are put into a time.
+        zone = getattr(tz, "zone", None) or tz
         try:
-            self._zone = ZoneInfo(tz) if isinstance(tz, str) else tz
+            self._zone = ZoneInfo(zone) if isinstance(zone, str) else zone
         except (ZoneInfoNotFoundError, ValueError, OSError):  # there are folders of zones, too
             raise _no_zone(tz) from None
         if not isinstance(self._zone, tzinfo):

@@ -2,9 +2,10 @@
 
 import re
 from contextvars import ContextVar
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -272,6 +273,36 @@ def test_what_is_no_time_zone_is_refused_with_one_that_is(tz: Any) -> None:
     said = rf"tz={re.escape(repr(tz))}\): no such time zone; try 'America/New_York'$"
     with pytest.raises(ValueError, match=said):
         Timers().at("09:30", print, tz)
+
+
+class OfPytz(tzinfo):
+    """As zones of pytz are: known by a name, and put into a time, of the local mean time."""
+
+    zone = "America/New_York"
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        return -timedelta(hours=4, minutes=56)
+
+    def fromutc(self, moment: datetime) -> datetime:
+        return moment.astimezone(ZoneInfo(self.zone)).replace(tzinfo=self)
+
+    def dst(self, moment: datetime | None) -> None:
+        return None
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "LMT"
+
+
+@pytest.mark.parametrize("tz", ["America/New_York", ZoneInfo("America/New_York"), OfPytz()])
+def test_a_time_of_day_is_that_of_the_clocks_in_its_zone_whoever_made_the_zone(
+    tz: tzinfo | str,
+) -> None:
+    timers = Timers()
+    timers.at("15:55", print, tz)
+    friday = datetime(2024, 3, 8, 12, tzinfo=UTC)
+    assert list(timers.due(friday)) == []
+    fired = [f"{when:%a %H:%M}" for when, _ in timers.due(friday + timedelta(days=3, hours=12))]
+    assert fired == ["Fri 20:55", "Sat 20:55", "Sun 19:55", "Mon 19:55"]
 
 
 def test_a_timer_of_months_is_refused() -> None:
