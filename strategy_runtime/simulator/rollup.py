@@ -1,8 +1,8 @@
 """Coarser candles made of finer bars.
 
 They are aligned as `Timeframe.span_around` says. A bar belongs to the candle that its middle is in,
-so that the days of any time zone make weeks from Monday on. A candle is sent when its time and all
-of its bars are over, and none where nothing happened in it.
+so that the days of any time zone up to 12 hours ahead of UTC make weeks from Monday on. A candle is
+sent when its time and all of its bars are over, and none where nothing happened in it.
 """
 
 from bisect import bisect_left, bisect_right

@@ -14,7 +14,7 @@ from math import log
 
 from msgspec import Struct
 
-from strategy_runtime.clock import ns_of
+from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 
 __all__ = ["Split", "schedule_of", "suspected_split"]
@@ -53,7 +53,12 @@ class Split(Struct, frozen=True):
             raise ConfigError(f"{self} is no split: both sides of a ratio are above zero")
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.ratio} {self.at:%Y-%m-%d}"
+        return f"{self.symbol} {self.ratio} {self.since}"
+
+    @property
+    def since(self) -> str:
+        """When, in UTC: the date, and the time where that is not midnight."""
+        return rfc3339(ns_of(self.at)).removesuffix("T00:00:00Z")
 
     @property
     def ratio(self) -> str:
@@ -84,7 +89,7 @@ def schedule_of(splits: Iterable[Split]) -> dict[str, deque[tuple[int, Split]]]:
     for split in sorted(splits, key=lambda each: each.at):
         ahead = schedule.setdefault(split.symbol, deque())
         if ahead and ahead[-1][1].at == split.at:
-            raise ConfigError(f"{split.symbol} is split twice at {split.at:%Y-%m-%d}")
+            raise ConfigError(f"{split.symbol} is split twice at {split.since}")
         ahead.append((ns_of(split.at), split))
     return schedule
 

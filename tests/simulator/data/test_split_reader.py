@@ -81,6 +81,10 @@ def test_from_python_they_are_given_as_results_write_them_or_by_a_file(tmp_path:
     splits = read_splits(write(tmp_path, "S:X,2005-02-28,2:1", "a b,2020-08-31,1:10"))
     assert splits_of([str(each) for each in splits]) == splits_of(splits) == splits
     assert splits_of(str(tmp_path / "splits.csv")) == splits
+    of_tokyo = read_splits(tmp_path / "splits.csv", zone_of("Asia/Tokyo"))
+    assert str(of_tokyo[0]) == "S:X 2:1 2005-02-27T15:00:00Z"
+    assert splits_of([str(each) for each in of_tokyo]) == of_tokyo
+    assert splits_of(["S:X 2:1 2005-02-28T00:00+09:00"]) == of_tokyo[:1]
     assert splits_of([]) == ()
 
 
