@@ -12,7 +12,7 @@ from strategy_runtime.clock import DAY_NS, ns_of, utc
 from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.runtime.clock import time_of
+from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.strategy.desk import Mode, TimerFunction
 from strategy_runtime.strategy.timer import Timer
 
@@ -90,14 +90,18 @@ class Timers:
 
     In a backtest events move time on, so they have timers fire; live nobody waits for them.
 
+    Args:
+        clock: Of the run.
+
     Attributes:
         is_set: True while there is any that events have to be asked about.
         were_set: True once there has been any.
         when_set: Called when one is added.
     """
 
-    def __init__(self, mode: Mode = "backtest") -> None:
+    def __init__(self, mode: Mode = "backtest", clock: RunClock | None = None) -> None:
         self._mode = mode
+        self._clock = clock or RunClock(mode)
         self._new: list[_Timer] = []
         """Timers that do not count from any time yet."""
         self._agenda: list[tuple[datetime, int, _Timer]] = []
@@ -154,7 +158,14 @@ class Timers:
                     "again beside the others"
                 )
             self._late.append(timer)
-        self._new.append(timer)
+        try:
+            set_at = self._clock.now if self._mode == "backtest" else None
+        except RuntimeError:
+            set_at = None
+        if set_at is None:
+            self._new.append(timer)
+        else:
+            self._count_from(set_at, timer)
         self._next_due = None
         self.is_set = self._mode == "backtest"
         self.were_set = True
@@ -164,8 +175,9 @@ class Timers:
     def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
         """What is due up to and including `moment`, in the order of time.
 
-        A timer counts from the first moment this is asked; where several of its times have passed
-        since the last, each is given.
+        A timer counts from when it was set, or, where that was before the first event, from the
+        first moment this is asked; where several of its times have passed since the last, each is
+        given.
         """
         agenda = self._agenda
         self._begin(moment)
@@ -207,9 +219,12 @@ class Timers:
         """Have timers that are new count from a moment on, which may be one of their times."""
         self._has_begun = True
         for timer in self._new:
-            due = timer.following(moment - timedelta(microseconds=1))
-            heappush(self._agenda, (due, next(self._numbers), timer))
+            self._count_from(moment - timedelta(microseconds=1), timer)
         self._new.clear()
+
+    def _count_from(self, moment: datetime, timer: _Timer) -> None:
+        """Have a timer fire from its first time behind a moment on."""
+        heappush(self._agenda, (timer.following(moment), next(self._numbers), timer))
 
     def _follow(self, moment: datetime) -> None:
         """Have timers that are new count from a moment of the wall clock, and all of them where it

@@ -378,6 +378,60 @@ async def test_a_cancelled_timer_fires_no_more() -> None:
     assert len(strategy.fired) > 100
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_a_timer_that_another_sets_waits_for_its_own_time(kind: str) -> None:
+    class Exits(Strategy):
+        def on_start(self) -> None:
+            self.seen: list[str] = []
+            self.at("12:00", self.enter)
+
+        def enter(self) -> None:
+            self.seen.append(f"enter {self.now:%H:%M}")
+            self.exits = self.every("10m", self.leave)
+
+        def leave(self) -> None:
+            self.seen.append(f"leave {self.now:%H:%M}")
+            self.exits.cancel()
+
+    class OneByOneExits(Exits):
+        async def on_event(self, event: Any) -> None: ...
+
+    strategy = Exits() if kind == "def" else OneByOneExits()
+    async with strategy.run_test(start=datetime(2024, 3, 4, 11, 58, tzinfo=UTC)) as pilot:
+        await pilot.candles("S:X", closes=[10.0] * 30)
+    assert strategy.seen == ["enter 12:00", "leave 12:10"]
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_a_timer_that_a_hook_sets_counts_from_then_on(kind: str) -> None:
+    class GoesHome(Strategy):
+        def on_start(self) -> None:
+            self.seen: list[tuple[str, datetime]] = []
+
+        def on_candle(self, candle: Candle) -> None:
+            if not self.seen:
+                self.timer = self.at("15:55", self.go_home, tz="America/New_York")
+            self.seen.append(("candle", self.now))
+
+        def go_home(self) -> None:
+            self.timer.cancel()
+            self.seen.append(("home", self.now))
+
+    class OneByOneGoesHome(GoesHome):
+        async def on_event(self, event: Any) -> None: ...
+
+    strategy = GoesHome() if kind == "def" else OneByOneGoesHome()
+    monday = datetime(2024, 3, 4, tzinfo=UTC)
+    async with strategy.run_test(timeframe="1d", start=monday) as pilot:
+        await pilot.candles("S:X", closes=[10.0] * 3)
+    assert strategy.seen == [
+        ("candle", monday + timedelta(days=1)),
+        ("home", monday + timedelta(days=1, hours=20, minutes=55)),
+        ("candle", monday + timedelta(days=2)),
+        ("candle", monday + timedelta(days=3)),
+    ]
+
+
 async def test_candles_come_in_runs_again_once_all_timers_are_cancelled() -> None:
     timers = Timers()
     noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
