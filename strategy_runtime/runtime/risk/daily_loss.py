@@ -175,6 +175,8 @@ class DailyLoss:
         """Have a price handled, then looked at where it is beyond its band."""
         self._catch_up()
         stamp = event.stamp
+        if stamp is None and self._present is not None:  # quotes need not say when they were
+            stamp = self._present()
         if isinstance(stamp, int):
             if stamp >= self._day_ends_ns:
                 self._begin_day(utc(stamp))

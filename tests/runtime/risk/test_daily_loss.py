@@ -195,6 +195,25 @@ def test_live_a_price_of_a_time_that_is_yet_to_come_begins_no_day(stamp: datetim
     assert "on 2024-03-05 UTC equity fell from 900 to 800" in bench.loss.reached
 
 
+def test_live_quotes_that_do_not_say_when_they_were_are_of_the_present() -> None:
+    present = [DAY + timedelta(hours=5)]
+    bench = Bench(present=lambda: present[0])
+
+    def quote(price: float) -> None:
+        bench.tell(Quote(symbol=X, bid=price, ask=price, last=price))
+
+    quote(100)
+    bench.fill(Side.BUY, 10, 100, 1)
+    bench.book_balance(1000)
+    quote(90)
+    assert bench.loss.reached == LOST
+    present[0] += timedelta(days=1)
+    quote(89)
+    assert bench.loss.reached == ""
+    quote(80)
+    assert "on 2024-03-05 UTC equity fell from 900 to 800" in bench.loss.reached
+
+
 def test_what_a_closed_position_lost_counts_when_it_is_booked() -> None:
     bench = Bench()
     bench.buy_ten()
