@@ -16,7 +16,10 @@ from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.strategy.desk import Mode, TimerFunction
 from strategy_runtime.strategy.timer import Timer
 
-__all__ = ["Timers"]
+__all__ = ["LONG_AGO_NS", "Timers"]
+
+LONG_AGO_NS = -(2**63)
+"""Before all bars; the epoch is not, there are prices of a hundred years."""
 
 _MOST_LATE = 100  # timers set after the first event that fire on; one at each event is a slip
 _DAY = timedelta(days=1)
@@ -130,7 +133,7 @@ class Timers:
         nothing is due. At the end of one that begins later, something may be.
         """
         if self._next_due is None:
-            return 0
+            return LONG_AGO_NS
         length = parse_timeframe(timeframe)
         return self._next_due_ns - length.nanoseconds - length.months * DAY_NS
 

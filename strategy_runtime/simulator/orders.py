@@ -46,7 +46,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         slept_before: The bar that was to come when it went to sleep without having met any open; at
             the opens of later ones it is fresh no more.
         waits_for_open: True while it sits out the range of the bar in progress.
-        day: UTC day of the first bar that opened on it, or -1.
+        day: UTC day of the first bar that opened on it; None before that.
         is_plain: A market order with nothing to it, see `plain`.
         parent_id: Id of the entry whose bracket leg it is.
         is_leg: True for the leg of a bracket.
@@ -78,7 +78,7 @@ class RestingOrder(Struct, eq=False, gc=False):
     is_over: bool = False
     filled: Decimal = _ZERO
     average_numerator: Decimal = _ZERO
-    day: int = -1
+    day: int | None = None
     is_fresh: bool = True
     slept_before: int = NEVER
     waits_for_open: bool = False

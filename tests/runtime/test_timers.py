@@ -88,11 +88,33 @@ async def test_timers_fire_where_they_would_among_single_candles(
         assert names == {*symbols, "seven", "hourly", "hour", "half past", "midnight"}
 
 
+@pytest.mark.parametrize("year", [1800, 1927, 1969, 2024])
+async def test_timers_fire_in_whatever_year_it_is(year: int) -> None:
+    class Hourly(Strategy):
+        def on_start(self) -> None:
+            self.fired: list[datetime] = []
+            self.every("1h", self.hour)
+
+        def on_candle(self, candle: Candle) -> None: ...
+
+        def hour(self) -> None:
+            self.fired.append(self.now)
+
+    evening = datetime(year, 12, 31, 22, tzinfo=UTC)
+    series = BarSeries("S:A", "30m", 30 * MINUTE)
+    for bar in range(8):
+        series.append(ns_of(evening) + bar * series.step, 5.0, 5.0, 5.0, 5.0, 1.0)
+    strategy = Hourly()
+    await Runner(strategy, SimulatedVenue(Exchange([series])), mode="backtest").run()
+    assert strategy.fired == [evening + timedelta(hours=hours) for hours in range(1, 5)]
+
+
 @pytest.mark.parametrize("timeframe", ["1m", "1h", "1d", "1w", "1M", "3M"])
 @pytest.mark.parametrize("day", range(1, 29, 3))
 def test_a_bar_that_begins_earlier_ends_before_anything_is_due(timeframe: str, day: int) -> None:
     timers = Timers()
-    assert timers.begins_by(timeframe) == 0  # before anybody has asked what is due
+    begins_by = timers.begins_by(timeframe)  # before anybody has asked what is due
+    assert begins_by < ns_of(datetime(1678, 1, 1, tzinfo=UTC))
     timers.at("12:30", lambda: None, UTC)
     asked = datetime(2024, 2, day, 13, tzinfo=UTC)
     assert list(timers.due(asked)) == []

@@ -1,6 +1,7 @@
 """The fill rules, one test a sentence."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -335,17 +336,22 @@ async def test_a_sale_never_costs_more_than_its_price() -> None:
     assert fill.price == 0
 
 
-async def test_immediate_orders_live_for_one_bar() -> None:
+@pytest.mark.parametrize("year", [1927, 2024])
+async def test_immediate_orders_live_for_one_bar(year: int) -> None:
     pilot = await play(
-        lambda s, c: s.buy(X, 1, limit=9, time_in_force=TimeInForce.IOC), FLAT, [8, 8, 8, 8]
+        lambda s, c: s.buy(X, 1, limit=9, time_in_force=TimeInForce.IOC),
+        FLAT,
+        [8, 8, 8, 8],
+        start=datetime(year, 3, 4, tzinfo=UTC),
     )
     assert [order.status for order in pilot.orders] == [OrderStatus.CANCELLED]
 
 
-async def test_a_day_order_expires_with_the_first_bar_of_another_day() -> None:
+@pytest.mark.parametrize("year", [1927, 2024])
+async def test_a_day_order_expires_with_the_first_bar_of_another_day(year: int) -> None:
     async with Scripted(
         {0: lambda s, c: s.buy(X, 1, limit=5, time_in_force=TimeInForce.DAY)}
-    ).run_test(timeframe="1d") as pilot:
+    ).run_test(timeframe="1d", start=datetime(year, 3, 4, tzinfo=UTC)) as pilot:
         await pilot.candles(X, bars=[FLAT, FLAT])
         assert [order.status for order in pilot.orders] == [OrderStatus.OPEN]
         await pilot.candles(X, bars=[FLAT])

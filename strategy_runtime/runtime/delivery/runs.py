@@ -15,7 +15,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler
-from strategy_runtime.runtime.timers import Timers
+from strategy_runtime.runtime.timers import LONG_AGO_NS, Timers
 from strategy_runtime.strategy import Strategy
 
 __all__ = ["CandleRuns"]
@@ -138,7 +138,7 @@ class CandleRuns:
         return chain((first,), islice(run.candles, ahead - 1), rest)
 
     def _one_by_one_before_timers(self, candles: Iterator[Candle]) -> Iterator[Candle]:
-        begins_by = 0
+        begins_by = LONG_AGO_NS
         for candle in candles:
             begin: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
             if begin >= begins_by:

@@ -74,7 +74,7 @@ class Crossing:
         for order in instrument.resting.reached(min(bid, ask), max(bid, ask)):
             if order.order_type is OrderType.TRAILING_STOP and not order.waits_for_open:
                 order.trail(bid if order.side is Side.SELL else ask)
-            if order.is_immediate and order.day >= 0:
+            if order.is_immediate and order.day is not None:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
         instrument.resting.let_sleep(now_ns)
 
@@ -98,7 +98,7 @@ class Crossing:
         today = start // DAY_NS
         is_fresh = order.is_fresh and instrument.row <= order.slept_before
         order.is_fresh = False
-        if order.day < 0:
+        if order.day is None:
             order.day = today
         elif order.request.time_in_force is TimeInForce.DAY and order.day != today:
             self._acceptance.finish(order, OrderStatus.EXPIRED)
@@ -128,7 +128,7 @@ class Crossing:
             reached = instrument.resting.reached(low, high)  # with the legs of what has filled
         for order in _stops_first(reached, low, high):
             self._meet_range(instrument, order, high, low)
-            if order.is_immediate and order.day >= 0 and not order.is_over:
+            if order.is_immediate and order.day is not None and not order.is_over:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
         instrument.resting.let_sleep(self._state.now_ns)
 
