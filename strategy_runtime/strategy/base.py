@@ -544,7 +544,8 @@ class Strategy(Indicating):
         *,
         tz: tzinfo | str = UTC,
     ) -> Timer:
-        """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone.
+        """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone, once a day: where the
+        clocks skip that time, as much later as they skip; where they repeat it, the first time.
 
         Args:
             tz: Such as `America/New_York`.

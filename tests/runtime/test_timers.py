@@ -327,6 +327,28 @@ def test_a_time_of_day_is_that_of_the_clocks_in_its_zone_whoever_made_the_zone(
     assert fired == ["Fri 20:55", "Sat 20:55", "Sun 19:55", "Mon 19:55"]
 
 
+@pytest.mark.parametrize(
+    ("tz", "day", "clock", "fires"),
+    [
+        ("America/New_York", "2024-03-10", "02:30", "03:30-04:00"),
+        ("America/New_York", "2024-11-03", "01:30", "01:30-04:00"),
+        ("Australia/Lord_Howe", "2024-10-06", "02:15", "02:45+11:00"),
+        ("Australia/Lord_Howe", "2024-04-07", "01:45", "01:45+11:00"),
+        ("America/Havana", "2024-03-10", "00:00", "01:00-04:00"),
+    ],
+)
+def test_a_time_of_day_comes_once_a_day_whatever_the_clocks_do(
+    tz: str, day: str, clock: str, fires: str
+) -> None:
+    timers, zone = Timers(), ZoneInfo(tz)
+    timers.at(clock, print, tz)
+    noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=zone)
+    assert list(timers.due(noon - timedelta(days=1))) == []
+    first, second = (when.astimezone(zone) for when, _ in timers.due(noon + timedelta(days=1)))
+    assert first.isoformat("T", "minutes") == f"{day}T{fires}"
+    assert f"{second:%H:%M}" == clock
+
+
 def test_a_timer_of_months_is_refused() -> None:
     said = r"every\('1M'\) needs a fixed length, such as 5m or 1d$"
     with pytest.raises(TimeframeError, match=said):
