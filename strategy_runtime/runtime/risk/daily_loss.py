@@ -83,6 +83,8 @@ class DailyLoss:
         self._began_with = _ZERO
         self._day_ends = _LONG_AGO
         self._day_ends_ns = ns_of(_LONG_AGO)
+        self._awaits_price = False
+        """Whether the day began with an order: of which day prices are, the first one says."""
         self._unknown_until = 0.0
         self._filled_at: dict[str, Decimal] = {}
         self._leeway = Leeway()
@@ -111,7 +113,13 @@ class DailyLoss:
         _log.warning("only orders that reduce a position are sent: %s", self.reached)
 
     def glance(self) -> None:
-        """Look if enough may have been lost since the last look to make a difference."""
+        """Look if enough may have been lost since the last look to make a difference.
+
+        Live, another run may have lost it before this one has heard any price.
+        """
+        if self._day_ends is _LONG_AGO and self._present is not None:
+            self._begin_day(self._present())
+            self._awaits_price = True
         if self._is_due or self._leeway.is_in_doubt:
             self.look()
 
@@ -177,6 +185,9 @@ class DailyLoss:
         stamp = event.stamp
         if stamp is None and self._present is not None:  # quotes need not say when they were
             stamp = self._present()
+        if self._awaits_price and stamp is not None:
+            self._awaits_price = False
+            self._day_ends, self._day_ends_ns = _LONG_AGO, ns_of(_LONG_AGO)
         if isinstance(stamp, int):
             if stamp >= self._day_ends_ns:
                 self._begin_day(utc(stamp))

@@ -195,6 +195,18 @@ def test_live_a_price_of_a_time_that_is_yet_to_come_begins_no_day(stamp: datetim
     assert "on 2024-03-05 UTC equity fell from 900 to 800" in bench.loss.reached
 
 
+@pytest.mark.parametrize("days", [0, -300])
+def test_live_what_another_run_has_lost_today_counts_before_there_is_any_price(days: int) -> None:
+    noted = {DAY.date(): Decimal(1000)}
+    bench = Bench(noted.setdefault, present=lambda: DAY + timedelta(hours=5))
+    bench.balance(890)
+    bench.loss.glance()
+    assert "on 2024-03-04 UTC equity fell from 1000 to 890" in bench.loss.reached
+    bench.candle(100, DAY + timedelta(days=days))
+    bench.loss.look()
+    assert bool(bench.loss.reached) is (days == 0), "a replay has days of its own"
+
+
 def test_live_quotes_that_do_not_say_when_they_were_are_of_the_present() -> None:
     present = [DAY + timedelta(hours=5)]
     bench = Bench(present=lambda: present[0])
