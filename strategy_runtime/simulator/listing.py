@@ -7,7 +7,7 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
-from strategy_runtime.simulator.market import PROVIDER, Instrument
+from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
 
 __all__ = ["add_quotes", "listed"]
@@ -104,10 +104,10 @@ def _with_bars(
                     f"{series.symbol}"
                 )
             if text in given:
-                bars = GivenBars(given[text], PROVIDER, subscribed=text in wanted)
+                bars = GivenBars(given[text], subscribed=text in wanted)
                 instrument.coarser.append(bars)
             else:
-                instrument.rollups.append(Rollup(series.symbol, text, PROVIDER))
+                instrument.rollups.append(Rollup(series.symbol, text))
     return instruments
 
 
@@ -127,7 +127,7 @@ def _add_trades(
         instrument.trades = trades
         wanted = _timeframes_wanted(trades.symbol, timeframe or _OF_TRADES, subscriptions)
         for text in sorted(wanted, key=_length):
-            instrument.rollups.append(Rollup(trades.symbol, text, PROVIDER))
+            instrument.rollups.append(Rollup(trades.symbol, text))
 
 
 def _add_without_bars(instruments: dict[str, Instrument], quotes: QuoteSeries) -> Instrument:

@@ -6,16 +6,20 @@ from enum import Enum
 from math import nan
 
 from strategy_runtime.protocol.enums import with_plain_members
-from strategy_runtime.protocol.models import Candle, Quote
+from strategy_runtime.protocol.models import Quote
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.protocol.values import cut_to_finest, decimal_of
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries, middle
+from strategy_runtime.simulator.data.series import (
+    PROVIDER,
+    BarSeries,
+    QuoteSeries,
+    TickSeries,
+    middle,
+)
 from strategy_runtime.simulator.resting import RestingOrders
-from strategy_runtime.simulator.rollup import GivenBars, Rollup, candle_of
+from strategy_runtime.simulator.rollup import GivenBars, Rollup
 
-__all__ = ["PROVIDER", "Instrument", "Phase"]
-
-PROVIDER = "backtest"
+__all__ = ["Instrument", "Phase"]
 
 
 @with_plain_members
@@ -162,7 +166,3 @@ class Instrument:
             last=middle(bid, ask),
             provider=PROVIDER,
         )
-
-    def candle(self, row: int) -> Candle:
-        """A bar as an event."""
-        return candle_of(self.series, row, PROVIDER)

@@ -12,9 +12,9 @@ from itertools import islice
 
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.series import PROVIDER, BarSeries
 
-__all__ = ["GivenBars", "Rollup", "candle_of", "rolled_up"]
+__all__ = ["GivenBars", "Rollup", "rolled_up"]
 
 
 class Rollup:
@@ -25,14 +25,13 @@ class Rollup:
         end: When the candle in the making will be complete.
     """
 
-    __slots__ = ("_candle", "_provider", "_span_around", "_symbol", "end", "rank", "timeframe")
+    __slots__ = ("_candle", "_span_around", "_symbol", "end", "rank", "timeframe")
 
-    def __init__(self, symbol: str, timeframe: str, provider: str) -> None:
+    def __init__(self, symbol: str, timeframe: str) -> None:
         self.rank = 0
         self.end = 0
         self._symbol = symbol
         self.timeframe = timeframe
-        self._provider = provider
         self._span_around = parse_timeframe(timeframe).span_around
         self._candle: Candle | None = None
 
@@ -68,7 +67,7 @@ class Rollup:
             high, low = max(high, part.high), min(low, part.low)
             volume += part.volume
         self._candle = Candle(
-            self._symbol, self.timeframe, start, opened, high, low, close, volume, self._provider
+            self._symbol, self.timeframe, start, opened, high, low, close, volume, PROVIDER
         )
         return begins
 
@@ -86,16 +85,15 @@ class GivenBars:
         subscribed: Whether they are sent.
     """
 
-    __slots__ = ("_next", "_provider", "end", "rank", "series", "subscribed", "timeframe")
+    __slots__ = ("_next", "end", "rank", "series", "subscribed", "timeframe")
 
-    def __init__(self, series: BarSeries, provider: str, *, subscribed: bool) -> None:
+    def __init__(self, series: BarSeries, *, subscribed: bool) -> None:
         self.series = series
         self.timeframe = series.timeframe
         self.rank = 0
         self.subscribed = subscribed
         self.end = series.starts[0] + series.step
         self._next = 0
-        self._provider = provider
 
     def take(self) -> Candle:
         """The bar whose time is over."""
@@ -103,26 +101,11 @@ class GivenBars:
         self._next = row + 1
         if self._next < len(series):
             self.end = series.starts[self._next] + series.step
-        return candle_of(series, row, self._provider)
+        return series.candle(row)
 
     def count(self, now_ns: int) -> int:
         """How many bars are over."""
         return bisect_right(self.series.starts, now_ns - self.series.step)
-
-
-def candle_of(series: BarSeries, row: int, provider: str) -> Candle:
-    """A bar as an event."""
-    return Candle(
-        series.symbol,
-        series.timeframe,
-        series.starts[row],
-        series.opens[row],
-        series.highs[row],
-        series.lows[row],
-        series.closes[row],
-        series.volumes[row],
-        provider,
-    )
 
 
 def rolled_up(
@@ -130,7 +113,6 @@ def rolled_up(
     count: int,
     timeframe: str,
     now_ns: int,
-    provider: str,
     *,
     start_ns: int | None,
     end_ns: int | None,
@@ -156,18 +138,16 @@ def rolled_up(
             first = bisect_left(series.starts, begin - half, 0, count)
     found = (
         candle
-        for candle in _complete(series, range(first, count), timeframe, now_ns, provider)
+        for candle in _complete(series, range(first, count), timeframe, now_ns)
         if (start_ns is None or _start_of(candle) >= start_ns)
         and (end_ns is None or _start_of(candle) <= end_ns)
     )
     return list(islice(found, limit) if start_ns is not None else deque(found, limit))
 
 
-def _complete(
-    series: BarSeries, rows: range, timeframe: str, now_ns: int, provider: str
-) -> Iterator[Candle]:
+def _complete(series: BarSeries, rows: range, timeframe: str, now_ns: int) -> Iterator[Candle]:
     """The complete candles that some bars make; the first of them begins one."""
-    rollup = Rollup(series.symbol, timeframe, provider)
+    rollup = Rollup(series.symbol, timeframe)
     for row in rows:
         if series.starts[row] + series.step > rollup.end:
             candle = rollup.take()

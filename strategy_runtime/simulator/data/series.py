@@ -4,9 +4,22 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
+from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH, Floats, Integers, Room
 
-__all__ = ["BarSeries", "QuoteSeries", "Series", "TickSeries", "marked", "middle", "unmarked"]
+__all__ = [
+    "PROVIDER",
+    "BarSeries",
+    "QuoteSeries",
+    "Series",
+    "TickSeries",
+    "marked",
+    "middle",
+    "unmarked",
+]
+
+PROVIDER = "backtest"
+"""Where candles and quotes of the simulator say that they come from."""
 
 _LINE_BITS = 40
 
@@ -148,6 +161,20 @@ class BarSeries(Series):
         row = (start, open, high, low, close, volume)
         for column, number in zip(self.columns[:-1], row, strict=True):
             column.append(number)
+
+    def candle(self, row: int) -> Candle:
+        """A bar as it is sent."""
+        return Candle(
+            self.symbol,
+            self.timeframe,
+            self.starts[row],
+            self.opens[row],
+            self.highs[row],
+            self.lows[row],
+            self.closes[row],
+            self.volumes[row],
+            PROVIDER,
+        )
 
     def where(self, row: int) -> str:
         """Where a bar stands: `prices.csv line 34`; empty for made-up bars."""

@@ -26,13 +26,14 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.simulator.data.series import PROVIDER
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.ledger import Holding
-from strategy_runtime.simulator.market import PROVIDER, Phase
+from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import KeptOrder, Snapshots
 from strategy_runtime.simulator.outcome import Fill, Outcome
-from strategy_runtime.simulator.rollup import candle_of, rolled_up
+from strategy_runtime.simulator.rollup import rolled_up
 
 __all__ = ["Answers"]
 
@@ -291,34 +292,36 @@ class Answers:
         instrument = self._state.instrument(symbol)
         series = instrument.series
         wanted = parse_timeframe(timeframe)
+        now_ns = self._state.now_ns
+        start_ns = None if start is None else ns_of(start)
+        end_ns = None if end is None else ns_of(end)
         given = next((g for g in instrument.coarser if g.series.timeframe == timeframe), None)
-        if given is None and timeframe != series.timeframe and not wanted.is_made_of(series.step):
+        if timeframe == series.timeframe:
+            bars, count = series, instrument.row
+        elif given is not None:
+            bars, count = given.series, given.count(now_ns)
+        elif wanted.is_made_of(series.step):
+            return rolled_up(
+                series,
+                instrument.row,
+                timeframe,
+                now_ns,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                limit=limit,
+            )
+        else:
             raise ApiError(
                 400,
                 "INVALID_REQUEST",
                 f"timeframe {timeframe} is not loaded: {symbol} has bars of {series.timeframe}",
                 {"field": "timeframe"},
             )
-        if given is not None or timeframe == series.timeframe:
-            if given is None:
-                bars, count = series, instrument.row
-            else:
-                bars, count = given.series, given.count(self._state.now_ns)
-            first = 0 if start is None else bisect_left(bars.starts, ns_of(start))
-            last = count if end is None else bisect_right(bars.starts, ns_of(end), 0, count)
-            rows = range(first, last)
-            chosen = rows[-limit:] if start is None else rows[:limit]
-            return [candle_of(bars, row, PROVIDER) for row in chosen]
-        return rolled_up(
-            series,
-            instrument.row,
-            timeframe,
-            self._state.now_ns,
-            PROVIDER,
-            start_ns=None if start is None else ns_of(start),
-            end_ns=None if end is None else ns_of(end),
-            limit=limit,
-        )
+        first = 0 if start_ns is None else bisect_left(bars.starts, start_ns)
+        last = count if end_ns is None else bisect_right(bars.starts, end_ns, 0, count)
+        rows = range(first, last)
+        chosen = rows[-limit:] if start_ns is None else rows[:limit]
+        return [bars.candle(row) for row in chosen]
 
     def capabilities(self) -> Capabilities:
         """What this exchange can do."""

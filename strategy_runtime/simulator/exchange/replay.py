@@ -10,7 +10,7 @@ phase on.
 from collections.abc import Iterator
 
 from strategy_runtime.protocol.events import BacktestComplete
-from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.data.series import PROVIDER, BarSeries, QuoteSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.exchange.agenda import Agenda, pop_all
 from strategy_runtime.simulator.exchange.crossing import Crossing
@@ -19,7 +19,7 @@ from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.nights import Nights
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.listing import add_quotes
-from strategy_runtime.simulator.market import PROVIDER, Instrument, Phase
+from strategy_runtime.simulator.market import Instrument, Phase
 
 __all__ = ["Replay"]
 
@@ -147,7 +147,7 @@ class Replay:
         if instrument.quotes is None:
             instrument.price = instrument.series.closes[row]
         if instrument.subscribed:
-            self._news.emit(instrument.candle(row))
+            self._news.emit(instrument.series.candle(row))
         for rollup in instrument.rollups:
             if rollup.add(instrument.series, row):
                 self._agenda.add_rollup(rollup)

@@ -7,7 +7,8 @@ from typing import Any
 
 from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import Candle
-from strategy_runtime.simulator.market import PROVIDER, Instrument
+from strategy_runtime.simulator.data.series import PROVIDER
+from strategy_runtime.simulator.market import Instrument
 
 __all__ = ["Walk", "in_common", "is_even", "part_of"]
 

@@ -17,7 +17,7 @@ from strategy_runtime.protocol.rest import (
     parse_protect_request,
 )
 from strategy_runtime.protocol.server_codec import bar_json, quote_json
-from strategy_runtime.simulator.market import PROVIDER
+from strategy_runtime.simulator.data.series import PROVIDER
 from strategy_runtime.simulator.server import query
 from strategy_runtime.simulator.server.asyncapi import asyncapi
 from strategy_runtime.simulator.server.ending import RunEnd
