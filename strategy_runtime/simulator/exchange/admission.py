@@ -1,7 +1,5 @@
 """What speaks against a command: why an order is not accepted, or cannot be changed any more."""
 
-from decimal import Decimal
-
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import PositionMode, Side
 from strategy_runtime.protocol.models import OrderRequest
@@ -16,7 +14,6 @@ from strategy_runtime.suggestions import some_of
 __all__ = ["Admission"]
 
 _OVER = "the backtest is over"
-_ZERO = Decimal(0)
 # A member of an Enum costs five times a name of the module.
 _BUY, _END = Side.BUY, Phase.END
 
@@ -82,8 +79,8 @@ class Admission:
             price = decimal_of(instrument.price)
         if price is None or request.reduce_only:
             return
-        quantity, costs = request.quantity, state.costs
-        fee = _ZERO if costs.are_none else costs.fee(quantity, price)
+        quantity = request.quantity
+        fee = state.costs.fee(quantity, price)
         signed = quantity if request.side is _BUY else -quantity
         if not self._margin.affords(request.symbol, holding, signed, price, fee):
             free = state.account().margin_available
