@@ -97,8 +97,7 @@ class Acceptance:
         """
         if order.is_as(changes):
             return
-        if self._news.commanded.is_on:
-            order.keep_told()
+        self._news.keep_told(order)
         order.change(changes, self._state.now_ns)
         self._state.instruments[order.symbol].resting.wake(order)
         self._news.tell_order(order, OrderEventKind.ORDER_MODIFIED)
@@ -107,8 +106,7 @@ class Acceptance:
         self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None
     ) -> None:
         """End an order that did not fill, and say so."""
-        if self._news.commanded.is_on:
-            order.keep_told()
+        self._news.keep_told(order)
         self._state.instruments[order.symbol].resting.remove(order)
         order.end(status, self._state.now_ns, reason)
         self._news.tell_order(order, EVENT_OF_STATUS[status])

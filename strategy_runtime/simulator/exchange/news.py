@@ -37,17 +37,16 @@ class Commanded:
     """The context of a command.
 
     Attributes:
-        has_witness: Whether somebody looks on.
-        is_on: Whether somebody does, and a command is under way.
+        is_on: Whether a command is under way.
     """
 
-    __slots__ = ("has_witness", "is_on")
+    __slots__ = ("is_on",)
 
     def __init__(self) -> None:
-        self.has_witness = self.is_on = False
+        self.is_on = False
 
     def __enter__(self) -> None:
-        self.is_on = self.has_witness
+        self.is_on = True
 
     def __exit__(self, *error: object) -> None:
         self.is_on = False
@@ -58,13 +57,12 @@ class News:
 
     Attributes:
         witness: Who looks on, so that no events are made.
-        commanded: In its context it is a command that changes orders: what it changes is seen when
-            it is the turn of its events.
+        commanded: The context in which a command changes orders: a witness is shown these changes
+            later, at the moment at which their events would have been delivered.
         untold: Orders that commands have changed, and how, of which no witness knows yet.
     """
 
     __slots__ = (
-        "_has_told_account",
         "_is_valued_later",
         "_state",
         "_tells",
@@ -81,12 +79,12 @@ class News:
         self._tells: Callable[[int], bool] | None = None
         self.commanded = Commanded()
         self.untold: list[tuple[KeptOrder, OrderEventKind]] = []
-        self._has_told_account = False
         self._told: Account | None = None
+        """The account as it was last told of; None before that, and where it is to be worked out
+        from the prices of `_told_at` once somebody asks."""
         self._told_at = 0, Phase.START
         self._is_valued_later = False
-        """Whether bars alone move prices, so that what stood at an instant can be found out later.
-        """
+        """Whether bars alone move prices, so that those of an instant can be looked up later."""
 
     # Who looks on
 
@@ -99,12 +97,11 @@ class News:
             tells: At which instants events have to be made of what happens.
         """
         state = self._state
-        if not self._has_told_account:
-            self._has_told_account, self._told = True, state.account()
-        elif self.witness is not None:
+        if self.witness is not None:
             self._told = self.told_account()
+        elif self._told is None:
+            self._told = state.account()
         self.witness, self._tells = witness, tells
-        self.commanded.has_witness = witness is not None
         for order, kind in self.untold:
             state.outbox.append(self._order_event(order, kind))
         self.untold.clear()
@@ -147,6 +144,11 @@ class News:
         now = self._state.now
         self._state.warnings.append(f"{now:%Y-%m-%d %H:%M} {text}")
         self.emit(ProxyErrorEvent(code=code, message=text, timestamp=now))
+
+    def keep_told(self, order: RestingOrder) -> None:
+        """Keep what a witness knows of an order that is about to change, until it is shown that."""
+        if self.witness is not None and self.commanded.is_on:
+            order.keep_told()
 
     def tell_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
         """Something happened to an order other than an execution."""
@@ -195,7 +197,7 @@ class News:
         """Something happened to the account."""
         state = self._state
         if self.witness is None:
-            self._has_told_account, self._told = True, state.account()
+            self._told = state.account()
             self.emit(AccountEvent(event=kind, account=self._told, timestamp=state.now))
         else:
             state.emitted += 1
