@@ -42,8 +42,7 @@ class Crossing:
     def match_open(self, instrument: Instrument) -> None:
         """Test the orders of a symbol against the open of a bar, behind splits overnight."""
         price, now_ns = instrument.series.opens[instrument.row], self._state.now_ns
-        if self._state.is_split_due(instrument, now_ns):
-            self._nights.split_before(instrument, now_ns, price)
+        self._nights.split_before(instrument, now_ns, price)
         if instrument.row:
             self._nights.look_for_split(instrument)
         self.match_open_at(instrument, price)
@@ -63,10 +62,9 @@ class Crossing:
             return
         bid, ask = quotes.bids[tick], quotes.asks[tick]
         instrument.tick = tick + 1
-        now_ns = self._state.now_ns
-        if self._state.is_split_due(instrument, now_ns):
-            self._nights.split_before(instrument, now_ns, middle(bid, ask))
-        instrument.price = middle(bid, ask)
+        price, now_ns = middle(bid, ask), self._state.now_ns
+        self._nights.split_before(instrument, now_ns, price)
+        instrument.price = price
         self._state.revalue_all()
         if not instrument.resting:
             return

@@ -72,9 +72,8 @@ class Nights:
 
     def split_before(self, instrument: Instrument, start: int, opened: float) -> None:
         """Apply the splits that come before a bar or quote; those before the first are past."""
-        ahead = self._state.splits[instrument.series.symbol]
-        while ahead and ahead[0][0] <= start:
-            _, split = ahead.popleft()
+        while self._state.is_split_due(instrument, start):
+            _, split = self._state.splits[instrument.series.symbol].popleft()
             if instrument.price is not None:
                 self._split(instrument, split, instrument.price, opened)
 
