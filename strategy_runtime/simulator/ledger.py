@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.protocol.enums import PositionMode, Side
 from strategy_runtime.protocol.values import LONG
 
 __all__ = ["Booking", "Holding", "Ledger"]
@@ -44,6 +44,11 @@ class Holding(Struct, eq=False, gc=False):
     def signed_quantity(self) -> Decimal:
         """Quantity, negative for a short position."""
         return self.quantity
+
+    @property
+    def closing_side(self) -> Side:
+        """Of an order that reduces it."""
+        return Side.SELL if self.quantity > 0 else Side.BUY
 
     @property
     def average_entry_price(self) -> Decimal:

@@ -38,7 +38,9 @@ class Instrument:
     """One symbol: its bars, how far they have been replayed, and the orders that rest in it.
 
     Attributes:
+        series: Its finest bars; empty where it has quotes or trades only.
         quotes: Its quotes, where it has any: its orders then execute at these alone.
+        wants_quotes: Whether its quotes are sent.
         tick: Index of the first quote that has not come yet.
         rollups: Coarser candles that its bars, or trades, are made into.
         coarser: Coarser bars of it that the data has.
@@ -51,7 +53,6 @@ class Instrument:
         resting: Its open orders.
         left: What the bar in progress can still give to orders, or None without limit.
         begun_row: Row of the bar that `left` is of, or -1.
-        volume: Of that bar; 0 unknown.
         split_row: Row of the last bar whose start was looked at for a split, or -1.
         scheduled: Row whose open the exchange has on its agenda, or -1.
         subscribed: Whether its candles are sent.

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from itertools import count
 
-from strategy_runtime.protocol.enums import OrderType, Side
+from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.state import State
@@ -101,7 +101,7 @@ class Brackets:
         return self._acceptance.accept(
             OrderRequest(
                 symbol=holding.symbol,
-                side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                side=holding.closing_side,
                 quantity=quantity,
                 order_type=kind,
                 stop_price=price if kind is OrderType.STOP else None,

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
-from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.enums import OrderStatus, OrderType
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import (
     Account,
@@ -15,10 +15,7 @@ from strategy_runtime.protocol.models import (
     OrderHandle,
     OrderRequest,
 )
-from strategy_runtime.protocol.orders import (
-    check_amount,
-    invalid_request,
-)
+from strategy_runtime.protocol.orders import check_amount, invalid_request
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.simulator.changes import check_changes
@@ -281,7 +278,7 @@ class Exchange(Answers):
         return self.submit(
             OrderRequest(
                 symbol=holding.symbol,
-                side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                side=holding.closing_side,
                 quantity=held if quantity is None else min(quantity, held),
                 order_type=order_type,
                 limit_price=limit_price,

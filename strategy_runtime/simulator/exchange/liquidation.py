@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus, OrderType, Side
+from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus, OrderType
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
@@ -72,7 +72,7 @@ class Liquidation:
             order = self._acceptance.accept(
                 OrderRequest(
                     symbol=holding.symbol,
-                    side=Side.SELL if holding.quantity > 0 else Side.BUY,
+                    side=holding.closing_side,
                     quantity=abs(holding.quantity),
                     order_type=OrderType.MARKET,
                     reduce_only=True,
