@@ -6,12 +6,13 @@ visible.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from heapq import nlargest
+from itertools import islice
 from operator import attrgetter
-from typing import TypeVar
+from typing import TypedDict, Unpack
 
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import ApiError
@@ -37,7 +38,6 @@ from strategy_runtime.simulator.rollup import rolled_up
 
 __all__ = ["Answers"]
 
-_T = TypeVar("_T")
 _ZERO = Decimal(0)
 
 _ENDED = frozenset(status for status in OrderStatus if status.is_terminal)
@@ -52,6 +52,20 @@ _FEATURES = [
     "short_selling",
     "trailing_stop",
 ]
+
+
+class _Wanted(TypedDict, total=False):
+    """Which orders are asked for; what is left out or None may be any.
+
+    `since` is inclusive and `until` exclusive; both mean the time of creation.
+    """
+
+    symbol: str | None
+    side: Side | None
+    client_order_id: str | None
+    oco_group_id: str | None
+    since: datetime | None
+    until: datetime | None
 
 
 class Answers:
@@ -134,36 +148,37 @@ class Answers:
     def orders(
         self,
         *,
-        symbol: str | None = None,
         statuses: Collection[OrderStatus] | None = None,
+        limit: int = 100,
+        **wanted: Unpack[_Wanted],
+    ) -> list[Order]:
+        """Orders, newest first: the open ones, or those in `statuses` where given."""
+        self._state.catch_up()
+        found = self._kept(_OPEN if statuses is None else frozenset(statuses), **wanted)
+        return [order.snapshot() for order in islice(found, limit)]
+
+    def order_history(
+        self,
+        *,
+        statuses: Collection[OrderStatus] | None = None,
+        limit: int = 100,
+        **wanted: Unpack[_Wanted],
+    ) -> list[Order]:
+        """Orders that have come to an end, the one that ended last first."""
+        self._state.catch_up()
+        found = self._kept(_ENDED if statuses is None else _ENDED.intersection(statuses), **wanted)
+        last = nlargest(limit, found, key=attrgetter("updated_ns"))
+        return [order.snapshot() for order in last]
+
+    def _kept(
+        self,
+        statuses: frozenset[OrderStatus],
+        symbol: str | None = None,
         side: Side | None = None,
         client_order_id: str | None = None,
         oco_group_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Order]:
-        """Orders, newest first: the open ones, or those in `statuses` where given.
-
-        `since` is inclusive and `until` exclusive; both mean the time of creation.
-        """
-        self._state.catch_up()
-        wanted = _OPEN if statuses is None else frozenset(statuses)
-        found = self._kept(
-            wanted, symbol, side, client_order_id, oco_group_id, since=since, until=until
-        )
-        return [order.snapshot() for order in _first(found, limit)]
-
-    def _kept(
-        self,
-        statuses: frozenset[OrderStatus],
-        symbol: str | None,
-        side: Side | None,
-        client_order_id: str | None,
-        oco_group_id: str | None,
-        *,
-        since: datetime | None,
-        until: datetime | None,
     ) -> Iterator[KeptOrder]:
         """The orders that are meant, newest first."""
         register = self._state.register
@@ -182,27 +197,6 @@ class Answers:
             and (oco_group_id is None or order.request.oco_group_id == oco_group_id)
             and _within(order.created_ns, since, until)
         )
-
-    def order_history(
-        self,
-        *,
-        symbol: str | None = None,
-        statuses: Collection[OrderStatus] | None = None,
-        side: Side | None = None,
-        client_order_id: str | None = None,
-        oco_group_id: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Order]:
-        """Orders that have come to an end, the one that ended last first."""
-        self._state.catch_up()
-        wanted = _ENDED if statuses is None else _ENDED.intersection(statuses)
-        found = self._kept(
-            wanted, symbol, side, client_order_id, oco_group_id, since=since, until=until
-        )
-        last = nlargest(limit, found, key=attrgetter("updated_ns"))
-        return [order.snapshot() for order in last]
 
     # Positions, account and market
 
@@ -249,7 +243,7 @@ class Answers:
             and (order_id is None or fill.order_id == order_id)
             and _within(fill.time_ns, since, until)
         )
-        return [self._state.trade_of(fill) for fill in _first(found, limit)]
+        return [self._state.trade_of(fill) for fill in islice(found, limit)]
 
     def quote(self, symbol: str) -> Quote:
         """The last price as a quote, widened by half the configured spread to either side.
@@ -403,7 +397,3 @@ class Answers:
 
 def _within(time_ns: int, since: datetime | None, until: datetime | None) -> bool:
     return (since is None or time_ns >= ns_of(since)) and (until is None or time_ns < ns_of(until))
-
-
-def _first(found: Iterable[_T], limit: int) -> list[_T]:
-    return [item for item, _ in zip(found, range(limit), strict=False)]
