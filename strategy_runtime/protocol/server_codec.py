@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from strategy_runtime.errors import FrameError
 from strategy_runtime.protocol.commands import ClientFrame
-from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import (
     ConnectionEvent,
     Event,
@@ -32,11 +31,9 @@ __all__ = [
     "bar_json",
     "carries_id",
     "decode_client_frame",
-    "encode_connected",
     "encode_event",
     "encode_frame",
     "encode_json",
-    "encode_ping",
     "plain",
     "quote_json",
 ]
@@ -111,25 +108,6 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> 
 def encode_frame(frame: ServerFrame) -> bytes:
     """A frame as it is."""
     return _encoder.encode(frame)
-
-
-def encode_connected(
-    timestamp: datetime, session: str, *, acknowledged: int | None = None
-) -> bytes:
-    """The first frame of every connection."""
-    return encode_frame(
-        ConnectionEvent(
-            event=ConnectionEventKind.CONNECTED,
-            session=session,
-            acknowledged=acknowledged,
-            timestamp=timestamp,
-        )
-    )
-
-
-def encode_ping(timestamp: datetime) -> bytes:
-    """Asks the strategy for a pong."""
-    return encode_frame(Ping(timestamp=timestamp))
 
 
 def bar_json(candle: Candle) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from multidict import MultiDict
 from strategy_runtime.clock import now, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
-from strategy_runtime.protocol.server_codec import encode_ping
+from strategy_runtime.protocol.events import Ping
+from strategy_runtime.protocol.server_codec import encode_frame
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import backoff, knocks, retries
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
@@ -74,9 +75,15 @@ class MemoryProxy:
         self.booked: Counter[str] = Counter()
         self.stream: EventStream
         if speed is None:
-            self.stream = LockStep(exchange, first_ack_timeout=0, ack_timeout=0)
+            self.stream = LockStep(
+                exchange,
+                first_ack_timeout=0,
+                ack_timeout=0,
+                last_ack_timeout=10,
+                ping_interval=15,
+            )
         else:
-            self.stream = Broadcast(exchange, speed=speed)
+            self.stream = Broadcast(exchange, speed=speed, ping_interval=15, silence_limit=45)
         self._knows_ids = knows_ids
         table = Routes(self.stream, "chaos").table()
         self._places = {
@@ -371,7 +378,7 @@ class MemoryNetwork:
             wire.down(b'{"type":"hologram","event_id":"unknown-%d"}' % self.events)
         elif kind is Kind.PINGS:
             for _ in range(number):
-                wire.down(encode_ping(now()))
+                wire.down(encode_frame(Ping(timestamp=now())))
         elif kind is Kind.JUMP:
             self._time.jump_s += number
         elif kind in (Kind.SIGTERM, Kind.SIGKILL):

@@ -45,11 +45,9 @@ from strategy_runtime.protocol.models import Account, Candle, Order, Position, Q
 from strategy_runtime.protocol.server_codec import (
     PONG,
     decode_client_frame,
-    encode_connected,
     encode_event,
     encode_frame,
     encode_json,
-    encode_ping,
     plain,
 )
 from tests.protocol.reading import decode
@@ -207,16 +205,19 @@ def test_an_event_nobody_knows_cannot_be_sent() -> None:
 
 
 def test_the_frames_of_the_link_itself() -> None:
-    assert json.loads(encode_connected(AT, "run-1")) == {
+    kind = ConnectionEventKind.CONNECTED
+    connected = ConnectionEvent(event=kind, session="run-1", timestamp=AT)
+    assert json.loads(encode_frame(connected)) == {
         "type": "connection",
         "event": "CONNECTED",
         "session": "run-1",
         "timestamp": "2024-03-04T14:31:00Z",
     }
-    assert json.loads(encode_connected(AT, "run-1", acknowledged=0))["acknowledged"] == 0
-    assert json.loads(encode_ping(AT)) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}
+    assert json.loads(encode_frame(replace(connected, acknowledged=0)))["acknowledged"] == 0
+    ping = encode_frame(Ping(timestamp=AT))
+    assert json.loads(ping) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}
     assert json.loads(PONG) == {"type": "pong"}
-    assert FrameDecoder().decode([encode_ping(AT), PONG]) == [Ping(timestamp=AT), Pong()]
+    assert FrameDecoder().decode([ping, PONG]) == [Ping(timestamp=AT), Pong()]
 
 
 def test_a_body_may_hold_numbers_of_both_kinds() -> None:

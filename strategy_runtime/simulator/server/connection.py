@@ -11,13 +11,11 @@ from strategy_runtime.clock import monotonic, now, sleep
 from strategy_runtime.errors import FrameError
 from strategy_runtime.protocol.commands import ClientPing, EventAck
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, ProxyErrorEvent
+from strategy_runtime.protocol.events import ConnectionEvent, Ping, ProxyErrorEvent, ServerFrame
 from strategy_runtime.protocol.server_codec import (
     PONG,
     decode_client_frame,
-    encode_connected,
     encode_frame,
-    encode_ping,
 )
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.ending import CLOSE_CODES, LastWords, RunEnd
@@ -89,7 +87,14 @@ class Connection:
         """Say CONNECTED, the first frame of every connection: which run it is of, and how many of
         its events have been acknowledged, where that is waited for.
         """
-        await self.send(encode_connected(self._exchange.now, session, acknowledged=acknowledged))
+        await self._send(
+            ConnectionEvent(
+                event=ConnectionEventKind.CONNECTED,
+                session=session,
+                acknowledged=acknowledged,
+                timestamp=self._exchange.now,
+            )
+        )
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code and a reason for people; a client that does not read is cut off."""
@@ -115,10 +120,10 @@ class Connection:
     async def say_goodbye(self, pause: float) -> None:
         """Say that the proxy goes down, leave a moment to take note, and close."""
         kind = ConnectionEventKind.DISCONNECTING
-        frame = encode_frame(ConnectionEvent(event=kind, timestamp=self._exchange.now))
+        farewell = ConnectionEvent(event=kind, timestamp=self._exchange.now)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
-                if await self.send(frame):
+                if await self._send(farewell):
                     await self._gone.wait()
         await self.close(WSCloseCode.GOING_AWAY, "the proxy is shutting down")
 
@@ -126,7 +131,7 @@ class Connection:
         """Send a ping now and then."""
         while True:
             await sleep(interval)
-            await self.send(encode_ping(now()))
+            await self._send(Ping(timestamp=now()))
 
     async def listen(self, acknowledge: Callable[[EventAck], None]) -> None:
         """Read until the client leaves, or has sent too much rubbish."""
@@ -168,10 +173,14 @@ class Connection:
 
     async def complain(self, code: str, problem: str, details: object = None) -> None:
         """Send an error frame."""
-        error = ProxyErrorEvent(
-            code=code, message=problem, details=details, timestamp=self._exchange.now
+        await self._send(
+            ProxyErrorEvent(
+                code=code, message=problem, details=details, timestamp=self._exchange.now
+            )
         )
-        await self.send(encode_frame(error))
+
+    async def _send(self, frame: ServerFrame) -> bool:
+        return await self.send(encode_frame(frame))
 
 
 async def cancel(*tasks: asyncio.Task[None]) -> None:
