@@ -51,8 +51,8 @@ class Broadcast(EventStream):
         exchange: Exchange,
         *,
         speed: float,
-        ping_interval: float = 15.0,
-        silence_limit: float = 45.0,
+        ping_interval: float,
+        silence_limit: float,
         depth: int = _DEPTH,
     ) -> None:
         super().__init__(exchange, ping_interval)
@@ -66,7 +66,6 @@ class Broadcast(EventStream):
         self._next_id = counted("evt-")
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
-        self._last_frame = b""
 
     def stir(self) -> None:
         """Something was put into the exchange's outbox by a command: send it at once."""
@@ -114,8 +113,7 @@ class Broadcast(EventStream):
                 event_id=self._next_id() if carries_id(type(event)) else None,
                 timestamp=now,
             )
-            if self.exchange.is_complete:
-                self._last_frame = frame
+            self._last_frame = frame
             for listener in list(self._listeners):
                 if listener.frames.qsize() < self._depth + self._together:
                     listener.frames.put_nowait(frame)
@@ -140,13 +138,8 @@ class Broadcast(EventStream):
     async def attend(self, client: Connection) -> None:
         """Serve one client among others until it leaves."""
         await client.greet(self._session)
-        if self.end is not None:
-            if self._last_frame:
-                await client.send(self._last_frame)
-            await client.part(self.end, self._last_words)
-            return
-        if self._is_going_down:
-            await client.say_goodbye(0)
+        if self.end is not None or self._is_going_down:
+            await self._turn_away(client)
             return
         listener = _Listener(client)
         self._listeners.append(listener)

@@ -37,10 +37,10 @@ class LockStep(EventStream):
         self,
         exchange: Exchange,
         *,
-        first_ack_timeout: float = 120.0,
-        ack_timeout: float = 30.0,
-        last_ack_timeout: float = 10.0,
-        ping_interval: float = 15.0,
+        first_ack_timeout: float,
+        ack_timeout: float,
+        last_ack_timeout: float,
+        ping_interval: float,
     ) -> None:
         super().__init__(exchange, ping_interval)
         self.barrier = AckBarrier()
@@ -53,7 +53,6 @@ class LockStep(EventStream):
         self._last_release = monotonic()
         self._writing = asyncio.Lock()
         self._is_last_frame_written = False
-        self._last_frame = b""
 
     def stir(self) -> None:
         """Something was put into the exchange's outbox by a command."""
@@ -153,6 +152,9 @@ class LockStep(EventStream):
                 self.barrier.new_client()
                 await client.greet(self._session, self._acknowledged)
         if is_late:
+            # Why a run broke off is of more interest than how far it had come.
+            is_broken = self.end not in (None, RunEnd.COMPLETE)
+            await client.greet(self._session, None if is_broken else self._acknowledged)
             await self._turn_away(client)
             return
         self._last_release = monotonic()
@@ -190,18 +192,6 @@ class LockStep(EventStream):
             yield
         finally:
             self._writing.release()
-
-    async def _turn_away(self, client: Connection) -> None:
-        """Tell a client that comes too late how the run ended, the last event again included."""
-        # Why a run broke off is of more interest than how far it had come.
-        is_broken = self.end not in (None, RunEnd.COMPLETE)
-        await client.greet(self._session, None if is_broken else self._acknowledged)
-        if self.end is None:
-            await client.say_goodbye(0)
-            return
-        if self.end is RunEnd.COMPLETE:
-            await client.send(self._last_frame)
-        await client.part(self.end, self._last_words)
 
     def _acknowledge(self, ack: EventAck) -> None:
         released = self.barrier.acknowledge(ack.events_processed)

@@ -41,6 +41,7 @@ class EventStream(ABC):
         self._ping_interval = ping_interval
         self._session = token()
         self._is_going_down = False
+        self._last_frame = b""
         self._last_words: LastWords | None = None
 
     async def conduct(self) -> None:
@@ -79,6 +80,15 @@ class EventStream(ABC):
     @abstractmethod
     async def _play(self) -> RunEnd:
         """Play the exchange; gives back how that ended."""
+
+    async def _turn_away(self, client: Connection) -> None:
+        """Tell a client that comes too late how the run ended, the last event again included."""
+        if self.end is None:
+            await client.say_goodbye(0)
+            return
+        if self.end is RunEnd.COMPLETE:
+            await client.send(self._last_frame)
+        await client.part(self.end, self._last_words)
 
     async def _finish(self, end: RunEnd) -> None:
         self.end = end

@@ -9,9 +9,7 @@ import pytest
 from strategy_runtime.cli import proxy
 from strategy_runtime.proxy.pool import _IDLE_S
 from strategy_runtime.simulator.server import ProxyServer, broadcast, connection, door
-from strategy_runtime.simulator.server.broadcast import Broadcast
 from strategy_runtime.simulator.server.door import ClientLimits
-from strategy_runtime.simulator.server.lock_step import LockStep
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 WORDS = {0.25: "a quarter of a second", 0.5: "half a second", 120.0: "two minutes"}
@@ -50,13 +48,6 @@ SERVER, LIMITS = defaults(ProxyServer), ClientLimits()
 def test_a_figure_is_the_one_that_is_promised(promise: str, figure: float) -> None:
     said = " ".join(PROTOCOL.read_text().split())
     assert promise.replace("{}", WORDS.get(figure, f"{figure:,g}")) in said
-
-
-@pytest.mark.parametrize("kind", [LockStep, Broadcast])
-def test_a_stream_by_itself_has_the_patience_of_the_server(kind: type) -> None:
-    own = {name: figure for name, figure in defaults(kind).items() if name in SERVER}
-    assert len(own) > 1
-    assert own == {name: SERVER[name] for name in own}
 
 
 def test_the_help_says_how_long_the_first_acknowledgement_may_take() -> None:
