@@ -26,6 +26,8 @@ from strategy_runtime.protocol.enums import (
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
 __all__ = [
+    "LONGEST_ID",
+    "LONGEST_SYMBOL",
     "Account",
     "Candle",
     "Capabilities",
@@ -43,7 +45,13 @@ __all__ = [
     "Volume",
 ]
 
-Symbol = Annotated[str, Meta(min_length=1, max_length=50)]
+LONGEST_SYMBOL = 50
+"""Characters of a symbol, in every message."""
+
+LONGEST_ID = 64
+"""Characters of an id that a client chooses, of an order or of a group."""
+
+Symbol = Annotated[str, Meta(min_length=1, max_length=LONGEST_SYMBOL)]
 """A symbol as subscribed, prefix included: `S:AAPL`."""
 
 Identifier = Annotated[str, Meta(min_length=1)]
@@ -55,6 +63,9 @@ Volume = Annotated[float, Meta(ge=0.0, lt=1e38)]
 """A quantity of market data."""
 
 _ZERO = Decimal(0)
+
+# Below, a default that a factory makes is written to the wire like any other value. A plain default
+# is left out there (`omit_defaults`), and gateways demand some fields whatever their value.
 
 
 class Candle(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):

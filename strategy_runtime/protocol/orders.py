@@ -5,7 +5,7 @@ from typing import Any
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, TrailingType
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.models import LONGEST_ID, LONGEST_SYMBOL, OrderRequest
 from strategy_runtime.protocol.values import is_sound
 
 __all__ = [
@@ -31,7 +31,11 @@ _AMOUNTS = ("quantity", *_PRICES, "stop_loss", "take_profit")
 _UNSUPPORTED = ("margin_mode", "leverage", "display_quantity", "hidden")
 # A member of an Enum costs five times a name of the module.
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
-_LONGEST = {"symbol": 50, "client_order_id": 64, "oco_group_id": 64}
+_LONGEST = {
+    "symbol": LONGEST_SYMBOL,
+    "client_order_id": LONGEST_ID,
+    "oco_group_id": LONGEST_ID,
+}
 
 
 def invalid_request(message: str, field: str | None = None) -> ApiError:
@@ -168,8 +172,8 @@ def _is_plainly_valid(request: OrderRequest) -> bool:
     limit, stop = request.limit_price, request.stop_price
     if not (
         _has_no_frills(request)
-        and 1 <= len(request.symbol) <= _LONGEST["symbol"]
-        and (own_id is None or 1 <= len(own_id) <= _LONGEST["client_order_id"])
+        and 1 <= len(request.symbol) <= LONGEST_SYMBOL
+        and (own_id is None or 1 <= len(own_id) <= LONGEST_ID)
     ):
         return False
     has_its_prices = limit is stop is None if kind is _MARKET else _has_its_price(kind, limit, stop)

@@ -10,10 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from strategy_runtime.errors import SubscriptionError, TimeframeError
+from strategy_runtime.protocol.models import LONGEST_SYMBOL
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["LONGEST_SYMBOL", "Subscription", "Subscriptions", "parse_subscriptions"]
+__all__ = ["Subscription", "Subscriptions", "parse_subscriptions"]
 
 _EVENTS = {
     "candle": "candle",
@@ -35,8 +36,6 @@ _EVENTS = {
     "option_greeks": "option_greeks",
     "*": "*",
 }
-LONGEST_SYMBOL = 50
-"""Characters of a symbol, in every message."""
 
 
 class Subscription(Struct, frozen=True):

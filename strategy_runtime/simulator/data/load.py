@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
-from strategy_runtime.protocol.subscriptions import LONGEST_SYMBOL
+from strategy_runtime.protocol.models import LONGEST_SYMBOL
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize

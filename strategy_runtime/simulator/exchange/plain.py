@@ -12,7 +12,7 @@ that bar does not come to its price, and the order is still there behind it, it 
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import OrderEventKind, OrderType, Side, TimeInForce
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.models import LONGEST_ID, OrderRequest
 from strategy_runtime.protocol.orders import is_bare_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
 from strategy_runtime.simulator.exchange.agenda import Agenda
@@ -26,7 +26,6 @@ from strategy_runtime.simulator.outcome import Fill
 __all__ = ["PlainOrders"]
 
 _ZERO = Decimal(0)
-_LONGEST_ID = 64
 # A member of an Enum costs five times a name of the module, and an order meets dozens.
 _BAR, _OPEN, _BUY, _GTC = Phase.BAR, Phase.OPEN, Side.BUY, TimeInForce.GTC
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
@@ -65,7 +64,7 @@ class PlainOrders:
             return None
         symbol, own_id, quantity = request.symbol, request.client_order_id, request.quantity
         instrument = state.instruments.get(symbol)
-        if instrument is None or not own_id or len(own_id) > _LONGEST_ID:
+        if instrument is None or not own_id or len(own_id) > LONGEST_ID:
             return None
         if request.order_type is not _MARKET:
             return self._accept_priced(request, own_id, instrument)
