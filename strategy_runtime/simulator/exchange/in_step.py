@@ -88,61 +88,69 @@ class InStep:
 
     def _runs(self) -> Iterator[Event | CandleRun]:
         """Go on for as long as all symbols walk in step, which may be not at all."""
-        state, news, agenda, plain = self._state, self._news, self._agenda, self._plain
-        outbox, lanes = state.outbox, self._outlook.lanes()
+        state, agenda, lanes = self._state, self._agenda, self._outlook.lanes()
         if not lanes:
             return
         agenda.fall_in(lanes)
-        busy, due = agenda.busy, agenda.due
         try:
             while starts := self._outlook.common_starts(lanes):
                 walk = state.walk = Walk(lanes, starts)
-                while walk.done < len(starts) and not state.is_bankrupt:
-                    start = walk.starts[walk.done]
-                    if plain.new and (busy or state.is_at_risk or self._tells_at(start)):
-                        plain.let_new_rest()
-                        news.show()
-                    elif plain.new:
-                        plain.open_new(start)
-                    left = 0
-                    if busy or due or outbox or state.is_at_risk:
-                        left = self._instants_in_peace(walk) * len(lanes)
-                        if not left:
-                            yield from self._visit(walk)
-                            left = len(lanes) if busy or state.is_at_risk else 0
-                    walk.is_in_parts = bool(plain.new) or not walk.is_alone
-                    if not walk.is_alone:
-                        walk.candles = chain.from_iterable(self._instants(walk))
-                    while True:
-                        candles = islice(walk.candles, left) if left else walk.candles
-                        if plain.new and walk.is_alone:
-                            candles = chain.from_iterable(self._parts(walk))
-                        run = walk.run = CandleRun(candles, self._goes_on, self._ahead, walk.bound)
-                        yield run
-                        state.keep_time()
-                        left = 0 if walk.is_alone or run.last is None else walk.left(run.last)
-                        if not left:
-                            break
-                    walk.run = None
-                    while outbox:
-                        yield outbox.popleft()
-                    if state.is_at_risk:
-                        self.catch_up()
-                    if news.untold:
-                        news.show()
+                yield from self._stretch(walk)
                 self.catch_up()
-                if news.untold:
-                    news.show()
+                if self._news.untold:
+                    self._news.show()
                 for lane in lanes:
                     if not lane.row % STRETCH:
                         lane.series.release()
-            if state.is_bankrupt and due:
+            if state.is_bankrupt and agenda.due:
                 self._open(state.now_ns)
-                while outbox:
-                    yield outbox.popleft()
+                while state.outbox:
+                    yield state.outbox.popleft()
         finally:
             self.catch_up()
             agenda.fall_out(lanes)
+
+    def _stretch(self, walk: Walk) -> Iterator[Event | CandleRun]:
+        """The candles of a stretch in runs, and between these what else happens in its bars."""
+        state, news, plain = self._state, self._news, self._plain
+        busy, due, outbox, lanes = self._agenda.busy, self._agenda.due, state.outbox, walk.lanes
+        while walk.done < len(walk.starts) and not state.is_bankrupt:
+            if plain.new:
+                self._meet_new(walk.starts[walk.done])
+            left = 0
+            if busy or due or outbox or state.is_at_risk:
+                left = self._instants_in_peace(walk) * len(lanes)
+                if not left:
+                    yield from self._visit(walk)
+                    left = len(lanes) if busy or state.is_at_risk else 0
+            walk.is_in_parts = bool(plain.new) or not walk.is_alone
+            if not walk.is_alone:
+                walk.candles = chain.from_iterable(self._instants(walk))
+            while True:
+                candles = islice(walk.candles, left) if left else walk.candles
+                if plain.new and walk.is_alone:
+                    candles = chain.from_iterable(self._parts(walk))
+                run = walk.run = CandleRun(candles, self._goes_on, self._ahead, walk.bound)
+                yield run
+                state.keep_time()
+                left = 0 if walk.is_alone or run.last is None else walk.left(run.last)
+                if not left:
+                    break
+            walk.run = None
+            while outbox:
+                yield outbox.popleft()
+            if state.is_at_risk:
+                self.catch_up()
+            if news.untold:
+                news.show()
+
+    def _meet_new(self, start: int) -> None:
+        """Have new orders meet the open that comes now, or come to rest if more than they do."""
+        if self._agenda.busy or self._state.is_at_risk or self._tells_at(start):
+            self._plain.let_new_rest()
+            self._news.show()
+        else:
+            self._plain.open_new(start)
 
     def _tells_at(self, instant_ns: int) -> bool:
         """Have events made from here on where somebody might look between two things that happen

@@ -47,7 +47,7 @@ class Replay:
 
     def phases(self, *, is_paced: bool = False) -> Iterator[None]:
         """Those of all the bars there are; after `extend`, of those that came since."""
-        state, agenda, news, crossing = self._state, self._agenda, self._news, self._crossing
+        state, agenda = self._state, self._agenda
         outbox, closes, opens, rollups = state.outbox, agenda.closes, agenda.opens, agenda.rollups
         ticks, trades = agenda.ticks, agenda.trades
         if outbox:
@@ -72,39 +72,21 @@ class Replay:
                     self.meet_ranges(closing, closing)
                 if outbox:
                     yield
-                state.phase = Phase.BAR
-                for instrument in closing:
-                    self._close_bar(instrument)
-                for rollup in pop_all(rollups, now):
-                    candle = rollup.take()
-                    if candle is not None:
-                        news.emit(candle)
-                    if rollup.end > now:
-                        agenda.add_rollup(rollup)
+                self._announce_bars(closing)
                 if outbox:
                     yield
             while ticks and ticks[0][0] == now:
-                state.phase = Phase.QUOTE
                 quoted = pop_all(ticks, now)
-                for instrument in quoted:
-                    crossing.match_quote(instrument)
-                if state.is_at_risk:
-                    self._liquidation.check()
+                self._meet_quotes(quoted)
                 if outbox:
                     yield
-                for instrument in quoted:
-                    quote = instrument.quote()
-                    if quote is not None and instrument.wants_quotes:
-                        news.emit(quote)
-                    agenda.add_quote(instrument)
+                self._announce_quotes(quoted)
                 if outbox:
                     yield
             for instrument in pop_all(trades, now):
                 self._take_trade(instrument)
             if opens and opens[0][0] == now:
-                state.phase = Phase.OPEN
-                for instrument in pop_all(opens, now):
-                    crossing.match_open(instrument)
+                self._meet_opens(pop_all(opens, now))
                 if outbox:
                     yield
 
@@ -139,6 +121,40 @@ class Replay:
             state.revalue_all()
             self._nights.charge_interest(state.now_ns + 1)
             self._liquidation.check()
+
+    def _meet_quotes(self, quoted: list[Instrument]) -> None:
+        """Test orders against the quotes that come now."""
+        self._state.phase = Phase.QUOTE
+        for instrument in quoted:
+            self._crossing.match_quote(instrument)
+        if self._state.is_at_risk:
+            self._liquidation.check()
+
+    def _meet_opens(self, opening: list[Instrument]) -> None:
+        """Test orders against the opens of the bars that begin now."""
+        self._state.phase = Phase.OPEN
+        for instrument in opening:
+            self._crossing.match_open(instrument)
+
+    def _announce_quotes(self, quoted: list[Instrument]) -> None:
+        for instrument in quoted:
+            quote = instrument.quote()
+            if quote is not None and instrument.wants_quotes:
+                self._news.emit(quote)
+            self._agenda.add_quote(instrument)
+
+    def _announce_bars(self, closing: list[Instrument]) -> None:
+        """Send the candles of the bars that close, then the coarser ones that end."""
+        state, agenda = self._state, self._agenda
+        state.phase = Phase.BAR
+        for instrument in closing:
+            self._close_bar(instrument)
+        for rollup in pop_all(agenda.rollups, state.now_ns):
+            candle = rollup.take()
+            if candle is not None:
+                self._news.emit(candle)
+            if rollup.end > state.now_ns:
+                agenda.add_rollup(rollup)
 
     def _close_bar(self, instrument: Instrument) -> None:
         row = instrument.row
