@@ -1,16 +1,17 @@
-"""The closed and open sets of names on the wire.
+"""The closed and open sets of names on the wire, and the codes with which it is closed.
 
-Every set reads any letter case, `-` for `_`, and the aliases of the engine edition. A *closed*
-set refuses what it does not know, since a wrong guess would cost money; an *open* one keeps the
-raw text in a member of its own, so that `OrderStatus("SORT_OF_FILLED").is_known` is False and
-nothing is lost.
+Every set of names reads any letter case, `-` for `_`, and the aliases of the engine edition. A
+*closed* set refuses what it does not know, since a wrong guess would cost money; an *open* one
+keeps the raw text in a member of its own, so that `OrderStatus("SORT_OF_FILLED").is_known` is
+False and nothing is lost.
 """
 
-from enum import EnumType, StrEnum
+from enum import EnumType, IntEnum, StrEnum
 from typing import Any, Self, TypeVar
 
 __all__ = [
     "AccountEventKind",
+    "CloseCode",
     "ConnectionEventKind",
     "MarginMode",
     "OrderEventKind",
@@ -236,6 +237,15 @@ class ConnectionEventKind(_OpenEnum):
     BROKER_DISCONNECTED = "BROKER_DISCONNECTED"
     BROKER_RECONNECTED = "BROKER_RECONNECTED"
     BROKER_CONNECTION_FAILED = "BROKER_CONNECTION_FAILED"
+
+
+class CloseCode(IntEnum):
+    """Why a proxy closes a connection, beyond the reasons that every WebSocket has."""
+
+    SLOW_CONSUMER = 4001
+    NO_SIGN_OF_LIFE = 4002
+    ACK_TIMEOUT = 4003
+    SUPERSEDED = 4004
 
 
 class RateLimitEventKind(_OpenEnum):

@@ -11,6 +11,7 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
 )
 from strategy_runtime.ids import Random
+from strategy_runtime.protocol.enums import CloseCode
 from strategy_runtime.proxy.endpoints import KEY_SETTINGS
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
@@ -29,8 +30,6 @@ STABLE_AFTER_S = 60.0
 """A link that lasted this long was a good one: the next loss starts the delays anew."""
 
 CLOSE_TOO_BIG = 1009
-_CLOSE_NO_ACK = 4003
-_CLOSE_SUPERSEDED = 4004
 _CLOSE_INTERNAL = 1011
 _CLOSE_FOR_WHAT_WE_SENT = (1002, 1003, 1007, 1008, CLOSE_TOO_BIG)
 _NO_ENTRY = (401, 403)
@@ -120,9 +119,9 @@ def verdict(
     if ended.is_ours:
         return None
     code, said = ended.code, f" ({ended.reason})" if ended.reason else ""
-    if code == _CLOSE_NO_ACK:
+    if code == CloseCode.ACK_TIMEOUT:
         return ConnectionLost(f"the proxy halted the run: an acknowledgement was missing{said}")
-    if code == _CLOSE_SUPERSEDED:
+    if code == CloseCode.SUPERSEDED:
         return ConnectionLost(f"another strategy took over the proxy's event stream{said}")
     if code == _CLOSE_INTERNAL and last_words is not None:
         return ConnectionLost(f"the proxy broke the run off: {last_words}")

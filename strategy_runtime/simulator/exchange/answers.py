@@ -125,10 +125,6 @@ class Answers:
         """Starting cash and realised profit less fees and interest."""
         return self._state.ledger.balance
 
-    def knows(self, client_order_id: str | None) -> bool:
-        """True where an order with this id has been accepted in this run."""
-        return client_order_id in self._state.register.by_client_id
-
     def followed(self, order_id: str) -> KeptOrder | None:
         """An order as the exchange keeps it, by its id; None where there is none."""
         return self._state.register.find(order_id)

@@ -93,7 +93,7 @@ class ProxyServer:
         self._routes = Routes(self.stream, version)
         limits = limits or ClientLimits()
         self._app = _application(self._routes, self.stream, limits)
-        self._runner = Door(self._app, Access(host, api_key), limits)
+        self._door = Door(self._app, Access(host, api_key), limits)
         self._conductor: asyncio.Task[None] | None = None
         self._addresses: list[tuple[str, int]] = []
 
@@ -130,15 +130,15 @@ class ProxyServer:
         Raises:
             ConfigError: A port is taken or the address is none of this machine's.
         """
-        await self._runner.setup()
+        await self._door.setup()
         ws_port, rest_port = self._ports
         shared = ws_port == rest_port and ws_port != 0
         for name, port in (("ws", ws_port),) if shared else (("ws", ws_port), ("rest", rest_port)):
-            site = web.TCPSite(self._runner, self._host, port)
+            site = web.TCPSite(self._door, self._host, port)
             try:
                 await site.start()
             except OSError as error:
-                await self._runner.cleanup()
+                await self._door.cleanup()
                 # Of an address that is not here, asyncio does not always keep the number.
                 of_the_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
                 other = f"--{name}-port (0 picks a free one)" if of_the_port else "--host"
@@ -146,7 +146,7 @@ class ProxyServer:
                     f"cannot listen on {self._host} port {port}: {reason_of(error)}; "
                     f"choose another with {other}"
                 ) from None
-        self._addresses = [address[:2] for address in self._runner.addresses]
+        self._addresses = [address[:2] for address in self._door.addresses]
         self._conductor = asyncio.create_task(self.stream.conduct(), name="proxy conductor")
 
     async def finished(self) -> RunEnd:
@@ -171,7 +171,7 @@ class ProxyServer:
             with suppress(asyncio.CancelledError, Exception):
                 await self._conductor
         await self.stream.say_goodbye(self._farewell_pause)
-        await self._runner.cleanup()
+        await self._door.cleanup()
 
 
 def _authority(host: str, port: int) -> str:

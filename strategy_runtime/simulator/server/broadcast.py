@@ -11,6 +11,7 @@ from contextlib import suppress
 from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.commands import EventAck
+from strategy_runtime.protocol.enums import CloseCode
 from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.connection import Connection, cancel
@@ -19,8 +20,6 @@ from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["Broadcast"]
 
-CLOSE_SLOW_CONSUMER = 4001
-CLOSE_NO_SIGN_OF_LIFE = 4002
 _DEPTH = 1024
 _LAST_FRAMES_S = 2.0
 _PAUSE_S = 0.25
@@ -118,7 +117,7 @@ class Broadcast(EventStream):
                 if listener.frames.qsize() < self._depth + self._together:
                     listener.frames.put_nowait(frame)
                 else:
-                    self._drop(listener, CLOSE_SLOW_CONSUMER, "too slow: the queue is full")
+                    self._drop(listener, CloseCode.SLOW_CONSUMER, "too slow: the queue is full")
 
     def _drop(self, listener: _Listener, code: int, reason: str) -> None:
         if listener not in self._listeners:
@@ -165,7 +164,7 @@ class Broadcast(EventStream):
         while True:
             left = listener.connection.heard_at + self._silence_limit - monotonic()
             if left <= 0:
-                self._drop(listener, CLOSE_NO_SIGN_OF_LIFE, "no sign of life")
+                self._drop(listener, CloseCode.NO_SIGN_OF_LIFE, "no sign of life")
                 return
             await sleep(left)
 

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from aiohttp import WSCloseCode
 
 from strategy_runtime.errors import DataError
+from strategy_runtime.protocol.enums import CloseCode
 
 __all__ = ["CLOSE_CODES", "LastWords", "RunEnd", "last_words"]
-
-CLOSE_ACK_TIMEOUT = 4003
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -26,7 +25,7 @@ class RunEnd(Enum):
 
 CLOSE_CODES = {
     RunEnd.COMPLETE: WSCloseCode.OK,
-    RunEnd.ACK_TIMEOUT: CLOSE_ACK_TIMEOUT,
+    RunEnd.ACK_TIMEOUT: CloseCode.ACK_TIMEOUT,
     RunEnd.FAILED: WSCloseCode.INTERNAL_ERROR,
 }
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.commands import EventAck
+from strategy_runtime.protocol.enums import CloseCode
 from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.barrier import AckBarrier
@@ -20,7 +21,6 @@ from strategy_runtime.simulator.server.stream import EventStream
 
 __all__ = ["LockStep"]
 
-CLOSE_SUPERSEDED = 4004
 _TAKE_OVER_S = 1.0
 
 
@@ -176,7 +176,7 @@ class LockStep(EventStream):
 
     async def _supersede(self, older: Connection | None) -> None:
         if older is not None:
-            await older.close(CLOSE_SUPERSEDED, "superseded by a newer connection")
+            await older.close(CloseCode.SUPERSEDED, "superseded by a newer connection")
 
     @asynccontextmanager
     async def _no_writing(self) -> AsyncIterator[None]:

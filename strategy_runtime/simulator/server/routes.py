@@ -103,12 +103,12 @@ class Routes:
     def _submit(self, request: web.Request) -> web.Response:
         try:
             order = parse_order_request(request[BODY])
-            known = self._exchange.knows(order.client_order_id)
+            known = self._exchange.accepted(order.client_order_id or "")
             handle = self._exchange.submit(order)
         except ApiError:
             self.refused_orders += 1
             raise
-        return body(self._traced(handle), 200 if known else 201)
+        return body(self._traced(handle), 201 if known is None else 200)
 
     def _orders(self, request: web.Request) -> web.Response:
         return body(self._find(request, self._exchange.orders))

@@ -26,11 +26,7 @@ COUNT = {"type": "integer", "minimum": 0}
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _SENT_DECIMAL = {"type": "string", "format": "decimal", "pattern": _DECIMAL}
 _REF = "#/components/schemas/{name}"
-_NOT_SENT = (
-    "id",
-    "synthetic",
-    "external",
-)  # an older name, and the runtime's own
+_NOT_SENT = ("id", "synthetic", "external")  # an older name, and two of the runtime's own
 _NOT_ALWAYS_SENT = {Quote: ("bid_size", "ask_size", "volume"), Pong: ("timestamp",)}
 
 

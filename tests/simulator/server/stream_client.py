@@ -145,7 +145,7 @@ class Deaf:
 
 def make_buffers_small(server: ProxyServer) -> None:
     """Have little fit between the server and a client that does not read."""
-    for site in server._runner.sites:
+    for site in server._door.sites:
         assert isinstance(site, web.TCPSite)
         for listener in site._server.sockets:  # type: ignore[union-attr]
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)

@@ -253,7 +253,7 @@ async def test_strangers_make_way_for_whoever_has_the_key(said: bytes) -> None:
             assert (await rest("GET", "/account", headers=has_key))[0] == 200
         for reader, _ in strangers[:-2]:
             await the_rest(reader)
-        assert len(rest.server._runner.server.connections) <= 3  # type: ignore[union-attr]
+        assert len(rest.server._door.server.connections) <= 3  # type: ignore[union-attr]
         assert not socket.closed
         await socket.send_str('{"type": "ping"}')
         async with asyncio.timeout(5):
