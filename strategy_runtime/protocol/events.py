@@ -241,10 +241,10 @@ class CandleRun:
         last: The one in hand, for the taker to note before anybody acts on it.
         goes_on: To be asked when orders have been given and answered: whether the next candle may
             be taken, or has to wait for something else.
-        ahead: Says how many candles that begin before an instant, in nanoseconds since the epoch,
-            come next and have nothing filled between them; 0 also where that is not known.
-        bound: Gives a bound of the closes of a symbol that are to come: where told so, below them
-            all, else above; None where it has no candles.
+        ahead: Given an instant in nanoseconds since the epoch, says how many candles that begin
+            before it come next with no fill between them; 0 also where that is not known.
+        bound: Given a symbol and True, says below which price none of its closes to come will be;
+            given False, above which. None where the symbol has no candles.
     """
 
     __slots__ = ("ahead", "bound", "candles", "goes_on", "last")

@@ -25,6 +25,7 @@ _SLEEPERS = (*_PRICED, OrderType.TRAILING_STOP)
 _GTC, _LIMIT, _TRAILING_STOP = TimeInForce.GTC, OrderType.LIMIT, OrderType.TRAILING_STOP
 _BUY = Side.BUY
 _FEW = 64
+"""Rungs of orders that have left: so few are not worth throwing out."""
 
 _sequence = attrgetter("sequence")
 
@@ -64,8 +65,10 @@ class RestingOrders(dict[str, RestingOrder]):
         self._awake[order.id] = order
 
     def add_asleep(self, order: RestingOrder, row: int) -> bool:
-        """The same between two bars, or to change an order that rests, where nothing but its price
-        can move it from the next open on: it need not be awake for that. False where it is none.
+        """Let an order sleep at once, if nothing but its price can move it from the next open on.
+
+        To be called between two bars, for a new order or for one that rests and has been changed.
+        False where something else can move the order; then nothing was done.
 
         Args:
             row: Of the bar that comes next.

@@ -215,7 +215,9 @@ def is_number(text: str) -> bool:
 
 
 def in_units(price: float) -> float:
-    """A price that may be a number of billionths; none is a million, or a thousandth or less."""
+    """A price that may be given in billionths: a million or more is taken for a number of these. So
+    no price can be a million or more, and none in billionths below a thousandth.
+    """
     return price / _BILLION if price >= _MILLION else price
 
 

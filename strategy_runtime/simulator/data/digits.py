@@ -1,9 +1,10 @@
 """Columns compared many rows at a time.
 
-The bits of floats that are not negative are in the order of the floats. So a column of them is
-taken for one whole number with a digit of 64 bits a row, and a single subtraction compares two
-columns: the sign, which no digit has, is put before each for the other to be taken from, and is
-left where the other was not more.
+The bits of floats that are not negative, read as whole numbers, are in the order of the floats. So
+a column is read as one large number that has a digit of 64 bits for each row, and one subtraction
+compares two columns row by row: the sign bits, which are all free, are set in the first number
+before the second is taken from it. Where one is still set afterwards, the first was not less in
+that row.
 """
 
 import sys

@@ -77,6 +77,7 @@ class Crossing:
         instrument.resting.let_sleep(now_ns)
 
     def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
+        """Test buys against one price and sells against another; at an open both are the same."""
         now = self._state.now_ns
         low, high = (bid, ask) if bid <= ask else (ask, bid)
         for order in instrument.resting.reached(low, high):
@@ -153,10 +154,11 @@ def _came_behind(order: RestingOrder, start: int) -> bool:
 
 
 def _stops_first(orders: list[RestingOrder], low: float, high: float) -> list[RestingOrder]:
-    """Put the stops of which only one or a limit may fill before that limit, where the market
-    reaches it; else keep the order.
+    """Put stops before the limit that they are tied to, where the market reaches that limit; all
+    other orders stay where they are.
 
-    Within a bar nobody knows which came first, so the worse outcome is taken.
+    Of orders that are tied at most one may fill. Nobody knows which of them a bar reached first, so
+    the worse outcome is taken.
     """
     if len(orders) < 2:
         return orders

@@ -174,7 +174,9 @@ class Exchange(Answers):
         )
 
     def place(self, request: OrderRequest) -> KeptOrder:
-        """The same for somebody who looks on: the order itself instead of an answer."""
+        """Accept an order as `submit` does, for a caller in the same process who follows the order
+        itself and needs no answer.
+        """
         self._state.keep_time()
         order = self._plain.accept(request)
         if order is not None:
@@ -199,8 +201,10 @@ class Exchange(Answers):
         return order.snapshot()
 
     def revise(self, name: str, changes: OrderChanges) -> None:
-        """The same for somebody who looks on, by the client's id or the exchange's, and without an
-        answer.
+        """Change an order as `modify` does, likewise.
+
+        Args:
+            name: The client's id of the order, or the exchange's.
 
         Raises:
             ApiError: As `modify`.
@@ -230,8 +234,10 @@ class Exchange(Answers):
         return order.snapshot()
 
     def withdraw(self, name: str) -> None:
-        """The same for somebody who looks on, likewise; nothing happens to an order that has ended,
-        or of which there is none.
+        """Cancel an order as `cancel` does, likewise; one that is not open is passed over.
+
+        Args:
+            name: The client's id of the order, or the exchange's.
 
         Raises:
             ApiError: 409 `ORDER_NOT_MODIFIABLE`, once the backtest is over.

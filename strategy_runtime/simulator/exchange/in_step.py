@@ -169,7 +169,7 @@ class InStep:
         walk = self._state.walk
         if walk is None:
             return False
-        if walk.is_in_parts:  # the others of the instant come first, and then somebody will see
+        if walk.is_in_parts:  # new orders are dealt with when the next instant is asked for
             return not self._has_more_to_do()
         return not self._plain.has_others and self._opens_at_once(walk)
 
@@ -184,7 +184,7 @@ class InStep:
     def _opens_at_once(self, walk: Walk) -> bool:
         """Have new orders meet the open that comes now; False if that is not all there is to do."""
         state, plain = self._state, self._plain
-        if not plain.new or plain.has_others:  # it has been kept where there are but new ones
+        if not plain.new or plain.has_others:  # else accepting the new orders has kept the time
             state.keep_time()
         if walk.done == len(walk.starts) or self._has_more_to_do():
             return False

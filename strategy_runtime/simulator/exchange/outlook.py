@@ -15,8 +15,11 @@ from strategy_runtime.simulator.splits import suspected_split
 __all__ = ["Outlook"]
 
 _LONGEST = 1024
-_PLENTY = 1.000001  # of floats; what is nearer to a limit is for decimals
+"""Instants of one walk at most."""
 _FARTHEST = 64
+"""Instants looked ahead at once at most."""
+_PLENTY = 1.000001
+"""How far beyond a limit floats have to be to be trusted; what is nearer to it is for decimals."""
 
 
 class Outlook:

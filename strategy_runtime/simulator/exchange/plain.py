@@ -5,8 +5,9 @@ account that borrows nothing and holds no short positions, in a market made of b
 so clear is left to the general way: everything that may end in a refusal, and what turns a position
 round.
 
-One at a price is plain for the bar that comes next, as many strategies give another one then: if
-that bar does not come to its price, and the order is still there behind it, it rests like others.
+An order at a price is plain during the next bar only, as many strategies replace theirs at every
+bar. Where the bar does not reach the price and the order is not withdrawn, it comes to rest like
+any other.
 """
 
 from decimal import Decimal

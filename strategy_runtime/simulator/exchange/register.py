@@ -54,8 +54,9 @@ class Register:
         self._brackets.setdefault(leg.bracket, []).append(leg)
 
     def untie(self, order: RestingOrder) -> Iterator[RestingOrder]:
-        """The open orders that the end of this one cancels; to be cancelled, for they are tied to
-        nothing any more.
+        """Undo the group and the bracket of an order that has ended.
+
+        Gives back the open orders that were in them, which the caller has to cancel.
         """
         siblings = self._groups.pop(order.request.oco_group_id or "", [])
         siblings += self._brackets.pop(order.bracket or "", [])
@@ -63,7 +64,7 @@ class Register:
 
     def open_ones(self) -> Sequence[KeptOrder]:
         """Orders that have not ended, oldest first; one that has is passed over only once."""
-        kept = self.all  # where a plain order may have become one that rests
+        kept = self.all  # what was looked at before may have been replaced there since
         orders = (
             kept[order.sequence - 1] for order in chain(self._unended, kept[self._looked_at :])
         )

@@ -132,7 +132,7 @@ class State:
         return self.phase is Phase.END
 
     def keep_time(self) -> None:
-        """Have time stand where the candle in hand was closed, where bars walk in step."""
+        """While bars walk in step, move time on to the close of the candle in hand."""
         walk = self.walk
         if walk is None or walk.run is None:
             return

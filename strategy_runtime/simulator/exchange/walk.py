@@ -24,8 +24,8 @@ class Walk:
         is_even: Whether they follow each other without a gap.
         done: How many of them have closed.
         closed: How many of them have been closed in all lanes.
-        is_in_parts: Whether somebody looks at orders before each instant of the run in hand, or
-            goes on without, as long as nothing is ordered.
+        is_in_parts: Whether the run in hand is made an instant at a time, and new orders are dealt
+            with as the next instant is asked for; else `CandleRun.goes_on` has to deal with them.
         looked_at: How many of them had closed when somebody last looked ahead.
         run: The candles that are being handed over, if any are.
         caught_up: The candle in hand when time was last kept.
