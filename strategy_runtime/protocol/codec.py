@@ -8,7 +8,8 @@ says what is odd about them. Where both tiers take a frame they agree.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from operator import attrgetter
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -35,6 +36,7 @@ from strategy_runtime.protocol.events import (
     UnknownEvent,
 )
 from strategy_runtime.protocol.fields import MAX_DEPTH, TOO_EARLY, TOO_LATE, depth_exceeds
+from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from strategy_runtime.protocol.values import BACKSLASH, has_only_plain_numbers, is_sound
@@ -158,6 +160,15 @@ def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
 # Whether the fast tier may keep a frame. What it may not keep is not wrong, only odd.
 
 
+def _amounts_of(kind: type) -> Callable[[Any], tuple[Decimal | None, ...]]:
+    """Gives all the decimals of a struct."""
+    hints = get_type_hints(kind)
+    return attrgetter(*(name for name, hint in hints.items() if Decimal in (hint, *get_args(hint))))
+
+
+_AMOUNTS = {kind: _amounts_of(kind) for kind in (Order, Trade, Position, Account)}
+
+
 def _are_sound(raw: bytes, *amounts: Decimal | None) -> bool:
     return is_sound(*amounts) and has_only_plain_numbers(raw)
 
@@ -189,19 +200,7 @@ def _keep_order(frame: OrderEvent, raw: bytes) -> bool:
     order = frame.order
     kind = order.order_type
     return (
-        _are_sound(
-            raw,
-            order.quantity,
-            order.filled_quantity,
-            order.remaining_quantity,
-            order.limit_price,
-            order.stop_price,
-            order.stop_loss,
-            order.take_profit,
-            order.trailing_distance,
-            order.average_fill_price,
-            order.display_quantity,
-        )
+        _are_sound(raw, *_AMOUNTS[Order](order))
         and order.quantity >= 0
         and order.filled_quantity >= 0
         and order.updated_at is not None  # the engine has other names for it
@@ -216,15 +215,7 @@ def _keep_order(frame: OrderEvent, raw: bytes) -> bool:
 def _keep_trade(frame: TradeEvent, raw: bytes) -> bool:
     trade = frame.trade
     return (
-        _are_sound(
-            raw,
-            trade.quantity,
-            trade.price,
-            trade.commission,
-            trade.base_price,
-            trade.slippage_bps,
-            trade.realized_pnl,
-        )
+        _are_sound(raw, *_AMOUNTS[Trade](trade))
         and trade.quantity >= 0
         and not frame.synthetic
         and _is_plain(frame.timestamp, trade.timestamp)
@@ -234,16 +225,7 @@ def _keep_trade(frame: TradeEvent, raw: bytes) -> bool:
 def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
     position = frame.position
     return (
-        _are_sound(
-            raw,
-            position.quantity,
-            position.average_entry_price,
-            position.current_price,
-            position.unrealized_pnl,
-            position.realized_pnl,
-            position.leverage,
-            position.liquidation_price,
-        )
+        _are_sound(raw, *_AMOUNTS[Position](position))
         and position.quantity >= 0
         # The engine has another name for it; it is 0 where a position has been closed.
         and (bool(position.average_entry_price) or b'"average_entry_price"' in raw)
@@ -255,16 +237,7 @@ def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
 def _keep_account(frame: AccountEvent, raw: bytes) -> bool:
     account = frame.account
     return (
-        _are_sound(
-            raw,
-            account.balance,
-            account.equity,
-            account.margin_used,
-            account.margin_available,
-            account.unrealized_pnl,
-            account.realized_pnl,
-            account.total_commission,
-        )
+        _are_sound(raw, *_AMOUNTS[Account](account))
         and not frame.synthetic
         and _is_plain(frame.timestamp)
     )

@@ -199,10 +199,8 @@ class UnknownEvent(Struct, frozen=True, kw_only=True):
     event_id: str | None = None
 
 
-ServerFrame = (
-    CandleFrame
-    | QuoteFrame
-    | OrderEvent
+_EventFrame = (
+    OrderEvent
     | TradeEvent
     | PositionEvent
     | AccountEvent
@@ -212,25 +210,12 @@ ServerFrame = (
     | StalenessEvent
     | FinancingEvent
     | BacktestComplete
-    | Ping
-    | Pong
 )
+"""A frame that is an event itself."""
 
-Event = (
-    Candle
-    | Quote
-    | OrderEvent
-    | TradeEvent
-    | PositionEvent
-    | AccountEvent
-    | ConnectionEvent
-    | RateLimitEvent
-    | ProxyErrorEvent
-    | StalenessEvent
-    | FinancingEvent
-    | BacktestComplete
-    | UnknownEvent
-)
+ServerFrame = CandleFrame | QuoteFrame | _EventFrame | Ping | Pong
+
+Event = Candle | Quote | _EventFrame | UnknownEvent
 
 
 class CandleRun:
