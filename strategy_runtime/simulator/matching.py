@@ -8,7 +8,7 @@ prices are floats and an order's limit becomes the same float as the text it was
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.enums import OrderType, Side
+from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.simulator.orders import RestingOrder
 
 __all__ = ["Match", "at_open", "within_bar"]
@@ -31,41 +31,30 @@ def at_open(order: RestingOrder, price: float, *, has_rested: bool) -> Match | N
     kind = order.order_type
     if kind is OrderType.MARKET:
         return Match(price, "market_open")
-    buy = order.side is Side.BUY
     if kind is OrderType.LIMIT:
-        limit = order.limit
-        if (price <= limit) if buy else (price >= limit):
-            rule = "limit_touch_open" if price == limit else "limit_gap_open"
-            return Match(price, rule, is_maker=has_rested)
-        return None
-    stop = order.stop
-    if not ((price >= stop) if buy else (price <= stop)):
+        if not order.is_limit_within(price, price):
+            return None
+        rule = "limit_touch_open" if price == order.limit else "limit_gap_open"
+        return Match(price, rule, is_maker=has_rested)
+    if not order.is_stop_within(price, price):
         return None
     if kind is OrderType.STOP_LIMIT:
         order.trigger()
-        if (price <= order.limit) if buy else (price >= order.limit):
-            return Match(price, "stop_limit_open")
-        return None
+        return Match(price, "stop_limit_open") if order.is_limit_within(price, price) else None
     name = "stop" if kind is OrderType.STOP else "trailing_stop"
-    return Match(price, f"{name}_touch_open" if price == stop else f"{name}_gap_open")
+    return Match(price, f"{name}_touch_open" if price == order.stop else f"{name}_gap_open")
 
 
 def within_bar(order: RestingOrder, high: float, low: float) -> Match | None:
     """Test an order that did not execute at the open against the range of the bar."""
     kind = order.order_type
-    buy = order.side is Side.BUY
     if kind is OrderType.LIMIT:
-        if (low <= order.limit) if buy else (high >= order.limit):
-            return Match(None, "limit_touch", is_maker=True)
-        return None
-    if kind is OrderType.MARKET:
-        return None
-    stop = order.stop
-    if not ((high >= stop) if buy else (low <= stop)):
+        is_reached = order.is_limit_within(low, high)
+        return Match(None, "limit_touch", is_maker=True) if is_reached else None
+    if kind is OrderType.MARKET or not order.is_stop_within(low, high):
         return None
     if kind is OrderType.STOP_LIMIT:
         order.trigger()
-        if (stop <= order.limit) if buy else (stop >= order.limit):
-            return Match(None, "stop_limit_touch")
-        return None
+        is_allowed = order.is_limit_within(order.stop, order.stop)
+        return Match(None, "stop_limit_touch") if is_allowed else None
     return Match(None, "stop_touch" if kind is OrderType.STOP else "trailing_stop_touch")

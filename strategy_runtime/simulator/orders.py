@@ -151,6 +151,14 @@ class RestingOrder(Struct, eq=False, gc=False):
         bracket, group = self.bracket, self.request.oco_group_id
         return None if bracket is group is None else (bracket, group)
 
+    def is_limit_within(self, low: float, high: float) -> bool:
+        """Whether its limit allows any of the prices between two."""
+        return low <= self.limit if self.side is Side.BUY else high >= self.limit
+
+    def is_stop_within(self, low: float, high: float) -> bool:
+        """Whether any of the prices between two triggers its stop."""
+        return high >= self.stop if self.side is Side.BUY else low <= self.stop
+
     def trigger(self) -> None:
         """The market has come to it: a stop-limit order is a limit order from the next bar on, what
         is left of any other stop a market order.
@@ -273,7 +281,7 @@ class RestingOrder(Struct, eq=False, gc=False):
             order_type=request.order_type,
             quantity=request.quantity,
             filled_quantity=self.filled,
-            remaining_quantity=request.quantity - self.filled,
+            remaining_quantity=self.remaining,
             time_in_force=request.time_in_force,
             created_at=utc(self.created_ns),
             updated_at=utc(self.updated_ns),

@@ -170,13 +170,11 @@ def _stops_first(orders: list[RestingOrder], low: float, high: float) -> list[Re
         return orders
     found: dict[str, RestingOrder] = {}
     for order in orders:
-        if order.tie is not None and _is_limit_within(order, low, high):
+        if (
+            order.tie is not None
+            and order.order_type is OrderType.LIMIT
+            and order.is_limit_within(low, high)
+        ):
             found.update((stop.id, stop) for stop in stops.pop(order.tie, ()))
         found.setdefault(order.id, order)
     return list(found.values())
-
-
-def _is_limit_within(order: RestingOrder, low: float, high: float) -> bool:
-    if order.order_type is not OrderType.LIMIT:
-        return False
-    return low <= order.limit if order.side is Side.BUY else high >= order.limit

@@ -51,7 +51,7 @@ class Execution:
         """Fill an order as far as position, volume and account allow, or end it."""
         request, is_buy = order.request, order.side is Side.BUY
         holding = self._state.ledger.addressed(order.symbol, order.position_id)
-        quantity = request.quantity - order.filled
+        quantity = order.remaining
         if request.reduce_only:
             held = _ZERO if holding is None else holding.quantity
             quantity = min(quantity, abs(held)) if (held < 0 if is_buy else held > 0) else _ZERO
