@@ -1,9 +1,15 @@
-"""What speaks against a command: why an order is not accepted, or cannot be changed any more."""
+"""What speaks against a command: why an order is not accepted, or not changed."""
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import PositionMode, Side
-from strategy_runtime.protocol.models import OrderRequest
-from strategy_runtime.protocol.orders import invalid_value, validate_order_request
+from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.protocol.orders import (
+    check_amount,
+    check_distance,
+    invalid_request,
+    invalid_value,
+    validate_order_request,
+)
 from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.simulator.exchange.margin import Margin
 from strategy_runtime.simulator.exchange.state import State
@@ -11,9 +17,10 @@ from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.suggestions import some_of
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "check_changes"]
 
 _OVER = "the backtest is over"
+_LEGS = ("stop_loss", "take_profit")
 # A member of an Enum costs five times a name of the module.
 _BUY, _END = Side.BUY, Phase.END
 
@@ -120,6 +127,41 @@ class Admission:
         if self._state.phase is _END:
             raise _not_modifiable(order.id, _OVER)
         return order
+
+
+def check_changes(order: RestingOrder, changes: OrderChanges) -> None:
+    """See whether an order can take changes.
+
+    Raises:
+        ApiError: 400 `INVALID_REQUEST` for none at all, `INVALID_VALUE` for one it cannot take.
+    """
+    given = changes.given
+    if not given:
+        raise invalid_request("nothing to change; name at least one field")
+    for name, value in given.items():
+        why_not = _why_not(order, name)
+        if why_not:
+            raise invalid_value(name, value, f"{name} {why_not}")
+        check_amount(name, value)
+    if changes.quantity is not None and changes.quantity <= order.filled:
+        raise invalid_value(
+            "quantity",
+            changes.quantity,
+            f"quantity must stay above the {order.filled:f} already filled",
+        )
+    check_distance(order.request.trailing_type, changes.trailing_distance)
+
+
+def _why_not(order: RestingOrder, name: str) -> str:
+    """Why an order cannot have a field changed, or nothing."""
+    request = order.request
+    if name in _LEGS:
+        return "does not apply to an order that reduces a position" if request.reduce_only else ""
+    if getattr(request, name) is None:
+        return f"does not apply to {request.order_type}"
+    if name in ("stop_price", "trailing_distance") and order.order_type is not request.order_type:
+        return f"has been triggered; what is left is a {order.order_type} order"
+    return ""
 
 
 def _not_modifiable(order_id: str, message: str) -> ApiError:

@@ -18,10 +18,9 @@ from strategy_runtime.protocol.models import (
 from strategy_runtime.protocol.orders import check_amount, invalid_request
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.witness import Witness
-from strategy_runtime.simulator.changes import check_changes
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
-from strategy_runtime.simulator.exchange.admission import Admission
+from strategy_runtime.simulator.exchange.admission import Admission, check_changes
 from strategy_runtime.simulator.exchange.agenda import Agenda
 from strategy_runtime.simulator.exchange.answers import Answers
 from strategy_runtime.simulator.exchange.brackets import Brackets
