@@ -20,13 +20,7 @@ class AckBarrier:
         self._waiting: dict[str, bytes] = {}
         self._written: set[str] = set()
         self._notices: set[str] = set()
-        self._count = 0
         self.unknown = 0
-
-    def next_id(self) -> str:
-        """A fresh id, `evt-1`, `evt-2`, …"""
-        self._count += 1
-        return f"evt-{self._count}"
 
     def announce(self, event_id: str, frame: bytes) -> None:
         """Wait for an event."""

@@ -9,10 +9,8 @@ import logging
 from contextlib import suppress
 
 from strategy_runtime.clock import NANOSECONDS, monotonic, sleep
-from strategy_runtime.ids import counted
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.enums import CloseCode
-from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.connection import Connection, cancel
 from strategy_runtime.simulator.server.ending import RunEnd
@@ -62,7 +60,6 @@ class Broadcast(EventStream):
         self._together = 0
         """How many frames the market has made at the present instant, all at once: so many wait
         for whoever reads as fast as can be."""
-        self._next_id = counted("evt-")
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -104,15 +101,7 @@ class Broadcast(EventStream):
         return min(_PAUSE_S, _PAUSE_SHARE * step)
 
     def _publish(self) -> None:
-        outbox, now = self.exchange.outbox, self.exchange.now
-        while outbox:
-            event = outbox.popleft()
-            frame = encode_event(
-                event,
-                event_id=self._next_id() if carries_id(type(event)) else None,
-                timestamp=now,
-            )
-            self._last_frame = frame
+        for _, frame in self._frames():
             for listener in list(self._listeners):
                 if listener.frames.qsize() < self._depth + self._together:
                     listener.frames.put_nowait(frame)

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from strategy_runtime.clock import monotonic
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.enums import CloseCode
-from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.barrier import AckBarrier
 from strategy_runtime.simulator.server.connection import Connection, cancel
@@ -99,16 +98,11 @@ class LockStep(EventStream):
         return max(self._last_release + limit - monotonic(), 0)
 
     def _announce(self) -> None:
-        outbox, barrier, now = self.exchange.outbox, self.barrier, self.exchange.now
-        while outbox:
-            event = outbox.popleft()
-            event_id = barrier.next_id() if carries_id(type(event)) else None
-            frame = encode_event(event, event_id=event_id, timestamp=now)
-            self._last_frame = frame
+        for event_id, frame in self._frames():
             if event_id is None:
-                barrier.announce_notice(frame)
+                self.barrier.announce_notice(frame)
             else:
-                barrier.announce(event_id, frame)
+                self.barrier.announce(event_id, frame)
 
     async def _write_waiting(self) -> None:
         async with self._writing:

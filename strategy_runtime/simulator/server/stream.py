@@ -6,12 +6,13 @@ nobody.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from aiohttp import web
 
-from strategy_runtime.ids import token
+from strategy_runtime.ids import counted, token
+from strategy_runtime.protocol.server_codec import carries_id, encode_event
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.connection import Connection
 from strategy_runtime.simulator.server.ending import LastWords, RunEnd, last_words
@@ -41,6 +42,7 @@ class EventStream(ABC):
         self._ping_interval = ping_interval
         self._session = token()
         self._is_going_down = False
+        self._next_id = counted("evt-")
         self._last_frame = b""
         self._last_words: LastWords | None = None
 
@@ -80,6 +82,15 @@ class EventStream(ABC):
     @abstractmethod
     async def _play(self) -> RunEnd:
         """Play the exchange; gives back how that ended."""
+
+    def _frames(self) -> Iterator[tuple[str | None, bytes]]:
+        """What is in the exchange's outbox as frames, each with its id where it has one."""
+        outbox, now = self.exchange.outbox, self.exchange.now
+        while outbox:
+            event = outbox.popleft()
+            event_id = self._next_id() if carries_id(type(event)) else None
+            self._last_frame = encode_event(event, event_id=event_id, timestamp=now)
+            yield event_id, self._last_frame
 
     async def _turn_away(self, client: Connection) -> None:
         """Tell a client that comes too late how the run ended, the last event again included."""
