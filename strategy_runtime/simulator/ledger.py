@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from strategy_runtime.protocol.enums import PositionMode, Side
+from strategy_runtime.protocol.enums import OrderType, PositionMode, Side
+from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.protocol.values import LONG
 
 __all__ = ["Booking", "Holding", "Ledger"]
@@ -46,14 +47,31 @@ class Holding(Struct, eq=False, gc=False):
         return self.quantity
 
     @property
-    def closing_side(self) -> Side:
-        """Of an order that reduces it."""
-        return Side.SELL if self.quantity > 0 else Side.BUY
-
-    @property
     def average_entry_price(self) -> Decimal:
         """Quantity-weighted average of the entry prices; 0 when flat."""
         return self.cost / self.quantity if self.quantity else _ZERO
+
+    def reduction(
+        self,
+        quantity: Decimal,
+        kind: OrderType = OrderType.MARKET,
+        *,
+        limit_price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        client_order_id: str | None = None,
+    ) -> OrderRequest:
+        """What asks for an order that takes so many units out of it."""
+        return OrderRequest(
+            symbol=self.symbol,
+            side=Side.SELL if self.quantity > 0 else Side.BUY,
+            quantity=quantity,
+            order_type=kind,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            client_order_id=client_order_id,
+            position_id=self.id,
+            reduce_only=True,
+        )
 
     def split(self, quantity: Decimal, now_ns: int) -> None:
         """Have another quantity for the same cost."""

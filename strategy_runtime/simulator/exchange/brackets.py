@@ -4,7 +4,7 @@ from decimal import Decimal
 from itertools import count
 
 from strategy_runtime.protocol.enums import OrderType
-from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.protocol.models import OrderChanges
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.ledger import Holding
@@ -99,15 +99,11 @@ class Brackets:
         known, suffix = self._state.register.by_client_id, _SUFFIX[kind]
         names = (f"{name}-{suffix}" + (f"-{n}" if n else "") for n in count())
         return self._acceptance.accept(
-            OrderRequest(
-                symbol=holding.symbol,
-                side=holding.closing_side,
-                quantity=quantity,
-                order_type=kind,
+            holding.reduction(
+                quantity,
+                kind,
                 stop_price=price if kind is OrderType.STOP else None,
                 limit_price=price if kind is OrderType.LIMIT else None,
-                reduce_only=True,
-                position_id=holding.id,
                 client_order_id=next(each for each in names if each not in known),
             ),
             is_leg=True,

@@ -280,17 +280,8 @@ class Exchange(Answers):
         """
         holding = self._state.holding(position_id)
         held = abs(holding.quantity)
-        return self.submit(
-            OrderRequest(
-                symbol=holding.symbol,
-                side=holding.closing_side,
-                quantity=held if quantity is None else min(quantity, held),
-                order_type=order_type,
-                limit_price=limit_price,
-                position_id=position_id,
-                reduce_only=True,
-            )
-        )
+        size = held if quantity is None else min(quantity, held)
+        return self.submit(holding.reduction(size, order_type, limit_price=limit_price))
 
     def close_positions(self, symbol: str | None = None) -> list[OrderHandle]:
         """Close all positions at the market, of one symbol where given."""

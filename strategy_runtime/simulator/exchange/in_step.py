@@ -62,11 +62,7 @@ class InStep:
         self._replay = replay
 
     def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
-        """What phases announce, in the order in which it is to be dealt with.
-
-        To be resumed only when that has been done. A run may be left before its end, for something
-        that has to be done at once, such as giving an order; the next one goes on behind it.
-        """
+        """See `Exchange.stream`."""
         outbox, news = self._state.outbox, self._news
         while True:
             while outbox:

@@ -2,8 +2,7 @@
 
 from decimal import Decimal
 
-from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus, OrderType
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.execution import Execution
@@ -69,16 +68,7 @@ class Liquidation:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
         for holding in list(state.ledger.holdings.values()):
             instrument = state.instruments[holding.symbol]
-            order = self._acceptance.accept(
-                OrderRequest(
-                    symbol=holding.symbol,
-                    side=holding.closing_side,
-                    quantity=abs(holding.quantity),
-                    order_type=OrderType.MARKET,
-                    reduce_only=True,
-                    position_id=holding.id,
-                )
-            )
+            order = self._acceptance.accept(holding.reduction(abs(holding.quantity)))
             instrument.left = None
             self._execution.execute(instrument, order, Match(instrument.price, LIQUIDATION))
         if state.account().equity <= 0:

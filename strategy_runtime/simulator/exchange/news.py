@@ -89,13 +89,7 @@ class News:
     # Who looks on
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None) -> None:
-        """From now on show a witness what changes, in place of events; None makes events again.
-
-        To be called while there are no events of changes under way.
-
-        Args:
-            tells: At which instants events have to be made of what happens.
-        """
+        """See `Exchange.let_look`."""
         state = self._state
         if self.witness is not None:
             self._told = self.told_account()

@@ -189,11 +189,7 @@ class Replay:
     # More data
 
     def extend(self, series: BarSeries) -> None:
-        """Add bars while the exchange runs: to a symbol it has, or of a new one.
-
-        Raises:
-            ValueError: They begin before simulated now.
-        """
+        """See `Exchange.extend`."""
         state = self._state
         if series.starts and series.starts[0] < state.now_ns and state.phase is not Phase.START:
             raise ValueError(
@@ -217,11 +213,7 @@ class Replay:
                 self._agenda.add_open(instrument)
 
     def extend_quotes(self, quotes: QuoteSeries) -> None:
-        """Add quotes while the exchange runs; from then on a symbol's orders execute at these.
-
-        Raises:
-            ValueError: They begin before simulated now.
-        """
+        """See `Exchange.extend_quotes`."""
         state = self._state
         is_first = state.phase is Phase.START and not state.instruments
         if is_first:
