@@ -200,7 +200,7 @@ class Exchange(Answers):
         return order.snapshot()
 
     def revise(self, name: str, changes: OrderChanges) -> None:
-        """Change an order as `modify` does, likewise.
+        """Change an order as `modify` does, without an answer.
 
         Args:
             name: The client's id of the order, or the exchange's.
@@ -233,7 +233,7 @@ class Exchange(Answers):
         return order.snapshot()
 
     def withdraw(self, name: str) -> None:
-        """Cancel an order as `cancel` does, likewise; one that is not open is passed over.
+        """Cancel an order as `cancel` does, without an answer; one that is not open is passed over.
 
         Args:
             name: The client's id of the order, or the exchange's.
