@@ -73,12 +73,13 @@ def explain(outcome: Outcome, name: str) -> str:
     legs = [each for each in others if each.parent_order_id == order.id]
     originals = outcome.originals
     given, became = _what(originals.get(order.id, order)), _what(order)
-    sentences = [_asked(order, given, parent)]
+    met = _met(order.symbol, outcome)
+    sentences = [_asked(order, given, parent, met)]
     if became != given:
         sentences.append(f"Later it was changed, in the end to {became}.")
     fills = [fill for fill in outcome.fills if fill.order_id == order.id]
     sentences += _told(order, outcome)
-    sentences.append(_ended(order, fills, outcome))
+    sentences.append(_ended(order, fills, outcome, met))
     if legs:
         listed = " and ".join(f"{leg.id} ({_kind(originals.get(leg.id, leg))})" for leg in legs)
         sentences.append(f"Its fill placed {listed} to close the position again.")
@@ -119,20 +120,26 @@ def _what(order: Order | OrderRequest) -> str:
     return f"{verb} {in_digits(order.quantity)} {order.symbol} by a {_kind(order)}"
 
 
-def _asked(order: Order, what: str, parent: Order | None) -> str:
+def _asked(order: Order, what: str, parent: Order | None, met: str) -> str:
     when = moment(order.created_at)
     if parent is not None:
         return f"It was placed at {when} when {parent.id} had filled, to {what}."
-    return f"It was accepted at {when}, to {what}, good {_lifetime(order)}."
+    return f"It was accepted at {when}, to {what}, good {_lifetime(order, met)}."
 
 
-def _lifetime(order: Order) -> str:
+def _lifetime(order: Order, met: str) -> str:
     return {
         "GTC": "until cancelled",
         "DAY": "for the day",
-        "IOC": "for one bar",
-        "FOK": "for one bar, as a whole",
+        "IOC": f"for one {met}",
+        "FOK": f"for one {met}, as a whole",
     }[order.time_in_force.value]
+
+
+def _met(symbol: str, outcome: Outcome) -> str:
+    """What the orders in a symbol meet: one bar after the other, or quotes, or trades."""
+    marks = next(each for each in outcome.marks if each.symbol == symbol)
+    return _OF_TICKS[marks.timeframe][0] if marks.timeframe in _OF_TICKS else "bar"
 
 
 def _filled(fill: Fill, outcome: Outcome) -> str:
@@ -147,7 +154,7 @@ def _filled(fill: Fill, outcome: Outcome) -> str:
 
 def _why(fill: Fill, outcome: Outcome) -> str:
     """The rule in words, and where in the data the market was that met it."""
-    met = _met(fill, outcome)
+    met = _met_by(fill, outcome)
     if met in _OF_TICKS:
         kind, rules = _OF_TICKS[met]
         return f"{rules[fill.rule]} ({fill.rule}; {kind} of {rfc3339(fill.bar_ns)})"
@@ -165,8 +172,8 @@ def _why(fill: Fill, outcome: Outcome) -> str:
     return f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})"
 
 
-def _met(fill: Fill, outcome: Outcome) -> str:
-    """What an order met, as its rule ends; what is liquidated was entered at the same."""
+def _met_by(fill: Fill, outcome: Outcome) -> str:
+    """What met an order, as its rule ends; what is liquidated was entered at the same."""
     return next(
         each.rule.rpartition("_")[2]
         for each in reversed(outcome.fills[: fill.number])
@@ -174,7 +181,7 @@ def _met(fill: Fill, outcome: Outcome) -> str:
     )
 
 
-def _ended(order: Order, fills: list[Fill], outcome: Outcome) -> str:
+def _ended(order: Order, fills: list[Fill], outcome: Outcome, met: str) -> str:
     when = moment(order.updated_at)
     if order.status is OrderStatus.FILLED:
         return "With that it was complete."
@@ -182,20 +189,23 @@ def _ended(order: Order, fills: list[Fill], outcome: Outcome) -> str:
         reason = (order.reject_reason or "UNKNOWN").replace("_", " ").lower()
         return f"At {when} it was rejected: {reason}."
     if order.status is OrderStatus.EXPIRED:
-        return f"At {when} it expired: the bar of another day had begun."
+        return f"At {when} it expired: the first {met} of another day had come."
     if order.status is OrderStatus.CANCELLED:
-        return f"At {when} it was cancelled{_cause(order, outcome)}."
+        return f"At {when} it was cancelled{_cause(order, outcome, met)}."
     waited = "The rest" if fills else "It"
     return f"{waited} was still waiting when the run ended at {moment(outcome.end)}."
 
 
-def _cause(order: Order, outcome: Outcome) -> str:
+def _cause(order: Order, outcome: Outcome, met: str) -> str:
     """Why an order was cancelled, as far as what happened at the same instant tells."""
+    # Quotes have nanoseconds, of which the times of an order have none.
     at = None if order.updated_at is None else ns_of(order.updated_at)
-    fills = [fill for fill in outcome.fills if fill.time_ns == at]
+    fills = [fill for fill in outcome.fills if fill.time_ns - fill.time_ns % 1000 == at]
     if any(fill.rule == LIQUIDATION for fill in fills):
         return " because the account ran out of margin"
     together = {fill.order_id for fill in fills}
+    if order.reduce_only and order.id in together:
+        return " because it had closed the position"
     for other in outcome.orders:
         was_rejected = other.status is OrderStatus.REJECTED and other.updated_at == order.updated_at
         if other.id == order.id or not (was_rejected or other.id in together):
@@ -211,7 +221,7 @@ def _cause(order: Order, outcome: Outcome) -> str:
         if order.reduce_only and other.symbol == order.symbol:
             return f" because {other.id} had closed the position"
     if order.time_in_force.value in ("IOC", "FOK"):
-        return " because its bar was over"
+        return f" because it was good for one {met}"
     left = order.remaining_quantity
     return " by the strategy" + (
         f", with {in_digits(left)} unfilled" if left < order.quantity else ""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strategy_runtime import Candle, OrderEvent, OrderEventKind, Quote, Strategy, TimeInForce
-from strategy_runtime.clock import NANOSECONDS, rfc3339
+from strategy_runtime.clock import DAY_NS, NANOSECONDS, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.report.explain import explain
 from strategy_runtime.runtime.runner import Runner
@@ -125,7 +125,7 @@ async def test_the_distance_of_a_trailing_stop_has_its_unit() -> None:
             lambda s, c: s.buy(X, 1, limit=9, time_in_force=TimeInForce.IOC),
             [FLAT],
             {},
-            "it was cancelled because its bar was over.",
+            "it was cancelled because it was good for one bar.",
         ),
         (
             lambda s, c: s.buy(X, 20),
@@ -175,6 +175,41 @@ def test_fills_at_quotes(rule: str, bar: int | None) -> None:
     outcome = exchange.outcome()
     (fill,) = [fill for fill in outcome.fills if fill.rule == rule]
     assert f"({rule}; quote of {rfc3339(fill.bar_ns)})." in explain(outcome, fill.order_id)
+
+
+def of_ticks(series: QuoteSeries, action: Callable[[Strategy], object]) -> Outcome:
+    """One tick a day, at 12, 11 and 13, at times that have nanoseconds; the action comes first."""
+
+    class AtOnce(Strategy):
+        def on_connect(self) -> None:
+            action(self)
+
+    stamps, prices = [1, DAY_NS + 1, 2 * DAY_NS + 1], array("d", [12, 11, 13])
+    series.take([array("q", stamps), prices, prices])
+    if isinstance(series, TickSeries):
+        exchange = Exchange([], trades=[series])
+    else:
+        exchange = Exchange([], quotes=[series])
+    asyncio.run(Runner(AtOnce(), SimulatedVenue(exchange), mode="backtest").run())
+    return exchange.outcome()
+
+
+@pytest.mark.parametrize(("kind", "word"), [(QuoteSeries, "quote"), (TickSeries, "trade")])
+def test_orders_that_end_at_quotes_and_trades(kind: type[QuoteSeries], word: str) -> None:
+    def orders(strategy: Strategy) -> None:
+        for time_in_force in (TimeInForce.IOC, TimeInForce.DAY):
+            strategy.buy(X, 1, limit=1, time_in_force=time_in_force)
+
+    outcome = of_ticks(kind(X), orders)
+    told = explain(outcome, "ord-1")
+    assert f"by a limit order, limit 1, good for one {word}." in told
+    assert f"it was cancelled because it was good for one {word}." in told
+    assert f"it expired: the first {word} of another day had come." in explain(outcome, "ord-2")
+
+
+def test_legs_that_end_between_two_microseconds() -> None:
+    outcome = of_ticks(QuoteSeries(X), lambda s: s.buy(X, 1, stop_loss=11, take_profit=13))
+    assert "it was cancelled because ord-2 had filled." in explain(outcome, "ord-3")
 
 
 def liquidated(exchange: Exchange) -> str:
@@ -243,6 +278,15 @@ async def test_a_leg_whose_position_another_order_has_closed() -> None:
     }
     outcome = await outcome_of(script, FLAT, FLAT)
     assert "it was cancelled because ord-3 had closed the position." in explain(outcome, "ord-2")
+
+
+async def test_what_is_left_of_an_order_that_has_closed_the_position_itself() -> None:
+    script: dict[int, Action] = {
+        0: lambda s, c: s.buy(X, 2),
+        1: lambda s, c: s.sell(X, 3, reduce_only=True),
+    }
+    outcome = await outcome_of(script, FLAT, FLAT)
+    assert "it was cancelled because it had closed the position." in explain(outcome, "ord-2")
 
 
 async def test_an_order_that_never_was() -> None:
