@@ -38,7 +38,7 @@ _QUOTE_RULES = {
     "stop_limit_quote": "at the quote, which triggered the stop and satisfied the limit",
     "trailing_stop_gap_quote": "at the quote, beyond where the stop had trailed to",
     "trailing_stop_touch_quote": "at the quote, where the stop had trailed to",
-    LIQUIDATION: "at the middle of the quote, because the account ran out of margin",
+    LIQUIDATION: "at the last quote, because the account ran out of margin",
 }
 _TRADE_RULES = {
     rule.replace("_quote", "_tick"): why.replace("quote", "trade")

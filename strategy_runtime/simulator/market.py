@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import Enum
 from math import nan
 
-from strategy_runtime.protocol.enums import with_plain_members
+from strategy_runtime.protocol.enums import Side, with_plain_members
 from strategy_runtime.protocol.models import Quote
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.protocol.values import cut_to_finest, decimal_of
@@ -152,6 +152,15 @@ class Instrument:
         volume = self.series.volumes[self.row]
         self.left = cut_to_finest(Decimal(repr(volume)) * share) if volume > 0 else None
         self.begun_row = self.row
+
+    def price_for(self, side: Side) -> float | None:
+        """What a side can trade at as things stand: the ask or bid of the last quote, or the last
+        price.
+        """
+        quotes, tick = self.quotes, self.tick - 1
+        if quotes is None or tick < 0:
+            return self.price
+        return quotes.asks[tick] if side is Side.BUY else quotes.bids[tick]
 
     def quote(self) -> Quote | None:
         """The last quote that has come, as an event."""

@@ -168,6 +168,26 @@ def test_an_account_stands_at_each_quote_of_an_instant() -> None:
     assert closed.time_ns == bought.time_ns
 
 
+@pytest.mark.parametrize(
+    ("action", "last", "price"),
+    [
+        (lambda s: s.buy(X, 9000), (0.8, 1.0), "0.8"),
+        (lambda s: s.sell(X, 9000), (1.0, 1.2), "1.2"),
+    ],
+)
+def test_a_liquidation_sells_at_the_bid_and_buys_at_the_ask(
+    action: Action, last: tuple[float, float], price: str
+) -> None:
+    exchange = Exchange(
+        [],
+        ExchangeOptions(cash=Decimal(1000), leverage=Decimal(10)),
+        quotes=[quotes((1, 1), (1, 1), last)],
+    )
+    asyncio.run(Runner(AtQuote(action), SimulatedVenue(exchange), mode="backtest").run())
+    fill = exchange.outcome().fills[-1]
+    assert (fill.rule, fill.price) == ("liquidation", Decimal(price))
+
+
 def test_bars_of_a_symbol_with_quotes_are_seen_but_fill_nothing() -> None:
     bars = BarSeries(X, "1m", 60 * SECOND)
     for number in range(3):

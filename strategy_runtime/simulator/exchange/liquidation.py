@@ -70,7 +70,8 @@ class Liquidation:
             instrument = state.instruments[holding.symbol]
             order = self._acceptance.accept(holding.reduction(abs(holding.quantity)))
             instrument.left = None
-            self._execution.execute(instrument, order, Match(instrument.price, LIQUIDATION))
+            price = instrument.price_for(order.side)
+            self._execution.execute(instrument, order, Match(price, LIQUIDATION))
         if state.account().equity <= 0:
             state.is_bankrupt = True
             news.warn("LIQUIDATION", "the account is bankrupt; the run ends here")
