@@ -1,4 +1,4 @@
-"""Coarser candles made of finer bars.
+"""Coarser candles made of finer bars, and candles made of trades.
 
 They are aligned as `Timeframe.span_around` says. A bar belongs to the candle that its middle is in,
 so that the days of any time zone up to 12 hours ahead of UTC make weeks from Monday on. A candle is
@@ -8,13 +8,15 @@ sent when its time and all of its bars are over, and none where nothing happened
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
+from functools import reduce
 from itertools import islice
+from operator import add
 
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
-from strategy_runtime.simulator.data.series import PROVIDER, BarSeries
+from strategy_runtime.simulator.data.series import PROVIDER, BarSeries, TickSeries
 
-__all__ = ["GivenBars", "Rollup", "rolled_up"]
+__all__ = ["GivenBars", "Rollup", "made_of_trades", "rolled_up"]
 
 
 class Rollup:
@@ -143,6 +145,57 @@ def rolled_up(
         and (end_ns is None or _start_of(candle) <= end_ns)
     )
     return list(islice(found, limit) if start_ns is not None else deque(found, limit))
+
+
+def made_of_trades(
+    trades: TickSeries,
+    count: int,
+    timeframe: str,
+    now_ns: int,
+    *,
+    start_ns: int | None,
+    end_ns: int | None,
+    limit: int,
+) -> list[Candle]:
+    """The complete candles that the first `count` trades make; chosen as by `rolled_up`."""
+    stamps, span_around = trades.stamps, parse_timeframe(timeframe).span_around
+    if end_ns is not None:
+        count = bisect_left(stamps, span_around(end_ns)[1], 0, count)
+    if start_ns is not None:
+        begin, end = span_around(start_ns)
+        first = bisect_left(stamps, begin if begin == start_ns else end, 0, count)
+    else:
+        first = count
+        for _ in range(limit + 1):  # the last one may not be over
+            if first:
+                first = bisect_left(stamps, span_around(stamps[first - 1])[0], 0, first)
+    found = _complete_of_trades(trades, range(first, count), timeframe, now_ns)
+    return list(islice(found, limit) if start_ns is not None else deque(found, limit))
+
+
+def _complete_of_trades(
+    trades: TickSeries, rows: range, timeframe: str, now_ns: int
+) -> Iterator[Candle]:
+    """The complete candles that some trades make; the first of them begins one."""
+    span_around, row = parse_timeframe(timeframe).span_around, rows.start
+    while row < rows.stop:
+        start, end = span_around(trades.stamps[row])
+        if end > now_ns:
+            return
+        last = bisect_left(trades.stamps, end, row, rows.stop)
+        prices = trades.bids[row:last]
+        yield Candle(
+            trades.symbol,
+            timeframe,
+            start,
+            prices[0],
+            max(prices),
+            min(prices),
+            prices[-1],
+            reduce(add, trades.sizes[row:last]),  # as a `Rollup` does; `sum` may be more exact
+            PROVIDER,
+        )
+        row = last
 
 
 def _complete(series: BarSeries, rows: range, timeframe: str, now_ns: int) -> Iterator[Candle]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from strategy_runtime import Candle, Strategy, TimeInForce
+from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars
@@ -90,6 +91,34 @@ def test_candles_of_trades_have_the_timeframe_of_the_run() -> None:
     wanted = parse_subscriptions(f"{A}:candle_1m,{A}:candle_15m")
     found = run(Exchange([], subscriptions=wanted, trades=[series])).seen
     assert [candle.timeframe for candle in found].count("15m") == 2
+
+
+@pytest.mark.parametrize("timeframe", ["1s", "1m", "5m"])
+def test_past_candles_of_trades_are_those_that_were_told(timeframe: str) -> None:
+    series = trades(*((second, 5 + second % 7, 0.1 * second) for second in range(0, 999, 7)))
+    told: list[Candle] = []
+
+    class Asking(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            told.append(candle)
+            assert exchange.bars(A, timeframe) == told[-100:]
+            assert exchange.bars(A, timeframe, limit=2) == told[-2:]
+
+    wanted = parse_subscriptions(f"{A}:candle_{timeframe}")
+    exchange = Exchange([], subscriptions=wanted, trades=[series])
+    asyncio.run(Runner(Asking(), SimulatedVenue(exchange), mode="backtest").run())
+    second, third = told[1].timestamp, told[2].timestamp
+    assert exchange.bars(A, timeframe, start=second, limit=2) == told[1:3]
+    assert exchange.bars(A, timeframe, start=utc(ns_of(second) + 1000), limit=1) == told[2:3]
+    assert exchange.bars(A, timeframe, end=third) == told[:3]
+
+
+def test_a_symbol_that_has_only_quotes_has_no_candles_in_the_past_either() -> None:
+    quotes = QuoteSeries(A)
+    quotes.append(FIRST * SECOND, 10, 11)
+    exchange = Exchange([], quotes=[quotes])
+    run(exchange)
+    assert [exchange.bars(A, timeframe) for timeframe in ("1s", "1m", "1h")] == [[], [], []]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import KeptOrder, Snapshots
 from strategy_runtime.simulator.outcome import Fill, Outcome
-from strategy_runtime.simulator.rollup import rolled_up
+from strategy_runtime.simulator.rollup import made_of_trades, rolled_up
 
 __all__ = ["Answers"]
 
@@ -280,17 +280,26 @@ class Answers:
         """
         self._state.catch_up()
         instrument = self._state.instrument(symbol)
-        series = instrument.series
+        series, now_ns = instrument.series, self._state.now_ns
         wanted = parse_timeframe(timeframe)
-        now_ns = self._state.now_ns
         start_ns = None if start is None else ns_of(start)
         end_ns = None if end is None else ns_of(end)
+        if instrument.trades is not None:
+            return made_of_trades(
+                instrument.trades,
+                instrument.trade,
+                timeframe,
+                now_ns,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                limit=limit,
+            )
         given = next((g for g in instrument.coarser if g.series.timeframe == timeframe), None)
         if timeframe == series.timeframe:
             bars, count = series, instrument.row
         elif given is not None:
             bars, count = given.series, given.count(now_ns)
-        elif wanted.is_made_of(series.step):
+        elif wanted.is_made_of(series.step) or not len(series):
             return rolled_up(
                 series,
                 instrument.row,
