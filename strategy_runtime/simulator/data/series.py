@@ -44,7 +44,7 @@ class Series:
         self._room: Room | None = None
 
     def __len__(self) -> int:
-        return len(self.columns[0])
+        return len(getattr(self, self.COLUMNS[0]))  # asked at every quote
 
     @property
     def source(self) -> str:
