@@ -154,6 +154,21 @@ def test_equity_stands_at_the_middle() -> None:
     assert outcome.unrealized_pnl == Decimal("-10.0")
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask", "middle"),
+    [
+        (61837.63, 61837.64, "61837.635"),
+        (1.1, 1.3, "1.2"),
+        (1.23e-10, 1.24e-10, "1.235E-10"),
+        (3e-13, 4e-13, "3.5E-13"),
+    ],
+)
+def test_the_middle_has_the_digits_of_bid_and_ask(bid: float, ask: float, middle: str) -> None:
+    outcome = play(lambda s: s.buy(X, 1), (bid, ask), (bid, ask))
+    (position,) = outcome.positions
+    assert position.current_price == Decimal(middle)
+
+
 def test_an_account_stands_at_each_quote_of_an_instant() -> None:
     series = quotes((1, 1), (1, 1))
     for stamp, price in ((series.stamps[-1], 0.92), (series.stamps[-1] + SECOND, 2)):

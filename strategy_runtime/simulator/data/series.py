@@ -267,5 +267,7 @@ def unmarked(mark: int) -> tuple[int, int]:
 
 
 def middle(bid: float, ask: float) -> float:
-    """Half way between bid and ask, without the noise of binary fractions."""
-    return round((bid + ask) / 2, 12)
+    """Half way between bid and ask, to the 15 digits that a float is sure of: without the noise of
+    binary fractions.
+    """
+    return float(f"{(bid + ask) / 2:.15g}")
