@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from strategy_runtime.clock import NANOSECONDS, ns_of, rfc3339
+from strategy_runtime.clock import NANOSECONDS, rfc3339
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.charts import PriceChart, price_charts
 from strategy_runtime.report.equity_path import ThinPoint
@@ -83,8 +83,8 @@ def _hashed(content: str) -> str:
 
 def _charts(outcome: Outcome, points: Iterable[ThinPoint]) -> list[PriceChart]:
     """Prices of symbols; their candles share the intervals of the equity path."""
-    end_ns = 0 if outcome.end is None else ns_of(outcome.end)
-    return price_charts(outcome.series, outcome.fills, [begin for begin, _, _ in points], end_ns)
+    begins = [begin for begin, _, _ in points]
+    return price_charts(outcome.series, outcome.fills, begins, outcome.end_ns)
 
 
 def _left_out(charts: int, symbols: int) -> str:

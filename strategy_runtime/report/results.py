@@ -116,7 +116,7 @@ def _span_ns(outcome: Outcome) -> tuple[int, int]:
     """The time in which orders could fill: coarser bars may begin long before, and end later."""
     if outcome.start is None or outcome.end is None:
         return 0, 0
-    start, end = ns_of(outcome.start), ns_of(outcome.end)
+    start, end = ns_of(outcome.start), outcome.end_ns
     prices = [each for each in (*outcome.series, *outcome.marks) if len(each)]
     first = min((each.starts[0] for each in prices), default=start)
     last = max((each.starts[-1] + each.step for each in prices), default=end)

@@ -128,6 +128,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         events: Number of events emitted.
         start: Start of the first bar.
         end: Simulated now.
+        end_ns: The same in nanoseconds, which the last quote may have, since the epoch.
         complete: True once the run is at its end, be it that of the data or of the equity.
         bankrupt: True where the account ran out of equity and the run ended early.
         warnings: What must not be overlooked: liquidations, suspected splits.
@@ -157,6 +158,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     events: int
     start: datetime | None
     end: datetime | None
+    end_ns: int
     complete: bool
     bankrupt: bool
     warnings: list[str]

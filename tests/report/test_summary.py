@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.page import render_page
 from strategy_runtime.report.results import results_of
 from strategy_runtime.report.summary import SCHEMA, RunFacts, Summary
 from strategy_runtime.report.table import heading, money, render
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
+from strategy_runtime.simulator.data.series import QuoteSeries
+from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from tests.strategies import Scripted
 
@@ -87,6 +90,19 @@ async def test_the_path_of_equity_ends_where_the_account_does_also_with_quotes_b
     assert found.summary.equity == "990"
     assert found.days[-1].equity == found.points[-1][1] == 990.0
     assert found.summary.max_drawdown == pytest.approx(0.02)
+
+
+def test_a_last_quote_whose_time_has_nanoseconds_is_part_of_the_run() -> None:
+    quotes = QuoteSeries("S:A")
+    for day, price in enumerate((10, 11, 12)):
+        quotes.append(day * DAY_NS + 1, price, price)
+    exchange = Exchange([], quotes=[quotes])
+    for _ in exchange.phases():
+        exchange.outbox.clear()
+    facts = RunFacts(options=ExchangeOptions(), faults=[], wall_s=0.5, refused_orders=0)
+    found = results_of(exchange.outcome(), facts)
+    assert [day.date.day for day in found.days] == [1, 2, 3]
+    assert found.buy_and_hold[-1] == pytest.approx(float(ExchangeOptions().cash) * 1.2)
 
 
 async def test_where_positions_are_hedged_each_is_held_and_closed_by_itself() -> None:

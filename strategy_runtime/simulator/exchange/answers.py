@@ -386,6 +386,7 @@ class Answers:
             events=state.emitted,
             start=utc(state.start_ns) if instruments else None,
             end=state.now if instruments else None,
+            end_ns=state.now_ns,
             complete=state.is_complete,
             bankrupt=state.is_bankrupt,
             warnings=list(state.warnings),
