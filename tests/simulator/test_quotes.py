@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from strategy_runtime import OrderStatus, Quote, Side, Strategy, TimeInForce
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
@@ -201,6 +202,23 @@ def test_a_liquidation_sells_at_the_bid_and_buys_at_the_ask(
     asyncio.run(Runner(AtQuote(action), SimulatedVenue(exchange), mode="backtest").run())
     fill = exchange.outcome().fills[-1]
     assert (fill.rule, fill.price) == ("liquidation", Decimal(price))
+
+
+@pytest.mark.parametrize(
+    ("last", "every", "expected"),
+    [
+        ((5.0, 5.1), DAY_NS, ["went from 10.1 to 5.05 overnight with a position open: it looks"]),
+        ((5.0, 5.1), SECOND, []),
+        ((1.0, 9.1), DAY_NS, []),
+    ],
+)
+def test_a_suspected_split_shows_in_quotes_as_it_does_in_bars(
+    last: tuple[float, float], every: int, expected: list[str]
+) -> None:
+    pairs = [(10.0, 10.2), (10.0, 10.2), last]
+    warnings = play(lambda s: s.buy(X, 1), *pairs, every=every).warnings
+    assert len(warnings) == len(expected)
+    assert all(text in warning for text, warning in zip(expected, warnings, strict=True))
 
 
 def test_bars_of_a_symbol_with_quotes_are_seen_but_fill_nothing() -> None:

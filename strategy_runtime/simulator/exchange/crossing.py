@@ -63,7 +63,9 @@ class Crossing:
         bid, ask = quotes.bids[tick], quotes.asks[tick]
         instrument.tick = tick + 1
         price, now_ns = middle(bid, ask), self._state.now_ns
-        self._nights.split_before(instrument, now_ns, price)
+        has_split = self._nights.split_before(instrument, now_ns, price)
+        if tick and not has_split and quotes.stamps[tick - 1] // DAY_NS != now_ns // DAY_NS:
+            self._nights.look_for_split_at(instrument, quotes, tick)
         instrument.price = price
         self._state.revalue_all()
         if not instrument.resting:

@@ -8,6 +8,7 @@ from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
 from strategy_runtime.protocol.values import LONG, decimal_of, in_digits
+from strategy_runtime.simulator.data.series import QuoteSeries, middle
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
@@ -70,12 +71,17 @@ class Nights:
 
     # Splits
 
-    def split_before(self, instrument: Instrument, start: int, opened: float) -> None:
-        """Apply the splits that come before a bar or quote; those before the first are past."""
+    def split_before(self, instrument: Instrument, start: int, opened: float) -> bool:
+        """Apply the splits that come before a bar or quote; those before the first are past.
+
+        Gives back whether there are any.
+        """
+        is_due = self._state.is_split_due(instrument, start)
         while self._state.is_split_due(instrument, start):
             _, split = self._state.splits[instrument.series.symbol].popleft()
             if instrument.price is not None:
                 self._split(instrument, split, instrument.price, opened)
+        return is_due
 
     def _split(self, instrument: Instrument, split: Split, close: float, opened: float) -> None:
         symbol = split.symbol
@@ -120,12 +126,26 @@ class Nights:
             return
         close, opened = series.closes[row - 1], series.opens[row]
         split = suspected_split(close, opened)
-        if split is None:
+        if split is not None:
+            self._suspect(split, series.symbol, close, opened, series.where(row))
+
+    def look_for_split_at(self, instrument: Instrument, quotes: QuoteSeries, tick: int) -> None:
+        """The same for a symbol without bars, at its first quote or trade of another day.
+
+        Both sides have to have jumped: at night a quote may be one that nobody means.
+        """
+        if len(instrument.series) or not self._state.ledger.of(quotes.symbol):
             return
-        place = series.where(row)
+        bids, asks, before = quotes.bids, quotes.asks, tick - 1
+        split = suspected_split(bids[before], bids[tick])
+        if split is not None and split == suspected_split(asks[before], asks[tick]):
+            close, opened = middle(bids[before], asks[before]), middle(bids[tick], asks[tick])
+            self._suspect(split, quotes.symbol, close, opened, "")
+
+    def _suspect(self, split: str, symbol: str, close: float, opened: float, place: str) -> None:
         where = f", {place}" if place else ""
         self._doubt(
-            f"{series.symbol} went {_jump(close, opened)} with a position open: it looks like "
+            f"{symbol} went {_jump(close, opened)} with a position open: it looks like "
             f"a {split} split that the prices are not adjusted for{where}"
         )
 
