@@ -241,7 +241,7 @@ _NUMBERS = {
     "max_volume_share": (
         None,
         "Share of a bar's volume that orders may take; the rest of an order waits for the next "
-        "bars. Default: fill in full.",
+        "bars. Default: fill in full, as orders at quotes and trades always do.",
     ),
 }
 

@@ -221,6 +221,16 @@ def test_a_suspected_split_shows_in_quotes_as_it_does_in_bars(
     assert all(text in warning for text, warning in zip(expected, warnings, strict=True))
 
 
+def test_at_a_quote_an_order_fills_in_full() -> None:
+    bars = BarSeries(X, "1m", 60 * SECOND)
+    bars.append(1_704_205_800 * SECOND, 1, 1, 1, 1, 10)
+    options = ExchangeOptions(max_volume_share=Decimal("0.1"))
+    exchange = Exchange([bars], options, quotes=[quotes((1.0, 1.1), (1.1, 1.2))])
+    strategy = AtQuote(lambda s: s.buy(X, 5))
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    assert [fill.quantity for fill in exchange.fills] == [5]
+
+
 def test_bars_of_a_symbol_with_quotes_are_seen_but_fill_nothing() -> None:
     bars = BarSeries(X, "1m", 60 * SECOND)
     for number in range(3):

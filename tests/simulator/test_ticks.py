@@ -4,6 +4,7 @@ import asyncio
 import os
 from array import array
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.load import load_bars
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.simulator.data.support import load
@@ -152,6 +154,14 @@ def test_an_immediate_order_lives_for_one_trade() -> None:
     run(exchange, lambda s: s.buy(A, 1, limit=6, time_in_force=TimeInForce.IOC))
     (order,) = exchange.outcome().orders
     assert (order.status.value, exchange.outcome().fills) == ("CANCELLED", [])
+
+
+def test_at_a_trade_an_order_fills_in_full() -> None:
+    rows = (0, 8, 1), (21, 7, 1), (90, 7, 1)
+    options = ExchangeOptions(max_volume_share=Decimal("0.1"))
+    exchange = Exchange([], options, trades=[trades(*rows)])
+    run(exchange, lambda s: s.buy(A, 5))
+    assert [fill.quantity for fill in exchange.fills] == [5]
 
 
 def test_quotes_price_orders_and_trades_make_the_candles() -> None:
