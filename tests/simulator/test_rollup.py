@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import ApiError, ConfigError
+from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.runner import Runner
@@ -249,6 +250,23 @@ def test_requests_see_only_candles_that_are_over() -> None:
     assert len(exchange.bars("S:X", "1m")) == 7
     with pytest.raises(ApiError, match="timeframe 90s is not loaded"):
         exchange.bars("S:X", "90s")
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_candle_is_not_over_while_its_last_bar_meets_the_orders(is_given: bool) -> None:
+    given = BarSeries("S:X", "5m", 5 * MINUTE)
+    given.append(START, 1, 5.5, 0.5, 5, 50)
+    exchange = Exchange([minutes(*range(1, 6)), *([given] if is_given else [])])
+    stop = order(symbol="S:X", order_type=OrderType.STOP, stop_price=Decimal("5.2"))
+    exchange.submit(stop)
+    seen: dict[str, tuple[int, list[float]]] = {}
+    for _ in exchange.phases():
+        finer, coarser = exchange.bars("S:X", "1m"), exchange.bars("S:X", "5m")
+        for event in exchange.outbox:
+            seen[type(event).__name__] = len(finer), [candle.volume for candle in coarser]
+        exchange.outbox.clear()
+    assert seen["TradeEvent"] == (4, [])
+    assert seen["Candle"] == (5, [50])
 
 
 # Coarser bars that the data has itself.

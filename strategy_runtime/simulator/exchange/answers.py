@@ -281,6 +281,8 @@ class Answers:
         self._state.catch_up()
         instrument = self._state.instrument(symbol)
         series, now_ns = instrument.series, self._state.now_ns
+        if self._state.phase is Phase.INTRABAR:
+            now_ns -= 1  # a bar that ends now is not over yet
         wanted = parse_timeframe(timeframe)
         start_ns = None if start is None else ns_of(start)
         end_ns = None if end is None else ns_of(end)
