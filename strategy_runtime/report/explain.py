@@ -204,7 +204,8 @@ def _cause(order: Order, outcome: Outcome, met: str) -> str:
     if any(fill.rule == LIQUIDATION for fill in fills):
         return " because the account ran out of margin"
     together = {fill.order_id for fill in fills}
-    if order.reduce_only and order.id in together:
+    own = next((fill for fill in reversed(fills) if fill.order_id == order.id), None)
+    if order.reduce_only and own is not None and _has_closed(own, outcome):
         return " because it had closed the position"
     for other in outcome.orders:
         was_rejected = other.status is OrderStatus.REJECTED and other.updated_at == order.updated_at
@@ -218,11 +219,19 @@ def _cause(order: Order, outcome: Outcome, met: str) -> str:
             return f" because {other.id} {'was rejected' if was_rejected else 'had filled'}"
         if was_rejected:
             continue
-        if order.reduce_only and other.symbol == order.symbol:
+        if order.reduce_only and other.symbol == order.symbol and other.side is order.side:
             return f" because {other.id} had closed the position"
     if order.time_in_force.value in ("IOC", "FOK"):
         return f" because it was good for one {met}"
     left = order.remaining_quantity
     return " by the strategy" + (
         f", with {in_digits(left)} unfilled" if left < order.quantity else ""
+    )
+
+
+def _has_closed(fill: Fill, outcome: Outcome) -> bool:
+    """Whether the position that a fill reduced was gone with it."""
+    later = outcome.fills[fill.number :]
+    return all(each.position_id != fill.position_id for each in later) and all(
+        each.id != fill.position_id for each in outcome.positions
     )

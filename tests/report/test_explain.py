@@ -16,6 +16,7 @@ from strategy_runtime.report.explain import explain
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import LIQUIDATION, Outcome
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.strategies import Scripted
@@ -287,6 +288,37 @@ async def test_what_is_left_of_an_order_that_has_closed_the_position_itself() ->
     }
     outcome = await outcome_of(script, FLAT, FLAT)
     assert "it was cancelled because it had closed the position." in explain(outcome, "ord-2")
+
+
+def reducing_for_one_bar(share: str, *, add: bool) -> str:
+    """What became of an order to sell two at 11 or better, in a bar that comes to 12."""
+
+    def reduce(strategy: Scripted, candle: Candle) -> None:
+        strategy.sell(
+            X, 2, limit=13 if add else 11, reduce_only=True, time_in_force=TimeInForce.IOC
+        )
+        if add:
+            strategy.buy(X, 1, stop=11)
+
+    series = BarSeries(X, "1m", MINUTE)
+    for number, high in enumerate([10, 10, 10, 12, 10]):
+        series.append(number * MINUTE, 10, high, 10, 10, 10)
+    exchange = Exchange([series], ExchangeOptions(max_volume_share=Decimal(share)))
+    script: dict[int, Action] = {0: lambda s, c: s.buy(X, 2), 2: reduce}
+    asyncio.run(Runner(Scripted(script), SimulatedVenue(exchange), mode="backtest").run())
+    return explain(exchange.outcome(), "ord-2")
+
+
+def test_what_the_volume_left_of_an_order_had_a_position_to_reduce() -> None:
+    told = reducing_for_one_bar("0.1", add=False)
+    assert "1 filled at 11" in told
+    assert "it was cancelled because it was good for one bar." in told
+
+
+def test_an_order_that_added_to_a_position_closed_none() -> None:
+    assert "it was cancelled because it was good for one bar." in reducing_for_one_bar(
+        "1", add=True
+    )
 
 
 async def test_an_order_that_never_was() -> None:
