@@ -101,7 +101,9 @@ async def dial(target: Target, make: Callable[[], _P]) -> _P:
 
 def _in_the_systems_words(error: OSError) -> OSError:
     """Why there is no connection; asyncio's own loop has the address in place of the reason."""
-    return OSError(error.errno, os.strerror(error.errno)) if error.errno else error
+    if error.errno is None or isinstance(error, socket.gaierror):  # whose numbers are its own
+        return error
+    return OSError(error.errno, os.strerror(error.errno))
 
 
 async def _addresses(target: Target) -> list[str]:

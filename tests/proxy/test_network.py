@@ -121,6 +121,12 @@ def test_whatever_the_loop_a_refusal_is_told_in_the_systems_words(loop: str) -> 
     on_loop(loop, test())
 
 
+async def test_an_address_at_an_interface_that_there_is_not_is_told_in_words() -> None:
+    async with network() as net:
+        with pytest.raises(ConnectFailed, match=r"^Name or service not known$"):
+            await net.connect("ws://[fe80::1%25nosuch]:9/", Notes())
+
+
 @either_loop
 def test_over_tls_frames_and_answers_come_whole(
     loop: str, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
