@@ -17,6 +17,8 @@ _WITHOUT_BODY = (204, 304)
 _SWITCHING = 101
 _BEGINNING = b"HTTP/1."
 _STATUS = re.compile(r"[0-9]{3}(?: |$)")
+_LISTS = ("connection", "content-encoding", "transfer-encoding")
+"""Headers whose lines are read together; of any other the last one counts."""
 _NUMBERS = {10: re.compile(r"[0-9]+"), 16: re.compile(r"[0-9A-Fa-f]+")}
 
 
@@ -207,7 +209,8 @@ def _head_of(text: str) -> Head:
         if headers.get(name, value) != value:
             if name == "content-length":
                 raise ReplyFault("two lengths of one body")
-            value = f"{headers[name]}, {value}"
+            if name in _LISTS:
+                value = f"{headers[name]}, {value}"
         headers[name] = value
     persistence = headers.get("connection", "").lower()
     keeps_alive = (

@@ -12,6 +12,7 @@ from strategy_runtime.proxy.http1 import (
     header_lines,
     target_of,
 )
+from strategy_runtime.proxy.policy import seconds_of
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,13 @@ def test_whether_the_connection_lasts(version: str, headers: list[str], lasts: b
     reply = ReplyReader().feed("\r\n".join(lines).encode())
     assert reply is not None
     assert reply.head.keeps_alive is lasts
+
+
+def test_of_two_times_to_wait_the_last_one_counts() -> None:
+    # A gateway may add one of its own to that of the proxy.
+    reply = ReplyReader().feed(ok("Retry-After: 1", "Retry-After: 5", "Content-Length: 0"))
+    assert reply is not None
+    assert seconds_of(reply.head.headers["retry-after"]) == 5
 
 
 @pytest.mark.parametrize(
