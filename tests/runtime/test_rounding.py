@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from strategy_runtime import Candle, OrderRejected, Side
 from strategy_runtime.backtesting import backtest
+from strategy_runtime.backtesting.options import options_from
 from strategy_runtime.errors import ConfigError, HookFailed
-from strategy_runtime.runtime.rounding import Rounding, steps_of
+from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding, steps_of
 from strategy_runtime.runtime.settings import read_environment, resolve
 from tests.strategies import Scripted
 
@@ -135,10 +136,30 @@ async def test_a_part_of_a_lot_can_be_closed_where_it_is_all_there_is() -> None:
     strategy = doing(
         lambda s, c: s.buy(X, 5), lambda s, c: None, lambda s, c: s.close(X, s.position(X).quantity)
     )
-    async with strategy.run_test(lot_size=1, splits=["S:X 1:2 2024-01-01T00:02"]) as pilot:
+    async with strategy.run_test(lot_size=1, splits=["S:X 1:2 2024-01-02T14:32Z"]) as pilot:
         await pilot.candles(X, closes=[10, 10, 20, 20])
         assert strategy.refusals == []
         assert pilot.position(X).is_flat
+
+
+async def test_closing_more_than_is_held_leaves_no_part_of_a_lot() -> None:
+    strategy = doing(
+        lambda s, c: s.buy(X, 5), lambda s, c: None, lambda s, c: s.close(X, Decimal("2.7"))
+    )
+    async with strategy.run_test(lot_size=1, splits=["S:X 1:2 2024-01-02T14:32Z"]) as pilot:
+        await pilot.candles(X, closes=[10, 10, 20, 20])
+        assert pilot.orders[-1].quantity == Decimal("2.5")
+        assert pilot.position(X).is_flat
+
+
+async def test_a_part_of_what_is_long_and_short_alike_is_refused_in_lots_too() -> None:
+    strategy = doing(
+        lambda s, c: [s.buy(X, 5), s.sell(X, 5)], lambda s, c: s.close(X, Decimal("0.7"))
+    )
+    with pytest.raises(HookFailed) as failed:
+        async with strategy.run_test(lot_size=1, mode="HEDGING") as pilot:
+            await pilot.candles(X, closes=FLAT)
+    assert "S:X is held long and short alike" in str(failed.value.__cause__)
 
 
 async def test_a_target_is_in_whole_lots() -> None:
@@ -218,6 +239,11 @@ def test_rounding_is_by_less_than_a_step_and_leaves_multiples_alone(
     limit = rounding.prices(X, Side.SELL, {"limit_price": number})["limit_price"]
     assert number <= limit < number + size
     assert limit % size == 0
+
+
+def test_steps_that_are_not_given_may_be_none() -> None:
+    _, _, rounding = options_from({"lot_size": None, "tick_size": None})
+    assert rounding == AS_GIVEN
 
 
 def test_results_show_the_steps_and_warn_of_symbols_that_never_come(tmp_path: Path) -> None:

@@ -279,13 +279,12 @@ class TradingDesk(Outbox):
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:
         """See `Strategy.close`."""
-        if self._rounds and quantity is not None and self._book.parts_of(symbol):
-            asked = units(quantity)
-            if asked != abs(self._book.nets[symbol].quantity):
-                asked = self._rounding.lots(symbol, asked)
-            if not asked:
+        if self._rounds and quantity is not None and not self._book.nets[symbol].is_flat:
+            held, asked = abs(self._book.nets[symbol].quantity), units(quantity)
+            lots = self._rounding.lots(symbol, asked)
+            quantity = lots if asked < held else max(lots, held)
+            if not quantity:
                 return None
-            quantity = asked
         tickets = self._close(symbol, quantity)
         return tickets[-1] if tickets else None
 
