@@ -560,7 +560,7 @@ class Strategy(Indicating):
         return self._running.at(time_of_day, called, tz)
 
     def _to_call(self, verb: str, function: TimerFunction | None) -> TimerFunction:
-        if function is None and type(self).on_timer is Strategy.on_timer:
+        if function is None and getattr(self.on_timer, "__func__", None) is Strategy.on_timer:
             raise TypeError(
                 f"{verb}() was given no function, and {type(self).__name__} has no on_timer; pass "
                 f"the function itself, as in {verb}(…, self.rebalance), and do not call it"

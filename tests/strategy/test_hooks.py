@@ -177,6 +177,25 @@ async def test_a_hook_may_be_set_in_the_constructor() -> None:
     assert strategy.seen == ["S:X", "S:X"]
 
 
+async def test_the_hook_of_timers_may_be_set_in_the_constructor() -> None:
+    class Ticks(Strategy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ticks = 0
+            self.on_timer = self.count  # type: ignore[method-assign]
+
+        def on_start(self) -> None:
+            self.every("1m")
+
+        def count(self) -> None:
+            self.ticks += 1
+
+    strategy = Ticks()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:X", closes=[10, 10])
+    assert strategy.ticks == 2
+
+
 def test_every_hook_exists_on_the_base_class_with_a_docstring() -> None:
     for name in HOOKS:
         assert getattr(Strategy, name).__doc__, name
