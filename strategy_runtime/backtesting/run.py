@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -44,6 +44,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     Attributes:
         options: Those of the exchange.
         subscriptions: What of the data the strategy receives.
+        warnings: What there is to say of these, in the results of each run.
     """
 
     data: LoadedData
@@ -51,6 +52,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     limits: Limits
     rounding: Rounding
     subscriptions: Subscriptions
+    warnings: Sequence[str] = ()
 
 
 class Backtest:
@@ -97,14 +99,10 @@ class Backtest:
         await self.runner.run()
         self._wall_s = monotonic() - began
 
-    def results(self, warnings: Iterable[str] = ()) -> Results:
-        """Sum up the run.
-
-        Args:
-            warnings: Others than its own.
-        """
+    def results(self) -> Results:
+        """Sum up the run."""
         outcome = self.exchange.outcome()
-        outcome.warnings.extend(warnings)
+        outcome.warnings.extend(self._conditions.warnings)
         loaded = {
             each.symbol for each in (*self._data.series, *self._data.quotes, *self._data.ticks)
         }
@@ -183,16 +181,15 @@ def backtest(
         raise TypeError(f"{name} is a class; give an object of it: backtest({name}(), …)")
     if not isinstance(strategy, Strategy):
         raise TypeError(f"backtest() runs an object of your strategy, and no {_kind(strategy)}")
-    conditions, warnings = conditions_of(data, subscriptions, options)
-    run = Backtest(strategy, conditions, on_error=on_error)
+    run = Backtest(strategy, conditions_of(data, subscriptions, options), on_error=on_error)
     drive(run)
-    return run.results(warnings)
+    return run.results()
 
 
 def conditions_of(
     data: LoadedData | Source, subscriptions: str, options: Mapping[str, Any]
-) -> tuple[Conditions, list[str]]:
-    """What is given by name in Python, and what to warn of in it; see `backtest`."""
+) -> Conditions:
+    """What is given by name in Python; see `backtest`."""
     if not isinstance(subscriptions, str):
         raise TypeError(
             "subscriptions are a text such as 'S:AAPL:candle_5m,C:BTCUSD:quote', and no "
@@ -202,14 +199,14 @@ def conditions_of(
     loaded = data if isinstance(data, LoadedData) else read_data(data)
     wanted = parse_subscriptions(subscriptions, "subscriptions")
     missing = unmet(wanted, loaded, "subscriptions")
-    conditions = Conditions(
+    return Conditions(
         data=loaded,
         options=exchange_options,
         limits=limits,
         rounding=rounding,
         subscriptions=wanted,
+        warnings=[f"nothing came of {entry}: {said}" for entry, said in missing.items()],
     )
-    return conditions, [f"nothing came of {entry}: {said}" for entry, said in missing.items()]
 
 
 def drive(run: Backtest) -> None:

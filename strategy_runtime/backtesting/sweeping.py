@@ -14,6 +14,7 @@ from strategy_runtime.backtesting.silence import silenced
 from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.report.comparison import Comparison, Trial
 from strategy_runtime.report.figures import FIGURES
+from strategy_runtime.report.summary import Summary
 from strategy_runtime.runtime.tracebacks import said_by
 from strategy_runtime.simulator.data.load import LoadedData
 from strategy_runtime.strategy import Strategy
@@ -60,12 +61,12 @@ def sweep(
             f"there is no figure {by!r} to order runs by"
             + (did_you_mean(by, FIGURES) or f"; there are {', '.join(FIGURES)}")
         )
-    if processes is not None and processes < 1:
+    if processes is not None and (type(processes) is not int or processes < 1):
         raise ConfigError(f"processes must be a whole number above 0, not {processes!r}")
     sets = _sets_of(parameters)
     for each in sets:
         kind.parameters().resolve(each)
-    conditions, _ = conditions_of(data, subscriptions, options)
+    conditions = conditions_of(data, subscriptions, options)
     runs = trials(kind.__name__, lambda values: kind(**values), conditions, sets, processes)
     return Comparison([*runs], by)
 
@@ -87,7 +88,10 @@ def trials(
     from strategy_runtime.backtesting.processes import each_of
 
     run = partial(_run, name, make, conditions)
-    return each_of(sets, run, processes or os.cpu_count() or 1)
+    runs = each_of(sets, run, processes or os.cpu_count() or 1)
+    # Values need not come back from other processes: some, as of a class in a function, could not.
+    for values, (summary, failure) in zip(sets, runs, strict=True):
+        yield Trial(values, summary, failure)
 
 
 def _see_that_it_is_a_class(kind: object) -> None:
@@ -124,23 +128,23 @@ def _several(name: str, value: Any) -> list[Any]:
 
 def _run(
     name: str, make: Callable[[_Values], Strategy], conditions: Conditions, values: _Values
-) -> Trial:
-    """Run once, without a word."""
+) -> tuple[Summary | None, str]:
+    """Run once, without a word; gives back what came of it, or why the strategy failed."""
     with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         try:
             strategy = make(values)
         except ConfigError:
             raise
         except (Exception, SystemExit) as error:
-            return Trial(values, failure=f"{name} was not made: {_named(error)}")
+            return None, f"{name} was not made: {_named(error)}"
         run = Backtest(strategy, conditions)
         try:
             drive(run)
         except HookFailed as failure:
-            return Trial(values, failure=f"{failure}: {_named(failure.__cause__)}")
+            return None, f"{failure}: {_named(failure.__cause__)}"
         except SystemExit as error:
-            return Trial(values, failure=f"a task of it ended the process: {_named(error)}")
-        return Trial(values, run.results().summary)
+            return None, f"a task of it ended the process: {_named(error)}"
+        return run.results().summary, ""
 
 
 def _named(error: BaseException | None) -> str:

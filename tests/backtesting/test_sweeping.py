@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 from decimal import Decimal
+from enum import Enum
 from math import isnan
 from typing import Any
 
@@ -115,6 +116,29 @@ def test_in_a_notebook_and_in_a_thread() -> None:
     assert len(found) == 4
 
 
+def test_values_may_be_of_a_class_that_other_processes_could_not_send_back() -> None:
+    class Pace(Enum):
+        SLOW = "slow"
+        FAST = "fast"
+
+    class Paced(SmaCross):
+        pace: Pace = Pace.SLOW
+
+    compared = sweep(Paced, DATA, {"pace": list(Pace)}, processes=2)
+    assert {trial.parameters["pace"] for trial in compared.trials} == set(Pace)
+    assert not compared.failed
+
+
+def test_what_comes_of_no_subscription_is_in_the_warnings_of_each_run() -> None:
+    wanted = "S:AAPL:candle,S:IBM:candle"
+    compared = sweep(SmaCross, DATA, {"fast": (5, 10)}, subscriptions=wanted)
+    for trial in compared.trials:
+        assert trial.summary is not None
+        assert trial.summary.warnings == [
+            "nothing came of S:IBM:candle: S:IBM was not loaded",
+        ]
+
+
 @pytest.mark.parametrize(
     ("parameters", "options", "error", "message"),
     [
@@ -147,6 +171,7 @@ def test_in_a_notebook_and_in_a_thread() -> None:
             ConfigError,
             "processes must be a whole number above 0",
         ),
+        ({"fast": 5}, {"processes": "2"}, ConfigError, "a whole number above 0, not '2'"),
         ({"fast": 5}, {"fee": 0.1}, TypeError, "there is no option 'fee'; here it is fee_rate"),
         (
             {"fast": 5},
