@@ -11,6 +11,7 @@ from collections import ChainMap
 from collections.abc import Callable, Container, Iterator, Mapping
 from copy import deepcopy
 from decimal import Decimal
+from enum import Enum
 from inspect import get_annotations
 from itertools import starmap
 from math import isfinite
@@ -119,7 +120,11 @@ class Parameter:
 
 
 def _plain(value: object) -> object:
-    """A value with numbers of Python's own in place of those of numpy and its kind."""
+    """A value with numbers of Python's own in place of those of numpy and its kind, and in place of
+    members of an Enum, which msgspec does not take where their values are numbers.
+    """
+    if isinstance(value, Enum):
+        return value.value
     if type(value) is list:
         return [*map(_plain, value)]
     if type(value) is tuple:

@@ -207,6 +207,11 @@ class Way(Enum):
     DOWN = "down"
 
 
+class Pace(Enum):
+    SLOW = 30
+    FAST = 5
+
+
 class Rich(Strategy):
     names: list[str] = []  # noqa: RUF012
     pair: tuple[int, str] = (1, "a")
@@ -214,6 +219,8 @@ class Rich(Strategy):
     weights: dict[str, Decimal] = {}  # noqa: RUF012
     days: Annotated[set[int], Meta(max_length=2)] = set()  # noqa: RUF012
     way: Way = Way.UP
+    pace: Pace = Pace.SLOW
+    paces: tuple[Pace, ...] = (Pace.SLOW,)
     size: Literal["small", "large"] = "small"
     most: int | None = None
     share: Annotated[float, Meta(ge=0, lt=1)] = 0.5
@@ -236,6 +243,7 @@ class Rich(Strategy):
         ("weights", '{"a": 0.5}', {"a": Decimal("0.5")}),
         ("days", " [1, 2, 1]", {1, 2}),
         ("way", "down", Way.DOWN),
+        ("pace", "5", Pace.FAST),
         ("size", "large", "large"),
         ("most", "null", None),
         ("most", "3", 3),
@@ -245,6 +253,14 @@ class Rich(Strategy):
 )
 def test_texts_of_all_kinds(name: str, text: str, value: object) -> None:
     assert getattr(Rich.from_text({name: text}, {}), name) == value
+
+
+def test_members_of_an_enum_of_numbers_are_taken() -> None:
+    given: Any = [Pace.FAST, 30]
+    rich = Rich(pace=Pace.FAST, paces=given, way=Way.DOWN)
+    assert (rich.pace, rich.paces, rich.way) == (Pace.FAST, (Pace.FAST, Pace.SLOW), Way.DOWN)
+    with pytest.raises(ParameterError, match=r"^Rich.pace = <Way.UP: 'up'>: must be one of 30, 5$"):
+        Rich(pace=Way.UP)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
