@@ -275,7 +275,9 @@ class Runner:
 
     def _in_context(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Begin a task that calls hooks: what one has set in a context variable, all others see."""
-        return asyncio.get_running_loop().create_task(work, context=self._context)
+        # Past the loop's factory of tasks, which may begin one at once: within a task of this
+        # context, that would be to enter it a second time.
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), context=self._context)
 
     async def _until_stopped(self, session: Coroutine[Any, Any, None]) -> None:
         main = self._in_context(session)

@@ -171,6 +171,17 @@ async def test_runs_in_one_loop_hear_of_their_own_whichever_ends_first() -> None
     assert asyncio.get_running_loop().get_task_factory() is before
 
 
+async def test_a_run_is_possible_in_a_loop_that_begins_tasks_at_once() -> None:
+    def at_once(loop: Any, work: Any, **given: Any) -> asyncio.Task[Any]:
+        context = given.get("context")
+        if context is not None:
+            context.run(bool)  # enters it, as asyncio.eager_task_factory of Python 3.12 does
+        return asyncio.Task(work, loop=loop, **given)
+
+    asyncio.get_running_loop().set_task_factory(at_once)
+    assert (await backtest(Awaits())).is_complete
+
+
 async def test_an_await_that_was_not_forgotten_is_fine() -> None:
     exchange = await backtest(Awaits())
     assert len(exchange.outcome().fills) == 19
