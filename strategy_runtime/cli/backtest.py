@@ -14,11 +14,11 @@ from click.core import ParameterSource
 from strategy_runtime.cli.errors import complain, note, reported, users_code
 from strategy_runtime.cli.loading import (
     class_of,
+    conditions_over,
     exchange_options,
     load_data,
     named_or_demo,
     parameters_from,
-    subscriptions_of,
 )
 from strategy_runtime.cli.options import (
     DEMO,
@@ -117,7 +117,7 @@ def main(
     results are written to results/<CLASS>, unless --out, --fills or --json say otherwise.
     """
     with reported():
-        from strategy_runtime.backtesting.run import Backtest, Conditions
+        from strategy_runtime.backtesting.run import Backtest
         from strategy_runtime.backtesting.silence import silenced
         from strategy_runtime.cli.output import Destinations
 
@@ -131,13 +131,7 @@ def main(
             places = Destinations(output, type(strategy).__name__, open_page=open_page)
             places.check()
             data = load_data(wanted, demo=demo, command="strategy-backtest")
-            conditions = Conditions(
-                data=data,
-                options=options,
-                limits=held_to.limits,
-                rounding=held_to.rounding,
-                subscriptions=subscriptions_of(wanted.subscriptions, data),
-            )
+            conditions = conditions_over(data, wanted, options, held_to)
             runs: list[Backtest] = []
             signals, exit_code = Signals(), 0
             for each in strategies:

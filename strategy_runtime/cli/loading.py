@@ -20,13 +20,16 @@ from strategy_runtime.protocol.timeframes import parse_timeframe
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from strategy_runtime.backtesting.run import Conditions
     from strategy_runtime.protocol.subscriptions import Subscriptions
+    from strategy_runtime.runtime.settings import Settings
     from strategy_runtime.simulator.data.load import LoadedData
     from strategy_runtime.simulator.options import ExchangeOptions
     from strategy_runtime.strategy import Strategy
 
 __all__ = [
     "class_of",
+    "conditions_over",
     "exchange_options",
     "load_data",
     "named_or_demo",
@@ -173,6 +176,25 @@ def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
     for entry, said in unmet(wanted, data, origin).items():
         note(f"{origin}: nothing will come of {entry}: {said}")
     return wanted
+
+
+def conditions_over(
+    data: "LoadedData", wanted: DataOptions, options: "ExchangeOptions", held_to: "Settings"
+) -> "Conditions":
+    """The conditions of a run over data, and of what of them is wanted; see `subscriptions_of`.
+
+    Args:
+        held_to: To what its orders are held.
+    """
+    from strategy_runtime.backtesting.run import Conditions
+
+    return Conditions(
+        data=data,
+        options=options,
+        limits=held_to.limits,
+        rounding=held_to.rounding,
+        subscriptions=subscriptions_of(wanted.subscriptions, data),
+    )
 
 
 def exchange_options(account: Mapping[str, Any], wanted: DataOptions) -> "ExchangeOptions":

@@ -13,11 +13,11 @@ import click
 from strategy_runtime.cli.errors import note, reported
 from strategy_runtime.cli.loading import (
     class_of,
+    conditions_over,
     exchange_options,
     load_data,
     named_or_demo,
     pairs_of,
-    subscriptions_of,
 )
 from strategy_runtime.cli.options import (
     HELP_NAMES,
@@ -108,7 +108,6 @@ def main(
     of all of them is written to results/<CLASS>/sweep.csv, unless --out or --json say otherwise.
     """
     with reported():
-        from strategy_runtime.backtesting.run import Conditions
         from strategy_runtime.backtesting.sweeping import trials
         from strategy_runtime.cli.output import RESULTS
         from strategy_runtime.report.comparison import Comparison
@@ -125,13 +124,7 @@ def main(
                 ensure_writable(place)
             data = load_data(wanted, demo=demo, command="strategy-sweep")
 
-        conditions = Conditions(
-            data=data,
-            options=options,
-            limits=held_to.limits,
-            rounding=held_to.rounding,
-            subscriptions=subscriptions_of(wanted.subscriptions, data),
-        )
+        conditions = conditions_over(data, wanted, options, held_to)
 
         def make(values: Mapping[str, str]) -> "Strategy":
             return kind.from_text(values, os.environ)
