@@ -8,7 +8,7 @@ from msgspec.structs import fields
 
 from strategy_runtime.backtesting.reading import read_data
 from strategy_runtime.runtime.risk.limits import Limits
-from strategy_runtime.runtime.rounding import Rounding, Steps, steps_of
+from strategy_runtime.runtime.rounding import Rounding, steps_of
 from strategy_runtime.simulator.data.split_reader import splits_of
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.strategy.parameters import Parameter
@@ -52,13 +52,12 @@ def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits, Rou
             raise TypeError(f"there is no option {name!r}{_hint_for(name, known)}")
         if name == "splits":
             values[name] = splits_of(value)
-            continue
-        if name in Rounding.__struct_fields__:
-            values[name] = Steps() if value is None else steps_of(value, name)
-            continue
-        option = Parameter("backtest", name, field.type, field.default, required=False)
-        is_mode = name == "mode" and isinstance(value, str)
-        values[name] = option.convert(value.upper() if is_mode else value)
+        elif name in Rounding.__struct_fields__:
+            values[name] = steps_of(value, name)
+        else:
+            option = Parameter("backtest", name, field.type, field.default, required=False)
+            is_mode = name == "mode" and isinstance(value, str)
+            values[name] = option.convert(value.upper() if is_mode else value)
     options, limits, rounding = (
         {name: values[name] for name in kind.__struct_fields__ if name in values} for kind in kinds
     )

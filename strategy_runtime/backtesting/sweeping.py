@@ -55,7 +55,7 @@ def sweep(
         DataError, TypeError: As of `backtest`.
         ConfigError: Likewise; or a parameter that is none or has no values, before anything runs.
     """
-    _see_that_it_is_a_class(kind)
+    _check_class(kind)
     if by not in FIGURES:
         raise ConfigError(
             f"there is no figure {by!r} to order runs by"
@@ -94,7 +94,7 @@ def trials(
         yield Trial(values, summary, failure)
 
 
-def _see_that_it_is_a_class(kind: object) -> None:
+def _check_class(kind: object) -> None:
     if not isinstance(kind, type) or not issubclass(kind, Strategy):
         name = type(kind).__name__
         hint = f": sweep({name}, …)" if isinstance(kind, Strategy) else f", and no {name}"

@@ -1,6 +1,6 @@
 """The steps in which a venue takes quantities and prices, and how orders are rounded to them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,6 +19,12 @@ LOT_SIZE = "LOT_SIZE"
 """Code of the rejection of an order that is less than a lot."""
 
 _ALL = "*"
+_PRICES = ("limit_price", "stop_price", "stop_loss", "take_profit", "trailing_distance")
+_ROUNDED_DOWN = {
+    Side.BUY: ("limit_price", "stop_loss"),
+    Side.SELL: ("stop_price", "take_profit"),
+}
+"""Which prices of an order on each side are; the others are rounded up."""
 _FORMS = "write one number, such as 0.01, or one for each symbol: S:AAPL=0.01,C:BTCUSD=0.5,*=0.001"
 
 
@@ -61,16 +67,21 @@ class Rounding(Struct, frozen=True, kw_only=True):
     tick_size: Steps = Steps()
 
     def __bool__(self) -> bool:
-        return bool(self.lot_size or self.tick_size)
+        return bool(self.given)
+
+    @property
+    def given(self) -> dict[str, Steps]:
+        """Those that are set, by their names."""
+        both = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: steps for name, steps in both.items() if steps}
 
     def shown(self) -> dict[str, str]:
         """The steps that are set, as people write them."""
-        given = {"lot_size": self.lot_size, "tick_size": self.tick_size}
-        return {name: str(steps) for name, steps in given.items() if steps}
+        return {name: str(steps) for name, steps in self.given.items()}
 
     def strangers(self, symbols: Collection[str]) -> Iterator[str]:
         """What to say of symbols that have steps and are none of those that come."""
-        for name, steps in (("lot_size", self.lot_size), ("tick_size", self.tick_size)):
+        for name, steps in self.given.items():
             for symbol in steps.symbols:
                 if symbol not in symbols:
                     yield f"{name} names {symbol}, of which nothing comes" + did_you_mean(
@@ -112,18 +123,16 @@ class Rounding(Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: A price is less than a tick.
         """
-        tick = self.tick_size.of(symbol)
+        tick, rounded = self.tick_size.of(symbol), dict(prices)
         if tick is None:
-            return dict(prices)
-        toward = _OF_A_PURCHASE if side is Side.BUY else _OF_A_SALE
-        rounded = dict(prices)
-        for name, to_tick in toward.items():
+            return rounded
+        for name in _PRICES:
             price = prices.get(name)
             if price is None or (
                 name == "trailing_distance" and prices["trailing_type"] is TrailingType.PERCENT
             ):
                 continue
-            rounded[name] = to_tick(price, tick)
+            rounded[name] = (_down if name in _ROUNDED_DOWN[side] else _up)(price, tick)
             if not rounded[name]:
                 said = name.removesuffix("_price").removesuffix("_distance")
                 raise ValueError(
@@ -148,25 +157,9 @@ def _up(number: Decimal, step: Decimal) -> Decimal:
     return number if down == number else LONG.add(down, step)
 
 
-_OF_A_PURCHASE: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "limit_price": _down,
-    "stop_price": _up,
-    "stop_loss": _down,
-    "take_profit": _up,
-    "trailing_distance": _up,
-}
-_OF_A_SALE: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "limit_price": _up,
-    "stop_price": _down,
-    "stop_loss": _up,
-    "take_profit": _down,
-    "trailing_distance": _up,
-}
-
-
 def steps_of(given: object, origin: str) -> Steps:
     """Steps as people give them: a number for all symbols, or numbers by symbol; as such, or as
-    text, `0.01` or `S:AAPL=0.01,*=0.5`.
+    text, `0.01` or `S:AAPL=0.01,*=0.5`. None and an empty text are no steps.
 
     Args:
         origin: How an error names what they are from.
@@ -179,7 +172,7 @@ def steps_of(given: object, origin: str) -> Steps:
     elif isinstance(given, str):
         entries = [*_entries(given)]
     else:
-        entries = [(_ALL, given)]
+        entries = [] if given is None else [(_ALL, given)]
     steps: dict[str, Decimal] = {}
     for symbol, value in entries:
         if not isinstance(symbol, str) or not symbol or symbol in steps:

@@ -285,7 +285,7 @@ class Runner:
         waiting = asyncio.ensure_future(tell_of_waiting(self._desk))
         try:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
-            self._see_that_nobody_cancelled(main)
+            self._check_not_cancelled(main)
             if self._delivery.is_stopping or not main.done():
                 self._delivery.stop()
             if not main.done():
@@ -321,7 +321,7 @@ class Runner:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
-                self._see_that_nobody_cancelled(task)
+                self._check_not_cancelled(task)
         finally:
             for task in tasks:
                 task.cancel()
@@ -376,7 +376,7 @@ class Runner:
         self._strategy._running = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)
 
-    def _see_that_nobody_cancelled(self, task: "asyncio.Task[None]") -> None:
+    def _check_not_cancelled(self, task: "asyncio.Task[None]") -> None:
         """Raise the failure of a hook where the strategy has cancelled the task it is called in."""
         if task.cancelled() and not self._delivery.is_stopping:
             raise self._loose_ends.was_cancelled(task)

@@ -144,7 +144,7 @@ def rolled_up(
         if (start_ns is None or _start_of(candle) >= start_ns)
         and (end_ns is None or _start_of(candle) <= end_ns)
     )
-    return list(islice(found, limit) if start_ns is not None else deque(found, limit))
+    return _chosen(found, start_ns, limit)
 
 
 def made_of_trades(
@@ -170,7 +170,12 @@ def made_of_trades(
             if first:
                 first = bisect_left(stamps, span_around(stamps[first - 1])[0], 0, first)
     found = _complete_of_trades(trades, range(first, count), timeframe, now_ns)
-    return list(islice(found, limit) if start_ns is not None else deque(found, limit))
+    return _chosen(found, start_ns, limit)
+
+
+def _chosen(found: Iterator[Candle], start_ns: int | None, limit: int) -> list[Candle]:
+    """The first candles from a start on; without one, the last."""
+    return list(deque(found, limit) if start_ns is None else islice(found, limit))
 
 
 def _complete_of_trades(

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,18 @@ BUSY = ENDLESS.replace("import asyncio", "while True: pass").replace(
 )
 
 
+def replaying(folder: Path, bot: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A backtest of a strategy of this source, while it goes on."""
+    (folder / "bot.py").write_text(bot)
+    (folder / "prices.csv").write_text(PRICES)
+    return started("backtest", "bot", "--data", "prices.csv", cwd=folder)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_and_what_there_is_is_shown(
     tmp_path: Path, number: int, code: int
 ) -> None:
-    (tmp_path / "bot.py").write_text(ENDLESS)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+    with replaying(tmp_path, ENDLESS) as process:
         line_of(process.stderr, "ready")
         interrupt(process, number)
         out, _ = process.communicate(timeout=30)
@@ -51,9 +57,7 @@ def test_a_signal_ends_the_run_and_what_there_is_is_shown(
 
 
 def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
-    (tmp_path / "bot.py").write_text(BUSY)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+    with replaying(tmp_path, BUSY) as process:
         line_of(process.stderr, "ready")
         interrupt(process)
         line_of(process.stderr, "stopping")
@@ -64,9 +68,7 @@ def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
 
 
 def test_the_deadline_ends_a_busy_hook(tmp_path: Path) -> None:
-    (tmp_path / "bot.py").write_text(BUSY)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+    with replaying(tmp_path, BUSY) as process:
         line_of(process.stderr, "ready")
         interrupt(process, signal.SIGTERM)
         _, said = process.communicate(timeout=30)
@@ -102,9 +104,7 @@ ON_ITS_OWN = LEFT_BEHIND.format(
 
 
 def test_a_thread_of_a_pool_that_goes_on_is_ended_at_the_deadline(tmp_path: Path) -> None:
-    (tmp_path / "bot.py").write_text(IN_A_POOL)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+    with replaying(tmp_path, IN_A_POOL) as process:
         line_of(process.stdout, "ready")
         interrupt(process, signal.SIGTERM)
         printed, said = process.communicate(timeout=30)
@@ -117,9 +117,7 @@ def test_a_thread_of_a_pool_that_goes_on_is_ended_at_the_deadline(tmp_path: Path
 
 
 def test_a_thread_that_outlives_the_results_is_ended_by_a_second_signal(tmp_path: Path) -> None:
-    (tmp_path / "bot.py").write_text(ON_ITS_OWN)
-    (tmp_path / "prices.csv").write_text(PRICES)
-    with started("backtest", "bot", "--data", "prices.csv", cwd=tmp_path) as process:
+    with replaying(tmp_path, ON_ITS_OWN) as process:
         line_of(process.stdout, "Stopped before the end of the data")
         insist(process)
         _, said = process.communicate(timeout=30)

@@ -121,17 +121,8 @@ def test_an_order_of_which_an_event_has_told_is_cancelled_though_it_has_no_answe
     assert [order.status for order in exchange.order_history()] == [OrderStatus.CANCELLED]
 
 
-class TakesItsLeave(Strategy):
-    """Gives an order, and has nothing to do with the end of the run but that it takes a while."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.given = False
-
-    def on_candle(self, candle: Candle) -> None:
-        if not self.given:
-            self.given = True
-            self.buy("S:A", 5, stop_loss=5, take_profit=15)
+class TakesItsLeave(Holds):
+    """Has nothing to do with the end of the run but that it takes a while."""
 
     async def on_stop(self) -> None:
         await sleep(2)

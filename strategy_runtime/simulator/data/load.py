@@ -178,7 +178,7 @@ class _Collector:
             together = self._all.setdefault((kind, name), [])
             if self._only not in (None, name):
                 return None
-            _see_that_it_can_be_sent(name, self._source, is_said=symbol is not None)
+            _check_symbol(name, self._source, is_said=symbol is not None)
             rows = self._mine[kind, name, timeframe] = rows_of(kind)(
                 name, self._file, self._source, self._faults, self._spool, timeframe
             )
@@ -186,7 +186,7 @@ class _Collector:
         return rows
 
 
-def _see_that_it_can_be_sent(symbol: str, source: str, *, is_said: bool) -> None:
+def _check_symbol(symbol: str, source: str, *, is_said: bool) -> None:
     """Refuse a symbol that no message may have: over the network nothing of it would arrive.
 
     Args:

@@ -76,12 +76,13 @@ class Nights:
 
         Gives back whether there are any.
         """
-        is_due = self._state.is_split_due(instrument, start)
+        has_split = False
         while self._state.is_split_due(instrument, start):
+            has_split = True
             _, split = self._state.splits[instrument.series.symbol].popleft()
             if instrument.price is not None:
                 self._split(instrument, split, instrument.price, opened)
-        return is_due
+        return has_split
 
     def _split(self, instrument: Instrument, split: Split, close: float, opened: float) -> None:
         symbol = split.symbol
