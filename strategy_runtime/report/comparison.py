@@ -14,7 +14,7 @@ from strategy_runtime.report.cells import rjust, width_of
 from strategy_runtime.report.fills import csv_of
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import SCHEMA, Summary, as_written
-from strategy_runtime.report.table import heading, ratio, share
+from strategy_runtime.report.table import heading, number_of, ratio, share
 
 __all__ = ["Comparison", "Trial"]
 
@@ -22,7 +22,8 @@ _SHOWN = 20
 _CAUTION = "The best of many is partly luck: choose by some years, and look at others."
 _COLUMNS = (
     *("return", "max_drawdown", *Performance.__struct_fields__),
-    *("orders", "fills", "fees", "equity", "complete", "bankrupt", "fill_hash", "failure"),
+    *("orders", "refused_orders", "rejected_orders", "fills", "fees", "equity"),
+    *("complete", "bankrupt", "fill_hash", "failure"),
 )
 _TEXTS = ("fill_hash", "failure")
 _GAIN = {"sortino": "return", "calmar": "annual_return", "profit_factor": "win_rate"}
@@ -131,7 +132,7 @@ class Comparison:
             share(-summary.max_drawdown),
             ratio(summary.performance.sharpe),
             f"{summary.performance.trades:,}",
-            "bankrupt" if summary.bankrupt else "" if summary.complete else "ended early",
+            ", ".join(_remarks(summary)),
         ]
 
     def _given(self, trial: Trial) -> list[str]:
@@ -164,6 +165,15 @@ def _figures(trial: Trial) -> dict[str, Any]:
         return {"failure": trial.failure}
     document = msgspec.to_builtins(trial.summary)
     return {**document["performance"], **document, "failure": ""}
+
+
+def _remarks(summary: Summary) -> list[str]:
+    """What else there is to know of a run before its figures are believed."""
+    turned_away = summary.refused_orders + summary.rejected_orders
+    return [
+        *(["bankrupt"] if summary.bankrupt else [] if summary.complete else ["ended early"]),
+        *([f"{number_of(turned_away, 'order')} refused"] if turned_away else []),
+    ]
 
 
 def _varied(trials: Sequence[Trial]) -> list[str]:

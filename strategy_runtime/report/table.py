@@ -7,7 +7,17 @@ from functools import partial
 from strategy_runtime.report.equity_path import FallDates
 from strategy_runtime.report.summary import OrderSummary, Summary
 
-__all__ = ["day", "heading", "money", "ratio", "render", "sent_of", "share", "warnings_of"]
+__all__ = [
+    "day",
+    "heading",
+    "money",
+    "number_of",
+    "ratio",
+    "render",
+    "sent_of",
+    "share",
+    "warnings_of",
+]
 
 _SHOWN = 5
 
@@ -87,10 +97,10 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ("Win rate", share(summary.performance.win_rate)),
         ("Profit factor", ratio(summary.performance.profit_factor)),
         ("Open positions", f"{len(summary.positions):,}"),
-        ("Bars", f"{summary.bars:,}"),
+        ("Bars", f"{summary.bars:,}") if summary.bars else ("Events", f"{summary.events:,}"),
         *([("Hook failures", f"{failures:,}")] if (failures := summary.hook_failures) else []),
         ("Time", f"{summary.wall_s:.2f} s"),
-        ("Bars a second", f"{summary.bars_per_s:,.0f}"),
+        *([("Bars a second", f"{summary.bars_per_s:,.0f}")] if summary.bars else []),
         ("Fill hash", summary.fill_hash[:16]),
     ]
 
@@ -114,18 +124,18 @@ def warnings_of(summary: Summary) -> list[str]:
         notes.append(f"Stopped before the end of the data, at {summary.end}.")
     if summary.refused_orders:
         notes.append(
-            f"{_count(summary.refused_orders, 'order')} refused when given, and not in orders.csv; "
-            "the strategy's log says why."
+            f"{number_of(summary.refused_orders, 'order')} refused when given, and not in "
+            "orders.csv; the strategy's log says why."
         )
     if summary.hook_failures:
         notes.append(
-            f"{_count(summary.hook_failures, 'hook call')} failed, and the run went on; the log "
+            f"{number_of(summary.hook_failures, 'hook call')} failed, and the run went on; the log "
             "has the errors."
         )
     if summary.rejected_orders:
         notes.append(
-            f"{_count(summary.rejected_orders, 'order')} rejected after acceptance; see the status "
-            "in orders.csv."
+            f"{number_of(summary.rejected_orders, 'order')} rejected after acceptance; see the "
+            "status in orders.csv."
         )
     return notes
 
@@ -135,7 +145,7 @@ def _notes(summary: Summary) -> list[str]:
     waiting = summary.open_orders
     if waiting:
         verb = "was" if len(waiting) == 1 else "were"
-        notes.append(f"{_count(len(waiting), 'order')} {verb} still open at the end:")
+        notes.append(f"{number_of(len(waiting), 'order')} {verb} still open at the end:")
         notes += [f"  {_order(each)}" for each in waiting[:_SHOWN]]
         if len(waiting) > _SHOWN:
             notes.append(f"  and {len(waiting) - _SHOWN} more")
@@ -178,5 +188,6 @@ def day(text: str) -> str:
     return text.removesuffix("T00:00:00Z") if text else "-"
 
 
-def _count(number: int, thing: str) -> str:
+def number_of(number: int, thing: str) -> str:
+    """So many things, in words."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -82,6 +82,16 @@ def test_runs_that_fail_are_told_and_nothing_is_printed(
     assert f"FAILED: lots=-1: {failures[1]}" in repr(compared)
 
 
+def test_runs_whose_orders_were_refused_are_told_apart() -> None:
+    compared = sweep(SmaCross, DATA, {"stake": ("0.4", "30")})
+    lines = str(compared).split("\n\n")[1].splitlines()
+    refused = compared.table()["refused_orders"]
+    assert refused[0] == 0
+    assert refused[1] > 0
+    assert [line.rpartition("  ")[2] for line in lines[2:]] == [f"{refused[1]:.0f} orders refused"]
+    assert "refused" not in lines[1]
+
+
 def test_a_comparison_makes_a_data_frame() -> None:
     compared = sweep(SmaCross, DATA, {"fast": (5, 10), "slow": (30,)}, by="max_drawdown")
     table = compared.table()

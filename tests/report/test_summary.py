@@ -92,6 +92,14 @@ async def test_the_path_of_equity_ends_where_the_account_does_also_with_quotes_b
     assert found.summary.max_drawdown == pytest.approx(0.02)
 
 
+async def test_where_no_bar_was_read_events_are_counted() -> None:
+    summary = await summed_up()
+    shown = [line.split() for line in render(replace(summary, bars=0, events=7)).splitlines()]
+    assert ["Events", "7"] in shown
+    assert not any(row[:1] == ["Bars"] for row in shown)
+    assert ["Bars", "8"] in [line.split() for line in render(summary).splitlines()]
+
+
 def test_a_last_quote_whose_time_has_nanoseconds_is_part_of_the_run() -> None:
     quotes = QuoteSeries("S:A")
     for day, price in enumerate((10, 11, 12)):
