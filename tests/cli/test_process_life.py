@@ -75,11 +75,12 @@ def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None
         line_of(process.stdout, "trade")
         (journal,) = (bot / "state").glob("*/intents.jsonl")
         # No file may grow beyond what this one has: what a full disk does, without one.
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, -1))
+        full = (journal.stat().st_size, resource.RLIM_INFINITY)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, full)
         refused = line_of(process.stdout, "JOURNAL_FAILED")
         assert str(journal) in refused
         assert "an order that is not in it is not sent; make room, or give another" in refused
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (-1, -1))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         line_of(process.stdout, "trade")
         stops_in_good_order(process)
 

@@ -113,8 +113,9 @@ def test_the_key_is_demanded_and_never_shown(bot: Path) -> None:
         local = [text.replace("0.0.0.0", "127.0.0.1") for text in urls]  # noqa: S104
         refused = call("run", "bot", *local, cwd=bot)
         assert refused.returncode == 77
-        with pytest.raises(urllib.error.HTTPError, match="401"):
+        with pytest.raises(urllib.error.HTTPError, match="401") as denied:
             equity(local[-1])
+        denied.value.close()
         done = call("run", "bot", *local, cwd=bot, env={"PROXY_API_KEY_FILE": "key"})
         assert done.returncode == 0, done.stderr
         out, said = server.communicate(timeout=30)

@@ -4,6 +4,7 @@ import ast
 import py_compile
 import runpy
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -154,4 +155,9 @@ def test_without_a_source_nothing_is_said(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("pass", "return not self.position"))
     compiled = py_compile.compile(str(file), cfile=str(tmp_path / "bot.pyc"), doraise=True)
     file.unlink()
-    assert issubclass(runpy.run_path(str(compiled))["Bot"], Strategy)
+    spec = spec_from_file_location("bot", compiled)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert issubclass(module.Bot, Strategy)
