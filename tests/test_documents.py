@@ -254,11 +254,11 @@ def test_the_demonstration_prints_what_the_readme_shows(tmp_path: Path) -> None:
     assert done.stdout.startswith(shown), done.stdout + done.stderr
 
 
-def test_the_readme_and_the_help_say_the_same_of_timeframe() -> None:
+def test_the_page_of_the_commands_and_the_help_say_the_same_of_timeframe() -> None:
     (setting,) = [each for each in SETTINGS if each.name == "timeframe"]
     meaning = "the " + setting.help[0].lower() + setting.help[1:].removesuffix(".")
     row = f"| `TIMEFRAME` | {meaning} | `{setting.default}` |"
-    assert row in (ROOT / "README.md").read_text().splitlines()
+    assert row in (ROOT / "docs" / "commands.md").read_text().splitlines()
 
 
 def test_the_readme_has_the_speeds_of_the_last_results() -> None:
