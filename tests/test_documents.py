@@ -293,21 +293,22 @@ def test_links_lead_to_files_and_headings_that_exist(document: Path) -> None:
             assert not heading or heading in anchors(page), target
 
 
-# The fill rules: each sentence has a test of its own.
+# The fill rules: each has a test of its own.
 
 RULES = ROOT / "docs" / "fill-rules.md"
 TESTS = dict(re.findall(r"^\[(\w+)\]: (\S+)$", RULES.read_text(), re.MULTILINE))
 
 
 def rules() -> list[str]:
-    """The sentences of the page and the rows of its tables, from the first section on."""
+    """The sentences of the lists and the rows of the tables, from the first section on."""
     text = re.sub(r"^\[\w+\]: .*$", "", RULES.read_text(), flags=re.MULTILINE)
     found: list[str] = []
     for block in re.split(r"\n\s*\n", text[text.index("\n## ") :]):
         if block.lstrip().startswith("|"):
             found += block.strip().splitlines()[2:]
         elif not block.lstrip().startswith("#"):
-            found += re.split(r"(?<=\.)\s+(?=[A-Z])", block.strip())
+            for rule in re.split(r"^\* ", block, flags=re.MULTILINE):
+                found += re.split(r"(?<=\.)\s+(?=[A-Z])", rule.strip())
     return [sentence for sentence in found if sentence]
 
 
