@@ -29,6 +29,7 @@ from strategy_runtime.cli.options import (
     data_options,
     demo_option,
     parameters_option,
+    result_option,
     result_options,
     version_option,
 )
@@ -87,10 +88,10 @@ difference, 74 files or data, 130 and 143 interrupted."""
     "explained",
     metavar="ORDER_ID",
     multiple=True,
-    help="Tell the story of an order in plain sentences. Repeatable.",
+    help="Tell the story of this order in plain sentences. Repeatable.",
 )
 @result_options
-@click.option(
+@result_option(
     "--open/--no-open",
     "open_page",
     default=False,
@@ -110,11 +111,11 @@ def main(
     output: ResultOptions,
     open_page: bool,
 ) -> None:
-    """Run the strategy MODULE:CLASS over market data, in process.
+    """Backtest the strategy MODULE:CLASS in process.
 
-    MODULE is looked for in the current folder first; a file may be named too (bot.py:SmaCross), and
-    :CLASS may be left out where the module defines one strategy. A table is printed, and the
-    results are written to results/<CLASS>, unless --out, --fills or --json say otherwise.
+    MODULE is looked up in the current folder first; a file works too (bot.py:SmaCross), and :CLASS
+    may be omitted if the module defines only one strategy. Prints a summary and writes the results
+    to results/<CLASS>, unless --out, --fills or --json say otherwise.
     """
     with reported():
         from strategy_runtime.backtesting.run import Backtest

@@ -36,7 +36,7 @@ Exit codes: 0 fine, 2 usage, 74 the files cannot be written."""
     default=DEFAULT,
     show_default=True,
     metavar="TEMPLATE",
-    help="Which strategy to begin with.",
+    help="Strategy to start from.",
 )
 @click.option(
     "--list/--no-list",
@@ -46,10 +46,10 @@ Exit codes: 0 fine, 2 usage, 74 the files cannot be written."""
 )
 @version_option
 def main(name: str | None, template: str, only_list: bool) -> None:
-    """Make a project NAME in the current folder: a strategy, its tests, prices, container files.
+    """Create a project NAME in the current folder: a strategy, its tests, prices, container files.
 
-    It runs as it is, without a network. NAME is written in lower case with hyphens (my-bot); the
-    strategy is then my_bot:MyBot. Nothing that exists is overwritten.
+    It runs at once and offline. NAME is in lower case with hyphens (my-bot); the strategy is then
+    my_bot:MyBot. Nothing that exists is overwritten.
     """
     with reported():
         folder = templates_folder()

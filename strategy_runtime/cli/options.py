@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 import click
 
 from strategy_runtime import __version__
+from strategy_runtime.cli.headings import under
 
 __all__ = [
     "DEMO",
@@ -19,10 +20,12 @@ __all__ = [
     "ResultOptions",
     "Target",
     "account_options",
+    "data_option",
     "data_options",
     "demo_option",
     "json_option",
     "parameters_option",
+    "result_option",
     "result_options",
     "together",
     "version_option",
@@ -34,6 +37,13 @@ DEMO = "strategy_runtime.demo.strategy:SmaCross"
 HELP_NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+_account_option = under("Account and costs")
+data_option = under("Market data")
+"""An option of which data are read."""
+
+result_option = under("Results")
+"""An option of what becomes of results."""
 
 
 def _number(text: str) -> Decimal:
@@ -78,17 +88,17 @@ class Target(Place):
     }
 
 
-demo_option = click.option(
+demo_option = data_option(
     "--demo/--no-demo",
     default=False,
     help="Use the bundled prices and, without MODULE:CLASS, the bundled strategy.",
 )
 
-json_option = click.option(
+json_option = result_option(
     "--json/--no-json",
     "as_json",
     default=False,
-    help="Print the result on stdout, as one JSON document.",
+    help="Print the result as one JSON document on stdout.",
 )
 
 parameters_option = click.option(
@@ -96,7 +106,7 @@ parameters_option = click.option(
     "parameters",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Give a parameter of the strategy a value. Repeatable.  [env var: PARAM_<NAME>]",
+    help="Set a parameter of the strategy. Repeatable.  [env var: PARAM_<NAME>]",
 )
 
 
@@ -143,30 +153,29 @@ class DataOptions(NamedTuple):
 
 
 _data = _stacked(
-    click.option(
+    data_option(
         "--data",
         "-d",
         "paths",
         type=Place(readable=False),
         metavar="PATH",
         multiple=True,
-        help="CSV, Parquet or Feather file, recording of strategy-run --record, a folder of them, "
-        "or - for the standard input. Repeatable. Without it the folder data/ is read, if there is "
-        "one.",
+        help="CSV, Parquet or Feather file, recording of strategy-run --record, folder of these, "
+        "or - for standard input. Repeatable. Default: the folder data/, if there is one.",
     ),
-    click.option(
+    data_option(
         "--symbol",
         metavar="SYMBOL",
-        help="Read this symbol only. A file without a column of symbols has the symbol it is named "
-        "after; if no file is named after SYMBOL, all files without that column are of SYMBOL.",
+        help="Read only this symbol. A file without a symbol column has the symbol it is named "
+        "after; if no file is named SYMBOL, all files without that column are read as SYMBOL.",
     ),
-    click.option(
+    data_option(
         "--timeframe",
         metavar="TF",
-        help="Length of a candle: 1m, 4h, 1d. Candles are made of finer data; orders still fill in "
-        "the finer bars. Default: as the data say.",
+        help="Length of a candle: 1m, 4h, 1d. Candles are built from finer data; orders still fill "
+        "in the finer bars. Default: that of the data.",
     ),
-    click.option(
+    data_option(
         "--subscriptions",
         metavar="LIST",
         default="",
@@ -175,35 +184,35 @@ _data = _stacked(
         help="What the strategy receives, such as S:AAPL:candle_5m,C:BTCUSD:quote. Default: all "
         "quotes, and the finest candles of each symbol.",
     ),
-    click.option("--tz", metavar="ZONE", help="Time zone of times that name none. Default: UTC."),
-    click.option(
+    data_option("--tz", metavar="ZONE", help="Time zone of times without one. Default: UTC."),
+    data_option(
         "--columns",
         metavar="LIST",
         default="",
-        help="What the columns of the files are, from left to right, such as "
-        "date,time,open,high,low,close,volume; columns after the last one, and those given other "
-        "names, are not read. For files without a header, or with names that are not known.",
+        help="Names of the columns, from left to right, for files without a header or with unknown "
+        "names: date,time,open,high,low,close,volume. Columns after the last one, and those with "
+        "any other name, are not read.",
     ),
-    click.option(
+    data_option(
         "--dates",
         type=click.Choice(["dmy", "mdy"]),
-        help="What comes first in dates such as 03/04/2024, day or month. Default: refuse them.",
+        help="Order of day and month in dates such as 03/04/2024. Default: refuse them.",
     ),
-    click.option(
+    data_option(
         "--decimals",
         type=click.Choice(["point", "comma"]),
-        help="The decimal mark in the numbers of a CSV; the other one may separate thousands. "
-        "Default: a point, and no mark between thousands.",
+        help="Decimal mark in CSV files; the other mark may then separate thousands. Default: a "
+        "point, and no thousands separator.",
     ),
-    click.option(
+    data_option(
         "--from", "start", metavar="TIME", help="Skip bars before this: 2012-01-31 or RFC 3339."
     ),
-    click.option("--to", "end", metavar="TIME", help="Skip bars from this on."),
-    click.option(
+    data_option("--to", "end", metavar="TIME", help="Skip bars from this on."),
+    data_option(
         "--strict/--no-strict",
         default=False,
-        help="Refuse data with duplicate, out-of-order or impossible rows instead of mending them, "
-        "and positions held over a jump that looks like a split.",
+        help="Refuse data with duplicate, out-of-order or impossible rows instead of repairing "
+        "them, and positions held over a jump that looks like a split.",
     ),
 )
 
@@ -215,39 +224,39 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _NUMBERS = {
     "cash": ("100000", "Starting cash."),
-    "leverage": ("1", "Positions may be worth this many times the equity."),
+    "leverage": ("1", "Largest value of all positions, as a multiple of equity."),
     "maintenance_margin": (
         None,
-        "Positions are liquidated when equity is below this share of their value. Default: half of "
-        "what opening them takes; 0 without leverage.",
+        "Liquidate when equity falls below this fraction of the value of the positions. Default: "
+        "half of the opening margin; 0 without leverage.",
     ),
-    "fee_rate": ("0", "Fee of a fill as a share of its value: 0.001 is ten basis points."),
-    "maker_fee_rate": (None, "Fee rate of limit orders that had rested. Default: --fee-rate."),
+    "fee_rate": ("0", "Fee as a fraction of the value of a fill: 0.001 is ten basis points."),
+    "maker_fee_rate": (None, "Fee rate of limit orders that rested first. Default: --fee-rate."),
     "fee_per_share": ("0", "Fee for each unit of a fill."),
-    "fee_min": ("0", "Lowest fee of a fill."),
-    "slippage": ("0", "Share of the price by which orders fill worse, but never beyond a limit."),
+    "fee_min": ("0", "Minimum fee of a fill."),
+    "slippage": ("0", "Slippage as a fraction of the price, never beyond a limit."),
     "slippage_fixed": ("0", "Slippage in price units."),
     "impact": (
         "0",
-        "Slippage of an order as large as the bar's volume, as a share of the price; of one a "
-        "tenth as large, a tenth of that.",
+        "Slippage, as a fraction of the price, of an order as large as the bar's volume; a tenth "
+        "of that for one a tenth as large.",
     ),
     "spread": (
         "0",
-        "Distance from bid to ask in price units; orders pay half, but never beyond a limit.",
+        "Bid-ask spread in price units; orders pay half of it, never beyond a limit.",
     ),
     "borrow_rate": ("0", "Annual fee on the value of short positions, charged every night."),
     "financing_rate": ("0", "Annual interest on cash below zero, charged every night."),
     "max_volume_share": (
         None,
-        "Share of a bar's volume that orders may take; the rest of an order waits for the next "
-        "bars. Default: fill in full, as orders at quotes and trades always do.",
+        "Fraction of a bar's volume that orders may take; the rest waits for the next bars. "
+        "Default: fill in full, as orders at quotes and trades always do.",
     ),
 }
 
 _account = _stacked(
     *(
-        click.option(
+        _account_option(
             "--" + name.replace("_", "-"),
             type=_number,
             metavar="NUMBER",
@@ -257,38 +266,38 @@ _account = _stacked(
         )
         for name, (default, text) in _NUMBERS.items()
     ),
-    click.option(
+    _account_option(
         "--currency",
         metavar="CODE",
         default="USD",
         show_default=True,
-        help="Of the account and of all prices; nothing is converted.",
+        help="Currency of the account and of all prices; nothing is converted.",
     ),
-    click.option(
+    _account_option(
         "--latency",
         type=click.IntRange(min=0),
         metavar="BARS",
         default=0,
         show_default=True,
-        help="Bars that an order is on its way before it can fill.",
+        help="Bars of delay before an order can fill.",
     ),
-    click.option(
+    _account_option(
         "--splits",
         type=Place(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="CSV of splits that the prices are not adjusted for, with the columns symbol, date "
-        "and ratio, which is new units to old ones (2:1). They change positions and resting orders "
-        "before the open of that day.",
+        "and ratio (new units to old: 2:1). A split changes positions and resting orders before "
+        "the open of its day.",
     ),
-    click.option(
+    _account_option(
         "--children",
         type=click.Choice(["same_bar", "next_bar"]),
         default="same_bar",
         show_default=True,
-        help="Whether the bracket of an entry that fills at an open can fill in that same bar, or "
-        "from the next one on.",
+        help="When an entry fills at an open, whether its bracket can fill in that same bar or "
+        "only from the next one on.",
     ),
-    click.option(
+    _account_option(
         "--mode",
         type=click.Choice(["netting", "hedging"]),
         default="netting",
@@ -313,18 +322,18 @@ class ResultOptions(NamedTuple):
 
 
 _results = _stacked(
-    click.option(
+    result_option(
         "--out",
         type=Target(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="Write report.html, result.json and the tables of the run (CSV) there.",
+        help="Write report.html, result.json and the tables (CSV) to this folder.",
     ),
-    click.option(
+    result_option(
         "--fills",
         "fills_file",
         type=Target(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Write the fills there, as CSV.",
+        help="Write the fills to this file, as CSV.",
     ),
     json_option,
 )

@@ -18,6 +18,7 @@ from strategy_runtime.cli.options import (
     Place,
     ResultOptions,
     account_options,
+    data_option,
     data_options,
     result_options,
     version_option,
@@ -66,7 +67,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
 
 
 @click.command(cls=Command, context_settings=HELP_NAMES, epilog=_EPILOG)
-@click.option("--demo/--no-demo", default=False, help="Use the bundled prices.")
+@data_option("--demo/--no-demo", default=False, help="Use the bundled prices.")
 @data_options
 @account_options
 @click.option(
@@ -96,7 +97,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     "--token-file",
     type=Place(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Demand the API key in this file. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
+    help="Require the API key in this file. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
 )
 @click.option(
     "--ack-timeout",
@@ -104,15 +105,15 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     metavar="SECONDS",
     default=30.0,
     show_default=True,
-    help="End the run when a strategy that is connected does not acknowledge an event within this "
-    "time; 0 waits for ever. The first one may take two minutes.",
+    help="End the run if a connected strategy does not acknowledge an event within this time; 0 "
+    "waits forever. The first one may take two minutes.",
 )
 @click.option(
     "--speed",
     callback=_speed,
     metavar="FACTOR",
-    help="Replay by the clock, this many times as fast as it happened (1x, 60x), to any number of "
-    "clients, as a live proxy does. Default: wait for the acknowledgements of one client.",
+    help="Replay by the clock like a live proxy, this many times as fast as it happened (1x, 60x), "
+    "to any number of clients. Default: wait for the acknowledgements of one client.",
 )
 @click.option(
     "--linger",
@@ -120,7 +121,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
     metavar="SECONDS",
     default=5.0,
     show_default=True,
-    help="Go on answering requests for this long after the end of the run.",
+    help="Keep answering requests for this long after the end of the run.",
 )
 @result_options
 @version_option
@@ -137,11 +138,11 @@ def main(
     linger: float,
     output: ResultOptions,
 ) -> None:
-    """Serve one backtest to a strategy over WebSocket and REST.
+    """Serve one backtest over WebSocket and REST.
 
-    Prints one line of JSON with both URLs, waits for a strategy, plays the data as fast as the
-    strategy acknowledges, and writes the results to results/proxy, unless --out, --fills or --json
-    say otherwise. Messages go to stderr.
+    Prints one line of JSON with both URLs, waits for a strategy, replays the data as fast as it
+    acknowledges, and writes the results to results/proxy, unless --out, --fills or --json say
+    otherwise. Messages go to stderr.
     """
     with reported():
         from strategy_runtime.cli.logs import set_up_from

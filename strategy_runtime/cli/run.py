@@ -69,20 +69,20 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
     "--env-file",
     type=Place(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Read variables from a .env file, for the strategy as well.",
+    help="Read variables from a .env file, also for the strategy.",
 )
 @click.option(
     "--check/--no-check",
     default=False,
-    help="Show the settings and where each came from, load the strategy, ask the proxy, open the "
-    "event stream for a moment (a proxy that serves only one strategy disconnects another), and "
-    "exit with 0 or 1. The proxy has 5 s to come up unless --connect-timeout is given.",
+    help="Trade nothing: show each setting and its origin, load the strategy, query the proxy, "
+    "open the event stream for a moment (a proxy that serves only one strategy disconnects "
+    "another), and exit with 0 or 1. The proxy has 5 s to come up, or --connect-timeout.",
 )
 @click.option(
     "--healthcheck/--no-healthcheck",
     default=False,
-    help="Ask the run that has --ops-port on this machine whether it is ready, and exit with 0 or "
-    "1; for the health check of an image.",
+    help="Ask the run with --ops-port on this machine whether it is ready, and exit with 0 or 1; "
+    "for container health checks.",
 )
 @version_option
 def main(
@@ -95,8 +95,8 @@ def main(
 ) -> None:
     """Run the strategy MODULE:CLASS against a trading proxy.
 
-    MODULE is looked for in the current folder first; a file may be named too (bot.py:SmaCross), and
-    :CLASS may be left out where the module defines one strategy.
+    MODULE is looked up in the current folder first; a file works too (bot.py:SmaCross), and :CLASS
+    may be omitted if the module defines only one strategy.
     """
     try:
         with reported():

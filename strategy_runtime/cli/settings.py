@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from strategy_runtime.cli.headings import under
 from strategy_runtime.cli.options import together
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.rounding import Rounding
@@ -21,6 +22,7 @@ __all__ = ["order_options", "order_settings", "with_settings"]
 
 _OF_ORDERS = {*Limits.__struct_fields__, *Rounding.__struct_fields__}
 _ORDERS = tuple(setting for setting in SETTINGS if setting.name in _OF_ORDERS)
+_order_option = under("Risk limits and rounding")
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,9 +51,10 @@ def order_settings(options: dict[str, str | None]) -> Settings:
 
 def _with(settings: tuple[Setting, ...], command: Callable[..., Any]) -> Callable[..., Any]:
     for setting in reversed(settings):
-        command = click.option(
-            setting.flag, setting.name, metavar=setting.metavar, help=_help(setting)
-        )(command)
+        option = _order_option if setting in _ORDERS else click.option
+        command = option(setting.flag, setting.name, metavar=setting.metavar, help=_help(setting))(
+            command
+        )
     return command
 
 

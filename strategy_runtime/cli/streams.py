@@ -20,6 +20,7 @@ import click
 
 from strategy_runtime.cli.arguments import refuse
 from strategy_runtime.cli.errors import complain, reported, show
+from strategy_runtime.cli.headings import write_options
 from strategy_runtime.cli.signals import heed_as_process_1
 from strategy_runtime.errors import DataError, reason_of
 
@@ -44,6 +45,10 @@ class Command(click.Command):
         if left_over and not ctx.resilient_parsing:
             refuse(ctx, left_over)
         return left_over
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options into the help, below their headings."""
+        write_options(self, ctx, formatter)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, and end the process."""

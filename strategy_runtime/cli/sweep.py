@@ -27,6 +27,7 @@ from strategy_runtime.cli.options import (
     data_options,
     demo_option,
     json_option,
+    result_option,
     version_option,
 )
 from strategy_runtime.cli.progress import counted
@@ -62,30 +63,29 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed in some of the runs,
     "parameters",
     metavar="NAME=VALUE,…",
     multiple=True,
-    help="Give a parameter these values, one after the other. Of several such options every "
-    "combination is run. Repeatable.",
+    help="Values of a parameter. Repeatable: every combination is run.",
 )
 @click.option(
     "--by",
     type=click.Choice(FIGURES),
     default="sharpe",
     show_default=True,
-    help="The figure by which the runs are put in order.",
+    help="Figure to rank the runs by.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many runs go on at once. Default: as many as there are cores.",
+    help="Number of runs at a time. Default: the number of cores.",
 )
 @data_options
 @account_options
 @order_options
-@click.option(
+@result_option(
     "--out",
     type=Target(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write sweep.csv there. Default: results/<CLASS>.",
+    help="Write sweep.csv to this folder. Default: results/<CLASS>.",
 )
 @json_option
 @version_option
@@ -101,11 +101,11 @@ def main(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Run the strategy MODULE:CLASS with every combination of parameters, and compare.
+    """Backtest the strategy MODULE:CLASS with every combination of parameters, and compare.
 
-    Each run is that of strategy-backtest, whose --help says more about the options; it logs
-    nothing, and what the strategy prints is left out. A table of the best runs is printed, and one
-    of all of them is written to results/<CLASS>/sweep.csv, unless --out or --json say otherwise.
+    Prints a table of the best runs and writes all of them to results/<CLASS>/sweep.csv, unless
+    --out or --json say otherwise. Each run is the same as in strategy-backtest, but logs nothing,
+    and what the strategy prints is discarded.
     """
     with reported():
         from strategy_runtime.backtesting.sweeping import trials

@@ -105,7 +105,7 @@ def test_help_says_what_a_worse_price_is_measured_in(tmp_path: Path) -> None:
     said = " ".join(call("backtest", "-h", cwd=tmp_path).stdout.split())
     for option in ("--slippage", "--slippage-fixed", "--impact", "--spread"):
         (meaning,) = re.findall(rf" {option} NUMBER (.*?) \[default", said)
-        assert re.search("share of the price|in price units", meaning, re.IGNORECASE), option
+        assert re.search("fraction of the price|in price units", meaning, re.IGNORECASE), option
 
 
 def test_an_unknown_option_is_a_usage_error(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             default="",
             read=values.or_none,
             is_secret=True,
-            help="File with the API key of the proxy, if it wants one.",
+            help="File with the API key of the proxy, if it requires one.",
         ),
     ]
     subscriptions: Annotated[
@@ -93,8 +93,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_ON_ERROR",),
             default="auto",
-            help="Whether a failing hook ends the run; auto stops a backtest, and lets a live run "
-            "go on until there are 5 failures in a minute or 3 in a row.",
+            help="Whether a failing hook ends the run; auto stops a backtest, but lets a live run "
+            "continue until 5 failures in a minute or 3 in a row.",
         ),
     ]
     on_exit: Annotated[
@@ -102,8 +102,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_ON_EXIT",),
             default="keep",
-            help="What a live run leaves at its end: everything, no open orders, or no positions "
-            "either.",
+            help="What a live run leaves behind: everything (keep), no open orders (cancel), or "
+            "neither orders nor positions (flatten).",
         ),
     ]
     max_orders_per_minute: Annotated[
@@ -113,8 +113,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="COUNT",
             default="",
             read=values.count,
-            help="Orders and changes of orders that may be given within a minute; further ones are "
-            "refused. Cancels do not count.",
+            help="Most orders and order changes per minute; further ones are refused. Cancels do "
+            "not count.",
         ),
     ]
     max_order_notional: Annotated[
@@ -124,7 +124,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="AMOUNT",
             default="",
             read=values.amount,
-            help="What an order may be worth, in account currency, unless it reduces a position.",
+            help="Largest value of an order, in account currency, unless it reduces a position.",
         ),
     ]
     max_position_notional: Annotated[
@@ -134,8 +134,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="AMOUNT",
             default="",
             read=values.amount,
-            help="What the position in a symbol and the orders that would add to it may be worth "
-            "together.",
+            help="Largest value of the position in a symbol, including the orders that would add "
+            "to it.",
         ),
     ]
     max_daily_loss: Annotated[
@@ -145,8 +145,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="AMOUNT",
             default="",
             read=values.amount,
-            help="What equity may lose in a UTC day; then only orders that reduce a position are "
-            "sent until it is over.",
+            help="Largest loss of equity in a UTC day; once reached, only orders that reduce a "
+            "position are sent until the day is over.",
         ),
     ]
     lot_size: Annotated[
@@ -156,8 +156,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="STEPS",
             default="",
             read=steps_of,
-            help="Round quantities down to multiples of this, such as 1, or S:AAPL=1,*=0.001 for "
-            "one by symbol.",
+            help="Round quantities down to multiples of this, such as 1, or by symbol: "
+            "S:AAPL=1,*=0.001.",
         ),
     ]
     tick_size: Annotated[
@@ -167,8 +167,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="STEPS",
             default="",
             read=steps_of,
-            help="Round the prices of orders to multiples of this, a limit to no worse and a stop "
-            "to no sooner; one by symbol as above.",
+            help="Round order prices to multiples of this, a limit to no worse a price, a stop to "
+            "trigger no sooner; by symbol as above.",
         ),
     ]
     state_dir: Annotated[
@@ -177,8 +177,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             variables=("STATE_DIR",),
             metavar="DIR",
             default="",
-            help="Where a live run keeps its lock, its journal of orders and the strategy's state; "
-            "none keeps nothing. Default: a folder in $XDG_STATE_HOME or ~/.local/state.",
+            help="Folder for a live run's lock, journal of orders and state; none keeps nothing. "
+            "Default: a folder in $XDG_STATE_HOME or ~/.local/state.",
         ),
     ]
     record: Annotated[
@@ -188,8 +188,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             metavar="FILE",
             default="",
             read=values.recording,
-            help="Append all that the proxy sends to this file (.jsonl); strategy-backtest --data "
-            "replays its candles and quotes.",
+            help="Append everything the proxy sends to this file (.jsonl); strategy-backtest "
+            "--data replays its candles and quotes.",
         ),
     ]
     loop: Annotated[
@@ -197,7 +197,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_LOOP",),
             default="auto",
-            help="Event loop; auto takes uvloop where it is installed.",
+            help="Event loop; auto uses uvloop if it is installed.",
         ),
     ]
     connect_timeout: Annotated[
@@ -251,7 +251,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("LOG_FORMAT",),
             default="auto",
-            help="Form of the log on stderr; auto is console on a terminal, otherwise json.",
+            help="Format of the log on stderr; auto is console on a terminal, otherwise json.",
         ),
     ]
     origins: dict[str, str]
