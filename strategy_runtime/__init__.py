@@ -10,9 +10,9 @@
             if self.position(candle.symbol).is_flat:
                 self.buy(candle.symbol, fraction=0.1)
 
-`Strategy` has the hooks, verbs and views, `strategy_runtime.backtesting` runs backtests from
-Python, and `strategy_runtime.testing` is the test kit. All else is run by commands:
-`strategy-backtest`, `strategy-sweep`, `strategy-run`, `strategy-proxy` and `strategy-new`.
+`Strategy` has the hooks, verbs and views; `strategy_runtime.backtesting` runs backtests from
+Python; `strategy_runtime.testing` is the test kit. The commands are `strategy-backtest`,
+`strategy-sweep`, `strategy-run`, `strategy-proxy` and `strategy-new`.
 """
 
 from strategy_runtime.errors import (

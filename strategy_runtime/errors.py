@@ -115,7 +115,7 @@ class ApiError(StrategyRuntimeError):
     Orders that are refused reach a strategy as `OrderRejected` instead.
 
     Attributes:
-        status: HTTP status; 0 where the runtime refused by itself, as for a limit on risk.
+        status: HTTP status; 0 where the runtime refused by itself, as for a risk limit.
         code: Machine-readable code of the envelope, an open set.
         message: For people.
         details: Whatever else the venue said, or None.

@@ -69,7 +69,7 @@ class Pilot:
 
     @property
     def orders(self) -> list[Order]:
-        """The orders the strategy gave, in order, in their present state; bracket legs aside."""
+        """The strategy's orders, in order, in their current state, without bracket legs."""
         return [order for order in self.exchange.outcome().orders if not order.parent_order_id]
 
     @property
@@ -89,7 +89,7 @@ class Pilot:
 
     @property
     def quit_reason(self) -> str | None:
-        """Why the strategy has ended the run, None where it has not."""
+        """Why the strategy ended the run, or None if it has not."""
         return self._runner.quit_reason
 
     def position(self, symbol: str) -> NetPosition:
@@ -103,14 +103,14 @@ class Pilot:
         closes: Sequence[float] | None = None,
         bars: Sequence[Sequence[float]] | None = None,
     ) -> None:
-        """Let bars close, one after the other, and wait until the strategy has dealt with each.
+        """Close bars, one after the other, and wait until the strategy has handled each.
 
-        They go on where the last ones ended. Of made-up bars each opens at the close of the one
-        before, and its range just covers open and close; give `bars` to choose them yourself.
+        They continue where the last ones ended. With `closes`, each bar opens at the close of the
+        one before, and its range just covers open and close; give `bars` to choose them yourself.
 
         Args:
             closes: Closing prices.
-            bars: Rows of open, high, low, close and, if you like, volume.
+            bars: Rows of open, high, low, close and, optionally, volume.
 
         Raises:
             HookFailed: A hook of the strategy raised.
@@ -126,14 +126,14 @@ class Pilot:
         await self._feed({symbol: rows})
 
     async def candles_of(self, closes: Mapping[str, Sequence[float]]) -> None:
-        """The same for several symbols at once, whose bars close at the same instants."""
+        """Like `candles`, for several symbols whose bars close at the same instants."""
         await self._feed({symbol: self._made_up(symbol, each) for symbol, each in closes.items()})
 
     async def quotes(self, symbol: str, pairs: Sequence[tuple[float, float]]) -> None:
-        """Let quotes come, a second apart, and wait until the strategy has dealt with each.
+        """Send quotes, a second apart, and wait until the strategy has handled each.
 
-        They go on where candles and quotes ended. From its first quote on, the orders of a symbol
-        fill at its quotes alone: buys at the ask, sells at the bid.
+        They continue where candles and quotes ended. From its first quote on, orders in the symbol
+        fill only at its quotes: buys at the ask, sells at the bid.
 
         Args:
             pairs: Best bid and ask.
@@ -257,15 +257,14 @@ async def run_test(
         timeframe: Of the candles.
         on_error: What a failing hook does: `stop` (as in a backtest) or `continue`.
         start: Start of the first bar.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; limits on
-            risk: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`.
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; risk limits:
+            `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`.
 
     Raises:
         HookFailed: A hook of the strategy raised.
-        ConfigError: The value of an option cannot be one.
-        TypeError: There is no option of a name; or, in the end, the state of the strategy is one
-            that a live run could not save.
-        ValueError: `on_error` or `start` cannot have that value.
+        ConfigError: An option has an invalid value.
+        TypeError: An unknown option; or, at the end, a state that a live run could not save.
+        ValueError: `on_error` or `start` has an invalid value.
     """
     if getattr(start, "tzinfo", None) is None:
         raise ValueError(

@@ -8,8 +8,8 @@
     print(backtest(SmaCross(fast=5), data, fee_rate=0.001))
     print(sweep(SmaCross, data, {"fast": (5, 10, 20), "slow": (30, 50)}, fee_rate=0.001))
 
-They are the runs of `strategy-backtest` and `strategy-sweep`: of equal data and options come equal
-fills.
+They are the runs of `strategy-backtest` and `strategy-sweep`: the same data and options give the
+same fills.
 """
 
 from strategy_runtime.backtesting.reading import read_data

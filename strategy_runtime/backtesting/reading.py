@@ -35,26 +35,27 @@ def read_data(
 
     Args:
         sources: CSV, Parquet or Feather files, recordings of `strategy-run --record`, or folders of
-            them; data frames of pandas or polars and tables of pyarrow, by symbol where no column
-            says it: `{"AAPL": frame}`.
-        symbol: Read this one only. A file that has no such column has the symbol it is named after;
-            where none is named after the one given, all such files have that, and so do tables.
-        timeframe: Length of the candles, such as `1h`, made of finer data; orders still fill in the
-            finer bars. By default as the data say.
-        tz: Time zone of times that name none.
-        columns: What the columns are, from left to right, such as `["time", "open", "high", "low",
-            "close", "volume"]`; for files without a header, or with names that are not known.
-        dates: What comes first in dates such as 03/04/2024: `"mdy"` for the month, `"dmy"` for the
-            day. By default they are refused.
-        decimals: The decimal mark in the numbers of a CSV, `"comma"` or `"point"`; the other one
-            may separate thousands then, which nothing may by default.
+            these; data frames of pandas or polars and pyarrow tables, given by symbol if no column
+            names it: `{"AAPL": frame}`.
+        symbol: Read only this symbol. A file without a symbol column has the symbol it is named
+            after; if no file is named after this one, all files and tables without that column are
+            read as this symbol.
+        timeframe: Length of the candles, such as `1h`, built from finer data; orders still fill in
+            the finer bars. By default that of the data.
+        tz: Time zone of times without one.
+        columns: Names of the columns, from left to right, such as `["time", "open", "high", "low",
+            "close", "volume"]`, for files without a header or with unknown names.
+        dates: Order of day and month in dates such as 03/04/2024: `"mdy"` or `"dmy"`. By default
+            such dates are refused.
+        decimals: Decimal mark in CSV files, `"comma"` or `"point"`; the other mark may then
+            separate thousands. By default a point, and no thousands separator.
         start, end: Skip bars before `start`, and from `end` on.
-        strict: Refuse data with duplicate, out-of-order or impossible rows instead of mending them,
-            which `faults` of what is given back tells of.
+        strict: Refuse data with duplicate, out-of-order or impossible rows instead of repairing
+            them; `faults` of the result lists what was repaired.
 
     Raises:
-        DataError: Names file, line and column.
-        ConfigError: One of the others cannot be understood.
+        DataError: The data cannot be read; names file, line and column.
+        ConfigError: An argument cannot be understood.
     """
     given: list[str | Path | Table] = []
     for each in sources:

@@ -156,25 +156,25 @@ def backtest(
     on_error: OnError = "stop",
     **options: Any,
 ) -> Results:
-    """Run a strategy over data; gives back what came of it, which prints as a table.
+    """Backtest a strategy; returns the results, which print as a table.
 
-    Also where an event loop is running already, as in a notebook.
+    It works in a notebook, too, where an event loop is already running.
 
     Args:
-        data: What `read_data` has read, which may be used again and again, or what it takes.
+        data: The result of `read_data`, which can be reused, or anything that `read_data` takes.
         subscriptions: What the strategy receives, such as `S:AAPL:candle_5m,C:BTCUSD:quote`; by
             default all quotes, and the finest candles of each symbol.
         on_error: What a failing hook does: `stop` or `continue`.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; limits on
-            risk: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`, a number or
+        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; risk limits:
+            `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`, a number or
             numbers by symbol. `splits` is a file, or a list such as `["AAPL 2:1 2005-02-28"]`.
 
     Raises:
         HookFailed: A hook of the strategy raised; `__cause__` is what it raised.
         DataError: The data cannot be read.
-        ConfigError: A value that cannot be one, `subscriptions` that want nothing of the data, or
-            a strategy that has run before.
-        TypeError: There is no option of a name, or what is given is no strategy or no data.
+        ConfigError: An invalid value, `subscriptions` that match nothing in the data, or a strategy
+            that has run before.
+        TypeError: An unknown option, or something that is not a strategy or data.
     """
     if isinstance(strategy, type):
         name = strategy.__name__

@@ -35,25 +35,25 @@ def sweep(
     subscriptions: str = "",
     **options: Any,
 ) -> Comparison:
-    """Run a strategy with many sets of parameters; gives back the runs, the best first, which print
+    """Backtest a strategy with many sets of parameters; returns the runs, best first, which print
     as a table.
 
-    What the strategy prints or logs is left out. Where it fails, that run has a `failure` instead
-    of a summary, and the others go on.
+    What the strategy prints or logs is discarded. If it fails, that run has a `failure` instead of
+    a summary, and the others go on.
 
     Args:
         kind: The class of the strategy.
         data: As for `backtest`.
-        parameters: Values by name, of which every combination is run, such as `{"fast": (5, 10,
-            20), "slow": (30, 50)}`; or the sets themselves, one mapping for each run.
-        by: The figure whose highest value is the best, such as `calmar`, `return` or `win_rate`; of
-            `max_drawdown` it is the lowest.
-        processes: How many runs go on at once; by default as many as there are cores.
+        parameters: Values by name, to run every combination, such as `{"fast": (5, 10, 20), "slow":
+            (30, 50)}`; or a list of the sets themselves, one mapping for each run.
+        by: Figure to rank by, such as `calmar`, `return` or `win_rate`; the highest is best, but of
+            `max_drawdown` the lowest.
+        processes: Number of runs at a time; by default the number of cores.
         subscriptions, options: As for `backtest`.
 
     Raises:
-        DataError, TypeError: As of `backtest`.
-        ConfigError: Likewise; or a parameter that is none or has no values, before anything runs.
+        DataError, TypeError: As for `backtest`.
+        ConfigError: Likewise; or, before anything runs, an unknown parameter or one without values.
     """
     _check_class(kind)
     if by not in FIGURES:

@@ -36,7 +36,7 @@ class Sma(Running):
 class Ema(Running):
     """Exponential moving average with weight `2 / (period + 1)`, seeded with the simple average.
 
-    It never quite forgets: four periods behind its first value, that has a weight of 1 in 2,000.
+    It never quite forgets: four periods after its first value, that has a weight of 1 in 2,000.
     """
 
     __slots__ = ()

@@ -46,8 +46,8 @@ class Indicator(Line, ABC):
     """A line that follows the candles of one symbol.
 
     Attributes:
-        warm_up: How many candles it takes until the value is what it would be after any number of
-            them; a live run fetches as many beforehand.
+        warm_up: How many candles it needs for its final value; a live run fetches that many before
+            its first event.
     """
 
     __slots__ = ("warm_up",)
@@ -62,7 +62,7 @@ class Indicator(Line, ABC):
 
 
 class PriceIndicator(Indicator):
-    """An indicator of closing prices alone."""
+    """An indicator that uses only closing prices."""
 
     __slots__ = ()
 

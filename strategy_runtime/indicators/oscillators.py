@@ -11,11 +11,10 @@ _NEITHER = 50.0
 
 
 class Rsi(Running):
-    """Relative strength index (Wilder, 1978), from 0 to 100: what closes have gained, of all they
-    have moved.
+    """Relative strength index (Wilder, 1978), from 0 to 100: average gain over average move.
 
-    Gains and losses are averaged like the range in `Atr`, from the first `period` changes on. Where
-    no close has moved it is 50.
+    Gains and losses are averaged like the range in `Atr`, from the first `period` changes on. It is
+    50 if no close has moved.
     """
 
     __slots__ = ()
@@ -43,7 +42,7 @@ class Rsi(Running):
 
 
 class Macd(PriceIndicator):
-    """Moving average convergence/divergence: a fast exponential average of closes less a slow one.
+    """Moving average convergence/divergence: a fast exponential average minus a slow one.
 
     Attributes:
         signal: Exponential average of the line itself.

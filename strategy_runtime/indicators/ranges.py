@@ -110,7 +110,7 @@ class _Farthest(Indicator):
 
 
 class Highest(_Farthest):
-    """The highest high of the last `period` candles, the one in hand among them.
+    """The highest high of the last `period` candles, including the current one.
 
     So a breakout is a close above its `previous`.
     """

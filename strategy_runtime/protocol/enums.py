@@ -92,7 +92,7 @@ _ALIASES = {
 
 
 class Side(_ClosedEnum):
-    """Which way an order or a trade goes."""
+    """Whether an order or a trade buys or sells."""
 
     BUY = "BUY"
     SELL = "SELL"
@@ -104,14 +104,14 @@ class Side(_ClosedEnum):
 
 
 class PositionSide(_ClosedEnum):
-    """Which way a position goes."""
+    """Whether a position is long or short."""
 
     LONG = "LONG"
     SHORT = "SHORT"
 
 
 class OrderType(_ClosedEnum):
-    """How an order finds its price."""
+    """Market, limit, stop, stop-limit or trailing stop."""
 
     MARKET = "MARKET"
     LIMIT = "LIMIT"
@@ -121,7 +121,7 @@ class OrderType(_ClosedEnum):
 
 
 class TimeInForce(_ClosedEnum):
-    """How long an order rests: until cancelled, for a day, for a bar, or for it as a whole."""
+    """How long an order rests: until cancelled, a day, or one bar (`FOK`: all or nothing)."""
 
     GTC = "GTC"
     DAY = "DAY"
@@ -151,7 +151,7 @@ class PositionMode(_ClosedEnum):
 
 
 class OrderStatus(_OpenEnum):
-    """Where an order stands."""
+    """The status of an order."""
 
     PENDING = "PENDING"
     PENDING_CANCEL = "PENDING_CANCEL"
@@ -164,7 +164,7 @@ class OrderStatus(_OpenEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """True once nothing can happen to the order any more."""
+        """True once the order has ended."""
         return self in _TERMINAL
 
 
@@ -249,7 +249,7 @@ class CloseCode(IntEnum):
 
 
 class RateLimitEventKind(_OpenEnum):
-    """How near the provider's request limit is."""
+    """Whether the provider's request limit is near or reached."""
 
     RATE_LIMIT_WARNING = "RATE_LIMIT_WARNING"
     RATE_LIMIT_HIT = "RATE_LIMIT_HIT"

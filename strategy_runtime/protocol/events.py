@@ -92,8 +92,8 @@ class TradeEvent(_Frame, frozen=True, kw_only=True, tag="trade"):
 
 
 class PositionEvent(_Frame, frozen=True, kw_only=True, tag="position"):
-    """A position changed. `event` tells how; some venues call every change MODIFIED, but a strategy
-    is told whether it was opened or closed.
+    """A position changed; `event` says how. Some venues call every change MODIFIED, but a strategy
+    always sees whether it was opened or closed.
     """
 
     position: Position
@@ -117,7 +117,7 @@ class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
         broker: The provider, where it is its link.
         gap_duration_ms: In BROKER_RECONNECTED: how long that was away.
         session: In CONNECTED: names the run of the proxy. Another one knows nothing of the first.
-        acknowledged: In CONNECTED of a backtest: how many of its events have been, by whomever.
+        acknowledged: In CONNECTED of a backtest: how many of its events have been acknowledged.
     """
 
     event: ConnectionEventKind
@@ -132,8 +132,8 @@ class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):
     """The provider's request limit is near or reached.
 
     Attributes:
-        requests_remaining: How many are left, where the proxy says so.
-        reset_at: When there are all of them again, likewise.
+        requests_remaining: How many are left, if the proxy says so.
+        reset_at: When the limit is reset, if the proxy says so.
     """
 
     event: RateLimitEventKind
@@ -154,7 +154,7 @@ class StalenessEvent(_Frame, frozen=True, kw_only=True, tag="data_staleness"):
 
     Attributes:
         symbols: Those it is about.
-        stale_since: When the last data came, where the proxy says so.
+        stale_since: When the last data came, if the proxy says so.
     """
 
     event: StalenessEventKind
@@ -185,7 +185,7 @@ class Pong(_Frame, frozen=True, kw_only=True, tag="pong"):
 
 
 class UnknownEvent(Struct, frozen=True, kw_only=True):
-    """A frame of a type this version does not know; acknowledged all the same.
+    """A message of a type this version does not know; it is acknowledged nevertheless.
 
     Attributes:
         type: The frame's `type`.

@@ -77,7 +77,7 @@ class Candle(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
         stamp: Start of the bar as it arrived: an aware datetime off the wire, nanoseconds since
             the epoch from the simulator. Use `timestamp`, which is a datetime either way.
         open, high, low, close: Prices.
-        volume: In units of the instrument; 0 also where it is unknown.
+        volume: In units of the instrument; 0 if unknown.
         provider: Where the bar came from.
     """
 
@@ -143,12 +143,12 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
 
     @property
     def mid(self) -> float:
-        """Half way between bid and ask."""
+        """Halfway between bid and ask."""
         return (self.bid + self.ask) / 2
 
     @property
     def price(self) -> float:
-        """That of the last trade; half way between bid and ask where the provider sends none."""
+        """Price of the last trade; halfway between bid and ask if the provider sends none."""
         return self.mid if self.last is None else self.last
 
     @property
@@ -158,21 +158,20 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
 
 
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An order as it stood after an event, or when it was asked for.
+    """An order after an event, or when it was asked for.
 
-    Quantities are in units of the instrument and never negative; the side tells the direction.
-    Where the other side leaves out `filled_quantity` it is 0, or the whole quantity of a FILLED
-    order; where it leaves out `remaining_quantity` it is the rest.
+    Quantities are in units of the instrument and never negative; the side gives the direction. If
+    the proxy omits `filled_quantity`, it is 0, or the whole quantity of a FILLED order; if it omits
+    `remaining_quantity`, it is the rest.
 
     Attributes:
-        id: The venue's; `client_order_id` is ours.
-        average_fill_price: Of what has filled, weighted by quantity; None before.
+        id: The venue's id; `client_order_id` is the strategy's.
+        average_fill_price: Weighted by quantity; None before the first fill.
         reject_reason: Why it was rejected after it had been accepted.
-        position_id: The position it is to change, or has opened or changed.
-        parent_order_id: Of the leg of a bracket: the entry it belongs to.
-        oco_group_id: Of the orders that share it, the first to fill cancels the rest.
-        external: True where the runtime found that another than the strategy gave it; not on the
-            wire.
+        position_id: The position it is meant to change, or has opened or changed.
+        parent_order_id: For the leg of a bracket, the entry it belongs to.
+        oco_group_id: One cancels the other: the first order of a group to fill cancels the rest.
+        external: True if it is not the strategy's own; not on the wire.
     """
 
     id: Identifier
@@ -282,7 +281,7 @@ class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A position as the venue reports it.
 
     Attributes:
-        quantity: In units of the instrument, never negative; the side tells the direction.
+        quantity: In units of the instrument, never negative; the side gives the direction.
         average_entry_price: Weighted by quantity.
         realized_pnl: Profit realised since it was opened, before fees.
         unrealized_pnl: Open profit at `current_price`.
@@ -314,7 +313,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     Attributes:
         balance: Starting cash plus realised profit minus fees; open profit is not in it.
         equity: `balance + unrealized_pnl`.
-        margin_used: What the open positions tie up.
+        margin_used: Equity tied up in open positions.
         margin_available: `equity - margin_used`.
         unrealized_pnl: Open profit at the current prices.
         currency: Of all the amounts.
@@ -334,7 +333,7 @@ class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One execution.
 
     Attributes:
-        quantity: In units of the instrument, never negative; the side tells the direction.
+        quantity: In units of the instrument, never negative; the side gives the direction.
         commission: The fee, in `commission_currency`.
         is_maker: Whether the order had rested and the market came to it.
         position_id: The position it opened, changed or closed.

@@ -31,12 +31,12 @@ _GAIN = {"sortino": "return", "calmar": "annual_return", "profit_factor": "win_r
 
 
 class Trial(Struct, frozen=True):
-    """One of the runs.
+    """One run of a sweep.
 
     Attributes:
-        parameters: What was given: as it was written, where that was a command.
-        summary: What came of it; None where the strategy failed.
-        failure: Why it did, in words; else empty.
+        parameters: The parameters of the run; as text, if it was a command.
+        summary: The result, or None if the strategy failed.
+        failure: Why it failed, or an empty string.
     """
 
     parameters: Mapping[str, Any]
@@ -71,12 +71,12 @@ class Comparison:
 
     @property
     def failed(self) -> list[Trial]:
-        """Those in which the strategy failed."""
+        """The runs in which the strategy failed."""
         return [trial for trial in self.trials if trial.summary is None]
 
     def table(self) -> dict[str, list[Any]]:
-        """The columns of a table of all runs, for a data frame of any kind: the parameters in which
-        they differ, and all figures; NaN where there is none.
+        """The columns of a table of all runs, for a data frame of any kind: the parameters that
+        differ, and all figures, NaN if missing.
         """
         given = {name: [each.parameters.get(name) for each in self.trials] for name in self._varied}
         figures = {

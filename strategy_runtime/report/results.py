@@ -30,11 +30,11 @@ class Results(Struct, frozen=True, kw_only=True):
     """A run, summed up; it prints as the table that a person sees.
 
     Attributes:
-        points: Of the equity path, one for each interval of a chart, see `grid.grid_of`.
-        buy_and_hold: The equity at each of these points of whoever had bought and held instead, see
-            `holding.buy_and_hold`; empty where that cannot be said.
-        days: How each day ended in which a bar did.
-        trips: Positions that were closed, in the order of their ends.
+        points: The equity path, one point for each interval of a chart, see `grid.grid_of`.
+        buy_and_hold: The equity of buying and holding instead, at each of these points, see
+            `holding.buy_and_hold`; empty if it cannot be computed.
+        days: The end of each day in which a bar ended.
+        trips: Closed positions, in the order in which they closed.
     """
 
     summary: Summary
@@ -48,7 +48,7 @@ class Results(Struct, frozen=True, kw_only=True):
         """The columns of a table that `write_results` writes, for a data frame of any kind:
         `pandas.DataFrame(results.table("trips"))`.
 
-        Times are aware and in UTC, and dates without a zone; amounts are floats.
+        Times are in UTC with their zone, dates have none; amounts are floats.
 
         Args:
             name: `fills`, `orders`, `trips` or `equity`.

@@ -68,19 +68,19 @@ class Strategy(Indicating):
     """A trading strategy: subclass it.
 
     * Annotated public attributes of your class are its parameters: `fast: int = 10`.
-    * Methods named `on_…` are hooks: fill in those you need, with `def` or `async def`. One hook
-      runs at a time, in the order of the events; what an event changed can be seen in its hook.
-    * `buy`, `sell`, `close` and other verbs give orders; `position`, `orders`, `history` and other
-      views show how things stand.
+    * Methods named `on_…` are hooks: write those you need, with `def` or `async def`. Hooks run
+      one at a time, in the order of the events, and see what their event has changed.
+    * `buy`, `sell`, `close` and other verbs place orders; `position`, `orders`, `history` and other
+      views show positions, orders and prices.
 
     `state`, annotated with a msgspec Struct, is not a parameter. A live run saves it after every
-    event that changed it, and the next one restores it before `on_start`. A backtest begins with
+    event that changed it, and the next one restores it before `on_start`. A backtest starts with
     its default.
 
     Attributes:
-        lookback: How many candles of each symbol `history` can reach back; 0 keeps none.
-        backfill: Whether candles that closed while a live connection was lost come to `on_candle`,
-            too, late; `is_backfilling` is true while they do.
+        lookback: How many candles of each symbol `history` keeps; 0 keeps none.
+        backfill: Whether candles that closed while a live connection was lost also come to
+            `on_candle`, late; `is_backfilling` is true while they do.
     """
 
     lookback: ClassVar[int] = 0
@@ -121,7 +121,7 @@ class Strategy(Indicating):
         return strategy
 
     def __init__(self, **parameters: Any) -> None:
-        """Take parameters by name, and `state`, where it is not to begin with the default.
+        """Take parameters by name, and `state`, if it is not to start with the default.
 
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
@@ -187,28 +187,28 @@ class Strategy(Indicating):
 
     @property
     def parameter_values(self) -> dict[str, Any]:
-        """The values the strategy runs with."""
+        """The values the strategy runs with, by name."""
         return dict(self._values)
 
     # Hooks
 
     def on_start(self) -> _Hook:
-        """Once, before the first event: make indicators and timers here."""
+        """Called once, before the first event: make indicators and timers here."""
 
     def on_connect(self) -> _Hook:
-        """The stream of events has been opened, for the first time or again.
+        """The event stream is open, for the first time or again.
 
-        In a backtest the first call comes before anything can happen.
+        In a backtest the first call comes before the first event.
         """
 
     def on_disconnect(self) -> _Hook:
-        """The stream of events has been lost."""
+        """The event stream has been lost."""
 
     def on_reconnect(self, gap: Gap) -> _Hook:
-        """The stream is back, and what was missed has been told, to indicators as well."""
+        """The event stream is back; hooks and indicators have been told what was missed."""
 
     def on_candle(self, candle: Candle) -> _Hook:
-        """A bar has closed; called for each symbol by itself."""
+        """A bar has closed; called for each symbol separately."""
 
     def on_quote(self, quote: Quote) -> _Hook:
         """The best bid or ask has changed."""
@@ -217,7 +217,7 @@ class Strategy(Indicating):
         """An order has changed: `event.event` says how, `event.order` has its new state."""
 
     def on_trade(self, trade: Trade) -> _Hook:
-        """An order has executed, wholly or in part."""
+        """An order has filled, completely or in part."""
 
     def on_position(self, event: PositionEvent) -> _Hook:
         """A position has been opened, changed or closed: `event.event` says which."""
@@ -226,22 +226,22 @@ class Strategy(Indicating):
         """Balance or margin has changed."""
 
     def on_connection(self, event: ConnectionEvent) -> _Hook:
-        """The connection to the proxy, or that of the proxy to its provider, has changed."""
+        """The connection to the proxy, or the proxy's connection to its broker, has changed."""
 
     def on_rate_limit(self, event: RateLimitEvent) -> _Hook:
-        """The provider's request limit is near or reached."""
+        """The broker's request limit is near or reached."""
 
     def on_proxy_error(self, event: ProxyErrorEvent) -> _Hook:
-        """The proxy reports trouble."""
+        """The proxy reports an error."""
 
     def on_staleness(self, event: StalenessEvent) -> _Hook:
-        """Market data of some symbols have stopped or resumed."""
+        """Market data of some symbols has stopped or resumed."""
 
     def on_financing(self, event: FinancingEvent) -> _Hook:
         """Interest, a fee for a short position or a swap has been booked."""
 
     def on_timer(self) -> _Hook:
-        """A timer that has no function of its own is due."""
+        """A timer without a function of its own fires."""
 
     def on_unknown(self, event: UnknownEvent) -> _Hook:
         """An event of a type this version does not know."""
@@ -250,17 +250,17 @@ class Strategy(Indicating):
         """A hook raised (`HookFailed`), or an unawaited order was refused (`OrderRejected`)."""
 
     def on_anomaly(self, description: str) -> _Hook:
-        """Something that should not happen: an order that had ended was filled, nobody can say
-        whether an order arrived (or now somebody can), events were lost on a healthy connection."""
+        """Something that should not happen: an order filled after it had ended, it is unknown
+        whether an order arrived (or now it is known), events were lost on a healthy connection."""
 
     def on_complete(self, event: BacktestComplete) -> _Hook:
-        """The backtest is over: no more orders, queries are still answered."""
+        """The backtest is over: no more orders; queries are still answered."""
 
     def on_stop(self) -> _Hook:
-        """Once, at the end, whatever ended it."""
+        """Called once, at the end of every run."""
 
     def on_event(self, event: Event) -> _Hook:
-        """Every event, after its own hook."""
+        """Any event, after its own hook."""
 
     # Verbs
 
@@ -284,28 +284,27 @@ class Strategy(Indicating):
         oco_group: str | None = None,
         client_order_id: str | None = None,
     ) -> Ticket:
-        """Give an order to buy.
+        """Place a buy order.
 
         `limit` alone makes it a LIMIT order, `stop` alone a STOP, both a STOP_LIMIT, `trailing`
-        (price units) or `trailing_percent` (5 is five per cent) a TRAILING_STOP, none a MARKET
-        order.
+        (price units) or `trailing_percent` (5 is 5 %) a TRAILING_STOP, and no price a MARKET order.
 
         Give exactly one size: `quantity` in units; `fraction` of equity (`0.10` is a tenth);
         `notional` in account currency; or `risk`, the amount lost if `stop_loss` is hit.
 
         Args:
-            stop_loss, take_profit: Prices of orders that close the position again, placed when
-                this one fills; when one of them fills the other is cancelled.
-            time_in_force: How long it rests: until cancelled, for a day, for one bar (`IOC`), or
-                for one bar and as a whole or not at all (`FOK`).
+            stop_loss, take_profit: Prices of two orders that close the position again, placed when
+                this one fills; when one of them fills, the other is cancelled.
+            time_in_force: How long it rests: until cancelled (`GTC`), for a day (`DAY`), for one
+                bar (`IOC`), or for one bar, all or nothing (`FOK`).
             post_only: Reject a limit order that would fill at once.
-            reduce_only: Make a position smaller, and never open or turn one.
-            oco_group: Of the orders that share it, the first to fill cancels the rest.
-            client_order_id: Its id, new in the run; by default one is made.
+            reduce_only: Only reduce a position, never open or reverse one.
+            oco_group: One cancels the other: the first order of a group to fill cancels the rest.
+            client_order_id: Id of the order, new in the run; made up by default.
 
         Raises:
-            ValueError: The arguments contradict each other, a price is needed to find the quantity
-                and none has been seen, or `client_order_id` has been used.
+            ValueError: The arguments contradict each other, no price has been seen to convert the
+                size at, or `client_order_id` has been used.
         """
         return self._running.order(
             _BUY,
@@ -347,7 +346,7 @@ class Strategy(Indicating):
         oco_group: str | None = None,
         client_order_id: str | None = None,
     ) -> Ticket:
-        """Give an order to sell, short where nothing is held; the arguments are those of `buy`."""
+        """Place a sell order, which opens a short if nothing is held; arguments are as in `buy`."""
         return self._running.order(
             _SELL,
             symbol,
@@ -379,10 +378,11 @@ class Strategy(Indicating):
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
     ) -> Ticket:
-        """Change a resting order; what is not given stays. It keeps its id and its place.
+        """Change a resting order; what is omitted stays. The order keeps its id and its place.
 
         Args:
-            trailing: Distance of a trailing stop, in price units or in percent as it was given.
+            order: A ticket, an order or an id.
+            trailing: Distance of a trailing stop, in the unit it was placed with.
 
         Raises:
             ValueError: There is no such order in this run, or a number is not above zero.
@@ -398,7 +398,10 @@ class Strategy(Indicating):
         )
 
     def cancel(self, order: OrderReference) -> Ticket:
-        """Cancel a resting order. If it ended just before, that is no error: look at its status.
+        """Cancel a resting order. If it has just ended, that is no error: check its status.
+
+        Args:
+            order: A ticket, an order or an id.
 
         Raises:
             ValueError: There is no such order in this run.
@@ -406,18 +409,18 @@ class Strategy(Indicating):
         return self._running.cancel(order)
 
     def cancel_all(self, symbol: str | None = None) -> list[Ticket]:
-        """Cancel all open orders of this strategy, of one symbol where given."""
+        """Cancel all open orders of this strategy, or only those in `symbol`."""
         return self._running.cancel_all(symbol)
 
     def close(self, symbol: str, quantity: Number | None = None) -> Ticket | None:
-        """Close a position, or `quantity` units of it, at the market; None when it is flat.
+        """Close a position, or `quantity` units of it, at the market; None if it is flat.
 
-        On an account that hedges every position in the symbol is closed, each by an order of its
-        own; a quantity is taken off the side that outweighs the other, oldest position first. The
-        ticket is that of the last order.
+        On a hedging account, every position in the symbol is closed, each with its own order; a
+        quantity is taken from the larger side, oldest position first. The ticket is that of the
+        last order.
 
         Raises:
-            ValueError: A quantity of a symbol that is held long and short alike.
+            ValueError: A quantity was given, but the symbol is held long and short in equal size.
         """
         return self._running.close(symbol, quantity)
 
@@ -433,26 +436,25 @@ class Strategy(Indicating):
         fraction: Number | None = None,
         notional: Number | None = None,
     ) -> Ticket | None:
-        """Bring a position to a size at the market; negative is short. None if nothing is to do.
+        """Bring a position to a size, at the market; negative is short. None if nothing is to do.
 
-        What is ordered is the difference to the net position as it is now: what earlier orders may
-        still fill does not count. A position is made smaller like by `close`, whose order can only
-        reduce it.
+        It orders the difference to the current net position, whatever earlier orders may still
+        fill. To make a position smaller, it orders like `close`, which can only reduce it.
         """
         return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
     def quit(self, reason: str) -> None:
-        """End the run in good order once the hook in hand has returned.
+        """End the run in good order once the current hook has returned.
 
-        Orders of that hook are still sent. No other hook is called but `on_stop`. The exit code is
-        0, and the results and the log have the reason: the first, where there are several.
+        Orders of that hook are still sent. After it, only `on_stop` is called. The exit code is 0,
+        and the results and the log have the reason (the first, if there are several).
         """
         self._running.quit(reason)
 
     # Views
 
     def position(self, symbol: str, /) -> NetPosition:
-        """The net position in a symbol; flat where there is none."""
+        """The net position in a symbol; never None, but flat if there is none."""
         return self._running.position(symbol)
 
     @property
@@ -464,7 +466,7 @@ class Strategy(Indicating):
         """Open orders of this strategy, the oldest first.
 
         Args:
-            external: Those that others have on the account, instead.
+            external: Show the orders of others on the account instead.
         """
         return self._running.orders(symbol, external=external)
 
@@ -475,7 +477,7 @@ class Strategy(Indicating):
 
     @property
     def risk_state(self) -> RiskState:
-        """Which orders are let through: all within the limits, such as reduce, or none."""
+        """Which orders are allowed: all within the limits, only those that reduce, or none."""
         return self._running.risk_state
 
     def last(self, symbol: str) -> float | None:
@@ -483,8 +485,8 @@ class Strategy(Indicating):
         return self._running.last(symbol)
 
     def history(self, symbol: str, count: int) -> list[Candle]:
-        """The last `count` candles, oldest first; fewer where fewer have been seen. Where several
-        timeframes arrive for a symbol, those of the finest.
+        """The last `count` candles, oldest first, or fewer if fewer have been seen. If a symbol has
+        several timeframes, those of the finest.
 
         Raises:
             ValueError: `count` is more than the class keeps (`lookback`).
@@ -493,7 +495,7 @@ class Strategy(Indicating):
 
     @property
     def now(self) -> datetime:
-        """The present, aware and in UTC: simulated in a backtest, the wall clock live.
+        """The current time in UTC: simulated in a backtest, the wall clock live.
 
         Raises:
             RuntimeError: A backtest has had no event yet, as in `on_start` and `on_connect`.
@@ -507,7 +509,7 @@ class Strategy(Indicating):
 
     @property
     def is_backfilling(self) -> bool:
-        """Whether the candle in hand closed in a gap and comes late."""
+        """Whether the current candle closed during a gap and comes late."""
         return self._is_backfilling
 
     @property
@@ -518,21 +520,21 @@ class Strategy(Indicating):
     # Time
 
     def every(self, interval: str, function: TimerFunction | None = None) -> Timer:
-        """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day; one that
-        is longer than a day begins as candles of that length do, a week on Monday.
+        """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day.
 
-        In a backtest a timer fires when the first event at or after its time arrives, before that
-        event's hook; live it fires by the wall clock, whether or not anything arrives, and once for
-        all of its times that passed while a hook ran.
+        An interval longer than a day starts as candles of that length do: a week on Monday. In a
+        backtest, a timer fires when the first event at or after its time arrives, before that
+        event's hook. Live, it fires by the wall clock, whether or not anything arrives, and only
+        once for all of its times that passed while a hook ran.
 
         Args:
-            function: `on_timer` where none is given.
+            function: By default `on_timer`.
 
         Returns:
             The timer, which can be cancelled.
 
         Raises:
-            TimeframeError: `interval` cannot be read, or has no fixed length, as a month.
+            TimeframeError: `interval` cannot be read, or has no fixed length, like a month.
         """
         called = self._to_call("every", function)
         return self._running.every(interval, called)
@@ -544,10 +546,13 @@ class Strategy(Indicating):
         *,
         tz: tzinfo | str = UTC,
     ) -> Timer:
-        """Call a function every day at `HH:MM` or `HH:MM:SS` in a time zone, once a day: where the
-        clocks skip that time, as much later as they skip; where they repeat it, the first time.
+        """Call a function once every day, at `HH:MM` or `HH:MM:SS` in a time zone.
+
+        If clocks skip that time, it is called as much later as they skip; if they repeat it, the
+        first time.
 
         Args:
+            function: By default `on_timer`.
             tz: Such as `America/New_York`.
 
         Returns:
@@ -582,8 +587,8 @@ class Strategy(Indicating):
         """Run this strategy on a simulated exchange, with a pilot that feeds it.
 
         Args:
-            options: `timeframe`, `start`, an aware datetime, and `on_error`; those of the exchange,
-                such as `fee_rate`; and limits on risk, such as `max_order_notional`. See
+            options: `timeframe`, `start` (an aware datetime) and `on_error`; options of the
+                exchange, such as `fee_rate`; and risk limits, such as `max_order_notional`. See
                 `strategy_runtime.testing.run_test`.
         """
         from strategy_runtime.testing import run_test

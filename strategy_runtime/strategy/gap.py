@@ -11,14 +11,13 @@ __all__ = ["Gap"]
 
 
 class Gap(Struct, frozen=True):
-    """A time without events.
+    """A period without events, after a lost connection.
 
     Attributes:
-        start, end: When the stream was lost and when it was back, aware, in UTC, by the wall clock
-            as it stood in the end: one that was set meanwhile makes the gap no longer.
-        missed: Candles that closed meanwhile, by symbol, oldest first; those of several timeframes
-            in the order in which they ended. None of them comes again as an event. Empty in a
-            backtest, whose time stands still meanwhile.
+        start, end: When the stream was lost and when it was back, in UTC, by the wall clock at the
+            end; changing the clock meanwhile does not make the gap longer.
+        missed: Candles that closed meanwhile, by symbol, in the order in which they ended. None of
+            them comes again as an event. Empty in a backtest, whose time stands still meanwhile.
     """
 
     start: datetime
@@ -27,5 +26,5 @@ class Gap(Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """Its length."""
         return (self.end - self.start).total_seconds()

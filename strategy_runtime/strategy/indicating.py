@@ -24,67 +24,67 @@ _I = TypeVar("_I", bound=Indicator)
 
 
 class Indicating:
-    """Makes families of indicators: `family[symbol]` is that of a symbol, fed before the hook.
+    """Makes families of indicators: `family[symbol]` is a symbol's, updated before the hook.
 
-    Periods are in candles; `timeframe` is as for `indicator`. All raise a ValueError where an
-    argument cannot be one.
+    Make them in `on_start`. Periods are in candles; `timeframe` is as for `indicator`. An invalid
+    argument raises ValueError.
     """
 
     _indicators: Indicators
 
     def sma(self, period: int, *, timeframe: str | None = None) -> Family[Sma]:
-        """Simple moving averages of the close, one a symbol; made in `on_start`."""
+        """Simple moving averages of the close, one per symbol; make them in `on_start`."""
         return self._indicators.add(partial(Sma, period), timeframe)
 
     def ema(self, period: int, *, timeframe: str | None = None) -> Family[Ema]:
-        """Exponential moving averages of the close, one a symbol; made in `on_start`."""
+        """Exponential moving averages of the close, one per symbol; make them in `on_start`."""
         return self._indicators.add(partial(Ema, period), timeframe)
 
     def rsi(self, period: int = 14, *, timeframe: str | None = None) -> Family[Rsi]:
-        """Relative strength indices (Wilder), from 0 to 100, one a symbol; made in `on_start`."""
+        """Relative strength indices (Wilder), 0 to 100, one per symbol; make them in `on_start`."""
         return self._indicators.add(partial(Rsi, period), timeframe)
 
     def macd(
         self, fast: int = 12, slow: int = 26, signal: int = 9, *, timeframe: str | None = None
     ) -> Family[Macd]:
-        """Moving average convergence/divergence, with `signal` and `histogram`, one a symbol; made
-        in `on_start`.
+        """Moving average convergence/divergence, with `signal` and `histogram`, one per symbol;
+        make them in `on_start`.
         """
         return self._indicators.add(partial(Macd, fast, slow, signal), timeframe)
 
     def bollinger(
         self, period: int = 20, width: float = 2.0, *, timeframe: str | None = None
     ) -> Family[BollingerBands]:
-        """Bollinger bands, `upper` and `lower`, `width` standard deviations from the middle; one
-        set a symbol, made in `on_start`.
+        """Bollinger bands, `upper` and `lower`, `width` standard deviations from the middle, one
+        set per symbol; make them in `on_start`.
         """
         return self._indicators.add(partial(BollingerBands, period, width), timeframe)
 
     def atr(self, period: int = 14, *, timeframe: str | None = None) -> Family[Atr]:
-        """Average true ranges (Wilder), one a symbol; made in `on_start`."""
+        """Average true ranges (Wilder), one per symbol; make them in `on_start`."""
         return self._indicators.add(partial(Atr, period), timeframe)
 
     def highest(self, period: int, *, timeframe: str | None = None) -> Family[Highest]:
-        """The highest highs of the last candles, one a symbol; made in `on_start`.
+        """The highest highs of the last candles, one per symbol; make them in `on_start`.
 
-        Without the candle in hand they are `previous`.
+        `previous` is the high without the current candle.
         """
         return self._indicators.add(partial(Highest, period), timeframe)
 
     def lowest(self, period: int, *, timeframe: str | None = None) -> Family[Lowest]:
-        """The lowest lows of the last candles, one a symbol; made in `on_start`.
+        """The lowest lows of the last candles, one per symbol; make them in `on_start`.
 
-        Without the candle in hand they are `previous`.
+        `previous` is the low without the current candle.
         """
         return self._indicators.add(partial(Lowest, period), timeframe)
 
     def indicator(self, make: Callable[[], _I], *, timeframe: str | None = None) -> Family[_I]:
-        """A family of indicators of your own, one a symbol; made in `on_start`.
+        """A family of your own indicators, one per symbol; make it in `on_start`.
 
         Args:
             make: Makes one, such as `lambda: Vwap(14)`; called for each symbol, and beforehand to
-                see what it makes.
-            timeframe: Of the candles that feed it, such as `1d`. By default the one that arrives
-                first for a symbol, which is the finest.
+                check the result.
+            timeframe: Timeframe of the candles that feed it, such as `1d`. By default the one that
+                arrives first for a symbol, which is the finest.
         """
         return self._indicators.add(make, timeframe)

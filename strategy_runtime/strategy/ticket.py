@@ -1,4 +1,4 @@
-"""Tickets: what `buy`, `sell`, `close`, `modify`, `cancel` and `target` give back."""
+"""Tickets: what `buy`, `sell`, `close`, `modify`, `cancel` and `target` return."""
 
 from collections.abc import Generator
 from typing import Any, Literal, Protocol
@@ -33,11 +33,12 @@ class Clerk(Protocol):
 class Ticket(Struct, eq=False, weakref=True):
     """A request on its way to the venue.
 
-    Leave it, and it is sent when the hook returns; a refusal then goes to `on_error`. Or await it
+    Ignore it, and it is sent when the hook returns; a refusal then goes to `on_error`. Or await it
     for the order as the venue accepted, changed or cancelled it; a refusal then raises
-    `OrderRejected` on the spot. The events of it come behind the hook all the same.
-    Acceptance is all that can be awaited in a hook: a fill arrives as an event, and no event is
-    delivered before the hook has returned.
+    `OrderRejected` at once. Its events come after the hook in either case.
+
+    A hook can await only acceptance: a fill arrives as an event, and no event is delivered before
+    the hook has returned.
 
     Attributes:
         client_order_id: Id of the order the request is about.
@@ -75,7 +76,7 @@ class Ticket(Struct, eq=False, weakref=True):
         return known if answer is None or _is_newer(known, answer) else answer
 
     async def filled(self) -> Order:
-        """Wait until the order has filled or otherwise come to an end; for live background tasks.
+        """Wait until the order has filled or otherwise ended; for background tasks of a live run.
 
         Raises:
             WouldDeadlock: At once, when called from a hook, or in a backtest.

@@ -4,10 +4,10 @@ __all__ = ["Timer"]
 
 
 class Timer:
-    """A timer that `every` or `at` has set.
+    """A timer set by `every` or `at`.
 
     Attributes:
-        is_cancelled: True once it fires no more.
+        is_cancelled: True once it has been stopped.
     """
 
     __slots__ = ("is_cancelled",)
@@ -16,5 +16,5 @@ class Timer:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Have it fire no more, which may be done in the function that it calls, too."""
+        """Stop it; the function that it calls may do so, too."""
         self.is_cancelled = True

@@ -14,13 +14,13 @@ _ZERO = Decimal(0)
 
 
 class RiskState(StrEnum):
-    """Which orders are let through at a moment; cancels always are."""
+    """Which orders are allowed at a moment; cancels always are."""
 
     ACTIVE = "ACTIVE"
     """Those within the limits of the run."""
 
     REDUCING = "REDUCING"
-    """Of these only such as reduce a position, because too much was lost in a day."""
+    """Of these, only orders that reduce a position, because the daily loss was reached."""
 
     HALTED = "HALTED"
     """None, because the run is ending."""
@@ -29,13 +29,13 @@ class RiskState(StrEnum):
 class NetPosition:
     """The net position in one symbol; the same object throughout a run, flat or not.
 
-    It is true while there is one: `if self.position(symbol):`.
+    It is true unless flat: `if self.position(symbol):`.
 
     Attributes:
         symbol: As subscribed.
         quantity: Signed: negative when short.
         average_entry_price: Quantity-weighted; 0 when flat.
-        realized_pnl: Realised since it was opened, as the venue reports it.
+        realized_pnl: Profit realised since it was opened, as the venue reports it.
     """
 
     __slots__ = (
@@ -141,7 +141,7 @@ class AccountView(Struct, eq=False):
 
     @property
     def equity(self) -> Decimal:
-        """Balance and open profit: its worth if all positions were closed at the last prices."""
+        """Balance plus open profit: the value if all positions were closed at the last prices."""
         return self.balance + self.unrealized_pnl
 
     def __repr__(self) -> str:
