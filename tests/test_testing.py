@@ -135,7 +135,7 @@ async def test_an_await_that_a_test_forgets_fails_it() -> None:
             pilot.candles("A", closes=[5])  # type: ignore[unused-coroutine]
     assert str(failed.value) == (
         "code outside of hooks failed at Pilot.candles(), which it called without await, so that "
-        "nothing of it was done: write `await` before the call"
+        "it did not run: write `await` before the call"
     )
 
 

@@ -118,8 +118,8 @@ def _answer(process: BaseProcess, connection: Connection, following: int | None)
         process.join()
         if process.exitcode == -signal.SIGKILL:
             raise ConfigError(
-                "a process was ended (-9), perhaps for want of memory; take fewer with --processes "
-                "N, or processes=N in Python"
+                "a process was ended (-9), perhaps because memory ran out; use fewer with "
+                "--processes N, or processes=N in Python"
             ) from None
         raise ConfigError(
             f"a process ended ({process.exitcode}); --processes 1, or processes=1 in Python, runs "

@@ -131,7 +131,7 @@ class Backtest:
         """
         name = type(self._strategy).__name__
         if not any(overridden(self._strategy, each) for each in HOOKS):
-            return [f"{name} has no hooks, so nothing of it was called; {_AT_EACH_BAR}"]
+            return [f"{name} has no hooks, so it was never called; {_AT_EACH_BAR}"]
         kinds = {each.rpartition(":")[2].partition("_")[0] for each in outcome.sent}
         known = "candle", "quote", "event"
         hooks = [kind for kind in known if overridden(self._strategy, f"on_{kind}")]

@@ -109,7 +109,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
         chosen = [Path("data")]
     start, end = _moment("--from", wanted.start, wanted), _moment("--to", wanted.end, wanted)
     if start is not None and end is not None and start >= end:
-        raise ConfigError(f"--to {wanted.end} is not behind --from {wanted.start}")
+        raise ConfigError(f"--to {wanted.end} is not after --from {wanted.start}")
     _zone(wanted.tz)
     if wanted.timeframe is not None:
         with blamed_on("--timeframe"):

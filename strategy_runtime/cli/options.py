@@ -64,7 +64,7 @@ class Place(click.Path):
     """
 
     refused: ClassVar[dict[object, str]] = {
-        "": "an empty path; is the variable set that it comes from?"
+        "": "an empty path; is the variable that it comes from set?"
     }
 
     def convert(

@@ -47,9 +47,9 @@ class Continuity:
             before, self._session = self._session, frame.session
             if before is None and self.latest is None and frame.acknowledged:
                 return ConfigError(
-                    f"this backtest has begun already: {frame.acknowledged} of its events have "
-                    "been acknowledged by another run, and its time does not run back; start the "
-                    "proxy anew, then the strategy"
+                    f"this backtest has already begun: {frame.acknowledged} of its events have "
+                    "been acknowledged by another run, and its time does not run back; restart the "
+                    "proxy, then the strategy"
                 )
             is_another = before is not None and before != frame.session
             self.is_same = before == frame.session

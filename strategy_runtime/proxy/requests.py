@@ -224,9 +224,9 @@ def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list
             raise ProtocolError(element.problem)
     for element in unreadable[:_NAMED]:
         named = ", ".join(sorted(element.names)) or "nameless"
-        _log.warning("passed over (%s): %s", named, element.problem)
+        _log.warning("skipped (%s): %s", named, element.problem)
     if len(unreadable) > _NAMED:
-        _log.warning("passed over, too: %d more of %s", len(unreadable) - _NAMED, request)
+        _log.warning("skipped, too: %d more of %s", len(unreadable) - _NAMED, request)
     return readable
 
 

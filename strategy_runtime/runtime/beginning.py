@@ -42,9 +42,8 @@ async def check_not_begun(venue: Venue, prefix: str, orders: list[Order]) -> Non
     ]
     if begun:
         raise ConfigError(
-            f"this backtest has begun already: the venue has orders of an earlier run (such as "
-            f"{begun[0]}), and its time does not run back; start the proxy anew, then the "
-            "strategy"
+            f"this backtest has already begun: the venue has orders of an earlier run (such as "
+            f"{begun[0]}), and its time does not run back; restart the proxy, then the strategy"
         )
 
 

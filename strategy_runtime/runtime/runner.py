@@ -257,8 +257,8 @@ class Runner:
         strategy = self._strategy
         if strategy._has_begun:
             raise ConfigError(
-                f"this {type(strategy).__name__} has run already, and another run would begin with "
-                "what it has made since; make a new one for each"
+                f"this {type(strategy).__name__} has already run, and would start another run with "
+                "what the first one left in it; make a new one for each run"
             )
         strategy._has_begun = True
         strategy._running = self._desk
@@ -391,7 +391,7 @@ def _lookback_of(strategy: Strategy) -> int:
     kept = strategy.lookback
     if type(kept) is not int or kept < 0:
         raise ConfigError(
-            f"{type(strategy).__name__}.lookback is how many candles history() can reach back, a "
-            f"whole number from 0 on, not {kept!r}"
+            f"{type(strategy).__name__}.lookback is how many candles history() keeps, a whole "
+            f"number, 0 or more, not {kept!r}"
         )
     return kept

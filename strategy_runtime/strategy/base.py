@@ -106,7 +106,7 @@ class Strategy(Indicating):
         for mark, kind, decorator in _DECORATED:
             if hasattr(cls, mark):
                 raise TypeError(
-                    f"{cls.__name__} is {kind}, whose parameters nothing would check; leave out "
+                    f"{cls.__name__} is {kind}, so its parameters would not be checked; remove "
                     f"{decorator}: annotated attributes are parameters without it"
                 )
         strategy = super().__new__(cls)
@@ -144,8 +144,8 @@ class Strategy(Indicating):
         """
         if self._has_begun:
             raise TypeError(
-                f"this {type(self).__name__} has run, so it can be neither copied nor pickled; "
-                "make a new one for another run, and of this one hand on results, or what it noted"
+                f"this {type(self).__name__} has run, so it cannot be copied or pickled; make "
+                "a new one for another run, and pass on the results of this one, or what it noted"
             )
         return super().__getstate__()
 
@@ -180,7 +180,7 @@ class Strategy(Indicating):
         lost = given.keys() - strategy._given
         if lost:
             raise ParameterError(
-                f"{cls.__name__}.__init__ does not hand on {', '.join(sorted(lost))}; call "
+                f"{cls.__name__}.__init__ does not pass on {', '.join(sorted(lost))}; call "
                 "super().__init__(**parameters) in it"
             )
         return strategy
@@ -574,7 +574,7 @@ class Strategy(Indicating):
             raise TypeError(f"{verb}() needs a function to call, not {function!r}")
         if isgeneratorfunction(function) or isasyncgenfunction(function):
             raise TypeError(
-                f"{verb}() was given a function with a yield, so a call would do nothing of it: "
+                f"{verb}() was given a function with a yield, so calling it would run nothing: "
                 f"{function!r}"
             )
         return function or self.on_timer

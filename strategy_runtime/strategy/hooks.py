@@ -102,7 +102,7 @@ def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
             )
         if name in HOOKS and isfunction(value):
             if isgeneratorfunction(value) or isasyncgenfunction(value):
-                raise TypeError(f"{owner}.{name} has a yield, so a call would do nothing of it")
+                raise TypeError(f"{owner}.{name} has a yield, so calling it would run nothing")
             _check_arguments(owner, name, value)
 
 

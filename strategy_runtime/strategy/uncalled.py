@@ -45,17 +45,16 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
                 place = f"{part.__name__}.{node.name}, line {found.lineno}: self.{name}"
                 if name in HOOKS:
                     raise TypeError(
-                        f"{place} would be set too late: which hooks there are is found out before "
-                        f"on_start; set it in __init__, or have {name} call what is to be done"
+                        f"{place} would be set too late: hooks are looked up before on_start; set "
+                        f"it in __init__, or define {name} and call the function there"
                     )
                 if not isinstance(found.ctx, ast.Load):
                     raise TypeError(
-                        f"{place} would take the place of {base.__name__}.{name}(); choose another "
-                        "name"
+                        f"{place} would replace {base.__name__}.{name}(); choose another name"
                     )
                 raise TypeError(
-                    f"{place} is a method that is not called, and so neither says nor does "
-                    f"anything; write self.{name}({_needed(getattr(base, name))})"
+                    f"{place} is a method that is not called, so it has no effect; "
+                    f"write self.{name}({_needed(getattr(base, name))})"
                 )
 
 

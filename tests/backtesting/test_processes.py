@@ -29,7 +29,7 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(
-        ConfigError, match=re.escape("take fewer with --processes N, or processes=N in Python")
+        ConfigError, match=re.escape("use fewer with --processes N, or processes=N in Python")
     ):
         list(each_of([1, 2], end, 2))
 

@@ -111,15 +111,17 @@ def test_a_strategy_that_has_run_is_neither_copied_nor_pickled(prices: Path) -> 
     with pytest.raises(TypeError) as caught:
         pickle.dumps(strategy)
     assert str(caught.value) == (
-        "this Buyer has run, so it can be neither copied nor pickled; make a new one for another "
-        "run, and of this one hand on results, or what it noted"
+        "this Buyer has run, so it cannot be copied or pickled; make a new one for another run, "
+        "and pass on the results of this one, or what it noted"
     )
 
 
 def test_a_strategy_runs_once(prices: Path) -> None:
     buyer = Buyer()
     backtest(buyer, prices)
-    with pytest.raises(ConfigError, match="this Buyer has run already"):
+    with pytest.raises(
+        ConfigError, match="this Buyer has already run, and would start another run"
+    ):
         backtest(buyer, prices)
 
 
@@ -258,7 +260,7 @@ def test_context_variables_are_those_of_the_caller_and_of_one_context_in_all_hoo
 
 def test_a_strategy_without_hooks_is_told_of(prices: Path) -> None:
     (warning,) = backtest(Ported(), prices).summary.warnings
-    assert warning.startswith("Ported has no hooks, so nothing of it was called; ")
+    assert warning.startswith("Ported has no hooks, so it was never called; ")
 
 
 @pytest.mark.parametrize(
@@ -357,7 +359,7 @@ def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
         ({"latency": 1.5}, "latency = 1.5: must be a whole number"),
         ({"max_daily_loss": 0}, "max_daily_loss must be above 0, not 0"),
         ({"subscriptions": "prices"}, "subscriptions entry 1, 'prices', has no event"),
-        ({"subscriptions": "price:candle"}, "subscriptions wants nothing that was loaded: price"),
+        ({"subscriptions": "price:candle"}, "subscriptions matches nothing that was loaded: price"),
     ],
 )
 def test_an_option_that_cannot_be_one_is_named(

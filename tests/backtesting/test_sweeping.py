@@ -187,7 +187,7 @@ def test_what_comes_of_no_subscription_is_in_the_warnings_of_each_run() -> None:
             {"fast": 5},
             {"subscriptions": "S:X:candle"},
             ConfigError,
-            "wants nothing that was",
+            "matches nothing that was",
         ),
     ],
 )

@@ -546,14 +546,14 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
         (
             ["bot", "--demo", "--subscriptions", "S:AAPL:quote"],
             2,
-            "Error: --subscriptions wants nothing that was loaded: there are no quotes of S:AAPL; "
-            "loaded are S:AAPL:candle, S:MSFT:candle\n",
+            "Error: --subscriptions matches nothing that was loaded: there are no quotes of "
+            "S:AAPL; loaded are S:AAPL:candle, S:MSFT:candle\n",
         ),
         (["bot", "--demo", "--timeframe", "5min"], 2, "Error: --timeframe: '5min' is not a timefr"),
         (
             ["bot", "--demo", "--from", "2012-02-01", "--to", "2012-01-01"],
             2,
-            "Error: --to 2012-01-01 is not behind --from 2012-02-01\n",
+            "Error: --to 2012-01-01 is not after --from 2012-02-01\n",
         ),
         (["bot", "--demo", "--from", "2020"], 2, "Error: --from: '2020' is a year; write it as 20"),
         (["bot", "--demo", "--from", "yesterday"], 2, "Error: --from: 'yesterday' is no time; "),
@@ -620,10 +620,10 @@ def test_what_it_says_to_an_argument_too_many(
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--data", ""], "'--data' / '-d': an empty path; is the variable set that it comes from?"),
-        (["--demo", "--out", ""], "'--out': an empty path; is the variable set that it comes from"),
-        (["--demo", "--fills", ""], "'--fills': an empty path; is the variable set that it comes"),
-        (["--demo", "--splits", ""], "'--splits': an empty path; is the variable set that it com"),
+        (["--data", ""], "'--data' / '-d': an empty path; is the variable that it comes from set?"),
+        (["--demo", "--out", ""], "'--out': an empty path; is the variable that it comes from"),
+        (["--demo", "--fills", ""], "'--fills': an empty path; is the variable that it comes"),
+        (["--demo", "--splits", ""], "'--splits': an empty path; is the variable that it com"),
         (
             ["--demo", "--fills", "-"],
             "'--fills': '-' is no file; name one, or have the results on stdout with --json\n",

@@ -179,8 +179,8 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             ["--demo"],
             {"SUBSCRIPTIONS": "S:TSLA:candle"},
             2,
-            "Error: SUBSCRIPTIONS wants nothing that was loaded: S:TSLA was not loaded; loaded are "
-            "S:AAPL:candle, S:MSFT:candle\n",
+            "Error: SUBSCRIPTIONS matches nothing that was loaded: S:TSLA was not loaded; loaded "
+            "are S:AAPL:candle, S:MSFT:candle\n",
         ),
         (
             ["--demo", "--subscriptions", "S:AAPL"],

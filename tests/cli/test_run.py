@@ -89,8 +89,8 @@ def test_what_another_run_has_left_of_a_backtest_is_refused(
             line_of(server.stderr, "The strategy has disconnected; the run waits for it")
     assert again.returncode == 2
     assert again.stderr.endswith(
-        f"Error: this backtest has begun already: {count} of its events have been acknowledged by "
-        "another run, and its time does not run back; start the proxy anew, then the strategy\n"
+        f"Error: this backtest has already begun: {count} of its events have been acknowledged by "
+        "another run, and its time does not run back; restart the proxy, then the strategy\n"
     )
 
 

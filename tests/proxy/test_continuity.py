@@ -106,6 +106,6 @@ def test_a_backtest_begins_where_nothing_has_been_acknowledged() -> None:
     found = Continuity().broken_by(connected("a", 5))
     assert isinstance(found, ConfigError)
     assert str(found) == (
-        "this backtest has begun already: 5 of its events have been acknowledged by another run, "
-        "and its time does not run back; start the proxy anew, then the strategy"
+        "this backtest has already begun: 5 of its events have been acknowledged by another run, "
+        "and its time does not run back; restart the proxy, then the strategy"
     )

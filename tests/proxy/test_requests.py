@@ -126,7 +126,7 @@ async def test_one_that_cannot_be_read_does_not_hide_the_others(
     assert [order.id for order in orders] == [order.id for order in own] == ["ord-9"]
     assert [trade.price for trade in trades] == [5]
     first = caplog.records[0].getMessage()
-    assert first.startswith("passed over (S:X, ord-8): the answer to GET /orders, element 0, ")
+    assert first.startswith("skipped (S:X, ord-8): the answer to GET /orders, element 0, ")
     assert "side" in first
 
 
@@ -182,7 +182,7 @@ async def test_of_many_that_cannot_be_read_some_are_named(
         assert await ask(proxy, lambda venue: venue.trades()) == []
     *named, rest = [record.getMessage() for record in caplog.records]
     assert len(named) == 20
-    assert rest == "passed over, too: 280 more of GET /trades"
+    assert rest == "skipped, too: 280 more of GET /trades"
 
 
 async def test_of_all_executions_the_last_ones_are_taken() -> None:

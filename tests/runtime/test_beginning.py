@@ -30,6 +30,6 @@ async def test_one_that_has_begun_already_is_refused(limit: float) -> None:
     with pytest.raises(ConfigError) as caught:
         await Runner(Once(), SimulatedVenue(exchange), mode="backtest").run()
     assert str(caught.value) == (
-        "this backtest has begun already: the venue has orders of an earlier run (such as "
-        "Once-bt-1), and its time does not run back; start the proxy anew, then the strategy"
+        "this backtest has already begun: the venue has orders of an earlier run (such as "
+        "Once-bt-1), and its time does not run back; restart the proxy, then the strategy"
     )

@@ -159,7 +159,9 @@ async def test_a_part_of_what_is_long_and_short_alike_is_refused_in_lots_too() -
     with pytest.raises(HookFailed) as failed:
         async with strategy.run_test(lot_size=1, mode="HEDGING") as pilot:
             await pilot.candles(X, closes=FLAT)
-    assert "S:X is held long and short alike" in str(failed.value.__cause__)
+    assert "S:X is held long and short in equal size, so a quantity could come" in str(
+        failed.value.__cause__
+    )
 
 
 async def test_a_target_is_in_whole_lots() -> None:

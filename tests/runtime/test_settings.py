@@ -57,7 +57,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.flag)
 def test_an_empty_option_is_refused(setting: Setting) -> None:
     """As `--max-daily-loss "$LOSS"` would be, where nobody has set LOSS: a limit that is none."""
-    with pytest.raises(ConfigError, match=f"{setting.flag} has an empty value; is the variable se"):
+    with pytest.raises(ConfigError, match=f"{setting.flag} has an empty value; is the variable th"):
         settings({setting.name: " "})
 
 

@@ -84,7 +84,7 @@ def test_a_hook_with_a_yield_is_refused() -> None:
         yield
 
     for hook in (sync_hook, async_hook):
-        with pytest.raises(TypeError, match=r"^Slip.on_candle has a yield, so a call would do"):
+        with pytest.raises(TypeError, match=r"^Slip.on_candle has a yield, so calling it would"):
             type("Slip", (Strategy,), {"on_candle": hook})
 
 
@@ -156,7 +156,7 @@ def test_a_timer_with_a_yield_is_refused() -> None:
     timed: Any = Timed()
     for function in (timed.look, partial(timed.gaze)):
         with pytest.raises(
-            TypeError, match=r"^every\(\) was given a function with a yield, so .* nothing of it: "
+            TypeError, match=r"^every\(\) was given a function with a yield, so .* run nothing: "
         ):
             timed.every("1h", function)
 

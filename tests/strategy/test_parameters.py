@@ -51,7 +51,7 @@ def test_a_class_of_attrs_is_refused() -> None:
     class Defined(Strategy):
         fast: int = 10
 
-    with pytest.raises(TypeError, match=r"^Defined is a class of attrs, .*; leave out @define: a"):
+    with pytest.raises(TypeError, match=r"^Defined is a class of attrs, .*; remove @define: a"):
         Defined()
 
 
@@ -60,7 +60,7 @@ def test_a_dataclass_is_refused() -> None:
     class Decorated(Strategy):
         fast: int = 3
 
-    with pytest.raises(TypeError, match=r"^Decorated is a dataclass, .*; leave out @dataclass: an"):
+    with pytest.raises(TypeError, match=r"^Decorated is a dataclass, .*; remove @dataclass: an"):
         Decorated(fast=5)
 
     class Derived(Decorated): ...
@@ -345,7 +345,7 @@ def test_a_constructor_that_keeps_parameters_back_is_told_apart(kind: type[Strat
     with pytest.raises(ParameterError) as error:
         kind.from_text({}, {"PARAM_FAST": "5"})
     assert str(error.value) == (
-        f"{kind.__name__}.__init__ does not hand on fast; call super().__init__(**parameters) in it"
+        f"{kind.__name__}.__init__ does not pass on fast; call super().__init__(**parameters) in it"
     )
 
 

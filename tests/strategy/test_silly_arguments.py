@@ -11,7 +11,7 @@ from strategy_runtime.errors import ConfigError
 
 A = "S:A"
 NO_SYMBOL = "a symbol is a text such as candle.symbol or 'S:AAPL', not a Candle"
-NO_COUNT = "history() is told how many candles by a whole number from 0 on, not "
+NO_COUNT = "history() takes a whole number of candles, 0 or more, not "
 NO_COMPARISON = "an indicator is compared with another one or with a number, as in crossed_above"
 
 Act = Callable[[Any, Any], object]
@@ -174,6 +174,6 @@ async def test_a_history_of_so_many_candles_cannot_be_kept(kept: Any) -> None:
     class Keeps(Strategy):
         lookback: ClassVar[int] = kept
 
-    with pytest.raises(ConfigError, match=r"Keeps\.lookback is how many candles history\(\) can"):
+    with pytest.raises(ConfigError, match=r"Keeps\.lookback is how many candles history\(\) ke"):
         async with Keeps().run_test():
             pass

@@ -56,8 +56,8 @@ def test_a_method_that_is_not_called_is_refused(
         defined(tmp_path, body, decorator)
     name = written.partition("(")[0]
     assert str(caught.value) == (
-        f"Bot.look, line 7: self.{name} is a method that is not called, and so neither says nor "
-        f"does anything; write self.{written}"
+        f"Bot.look, line 7: self.{name} is a method that is not called, so it has no effect; "
+        f"write self.{written}"
     )
 
 
@@ -66,8 +66,8 @@ def test_no_hook_is_set_where_it_is_no_longer_looked_up(tmp_path: Path, name: st
     with pytest.raises(TypeError) as caught:
         defined(tmp_path, f"self.{name} = self.look")
     assert str(caught.value) == (
-        f"Bot.look, line 7: self.{name} would be set too late: which hooks there are is found out "
-        f"before on_start; set it in __init__, or have {name} call what is to be done"
+        f"Bot.look, line 7: self.{name} would be set too late: hooks are looked up before "
+        f"on_start; set it in __init__, or define {name} and call the function there"
     )
 
 
@@ -78,8 +78,7 @@ def test_nothing_takes_the_place_of_a_method(tmp_path: Path, body: str) -> None:
     with pytest.raises(TypeError) as caught:
         defined(tmp_path, body)
     assert str(caught.value) == (
-        "Bot.look, line 7: self.position would take the place of Strategy.position(); choose "
-        "another name"
+        "Bot.look, line 7: self.position would replace Strategy.position(); choose another name"
     )
 
 

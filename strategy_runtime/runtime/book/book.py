@@ -421,7 +421,5 @@ def _whole(count: Any) -> int:
         ValueError: This is no whole number from 0 on.
     """
     if isinstance(count, bool) or not isinstance(count, Integral) or count < 0:
-        raise ValueError(
-            f"history() is told how many candles by a whole number from 0 on, not {count!r}"
-        )
+        raise ValueError(f"history() takes a whole number of candles, 0 or more, not {count!r}")
     return int(count)

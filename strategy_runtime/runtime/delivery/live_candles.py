@@ -97,5 +97,5 @@ def _warn_passed_over(candle: Candle, known: Candle) -> None:
     if candle != known:
         how = "again with other values" if candle.timestamp == known.timestamp else "late"
         _log.warning(
-            "a candle of %s (%s) came %s, and is passed over", candle.symbol, candle.timeframe, how
+            "a candle of %s (%s) came %s, and is ignored", candle.symbol, candle.timeframe, how
         )

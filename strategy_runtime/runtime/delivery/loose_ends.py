@@ -90,7 +90,7 @@ class LooseEnds:
         place = "" if hook == _NO_HOOK else f", in an `async def {hook}`"
         self._fail(
             hook,
-            f"{name}(), which it called without await, so that nothing of it was done: write "
+            f"{name}(), which it called without await, so that it did not run: write "
             f"`await` before the call{place}",
             RuntimeError(message.partition("\n")[0]).with_traceback(_traceback(frames)),
         )

@@ -118,8 +118,8 @@ def check_text(name: str, text: str) -> None:
         raise TypeError(f"{name} is a text, not {text!r}")
     if not is_unicode(text):
         raise ValueError(
-            f"{name} {text!r} has half of a surrogate pair, which is no character and cannot be "
-            "sent"
+            f"{name} {text!r} has half of a surrogate pair, which is not a character and cannot "
+            "be sent"
         )
 
 

@@ -172,8 +172,8 @@ class TradingDesk(Outbox):
         check_text("client_order_id", client_order_id)
         if client_order_id.startswith(self._prefix):
             raise ValueError(
-                f"client_order_id {client_order_id!r} begins with {self._prefix!r} like the ids "
-                "that orders without one are given; choose another"
+                f"client_order_id {client_order_id!r} begins with {self._prefix!r}, which is "
+                "reserved for generated ids; choose another"
             )
         if client_order_id in self._chosen or self._book.has_order(client_order_id):
             raise ValueError(f"client_order_id {client_order_id!r} has been used in this run")
@@ -502,8 +502,8 @@ def _key_of(order: OrderReference) -> str:
         return name_of(order)
     if not isinstance(order, str):
         raise TypeError(
-            f"an order is meant by its ticket, itself or its id, not by {order!r} (close() gives "
-            "None where nothing is held)"
+            f"name an order by its ticket, itself or its id, not by {order!r} (close() returns "
+            "None if nothing is held)"
         )
     return order
 
@@ -529,8 +529,8 @@ def _sizes_to_close(
         return [(part.id, part.signed_quantity) for part in parts]
     if net.is_flat:
         raise ValueError(
-            f"{net.symbol} is held long and short alike: close({net.symbol!r}) closes both sides, "
-            "and a quantity of neither can be meant"
+            f"{net.symbol} is held long and short in equal size, so a quantity could come from "
+            f"either side: close({net.symbol!r}) closes both"
         )
     sizes: list[tuple[str, Decimal]] = []
     for part in parts:

@@ -48,7 +48,7 @@ async def _since(venue: Venue, last: Candle) -> list[Candle]:
         try:
             bars = await venue.bars(symbol, last.timeframe, limit=reach)
         except ApiError as refusal:
-            _log.warning("candles of %s that were missed are not to be had: %s", symbol, refusal)
+            _log.warning("missed candles of %s cannot be read: %s", symbol, refusal)
             return []
         missed = [bar for bar in bars if bar.timestamp > last.timestamp]
         if len(missed) < len(bars) or len(bars) < reach:

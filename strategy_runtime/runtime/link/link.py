@@ -160,7 +160,7 @@ class Link:
         except AccessDenied:
             raise
         except StrategyRuntimeError as error:
-            _log.warning("candles that were missed are not to be had: %s", error)
+            _log.warning("missed candles cannot be read: %s", error)
             return []
         if again and self._strategy.backfill:
             self._strategy._is_backfilling = True

@@ -34,7 +34,7 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         name = setting.name
         if not given.get(name, "-").strip():
             raise ConfigError(
-                f"{setting.flag} has an empty value; is the variable set that it comes from?"
+                f"{setting.flag} has an empty value; is the variable that it comes from set?"
             )
         if setting.is_secret:
             text, origin = find_secret(

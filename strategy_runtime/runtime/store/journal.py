@@ -145,7 +145,7 @@ class Journal:
             else:
                 damaged += 1
         if damaged:
-            _log.warning("%s: %d damaged lines were passed over", self.path, damaged)
+            _log.warning("%s: %d damaged lines were skipped", self.path, damaged)
 
     def _rewrite(self) -> int:
         """Begin a new file with what is unsettled, in place of the old one, all or nothing."""

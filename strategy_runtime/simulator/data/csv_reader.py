@@ -57,7 +57,7 @@ def read_csv(
                     table.take(line, row)
     except csv.Error as error:
         raise DataError(
-            f"{source} behind line {line}: {error}; does a quotation mark lack its counterpart?"
+            f"{source} after line {line}: {error}; is a quotation mark never closed?"
         ) from None
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error}") from None

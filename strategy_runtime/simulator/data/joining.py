@@ -235,9 +235,9 @@ class _Sequence:
         others = self._others
         if others * 2 > len(kept):
             raise DataError(
-                f"{kept.source}: of {len(kept) + others} bars of {kept.symbol} {others} have the "
-                "start of another one, and other values; if a column tells them apart, by symbol "
-                "or by time of day, say which: --columns symbol,date,time,open,high,low,close"
+                f"{kept.source}: {others} of {len(kept) + others} bars of {kept.symbol} start at "
+                "the same time as another one, with other values; if a column tells them apart, by "
+                "symbol or time of day, say which: --columns symbol,date,time,open,high,low,close"
             )
 
     def _kept(self, stretch: Columns) -> Columns:

@@ -31,7 +31,7 @@ def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscrip
         loaded = [f"{symbol}:{event}" for symbol in events for event in events[symbol]]
         why = some_of([*dict.fromkeys(missing.values())], between="; ")
         raise ConfigError(
-            f"{origin} wants nothing that was loaded: {why}; loaded are {some_of(loaded)}"
+            f"{origin} matches nothing that was loaded: {why}; loaded are {some_of(loaded)}"
         )
     return missing
 

@@ -308,8 +308,8 @@ def _from_local(midnight: int, nanos: int, zone: tzinfo, text: str, *, is_date: 
 def _read_other(text: str) -> int:
     if _MINUTES_TOGETHER.fullmatch(text) and _is_minute(text):
         raise ValueError(
-            f"{text!r} may be a date and time or milliseconds since the epoch; write a blank "
-            "behind the date"
+            f"{text!r} may be a date and time or milliseconds since the epoch; write a space "
+            "after the date"
         )
     part = _YEAR_OR_MONTH.fullmatch(text)
     if part is not None:

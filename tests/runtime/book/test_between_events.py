@@ -140,7 +140,9 @@ async def test_close_takes_a_quantity_off_the_larger_side_oldest_first() -> None
         assert held == [-1, 3]
         with pytest.raises(HookFailed) as caught:
             await pilot.candles(X, closes=[10])
-    assert "S:X is held long and short alike" in str(caught.value.__cause__)
+    assert "S:X is held long and short in equal size, so a quantity could come" in str(
+        caught.value.__cause__
+    )
 
 
 async def test_a_position_that_was_closed_in_part_is_still_the_oldest() -> None:

@@ -76,8 +76,8 @@ async def test_a_forgotten_await_ends_a_backtest_at_that_bar(kind: type[Helped])
     with pytest.raises(HookFailed) as failed:
         await backtest(strategy)
     assert str(failed.value) == (
-        "on_candle failed at Helped.enter(), which it called without await, so that nothing of it "
-        "was done: write `await` before the call, in an `async def on_candle`"
+        "on_candle failed at Helped.enter(), which it called without await, so that it did "
+        "not run: write `await` before the call, in an `async def on_candle`"
     )
     assert strategy.bars == 1
     said = describe(failed.value)

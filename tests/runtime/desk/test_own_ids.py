@@ -55,8 +55,8 @@ async def test_an_id_names_one_order_of_a_run(kind: type[Named]) -> None:
         assert given == ["Named-test-1", "mine", "Named-other-2", "Named-test-2"]
         used = "client_order_id 'mine' has been used in this run"
         alike = (
-            "client_order_id {!r} begins with 'Named-test-' like the ids that orders without one "
-            "are given; choose another"
+            "client_order_id {!r} begins with 'Named-test-', which is reserved for generated ids; "
+            "choose another"
         )
         strategy = pilot.strategy
         assert isinstance(strategy, Named)
@@ -94,7 +94,7 @@ async def test_a_text_that_cannot_be_sent_is_refused_at_once() -> None:
         await pilot.candles("S:Ä", closes=[5])
         strategy = pilot.strategy
         assert isinstance(strategy, Halves)
-        said = "has half of a surrogate pair, which is no character and cannot be sent"
+        said = "has half of a surrogate pair, which is not a character and cannot be sent"
         assert strategy.refusals[::2] == strategy.refusals[1::2]
         assert strategy.refusals[::2] == [
             f"symbol 'S:\\ud800' {said}",
@@ -109,7 +109,7 @@ async def test_a_text_that_cannot_be_sent_is_refused_at_once() -> None:
     [
         (lambda s: s.buy("S:A", 1, client_order_id=5), "client_order_id is a text, not 5"),
         (lambda s: s.buy("S:A", 1, oco_group=5), "oco_group is a text, not 5"),
-        (lambda s: s.cancel(s.close("S:A")), "an order is meant by its ticket, itself or its id, "),
+        (lambda s: s.cancel(s.close("S:A")), "name an order by its ticket, itself or its id, "),
         (lambda s: s.modify(7, limit=1), "not by 7"),
     ],
 )

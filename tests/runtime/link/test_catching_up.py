@@ -71,4 +71,4 @@ async def test_what_is_not_to_be_had_of_one_symbol_is_had_of_the_others(
         candle(0, "S:A", "5m"),
     ]
     assert by_symbol(found) == {"S:A": [found[0], found[1], found[3]], "S:B": [found[2]]}
-    assert "candles of S:NO that were missed are not to be had: SYMBOL_NOT_FOUND" in caplog.text
+    assert "missed candles of S:NO cannot be read: SYMBOL_NOT_FOUND" in caplog.text

@@ -74,9 +74,7 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
     faults = (Fault(Kind.DROP, 10), Fault(Kind.STATUS_BEFORE, 18, number=404))
     live_run(strategy, wait, faults=faults)
     assert strategy.gaps[0].missed == {}
-    assert "candles of S:A that were missed are not to be had: CHAOS: a status by chance" in (
-        caplog.text
-    )
+    assert "missed candles of S:A cannot be read: CHAOS: a status by chance" in (caplog.text)
 
 
 class Lists(Strategy):

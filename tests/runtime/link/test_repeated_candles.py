@@ -77,7 +77,7 @@ async def test_a_correction_and_one_that_is_late_are_passed_over_with_a_warning(
 ) -> None:
     strategy = await hears([CONNECTED, bar(1), bar(1, "9.5"), bar(0), bar(2)], last=2)
     assert strategy.heard == [("1m", 1, 10.5), ("1m", 2, 10.5)]
-    said = "a candle of S:X (1m) came {}, and is passed over"
+    said = "a candle of S:X (1m) came {}, and is ignored"
     assert said.format("again with other values") in caplog.text
     assert said.format("late") in caplog.text
 

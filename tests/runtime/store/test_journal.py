@@ -84,7 +84,7 @@ def test_a_line_cut_off_or_changed_spoils_no_other(
     text = journal.path.read_bytes().replace(b'"a-2"', b'"b-2"')
     journal.path.write_bytes(text[:-20])
     assert list(Journal(tmp_path).unsettled) == ["a-1"]
-    assert f"{journal.path}: 2 damaged lines were passed over" in caplog.text
+    assert f"{journal.path}: 2 damaged lines were skipped" in caplog.text
 
 
 @given(cut=st.integers(0, 2000))
@@ -111,7 +111,7 @@ def test_a_line_without_end_to_its_nesting_spoils_no_other(
     with journal.path.open("ab") as file:
         file.write(b'{"crc":1,"entry":' + b"[" * 100_000 + b"\n")
     assert list(Journal(tmp_path).unsettled) == ["a-1"]
-    assert f"{journal.path}: 1 damaged lines were passed over" in caplog.text
+    assert f"{journal.path}: 1 damaged lines were skipped" in caplog.text
 
 
 def test_a_later_version_is_not_read(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_quotation_mark_without_a_counterpart_is_named_by_its_line(
         load(tmp_path, HEADER + ROWS.splitlines()[0] + f"\n{first}\n{further}")
     assert f"X.csv {problem}" in str(error.value)
     assert len(str(error.value)) < 400
-    with pytest.raises(DataError, match=r"X\.csv behind line 2: field larger .*; does a quotation"):
+    with pytest.raises(DataError, match=r"X\.csv after line 2: field larger .*; is a quotation"):
         load(tmp_path, HEADER + ROWS.splitlines()[0] + f"\n{first}\n" + further * 300)
 
 

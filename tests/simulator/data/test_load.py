@@ -160,8 +160,8 @@ def test_bars_that_a_column_tells_apart_that_is_not_read(tmp_path: Path, by: str
         with pytest.raises(DataError) as error:
             load(tmp_path, text + "".join(ordered))
         assert str(error.value) == (
-            f"{tmp_path / 'X.csv'}: of 6 bars of X 3 have the start of another one, and other "
-            "values; if a column tells them apart, by symbol or by time of day, say which: "
+            f"{tmp_path / 'X.csv'}: 3 of 6 bars of X start at the same time as another one, with "
+            "other values; if a column tells them apart, by symbol or time of day, say which: "
             "--columns symbol,date,time,open,high,low,close"
         )
     named = ["date", "open", "high", "low", "close", "volume"]
