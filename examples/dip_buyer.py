@@ -1,6 +1,6 @@
 """Buy below the market with a limit order, protected by a bracket.
 
-Every day without a position, the order of the day before is replaced by one a few per cent below
+Every day without a position, the order of the day before is replaced by one a few percent below
 the last close. When it fills, a stop-loss and a take-profit rest in the market; when one of them
 fills, the other is cancelled.
 """

@@ -338,7 +338,7 @@ class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         is_maker: Whether the order had rested and the market came to it.
         position_id: The position it opened, changed or closed.
         base_price: Where the market stood, before spread and slippage.
-        slippage_bps: From there to the price, in hundredths of a per cent.
+        slippage_bps: From there to the price, in hundredths of a percent.
         realized_pnl: Profit it realised, before fees.
         liquidation: Whether the venue closed what the account could not hold.
     """

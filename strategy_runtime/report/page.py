@@ -219,8 +219,8 @@ def _months(start_equity: float, days: Iterable[DayEnd]) -> str:
     ]
     columns = ("Year", *(f"±{month}" for month in _MONTHS), "±Year")
     return (
-        "<section>\n<h2>Returns by month, in per cent</h2>\n"
-        f"{_scroll('Returns by month', _table(columns, rows))}\n</section>"
+        "<section>\n<h2>Monthly returns, in percent</h2>\n"
+        f"{_scroll('Monthly returns', _table(columns, rows))}\n</section>"
     )
 
 
@@ -348,5 +348,5 @@ def _price(price: Decimal) -> str:
 
 
 def _percent(gain: float | None) -> str:
-    """A gain or loss for a table whose heading says that it is in per cent."""
+    """A gain or loss for a table whose heading says that it is in percent."""
     return _share(gain, signed=True).removesuffix(" %")

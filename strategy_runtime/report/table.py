@@ -162,7 +162,7 @@ def _order(order: OrderSummary) -> str:
     filled = f", {order.filled_quantity} filled" if order.filled_quantity != "0" else ""
     return (
         f"{order.side} {order.quantity} {order.symbol} {order.type}{prices} "
-        f"({order.order_id}{own}, given {order.created}{filled})"
+        f"({order.order_id}{own}, placed {order.created}{filled})"
     )
 
 
@@ -172,7 +172,7 @@ def ratio(value: float | None, *, nothing: str = "-") -> str:
 
 
 def share(value: float | None, *, signed: bool = False, nothing: str = "-") -> str:
-    """A share in per cent, with thousands apart; a dash where there is none."""
+    """A share in percent, with thousands apart; a dash where there is none."""
     if value is None:
         return nothing
     return f"{value * 100:+z,.2f} %" if signed else f"{value * 100:z,.2f} %"

@@ -3,7 +3,7 @@
 Prices that were not adjusted fall to a half overnight when a share becomes two. A position held
 over such a night shows a loss that nobody had, unless the split is announced. A real fall hardly
 ever hits a whole ratio as closely as a split does; `suspected_split` looks for jumps within three
-per cent of one.
+percent of one.
 """
 
 from collections import deque

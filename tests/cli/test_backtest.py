@@ -57,7 +57,7 @@ def test_orders_that_never_filled_are_named(bot: Path, invoke: Invoke) -> None:
     assert done.exit_code == 0, done.output
     assert (
         "1 order was still open at the end:\n"
-        "  BUY 7 prices MARKET (ord-1, Late-bt-1, given 2024-03-08T00:00:00Z)\n" in done.stdout
+        "  BUY 7 prices MARKET (ord-1, Late-bt-1, placed 2024-03-08T00:00:00Z)\n" in done.stdout
     )
 
 

@@ -179,7 +179,7 @@ def months_in(ends: Mapping[date, float]) -> str:
     exchange = Exchange([series([10.0, 11.0])], ExchangeOptions(cash=Decimal(1000)))
     days = [DayEnd(day, equity, 0.0) for day, equity in ends.items()]
     html = page_with(results_so_far(exchange), days, [])
-    return html.partition("<h2>Returns by month, in per cent</h2>")[2].partition("</section>")[0]
+    return html.partition("<h2>Monthly returns, in percent</h2>")[2].partition("</section>")[0]
 
 
 def test_returns_by_month_and_year_begin_where_those_before_ended() -> None:
