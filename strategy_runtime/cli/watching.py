@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from strategy_runtime.cli.errors import blamed_on
@@ -41,12 +40,7 @@ class Watching:
             _log.info("probes, metrics and status at %s", self._ops.url)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     def stopping(self) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from strategy_runtime.ops.health import Health
@@ -48,13 +47,8 @@ class Ops:
         self._server.__enter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        self._server.__exit__()
 
     def _beat(self) -> None:
         with suppress(RuntimeError):  # the loop has been closed meanwhile

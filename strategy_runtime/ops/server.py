@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, cast
 
 import msgspec
@@ -68,12 +67,7 @@ class OpsServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._is_over.set)
         self._thread.join(_STOP_WITHIN_S)
 
