@@ -43,12 +43,11 @@ from strategy_runtime.backtesting import backtest, read_data, write_results
 from strategy_runtime.demo import PRICES
 from strategy_runtime.demo import strategy as demo
 from strategy_runtime.demo.strategy import SmaCross
-from strategy_runtime.report.summary import DataFaults
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.risk.limits import RISK_LIMIT
 from strategy_runtime.runtime.rounding import LOT_SIZE
 from strategy_runtime.runtime.settings import SETTINGS
-from strategy_runtime.simulator.data.faults import FaultKind
+from strategy_runtime.simulator.data.faults import FaultKind, FaultSummary
 from tests.cli.support import call, finished
 
 ROOT = Path(__file__).parent.parent
@@ -433,7 +432,7 @@ def test_the_fields_of_a_result_are_those_that_are_listed() -> None:
     for name in ("positions", "open_orders", "data"):
         assert set(result[name][0]) <= set(re.findall(r"`(\w+)`", listed[name])), name
     named = re.findall(r"`([\w ]+)`", listed["data_faults"])
-    assert set(named) == {*DataFaults.__struct_fields__, *FaultKind}
+    assert set(named) == {*FaultSummary.__struct_fields__, *FaultKind}
 
 
 def test_the_columns_of_the_tables_are_those_that_are_listed(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from strategy_runtime.report.fills import fill_hash, moment
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
-from strategy_runtime.simulator.data.faults import DataFault, summarize
+from strategy_runtime.simulator.data.faults import DataFault, FaultSummary, summarize
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome
@@ -58,15 +58,6 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     limits: Limits = NO_LIMITS
     rounding: Rounding = AS_GIVEN
     quit_reason: str | None = None
-
-
-class DataFaults(Struct, frozen=True):
-    """All faults of one kind in one file; `first` says in words what the first one is."""
-
-    kind: str
-    source: str
-    count: int
-    first: str
 
 
 class DataSummary(Struct, frozen=True):
@@ -167,7 +158,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     bars_per_s: float
     data: list[DataSummary]
     sent: list[str]
-    data_faults: list[DataFaults]
+    data_faults: list[FaultSummary]
     complete: bool
     quit_reason: str | None
     bankrupt: bool
@@ -238,10 +229,7 @@ def summary_of(
         bars_per_s=round(outcome.bars / run.wall_s, 1) if run.wall_s > 0 else 0.0,
         data=[_data(each) for each in (*outcome.series, *outcome.context)],
         sent=outcome.sent,
-        data_faults=[
-            DataFaults(each.kind.value, each.source, each.count, str(each.first))
-            for each in summarize(run.faults)
-        ],
+        data_faults=summarize(run.faults),
         complete=outcome.complete,
         quit_reason=run.quit_reason,
         bankrupt=outcome.bankrupt,

@@ -49,12 +49,12 @@ class DataFault(Struct, frozen=True):
 
 
 class FaultSummary(Struct, frozen=True):
-    """All faults of one kind in one file."""
+    """All faults of one kind in one file; `first` says in words what the first one is."""
 
     kind: FaultKind
     source: str
     count: int
-    first: DataFault
+    first: str
 
     def __str__(self) -> str:
         return f"{self.source}: {self.count} x {self.kind}; the first: {self.first}"
@@ -92,6 +92,6 @@ def summarize(faults: Iterable[DataFault]) -> list[FaultSummary]:
     for fault in faults:
         grouped.setdefault((fault.kind, fault.source), []).append(fault)
     return [
-        FaultSummary(kind, source, sum(fault.count for fault in group), group[0])
+        FaultSummary(kind, source, sum(fault.count for fault in group), str(group[0]))
         for (kind, source), group in grouped.items()
     ]

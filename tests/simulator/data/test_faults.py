@@ -15,8 +15,8 @@ def test_one_line_a_kind_and_file_with_the_first_and_the_count() -> None:
         fault(FaultKind.GAP, "a.csv", 2),
     ]
     assert summarize(faults) == [
-        FaultSummary(FaultKind.GAP, "b.csv", 2, faults[0]),
-        FaultSummary(FaultKind.DUPLICATE, "a.csv", 1, faults[1]),
-        FaultSummary(FaultKind.GAP, "a.csv", 1, faults[3]),
+        FaultSummary(FaultKind.GAP, "b.csv", 2, str(faults[0])),
+        FaultSummary(FaultKind.DUPLICATE, "a.csv", 1, str(faults[1])),
+        FaultSummary(FaultKind.GAP, "a.csv", 1, str(faults[3])),
     ]
     assert summarize([]) == []

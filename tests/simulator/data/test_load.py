@@ -320,7 +320,8 @@ def test_faults_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
     data = load_bars([tmp_path])
     places = [(Path(fault.source).name, fault.line) for fault in data.faults]
     assert places == [(name, line) for name in ("a.csv", "b.csv") for line in (3, 4, 5, 6, 6)]
-    assert [each.first.line for each in summarize(data.faults)] == [3, 4, 5] * 2
+    firsts = [fault for fault in data.faults if fault.line < 6]
+    assert [each.first for each in summarize(data.faults)] == [*map(str, firsts)]
 
 
 def test_strict_lists_the_first_twenty(tmp_path: Path) -> None:
