@@ -106,7 +106,7 @@ class RestClient:
             f"{found} under {where}; check {setting}"
         )
 
-    async def ask(self, path: str, kind: type[_T], query: Mapping[str, str] | None = None) -> _T:
+    async def ask(self, path: str, kind: type[_T]) -> _T:
         """GET a resource; tried again when nothing or nothing useful came back.
 
         Raises:
@@ -114,13 +114,13 @@ class RestClient:
             AccessDenied: It does not take our key.
             Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
         """
-        return await self._answered("GET", _with(path, query), partial(_whole, kind), None)
+        return await self._answered("GET", path, partial(_whole, kind))
 
     async def listed(
         self,
         path: str,
         kind: type[_T],
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str],
         *,
         unless: str | None = None,
     ) -> list[_T]:
@@ -136,11 +136,11 @@ class RestClient:
             Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
         """
         read = partial(_list, kind, unless)
-        return await self._answered("GET", _with(path, query), read, None)
+        return await self._answered("GET", f"{path}?{urlencode(query)}", read)
 
     async def remove(self, path: str, kind: type[_T]) -> _T:
         """DELETE a resource, likewise."""
-        return await self._answered("DELETE", path, partial(_whole, kind), None)
+        return await self._answered("DELETE", path, partial(_whole, kind))
 
     async def change(self, path: str, document: object, kind: type[_T]) -> _T:
         """PATCH a resource; what is not clearly answered is sent again.
@@ -172,7 +172,7 @@ class RestClient:
         method: str,
         path: str,
         read: Callable[[bytes, str], _T],
-        body: bytes | None,
+        body: bytes | None = None,
         attempts: int = _ATTEMPTS,
     ) -> _T:
         if self._base is None:
@@ -207,10 +207,6 @@ def _is_of_a_proxy(answer: Answer, code: str) -> bool:
         return 200 <= answer.status < 300 and isinstance(json.decode(answer.body), dict)
     except (MsgspecError, RecursionError, UnicodeDecodeError):
         return False
-
-
-def _with(path: str, query: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _whole(kind: type[_T], body: bytes, request: str) -> _T:
