@@ -30,8 +30,8 @@ __all__ = [
     "Fault",
     "depth_exceeds",
     "parse_json",
+    "read_body",
     "read_fields",
-    "read_value",
 ]
 
 MAX_DEPTH = 64
@@ -88,17 +88,13 @@ def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:
     return True
 
 
-def read_value(hint: Any, value: Any, where: str, warnings: list[str]) -> Any:
-    """A value of the type a hint names: a struct, a list of structs, a scalar.
-
-    Args:
-        where: What to call it.
-        warnings: Collects what was left out.
+def read_body(hint: Any, value: Any) -> Any:
+    """The body of an answer, of the type a hint names: a struct, or a list of one.
 
     Raises:
         Fault: It is of another kind, or lacks what it must not lack.
     """
-    return _read(_as_type(hint), value, where, warnings)
+    return _read(_as_type(hint), value, "the body", [])
 
 
 def read_fields(

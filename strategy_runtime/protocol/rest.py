@@ -24,7 +24,7 @@ from strategy_runtime.protocol.fields import (
     Fault,
     depth_exceeds,
     parse_json,
-    read_value,
+    read_body,
 )
 from strategy_runtime.protocol.models import Candle, OrderChanges, OrderRequest, Quote
 from strategy_runtime.protocol.orders import (
@@ -193,7 +193,7 @@ def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
         document = parse_json(body.decode())
         if depth_exceeds(document):
             raise Fault(f"nested deeper than {MAX_DEPTH} levels")
-        result: _T = read_value(kind, document, "the body", [])
+        result: _T = read_body(kind, document)
     except (Fault, UnicodeDecodeError) as problem:
         raise ProtocolError(f"the answer to {request} cannot be read: {problem}") from None
     return result
