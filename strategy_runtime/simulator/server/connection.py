@@ -36,6 +36,7 @@ class Connection:
 
     Attributes:
         heard_at: When it last sent anything, on the monotonic clock.
+        socket: What the handler of the request gives back.
     """
 
     def __init__(
@@ -45,8 +46,8 @@ class Connection:
         transport: asyncio.Transport | None,
     ) -> None:
         self.heard_at = monotonic()
+        self.socket = socket
         self._exchange = exchange
-        self._socket = socket
         self._transport = transport
         self._gone = asyncio.Event()
 
@@ -62,15 +63,10 @@ class Connection:
         await socket.prepare(request)
         return cls(exchange, socket, request.transport)
 
-    @property
-    def socket(self) -> web.WebSocketResponse:
-        """What the handler of the request gives back."""
-        return self._socket
-
     async def send(self, frame: bytes) -> bool:
         """Write a text frame; False where the client has gone or was cut off."""
         try:
-            await self._socket.send_frame(frame, WSMsgType.TEXT)
+            await self.socket.send_frame(frame, WSMsgType.TEXT)
         except (ConnectionError, RuntimeError):
             return False
         except asyncio.CancelledError:
@@ -100,7 +96,7 @@ class Connection:
         """Close with a code and a reason for people; a client that does not read is cut off."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
-                await self._socket.close(code=code, message=reason.encode())
+                await self.socket.close(code=code, message=reason.encode())
         if self._transport is not None and self._transport.get_write_buffer_size():
             self.cut()
 
@@ -144,7 +140,7 @@ class Connection:
     async def _listen(self, acknowledge: Callable[[EventAck], None]) -> None:
         bad: deque[float] = deque(maxlen=_MOST_BAD_FRAMES + 1)
         binaries = 0
-        async for message in self._socket:
+        async for message in self.socket:
             self.heard_at = monotonic()
             if message.type is WSMsgType.TEXT:
                 try:
