@@ -9,13 +9,13 @@ __all__ = ["probe"]
 _PATIENCE_S = 3.0
 
 
-def probe(host: str, port: int, path: str = "/readyz") -> tuple[bool, str]:
+def probe(host: str, port: int) -> tuple[bool, str]:
     """Ask; gives back whether the answer was 200, and what was said."""
     # A server that listens on all addresses is asked on loopback.
     here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
     connection = HTTPConnection(here, port, timeout=_PATIENCE_S)
     try:
-        connection.request("GET", path)
+        connection.request("GET", "/readyz")
         answer = connection.getresponse()
         return answer.status == 200, answer.read().decode(errors="replace")
     except (OSError, HTTPException) as error:

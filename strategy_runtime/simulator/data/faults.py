@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 __all__ = ["DataFault", "FaultKind", "FaultLog", "FaultSummary", "summarize"]
 
+_MOST_KEPT = 1000  # of each kind in each file
+
 
 class FaultKind(StrEnum):
     """What can be wrong with a row, and what is done about it."""
@@ -61,20 +63,15 @@ class FaultSummary(Struct, frozen=True):
 
 
 class FaultLog:
-    """Faults as they are found. Of each kind and file the first ones are kept, all are counted.
+    """Faults as they are found. Of each kind and file the first ones are kept, all are counted."""
 
-    Args:
-        most_kept: How many to keep of each kind in each file.
-    """
-
-    def __init__(self, most_kept: int = 1000) -> None:
-        self._most = most_kept
+    def __init__(self) -> None:
         self._kept: dict[tuple[FaultKind, str], list[DataFault]] = {}
 
     def note(self, kind: FaultKind, source: str, line: int, symbol: str, detail: str) -> None:
         """Take in a fault."""
         kept = self._kept.setdefault((kind, source), [])
-        if len(kept) < self._most:
+        if len(kept) < _MOST_KEPT:
             kept.append(DataFault(kind, source, line, symbol, detail))
         else:
             kept[-1] = replace(kept[-1], count=kept[-1].count + 1)

@@ -200,8 +200,8 @@ class QuoteSeries(Series):
     KIND: ClassVar[str] = "quote"
     """What the prices are, for the names of fill rules."""
 
-    def __init__(self, symbol: str, *, sources: Mapping[int, str] | None = None) -> None:
-        super().__init__(symbol, sources)
+    def __init__(self, symbol: str) -> None:
+        super().__init__(symbol)
         self.stamps: Integers = array("q")
         self.bids: Floats = array("d")
         self.asks: Floats = array("d")
@@ -239,8 +239,8 @@ class TickSeries(QuoteSeries):
     COLUMNS = ("stamps", "bids", "sizes")
     KIND = "tick"
 
-    def __init__(self, symbol: str, *, sources: Mapping[int, str] | None = None) -> None:
-        super().__init__(symbol, sources=sources)
+    def __init__(self, symbol: str) -> None:
+        super().__init__(symbol)
         self.asks = self.bids
         self.sizes: Floats = array("d")
 

@@ -50,12 +50,11 @@ class Broadcast(EventStream):
         speed: float,
         ping_interval: float,
         silence_limit: float,
-        depth: int = _DEPTH,
     ) -> None:
         super().__init__(exchange, ping_interval)
         self._speed = speed
         self._silence_limit = silence_limit
-        self._depth = depth
+        self._depth = _DEPTH
         self._instant = exchange.now_ns
         self._together = 0
         """How many frames the market has made at the present instant, all at once: so many wait
