@@ -32,7 +32,7 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["EVENT_HOOKS", "HOOKS", "Hook", "check_hooks", "is_async", "wants_awaiting"]
+__all__ = ["EVENT_HOOKS", "HOOKS", "Hook", "check_hooks", "wants_awaiting"]
 
 Hook = Callable[..., Awaitable[None] | None]
 
@@ -122,8 +122,3 @@ def _check_arguments(owner: str, name: str, hook: Callable[..., object]) -> None
 def wants_awaiting(result: object) -> bool:
     """Whether what a hook gave back has to be awaited: not so a ticket, which may just be left."""
     return hasattr(result, "__await__") and not isinstance(result, Ticket)
-
-
-def is_async(hook: Hook) -> bool:
-    """Whether calling the hook gives a coroutine."""
-    return iscoroutinefunction(hook)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import Any
 
 from msgspec.structs import replace
@@ -31,7 +32,7 @@ from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler, Observer, observed
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, is_async, wants_awaiting
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, wants_awaiting
 
 __all__ = ["Dispatcher", "Table", "overridden"]
 
@@ -62,7 +63,7 @@ def overridden(strategy: Strategy, name: str) -> Hook | None:
 
 def _begun_at_once(strategy: Strategy, name: str) -> Hook | None:
     hook = overridden(strategy, name)
-    return hook if hook is None or not is_async(hook) else eager(hook)
+    return hook if hook is None or not iscoroutinefunction(hook) else eager(hook)
 
 
 class Dispatcher:
