@@ -27,6 +27,7 @@ __all__ = [
     "parameters_option",
     "result_option",
     "result_options",
+    "stacked",
     "together",
     "version_option",
 ]
@@ -110,7 +111,9 @@ parameters_option = click.option(
 )
 
 
-def _stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
+def stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
+    """Several options as one decorator, in the order in which a help text has them."""
+
     def decorate(command: _F) -> _F:
         for option in reversed(options):
             command = option(command)
@@ -152,7 +155,7 @@ class DataOptions(NamedTuple):
     strict: bool
 
 
-_data = _stacked(
+_data = stacked(
     data_option(
         "--data",
         "-d",
@@ -254,7 +257,7 @@ _NUMBERS = {
     ),
 }
 
-_account = _stacked(
+_account = stacked(
     *(
         _account_option(
             "--" + name.replace("_", "-"),
@@ -321,7 +324,7 @@ class ResultOptions(NamedTuple):
     as_json: bool
 
 
-_results = _stacked(
+_results = stacked(
     result_option(
         "--out",
         type=Target(path_type=Path, file_okay=False),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from strategy_runtime.cli.headings import under
-from strategy_runtime.cli.options import together
+from strategy_runtime.cli.options import stacked, together
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.rounding import Rounding
 from strategy_runtime.runtime.settings import (
@@ -50,12 +50,12 @@ def order_settings(options: dict[str, str | None]) -> Settings:
 
 
 def _with(settings: tuple[Setting, ...], command: Callable[..., Any]) -> Callable[..., Any]:
-    for setting in reversed(settings):
-        option = _order_option if setting in _ORDERS else click.option
-        command = option(setting.flag, setting.name, metavar=setting.metavar, help=_help(setting))(
-            command
-        )
-    return command
+    return stacked(*map(_option, settings))(command)
+
+
+def _option(setting: Setting) -> Callable[..., Any]:
+    option = _order_option if setting in _ORDERS else click.option
+    return option(setting.flag, setting.name, metavar=setting.metavar, help=_help(setting))
 
 
 def _help(setting: Setting) -> str:
