@@ -94,11 +94,10 @@ class Stream(Reader):
         )
         self._accept = b64encode(sha1(key + _KEY_TAIL, usedforsecurity=False).digest()).decode()
         try:
-            head = await self._answer
+            return await self._answer
         except BaseException:
             self._transport.abort()
             raise
-        return head
 
     def _shake(self, handshake: ReplyReader, data: bytes) -> None:
         try:

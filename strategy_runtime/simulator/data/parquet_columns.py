@@ -103,7 +103,8 @@ def _of_kind(batch: Any, kind: Kind, first: int) -> tuple[Sequence[int], Any]:
     present = _compute().or_(prices[0], prices[-1])
     if present.true_count == len(batch):
         return lines, batch
-    return [lines[row] for row in _rows_where(present)], batch.filter(present)
+    rows = _compute().indices_nonzero(present).to_pylist()
+    return [lines[row] for row in rows], batch.filter(present)
 
 
 def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, Sequence[int], Any]]:
@@ -127,11 +128,6 @@ def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, S
         mine = [lines[row] for row in rows[begin:end]]
         yield name, mine, sorted_batch.slice(begin, len(mine))
         begin = end
-
-
-def _rows_where(mask: Any) -> list[int]:
-    rows: list[int] = _compute().indices_nonzero(mask).to_pylist()
-    return rows
 
 
 def _compute() -> Any:

@@ -39,7 +39,7 @@ class Acceptance:
     ) -> RestingOrder:
         """Let an order rest, or a leg of a bracket, which has a parent where an entry made it."""
         state = self._state
-        order = RestingOrder.of(request, state.register.next_number, state.now_ns)
+        order = RestingOrder.of(request, len(state.register.all) + 1, state.now_ns)
         order.is_leg = is_leg
         order.parent_id = None if parent is None else parent.id
         instrument = state.instruments[request.symbol]

@@ -30,11 +30,6 @@ class Register:
         self._groups: dict[str, list[RestingOrder]] = {}
         self._brackets: dict[str, list[RestingOrder]] = {}
 
-    @property
-    def next_number(self) -> int:
-        """What the next order will have."""
-        return len(self.all) + 1
-
     def add(self, order: RestingOrder) -> None:
         """Enter an order that has just been accepted."""
         request = order.request
