@@ -37,7 +37,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.fields import MAX_DEPTH, TOO_EARLY, TOO_LATE, depth_exceeds
 from strategy_runtime.protocol.models import Account, Order, Position, Trade
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
 from strategy_runtime.protocol.tolerant import read_tolerantly
 from strategy_runtime.protocol.values import BACKSLASH, has_only_plain_numbers, is_sound
 
@@ -66,11 +66,11 @@ class FrameDecoder:
         self,
         *,
         default_timeframe: str = "1m",
-        subscriptions: Subscriptions | None = None,
+        subscriptions: Subscriptions = EVERYTHING,
         odd: Callable[[Frame, list[str]], object] | None = None,
     ) -> None:
         self._default_timeframe = default_timeframe
-        self._subscriptions = subscriptions or Subscriptions()
+        self._subscriptions = subscriptions
         self._odd = odd
         self._decode = msgspec.json.Decoder(ServerFrame, strict=False).decode
         self._timeframes: set[str] = set()

@@ -14,7 +14,7 @@ from strategy_runtime.protocol.models import LONGEST_SYMBOL
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["Subscription", "Subscriptions", "parse_subscriptions"]
+__all__ = ["EVERYTHING", "Subscription", "Subscriptions", "parse_subscriptions"]
 
 _EVENTS = {
     "candle": "candle",
@@ -104,8 +104,8 @@ class Subscriptions:
         )
 
     def wants_quote(self, symbol: str) -> bool:
-        """Whether a change of the quote is wanted."""
-        return any(entry.takes_quote(symbol) for entry in self._entries)
+        """Whether a change of the quote is wanted; likewise."""
+        return not self._entries or any(entry.takes_quote(symbol) for entry in self._entries)
 
     def timeframe_of(self, symbol: object, *, otherwise: str) -> str:
         """Of a candle that does not say: the one it was asked for in, where that is only one."""
@@ -116,6 +116,10 @@ class Subscriptions:
         }
         (only,) = asked if len(asked) == 1 else (None,)
         return otherwise if only in (None, "*") else only
+
+
+EVERYTHING = Subscriptions()
+"""No entries: whatever there is, is wanted."""
 
 
 class _GatewayEntry(Struct):

@@ -26,7 +26,7 @@ from strategy_runtime.protocol.fields import (
     parse_json,
     read_fields,
 )
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
 from strategy_runtime.protocol.values import is_sound, is_unicode, plain_data
 
 __all__ = ["read_tolerantly"]
@@ -34,12 +34,11 @@ __all__ = ["read_tolerantly"]
 _ID_IN_TEXT = re.compile(r'"event_id"\s*:\s*"([^"\\]{1,128})"')
 _ENVELOPE = ("type", "event_id", "id")
 _NOT_ON_THE_WIRE = "synthetic"
-_NONE = Subscriptions()
 _KINDS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in get_args(ServerFrame)}
 
 
 def read_tolerantly(
-    raw: bytes, *, default_timeframe: str, subscriptions: Subscriptions = _NONE
+    raw: bytes, *, default_timeframe: str, subscriptions: Subscriptions = EVERYTHING
 ) -> tuple[ServerFrame | UnknownEvent, list[str]]:
     """Read a frame, and what was odd about it.
 

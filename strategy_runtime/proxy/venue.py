@@ -13,7 +13,7 @@ from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event
 from strategy_runtime.protocol.models import OrderHandle, OrderRequest
-from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
+from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscription, Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.proxy.connection import Act, Connection, State
 from strategy_runtime.proxy.endpoints import Endpoints
@@ -67,7 +67,7 @@ class ProxyVenue(Resources):
         endpoints: Endpoints,
         *,
         is_live: bool,
-        subscriptions: Subscriptions | None = None,
+        subscriptions: Subscriptions = EVERYTHING,
         timeframe: str = "1m",
         connect_deadline: float = 60.0,
         connected_wait: float = 5.0,
@@ -100,7 +100,7 @@ class ProxyVenue(Resources):
             self._rest, patience, self, is_leaving=lambda: self._inbox.is_leaving
         )
         self._inbox = Inbox(
-            subscriptions or Subscriptions(),
+            subscriptions,
             default_timeframe=timeframe,
             is_live=is_live,
             wake=self._wake,

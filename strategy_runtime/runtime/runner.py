@@ -10,7 +10,7 @@ from typing import Any
 from strategy_runtime.clock import now, ns_of, rfc3339
 from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator, shortened
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
 from strategy_runtime.runtime.beginning import check_not_begun, note_position_mode, warm_up
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
@@ -64,7 +64,7 @@ class Runner:
         mode: Mode,
         run_id: str = "bt",
         on_error: OnError | None = None,
-        subscriptions: Subscriptions | None = None,
+        subscriptions: Subscriptions = EVERYTHING,
         timeframe: str = "1m",
         observer: Observer | None = None,
         chance: Random | None = None,
@@ -79,7 +79,7 @@ class Runner:
         self._run_id = run_id
         name = shortened(type(strategy).__name__, _LONGEST_NAME)
         self._prefix = f"{name}-{run_id}"
-        self._subscriptions = subscriptions or Subscriptions()
+        self._subscriptions = subscriptions
         self._timeframe = timeframe
         most_ended = _MOST_ENDED if mode == "live" else None  # a backtest ends
         self._book = Book(_lookback_of(strategy), f"{name}-", most_ended)

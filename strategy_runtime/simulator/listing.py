@@ -20,7 +20,7 @@ def listed(
     data: Sequence[BarSeries],
     quotes: Sequence[QuoteSeries],
     trades: Sequence[TickSeries],
-    subscriptions: Subscriptions | None,
+    subscriptions: Subscriptions,
     timeframe: str | None,
 ) -> dict[str, Instrument]:
     """The instruments of some data, by symbol; arguments as for the exchange.
@@ -38,9 +38,9 @@ def listed(
     return instruments
 
 
-def _places(data: Sequence[BarSeries], subscriptions: Subscriptions | None) -> dict[str, int]:
+def _places(data: Sequence[BarSeries], subscriptions: Subscriptions) -> dict[str, int]:
     """The order in which symbols are subscribed to; the others come as they were given."""
-    symbols = [entry.symbol for entry in subscriptions or ()]
+    symbols = [entry.symbol for entry in subscriptions]
     symbols += [series.symbol for series in data]
     return {symbol: place for place, symbol in enumerate(dict.fromkeys(symbols))}
 
@@ -58,19 +58,19 @@ def _rank_candles(instruments: Mapping[str, Instrument], places: Mapping[str, in
 
 
 def add_quotes(
-    instruments: dict[str, Instrument], quotes: QuoteSeries, subscriptions: Subscriptions | None
+    instruments: dict[str, Instrument], quotes: QuoteSeries, subscriptions: Subscriptions
 ) -> Instrument:
     """Have a symbol's orders execute at quotes; gives back its instrument, a new one if need be."""
     instrument = instruments.get(quotes.symbol) or _add_without_bars(instruments, quotes)
     instrument.quotes = quotes
-    instrument.wants_quotes = not subscriptions or subscriptions.wants_quote(quotes.symbol)
+    instrument.wants_quotes = subscriptions.wants_quote(quotes.symbol)
     return instrument
 
 
 def _with_bars(
     data: Sequence[BarSeries],
     places: Mapping[str, int],
-    subscriptions: Subscriptions | None,
+    subscriptions: Subscriptions,
     timeframe: str | None,
 ) -> dict[str, Instrument]:
     """Instruments by symbol, ranked by timeframe, then by place.
@@ -114,7 +114,7 @@ def _with_bars(
 def _add_trades(
     instruments: dict[str, Instrument],
     trades: TickSeries,
-    subscriptions: Subscriptions | None,
+    subscriptions: Subscriptions,
     timeframe: str | None,
 ) -> None:
     """Have trades make the candles of a symbol without bars, and price its orders where there
@@ -139,7 +139,7 @@ def _add_without_bars(instruments: dict[str, Instrument], quotes: QuoteSeries) -
 
 
 def _timeframes_wanted(
-    symbol: str, plain: str, subscriptions: Subscriptions | None, *loaded: str
+    symbol: str, plain: str, subscriptions: Subscriptions, *loaded: str
 ) -> set[str]:
     """Timeframes in which the candles of a symbol are sent.
 

@@ -177,7 +177,7 @@ def test_which_candles_are_wanted(text: str, symbol: str, timeframe: str, wanted
         ("S:A:*", "S:A", True),
         ("*:quote", "S:B", True),
         ("S:A:candle", "S:A", False),
-        ("", "S:A", False),
+        ("", "S:A", True),
     ],
 )
 def test_which_quotes_are_wanted(text: str, symbol: str, wanted: bool) -> None:

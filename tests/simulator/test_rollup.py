@@ -414,14 +414,14 @@ def test_indicators_and_history_follow_one_timeframe_each() -> None:
 @pytest.mark.parametrize(
     ("subscriptions", "symbols"),
     [
-        (None, "ABC"),
+        ("", "ABC"),
         ("B:candle,A:candle,C:candle", "BAC"),
         ("C:candle,*:candle", "CAB"),
         ("A:candle,B:candle_3m,B:candle_1m,C:candle", "ABC"),
     ],
 )
 def test_candles_of_one_instant_come_in_the_order_of_the_subscriptions(
-    subscriptions: str | None, symbols: str
+    subscriptions: str, symbols: str
 ) -> None:
     data = []
     for symbol in "ABC":
@@ -429,7 +429,7 @@ def test_candles_of_one_instant_come_in_the_order_of_the_subscriptions(
         series.append(0, 1, 1, 1, 1, 1)
         series.append(MINUTE, 1, 1, 1, 1, 1)
         data.append(series)
-    wanted = None if subscriptions is None else parse_subscriptions(subscriptions, "here")
+    wanted = parse_subscriptions(subscriptions, "here")
     exchange = Exchange(data, subscriptions=wanted)
     phases = exchange.phases()
     next(phases)
@@ -441,10 +441,10 @@ def test_candles_of_one_instant_come_in_the_order_of_the_subscriptions(
 
 
 @pytest.mark.parametrize(
-    ("subscriptions", "symbols"), [(None, "AB"), ("B:candle_4m,A:candle_4m", "BA")]
+    ("subscriptions", "symbols"), [("", "AB"), ("B:candle_4m,A:candle_4m", "BA")]
 )
 def test_so_do_those_that_are_made_of_bars_of_several_lengths(
-    subscriptions: str | None, symbols: str
+    subscriptions: str, symbols: str
 ) -> None:
     data = []
     for symbol, step in (("A", 2), ("B", 1)):
@@ -452,7 +452,7 @@ def test_so_do_those_that_are_made_of_bars_of_several_lengths(
         for start in range(0, 4, step):
             series.append(start * MINUTE, 1, 1, 1, 1, 1)
         data.append(series)
-    wanted = None if subscriptions is None else parse_subscriptions(subscriptions, "here")
+    wanted = parse_subscriptions(subscriptions, "here")
     exchange = Exchange(data, subscriptions=wanted, timeframe="4m")
     candles = []
     for _ in exchange.phases():

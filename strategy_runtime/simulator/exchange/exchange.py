@@ -16,7 +16,7 @@ from strategy_runtime.protocol.models import (
     OrderRequest,
 )
 from strategy_runtime.protocol.orders import check_amount, invalid_request
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
@@ -59,7 +59,7 @@ class Exchange(Answers):
         self,
         data: Sequence[BarSeries],
         options: ExchangeOptions | None = None,
-        subscriptions: Subscriptions | None = None,
+        subscriptions: Subscriptions = EVERYTHING,
         timeframe: str | None = None,
         quotes: Sequence[QuoteSeries] = (),
         trades: Sequence[TickSeries] = (),

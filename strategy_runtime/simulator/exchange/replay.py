@@ -10,6 +10,7 @@ phase on.
 from collections.abc import Iterator
 
 from strategy_runtime.protocol.events import BacktestComplete
+from strategy_runtime.protocol.subscriptions import EVERYTHING
 from strategy_runtime.simulator.data.series import PROVIDER, BarSeries, QuoteSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.exchange.agenda import Agenda, pop_all
@@ -227,7 +228,7 @@ class Replay:
             if instrument is not None:
                 instrument.resting.wake_all()  # to meet a quote first, in place of an open
                 instrument.left = None  # which was that of a bar
-            self._agenda.add_quote(add_quotes(state.instruments, quotes, None))
+            self._agenda.add_quote(add_quotes(state.instruments, quotes, EVERYTHING))
             self._news.value_at_once()
             return
         was_exhausted = instrument.tick == len(instrument.quotes)

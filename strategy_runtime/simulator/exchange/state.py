@@ -85,7 +85,7 @@ class State:
         self,
         data: Sequence[BarSeries],
         options: ExchangeOptions,
-        subscriptions: Subscriptions | None,
+        subscriptions: Subscriptions,
         timeframe: str | None,
         quotes: Sequence[QuoteSeries],
         trades: Sequence[TickSeries],
