@@ -75,11 +75,6 @@ class Part(Protocol):
         ...
 
     @property
-    def symbol(self) -> str:
-        """As subscribed."""
-        ...
-
-    @property
     def signed_quantity(self) -> Decimal:
         """Quantity, negative for a short position."""
         ...
