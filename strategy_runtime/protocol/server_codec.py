@@ -21,7 +21,6 @@ from strategy_runtime.protocol.events import (
     Pong,
     ProxyErrorEvent,
     RateLimitEvent,
-    ServerFrame,
     StalenessEvent,
     UnknownEvent,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "carries_id",
     "decode_client_frame",
     "encode_event",
-    "encode_frame",
     "encode_json",
     "plain",
     "quote_json",
@@ -53,10 +51,8 @@ def plain(number: float) -> str:
     return text.removesuffix(".0")
 
 
-_encoder = msgspec.json.Encoder(decimal_format=lambda number: format(number, "f"))
-
-encode_json = _encoder.encode
-"""Any response body, decimals as plain strings."""
+encode_json = msgspec.json.Encoder(decimal_format=lambda number: format(number, "f")).encode
+"""Any frame or response body as it is, decimals as plain strings."""
 
 
 def decode_client_frame(data: bytes | str) -> ClientFrame:
@@ -93,7 +89,7 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> 
         known: dict[str, Any] = {"event_id": event_id, "timestamp": timestamp}
         if getattr(event, "synthetic", False):
             known["synthetic"] = False  # a matter between runtime and strategy
-        return encode_frame(replace(event, **known))
+        return encode_json(replace(event, **known))
     document: dict[str, Any] = {"type": "candle" if isinstance(event, Candle) else "quote"}
     if event_id is not None:
         document["event_id"] = event_id
@@ -102,12 +98,7 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> 
     else:
         document["quote"] = quote_json(event)
     document["timestamp"] = timestamp
-    return _encoder.encode(document)
-
-
-def encode_frame(frame: ServerFrame) -> bytes:
-    """A frame as it is."""
-    return _encoder.encode(frame)
+    return encode_json(document)
 
 
 def bar_json(candle: Candle) -> dict[str, Any]:
@@ -142,5 +133,5 @@ def quote_json(quote: Quote) -> dict[str, Any]:
     return document
 
 
-PONG: bytes = encode_frame(Pong())
+PONG: bytes = encode_json(Pong())
 """Answers a ping of the strategy's."""

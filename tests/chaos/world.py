@@ -19,7 +19,7 @@ from strategy_runtime.clock import now, sleep
 from strategy_runtime.errors import ApiError, ConnectionLost, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.events import Ping
-from strategy_runtime.protocol.server_codec import encode_frame
+from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.proxy.policy import backoff, knocks, retries
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
@@ -378,7 +378,7 @@ class MemoryNetwork:
             wire.down(b'{"type":"hologram","event_id":"unknown-%d"}' % self.events)
         elif kind is Kind.PINGS:
             for _ in range(number):
-                wire.down(encode_frame(Ping(timestamp=now())))
+                wire.down(encode_json(Ping(timestamp=now())))
         elif kind is Kind.JUMP:
             self._time.jump_s += number
         elif kind in (Kind.SIGTERM, Kind.SIGKILL):

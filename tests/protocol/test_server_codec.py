@@ -46,7 +46,6 @@ from strategy_runtime.protocol.server_codec import (
     PONG,
     decode_client_frame,
     encode_event,
-    encode_frame,
     encode_json,
     plain,
 )
@@ -105,7 +104,7 @@ def test_nothing_a_client_sends_raises_anything_but_a_frame_error(raw: bytes | s
     try:
         decode_client_frame(raw)
     except FrameError as refused:
-        encode_frame(ProxyErrorEvent(code="INVALID_MESSAGE", message=refused.reason))
+        encode_json(ProxyErrorEvent(code="INVALID_MESSAGE", message=refused.reason))
 
 
 # Writing
@@ -207,14 +206,14 @@ def test_an_event_nobody_knows_cannot_be_sent() -> None:
 def test_the_frames_of_the_link_itself() -> None:
     kind = ConnectionEventKind.CONNECTED
     connected = ConnectionEvent(event=kind, session="run-1", timestamp=AT)
-    assert json.loads(encode_frame(connected)) == {
+    assert json.loads(encode_json(connected)) == {
         "type": "connection",
         "event": "CONNECTED",
         "session": "run-1",
         "timestamp": "2024-03-04T14:31:00Z",
     }
-    assert json.loads(encode_frame(replace(connected, acknowledged=0)))["acknowledged"] == 0
-    ping = encode_frame(Ping(timestamp=AT))
+    assert json.loads(encode_json(replace(connected, acknowledged=0)))["acknowledged"] == 0
+    ping = encode_json(Ping(timestamp=AT))
     assert json.loads(ping) == {"type": "ping", "timestamp": "2024-03-04T14:31:00Z"}
     assert json.loads(PONG) == {"type": "pong"}
     assert FrameDecoder().decode([ping, PONG]) == [Ping(timestamp=AT), Pong()]

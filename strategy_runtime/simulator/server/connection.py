@@ -15,7 +15,7 @@ from strategy_runtime.protocol.events import ConnectionEvent, Ping, ProxyErrorEv
 from strategy_runtime.protocol.server_codec import (
     PONG,
     decode_client_frame,
-    encode_frame,
+    encode_json,
 )
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server.ending import CLOSE_CODES, LastWords, RunEnd
@@ -176,7 +176,7 @@ class Connection:
         )
 
     async def _send(self, frame: ServerFrame) -> bool:
-        return await self.send(encode_frame(frame))
+        return await self.send(encode_json(frame))
 
 
 async def cancel(*tasks: asyncio.Task[None]) -> None:
