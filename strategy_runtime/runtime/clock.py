@@ -23,12 +23,13 @@ class RunClock:
 
     Attributes:
         event: The last event that has a time of its own, or the run that it is of.
+        is_live: Whether it is the wall clock.
     """
 
-    __slots__ = ("_live", "_reached", "event")
+    __slots__ = ("_reached", "event", "is_live")
 
     def __init__(self, mode: Mode) -> None:
-        self._live = mode == "live"
+        self.is_live = mode == "live"
         self._reached: datetime | None = None
         self.event: Event | CandleRun | None = None
 
@@ -44,7 +45,7 @@ class RunClock:
         Raises:
             RuntimeError: Simulated time has not begun yet.
         """
-        if self._live:
+        if self.is_live:
             return now()
         latest = self.latest
         moment = None if latest is None else time_of(latest)
@@ -58,7 +59,7 @@ class RunClock:
         """Seconds of which only differences matter: live of a clock that never jumps, else since
         the epoch, or 0 before simulated time has begun.
         """
-        if self._live:
+        if self.is_live:
             return monotonic()
         event = self.event
         if isinstance(event, CandleRun) and event.last is not None:

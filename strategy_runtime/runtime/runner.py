@@ -86,7 +86,7 @@ class Runner:
         self._book.books_profits = mode == "backtest"
         self._book.positions_may_lead = mode == "live"
         self._clock = RunClock(mode)
-        self._timers = Timers(mode, self._clock)
+        self._timers = Timers(self._clock)
         self._desk = desk(
             venue,
             self._book,

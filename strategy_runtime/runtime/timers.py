@@ -13,7 +13,7 @@ from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import RunClock, time_of
-from strategy_runtime.strategy.desk import Mode, TimerFunction
+from strategy_runtime.strategy.desk import TimerFunction
 from strategy_runtime.strategy.timer import Timer
 
 __all__ = ["LONG_AGO_NS", "Timers"]
@@ -102,9 +102,8 @@ class Timers:
         when_set: Called when one is added.
     """
 
-    def __init__(self, mode: Mode = "backtest", clock: RunClock | None = None) -> None:
-        self._mode = mode
-        self._clock = clock or RunClock(mode)
+    def __init__(self, clock: RunClock) -> None:
+        self._clock = clock
         self._new: list[_Timer] = []
         """Timers that do not count from any time yet."""
         self._agenda: list[tuple[datetime, int, _Timer]] = []
@@ -162,7 +161,7 @@ class Timers:
                 )
             self._late.append(timer)
         try:
-            set_at = self._clock.now if self._mode == "backtest" else None
+            set_at = None if self._clock.is_live else self._clock.now
         except RuntimeError:
             set_at = None
         if set_at is None:
@@ -170,7 +169,7 @@ class Timers:
         else:
             self._count_from(set_at, timer)
         self._next_due = None
-        self.is_set = self._mode == "backtest"
+        self.is_set = not self._clock.is_live
         self.were_set = True
         self.when_set()
         return timer

@@ -112,7 +112,7 @@ async def test_timers_fire_in_whatever_year_it_is(year: int) -> None:
 @pytest.mark.parametrize("timeframe", ["1m", "1h", "1d", "1w", "1M", "3M"])
 @pytest.mark.parametrize("day", range(1, 29, 3))
 def test_a_bar_that_begins_earlier_ends_before_anything_is_due(timeframe: str, day: int) -> None:
-    timers = Timers()
+    timers = Timers(RunClock("backtest"))
     begins_by = timers.begins_by(timeframe)  # before anybody has asked what is due
     assert begins_by < ns_of(datetime(1678, 1, 1, tzinfo=UTC))
     timers.at("12:30", lambda: None, UTC)
@@ -205,7 +205,7 @@ def test_live_timers_see_what_other_hooks_have_set_in_a_context_variable() -> No
 
 @pytest.mark.parametrize("days", [1, -1])
 def test_a_clock_that_is_set_neither_stalls_nor_hurries_a_timer(days: int) -> None:
-    timers, fired = Timers("live"), list[float]()
+    timers, fired = Timers(RunClock("live")), list[float]()
     timers.every("1m", lambda: None)
     timers.at("12:00:30", lambda: None, "UTC")
     noon = datetime(2024, 2, 28, 12, 0, tzinfo=UTC)
@@ -218,7 +218,7 @@ def test_a_clock_that_is_set_neither_stalls_nor_hurries_a_timer(days: int) -> No
 
 
 def test_a_correction_of_the_clock_has_nothing_fire_twice() -> None:
-    timers = Timers("live")
+    timers = Timers(RunClock("live"))
     timers.at("12:00", lambda: None, "UTC")
     noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
     for moment, due in (
@@ -235,7 +235,7 @@ def test_a_correction_of_the_clock_has_nothing_fire_twice() -> None:
 
 
 def test_an_event_that_is_late_has_nothing_fire_twice_in_a_backtest() -> None:
-    timers = Timers()
+    timers = Timers(RunClock("backtest"))
     noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
     timers.every("1h", lambda: None)
     assert [when for when, _ in timers.due(noon)] == [noon]
@@ -251,7 +251,7 @@ def test_timers_of_one_time_fire_as_they_were_set_and_look_at_no_others(mode: Mo
 
     def fire(count: int) -> None:
         fired: list[int] = []
-        timers = Timers(mode)
+        timers = Timers(RunClock(mode))
         for number in range(count):
             timers.every("1h", partial(fired.append, number))
         if mode == "backtest":
@@ -270,7 +270,7 @@ def test_timers_of_one_time_fire_as_they_were_set_and_look_at_no_others(mode: Mo
 
 @pytest.mark.parametrize("interval", ["1w", "2w", "3d"])
 def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interval: str) -> None:
-    timers = Timers("live")
+    timers = Timers(RunClock("live"))
     timers.every(interval, lambda: None)
     moment = datetime(2024, 3, 6, 12, tzinfo=UTC)
     due = moment + timedelta(seconds=timers.seconds_to_next(moment))
@@ -282,19 +282,19 @@ def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interva
 def test_what_is_no_time_of_day_is_refused_with_how_to_write_one(given: Any) -> None:
     said = rf"{re.escape(repr(given))}\): write '09:30' or '09:30:00'$"
     with pytest.raises(ValueError, match=said):
-        Timers().at(given, print, UTC)
+        Timers(RunClock("backtest")).at(given, print, UTC)
 
 
 def test_a_time_of_day_with_an_offset_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at\('09:30\+02:00'\): give the time zone as tz=$"):
-        Timers().at("09:30+02:00", print, UTC)
+        Timers(RunClock("backtest")).at("09:30+02:00", print, UTC)
 
 
 @pytest.mark.parametrize("tz", ["Mars/Olympus", "America", "../UTC", "", "x" * 300, None, 5])
 def test_what_is_no_time_zone_is_refused_with_one_that_is(tz: Any) -> None:
     said = rf"tz={re.escape(repr(tz))}\): no such time zone; try 'America/New_York'$"
     with pytest.raises(ValueError, match=said):
-        Timers().at("09:30", print, tz)
+        Timers(RunClock("backtest")).at("09:30", print, tz)
 
 
 class OfPytz(tzinfo):
@@ -319,7 +319,7 @@ class OfPytz(tzinfo):
 def test_a_time_of_day_is_that_of_the_clocks_in_its_zone_whoever_made_the_zone(
     tz: tzinfo | str,
 ) -> None:
-    timers = Timers()
+    timers = Timers(RunClock("backtest"))
     timers.at("15:55", print, tz)
     friday = datetime(2024, 3, 8, 12, tzinfo=UTC)
     assert list(timers.due(friday)) == []
@@ -340,7 +340,7 @@ def test_a_time_of_day_is_that_of_the_clocks_in_its_zone_whoever_made_the_zone(
 def test_a_time_of_day_comes_once_a_day_whatever_the_clocks_do(
     tz: str, day: str, clock: str, fires: str
 ) -> None:
-    timers, zone = Timers(), ZoneInfo(tz)
+    timers, zone = Timers(RunClock("backtest")), ZoneInfo(tz)
     timers.at(clock, print, tz)
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=zone)
     assert list(timers.due(noon - timedelta(days=1))) == []
@@ -352,11 +352,11 @@ def test_a_time_of_day_comes_once_a_day_whatever_the_clocks_do(
 def test_a_timer_of_months_is_refused() -> None:
     said = r"every\('1M'\) needs a fixed length, such as 5m or 1d$"
     with pytest.raises(TimeframeError, match=said):
-        Timers().every("1M", print)
+        Timers(RunClock("backtest")).every("1M", print)
 
 
 def test_hours_that_do_not_divide_a_day_begin_anew_at_midnight() -> None:
-    timers, midnight = Timers(), datetime(2024, 3, 4, tzinfo=UTC)
+    timers, midnight = Timers(RunClock("backtest")), datetime(2024, 3, 4, tzinfo=UTC)
     timers.every("7h", lambda: None)
     assert [when for when, _ in timers.due(midnight)] == [midnight]
     found = [when.hour for when, _ in timers.due(midnight + timedelta(days=2))]
@@ -477,7 +477,7 @@ async def test_a_timer_that_a_hook_sets_counts_from_then_on(kind: str) -> None:
 
 
 async def test_candles_come_in_runs_again_once_all_timers_are_cancelled() -> None:
-    timers = Timers()
+    timers = Timers(RunClock("backtest"))
     noon = datetime(2024, 3, 4, 12, tzinfo=UTC)
     timer = timers.every("1h", Patient().never)
     assert timers.is_set
