@@ -102,7 +102,7 @@ class Dispatcher:
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
-        self._is_live = desk.mode == "live"
+        is_live = desk.mode == "live"
         self._updates: dict[type[Any], _Update] = {
             OrderEvent: self._on_order,
             TradeEvent: self._on_trade,
@@ -115,7 +115,7 @@ class Dispatcher:
         self.table: dict[type[Any], Handler] = {
             kind: self._handler_of(kind, self._updates.get(kind), observer) for kind in EVENT_HOOKS
         }
-        if self._is_live:
+        if is_live:
             tell = self._handler_of(Candle, _is_news, observer)
             self.table[Candle] = self.candles.once(self.table[Candle], tell)
         self.telling: Table = {
@@ -123,9 +123,9 @@ class Dispatcher:
         }
         hooks = (overridden(strategy, name) for name in _BETWEEN)
         self.hears_changes = (
-            self._is_live or observer is not None or any(hook is not None for hook in hooks)
+            is_live or observer is not None or any(hook is not None for hook in hooks)
         )
-        is_plain = not self._is_live and self._catch_all is None and observer is None
+        is_plain = not is_live and self._catch_all is None and observer is None
         hook = _begun_at_once(strategy, "on_candle")
         self._runs = CandleRuns(
             strategy,
