@@ -20,63 +20,24 @@ __all__ = [
     "stand_in_for",
 ]
 
-_SPELLINGS: dict[str, tuple[str, ...]] = {
-    "symbol": (
-        "symbol",
-        "ticker",
-        "instrument",
-        "instrumentname",
-        "code",
-        "tscode",
-        "sym",
-        "tic",
-        "instid",
-        "secid",
-        "productid",
-        "pair",
-        "stock",
-        "name",
-    ),
-    "timestamp": (
-        "timeperiodstart",
-        "opentime",
-        "timeopen",
-        "starttime",
-        "windowstart",
-        "timestamp",
-        "datetime",
-        "start",
-        "begin",
-        "date",
-        "tradedate",
-        "dtyyyymmdd",
-        "time",
-        "ts",
-        "dt",
-        "t",
-        "unix",
-        "unixtimestamp",
-        "eventtime",
-        "tradetime",
-        "transacttime",
-        "createdtime",
-        "tsevent",
-        "tsrecv",
-        "siptimestamp",
-        "recvns",
-        "gmttime",
-        "localtime",
-        "snappedat",
-        "indexlevel0",
-    ),
-    "open": ("open", "o", "openprice", "priceopen", "pxopen"),
-    "high": ("high", "h", "highprice", "pricehigh", "pxhigh"),
-    "low": ("low", "l", "lowprice", "pricelow", "pxlow"),
-    "close": ("close", "c", "closeprice", "priceclose", "closelast", "last", "pxlast"),
-    "volume": (
-        *("volume", "v", "vol", "basevolume", "volumetraded", "totalvolume", "pxvolume"),
-        *("qty", "tickvol", "tickvolume"),
-    ),
+_SPELLINGS: dict[str, Sequence[str]] = {
+    "symbol": """
+        symbol ticker instrument instrumentname code tscode sym tic instid secid productid pair
+        stock name
+    """.split(),
+    "timestamp": """
+        timeperiodstart opentime timeopen starttime windowstart timestamp datetime start begin
+        date tradedate dtyyyymmdd time ts dt t unix unixtimestamp eventtime tradetime
+        transacttime createdtime tsevent tsrecv siptimestamp recvns gmttime localtime snappedat
+        indexlevel0
+    """.split(),
+    "open": "open o openprice priceopen pxopen".split(),
+    "high": "high h highprice pricehigh pxhigh".split(),
+    "low": "low l lowprice pricelow pxlow".split(),
+    "close": "close c closeprice priceclose closelast last pxlast".split(),
+    "volume": """
+        volume v vol basevolume volumetraded totalvolume pxvolume qty tickvol tickvolume
+    """.split(),
 }
 """Of several that a header has, the first counts: of times, one that says that bars begin then."""
 _DATES = ("date", "tradedate", "dtyyyymmdd")
