@@ -17,22 +17,12 @@ from strategy_runtime.suggestions import did_you_mean
 __all__ = ["EVERYTHING", "Subscription", "Subscriptions", "parse_subscriptions"]
 
 _EVENTS = {
-    "candle": "candle",
-    "bar": "candle",
-    "bars": "candle",
-    "quote": "quote",
-    "quotes": "quote",
-    "order_update": "order_update",
-    "order": "order_update",
-    "orders": "order_update",
-    "position_update": "position_update",
-    "position": "position_update",
-    "positions": "position_update",
-    "trade_update": "trade_update",
-    "trade": "trade_update",
-    "trades": "trade_update",
-    "account_update": "account_update",
-    "account": "account_update",
+    **dict.fromkeys(("candle", "bar", "bars"), "candle"),
+    **dict.fromkeys(("quote", "quotes"), "quote"),
+    **dict.fromkeys(("order_update", "order", "orders"), "order_update"),
+    **dict.fromkeys(("position_update", "position", "positions"), "position_update"),
+    **dict.fromkeys(("trade_update", "trade", "trades"), "trade_update"),
+    **dict.fromkeys(("account_update", "account"), "account_update"),
     "option_greeks": "option_greeks",
     "*": "*",
 }
