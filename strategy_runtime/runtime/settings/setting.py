@@ -32,8 +32,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     """
 
     variables: tuple[str, ...]
-    default: str
     help: str
+    default: str = ""
     read: Reader = as_it_is
     is_secret: bool = False
     metavar: str = ""

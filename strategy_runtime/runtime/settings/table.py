@@ -54,7 +54,6 @@ class Settings(Struct, frozen=True, kw_only=True):
                 "TRADING_GATEWAY_API_KEY",
             ),
             metavar="FILE",
-            default="",
             read=values.or_none,
             is_secret=True,
             help="File with the API key of the proxy, if it requires one.",
@@ -65,7 +64,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("SUBSCRIPTIONS",),
             metavar="LIST",
-            default="",
             read=parse_subscriptions,
             help="What to receive, such as S:AAPL:candle,C:BTCUSD:quote. Default: all there is.",
         ),
@@ -111,7 +109,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_MAX_ORDERS_PER_MINUTE",),
             metavar="COUNT",
-            default="",
             read=values.count,
             help="Most orders and order changes per minute; further ones are refused. Cancels do "
             "not count.",
@@ -122,7 +119,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_MAX_ORDER_NOTIONAL",),
             metavar="AMOUNT",
-            default="",
             read=values.amount,
             help="Largest value of an order, in account currency, unless it reduces a position.",
         ),
@@ -132,7 +128,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_MAX_POSITION_NOTIONAL",),
             metavar="AMOUNT",
-            default="",
             read=values.amount,
             help="Largest value of the position in a symbol, including the orders that would add "
             "to it.",
@@ -143,7 +138,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_MAX_DAILY_LOSS",),
             metavar="AMOUNT",
-            default="",
             read=values.amount,
             help="Largest loss of equity in a UTC day; once reached, only orders that reduce a "
             "position are sent until the day is over.",
@@ -154,7 +148,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_LOT_SIZE",),
             metavar="STEPS",
-            default="",
             read=steps_of,
             help="Round quantities down to multiples of this, such as 1, or by symbol: "
             "S:AAPL=1,*=0.001.",
@@ -165,7 +158,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_TICK_SIZE",),
             metavar="STEPS",
-            default="",
             read=steps_of,
             help="Round order prices to multiples of this, a limit to no worse a price, a stop to "
             "trigger no sooner; by symbol as above.",
@@ -186,7 +178,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STRATEGY_RECORD",),
             metavar="FILE",
-            default="",
             read=values.recording,
             help="Append everything the proxy sends to this file (.jsonl); strategy-backtest "
             "--data replays its candles and quotes.",
@@ -215,7 +206,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("OPS_PORT",),
             metavar="PORT",
-            default="",
             read=values.port,
             help="Serve /livez, /readyz, /metrics and /status there; 0 picks a free port.",
         ),
