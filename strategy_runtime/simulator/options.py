@@ -19,14 +19,8 @@ _REBATE = Decimal("-0.01")
 """What venues pay for a fill is a hundredth of that or so."""
 
 _NOT_NEGATIVE = (
-    "fee_per_share",
-    "fee_min",
-    "slippage_fixed",
-    "impact",
-    "spread",
-    "borrow_rate",
-    "financing_rate",
-)
+    "fee_per_share fee_min slippage_fixed impact spread borrow_rate financing_rate"
+).split()
 _SHARES = {"fee_rate": _REBATE, "maker_fee_rate": _REBATE, "slippage": Decimal(0)}
 """The least each may be. More than all of a price can only be percent or basis points."""
 

@@ -44,15 +44,7 @@ Table = Mapping[type[Any], Handler]
 _Update = Callable[[Any], bool]
 """Brings the book up to date by an event; False where that told nothing new."""
 
-_BETWEEN = (
-    "on_order",
-    "on_trade",
-    "on_position",
-    "on_account",
-    "on_financing",
-    "on_proxy_error",
-    "on_event",
-)
+_BETWEEN = "on_order on_trade on_position on_account on_financing on_proxy_error on_event".split()
 
 
 def overridden(strategy: Strategy, name: str) -> Hook | None:

@@ -66,16 +66,7 @@ _REFUSALS = {
 }
 _ANY_TIME = (400, 401, 403, 408, 413, 415, 417, 500, 503)
 
-_ORDERS = (
-    "symbol",
-    "status",
-    "side",
-    "client_order_id",
-    "oco_group_id",
-    "since",
-    "until",
-    "limit",
-)
+_ORDERS = tuple("symbol status side client_order_id oco_group_id since until limit".split())
 _CANCELLED = {
     **object_of(cancelled_count=COUNT, failed_count=COUNT, failed_order_ids={"type": "array"}),
     "required": ["cancelled_count", "failed_count"],
