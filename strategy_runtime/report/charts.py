@@ -10,7 +10,6 @@ from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.report.grid import rows_of
 from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.outcome import Fill
 
 __all__ = ["Mark", "PriceChart", "price_charts"]
@@ -87,8 +86,6 @@ def _chart(
             )
         )
         most = max(most, len(rows))
-        if rows.start // STRETCH != rows.stop // STRETCH:
-            series.release()
     together: dict[tuple[int, Side], list[Fill]] = {}
     for fill in fills if candles else ():
         place = max(bisect_right(firsts, fill.bar_ns) - 1, 0)

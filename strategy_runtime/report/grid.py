@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from strategy_runtime.clock import NANOSECONDS
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 
 __all__ = ["bars_by", "first_after", "grid_of", "rows_of"]
 
@@ -33,6 +34,8 @@ def grid_of(series: Sequence[BarSeries], end_ns: int) -> list[int]:
 def rows_of(series: BarSeries, grid: Sequence[int], end_ns: int) -> Iterator[tuple[int, range]]:
     """The intervals of a grid in which bars of a symbol begin, each with its number and its rows.
 
+    The memory of what was read is given back behind each.
+
     Args:
         end_ns: Bars that end later are left out.
     """
@@ -42,6 +45,8 @@ def rows_of(series: BarSeries, grid: Sequence[int], end_ns: int) -> Iterator[tup
         row = count if begin is None else first_after(series.starts, row, count, begin - 1)
         if first < row:
             yield number, range(first, row)
+            if first // STRETCH != row // STRETCH:
+                series.release()
 
 
 def bars_by(series: BarSeries, end_ns: int) -> int:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from strategy_runtime.clock import ns_of
 from strategy_runtime.report.grid import rows_of
 from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.splits import Split
 
 __all__ = ["buy_and_hold"]
@@ -63,8 +62,6 @@ def _closes(series: BarSeries, grid: Sequence[int], end_ns: int) -> _Closes:
     for number, rows in rows_of(series, grid, end_ns):
         closes.latest.extend([len(closes.rows) - 1] * (number - len(closes.latest)))
         closes.rows.append(rows.stop - 1)
-        if rows.start // STRETCH != rows.stop // STRETCH:
-            series.release()
     closes.latest.extend([len(closes.rows) - 1] * (len(grid) - len(closes.latest)))
     return closes
 
