@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from strategy_runtime.errors import ConfigError, reason_of
 from strategy_runtime.hosts import is_loopback
 from strategy_runtime.proxy.recording import Recording
-from strategy_runtime.runtime.risk.daily_loss import DayStart
+from strategy_runtime.runtime.risk.daily_loss import Days
 from strategy_runtime.runtime.settings import Settings
 from strategy_runtime.runtime.store import (
     DayFile,
@@ -37,7 +37,7 @@ class Kept(NamedTuple):
 
     journal: Journal | None = None
     state: StateKeeper | None = None
-    day_start: DayStart | None = None
+    days: Days | None = None
 
 
 def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
@@ -76,7 +76,7 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
     state = state_keeper(strategy, folder.path)
     if state is not None:
         until.callback(state.save)
-    return Kept(journal, state, DayFile(folder.path).began_with)
+    return Kept(journal, state, DayFile(folder.path))
 
 
 def record(settings: Settings, until: ExitStack) -> Recording | None:

@@ -270,7 +270,7 @@ async def _session(strategy: "Strategy", settings: Settings) -> int:
                 journal=kept.journal,
                 on_exit=settings.on_exit,
                 save=save,
-                desk=desk_for(settings.limits, settings.rounding, kept.day_start),
+                desk=desk_for(settings.limits, settings.rounding, kept.days),
                 observer=watching.observer(
                     name, run_id, lambda: {} if runner is None else runner.in_hand, kept.state
                 ),

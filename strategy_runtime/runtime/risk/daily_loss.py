@@ -2,7 +2,7 @@
 
 A candle belongs to the day in which it began, so that of midnight ends a day. The day begins with
 its first candle or quote, and with the equity of the moment before. Once the loss has been too
-large it counts as such until the next day begins, whatever prices do.
+large it counts as such until the next day begins, whatever prices do, and whatever run follows.
 """
 
 import logging
@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import chain, islice
 from math import inf
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.protocol.enums import OrderEventKind
@@ -31,10 +31,7 @@ from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.leeway import ANYWHERE, Held, Leeway
 from strategy_runtime.runtime.risk.limits import option_of
 
-__all__ = ["DailyLoss", "DayStart", "Onlooker"]
-
-DayStart = Callable[[date, Decimal], Decimal]
-"""Called with a day and the equity now; gives back the equity that the day began with."""
+__all__ = ["DailyLoss", "Days", "Onlooker"]
 
 _BOOKED_WITHIN_S = 60.0
 _NEARLY_ALL = 0.999999
@@ -48,6 +45,21 @@ _GRAIN = Decimal("1e-9")
 _log = logging.getLogger("strategy_runtime")
 
 
+class Days(Protocol):
+    """Remembers a day beyond the run in which it began."""
+
+    def began_with(self, day: date, equity: Decimal) -> Decimal:
+        """The equity with which a day began; that of now where no other is known."""
+        ...
+
+    def fell_to(self, day: date) -> Decimal | None:
+        """The equity at which too much was lost on a day, None where none is known."""
+        ...
+
+    def note_fall(self, day: date, equity: Decimal) -> None:
+        """Too much was lost on a day."""
+
+
 class DailyLoss:
     """Watches one run.
 
@@ -58,7 +70,7 @@ class DailyLoss:
     Args:
         allowed: In account currency.
         seconds: The time of the run; only differences matter.
-        day_start: Knows of days that began in another run; without it they begin with this one.
+        days: Knows of days that began in another run; without it they begin with this one.
         present: The wall clock of a live run: no day begins before that says so, whatever time
             somebody puts on a price.
 
@@ -71,14 +83,14 @@ class DailyLoss:
         allowed: Decimal,
         book: Book,
         seconds: Callable[[], float],
-        day_start: DayStart | None = None,
+        days: Days | None = None,
         present: Callable[[], datetime] | None = None,
     ) -> None:
         self.reached = ""
         self._allowed = allowed
         self._book = book
         self._seconds = seconds
-        self._day_start = day_start
+        self._days = days
         self._present = present
         self._began_with = _ZERO
         self._day_ends = _LONG_AGO
@@ -104,11 +116,16 @@ class DailyLoss:
         if left > 0:
             self._leeway.share_out(float(left) * _NEARLY_ALL, self._holdings())
             return
+        self._reach(equity)
+        if self._days is not None:
+            self._days.note_fall(self._day, equity)
+
+    def _reach(self, equity: Decimal) -> None:
         self._leeway.lift()
         self.reached = (
-            f"on {self._day_ends - _DAY:%Y-%m-%d} UTC equity fell from "
-            f"{in_digits(self._began_with)} to {in_digits(equity)}, and "
-            f"{option_of('max_daily_loss')} allows {in_digits(self._allowed)}"
+            f"on {self._day} UTC equity fell from {in_digits(self._began_with)} to "
+            f"{in_digits(equity)}, and {option_of('max_daily_loss')} allows "
+            f"{in_digits(self._allowed)}"
         )
         _log.warning("only orders that reduce a position are sent: %s", self.reached)
 
@@ -134,6 +151,10 @@ class DailyLoss:
         if self._day_ends is _LONG_AGO:
             return False
         return not self._unknown_until or self._seconds() >= self._unknown_until
+
+    @property
+    def _day(self) -> date:
+        return (self._day_ends - _DAY).date()
 
     def _left(self, equity: Decimal) -> Decimal:
         """What may still be lost."""
@@ -297,12 +318,14 @@ class DailyLoss:
         day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._day_ends = day + _DAY
         self._day_ends_ns = ns_of(self._day_ends)
-        equity = self._equity()
-        self._began_with = equity
-        if self._day_start is not None:
-            self._began_with = self._day_start(day.date(), equity)
+        self._began_with = self._equity()
         self.reached = ""
         self._leeway.doubt()
+        if self._days is not None:
+            self._began_with = self._days.began_with(self._day, self._began_with)
+            fell_to = self._days.fell_to(self._day)
+            if fell_to is not None and self._left(fell_to) <= 0:
+                self._reach(fell_to)
 
     def _equity(self) -> Decimal:
         """At the last prices, those of fills included.

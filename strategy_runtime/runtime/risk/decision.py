@@ -19,7 +19,7 @@ from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import name_of
-from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
+from strategy_runtime.runtime.risk.daily_loss import DailyLoss, Days
 from strategy_runtime.runtime.risk.limits import Limits, exceeded, option_of, refused
 
 __all__ = ["Risk"]
@@ -81,7 +81,7 @@ class Risk:
 
     Args:
         seconds: The time of the run; only differences matter.
-        day_start, present: See `DailyLoss`.
+        days, present: See `DailyLoss`.
 
     Attributes:
         daily_loss: What watches that of the run, or None where it has no such limit.
@@ -92,12 +92,12 @@ class Risk:
         limits: Limits,
         book: Book,
         seconds: Callable[[], float],
-        day_start: DayStart | None = None,
+        days: Days | None = None,
         present: Callable[[], datetime] | None = None,
     ) -> None:
         self.daily_loss: DailyLoss | None = None
         if limits.max_daily_loss is not None:
-            self.daily_loss = DailyLoss(limits.max_daily_loss, book, seconds, day_start, present)
+            self.daily_loss = DailyLoss(limits.max_daily_loss, book, seconds, days, present)
         self._limits = limits
         self._book = book
         self._seconds = seconds

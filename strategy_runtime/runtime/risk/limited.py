@@ -16,7 +16,7 @@ from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.observer import Handler
-from strategy_runtime.runtime.risk.daily_loss import DayStart, Onlooker
+from strategy_runtime.runtime.risk.daily_loss import Days, Onlooker
 from strategy_runtime.runtime.risk.decision import Risk
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
@@ -35,7 +35,7 @@ class LimitedDesk(TradingDesk):
 
     Args:
         limits: At least one is set.
-        day_start: See `DailyLoss`.
+        days: See `DailyLoss`.
         others: Those of `TradingDesk`.
     """
 
@@ -46,12 +46,12 @@ class LimitedDesk(TradingDesk):
         clock: RunClock,
         *others: Any,
         limits: Limits,
-        day_start: DayStart | None = None,
+        days: Days | None = None,
         **options: Any,
     ) -> None:
         super().__init__(venue, book, clock, *others, **options)
         present = now if self.mode == "live" else None
-        self._risk = Risk(limits, book, clock.seconds, day_start, present)
+        self._risk = Risk(limits, book, clock.seconds, days, present)
 
     @property
     def risk_state(self) -> RiskState:
@@ -105,9 +105,9 @@ class LimitedDesk(TradingDesk):
 
 
 def desk_for(
-    limits: Limits, rounding: Rounding = AS_GIVEN, day_start: DayStart | None = None
+    limits: Limits, rounding: Rounding = AS_GIVEN, days: Days | None = None
 ) -> Callable[..., TradingDesk]:
     """What makes the desk of a run: one with limits only where there are any."""
     if not limits:
         return partial(TradingDesk, rounding=rounding)
-    return partial(LimitedDesk, rounding=rounding, limits=limits, day_start=day_start)
+    return partial(LimitedDesk, rounding=rounding, limits=limits, days=days)

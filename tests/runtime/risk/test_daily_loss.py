@@ -1,10 +1,11 @@
 """What a run may lose in a day: when it counts as lost, and for how long."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, cycle, repeat
 from operator import or_
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.risk.daily_loss import DailyLoss, DayStart
+from strategy_runtime.runtime.risk.daily_loss import DailyLoss, Days
+from strategy_runtime.runtime.store import DayFile, day
 
 X = "S:X"
 DAY = datetime(2024, 3, 4, tzinfo=UTC)
@@ -47,12 +49,15 @@ class Bench:
     """A book that events change, watched for a loss of a hundred."""
 
     def __init__(
-        self, day_start: DayStart | None = None, present: Callable[[], datetime] | None = None
+        self,
+        days: Days | None = None,
+        present: Callable[[], datetime] | None = None,
+        allowed: int = 100,
     ) -> None:
         self.book = Book()
         self.now = 1000.0
         self.balance(1000)
-        self.loss = DailyLoss(Decimal(100), self.book, lambda: self.now, day_start, present)
+        self.loss = DailyLoss(Decimal(allowed), self.book, lambda: self.now, days, present)
         self._table = self.loss.watched(
             {
                 Candle: lambda candle: self.see(candle.symbol, candle.close),
@@ -196,9 +201,11 @@ def test_live_a_price_of_a_time_that_is_yet_to_come_begins_no_day(stamp: datetim
 
 
 @pytest.mark.parametrize("days", [0, -300])
-def test_live_what_another_run_has_lost_today_counts_before_there_is_any_price(days: int) -> None:
-    noted = {DAY.date(): Decimal(1000)}
-    bench = Bench(noted.setdefault, present=lambda: DAY + timedelta(hours=5))
+def test_live_what_another_run_has_lost_today_counts_before_there_is_any_price(
+    days: int, tmp_path: Path
+) -> None:
+    DayFile(tmp_path).began_with(DAY.date(), Decimal(1000))
+    bench = Bench(DayFile(tmp_path), present=lambda: DAY + timedelta(hours=5))
     bench.balance(890)
     bench.loss.glance()
     assert "on 2024-03-04 UTC equity fell from 1000 to 890" in bench.loss.reached
@@ -327,18 +334,44 @@ def test_a_position_whose_price_was_never_seen_counts_as_the_venue_says() -> Non
     assert "equity fell from 1500 to 1400" in bench.loss.reached
 
 
-def test_a_day_that_began_in_another_run_goes_on() -> None:
-    asked = []
-
-    def day_start(day: date, equity: Decimal) -> Decimal:
-        asked.append((day, equity))
-        return Decimal(1050)
-
-    bench = Bench(day_start)
+def test_a_day_that_began_in_another_run_goes_on(tmp_path: Path) -> None:
+    DayFile(tmp_path).began_with(DAY.date(), Decimal(1050))
+    bench = Bench(DayFile(tmp_path))
     bench.buy_ten()
     bench.candle(95)
     assert "equity fell from 1050 to 950" in bench.loss.reached
-    assert asked == [(DAY.date(), Decimal(1000))]
+
+
+def test_what_was_lost_in_another_run_counts_until_the_next_day_whatever_prices_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day, "now", lambda: DAY)
+    first = Bench(DayFile(tmp_path))
+    first.buy_ten()
+    first.candle(89)
+    reached = "on 2024-03-04 UTC equity fell from 1000 to 890, and --max-daily-loss"
+    assert first.loss.reached.startswith(reached)
+    again = Bench(DayFile(tmp_path))
+    again.buy_ten()
+    again.candle(100)
+    assert again.loss.reached == first.loss.reached
+    again.candle(100, DAY + timedelta(days=1))
+    assert again.loss.reached == ""
+
+
+def test_a_run_that_is_allowed_to_lose_more_than_was_lost_trades_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day, "now", lambda: DAY)
+    first = Bench(DayFile(tmp_path))
+    first.buy_ten()
+    first.candle(89)
+    again = Bench(DayFile(tmp_path), allowed=111)
+    again.buy_ten()
+    again.candle(100)
+    assert again.loss.reached == ""
+    again.candle(88)
+    assert "equity fell from 1000 to 880" in again.loss.reached
 
 
 def test_what_several_positions_lose_in_a_run_counts_together() -> None:

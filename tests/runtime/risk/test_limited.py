@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from strategy_runtime.runtime.risk import limited
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.store import DayFile
 from tests.runtime.virtual_run import live_run
 from tests.strategies import Scripted
 
@@ -434,17 +436,12 @@ def test_an_operator_sees_that_only_reducing_orders_are_sent() -> None:
 
 
 def test_live_no_day_of_a_price_begins_before_that_of_the_wall_clock(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days: list[date] = []
-
-    def began_with(day: date, equity: Decimal) -> Decimal:
-        days.append(day)
-        return equity
-
     async def wait(runner: Runner) -> None:
         await sleep(10)
 
     monkeypatch.setattr(limited, "now", lambda: datetime(2020, 1, 1, 12, tzinfo=UTC))
-    live_run(Buys(), wait, desk=desk_for(Limits(max_daily_loss=Decimal(1)), day_start=began_with))
-    assert days == [date(2020, 1, 1)]
+    days = DayFile(tmp_path)
+    live_run(Buys(), wait, desk=desk_for(Limits(max_daily_loss=Decimal(1)), days=days))
+    assert '"day":"2020-01-01"' in days.path.read_text()

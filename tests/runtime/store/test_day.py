@@ -22,6 +22,35 @@ def test_a_later_run_counts_from_the_start_of_the_day(tmp_path: Path) -> None:
     assert (tmp_path / "day.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("days", [0, 1])
+def test_a_later_run_knows_to_what_equity_fell_until_the_next_day(
+    days: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present = datetime(2024, 3, 4, 15, tzinfo=UTC) + timedelta(days=days)
+    monkeypatch.setattr("strategy_runtime.runtime.store.day.now", lambda: present)
+    file, following = DayFile(tmp_path), DAY + timedelta(days=1)
+    assert file.began_with(DAY, FULL) == FULL
+    assert file.fell_to(DAY) is None
+    file.note_fall(DAY, LESS)
+    again = DayFile(tmp_path)
+    assert again.began_with(DAY, LESS) == FULL
+    assert again.fell_to(DAY) == LESS
+    again.note_fall(following, Decimal(1))  # a day of which nothing is known
+    assert again.fell_to(DAY) == LESS
+    assert again.fell_to(following) is None
+    assert again.began_with(following, LESS) == LESS
+    assert again.fell_to(following) is None
+
+
+def test_what_was_lost_on_a_day_of_a_replay_is_not_held_against_the_next_one(
+    tmp_path: Path,
+) -> None:
+    file = DayFile(tmp_path)
+    file.began_with(DAY, FULL)
+    file.note_fall(DAY, LESS)
+    assert file.fell_to(DAY) is None
+
+
 def test_an_old_price_does_not_have_the_day_forgotten_that_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
