@@ -52,8 +52,9 @@ class Runner:
 
     Args:
         desk: Makes the desk, one with limits where there are any.
-        save: Saves what outlives the run. It is called after live timers, since no event follows
-            them, and at the end, before the venue is closed, since there may be no time after that.
+        save: Saves what outlives the run. It is called at the end, before the venue is closed,
+            since there may be no time after that, and live also after hooks and timers that no
+            event brings.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Runner:
             timers=self._timers,
             failures=Failures(mode, on_error),
             observer=observer,
+            save=save if mode == "live" else None,
         )
         self._link = Link(
             strategy, venue, self._book, self._desk, self._delivery, chance or generator()
@@ -343,8 +345,6 @@ class Runner:
             moment = now()
             if self._timers.seconds_to_next(moment) <= 0:
                 await self._delivery.fire(self._timers.overdue(moment))
-                if self._save is not None:
-                    self._save()
                 if self._delivery.is_stopping:
                     return
 

@@ -52,6 +52,10 @@ _log = logging.getLogger("strategy_runtime")
 class Delivery:
     """What happens in one run reaches its strategy here.
 
+    Args:
+        save: Saves what hooks have changed. It is called after those that no event brings, before
+            anything that they ordered is sent; an observer sees the others.
+
     Attributes:
         dispatcher: Has the handlers of all kinds of event.
         failures: What went wrong in hooks.
@@ -72,6 +76,7 @@ class Delivery:
         timers: Timers,
         failures: Failures,
         observer: Observer | None,
+        save: Callable[[], None] | None = None,
     ) -> None:
         self.failures = failures
         self.rejections = 0
@@ -95,6 +100,7 @@ class Delivery:
         self._venue = venue
         self._desk = desk
         self._observer = observer
+        self._save = save
         self._turn = asyncio.Lock()
         self._unreported: list[HookFailed] = []
 
@@ -222,9 +228,7 @@ class Delivery:
             settle: Have the orders it gave answered before anything else is done.
         """
         try:
-            result: Any = hook()
-            if result is not None and wants_awaiting(result):
-                await result
+            await self._call(hook)
             if settle and self._desk.unsettled:
                 await self.settle()
         except HookFailed:
@@ -240,6 +244,15 @@ class Delivery:
                 await self._report(failure)
         else:
             self.failures.succeeded(name)
+
+    async def _call(self, hook: Callable[[], Awaitable[None] | None]) -> None:
+        try:
+            result: Any = hook()
+            if result is not None and wants_awaiting(result):
+                await result
+        finally:
+            if self._save is not None:
+                self._save()
 
     async def tell_anomalies(self) -> None:
         """Tell the strategy of what the order states do not allow."""

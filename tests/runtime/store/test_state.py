@@ -1,6 +1,7 @@
 """The state of a strategy in its file: whole whatever happens, and never lost."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from strategy_runtime import Candle, DataError, Strategy
 from strategy_runtime.clock import NANOSECONDS, sleep
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent
+from strategy_runtime.runtime.risk.limited import desk_for
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.store import StateKeeper, state_keeper
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
+from tests.runtime.slow import Asked, slow
 from tests.runtime.virtual_run import live_run
 
 
@@ -245,30 +249,72 @@ def test_a_live_run_saves_what_each_of_its_events_changed(tmp_path: Path) -> Non
     assert len(seen) > 5
 
 
-def test_a_live_run_saves_what_its_timers_change_though_no_event_comes(tmp_path: Path) -> None:
-    class Ticking(Bot):
-        def on_start(self) -> None:
-            self.every("1m", self.note)
+class Ticking(Bot):
+    def on_start(self) -> None:
+        self.every("1m", self.note)
 
-        def note(self) -> None:
-            self.state.count += 1
+    def note(self) -> None:
+        self.state.count += 1
 
-    strategy = Ticking()
+
+class Refused(Bot):
+    def on_candle(self, candle: Candle) -> None:
+        self.buy("S:A", 1)
+
+    def on_error(self, error: Exception) -> None:
+        self.state.count += 1
+
+
+@pytest.mark.parametrize("kind", [Ticking, Refused])
+def test_a_live_run_saves_what_timers_and_other_hooks_change_though_no_event_comes(
+    kind: type[Bot], tmp_path: Path
+) -> None:
+    strategy = kind()
     keeper = keeper_of(strategy, tmp_path)
     hours = BarSeries("S:A", "1h", 3600 * NANOSECONDS)  # a minute long as they are played
     for number in range(9):
         hours.append(number * 3600 * NANOSECONDS, 10, 10, 10, 10, 1)
 
-    async def until_a_timer_has_fired(runner: Runner) -> None:
+    async def until_the_state_has_changed(runner: Runner) -> None:
         while not strategy.state.count:
             await sleep(1)
         assert f'"count": {strategy.state.count},' in keeper.path.read_text()
 
     live_run(
         strategy,
-        until_a_timer_has_fired,
+        until_the_state_has_changed,
         exchange=Exchange([hours]),
         observer=keeper,
         save=keeper.save,
+        desk=desk_for(Limits(max_order_notional=Decimal(1))),
     )
     assert strategy.state.count == 1
+
+
+def test_what_on_start_changed_is_saved_before_its_order_is_sent(tmp_path: Path) -> None:
+    saved: list[str] = []
+
+    class Begins(Bot):
+        def on_start(self) -> None:
+            self.state.count = 1
+            self.buy("S:A", 1)
+
+    def note(asked: Asked) -> float:
+        if asked.method == "POST":
+            saved.append(keeper.path.read_text())
+        return 0.0
+
+    strategy = Begins()
+    keeper = keeper_of(strategy, tmp_path)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(10)
+
+    live_run(
+        strategy,
+        wait,
+        observer=keeper,
+        save=keeper.save,
+        network=slow(note, []),
+    )
+    assert [text.split(",")[0] for text in saved] == ['{\n  "count": 1']
