@@ -20,6 +20,7 @@ from strategy_runtime.runtime.store import (
     StateFolder,
     StateKeeper,
     default_place,
+    has_kept,
     state_keeper,
 )
 from strategy_runtime.strategy import Strategy
@@ -46,7 +47,8 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
     Its state is restored, and saved once more in the end.
 
     Raises:
-        ConfigError: The folder that was asked for cannot be used, or another process has it.
+        ConfigError: The folder that was asked for, or that earlier runs have used, cannot be used,
+            or another process has it.
         DataError: What lies there is not what this version, or the strategy, can read.
     """
     wanted = settings.state_dir
@@ -63,6 +65,12 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
         if wanted:
             raise ConfigError(
                 f"{settings.origins['state_dir']}: {place} cannot be used: {reason_of(error)}"
+            ) from None
+        if has_kept(place / name):
+            raise ConfigError(
+                f"{place / name} cannot be used: {reason_of(error)}; the journal and the state of "
+                "earlier runs are there, and to go on without would be to begin anew: make it "
+                "usable, or give another --state-dir, such as none, which keeps nothing"
             ) from None
         _log.warning(
             "%s cannot be used (%s): %s; see --state-dir",

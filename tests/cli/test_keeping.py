@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from strategy_runtime import Strategy
-from strategy_runtime.cli.keeping import keep
+from strategy_runtime.cli.keeping import Kept, keep
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ids import generator
@@ -126,6 +126,26 @@ def test_a_proxy_has_one_folder_whichever_of_its_names_is_given(
         assert [path.name for path in tmp_path.iterdir()] == [f"Strategy@{name}"]
         with pytest.raises(ConfigError, match=f"Strategy@{name} is running already"):
             keep(Strategy(), resolve(flags, read_environment({})), until)
+
+
+def test_what_earlier_runs_have_kept_at_the_default_place_is_not_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    settings = resolve({"rest_url": "http://localhost:8080"}, read_environment({}))
+    folder = tmp_path / "strategy-runtime" / "Strategy@localhost-8080"
+    (folder / "lock").mkdir(parents=True)
+    with ExitStack() as until:
+        assert keep(Strategy(), settings, until) == Kept()
+    assert "no journal of orders is kept; see --state-dir" in caplog.text
+    (folder / "state.json").write_text("{}")
+    with ExitStack() as until, pytest.raises(ConfigError) as refused:
+        keep(Strategy(), settings, until)
+    assert str(refused.value) == (
+        f"{folder} cannot be used: Is a directory; the journal and the state of earlier runs are "
+        "there, and to go on without would be to begin anew: make it usable, or give another "
+        "--state-dir, such as none, which keeps nothing"
+    )
 
 
 async def test_what_on_stop_changes_is_saved(folder: Path) -> None:

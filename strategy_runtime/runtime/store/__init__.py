@@ -5,8 +5,16 @@ Orders and positions are the venue's: they are never kept, always asked for agai
 """
 
 from strategy_runtime.runtime.store.day import DayFile
-from strategy_runtime.runtime.store.folder import StateFolder, default_place
+from strategy_runtime.runtime.store.folder import StateFolder, default_place, has_kept
 from strategy_runtime.runtime.store.journal import Journal
 from strategy_runtime.runtime.store.state import StateKeeper, state_keeper
 
-__all__ = ["DayFile", "Journal", "StateFolder", "StateKeeper", "default_place", "state_keeper"]
+__all__ = [
+    "DayFile",
+    "Journal",
+    "StateFolder",
+    "StateKeeper",
+    "default_place",
+    "has_kept",
+    "state_keeper",
+]

@@ -7,7 +7,7 @@ from typing import Self
 
 from strategy_runtime.errors import ConfigError
 
-__all__ = ["StateFolder", "default_place"]
+__all__ = ["StateFolder", "default_place", "has_kept"]
 
 _PRIVATE = 0o700
 _LOCK = "lock"
@@ -23,6 +23,14 @@ def default_place(environ: Mapping[str, str]) -> Path | None:
         return Path(base) / "strategy-runtime"
     home = environ.get("HOME", "")
     return Path(home) / ".local" / "state" / "strategy-runtime" if home else None
+
+
+def has_kept(folder: Path) -> bool:
+    """Whether earlier runs have left anything in a folder, or nobody can see whether they have."""
+    try:
+        return any(each.name != _LOCK for each in folder.iterdir())
+    except OSError:
+        return os.access(folder, os.F_OK)
 
 
 class StateFolder:
