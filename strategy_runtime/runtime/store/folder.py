@@ -69,6 +69,9 @@ class StateFolder:
                 f"{name} is running already: process {holder} holds {lock}; stop it, or give this "
                 "one another --state-dir"
             ) from None
+        # A process that the strategy has forked, such as one of a pool, may live on when this one
+        # is killed, and would hold the lock.
+        os.register_at_fork(after_in_child=self.close)
         os.ftruncate(self._lock, 0)
         os.write(self._lock, f"{os.getpid()}\n".encode())
 

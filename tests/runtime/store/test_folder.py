@@ -20,13 +20,17 @@ sys.stdin.read()
 """
 
 
-def holder(place: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(place)],
+def running(program: str, place: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def holder(place: Path) -> "subprocess.Popen[str]":
+    process = running(HOLD, place)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
@@ -45,6 +49,26 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -
         first.send_signal(signal.SIGKILL)
         first.wait()
         StateFolder(tmp_path, "Bot@localhost-8080").close()
+
+
+FORKED = """
+import os, sys
+from pathlib import Path
+from strategy_runtime.runtime.store import StateFolder
+folder = StateFolder(Path(sys.argv[1]), "Bot")
+if os.fork() == 0:
+    print("forked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_had_forked_does_not_hold_its_folder(tmp_path: Path) -> None:
+    with running(FORKED, tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "forked\n"
+        process.kill()
+        process.wait()
+        StateFolder(tmp_path, "Bot").close()
 
 
 def test_a_system_without_locks_is_told_what_to_use(
