@@ -16,7 +16,8 @@ def replace_whole(path: Path, text: bytes) -> int:
         The file, open for appending; only its owner can read it.
 
     Raises:
-        OSError: It cannot be written; the other file is as it was.
+        OSError: It cannot be written. The other file is as it was, or already replaced where only
+            the folder cannot be written.
     """
     fresh = path.with_suffix(".new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
@@ -25,17 +26,22 @@ def replace_whole(path: Path, text: bytes) -> int:
         write_all(file, text)
         os.fsync(file)
         fresh.replace(path)
+        _sync_folder(path.parent)
     except OSError:
         os.close(file)
         with suppress(OSError):  # half of it would keep room that others need
             fresh.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    return file
+
+
+def _sync_folder(path: Path) -> None:
+    """Have the disk know the names of the files in a folder."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return file
 
 
 def write_all(file: int, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import os
 from decimal import Decimal
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 import pytest
@@ -206,6 +207,28 @@ def test_on_a_full_disk_the_run_goes_on_and_says_so_once(
     after_an_event(keeper)
     assert "the state of Bot is saved again" in caplog.text
     assert b'"count": 3' in keeper.path.read_bytes()
+
+
+def test_a_folder_that_the_disk_does_not_take_costs_no_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    strategy = Bot()
+    keeper = keeper_of(strategy, tmp_path)
+    fsync = os.fsync
+
+    def of_files_only(file: int) -> None:
+        if S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(5, "Input/output error")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", of_files_only)
+    after_an_event(keeper)
+    files = list(Path("/dev/fd").iterdir())
+    for count in (1, 2, 3):
+        strategy.state.count = count
+        after_an_event(keeper)
+    assert list(Path("/dev/fd").iterdir()) == files
+    assert f"{keeper.path} cannot be written: Input/output error" in caplog.text
 
 
 @pytest.mark.parametrize(
