@@ -31,6 +31,7 @@ _ZERO = Decimal(0)
 _PARTLY_FILLED = OrderEventKind.ORDER_PARTIALLY_FILLED
 # Ten times what a venue is asked to list: what comes in a list is known again.
 _MOST_TRADES = 10_000
+_RECENT_TRADES = 100
 
 
 class Book(KnownOrders):
@@ -48,6 +49,7 @@ class Book(KnownOrders):
             Whoever has asked the venue sets it back.
         moved: Symbols that fills have moved since a snapshot was told; None where that is so long
             ago that nothing older than the snapshot can arrive any more.
+        recent_trades: The last executions that were heard of.
         unlisted_trades: How many executions have been heard of since the venue's list of them was
             last seen to have no others.
         anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
@@ -65,6 +67,7 @@ class Book(KnownOrders):
         self.nets = Nets(self.last)
         self.is_contradicted = False
         self.moved: set[str] | None = None
+        self.recent_trades: deque[Trade] = deque(maxlen=_RECENT_TRADES)
         self.unlisted_trades = 0
         self.anomalies: list[str] = []
         self.is_hedging = False
@@ -129,7 +132,7 @@ class Book(KnownOrders):
             self._store(self._key(order), self.marked(order))
             self._booked[order.id] = self._traded[order.id] = order.filled_quantity
         for trade in trades:
-            self._note_trade(trade.id)
+            self._note_trade(trade)
 
     def hold(self, positions: Iterable[Position]) -> None:
         """Take over what the venue holds, and nothing else."""
@@ -175,7 +178,7 @@ class Book(KnownOrders):
         trade = event.trade
         if self.has_trade(trade.id):
             return False
-        self._note_trade(trade.id)
+        self._note_trade(trade)
         self.unlisted_trades += 1
         traded = self._traded.get(trade.order_id, _ZERO) + trade.quantity
         self._traded[trade.order_id] = traded
@@ -246,10 +249,20 @@ class Book(KnownOrders):
         """Whether an execution has been heard of; the last ten thousand are remembered."""
         return trade_id in self._trades or trade_id in self._older_trades
 
-    def _note_trade(self, trade_id: str) -> None:
+    def forget_fills(self) -> None:
+        """The venue has begun anew: under ids that are known it may tell of other executions."""
+        for heard in (self._trades, self._older_trades, self.recent_trades):
+            heard.clear()
+        is_open = {order.id for order in self.orders()}
+        for filled in (self._booked, self._traded):
+            for order_id in filled.keys() - is_open:
+                del filled[order_id]
+
+    def _note_trade(self, trade: Trade) -> None:
         if len(self._trades) >= _MOST_TRADES:
             self._older_trades, self._trades = self._trades, set()
-        self._trades.add(trade_id)
+        self._trades.add(trade.id)
+        self.recent_trades.append(trade)
 
     # Positions and account
 

@@ -23,7 +23,13 @@ from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.link.drift import Drift, drifts, look, rest_after
-from strategy_runtime.runtime.link.reconciliation import Snapshot, differences, snapshot_after_gap
+from strategy_runtime.runtime.link.reconciliation import (
+    Snapshot,
+    differences,
+    has_begun_anew,
+    snapshot_after_gap,
+)
+from strategy_runtime.runtime.patience import patiently
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.gap import Gap
@@ -111,7 +117,7 @@ class Link:
         if event.event in _BACK:
             was_up, again = self.is_up, self._was_connected
             self._was_connected = True
-            self._note_session(event.session)
+            await self._note_session(event.session)
             is_live = self._desk.mode == "live"  # in a backtest nothing is missed
             if is_live:
                 await self._reconcile()
@@ -134,12 +140,24 @@ class Link:
             self.is_reconciled = False
             await delivery.call("on_disconnect", strategy.on_disconnect)
 
-    def _note_session(self, session: str | None) -> None:
-        """Where the proxy was started anew, its candles may be, too, as those of a replay are."""
-        if session is not None:
-            if self._session not in (None, session):
-                self._dispatcher.candles.let_time_go_back()
-            self._session = session
+    async def _note_session(self, session: str | None) -> None:
+        """Where the proxy was started anew, its candles may begin anew, too, as those of a replay
+        do, and so may all that it has to tell.
+        """
+        if session is None:
+            return
+        is_another, self._session = self._session not in (None, session), session
+        if not is_another:
+            return
+        self._dispatcher.candles.let_time_go_back()
+        ask = partial(has_begun_anew, self._venue, self._book)
+        with suppress(StrategyRuntimeError):
+            if await patiently(ask, "whether the proxy knows what was traded"):
+                self._book.forget_fills()
+                self._desk.anomalies.append(
+                    "the proxy was started anew and knows nothing of what this run has traded: "
+                    "orders, positions and account are from now on as it has them"
+                )
 
     async def _reconcile(self) -> None:
         """Tell the strategy, in its ordinary hooks, what it missed while nothing was heard."""

@@ -36,6 +36,7 @@ __all__ = [
     "Difference",
     "Snapshot",
     "differences",
+    "has_begun_anew",
     "orders_differ",
     "snapshot_after_gap",
     "take_snapshot",
@@ -114,6 +115,19 @@ async def orders_differ(venue: Venue, book: Book) -> bool:
         StrategyRuntimeError: It did not answer.
     """
     return _states(await venue.orders()) != _states(_believed_open(book))
+
+
+async def has_begun_anew(venue: Venue, book: Book) -> bool:
+    """Whether a venue lists all its executions, and the last that were heard of are not among them.
+
+    Raises:
+        StrategyRuntimeError: It did not answer.
+    """
+    recent = set(map(_what, book.recent_trades))
+    if not recent:
+        return False
+    found = await venue.trades(limit=_MOST_TRADES)
+    return len(found) < _MOST_TRADES and recent.isdisjoint(map(_what, found))
 
 
 async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
@@ -220,6 +234,10 @@ def _size(part: Part) -> tuple[Decimal, Decimal]:
     return part.signed_quantity, part.average_entry_price
 
 
+def _what(trade: Trade) -> tuple[object, ...]:
+    return trade.id, trade.order_id, trade.symbol, trade.side, trade.quantity, trade.price
+
+
 def _age(order: Order) -> tuple[str, str]:
     return ("" if order.created_at is None else order.created_at.isoformat(), order.id)
 
@@ -244,29 +262,41 @@ async def _orders(
     """The venue's open orders with those the book has as open, and those it does not know."""
 
     async def look_for(order: Order) -> Order | None:
-        found = await _unlisted(venue, order)
+        found = await _unlisted(venue, book, order)
         if found is not None and not found.is_open:
             ended[found.id] = found
         return found
 
     believed_open = _believed_open(book)
     orders = await venue.orders()
-    listed = {order.id for order in orders} | ended.keys()
-    unlisted = [order for order in believed_open if order.id not in listed]
+    listed = {order.id: order for order in orders} | ended
+    unlisted = [order for order in believed_open if not _is_same(book, order, listed.get(order.id))]
     found = await side_by_side(partial(look_for, order) for order in unlisted)
     absent = [order for order, answer in zip(unlisted, found, strict=True) if answer is None]
     still_open = (order for order in found if order is not None and order.is_open)
     return [*orders, *still_open, *ended.values()], absent
 
 
-async def _unlisted(venue: Venue, order: Order) -> Order | None:
+async def _unlisted(venue: Venue, book: Book, order: Order) -> Order | None:
     """An order that is not among the open ones, by either of its ids: not every venue lists those
     that have ended."""
     named = await venue.orders(client_order_id=name_of(order))
     for each in named:
         if each.id == order.id:
             return each
-    return await venue.order(order.id)
+    found = await venue.order(order.id)
+    return found if _is_same(book, order, found) else None
+
+
+def _is_same(book: Book, order: Order, found: Order | None) -> bool:
+    """Whether what a venue has under the id of an order is that order.
+
+    One that has begun anew gives the same ids to other orders.
+    """
+    if found is None:
+        return False
+    names = {order.client_order_id, book.marked(found).client_order_id}
+    return None in names or len(names) == 1
 
 
 async def _trades(venue: Venue, book: Book) -> list[Trade]:
