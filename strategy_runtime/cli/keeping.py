@@ -29,6 +29,7 @@ from strategy_runtime.strategy.state import kind_of_state
 __all__ = ["Kept", "keep", "record"]
 
 _PORTS = {"http": 80, "https": 443}
+_VERSION = "/v1"  # is tried in any case
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -106,10 +107,15 @@ def record(settings: Settings, until: ExitStack) -> Recording | None:
 
 
 def _proxy_of(url: str) -> str:
-    """One name for a proxy, whichever of its names on this machine it was given."""
+    """One name for a proxy, whichever of its names on this machine it was given.
+
+    Several may be behind one port, each with a path of its own.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    return f"{'localhost' if is_loopback(host) else host}-{parts.port or _PORTS[parts.scheme]}"
+    host = "localhost" if is_loopback(host) else host
+    path = [each for each in parts.path.rstrip("/").removesuffix(_VERSION).split("/") if each]
+    return "-".join((host, str(parts.port or _PORTS[parts.scheme]), *path))
 
 
 def _nothing_kept(strategy: Strategy) -> str:

@@ -115,6 +115,9 @@ async def test_a_killed_process_goes_on_with_what_its_last_event_left(folder: Pa
         ("https://Far.example", "far.example-443"),
         ("https://far.example:443", "far.example-443"),
         ("https://far.example:8443", "far.example-8443"),
+        ("https://far.example/v1/", "far.example-443"),
+        ("https://far.example/paper", "far.example-443-paper"),
+        ("https://far.example/brokers/a/v1", "far.example-443-brokers-a"),
     ],
 )
 def test_a_proxy_has_one_folder_whichever_of_its_names_is_given(
