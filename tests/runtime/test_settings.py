@@ -46,6 +46,66 @@ def test_option_before_environment_before_file_before_default(tmp_path: Path) ->
     assert (found.loop, found.origins["loop"]) == ("auto", "default")
 
 
+@pytest.mark.parametrize(
+    ("variable", "text", "lines", "ws_url", "rest_url"),
+    [
+        (
+            "GATEWAY_URL",
+            "http://g",
+            "PROXY_WS_URL=ws://a:1\nPROXY_REST_URL=http://b:2\n",
+            "ws://g/v1/ws",
+            "http://g/v1",
+        ),
+        (
+            "ENGINE_WS_URL",
+            "ws://e:1",
+            "PROXY_WS_URL=ws://a:1\n",
+            "ws://e:1",
+            "http://localhost:8080",
+        ),
+        (
+            "TRADING_GATEWAY_URL",
+            "http://t",
+            "GATEWAY_URL=http://g\n",
+            "ws://t/v1/ws",
+            "http://t/v1",
+        ),
+        # A pair may come from both.
+        ("PROXY_REST_URL", "http://b:2", "PROXY_WS_URL=ws://a:1\n", "ws://a:1", "http://b:2"),
+    ],
+)
+def test_an_address_of_the_environment_comes_before_those_of_the_file(
+    variable: str, text: str, lines: str, ws_url: str, rest_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "bot.env"
+    file.write_text(lines)
+    found = resolve({}, read_environment({variable: text}, file))
+    assert (found.ws_url, found.rest_url) == (ws_url, rest_url)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["PROXY_API_KEY=filed", "PROXY_API_KEY_FILE=nowhere", "TRADING_GATEWAY_API_KEY=filed"],
+)
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("PROXY_API_KEY", "hush"),
+        ("PROXY_API_KEY_FILE", "key"),
+        ("TRADING_GATEWAY_API_KEY", "hush"),
+        ("TRADING_GATEWAY_API_KEY_FILE", "key"),
+    ],
+)
+def test_a_secret_of_the_environment_comes_before_that_of_the_file(
+    variable: str, text: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("key").write_text("hush\n")
+    Path("bot.env").write_text(f"{line}\n")
+    found = resolve({}, read_environment({variable: text}, Path("bot.env")))
+    assert (found.api_key, found.origins["api_key"]) == ("hush", variable)
+
+
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     file = tmp_path / "bot.env"
     file.write_text("TIMEFRAME=15m\nLOG_LEVEL=\n")
@@ -186,6 +246,22 @@ def test_secret_files_that_will_not_do(tmp_path: Path) -> None:
         settings(PROXY_API_KEY="a", PROXY_API_KEY_FILE="b")
     assert (
         str(caught.value) == "PROXY_API_KEY and PROXY_API_KEY_FILE are both set; remove one of them"
+    )
+
+
+def test_a_secret_that_an_env_file_gives_badly_is_told_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "bot.env"
+    file.write_text("PROXY_API_KEY_FILE=nowhere\n")
+    with pytest.raises(ConfigError) as caught:
+        resolve({}, read_environment({}, file))
+    assert str(caught.value) == (
+        f"PROXY_API_KEY_FILE in {file}: cannot read nowhere: No such file or directory"
+    )
+    file.write_text("PROXY_API_KEY_FILE=nowhere\nPROXY_API_KEY=a\n")
+    with pytest.raises(ConfigError) as caught:
+        resolve({}, read_environment({}, file))
+    assert str(caught.value) == (
+        f"PROXY_API_KEY in {file} and PROXY_API_KEY_FILE in {file} are both set; remove one of them"
     )
 
 

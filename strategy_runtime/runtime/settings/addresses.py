@@ -22,20 +22,21 @@ def find_addresses(environment: Environment) -> dict[str, tuple[str, str]]:
         ConfigError: The URL of a gateway is none.
     """
     values = environment.values
-    for rank in range(2):
-        if any(setting.variables[rank] in values for setting in _PAIR):
-            return {
-                setting.name: (values[variable].strip(), environment.origin(variable))
-                if (variable := setting.variables[rank]) in values
-                else (setting.default, DEFAULT)
-                for setting in _PAIR
-            }
-    for variable in GATEWAY_VARIABLES:
-        if variable in values:
-            origin = environment.origin(variable)
-            ws_url, rest_url = _gateway_urls(values[variable].strip(), origin)
-            return {"ws_url": (ws_url, origin), "rest_url": (rest_url, origin)}
-    return {}
+    pairs = [[setting.variables[rank] for setting in _PAIR] for rank in range(2)]
+    chosen = environment.first_of((*pairs[0], *pairs[1], *GATEWAY_VARIABLES))
+    if chosen is None:
+        return {}
+    if chosen in GATEWAY_VARIABLES:
+        origin = environment.origin(chosen)
+        ws_url, rest_url = _gateway_urls(values[chosen].strip(), origin)
+        return {"ws_url": (ws_url, origin), "rest_url": (rest_url, origin)}
+    pair = next(each for each in pairs if chosen in each)
+    return {
+        setting.name: (values[variable].strip(), environment.origin(variable))
+        if variable in values
+        else (setting.default, DEFAULT)
+        for setting, variable in zip(_PAIR, pair, strict=True)
+    }
 
 
 def _gateway_urls(text: str, origin: str) -> tuple[str, str]:

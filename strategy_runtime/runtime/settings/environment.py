@@ -1,6 +1,6 @@
 """Variables: of the environment, of a `.env` file behind it, and of files that hold secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Environment(Struct, frozen=True):
 
     Attributes:
         values: By name.
-        origins: `environment`, or the path of the file.
+        origins: The path of the file, of those that are from it.
     """
 
     values: dict[str, str]
@@ -36,6 +36,13 @@ class Environment(Struct, frozen=True):
         """How to name a variable: with its file, where it is from one."""
         file = self.origins.get(variable)
         return f"{variable} in {file}" if file else variable
+
+    def first_of(self, variables: Iterable[str]) -> str | None:
+        """Of several names of one thing the first that is set; in the file only where none is set
+        in the environment.
+        """
+        found = [each for each in variables if each in self.values]
+        return min(found, key=self.origins.__contains__, default=None)
 
 
 def read_environment(environ: Mapping[str, str], env_file: Path | None = None) -> Environment:
@@ -85,10 +92,10 @@ def _read_env_file(path: Path) -> dict[str, str | None]:
 
 def find_text(setting: Setting, environment: Environment) -> tuple[str, str]:
     """The text of a setting and where it comes from: a variable, or else the default."""
-    for variable in setting.variables:
-        if variable in environment.values:
-            return environment.values[variable].strip(), environment.origin(variable)
-    return setting.default, DEFAULT
+    variable = environment.first_of(setting.variables)
+    if variable is None:
+        return setting.default, DEFAULT
+    return environment.values[variable].strip(), environment.origin(variable)
 
 
 def find_secret(
@@ -105,22 +112,23 @@ def find_secret(
         An empty text where there is none.
 
     Raises:
-        ConfigError: A variable is set in both ways, the file cannot be read or is empty, or the
-            secret is not one line of characters that a header may have.
+        ConfigError: A variable is set in both ways at one place, the file cannot be read or is
+            empty, or the secret is not one line of characters that a header may have.
     """
     if path is not None:
         return _read_secret(path, flag), flag
-    values = environment.values
-    for variable in variables:
-        in_file = variable + FILE
-        if variable in values and in_file in values:
-            raise ConfigError(f"{variable} and {in_file} are both set; remove one of them")
-        if variable in values:
-            origin = environment.origin(variable)
-            return _one_line(values[variable].strip(), origin), origin
-        if in_file in values:
-            return _read_secret(values[in_file], in_file), environment.origin(in_file)
-    return "", DEFAULT
+    chosen = environment.first_of(name for each in variables for name in (each, each + FILE))
+    if chosen is None:
+        return "", DEFAULT
+    text, origin = environment.values[chosen], environment.origin(chosen)
+    if chosen not in variables:
+        return _read_secret(text, origin), origin
+    in_file = chosen + FILE
+    if environment.first_of((in_file, chosen)) == in_file:
+        raise ConfigError(
+            f"{origin} and {environment.origin(in_file)} are both set; remove one of them"
+        )
+    return _one_line(text.strip(), origin), origin
 
 
 def _read_secret(path: str, origin: str) -> str:
