@@ -108,25 +108,25 @@ def _import_file(path: Path, target: str) -> ModuleType:
 def _check_not_shadowed(module: ModuleType, name: str, directory: Path) -> None:
     path = directory / f"{name}.py"
     if path.is_file() and not _is_from(module, path):
-        taken = getattr(module, "__file__", None) or "built into Python"
         raise LoadError(
-            f"{path.name} has the name of another module ({taken}); write {path.name}:Class, or "
-            "rename the file"
+            f"{path.name} has the name of another module ({_file_of(module)}); write "
+            f"{path.name}:Class, or rename the file"
         )
 
 
 def _named(module: ModuleType, name: str, place: str) -> type[Strategy]:
     found: object = module
-    owner = place
+    owner, holder = place, _located(module, place)
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             hint = did_you_mean(part, (each for each in dir(found) if not each.startswith("_")))
             raise LoadError(
-                f"{owner!r} has no {part!r}{hint or _listed(_strategies(module))}"
+                f"{holder} has no {part!r}{hint or _listed(_strategies(module))}"
             ) from None
-        owner = f"{place}:{name}"
+        owner = f"{owner}{':' if owner == place else '.'}{part}"
+        holder = repr(owner)
     if not inspect.isclass(found):
         raise LoadError(f"{owner!r} is {_what(found)}, not a strategy class")
     if not issubclass(found, Strategy):
@@ -157,7 +157,7 @@ def _only_strategy(module: ModuleType, place: str) -> type[Strategy]:
         for each in vars(module).values()
         if inspect.isclass(each) and issubclass(each, Strategy) and inspect.isabstract(each)
     )
-    raise LoadError(f"{place!r} defines no strategy, no subclass of Strategy{hint}")
+    raise LoadError(f"{_located(module, place)} defines no strategy, no subclass of Strategy{hint}")
 
 
 def _strategies(module: ModuleType, *, own: bool = True) -> list[type[Strategy]]:
@@ -196,6 +196,17 @@ def _import_first_from(directory: Path) -> None:
     if sys.path[:1] != [text]:
         sys.path.insert(0, text)
     importlib.invalidate_caches()
+
+
+def _located(module: ModuleType, place: str) -> str:
+    """A module as it was named, and what was found under that name."""
+    return f"{place!r} ({_file_of(module)})"
+
+
+def _file_of(module: ModuleType) -> str:
+    folders: list[str] = list(getattr(module, "__path__", ()))
+    file: str | None = getattr(module, "__file__", None)
+    return file or (folders[0] if folders else "built into Python")
 
 
 def _is_from(module: ModuleType, path: Path) -> bool:

@@ -492,7 +492,7 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
         ([], 2, "Error: name a strategy, such as bot:SmaCross, or try --demo\n"),
         (["", "--demo"], 2, "Error: '' does not name a strategy; write module:Class, such as"),
         (["bto", "--demo"], 2, "; did you mean 'bot'?\n"),
-        (["bot:Buyr", "--demo"], 2, "Error: 'bot' has no 'Buyr'; did you mean 'Buyer'?\n"),
+        (["bot:Buyr", "--demo"], 2, "bot.py) has no 'Buyr'; did you mean 'Buyer'?\n"),
         (
             ["bot", "--demo", "--set", "quantty=1"],
             2,

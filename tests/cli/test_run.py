@@ -173,7 +173,7 @@ def test_check_fails_with_1_where_nobody_answers(bot: Path, invoke: Invoke) -> N
 def test_check_fails_with_1_where_the_strategy_cannot_be_loaded(bot: Path, invoke: Invoke) -> None:
     done = invoke("run", "bot:Nobody", *NOBODY, "--check")
     assert done.exit_code == 1
-    assert "Error: 'bot' has no 'Nobody'; its strategies are Buyer\n" in done.stderr
+    assert f"Error: 'bot' ({bot / 'bot.py'}) has no 'Nobody'; its strategies are" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Loading a strategy by its name: one test for each way in which it can go wrong."""
 
+import code
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -197,14 +198,36 @@ def test_module_hidden_by_one_of_the_same_name(write: Write, tmp_path: Path) -> 
 
 def test_attribute_missing_with_a_near_match(write: Write, tmp_path: Path) -> None:
     write("bot_e.py", ONE)
-    assert refusal("bot_e:Bott", tmp_path) == "'bot_e' has no 'Bott'; did you mean 'Bot'?"
+    assert refusal("bot_e:Bott", tmp_path) == (
+        f"'bot_e' ({tmp_path / 'bot_e.py'}) has no 'Bott'; did you mean 'Bot'?"
+    )
 
 
 def test_attribute_missing_without_one(write: Write, tmp_path: Path) -> None:
     write("bot_f.py", f"{ONE}\nclass Other(Strategy): ...\n")
-    assert refusal("bot_f:Zzz", tmp_path) == "'bot_f' has no 'Zzz'; its strategies are Bot, Other"
+    assert refusal("bot_f:Zzz", tmp_path) == (
+        f"'bot_f' ({tmp_path / 'bot_f.py'}) has no 'Zzz'; its strategies are Bot, Other"
+    )
+    assert refusal("bot_f:Bot.x.y", tmp_path) == (
+        "'bot_f:Bot' has no 'x'; its strategies are Bot, Other"
+    )
     write("bot_g.py", "x = 1\n")
-    assert refusal("bot_g:Zzz", tmp_path) == "'bot_g' has no 'Zzz'; it defines no strategy"
+    assert refusal("bot_g:Zzz", tmp_path) == (
+        f"'bot_g' ({tmp_path / 'bot_g.py'}) has no 'Zzz'; it defines no strategy"
+    )
+
+
+def test_a_module_from_elsewhere_is_told_with_its_place(write: Write, tmp_path: Path) -> None:
+    assert refusal("code:Bot", tmp_path) == (
+        f"'code' ({code.__file__}) has no 'Bot'; it defines no strategy"
+    )
+    assert refusal("sys:Bot", tmp_path) == (
+        "'sys' (built into Python) has no 'Bot'; it defines no strategy"
+    )
+    write("pack_n/bot_n.py", ONE)
+    assert refusal("pack_n:Bot", tmp_path) == (
+        f"'pack_n' ({tmp_path / 'pack_n'}) has no 'Bot'; it defines no strategy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,7 +256,9 @@ def test_not_a_strategy(name: str, what: str, write: Write, tmp_path: Path) -> N
 
 def test_no_strategy_in_the_module(write: Write, tmp_path: Path) -> None:
     write("bot_i.py", "x = 1\n")
-    assert refusal("bot_i", tmp_path) == "'bot_i' defines no strategy, no subclass of Strategy"
+    assert refusal("bot_i", tmp_path) == (
+        f"'bot_i' ({tmp_path / 'bot_i.py'}) defines no strategy, no subclass of Strategy"
+    )
 
 
 def test_a_file_that_imports_from_its_package_is_told_how_to_name_it(
@@ -256,8 +281,8 @@ def test_only_one_that_others_are_made_of(write: Write, tmp_path: Path) -> None:
         "class Base(Strategy, ABC):\n    @abstractmethod\n    def decide(self): ...\n",
     )
     assert refusal("bot_abstract", tmp_path) == (
-        "'bot_abstract' defines no strategy, no subclass of Strategy; Base is abstract, so "
-        "derive one from it"
+        f"'bot_abstract' ({tmp_path / 'bot_abstract.py'}) defines no strategy, no subclass of "
+        "Strategy; Base is abstract, so derive one from it"
     )
 
 
@@ -265,7 +290,8 @@ def test_none_of_its_own(write: Write, tmp_path: Path) -> None:
     write("base_b.py", ONE)
     write("bot_j.py", "from strategy_runtime import Strategy\nfrom base_b import Bot\n")
     assert refusal("bot_j", tmp_path) == (
-        "'bot_j' defines no strategy, no subclass of Strategy; it imports bot_j:Bot"
+        f"'bot_j' ({tmp_path / 'bot_j.py'}) defines no strategy, no subclass of Strategy; it "
+        "imports bot_j:Bot"
     )
 
 
