@@ -360,6 +360,11 @@ def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
         ({"max_daily_loss": 0}, "max_daily_loss must be above 0, not 0"),
         ({"subscriptions": "prices"}, "subscriptions entry 1, 'prices', has no event"),
         ({"subscriptions": "price:candle"}, "subscriptions matches nothing that was loaded: price"),
+        (
+            {"subscriptions": "prices:trades"},
+            "subscriptions matches nothing that was loaded: events about orders, trades, positions "
+            "and the account come in any case; loaded are ",
+        ),
     ],
 )
 def test_an_option_that_cannot_be_one_is_named(

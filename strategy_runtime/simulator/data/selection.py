@@ -9,6 +9,8 @@ from strategy_runtime.suggestions import did_you_mean, some_of
 
 __all__ = ["unmet"]
 
+_NOT_OF_THE_MARKET = "events about orders, trades, positions and the account come in any case"
+
 
 def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscription, str]:
     """The entries of which nothing will come, and why.
@@ -29,7 +31,7 @@ def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscrip
         entry.event in ("candle", "quote", "*") and entry not in missing for entry in wanted
     ):
         loaded = [f"{symbol}:{event}" for symbol in events for event in events[symbol]]
-        why = some_of([*dict.fromkeys(missing.values())], between="; ")
+        why = some_of([*dict.fromkeys(missing.values())], between="; ") or _NOT_OF_THE_MARKET
         raise ConfigError(
             f"{origin} matches nothing that was loaded: {why}; loaded are {some_of(loaded)}"
         )
