@@ -7,7 +7,6 @@ from typing import Literal
 
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
-from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import Burst, Delivery
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.desk import TradingDesk
@@ -50,7 +49,6 @@ class Ending:
         self,
         strategy: Strategy,
         venue: Venue,
-        book: Book,
         desk: TradingDesk,
         delivery: Delivery,
         on_exit: OnExit,
@@ -59,7 +57,6 @@ class Ending:
         self.dealt_with: Burst = iter(())
         self._strategy = strategy
         self._venue = venue
-        self._book = book
         self._desk = desk
         self._delivery = delivery
         self._on_exit = on_exit if desk.mode == "live" else "keep"
@@ -88,8 +85,6 @@ class Ending:
         work = self._desk.wind_down(flatten=self._on_exit == "flatten")
         if not await self._within(seconds, work):
             _log.error("on exit: not everything was answered in %.3g s", seconds)
-        orders, held = len(self._desk.orders(None)), len(self._book.held)
-        _log.info("on exit (%s): %d orders open, %d positions held", self._on_exit, orders, held)
 
     async def give_up_waiting(self, loose_ends: LooseEnds) -> None:
         """End the strategy's tasks, have the last answers, say what was refused or not answered."""

@@ -113,7 +113,7 @@ class Runner:
             strategy, venue, self._book, self._desk, self._delivery, chance or generator()
         )
         self._stop_asked = asyncio.Event()
-        self._ending = Ending(strategy, venue, self._book, self._desk, self._delivery, on_exit)
+        self._ending = Ending(strategy, venue, self._desk, self._delivery, on_exit)
         self._loose_ends = LooseEnds(self._came_loose)
         self._save = save
         self._desk.when_quit = self._quit

@@ -30,11 +30,24 @@ class Holds(Strategy):
 
 
 @pytest.mark.parametrize(
-    ("on_exit", "open_orders", "held"),
-    [("keep", 3, 5), ("cancel", 0, 5), ("flatten", 0, 0)],
+    ("on_exit", "open_orders", "held", "said"),
+    [
+        ("keep", 3, 5, []),
+        ("cancel", 0, 5, ["on exit: orders to be cancelled: 3"]),
+        (
+            "flatten",
+            0,
+            0,
+            ["on exit: orders to be cancelled: 3", "on exit: positions to be closed: 1"],
+        ),
+    ],
 )
 def test_what_is_left(
-    on_exit: OnExit, open_orders: int, held: int, caplog: pytest.LogCaptureFixture
+    on_exit: OnExit,
+    open_orders: int,
+    held: int,
+    said: list[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def wait(runner: Runner) -> None:
         await sleep(10)
@@ -43,7 +56,7 @@ def test_what_is_left(
         exchange = live_run(Holds(), wait, on_exit=on_exit)
     assert len(exchange.orders()) == open_orders
     assert sum(position.signed_quantity for position in exchange.positions()) == held
-    assert (f"on exit ({on_exit}): " in caplog.text) is (on_exit != "keep")
+    assert [text for text in caplog.messages if text.startswith("on exit")] == said
 
 
 class Adds(Strategy):

@@ -1,6 +1,7 @@
 """The trading desk: turns a strategy's verbs into requests, and answers from the book."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
@@ -52,6 +53,8 @@ _BUY, _SELL, _MARKET = Side.BUY, Side.SELL, OrderType.MARKET
 _MAY_HAVE_ENDED = (400, 404, 409, 422, 502)
 _NO_PRICES: Mapping[str, Any] = {}
 _SOON_S = 0.2  # three such things leave time for what they are needed for
+
+_log = logging.getLogger("strategy_runtime")
 
 
 class TradingDesk(Outbox):
@@ -330,11 +333,11 @@ class TradingDesk(Outbox):
         """
         self.overtake()
         await _soon(self._find_open())
-        self.cancel_all(None)
+        _log.info("on exit: orders to be cancelled: %d", len(self.cancel_all(None)))
         if flatten:
             await _soon(self.cleared())  # what is filled before it is cancelled is held
             await _soon(self._find_held())
-            self.close_all()
+            _log.info("on exit: positions to be closed: %d", len(self.close_all()))
         await self.cleared()
 
     async def _find_open(self) -> None:
