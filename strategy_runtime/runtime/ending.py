@@ -77,6 +77,14 @@ class Ending:
         if self._on_exit != "keep":
             await self._wind_down()
 
+    def forgo_leave(self) -> None:
+        """Say that nothing is left behind as was asked for, since the strategy never began."""
+        if self._on_exit != "keep":
+            _log.error(
+                "on exit: the strategy has not begun, so --on-exit %s cancels and closes nothing",
+                self._on_exit,
+            )
+
     def _on_stop(self, part: Callable[[], Awaitable[None] | None]) -> Awaitable[None]:
         return self._delivery.call("on_stop", part, stop_always=True, settle=False)
 

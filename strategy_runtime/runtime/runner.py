@@ -361,6 +361,7 @@ class Runner:
     async def _end(self) -> None:
         """Warn of indicators that nothing fed, and take leave of the strategy, if it ever began."""
         if self._strategy._running is not self._desk:
+            self._ending.forgo_leave()
             return
         indicators = self._strategy._indicators
         missing = some_of(indicators.starved, 3)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -185,3 +186,50 @@ def test_an_order_that_was_not_answered_is_cancelled_by_what_the_venue_lists() -
 
     exchange = live_run(Bids(), wait, on_exit="cancel", network=Deaf)
     assert [order.status for order in exchange.order_history()] == [OrderStatus.CANCELLED]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/orders", "does not say which orders are open; cancelling those known"),
+        ("/positions", "does not say what is held; closing what is known"),
+    ],
+)
+def test_what_the_proxy_does_not_say_at_the_end_is_not_taken_for_nothing(
+    path: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends = False
+
+    class FallsSilent(MemoryNetwork):
+        async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+            if ends and method == "GET" and urlsplit(url).path.endswith(path):
+                await sleep(10)
+            return await super().request(method, url, body)
+
+    async def wait(runner: Runner) -> None:
+        nonlocal ends
+        await sleep(10)
+        ends = True
+
+    exchange = live_run(Holds(), wait, on_exit="flatten", network=FallsSilent)
+    assert (exchange.orders(), exchange.positions()) == ([], [])
+    (line,) = [each for each in caplog.messages if each.startswith("on exit: the proxy")]
+    assert line == f"on exit: the proxy {said}"
+
+
+@pytest.mark.parametrize("on_exit", ["keep", "flatten"])
+def test_a_run_that_never_began_says_that_it_leaves_all_as_it_is(
+    on_exit: OnExit, caplog: pytest.LogCaptureFixture
+) -> None:
+    class SaysNothing(MemoryNetwork):
+        async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+            if urlsplit(url).path.endswith("/positions"):
+                await sleep(1000)
+            return await super().request(method, url, body)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(5)
+
+    live_run(Holds(), wait, on_exit=on_exit, network=SaysNothing)
+    line = "on exit: the strategy has not begun, so --on-exit flatten cancels and closes nothing"
+    assert (line in caplog.messages) is (on_exit == "flatten")

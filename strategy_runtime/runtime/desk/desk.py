@@ -332,11 +332,15 @@ class TradingDesk(Outbox):
         what is known has to do.
         """
         self.overtake()
-        await _soon(self._find_open())
+        if not await _soon(self._find_open()):
+            _log.error(
+                "on exit: the proxy does not say which orders are open; cancelling those known"
+            )
         _log.info("on exit: orders to be cancelled: %d", len(self.cancel_all(None)))
         if flatten:
             await _soon(self.cleared())  # what is filled before it is cancelled is held
-            await _soon(self._find_held())
+            if not await _soon(self._find_held()):
+                _log.error("on exit: the proxy does not say what is held; closing what is known")
             _log.info("on exit: positions to be closed: %d", len(self.close_all()))
         await self.cleared()
 
@@ -511,11 +515,13 @@ def _key_of(order: OrderReference) -> str:
     return order
 
 
-async def _soon(work: Awaitable[None]) -> None:
-    """Do something, as far as it can be done at once."""
+async def _soon(work: Awaitable[None]) -> bool:
+    """Do something, as far as it can be done at once; False where it cannot."""
     with suppress(StrategyRuntimeError, TimeoutError):
         async with asyncio.timeout(_SOON_S):
             await work
+        return True
+    return False
 
 
 def _nothing() -> None:
