@@ -3,7 +3,7 @@
 from decimal import Decimal
 from operator import attrgetter
 
-from strategy_runtime.clock import DAY_NS
+from strategy_runtime.clock import DAY_NS, rfc3339
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
@@ -128,7 +128,8 @@ class Nights:
         close, opened = series.closes[row - 1], series.opens[row]
         split = suspected_split(close, opened)
         if split is not None:
-            self._suspect(split, series.symbol, close, opened, series.where(row))
+            where = series.where(row)
+            self._suspect(split, series.symbol, close, opened, series.starts[row], where)
 
     def look_for_split_at(self, instrument: Instrument, quotes: QuoteSeries, tick: int) -> None:
         """The same for a symbol without bars, at its first quote or trade of another day.
@@ -141,13 +142,15 @@ class Nights:
         split = suspected_split(bids[before], bids[tick])
         if split is not None and split == suspected_split(asks[before], asks[tick]):
             close, opened = middle(bids[before], asks[before]), middle(bids[tick], asks[tick])
-            self._suspect(split, quotes.symbol, close, opened, "")
+            self._suspect(split, quotes.symbol, close, opened, quotes.stamps[tick], "")
 
-    def _suspect(self, split: str, symbol: str, close: float, opened: float, place: str) -> None:
+    def _suspect(
+        self, split: str, symbol: str, close: float, opened: float, at_ns: int, place: str
+    ) -> None:
         where = f", {place}" if place else ""
         self._doubt(
             f"{symbol} went {_jump(close, opened)} with a position open: it looks like "
-            f"a {split} split that the prices are not adjusted for{where}"
+            f"a {split} split at {rfc3339(at_ns)} that the prices are not adjusted for{where}"
         )
 
     def _doubt(self, text: str) -> None:
