@@ -103,16 +103,22 @@ class Indicators:
         return [*self._first]
 
     @property
-    def starved(self) -> list[str]:
-        """Subscriptions that families wait for, of whose timeframe no candle has come."""
+    def missed(self) -> list[str]:
+        """The timeframe that each family follows, where no candle of it has come; else empty."""
         texts = {*self._first.values(), *(text for _, text in self._others)}
         came = [parse_timeframe(text) for text in texts]
-        missing = {
-            family.timeframe.text: None
+        return [
+            length.text
+            if (length := family.timeframe) and not any(map(length.is_as_long_as, came))
+            else ""
             for family in self._families
-            if family.timeframe is not None and not any(map(family.timeframe.is_as_long_as, came))
-        }
-        return [f"{symbol}:candle_{text}" for symbol in self._first for text in missing]
+        ]
+
+    @property
+    def starved(self) -> list[str]:
+        """Subscriptions that families wait for, of whose timeframe no candle has come."""
+        missed = dict.fromkeys(filter(None, self.missed))
+        return [f"{symbol}:candle_{text}" for symbol in self._first for text in missed]
 
     @property
     def misused(self) -> str:

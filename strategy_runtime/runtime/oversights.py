@@ -40,14 +40,17 @@ def _alone(strategy: Strategy) -> Iterator[str]:
 
 def _without_value(strategy: Strategy) -> Iterator[str]:
     """Families of which no indicator had seen enough, or none says what it has seen."""
-    came = strategy._indicators.symbols
-    for family in strategy._indicators.families:
+    came, missed = strategy._indicators.symbols, strategy._indicators.missed
+    for family, timeframe in zip(strategy._indicators.families, missed, strict=True):
         members = [family[symbol] for symbol in came if symbol in family]
         if members and not any(each.is_ready for each in members):
             kind, takes = type(members[0]), members[0].warm_up
             is_own = not kind.__module__.startswith("strategy_runtime.")
             duty = ", and has to hand each value to _set" if is_own else ""
-            yield f"no {kind.__name__} had a value to the end: it takes {takes} candles{duty}"
+            why = f"it takes {takes} candles{duty}"
+            if timeframe:
+                why = f"it follows candles of {timeframe}, and none came; subscribe to them, too"
+            yield f"no {kind.__name__} had a value to the end: {why}"
 
 
 def _strangers(strategy: Strategy, book: Book) -> Iterator[str]:

@@ -86,6 +86,20 @@ def test_indicators_without_a_value_are_named(make: Callable[[], Indicator], sai
     assert warnings_of(Waits()) == [said]
 
 
+def test_an_indicator_of_a_timeframe_that_never_came_is_told_so() -> None:
+    class Waits(Strategy):
+        def on_start(self) -> None:
+            self.slow = self.sma(3, timeframe="1w")
+
+        def on_candle(self, candle: Candle) -> None:
+            assert not self.slow[candle.symbol].is_ready
+
+    assert warnings_of(Waits()) == [
+        "no Sma had a value to the end: it follows candles of 1w, and none came; subscribe to "
+        "them, too"
+    ]
+
+
 @pytest.mark.parametrize("of_the_class", [True, False])
 def test_an_indicator_of_no_family_is_named(of_the_class: bool) -> None:
     class Alone(Strategy):
