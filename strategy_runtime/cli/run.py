@@ -129,7 +129,8 @@ def _main(
         timeout = settings.connect_timeout
         if settings.origins["connect_timeout"] == DEFAULT:
             timeout = _CHECK_WITHIN_S
-        return asyncio.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
+        with asyncio.Runner(loop_factory=_loop_factory(settings)) as loop:
+            return loop.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
     strategy = _load(target, values, environment)
     with (
         repeated_warnings_summed_up(),

@@ -226,6 +226,16 @@ def test_what_it_says_to_a_slip(
     assert (done.exit_code, done.stdout) == (2, "")
 
 
+def test_check_fails_with_1_where_the_event_loop_is_not_installed(
+    bot: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    done = invoke("run", "bot", *NOBODY, "--check", env={"STRATEGY_LOOP": "uvloop"})
+    assert done.exit_code == 1
+    said = "STRATEGY_LOOP: uvloop is not installed: pip install 'strategy-runtime[uvloop]'"
+    assert done.stderr == f"Error: {said}\n"
+
+
 @pytest.mark.parametrize(
     ("given", "lacking", "said"),
     [
