@@ -53,7 +53,11 @@ def set_up(level: str = "info", form: str = "auto") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[
+                structlog.stdlib.ExtraAdder(allow=["event_id"]),
+                *shared,
+                structlog.stdlib.add_logger_name,
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
@@ -122,6 +126,8 @@ def _in_hand() -> dict[str, str]:
 def _add_event_in_hand(logger: Any, method: str, line: "EventDict") -> "EventDict":
     for name, text in _in_hand().items():
         line.setdefault(name, text)
+    if line.get("event_id", "") is None:  # it is about another event, which has none
+        del line["event_id"]
     return line
 
 

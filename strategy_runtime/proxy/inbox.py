@@ -169,7 +169,7 @@ class Inbox:
         if self.broken is not None:
             return None
         if isinstance(frame, FrameError):
-            _log.warning("a frame was dropped: %s", frame)
+            _log.warning("a frame was dropped: %s", frame, extra={"event_id": frame.event_id})
             received = _PassedOver(frame.event_id)
         elif not self._is_live and (broken := self._continuity.broken_by(frame)) is not None:
             self._break_off(broken)
@@ -244,7 +244,7 @@ class Inbox:
 
     @property
     def in_hand(self) -> str:
-        """Id of the event that was taken last."""
+        """Id of the event that was taken last and is not done yet."""
         return "" if self._taken is None else id_of(self._taken) or ""
 
     def take(self) -> Iterator[Event]:
@@ -261,6 +261,7 @@ class Inbox:
             event_id = frame.event_id or frame.legacy_id
             if event_id:
                 done.append(event_id)
+        self._taken = None
 
     def take_all(self) -> list[Frame]:
         """What is at hand, all of it done at once."""
@@ -280,4 +281,5 @@ class Inbox:
 
 
 def _say_odd(frame: Frame, warnings: list[str]) -> None:
-    _log.warning("odd %s: %s", type(frame).__name__, "; ".join(warnings))
+    about = {"event_id": id_of(frame)}
+    _log.warning("odd %s: %s", type(frame).__name__, "; ".join(warnings), extra=about)

@@ -1,13 +1,17 @@
 """Log lines: both libraries alike, on stderr, with colour only where it is wanted."""
 
+import asyncio
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from tests.cli.support import environment
+from tests.cli.support import BUYER, environment, started
+from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 
 SCRIPT = """
 import logging, sys
@@ -102,3 +106,40 @@ def test_the_environment_has_its_say(level: str, form: str, tmp_path: Path) -> N
     _, said = lines(how, tmp_path, LOG_LEVEL=level, LOG_FORMAT=form)
     assert any("from the strategy" in line for line in said) is (level == "info")
     assert said[0].startswith("{") is (form == "json")
+
+
+@pytest.mark.parametrize("mode", ["live", "backtest"])
+async def test_what_is_said_of_a_frame_has_the_id_of_that_frame(mode: str, tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(
+        f"{BUYER}\n    def on_stop(self):\n        self.log.info('bye')\n"
+    )
+    quote = {"symbol": "S:X", "bid": "3", "ask": "2", "timestamp": "2024-03-04T14:00:00Z"}
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        for frame, event_id in (
+            (CONNECTED, None),
+            (candle(1), "evt-1"),
+            ({**candle(2), "bar": None}, "evt-2"),
+            ("no JSON", None),
+            ({"type": "quote", "event_id": "evt-3", "quote": quote}, "evt-3"),
+        ):
+            await proxy.say(socket, frame)
+            if event_id is not None:
+                await proxy.until_acked(event_id)
+        process.send_signal(signal.SIGTERM)
+        await proxy.until_closed(socket)
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(404, {})]
+        flags = (*proxy.flags, "--mode", mode, "--state-dir", "none")
+        with started("run", "bot", *flags, cwd=tmp_path) as process:
+            _, said = await asyncio.to_thread(process.communicate, timeout=30)
+    log = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    parts = ("bar is missing", "not JSON", "bid is above the ask", "bye")
+    ids = {part: [line.get("event_id") for line in log if part in line["event"]] for part in parts}
+    assert ids == {
+        "bar is missing": ["evt-2"],
+        "not JSON": [None],
+        "bid is above the ask": ["evt-3"],
+        "bye": [None],
+    }

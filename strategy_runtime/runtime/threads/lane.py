@@ -51,7 +51,7 @@ class Lane:
 
     @property
     def in_hand(self) -> str:
-        """Id of the event that was taken last."""
+        """Id of the event that was taken last and is not done yet."""
         return "" if self._taken is None else id_of(self._taken) or ""
 
     def fill(self, frames: list[Frame]) -> None:
@@ -94,7 +94,7 @@ class Lane:
         for _ in range(most):
             if not queue:
                 self._too_long = _LONG
-                return
+                break
             frame = queue.popleft()
             if type(frame) is CandleFrame:
                 self._taken = frame
@@ -104,6 +104,7 @@ class Lane:
                 frame = self._quote_of(frame)
             self._taken = frame
             yield unwrap(frame)
+        self._taken = None
 
     def _quote_of(self, place: _Place) -> QuoteFrame:
         with self._lock:
