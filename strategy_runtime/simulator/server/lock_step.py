@@ -165,7 +165,8 @@ class LockStep(EventStream):
             if self._client is client:
                 self._client = None
                 self._stirred.set()
-                self.when_alone(True)
+                if not self._is_going_down:
+                    self.when_alone(True)
             await farewell
 
     async def _supersede(self, older: Connection | None) -> None:

@@ -221,6 +221,16 @@ async def test_it_is_told_when_a_client_comes_and_when_the_last_one_leaves(
     assert told.empty()
 
 
+@pytest.mark.parametrize("speed", [None, 0.001])
+async def test_nobody_is_waited_for_when_the_proxy_goes_down(speed: float | None) -> None:
+    told: list[bool] = []
+    async with serving(speed=speed, farewell_pause=0) as client:
+        await client.connect()
+        await client.frame()
+        client.server.stream.when_alone = told.append
+    assert told == []
+
+
 async def test_connected_says_how_many_events_have_been_acknowledged() -> None:
     async with serving() as client:
         found = []
