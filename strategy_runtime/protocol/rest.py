@@ -105,6 +105,7 @@ class ProtectRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 _order_request = msgspec.json.Decoder(OrderRequest)
 _order_changes = msgspec.json.Decoder(OrderChanges)
+_CLOSING = (OrderType.MARKET, OrderType.LIMIT)
 _close_request = msgspec.json.Decoder(CloseRequest)
 _protect_request = msgspec.json.Decoder(ProtectRequest)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -137,6 +138,10 @@ def parse_close_request(body: bytes) -> CloseRequest:
     request = _parse(_close_request, body if body.strip() else b"{}")
     if request.quantity is not None and request.quantity <= 0:
         raise out_of_range("quantity", request.quantity, "must be positive")
+    if request.order_type not in _CLOSING:
+        kinds = " or ".join(_CLOSING)
+        message = f"{request.order_type} closes no position here; give {kinds}"
+        raise invalid_value("order_type", request.order_type, message)
     return request
 
 

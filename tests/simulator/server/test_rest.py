@@ -136,6 +136,23 @@ async def test_a_part_that_is_misspelt_closes_nothing_and_a_quantity_protects_no
         assert (await rest("GET", "/orders"))[1] == []
 
 
+async def test_a_position_is_closed_at_the_market_or_at_a_limit() -> None:
+    async with serving() as rest:
+        rest.play()
+        await rest("POST", "/orders", MARKET_ORDER)
+        rest.play()
+        status, refusal = await rest("DELETE", "/positions/pos-1", {"order_type": "stop"})
+        assert (status, refusal) == (
+            400,
+            {
+                "code": "INVALID_VALUE",
+                "message": "STOP closes no position here; give MARKET or LIMIT",
+                "details": {"field": "order_type", "provided": "STOP"},
+            },
+        )
+        assert (await rest("GET", "/orders"))[1] == []
+
+
 async def test_bars_and_quotes_show_nothing_that_has_not_happened() -> None:
     async with serving() as rest:
         status, refusal = await rest("GET", "/quotes/S%3AAAPL")
