@@ -227,7 +227,7 @@ def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
     return (
         _are_sound(raw, *_AMOUNTS[Position](position))
         and position.quantity >= 0
-        # The engine has another name for it; it is 0 where a position has been closed.
+        # The engine has another name for it; some say 0 of a position that has been closed.
         and (bool(position.average_entry_price) or b'"average_entry_price"' in raw)
         and not frame.synthetic
         and _is_plain(frame.timestamp, position.opened_at, position.updated_at)

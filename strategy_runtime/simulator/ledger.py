@@ -31,6 +31,7 @@ class Holding(Struct, eq=False, gc=False):
         opened_ns: When it was opened.
         updated_ns: When it last changed.
         realized_pnl: Profit realised since this position was opened, before fees.
+        given_up: Quantity and cost that it had until it was closed; None while it is open.
     """
 
     symbol: str
@@ -40,6 +41,7 @@ class Holding(Struct, eq=False, gc=False):
     opened_ns: int
     updated_ns: int
     realized_pnl: Decimal = _ZERO
+    given_up: tuple[Decimal, Decimal] | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -204,6 +206,7 @@ class Ledger:
     def _close(self, holding: Holding, proceeds: Decimal, now_ns: int) -> Decimal:
         """Have a position give up all of its quantity; the profit."""
         profit = proceeds - holding.cost
+        holding.given_up = holding.quantity, holding.cost
         holding.quantity = holding.cost = _ZERO
         self._realize(holding, profit, now_ns)
         del self.holdings[holding.id]

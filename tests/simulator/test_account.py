@@ -592,6 +592,30 @@ async def test_hedging_keeps_a_position_an_entry_and_closes_the_one_named() -> N
         assert opened == ["POSITION_OPENED", "POSITION_OPENED", "POSITION_CLOSED"]
 
 
+@pytest.mark.parametrize("mode", ["NETTING", "HEDGING"])
+async def test_a_position_that_was_closed_has_the_side_and_the_average_price_it_had(
+    mode: str,
+) -> None:
+    strategy = Scripted(
+        {
+            0: lambda s, c: s.sell(X, 10),
+            1: lambda s, c: s.sell(X, 10) if mode == "NETTING" else None,
+            2: lambda s, c: s.close(X),
+            3: lambda s, c: s.buy(X, 5),
+            4: lambda s, c: s.sell(X, 8) if mode == "NETTING" else s.close(X),
+        }
+    )
+    async with strategy.run_test(mode=mode) as pilot:
+        await pilot.candles(X, bars=[bar(10), bar(10), bar(13), bar(10), bar(20), bar(10)])
+    told = [e for e in strategy.seen if isinstance(e, PositionEvent)]
+    closed = [e.position for e in told if e.event == "POSITION_CLOSED"]
+    first = Decimal("11.5") if mode == "NETTING" else Decimal(10)
+    assert [(str(p.side), p.quantity, p.average_entry_price) for p in closed] == [
+        ("SHORT", Decimal(0), first),
+        ("LONG", Decimal(0), Decimal(20)),
+    ]
+
+
 async def test_in_hedging_an_order_that_only_reduces_has_to_name_its_position() -> None:
     def reduce(strategy: Scripted, candle: Candle) -> None:
         strategy.sell(X, 4, reduce_only=True)

@@ -288,14 +288,15 @@ class State:
         )
 
     def position_of(self, holding: Holding) -> Position:
-        """A position as others see it."""
+        """A position as others see it; a closed one keeps its side and its average price."""
         mark = self.mark(holding.symbol)
+        held, cost = holding.given_up or (holding.quantity, holding.cost)
         return Position(
             id=holding.id,
             symbol=holding.symbol,
-            side=PositionSide.SHORT if holding.quantity < 0 else PositionSide.LONG,
+            side=PositionSide.SHORT if held < 0 else PositionSide.LONG,
             quantity=abs(holding.quantity),
-            average_entry_price=holding.average_entry_price,
+            average_entry_price=cost / held,
             current_price=mark,
             unrealized_pnl=holding.unrealized(mark),
             realized_pnl=holding.realized_pnl,
