@@ -1,6 +1,7 @@
 """What a run did as files, and the hash by which two runs are compared."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +27,9 @@ _ORDER_COLUMNS = (
 _TRIP_COLUMNS = (
     "symbol,side,quantity,opened,entry_price,closed,exit_price,fees,profit,return,exit_rule"
 ).split(",")
+
+# Names come from data and from clients. Some that exist begin with an @ or a sign.
+_FORMULA = re.compile(r"\s*(=|[+@-].*[(|!])")
 
 
 def moment(when: datetime | None) -> str:
@@ -56,13 +60,13 @@ def fills_csv(fills: Iterable[Fill]) -> str:
         (
             (when := rfc3339(fill.time_ns)),
             when if fill.bar_ns == fill.time_ns else rfc3339(fill.bar_ns),
-            fill.symbol,
+            _name(fill.symbol),
             fill.side,
             in_digits(fill.quantity),
             in_digits(fill.price),
             in_digits(fill.fee),
             fill.order_id,
-            fill.client_order_id or "",
+            _name(fill.client_order_id),
             fill.rule,
         )
         for fill in sorted(fills, key=attrgetter("time_ns"))
@@ -76,7 +80,7 @@ def orders_csv(orders: Iterable[Order]) -> str:
         (
             moment(order.created_at),
             moment(order.updated_at),
-            order.symbol,
+            _name(order.symbol),
             order.side,
             order.order_type,
             order.status,
@@ -87,7 +91,7 @@ def orders_csv(orders: Iterable[Order]) -> str:
             _optional(order.average_fill_price),
             order.time_in_force,
             order.id,
-            order.client_order_id or "",
+            _name(order.client_order_id),
             order.parent_order_id or "",
             order.reject_reason or "",
         )
@@ -100,7 +104,7 @@ def trips_csv(trips: Iterable[RoundTrip]) -> str:
     """One row a position that was closed, in the order of their ends."""
     rows = (
         (
-            trip.symbol,
+            _name(trip.symbol),
             PositionSide.LONG if trip.is_long else PositionSide.SHORT,
             in_digits(trip.quantity),
             rfc3339(trip.opened_ns),
@@ -127,6 +131,13 @@ def equity_csv(days: Iterable[DayEnd]) -> str:
 
 def _optional(number: Decimal | None) -> str:
     return "" if number is None else in_digits(number)
+
+
+def _name(text: str | None) -> str:
+    """A symbol or an id; one that a spreadsheet would run as a formula has a ' before it."""
+    if text is None:
+        return ""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def csv_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -106,5 +106,30 @@ def test_the_equity_file() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("symbol", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        (" =A1", "' =A1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("@ES.D", "@ES.D"),
+        ("-NEG", "-NEG"),
+        ("S:A", "S:A"),
+    ],
+)
+def test_no_name_is_a_formula_that_a_spreadsheet_would_run(symbol: str, cell: str) -> None:
+    fills = [fill("1", "10", symbol=symbol), fill("-1", "12", symbol=symbol, bar=1)]
+    order = Order(
+        id="ord-1", symbol=symbol, side=Side.BUY, status=OrderStatus.OPEN, client_order_id=symbol
+    )
+    _, row, _ = fills_csv(fills).splitlines()
+    assert row.split(",")[2] == cell
+    _, row = orders_csv([order]).splitlines()
+    assert (row.split(",")[2], row.split(",")[13]) == (cell, cell)
+    _, row = trips_csv(round_trips(fills)).splitlines()
+    assert row.split(",")[0] == cell
+
+
 def test_no_time_is_an_empty_text() -> None:
     assert moment(None) == ""
