@@ -201,7 +201,8 @@ class Connection:
         if is_stranger:
             found = f"{url} answers, but not like a trading proxy: {failure.said}"
         else:
-            found = f"nobody answers for {waited} at {url}: {failure.said}"
+            nobody = "nobody" if failure.status is None else "no proxy"
+            found = f"{nobody} answers for {waited} at {url}: {failure.said}"
         if self._was_open:
             return ConnectionLost(f"the backtest ended early, its completeness is unknown: {found}")
         if is_stranger:

@@ -99,12 +99,17 @@ def test_a_proxy_that_asks_to_wait_is_waited_for(asked: float, pause: float) -> 
 
 
 @pytest.mark.parametrize("is_live", [True, False])
-def test_a_proxy_that_never_comes_up_is_unreachable(is_live: bool) -> None:
+@pytest.mark.parametrize(
+    ("status", "who"), [(None, "nobody"), (503, "no proxy"), (429, "no proxy")]
+)
+def test_a_proxy_that_never_comes_up_is_unreachable(
+    is_live: bool, status: int | None, who: str
+) -> None:
     machine = connection(is_live=is_live)
     with pytest.raises(Unreachable) as caught:
-        knock(machine, 0)
+        knock(machine, 0, failure=ConnectFailed("refused", status=status))
     assert str(caught.value) == (
-        "nobody answers for 10 s at ws://x/: refused; is the proxy running? check GATEWAY_URL"
+        f"{who} answers for 10 s at ws://x/: refused; is the proxy running? check GATEWAY_URL"
     )
     assert machine.next(99) == Step(Act.STOP)
 
