@@ -270,9 +270,11 @@ class TradingDesk(Outbox):
     async def _ended(self, known: Order) -> Order | None:
         """An order whose cancel came too late, as the venue says; None where it has not ended."""
         order_id = self._latest(known).id
-        found = await self._venue.orders(client_order_id=name_of(known))
-        ended = (each for each in found if each.id == order_id and not each.is_open)
-        return next(map(self._book.marked, ended), None)
+        listed = await self._venue.orders(client_order_id=name_of(known))
+        found = next((order for order in listed if order.id == order_id), None)
+        if found is None:  # it carries no id of ours, or the venue lists none that have ended
+            found = await self._venue.order(order_id)
+        return None if found is None or found.is_open else self._book.marked(found)
 
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""

@@ -52,3 +52,24 @@ async def test_it_ends_as_the_order_has(status: int, is_filled: bool) -> None:
         venue = ProxyVenue(proxy.endpoints, is_live=False, retrying=at_once)
         await Runner(strategy, venue, mode="backtest").run()
     assert strategy.found == (OrderStatus.FILLED if is_filled else "NO")
+
+
+@pytest.mark.parametrize("listed", [(404, {"code": "NO"}), (200, [])])
+async def test_where_no_list_has_the_order_it_is_asked_for_by_its_id(
+    listed: tuple[int, object],
+) -> None:
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1), COMPLETE)
+        await proxy.until_acked("evt-end")
+
+    strategy = Cancels()
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {})]
+        proxy.answers["POST", "/orders"] = [(201, {"id": "ord-1", "status": "OPEN"})]
+        proxy.answers["DELETE", "/orders/ord-1"] = [(409, {"code": "NO", "message": ""})]
+        proxy.answers["GET", "/orders/history"] = [listed]
+        filled = ORDER | {"status": "FILLED", "filled_quantity": "5"}
+        proxy.answers["GET", "/orders/ord-1"] = [(200, filled)]
+        venue = ProxyVenue(proxy.endpoints, is_live=False, retrying=at_once)
+        await Runner(strategy, venue, mode="backtest").run()
+    assert strategy.found == OrderStatus.FILLED
