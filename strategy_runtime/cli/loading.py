@@ -2,6 +2,7 @@
 how the exchange treats it.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -101,7 +102,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
 
         chosen = [PRICES]
     elif not chosen:
-        if not Path("data").is_dir():
+        if not os.access("data", os.F_OK):
             raise ConfigError(
                 "no market data: give --data FILE, or put files into a folder named data here; "
                 f"{command} --demo brings its own"

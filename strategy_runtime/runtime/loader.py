@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from strategy_runtime.errors import LoadError
+from strategy_runtime.errors import LoadError, reason_of
 from strategy_runtime.runtime.targets import FORMS, NO_CODE, PYTHON, parse_target
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean
@@ -29,17 +29,27 @@ def load_strategy(target: str, *, directory: Path | None = None) -> type[Strateg
     so, since the strategy may import its neighbours later. Of a file that is the file's folder.
 
     Raises:
-        LoadError: There is no such module, file or name, or it is no strategy class.
+        LoadError: There is no such module, file or name, it cannot be read, or it is no strategy
+            class.
         Exception: Whatever the user's own module raised while it was imported; its traceback
             begins in that module.
     """
-    directory = (directory or Path.cwd()).resolve()
+    directory = (directory or _here()).resolve()
     place, name = parse_target(target, directory)
     if place.endswith(PYTHON):
         module = _import_file(directory / place, target)
     else:
         module = _import_module(place, directory, target)
     return _only_strategy(module, place) if name is None else _named(module, name, place)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise LoadError(
+            f"the current folder cannot be used: {reason_of(error)}; change to another one"
+        ) from None
 
 
 def _import_module(name: str, directory: Path, target: str) -> ModuleType:
@@ -53,6 +63,7 @@ def _import_module(name: str, directory: Path, target: str) -> ModuleType:
         missing = error.name
     except (Exception, SystemExit) as error:
         error.__traceback__ = _users(error.__traceback__)
+        _refuse_unreadable(error)
         raise
     else:
         _check_not_shadowed(module, name, directory)
@@ -69,14 +80,18 @@ def _missing(name: str, directory: Path, target: str) -> str:
         hint = did_you_mean(f"{parent}:{last}", guesses) or _listed(_strategies(holder))
         return f"there is no module {name!r}, {parent!r} is no package{hint}"
     folder = directory.joinpath(*parent.split(".")) if parent else directory
-    if (directory / target).is_file():
+    if _is_file(directory / target):
         return f"{target!r} {NO_CODE}; {FORMS}"
     hint = did_you_mean(last, _modules_in(folder))
     return f"there is no module {name!r} in {folder} nor among those installed{hint}"
 
 
 def _import_file(path: Path, target: str) -> ModuleType:
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise LoadError(f"{path} cannot be read: {reason_of(error)}") from None
+    if not is_there:
         hint = did_you_mean(path.name, [each.name for each in path.parent.glob("*.py")])
         raise LoadError(f"there is no file {path.name} in {path.parent}{hint}")
     _import_first_from(path.parent)
@@ -96,6 +111,7 @@ def _import_file(path: Path, target: str) -> ModuleType:
     except BaseException as error:
         del sys.modules[name]
         error.__traceback__ = _users(error.__traceback__)
+        _refuse_unreadable(error)
         if isinstance(error, ImportError) and "relative import" in str(error):
             error.add_note(
                 f"a file is no part of a package: in {path.parent.parent}, name it as "
@@ -107,7 +123,7 @@ def _import_file(path: Path, target: str) -> ModuleType:
 
 def _check_not_shadowed(module: ModuleType, name: str, directory: Path) -> None:
     path = directory / f"{name}.py"
-    if path.is_file() and not _is_from(module, path):
+    if _is_file(path) and not _is_from(module, path):
         raise LoadError(
             f"{path.name} has the name of another module ({_file_of(module)}); write "
             f"{path.name}:Class, or rename the file"
@@ -213,16 +229,30 @@ def _is_from(module: ModuleType, path: Path) -> bool:
     return getattr(module, "__file__", None) == str(path)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # what is installed runs also where the folder cannot be looked into
+        return False
+
+
 def _modules_in(place: str | Path) -> list[str]:
-    folder = Path(place)
-    if not folder.is_dir():
+    try:
+        inside = [*Path(place).iterdir()]
+    except OSError:
         return []
     return [
         each.stem
-        for each in folder.iterdir()
+        for each in inside
         if (each.suffix == PYTHON or (each.is_dir() and any(each.glob("*.py"))))
         and not each.name.startswith("_")
     ]
+
+
+def _refuse_unreadable(error: BaseException) -> None:
+    """Refuse a module whose file could not be read; what its code could not read is its own."""
+    if isinstance(error, OSError) and error.__traceback__ is None:
+        raise LoadError(f"{error.filename} cannot be read: {reason_of(error)}") from None
 
 
 def _users(trace: TracebackType | None) -> TracebackType | None:

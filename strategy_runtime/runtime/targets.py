@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from strategy_runtime.errors import LoadError
+from strategy_runtime.errors import LoadError, reason_of
 
 __all__ = ["FORMS", "NO_CODE", "PYTHON", "parse_target"]
 
@@ -26,7 +26,12 @@ def parse_target(target: str, directory: Path) -> tuple[str, str | None]:
     if not colon or name.endswith(PYTHON) or "/" in name or "\\" in name:
         place, colon, name = target, "", ""
     if not (place.endswith(PYTHON) or _is_dotted(place)):
-        raise LoadError(_no_module(place, colon + name, target, directory / place))
+        path = directory / place
+        try:
+            said = _no_module(place, colon + name, target, path)
+        except OSError as error:
+            said = f"{path} cannot be read: {reason_of(error)}"
+        raise LoadError(said)
     if colon and not _is_dotted(name):
         raise LoadError(f"{target!r} does not name a strategy; {FORMS}")
     return place, name if colon else None

@@ -1,5 +1,6 @@
 """Write a project: all of it, or nothing."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def create_project(
         DataError: A file cannot be written.
     """
     target = parent / name.name
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise ConfigError(
             f"{target} exists, and nothing is ever overwritten: choose another name, or move it "
             "out of the way"

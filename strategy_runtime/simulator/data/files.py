@@ -1,9 +1,10 @@
 """From the paths that were given to files that can be read."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from strategy_runtime.errors import DataError
+from strategy_runtime.errors import DataError, reason_of
 from strategy_runtime.simulator.data.tables import Table
 from strategy_runtime.suggestions import did_you_mean
 
@@ -34,7 +35,8 @@ def files_of(paths: Sequence[str | Path | Table]) -> list[tuple[Path | Table | N
     """Files and how they were named; None is the standard input, and tables are what they are.
 
     Raises:
-        DataError: There is no such file, or it is of a kind that cannot be read.
+        DataError: There is no such file, it is of a kind that cannot be read, or it is in a folder
+            that cannot be looked into.
     """
     found: list[tuple[Path | Table | None, str]] = []
     for given in paths:
@@ -45,23 +47,31 @@ def files_of(paths: Sequence[str | Path | Table]) -> list[tuple[Path | Table | N
             found.append((None, "standard input"))
             continue
         path = Path(given)
-        if path.is_dir():
-            inside = sorted(
-                each
-                for each in path.iterdir()
-                if ending_of(each) and not each.name.startswith(".") and _is_file(each)
-            )
-            if not inside:
-                raise DataError(f"{path} has no data files, which are {_SHOWN}")
-            data = [each for each in inside if ending_of(each) not in _NOTES]
-            found.extend((each, str(each)) for each in data or inside)
-        elif _is_file(path) or path.exists():
-            if ending_of(path) is None:
-                raise DataError(f"{path} is not named as data are, which are {_SHOWN}")
-            found.append((path, str(given)))
-        else:
-            raise DataError(f"{path} does not exist{_near(path)}")
+        try:
+            found.extend((each, str(given if each is path else each)) for each in _found(path))
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {reason_of(error)}") from None
     return found
+
+
+def _found(path: Path) -> list[Path]:
+    """The file, or those of the folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.lstat()  # from Python 3.14 on, is_dir() keeps to itself that it may not look
+    if path.is_dir():
+        inside = sorted(
+            each
+            for each in path.iterdir()
+            if ending_of(each) and not each.name.startswith(".") and _is_file(each)
+        )
+        if not inside:
+            raise DataError(f"{path} has no data files, which are {_SHOWN}")
+        return [each for each in inside if ending_of(each) not in _NOTES] or inside
+    if not (_is_file(path) or path.exists()):
+        raise DataError(f"{path} does not exist{_near(path)}")
+    if ending_of(path) is None:
+        raise DataError(f"{path} is not named as data are, which are {_SHOWN}")
+    return [path]
 
 
 def _is_file(path: Path) -> bool:
@@ -79,4 +89,8 @@ def ending_of(path: Path) -> str | None:
 def _near(path: Path) -> str:
     if not path.parent.is_dir():
         return f"; there is no folder {path.parent} either"
-    return did_you_mean(path.name, [each.name for each in path.parent.iterdir()])
+    try:
+        known = [each.name for each in path.parent.iterdir()]
+    except PermissionError:  # it may be entered, and not listed
+        return ""
+    return did_you_mean(path.name, known)
