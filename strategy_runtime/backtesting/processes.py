@@ -9,12 +9,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from strategy_runtime.errors import ConfigError, StrategyRuntimeError
+from strategy_runtime.errors import ConfigError, StrategyRuntimeError, reason_of
 
 __all__ = ["each_of"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+_TAKE_FEWER = "take fewer with --processes N, or processes=N in Python"
 
 
 def each_of(
@@ -30,7 +32,7 @@ def each_of(
         count: How many processes; each has another item when it is done with one.
 
     Raises:
-        ConfigError: A process was ended from outside.
+        ConfigError: A process could not be started, or was ended from outside.
         StrategyRuntimeError: The function raised it.
     """
     count = min(count, len(items))
@@ -42,15 +44,21 @@ def each_of(
     with _signals_end_it():
         try:
             for _ in range(count):
-                ours, theirs = copies.Pipe()
-                process = copies.Process(target=_work, args=(function, items, theirs, ours))
-                process.start()
+                try:
+                    ours, theirs = copies.Pipe()
+                    process = copies.Process(target=_work, args=(function, items, theirs, ours))
+                    process.start()
+                except OSError as error:
+                    raise ConfigError(
+                        f"process {len(begun) + 1} of {count} cannot be started: "
+                        f"{reason_of(error)}; {_TAKE_FEWER}"
+                    ) from None
                 begun[ours] = process
                 theirs.close()
             yield from _in_order(begun, len(items))
         finally:
             for each in begun.values():
-                each.terminate()
+                each.kill()  # which no copy can miss, as it can what comes while it begins
             for connection, each in begun.items():
                 each.join()
                 connection.close()
@@ -94,7 +102,8 @@ def _in_order(begun: Mapping[Connection, BaseProcess], count: int) -> Iterator[A
     """What the processes give for so many items, of which some take longer than others."""
     ahead, answers = iter(range(count)), dict[int, Any]()
     for connection, place in zip(begun, ahead, strict=False):
-        connection.send(place)
+        with suppress(ConnectionError):  # where it has ended, its answer tells
+            connection.send(place)
     for place in range(count):
         while place not in answers:
             heard = wait([*begun])
@@ -118,8 +127,7 @@ def _answer(process: BaseProcess, connection: Connection, following: int | None)
         process.join()
         if process.exitcode == -signal.SIGKILL:
             raise ConfigError(
-                "a process was ended (-9), perhaps because memory ran out; use fewer with "
-                "--processes N, or processes=N in Python"
+                f"a process was ended (-9), perhaps because memory ran out; {_TAKE_FEWER}"
             ) from None
         raise ConfigError(
             f"a process ended ({process.exitcode}); --processes 1, or processes=1 in Python, runs "

@@ -2,8 +2,10 @@
 
 import os
 import re
+import resource
 import signal
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,23 @@ def test_what_takes_long_holds_up_one_process_only() -> None:
         return item
 
     assert list(each_of(range(6), run, 2)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_process_that_cannot_be_started_is_told() -> None:
+    most, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    open_now = len([*Path("/proc/self/fd").iterdir()])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 20, highest))
+    try:
+        with pytest.raises(ConfigError) as caught:
+            list(each_of(range(100), str, 100))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, highest))
+    assert re.fullmatch(
+        r"process \d+ of 100 cannot be started: Too many open files; "
+        r"take fewer with --processes N, or processes=N in Python",
+        str(caught.value),
+    )
+    assert list(each_of(range(4), str, 2)) == ["0", "1", "2", "3"]
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
