@@ -55,7 +55,8 @@ class Signals:
         if self.received is not None and seconds is not None:
             self._watchdog = threading.Timer(seconds, _run_out_of_time, (self.received, seconds))
             self._watchdog.daemon = True
-            self._watchdog.start()
+            with suppress(RuntimeError):  # no thread can be started; a second signal does the same
+                self._watchdog.start()
 
 
 @contextmanager

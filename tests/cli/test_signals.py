@@ -56,6 +56,19 @@ def test_a_signal_ends_the_run_and_what_there_is_is_shown(
     assert not (tmp_path / "results").exists()
 
 
+def test_a_signal_ends_the_run_in_good_order_where_no_thread_can_be_started(tmp_path: Path) -> None:
+    # No system has room for such a stack; a container at its limit of processes says the same.
+    with replaying(
+        tmp_path, f"import threading\nthreading.stack_size(2**47)\n{ENDLESS}"
+    ) as process:
+        line_of(process.stderr, "ready")
+        interrupt(process, signal.SIGTERM)
+        out, said = process.communicate(timeout=30)
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    assert "Stopped before the end of the data, at 2024-03-06T00:00:00Z." in out
+
+
 def test_a_second_signal_ends_even_a_busy_hook(tmp_path: Path) -> None:
     with replaying(tmp_path, BUSY) as process:
         line_of(process.stderr, "ready")
