@@ -1,17 +1,19 @@
 """How a command ends when something went wrong: what it says on stderr, and its exit code.
 
-0 fine · 2 usage · 69 nobody answers · 70 the strategy failed · 74 files or data · 75 the proxy went
-away · 76 not the protocol · 77 access denied · 130 and 143 ended by SIGINT and SIGTERM.
+0 fine · 2 usage · 69 nobody answers · 70 the strategy failed · 74 files or data, or no memory for
+them · 75 the proxy went away · 76 not the protocol · 77 access denied · 130 and 143 ended by SIGINT
+and SIGTERM.
 """
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 
 import click
 
 from strategy_runtime.cli.redaction import indented, safe
-from strategy_runtime.errors import ConfigError, HookFailed, StrategyRuntimeError
+from strategy_runtime.errors import ConfigError, DataError, HookFailed, StrategyRuntimeError
 
 __all__ = ["blamed_on", "complain", "note", "reported", "show", "users_code"]
 
@@ -51,6 +53,13 @@ def reported() -> Iterator[None]:
     except KeyboardInterrupt:
         complain("interrupted")
         raise SystemExit(_INTERRUPTED) from None
+    except MemoryError as error:
+        fault: BaseException | None = error
+        while fault is not None:
+            clear_frames(fault.__traceback__)  # they hold what has taken the memory
+            fault = fault.__context__
+        complain("there is not enough memory; give the process more, or less data")
+        raise SystemExit(DataError.exit_code) from None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from strategy_runtime.simulator.data import load
 from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, DEMO, PRICES, call
 
@@ -73,6 +74,20 @@ def test_an_order_that_filled_in_part_is_not_said_to_be_unfilled(bot: Path, invo
     assert done.exit_code == 0, done.output
     assert "1 order was still open at the end:\n" in done.stdout
     assert re.search(r"  BUY 700 prices MARKET \(.*Z, [1-6]00 filled\)\n", done.stdout)
+
+
+def test_data_that_the_memory_does_not_hold(
+    bot: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(load, "load_bars", short)
+    done = invoke("backtest", "bot:Buyer", "--data", "prices.csv")
+    assert (done.exit_code, done.stdout) == (74, "")
+    assert done.stderr == (
+        "Error: there is not enough memory; give the process more, or less data\n"
+    )
 
 
 def test_faults_of_the_data_are_named(bot: Path, invoke: Invoke) -> None:

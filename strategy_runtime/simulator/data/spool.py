@@ -5,6 +5,7 @@ columns are read the same way wherever they are: `column[row]`. Pages that were 
 until they are released: `Room.release`.
 """
 
+import errno
 import mmap
 import os
 import sys
@@ -39,9 +40,7 @@ class Room:
         self._map: mmap.mmap | None = None
         self._taken = 0
         if on_disk and size:
-            self._file = TemporaryFile()  # noqa: SIM115 - open until it is sealed
-            _allocate(self._file, size)
-            self._map = mmap.mmap(self._file.fileno(), size)
+            self._file, self._map = _mapped(size)
         self._bytes = memoryview(bytearray(size) if self._map is None else self._map)
 
     @property
@@ -271,19 +270,27 @@ def cut(numbers: "memoryview[Any]", types: str) -> Columns:
     ]
 
 
-def _allocate(file: BufferedRandom, size: int) -> None:
-    # A mapped file that finds no space only when it is written to would end the process.
+def _mapped(size: int) -> tuple[BufferedRandom, mmap.mmap]:
+    """A temporary file of some size, and its bytes."""
     try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
+        file = TemporaryFile()  # noqa: SIM115 - open until its room is sealed
+        try:
+            # A mapped file that finds no space only when it is written to would end the process.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+            return file, mmap.mmap(file.fileno(), size)
+        except BaseException:
+            file.close()
+            raise
     except OSError as error:
-        file.close()
         raise _no_space(error) from None
 
 
-def _no_space(error: OSError) -> DataError:
+def _no_space(error: OSError) -> Exception:
+    if error.errno == errno.ENOMEM:
+        return MemoryError()
     return DataError(
         f"the data do not fit in memory, and no temporary file can hold them "
         f"({reason_of(error)}); name a folder with more space in TMPDIR"

@@ -1,5 +1,6 @@
 """Columns in memory and in files: the same numbers, memory given back, nothing left behind."""
 
+import errno
 import mmap
 import os
 import tempfile
@@ -110,6 +111,17 @@ def test_a_full_disk_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(DataError, match=r"\(No space left on device\); name a folder .* in TMPDIR"):
+        Room(1000, on_disk=True)
+
+
+def test_a_process_that_may_not_have_as_much_memory_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def short(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(mmap, "mmap", short)
+    with pytest.raises(MemoryError):
         Room(1000, on_disk=True)
 
 
