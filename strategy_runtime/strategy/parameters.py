@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from strategy_runtime.errors import ParameterError
+from strategy_runtime.protocol.values import is_unicode
 from strategy_runtime.strategy.state import NAME as STATE
 from strategy_runtime.suggestions import did_you_mean
 
@@ -84,6 +85,8 @@ class Parameter:
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
         """
+        if isinstance(value, str) and not is_unicode(value):
+            raise ParameterError(f"{self.name} = {_shown(value)}: must be a text in UTF-8")
         try:
             converted = self._converted(value)
         except msgspec.DecodeError as error:

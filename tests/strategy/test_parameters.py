@@ -329,6 +329,13 @@ def test_numbers_are_finite(text: str) -> None:
         Rich.from_text({"free": text}, {})
 
 
+def test_a_text_is_one_that_results_can_hold() -> None:
+    # Bytes of the command line that are no UTF-8 come as halves of surrogate pairs.
+    with pytest.raises(ParameterError) as refusal:
+        Rich.from_text({"names": '["B\udcf6rse"]'}, {})
+    assert str(refusal.value) == """Rich.names = '["B\\udcf6rse"]': must be a text in UTF-8"""
+
+
 class Forgetful(Tuned):
     def __init__(self, **parameters: Any) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """From the paths that were given to files that can be read."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -48,7 +49,7 @@ def files_of(paths: Sequence[str | Path | Table]) -> list[tuple[Path | Table | N
             continue
         path = Path(given)
         try:
-            found.extend((each, str(given if each is path else each)) for each in _found(path))
+            found.extend((each, _named(given if each is path else each)) for each in _found(path))
         except OSError as error:
             raise DataError(f"{path} cannot be read: {reason_of(error)}") from None
     return found
@@ -72,6 +73,11 @@ def _found(path: Path) -> list[Path]:
     if ending_of(path) is None:
         raise DataError(f"{path} is not named as data are, which are {_SHOWN}")
     return [path]
+
+
+def _named(path: str | Path) -> str:
+    """How a file is named in results, which are UTF-8; a name may be any bytes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _is_file(path: Path) -> bool:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.models import LONGEST_SYMBOL
+from strategy_runtime.protocol.values import is_unicode
 from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
@@ -202,6 +203,8 @@ def _check_symbol(symbol: str, source: str, *, is_said: bool) -> None:
         )
     elif "\0" in symbol:
         what = f"{symbol!r} has a NUL character"
+    elif not is_unicode(symbol):
+        what = f"{symbol!r} has bytes that are no UTF-8"
     elif not symbol:
         what = "is empty"
     else:

@@ -368,6 +368,18 @@ def test_a_symbol_that_no_message_may_have_is_refused(tmp_path: Path) -> None:
         load(tmp_path, HEADER + ROWS, "X.csv", symbol="")
 
 
+def test_a_file_whose_name_is_no_utf_8_is_read_under_another_symbol(tmp_path: Path) -> None:
+    name = os.fsdecode(b"B\xf6rse.csv")
+    with pytest.raises(DataError) as refusal:
+        load(tmp_path, HEADER + ROWS, name)
+    assert str(refusal.value) == (
+        f"{tmp_path}/B\\xf6rse.csv: the symbol 'B\\udcf6rse' has bytes that are no UTF-8; give it "
+        "another name, as with --symbol"
+    )
+    series = only(load(tmp_path, HEADER + ROWS, name, symbol="X"))
+    assert series.source == f"{tmp_path}/B\\xf6rse.csv"
+
+
 def test_a_folder_gives_its_files_and_nothing_else(tmp_path: Path) -> None:
     for name in ("B.csv", "A.B.csv", "A.csv"):
         (tmp_path / name).write_text(HEADER + ROWS)
