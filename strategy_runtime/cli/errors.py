@@ -5,6 +5,7 @@ them · 75 the proxy went away · 76 not the protocol · 77 access denied · 130
 and SIGTERM.
 """
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,13 @@ from traceback import clear_frames
 import click
 
 from strategy_runtime.cli.redaction import indented, safe
-from strategy_runtime.errors import ConfigError, DataError, HookFailed, StrategyRuntimeError
+from strategy_runtime.errors import (
+    ConfigError,
+    DataError,
+    HookFailed,
+    StrategyRuntimeError,
+    reason_of,
+)
 
 __all__ = ["blamed_on", "complain", "note", "reported", "show", "users_code"]
 
@@ -53,6 +60,11 @@ def reported() -> Iterator[None]:
     except KeyboardInterrupt:
         complain("interrupted")
         raise SystemExit(_INTERRUPTED) from None
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        complain(f"{reason_of(error)}; allow more of them, as with ulimit -n")
+        raise SystemExit(DataError.exit_code) from None
     except MemoryError as error:
         fault: BaseException | None = error
         while fault is not None:

@@ -18,6 +18,7 @@ from strategy_runtime.errors import ConfigError, reason_of
 from strategy_runtime.hosts import host_in, is_loopback
 from strategy_runtime.ops.health import INTERVAL_S, Health
 from strategy_runtime.ops.metrics import Metrics
+from strategy_runtime.runtime.threads.starting import start
 
 __all__ = ["OpsServer"]
 
@@ -38,7 +39,7 @@ class OpsServer:
         beat: Called in its thread again and again, see `INTERVAL_S`.
 
     Raises:
-        ConfigError: The port cannot be had.
+        ConfigError: The port cannot be had, or `with` finds no thread for it.
     """
 
     def __init__(
@@ -64,7 +65,12 @@ class OpsServer:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            start(self._thread)
+        except BaseException:
+            self._socket.close()
+            self._loop.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

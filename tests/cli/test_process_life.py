@@ -85,6 +85,44 @@ def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None
         stops_in_good_order(process)
 
 
+# Limits
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("thread", "options"),
+    [("strategy-runtime I/O", []), ("strategy-runtime ops", ["--ops-port", "0"])],
+)
+def test_a_run_that_cannot_have_its_threads_does_not_begin(
+    bot: Path, thread: str, options: list[str]
+) -> None:
+    # No system has room for such a stack; a container at its limit of processes says the same.
+    (bot / "bot.py").write_text(f"import threading\nthreading.stack_size(2**47)\n{BOT}")
+    with trading(bot, "--state-dir", "none", *options) as process:
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 2, said
+    assert said.splitlines()[-1] == (
+        f"Error: the thread '{thread}' cannot be started: can't start new thread; allow more of "
+        "them, with ulimit -u or in the container's limits"
+    )
+    assert "Traceback" not in said
+
+
+@on_linux
+def test_a_run_that_may_not_open_its_files_does_not_begin(bot: Path) -> None:
+    (bot / "bot.py").write_text(
+        "import os, resource\n"
+        "highest = max(map(int, os.listdir('/proc/self/fd')))\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (highest, highest))\n"
+        f"{BOT}"
+    )
+    with trading(bot, "--state-dir", "none") as process:
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 74, said
+    assert said.endswith("Error: Too many open files; allow more of them, as with ulimit -n\n")
+    assert "Traceback" not in said
+
+
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[None]:
     """A file system of its own; skips where we may not have one."""

@@ -28,6 +28,7 @@ from strategy_runtime.protocol.models import (
 )
 from strategy_runtime.protocol.witness import Witness
 from strategy_runtime.runtime.threads.lane import Lane
+from strategy_runtime.runtime.threads.starting import start
 from strategy_runtime.runtime.threads.watchdog import watch
 from strategy_runtime.runtime.venue import Venue
 
@@ -80,13 +81,20 @@ class ThreadedVenue:
     # Life
 
     async def open(self) -> None:
-        """Start the thread, and open the venue on it."""
+        """Start the thread, and open the venue on it.
+
+        Raises:
+            ConfigError: No thread can be started.
+        """
         here = asyncio.get_running_loop()
-        self._loop = (self._loop_factory or asyncio.new_event_loop)()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="strategy-runtime I/O", daemon=True
-        )
-        self._thread.start()
+        loop = (self._loop_factory or asyncio.new_event_loop)()
+        thread = threading.Thread(target=loop.run_forever, name="strategy-runtime I/O", daemon=True)
+        try:
+            start(thread)
+        except BaseException:
+            loop.close()
+            raise
+        self._loop, self._thread = loop, thread
         guard = watch(here, threading.get_ident(), patience=self._patience)
         await self._cross(self._begin(guard))
         await self._cross(self._inner.open())
