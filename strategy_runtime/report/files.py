@@ -94,7 +94,7 @@ def _write(texts: Mapping[Path, str]) -> None:
 def _obstacle(path: Path) -> str:
     """What is in the way of a file, in words; empty where nothing is."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        path.lstat()  # from Python 3.14 on, is_dir() keeps to itself that a name is too long
+        path.stat()  # is_dir() keeps to itself what is in the way, such as a circle of links
     if path.is_dir():
         return "it is a folder"
     if path.exists() and not path.is_file():

@@ -91,3 +91,12 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
         os.close(reader)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_circle_of_links_is_told_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    link = tmp_path / "fills.csv"
+    link.symlink_to("other.csv")
+    (tmp_path / "other.csv").symlink_to(link.name)
+    with pytest.raises(DataError) as refusal:
+        ensure_writable(link)
+    assert str(refusal.value) == f"cannot write {link}: Too many levels of symbolic links"
