@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import copyfile
 
 from strategy_runtime.errors import DataError, reason_of
 from strategy_runtime.ids import token
@@ -64,8 +65,7 @@ def ensure_writable(path: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Put a text in place of whatever a file holds: all of it or, on failure, nothing.
 
-    A link is followed. What is no ordinary file (a pipe, a device) cannot be replaced and is
-    written to.
+    A link is followed. What cannot be replaced (a pipe, a device, a mount) is written to.
 
     Raises:
         DataError: The file cannot be written.
@@ -85,7 +85,7 @@ def _write(texts: Mapping[Path, str]) -> None:
                     ready[path] = _beside(path.resolve(), text)
         for path, beside in ready.items():
             with _telling_where(path):
-                beside.replace(path.resolve())
+                _replace(path.resolve(), beside)
     finally:
         for beside in ready.values():
             _remove(beside)
@@ -131,6 +131,15 @@ def _beside(path: Path, text: str) -> Path:
         _remove(beside)
         raise
     return beside
+
+
+def _replace(path: Path, beside: Path) -> None:
+    try:
+        beside.replace(path)
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # a file that is a mount of its own, as containers have them
+            raise
+        copyfile(beside, path)
 
 
 def _remove(path: Path) -> None:

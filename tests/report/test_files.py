@@ -1,6 +1,7 @@
 """Files appear whole or not at all."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,20 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
         os.close(reader)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_file_that_is_a_mount_is_written_to(tmp_path: Path) -> None:
+    source, place = tmp_path / "source.csv", tmp_path / "fills.csv"
+    source.write_text("what was there before, and longer")
+    place.touch()
+    if subprocess.call(["sh", "-c", 'mount --bind "$@" 2>/dev/null', "sh", source, place]):
+        pytest.skip("a file cannot be mounted here")
+    try:
+        write_atomically(place, "new")
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert source.read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [place, source]
 
 
 def test_a_circle_of_links_is_told_before_there_is_anything_to_write(tmp_path: Path) -> None:
