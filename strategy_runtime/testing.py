@@ -22,6 +22,7 @@ from typing import Any
 
 from strategy_runtime.backtesting.options import options_from
 from strategy_runtime.clock import NANOSECONDS, ns_of
+from strategy_runtime.errors import HookFailed
 from strategy_runtime.protocol.events import CandleRun, Event
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
@@ -29,6 +30,7 @@ from strategy_runtime.runtime.book.nets import check_symbol
 from strategy_runtime.runtime.delivery.failures import OnError
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.tracebacks import ending_in_hook
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.outcome import Fill
@@ -281,7 +283,7 @@ async def run_test(
         on_error=on_error,
         desk=desk_for(limits, rounding),
     )
-    venue.run = asyncio.ensure_future(runner.run())
+    venue.run = asyncio.ensure_future(_run(runner))
     pilot = Pilot(strategy, venue, runner, timeframe, start)
     try:
         await venue.deal_with(iter(()))
@@ -294,3 +296,10 @@ async def run_test(
     finally:
         venue.run.cancel()
         await asyncio.wait({venue.run})
+
+
+async def _run(runner: Runner) -> None:
+    try:
+        await runner.run()
+    except HookFailed as failure:
+        raise ending_in_hook(failure) from failure.__cause__

@@ -139,6 +139,31 @@ async def test_an_await_that_a_test_forgets_fails_it() -> None:
     )
 
 
+class Fails(Strategy):
+    """Raises in the one hook or the other."""
+
+    hook: str
+
+    def on_candle(self, candle: Candle) -> None:
+        self._fail("on_candle")
+
+    def on_stop(self) -> None:
+        self._fail("on_stop")
+
+    def _fail(self, hook: str) -> None:
+        if hook == self.hook:
+            raise LookupError(hook)
+
+
+@pytest.mark.parametrize("hook", ["on_candle", "on_stop"])
+async def test_a_debugger_that_is_called_for_a_failed_test_begins_in_the_hook(hook: str) -> None:
+    with pytest.raises(HookFailed) as failed:
+        async with Fails(hook=hook).run_test() as pilot:
+            await pilot.candles("A", closes=[5])
+    assert isinstance(failed.value.__cause__, LookupError)
+    assert [each.name for each in failed.traceback[-2:]] == [hook, "_fail"]
+
+
 async def test_what_is_no_symbol_is_refused() -> None:
     async with Watcher().run_test() as pilot:
         with pytest.raises(TypeError, match="a symbol is a text such as"):

@@ -4,17 +4,17 @@ import asyncio
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
 from types import FrameType
 from typing import Any
 
 from msgspec import Struct
 
+from strategy_runtime.backtesting.beside import run_beside
 from strategy_runtime.backtesting.options import options_from
 from strategy_runtime.backtesting.reading import Source, read_data
 from strategy_runtime.clock import monotonic
+from strategy_runtime.errors import HookFailed
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.report.results import Results, results_of
 from strategy_runtime.report.summary import RunFacts, as_written
@@ -24,6 +24,7 @@ from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.rounding import Rounding
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.tracebacks import ending_in_hook
 from strategy_runtime.simulator.data.load import LoadedData
 from strategy_runtime.simulator.data.selection import unmet
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -210,19 +211,27 @@ def conditions_of(
 
 
 def drive(run: Backtest) -> None:
-    """Run to the end; Ctrl-C is an error at once, and not only between two turns of a loop."""
+    """Run to the end; Ctrl-C is an error at once, and not only between two turns of a loop.
+
+    Raises:
+        HookFailed: A hook of the strategy raised.
+    """
+    try:
+        if _has_loop():
+            run_beside(run.run())
+        else:
+            with _no_handler_of_asyncio():
+                asyncio.run(run.run())
+    except HookFailed as failure:
+        raise ending_in_hook(failure) from failure.__cause__
+
+
+def _has_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with _no_handler_of_asyncio():
-            asyncio.run(run.run())
-        return
-    with ThreadPoolExecutor(1) as beside:
-        try:
-            beside.submit(copy_context().run, asyncio.run, run.run()).result()
-        except KeyboardInterrupt:
-            run.runner.interrupt()
-            raise
+        return False
+    return True
 
 
 @contextmanager

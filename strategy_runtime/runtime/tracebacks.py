@@ -10,7 +10,15 @@ from typing import Any
 
 from strategy_runtime.errors import HookFailed
 
-__all__ = ["describe", "formatted", "said_by", "user_stack", "user_traceback", "waiting_in"]
+__all__ = [
+    "describe",
+    "ending_in_hook",
+    "formatted",
+    "said_by",
+    "user_stack",
+    "user_traceback",
+    "waiting_in",
+]
 
 _BEGUN = "coroutine"  # so `eager` calls what it has begun, which nobody awaits in the plain way
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
@@ -79,3 +87,15 @@ def describe(failure: HookFailed) -> str:
     """The traceback behind a failure, beginning in the user's code."""
     cause = failure.__cause__ or failure
     return formatted(cause, user_traceback(cause)).rstrip()
+
+
+def ending_in_hook(failure: HookFailed) -> HookFailed:
+    """A failure whose traceback goes on into the hook: a debugger that is called for it, as by
+    `pytest --pdb`, knows no other, and begins where that ends.
+    """
+    cause = failure.__cause__
+    if cause is None:
+        return failure
+    frames = user_traceback(cause)
+    cause.__traceback__ = frames
+    return failure.with_traceback(frames)

@@ -6,6 +6,7 @@ import pickle
 import re
 import signal
 import sys
+import traceback
 from collections import deque
 from contextvars import ContextVar
 from copy import deepcopy
@@ -303,6 +304,37 @@ async def async_cell():
     assert done.returncode == -signal.SIGINT
 
 
+@pytest.mark.parametrize(
+    ("hook", "endless"),
+    [
+        ("def on_candle", "while True: pass"),
+        ("async def on_candle", "await asyncio.Event().wait()"),
+    ],
+)
+def test_ctrl_c_ends_in_a_notebook_what_has_no_end(tmp_path: Path, hook: str, endless: str) -> None:
+    script = f"""
+import asyncio, signal, threading
+from strategy_runtime import Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Hangs(Strategy):
+    {hook}(self, candle):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        {endless}
+
+async def cell():
+    backtest(Hangs(), PRICES)
+
+asyncio.new_event_loop().run_until_complete(cell())
+"""
+    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
 class Quits(Buyer):
     """Quits when it is all over."""
 
@@ -333,15 +365,33 @@ def test_a_run_is_made_again_from_what_its_document_says(tmp_path: Path) -> None
     assert again.summary.fill_hash != without.summary.fill_hash
 
 
-def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
-    class Divides(Strategy):
-        def on_candle(self, candle: Candle) -> None:
-            _ = 1 / (candle.close - 110)
+class Divides(Strategy):
+    """Fails at the second candle."""
 
+    def on_candle(self, candle: Candle) -> None:
+        _ = 1 / (candle.close - 110)
+
+
+def test_a_failing_hook_ends_the_run_with_its_error(prices: Path) -> None:
     with pytest.raises(HookFailed, match="on_candle failed at candle prices 2024-03-05") as caught:
         backtest(Divides(), prices)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert backtest(Divides(), prices, on_error="continue").summary.hook_failures == 1
+
+
+@pytest.mark.parametrize("is_in_loop", [False, True])
+def test_a_debugger_that_is_called_for_a_failure_begins_in_the_hook(
+    prices: Path, is_in_loop: bool
+) -> None:
+    async def cell() -> None:
+        backtest(Divides(), prices)
+
+    with pytest.raises(HookFailed) as caught:
+        asyncio.run(cell()) if is_in_loop else backtest(Divides(), prices)
+    assert caught.traceback[-1].name == "on_candle"
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "delivery" not in shown
+    assert "no running event loop" not in shown
 
 
 @pytest.mark.parametrize(
