@@ -69,6 +69,10 @@ class Pilot:
         self._next_start = ns_of(start)
         self._last_close: dict[str, float] = {}
 
+    def __repr__(self) -> str:
+        orders, fills = len(self.orders), len(self.fills)
+        return f"<Pilot of {self.strategy!r}: orders {orders}, fills {fills}, equity {self.equity}>"
+
     @property
     def orders(self) -> list[Order]:
         """The strategy's orders, in order, in their current state, without bracket legs."""

@@ -201,3 +201,24 @@ async def test_what_is_no_quote_is_refused(pair: tuple[float, float]) -> None:
     async with Watcher().run_test() as pilot:
         with pytest.raises(ValueError, match="is no quote: write bid and ask, the lower one first"):
             await pilot.quotes("X", [pair])
+
+
+class Shy(Strategy):
+    """Gives an order that is too large, and one that is not."""
+
+    size: int = 2000
+
+    def on_candle(self, candle: Candle) -> None:
+        self.tickets = [self.buy(candle.symbol, self.size), self.buy(candle.symbol, 5)]
+
+
+async def test_what_a_test_holds_can_be_read_in_a_debugger() -> None:
+    strategy = Shy(size=3000)
+    async with strategy.run_test(max_order_notional=1000) as pilot:
+        assert repr(strategy) == "Shy(size=3000)"
+        await pilot.candles("A", closes=[5])
+        assert [*map(repr, strategy.tickets)] == [
+            "<Ticket submit A Shy-test-1 refused: RISK_LIMIT>",
+            "<Ticket submit A Shy-test-2 settled>",
+        ]
+        assert repr(pilot) == "<Pilot of Shy(size=3000): orders 1, fills 0, equity 100000>"

@@ -16,7 +16,7 @@ __all__ = ["each_of"]
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-_TAKE_FEWER = "take fewer with --processes N, or processes=N in Python"
+_TAKE_FEWER = "use fewer with --processes N, or processes=N in Python"
 
 
 def each_of(

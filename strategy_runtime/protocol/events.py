@@ -20,6 +20,7 @@ from strategy_runtime.protocol.enums import (
     StalenessEventKind,
 )
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Symbol, Trade
+from strategy_runtime.protocol.shown import Shown
 
 __all__ = [
     "AccountEvent",
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 
-class _Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"):
+class _Frame(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"):
     """What all frames share.
 
     Attributes:

@@ -23,6 +23,7 @@ from strategy_runtime.protocol.enums import (
     TimeInForce,
     TrailingType,
 )
+from strategy_runtime.protocol.shown import Shown
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
 __all__ = [
@@ -68,7 +69,7 @@ _ZERO = Decimal(0)
 # is left out there (`omit_defaults`), and gateways demand some fields whatever their value.
 
 
-class Candle(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
+class Candle(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
     """A closed bar.
 
     Attributes:
@@ -112,7 +113,7 @@ class Candle(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
         )
 
 
-class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
+class Quote(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
     """Top of the book.
 
     Attributes:
@@ -157,7 +158,7 @@ class Quote(Struct, frozen=True, gc=False, rename={"stamp": "timestamp"}):
         return self.bid > self.ask
 
 
-class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Order(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An order after an event, or when it was asked for.
 
     Quantities are in units of the instrument and never negative; the side gives the direction. If
@@ -277,7 +278,7 @@ class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     correlation_id: str | None = None
 
 
-class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Position(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A position as the venue reports it.
 
     Attributes:
@@ -307,7 +308,7 @@ class Position(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         return self.quantity if self.side is PositionSide.LONG else -self.quantity
 
 
-class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Account(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Balance and margin.
 
     Attributes:
@@ -329,7 +330,7 @@ class Account(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     total_commission: Decimal | None = None
 
 
-class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Trade(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One execution.
 
     Attributes:

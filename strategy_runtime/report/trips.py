@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from msgspec import Struct
-
 from strategy_runtime.protocol.enums import Side
+from strategy_runtime.protocol.shown import Shown
 from strategy_runtime.protocol.values import LONG
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
@@ -15,7 +14,7 @@ _ZERO = Decimal(0)
 _GRAIN = Decimal("1e-10")
 
 
-class RoundTrip(Struct, frozen=True, kw_only=True):
+class RoundTrip(Shown, frozen=True, kw_only=True):
     """A position that was opened and closed again.
 
     Attributes:

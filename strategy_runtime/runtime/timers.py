@@ -31,19 +31,24 @@ def _nothing() -> None:
 
 
 class _Timer(Timer):
-    """One timer: `following` gives the next time after a given one."""
+    """One timer: `following` gives the next time after a given one, and `when` tells its times."""
 
-    def __init__(self, function: TimerFunction) -> None:
+    def __init__(self, function: TimerFunction, when: str) -> None:
         super().__init__()
         self.function = function
+        self.when = when
 
     def following(self, moment: datetime) -> datetime:
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return f"<Timer {self.when}: {name}{', cancelled' if self.is_cancelled else ''}>"
+
 
 class _Every(_Timer):
     def __init__(self, interval: str, function: TimerFunction) -> None:
-        super().__init__(function)
+        super().__init__(function, f"every {interval}")
         self._length = parse_timeframe(interval)
         if self._length.seconds is None:
             raise TimeframeError(f"every({interval!r}) needs a fixed length, such as 5m or 1d")
@@ -59,7 +64,7 @@ class _Every(_Timer):
 
 class _At(_Timer):
     def __init__(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> None:
-        super().__init__(function)
+        super().__init__(function, f"at {time_of_day} {tz}")
         try:
             self._time = time.fromisoformat(time_of_day)
         except (TypeError, ValueError):

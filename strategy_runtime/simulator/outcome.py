@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order, OrderRequest, Position
+from strategy_runtime.protocol.shown import Shown
 from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["LIQUIDATION", "ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
@@ -22,7 +23,7 @@ LIQUIDATION = "liquidation"
 _TRADE = "trd-"
 
 
-class Fill(Struct, frozen=True, gc=False):
+class Fill(Shown, frozen=True, gc=False):
     """One execution.
 
     Attributes:

@@ -136,6 +136,10 @@ class Strategy(Indicating):
             setattr(self, name, value)
         self._values = values
 
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
+        return f"{type(self).__name__}({values})"
+
     def __getstate__(self) -> object:
         """What a copy and a pickle have, as for a process that is to run it.
 

@@ -92,7 +92,9 @@ class Ticket(Struct, eq=False, weakref=True):
         self.error = error
 
     def __repr__(self) -> str:
-        state = "refused" if self.error else "settled" if self.is_settled else "on its way"
+        state = "settled" if self.is_settled else "on its way"
+        if self.error is not None:
+            state = f"refused: {self.error.code}"
         return f"<Ticket {self.verb} {self.symbol} {self.client_order_id} {state}>"
 
 

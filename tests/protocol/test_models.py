@@ -102,3 +102,16 @@ def test_a_short_position_counts_negative() -> None:
     for side, signed in ((PositionSide.LONG, 5), (PositionSide.SHORT, -5)):
         position = Position(id="p", symbol="S:A", side=side, quantity=Decimal(5))
         assert position.signed_quantity == signed
+
+
+def test_a_debugger_shows_what_there_is_to_see() -> None:
+    bar = Candle("S:A", "5m", ns_of(AT), 2.0, 3.0, 1.0, 2.5)
+    assert repr(bar) == (
+        "Candle(symbol='S:A', timeframe='5m', timestamp=2024-03-04T14:30:00Z, open=2.0, high=3.0, "
+        "low=1.0, close=2.5, volume=0.0)"
+    )
+    assert repr(order(created_at=AT, limit_price=Decimal("9.5"))) == (
+        "Order(id='o', symbol='S:A', side=BUY, status=OPEN, order_type=MARKET, "
+        "quantity=Decimal('10'), filled_quantity=Decimal('0'), remaining_quantity=Decimal('10'), "
+        "time_in_force=GTC, created_at=2024-03-04T14:30:00Z, limit_price=Decimal('9.5'))"
+    )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strategy_runtime.clock import rfc3339
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
 from tests.report.support import START, STEP, fill, interest
 
@@ -36,6 +37,11 @@ def test_entries_and_exits_are_averaged_and_fees_taken_off() -> None:
 def test_a_short_position_gains_when_it_is_bought_back_for_less() -> None:
     (trip,) = round_trips([fill("-5", "20"), fill("5", "17", bar=1)])
     assert (trip.is_long, trip.quantity, trip.profit) == (False, Decimal(5), Decimal(15))
+
+
+def test_a_debugger_shows_the_times_of_a_trip_as_people_write_them() -> None:
+    (trip,) = round_trips([fill("-5", "20"), fill("5", "17", bar=1)])
+    assert f"opened_ns={START} ({rfc3339(START)}), closed_ns={START + STEP} (" in repr(trip)
 
 
 def test_a_flip_ends_one_position_and_begins_the_next_and_shares_its_fee() -> None:

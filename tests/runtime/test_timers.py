@@ -523,3 +523,13 @@ async def test_any_number_of_timers_may_be_set_at_the_start() -> None:
     async with strategy.run_test() as pilot:
         await pilot.candles("S:X", closes=[10, 11])
     assert strategy.fired == 400
+
+
+async def test_a_timer_shows_when_it_calls_what() -> None:
+    strategy = Ticking()
+    async with strategy.run_test():
+        timer = strategy.at("15:55", strategy.midnight, tz="America/New_York")
+        assert repr(timer) == "<Timer at 15:55 America/New_York: Ticking.midnight>"
+        timer.cancel()
+        assert repr(timer) == "<Timer at 15:55 America/New_York: Ticking.midnight, cancelled>"
+        assert repr(strategy.every("7m", strategy.seven)) == "<Timer every 7m: Ticking.seven>"
