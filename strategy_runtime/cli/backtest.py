@@ -149,7 +149,8 @@ def main(
         for name in explained:
             from strategy_runtime.report.explain import explain
 
-            click.echo(safe(explain(results.outcome, name)), err=output.as_json)
+            story = explain(results.outcome, name, runs[0].runner.was_refused)
+            click.echo(safe(story), err=output.as_json)
         signals.end_within(STOP_WITHIN_S)
         if exit_code:
             raise SystemExit(exit_code)

@@ -1,6 +1,7 @@
 """The story of an order in plain sentences: what was asked for, and what the market made of it."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 from itertools import chain
 
 from strategy_runtime.clock import ns_of, rfc3339
@@ -48,17 +49,25 @@ _OF_TICKS = {"quote": ("quote", _QUOTE_RULES), "tick": ("trade", _TRADE_RULES)}
 """By what such rules end with: what people call it, and the rules."""
 
 
-def explain(outcome: Outcome, name: str) -> str:
+def explain(
+    outcome: Outcome, name: str, was_refused: Callable[[str], bool] = lambda _: False
+) -> str:
     """Tell the story of one order.
 
     Args:
         name: Its id, or the client's.
+        was_refused: Whether an order of such an id was refused; those are not in the outcome.
 
     Raises:
         ConfigError: There is no such order in the run.
     """
     # Each is made as it is come to, and there may be a million of them.
     meant = [each for each in outcome.orders if name in (each.id, each.client_order_id)]
+    if not meant and was_refused(name):
+        raise ConfigError(
+            f"order {name!r} was refused when it was given, and there is no more to tell of it; "
+            "the log says why, every time with LOG_LEVEL=debug"
+        )
     if not meant:
         ids = chain.from_iterable((each.id, each.client_order_id) for each in outcome.orders)
         hint, count = did_you_mean(name, filter(None, ids)), len(outcome.orders)

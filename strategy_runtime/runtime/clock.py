@@ -39,6 +39,11 @@ class RunClock:
         return self.event.last if isinstance(self.event, CandleRun) else self.event
 
     @property
+    def is_between_events(self) -> bool:
+        """Whether it stands at a moment between two events, where a timer of a backtest fires."""
+        return self.event is None and self._reached is not None
+
+    @property
     def now(self) -> datetime:
         """The present, aware and in UTC.
 

@@ -10,6 +10,7 @@ from typing import Any
 from strategy_runtime.clock import now, ns_of, rfc3339
 from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator, shortened
+from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
 from strategy_runtime.runtime.beginning import check_not_begun, note_position_mode, warm_up
 from strategy_runtime.runtime.book import Book
@@ -152,7 +153,8 @@ class Runner:
     def in_hand(self) -> dict[str, str]:
         """Id and simulated time of the event in hand, as far as there are any; for log lines."""
         found = {"event_id": self._venue.in_hand}
-        if self._mode == "backtest" and self._clock.latest is not None:
+        has_begun = self._clock.latest is not None or self._clock.is_between_events
+        if self._mode == "backtest" and has_begun:
             found["time"] = self._clock.now.isoformat().replace("+00:00", "Z")
         return {name: text for name, text in found.items() if text}
 
@@ -177,6 +179,11 @@ class Runner:
     def refused_orders(self) -> int:
         """How many orders were refused, by whomever, awaited or not."""
         return self._desk.refused_orders
+
+    def was_refused(self, client_order_id: str) -> bool:
+        """Whether a backtest refused an order, when it was given or later."""
+        order = self._book.order(client_order_id)
+        return order is not None and order.status is OrderStatus.REJECTED
 
     @property
     def hook_failures(self) -> int:

@@ -822,6 +822,31 @@ def test_lines_of_the_log_say_what_time_it_is_in_the_backtest(tmp_path: Path, lo
     assert days == ["5", "6", "7", "8"], done.stderr
 
 
+def test_what_a_timer_logs_says_what_time_it_is_for_the_timer(bot: Path) -> None:
+    (bot / "timed.py").write_text(
+        "from strategy_runtime import Strategy\n"
+        "class Timed(Strategy):\n"
+        "    def on_start(self):\n"
+        "        self.at('15:55', self.go_home)\n"
+        "    def go_home(self):\n"
+        "        self.buy('S:NONE', 1)\n"
+        "    def on_candle(self, candle):\n"
+        "        pass\n"
+    )
+    done = call("backtest", "timed", "--data", "prices.csv", cwd=bot)
+    assert done.stderr.startswith("WARNING time=2024-03-05T15:55:00Z order refused: S:NONE Timed-")
+
+
+def test_an_order_that_was_refused_is_no_stranger_to_explain(bot: Path, invoke: Invoke) -> None:
+    (bot / "bot.py").write_text(ELSEWHERE)
+    done = invoke("backtest", "bot", "--data", "prices.csv", "--explain", "Buyer-bt-1")
+    assert done.exit_code == 2
+    assert done.stderr.endswith(
+        "Error: order 'Buyer-bt-1' was refused when it was given, and there is no more to tell "
+        "of it; the log says why, every time with LOG_LEVEL=debug\n"
+    )
+
+
 LOUD = BUYER.replace("self.buy(candle.symbol,", 'self.buy("S:NONE",') + (
     '        self.log.warning("heard")\n'
     "        if candle.close == 118: print('the end', self.mode, flush=True)\n"

@@ -327,6 +327,12 @@ async def test_an_order_that_never_was() -> None:
         explain(outcome, "ord-2")
 
 
+async def test_an_order_that_was_refused() -> None:
+    outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)})
+    with pytest.raises(ConfigError, match=r"^order 'T-bt-2' was refused when it was given, and th"):
+        explain(outcome, "T-bt-2", lambda name: name == "T-bt-2")
+
+
 async def test_an_order_that_the_end_of_the_account_cancelled() -> None:
     script: dict[int, Action] = {0: lambda s, c: [s.sell(X, 9000), s.buy(X, 1, limit=1)]}
     outcome = await outcome_of(script, FLAT, [40, 40, 40, 40])

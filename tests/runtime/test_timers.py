@@ -533,3 +533,19 @@ async def test_a_timer_shows_when_it_calls_what() -> None:
         timer.cancel()
         assert repr(timer) == "<Timer at 15:55 America/New_York: Ticking.midnight, cancelled>"
         assert repr(strategy.every("7m", strategy.seven)) == "<Timer every 7m: Ticking.seven>"
+
+
+async def test_a_timer_that_fails_tells_its_own_time() -> None:
+    class Fails(Strategy):
+        def on_start(self) -> None:
+            self.at("14:31:30", self.look)
+
+        def look(self) -> None:
+            raise LookupError
+
+    with pytest.raises(HookFailed) as failed:
+        async with Fails().run_test() as pilot:
+            await pilot.candles("S:A", closes=[10, 10])
+    assert str(failed.value) == (
+        "look failed at 2024-01-02T14:31:30Z, before candle S:A 2024-01-02T14:31:00Z"
+    )

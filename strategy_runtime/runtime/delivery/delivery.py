@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import AccessDenied, DataError, HookFailed, OrderRejected
 from strategy_runtime.protocol.events import (
     BacktestComplete,
@@ -98,6 +99,7 @@ class Delivery:
             table[PositionEvent] = _naming(book, table[PositionEvent])
         self._strategy = strategy
         self._venue = venue
+        self._clock = clock
         self._desk = desk
         self._observer = observer
         self._save = save
@@ -274,8 +276,11 @@ class Delivery:
     async def _failed(self, event: Event | None, error: BaseException) -> None:
         dispatcher = self.dispatcher
         hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
+        where = _where(event, self._venue.in_hand)
+        if dispatcher.hook is not None and self._clock.is_between_events:  # it is a timer's
+            where = f"{rfc3339(ns_of(self._clock.now))}, before {where}"
         dispatcher.hook = None
-        failure = HookFailed(hook, _where(event, self._venue.in_hand))
+        failure = HookFailed(hook, where)
         failure.__cause__ = error
         if self._enter(failure):
             self._desk.is_closed = True
