@@ -1,8 +1,9 @@
 """Many runs of a strategy that differ in its parameters."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,9 @@ from strategy_runtime.suggestions import did_you_mean
 __all__ = ["sweep", "trials"]
 
 _Values: TypeAlias = Mapping[str, Any]
+
+_SWITCH = "PYTHONBREAKPOINT"
+"""The variable that switches `breakpoint()` off, or to another debugger, for all of Python."""
 
 
 def sweep(
@@ -130,7 +134,7 @@ def _run(
     name: str, make: Callable[[_Values], Strategy], conditions: Conditions, values: _Values
 ) -> tuple[Summary | None, str]:
     """Run once, without a word; gives back what came of it, or why the strategy failed."""
-    with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _undebugged():
         try:
             strategy = make(values)
         except ConfigError:
@@ -145,6 +149,29 @@ def _run(
         except SystemExit as error:
             return None, f"a task of it ended the process: {_named(error)}"
         return run.results().summary, ""
+
+
+@contextmanager
+def _undebugged() -> Iterator[None]:
+    """Have `breakpoint()` fail instead of waiting at a prompt that is left out like all output.
+
+    One that is switched off, or that is of a debugger with a window of its own, does no harm.
+    """
+    if sys.breakpointhook is not sys.__breakpointhook__ or os.environ.get(_SWITCH) == "0":
+        yield
+        return
+    sys.breakpointhook = _refuse_to_stop
+    try:
+        yield
+    finally:
+        sys.breakpointhook = sys.__breakpointhook__
+
+
+def _refuse_to_stop(*_: object, **__: object) -> None:
+    raise RuntimeError(
+        "breakpoint() in a sweep, where nobody sees its prompt: run these parameters alone, with "
+        "strategy-backtest or backtest()"
+    )
 
 
 def _named(error: BaseException | None) -> str:

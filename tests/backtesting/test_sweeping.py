@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import threading
 from decimal import Decimal
 from enum import Enum
@@ -35,6 +36,28 @@ class Fails(Strategy):
             raise ValueError("no part of a lot")
         if self.position(candle.symbol).is_flat:
             self.buy(candle.symbol, self.lots)
+
+
+class Stops(Strategy):
+    """Has a breakpoint that was left in it."""
+
+    def on_candle(self, candle: Candle) -> None:
+        breakpoint()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_breakpoint_does_not_wait_at_a_prompt_that_nobody_sees(
+    monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(sys, "breakpointhook", sys.__breakpointhook__)  # that of pytest shows it
+    failures = [each.failure for each in sweep(Stops, DATA, [{}, {}], processes=processes).failed]
+    assert [each.partition(": ")[2] for each in failures] == 2 * [
+        "RuntimeError: breakpoint() in a sweep, where nobody sees its prompt: run these parameters "
+        "alone, with strategy-backtest or backtest()"
+    ]
+    assert sys.breakpointhook is sys.__breakpointhook__
+    monkeypatch.setenv("PYTHONBREAKPOINT", "0")
+    assert not sweep(Stops, DATA, [{}, {}], processes=processes).failed
 
 
 @pytest.mark.parametrize("processes", [1, 2, None])
