@@ -222,7 +222,8 @@ async def _serve(
             if end is RunEnd.ACK_TIMEOUT:
                 await _tell_for(linger, asked_to_stop)
                 raise ConnectionLost(
-                    "the strategy stopped acknowledging events; the run is incomplete"
+                    "the strategy stopped acknowledging events; the run is incomplete "
+                    "(--ack-timeout 0 waits for ever, as for a hook in a debugger)"
                 )
     note("Interrupted before the end of the run.")
     return signals.exit_code
