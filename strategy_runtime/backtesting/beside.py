@@ -1,7 +1,6 @@
 """Work for an event loop where one is running already, as in a notebook."""
 
 import asyncio
-import ctypes
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,6 +41,8 @@ def run_beside(work: Coroutine[Any, Any, None]) -> None:
 
 def _interrupt(thread: int, loop: asyncio.AbstractEventLoop) -> None:
     """Have a thread raise KeyboardInterrupt at its next step, which its loop may wait for."""
+    import ctypes
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt)
     )
