@@ -168,7 +168,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting(
             variables=("STATE_DIR",),
             metavar="DIR",
-            default="",
             help="Folder for a live run's lock, journal of orders and state; none keeps nothing. "
             "Default: a folder in $XDG_STATE_HOME or ~/.local/state.",
         ),
