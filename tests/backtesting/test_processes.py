@@ -37,7 +37,7 @@ def test_a_process_that_cannot_be_started_is_told() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, highest))
     assert re.fullmatch(
         r"process \d+ of 100 cannot be started: Too many open files; "
-        r"take fewer with --processes N, or processes=N in Python",
+        r"use fewer with --processes N, or processes=N in Python",
         str(caught.value),
     )
     assert list(each_of(range(4), str, 2)) == ["0", "1", "2", "3"]
