@@ -168,7 +168,7 @@ class Runner:
         Args:
             traded: The symbols in which its orders have filled.
         """
-        return [*oversights(self._strategy, self._book, traded)]
+        return [*oversights(self._strategy, self._book, traded), *self._desk.misplaced_legs]
 
     @property
     def has_timers(self) -> bool:

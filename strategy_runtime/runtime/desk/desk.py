@@ -32,6 +32,7 @@ from strategy_runtime.runtime.desk.arguments import (
     units,
 )
 from strategy_runtime.runtime.desk.lines import InHand, loop_of_hooks
+from strategy_runtime.runtime.desk.misplaced import MisplacedLegs
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import size_of
 from strategy_runtime.runtime.observer import Handler, Observer
@@ -66,6 +67,7 @@ class TradingDesk(Outbox):
     Attributes:
         quit_reason: Why the strategy wants the run to end, or None where it does not.
         when_quit: Called when it does.
+        misplaced_legs: What is wrong with the prices of brackets.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class TradingDesk(Outbox):
         self._next_id = counted(self._prefix)
         self.quit_reason: str | None = None
         self.when_quit: Callable[[], None] = _nothing
+        self.misplaced_legs = MisplacedLegs()
         self._chosen: set[str] = set()
         """Ids that the strategy has chosen, also of orders that the book has forgotten."""
 
@@ -126,6 +129,8 @@ class TradingDesk(Outbox):
         prices: Mapping[str, Any] = _NO_PRICES
         if not (limit is stop is trailing is trailing_percent is stop_loss is take_profit is None):
             prices = prices_of(limit, stop, trailing, trailing_percent, stop_loss, take_profit)
+            if not (stop_loss is take_profit is None):
+                self._check_legs(symbol, side, prices)
             if self._rounds:
                 prices = self._rounding.prices(symbol, side, prices)
         size = size_of(
@@ -154,6 +159,12 @@ class TradingDesk(Outbox):
         if not size or self._rounds:
             return self._submit_in_lots(request, own_id)
         return self._submit(request, own_id)
+
+    def _check_legs(self, symbol: str, side: Side, prices: Mapping[str, Any]) -> None:
+        """Note the prices of a bracket; log what is wrong, unless the results of the run say so."""
+        slip = self.misplaced_legs.check(symbol, side, prices, self._book.last.get(symbol))
+        if slip is not None and self._direct is None:
+            _log.warning("%s", slip)
 
     def _submit_in_lots(self, request: OrderRequest, own_id: str) -> Ticket:
         """Submit the whole lots of an order, or have it refused where that is nothing."""
