@@ -63,7 +63,7 @@ def sweep(
     if by not in FIGURES:
         raise ConfigError(
             f"there is no figure {by!r} to order runs by"
-            + (did_you_mean(by, FIGURES) or f"; there are {', '.join(FIGURES)}")
+            + (did_you_mean(str(by), FIGURES) or f"; there are {', '.join(FIGURES)}")
         )
     if processes is not None and (type(processes) is not int or processes < 1):
         raise ConfigError(f"processes must be a whole number above 0, not {processes!r}")

@@ -1,18 +1,20 @@
 """What a strategy has overlooked, as a whole run shows it: nothing fails, and nothing trades."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from itertools import chain
 from types import CodeType
 
-from strategy_runtime.indicators import Indicator
+from strategy_runtime.indicators import Highest, Indicator, Lowest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean, some_of
 
 __all__ = ["oversights"]
 
+_EXTREMES = (Highest, Lowest)
 
-def oversights(strategy: Strategy, book: Book, traded: Container[str]) -> Iterator[str]:
+
+def oversights(strategy: Strategy, book: Book, traded: Collection[str]) -> Iterator[str]:
     """What to say of a strategy that has run from the first event to the last.
 
     Args:
@@ -22,6 +24,8 @@ def oversights(strategy: Strategy, book: Book, traded: Container[str]) -> Iterat
     yield from _without_value(strategy)
     yield from _strangers(strategy, book)
     yield from _without_prefix(strategy, book, traded)
+    if not traded:
+        yield from _out_of_reach(strategy)
 
 
 def _alone(strategy: Strategy) -> Iterator[str]:
@@ -76,6 +80,16 @@ def _without_prefix(strategy: Strategy, book: Book, traded: Container[str]) -> I
                 f"nothing was traded in {symbol}, which {type(strategy).__name__} calls {name!r}: "
                 f"where it compares symbols, write {symbol!r}"
             )
+
+
+def _out_of_reach(strategy: Strategy) -> Iterator[str]:
+    """Extremes that no close can be beyond, because the candle in hand is among them."""
+    members = chain(*map(dict.values, strategy._indicators.families))
+    for kind in sorted({type(each).__name__ for each in members if type(each) in _EXTREMES}):
+        yield (
+            f"nothing was traded: no close is beyond the value of a {kind}, which includes the "
+            "candle in hand; compare with its .previous"
+        )
 
 
 def _codes(strategy: Strategy) -> Iterator[CodeType]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
@@ -162,7 +162,7 @@ class Runner:
         """The net position in a symbol, also when the run is over."""
         return self._book.position(symbol)
 
-    def oversights(self, traded: Container[str]) -> list[str]:
+    def oversights(self, traded: Collection[str]) -> list[str]:
         """What the strategy has overlooked; for a run that came to the end of its data.
 
         Args:

@@ -100,6 +100,23 @@ def test_an_indicator_of_a_timeframe_that_never_came_is_told_so() -> None:
     ]
 
 
+@pytest.mark.parametrize("line", ["value", "previous"])
+def test_a_breakout_that_no_close_can_make_is_told_why(line: str) -> None:
+    class Breakout(Strategy):
+        def on_start(self) -> None:
+            self.high = self.highest(20)
+
+        def on_candle(self, candle: Candle) -> None:
+            if candle.close > getattr(self.high[candle.symbol], line):
+                self.buy(candle.symbol, 1)
+
+    told = (
+        "nothing was traded: no close is beyond the value of a Highest, which includes the candle "
+        "in hand; compare with its .previous"
+    )
+    assert warnings_of(Breakout()) == ([told] if line == "value" else [])
+
+
 @pytest.mark.parametrize("of_the_class", [True, False])
 def test_an_indicator_of_no_family_is_named(of_the_class: bool) -> None:
     class Alone(Strategy):
