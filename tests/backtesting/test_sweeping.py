@@ -198,6 +198,7 @@ def test_what_comes_of_no_subscription_is_in_the_warnings_of_each_run() -> None:
             "there is no figure 'sharp' to order runs by",
         ),
         ({"fast": 5}, {"by": "luck"}, ConfigError, "there are sharpe, sortino, calmar, return"),
+        ({"fast": 5}, {"by": None}, ConfigError, "there is no figure None to order runs by"),
         (
             {"fast": 5},
             {"processes": 0},
