@@ -58,6 +58,15 @@ def trading(
         yield process
 
 
+@pytest.mark.parametrize("level", ["info", "warning"])
+def test_the_log_has_every_order_unless_told_otherwise(bot: Path, level: str) -> None:
+    with trading(bot, "--state-dir", "none", "--log-level", level) as process:
+        line_of(process.stdout, "trade")
+        said = stops_in_good_order(process)
+    for what in ("accepted", "filled"):
+        assert (f"order {what}: buy 1 " in said) is (level == "info")
+
+
 # Disks
 
 

@@ -27,6 +27,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery.eager import eager
 from strategy_runtime.runtime.delivery.live_candles import LiveCandles
+from strategy_runtime.runtime.delivery.order_log import log_order
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler, Observer, observed
@@ -96,7 +97,7 @@ class Dispatcher:
         self._strategy = strategy
         is_live = desk.mode == "live"
         self._updates: dict[type[Any], _Update] = {
-            OrderEvent: self._on_order,
+            OrderEvent: self._on_live_order if is_live else self._on_order,
             TradeEvent: self._on_trade,
             PositionEvent: self._on_position,
             AccountEvent: self._on_account,
@@ -245,6 +246,12 @@ class Dispatcher:
         self._clock.event = event
         self._order_seen(event.order.client_order_id)
         return self._book.apply_order(event)
+
+    def _on_live_order(self, event: OrderEvent) -> bool:
+        is_news = self._on_order(event)
+        if is_news:
+            log_order(event)
+        return is_news
 
     def _on_trade(self, event: TradeEvent) -> bool:
         self._clock.event = event
