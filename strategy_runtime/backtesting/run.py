@@ -107,7 +107,7 @@ class Backtest:
         loaded = {
             each.symbol for each in (*self._data.series, *self._data.quotes, *self._data.ticks)
         }
-        outcome.warnings.extend(self._conditions.rounding.strangers(loaded))
+        outcome.warnings.extend(self._conditions.rounding.unknown_symbols(loaded))
         if outcome.complete:
             outcome.warnings.extend(self._never_called(outcome))
             traded = {fill.symbol for fill in outcome.fills}

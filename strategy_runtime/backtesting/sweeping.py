@@ -16,7 +16,7 @@ from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.report.comparison import Comparison, Trial
 from strategy_runtime.report.figures import FIGURES
 from strategy_runtime.report.summary import Summary
-from strategy_runtime.runtime.tracebacks import said_by
+from strategy_runtime.runtime.tracebacks import message_of
 from strategy_runtime.simulator.data.load import LoadedData
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean
@@ -175,4 +175,4 @@ def _refuse_to_stop(*_: object, **__: object) -> None:
 
 
 def _named(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {said_by(error)}"
+    return f"{type(error).__name__}: {message_of(error)}"

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from strategy_runtime.errors import ApiError, ProtocolError, StrategyRuntimeError
-from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.retries import with_retries
 
 if TYPE_CHECKING:
     from strategy_runtime.runtime.venue import Venue
@@ -44,7 +44,7 @@ async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
                 _log.warning("%s", _CONTRADICTED[wanted])
         return wanted
     try:
-        capabilities = await patiently(venue.capabilities, "what the proxy can do")
+        capabilities = await with_retries(venue.capabilities, "what the proxy can do")
     except ApiError as error:
         if error.is_not_offered:
             _log.info("the proxy does not tell what it can do (%s): it is taken for live", error)

@@ -147,7 +147,7 @@ def main(
     with reported():
         from strategy_runtime.cli.logs import set_up_from
         from strategy_runtime.cli.output import Destinations
-        from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_slips
+        from strategy_runtime.runtime.settings import find_secret, read_environment, refuse_typos
         from strategy_runtime.simulator.over_data import exchange_over
         from strategy_runtime.simulator.server import ProxyServer
 
@@ -156,7 +156,7 @@ def main(
         places.check()
         options = exchange_options(account, wanted)
         environment = read_environment(os.environ)
-        refuse_slips(environment)
+        refuse_typos(environment)
         api_key, _ = find_secret(
             "--token-file",
             ("PROXY_API_KEY",),

@@ -15,7 +15,7 @@ from strategy_runtime.runtime.settings import (
     Setting,
     Settings,
     read_environment,
-    refuse_slips,
+    refuse_typos,
 )
 
 __all__ = ["order_options", "order_settings", "with_settings"]
@@ -44,7 +44,7 @@ def order_settings(options: dict[str, str | None]) -> Settings:
     """
     from strategy_runtime.cli.logs import set_up_from
 
-    refuse_slips(read_environment(os.environ))
+    refuse_typos(read_environment(os.environ))
     variables = {variable for setting in _ORDERS for variable in setting.variables}
     return set_up_from(os.environ, options, variables)
 

@@ -1,1 +1,1 @@
-"""Runs a strategy against a venue: settings, loading, dispatch, orders, the book."""
+"""Run a strategy against a venue: settings, loading, event delivery, orders and the book."""

@@ -1,8 +1,8 @@
 """The strategy's clock: simulated time in a backtest, the wall clock live.
 
-Simulated time is read off the events themselves: a candle happens when its bar ends, an order's
-change when the venue says it was changed. The stamp of a frame is never used where the payload
-has a time, since a proxy may put its own wall clock there.
+Simulated time comes from the events: a candle happens when its bar ends, an order's change when
+the venue says it was changed. The timestamp of a frame is never used if the payload has one, since
+a proxy may put its own wall clock there.
 """
 
 from datetime import datetime
@@ -19,10 +19,10 @@ _MICROSECONDS = 1_000_000
 
 
 class RunClock:
-    """What time it is for the strategy; never runs back.
+    """The current time of the strategy; in a backtest it never goes back.
 
     Attributes:
-        event: The last event that has a time of its own, or the run that it is of.
+        event: The last event with a timestamp, or the candle run that it belongs to.
         is_live: Whether it is the wall clock.
     """
 
@@ -35,20 +35,20 @@ class RunClock:
 
     @property
     def latest(self) -> Event | None:
-        """The last event that has a time of its own."""
+        """The last event with a timestamp."""
         return self.event.last if isinstance(self.event, CandleRun) else self.event
 
     @property
     def is_between_events(self) -> bool:
-        """Whether it stands at a moment between two events, where a timer of a backtest fires."""
+        """Whether the time is between two events, as when a timer of a backtest fires."""
         return self.event is None and self._reached is not None
 
     @property
     def now(self) -> datetime:
-        """The present, aware and in UTC.
+        """The current time, aware and in UTC.
 
         Raises:
-            RuntimeError: Simulated time has not begun yet.
+            RuntimeError: Simulated time has not started yet.
         """
         if self.is_live:
             return now()
@@ -61,8 +61,10 @@ class RunClock:
         return self._reached
 
     def seconds(self) -> float:
-        """Seconds of which only differences matter: live of a clock that never jumps, else since
-        the epoch, or 0 before simulated time has begun.
+        """Return seconds of which only differences matter.
+
+        Live they are monotonic; in a backtest they count from the epoch, and are 0 before the
+        first event.
         """
         if self.is_live:
             return monotonic()
@@ -78,14 +80,14 @@ class RunClock:
             return 0.0
 
     def reach(self, moment: datetime) -> None:
-        """Stand at a moment between two events, for a timer."""
+        """Advance to a moment between two events, for a timer."""
         self.event = None
         if self._reached is None or moment > self._reached:
             self._reached = moment
 
 
 def time_of(event: Event) -> datetime | None:
-    """When an event happened by its own account, or None where it does not say."""
+    """Return the timestamp of an event, or None if it has none."""
     if isinstance(event, Candle):
         return event.end
     if isinstance(event, Quote):

@@ -1,7 +1,7 @@
-"""From the text `module:Class` to a strategy class.
+"""Load a strategy class from a target such as `module:Class`.
 
-`module:Class`, `package.module:Outer.Inner`, `file.py:Class`, or either without `:Class` where the
-module defines exactly one strategy.
+A target is `module:Class`, `package.module:Outer.Inner` or `file.py:Class`. `:Class` may be left
+out if the module defines exactly one strategy.
 """
 
 import importlib
@@ -25,14 +25,14 @@ _MACHINERY = str(Path(importlib.__file__).parent)
 def load_strategy(target: str, *, directory: Path | None = None) -> type[Strategy]:
     """Import the strategy class that `target` names.
 
-    The directory (by default the current one) becomes the first place to import from, and stays
-    so, since the strategy may import its neighbours later. Of a file that is the file's folder.
+    The directory (by default the current one, for a file its own folder) becomes the first entry
+    of `sys.path`, and stays there, since the strategy may import its neighbours later.
 
     Raises:
-        LoadError: There is no such module, file or name, it cannot be read, or it is no strategy
-            class.
-        Exception: Whatever the user's own module raised while it was imported; its traceback
-            begins in that module.
+        LoadError: There is no such module, file or name, it cannot be read, or it is not a
+            strategy class.
+        Exception: Whatever the user's own module raised on import; the traceback starts in that
+            module.
     """
     directory = (directory or _here()).resolve()
     place, name = parse_target(target, directory)
@@ -72,13 +72,13 @@ def _import_module(name: str, directory: Path, target: str) -> ModuleType:
 
 
 def _missing(name: str, directory: Path, target: str) -> str:
-    """What to say of a module that cannot be found."""
+    """Return the error message for a module that cannot be found."""
     parent, _, last = name.rpartition(".")
     holder = sys.modules.get(parent)
     if holder is not None and not hasattr(holder, "__path__"):
         guesses = [f"{parent}:{each.__name__}" for each in _strategies(holder)]
         hint = did_you_mean(f"{parent}:{last}", guesses) or _listed(_strategies(holder))
-        return f"there is no module {name!r}, {parent!r} is no package{hint}"
+        return f"there is no module {name!r}, {parent!r} is not a package{hint}"
     folder = directory.joinpath(*parent.split(".")) if parent else directory
     if _is_file(directory / target):
         return f"{target!r} {NO_CODE}; {FORMS}"
@@ -114,7 +114,7 @@ def _import_file(path: Path, target: str) -> ModuleType:
         _refuse_unreadable(error)
         if isinstance(error, ImportError) and "relative import" in str(error):
             error.add_note(
-                f"a file is no part of a package: in {path.parent.parent}, name it as "
+                f"a file is not part of a package: in {path.parent.parent}, name it as "
                 f"{path.parent.name}.{path.stem}:Class"
             )
         raise
@@ -144,7 +144,7 @@ def _named(module: ModuleType, name: str, place: str) -> type[Strategy]:
         owner = f"{owner}{':' if owner == place else '.'}{part}"
         holder = repr(owner)
     if not inspect.isclass(found):
-        raise LoadError(f"{owner!r} is {_what(found)}, not a strategy class")
+        raise LoadError(f"{owner!r} is {_kind_of(found)}, not a strategy class")
     if not issubclass(found, Strategy):
         raise LoadError(
             f"{owner!r} is a class, but not a subclass of strategy_runtime.Strategy"
@@ -177,8 +177,10 @@ def _only_strategy(module: ModuleType, place: str) -> type[Strategy]:
 
 
 def _strategies(module: ModuleType, *, own: bool = True) -> list[type[Strategy]]:
-    """The strategy classes of a module, in the order in which it defines them; but none that only
-    others are made of.
+    """Return the concrete strategy classes of a module, in the order of their definition.
+
+    Args:
+        own: Those that the module defines; False for those it imports.
     """
     return [
         value
@@ -196,14 +198,14 @@ def _listed(strategies: Iterable[type[Strategy]]) -> str:
     return f"; its strategies are {names}" if names else "; it defines no strategy"
 
 
-def _what(thing: object) -> str:
-    if isinstance(thing, Strategy):
-        return f"an instance of {type(thing).__name__} (name the class itself)"
-    if inspect.ismodule(thing):
+def _kind_of(found: object) -> str:
+    if isinstance(found, Strategy):
+        return f"an instance of {type(found).__name__} (name the class itself)"
+    if inspect.ismodule(found):
         return "a module"
-    if inspect.isroutine(thing):
+    if inspect.isroutine(found):
         return "a function"
-    kind = type(thing).__name__
+    kind = type(found).__name__
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
@@ -215,7 +217,7 @@ def _import_first_from(directory: Path) -> None:
 
 
 def _located(module: ModuleType, place: str) -> str:
-    """A module as it was named, and what was found under that name."""
+    """Return the name of a module as it was given, with the file found for it."""
     return f"{place!r} ({_file_of(module)})"
 
 
@@ -232,7 +234,7 @@ def _is_from(module: ModuleType, path: Path) -> bool:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # what is installed runs also where the folder cannot be looked into
+    except OSError:  # an installed strategy must run even if the folder cannot be read
         return False
 
 
@@ -250,13 +252,16 @@ def _modules_in(place: str | Path) -> list[str]:
 
 
 def _refuse_unreadable(error: BaseException) -> None:
-    """Refuse a module whose file could not be read; what its code could not read is its own."""
+    """Raise LoadError if the module's own file cannot be read, not if its code failed to read one.
+
+    Only the former error has no traceback left once our frames are removed.
+    """
     if isinstance(error, OSError) and error.__traceback__ is None:
         raise LoadError(f"{error.filename} cannot be read: {reason_of(error)}") from None
 
 
 def _users(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames of this module and of the import machinery at its top."""
+    """Drop the leading frames of this module and of the import machinery from a traceback."""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         if file != __file__ and not file.startswith((_MACHINERY, "<frozen importlib")):

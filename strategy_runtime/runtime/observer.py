@@ -1,8 +1,7 @@
-"""Looking on: what a run tells those who watch it.
+"""Observers of a run, such as metrics and traces.
 
-Nobody watches unless asked to, and then nothing is done for it: handlers are only wrapped where
-there is an observer. What an observer has to find out about a kind of event it finds out before the
-first of them.
+Without one there is no overhead: handlers are only wrapped if there is an observer. It prepares
+what it needs for a kind of event before the first of them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,24 +16,24 @@ from strategy_runtime.strategy.ticket import Verb
 __all__ = ["Handler", "Note", "Observer", "Observers", "RequestOutcome", "observed"]
 
 RequestOutcome = Literal["accepted", "refused", "unanswered"]
-"""What became of a request."""
+"""The outcome of a request."""
 
 Handler = Callable[[Any], Awaitable[None] | None]
-"""What deals with an event; gives back None, or something to await."""
+"""Handles an event; returns None, or an awaitable."""
 
 Note = Callable[[Any, float, float], None]
-"""Called with an event that was delivered, and with when its handling began and ended, in monotonic
-seconds: the update of book and indicators, and the hook."""
+"""Called with a delivered event and the monotonic seconds at which its handling started and ended.
+Handling is the update of book and indicators, and the hook."""
 
 
 class Observer(Protocol):
-    """Told of everything that happens, in the thread of the strategy. It must be quick."""
+    """Notified of everything that happens, in the strategy's thread. It must be quick."""
 
     def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
-        """What is to be told of each event of a kind, asked for before the first.
+        """Return the callback for events of a kind; called once, before the first of them.
 
         Args:
-            hook: Name of the strategy's hook, or None where it has none for this kind.
+            hook: Name of the strategy's hook, or None if it has none for this kind.
         """
         ...
 
@@ -45,7 +44,7 @@ class Observer(Protocol):
         """A request was answered.
 
         Args:
-            seconds: From when it was sent.
+            seconds: Since it was sent.
         """
 
 
@@ -56,7 +55,7 @@ class Observers:
         self._observers = observers
 
     def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
-        """What is to be told of each event of a kind."""
+        """Return a callback that calls those of all observers."""
         notes = [each.noting(kind, hook, mode) for each in self._observers]
 
         def note(event: Event, began: float, ended: float) -> None:
@@ -77,7 +76,7 @@ class Observers:
 
 
 def observed(handler: Handler, note: Note) -> Handler:
-    """A handler that tells how long it took, with whatever it gives to await; also if it raises."""
+    """Wrap a handler to report how long it took, including what it awaits, even if it raises."""
 
     monotonic = stopwatch()
 

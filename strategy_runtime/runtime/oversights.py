@@ -1,4 +1,4 @@
-"""What a strategy has overlooked, as a whole run shows it: nothing fails, and nothing trades."""
+"""Likely mistakes of a strategy that a complete run reveals, although nothing failed."""
 
 from collections.abc import Collection, Container, Iterable, Iterator
 from itertools import chain
@@ -15,63 +15,63 @@ _EXTREMES = (Highest, Lowest)
 
 
 def oversights(strategy: Strategy, book: Book, traded: Collection[str]) -> Iterator[str]:
-    """What to say of a strategy that has run from the first event to the last.
+    """Yield a warning for each likely mistake of a strategy that has run to the last event.
 
     Args:
-        traded: The symbols in which its orders have filled.
+        traded: The symbols in which its orders were filled.
     """
-    yield from _alone(strategy)
+    yield from _standalone(strategy)
     yield from _without_value(strategy)
-    yield from _strangers(strategy, book)
+    yield from _without_prices(strategy, book)
     yield from _without_prefix(strategy, book, traded)
     if not traded:
         yield from _out_of_reach(strategy)
 
 
-def _alone(strategy: Strategy) -> Iterator[str]:
-    """Indicators of no family that have no value: nobody has fed them."""
+def _standalone(strategy: Strategy) -> Iterator[str]:
+    """Yield warnings of indicators outside of families without a value: nothing fed them."""
     of_families = {id(each) for each in chain(*map(dict.values, strategy._indicators.families))}
     holders = (vars(strategy), *map(vars, type(strategy).__mro__))
     for name, value in chain(*(holder.items() for holder in holders)):
         if isinstance(value, Indicator) and not value.is_ready and id(value) not in of_families:
             kind = type(value).__name__
             yield (
-                f"{name} is a single {kind} that had no value to the end: what "
-                f"self.indicator(lambda: {kind}(…)) gives in on_start is fed, and has one for each "
-                f"symbol, as in self.{name}[candle.symbol]"
+                f"{name} is a single {kind} that never had a value, since nothing feeds it: make "
+                f"it with self.indicator(lambda: {kind}(…)) in on_start, and write "
+                f"self.{name}[candle.symbol]"
             )
 
 
 def _without_value(strategy: Strategy) -> Iterator[str]:
-    """Families of which no indicator had seen enough, or none says what it has seen."""
+    """Yield warnings of families in which no indicator ever had a value."""
     came, missed = strategy._indicators.symbols, strategy._indicators.missed
     for family, timeframe in zip(strategy._indicators.families, missed, strict=True):
         members = [family[symbol] for symbol in came if symbol in family]
         if members and not any(each.is_ready for each in members):
             kind, takes = type(members[0]), members[0].warm_up
             is_own = not kind.__module__.startswith("strategy_runtime.")
-            duty = ", and has to hand each value to _set" if is_own else ""
+            duty = ", and has to pass each value to _set" if is_own else ""
             why = f"it takes {takes} candles{duty}"
             if timeframe:
                 why = f"it follows candles of {timeframe}, and none came; subscribe to them, too"
-            yield f"no {kind.__name__} had a value to the end: {why}"
+            yield f"no {kind.__name__} ever had a value: {why}"
 
 
-def _strangers(strategy: Strategy, book: Book) -> Iterator[str]:
-    """Symbols that were asked for, and of which nothing came."""
+def _without_prices(strategy: Strategy, book: Book) -> Iterator[str]:
+    """Yield a warning of symbols that the strategy asked for but that had no prices."""
     asked: set[object] = {*chain(book.nets, *strategy._indicators.families)}
-    strangers = sorted(each for each in asked - book.last.keys() if isinstance(each, str))
-    if strangers and book.last:
+    unknown = sorted(each for each in asked - book.last.keys() if isinstance(each, str))
+    if unknown and book.last:
         came = sorted(book.last)
-        hint = did_you_mean(strangers[0], came) or f"; prices came of {some_of(came)}"
+        hint = did_you_mean(unknown[0], came) or f"; there are prices of {some_of(came)}"
         yield (
-            f"no price came of {some_of(strangers)}, for which position, last, history or an "
-            f"indicator was asked{hint}"
+            f"there are no prices of {some_of(unknown)}, although position, last, history or an "
+            f"indicator was asked for{hint}"
         )
 
 
 def _without_prefix(strategy: Strategy, book: Book, traded: Container[str]) -> Iterator[str]:
-    """Symbols that the strategy names without their prefix, as to compare a candle's with them."""
+    """Yield warnings of symbols that the strategy names without prefix, as in comparisons."""
     named = {*_texts([*strategy.parameter_values.values(), *_codes(strategy)])}
     for symbol in sorted(book.last):
         _, colon, name = symbol.rpartition(":")
@@ -93,7 +93,7 @@ def _out_of_reach(strategy: Strategy) -> Iterator[str]:
 
 
 def _codes(strategy: Strategy) -> Iterator[CodeType]:
-    """The code of a strategy's own methods."""
+    """Yield the code objects of a strategy's own methods."""
     for kind in type(strategy).__mro__:
         if kind is Strategy:
             return
@@ -102,7 +102,7 @@ def _codes(strategy: Strategy) -> Iterator[CodeType]:
 
 
 def _texts(values: Iterable[object]) -> Iterator[str]:
-    """The texts among values, in collections and in code as well."""
+    """Yield the strings among values, including those in collections and in code."""
     for value in values:
         if isinstance(value, str):
             yield value

@@ -1,4 +1,4 @@
-"""The steps in which a venue takes quantities and prices, and how orders are rounded to them."""
+"""Lot and tick sizes of a venue, and how orders are rounded to them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -16,7 +16,7 @@ from strategy_runtime.suggestions import did_you_mean
 __all__ = ["AS_GIVEN", "LOT_SIZE", "Rounding", "Steps", "steps_of"]
 
 LOT_SIZE = "LOT_SIZE"
-"""Code of the rejection of an order that is less than a lot."""
+"""Rejection code of an order smaller than one lot."""
 
 _ALL = "*"
 _PRICES = ("limit_price", "stop_price", "stop_loss", "take_profit", "trailing_distance")
@@ -24,12 +24,12 @@ _ROUNDED_DOWN = {
     Side.BUY: ("limit_price", "stop_loss"),
     Side.SELL: ("stop_price", "take_profit"),
 }
-"""Which prices of an order on each side are; the others are rounded up."""
+"""The prices of an order that are rounded down, by side; the others are rounded up."""
 _FORMS = "write one number, such as 0.01, or one for each symbol: S:AAPL=0.01,C:BTCUSD=0.5,*=0.001"
 
 
 class Steps(Struct, frozen=True):
-    """A step for each symbol.
+    """The lot or tick size of each symbol.
 
     Attributes:
         by_symbol: `*` stands for all symbols that are not named.
@@ -41,12 +41,12 @@ class Steps(Struct, frozen=True):
         return bool(self.by_symbol)
 
     def of(self, symbol: str) -> Decimal | None:
-        """The step in a symbol; None where there is none."""
+        """Return the step of a symbol, or None if it has none."""
         return self.by_symbol.get(symbol) or self.by_symbol.get(_ALL)
 
     @property
     def symbols(self) -> list[str]:
-        """Those that are named."""
+        """The symbols that are named."""
         return [symbol for symbol in self.by_symbol if symbol != _ALL]
 
     def __str__(self) -> str:
@@ -56,11 +56,11 @@ class Steps(Struct, frozen=True):
 
 
 class Rounding(Struct, frozen=True, kw_only=True):
-    """How a run rounds its orders, so that the venue takes them.
+    """Rounds the orders of a run so that the venue accepts them.
 
     Attributes:
-        lot_size: What quantities are multiples of.
-        tick_size: What prices are multiples of.
+        lot_size: Quantities are multiples of it.
+        tick_size: Prices are multiples of it.
     """
 
     lot_size: Steps = Steps()
@@ -71,36 +71,36 @@ class Rounding(Struct, frozen=True, kw_only=True):
 
     @property
     def given(self) -> dict[str, Steps]:
-        """Those that are set, by their names."""
+        """The sizes that are set, by name."""
         both = {name: getattr(self, name) for name in self.__struct_fields__}
         return {name: steps for name, steps in both.items() if steps}
 
     def shown(self) -> dict[str, str]:
-        """The steps that are set, as people write them."""
+        """Return the sizes that are set, by name, as text."""
         return {name: str(steps) for name, steps in self.given.items()}
 
-    def strangers(self, symbols: Collection[str]) -> Iterator[str]:
-        """What to say of symbols that have steps and are none of those that come."""
+    def unknown_symbols(self, symbols: Collection[str]) -> Iterator[str]:
+        """Return a warning for each symbol that has a size but is not among `symbols`."""
         for name, steps in self.given.items():
             for symbol in steps.symbols:
                 if symbol not in symbols:
-                    yield f"{name} names {symbol}, of which nothing comes" + did_you_mean(
+                    yield f"{name} names {symbol}, for which no data comes" + did_you_mean(
                         symbol, symbols
                     )
 
     def lots(self, symbol: str, quantity: Decimal) -> Decimal:
-        """The whole lots in a quantity, which may be none."""
+        """Round a quantity down to whole lots; the result may be 0."""
         lot = self.lot_size.of(symbol)
         return quantity if lot is None else _down(quantity, lot)
 
     def no_lot(self, symbol: str, quantity: Decimal) -> ApiError:
-        """The refusal of an order in which there is none."""
+        """Return the refusal of an order that is smaller than one lot."""
         lot = in_digits(self.lot_size.of(symbol) or quantity)
         text = f"{in_digits(quantity)} of {symbol} is less than a lot, which is {lot}"
         return ApiError(0, LOT_SIZE, text, {"lot_size": lot, "asked": in_digits(quantity)})
 
     def changes(self, known: Order, changes: OrderChanges) -> OrderChanges:
-        """Changes of an order in whole lots and ticks; the quantity may be 0.
+        """Round changes of an order to whole lots and ticks; the quantity may become 0.
 
         Raises:
             ValueError: A price is less than a tick.
@@ -113,12 +113,13 @@ class Rounding(Struct, frozen=True, kw_only=True):
         return OrderChanges(**rounded)
 
     def prices(self, symbol: str, side: Side, prices: Mapping[str, Any]) -> dict[str, Any]:
-        """The prices of an order in whole ticks: a limit is no worse than it was given, and a stop
-        goes off no sooner.
+        """Round the prices of an order to whole ticks.
+
+        A limit never gets worse, and a stop never triggers sooner.
 
         Args:
-            side: Of the order; the legs of a bracket are on the other one.
-            prices: By the fields of a request, or of changes.
+            side: Side of the order; the legs of a bracket are on the other one.
+            prices: By field name of a request, or of changes.
 
         Raises:
             ValueError: A price is less than a tick.
@@ -143,7 +144,7 @@ class Rounding(Struct, frozen=True, kw_only=True):
 
 
 AS_GIVEN = Rounding()
-"""No rounding: orders go out as the strategy gives them."""
+"""No rounding: orders are sent as the strategy placed them."""
 
 
 def _down(number: Decimal, step: Decimal) -> Decimal:
@@ -158,14 +159,15 @@ def _up(number: Decimal, step: Decimal) -> Decimal:
 
 
 def steps_of(given: object, origin: str) -> Steps:
-    """Steps as people give them: a number for all symbols, or numbers by symbol; as such, or as
-    text, `0.01` or `S:AAPL=0.01,*=0.5`. None and an empty text are no steps.
+    """Parse steps: a number for all symbols, a mapping of symbols to numbers, or text.
+
+    The text is `0.01` or `S:AAPL=0.01,*=0.5`. None and an empty text mean no steps.
 
     Args:
-        origin: How an error names what they are from.
+        origin: Where they come from, for error messages.
 
     Raises:
-        ConfigError: They are none.
+        ConfigError: They are not valid.
     """
     if isinstance(given, Mapping):
         entries = [*given.items()]

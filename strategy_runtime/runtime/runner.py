@@ -1,4 +1,4 @@
-"""Runs one strategy against one venue, from the first question to the last acknowledgement."""
+"""Run one strategy against one venue, from the first request to the last acknowledgement."""
 
 import asyncio
 import logging
@@ -12,21 +12,21 @@ from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator, shortened
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
-from strategy_runtime.runtime.beginning import check_not_begun, note_position_mode, warm_up
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
-from strategy_runtime.runtime.delivery.waiting import tell_of_waiting
+from strategy_runtime.runtime.delivery.stuck_hooks import warn_of_stuck_hooks
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.ending import HOOK_DEADLINE_S, Ending, OnExit
 from strategy_runtime.runtime.link import Link
-from strategy_runtime.runtime.link.asking import Asking
+from strategy_runtime.runtime.link.polling import OrderPolling
 from strategy_runtime.runtime.link.reconciliation import take_snapshot
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.oversights import oversights
-from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.retries import with_retries
+from strategy_runtime.runtime.shutdown import HOOK_DEADLINE_S, OnExit, Shutdown
+from strategy_runtime.runtime.startup import check_not_started, note_position_mode, warm_up
 from strategy_runtime.runtime.status import OrderStatusLine, PositionStatus, RunStatus
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
@@ -39,11 +39,11 @@ __all__ = ["Runner"]
 
 _POSITION = "position"
 _LONGEST_NAME = 40
-"""Characters of a class's name in the ids of its orders, which have a token and a number as well,
-and 64 characters at most."""
+"""Characters of the class name kept in order ids, which also have a token and a number and may be
+at most 64 characters long."""
 _LONGEST_SLEEP_S = 30.0
 _MOST_ENDED = 10_000
-"""How many ended orders a live run remembers: 15 MB of them."""
+"""Ended orders that a live run remembers, about 15 MB of them."""
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -52,10 +52,10 @@ class Runner:
     """One run of one strategy.
 
     Args:
-        desk: Makes the desk, one with limits where there are any.
+        desk: Creates the desk, one with limits if any are set.
         save: Saves what outlives the run. It is called at the end, before the venue is closed,
-            since there may be no time after that, and live also after hooks and timers that no
-            event brings.
+            since there may be no time after that, and live also after hooks that no event
+            triggers, and after timers.
     """
 
     def __init__(
@@ -114,8 +114,8 @@ class Runner:
             strategy, venue, self._book, self._desk, self._delivery, chance or generator()
         )
         self._stop_asked = asyncio.Event()
-        self._ending = Ending(strategy, venue, self._desk, self._delivery, on_exit)
-        self._loose_ends = LooseEnds(self._came_loose)
+        self._shutdown = Shutdown(strategy, venue, self._desk, self._delivery, on_exit)
+        self._loose_ends = LooseEnds(self._add_background_failure)
         self._save = save
         self._desk.when_quit = self._quit
 
@@ -125,33 +125,33 @@ class Runner:
         return self._delivery.is_complete
 
     def stop(self) -> None:
-        """Ask the run to end in good order; call it from the loop's own thread."""
-        self._ending.asked()
+        """Ask the run to shut down cleanly; call it from the event loop's own thread."""
+        self._shutdown.start_deadlines()
         self._stop_asked.set()
 
     def interrupt(self) -> None:
-        """Let no event follow the one in hand; a signal handler may call it in the midst of a hook.
+        """Deliver no event after the current one; safe to call from a signal handler during a hook.
 
-        Many events are handed over between two turns of the event loop, and only there can `stop`
-        be seen.
+        Many events are delivered between two iterations of the event loop, and `stop` only takes
+        effect between iterations.
         """
-        self._ending.asked()
+        self._shutdown.start_deadlines()
         self._delivery.interrupt()
 
     @property
     def quit_reason(self) -> str | None:
-        """Why the strategy has ended the run, or None where it has not."""
+        """Why the strategy ended the run, or None if it did not."""
         return self._desk.quit_reason
 
     def _quit(self) -> None:
         _log.info("%s ends the run: %s", type(self._strategy).__name__, self.quit_reason)
         self._delivery.interrupt()
-        if not self._delivery.is_in_hook:  # a task of the strategy's has asked for it
+        if not self._delivery.is_in_hook:  # called by a task of the strategy
             self._stop_asked.set()
 
     @property
     def in_hand(self) -> dict[str, str]:
-        """Id and simulated time of the event in hand, as far as there are any; for log lines."""
+        """Id and simulated time of the current event, if known; for log lines."""
         found = {"event_id": self._venue.in_hand}
         has_begun = self._clock.latest is not None or self._clock.is_between_events
         if self._mode == "backtest" and has_begun:
@@ -159,39 +159,39 @@ class Runner:
         return {name: text for name, text in found.items() if text}
 
     def position(self, symbol: str) -> NetPosition:
-        """The net position in a symbol, also when the run is over."""
+        """Return the net position in a symbol, even after the run."""
         return self._book.position(symbol)
 
     def oversights(self, traded: Collection[str]) -> list[str]:
-        """What the strategy has overlooked; for a run that came to the end of its data.
+        """Return likely mistakes of the strategy; for a run that reached the end of its data.
 
         Args:
-            traded: The symbols in which its orders have filled.
+            traded: The symbols in which its orders were filled.
         """
         return [*oversights(self._strategy, self._book, traded), *self._desk.misplaced_legs]
 
     @property
     def has_timers(self) -> bool:
-        """Whether the strategy has set any."""
+        """Whether the strategy has set a timer."""
         return self._timers.were_set
 
     @property
     def refused_orders(self) -> int:
-        """How many orders were refused, by whomever, awaited or not."""
+        """Number of orders refused, here or by the venue, awaited or not."""
         return self._desk.refused_orders
 
     def was_refused(self, client_order_id: str) -> bool:
-        """Whether a backtest refused an order, when it was given or later."""
+        """Whether a backtest refused an order, when it was placed or later."""
         order = self._book.order(client_order_id)
         return order is not None and order.status is OrderStatus.REJECTED
 
     @property
     def hook_failures(self) -> int:
-        """How many calls of hooks failed."""
+        """Number of hook calls that failed."""
         return self._delivery.failures.count
 
     def status(self) -> RunStatus:
-        """How the run stands; call it from the loop's own thread."""
+        """Return the status of the run; call it from the event loop's own thread."""
         account, event = self._book.account, self._clock.latest
         moment = None if event is None else time_of(event)
         return RunStatus(
@@ -215,12 +215,12 @@ class Runner:
         )
 
     async def run(self) -> None:
-        """Run to the end of the stream, or until `stop` is asked for.
+        """Run until the stream ends or `stop` is called.
 
         Raises:
             HookFailed: The strategy's own code raised, and the policy is to stop.
-            ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue gave up.
-            ConfigError: A backtest has begun already, or the strategy has run before.
+            ConnectionLost, Unreachable, AccessDenied, ProtocolError: The venue failed.
+            ConfigError: The backtest was already started, or the strategy has run before.
         """
         with self._loose_ends:
             self._context = copy_context()
@@ -230,30 +230,30 @@ class Runner:
         try:
             await self._until_stopped(self._session())
         except HookFailed as failure:
-            self._ending.failed = failure
+            self._shutdown.failed = failure
             raise
         finally:
             try:
                 await self._end()
-                await self._ending.give_up_waiting(self._loose_ends)
+                await self._shutdown.finish_requests(self._loose_ends)
                 if self._save is not None:
                     self._save()
             finally:
-                await self._ending.close()
-        if self._ending.failed is not None:
-            raise self._ending.failed
+                await self._shutdown.close()
+        if self._shutdown.failed is not None:
+            raise self._shutdown.failed
 
     # Phases of a run
 
     async def _session(self) -> None:
         await self._venue.open()
-        known = await patiently(
+        known = await with_retries(
             lambda: take_snapshot(self._venue, self._book), "what is open at the venue"
         )
         if self._mode == "backtest":
-            await check_not_begun(self._venue, self._prefix, known.orders)
+            await check_not_started(self._venue, self._prefix, known.orders)
         await note_position_mode(self._venue, self._book)
-        orders = known.orders + await self._desk.doubts.take_up()
+        orders = known.orders + await self._desk.doubts.resume()
         self._book.load(known.account, known.positions, orders, known.trades)
         self._link.is_reconciled = True
         self._delivery.is_in_hook = True
@@ -271,27 +271,30 @@ class Runner:
             )
         strategy._has_begun = True
         strategy._running = self._desk
-        # Asked at every bar, so bound straight to the book; and never by way of `__dict__`, which
-        # would make every attribute of the strategy take three times as long from then on.
+        # Called at every bar, so bound directly to the book. Not set through `__dict__`, which
+        # would make every later attribute access on the strategy three times slower.
         setattr(strategy, _POSITION, self._book.nets.__getitem__)
         self._desk.hook_task = asyncio.current_task()
         await self._delivery.call("on_start", strategy.on_start, stop_always=True)
-        if not (self._delivery.dispatcher.hears_changes or self._timers.is_set):
-            self._desk.look()
+        if not (self._delivery.dispatcher.needs_events or self._timers.is_set):
+            self._desk.follow_venue()
         if self._mode == "live" and not self._delivery.is_stopping:
             dispatcher = self._delivery.dispatcher
             await warm_up(strategy, self._venue, dispatcher, self._subscriptions, self._timeframe)
 
     def _in_context(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Begin a task that calls hooks: what one has set in a context variable, all others see."""
-        # Past the loop's factory of tasks, which may begin one at once: within a task of this
-        # context, that would be to enter it a second time.
+        """Start a task that calls hooks; all such tasks share one context.
+
+        So a context variable that one hook sets is seen by all others.
+        """
+        # Bypasses the loop's task factory, which may be eager: a task that is started eagerly
+        # within a task of this context would enter the context a second time.
         return asyncio.Task(work, loop=asyncio.get_running_loop(), context=self._context)
 
     async def _until_stopped(self, session: Coroutine[Any, Any, None]) -> None:
         main = self._in_context(session)
         stop = asyncio.ensure_future(self._stop_asked.wait())
-        waiting = asyncio.ensure_future(tell_of_waiting(self._desk))
+        waiting = asyncio.ensure_future(warn_of_stuck_hooks(self._desk))
         try:
             await asyncio.wait({main, stop}, return_when=asyncio.FIRST_COMPLETED)
             self._check_not_cancelled(main)
@@ -311,19 +314,17 @@ class Runner:
             waiting.cancel()
 
     async def _pump(self) -> None:
-        """Deliver what arrives, and live also timers and what a second look finds, until one of
-        the three ends.
-        """
+        """Deliver events, and live also timers and detected drift, until one of these ends."""
         if self._mode == "backtest":
             deliver: Deliver = self._delivery.deliver
             if self._venue.direct is None:
-                deliver = Asking(self._venue, self._book, self._clock, self._delivery).deliver
-            await self._link.foretell(deliver)
+                deliver = OrderPolling(self._venue, self._book, self._clock, self._delivery).deliver
+            await self._link.announce_connection(deliver)
             if not self._delivery.is_stopping:
-                await self._hear(deliver)
+                await self._consume(deliver)
             return
         tasks = [
-            self._in_context(self._hear(self._delivery.deliver_in_turn)),
+            self._in_context(self._consume(self._delivery.deliver_in_turn)),
             self._in_context(self._link.watch()),
             self._in_context(self._keep_time()),
         ]
@@ -340,7 +341,7 @@ class Runner:
                 raise failure
 
     async def _keep_time(self) -> None:
-        """Have timers fire by the wall clock, whether or not anything arrives."""
+        """Fire timers by the wall clock, whether or not events arrive."""
         is_set = asyncio.Event()
         self._timers.when_set = is_set.set
         while True:
@@ -355,20 +356,20 @@ class Runner:
                 if self._delivery.is_stopping:
                     return
 
-    async def _hear(self, deliver: Deliver) -> None:
+    async def _consume(self, deliver: Deliver) -> None:
         table = self._delivery.dispatcher.table
         async for burst in self._venue.bursts():
             await deliver(burst, table)
             if self._delivery.is_stopping:
-                # In process, another event would have to happen first.
-                if self._venue.direct is None and self._ending.failed is None:
-                    self._ending.dealt_with = burst
+                # In process, asking for another event would make it happen first.
+                if self._venue.direct is None and self._shutdown.failed is None:
+                    self._shutdown.last_burst = burst
                 return
 
     async def _end(self) -> None:
-        """Warn of indicators that nothing fed, and take leave of the strategy, if it ever began."""
+        """Warn of indicators that got no data, and stop the strategy, if it ever started."""
         if self._strategy._running is not self._desk:
-            self._ending.forgo_leave()
+            self._shutdown.log_not_started()
             return
         indicators = self._strategy._indicators
         missing = some_of(indicators.starved, 3)
@@ -376,22 +377,22 @@ class Runner:
             _log.warning("indicators had no candles to follow: subscribe to %s, too", missing)
         if indicators.misused:
             _log.warning(
-                "an indicator was asked for by a %s, and follows nothing: a family has one for "
-                "each symbol, as in self.fast[candle.symbol]",
+                "an indicator was looked up by a %s instead of a symbol, so it gets no data: write "
+                "self.fast[candle.symbol]",
                 indicators.misused,
             )
-        await self._ending.take_leave()
+        await self._shutdown.stop_strategy()
         self._strategy._running = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)
 
     def _check_not_cancelled(self, task: "asyncio.Task[None]") -> None:
-        """Raise the failure of a hook where the strategy has cancelled the task it is called in."""
+        """Raise HookFailed if the strategy cancelled the task in which its hooks run."""
         if task.cancelled() and not self._delivery.is_stopping:
             raise self._loose_ends.was_cancelled(task)
 
-    def _came_loose(self, failure: HookFailed) -> None:
-        if self._delivery.came_loose(failure):
-            self._ending.failed = self._ending.failed or failure
+    def _add_background_failure(self, failure: HookFailed) -> None:
+        if self._delivery.add_background_failure(failure):
+            self._shutdown.failed = self._shutdown.failed or failure
             self._stop_asked.set()
 
 

@@ -1,4 +1,4 @@
-"""How a run stands, in words and numbers that anybody can read."""
+"""The status of a run, as plain text and numbers."""
 
 from decimal import Decimal
 from typing import Self
@@ -14,7 +14,7 @@ __all__ = ["OrderStatusLine", "PositionStatus", "RunStatus"]
 
 
 class PositionStatus(Struct, frozen=True):
-    """A position that is open; short ones have a negative quantity."""
+    """An open position; a short one has a negative quantity."""
 
     symbol: str
     quantity: str
@@ -23,7 +23,7 @@ class PositionStatus(Struct, frozen=True):
 
     @classmethod
     def of(cls, net: NetPosition) -> Self:
-        """The status of a position."""
+        """Return the status of a position."""
         return cls(
             net.symbol,
             _text(net.quantity),
@@ -33,7 +33,7 @@ class PositionStatus(Struct, frozen=True):
 
 
 class OrderStatusLine(Struct, frozen=True):
-    """An order that is open; external where another than the strategy gave it."""
+    """An open order; external if the strategy did not place it."""
 
     client_order_id: str
     symbol: str
@@ -46,7 +46,7 @@ class OrderStatusLine(Struct, frozen=True):
 
     @classmethod
     def of(cls, order: Order) -> Self:
-        """The status of an order."""
+        """Return the status of an order."""
         return cls(
             name_of(order),
             order.symbol,
@@ -60,19 +60,19 @@ class OrderStatusLine(Struct, frozen=True):
 
 
 class RunStatus(Struct, frozen=True, kw_only=True):
-    """How a run stands.
+    """The status of a run.
 
     Attributes:
         connected: The event stream is up.
         reconciled: Orders and positions have been read since it came up.
-        risk_state: Which orders are let through.
-        halted_symbols: In these no orders are sent, since the fate of one is not known.
-        failures: Hooks that failed.
-        rejections: Requests refused without anybody awaiting them.
-        queued: Orders given and not yet answered.
+        risk_state: Which orders are allowed.
+        halted_symbols: Symbols in which no orders are sent, since the fate of one is unknown.
+        failures: Number of hook calls that failed.
+        rejections: Number of refused requests that nobody awaited.
+        queued: Number of requests not yet answered.
         last_event: Kind of the last event.
-        last_event_at: When it happened by its own account, RFC 3339.
-        equity: Decimal text, with `currency`.
+        last_event_at: Its timestamp, RFC 3339.
+        equity: Decimal text, in `currency`.
     """
 
     strategy: str

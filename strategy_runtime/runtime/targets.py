@@ -1,4 +1,4 @@
-"""What a command line names as a strategy: `module:Class`, `file.py:Class`, either without it."""
+"""Parse the strategy target of a command line: `module:Class`, `file.py`, and so on."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ _SHOWN = 5
 
 
 def parse_target(target: str, directory: Path) -> tuple[str, str | None]:
-    """The module or file that is named, and the class, or None where that is left out.
+    """Return the module or file, and the class, or None if that is left out.
 
     Args:
-        directory: What paths are relative to.
+        directory: Base of relative paths.
 
     Raises:
-        LoadError: It is of neither form; says the right one where it can be guessed.
+        LoadError: The target has neither form; suggests the right one if it can be guessed.
     """
     place, colon, name = target.rpartition(":")
     if not colon or name.endswith(PYTHON) or "/" in name or "\\" in name:
@@ -42,7 +42,7 @@ def _is_dotted(text: str) -> bool:
 
 
 def _no_module(place: str, of: str, target: str, path: Path) -> str:
-    """What to say of a place that can be no module, by what there is."""
+    """Return the error message for a place that is not a module name, given what is there."""
     if place and Path(f"{path}{PYTHON}").is_file():
         right = place.rstrip("/") + PYTHON + of
         return f"{target!r} does not name a module; did you mean {right!r}?"

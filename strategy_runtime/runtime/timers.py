@@ -1,4 +1,4 @@
-"""Timers: functions to be called at times of the strategy's own clock."""
+"""Timers: functions that are called at times of the strategy's clock."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -19,19 +19,19 @@ from strategy_runtime.strategy.timer import Timer
 __all__ = ["LONG_AGO_NS", "Timers"]
 
 LONG_AGO_NS = -(2**63)
-"""Before all bars; the epoch is not, there are prices of a hundred years."""
+"""Before all bars; the epoch is too late, as some price histories are a century long."""
 
-_MOST_LATE = 100  # timers set after the first event that fire on; one at each event is a slip
+_MOST_LATE = 100  # active timers set after the first event; setting one per event is a mistake
 _DAY = timedelta(days=1)
 _CORRECTION = timedelta(minutes=1)
 
 
 def _nothing() -> None:
-    """What happens when a timer is set before anybody minds."""
+    """Ignore a timer that is set before `when_set` is replaced."""
 
 
 class _Timer(Timer):
-    """One timer: `following` gives the next time after a given one, and `when` tells its times."""
+    """One timer: `following` returns its next time, `when` describes its times."""
 
     def __init__(self, function: TimerFunction, when: str) -> None:
         super().__init__()
@@ -71,11 +71,11 @@ class _At(_Timer):
             raise ValueError(f"at({time_of_day!r}): write '09:30' or '09:30:00'") from None
         if self._time.tzinfo is not None:
             raise ValueError(f"at({time_of_day!r}): give the time zone as tz=")
-        # Those of pytz have a name, and are of the local mean time once they are put into a time.
+        # Zones of pytz are used by name: as `tzinfo` of a time they mean local mean time.
         zone = getattr(tz, "zone", None) or tz
         try:
             self._zone = ZoneInfo(zone) if isinstance(zone, str) else zone
-        except (ZoneInfoNotFoundError, ValueError, OSError):  # there are folders of zones, too
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder
             raise _no_zone(tz) from None
         if not isinstance(self._zone, tzinfo):
             raise _no_zone(tz)
@@ -96,23 +96,23 @@ def _no_zone(tz: object) -> ValueError:
 class Timers:
     """All timers of a strategy.
 
-    In a backtest events move time on, so they have timers fire; live nobody waits for them.
+    In a backtest events advance the time, so they fire timers. Live they fire by the wall clock.
 
     Args:
-        clock: Of the run.
+        clock: Clock of the run.
 
     Attributes:
-        is_set: True while there is any that events have to be asked about.
-        were_set: True once there has been any.
-        when_set: Called when one is added.
+        is_set: True in a backtest while there are timers that an event might fire.
+        were_set: True once a timer has been set.
+        when_set: Called when a timer is added.
     """
 
     def __init__(self, clock: RunClock) -> None:
         self._clock = clock
         self._new: list[_Timer] = []
-        """Timers that do not count from any time yet."""
+        """Timers that have not been scheduled yet."""
         self._agenda: list[tuple[datetime, int, _Timer]] = []
-        """The others, a heap: when each is due, and which was set first."""
+        """The others: a heap of due time, number in the order of setting, and timer."""
         self._numbers = count()
         self._next_due: datetime | None = None
         self._next_due_ns = 0
@@ -124,17 +124,18 @@ class Timers:
         self.when_set: Callable[[], None] = _nothing
 
     def might_be_due(self, event: Event) -> bool:
-        """Whether `due` would give something at an event's time."""
+        """Whether `due` might yield a timer at an event's time."""
         moment = time_of(event)
         return moment is not None and (self._next_due is None or moment >= self._next_due)
 
     def are_due_at(self, instant_ns: int) -> bool:
-        """Whether `due` might give something at an instant in nanoseconds since the epoch."""
+        """Whether `due` might yield a timer at an instant, in nanoseconds since the epoch."""
         return self.is_set and (self._next_due is None or instant_ns >= self._next_due_ns)
 
-    def begins_by(self, timeframe: str) -> int:
-        """An instant, in nanoseconds since the epoch: at the end of a bar that begins before it
-        nothing is due. At the end of one that begins later, something may be.
+    def earliest_due_start(self, timeframe: str) -> int:
+        """Return the earliest start of a bar at whose end a timer may be due.
+
+        It is in nanoseconds since the epoch. No timer is due at the end of bars that start before.
         """
         if self._next_due is None:
             return LONG_AGO_NS
@@ -142,12 +143,13 @@ class Timers:
         return self._next_due_ns - length.nanoseconds - length.months * DAY_NS
 
     def every(self, interval: str, function: TimerFunction) -> Timer:
-        """Add a timer for every multiple of an interval of the UTC day, or for when bars of its
-        length begin where that is longer than a day.
+        """Add a timer for every multiple of an interval within the UTC day.
+
+        If the interval is longer than a day, it fires when bars of that length start.
 
         Raises:
-            TimeframeError: The interval is none, or has no fixed length.
-            RuntimeError: Timers are set again and again, as in a hook.
+            TimeframeError: The interval is invalid, or has no fixed length.
+            RuntimeError: Too many timers are set after the first event, as in a hook.
         """
         return self._add(_Every(interval, function))
 
@@ -180,11 +182,10 @@ class Timers:
         return timer
 
     def due(self, moment: datetime) -> Iterator[tuple[datetime, TimerFunction]]:
-        """What is due up to and including `moment`, in the order of time.
+        """Yield what is due up to and including `moment`, in the order of time.
 
-        A timer counts from when it was set, or, where that was before the first event, from the
-        first moment this is asked; where several of its times have passed since the last, each is
-        given.
+        A timer counts from when it was set, or, if that was before the first event, from the first
+        call of this. If several of its times have passed, each is yielded.
         """
         agenda = self._agenda
         self._begin(moment)
@@ -198,8 +199,10 @@ class Timers:
         self.is_set = following is not None
 
     def overdue(self, moment: datetime) -> Iterator[TimerFunction]:
-        """What has come due by a moment, in the order of time; of a timer of which several times
-        have passed, the last alone, and nothing of one that another one has cancelled.
+        """Return what is due by a moment, in the order of time.
+
+        A timer of which several times have passed is called once, and one that another timer
+        cancels meanwhile is not called.
         """
         self._follow(moment)
         agenda, passed = self._agenda, list[_Timer]()
@@ -210,32 +213,33 @@ class Timers:
         return (timer.function for timer in passed if not timer.is_cancelled)
 
     def seconds_to_next(self, moment: datetime) -> float:
-        """How long it is until the next is due; infinite where there is none."""
+        """Return the seconds until the next timer is due; infinite if there is none."""
         self._follow(moment)
         following = self._following()
         return inf if following is None else (following - moment).total_seconds()
 
     def _following(self) -> datetime | None:
-        """When the next is due; those that were cancelled go."""
+        """Drop cancelled timers, and return when the next one is due."""
         agenda = self._agenda
         while agenda and agenda[0][2].is_cancelled:
             heappop(agenda)
         return agenda[0][0] if agenda else None
 
     def _begin(self, moment: datetime) -> None:
-        """Have timers that are new count from a moment on, which may be one of their times."""
+        """Schedule new timers from a moment on, which may itself be one of their times."""
         self._has_begun = True
         for timer in self._new:
             self._count_from(moment - timedelta(microseconds=1), timer)
         self._new.clear()
 
     def _count_from(self, moment: datetime, timer: _Timer) -> None:
-        """Have a timer fire from its first time behind a moment on."""
+        """Schedule a timer for its first time after a moment."""
         heappush(self._agenda, (timer.following(moment), next(self._numbers), timer))
 
     def _follow(self, moment: datetime) -> None:
-        """Have timers that are new count from a moment of the wall clock, and all of them where it
-        was set back by more than a small correction, for which nothing fires twice.
+        """Schedule new timers by the wall clock, and all timers again if it was set back.
+
+        A small correction of the clock does not count: nothing fires twice because of it.
         """
         if self._latest is not None and moment < self._latest - _CORRECTION:
             self._new[:0] = [timer for _, _, timer in sorted(self._agenda, key=itemgetter(1))]

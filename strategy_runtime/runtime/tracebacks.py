@@ -1,4 +1,4 @@
-"""Tracebacks and stacks without the frames of this package, which nobody can do anything about."""
+"""Tracebacks and stacks without the frames of this package, which do not help the user."""
 
 import os
 import sys
@@ -14,18 +14,18 @@ __all__ = [
     "describe",
     "ending_in_hook",
     "formatted",
-    "said_by",
+    "message_of",
     "user_stack",
     "user_traceback",
     "waiting_in",
 ]
 
-_BEGUN = "coroutine"  # so `eager` calls what it has begun, which nobody awaits in the plain way
+_BEGUN = "coroutine"  # variable of `eager` with a started coroutine, which `cr_await` cannot reach
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 def user_traceback(error: BaseException) -> TracebackType | None:
-    """The traceback of an error from the first frame of code that is not this package's."""
+    """Return the traceback of an error from the first frame outside of this package."""
     frames = error.__traceback__
     while frames is not None and _is_ours(frames.tb_frame):
         frames = frames.tb_next
@@ -37,9 +37,9 @@ def _is_ours(frame: FrameType) -> bool:
 
 
 def waiting_in(work: Any) -> list[FrameType]:
-    """Where what a task runs waits, in code that this package called: the innermost frame last.
+    """Return the frames in which a coroutine waits, in user code only, the innermost last.
 
-    Without frames where it waits in none of that.
+    Empty if it waits in the code of this package.
     """
     frames: list[FrameType] = []
     while (frame := getattr(work, "cr_frame", None) or getattr(work, "gi_frame", None)) is not None:
@@ -51,10 +51,10 @@ def waiting_in(work: Any) -> list[FrameType]:
 
 
 def user_stack(frame: FrameType) -> str:
-    """Where a thread is, from the code this package called to the innermost line.
+    """Format the stack of a thread, from the user code that this package called.
 
-    What Python itself does to call that code is left out; nothing remains of a thread that waits
-    for some.
+    The frames of the standard library that lead to it are left out; the stack of an idle thread is
+    empty.
     """
     above = takewhile(lambda each: not _is_ours(each[0]), traceback.walk_stack(frame))
     theirs = dropwhile(lambda each: _is_of_python(each[0]), reversed([*above]))
@@ -65,8 +65,8 @@ def _is_of_python(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] in sys.stdlib_module_names
 
 
-def said_by(error: BaseException | None) -> str:
-    """The message of an error, which may be the user's own and fail to make one."""
+def message_of(error: BaseException | None) -> str:
+    """Return the message of an error, even if its `__str__` fails."""
     try:
         return str(error)
     except Exception:
@@ -74,8 +74,9 @@ def said_by(error: BaseException | None) -> str:
 
 
 def formatted(error: BaseException, frames: TracebackType | None) -> str:
-    """An error as Python shows it, but with the further lines of its message indented: what comes
-    from outside may be in there, and must not pass for a line of ours.
+    """Format an error as Python does, but indent the further lines of its message.
+
+    The message may contain outside text, which must not look like a log line of ours.
     """
     return "".join(
         piece if piece[0].isspace() else piece[:-1].replace("\n", "\n    ") + "\n"
@@ -84,14 +85,16 @@ def formatted(error: BaseException, frames: TracebackType | None) -> str:
 
 
 def describe(failure: HookFailed) -> str:
-    """The traceback behind a failure, beginning in the user's code."""
+    """Format the traceback of a hook failure, starting in the user's code."""
     cause = failure.__cause__ or failure
     return formatted(cause, user_traceback(cause)).rstrip()
 
 
 def ending_in_hook(failure: HookFailed) -> HookFailed:
-    """A failure whose traceback goes on into the hook: a debugger that is called for it, as by
-    `pytest --pdb`, knows no other, and begins where that ends.
+    """Return a failure whose traceback ends in the hook.
+
+    A debugger such as that of `pytest --pdb` starts where the traceback of the failure ends, and
+    does not follow its cause.
     """
     cause = failure.__cause__
     if cause is None:

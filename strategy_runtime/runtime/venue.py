@@ -1,8 +1,8 @@
-"""The venue port: what the runtime needs from the other side, whoever stands there.
+"""The venue port: what the runtime needs from a venue.
 
 Two venues implement it: `simulator.SimulatedVenue` in process and `proxy.ProxyVenue` over
-WebSocket and REST. They need not import this module; a type checker holds them to it where a
-command hands one to the runner.
+WebSocket and REST. They do not import this module; the type checker compares them with it when a
+command passes one to the runner.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,73 +26,77 @@ __all__ = ["Venue"]
 
 
 class Direct(Protocol):
-    """Takes orders and answers at once."""
+    """Accepts orders and answers synchronously."""
 
     def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""
         ...
 
     def place(self, request: OrderRequest) -> Followed:
-        """Place an order for somebody who looks on; gives back the order itself."""
+        """Place an order while a witness is attached, and return the order itself."""
         ...
 
     def revise(self, name: str, changes: OrderChanges) -> None:
-        """Change an order for somebody who looks on, by the client's id or the venue's."""
+        """Change an order while a witness is attached, by the client's id or the venue's."""
         ...
 
     def withdraw(self, name: str) -> None:
-        """Cancel an order for somebody who looks on, by the client's id or the venue's; nothing
-        happens to one that has ended, or of which there is none.
+        """Cancel an order while a witness is attached, by the client's id or the venue's.
+
+        Does nothing if the order has ended or does not exist.
         """
         ...
 
 
 class Venue(Protocol):
-    """One side of the conversation.
+    """An execution venue, and its stream of events.
 
-    Requests raise `ApiError` when the venue answers with a refusal, `FateUnknown` when an order was
-    sent and nobody can say whether it arrived, and `Unreachable` where nobody answers.
+    Requests raise `ApiError` if the venue refuses, `FateUnknown` if an order was sent but may not
+    have arrived, and `Unreachable` if there is no answer.
     """
 
     @property
     def direct(self) -> Direct | None:
-        """Takes orders and answers at once, in process; no other request waits there either.
+        """The synchronous interface of a venue in process, whose other requests never wait either.
 
-        None where answers have to be waited for.
+        None if answers have to be awaited.
         """
         ...
 
     async def open(self) -> None:
-        """Get ready for requests; events flow only once `bursts` is iterated."""
+        """Get ready for requests; events start only when `bursts` is iterated."""
         ...
 
     def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
-        """The stream of events, in bursts of what is at hand; candles may come in runs.
+        """Iterate over the stream of events, in bursts of those available; candles may be in runs.
 
-        Asking for the next event acknowledges the one before: so the taker asks only when the
-        hook has returned and every order it gave has been answered. A taker that fails stops
-        asking, and the event in hand is never acknowledged. The stream ends after
-        `BacktestComplete`; a live stream ends only by `close`.
+        Asking for the next event acknowledges the one before. So the consumer asks only when the
+        hook has returned and every order it placed has been answered. A consumer that fails stops
+        asking, and the current event is never acknowledged. The stream ends after
+        `BacktestComplete`; a live stream ends only with `close`.
         """
         ...
 
     @property
     def in_hand(self) -> str:
-        """Where the event in hand came from: an event id or a row of a data file; may be empty."""
+        """Origin of the current event: an event id or a row of a data file; may be empty."""
         ...
 
     def let_look(
         self, witness: Witness | None, tells: Callable[[int], bool] | None = None
     ) -> Statement | None:
-        """Show a witness what changes, in place of events of orders, trades, positions and the
-        account, until it is told to make events again (None).
+        """Attach a witness, or with None detach it.
 
-        Gives back the account to look at; None, and nothing else happens, where only events tell,
-        now or ever.
+        A witness is shown changes directly, in place of events of orders, trades, positions and
+        the account.
+
+        Returns:
+            The statement to read account and positions from; None, without any effect, if the
+            venue only sends events, now or always.
 
         Args:
-            tells: Whether somebody might look between two things that happen at an instant, in
-                nanoseconds since the epoch: then the witness is told to look away before it.
+            tells: Whether the strategy might act between two changes at an instant, in nanoseconds
+                since the epoch. The witness is then detached before that instant.
         """
         ...
 
@@ -109,33 +113,33 @@ class Venue(Protocol):
         ...
 
     async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
-        """Open orders, newest first; with an id also terminal ones that carry it."""
+        """Return open orders, newest first; with an id also ended ones that have it."""
         ...
 
     async def order(self, order_id: str) -> Order | None:
-        """One order, open or ended; None where the venue does not know it, or does not tell."""
+        """Return one order, open or ended; None if the venue does not know it, or does not say."""
         ...
 
     async def positions(self) -> list[Position]:
-        """Open positions."""
+        """Return the open positions."""
         ...
 
     async def account(self) -> Account:
-        """Balance and margin."""
+        """Return balance and margin."""
         ...
 
     async def trades(self, *, limit: int = 1000) -> list[Trade]:
-        """The last executions, newest first."""
+        """Return the last executions, newest first."""
         ...
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
-        """The last `limit` closed bars, oldest first."""
+        """Return the last `limit` closed bars, oldest first."""
         ...
 
     async def capabilities(self) -> Capabilities:
-        """What the venue can do."""
+        """Return what the venue supports."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything; safe to call more than once."""
+        """Release all resources; safe to call more than once."""
         ...

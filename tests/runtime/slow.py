@@ -1,4 +1,4 @@
-"""A network in memory on which some requests take their time."""
+"""An in-memory network on which some requests are slow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,12 @@ _TIMEOUT_S = 10.0
 
 
 class Asked(msgspec.Struct):
-    """A request on its way.
+    """A request and its times.
 
     Attributes:
-        body: What it says; empty for a question.
+        body: Its JSON body; empty if it has none.
         since: When it was sent.
-        until: When it was answered, or given up; None while it is under way.
+        until: When it was answered or given up; None while it is pending.
     """
 
     method: str
@@ -35,9 +35,9 @@ Delay = Callable[[Asked], float]
 
 
 class SlowNetwork(MemoryNetwork):
-    """The proxy does at once what it is asked; its answer takes as long as `delay` says.
+    """The proxy acts at once, but its answers take as long as `delay` says.
 
-    A request that takes too long for that never arrives.
+    A request with a delay beyond the timeout never arrives.
 
     Attributes:
         asked: All requests, in the order in which they were sent.
@@ -49,7 +49,7 @@ class SlowNetwork(MemoryNetwork):
         self._delay = delay
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
-        """One request, and perhaps its answer in time."""
+        """Send a request, and return its answer if it comes in time."""
         said = msgspec.json.decode(body) if body else {}
         asked = Asked(method, url.partition("memory")[2], said, monotonic())
         self.asked.append(asked)
@@ -65,10 +65,10 @@ class SlowNetwork(MemoryNetwork):
             asked.until = monotonic()
 
     async def close(self) -> None:
-        """The run is over; noted as a request."""
+        """Record the end of the run as a request."""
         self.asked.append(Asked("CLOSE", "", {}, monotonic()))
 
 
 def slow(delay: Delay, asked: list[Asked]) -> Callable[..., MemoryNetwork]:
-    """What makes such a network, for `live_run`."""
+    """Return the factory of such a network, for `live_run`."""
     return lambda *args: SlowNetwork(*args, delay=delay, asked=asked)

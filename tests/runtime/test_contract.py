@@ -360,6 +360,6 @@ async def test_a_run_whose_indicators_were_asked_for_by_no_symbol_says_so(
     async with Mistakes().run_test() as pilot:
         await pilot.candles(X, closes=[10, 11])
     assert [record.getMessage() for record in caplog.records] == [
-        "an indicator was asked for by a Candle, and follows nothing: a family has one for each "
-        "symbol, as in self.fast[candle.symbol]"
+        "an indicator was looked up by a Candle instead of a symbol, so it gets no data: write "
+        "self.fast[candle.symbol]"
     ]

@@ -1,4 +1,4 @@
-"""Loading a strategy by its name: one test for each way in which it can go wrong."""
+"""Loading a strategy by its target: one test for each way in which it can fail."""
 
 import code
 import sys
@@ -19,7 +19,7 @@ Write = Callable[[str, str], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Iterator[Write]:
-    """Write a module; imports of the test are undone."""
+    """Write modules; their imports are undone after the test."""
     path, before = sys.path[:], set(sys.modules)
 
     def write(name: str, text: str) -> Path:
@@ -155,10 +155,10 @@ def test_a_file_that_is_none_of_python(target: str, write: Write, tmp_path: Path
 def test_a_point_in_place_of_the_colon(write: Write, tmp_path: Path) -> None:
     write("bot_n.py", ONE)
     assert refusal("bot_n.Bot", tmp_path) == (
-        "there is no module 'bot_n.Bot', 'bot_n' is no package; did you mean 'bot_n:Bot'?"
+        "there is no module 'bot_n.Bot', 'bot_n' is not a package; did you mean 'bot_n:Bot'?"
     )
     assert refusal("bot_n.qqqqqq", tmp_path) == (
-        "there is no module 'bot_n.qqqqqq', 'bot_n' is no package; its strategies are Bot"
+        "there is no module 'bot_n.qqqqqq', 'bot_n' is not a package; its strategies are Bot"
     )
 
 
@@ -269,7 +269,7 @@ def test_a_file_that_imports_from_its_package_is_told_how_to_name_it(
     with pytest.raises(ImportError) as caught:
         load_strategy("pack_r/bot_r.py:Mine", directory=tmp_path)
     assert caught.value.__notes__ == [
-        f"a file is no part of a package: in {tmp_path}, name it as pack_r.bot_r:Class"
+        f"a file is not part of a package: in {tmp_path}, name it as pack_r.bot_r:Class"
     ]
     assert load_strategy("pack_r.bot_r:Mine", directory=tmp_path).__name__ == "Mine"
 

@@ -1,4 +1,4 @@
-"""What an observer is told of an event, however its handler ends."""
+"""Observers are notified of an event however its handler ends."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,7 +16,7 @@ EVENT = UnknownEvent(type="hologram", raw={})
 
 
 class Notes:
-    """Keeps what it is told of."""
+    """Records what it is notified of."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[str | None, Any, float]] = []
@@ -32,7 +32,7 @@ class Notes:
 
 
 async def outcome_of(handler: Handler) -> tuple[object, Notes]:
-    """What comes of an event, and what was told of it."""
+    """Return the result of an event, and what was observed."""
     notes = Notes()
     handle = observed(handler, notes.noting(UnknownEvent, "on_unknown", "live"))
     try:

@@ -10,14 +10,14 @@ from strategy_runtime import Candle, OrderStatus, Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.proxy.transport import Answer
-from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.shutdown import OnExit
 from tests.chaos.world import MemoryNetwork
 from tests.runtime.virtual_run import live_run, market
 
 
 class Holds(Strategy):
-    """Has a position with its legs, and an order that rests."""
+    """Has a position with bracket legs, and a resting order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def test_what_is_left(
 
 
 class Adds(Strategy):
-    """Holds something, and would like one more of it."""
+    """Has a position, and orders one unit more."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,10 +76,10 @@ class Adds(Strategy):
 
 
 class SwallowsOne(MemoryNetwork):
-    """An order for one does not arrive, and nobody is told for ten seconds."""
+    """An order for one unit never arrives, and the request times out after ten seconds."""
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
-        """One request, and perhaps its answer."""
+        """Send a request, and return its answer, if any."""
         if method == "POST" and b'"quantity":"1"' in (body or b""):
             await sleep(10)
             raise ConnectionLost("timed out")
@@ -96,7 +96,7 @@ def test_positions_are_closed_while_an_earlier_order_has_no_answer() -> None:
 
 
 class Bids(Strategy):
-    """Has an order that rests, of which nothing but its event is heard, and may change it."""
+    """Has a resting order that is only known from its event, and may change it."""
 
     def __init__(self, changes: bool = False) -> None:
         super().__init__()
@@ -112,10 +112,10 @@ class Bids(Strategy):
 
 
 class AnswersNoOrder(MemoryNetwork):
-    """Orders arrive, and are answered ten seconds later."""
+    """Orders arrive, but are answered ten seconds later."""
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
-        """One request, and its answer."""
+        """Send a request, and return its answer."""
         answer = await super().request(method, url, body)
         if method == "POST":
             await sleep(10)
@@ -136,7 +136,7 @@ def test_an_order_of_which_an_event_has_told_is_cancelled_though_it_has_no_answe
 
 
 class TakesItsLeave(Holds):
-    """Has nothing to do with the end of the run but that it takes a while."""
+    """Has nothing to do at the end of the run, but takes a while."""
 
     async def on_stop(self) -> None:
         await sleep(2)
@@ -231,5 +231,5 @@ def test_a_run_that_never_began_says_that_it_leaves_all_as_it_is(
         await sleep(5)
 
     live_run(Holds(), wait, on_exit=on_exit, network=SaysNothing)
-    line = "on exit: the strategy has not begun, so --on-exit flatten cancels and closes nothing"
+    line = "on exit: the strategy has not started, so --on-exit flatten cancels and closes nothing"
     assert (line in caplog.messages) is (on_exit == "flatten")

@@ -1,4 +1,4 @@
-"""Mistakes with which nothing fails, and nothing trades: the results say so."""
+"""Mistakes that do not fail but prevent trades: the results warn of them."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,18 +11,18 @@ from strategy_runtime.demo import PRICES
 from strategy_runtime.indicators import Sma
 
 NO_PRICE = (
-    "no price came of {}, for which position, last, history or an indicator was asked; {}"
+    "there are no prices of {}, although position, last, history or an indicator was asked for; {}"
 ).format
 
 
 class Silent(PriceIndicator):
-    """Keeps its numbers to itself."""
+    """Never sets its value."""
 
     def push(self, price: float) -> None: ...
 
 
 class Asks(Strategy):
-    """Asks for something at every candle."""
+    """Calls a function at every candle."""
 
     lookback: ClassVar[int] = 2
 
@@ -58,7 +58,7 @@ def test_a_symbol_of_which_nothing_came_is_named(act: Callable[[Any], object]) -
 
 def test_those_of_which_something_came_are_named_where_none_is_like_it() -> None:
     asks = Asks(lambda self: (self.last("X"), self.last("Y")))
-    assert warnings_of(asks) == [NO_PRICE("X, Y", "prices came of S:AAPL")]
+    assert warnings_of(asks) == [NO_PRICE("X, Y", "there are prices of S:AAPL")]
 
 
 def test_who_asks_for_what_comes_is_told_nothing() -> None:
@@ -68,11 +68,10 @@ def test_who_asks_for_what_comes_is_told_nothing() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Sma(5_000), "no Sma had a value to the end: it takes 5000 candles"),
+        (lambda: Sma(5_000), "no Sma ever had a value: it takes 5000 candles"),
         (
             lambda: Silent(3),
-            "no Silent had a value to the end: it takes 3 candles, and has to hand each value to "
-            "_set",
+            "no Silent ever had a value: it takes 3 candles, and has to pass each value to _set",
         ),
     ],
 )
@@ -95,8 +94,7 @@ def test_an_indicator_of_a_timeframe_that_never_came_is_told_so() -> None:
             assert not self.slow[candle.symbol].is_ready
 
     assert warnings_of(Waits()) == [
-        "no Sma had a value to the end: it follows candles of 1w, and none came; subscribe to "
-        "them, too"
+        "no Sma ever had a value: it follows candles of 1w, and none came; subscribe to them, too"
     ]
 
 
@@ -130,9 +128,9 @@ def test_an_indicator_of_no_family_is_named(of_the_class: bool) -> None:
     if of_the_class:
         Alone.slow = Sma(3)
     assert warnings_of(Alone()) == [
-        "slow is a single Sma that had no value to the end: what self.indicator(lambda: Sma(…)) "
-        "gives in on_start is fed, and has one for each symbol, as in self.slow[candle.symbol]",
-        "no Sma had a value to the end: it takes 5000 candles",
+        "slow is a single Sma that never had a value, since nothing feeds it: make it with "
+        "self.indicator(lambda: Sma(…)) in on_start, and write self.slow[candle.symbol]",
+        "no Sma ever had a value: it takes 5000 candles",
     ]
 
 
@@ -159,7 +157,7 @@ def test_a_run_that_was_ended_early_is_told_nothing() -> None:
 
 
 class Compares(Strategy):
-    """Trades the one symbol that it names, in three ways."""
+    """Trades the only symbol that it names, in three ways."""
 
     only: str = ""
     several: list[str] = []  # noqa: RUF012  # a parameter, of which each run has its own

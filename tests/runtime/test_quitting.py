@@ -1,4 +1,4 @@
-"""A strategy ends its own run: after the hook in hand, in good order, and the reason is told."""
+"""A strategy that quits: the run ends cleanly after the current hook, and reports the reason."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from aiohttp import web
 from strategy_runtime import Candle, OrderEvent, OrderStatus, Strategy, Trade
 from strategy_runtime.clock import sleep
 from strategy_runtime.proxy import ProxyVenue
-from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.shutdown import OnExit
 from tests.chaos.plan import Fault, Kind
 from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 from tests.runtime.virtual_run import live_run
@@ -20,7 +20,7 @@ A = "S:A"
 
 
 class Quits(Strategy):
-    """Notes its hooks, and quits in the one that is named, in between two orders."""
+    """Records its hooks, and quits in a given one, between two orders."""
 
     where: str = "on_candle"
 
@@ -158,7 +158,7 @@ async def test_over_a_network_the_event_in_hand_is_acknowledged_and_no_other(
 
 
 class Holds(Strategy):
-    """Has a position and an order open."""
+    """Has an open position and an open order."""
 
     def on_candle(self, candle: Candle) -> None:
         if not self.orders():
@@ -215,7 +215,7 @@ def test_a_live_run_ends_itself_wherever_it_is_asked_to(
 
 
 class Slowly(Strategy):
-    """Quits in a slow hook, while the link is looked at time and again."""
+    """Quits in a slow hook, while the book is compared with the venue again and again."""
 
     async def on_candle(self, candle: Candle) -> None:
         self.buy(A, 1)
@@ -238,7 +238,7 @@ def test_a_live_hook_that_quits_is_waited_for_however_long_it_takes() -> None:
 
 
 class WhenEventsAreLost(Strategy):
-    """Is told by a second look, and not by an event."""
+    """Gets its fill from a comparison with the venue, not from an event."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -263,7 +263,7 @@ def test_a_hook_that_no_event_brings_ends_a_live_run_too() -> None:
         assert runner.quit_reason is not None
         assert strategy.stopped_at == strategy.quit_at
 
-    # CONNECTED, a candle, ORDER_CREATED and the next candle arrive; what the fill brings does not.
+    # CONNECTED, a candle, ORDER_CREATED and the next candle arrive; events of the fill do not.
     lost = tuple(Fault(Kind.VANISH, at) for at in range(4, 8))
     strategy = WhenEventsAreLost()
     live_run(strategy, wait, faults=lost)

@@ -1,4 +1,4 @@
-"""Orders in the steps of a venue: quantities in whole lots, prices in whole ticks."""
+"""Rounding of orders: quantities to whole lots, prices to whole ticks."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -255,7 +255,7 @@ def test_results_show_the_steps_and_warn_of_symbols_that_never_come(tmp_path: Pa
     assert (summary.options["lot_size"], summary.options["tick_size"]) == ("X=1", "0.5")
     assert summary.warnings == []
     summary = backtest(Scripted({}), prices, lot_size={"XX": 1}).summary
-    assert summary.warnings == ["lot_size names XX, of which nothing comes; did you mean 'X'?"]
+    assert summary.warnings == ["lot_size names XX, for which no data comes; did you mean 'X'?"]
     assert "tick_size" not in summary.options
 
 
@@ -264,6 +264,7 @@ def test_settings_have_steps_and_warn_of_symbols_that_are_not_subscribed_to() ->
     found = resolve({"tick_size": "0.01"}, read_environment(variables))
     assert str(found.rounding.tick_size) == "0.01"
     assert ("lot-size", "AAPL=1", "STRATEGY_LOT_SIZE") in found.rows()
-    assert found.warnings == ["lot_size names AAPL, of which nothing comes; did you mean 'S:AAPL'?"]
+    said = "lot_size names AAPL, for which no data comes; did you mean 'S:AAPL'?"
+    assert found.warnings == [said]
     with pytest.raises(ConfigError, match="STRATEGY_LOT_SIZE: 'one' is no step above zero"):
         resolve({}, read_environment({"STRATEGY_LOT_SIZE": "one"}))

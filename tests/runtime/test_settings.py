@@ -70,7 +70,7 @@ def test_option_before_environment_before_file_before_default(tmp_path: Path) ->
             "ws://t/v1/ws",
             "http://t/v1",
         ),
-        # A pair may come from both.
+        # The pair may come from both sources.
         ("PROXY_REST_URL", "http://b:2", "PROXY_WS_URL=ws://a:1\n", "ws://a:1", "http://b:2"),
     ],
 )
@@ -116,7 +116,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.flag)
 def test_an_empty_option_is_refused(setting: Setting) -> None:
-    """As `--max-daily-loss "$LOSS"` would be, where nobody has set LOSS: a limit that is none."""
+    """As `--max-daily-loss "$LOSS"` would be without LOSS: a limit that limits nothing."""
     with pytest.raises(ConfigError, match=f"{setting.flag} has an empty value; is the variable th"):
         settings({setting.name: " "})
 
@@ -173,7 +173,7 @@ def test_a_limit_that_cannot_be_one_is_refused(name: str, text: str, message: st
             "ws://a:1",
             "http://b:2",
         ),
-        # Each of a pair falls back to its default alone, not to the next pair.
+        # Each URL of a pair falls back to its default, not to the next pair.
         (
             {"PROXY_WS_URL": "ws://a:1", "ENGINE_REST_URL": "http://e:2"},
             "ws://a:1",

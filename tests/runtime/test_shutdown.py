@@ -1,4 +1,4 @@
-"""A run that is asked to stop comes to its end in time, whatever is without an answer."""
+"""A run that is asked to stop ends in time, whatever is still unanswered."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from strategy_runtime.errors import HookFailed
 from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.proxy.transport import Answer, Receiver
 from strategy_runtime.runtime.delivery.failures import OnError
-from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.shutdown import OnExit
 from strategy_runtime.simulator.exchange import Exchange
 from tests.chaos.busy import steps
 from tests.chaos.world import MemoryNetwork
@@ -28,7 +28,7 @@ A, B = "S:A", "S:B"
 
 
 class Trades(Strategy):
-    """Has an order open and a position in one symbol, and gives an order in the other at last."""
+    """Has an open order and a position in one symbol, and finally places an order in the other."""
 
     waits: bool = False
 
@@ -53,7 +53,7 @@ class Trades(Strategy):
 def stopped(
     strategy: Strategy, delay: Callable[[Asked], float], on_exit: OnExit, after: float
 ) -> tuple[float, Exchange, list[Asked]]:
-    """How long it took to stop, so long after the last order, and what is left."""
+    """Stop a run some time after the last order; return how long it took, and what is left."""
     began = [0.0]
 
     async def wait(runner: Runner) -> None:
@@ -104,7 +104,7 @@ def test_an_answer_under_way_is_waited_for() -> None:
 
 
 class Forgets(MemoryNetwork):
-    """Its proxy does not know an order any more once that has ended."""
+    """A proxy that forgets orders when they end."""
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
         answer = await super().request(method, url, body)
@@ -114,7 +114,7 @@ class Forgets(MemoryNetwork):
 
 
 class Looks(Trades):
-    """Says what became of its cancels."""
+    """Records the outcome of its cancels."""
 
     async def on_stop(self) -> None:
         self.became = [(await ticket).status.value for ticket in self.cancel_all(B)]
@@ -128,7 +128,7 @@ def test_an_order_that_a_proxy_has_forgotten_since_it_ended_counts_as_cancelled(
 
 
 class NeverStops(Trades):
-    """Its last hook has no end either."""
+    """Its last hook never ends, either."""
 
     async def on_stop(self) -> None:
         await sleep(HANGS)
@@ -145,7 +145,7 @@ def test_hooks_without_end_leave_time_for_what_was_asked_for(
 
 
 class Clings(NeverStops):
-    """Nor has a task of it that will not be cancelled."""
+    """Nor does a task of it that refuses to be cancelled."""
 
     async def on_start(self) -> None:
         self.task = asyncio.ensure_future(self.cling())
@@ -223,7 +223,7 @@ class Signalled(Strategy):
 
 
 async def acked(strategy: Signalled, on_error: OnError | None = None) -> set[str]:
-    """What a proxy hears of that has sent three candles in one go."""
+    """Return what a proxy that has sent three candles at once gets acknowledged."""
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED, *map(candle, (1, 2, 3)))

@@ -1,4 +1,4 @@
-"""Timers among candles that come in runs: they fire where they would among single ones."""
+"""Timers and runs of candles: they fire as they would among single candles."""
 
 import re
 from contextvars import ContextVar
@@ -28,7 +28,7 @@ START = ns_of(datetime(2024, 2, 28, 23, 0, tzinfo=UTC))
 
 
 class Ticking(Strategy):
-    """Notes candles and what fires between them; one timer sets another and gives an order."""
+    """Records candles and timers; one timer sets another and places an order."""
 
     def on_start(self) -> None:
         self.seen: list[tuple[str, datetime]] = []
@@ -57,7 +57,7 @@ class Ticking(Strategy):
 
 
 class OneByOne(Ticking):
-    """The same; a hook for everything has each candle handled by itself."""
+    """The same with a catch-all hook, so that each candle is handled by itself."""
 
     async def on_event(self, event: Any) -> None:
         pass
@@ -113,23 +113,24 @@ async def test_timers_fire_in_whatever_year_it_is(year: int) -> None:
 @pytest.mark.parametrize("day", range(1, 29, 3))
 def test_a_bar_that_begins_earlier_ends_before_anything_is_due(timeframe: str, day: int) -> None:
     timers = Timers(RunClock("backtest"))
-    begins_by = timers.begins_by(timeframe)  # before anybody has asked what is due
-    assert begins_by < ns_of(datetime(1678, 1, 1, tzinfo=UTC))
+    # Before anything was asked for.
+    earliest_due_start = timers.earliest_due_start(timeframe)
+    assert earliest_due_start < ns_of(datetime(1678, 1, 1, tzinfo=UTC))
     timers.at("12:30", lambda: None, UTC)
     asked = datetime(2024, 2, day, 13, tzinfo=UTC)
     assert list(timers.due(asked)) == []
-    begins_by = timers.begins_by(timeframe)
+    earliest_due_start = timers.earliest_due_start(timeframe)
     due = asked.replace(hour=12, minute=30) + timedelta(days=1)
     begins = asked.replace(hour=0, year=2023)
     while begins < due:
         ends = Candle("S:A", timeframe, begins, 1.0, 1.0, 1.0, 1.0).end
-        assert ends >= due or ns_of(begins) < begins_by or timeframe.endswith("M")
-        assert ends < due or ns_of(begins) >= begins_by
+        assert ends >= due or ns_of(begins) < earliest_due_start or timeframe.endswith("M")
+        assert ends < due or ns_of(begins) >= earliest_due_start
         begins += timedelta(hours=1)
 
 
 class Clockwork(Strategy):
-    """Live: notes when timers fire, sets one in another, and fails and dawdles now and then."""
+    """Live: records when timers fire, sets one in another, and is sometimes slow or fails."""
 
     def on_start(self) -> None:
         self.seen: list[tuple[str, datetime]] = []
@@ -298,7 +299,7 @@ def test_what_is_no_time_zone_is_refused_with_one_that_is(tz: Any) -> None:
 
 
 class OfPytz(tzinfo):
-    """As zones of pytz are: known by a name, and put into a time, of the local mean time."""
+    """Like zones of pytz: they have a name, and as `tzinfo` of a time mean local mean time."""
 
     zone = "America/New_York"
 
@@ -387,7 +388,7 @@ async def test_timers_that_are_set_at_each_candle_end_the_run() -> None:
 
 
 class Patient(Strategy):
-    """At each candle, in the place of what it waited for, waits for what is to come once."""
+    """Replaces its one-off timer at each candle."""
 
     def on_start(self) -> None:
         self.fired: list[datetime] = []

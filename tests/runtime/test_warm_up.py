@@ -26,7 +26,7 @@ def candle(number: int, close: float) -> Candle:
 
 
 class Known(SimulatedVenue):
-    """A venue that has bars from before its stream begins."""
+    """A venue that has bars from before its stream starts."""
 
     def __init__(self, exchange: Exchange, past: list[Candle]) -> None:
         super().__init__(exchange)
@@ -98,7 +98,7 @@ async def test_a_bar_that_was_listed_before_it_was_closed_is_told_of(
 
 
 class Coarser(Known):
-    """A venue that has an hour beside the minutes."""
+    """A venue that has an hourly bar besides the minutes."""
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         found = await super().bars(symbol, timeframe, limit=limit)
@@ -115,7 +115,7 @@ async def test_the_finest_of_several_timeframes_is_followed() -> None:
 
 
 class Closing(Known):
-    """A venue at which a bar closes after the first question, and before the stream begins."""
+    """A venue at which a bar closes between the first request and the start of the stream."""
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         found = await super().bars(symbol, timeframe, limit=limit)
@@ -135,7 +135,7 @@ async def test_too_short_a_history_is_said(caplog: pytest.LogCaptureFixture) -> 
 
 
 class Refusing(Known):
-    """A venue that has no history to give, and says so."""
+    """A venue that has no history, and says so."""
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         await super().bars(symbol, timeframe, limit=limit)
@@ -152,7 +152,7 @@ async def test_a_history_that_is_refused_is_not_waited_for(
 
 
 class Busy(Known):
-    """A venue that has no time for the first question."""
+    """A venue that fails to answer the first request."""
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
         found = await super().bars(symbol, timeframe, limit=limit)

@@ -1,4 +1,4 @@
-"""A live run in virtual time: a bar a second, one symbol, each close a cent above the last."""
+"""A live run in virtual time, with a bar per second, each closing a cent above the last."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,9 +7,9 @@ from strategy_runtime import Strategy
 from strategy_runtime.clock import sleep
 from strategy_runtime.ids import generator
 from strategy_runtime.runtime.desk import TradingDesk
-from strategy_runtime.runtime.ending import OnExit
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.runtime.shutdown import OnExit
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from tests.chaos import virtual_time
@@ -25,7 +25,7 @@ AFTERWARDS_S = 5.0
 
 
 def market(**options: Any) -> Exchange:
-    """The exchange of a run, for tests that trade there beside the strategy."""
+    """Return the exchange of a run, for tests that trade on it beside the strategy."""
     prices = (10 + number / 100 for number in range(BARS))
     return Exchange([steps("S:A", prices, volume=1.0)], ExchangeOptions(**options))
 
@@ -43,7 +43,7 @@ def live_run(
     network: Callable[..., MemoryNetwork] = MemoryNetwork,
     save: Callable[[], None] | None = None,
 ) -> Exchange:
-    """Run until `during` has ended; the exchange as it is five seconds later."""
+    """Run until `during` has ended, and return the exchange as it is five seconds later."""
     loop = VirtualLoop()
     time = VirtualTime(loop)
     exchange = exchange or market()

@@ -1,4 +1,4 @@
-"""What the runtime believes of orders, positions and the account."""
+"""The book: what the runtime believes about orders, positions and the account."""
 
 from strategy_runtime.runtime.book.book import Book
 

@@ -1,8 +1,8 @@
 """What the runtime believes about orders, positions and the account.
 
-The book is brought up to date by every event before the strategy's hook sees it. Order states only
-move forward: late and repeated events change nothing. A fill is booked once, whether the order's or
-the trade's event brings it first.
+Every event updates the book before the strategy's hook sees it. Order states only move forward:
+late and repeated events change nothing. A fill is booked once, whether the event of the order or
+that of the trade comes first.
 """
 
 from collections import deque
@@ -29,34 +29,33 @@ __all__ = ["Book"]
 
 _ZERO = Decimal(0)
 _PARTLY_FILLED = OrderEventKind.ORDER_PARTIALLY_FILLED
-# Ten times what a venue is asked to list: what comes in a list is known again.
+# Ten times what a venue is asked to list, so executions in a list are recognised.
 _MOST_TRADES = 10_000
 _RECENT_TRADES = 100
 
 
 class Book(KnownOrders):
-    """Orders, positions, account and last prices, as events, a snapshot or a statement have them.
+    """Orders, positions, account and last prices, from events, a snapshot or a statement.
 
     Args:
         lookback: Number of candles kept of a symbol.
-        own_prefix, most_ended: See `KnownOrders`, which has attributes, too.
+        own_prefix, most_ended: See `KnownOrders`, also for further attributes.
 
     Attributes:
         last: Last price by symbol.
         nets: Net position by symbol, flat ones included.
-        keep: Takes a candle into the history, or None where none is kept.
-        is_contradicted: A position was not what the fills had made of it: something was not heard.
-            Whoever has asked the venue sets it back.
-        moved: Symbols that fills have moved since a snapshot was told; None where that is so long
-            ago that nothing older than the snapshot can arrive any more.
-        recent_trades: The last executions that were heard of.
-        unlisted_trades: How many executions have been heard of since the venue's list of them was
-            last seen to have no others.
-        anomalies: What the order states do not allow, in words, for the runtime to tell and clear.
+        keep: Adds a candle to the history; None if no history is kept.
+        is_contradicted: A position differed from the sum of its fills, so an event was missed.
+            Reset by whoever has asked the venue.
+        moved: Symbols with fills since the last snapshot; None if that was so long ago that
+            nothing older than the snapshot can still arrive.
+        recent_trades: The last executions.
+        unlisted_trades: Number of executions since the venue's list last showed no unknown one.
+        anomalies: What contradicts the order states, as text, for the runtime to report and clear.
         is_hedging: Each entry opens a position of its own, whatever else is held in its symbol.
-        books_profits: The account's event is known to come behind those of a fill: what the fill
-            has realised, and its fee, count until it does.
-        positions_may_lead: The venue may tell of a position before it tells of the fill behind it.
+        books_profits: The event of the account is known to follow those of a fill. Until it comes,
+            the realised profit and the fee of the fill are added to the balance.
+        positions_may_lead: The event of a position may come before that of the fill behind it.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Book(KnownOrders):
         self._older_trades: set[str] = set()
         self._positions: dict[str, dict[str, Position]] = {}
         self._ahead: dict[str, tuple[Decimal, datetime]] = {}
-        """By how much positions have moved symbols beyond their fills, and as of when."""
+        """Quantity by which events of positions are ahead of those of fills, and as of when."""
         self._account = Account(balance=_ZERO, equity=_ZERO)
 
     # Market
@@ -95,7 +94,7 @@ class Book(KnownOrders):
         kept.append(candle)
 
     def history(self, symbol: str, count: int) -> list[Candle]:
-        """The last candles, oldest first."""
+        """Return the last candles, oldest first."""
         if type(count) is not int or count < 0:
             count = _whole(count)
         if count > self._lookback:
@@ -104,7 +103,7 @@ class Book(KnownOrders):
                 f"`lookback: ClassVar[int] = {count}` on the class"
             )
         if symbol not in self._candles:
-            self.position(symbol)  # notes that it was asked for, where it is a symbol
+            self.position(symbol)  # validates the symbol, and records that it was asked for
             return []
         kept = self._candles[symbol]
         if count >= len(kept):
@@ -122,9 +121,9 @@ class Book(KnownOrders):
         orders: Iterable[Order],
         trades: Iterable[Trade] = (),
     ) -> None:
-        """Take over what the venue reports before the stream begins.
+        """Load what the venue reports before the stream starts.
 
-        What its orders have filled is in its positions, so no event books that again.
+        Its positions already include the fills of its orders, so no event books these again.
         """
         self._account = account
         self.hold(positions)
@@ -135,7 +134,7 @@ class Book(KnownOrders):
             self._note_trade(trade)
 
     def hold(self, positions: Iterable[Position]) -> None:
-        """Take over what the venue holds, and nothing else."""
+        """Replace all positions by those of the venue."""
         self._positions.clear()
         for position in positions:
             self._positions.setdefault(position.symbol, {})[position.id] = position
@@ -145,7 +144,7 @@ class Book(KnownOrders):
     # Orders and executions
 
     def apply_order(self, event: OrderEvent) -> bool:
-        """Bring an order forward; False where the event is late or a repetition."""
+        """Update an order; return False if the event is late or a duplicate."""
         order = event.order
         key = self._key(order)
         known = self._read(key)
@@ -154,10 +153,10 @@ class Book(KnownOrders):
             and known.id != order.id
             and (known.id != key or known.status.is_terminal)
         ):
-            self._make_way(key, known)  # the venue has given its name to another one
+            self._make_way(key, known)  # the venue uses its id for another order
             known = None
-        # The answer to a submission is no news, and what was asked for is the latest there is.
-        may_step_back = event.synthetic or self.is_untold(key)
+        # The answer to a submission may be ahead of the first event, and a snapshot is the latest.
+        may_step_back = event.synthetic or self.awaits_first_event(key)
         if known is not None and is_behind(order, known, may_step_back=may_step_back):
             if not (known.status.is_terminal and order.filled_quantity > known.filled_quantity):
                 return False
@@ -174,7 +173,7 @@ class Book(KnownOrders):
         return True
 
     def apply_trade(self, event: TradeEvent) -> bool:
-        """Book an execution unless its order's event did; False for a repetition."""
+        """Book an execution unless its order's event did; return False for a duplicate."""
         trade = event.trade
         if self.has_trade(trade.id):
             return False
@@ -202,10 +201,10 @@ class Book(KnownOrders):
         position_id: str | None,
         at: datetime | None,
     ) -> None:
-        """Move what is held by a fill, unless the venue's position has moved with it already.
+        """Apply a fill to the position, unless the venue's position already includes it.
 
         Args:
-            price: The last one seen takes the place of one that is not known.
+            price: None if unknown; the last price is used instead.
         """
         if self._is_in_position(symbol, signed, at):
             return
@@ -224,7 +223,7 @@ class Book(KnownOrders):
             self.moved.add(symbol)
 
     def _is_in_position(self, symbol: str, signed: Decimal, at: datetime | None) -> bool:
-        """Whether the venue had a fill in a position that came before the fill's own event."""
+        """Whether an event of the position that came earlier already includes a fill."""
         if symbol not in self._ahead:
             return False
         ahead, as_of = self._ahead.pop(symbol)
@@ -246,11 +245,11 @@ class Book(KnownOrders):
         )
 
     def has_trade(self, trade_id: str) -> bool:
-        """Whether an execution has been heard of; the last ten thousand are remembered."""
+        """Whether an execution is known; at least the last ten thousand are remembered."""
         return trade_id in self._trades or trade_id in self._older_trades
 
     def forget_fills(self) -> None:
-        """The venue has begun anew: under ids that are known it may tell of other executions."""
+        """Forget executions, since a restarted venue may use their ids again for others."""
         for heard in (self._trades, self._older_trades, self.recent_trades):
             heard.clear()
         is_open = {order.id for order in self.orders()}
@@ -267,10 +266,10 @@ class Book(KnownOrders):
     # Positions and account
 
     def apply_position(self, event: PositionEvent) -> bool:
-        """Take over what the venue says of a position; False where it was on its way too long.
+        """Apply the venue's state of a position; return False if it is out of date.
 
-        After a snapshot that is so of whatever says otherwise, until a fill that the snapshot did
-        not have moves the position.
+        After a snapshot, an event that contradicts it is out of date, until the symbol has a fill
+        that is newer than the snapshot.
         """
         position = event.position
         if (
@@ -284,13 +283,13 @@ class Book(KnownOrders):
         parts, net = self._positions.setdefault(position.symbol, {}), self.nets[position.symbol]
         known, filled = parts.get(position.id), net.quantity
         if position.quantity:
-            parts[position.id] = position  # in its place: the oldest comes first
+            parts[position.id] = position  # keeps its place in the order of age
             if not self.is_hedging and len(parts) > 1 and position.signed_quantity == filled:
-                return True  # it is all there is; that the others were closed is still to be told
+                return True  # the only one; the events that close the others are still to come
         else:
             parts.pop(position.id, None)
             if known is not None and not parts and known.signed_quantity * filled < 0:
-                return True  # a fill has turned it round; the event of the new one is to come
+                return True  # a fill has reversed it; the event of the new one is still to come
         self.nets.renew(position.symbol, self.parts_of(position.symbol))
         if net.quantity != filled:
             self.is_contradicted = True
@@ -301,8 +300,9 @@ class Book(KnownOrders):
         return True
 
     def named(self, event: PositionEvent) -> PositionEvent:
-        """The event under the name of what happens to the position, before it is applied: some
-        venues say of every change that it is one.
+        """Return the event with the right kind: opened, modified or closed.
+
+        Some venues report every change as modified. Call it before the event is applied.
         """
         position = event.position
         if not position.quantity:
@@ -319,16 +319,16 @@ class Book(KnownOrders):
         return held == position.signed_quantity
 
     def apply_account(self, event: AccountEvent) -> None:
-        """Take over what the venue says of the account."""
+        """Apply the venue's state of the account."""
         self._account, self._unbooked = event.account, _ZERO
 
     def position(self, symbol: str) -> NetPosition:
-        """The net position in a symbol, the same object every time."""
+        """Return the net position in a symbol, the same object every time."""
         return self.nets[symbol]
 
     @property
     def held(self) -> list[str]:
-        """Symbols in which there is a position, be it one that another offsets, oldest first."""
+        """Symbols with a position, even if another one offsets it, oldest first."""
         return [
             symbol
             for symbol, net in self.nets.held.items()
@@ -342,7 +342,7 @@ class Book(KnownOrders):
 
     @property
     def account(self) -> AccountView:
-        """The account at the last prices seen."""
+        """The account at the last prices."""
         known = self._account if self.statement is None else self.statement.told_account()
         return AccountView(
             known.balance + self._unbooked,
@@ -354,41 +354,41 @@ class Book(KnownOrders):
 
     @property
     def equity(self) -> Decimal:
-        """What the account is worth at the last prices seen."""
+        """Account value at the last prices."""
         statement = self.statement
         balance = self._account.balance if statement is None else statement.balance
         return balance + self._unbooked + self.nets.unrealized_pnl
 
     @property
-    def is_torn(self) -> bool:
-        """Whether fills and positions contradict each other, or did since somebody last asked."""
+    def is_inconsistent(self) -> bool:
+        """Whether fills and positions contradict each other, or did since the venue was asked."""
         return self.is_contradicted or any(
             net.quantity != sum((part.signed_quantity for part in self.parts_of(symbol)), _ZERO)
             for symbol, net in self.nets.items()
         )
 
     def parts_of(self, symbol: str) -> Sequence[Part]:
-        """The open positions in a symbol as the venue keeps them; several where it hedges."""
+        """Return the venue's open positions in a symbol; several if the account is hedging."""
         if self.statement is not None:
             return self.statement.parts_of(symbol)
         return list(self._positions.get(symbol, {}).values())
 
-    # Looking instead of being told
+    # Following a venue in process instead of its events
 
-    def look_at(self, statement: Statement) -> None:
-        """Take account and positions from a statement from now on."""
+    def follow_statement(self, statement: Statement) -> None:
+        """Read account and positions from a statement from now on."""
         self.statement = self._directory = statement
         self._unbooked = _ZERO
 
     def see_order(self, order: Followed) -> None:
-        """Follow an order that was accepted, changed, or has come to its end."""
+        """Follow an order that was accepted or changed, or has ended."""
         self._follow(order.name, order)
 
     def see_fill(self, order: Followed, fill: ShownFill, parts: Sequence[Part]) -> None:
-        """Follow an order that was executed, and what that did to the positions of its symbol."""
+        """Follow an order that was executed, and the positions that result."""
         own_id = fill.client_order_id
         if own_id is not None and order.is_over:
-            if self._open_in is None:  # as mostly
+            if self._open_in is None:  # the usual case
                 self._open.pop(own_id, None)
             else:
                 self._leave(own_id)
@@ -397,14 +397,14 @@ class Book(KnownOrders):
         self.nets.renew(fill.symbol, parts)
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
-        """Follow a position that changed by itself."""
+        """Follow a position that changed without an execution."""
         self.nets.renew(symbol, parts)
 
     def see_account(self) -> None:
-        """Nothing to do: the account is in the statement."""
+        """Do nothing: the account is read from the statement."""
 
     def look_away(self) -> None:
-        """Keep everything as it is now: from here on it is events that tell what changes."""
+        """Copy the current state: from now on, changes come as events."""
         for key in self._open:
             order = self._read(key)
             if order is not None:
@@ -428,10 +428,10 @@ class Book(KnownOrders):
 
 
 def _whole(count: Any) -> int:
-    """How many candles of a history are wanted.
+    """Return a number of candles as an int.
 
     Raises:
-        ValueError: This is no whole number from 0 on.
+        ValueError: It is not a whole number, 0 or more.
     """
     if isinstance(count, bool) or not isinstance(count, Integral) or count < 0:
         raise ValueError(f"history() takes a whole number of candles, 0 or more, not {count!r}")

@@ -1,8 +1,8 @@
-"""Which orders there are, open and ended, and what each is known by.
+"""Open and ended orders, and the keys under which they are kept.
 
-An order goes by our id, and by the venue's as long as no other is known: a venue may tell of an
-order of ours without its id. One that a venue has placed instead of changing another goes on under
-that one's name.
+The key of an order is its client order id, or the venue's id as long as no other is known: a venue
+may send events of our orders without the client order id. An order that a venue placed to replace
+another one takes over its key.
 """
 
 from collections import OrderedDict, defaultdict
@@ -30,55 +30,56 @@ _OPEN = OrderStatus.OPEN
 _Known: TypeAlias = Order | Followed | OrderRequest | AcceptedOrder
 
 
-def _nobody_minds(key: str, order: Order) -> None:
-    """What happens when an order ends of which nobody holds a ticket."""
+def _ignore_end(key: str, order: Order) -> None:
+    """Ignore the end of an order, until `when_ended` is replaced."""
 
 
 class KnownOrders:
-    """The orders of one run; `Book` adds what they and other events do to what is held.
+    """The orders of one run; `Book` adds positions and the account.
 
     Args:
-        own_prefix: What the client order ids of the strategy begin with, in this run or another.
-        most_ended: How many orders that have ended are remembered; None for all of them.
+        own_prefix: Prefix of the strategy's client order ids, in this run and others.
+        most_ended: Number of ended orders that are remembered; None for all.
 
     Attributes:
-        statement: The venue's own, whose orders and positions are followed; None where events tell.
-        when_ended: Called with every order that events or refusals have end, and what it goes by.
+        statement: The venue's statement while it is followed; None while events bring changes.
+        when_ended: Called with the key of an order and the order when an event or refusal ends it.
     """
 
     def __init__(self, own_prefix: str = "", most_ended: int | None = None) -> None:
         self.statement: Statement | None = None
-        self.when_ended: Callable[[str, Order], None] = _nobody_minds
+        self.when_ended: Callable[[str, Order], None] = _ignore_end
         self._own_prefix = own_prefix
         self._open: dict[str, _Known] = {}
         self._open_in: defaultdict[str, dict[str, None]] | None = None
-        """What they are kept under, by symbol; None until those of a symbol are first asked for."""
+        """Keys of open orders by symbol; None until those of a symbol are first asked for."""
         self._most_ended = most_ended
         self._forgotten = 0
         self._ended: OrderedDict[str, Order | Followed] = OrderedDict()
-        """Without those that the directory has under the client's id."""
+        """Ended orders, without those that the directory has under the client's id."""
         self._keys: dict[str, str] = {}
         self._renamed: dict[str, str] = {}
-        """What replaced orders are kept under, and those in their place, by the venue's id: they
-        may all have one client order id."""
+        """Keys of replaced orders and of their replacements, by the venue's id: all of them may
+        have the same client order id."""
         self._directory: Statement | None = None
 
-    # Ours, on their way
+    # Our orders, until their first event
 
     def expect(self, request: OrderRequest, client_order_id: str) -> None:
-        """Enter an order of ours, with an id of its own, before it is sent."""
+        """Add an order of ours under a new id, before it is sent."""
         self._open[client_order_id] = request
         if self._open_in is not None:
             self._open_in[request.symbol][client_order_id] = None
 
     def accept(self, client_order_id: str, handle: OrderHandle) -> None:
-        """The venue answered a submission, or a question what became of it.
+        """Apply the venue's answer to a submission, or to a request for its outcome.
 
-        What has happened to the order since is for its events to tell.
+        Fills and the end of the order are left to its events.
         """
         if self.statement is not None:
             return
-        known, stray = self._open.get(client_order_id), self._stray(handle.id, client_order_id)
+        known = self._open.get(client_order_id)
+        stray = self._take_external(handle.id, client_order_id)
         self._keys[handle.id] = client_order_id
         if stray is not None:
             self._store(
@@ -90,7 +91,7 @@ class KnownOrders:
             self._store(client_order_id, accepted(known, handle))
 
     def see_open(self, orders: Iterable[Order]) -> None:
-        """Take note of open orders that no event has told of, or that were not answered."""
+        """Add open orders that no event has reported, or whose submission was not answered."""
         for order in orders:
             known = self.counterpart(order)
             if known is None:
@@ -98,46 +99,47 @@ class KnownOrders:
             elif is_on_its_way(known):
                 self.accept(name_of(known), OrderHandle(id=order.id, status=order.status))
 
-    def put_in_place(self, known: Order, order: Order) -> None:
-        """The venue has placed an order instead of changing one that is known.
+    def replace_order(self, known: Order, order: Order) -> None:
+        """Replace a known order by the one that the venue placed instead of changing it.
 
-        It goes on under that one's name; the end of the other is none that anybody is told of.
+        The replacement takes over its key, and nobody is told that the replaced order has ended.
         """
         key = name_of(known)
         if self._keys.get(order.id) == key:
             return  # its events came before the answer
-        told = self._stray(order.id, key) or newly_placed(order)
+        told = self._take_external(order.id, key) or newly_placed(order)
         self._make_way(key, known)
         self._renamed[order.id] = key
         own_id, external = known.client_order_id, known.external
         self._store(key, replace(told, client_order_id=own_id, external=external))
 
     def refuse(self, client_order_id: str) -> None:
-        """The venue refused a submission."""
+        """Mark an order whose submission was refused as rejected."""
         known = self._read(client_order_id)
         if known is not None:
             self._store(client_order_id, replace(known, status=OrderStatus.REJECTED))
 
-    def is_untold(self, key: str) -> bool:
-        """Whether the venue has accepted an order of which no event has come yet."""
+    def awaits_first_event(self, key: str) -> bool:
+        """Whether an order has been accepted but has had no event yet."""
         return type(self._open.get(key)) is AcceptedOrder
 
-    # Whatever is known
+    # Look-up
 
     def has_order(self, client_order_id: str) -> bool:
-        """Whether there is, or was, an order with such an id."""
+        """Whether there is, or was, an order with this id."""
         return client_order_id in self._open or self._past(client_order_id) is not None
 
     def order(self, key: str) -> Order | None:
-        """An order by its client order id, or by the venue's id."""
+        """Return an order by its client order id or the venue's id."""
         return self._read(key) or self._read(self._key_of(key))
 
     def orders(
         self, symbol: str | None = None, *, external: bool | None = None, beside: str = ""
     ) -> list[Order]:
-        """Open orders, oldest first: those of others, our own, or all of them.
+        """Return open orders, oldest first.
 
         Args:
+            external: True for those of others, False for our own, None for all.
             beside: Client order id of one to leave out.
         """
         keys = self._open if symbol is None else self._keys_in(symbol)
@@ -148,16 +150,16 @@ class KnownOrders:
         ]
 
     def symbol_of_open(self, key: str) -> str | None:
-        """The symbol of an open order, by what it is kept under; None where there is none."""
+        """Return the symbol of an open order by its key; None if there is no such order."""
         known = self._open.get(key)
         return None if known is None else known.symbol
 
     def own_open(self, symbol: str | None) -> list[tuple[str, str]]:
-        """What our open orders are kept under, and their symbols, oldest first."""
+        """Return key and symbol of our open orders, oldest first."""
         found = []
         for key in self._open if symbol is None else self._keys_in(symbol):
             known = self._open[key]
-            # Of an order that we have named no more need be known.
+            # An order with a client order id of ours need not be read to know whose it is.
             if isinstance(known, OrderRequest) or key != known.id or not self._is_external(key):
                 found.append((key, known.symbol))
         return found
@@ -173,30 +175,30 @@ class KnownOrders:
 
     @property
     def order_count(self) -> int:
-        """Number of orders ever heard of by events."""
+        """Number of all orders so far, open, ended and forgotten."""
         return len(self._open) + len(self._ended) + self._forgotten
 
     @property
     def what_is_forgotten(self) -> str:
-        """To add where an order is not known: whether it may have been, and when; often empty."""
+        """Suffix for the error about an unknown order, which may have been forgotten; or empty."""
         if not self._forgotten:
             return ""
         return f", or it ended before the last {self._most_ended:,}; its ticket still knows it"
 
     def has_open(self, symbol: str, beside: str) -> bool:
-        """Whether there are open orders in a symbol, one aside, whose client order id is given."""
+        """Whether a symbol has open orders other than the one with the client order id `beside`."""
         has_any = len(self._open) > (beside in self._open)
         return has_any and any(key != beside for key in self._keys_in(symbol))
 
     def counterpart(self, order: Order) -> Order | None:
-        """What is known of an order of the venue's."""
+        """Return the known state of an order that the venue reports."""
         return self._read(self._key(order))
 
     def marked(self, order: Order) -> Order:
-        """The order with what is known of whose it is, and with our id where the venue has none.
+        """Return the order marked as ours or external, with our id if the venue gave none.
 
-        Ours are those that were given in this run, that have an id such as our runs give, and the
-        legs of such orders.
+        Ours are the orders placed in this run, those whose id has our prefix, and the legs of such
+        orders.
         """
         known, own_id = self.counterpart(order), order.client_order_id
         if known is not None:
@@ -210,10 +212,10 @@ class KnownOrders:
             return order
         return replace(order, external=external, client_order_id=own_id)
 
-    # Where they are kept
+    # Storage
 
     def _enter(self, key: str, known: _Known) -> None:
-        """Keep an order as an open one, in the place of what it was before."""
+        """Store an order as open, in place of its earlier state."""
         if self._open_in is not None:
             before = self._open.get(key)
             if before is not None and before.symbol != known.symbol:
@@ -222,7 +224,7 @@ class KnownOrders:
         self._open[key] = known
 
     def _leave(self, key: str) -> None:
-        """An order is open no more, if it was."""
+        """Remove an order from the open ones, if it is there."""
         known = self._open.pop(key, None)
         if known is not None and self._open_in is not None:
             self._open_in[known.symbol].pop(key, None)
@@ -247,14 +249,16 @@ class KnownOrders:
             self._enter(key, order)
 
     def _forget(self, key: str, order: Order | Followed) -> None:
-        """Let go of what is known of an order that ended long ago."""
+        """Forget an order that ended long ago."""
         self._forgotten += 1
         self._keys.pop(order.id, None)
         self._renamed.pop(order.id, None)
 
-    def _stray(self, order_id: str, key: str) -> Order | None:
-        """Take out what events have told of an order that was taken for another's, since they have
-        no id of ours; None where there is nothing of the kind."""
+    def _take_external(self, order_id: str, key: str) -> Order | None:
+        """Remove and return an order of ours that was stored as external, or return None.
+
+        That happens if its events came before the answer and without our id.
+        """
         found = self._keys.get(order_id, key)
         told = None if found == key else self._read(found)
         if told is None or not told.external:
@@ -264,10 +268,10 @@ class KnownOrders:
         return told
 
     def _make_way(self, key: str, known: Order) -> None:
-        """Let another order have the name of one, which has ended and keeps the venue's id."""
+        """Free the key of an ended order for another one; the former is kept by the venue's id."""
         self._leave(key)
         self._ended.pop(key, None)
-        if known.id != key:  # else the venue has never taken it
+        if known.id != key:  # otherwise the venue never accepted it
             is_over = known.status.is_terminal
             known = known if is_over else replace(known, status=OrderStatus.CANCELLED)
             self._renamed[known.id] = known.id
@@ -284,17 +288,17 @@ class KnownOrders:
         if isinstance(known, AcceptedOrder):
             return known.told(key)
         order = known.told()
-        # Only an exchange that closes what an account cannot hold gives orders like that.
+        # Orders with neither are those of an exchange that liquidates an account.
         is_ours = order.client_order_id or order.parent_order_id
         return order if is_ours else replace(order, external=True)
 
     def _past(self, key: str) -> Order | Followed | None:
-        """An order that has come to its end, by what it is kept under; None where there is none."""
+        """Return an ended order by its key; None if there is none."""
         ended, directory = self._ended.get(key), self._directory
         return ended if ended is not None or directory is None else directory.accepted(key)
 
     def _keys_in(self, symbol: str) -> Collection[str]:
-        """What the open orders in a symbol are kept under, oldest first."""
+        """Return the keys of the open orders in a symbol, oldest first."""
         if type(symbol) is not str:
             check_symbol(symbol)
         if self._open_in is None:
@@ -308,7 +312,7 @@ class KnownOrders:
         return renamed or order.client_order_id or self._key_of(order.id)
 
     def _key_of(self, order_id: str) -> str:
-        """What an order is kept under, by the venue's id."""
+        """Return the key of an order by the venue's id."""
         if self._directory is None:
             return self._keys.get(order_id, order_id)
         order = self._directory.followed(order_id)

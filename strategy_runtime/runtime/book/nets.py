@@ -1,4 +1,4 @@
-"""What is held in each symbol, net, as the fills have it or as the venue keeps it."""
+"""Net positions by symbol, from fills or from the venue's positions."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -17,10 +17,10 @@ _gain_of = attrgetter("unrealized_pnl")
 
 
 def check_symbol(symbol: object) -> None:
-    """Refuse what was given as a symbol and is none.
+    """Check that a symbol is a string.
 
     Raises:
-        TypeError: Says what one is.
+        TypeError: It is not; the message says what a symbol is.
     """
     if not isinstance(symbol, str):
         raise TypeError(
@@ -29,10 +29,10 @@ def check_symbol(symbol: object) -> None:
 
 
 class Nets(dict[str, NetPosition]):
-    """Net positions by symbol, flat ones included, made when a symbol is first asked for.
+    """Net positions by symbol, flat ones included, created when a symbol is first asked for.
 
     Attributes:
-        held: Those in which there is something, oldest first, whatever was asked for before.
+        held: The positions that are open, oldest first.
     """
 
     __slots__ = ("_gain", "_gained_at", "_gains", "_prices", "held")
@@ -43,10 +43,10 @@ class Nets(dict[str, NetPosition]):
         self.held: dict[str, NetPosition] = {}
         self._gain = _ZERO
         self._gains = Sum({})
-        """The open profit of each, where there are many."""
+        """Unrealised profit of each position, if there are many."""
         self._gained_at: list[float] | None = None
-        """The prices that the open profit was last worked out from; None where positions have
-        changed since. To give many symbols their shares of equity, it is asked for with each."""
+        """Prices from which the unrealised profit was last computed; None if positions have changed
+        since. A strategy that sizes orders in many symbols by equity needs it for each of them."""
 
     def __missing__(self, symbol: str) -> NetPosition:
         check_symbol(symbol)
@@ -55,7 +55,7 @@ class Nets(dict[str, NetPosition]):
 
     @property
     def unrealized_pnl(self) -> Decimal:
-        """Open profit of all of them at the last prices."""
+        """Unrealised profit of all positions at the last prices."""
         prices = list(self._prices.values())
         if prices != self._gained_at:
             self._gain = self._gain_at(prices)
@@ -75,7 +75,7 @@ class Nets(dict[str, NetPosition]):
         return self._gains.total()
 
     def move(self, symbol: str, signed: Decimal, price: Decimal) -> Decimal:
-        """Book a fill; a negative quantity is sold. Gives back what it has realised."""
+        """Book a fill, and return its realised profit; a negative quantity is a sale."""
         net = self[symbol]
         before, after, entry = net.quantity, net.quantity + signed, net.average_entry_price
         closed = _ZERO
@@ -91,22 +91,22 @@ class Nets(dict[str, NetPosition]):
         return closed * (price - entry)
 
     def open_apart(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        """Book a fill that has opened a position of its own, whatever else is held."""
+        """Book a fill that opened a separate position, whatever else is held."""
         net = self[symbol]
         self._hold_at(net, net.quantity + signed, _cost_of(net) + signed * price)
 
     def reduce(self, symbol: str, signed: Decimal, price: Decimal, entry: Decimal) -> Decimal:
-        """Book a fill that has reduced one of several positions; gives back what it has realised.
+        """Book a fill that reduced one of several positions, and return its realised profit.
 
         Args:
-            entry: Average price at which that position was entered.
+            entry: Average entry price of that position.
         """
         net = self[symbol]
         self._hold_at(net, net.quantity + signed, _cost_of(net) + signed * entry)
         return -signed * (price - entry)
 
     def renew(self, symbol: str, parts: Sequence[Part]) -> None:
-        """Take over the open positions in a symbol as the venue keeps them."""
+        """Replace the net position in a symbol by the sum of the venue's open positions."""
         net = self[symbol]
         self._gained_at = None
         if len(parts) == 1:
@@ -129,7 +129,7 @@ class Nets(dict[str, NetPosition]):
         )
 
     def _hold_at(self, net: NetPosition, quantity: Decimal, cost: Decimal) -> None:
-        """Hold several positions, of which only the sum is shown."""
+        """Set a net position that is the sum of several."""
         self._gained_at = None
         net.quantity = quantity
         net.average_entry_price = cost / quantity if quantity else _ZERO

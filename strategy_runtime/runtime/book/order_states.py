@@ -1,4 +1,4 @@
-"""What an order of ours looks like before the venue has told of it, and which news is old."""
+"""States of our orders before their first event, and which updates are out of date."""
 
 from decimal import Decimal
 
@@ -32,14 +32,14 @@ _FORWARD = {
 
 
 class AcceptedOrder(Struct, frozen=True, gc=False):
-    """An order that the venue has accepted, and of which no event has come yet."""
+    """An order that the venue has accepted, but that has had no event yet."""
 
     request: OrderRequest
     handle: OrderHandle
 
     @property
     def id(self) -> str:
-        """The venue's."""
+        """The venue's id."""
         return self.handle.id
 
     @property
@@ -48,17 +48,17 @@ class AcceptedOrder(Struct, frozen=True, gc=False):
         return self.request.symbol
 
     def told(self, client_order_id: str) -> Order:
-        """The order as others see it."""
+        """Return the order as others see it."""
         return accepted(pending(self.request, client_order_id), self.handle)
 
 
 def name_of(order: Order) -> str:
-    """What an order goes by: our id, or the venue's where it has none of ours."""
+    """Return the client order id of an order, or the venue's id if it has none."""
     return order.client_order_id or order.id
 
 
 def pending(request: OrderRequest, client_order_id: str) -> Order:
-    """An order as it is until the venue answers: PENDING, and with our id alone."""
+    """Return an order as it is until the venue answers: PENDING, with our id only."""
     return Order(
         id=client_order_id,
         symbol=request.symbol,
@@ -81,13 +81,13 @@ def pending(request: OrderRequest, client_order_id: str) -> Order:
 
 
 def accepted(order: Order, handle: OrderHandle) -> Order:
-    """An order as it is once the venue has answered; that it has ended is for its event to tell."""
+    """Return an order as the venue answered; if it has ended already, its event will say so."""
     status = OrderStatus.OPEN if handle.status.is_terminal else handle.status
     return replace(order, id=handle.id, status=status)
 
 
 def newly_placed(order: Order) -> Order:
-    """An order as the venue answered, less what has become of it, which is for its events."""
+    """Return an order as the venue answered, without the fills, which its events bring."""
     return replace(
         order,
         status=OrderStatus.OPEN,
@@ -98,15 +98,19 @@ def newly_placed(order: Order) -> Order:
 
 
 def is_on_its_way(order: Order) -> bool:
-    """Whether the venue has not answered an order yet; it may call one that it has PENDING, too."""
+    """Whether the venue has not answered an order yet.
+
+    The status alone does not say: a venue may report an order that it has as PENDING, too.
+    """
     return order.status is OrderStatus.PENDING and order.id == order.client_order_id
 
 
 def is_behind(news: Order, known: Order, *, may_step_back: bool = False) -> bool:
-    """Whether news of an order is older than what is known of it.
+    """Whether an update of an order is older than its known state.
 
     Args:
-        may_step_back: Among the states of an open order, as one does whose cancel was turned down.
+        may_step_back: Allow an open order to return to an earlier open state, as after a refused
+            cancel.
     """
     return (
         known.status.is_terminal
@@ -116,7 +120,7 @@ def is_behind(news: Order, known: Order, *, may_step_back: bool = False) -> bool
 
 
 def price_of_last_fill(before: Order | None, now: Order, delta: Decimal) -> Decimal | None:
-    """The price of what was filled since, from the average prices before and after."""
+    """Return the price of the last fill, from the average prices before and after it."""
     if now.average_fill_price is None:
         return None
     if before is None or before.average_fill_price is None:

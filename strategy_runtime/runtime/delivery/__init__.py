@@ -1,4 +1,4 @@
-"""How events reach a strategy: one at a time, to its hooks, whatever these do."""
+"""Delivery of events to the hooks of a strategy, one at a time."""
 
 from strategy_runtime.runtime.delivery.delivery import Burst, Deliver, Delivery
 

@@ -1,7 +1,7 @@
-"""Delivery: events to handlers, hooks called, orders settled, and what goes wrong dealt with.
+"""Deliver events: call hooks, settle their orders, and handle their failures.
 
-One thing at a time: the next event is asked for, and the last one thereby acknowledged, only when
-the hook has returned and every order it gave has been answered.
+One event at a time: the next one is asked for, which acknowledges the last one, only when the hook
+has returned and every order it placed has been answered.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from strategy_runtime.strategy.hooks import EVENT_HOOKS, wants_awaiting
 __all__ = ["Burst", "Deliver", "Delivery"]
 
 Burst = Iterator[Event | CandleRun]
-"""Events that are at hand; asking for the next one marks the one before as done."""
+"""Events that are available now; asking for the next one marks the one before as done."""
 
 Deliver = Callable[[Burst, Table], Awaitable[None]]
 """Delivers events to their handlers."""
@@ -51,19 +51,19 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class Delivery:
-    """What happens in one run reaches its strategy here.
+    """Delivers the events of one run to its strategy.
 
     Args:
-        save: Saves what hooks have changed. It is called after those that no event brings, before
-            anything that they ordered is sent; an observer sees the others.
+        save: Saves the state of the strategy. It is called after hooks that no event triggers,
+            before their orders are sent. After the others an observer saves it.
 
     Attributes:
         dispatcher: Has the handlers of all kinds of event.
-        failures: What went wrong in hooks.
-        rejections: Number of orders, changes and cancels refused without anybody awaiting them.
+        failures: Counts the failures of hooks.
+        rejections: Number of orders, changes and cancels that were refused and not awaited.
         is_complete: True once the venue has announced the end of the backtest.
-        is_in_hook: Whether a hook runs, or what has to be done before the next one may.
-        is_stopping: The run is being ended: behind the event in hand there is no other.
+        is_in_hook: Whether a hook runs, or its orders are being settled.
+        is_stopping: The run is ending: no event is delivered after the current one.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Delivery:
             settle=self.settle,
             observer=observer,
         )
-        if venue.direct is None:  # in process nobody waits, and every event has its right name
+        if venue.direct is None:  # in process nobody waits, and every event has its right kind
             self.dispatcher.limit(BacktestComplete, _COMPLETE_WITHIN_S)
             table = self.dispatcher.table
             table[PositionEvent] = _naming(book, table[PositionEvent])
@@ -107,19 +107,19 @@ class Delivery:
         self._unreported: list[HookFailed] = []
 
     def stop(self) -> None:
-        """Deliver no other event, take no other order."""
+        """Deliver no more events, and accept no more orders."""
         self.interrupt()
         self._desk.is_closed = True
 
     def interrupt(self) -> None:
-        """Deliver no other event; what the hook of the one in hand still orders is taken."""
+        """Deliver no more events; orders of the current hook are still accepted."""
         self.is_stopping = True
         self.dispatcher.interrupt()
 
     # Events
 
     async def deliver_in_turn(self, burst: Burst, table: Table) -> None:
-        """Deliver events where another task may have something to deliver, too."""
+        """Deliver events, one task at a time."""
         async with self._turn:
             await self._begin()
             if not self.is_stopping:
@@ -127,41 +127,41 @@ class Delivery:
             self.is_in_hook = False
 
     async def fire(self, timers: Iterable[TimerFunction]) -> None:
-        """Call the functions of timers, where another task may have something to deliver, too."""
+        """Call the functions of timers, one task at a time."""
         async with self._turn:
             await self._begin()
             for function in timers:
                 if not self.is_stopping:
                     await self.call(getattr(function, "__name__", "a timer"), function)
-            await self._tell_the_rest()
+            await self._report_pending()
             self.is_in_hook = False
 
     async def _begin(self) -> None:
-        """Have hooks run in this task from now on, and settle what earlier ones have left."""
+        """Make this the task that runs hooks, and settle what earlier ones have left."""
         self._desk.hook_task = asyncio.current_task()
         self.is_in_hook = True
         await self._settle_earlier()
 
     async def deliver(self, burst: Burst, table: Table) -> None:
-        """Deliver events, then what else has come up meanwhile."""
+        """Deliver events, then report anomalies and failures that came up meanwhile."""
         self.is_in_hook = True
         await self.consume(burst, table)
         if self._desk.anomalies or self._unreported:
-            await self._tell_the_rest()
+            await self._report_pending()
         self.is_in_hook = False
 
-    async def _tell_the_rest(self) -> None:
-        await self.tell_anomalies()
+    async def _report_pending(self) -> None:
+        await self.report_anomalies()
         while self._unreported:
             await self._report(self._unreported.pop(0))
 
     async def consume(self, burst: Burst, table: Table) -> None:
-        """Deliver events, in the middle of another one if need be.
+        """Deliver events, if need be within the handling of another one.
 
         Raises:
-            AccessDenied: The venue no longer takes the key.
+            AccessDenied: The venue no longer accepts the key.
             HookFailed: The strategy's own code raised, and the policy is to stop.
-            Exception: The venue failed to give the next event.
+            Exception: The venue failed to return the next event.
         """
         desk = self._desk
         unsettled, settle_at_once = desk.unsettled, desk.settle_at_once
@@ -189,31 +189,31 @@ class Delivery:
             self.is_complete = True
 
     async def settle(self) -> None:
-        """Have all orders given so far answered, and report refusals nobody awaited.
+        """Wait until all requests so far are answered, and report refusals nobody awaited.
 
-        Live, an order that is not answered within a second is left for later.
+        Live, a request that is not answered within a second is left for later.
 
         Raises:
-            Exception: What a request failed with that should not fail so: the failure of a hook.
+            Exception: A request failed unexpectedly; this counts as a failure of the hook.
         """
         while self._desk.has_to_settle:
             for rejection in await self._desk.settle():
                 self.rejections += 1
                 if rejection.code != FATE_UNKNOWN:
                     await self._report(rejection)
-            await self.tell_anomalies()
+            await self.report_anomalies()
 
     async def _settle_earlier(self) -> None:
-        """Have what earlier hooks gave answered; nobody knows which of them is to blame."""
+        """Settle the requests of earlier hooks; which of them a failure is due to is unknown."""
         while self._desk.has_to_settle:
             await self.call(_EARLIER, self.settle, settle=False)
 
     @property
-    def has_more_to_tell(self) -> bool:
-        """Whether something came up that no event brings."""
+    def has_pending_reports(self) -> bool:
+        """Whether there is something to report although no event came."""
         return bool(self._desk.anomalies or self._unreported or self._desk.has_to_settle)
 
-    # Hooks that no event brings
+    # Hooks that no event triggers
 
     async def call(
         self,
@@ -223,11 +223,11 @@ class Delivery:
         stop_always: bool = False,
         settle: bool = True,
     ) -> None:
-        """Call a hook with the same care as one that an event brought.
+        """Call a hook that no event triggers, and handle its failure like that of any other.
 
         Args:
             stop_always: A failure ends the run, whatever the policy.
-            settle: Have the orders it gave answered before anything else is done.
+            settle: Settle its orders before anything else is done.
         """
         try:
             await self._call(hook)
@@ -256,8 +256,8 @@ class Delivery:
             if self._save is not None:
                 self._save()
 
-    async def tell_anomalies(self) -> None:
-        """Tell the strategy of what the order states do not allow."""
+    async def report_anomalies(self) -> None:
+        """Log anomalies, and call `on_anomaly` with them."""
         while self._desk.anomalies:
             text = self._desk.anomalies.pop(0)
             _log.error("anomaly: %s", text)
@@ -290,8 +290,8 @@ class Delivery:
         await self._report(failure)
         await self._settle_earlier()
 
-    def came_loose(self, failure: HookFailed) -> bool:
-        """A hook failed behind its back, or after it had returned; True where that ends the run."""
+    def add_background_failure(self, failure: HookFailed) -> bool:
+        """Report a failure of a hook's task or coroutine; return True if it ends the run."""
         ends_run = self._enter(failure)
         if ends_run:
             self.stop()
@@ -302,8 +302,9 @@ class Delivery:
         return ends_run
 
     def _watch_twice(self, hook: str) -> None:
-        """Have a hook count as sound again only when it has run through twice: what comes loose
-        in a call shows only after that call has returned.
+        """Reset the failures of a hook only after it has succeeded twice.
+
+        A failure in the background of one call shows only after that call has returned.
         """
         watch, succeeded = self.dispatcher.watch, partial(self.failures.succeeded, hook)
         for kind in (kind for kind, name in EVENT_HOOKS.items() if name == hook):
@@ -317,7 +318,7 @@ class Delivery:
 
 
 def _naming(book: Book, handle: Handler) -> Handler:
-    """A handler to whom events of positions come under their right names."""
+    """Wrap a handler so that it gets events of positions with the right kind."""
 
     def handle_named(event: PositionEvent) -> Awaitable[None] | None:
         return handle(book.named(event))
@@ -326,9 +327,9 @@ def _naming(book: Book, handle: Handler) -> Handler:
 
 
 def _is_being_ended(error: BaseException) -> bool:
-    """Whether a hook has not failed, but was cancelled, or with the whole process interrupted.
+    """Whether an error means that the hook was cancelled or the process interrupted.
 
-    Where only what it awaits was cancelled, such as a task of its own, it has failed.
+    If only what it awaits was cancelled, such as a task of its own, the hook has failed.
     """
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
@@ -337,12 +338,12 @@ def _is_being_ended(error: BaseException) -> bool:
 
 
 def _has_failed(burst: Burst) -> bool:
-    """Whether it was the events that failed, and not what was done about one of them."""
+    """Whether the source of events failed, not the handling of one."""
     return getattr(burst, "gi_frame", burst) is None
 
 
 def _where(event: Event | None, in_hand: str) -> str:
-    """The event in words: its kind, what it is about and its time, and where it came from."""
+    """Describe an event: kind, subject, time and origin."""
     if event is None:
         return ""
     moment = event.timestamp if isinstance(event, Candle) else time_of(event)

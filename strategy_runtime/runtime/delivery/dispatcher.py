@@ -1,8 +1,8 @@
-"""From events to hooks: one table, made once, with one handler a kind of event.
+"""Dispatch events to hooks, with one handler for each kind of event.
 
-A handler brings clock, book and indicators up to date, then calls the strategy's hook if it has
-one, and gives back what the hook gave: None, or something to await. Whatever can be decided before
-the first event is decided then; for a candle nothing is left but the work itself.
+A handler updates clock, book and indicators, then calls the strategy's hook, if any, and returns
+its result: None, or an awaitable. Everything that can be decided before the first event is decided
+then, so that a candle costs only the work itself.
 """
 
 import asyncio
@@ -43,13 +43,16 @@ Table = Mapping[type[Any], Handler]
 """The handler of each kind of event."""
 
 _Update = Callable[[Any], bool]
-"""Brings the book up to date by an event; False where that told nothing new."""
+"""Updates the book by an event; returns False if the event has nothing new."""
 
 _BETWEEN = "on_order on_trade on_position on_account on_financing on_proxy_error on_event".split()
 
 
 def overridden(strategy: Strategy, name: str) -> Hook | None:
-    """The strategy's own hook of that name, of its class or of itself; None where it has none."""
+    """Return the strategy's own hook of that name, or None if it does not override it.
+
+    It may be a method of its class or an attribute of the object.
+    """
     hook: Hook = getattr(strategy, name)
     return None if getattr(hook, "__func__", None) is getattr(Strategy, name) else hook
 
@@ -60,19 +63,20 @@ def _begun_at_once(strategy: Strategy, name: str) -> Hook | None:
 
 
 class Dispatcher:
-    """Delivers events to one strategy.
+    """Dispatches events to the hooks of one strategy.
 
     Args:
-        observer: Told of every event that was handled.
+        observer: Notified of every event that was handled.
 
     Attributes:
         table: The handler of each kind of event.
-        telling: Handlers for what `apply` gives back: they call hooks and leave the book as it is.
-        hook: Name of the hook that runs where it is not the one of the event in hand, else None.
-        candles: Those of a live run.
-        hears_changes: Whether somebody could look between two events of one execution, or at an
-            order before the first event of it.
-        interrupt: Ends a run of candles after the one in hand.
+        hooks_only: Handlers for the events that `apply` returns: they call hooks, but do not update
+            the book again.
+        hook: Name of the running hook if it is not the one of the current event, else None.
+        candles: The candles of a live run.
+        needs_events: Whether the strategy or an observer could look at the book between two
+            events of one execution, or at an order before its first event.
+        interrupt: Ends a run of candles after the current one.
     """
 
     def __init__(
@@ -111,11 +115,11 @@ class Dispatcher:
         if is_live:
             tell = self._handler_of(Candle, _is_news, observer)
             self.table[Candle] = self.candles.once(self.table[Candle], tell)
-        self.telling: Table = {
+        self.hooks_only: Table = {
             kind: self._handler_of(kind, _is_news, observer) for kind in self._updates
         }
         hooks = (overridden(strategy, name) for name in _BETWEEN)
-        self.hears_changes = (
+        self.needs_events = (
             is_live or observer is not None or any(hook is not None for hook in hooks)
         )
         is_plain = not is_live and self._catch_all is None and observer is None
@@ -127,19 +131,19 @@ class Dispatcher:
             desk=desk,
             timers=timers,
             table=self.table,
-            hears_changes=self.hears_changes,
+            needs_events=self.needs_events,
         )
         self.interrupt = self._runs.interrupt
         timers.when_set = strategy._indicators.when_added = self.interrupt
         self._watched: dict[type[Any], Callable[[], None]] = {}
         self._take_run = self._runs.handler(hook or _nothing) if is_plain else self._runs.one_by_one
         self.table[CandleRun] = self._take_run
-        self.table |= desk.watched(self.table)
+        self.table |= desk.checking_handlers(self.table)
 
     def _handler_of(
         self, kind: type[Any], update: _Update | None, observer: Observer | None
     ) -> Handler:
-        """The handler of a kind of event: what it updates, its hook, and who else is told."""
+        """Build the handler of a kind of event: update, hook, `on_event` and observer."""
         name = EVENT_HOOKS[kind]
         hook = _begun_at_once(self._strategy, name)
         if kind is Candle:
@@ -158,7 +162,7 @@ class Dispatcher:
         return handler
 
     def _candle_handler(self, hook: Hook | None, take_in: Callable[[Candle], object]) -> Handler:
-        """The hot path, with everything it touches bound to local names."""
+        """Build the handler of candles: the hot path, so everything it uses is a local name."""
         clock, timers, call = self._clock, self._timers, hook or _nothing
 
         def handle(candle: Candle) -> Awaitable[None] | None:
@@ -171,7 +175,7 @@ class Dispatcher:
         return handle
 
     def _taking_in(self) -> Callable[[Candle], None]:
-        """What has price, history and indicators follow a candle."""
+        """Build the function that updates last price, history and indicators by a candle."""
         last, keep = self._book.last, self._book.keep
         indicators = self._strategy._indicators
         all_feeds, feeds_of = indicators.feeds, indicators.feeds_of
@@ -193,7 +197,7 @@ class Dispatcher:
         return take_in
 
     def take_history(self, candles: Sequence[Candle], *, was_told: bool = False) -> None:
-        """Take in candles that no event brought, oldest first, without calling a hook.
+        """Apply candles that did not come as events, oldest first, without calling a hook.
 
         Args:
             was_told: See `LiveCandles.join`.
@@ -203,10 +207,9 @@ class Dispatcher:
         self.candles.join(candles, was_told=was_told)
 
     def apply(self, events: Iterable[Event]) -> list[Event]:
-        """Bring the book up to date without calling a hook; gives back what there is to tell.
+        """Update the book without calling a hook, and return the events that are new.
 
-        So no hook acts on the first of several events that happened long ago while the book does
-        not have the others yet.
+        So no hook acts on the first of several old events before the book has the others.
         """
         marked = self._book.marked
         news: list[Event] = []
@@ -219,7 +222,7 @@ class Dispatcher:
         return news
 
     def _updating(self, update: _Update, hook: Hook | None) -> Handler:
-        """A handler that updates the book, and calls the hook unless there was nothing new."""
+        """Build a handler that updates the book, and calls the hook if there was something new."""
 
         timers = self._timers
 
@@ -233,7 +236,7 @@ class Dispatcher:
         return handle
 
     def _marking(self, handle: Handler) -> Handler:
-        """A handler to whom orders come with what is known of whose they are."""
+        """Wrap a handler so that it gets orders marked as ours or external."""
         marked = self._book.marked
 
         def handle_marked(event: OrderEvent) -> Awaitable[None] | None:
@@ -271,7 +274,7 @@ class Dispatcher:
         return True
 
     def _in_turn(self, first: Handler, second: Handler, hook: str | None = None) -> Handler:
-        """Call one handler, then another that runs the named hook."""
+        """Combine two handlers into one; the second one runs the named hook."""
 
         async def handle(event: Event) -> None:
             await self._call(first, event)
@@ -282,16 +285,16 @@ class Dispatcher:
         return handle
 
     def precede(self, kind: type[Any], first: Handler) -> None:
-        """Have something done with every event of a kind before its hook is called."""
+        """Call `first` with every event of a kind before its hook."""
         self.table[kind] = self._in_turn(first, self.table[kind])
 
     def sift(self, kind: type[Any], is_news: Callable[[Any], bool]) -> None:
-        """Have events of a kind passed over that are no news."""
+        """Skip events of a kind that are not news."""
         handler = self.table[kind]
         self.table[kind] = lambda event: handler(event) if is_news(event) else None
 
     def limit(self, kind: type[Any], seconds: float) -> None:
-        """Have the hook of a kind of event cancelled where it takes longer; the run goes on."""
+        """Cancel the hook of a kind of event if it takes longer; the run continues."""
         handler = self.table[kind]
 
         async def handle(event: Event) -> None:
@@ -307,7 +310,7 @@ class Dispatcher:
         self.table[kind] = handle
 
     def watch(self, kind: type[Any], succeeded: Callable[[], None]) -> None:
-        """Call `succeeded` once, when the next event of a kind has been handled without failure."""
+        """Call `succeeded` once, after the next event of a kind that is handled without failure."""
         if kind not in self._watched:
             original = self.table[kind]
 
@@ -323,8 +326,9 @@ class Dispatcher:
         self._watched[kind] = succeeded
 
     async def _after_timers(self, event: Event, deliver: Handler) -> None:
-        """Fire what is due up to an event's time, each with its orders settled, then deliver it,
-        unless one of them has the run end.
+        """Fire timers due up to an event's time, then deliver it, unless one of them ends the run.
+
+        The orders of each timer are settled before anything else.
         """
         moment = time_of(event)
         if moment is not None:
@@ -333,7 +337,7 @@ class Dispatcher:
             await self._call(deliver, event)
 
     async def _fire_timers(self, moment: datetime) -> None:
-        """Fire what is due up to a moment, in the order of time."""
+        """Fire timers due up to a moment, in the order of time."""
         for due, function in self._timers.due(moment):
             self._clock.reach(due)
             self.hook = getattr(function, "__name__", "a timer")
@@ -352,9 +356,9 @@ class Dispatcher:
 
 
 def _is_news(event: Any) -> bool:
-    """The update for an event that the book has taken in already: nothing to do, but to tell."""
+    """Update nothing, since the book already has the event, but call the hook."""
     return True
 
 
 def _nothing(event: Any) -> None:
-    """The hook of a strategy that has none."""
+    """Do nothing, in place of a hook that the strategy does not have."""

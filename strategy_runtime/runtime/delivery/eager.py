@@ -1,4 +1,4 @@
-"""Hooks that are coroutines, begun at once: most of them wait for nothing."""
+"""Eager execution of hooks that are coroutines, as most of them never wait."""
 
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial, wraps
@@ -12,7 +12,7 @@ _AT_ITS_END = object()
 
 
 class _Begun:
-    """A coroutine that waits for something; to be awaited to its end."""
+    """A started coroutine that waits for something; awaiting this finishes it."""
 
     __slots__ = ("_coroutine", "_waits_for")
 
@@ -40,7 +40,7 @@ class _Begun:
 
 
 def eager(hook: Hook) -> Hook:
-    """A hook that is a coroutine function, giving back something to await only where it waits.
+    """Wrap a coroutine function to start at once, and return an awaitable only if it waits.
 
     It runs in the same task and in the same order as if it were awaited.
 
@@ -51,7 +51,7 @@ def eager(hook: Hook) -> Hook:
     @wraps(hook)
     def call(event: Any) -> _Begun | None:
         coroutine: Any = hook(event)
-        # With something to give back at its end no exception is made of that.
+        # With a default, `next` creates no StopIteration at the end of the coroutine.
         waits_for = next(coroutine.__await__(), _AT_ITS_END)
         return None if waits_for is _AT_ITS_END else _Begun(coroutine, waits_for)
 

@@ -1,8 +1,8 @@
-"""What happens when a hook fails.
+"""The policy for failing hooks.
 
-In a backtest the run stops at once and the event in hand is not acknowledged. Live the failure is
-logged and counted, `on_error` is told, and the run goes on, until five failures within a minute or
-three in a row of one hook end it. `--on-error` overrides either.
+A backtest stops at once, and the current event is not acknowledged. A live run logs and counts the
+failure, calls `on_error` and continues, until five failures within a minute or three in a row of
+one hook end it. `--on-error` overrides both.
 """
 
 import logging
@@ -46,7 +46,7 @@ class Failures:
         self._row: tuple[str, int] = ("", 0)
 
     def enter(self, failure: HookFailed) -> bool:
-        """Note a failure; True where the run has to end."""
+        """Record a failure; return True if the run has to end."""
         self.count += 1
         hint = hint_for(failure.__cause__)
         if failure.__cause__ is not None and hint:
@@ -65,6 +65,6 @@ class Failures:
         return crowded or self._row[1] >= _IN_A_ROW
 
     def succeeded(self, hook: str) -> None:
-        """A hook ran through: its failures are no longer in a row."""
+        """Reset the row of failures of a hook, since it succeeded."""
         if self._row[0] == hook:
             self._row = ("", 0)

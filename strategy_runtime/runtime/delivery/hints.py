@@ -1,4 +1,4 @@
-"""What to write instead, for mistakes of which Python itself only says that they are some."""
+"""Hints for common mistakes whose Python error does not say what to write instead."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from contextlib import suppress
 from inspect import Parameter, signature
 
 from strategy_runtime.indicators import Indicator
-from strategy_runtime.runtime.tracebacks import said_by
+from strategy_runtime.runtime.tracebacks import message_of
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean, some_of
 
@@ -14,7 +14,7 @@ __all__ = ["hint_for"]
 
 _PACKAGE = "strategy_runtime."
 _PARTS = ("order", "position", "trade", "account")
-"""What an object has in which the attribute that is missed may be."""
+"""Attributes of an object that may have the missing attribute."""
 
 _OURS = "|".join(name for name in dir(Strategy) if isinstance(getattr(Strategy, name), property))
 
@@ -49,7 +49,7 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     (
         TypeError,
         r"'(AccountView|datetime\.datetime|list|bool)' object is not callable",
-        "account, now, positions, is_flat, is_ready and the like are no methods: write them "
+        "account, now, positions, is_flat, is_ready and the like are not methods: write them "
         "without parentheses",
     ),
     (
@@ -66,8 +66,8 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     (
         TypeError,
         "NoneType can't be used in 'await' expression|'NoneType' object can't be awaited",
-        "None was awaited, which close() and target() give where there is nothing to do, and every "
-        "hook that is no `async def`, such as those of Strategy itself",
+        "None was awaited: close() and target() return it if there is nothing to do, and so does "
+        "every hook that is not `async def`, such as those of Strategy itself",
     ),
     (
         RuntimeError,
@@ -104,16 +104,16 @@ _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("schedule", "schedule_function"), "self.every(…) and self.at(…)"),
     "liquidate": "self.close(symbol)",
 }
-"""What other engines have on a strategy, and what it is here."""
+"""Names that a strategy has in other engines, and what to write here."""
 
 
 def hint_for(error: BaseException | None) -> str:
-    """What to write instead, or nothing where it is not known."""
+    """Return what to write instead, or an empty text if unknown."""
     if isinstance(error, AttributeError) and isinstance(error.name, str):
         found = _of_attribute(error.obj, error.name)
         if found:
             return found
-    said = said_by(error)
+    said = message_of(error)
     called = _CALL.search(said)
     if isinstance(error, TypeError) and called and hasattr(Strategy, called[1]):
         return _of_call(called[1])
@@ -124,7 +124,7 @@ def hint_for(error: BaseException | None) -> str:
 
 
 def _of_attribute(owner: object, name: str) -> str:
-    """What to write in place of an attribute that an object of ours does not have."""
+    """Return what to write in place of an attribute that an object of ours does not have."""
     kind = type(owner)
     is_strategy = isinstance(owner, Strategy)
     if not (is_strategy or isinstance(owner, Indicator) or kind.__module__.startswith(_PACKAGE)):
@@ -143,7 +143,7 @@ def _of_attribute(owner: object, name: str) -> str:
 
 
 def _of_call(verb: str) -> str:
-    """What a verb or view takes, where it was called with something else."""
+    """Return which arguments a method of Strategy takes."""
     parameters = [*signature(getattr(Strategy, verb)).parameters.values()][1:]
     named = [each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY]
     plain = [each.name for each in parameters if each.kind is not Parameter.KEYWORD_ONLY]

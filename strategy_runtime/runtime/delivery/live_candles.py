@@ -1,4 +1,4 @@
-"""The candles of a live run: each is handled once, however often it is sent or asked for."""
+"""Deduplication of live candles: each is handled once, however often it is sent or requested."""
 
 import logging
 from collections.abc import Awaitable, Iterable
@@ -15,14 +15,14 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class _Join(NamedTuple):
-    """Up to when candles were asked for; the stream goes on behind that."""
+    """Where requested candles end and the stream continues."""
 
     until: datetime
     was_told: bool
 
 
 class LiveCandles:
-    """What has come so far, in the stream or in answer to a question.
+    """The candles received so far, from the stream or on request.
 
     Attributes:
         latest: The last candle by symbol and timeframe.
@@ -34,11 +34,11 @@ class LiveCandles:
         self._may_go_back: set[tuple[str, str]] = set()
 
     def join(self, candles: Iterable[Candle], *, was_told: bool) -> None:
-        """Have the stream go on behind candles that were asked for and have been taken in.
+        """Continue the stream after candles that were requested and have been applied.
 
         Args:
-            was_told: The strategy has been told of them. Otherwise it is told of one that comes in
-                the stream as well.
+            was_told: The strategy has seen them. Otherwise its hook is called if one of them also
+                comes in the stream.
         """
         for candle in candles:
             key = candle.symbol, candle.timeframe
@@ -46,14 +46,14 @@ class LiveCandles:
             self._joins[key] = _Join(candle.timestamp, was_told)
 
     def let_time_go_back(self) -> None:
-        """Take a candle that is older than the last of its kind for a new beginning, once."""
+        """Accept, once for each symbol and timeframe, a candle older than the last as a restart."""
         self._may_go_back.update(self.latest)
 
     def once(self, handle: Handler, tell: Handler) -> Handler:
-        """A handler of the stream that has each candle handled once.
+        """Wrap the handler of the stream so that each candle is handled once.
 
         Args:
-            tell: Tells the strategy of a candle that has been taken in already.
+            tell: Calls the hook for a candle that has been applied already.
         """
         joins, latest, may_go_back = self._joins, self.latest, self._may_go_back
 
@@ -66,7 +66,7 @@ class LiveCandles:
                     return None if join.was_told else tell(candle)
                 del joins[key]
             known = latest.get(key)
-            # At every candle: `timestamp` would take longer, and stamps of a venue are of one kind.
+            # Runs at every candle: `stamp` is faster than `timestamp`, and of one type per venue.
             if known is not None and candle.stamp <= known.stamp:  # type: ignore[operator]
                 if candle.stamp == known.stamp or key not in may_go_back:
                     _warn_passed_over(candle, known)
@@ -79,7 +79,7 @@ class LiveCandles:
 
 
 def _warn_of_another_close(candle: Candle, listed: Candle) -> None:
-    """Warn of a bar that the venue had listed before it was closed: nothing takes that back."""
+    """Warn of a bar that the venue listed before it was closed, since that cannot be undone."""
     if candle.timestamp == listed.timestamp and candle.close != listed.close:
         _log.warning(
             "the bar of %s (%s) from %s closed at %g, and had been listed with %g: a proxy has to "
@@ -93,7 +93,7 @@ def _warn_of_another_close(candle: Candle, listed: Candle) -> None:
 
 
 def _warn_passed_over(candle: Candle, known: Candle) -> None:
-    """Warn of a candle that is not handled, unless the very same one has been before."""
+    """Warn of a candle that is ignored, unless it is an exact duplicate."""
     if candle != known:
         how = "again with other values" if candle.timestamp == known.timestamp else "late"
         _log.warning(

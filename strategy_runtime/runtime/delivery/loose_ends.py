@@ -1,7 +1,7 @@
-"""What a hook began and lost sight of: coroutines nobody awaited, and tasks that failed unheard.
+"""Loose ends of hooks: coroutines that nobody awaited, and tasks that failed unnoticed.
 
-Python says as much in a warning at some later time, if at all. Here either is a failure of the hook
-that did it, with a traceback to the line. No event takes longer for it.
+Python only warns of them, some time later, if at all. Here they are failures of the hook that
+caused them, with a traceback to the line. Events take no longer because of it.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ __all__ = ["LooseEnds"]
 _FORGOTTEN = r"coroutine '(.*)' was never awaited"
 _NO_HOOK = "code outside of hooks"
 _CANCELLED = (
-    "cancelling the task in which its hooks run, as a TaskGroup does that outlives the hook it was "
-    "entered in when one of its tasks fails: leave it in that hook, and begin with "
-    "asyncio.create_task what is to go on"
+    "cancelling the task in which its hooks run, as a TaskGroup that outlives its hook does when "
+    "one of its tasks fails: leave the group in the hook that entered it, and start longer work "
+    "with asyncio.create_task"
 )
 _ON_THE_WAY = ("asyncio", "warnings")
 _TURNS = 3
@@ -35,18 +35,18 @@ _lock = threading.Lock()
 _in_place = ExitStack()
 _listeners: list["LooseEnds"] = []
 _whose: ContextVar["LooseEnds | None"] = ContextVar("_whose", default=None)
-"""Of which run it is what happens in a context."""
+"""The run that the code of a context belongs to."""
 _Work = Coroutine[Any, Any, Any] | Generator[Any, Any, Any]
 
 
 class LooseEnds:
-    """Hears of them from `with` to its end, in the event loop that runs and in its context.
+    """Detects loose ends within a `with` block, in the running event loop and in its context.
 
-    A task is the strategy's where its code made it. It is kept until it has ended, which the loop
-    itself does not see to. It counts as heard where somebody awaits it when it fails.
+    A task belongs to the strategy if its code created it. It is referenced until it has ended,
+    which the loop itself does not do. Its failure is not reported if somebody awaits it.
 
     Args:
-        report: Called with each failure, in the middle of whatever runs.
+        report: Called with each failure, at any point of the running code.
     """
 
     def __init__(self, report: Callable[[HookFailed], None]) -> None:
@@ -65,10 +65,13 @@ class LooseEnds:
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
 
-    async def cut(self, within: float) -> None:
-        """End the tasks that still run, in so many seconds; those that have failed are reported.
+    async def cancel_tasks(self, within: float) -> None:
+        """Cancel the tasks that still run, and report those that failed.
 
-        One that a backtest has left no time to begin has it now.
+        A task that had no time to start during a backtest gets it now.
+
+        Args:
+            within: Seconds to wait for the cancelled tasks.
         """
         for _ in range(_LAST_TURNS):
             if self._tasks:
@@ -78,15 +81,15 @@ class LooseEnds:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
         for task in list(self._tasks):
-            self._look(task, 0)
+            self._report_if_failed(task, 0)
 
     # Coroutines
 
-    def forgotten(self, name: str, message: str, frame: FrameType) -> bool:
-        """Report a coroutine of that name, if it is of the thread in which the run is."""
+    def report_not_awaited(self, name: str, message: str, frame: FrameType) -> bool:
+        """Report a coroutine that was not awaited; return False if it is of another thread."""
         if threading.get_ident() != self._thread:
             return False
-        hook, frames = self._theirs(frame)
+        hook, frames = self._hook_behind(frame)
         place = "" if hook == _NO_HOOK else f", in an `async def {hook}`"
         self._fail(
             hook,
@@ -98,15 +101,15 @@ class LooseEnds:
 
     # Tasks
 
-    def made(self, task: asyncio.Task[Any], frame: FrameType) -> None:
-        """Look after a task, if it was the strategy that made it."""
-        hook, frames = self._theirs(frame)
+    def track(self, task: asyncio.Task[Any], frame: FrameType) -> None:
+        """Keep track of a new task, if the strategy created it."""
+        hook, frames = self._hook_behind(frame)
         if frames:
             self._tasks[task] = hook
             task.add_done_callback(self._ended)
 
     def was_cancelled(self, task: asyncio.Task[Any]) -> HookFailed:
-        """The failure that it is when the strategy has cancelled a task of the run."""
+        """Return the failure for a task of the run that the strategy cancelled."""
         failure = HookFailed(_NO_HOOK, _CANCELLED)
         try:
             task.result()
@@ -116,14 +119,14 @@ class LooseEnds:
         return failure
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        # Asked in the plain way, it would no longer tell that nobody has heard of it.
+        # `task.exception()` would mark the exception as retrieved.
         self._failed = getattr(task, "_exception", None) or self._failed
-        self._look(task, _TURNS)
+        self._report_if_failed(task, _TURNS)
 
-    def _look(self, task: asyncio.Task[Any], turns: int) -> None:
-        """Report a task that has failed, once those who await it have had their turns."""
+    def _report_if_failed(self, task: asyncio.Task[Any], turns: int) -> None:
+        """Report a failed task, unless somebody retrieves its exception in the next iterations."""
         if turns:
-            task.get_loop().call_soon(self._look, task, turns - 1)
+            task.get_loop().call_soon(self._report_if_failed, task, turns - 1)
             return
         hook = self._tasks.pop(task, None)
         if hook is None or not task.done() or task.cancelled() or not task._log_traceback:
@@ -138,19 +141,19 @@ class LooseEnds:
             failure,
         )
 
-    def _theirs(self, frame: FrameType | None) -> tuple[str, list[FrameType]]:
-        """The hook behind what is being done, and its frames, the innermost first.
+    def _hook_behind(self, frame: FrameType | None) -> tuple[str, list[FrameType]]:
+        """Return the hook that a frame was called from, and the frames within it, innermost first.
 
-        Without frames where it is not the strategy that does it.
+        There are no frames if the strategy did not make the call.
         """
         frames: list[FrameType] = []
         while frame is not None:
             package = str(frame.f_globals.get("__name__")).partition(".")[0]
-            if package == "aiohttp":  # at our behest, where the strategy shares a loop with it
+            if package == "aiohttp":  # called by us, in the loop that it shares with the strategy
                 break
             if package == "strategy_runtime":
                 return (frames[-1].f_code.co_name if frames else _NO_HOOK), frames
-            if frames and package == "asyncio":  # the root of a task, perhaps made by a hook
+            if frames and package == "asyncio":  # the root of a task, which a hook may have created
                 task = asyncio.current_task()
                 hook = None if task is None else self._tasks.get(task)
                 return (_NO_HOOK, []) if hook is None else (hook, frames)
@@ -167,12 +170,14 @@ class LooseEnds:
 
 @contextmanager
 def _listening(ends: LooseEnds) -> Iterator[None]:
-    """Have warnings heard as long as any run of the process lasts: what hears them is of all
-    threads, and in the place of what showed them before the first of these runs.
+    """Intercept warnings while any run of the process lasts.
+
+    `warnings.showwarning` is global to all threads. It is replaced at the start of the first run,
+    and restored at the end of the last one.
     """
     with _lock:
         if not _listeners:
-            _in_place.enter_context(_ear())
+            _in_place.enter_context(_intercepting())
         _listeners.append(ends)
     try:
         yield
@@ -184,7 +189,7 @@ def _listening(ends: LooseEnds) -> Iterator[None]:
 
 
 @contextmanager
-def _ear() -> Iterator[None]:
+def _intercepting() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("always", _FORGOTTEN, RuntimeWarning)
         show = warnings.showwarning
@@ -198,9 +203,9 @@ def _ear() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             found, frame = re.match(_FORGOTTEN, str(message)), sys._getframe(1)
-            mine = _whose.get()  # a test has none, of which its run hears, too
+            mine = _whose.get()  # None in a test, whose coroutines any run in it may report
             if found is None or not any(
-                each.forgotten(found[1], str(message), frame)
+                each.report_not_awaited(found[1], str(message), frame)
                 for each in (reversed(_listeners) if mine is None else (mine,))
             ):
                 show(message, category, filename, lineno, file, line)
@@ -210,7 +215,7 @@ def _ear() -> Iterator[None]:
 
 
 class _Factory:
-    """Makes the tasks of a loop, for as many runs as there are in it."""
+    """Task factory of an event loop, shared by all runs in it."""
 
     def __init__(self, before: Callable[..., Any] | None) -> None:
         self.before = before
@@ -224,7 +229,7 @@ class _Factory:
             asyncio.Task(work, loop=loop, **kwargs) if make is None else make(loop, work, **kwargs)
         )
         if ends is not None:
-            ends.made(made, sys._getframe(1))
+            ends.track(made, sys._getframe(1))
         return made
 
 

@@ -1,6 +1,6 @@
-"""Candles in runs: taken one after the other, without leaving, until there is something else to do.
+"""Runs of candles: a tight loop that handles candle after candle until something else is due.
 
-Most of a backtest's time goes here, so whatever can be found out before a run is found out there.
+A backtest spends most of its time here, so everything possible is prepared before a run.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -20,17 +20,17 @@ from strategy_runtime.strategy import Strategy
 
 __all__ = ["CandleRuns"]
 
-_FEW_ORDERS = 8  # to look away means to make a copy of each
-_MANY_CANDLES = 32  # so many save what it takes to look and to look away again
+_FEW_ORDERS = 8  # each is copied when the book stops following the venue
+_MANY_CANDLES = 32  # from so many on, following the venue pays for starting and stopping it
 _SHORTEST_MONTH_NS = 28 * DAY_NS
 
 
 class CandleRuns:
-    """Takes the candles of runs to the hook of one strategy.
+    """Calls the hook of one strategy with the candles of runs.
 
     Args:
-        table: The handlers of all kinds of event, for a candle that has to be dealt with by itself.
-        hears_changes: See `Dispatcher`.
+        table: The handlers of all kinds of event, for a candle that must be handled alone.
+        needs_events: See `Dispatcher`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CandleRuns:
         desk: TradingDesk,
         timers: Timers,
         table: Mapping[type[Any], Handler],
-        hears_changes: bool,
+        needs_events: bool,
     ) -> None:
         self._book = book
         self._clock = clock
@@ -50,21 +50,21 @@ class CandleRuns:
         self._timers = timers
         self._indicators = strategy._indicators
         self._table = table
-        self._hears_changes = hears_changes
+        self._needs_events = needs_events
         self._interrupts: list[None] = []
         self._due: Candle | None = None
 
     def interrupt(self) -> None:
-        """End a run after the candle in hand."""
+        """End a run after the current candle."""
         self._interrupts.append(None)
 
     def handler(self, call: Callable[[Candle], Awaitable[None] | None]) -> Handler:
-        """A handler of runs that takes candle after candle until there is something else to do."""
+        """Build the handler of runs, which handles candles until something else is due."""
         clock, timers, desk = self._clock, self._timers, self._desk
         last, keep, unsettled = self._book.last, self._book.keep, desk.unsettled
         indicators = self._indicators
         interrupts, fed = self._interrupts, indicators.fed_in_runs
-        settle, seen = desk.settle_at_once, desk.seen
+        settle, checked = desk.settle_at_once, desk.checked
 
         def take(run: CandleRun) -> Awaitable[None] | None:
             clock.event = run
@@ -73,7 +73,7 @@ class CandleRuns:
             candles = run.candles
             if timers.is_set:
                 candles = self._before_timers(run)
-            for part in seen(run, candles):
+            for part in checked(run, candles):
                 for candle in part:
                     run.last = candle
                     symbol = candle.symbol
@@ -101,7 +101,7 @@ class CandleRuns:
             return self._table[Candle](due)
 
         def feed(first: Candle) -> Sequence[Callable[[float], None]]:
-            """What is to be fed with the candles of a symbol, the same in all its runs."""
+            """Return what is fed with the candles of a symbol, the same in all its runs."""
             feeds = indicators.feeds.get(first.symbol) or indicators.feeds_of(first)
             takers: list[Callable[[Candle], None]] = []
             if first.timeframe != feeds.timeframe:
@@ -118,38 +118,41 @@ class CandleRuns:
         return take
 
     def _before_timers(self, run: CandleRun) -> Iterator[Candle]:
-        """The candles of a run up to the first at which a timer may be due; that one is kept."""
+        """Return the candles of a run up to the first at which a timer may be due.
+
+        That one is kept in `_due`.
+        """
         first = next(run.candles, None)
         if first is None:
             return iter(())
-        begins_by, ahead = self._timers.begins_by(first.timeframe), 0
+        earliest_due_start, ahead = self._timers.earliest_due_start(first.timeframe), 0
         begin: int = first.stamp  # type: ignore[assignment]  # runs are made in process
-        if begin >= begins_by:
+        if begin >= earliest_due_start:
             self._due = first
             return iter(())
         if parse_timeframe(first.timeframe).nanoseconds < _SHORTEST_MONTH_NS:
-            ahead = run.ahead(begins_by)
+            ahead = run.ahead(earliest_due_start)
         is_worth_it = ahead >= _MANY_CANDLES and self._book.open_count <= _FEW_ORDERS
-        if is_worth_it and not self._hears_changes:
-            self._desk.look(self._timers.are_due_at)
+        if is_worth_it and not self._needs_events:
+            self._desk.follow_venue(self._timers.are_due_at)
         if not ahead:
             return self._one_by_one_before_timers(chain((first,), run.candles))
         rest = self._one_by_one_before_timers(run.candles)
         return chain((first,), islice(run.candles, ahead - 1), rest)
 
     def _one_by_one_before_timers(self, candles: Iterator[Candle]) -> Iterator[Candle]:
-        begins_by = LONG_AGO_NS
+        earliest_due_start = LONG_AGO_NS
         for candle in candles:
             begin: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
-            if begin >= begins_by:
-                begins_by = self._timers.begins_by(candle.timeframe)
-                if begin >= begins_by:
+            if begin >= earliest_due_start:
+                earliest_due_start = self._timers.earliest_due_start(candle.timeframe)
+                if begin >= earliest_due_start:
                     self._due = candle
                     return
             yield candle
 
     def one_by_one(self, run: CandleRun) -> Awaitable[None] | None:
-        """Have each candle of a run handled like one that came alone."""
+        """Handle each candle of a run like one that came alone."""
         handle, unsettled = self._table[Candle], self._desk.unsettled
         for candle in run.candles:
             run.last = candle

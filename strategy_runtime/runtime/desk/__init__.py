@@ -1,4 +1,4 @@
-"""The desk: verbs of a strategy become requests, and requests are seen through to an answer."""
+"""The trading desk: turns a strategy's calls into requests, and tracks them until answered."""
 
 from strategy_runtime.runtime.desk.desk import TradingDesk
 

@@ -1,4 +1,4 @@
-"""From what verbs are given to what goes on the wire: exact numbers, kinds of orders, texts."""
+"""Convert and check the arguments of order methods: numbers, order types, text and flags."""
 
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 SIGNIFICANT = 10
-"""Digits of a number that was not given as an exact one."""
+"""Significant digits of a number that was not given as Decimal or int."""
 
 _rounded = Context(prec=SIGNIFICANT).create_decimal
 
 
-# A member of an Enum costs five times a name of the module.
+# Looking up an Enum member is five times slower than a global.
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 
 
@@ -45,8 +45,10 @@ def exact(name: str, value: None) -> None: ...
 
 
 def exact(name: str, value: Number | None) -> Decimal | None:
-    """A price or quantity as a decimal: one given as Decimal or int as it is, a float as it is
-    written, to ten significant digits, whichever package it comes from.
+    """Convert a price or quantity to a Decimal.
+
+    A Decimal or int is converted exactly, a float of any package as it prints, to ten significant
+    digits.
 
     Raises:
         ValueError: It is not a finite number above zero.
@@ -75,14 +77,14 @@ def units(quantity: None) -> None: ...
 
 
 def units(quantity: Number | None) -> Decimal | None:
-    """A quantity as a decimal like `exact`, to 18 decimal places.
+    """Convert a quantity to a Decimal like `exact`, cut to 18 decimal places.
 
     Raises:
-        ValueError: It is no finite number above zero, or less than the last of these places.
+        ValueError: It is not a finite number above zero, or less than the last of these places.
     """
     number = exact("quantity", quantity)
     if number is None or (number >= 1 and not isinstance(quantity, Decimal)):
-        return number  # of few digits
+        return number  # has few decimal places
     cut = cut_to_finest(number)
     if not cut:
         raise ValueError(f"quantity must be at least {in_digits(FINEST)}, not {in_digits(number)}")
@@ -97,22 +99,23 @@ def _decimal(value: Any) -> Decimal:
             return Decimal(int(value))
         if not isinstance(value, Real):
             return Decimal(value)
-    # What numpy calls a float says more than its number when it is asked for it as text.
+    # The repr of a numpy float is more than its number.
     return _rounded(repr(float(value)))
 
 
 def magnitude(value: Any) -> Any:
-    """A number without its sign; what is none stays what it is."""
+    """Return the absolute value of a number; anything else unchanged."""
     if isinstance(value, bool) or not isinstance(value, Decimal | Real):
         return value
     return abs(value)
 
 
 def check_text(name: str, text: str) -> None:
-    """Refuse what is no text, or none that can be sent.
+    """Check that an argument is text that can be sent.
 
     Raises:
-        TypeError, ValueError: It is such a one.
+        TypeError: It is not a string.
+        ValueError: It is not valid Unicode.
     """
     if not isinstance(text, str):
         raise TypeError(f"{name} is a text, not {text!r}")
@@ -124,10 +127,10 @@ def check_text(name: str, text: str) -> None:
 
 
 def check_flags(**flags: object) -> None:
-    """Refuse what is neither True nor False, as a text that says no is true in Python.
+    """Check that flags are bool, since a text such as "no" is true in Python.
 
     Raises:
-        TypeError: Names the flag.
+        TypeError: One is not; the message names it.
     """
     for name, value in flags.items():
         if not isinstance(value, bool):
@@ -135,10 +138,10 @@ def check_flags(**flags: object) -> None:
 
 
 def time_in_force_of(name: str) -> TimeInForce:
-    """How long an order rests, by its name.
+    """Return a time in force by its name.
 
     Raises:
-        ValueError: It is none.
+        ValueError: There is none of that name.
     """
     try:
         return TimeInForce(name)
@@ -155,10 +158,10 @@ def prices_of(
     stop_loss: Number | None,
     take_profit: Number | None,
 ) -> dict[str, Any]:
-    """Kind and prices of an order as fields of its request.
+    """Return type and prices of an order as fields of its request.
 
     Raises:
-        ValueError: They contradict each other, or one is no number above zero.
+        ValueError: They contradict each other, or one is not a number above zero.
     """
     kind = _type_of(limit, stop, trailing, trailing_percent)
     fields: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The trading desk: turns a strategy's verbs into requests, and answers from the book."""
+"""The trading desk: turns a strategy's calls into requests, or answers them from the book."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ from strategy_runtime.runtime.desk.arguments import (
     time_in_force_of,
     units,
 )
-from strategy_runtime.runtime.desk.lines import InHand, loop_of_hooks
+from strategy_runtime.runtime.desk.lines import Amendment, loop_of_hooks
 from strategy_runtime.runtime.desk.misplaced import MisplacedLegs
 from strategy_runtime.runtime.desk.outbox import Outbox
 from strategy_runtime.runtime.desk.sizing import size_of
@@ -48,12 +48,12 @@ from strategy_runtime.strategy.views import AccountView, NetPosition, RiskState
 __all__ = ["TradingDesk"]
 
 _ZERO = Decimal(0)
-# A member of an Enum costs five times a name of the module, and these meet every order.
+# Looking up an Enum member is five times slower than a global, and every order needs these.
 _BUY, _SELL, _MARKET = Side.BUY, Side.SELL, OrderType.MARKET
-# What proxies answer to a cancel that comes too late; by some of them it is their broker's fault.
+# Status codes for a cancel that comes too late; some proxies report it as a fault of the broker.
 _MAY_HAVE_ENDED = (400, 404, 409, 422, 502)
 _NO_PRICES: Mapping[str, Any] = {}
-_SOON_S = 0.2  # three such things leave time for what they are needed for
+_SOON_S = 0.2  # three such steps leave enough time for the cancels and closing orders
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -62,11 +62,11 @@ class TradingDesk(Outbox):
     """Implements the strategy's desk on a venue.
 
     Args:
-        rounding: To which steps of the venue orders are rounded.
+        rounding: Lot and tick sizes to which orders are rounded.
 
     Attributes:
-        quit_reason: Why the strategy wants the run to end, or None where it does not.
-        when_quit: Called when it does.
+        quit_reason: Why the strategy has quit, or None if it has not.
+        when_quit: Called when it quits.
         misplaced_legs: What is wrong with the prices of brackets.
     """
 
@@ -93,7 +93,7 @@ class TradingDesk(Outbox):
         self.when_quit: Callable[[], None] = _nothing
         self.misplaced_legs = MisplacedLegs()
         self._chosen: set[str] = set()
-        """Ids that the strategy has chosen, also of orders that the book has forgotten."""
+        """Ids that the strategy has chosen, also for orders that the book has forgotten."""
 
     # Verbs
 
@@ -119,7 +119,7 @@ class TradingDesk(Outbox):
     ) -> Ticket:
         """See `Strategy.buy`."""
         if self._lines is not None:
-            loop_of_hooks()  # another thread is refused before anything is noted of the order
+            loop_of_hooks()  # refuses other threads before the order is recorded anywhere
         if type(symbol) is not str:
             check_symbol(symbol)
         if not symbol.isascii():
@@ -167,21 +167,21 @@ class TradingDesk(Outbox):
             _log.warning("%s", slip)
 
     def _submit_in_lots(self, request: OrderRequest, own_id: str) -> Ticket:
-        """Submit the whole lots of an order, or have it refused where that is nothing."""
+        """Submit an order rounded down to whole lots, or refuse it if that is zero."""
         symbol, size = request.symbol, request.quantity
         lots = self._rounding.lots(symbol, size)
         if lots:
             return self._submit(replace(request, quantity=lots), own_id)
         if size:
             return self._turn_away(request, own_id, self._rounding.no_lot(symbol, size))
-        equity = f"equity is {in_digits(self._equity())}, of which no fraction can be taken"
+        equity = f"equity is {in_digits(self._equity())}, so fraction= gives no quantity"
         return self._turn_away(request, own_id, ApiError(0, "INSUFFICIENT_FUNDS", equity))
 
     def _free(self, client_order_id: str) -> str:
-        """An id that the strategy has chosen for an order.
+        """Return an id that the strategy chose for an order, if it is free.
 
         Raises:
-            ValueError: Another order has it, or may be given it; or it cannot be sent.
+            ValueError: Another order has it, it is reserved, or it cannot be sent.
         """
         check_text("client_order_id", client_order_id)
         if client_order_id.startswith(self._prefix):
@@ -198,7 +198,7 @@ class TradingDesk(Outbox):
         return self._issue("submit", request.symbol, own_id, request)
 
     def _turn_away(self, request: OrderRequest, own_id: str, refusal: ApiError) -> Ticket:
-        """Have the ticket of an order refused that is not sent."""
+        """Issue a refused ticket for an order that is not sent."""
         self._book.expect(request, own_id)
         self._book.refuse(own_id)
         return self._issue_refused("submit", request.symbol, own_id, refusal)
@@ -234,13 +234,13 @@ class TradingDesk(Outbox):
 
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
         key, change = name_of(known), partial(self._change, known, changes)
-        return self._issue("modify", known.symbol, key, InHand(key, changes, change), known)
+        return self._issue("modify", known.symbol, key, Amendment(key, changes, change), known)
 
     async def _change(self, known: Order, changes: OrderChanges) -> Order:
         known = self._latest(known)
         answer = await self._venue.modify(known.id, changes)
         if answer.id != known.id:
-            self._book.put_in_place(known, answer)
+            self._book.replace_order(known, answer)
         return self._book.marked(answer)
 
     def cancel(self, order: OrderReference) -> Ticket:
@@ -255,8 +255,8 @@ class TradingDesk(Outbox):
         return self._issue("cancel", known.symbol, name_of(known), send, known)
 
     def _withdraw(self, key: str, symbol: str) -> Ticket:
-        """Cancel an order by name while the book looks on: the order itself need not be read."""
-        what = InHand(key, None, partial(self._cancel_by_name, key))
+        """Cancel an order by its key, without reading it, while the book follows the venue."""
+        what = Amendment(key, None, partial(self._cancel_by_name, key))
         return self._issue("cancel", symbol, key, what)
 
     async def _cancel_by_name(self, key: str) -> Order | None:
@@ -265,7 +265,7 @@ class TradingDesk(Outbox):
     async def _send_cancel(self, known: Order) -> Order | None:
         latest = self._latest(known)
         if latest.status.is_terminal:
-            return None  # it was refused, or has ended, since
+            return None  # it was refused or has ended meanwhile
         try:
             return self._book.marked(await self._venue.cancel(latest.id))
         except ApiError as refusal:
@@ -275,15 +275,15 @@ class TradingDesk(Outbox):
             return ended
 
     def _latest(self, known: Order) -> Order:
-        """An order as it is known now."""
+        """Return the latest known state of an order."""
         return self._book.order(name_of(known)) or known
 
     async def _ended(self, known: Order) -> Order | None:
-        """An order whose cancel came too late, as the venue says; None where it has not ended."""
+        """Return the venue's state of an order if it has ended, so that a cancel came too late."""
         order_id = self._latest(known).id
         listed = await self._venue.orders(client_order_id=name_of(known))
         found = next((order for order in listed if order.id == order_id), None)
-        if found is None:  # it carries no id of ours, or the venue lists none that have ended
+        if found is None:  # it has no id of ours, or the venue does not list ended orders
             found = await self._venue.order(order_id)
         return None if found is None or found.is_open else self._book.marked(found)
 
@@ -315,7 +315,7 @@ class TradingDesk(Outbox):
             return []
         if quantity is not None:
             size = (units(quantity) or _ZERO) * (1 if net.is_long else -1)
-        # Between the events of a fill the venue's position may still be the one that was turned.
+        # Between the events of a fill the venue's position may still be the one that was reversed.
         held = next((part.id for part in parts if part.signed_quantity * size > 0), None)
         return [self._close_part(held, size, symbol)]
 
@@ -339,10 +339,10 @@ class TradingDesk(Outbox):
         return [ticket for symbol in self._book.held for ticket in self._close(symbol, None)]
 
     async def wind_down(self, *, flatten: bool) -> None:
-        """Cancel what is open and, where told to, close what is held, though the run has ended.
+        """Cancel open orders and, with `flatten`, close positions, after the end of the run.
 
-        No event is heard any more, so the venue is asked for both. Where it does not answer soon,
-        what is known has to do.
+        No more events are handled, so the venue is asked for both. If it does not answer soon, the
+        known orders and positions are used.
         """
         self.overtake()
         if not await _soon(self._find_open()):
@@ -351,7 +351,7 @@ class TradingDesk(Outbox):
             )
         _log.info("on exit: orders to be cancelled: %d", len(self.cancel_all(None)))
         if flatten:
-            await _soon(self.cleared())  # what is filled before it is cancelled is held
+            await _soon(self.cleared())  # orders may fill before they are cancelled
             if not await _soon(self._find_held()):
                 _log.error("on exit: the proxy does not say what is held; closing what is known")
             _log.info("on exit: positions to be closed: %d", len(self.close_all()))
@@ -398,8 +398,8 @@ class TradingDesk(Outbox):
         if not difference:
             return None
         if held * difference < 0 and wanted * held >= 0:
-            # By an order that can only reduce it: what it sells may be gone by the time it fills,
-            # and on an account that hedges any other one would open a position beside it.
+            # A reduce-only order, since the position may be closed by the time it fills, and on a
+            # hedging account any other order would open another position.
             return self._close(symbol, abs(difference) if wanted else None)[-1]
         if held and self._book.is_hedging and wanted * held < 0:
             self._close(symbol, None)
@@ -444,15 +444,15 @@ class TradingDesk(Outbox):
         """See `Strategy.risk_state`."""
         return RiskState.HALTED if self.is_closed else RiskState.ACTIVE
 
-    def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
-        """Handlers to take the place of those of a table: this desk has no need of any."""
+    def checking_handlers(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
+        """Return handlers that replace those of a table: none for this desk."""
         return {}
 
-    def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterable[Iterable[Candle]]:
-        """The candles of a run as they are to be taken, in parts: this desk has no need of several.
+    def checked(self, run: CandleRun, candles: Iterator[Candle]) -> Iterable[Iterable[Candle]]:
+        """Return the candles of a run in parts: a single one for this desk.
 
-        Where orders have been given, a part is to be left for the next one, which goes on behind
-        the candle in hand.
+        After an order, the caller leaves a part for the next one, which continues after the current
+        candle.
         """
         return (candles,)
 
@@ -465,7 +465,7 @@ class TradingDesk(Outbox):
         """See `Strategy.last`."""
         price = self._book.last.get(symbol)
         if price is None:
-            self._book.position(symbol)  # notes that it was asked for, where it is a symbol
+            self._book.position(symbol)  # validates the symbol, and records that it was asked for
         return price
 
     def history(self, symbol: str, count: int) -> list[Candle]:
@@ -475,17 +475,17 @@ class TradingDesk(Outbox):
     def every(self, interval: str, function: TimerFunction) -> Timer:
         """See `Strategy.every`."""
         timer = self._timers.every(interval, function)
-        self._look_away()
+        self._unfollow_venue()
         return timer
 
     def at(self, time_of_day: str, function: TimerFunction, tz: tzinfo | str) -> Timer:
         """See `Strategy.at`."""
         timer = self._timers.at(time_of_day, function, tz)
-        self._look_away()
+        self._unfollow_venue()
         return timer
 
-    def look(self, tells: Callable[[int], bool] | None = None) -> None:
-        """Follow what changes in a venue that allows it, in place of the events nobody hears.
+    def follow_venue(self, tells: Callable[[int], bool] | None = None) -> None:
+        """Follow the venue directly, if it allows that, in place of events that no hook needs.
 
         Args:
             tells: See `Venue.let_look`.
@@ -493,16 +493,16 @@ class TradingDesk(Outbox):
         if self._book.statement is None:
             statement = self._venue.let_look(self._witness, tells)
             if statement is not None:
-                self._book.look_at(statement)
+                self._book.follow_statement(statement)
 
     @property
     def _witness(self) -> Witness:
         return self._book
 
-    def _look_away(self) -> None:
-        # The next event may be the first at whose time the timer could be due.
+    def _unfollow_venue(self) -> None:
+        # Events are needed again, since the new timer may be due at the very next one.
         if self._book.statement is not None:
-            self._venue.let_look(None)  # which may still show something
+            self._venue.let_look(None)  # first, as it may still show a change
             self._book.look_away()
 
     def _equity(self) -> Decimal:
@@ -515,7 +515,7 @@ class TradingDesk(Outbox):
 
 
 def _key_of(order: OrderReference) -> str:
-    """What an order that is referred to goes by."""
+    """Return the key of an order given by ticket, order or id."""
     if isinstance(order, Ticket):
         return order.client_order_id
     if isinstance(order, Order):
@@ -529,7 +529,7 @@ def _key_of(order: OrderReference) -> str:
 
 
 async def _soon(work: Awaitable[None]) -> bool:
-    """Do something, as far as it can be done at once; False where it cannot."""
+    """Await something for a moment; return False if it fails or takes longer."""
     with suppress(StrategyRuntimeError, TimeoutError):
         async with asyncio.timeout(_SOON_S):
             await work
@@ -538,14 +538,15 @@ async def _soon(work: Awaitable[None]) -> bool:
 
 
 def _nothing() -> None:
-    """What happens when a strategy quits before anybody minds."""
+    """Ignore that the strategy quits before `when_quit` is replaced."""
 
 
 def _sizes_to_close(
     net: NetPosition, parts: Sequence[Part], quantity: Decimal | None
 ) -> list[tuple[str, Decimal]]:
-    """What to close of each of several positions in a symbol: all, or so many units of the side
-    that outweighs the other, the oldest first.
+    """Return what to close of each of several positions in a symbol, the oldest first.
+
+    Without a quantity that is all of them, otherwise so many units of the larger side.
     """
     if quantity is None:
         return [(part.id, part.signed_quantity) for part in parts]

@@ -1,7 +1,7 @@
-"""Orders that were sent and may have arrived, where nobody can say whether they did.
+"""Orders of unknown fate: they were sent, and may have arrived or not.
 
-Nothing more is sent in the symbol of one until somebody can: an event that has it, or the venue
-when it is asked again.
+No more orders are sent in the symbol of one until its fate is known, from an event with the order
+or from the venue, which is asked again.
 """
 
 from contextlib import suppress
@@ -13,14 +13,14 @@ from strategy_runtime.errors import FateUnknown, StrategyRuntimeError
 from strategy_runtime.protocol.models import Order, OrderHandle
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.desk.refusals import halted
-from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 
 __all__ = ["ASK_AGAIN_AFTER_S", "Doubts"]
 
 ASK_AGAIN_AFTER_S = 10.0
-"""Seconds after which a venue that did not have an order is asked for it once more."""
+"""Seconds after which a venue that did not have an order is asked for it again."""
 
 
 class _Doubt(NamedTuple):
@@ -29,14 +29,14 @@ class _Doubt(NamedTuple):
 
 
 class Doubts:
-    """The orders of one run that are in doubt; what there is to tell goes to the book's anomalies.
+    """The orders of one run whose fate is unknown; reports go to the book's anomalies.
 
     Args:
-        journal: Is told what became of them; None where none is kept.
+        journal: Records their outcome; None if none is kept.
 
     Attributes:
-        have_ended: Whether one was found that has ended since, so that its events may have been
-            lost, too. Whoever has looked for them sets it back.
+        have_ended: Whether one was found to have ended, so that its events may have been lost,
+            too. Reset by whoever has checked for them.
     """
 
     def __init__(self, venue: Venue, book: Book, journal: Journal | None) -> None:
@@ -51,27 +51,28 @@ class Doubts:
 
     @property
     def symbols(self) -> list[str]:
-        """The symbols in which nothing is sent."""
+        """The symbols in which no orders are sent."""
         return sorted({doubt.symbol for doubt in self._orders.values()})
 
     def enter(self, doubt: FateUnknown) -> None:
-        """Nobody can say any more what became of an order."""
+        """Add an order whose fate is unknown."""
         self._orders[doubt.client_order_id] = _Doubt(doubt.symbol, monotonic())
         self._book.anomalies.append(f"{doubt}; no more orders in {doubt.symbol} until it is known")
 
     def order_seen(self, client_order_id: str | None) -> None:
-        """An event has an order: there is no doubt about it any more."""
+        """Remove an order that an event has shown to be accepted."""
         if self._orders and client_order_id in self._orders:
             self._end(client_order_id, "accepted")
 
     async def clear(self, symbol: str | None = None, *, min_age: float = 0.0) -> None:
-        """Ask what became of orders whose fate has not been known for so many seconds.
+        """Ask the venue what became of the orders.
 
         Args:
-            symbol: Of no others.
+            symbol: Only those in this symbol.
+            min_age: Only those whose fate has been unknown for so many seconds.
 
         Raises:
-            StrategyRuntimeError: The venue did not answer: what was not known still is not.
+            StrategyRuntimeError: The venue did not answer, so their fate is still unknown.
         """
         for own_id, doubt in list(self._orders.items()):
             is_meant = symbol is None or doubt.symbol == symbol
@@ -79,7 +80,7 @@ class Doubts:
                 continue
             found = await self._venue.orders(client_order_id=own_id)
             if own_id not in self._orders:
-                continue  # an event has told it, or somebody else has asked
+                continue  # resolved meanwhile, by an event or another request
             if found:
                 order = found[0]
                 self._book.accept(own_id, OrderHandle(id=order.id, status=order.status))
@@ -93,11 +94,11 @@ class Doubts:
             )
             self._end(own_id, "accepted" if found else "refused")
 
-    async def see_to(self, symbol: str) -> None:
-        """Let an order in a symbol pass only when no earlier one in it is in doubt.
+    async def check_symbol_clear(self, symbol: str) -> None:
+        """Check that the fate of all earlier orders in a symbol is known.
 
         Raises:
-            ApiError: One is.
+            ApiError: That of one is not.
         """
         with suppress(StrategyRuntimeError):
             await self.clear(symbol, min_age=ASK_AGAIN_AFTER_S)
@@ -105,10 +106,10 @@ class Doubts:
             return
         raise halted(f"the fate of an earlier order in {symbol} is not known")
 
-    async def take_up(self) -> list[Order]:
-        """Ask for orders that earlier runs were giving when they ended; gives back those found.
+    async def resume(self) -> list[Order]:
+        """Ask for orders that earlier runs were placing when they ended, and return those found.
 
-        Those that the venue has not got are in doubt: it is asked for them again, later.
+        The fate of the others is unknown: the venue is asked for them again later.
 
         Raises:
             StrategyRuntimeError: The venue did not answer.
@@ -117,7 +118,7 @@ class Doubts:
         unsettled = {} if self._journal is None else dict(self._journal.unsettled)
         for own_id, request in unsettled.items():
             orders = partial(self._venue.orders, client_order_id=own_id)
-            found = await patiently(orders, f"what became of {own_id}")
+            found = await with_retries(orders, f"what became of {own_id}")
             self._book.expect(request, own_id)
             self._orders[own_id] = _Doubt(request.symbol, monotonic())
             if found:

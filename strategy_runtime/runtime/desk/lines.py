@@ -1,13 +1,12 @@
-"""Lines: the requests of a live run on their way, one line a symbol.
+"""Lines: queues for the pending requests of a live run, one for each symbol.
 
-Those of a symbol leave in the order in which they were given, each when those before it have been
-answered; those of different symbols leave side by side.
+The requests of a symbol are sent in order, each when those before it have been answered; those of
+different symbols are sent concurrently.
 
-A request that is not answered holds up nobody for long. The next hook waits a second for it, and so
-does a cancel in its symbol. An order or a change behind it waits as long as those before it are
-answered, one after the other; when none is for five seconds, it is refused, since it would be too
-old to be meant. Only what concerns the very same order waits for the answer however long that
-takes, since nothing can be said of the order before.
+An unanswered request blocks others only briefly. The next hook waits a second for it, and so does a
+cancel in its symbol. Orders and changes behind it wait as long as the line moves; if nothing is
+answered for five seconds, they are refused, since they would be too old to be meant. Only requests
+about the same order wait for the answer however long it takes, since they depend on it.
 """
 
 import asyncio
@@ -24,20 +23,20 @@ from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
 from strategy_runtime.runtime.desk.refusals import halted, refuse, stopping
 from strategy_runtime.strategy.ticket import Ticket
 
-__all__ = ["InHand", "Lines", "Request", "Send", "loop_of_hooks"]
+__all__ = ["Amendment", "Lines", "Request", "Send", "loop_of_hooks"]
 
 Send = Callable[[], Coroutine[Any, Any, Order | None]]
-"""Sends a request; raises what became of it where it was not accepted."""
+"""Sends a request; raises an error if it was not accepted."""
 
 
-class InHand(NamedTuple):
-    """A change or a cancel of an order.
+class Amendment(NamedTuple):
+    """A change or cancel of an order.
 
-    A venue in process that a witness looks on at is given key and changes, any other what `send`
-    sends.
+    A venue in process that the book follows is given key and changes; for any other, `send` is
+    called.
 
     Attributes:
-        key: What the order goes by.
+        key: Key of the order in the book.
         changes: None cancels it.
     """
 
@@ -50,17 +49,17 @@ class InHand(NamedTuple):
         return self.send()
 
 
-Request = OrderRequest | InHand | Send
+Request = OrderRequest | Amendment | Send
 
 
 _HOOK_WAITS_S = 1.0
-_HARDLY_ANY_S = 0.001  # so little time is none: a clock may not tell the two apart
+_HARDLY_ANY_S = 0.001  # treated as zero, since it may be below the resolution of the clock
 _CANCEL_WAITS_S = 1.0
 _ORDER_WAITS_S = 5.0
 
 
 class _Line(deque["_UnderWay"]):
-    """The requests in one symbol, those that were answered out of turn among them.
+    """The requests in one symbol, including those answered out of turn.
 
     Attributes:
         moved: When one was last answered.
@@ -73,7 +72,7 @@ class _UnderWay(Struct, eq=False):
     """A request that has not been answered.
 
     Attributes:
-        line: Its own.
+        line: The line it is in.
         turn: Done when all before it in the line have been answered.
     """
 
@@ -85,10 +84,10 @@ class _UnderWay(Struct, eq=False):
 
 
 def loop_of_hooks() -> asyncio.AbstractEventLoop:
-    """The event loop in which hooks run, and what they give is sent.
+    """Return the event loop in which hooks run and requests are sent.
 
     Raises:
-        RuntimeError: It is another thread that asks.
+        RuntimeError: Called from another thread.
     """
     try:
         return asyncio.get_running_loop()
@@ -100,35 +99,35 @@ def loop_of_hooks() -> asyncio.AbstractEventLoop:
 
 
 class Lines:
-    """Whatever has been given and not been answered.
+    """All requests that have not been answered.
 
     Args:
-        send: Sends a request and settles its ticket, whatever becomes of it.
+        send: Sends a request and settles its ticket, whatever the outcome.
     """
 
     def __init__(self, send: Callable[[Ticket, Request], Coroutine[Any, Any, None]]) -> None:
         self._send = send
         self._under_way: dict[Ticket, tuple[_UnderWay, asyncio.Task[None]]] = {}
         self._last_about: dict[str, Ticket] = {}
-        """The one given last of those about an order, by its client order id."""
+        """The last request about an order, by its client order id."""
         self._lines: dict[str, _Line] = {}
         self._overtaken: frozenset[Ticket] = frozenset()
         self._faults: list[BaseException] = []
 
     def give(self, ticket: Ticket, request: Request, *, is_placed: bool = False) -> None:
-        """Have a request sent when its turn comes.
+        """Send a request when its turn comes.
 
         Args:
-            is_placed: The venue has told of the order, whether or not it has answered it.
+            is_placed: The venue is known to have the order, even if it has not answered it.
         """
         loop = loop_of_hooks()
         before = self._last_about.get(ticket.client_order_id)
         same = None if before is None else self._under_way[before][1]
-        # What waits for something that has been overtaken must not hold up those behind it.
+        # A request that waits for an overtaken one must not block those behind it.
         is_apart = before in self._overtaken
         within = None
         if is_apart and is_placed and before is not None:
-            # The answer to a change may be that the order has another id from then on.
+            # The answer to a change may give the order another id.
             within = _CANCEL_WAITS_S if before.verb == "modify" else 0.0
         line = _Line() if is_apart else self._lines.setdefault(ticket.symbol, _Line())
         mine = _UnderWay(ticket, line, monotonic(), loop.create_future())
@@ -151,7 +150,7 @@ class Lines:
         if not line and self._lines.get(ticket.symbol) is line:
             del self._lines[ticket.symbol]
         fault = None if task.cancelled() else task.exception()
-        if fault is not None and not ticket.awaited:  # else it is raised where it is awaited
+        if fault is not None and not ticket.awaited:  # otherwise awaiting the ticket raises it
             self._faults.append(fault)
 
     async def _in_turn(
@@ -176,13 +175,11 @@ class Lines:
 
     @property
     def is_recent(self) -> bool:
-        """Whether something is under way that the next hook waits for, or has failed."""
+        """Whether the next hook has to wait for a request, or one has failed."""
         return bool(self._faults or self._newest())
 
     def _newest(self) -> tuple[asyncio.Task[None], float] | None:
-        """What was given last, if that was a moment ago, and for how many seconds it is still
-        waited for.
-        """
+        """Return the newest request and how many seconds to wait for it; None if it is too old."""
         if not self._under_way:
             return None
         mine, task = next(reversed(self._under_way.values()))
@@ -190,10 +187,10 @@ class Lines:
         return (task, left) if left > _HARDLY_ANY_S else None
 
     async def recent(self) -> None:
-        """Wait until what was given a moment ago has been answered, or is no longer recent.
+        """Wait until the newest requests have been answered, or are no longer recent.
 
         Raises:
-            Exception: What sending a request has raised, a moment ago or before; one at a time.
+            Exception: An unexpected failure of sending a request, now or earlier; one per call.
         """
         while not self._faults and (newest := self._newest()) is not None:
             await asyncio.wait(newest[:1], timeout=newest[1])
@@ -208,12 +205,12 @@ class Lines:
     # The end
 
     def overtake(self) -> None:
-        """Let nothing that is given from now on wait for what was given before."""
+        """Let requests from now on overtake all earlier ones."""
         self._overtaken = frozenset(self._under_way)
         self._lines = {}
 
     async def cleared(self) -> None:
-        """Wait until whatever was given since then has been answered."""
+        """Wait until all requests since `overtake` have been answered."""
         since = {
             task for ticket, (_, task) in self._under_way.items() if ticket not in self._overtaken
         }
@@ -221,9 +218,10 @@ class Lines:
             await asyncio.wait(since)
 
     async def finish(self, within: float) -> list[BaseException]:
-        """Wait for what is under way for so many seconds, and give up the rest.
+        """Wait so many seconds for pending requests, then cancel the rest.
 
-        Gives back what `recent` would have raised.
+        Returns:
+            What `recent` would have raised.
         """
         tasks = {task for _, task in self._under_way.values()}
         if tasks:
@@ -235,7 +233,7 @@ class Lines:
 
 
 def _call_the_first(line: _Line) -> None:
-    """Give the turn to the first in a line that has not been answered."""
+    """Give the turn to the first request in a line that has not been answered."""
     while line and line[0].is_over:
         line.popleft()
     if line and not line[0].turn.done():
@@ -243,9 +241,9 @@ def _call_the_first(line: _Line) -> None:
 
 
 async def _turn_comes(mine: _UnderWay) -> bool:
-    """Wait for the turn of a request; False where it has waited for long enough.
+    """Wait for the turn of a request; return False if it has waited long enough.
 
-    A cancel waits for a moment only, and whatever else for as long as the line moves.
+    A cancel only waits for a moment, any other request as long as the line moves.
     """
     is_cancel = mine.ticket.verb == "cancel"
     patience, since = _CANCEL_WAITS_S if is_cancel else _ORDER_WAITS_S, monotonic()

@@ -1,12 +1,11 @@
-"""The outbox: requests of a strategy on their way to the venue.
+"""The outbox: sends the requests of a strategy to the venue.
 
-In a backtest they leave one at a time, in order, when the hook returns, or earlier when a ticket is
-awaited. So ids and fills never depend on how fast anything answers. Live they do not wait for a
-slow hook, nor for those of another symbol: they leave in `Lines`, as soon as the hook gives way to
+In a backtest they are sent one at a time, in order, when the hook returns, or earlier when a ticket
+is awaited. So ids and fills never depend on the speed of answers. Live they wait neither for a slow
+hook nor for those of another symbol: they are sent through `Lines`, as soon as the hook yields to
 the event loop.
 
-Where nobody can say whether an order arrived, nothing more is sent in its symbol until somebody
-can.
+While it is unknown whether an order arrived, no more orders are sent in its symbol.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import is_on_its_way
 from strategy_runtime.runtime.desk.doubts import Doubts
-from strategy_runtime.runtime.desk.lines import InHand, Lines, Request
+from strategy_runtime.runtime.desk.lines import Amendment, Lines, Request
 from strategy_runtime.runtime.desk.refusals import (
     FATE_UNKNOWN,
     NOT_ANSWERED,
@@ -48,16 +47,17 @@ __all__ = ["Outbox"]
 
 
 class Outbox:
-    """Tickets and what is sent for them; `TradingDesk` adds the verbs.
+    """Tickets and their requests; `TradingDesk` adds the strategy's methods.
 
     Attributes:
-        hook_task: The task that runs a hook at this moment, or None.
-        is_closed: True once no new orders are taken (cancelling is always allowed).
-        is_winding_down: True once only orders that close positions are taken, whatever is in doubt.
-        unsettled: Tickets given out and not yet accounted for by `settle`.
-        refused_orders: How many orders were refused, by whomever, awaited or not.
-        doubts: Orders whose fate is not known.
-        anomalies: Those of the book, and what nobody can say of an order.
+        hook_task: The task that currently runs hooks, or None.
+        is_closed: True once no new orders are accepted (cancels always are).
+        is_winding_down: True once only orders that close positions are accepted, even in symbols
+            with an order of unknown fate.
+        unsettled: Issued tickets that `settle` has not processed yet.
+        refused_orders: Number of orders refused, here or by the venue, awaited or not.
+        doubts: Orders whose fate is unknown.
+        anomalies: Those of the book, and of orders whose fate is unknown.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class Outbox:
         self._lines = Lines(self._send) if mode == "live" else None
         self._fill_waiters: dict[str, asyncio.Event] = {}
         self._open_tickets: dict[str, WeakSet[Ticket]] = {}
-        """Live, those that somebody holds about orders that have not ended, by what these go by."""
+        """Live: tickets still referenced, of orders that have not ended, by client order id."""
         book.when_ended = self._order_ended
 
     def settle_at_once(self) -> bool:
-        """Send what waits to a venue that answers at once; False where more is left to be done."""
+        """Send waiting requests to a synchronous venue; return False if `settle` has more to do."""
         direct, waiting, observer = self._direct, self._waiting, self._observer
         if direct is None:
             return False
@@ -105,7 +105,7 @@ class Outbox:
                         direct.place(what)
                     else:
                         book.accept(ticket.client_order_id, direct.submit(what))
-                elif isinstance(what, InHand) and book.statement is not None:
+                elif isinstance(what, Amendment) and book.statement is not None:
                     if what.changes is None:
                         direct.withdraw(what.key)
                     else:
@@ -130,18 +130,18 @@ class Outbox:
 
     @property
     def has_to_settle(self) -> bool:
-        """Whether there is anything for `settle` to do."""
+        """Whether `settle` has anything to do."""
         if self._lines is None:
             return bool(self.unsettled)
         return self._lines.is_recent or any(ticket.is_settled for ticket in self.unsettled)
 
     async def settle(self) -> list[OrderRejected]:
-        """Have what waits answered; gives back the refusals that nobody awaited.
+        """Wait for the answers to all requests, and return the refusals that nobody awaited.
 
-        Live, what is not answered soon is left for another time.
+        Live, a request that is not answered soon is left for the next call.
 
         Raises:
-            Exception: What a request failed with that should not fail so; its ticket is settled.
+            Exception: A request failed unexpectedly; its ticket is settled.
         """
         if self._lines is not None:
             await self._lines.recent()
@@ -179,7 +179,7 @@ class Outbox:
         self._account_for(ticket, began)
 
     def _account_for(self, ticket: Ticket, began: float) -> None:
-        """Note what became of a request that was sent."""
+        """Record the outcome of a request that was sent."""
         error = ticket.error
         if ticket.verb == "submit" and (error is None or error.code != FATE_UNKNOWN):
             if error is not None:
@@ -192,7 +192,7 @@ class Outbox:
             self._observer.request_settled(ticket.verb, outcome_of(ticket), monotonic() - began)
 
     def _lose(self, ticket: Ticket, why: str) -> None:
-        """A request was broken off, nobody can say where: it is never going to be answered."""
+        """Settle the ticket of a request that was interrupted and will never be answered."""
         lost = FateUnknown(ticket.client_order_id, ticket.symbol, why)
         if ticket.verb == "submit" and self._direct is None:  # in process nothing is on its way
             self._doubt(ticket, lost)
@@ -204,7 +204,7 @@ class Outbox:
         ticket.settle(failed(ticket, FATE_UNKNOWN, doubt))
 
     async def send_until(self, ticket: Ticket) -> None:
-        """Have requests sent until this one is answered."""
+        """Send requests until this one is answered."""
         if self._lines is not None:
             await self._lines.answer(ticket)
             return
@@ -212,28 +212,29 @@ class Outbox:
             await self._send_next()
 
     def overtake(self) -> None:
-        """Wind down: what is given from now on waits for nothing that was given before."""
+        """Wind down: requests from now on do not wait for earlier ones."""
         self.is_winding_down = True
         if self._lines is not None:
             self._lines.overtake()
 
     async def cleared(self) -> None:
-        """Wait until all that was given since then has been answered."""
+        """Wait until all requests since `overtake` have been answered."""
         if self._lines is not None:
             await self._lines.cleared()
         while self._waiting:
             await self._send_next()
 
     async def finish(self, within: float) -> list[BaseException]:
-        """The run is over: live, requests under way have so many seconds to be answered.
+        """End the run; live, wait so many seconds for pending requests.
 
-        Gives back what `settle` would have raised.
+        Returns:
+            What `settle` would have raised.
         """
         return [] if self._lines is None else await self._lines.finish(within)
 
     @property
-    def unheard(self) -> list[Ticket]:
-        """Tickets that were refused or not answered without anybody having been told."""
+    def unreported(self) -> list[Ticket]:
+        """Refused and unanswered tickets that nobody was told about."""
         return [
             ticket
             for ticket in self.unsettled
@@ -269,14 +270,14 @@ class Outbox:
         refusal: ApiError,
         known: Order | None = None,
     ) -> Ticket:
-        """A ticket for what is not sent: it is refused when its turn comes."""
+        """Issue a ticket for a request that is not sent; it is refused when its turn comes."""
         return self._issue(verb, symbol, client_order_id, partial(refuse, refusal), known)
 
     async def wait_for_end(self, ticket: Ticket) -> None:
-        """Wait until an order has come to its end.
+        """Wait until an order has ended.
 
         Raises:
-            WouldDeadlock: Its end cannot come before whoever asks has returned.
+            WouldDeadlock: It cannot end before the caller has returned.
         """
         is_hook = asyncio.current_task() is self.hook_task
         if is_hook or self._mode == "backtest":
@@ -295,7 +296,7 @@ class Outbox:
             await event.wait()
 
     def _order_ended(self, key: str, order: Order) -> None:
-        """Have its tickets know an order that has ended, and wake those who wait for that."""
+        """Give an ended order to its tickets, and wake those who wait for its end."""
         for ticket in self._open_tickets.pop(key, ()):
             ticket.ended = order
         waiter = self._fill_waiters.pop(key, None)
@@ -303,34 +304,34 @@ class Outbox:
             waiter.set()
 
     def _admit(self, request: OrderRequest) -> None:
-        """See whether orders are taken now.
+        """Check that an order is accepted now.
 
         Raises:
-            ApiError: They are not.
+            ApiError: It is not, since the run ends.
         """
         if self.is_closed and not (self.is_winding_down and request.reduce_only):
             raise stopping("the run is being stopped; no new orders are sent")
 
     async def _place(self, request: OrderRequest) -> None:
-        """Send an order, unless orders are not taken now.
+        """Send an order, if it is accepted now.
 
         Raises:
             ApiError: It was refused, here or by the venue.
         """
         self._admit(request)
         if self.doubts and not self.is_winding_down:
-            await self.doubts.see_to(request.symbol)
+            await self.doubts.check_symbol_clear(request.symbol)
         if self._journal is not None:
             self._journal.intend(request)
         self._book.accept(request.client_order_id or "", await self._venue.submit(request))
 
     def order_about(self, ticket: Ticket) -> Order:
-        """The order that a ticket is about, however long ago it ended."""
+        """Return the order of a ticket, however long ago it ended."""
         order = self._book.order(ticket.client_order_id) or ticket.ended
         return order or self.order_of(ticket.client_order_id)
 
     def order_of(self, key: str) -> Order:
-        """An order by its client order id, or by the venue's id.
+        """Return an order by its client order id or the venue's id.
 
         Raises:
             ValueError: There is none in this run, or it ended so long ago that it was forgotten.
@@ -342,7 +343,7 @@ class Outbox:
 
 
 def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
-    """Run a request that never waits; gives back its answer."""
+    """Run a request that never waits, and return its answer."""
     try:
         request.send(None)
     except StopIteration as end:

@@ -1,4 +1,4 @@
-"""What becomes of a request that the venue has not accepted: codes, and what its ticket says."""
+"""Errors of requests that the venue has not accepted: their codes and texts."""
 
 from strategy_runtime.errors import ApiError, OrderRejected, StrategyRuntimeError
 from strategy_runtime.runtime.observer import RequestOutcome
@@ -16,29 +16,29 @@ __all__ = [
 ]
 
 FATE_UNKNOWN = "FATE_UNKNOWN"
-"""Code of what is raised like a rejection and is none: the order may have arrived."""
+"""Code of an error that is raised like a rejection, although the order may have arrived."""
 
 NOT_ANSWERED = "NOT_ANSWERED"
-"""Code where no answer came: an order was not sent, a change or a cancel may have been."""
+"""Code if no answer came: an order was not sent, but a change or cancel may have been."""
 
 
 def halted(why: str) -> ApiError:
-    """Nothing is sent in a symbol for a while."""
+    """Return the refusal of a request in a symbol in which nothing is sent for a while."""
     return ApiError(0, "SYMBOL_HALTED", f"{why}, so no more are sent in it")
 
 
 def stopping(said: str) -> ApiError:
-    """Nothing is sent because the run ends."""
+    """Return the refusal of a request because the run ends."""
     return ApiError(0, "STOPPING", said)
 
 
 async def refuse(refusal: ApiError) -> None:
-    """Take the place of a request that is not sent."""
+    """Raise a refusal, in place of a request that is not sent."""
     raise refusal
 
 
 def refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:
-    """What a ticket says of a refusal."""
+    """Return the error of a ticket whose request was refused."""
     return OrderRejected(
         refusal.code,
         refusal.message,
@@ -49,7 +49,7 @@ def refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:
 
 
 def failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRejected:
-    """What a ticket says where there was no answer."""
+    """Return the error of a ticket whose request was not answered."""
     return OrderRejected(
         code,
         str(trouble),
@@ -59,7 +59,7 @@ def failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRej
 
 
 def outcome_of(ticket: Ticket) -> RequestOutcome:
-    """What observers are told of a ticket that is settled."""
+    """Return the outcome of a settled ticket, for observers."""
     if ticket.error is None:
         return "accepted"
     return "unanswered" if ticket.error.code in (NOT_ANSWERED, FATE_UNKNOWN) else "refused"

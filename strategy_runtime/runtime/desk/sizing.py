@@ -1,4 +1,4 @@
-"""How much is ordered: a quantity from one of four ways to say a size."""
+"""Order sizing: the quantity from one of quantity, fraction, notional and risk."""
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Context, Decimal
@@ -26,17 +26,18 @@ def size_of(
     prices: Mapping[str, Any],
     last: Mapping[str, float],
 ) -> Decimal:
-    """The quantity that one of four ways of sizing means, rounded down to ten digits; 0 where it
-    is a fraction of an equity that is used up.
+    """Return the quantity of an order, rounded down to ten significant digits.
+
+    It is 0 for a fraction if there is no equity left.
 
     Args:
-        equity: Says what a fraction is of.
-        prices: Those that the order names, as fields of its request: at which it is to execute, and
-            the stop to which `risk` is measured.
-        last: The last price seen by symbol, which takes the place of one that is not named.
+        equity: Returns the equity that a fraction refers to.
+        prices: Prices of the order, as fields of its request: the one at which it is to execute,
+            and the stop loss that `risk` refers to.
+        last: Last price by symbol, used if the order has no price.
 
     Raises:
-        ValueError: None or several ways given, or what one of them needs is missing.
+        ValueError: None or several of the four are given, or what one of them needs is missing.
     """
     if quantity is not None and fraction is None and notional is None and risk is None:
         return units(quantity)

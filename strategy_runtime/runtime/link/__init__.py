@@ -1,4 +1,4 @@
-"""The link between a run and its venue: what is missed while it is down, or lost while it is up."""
+"""The link to the venue: recovery of events missed while it is down, or lost while it is up."""
 
 from strategy_runtime.runtime.link.link import Link
 

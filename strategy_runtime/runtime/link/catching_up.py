@@ -1,4 +1,4 @@
-"""Candles that closed while nobody listened: asked for, so that no indicator has a hole."""
+"""Requests for candles that closed while the link was down, so that indicators have no gap."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from itertools import chain
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.models import Candle
-from strategy_runtime.runtime.side_by_side import side_by_side
+from strategy_runtime.runtime.concurrency import gather_limited
 from strategy_runtime.runtime.venue import Venue
 
 __all__ = ["by_symbol", "missed_candles"]
@@ -22,20 +22,20 @@ Latest = Mapping[tuple[str, str], Candle]
 
 
 async def missed_candles(venue: Venue, latest: Latest) -> list[Candle]:
-    """Closed candles after the last ones known, in the order in which they ended.
+    """Fetch the closed candles after the last known ones, in the order of their ends.
 
-    Where the venue has no bars of a symbol, or of not so long ago, there are fewer, and a warning.
+    If the venue has no bars of a symbol, or not enough, a warning is logged.
 
     Raises:
         StrategyRuntimeError: The venue did not answer.
     """
-    found = await side_by_side(partial(_since, venue, last) for last in latest.values())
+    found = await gather_limited(partial(_since, venue, last) for last in latest.values())
     missed = chain.from_iterable(found)
     return sorted(missed, key=lambda candle: (candle.end, candle.symbol))
 
 
 def by_symbol(candles: Iterable[Candle]) -> dict[str, list[Candle]]:
-    """Candles by symbol, in the order in which they are given."""
+    """Group candles by symbol, keeping their order."""
     found: dict[str, list[Candle]] = {}
     for candle in candles:
         found.setdefault(candle.symbol, []).append(candle)

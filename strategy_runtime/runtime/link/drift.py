@@ -1,9 +1,9 @@
-"""A second look while the link is healthy: a proxy may be connected and still have lost an event.
+"""Detection of lost events while the link is healthy.
 
-Open orders are compared every few seconds, everything once a minute, or where fills and positions
-contradict each other. What differs once may be on its way; what differs in the same way two
-seconds later was lost. Where a hook that waits for an order keeps it from being told until the
-book has moved on, it is looked for again at once.
+Open orders are compared every few seconds; everything is compared once a minute, or if fills and
+positions contradict each other. A difference that is seen once may be an event on its way; the same
+one two seconds later was lost. If a hook that waits for an order delays the report until the book
+has changed, the check is repeated at once.
 """
 
 import logging
@@ -25,7 +25,7 @@ from strategy_runtime.runtime.link.reconciliation import (
 )
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["Drift", "drifts", "look", "rest_after"]
+__all__ = ["Drift", "compare", "drifts", "rest_after"]
 
 _LOOK_S = 4.5
 _EARLIEST_SHARE = 0.8
@@ -41,37 +41,37 @@ _Belief = tuple[object, ...]
 
 
 class Drift(Struct):
-    """What the venue says, and the book does not.
+    """The differences between venue and book.
 
     Attributes:
-        lost: Ids of the events that never came, orders, executions and positions only.
-        has_any: Whether anything differs, the account included.
-        believed: What the book held when the venue was asked; if it has moved on since, the
-            snapshot is out of date.
-        is_told: Whoever was given it has told the strategy.
+        lost: Ids of the events that never came, of orders, executions and positions only.
+        has_any: Whether anything differs, including the account.
+        believed: State of the book when the venue was asked; if it has changed since, the snapshot
+            is out of date.
+        is_reported: Whether the strategy has been told, set by the consumer.
     """
 
     snapshot: Snapshot
     lost: list[str]
     has_any: bool
     believed: _Belief
-    is_told: bool = False
+    is_reported: bool = False
 
     def is_current(self, book: Book) -> bool:
-        """Whether the book is as it was."""
+        """Whether the book is unchanged since the venue was asked."""
         return _belief(book) == self.believed
 
 
 async def drifts(
-    venue: Venue, book: Book, chance: Random, *, may_look: Callable[[], bool]
+    venue: Venue, book: Book, chance: Random, *, may_check: Callable[[], bool]
 ) -> AsyncIterator[Drift | None]:
-    """Look every few seconds, for ever; None where nothing is wrong.
+    """Compare book and venue every few seconds, without end; yield None if nothing is wrong.
 
     Args:
-        may_look: Whether there is a healthy link and nothing else is being found out.
+        may_check: Whether the link is healthy and no other reconciliation is running.
 
     Raises:
-        AccessDenied: The venue no longer takes the key.
+        AccessDenied: The venue no longer accepts the key.
     """
     suspected: set[str] = set()
     looked_at, is_urgent, failures = monotonic(), False, 0
@@ -79,33 +79,35 @@ async def drifts(
         pause = _AGAIN_S if is_urgent else _SECOND_LOOK_S if suspected else _LOOK_S
         await sleep(pause * chance.uniform(_EARLIEST_SHARE, 1.0))
         found: Drift | None = None
-        if may_look():
-            is_due = bool(suspected) or book.is_torn or monotonic() - looked_at >= _SELDOM_S
+        if may_check():
+            is_due = bool(suspected) or book.is_inconsistent or monotonic() - looked_at >= _SELDOM_S
             try:
                 if is_due or (book.orders() and await orders_differ(venue, book)):
-                    found = await look(venue, book)
+                    found = await compare(venue, book)
                 failures = 0
             except AccessDenied:
                 raise
             except StrategyRuntimeError as error:
-                failures += 1  # events may come all the same, but no order would get through
+                failures += 1  # even if events still come, orders would not get through
                 level = logging.WARNING if failures > 1 else logging.INFO
-                _log.log(level, "the venue does not say whether the book is right: %s", error)
+                _log.log(level, "the book cannot be compared with the venue: %s", error)
         if found is None or not found.is_current(book):
-            yield None  # not looked, or something happened meanwhile: look again
+            yield None  # not checked, or the book has changed meanwhile: check again
             continue
         looked_at = monotonic()
         book.is_contradicted = False
         lost = set(found.lost)
         is_certain = bool(lost & suspected) or (found.has_any and not lost)
         yield found if is_certain else None
-        is_urgent = is_certain and not found.is_told
-        suspected = set() if found.is_told else lost
+        is_urgent = is_certain and not found.is_reported
+        suspected = set() if found.is_reported else lost
 
 
 def rest_after(event: RateLimitEvent) -> float:
-    """Seconds without looks after the proxy has said how many requests are left: none of them is
-    needed as orders and cancels are."""
+    """Return for how many seconds to pause checks after an event of the proxy's rate limit.
+
+    The requests that are left are needed for orders and cancels.
+    """
     if event.event is not RateLimitEventKind.RATE_LIMIT_HIT:
         return 0.0
     if event.reset_at is None:
@@ -113,11 +115,11 @@ def rest_after(event: RateLimitEvent) -> float:
     return min(max((event.reset_at - now()).total_seconds(), 0.0), _LONGEST_REST_S)
 
 
-async def look(venue: Venue, book: Book) -> Drift:
-    """What the venue says now, beside what the book holds.
+async def compare(venue: Venue, book: Book) -> Drift:
+    """Compare the venue with the book once.
 
     Raises:
-        StrategyRuntimeError: It did not answer.
+        StrategyRuntimeError: The venue did not answer.
     """
     believed = _belief(book)
     snapshot = await take_snapshot(venue, book)

@@ -1,6 +1,6 @@
-"""The link to the venue: what is missed while it is down is found out, told and made up for.
+"""The link to the venue: after it was down, missed events and candles are recovered.
 
-While it is up, a second look finds what was lost all the same (`drift`).
+While it is up, `drift` finds events that were lost all the same.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
-from strategy_runtime.runtime.link.drift import Drift, drifts, look, rest_after
+from strategy_runtime.runtime.link.drift import Drift, compare, drifts, rest_after
 from strategy_runtime.runtime.link.reconciliation import (
     Snapshot,
     differences,
-    has_begun_anew,
     snapshot_after_gap,
+    was_reset,
 )
-from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.gap import Gap
@@ -49,7 +49,7 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class Link:
-    """Stands between one run and its venue.
+    """The link between one run and its venue.
 
     Attributes:
         is_reconciled: Orders and positions have been read since the link came up.
@@ -75,40 +75,40 @@ class Link:
         self._was_connected = False
         self._session: str | None = None
         self._lost_at: float | None = None
-        self._is_foretold = False
+        self._is_announced = False
         self._resting_until = 0.0
         self._dispatcher.precede(ConnectionEvent, self._on_connection)
         self._dispatcher.precede(RateLimitEvent, self._rest)
-        if venue.direct is None:  # in process the result says it
-            self._dispatcher.precede(ProxyErrorEvent, self._tell_the_log)
+        if venue.direct is None:  # in process the result has it
+            self._dispatcher.precede(ProxyErrorEvent, self._log_proxy_error)
 
     @property
     def is_up(self) -> bool:
-        """Whether events come."""
+        """Whether the event stream is up."""
         return self._was_connected and self._lost_at is None
 
-    def _tell_the_log(self, event: ProxyErrorEvent) -> None:
-        """Trouble such as a liquidation is told whether or not the strategy listens."""
+    def _log_proxy_error(self, event: ProxyErrorEvent) -> None:
+        """Log problems such as a liquidation, even if the strategy has no hook for them."""
         _log.error("the proxy reports %s: %s", event.code, event.message)
 
-    # Lost and found again
+    # Connection
 
-    async def foretell(self, deliver: Deliver) -> None:
-        """Tell the strategy of the link to a backtest before its events begin.
+    async def announce_connection(self, deliver: Deliver) -> None:
+        """Call `on_connect` in a backtest before its events start.
 
-        Over a network time moves as soon as there is a connection, whatever the strategy does about
-        it. Told beforehand, it can order something for the first open there as well as in process.
+        Over a network, time advances as soon as there is a connection. Called before, the hook can
+        place orders for the first open, as in process.
         """
         await deliver(iter((_CONNECTED,)), self._dispatcher.table)
-        self._is_foretold = True
+        self._is_announced = True
         self._dispatcher.sift(ConnectionEvent, self._is_news)
 
     def _is_news(self, event: ConnectionEvent) -> bool:
-        is_foretold, self._is_foretold = self._is_foretold, False
-        return not (is_foretold and event.event is ConnectionEventKind.CONNECTED)
+        is_announced, self._is_announced = self._is_announced, False
+        return not (is_announced and event.event is ConnectionEventKind.CONNECTED)
 
     async def _on_connection(self, event: ConnectionEvent) -> None:
-        """Tell the strategy of the link in its own words, and read the book anew after a gap."""
+        """Call the hooks about the link, and reconcile the book after a gap."""
         strategy, delivery = self._strategy, self._delivery
         level = _NEWS_OF_THE_BROKER.get(event.event)
         if level is not None:
@@ -125,8 +125,8 @@ class Link:
             if again:
                 with suppress(StrategyRuntimeError):
                     await self._desk.doubts.clear()
-                await delivery.tell_anomalies()
-            if was_up:  # its hello was late, or the venue has a link of its own that is back
+                await delivery.report_anomalies()
+            if was_up:  # a late hello, or the broker's own link has been restored
                 return
             missed = await self._catch_up(again) if is_live else []
             await delivery.call("on_connect", strategy.on_connect)
@@ -141,8 +141,9 @@ class Link:
             await delivery.call("on_disconnect", strategy.on_disconnect)
 
     async def _note_session(self, session: str | None) -> None:
-        """Where the proxy was started anew, its candles may begin anew, too, as those of a replay
-        do, and so may all that it has to tell.
+        """Detect a restart of the proxy, after which candles and executions may start again.
+
+        Those of a replay do.
         """
         if session is None:
             return
@@ -150,28 +151,28 @@ class Link:
         if not is_another:
             return
         self._dispatcher.candles.let_time_go_back()
-        ask = partial(has_begun_anew, self._venue, self._book)
+        ask = partial(was_reset, self._venue, self._book)
         with suppress(StrategyRuntimeError):
-            if await patiently(ask, "whether the proxy knows what was traded"):
+            if await with_retries(ask, "whether the proxy knows what was traded"):
                 self._book.forget_fills()
                 self._desk.anomalies.append(
-                    "the proxy was started anew and knows nothing of what this run has traded: "
-                    "orders, positions and account are from now on as it has them"
+                    "the proxy was restarted and knows nothing of what this run has traded: its "
+                    "orders, positions and account count from now on"
                 )
 
     async def _reconcile(self) -> None:
-        """Tell the strategy, in its ordinary hooks, what it missed while nothing was heard."""
+        """Deliver what was missed while the link was down, as ordinary events."""
         snapshot = await snapshot_after_gap(self._venue, self._book)
         for order in snapshot.absent:
             self._desk.anomalies.append(
-                f"{order.symbol} {name_of(order)} was open and is not known to "
-                "the venue any more; it is taken for cancelled"
+                f"{order.symbol} {name_of(order)} was open and is no longer known to the venue; "
+                "it is treated as cancelled"
             )
-        await self._delivery.consume(iter(self._news_of(snapshot)), self._dispatcher.telling)
-        await self._delivery.tell_anomalies()
+        await self._delivery.consume(iter(self._news_of(snapshot)), self._dispatcher.hooks_only)
+        await self._delivery.report_anomalies()
 
     async def _catch_up(self, again: bool) -> list[Candle]:
-        """Have indicators and history take in the candles that were missed."""
+        """Feed missed candles to indicators and history, or with `backfill` to `on_candle`."""
         dispatcher = self._dispatcher
         try:
             missed = await missed_candles(self._venue, dispatcher.candles.latest)
@@ -190,7 +191,7 @@ class Link:
         return missed
 
     def _news_of(self, snapshot: Snapshot) -> list[Event]:
-        """Have the book take in a snapshot; gives back what there is to tell of it."""
+        """Apply a snapshot to the book, and return the events to deliver."""
         news = self._dispatcher.apply(differences(self._book, snapshot))
         if snapshot.is_of_one_moment:
             moved: set[str] = set()
@@ -199,40 +200,40 @@ class Link:
         return news
 
     def _all_arrived(self, moved: set[str]) -> None:
-        """Nothing is under way any more that is older than a snapshot."""
+        """Note that no event older than a snapshot can arrive any more."""
         if self._book.moved is moved:
             self._book.moved = None
 
-    # A second look
+    # Drift
 
     async def watch(self) -> None:
-        """Find what was lost although the link seemed healthy, until the run is to end."""
-        looks = drifts(self._venue, self._book, self._chance, may_look=self._may_look)
+        """Find events that were lost although the link is healthy, until the run ends."""
+        looks = drifts(self._venue, self._book, self._chance, may_check=self._may_check)
         async for found in looks:
             drift, doubts = found, self._desk.doubts
             with suppress(StrategyRuntimeError):
                 await doubts.clear(min_age=ASK_AGAIN_AFTER_S)
-                if doubts.have_ended and self._may_look():
-                    drift = await look(self._venue, self._book)
+                if doubts.have_ended and self._may_check():
+                    drift = await compare(self._venue, self._book)
                     doubts.have_ended = not drift.is_current(self._book)
-            if drift is not None or self._delivery.has_more_to_tell:
-                await self._delivery.deliver_in_turn(self._lost(drift), self._dispatcher.telling)
+            if drift is not None or self._delivery.has_pending_reports:
+                await self._delivery.deliver_in_turn(self._lost(drift), self._dispatcher.hooks_only)
                 if self._delivery.is_stopping:
                     return
 
-    def _may_look(self) -> bool:
+    def _may_check(self) -> bool:
         return self.is_reconciled and monotonic() >= self._resting_until
 
     def _rest(self, event: RateLimitEvent) -> None:
-        """Leave the requests that are left to orders and cancels."""
+        """Pause checks, to leave the remaining requests for orders and cancels."""
         self._resting_until = monotonic() + rest_after(event)
 
     def _lost(self, drift: Drift | None) -> Iterator[Event]:
-        """What a drift has to tell, unless the book has moved on by the time it is our turn."""
+        """Yield the events of a drift, unless the book has changed by the time of our turn."""
         if drift is not None and drift.is_current(self._book):
-            drift.is_told = True
+            drift.is_reported = True
             if drift.lost:
                 self._desk.anomalies.append(
-                    f"the link was healthy, and these never came: {', '.join(drift.lost)}"
+                    f"these events were lost on a healthy link: {', '.join(drift.lost)}"
                 )
             yield from self._news_of(drift.snapshot)

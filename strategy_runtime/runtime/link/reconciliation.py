@@ -1,9 +1,9 @@
-"""The book brought in line with what the venue says, when nothing or not everything was heard.
+"""Reconciliation of the book with the venue, after events may have been missed.
 
-A *snapshot* is what the venue says of account, positions, orders and executions, all of it or none:
-what could not be read is unknown, never flat. What it has and the book has not becomes ordinary
-events, so that a strategy hears in its ordinary hooks what it missed; once they have been applied
-there is no difference left, and doing it again says nothing.
+A *snapshot* is the venue's state of account, positions, orders and executions, complete or not at
+all: what could not be read is unknown, never flat. What differs from the book becomes ordinary
+events, so a strategy learns in its ordinary hooks what it missed. Once they are applied, there is
+no difference left, and a second reconciliation yields nothing.
 """
 
 import logging
@@ -29,17 +29,17 @@ from strategy_runtime.protocol.models import Account, Order, Position, Trade
 from strategy_runtime.protocol.witness import Part
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import is_on_its_way, name_of
-from strategy_runtime.runtime.side_by_side import side_by_side
+from strategy_runtime.runtime.concurrency import gather_limited
 from strategy_runtime.runtime.venue import Venue
 
 __all__ = [
     "Difference",
     "Snapshot",
     "differences",
-    "has_begun_anew",
     "orders_differ",
     "snapshot_after_gap",
     "take_snapshot",
+    "was_reset",
 ]
 
 _FIRST_PAUSE_S = 0.5
@@ -52,17 +52,17 @@ _MOST_TRADES = 1000
 _log = logging.getLogger("strategy_runtime")
 
 Difference = OrderEvent | TradeEvent | PositionEvent | AccountEvent
-"""Something the strategy has not heard of."""
+"""An event that the strategy has missed."""
 
 
 class Snapshot(Struct, frozen=True):
-    """What the venue says at one moment.
+    """The state of the venue at one moment.
 
     Attributes:
-        orders: Open ones, and those the book has as open whatever became of them.
-        trades: Executions, newest first; those a venue still lists.
-        absent: Orders the book has as open and the venue does not know.
-        is_of_one_moment: Nothing was filled while it was read; otherwise its parts may contradict
+        orders: Open orders, and the current state of those that are open in the book.
+        trades: Executions that the venue still lists, newest first.
+        absent: Orders that are open in the book and unknown to the venue.
+        is_of_one_moment: Nothing was filled while it was read. Otherwise its parts may contradict
             each other, and it has to be read again soon.
     """
 
@@ -77,15 +77,15 @@ class Snapshot(Struct, frozen=True):
 async def take_snapshot(
     venue: Venue, book: Book, ended: dict[str, Order] | None = None
 ) -> Snapshot:
-    """Ask the venue for everything.
+    """Read everything from the venue.
 
-    Positions and executions are read between two readings of the orders, as often as it takes for
-    the two to be equal: then all of them belong to one moment. A venue that is never at rest is not
-    waited for: after some readings the last one counts, for the time being.
+    Positions and executions are read between two readings of the orders, repeatedly until these are
+    equal: then all of them belong to one moment. If orders keep changing, the last of some readings
+    is used for the time being.
 
     Args:
-        ended: Is given the orders that are found to have ended, by id, also where the venue fails
-            later on: they are not asked for again.
+        ended: Collects orders found to have ended, by id, even if the venue fails later on, so
+            that they are not asked for again.
 
     Raises:
         StrategyRuntimeError: Something could not be read, so nothing is known.
@@ -109,19 +109,19 @@ async def take_snapshot(
 
 
 async def orders_differ(venue: Venue, book: Book) -> bool:
-    """Whether the venue says something else of the open orders: one question, where it does not.
+    """Whether the venue's open orders differ from those in the book; takes one request.
 
     Raises:
-        StrategyRuntimeError: It did not answer.
+        StrategyRuntimeError: The venue did not answer.
     """
     return _states(await venue.orders()) != _states(_believed_open(book))
 
 
-async def has_begun_anew(venue: Venue, book: Book) -> bool:
-    """Whether a venue lists all its executions, and the last that were heard of are not among them.
+async def was_reset(venue: Venue, book: Book) -> bool:
+    """Whether a venue was reset: it lists all its executions, and our last ones are not among them.
 
     Raises:
-        StrategyRuntimeError: It did not answer.
+        StrategyRuntimeError: The venue did not answer.
     """
     recent = set(map(_what, book.recent_trades))
     if not recent:
@@ -131,13 +131,13 @@ async def has_begun_anew(venue: Venue, book: Book) -> bool:
 
 
 async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
-    """Ask the venue for everything, until it answers.
+    """Read everything from the venue, and retry until it answers.
 
-    An order that the venue does not know is asked for several times, since a venue may answer from
-    a copy that lags behind, before it is given up.
+    An order that the venue does not know is asked for several times before it is given up, since a
+    venue may answer from a replica that lags behind.
 
     Raises:
-        AccessDenied: The venue no longer takes the key.
+        AccessDenied: The venue no longer accepts the key.
     """
     pause, absences = _FIRST_PAUSE_S, 0
     ended: dict[str, Order] = {}
@@ -157,11 +157,11 @@ async def snapshot_after_gap(venue: Venue, book: Book) -> Snapshot:
 
 
 def differences(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
-    """What happened, as far as the snapshot tells: orders, executions, positions, account.
+    """Yield events for what differs from the snapshot: orders, executions, positions, account.
 
-    The order is fixed: orders by creation and id, executions by time, positions by symbol. Take
-    one when those before it have been applied to the book: positions are compared with what the
-    orders have made of them.
+    Their sequence is fixed: orders by creation and id, executions by time, positions by symbol. Ask
+    for one only when those before it have been applied to the book, since positions are compared
+    with the result of the fills.
     """
     for order in sorted(snapshot.orders, key=_age):
         known = book.counterpart(order)
@@ -211,7 +211,7 @@ def _moved(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
                 yield _position(PositionEventKind.POSITION_MODIFIED, part)
         total = sum((part.signed_quantity for part in now.values()), Decimal(0))
         if book.position(symbol).quantity != total:
-            # Fills moved it, and the parts the venue keeps say otherwise.
+            # Fills have changed it, and the venue's positions contradict them.
             last = next(reversed(now.values()), None) or Position(
                 id=symbol, symbol=symbol, side=PositionSide.LONG, quantity=Decimal(0)
             )
@@ -226,7 +226,7 @@ def _position(kind: PositionEventKind, part: Position) -> PositionEvent:
 
 
 def _flat(part: Part) -> Position:
-    # Live, every part in the book came as a position.
+    # Live, every part in the book is a Position.
     return replace(cast(Position, part), quantity=Decimal(0))
 
 
@@ -252,14 +252,14 @@ def _states(orders: list[Order]) -> dict[str, tuple[object, ...]]:
 
 
 def _believed_open(book: Book) -> list[Order]:
-    """What the book has as open, without what is still on its way to the venue."""
+    """Return the open orders of the book, without those still on their way to the venue."""
     return [order for order in book.orders() if not is_on_its_way(order)]
 
 
 async def _orders(
     venue: Venue, book: Book, ended: dict[str, Order]
 ) -> tuple[list[Order], list[Order]]:
-    """The venue's open orders with those the book has as open, and those it does not know."""
+    """Return the orders and the absent orders of a snapshot."""
 
     async def look_for(order: Order) -> Order | None:
         found = await _unlisted(venue, book, order)
@@ -271,15 +271,17 @@ async def _orders(
     orders = await venue.orders()
     listed = {order.id: order for order in orders} | ended
     unlisted = [order for order in believed_open if not _is_same(book, order, listed.get(order.id))]
-    found = await side_by_side(partial(look_for, order) for order in unlisted)
+    found = await gather_limited(partial(look_for, order) for order in unlisted)
     absent = [order for order, answer in zip(unlisted, found, strict=True) if answer is None]
     still_open = (order for order in found if order is not None and order.is_open)
     return [*orders, *still_open, *ended.values()], absent
 
 
 async def _unlisted(venue: Venue, book: Book, order: Order) -> Order | None:
-    """An order that is not among the open ones, by either of its ids: not every venue lists those
-    that have ended."""
+    """Find an order that is not among the venue's open ones, by either of its ids.
+
+    Not every venue lists ended orders.
+    """
     named = await venue.orders(client_order_id=name_of(order))
     for each in named:
         if each.id == order.id:
@@ -289,9 +291,9 @@ async def _unlisted(venue: Venue, book: Book, order: Order) -> Order | None:
 
 
 def _is_same(book: Book, order: Order, found: Order | None) -> bool:
-    """Whether what a venue has under the id of an order is that order.
+    """Whether the order that a venue has under an id is the one we know.
 
-    One that has begun anew gives the same ids to other orders.
+    A venue that was reset uses the same ids for other orders.
     """
     if found is None:
         return False
@@ -300,8 +302,11 @@ def _is_same(book: Book, order: Order, found: Order | None) -> bool:
 
 
 async def _trades(venue: Venue, book: Book) -> list[Trade]:
-    """The last executions: more than have been heard of since the last list, so that what was lost
-    shows among them, and all there are where something does."""
+    """Read the last executions.
+
+    These are a few more than have been booked since the last list, so that a lost one shows. If one
+    does, all that the venue lists are read.
+    """
     enough = min(book.unlisted_trades + _FEW_TRADES, _MOST_TRADES)
     try:
         found = await venue.trades(limit=enough)

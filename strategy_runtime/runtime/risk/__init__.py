@@ -1,1 +1,1 @@
-"""Limits on risk: what they are, which orders keep them, and what a day has lost."""
+"""Risk limits: the limits, the check of orders against them, and the daily loss."""

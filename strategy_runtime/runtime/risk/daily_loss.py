@@ -1,8 +1,8 @@
-"""The loss of a day: equity now against equity when the UTC day began.
+"""The daily loss: equity now compared with equity at the start of the UTC day.
 
-A candle belongs to the day in which it began, so that of midnight ends a day. The day begins with
-its first candle or quote, and with the equity of the moment before. Once the loss has been too
-large it counts as such until the next day begins, whatever prices do, and whatever run follows.
+A candle belongs to the day in which it starts, so the one that ends at midnight ends a day. A day
+starts with its first candle or quote, and with the equity just before. Once the limit is reached,
+it stays reached until the next day, whatever prices do, and in later runs of that day, too.
 """
 
 import logging
@@ -31,7 +31,7 @@ from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.leeway import ANYWHERE, Held, Leeway
 from strategy_runtime.runtime.risk.limits import option_of
 
-__all__ = ["DailyLoss", "Days", "Onlooker"]
+__all__ = ["DailyLoss", "Days", "LossWitness"]
 
 _BOOKED_WITHIN_S = 60.0
 _NEARLY_ALL = 0.999999
@@ -46,36 +46,37 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class Days(Protocol):
-    """Remembers a day beyond the run in which it began."""
+    """Remembers the day beyond the run in which it started."""
 
     def began_with(self, day: date, equity: Decimal) -> Decimal:
-        """The equity with which a day began; that of now where no other is known."""
+        """Return the equity at the start of a day; `equity`, that of now, if no other is known."""
         ...
 
     def fell_to(self, day: date) -> Decimal | None:
-        """The equity at which too much was lost on a day, None where none is known."""
+        """Return the equity at which the limit was reached on a day; None if it was not."""
         ...
 
     def note_fall(self, day: date, equity: Decimal) -> None:
-        """Too much was lost on a day."""
+        """Record that the limit was reached on a day."""
 
 
 class DailyLoss:
-    """Watches one run.
+    """Tracks the daily loss of one run.
 
-    Between a fill and the account that comes after it equity is not known, since what was realised
-    is in neither; then nothing is said of it. A fill is the newest price of its symbol until the
-    next candle or quote: the last close may be far away, and nobody lost what lies between.
+    Between a fill and the event of the account that follows it, equity is unknown, since neither
+    includes the realised profit; then it is not checked. The price of a fill is the latest of its
+    symbol until the next candle or quote: the last close may be far away, and the difference is
+    not a loss.
 
     Args:
-        allowed: In account currency.
+        allowed: The limit, in account currency.
         seconds: The time of the run; only differences matter.
-        days: Knows of days that began in another run; without it they begin with this one.
-        present: The wall clock of a live run: no day begins before that says so, whatever time
-            somebody puts on a price.
+        days: Knows the days that started in another run; without it they start with this one.
+        present: The wall clock of a live run: no day starts before it does on this clock, whatever
+            the timestamp of a price.
 
     Attributes:
-        reached: What was lost, in words; empty while it is less than allowed.
+        reached: Text that the limit was reached, and how; empty if it was not.
     """
 
     def __init__(
@@ -96,19 +97,19 @@ class DailyLoss:
         self._day_ends = _LONG_AGO
         self._day_ends_ns = ns_of(_LONG_AGO)
         self._awaits_price = False
-        """Whether the day began with an order: of which day prices are, the first one says."""
+        """Whether the day started with an order; then the first price decides which day it is."""
         self._unknown_until = 0.0
         self._filled_at: dict[str, Decimal] = {}
         self._leeway = Leeway()
         self._is_due = False
-        """Whether a price has come that has to be looked at before anything else is done."""
+        """Whether equity has to be checked because of a price before anything else is done."""
         self._calm_until: datetime | int = _LONG_AGO
-        """A price within its band changes nothing before then: a time or nanoseconds, whichever
-        the stamps of events are."""
+        """Until then a price within its band needs no check: a datetime or nanoseconds, like the
+        stamps of events."""
         self._held, self._size = _ZERO, 0.0
 
-    def look(self) -> None:
-        """Compare equity with that at the start of the day, and hold on to what is found."""
+    def check(self) -> None:
+        """Compare equity with that at the start of the day, and set `reached` or new bands."""
         if self.reached or not self._is_equity_known:
             return
         equity = self._equity()
@@ -129,25 +130,25 @@ class DailyLoss:
         )
         _log.warning("only orders that reduce a position are sent: %s", self.reached)
 
-    def glance(self) -> None:
-        """Look if enough may have been lost since the last look to make a difference.
+    def check_if_due(self) -> None:
+        """Check equity if the limit may have been reached since the last check.
 
-        Live, another run may have lost it before this one has heard any price.
+        Live, another run may have reached it before this one has got any price.
         """
         if self._day_ends is _LONG_AGO and self._present is not None:
             self._begin_day(self._present())
             self._awaits_price = True
-        if self._is_due or self._leeway.is_in_doubt:
-            self.look()
+        if self._is_due or self._leeway.is_unknown:
+            self.check()
 
     @property
     def is_reached(self) -> bool:
-        """Whether `look` would find, or has found, that too much was lost."""
+        """Whether the limit is reached, now or earlier in the day."""
         return bool(self.reached) or (self._is_equity_known and self._left(self._equity()) <= 0)
 
     @property
     def _is_equity_known(self) -> bool:
-        """Whether equity is, and that with which the day began."""
+        """Whether equity is known, and the equity at the start of the day."""
         if self._day_ends is _LONG_AGO:
             return False
         return not self._unknown_until or self._seconds() >= self._unknown_until
@@ -157,7 +158,7 @@ class DailyLoss:
         return (self._day_ends - _DAY).date()
 
     def _left(self, equity: Decimal) -> Decimal:
-        """What may still be lost."""
+        """Return the loss that is still allowed."""
         return equity - self._began_with + self._allowed
 
     def _holdings(self) -> list[Held]:
@@ -168,8 +169,8 @@ class DailyLoss:
             if net.quantity
         ]
 
-    def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
-        """The handlers of a table that has to do with equity, with an eye on it."""
+    def checking_handlers(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
+        """Wrap the handlers of a table that affect equity, to check it."""
         return {
             Candle: self._pricing(table[Candle], attrgetter("close")),
             Quote: self._pricing(table[Quote], attrgetter("price")),
@@ -180,13 +181,13 @@ class DailyLoss:
         }
 
     def _pricing(self, handler: Handler, price_of: Callable[[Any], float]) -> Handler:
-        """The handler of prices, with an eye on equity: most of them are within their bands."""
+        """Wrap a handler of prices to check equity, with a fast path for prices in their bands."""
         bands = self._leeway.bands
 
         def handle(event: Candle | Quote) -> Awaitable[None] | None:
             try:
                 is_calm = event.stamp < self._calm_until  # type: ignore[operator]
-            except TypeError:  # no instant, or one of the other kind, which happens once
+            except TypeError:  # no stamp, or one of the other type, which happens once
                 is_calm = False
             if is_calm:
                 if not bands:
@@ -201,10 +202,10 @@ class DailyLoss:
     def _price(
         self, event: Candle | Quote, price: float, handler: Handler
     ) -> Awaitable[None] | None:
-        """Have a price handled, then looked at where it is beyond its band."""
+        """Handle a price, and check equity if it is beyond its band."""
         self._catch_up()
         stamp = event.stamp
-        if stamp is None and self._present is not None:  # quotes need not say when they were
+        if stamp is None and self._present is not None:  # quotes may have no timestamp
             stamp = self._present()
         if self._awaits_price and stamp is not None:
             self._awaits_price = False
@@ -225,14 +226,14 @@ class DailyLoss:
         return result
 
     def _is_beyond(self, symbol: str, price: float) -> bool:
-        """Take in a price; whether equity has to be looked at because of it."""
+        """Record a price, and return whether equity has to be checked because of it."""
         self._filled_at.pop(symbol, None)
         return not self._leeway.lets_pass(symbol, price)
 
-    def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterator[Iterable[Candle]]:
-        """The candles of a run, each looked at before it is handed on, where it could matter.
+    def checked(self, run: CandleRun, candles: Iterator[Candle]) -> Iterator[Iterable[Candle]]:
+        """Yield the candles of a run in parts, each checked before it is used, if it could matter.
 
-        In parts, see `TradingDesk.seen`.
+        See `TradingDesk.checked`.
         """
         self._catch_up()
         part: Iterator[Candle] = iter(())
@@ -249,27 +250,27 @@ class DailyLoss:
             if is_known and self._is_calm(run, candle.symbol):
                 yield chain((candle,), part)
             else:
-                yield map(self._see, chain((candle,), islice(part, _FEW)))
+                yield map(self._check_candle, chain((candle,), islice(part, _FEW)))
 
-    def _see(self, candle: Candle) -> Candle:
-        """Look at a candle of a run before it is handed on."""
+    def _check_candle(self, candle: Candle) -> Candle:
+        """Check equity at a candle of a run before it is used."""
         stamp: int = candle.stamp  # type: ignore[assignment]  # runs are made in process
         if stamp >= self._day_ends_ns:
             self._begin_day(utc(stamp))
         symbol, close = candle.symbol, candle.close
         if self._is_beyond(symbol, close):
             self._book.last[symbol] = close
-            self.look()
+            self.check()
         return candle
 
     def _is_calm(self, run: CandleRun, symbol: str) -> bool:
-        """Whether even the worst closes of the candles to come are within their bands.
+        """Whether even the worst closes of the coming candles are within their bands.
 
         Args:
-            symbol: That of the next one, whose price is newer than that of a fill.
+            symbol: Symbol of the next candle, whose price supersedes that of a fill.
         """
         leeway, filled_at = self._leeway, self._filled_at
-        if leeway.is_in_doubt or len(filled_at) > (symbol in filled_at):
+        if leeway.is_unknown or len(filled_at) > (symbol in filled_at):
             return False
         if self._book.open_count and not run.ahead(self._day_ends_ns):
             return False
@@ -281,18 +282,16 @@ class DailyLoss:
         return True
 
     def _catch_up(self) -> None:
-        """Look at the last price if that has to be done, behind its hook or as soon as that has
-        been awaited.
-        """
+        """Check equity if the last price requires it; its hook has returned or been awaited."""
         if self._is_due:
-            self.look()
+            self.check()
             self._is_due = False
 
     def see_fill(self, fill: ShownFill) -> None:
-        """Look at equity behind an execution that is booked, with its position and its fee."""
+        """Check equity after an execution, whose position and fee are booked."""
         symbol = fill.symbol
         held = self._book.nets[symbol].quantity
-        if held is not self._held:  # to say a decimal as a float takes long
+        if held is not self._held:  # converting a Decimal to float is slow
             self._held, self._size = held, float(held)
         if held:
             self._filled_at[symbol] = fill.price
@@ -302,13 +301,13 @@ class DailyLoss:
         if not self.reached:
             fee = float(fill.fee) if fill.fee else 0.0
             if not self._leeway.take_in(symbol, self._size, float(fill.price), fee):
-                self.look()
+                self.check()
 
-    def be_in_doubt(self) -> None:
-        """Look at equity with the next price: what is held has changed."""
+    def invalidate(self) -> None:
+        """Check equity at the next price, since positions have changed."""
         self._calm_until = _LONG_AGO
         if not self.reached:
-            self._leeway.doubt()
+            self._leeway.invalidate()
 
     def _begin_day(self, moment: datetime) -> None:
         if self._present is not None:
@@ -320,7 +319,7 @@ class DailyLoss:
         self._day_ends_ns = ns_of(self._day_ends)
         self._began_with = self._equity()
         self.reached = ""
-        self._leeway.doubt()
+        self._leeway.invalidate()
         if self._days is not None:
             self._began_with = self._days.began_with(self._day, self._began_with)
             fell_to = self._days.fell_to(self._day)
@@ -328,10 +327,10 @@ class DailyLoss:
                 self._reach(fell_to)
 
     def _equity(self) -> Decimal:
-        """At the last prices, those of fills included.
+        """Return equity at the last prices, including those of fills.
 
-        Positions of which none has been seen count as the venue says. What a reduced position cost
-        is exact only when the venue has told of it; the digits that may change then are left out.
+        A position without a price counts as the venue values it. The cost of a reduced position is
+        exact only after its event; the digits that may change then are rounded away.
         """
         book = self._book
         equity = book.equity
@@ -361,8 +360,8 @@ class DailyLoss:
         def handle(event: TradeEvent) -> Awaitable[None] | None:
             self._catch_up()
             symbol, price = event.trade.symbol, event.trade.price
-            if symbol in self._filled_at and self._leeway.is_in_doubt:
-                self._filled_at[symbol] = price  # its order has said that there was one
+            if symbol in self._filled_at and self._leeway.is_unknown:
+                self._filled_at[symbol] = price  # the event of its order has noted the fill
             else:
                 self._note_fill(symbol, price)
             return handler(event)
@@ -373,13 +372,13 @@ class DailyLoss:
         def handle(event: PositionEvent) -> Awaitable[None] | None:
             self._catch_up()
             if not self._is_known(event.position):
-                self.be_in_doubt()
+                self.invalidate()
             return handler(event)
 
         return handle
 
     def _is_known(self, position: Position) -> bool:
-        """Whether a position is what fills have made of it, and all that is held in its symbol."""
+        """Whether a position equals the sum of its fills, and is the only one in its symbol."""
         net = self._book.nets[position.symbol]
         return (
             net.last is not None
@@ -390,7 +389,7 @@ class DailyLoss:
 
     def _note_fill(self, symbol: str, price: Decimal | None) -> None:
         self._unknown_until = self._seconds() + _BOOKED_WITHIN_S
-        self.be_in_doubt()
+        self.invalidate()
         if price is not None:
             self._filled_at[symbol] = price
 
@@ -400,16 +399,16 @@ class DailyLoss:
             self._unknown_until = 0.0
             result = handler(event)
             if result is None:
-                self.look()
-            else:  # what it is to do has not been done yet
+                self.check()
+            else:  # the hook has not run yet
                 self._is_due = True
             return result
 
         return handle
 
 
-class Onlooker:
-    """A witness that has the book follow what changes, with an eye on the loss of a day."""
+class LossWitness:
+    """A witness that passes changes to the book, and checks the daily loss."""
 
     def __init__(self, book: Book, loss: DailyLoss) -> None:
         self._book = book
@@ -427,12 +426,12 @@ class Onlooker:
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
         """See `Witness`."""
         self._book.see_position(symbol, parts)
-        self._loss.be_in_doubt()
+        self._loss.invalidate()
 
     def see_account(self) -> None:
         """See `Witness`."""
         self._book.see_account()
-        self._loss.look()
+        self._loss.check()
 
     def look_away(self) -> None:
         """See `Witness`."""

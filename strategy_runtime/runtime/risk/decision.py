@@ -1,8 +1,8 @@
-"""The decision whether an order keeps the limits of a run.
+"""The check of orders against the risk limits of a run.
 
-Nothing here sends or waits: the decision follows from limits, book, order and time. An order that
-only reduces a position is never too large; how many orders a minute has holds for all of them.
-Cancels are free.
+It neither sends nor waits, and depends only on limits, book, order and time. An order that only
+reduces a position is never too large, but counts towards the orders per minute. Cancels do not
+count.
 """
 
 from collections import deque
@@ -28,12 +28,12 @@ _MINUTE_S = 60.0
 _ZERO = Decimal(0)
 _FEW = 64
 _HUGE = 1e15  # from here on floats have no fractions to round up
-# A member of an Enum costs five times a name of the module.
+# Looking up an Enum member is five times slower than a global.
 _BUY, _MARKET = Side.BUY, OrderType.MARKET
 
 
 class _Asked(NamedTuple):
-    """What a decision needs to know of an order."""
+    """The data of an order that the check needs."""
 
     key: str
     symbol: str
@@ -65,11 +65,11 @@ class _Asked(NamedTuple):
 
 
 class _Change(NamedTuple):
-    """What an order is while changes of it are under way.
+    """An order with pending changes.
 
     Attributes:
-        most: Whatever is larger, before or after any of them.
-        last: The order behind the last one.
+        most: The order with the largest quantity and prices before or after any of them.
+        last: The order after the last of them.
     """
 
     most: Order
@@ -77,14 +77,14 @@ class _Change(NamedTuple):
 
 
 class Risk:
-    """Holds the orders of one run to its limits.
+    """Checks the orders of one run against its limits.
 
     Args:
         seconds: The time of the run; only differences matter.
         days, present: See `DailyLoss`.
 
     Attributes:
-        daily_loss: What watches that of the run, or None where it has no such limit.
+        daily_loss: Tracks the daily loss of the run; None if it has no such limit.
     """
 
     def __init__(
@@ -106,27 +106,28 @@ class Risk:
         self._judges_value = self._most is not None or self._most_held is not None
         self._changes: dict[str, _Change] = {}
         self._most_changes = _FEW
-        """When there are more, those of orders that have ended are thrown out."""
+        """If there are more, those of ended orders are removed."""
         self._recent: deque[float] = deque(maxlen=limits.max_orders_per_minute or 0)
 
     @property
     def is_reducing(self) -> bool:
-        """Whether only orders that reduce a position are let through."""
+        """Whether only orders that reduce a position are allowed."""
         return self.daily_loss is not None and self.daily_loss.is_reached
 
     def refusal_of(self, order: Order | OrderRequest) -> ApiError | None:
-        """Why an order must not be sent; None where it may, and then it counts as sent.
+        """Return why an order must not be sent, or None if it may; then it counts as sent.
 
         Args:
-            order: Itself in the book or not.
+            order: It may be in the book already.
         """
         refusal = self._refusal_of_size(order) if self._judges_size else None
         return refusal or self._refusal_of_rate()
 
     def refusal_of_change(self, order: Order, changed: Order) -> ApiError | None:
-        """Why a change of an order must not be sent; None where it may, and then it counts as sent.
+        """Return why a change of an order must not be sent, or None if it may.
 
-        The order then counts as it would be, until the book has it so or `forget` is called.
+        It then counts as sent, and the order as changed, until the book has the change or `forget`
+        is called.
         """
         change = self._change_of(order)
         before, most = order, changed
@@ -140,12 +141,12 @@ class Risk:
         return refusal
 
     def expected(self, order: Order) -> Order:
-        """An order as it is to be behind the changes of it that are under way."""
+        """Return an order as it will be after its pending changes."""
         change = self._change_of(order)
         return order if change is None else change.last
 
     def _change_of(self, order: Order) -> _Change | None:
-        """The changes of an order that are under way; None where the book has the last of them."""
+        """Return the pending changes of an order; None if the book has the last of them."""
         key = name_of(order)
         change = self._changes.get(key)
         if change is not None and not _differ(change.last, order):
@@ -163,17 +164,17 @@ class Risk:
         self._changes[name_of(change.last)] = change
 
     def forget(self, key: str) -> None:
-        """A change was not made.
+        """Forget the changes of an order, since one was not made.
 
         Args:
-            key: Client order id of the order, or the venue's where it has none.
+            key: Client order id of the order, or the venue's id if it has none.
         """
         self._changes.pop(key, None)
 
     def _reduces(self, order: _Asked) -> bool:
-        """Whether a position can only become smaller by an order, whatever else is filled.
+        """Whether an order can only reduce a position, whatever else is filled.
 
-        One that rests would still be there after the position has been closed in another way.
+        A resting order is not one: it would remain after the position has been closed otherwise.
         """
         if order.only_closes:
             return True
@@ -183,15 +184,16 @@ class Risk:
     def _refusal_of_size(self, order: Order | OrderRequest) -> ApiError | None:
         loss = self.daily_loss
         if loss is not None:
-            loss.glance()
+            loss.check_if_due()
         lost = "" if loss is None else loss.reached
         if not lost and self._is_plainly_small(order):
             return None
         return self._refusal_of(_Asked.of(order), lost)
 
     def _is_plainly_small(self, order: Order | OrderRequest) -> bool:
-        """Whether the size of an order is clearly within its limits: a market order by itself,
-        even if it were filled at the next whole number above the last price.
+        """Whether a market order is clearly small enough, without the exact calculation.
+
+        It is valued at the next whole number above the last price.
         """
         if not self._judges_value:
             return True
@@ -225,8 +227,8 @@ class Risk:
             limit = "max_position_notional" if allowed is None else "max_order_notional"
             return refused(
                 limit,
-                f"before its first price nobody knows what an order in {symbol} is worth, and "
-                f"{option_of(limit)} is to be kept",
+                f"an order in {symbol} cannot be valued for {option_of(limit)} before its first "
+                "price; wait for one, or give limit=",
             )
         value = order.remaining_quantity * price
         if allowed is not None and value > allowed:
@@ -256,7 +258,7 @@ class Risk:
         return None
 
     def _resting(self, order: _Asked) -> list[Order]:
-        """Other open orders on the same side, whoever gave them, as they are about to be."""
+        """Return other open orders on the same side, external ones included, with their changes."""
         return [
             self._about_to_be(other) if self._changes else other
             for other in self._book.orders(order.symbol, beside=order.key)
@@ -264,19 +266,19 @@ class Risk:
         ]
 
     def _about_to_be(self, order: Order) -> Order:
-        """An order while changes of it are under way: whatever is larger, before or after."""
+        """Return an order with the largest values before and after its pending changes."""
         change = self._change_of(order)
         return order if change is None else _larger(order, change.most)
 
     def _held_for(self, order: _Asked) -> Decimal:
-        """What is held, counted in the direction of an order."""
+        """Return the position, positive if it is on the side of an order."""
         return order.side.sign * self._book.position(order.symbol).quantity
 
     def _value_beside(self, order: _Asked, resting: list[Order]) -> Decimal:
-        """What is held and would be, if all that builds a position on an order's side is filled.
+        """Return the value of the position and of the resting orders that would add to it.
 
-        A position on the other side makes room for an order that is filled now, as far as nothing
-        can close it before.
+        A position on the other side makes room for an order that is filled now, as far as no
+        resting order can close it before.
         """
         held = self._held_for(order)
         if held < 0:
@@ -288,7 +290,7 @@ class Risk:
         return held * price + sum(building, _ZERO)
 
     def _price_of(self, order: _Asked | Order) -> Decimal | None:
-        """The highest price at which an order is likely to be filled, as far as that is known."""
+        """Return the highest price at which an order is likely to fill; None if unknown."""
         if order.limit_price is not None and order.side is Side.BUY:
             return order.limit_price
         own, last = order.limit_price or order.stop_price, self._book.last.get(order.symbol)
@@ -301,7 +303,7 @@ class Risk:
 
 
 def _grows(before: Order, after: Order) -> bool:
-    """Whether a change is more than making an order smaller or giving it other legs."""
+    """Whether a change does more than reduce the quantity or change the bracket legs."""
     return after.quantity > before.quantity or _differ(
         before, replace(after, quantity=before.quantity)
     )
@@ -316,7 +318,7 @@ def _differ(one: Order, other: Order) -> bool:
 
 
 def _larger(order: Order, other: Order) -> Order:
-    """An order with the quantity and the prices of another where these are above its own."""
+    """Return an order with the larger of its own and another's quantity and prices."""
     quantity = max(order.quantity, other.quantity)
     return replace(
         order,

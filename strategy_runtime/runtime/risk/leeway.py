@@ -1,8 +1,8 @@
-"""How far prices may go before equity has to be looked at.
+"""Price bands within which equity need not be computed.
 
-What may still be lost is shared out among the positions held: while each price stays on its side of
-a bound, no position has lost more than its share, and to know that takes one comparison. Something
-is kept back for positions whose price goes further, and for new ones.
+The loss that is still allowed is divided among the open positions. While each price stays on its
+side of a bound, no position has lost more than its share, which takes one comparison to check. A
+reserve is kept for positions whose price moves further, and for new ones.
 """
 
 from collections.abc import Sequence
@@ -12,38 +12,38 @@ from math import inf
 __all__ = ["ANYWHERE", "Band", "Held", "Leeway"]
 
 Band = tuple[float, float]
-"""Two prices between which nothing has to be done, themselves excluded."""
+"""Two prices between which nothing has to be done, bounds excluded."""
 
 ANYWHERE: Band = (-inf, inf)
 _NOWHERE: Band = (inf, -inf)
 
 Held = tuple[str, float, float | Decimal | None]
-"""Symbol, quantity, negative for a short position, and the price at which it is in equity, or None
-where that is not known."""
+"""Symbol, quantity (negative for a short position), and the price at which the position is valued
+in equity, or None if that is unknown."""
 
 _HALF = 0.5
 _PORTION = 1 / 64
 
 
 class Leeway:
-    """What may still be lost, in floats, and what of it each position may lose.
+    """The loss that is still allowed, in floats, and the share of each position.
 
     Attributes:
-        bands: Of positions, by symbol; others may go anywhere.
-        is_in_doubt: Whether it is unknown what may still be lost, so that the next price has to be
-            looked at, whatever it is.
+        bands: Price bands of positions, by symbol; other prices may move freely.
+        is_unknown: Whether the allowed loss is unknown, so that equity has to be checked at the
+            next price, whatever it is.
     """
 
-    __slots__ = ("_sizes", "_spare", "bands", "is_in_doubt")
+    __slots__ = ("_sizes", "_spare", "bands", "is_unknown")
 
     def __init__(self) -> None:
         self.bands: dict[str, Band] = {}
-        self.is_in_doubt = True
+        self.is_unknown = True
         self._sizes: dict[str, float] = {}
         self._spare = 0.0
 
     def share_out(self, left: float, holdings: Sequence[Held]) -> None:
-        """Begin anew with what may still be lost, and with what is held."""
+        """Reset everything to a given allowed loss and given positions."""
         self.lift()
         self._spare = left * _HALF if holdings else left
         for symbol, size, mark in holdings:
@@ -51,28 +51,29 @@ class Leeway:
             if mark is not None:
                 self._bound(symbol, size, float(mark), self._spare / len(holdings))
 
-    def doubt(self) -> None:
-        """It is not known any more what may still be lost."""
-        if not self.is_in_doubt:
+    def invalidate(self) -> None:
+        """Mark the allowed loss as unknown."""
+        if not self.is_unknown:
             self.lift()
-            self.is_in_doubt = True
+            self.is_unknown = True
 
     def lift(self) -> None:
-        """Let prices go anywhere."""
+        """Remove all bands, so that prices may move freely."""
         self.bands.clear()
         self._sizes.clear()
         self._spare = 0.0
-        self.is_in_doubt = False
+        self.is_unknown = False
 
     def lets_pass(self, symbol: str, price: float) -> bool:
-        """Whether a price is within its band, or the band can be made to go beyond it; False also
-        in doubt.
+        """Whether a price is within its band, or the band could be extended beyond it.
+
+        False if the allowed loss is unknown.
         """
         low, high = self.bands.get(symbol, ANYWHERE)
-        return not self.is_in_doubt and (low < price < high or self._stretch(symbol, price))
+        return not self.is_unknown and (low < price < high or self._stretch(symbol, price))
 
     def _stretch(self, symbol: str, price: float) -> bool:
-        """Have a band go beyond a price, and somewhat further; False where too little is left."""
+        """Extend a band somewhat beyond a price; return False if the reserve is too small."""
         size = self._sizes.get(symbol)
         if size is None:
             return False
@@ -86,8 +87,8 @@ class Leeway:
         return True
 
     def take_in(self, symbol: str, size: float, price: float, fee: float) -> bool:
-        """Have a position be of another size, by an execution; False where too little is left."""
-        if self.is_in_doubt:
+        """Resize a position after an execution; return False if the reserve is too small."""
+        if self.is_unknown:
             return False
         before = self._sizes.pop(symbol, 0.0)
         spare = self._spare - fee
@@ -95,7 +96,7 @@ class Leeway:
             spare += self._kept_by(symbol, before, price)
             del self.bands[symbol]
         if not spare > 0.0:
-            self.doubt()
+            self.invalidate()
             return False
         if size:
             portion = spare * _PORTION
@@ -106,7 +107,7 @@ class Leeway:
         return True
 
     def _kept_by(self, symbol: str, size: float, price: float) -> float:
-        """What a position may still lose of its share, at a price; negative beyond its band."""
+        """Return what is left of a position's share at a price; negative beyond its band."""
         low, high = self.bands[symbol]
         return (price - (low if size > 0.0 else high)) * size
 

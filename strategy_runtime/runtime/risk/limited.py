@@ -1,4 +1,4 @@
-"""A desk that holds what a strategy orders to the limits of the run."""
+"""A trading desk that enforces the risk limits of the run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -16,7 +16,7 @@ from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.observer import Handler
-from strategy_runtime.runtime.risk.daily_loss import Days, Onlooker
+from strategy_runtime.runtime.risk.daily_loss import Days, LossWitness
 from strategy_runtime.runtime.risk.decision import Risk
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
@@ -28,15 +28,15 @@ __all__ = ["LimitedDesk", "desk_for"]
 
 
 class LimitedDesk(TradingDesk):
-    """Decides when an order is given, and has the ticket of one that may not be sent refused.
+    """Checks orders when they are placed, and refuses the tickets of those that exceed a limit.
 
-    Orders are counted as they are given, so a decision never depends on how fast anything answers.
-    It rests on the book.
+    Orders count from when they are placed, so a decision never depends on the speed of answers. It
+    is based on the book.
 
     Args:
         limits: At least one is set.
         days: See `DailyLoss`.
-        others: Those of `TradingDesk`.
+        others: Further arguments of `TradingDesk`.
     """
 
     def __init__(
@@ -61,20 +61,20 @@ class LimitedDesk(TradingDesk):
             return RiskState.REDUCING
         return state
 
-    def watched(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
-        """See `TradingDesk.watched`."""
+    def checking_handlers(self, table: Mapping[type[Any], Handler]) -> dict[type[Any], Handler]:
+        """See `TradingDesk.checking_handlers`."""
         loss = self._risk.daily_loss
-        return {} if loss is None else loss.watched(table)
+        return {} if loss is None else loss.checking_handlers(table)
 
-    def seen(self, run: CandleRun, candles: Iterator[Candle]) -> Iterable[Iterable[Candle]]:
-        """See `TradingDesk.seen`."""
+    def checked(self, run: CandleRun, candles: Iterator[Candle]) -> Iterable[Iterable[Candle]]:
+        """See `TradingDesk.checked`."""
         loss = self._risk.daily_loss
-        return super().seen(run, candles) if loss is None else loss.seen(run, candles)
+        return super().checked(run, candles) if loss is None else loss.checked(run, candles)
 
     @property
     def _witness(self) -> Witness:
         loss = self._risk.daily_loss
-        return self._book if loss is None else Onlooker(self._book, loss)
+        return self._book if loss is None else LossWitness(self._book, loss)
 
     def _submit(self, request: OrderRequest, own_id: str) -> Ticket:
         refusal = None if self.is_winding_down else self._risk.refusal_of(request)
@@ -107,7 +107,7 @@ class LimitedDesk(TradingDesk):
 def desk_for(
     limits: Limits, rounding: Rounding = AS_GIVEN, days: Days | None = None
 ) -> Callable[..., TradingDesk]:
-    """What makes the desk of a run: one with limits only where there are any."""
+    """Return the factory of a run's desk, which has limits only if any are set."""
     if not limits:
         return partial(TradingDesk, rounding=rounding)
     return partial(LimitedDesk, rounding=rounding, limits=limits, days=days)

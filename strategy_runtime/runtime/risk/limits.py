@@ -1,4 +1,4 @@
-"""Limits on what a strategy may order, and what is said where an order would exceed one."""
+"""Limits on the orders of a strategy, and the refusals of orders that would exceed one."""
 
 from decimal import Decimal
 
@@ -10,18 +10,18 @@ from strategy_runtime.protocol.values import in_digits
 __all__ = ["NO_LIMITS", "RISK_LIMIT", "Limits", "exceeded", "option_of", "refused"]
 
 RISK_LIMIT = "RISK_LIMIT"
-"""Code of a rejection that a limit caused."""
+"""Code of a rejection because of a limit."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a run may not exceed; None where there is no such limit.
+    """The limits of a run; None if there is no such limit.
 
     Attributes:
         max_orders_per_minute: Orders and changes of orders within any sixty seconds.
         max_order_notional: Value of one order, in account currency.
-        max_position_notional: Value of what is held in a symbol and would be if all that rests on
-            that side were filled, in account currency.
-        max_daily_loss: What equity may fall below its value at the start of a UTC day.
+        max_position_notional: Value of the position in a symbol if all resting orders on the side
+            of an order were filled, in account currency.
+        max_daily_loss: How far equity may fall below its value at the start of a UTC day.
     """
 
     max_orders_per_minute: int | None = None
@@ -39,7 +39,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         return bool(self.shown())
 
     def shown(self) -> dict[str, str]:
-        """The limits that are set, as people write them."""
+        """Return the limits that are set, by name, as text."""
         given = {name: getattr(self, name) for name in self.__struct_fields__}
         return {name: in_digits(Decimal(n)) for name, n in given.items() if n is not None}
 
@@ -48,7 +48,7 @@ NO_LIMITS = Limits()
 
 
 def exceeded(limit: str, said: str, value: Decimal, allowed: Decimal) -> ApiError:
-    """The refusal of an order that would exceed a limit by its value.
+    """Return the refusal of an order whose value would exceed a limit.
 
     Args:
         limit: Its field in `Limits`.
@@ -61,12 +61,12 @@ def exceeded(limit: str, said: str, value: Decimal, allowed: Decimal) -> ApiErro
 def refused(
     limit: str, text: str, allowed: Decimal | None = None, asked: Decimal | None = None
 ) -> ApiError:
-    """The refusal of an order because of a limit; its details are for programs."""
+    """Return the refusal of an order because of a limit; its details are for programs."""
     numbers = {"allowed": allowed, "asked": asked}
     details = {name: in_digits(number) for name, number in numbers.items() if number is not None}
     return ApiError(0, RISK_LIMIT, text, {"limit": limit, **details})
 
 
 def option_of(limit: str) -> str:
-    """The option that sets a limit."""
+    """Return the command-line option that sets a limit."""
     return "--" + limit.replace("_", "-")

@@ -1,8 +1,8 @@
-"""The settings of a run against a proxy, and where each one came from.
+"""The settings of a run against a proxy, and the origin of each.
 
-Each is taken from the command line, else the environment, else the file given with `--env-file`,
-else its default. A variable that is set but empty counts as not set: compose files pass such ones.
-A secret may also be given as `NAME_FILE`, the path of a file that holds it.
+A setting comes from the command line, else the environment, else the file given with `--env-file`,
+else its default. An empty variable counts as not set, since compose files pass such ones. A secret
+may also be given as `NAME_FILE`, the path of a file that contains it.
 """
 
 from strategy_runtime.runtime.settings.environment import (
@@ -13,8 +13,8 @@ from strategy_runtime.runtime.settings.environment import (
 )
 from strategy_runtime.runtime.settings.resolution import resolve
 from strategy_runtime.runtime.settings.setting import Setting
-from strategy_runtime.runtime.settings.slips import refuse_slips
 from strategy_runtime.runtime.settings.table import SETTINGS, Settings
+from strategy_runtime.runtime.settings.typos import refuse_typos
 
 __all__ = [
     "DEFAULT",
@@ -24,6 +24,6 @@ __all__ = [
     "Settings",
     "find_secret",
     "read_environment",
-    "refuse_slips",
+    "refuse_typos",
     "resolve",
 ]

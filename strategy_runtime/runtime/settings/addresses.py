@@ -1,4 +1,4 @@
-"""Where the proxy is: two URLs that belong together, or one from which both follow."""
+"""The addresses of the proxy: a pair of URLs, or one URL from which both are derived."""
 
 from urllib.parse import urlsplit, urlunsplit
 
@@ -9,17 +9,17 @@ from strategy_runtime.runtime.settings.values import check_url
 __all__ = ["GATEWAY_VARIABLES", "find_addresses"]
 
 GATEWAY_VARIABLES = ("GATEWAY_URL", "TEKTII_TRADING_GATEWAY_URL", "TRADING_GATEWAY_URL")
-"""Each gives both URLs."""
+"""Variables with the URL of a gateway, from which both URLs are derived."""
 _PAIR = tuple(setting for setting in SETTINGS if setting.name in ("ws_url", "rest_url"))
 
 
 def find_addresses(environment: Environment) -> dict[str, tuple[str, str]]:
-    """Text and origin of both URLs, from the first pair of variables of which one is set.
+    """Return text and origin of both URLs, from the first pair of variables of which one is set.
 
-    Empty where none is.
+    Empty if none is set.
 
     Raises:
-        ConfigError: The URL of a gateway is none.
+        ConfigError: The URL of a gateway is invalid.
     """
     values = environment.values
     pairs = [[setting.variables[rank] for setting in _PAIR] for rank in range(2)]

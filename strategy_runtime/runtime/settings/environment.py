@@ -1,4 +1,4 @@
-"""Variables: of the environment, of a `.env` file behind it, and of files that hold secrets."""
+"""Variables from the environment, from a `.env` file, and from files with secrets."""
 
 from collections.abc import Iterable, Mapping
 from io import StringIO
@@ -12,41 +12,39 @@ from strategy_runtime.runtime.settings.setting import Setting
 __all__ = ["DEFAULT", "FILE", "Environment", "find_secret", "find_text", "read_environment"]
 
 DEFAULT = "default"
-"""The origin of what nobody gave."""
+"""The origin of a setting that was not given."""
 
 FILE = "_FILE"
-"""Behind the name of a secret: the variable holds the path of a file that has it."""
+"""Suffix of variables that have the path of a file with the secret."""
 
 _ENCODING = "utf-8-sig"
-"""Editors of Windows begin a file with a byte-order mark."""
+"""Editors on Windows start a file with a byte-order mark."""
 
 
 class Environment(Struct, frozen=True):
     """Variables that are set and not empty, from the environment and a file.
 
     Attributes:
-        values: By name.
-        origins: The path of the file, of those that are from it.
+        values: Values by name.
+        origins: Path of the file by name, for the variables that come from it.
     """
 
     values: dict[str, str]
     origins: dict[str, str]
 
     def origin(self, variable: str) -> str:
-        """How to name a variable: with its file, where it is from one."""
+        """Return the name of a variable, with its file if it comes from one."""
         file = self.origins.get(variable)
         return f"{variable} in {file}" if file else variable
 
     def first_of(self, variables: Iterable[str]) -> str | None:
-        """Of several names of one thing the first that is set; in the file only where none is set
-        in the environment.
-        """
+        """Return the first of several names that is set; the environment precedes the file."""
         found = [each for each in variables if each in self.values]
         return min(found, key=self.origins.__contains__, default=None)
 
 
 def read_environment(environ: Mapping[str, str], env_file: Path | None = None) -> Environment:
-    """The environment, and behind it a `.env` file.
+    """Read the environment, and a `.env` file for variables that it does not set.
 
     Raises:
         ConfigError: The file or a line of it cannot be read, or python-dotenv is not installed.
@@ -82,16 +80,16 @@ def _read_env_file(path: Path) -> dict[str, str | None]:
                 if is_name_alone
                 else "this is not NAME=VALUE, or a quotation mark is missing"
             )
-            # What the parser takes for one piece begins with the blank lines before it.
+            # A binding of the parser includes the blank lines before it.
             written = found.original.string
             line = found.original.line + written[: -len(written.lstrip())].count("\n")
-            # The name is not shown: it may be a piece of a key that was broken into lines.
+            # The name is not shown: it may be part of a key that was split into lines.
             raise ConfigError(f"--env-file {path} line {line}: {said}")
     return dotenv_values(stream=StringIO(text))
 
 
 def find_text(setting: Setting, environment: Environment) -> tuple[str, str]:
-    """The text of a setting and where it comes from: a variable, or else the default."""
+    """Return text and origin of a setting: from a variable, otherwise the default."""
     variable = environment.first_of(setting.variables)
     if variable is None:
         return setting.default, DEFAULT
@@ -101,19 +99,19 @@ def find_text(setting: Setting, environment: Environment) -> tuple[str, str]:
 def find_secret(
     flag: str, variables: tuple[str, ...], path: str | None, environment: Environment
 ) -> tuple[str, str]:
-    """A secret and where it comes from: a file, a variable, or a file that a variable names.
+    """Return text and origin of a secret: from a file, a variable, or a file that one names.
+
+    The text is empty if there is no secret.
 
     Args:
         flag: The option that names the file.
-        variables: The first that is set wins; each also counts with `_FILE` behind it.
-        path: Of the file, where the option was given.
-
-    Returns:
-        An empty text where there is none.
+        variables: The first that is set wins; each may also have the suffix `_FILE`.
+        path: Path of the file, if the option was given.
 
     Raises:
-        ConfigError: A variable is set in both ways at one place, the file cannot be read or is
-            empty, or the secret is not one line of characters that a header may have.
+        ConfigError: A variable is set with and without the suffix in the same place, the file
+            cannot be read or is empty, or the secret is not one line of characters that a header
+            may have.
     """
     if path is not None:
         return _read_secret(path, flag), flag

@@ -1,4 +1,4 @@
-"""Putting the settings of a run together from all that gives some."""
+"""Resolve the settings of a run from command line, environment and defaults."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,25 +7,25 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.runtime.settings.addresses import find_addresses
 from strategy_runtime.runtime.settings.environment import Environment, find_secret, find_text
 from strategy_runtime.runtime.settings.setting import Setting
-from strategy_runtime.runtime.settings.slips import refuse_slips, strangers
 from strategy_runtime.runtime.settings.table import SETTINGS, Settings
+from strategy_runtime.runtime.settings.typos import refuse_typos, unknown_variables
 from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["resolve"]
 
 
 def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settings:
-    """Put the settings together.
+    """Resolve the settings of a run.
 
     Args:
-        flags: Values from the command line by field; None where an option was not given. That of
+        flags: Values from the command line by field; None if an option was not given. That of
             `api_key` is the path of a file.
 
     Raises:
-        ConfigError: A value that cannot be one, or a variable that is misspelt; names the option
-            or the variable.
+        ConfigError: A value is invalid, or a variable is misspelt; the message names the option or
+            the variable.
     """
-    refuse_slips(environment)
+    refuse_typos(environment)
     given = {name: text for name, text in flags.items() if text is not None}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -49,10 +49,10 @@ def resolve(flags: Mapping[str, str | None], environment: Environment) -> Settin
         if setting.choices:
             text = _choice(text, origin, setting)
         values[name], origins[name] = setting.read(text, origin), origin
-    settings = Settings(**values, origins=origins, warnings=strangers(environment))
+    settings = Settings(**values, origins=origins, warnings=unknown_variables(environment))
     wanted = {entry.symbol for entry in settings.subscriptions}
     if wanted and "*" not in wanted:
-        settings.warnings.extend(settings.rounding.strangers(wanted))
+        settings.warnings.extend(settings.rounding.unknown_symbols(wanted))
     return settings
 
 

@@ -1,4 +1,4 @@
-"""What there is to say of one setting: said once, where its field is."""
+"""The definition of a setting, as an annotation of its field."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -9,26 +9,26 @@ from msgspec.structs import replace
 __all__ = ["Reader", "Setting", "as_it_is", "settings_of"]
 
 Reader = Callable[[str, str], Any]
-"""Makes a value of a text; told where it came from, for the error it may raise."""
+"""Converts text to a value; its second argument is the origin, for error messages."""
 
 
 def as_it_is(text: str, origin: str) -> str:
-    """The text itself."""
+    """Return the text unchanged."""
     return text
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """One setting, as an annotation of its field.
+    """One setting.
 
     Attributes:
-        variables: Environment variables, the first that is set wins.
-        default: As it would be written.
-        read: What makes its value of a text.
-        is_secret: Never shown.
-        metavar: What stands for its value in a help text; where there are choices, all of them.
+        variables: Environment variables; the first that is set wins.
+        default: The default, as text.
+        read: Converts its text to a value.
+        is_secret: Whether its value is never shown.
+        metavar: Placeholder for its value in help texts; by default its choices.
         flag: Its option; by default its name.
-        name: Its field.
-        choices: All there are, where they are few: those of its type.
+        name: Name of its field.
+        choices: All values, if its type is a Literal.
     """
 
     variables: tuple[str, ...]
@@ -43,7 +43,7 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 def settings_of(owner: type[Struct]) -> tuple[Setting, ...]:
-    """The settings that the fields of a class are annotated with, in their order."""
+    """Return the settings in the field annotations of a class, in their order."""
     found = []
     for name, hint in get_type_hints(owner, include_extras=True).items():
         if get_origin(hint) is not Annotated:

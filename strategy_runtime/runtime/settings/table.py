@@ -1,4 +1,4 @@
-"""All settings of a run: each said once, as a field with its type, its names and its default."""
+"""All settings of a run, each defined once as a field with type, names and default."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -20,8 +20,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The settings of one run.
 
     Attributes:
-        origins: Where each came from, by field: an option, a variable, or `default`.
-        warnings: What looks like a slip, for people.
+        origins: Origin of each by field: an option, a variable, or `default`.
+        warnings: Warnings of probable mistakes.
     """
 
     ws_url: Annotated[
@@ -248,21 +248,21 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def limits(self) -> Limits:
-        """What may be ordered."""
+        """The risk limits."""
         return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
 
     @property
     def rounding(self) -> Rounding:
-        """How orders are rounded."""
+        """The rounding of orders."""
         return Rounding(lot_size=self.lot_size, tick_size=self.tick_size)
 
     def secrets(self) -> list[str]:
-        """What must not be shown: the key, and passwords in URLs."""
+        """Return what must not be shown: the key, and passwords in URLs."""
         passwords = [urlsplit(url).password for url in (self.ws_url, self.rest_url)]
         return [text for text in (self.api_key, *passwords) if text]
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Name, value and origin of each, secrets masked."""
+        """Return name, value and origin of each setting, with secrets masked."""
         found = []
         for setting in SETTINGS:
             text = _shown(getattr(self, setting.name))
@@ -280,4 +280,4 @@ def _shown(value: object) -> str:
 
 
 SETTINGS = settings_of(Settings)
-"""All of them, in the order in which they are shown."""
+"""All settings, in the order in which they are shown."""

@@ -1,4 +1,4 @@
-"""From texts to values: what cannot be one is refused with the name of where it came from."""
+"""Conversion of text to values, with errors that name the origin."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -25,20 +25,20 @@ _HOST = re.compile(r"[a-z0-9._-]+", re.IGNORECASE)
 
 
 def stream_url(text: str, origin: str) -> str:
-    """The URL of a stream of events."""
+    """Return the URL of the event stream."""
     return check_url(text, origin, ("ws", "wss"), "ws://localhost:8082")
 
 
 def request_url(text: str, origin: str) -> str:
-    """The URL that takes requests."""
+    """Return the URL for requests."""
     return check_url(text, origin, ("http", "https"), "http://localhost:8080")
 
 
 def check_url(text: str, origin: str, schemes: tuple[str, ...], example: str) -> str:
-    """The text, unless it is no URL of one of the schemes.
+    """Return the text if it is a URL with one of the schemes.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not.
     """
     try:
         parts = urlsplit(text)
@@ -51,7 +51,7 @@ def check_url(text: str, origin: str, schemes: tuple[str, ...], example: str) ->
             f"{example}"
         )
     if not _can_be_host(host):
-        # Only the host is shown: the URL may hold a password.
+        # Only the host is shown: the URL may contain a password.
         raise ConfigError(
             f"{origin}: {host!r} cannot be the name of a host; write a URL such as {example}"
         )
@@ -59,7 +59,7 @@ def check_url(text: str, origin: str, schemes: tuple[str, ...], example: str) ->
 
 
 def _can_be_host(host: str) -> bool:
-    """Whether anybody may have this name or address."""
+    """Whether this is a valid host name or address."""
     try:
         ip_address(host)
     except ValueError:
@@ -71,12 +71,12 @@ def _can_be_host(host: str) -> bool:
 
 
 def or_none(text: str, origin: str) -> str | None:
-    """The text, or None where it is empty."""
+    """Return the text, or None if it is empty."""
     return text or None
 
 
 def timeframe(text: str, origin: str) -> str:
-    """A timeframe in its canonical form."""
+    """Return a timeframe in its canonical form."""
     try:
         return parse_timeframe(text).text
     except TimeframeError as error:
@@ -84,7 +84,7 @@ def timeframe(text: str, origin: str) -> str:
 
 
 def recording(text: str, origin: str) -> str | None:
-    """The path of a recording, or None where there is none."""
+    """Return the path of a recording; None if it is empty."""
     if text and not text.endswith(".jsonl"):
         raise ConfigError(
             f"{origin}: {text!r} does not end in .jsonl, by which strategy-backtest --data knows a "
@@ -94,7 +94,7 @@ def recording(text: str, origin: str) -> str | None:
 
 
 def seconds(text: str, origin: str) -> float:
-    """A number of seconds, not negative."""
+    """Return a number of seconds, not negative."""
     try:
         number = float(text)
     except ValueError:
@@ -105,7 +105,7 @@ def seconds(text: str, origin: str) -> float:
 
 
 def amount(text: str, origin: str) -> Decimal | None:
-    """An amount above zero; None where it is empty."""
+    """Return an amount above zero; None if it is empty."""
     if not text:
         return None
     try:
@@ -118,7 +118,7 @@ def amount(text: str, origin: str) -> Decimal | None:
 
 
 def count(text: str, origin: str) -> int | None:
-    """A whole number above zero; None where it is empty."""
+    """Return a whole number above zero; None if it is empty."""
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and int(text)):
@@ -127,7 +127,7 @@ def count(text: str, origin: str) -> int | None:
 
 
 def port(text: str, origin: str) -> int | None:
-    """A port; None where it is empty."""
+    """Return a port; None if it is empty."""
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and int(text) < 2**16):

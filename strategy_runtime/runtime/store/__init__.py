@@ -1,7 +1,7 @@
-"""What outlives the process of a live run: a locked folder, and in it a journal of its orders, the
-state of its strategy, and how the day began.
+"""Persistence of a live run: a locked folder with the journal of orders, the strategy's state, and
+the equity at the start of the day.
 
-Orders and positions are the venue's: they are never kept, always asked for again.
+Orders and positions belong to the venue: they are never stored, always requested again.
 """
 
 from strategy_runtime.runtime.store.day import DayFile

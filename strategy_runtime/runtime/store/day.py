@@ -1,5 +1,6 @@
-"""The equity with which a day began, so that a run that begins within it counts from there, and
-whether too much has been lost since.
+"""The equity at the start of the day, and whether the daily loss has been reached since.
+
+A run that starts later in the day counts from there.
 """
 
 import logging
@@ -14,12 +15,12 @@ from msgspec.structs import replace
 
 from strategy_runtime.clock import now
 from strategy_runtime.errors import reason_of
-from strategy_runtime.runtime.store.whole import replace_whole
+from strategy_runtime.runtime.store.atomic import replace_file
 
 __all__ = ["DayFile"]
 
 _FILE = "day.json"
-_CANDLE = timedelta(days=1)  # a daily candle comes on the day after the one to which it belongs
+_CANDLE = timedelta(days=1)  # a daily candle arrives on the day after its own
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -31,25 +32,25 @@ class _Day(Struct, frozen=True, omit_defaults=True):
 
 
 class DayFile:
-    """Remembers the last day; see `Days`.
+    """Stores the last day in a file; see `Days`.
 
-    Where the file cannot be read or written, the day begins with this run, and a warning says so.
+    If the file cannot be read or written, the day starts with this run, and a warning is logged.
 
     Args:
         folder: Nobody else may write there, see `StateFolder`.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
 
     def began_with(self, day: date, equity: Decimal) -> Decimal:
-        """The equity with which a day began: what another run noted, or else that of now.
+        """Return the equity at the start of a day: that of another run, otherwise that of now.
 
         A price of an earlier day, such as the last one of a symbol that nobody trades, does not
-        have today forgotten.
+        overwrite today's entry.
         """
         known = self._read()
         if known is not None:
@@ -61,14 +62,14 @@ class DayFile:
         return equity
 
     def fell_to(self, day: date) -> Decimal | None:
-        """The equity at which too much was lost on a day, None where none was noted."""
+        """Return the equity at which the limit was reached on a day; None if it was not."""
         known = self._read()
         return known.fell_to if known is not None and known.day == day else None
 
     def note_fall(self, day: date, equity: Decimal) -> None:
-        """Note that too much was lost on the day that is known.
+        """Record that the limit was reached on a day, if it is the stored one.
 
-        Not on one of a replay, which may begin anew.
+        Days of a replay are not recorded, since it may start again.
         """
         known, is_replayed = self._read(), day < now().date() - _CANDLE
         if known is not None and known.day == day and not is_replayed:
@@ -84,7 +85,7 @@ class DayFile:
 
     def _write(self, known: _Day) -> None:
         try:
-            os.close(replace_whole(self.path, msgspec.json.encode(known) + b"\n"))
+            os.close(replace_file(self.path, msgspec.json.encode(known) + b"\n"))
         except OSError as error:
             self._warn("written", error)
 

@@ -1,4 +1,4 @@
-"""The folder of one strategy at one proxy, and the lock that keeps a second process out of it."""
+"""The state folder of one strategy at one proxy, locked against a second process."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _LOCK = "lock"
 
 
 def default_place(environ: Mapping[str, str]) -> Path | None:
-    """Where state lies on this machine unless told otherwise; None where there is no home.
+    """Return the default folder for state on this machine; None if there is no home folder.
 
     `$XDG_STATE_HOME/strategy-runtime`, or `~/.local/state/strategy-runtime` (XDG Base Directory).
     """
@@ -26,7 +26,7 @@ def default_place(environ: Mapping[str, str]) -> Path | None:
 
 
 def has_kept(folder: Path) -> bool:
-    """Whether earlier runs have left anything in a folder, or nobody can see whether they have."""
+    """Whether earlier runs have left anything in a folder; True also if it cannot be read."""
     try:
         return any(each.name != _LOCK for each in folder.iterdir())
     except OSError:
@@ -34,23 +34,23 @@ def has_kept(folder: Path) -> bool:
 
 
 class StateFolder:
-    """A folder that is ours until it is closed, or the process ends, however it ends.
+    """A folder that is locked until it is closed, or until the process ends in any way.
 
     Args:
-        place: The folder that holds those of all strategies.
-        name: Of the strategy at its proxy.
+        place: The folder that contains those of all strategies.
+        name: Name of the folder: that of the strategy at its proxy.
 
     Attributes:
-        path: The folder.
+        path: Path of the folder.
 
     Raises:
-        ConfigError: Another process has it, or this system cannot lock it.
-        OSError: It cannot be made or written to.
+        ConfigError: Another process has locked it, or this system cannot lock it.
+        OSError: It cannot be created or written to.
     """
 
     def __init__(self, place: Path, name: str) -> None:
         try:
-            import fcntl  # not everywhere, and backtests do without
+            import fcntl  # missing on Windows, where backtests still work
         except ImportError:
             raise ConfigError(
                 "live runs lock the folder of their state, which needs Linux or macOS; on Windows "
@@ -69,14 +69,14 @@ class StateFolder:
                 f"{name} is running already: process {holder} holds {lock}; stop it, or give this "
                 "one another --state-dir"
             ) from None
-        # A process that the strategy has forked, such as one of a pool, may live on when this one
-        # is killed, and would hold the lock.
+        # A process forked by the strategy, such as one of a pool, may survive when this one is
+        # killed, and would keep the lock.
         os.register_at_fork(after_in_child=self.close)
         os.ftruncate(self._lock, 0)
         os.write(self._lock, f"{os.getpid()}\n".encode())
 
     def close(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

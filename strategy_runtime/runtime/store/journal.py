@@ -1,8 +1,8 @@
-"""The journal: what was about to be ordered, on the disk before it is sent.
+"""The journal: a write-ahead log of orders, which are on disk before they are sent.
 
-A line is a record with the checksum of its text, so that a line that was cut off is recognised. A
-process that was killed finds, when it is started again, the orders of which it cannot know whether
-they arrived, and asks for them; it never sends one of them again.
+Each line is a record with a checksum, so that a truncated line is recognised. A run that starts
+after a crash finds here the orders that may or may not have arrived, and asks the venue for them;
+it never sends one of them again.
 """
 
 import logging
@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from strategy_runtime.errors import ApiError, DataError, reason_of
 from strategy_runtime.protocol.models import OrderRequest
-from strategy_runtime.runtime.store.whole import replace_whole, write_all
+from strategy_runtime.runtime.store.atomic import replace_file, write_all
 
 __all__ = ["Journal"]
 
@@ -56,12 +56,12 @@ class Journal:
         folder: Nobody else may write there, see `StateFolder`.
 
     Attributes:
-        path: Of the file.
-        unsettled: Orders of which the outcome is not known, by client order id: when it is opened,
-            those of earlier runs.
+        path: Path of the file.
+        unsettled: Orders whose outcome is unknown, by client order id; at first those of earlier
+            runs.
 
     Raises:
-        DataError: The file is of a version that this one cannot read.
+        DataError: This release cannot read the version of the file.
         OSError: It cannot be read or written.
     """
 
@@ -75,10 +75,10 @@ class Journal:
         self._file = self._rewrite()
 
     def intend(self, request: OrderRequest) -> None:
-        """Note that an order is about to be sent; it may be sent only once this has returned.
+        """Record that an order is about to be sent; send it only once this has returned.
 
         Raises:
-            ApiError: It cannot be noted, so it must not be sent.
+            ApiError: It cannot be recorded, so it must not be sent.
         """
         own_id = request.client_order_id or ""
         try:
@@ -98,7 +98,7 @@ class Journal:
         self.unsettled[own_id] = request
 
     def settle(self, client_order_id: str, outcome: str) -> None:
-        """Note what became of an order; where that is lost, it is asked for once more."""
+        """Record the outcome of an order; if the record is lost, the venue is asked again."""
         if self.unsettled.pop(client_order_id, None) is None:
             return
         try:
@@ -115,7 +115,7 @@ class Journal:
 
     def _write(self, entry: _Entry) -> None:
         line = _encoded(entry)
-        if self._is_torn:  # what could not be written whole must not spoil what comes after it
+        if self._is_torn:  # a partly written line must not corrupt the next one
             line = b"\n" + line
         write_all(self._file, line)
         self._is_torn = False
@@ -148,10 +148,10 @@ class Journal:
             _log.warning("%s: %d damaged lines were skipped", self.path, damaged)
 
     def _rewrite(self) -> int:
-        """Begin a new file with what is unsettled, in place of the old one, all or nothing."""
+        """Atomically replace the file by one with the unsettled orders only."""
         entries: list[_Entry] = [_Header(_VERSION), *map(_Intent, self.unsettled.values())]
         text = b"".join(map(_encoded, entries))
-        file = replace_whole(self.path, text)
+        file = replace_file(self.path, text)
         self._size, self._is_torn = len(text), False
         return file
 

@@ -1,7 +1,7 @@
-"""The state of a strategy in a file: restored before a run, saved after what changed it.
+"""The state of a strategy in a file: restored before a run, saved after each change.
 
-The file is plain JSON, so that people can read and mend it. It is replaced whole, so a process that
-is killed leaves what it had saved last.
+The file is plain JSON, so that people can read and repair it. It is replaced atomically, so after a
+crash it has the state that was saved last.
 """
 
 import logging
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from strategy_runtime.errors import DataError, reason_of
 from strategy_runtime.runtime.observer import Note, RequestOutcome
-from strategy_runtime.runtime.store.whole import replace_whole
+from strategy_runtime.runtime.store.atomic import replace_file
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.state import NAME, kind_of_state
@@ -29,7 +29,7 @@ _log = logging.getLogger("strategy_runtime")
 
 
 def state_keeper(strategy: Strategy, folder: Path) -> "StateKeeper | None":
-    """What keeps a strategy's state in a folder; None where it declares none.
+    """Return the keeper of a strategy's state; None if the strategy declares none.
 
     Raises:
         DataError: As for `StateKeeper`.
@@ -39,20 +39,20 @@ def state_keeper(strategy: Strategy, folder: Path) -> "StateKeeper | None":
 
 
 class StateKeeper:
-    """Restores the state of a strategy when it is made, and saves it as an observer of the run.
+    """Restores the state of a strategy on creation, and saves it as an observer of the run.
 
-    What cannot be saved is logged as an error, once. The run goes on, the file keeps what it had,
-    and the next event tries again.
+    A failure to save is logged as an error, once. The run continues, the file is unchanged, and the
+    next event tries again.
 
     Args:
-        kind: Of the state.
+        kind: Class of the state.
         folder: Nobody else may write there, see `StateFolder`.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
-        DataError: The file cannot be read, or does not fit the state; it is left as it is.
+        DataError: The file cannot be read, or does not fit the state; it is left unchanged.
     """
 
     def __init__(self, strategy: Strategy, kind: type[Struct], folder: Path) -> None:
@@ -73,7 +73,7 @@ class StateKeeper:
             _log.info("the state of %s begins anew; it is kept in %s", self._name, self.path)
 
     def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
-        """Behind every event, save what it changed."""
+        """Save the state after every event, if it has changed."""
         return lambda event, began, ended: self.save()
 
     def hook_failed(self, hook: str) -> None:
@@ -83,13 +83,13 @@ class StateKeeper:
         """A request was answered."""
 
     def save(self) -> None:
-        """Save the state if it is not what was saved last."""
+        """Save the state if it has changed."""
         try:
             text = self._encode(getattr(self._strategy, NAME, None))
             if text == self._saved:
                 return
-            self._decode(text)  # what was not checked when it was set, such as a text for a number
-            os.close(replace_whole(self.path, msgspec.json.format(text) + b"\n"))
+            self._decode(text)  # checks types, which assignments to fields do not
+            os.close(replace_file(self.path, msgspec.json.format(text) + b"\n"))
         except OSError as error:
             self._complain(f"{self.path} cannot be written: {reason_of(error)}")
         except (
@@ -136,7 +136,7 @@ class StateKeeper:
 
 
 def _dropped(found: Any, kept: Any, place: str) -> Iterator[str]:
-    """Where a file has fields that would not be there any more if it were saved again."""
+    """Yield the fields of a file that would be lost if it were saved again."""
     if isinstance(found, dict) and isinstance(kept, dict):
         for name, value in found.items():
             if name in kept:

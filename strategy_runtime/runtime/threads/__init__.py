@@ -1,4 +1,4 @@
-"""A live venue in a thread of its own, so that no hook holds it up."""
+"""A live venue in a thread of its own, so that no hook blocks it."""
 
 from strategy_runtime.runtime.threads.venue import ThreadedVenue
 

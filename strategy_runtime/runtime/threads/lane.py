@@ -1,7 +1,7 @@
-"""What has arrived and waits for the strategy: written by one thread, read by another.
+"""The queue of events between the I/O thread and the strategy's thread.
 
-Nothing is dropped except a quote that a newer one of its symbol has overtaken: the newer takes its
-place in the queue. So a strategy that is slow sees the latest quotes, at most one a symbol waits,
+Nothing is dropped except a quote for which a newer one of its symbol arrives: the newer one takes
+its place in the queue. So a slow strategy sees the latest quotes, at most one of each symbol waits,
 and candles and everything about orders and the account stay complete and in order.
 """
 
@@ -31,11 +31,11 @@ class _Place(Struct):
 class Lane:
     """A queue between two threads.
 
-    Only quotes take the lock: taking from and adding to a deque is whole by itself.
+    Only quotes need the lock: appending to a deque and popping from it are atomic.
 
     Args:
-        wake: Called by the writer when the reader has found nothing and now there is something;
-            once, however much arrives until the reader looks again.
+        wake: Called by the writer when something arrives for a waiting reader; once, however much
+            arrives before the reader continues.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
@@ -51,11 +51,11 @@ class Lane:
 
     @property
     def in_hand(self) -> str:
-        """Id of the event that was taken last and is not done yet."""
+        """Id of the event that was taken last and is being handled."""
         return "" if self._taken is None else id_of(self._taken) or ""
 
     def fill(self, frames: list[Frame]) -> None:
-        """Add what has arrived."""
+        """Add frames that have arrived."""
         queue = self._queue
         if QuoteFrame in map(type, frames):
             for frame in frames:
@@ -83,13 +83,13 @@ class Lane:
         self._queue.append(place)
 
     def end(self, failure: BaseException | None = None) -> None:
-        """Nothing more will come; with a failure, because of it."""
+        """End the stream, with the failure that caused it, if any."""
         self._failure = failure
         self._is_over = True
         self._wake()
 
     def take(self, most: int) -> Iterator[Event]:
-        """Up to so many events, as long as there are any at hand."""
+        """Yield the events that are available, `most` at most."""
         queue = self._queue
         for _ in range(most):
             if not queue:
@@ -113,7 +113,7 @@ class Lane:
 
     def is_dry(self) -> bool:
         """Whether the reader has to wait to be woken."""
-        self._reader_waits = True  # before looking, so that whatever comes after that wakes
+        self._reader_waits = True  # set before the check, so that anything later wakes the reader
         self._reader_waits = not self._queue and not self._is_over
         return self._reader_waits
 
@@ -121,7 +121,7 @@ class Lane:
         """Whether everything has been taken and nothing more will come.
 
         Raises:
-            BaseException: What ended the stream.
+            BaseException: The failure that ended the stream.
         """
         if not self._is_over or self._queue:
             return False

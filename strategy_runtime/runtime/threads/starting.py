@@ -1,4 +1,4 @@
-"""Starting a thread where the system may have no room for one."""
+"""Start threads, with a clear error if the system allows no more."""
 
 from threading import Thread
 
@@ -11,7 +11,7 @@ def start(thread: Thread) -> None:
     """Start a thread of ours.
 
     Raises:
-        ConfigError: The user, or the container, is at its limit.
+        ConfigError: The user or the container is at its limit.
     """
     try:
         thread.start()

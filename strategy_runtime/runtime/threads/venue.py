@@ -1,10 +1,10 @@
 """A venue on a thread and an event loop of its own, so that no hook can harm the connection.
 
-Live, a hook may block its thread for a minute: pings must be answered all the same, and what
-arrives must be read. Events cross to the strategy by a `Lane`, requests cross the other way.
+Live, a hook may block its thread for a minute, but pings must be answered and events read all the
+same. Events cross to the strategy through a `Lane`, requests cross the other way.
 
-An event counts as received, and is acknowledged, when it has crossed: live acknowledgements hold
-nothing back. A backtest, where they move time, runs on the venue itself.
+An event is acknowledged when it has crossed, since live acknowledgements hold nothing back. In a
+backtest they advance the time, so it uses the venue directly.
 """
 
 import asyncio
@@ -41,19 +41,19 @@ _PATIENCE_S = 5.0
 
 
 class Framed(Venue, Protocol):
-    """A venue whose events can be had as the frames they came in."""
+    """A venue that can return its events as the frames they came in."""
 
     def frames(self) -> AsyncIterator[list[Frame]]:
-        """The stream of events; asking for more acknowledges all of those before."""
+        """Iterate over the stream of events; asking for more acknowledges all those before."""
         ...
 
 
 class ThreadedVenue:
-    """Implements the venue port by another venue that runs on a thread of its own.
+    """Runs another venue on a thread of its own.
 
     Args:
         inner: The venue; from `open` on it belongs to that thread.
-        loop_factory: Makes that thread's event loop; None for the standard one.
+        loop_factory: Creates that thread's event loop; None for the standard one.
         patience: Seconds a hook may block its thread before its stack is logged.
     """
 
@@ -75,7 +75,7 @@ class ThreadedVenue:
 
     @property
     def in_hand(self) -> str:
-        """Where the event in hand came from."""
+        """Origin of the current event."""
         return "" if self._lane is None else self._lane.in_hand
 
     # Life
@@ -122,15 +122,15 @@ class ThreadedVenue:
             await loop.shutdown_asyncgens()
             await self._inner.close()
         finally:
-            loop.call_soon(loop.stop)  # also where nobody waits for it any longer
+            loop.call_soon(loop.stop)  # even if nobody waits for it any longer
 
     # Events
 
     async def bursts(self) -> AsyncIterator[Iterator[Event]]:
-        """Events as they arrive; those of a burst were at hand when it began.
+        """Iterate over the events as they arrive, in bursts of those available.
 
-        However much there is to do, the event loop turns after some milliseconds, or after a few
-        dozen events where hooks are slow.
+        However many there are, the event loop gets control after some milliseconds, or after a few
+        dozen events if hooks are slow.
         """
         here = asyncio.get_running_loop()
         lane = self._lane = Lane(lambda: here.call_soon_threadsafe(self._arrived.set))
@@ -160,10 +160,10 @@ class ThreadedVenue:
 
     @property
     def direct(self) -> None:
-        """Answers have to be waited for."""
+        """None: answers have to be awaited."""
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
-        """Only events tell what changes."""
+        """Do nothing: changes only come as events."""
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""
@@ -178,35 +178,35 @@ class ThreadedVenue:
         return await self._cross(self._inner.cancel(order_id))
 
     async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
-        """Open orders; with an id also ended ones that carry it."""
+        """Return open orders; with an id also ended ones that have it."""
         return await self._cross(self._inner.orders(client_order_id=client_order_id))
 
     async def order(self, order_id: str) -> Order | None:
-        """One order, open or ended."""
+        """Return one order, open or ended."""
         return await self._cross(self._inner.order(order_id))
 
     async def positions(self) -> list[Position]:
-        """Open positions."""
+        """Return the open positions."""
         return await self._cross(self._inner.positions())
 
     async def account(self) -> Account:
-        """Balance and margin."""
+        """Return balance and margin."""
         return await self._cross(self._inner.account())
 
     async def trades(self, *, limit: int = 1000) -> list[Trade]:
-        """The last executions, newest first."""
+        """Return the last executions, newest first."""
         return await self._cross(self._inner.trades(limit=limit))
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
-        """The last `limit` closed bars, oldest first."""
+        """Return the last `limit` closed bars, oldest first."""
         return await self._cross(self._inner.bars(symbol, timeframe, limit=limit))
 
     async def capabilities(self) -> Capabilities:
-        """What the venue can do."""
+        """Return what the venue supports."""
         return await self._cross(self._inner.capabilities())
 
     async def _cross(self, request: Coroutine[Any, Any, _T]) -> _T:
-        """Await something on the other thread."""
+        """Await a request on the other thread."""
         if self._loop is None:
             request.close()
             raise RuntimeError("open() the venue before asking it anything")

@@ -1,4 +1,4 @@
-"""Watches from another thread whether the strategy's event loop turns, and says where it hangs."""
+"""A watchdog in another thread that logs where the strategy's event loop is blocked."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ _log = logging.getLogger("strategy_runtime")
 async def watch(
     watched: asyncio.AbstractEventLoop, thread: int, *, patience: float, every: float = _EVERY_S
 ) -> None:
-    """Log the stack of a thread whose event loop does not turn, once each time; until cancelled.
+    """Log the stack of a thread whenever its event loop is blocked; runs until cancelled.
 
     Args:
-        watched: The loop that ought to turn.
+        watched: The event loop.
         thread: Identity of the thread it runs in.
-        patience: Seconds in which it must have turned.
-        every: Seconds between two looks.
+        patience: Seconds in which it must respond.
+        every: Seconds between two checks.
     """
     here = asyncio.get_running_loop()
     while True:

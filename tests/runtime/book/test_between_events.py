@@ -1,4 +1,4 @@
-"""The account between the events of a fill, and positions beside each other."""
+"""The account between the events of a fill, and separate positions of a hedging account."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +29,7 @@ FLAT = [10, 10, 10, 10]
 
 
 class Accountant(Scripted):
-    """Notes equity and average price whenever it hears of something."""
+    """Records equity and average price at every event."""
 
     def __init__(self, script: dict[int, Callable[[Scripted, Candle], object]]) -> None:
         super().__init__(script)
@@ -185,7 +185,7 @@ async def test_positions_are_listed_and_closed_oldest_first_whatever_was_looked_
 
 
 class Holds(Strategy):
-    """Notes what it holds whenever it hears of something."""
+    """Records its position at every event."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the book makes of what the venue says: fills once, and orders by the name they go by."""
+"""How the book applies events: each fill once, and each order under its key."""
 
 import tracemalloc
 from datetime import UTC, datetime
@@ -187,7 +187,7 @@ def test_a_position_that_a_fill_turned_round_is_not_flat_in_between() -> None:
     assert [net.quantity, net.average_entry_price] == [-2, 11]
     book.apply_position(at(-2, "p-2"))
     assert book.position("S:X").quantity == -2
-    assert not book.is_torn
+    assert not book.is_inconsistent
 
 
 def test_a_position_that_the_venue_closed_is_flat_whatever_the_fills_said() -> None:
@@ -209,10 +209,10 @@ def test_a_position_that_fills_bear_out_is_all_there_is_where_the_end_of_another
     book.apply_position(at(-3, "p-2"))
     net = book.position("S:X")
     assert [net.quantity, net.average_entry_price] == [-3, 12]
-    assert book.is_torn  # so the venue is asked, and has only one
+    assert book.is_inconsistent  # so the venue is asked, which has only one
     book.apply_position(at(0, "p-1"))
     assert book.position("S:X").quantity == -3
-    assert not book.is_torn
+    assert not book.is_inconsistent
 
 
 def test_one_of_several_positions_grows_at_the_price_of_the_fill() -> None:
@@ -238,7 +238,7 @@ def position_at(number: int, quantity: int) -> PositionEvent:
 
 
 def fill_at(number: int, quantity: int, name: str) -> list[OrderEvent | TradeEvent]:
-    """An order that has filled, and its execution."""
+    """Return the events of a filled order and its execution."""
     side = Side.BUY if quantity > 0 else Side.SELL
     filled = replace(
         order(OrderStatus.FILLED, abs(quantity)),
@@ -259,13 +259,13 @@ def fill_at(number: int, quantity: int, name: str) -> list[OrderEvent | TradeEve
 @pytest.mark.parametrize(
     ("events", "held"),
     [
-        # The venue tells of the position first.
+        # The event of the position comes first.
         ([position_at(1, 5), *fill_at(1, 5, "a")], [5, 5, 5]),
         ([position_at(2, 5), *fill_at(1, 5, "a")], [5, 5, 5]),
         ([position_at(2, 5), *fill_at(1, 2, "a"), *fill_at(2, 3, "b")], [5] * 5),
         ([position_at(1, 2), position_at(2, 5), *fill_at(1, 2, "a"), *fill_at(2, 3, "b")], None),
         ([position_at(1, 5), *fill_at(1, 5, "a"), position_at(2, 0), *fill_at(2, -5, "b")], None),
-        # It tells of it last, and at some time somebody else has traded.
+        # It comes last, and meanwhile somebody else has traded.
         ([*fill_at(1, 5, "a"), position_at(1, 5), *fill_at(1, 5, "b")], [5, 5, 5, 10, 10]),
         ([position_at(1, 3), *fill_at(2, 5, "a"), position_at(2, 8)], [3, 8, 8, 8]),
         ([position_at(1, 3), *fill_at(1, -1, "a"), position_at(1, 2)], [3, 2, 2, 2]),
@@ -331,7 +331,7 @@ def test_an_answer_is_no_news_that_an_event_could_be_behind() -> None:
 
 
 def told(book: Book, kind: OrderEventKind, news: Order) -> bool:
-    """Whether an event of an order is news to a book."""
+    """Whether an event of an order is new to a book."""
     return book.apply_order(OrderEvent(event=kind, order=book.marked(news)))
 
 
@@ -365,18 +365,18 @@ def test_an_order_placed_instead_of_a_changed_one_goes_on_under_its_name(
     assert first is not None
     second = replace(order(OrderStatus.OPEN), id="ord-2", client_order_id=name)
     if is_answered_first:
-        book.put_in_place(first, second)
+        book.replace_order(first, second)
     gone = order(OrderStatus.CANCELLED, 2)
     is_told = told(book, OrderEventKind.ORDER_CANCELLED, gone)
     assert is_told is not is_answered_first
     assert told(book, OrderEventKind.ORDER_CREATED, second)
     if not is_answered_first:
-        book.put_in_place(first, second)
+        book.replace_order(first, second)
     assert [(each.id, each.client_order_id, each.external) for each in book.orders()] == [
         ("ord-2", "c-1", False)
     ]
     assert book.counterpart(second) == book.order("c-1")
-    # What is late of the first is no news of the second, and what it got was got before.
+    # Late events of the first order do not apply to the second, nor do earlier fills.
     assert not told(book, OrderEventKind.ORDER_CANCELLED, gone)
     filled = replace(order(OrderStatus.FILLED, 5), id="ord-2", client_order_id=name)
     assert told(book, OrderEventKind.ORDER_FILLED, filled)
@@ -386,7 +386,7 @@ def test_an_order_placed_instead_of_a_changed_one_goes_on_under_its_name(
 
 
 def entries(book: Book) -> int:
-    """In all that a book keeps."""
+    """Return the number of entries that a book keeps."""
     return sum(len(kept) for kept in vars(book).values() if isinstance(kept, dict | set))
 
 
@@ -397,21 +397,21 @@ def test_orders_that_ended_long_ago_take_up_no_memory() -> None:
         name, order_id = f"c-{number}", f"ord-{number}"
         book.expect(replace(bid(), client_order_id=name), name)
         book.accept(name, OrderHandle(id=order_id, status=OrderStatus.OPEN))
-        if number % 3 == 0:  # the venue places another one instead of changing it
+        if number % 3 == 0:  # the venue replaces the order instead of changing it
             known, order_id = book.order(name), f"new-{number}"
             assert known is not None
-            book.put_in_place(known, replace(order(OrderStatus.OPEN), id=order_id))
+            book.replace_order(known, replace(order(OrderStatus.OPEN), id=order_id))
         filled = replace(order(OrderStatus.FILLED, 5), id=order_id, client_order_id=name)
         told(book, OrderEventKind.ORDER_FILLED, filled)
         fill = execution(Side.BUY, 5, 10, number, "p-1")
         fill = replace(fill, trade=replace(fill.trade, order_id=order_id))
         book.apply_trade(fill)
         sizes.append(entries(book))
-    assert max(sizes) < 21_000  # executions are the most
+    assert max(sizes) < 21_000  # mostly executions
     assert book.position("S:X").quantity == 5 * 25_000
     assert book.order_count == 25_000 + 25_000 // 3 + 1
 
-    # What comes again of the last ones is known again.
+    # Duplicate events of the latest orders are recognised.
     assert not told(book, OrderEventKind.ORDER_FILLED, filled)
     assert not book.apply_trade(fill)
     assert book.has_trade("t-15001")

@@ -1,4 +1,4 @@
-"""One order that fills in two parts, and all the orders in which its news can come."""
+"""An order that fills in two parts, with its events in every possible sequence."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ def second(number: int) -> datetime:
 
 
 def is_known(number: int, filled: Decimal, named: bool) -> News:
-    """News of the order itself."""
+    """Apply an event of the order itself."""
     kind, status = {
         Decimal(0): (OrderEventKind.ORDER_CREATED, OrderStatus.OPEN),
         SIZE: (OrderEventKind.ORDER_FILLED, OrderStatus.FILLED),
@@ -79,7 +79,7 @@ def told(is_news: bool) -> None:
 
 
 def merged(voices: Sequence[Sequence[News]]) -> Iterator[list[News]]:
-    """All ways in which several can speak, each in its own order."""
+    """Yield all interleavings of several sequences, each kept in its own order."""
     if not any(voices):
         yield []
     for number, voice in enumerate(voices):

@@ -1,4 +1,4 @@
-"""The open profit of several positions, whatever has been asked for before."""
+"""The unrealised profit of several positions, whatever was computed before."""
 
 from decimal import Decimal
 
@@ -46,7 +46,7 @@ def test_the_open_profit_is_that_of_what_is_held_at_the_last_prices(
 
 
 def many_held(count: int) -> tuple[dict[str, float], Nets]:
-    """Positions of two in so many symbols, each of which has gained 4, and their prices."""
+    """Return `count` positions of two units, each with a profit of 4, and their prices."""
     prices = {f"S:{number}": 12.0 for number in range(count)}
     nets = Nets(prices)
     for symbol in prices:
@@ -78,5 +78,5 @@ def test_of_many_positions_only_those_whose_price_has_moved_are_worked_out_anew(
 
         return steps_of(move)
 
-    work(100)  # what is done only once is done with
+    work(100)  # one-off work is done
     assert work(100) == work(1000)

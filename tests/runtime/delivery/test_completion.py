@@ -1,4 +1,4 @@
-"""The end of a backtest: its hook may ask for last things, and is not waited for without end."""
+"""The end of a backtest: its hook may send last requests, and has a deadline."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.chaos.world import MemoryNetwork, MemoryProxy, venue_on
 
 
 class Reports(Strategy):
-    """Takes so long at the end."""
+    """Takes `seconds` in its last hook."""
 
     seconds: float = 0.0
     took = -1.0
@@ -32,14 +32,14 @@ class Reports(Strategy):
 
 
 class Fails(Strategy):
-    """Something of its own took too long."""
+    """Raises a TimeoutError of its own."""
 
     async def on_complete(self, event: BacktestComplete) -> None:
         raise TimeoutError("the report")
 
 
 def over_the_network(strategy: Strategy) -> None:
-    """Run it; comes back when the proxy has had its last acknowledgement."""
+    """Run a strategy until the proxy has got the last acknowledgement."""
     loop, chance = VirtualLoop(), generator(0)
     time = VirtualTime(loop)
     proxy = MemoryProxy(Exchange([steps("S:A", [1.0, 2.0])]), speed=None, knows_ids=True)

@@ -1,4 +1,4 @@
-"""Hooks that are coroutines run as if they were awaited, and only those that wait are."""
+"""Coroutine hooks run as if they were awaited, but only those that wait really are."""
 
 import asyncio
 from typing import Any

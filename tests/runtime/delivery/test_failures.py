@@ -1,4 +1,4 @@
-"""Failures are told and counted, and too many of them end the run."""
+"""Failures of hooks are reported and counted, and too many of them end the run."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ MINUTE = 60 * 10**9
 
 
 class Shaky(Strategy):
-    """Fails at the candles it is told to, and gives an order at every other."""
+    """Fails at the given candles, and places an order at every other."""
 
     def __init__(self, failing: set[int]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ async def await_what_is_cancelled() -> None:
 
 
 class Cancels(Strategy):
-    """Awaits a task that it has cancelled, at its second candle and the fourth."""
+    """Awaits a task that it has cancelled, at its second and fourth candle."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ async def test_what_awaits_a_task_that_was_cancelled_fails_and_ends_no_run_in_si
 
 
 class Panic(BaseException):
-    """What the bindings of some libraries raise that are not written in Python."""
+    """Like the errors that some native extensions raise."""
 
 
 @pytest.mark.parametrize("error", [Panic("p"), GeneratorExit(), SystemExit(0)])
@@ -115,7 +115,7 @@ async def test_nothing_that_a_hook_raises_ends_the_run_in_silence(
 
 
 class Speechless(Exception):
-    """Has a message that cannot be made."""
+    """An error whose message cannot be created."""
 
     def __str__(self) -> str:
         raise AttributeError("no code")
@@ -133,7 +133,7 @@ async def test_an_error_without_a_message_is_a_failure_like_any_other() -> None:
 
 
 class Failed:
-    """An observer of failures alone."""
+    """An observer of failures only."""
 
     def __init__(self) -> None:
         self.hooks: list[str] = []

@@ -1,4 +1,4 @@
-"""What is added to errors of Python's own that a strategy runs into."""
+"""Hints that are added to Python errors of a strategy."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
 
 A = "S:A"
 NO_METHODS = (
-    "account, now, positions, is_flat, is_ready and the like are no methods: write them without "
+    "account, now, positions, is_flat, is_ready and the like are not methods: write them without "
     "parentheses"
 )
 VALUE = (
@@ -113,8 +113,8 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.sma(A, 10), "sma() takes period; by name timeframe"),
         (
             lambda self, candle: awaited(self.close(A)),
-            "None was awaited, which close() and target() give where there is nothing to do, and "
-            "every hook that is no `async def`, such as those of Strategy itself",
+            "None was awaited: close() and target() return it if there is nothing to do, and so "
+            "does every hook that is not `async def`, such as those of Strategy itself",
         ),
         (
             lambda self, candle: setattr(self, "account", {}),

@@ -1,4 +1,4 @@
-"""Coroutines that a hook forgot to await, and tasks of it that failed: failures of the hook."""
+"""Coroutines that a hook did not await and tasks of it that failed are failures of the hook."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ from tests.runtime.virtual_run import live_run
 
 
 class Helped(Strategy):
-    """With an async helper that orders, and one that fails."""
+    """Has an async helper that places an order, and one that fails."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ async def test_a_task_that_failed_unheard_fails_its_hook_in_a_backtest(kind: typ
 
 
 class Hears(Helped):
-    """Awaits what it makes, in all the ways there are."""
+    """Awaits what it creates, in every possible way."""
 
     async def on_candle(self, candle: Candle) -> None:
         self.bars += 1
@@ -257,7 +257,7 @@ async def test_a_task_that_is_awaited_is_the_business_of_who_awaits_it() -> None
 
 
 class Works(Helped):
-    """Has a task that works on while candles come, and one that never ends."""
+    """Has a task that keeps working between candles, and one that never ends."""
 
     def on_start(self) -> None:
         asyncio.create_task(self.work())  # noqa: RUF006
@@ -281,7 +281,7 @@ async def test_tasks_are_kept_while_they_run_and_ended_with_the_run() -> None:
 
 
 class Groups(Helped):
-    """Has a TaskGroup for all of the run."""
+    """Has a TaskGroup that lasts for the whole run."""
 
     async def on_start(self) -> None:
         self.group = asyncio.TaskGroup()

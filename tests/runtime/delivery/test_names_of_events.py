@@ -1,4 +1,4 @@
-"""What happens to a position is told by its right name, whatever the proxy calls it."""
+"""Events of positions have the right kind, whatever the proxy calls them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ HELD = {
 
 
 class Notes(Strategy):
-    """Notes what it is told of positions."""
+    """Records events of positions."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Orders that somebody else has on the account: seen, marked, and left alone."""
+"""Orders on the account that the strategy did not place: seen, marked, and left alone."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from tests.runtime.virtual_run import live_run, market
 
 
 def resting(exchange: Exchange, limit: int, name: str | None) -> None:
-    """Have somebody bid one far below the market."""
+    """Place a bid for one unit far below the market, as somebody else."""
     exchange.submit(
         OrderRequest(
             symbol="S:A",
@@ -26,7 +26,7 @@ def resting(exchange: Exchange, limit: int, name: str | None) -> None:
 
 
 class Looks(Strategy):
-    """Bids at 5, cancels all of its own at the fifth candle, and notes what it sees."""
+    """Places a bid at 5, cancels all its orders at the fifth candle, and records what it sees."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ def test_what_others_ordered_is_marked_and_not_reached_by_cancel_all() -> None:
     assert all(order.external for each in strategy.others for order in each)
     assert {name for name, external in strategy.told if external} == {"by-hand", None, "Other-1"}
     assert {name for name, external in strategy.told if not external} >= {"Looks-bt-1", "named"}
-    assert exchange.orders() == []  # what is named is cancelled, whoever gave it
+    assert exchange.orders() == []  # an order that is named is cancelled, even if it is external
 
 
 def test_what_others_ordered_is_left_on_exit() -> None:

@@ -1,4 +1,4 @@
-"""A cancel that a fill has beaten, as the proxies of this world answer it."""
+"""A cancel that comes after the fill, with the different answers of proxies."""
 
 import pytest
 from aiohttp import web
@@ -21,7 +21,7 @@ ORDER = {
 
 
 class Cancels(Strategy):
-    """Bids, cancels at once, and notes what comes of it."""
+    """Places a bid, cancels it at once, and records the outcome."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Live, a request that is not answered holds up little, in virtual time and through the runner."""
+"""Live, an unanswered request blocks others only briefly; in virtual time, with the runner."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,11 +23,11 @@ A, B = "S:A", "S:B"
 
 
 class Does(Strategy):
-    """Does what it is told to at some of its candles of one symbol, and notes when it is called.
+    """Performs given actions at some candles, and records when it is called.
 
     Attributes:
-        called: When `on_candle` was, by symbol.
-        refused: Code and time of what came to `on_error`.
+        called: Times of calls of `on_candle`, by symbol.
+        refused: Code and time of the errors in `on_error`.
     """
 
     def __init__(self, **deeds: Callable[["Does"], object]) -> None:
@@ -59,7 +59,7 @@ class Does(Strategy):
 
 
 def run(strategy: Strategy, delay: Callable[[Asked], float], seconds: float = 30.0) -> list[Asked]:
-    """Let it trade two symbols, a bar of each a second; what it asked the proxy."""
+    """Run a strategy on two symbols, with a bar of each per second, and return its requests."""
 
     async def wait(runner: Runner) -> None:
         await sleep(seconds)
@@ -234,7 +234,7 @@ def test_an_awaited_ticket_gets_its_answer_however_late(seconds: float) -> None:
     run(strategy, lambda asked: seconds * (asked.method == "POST"))
     ((status, at),) = got
     assert status == "OPEN"
-    # The proxy's event may tell it before the answer does, but none is heard while a hook waits.
+    # The event may come before the answer, but no event is delivered while a hook waits.
     assert seconds <= at - strategy.called[A][4] < seconds + 0.1
 
 

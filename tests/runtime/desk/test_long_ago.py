@@ -1,4 +1,4 @@
-"""A live run forgets orders that ended long ago; whoever has the ticket of one can still use it."""
+"""A live run forgets orders that ended long ago, but their tickets still work."""
 
 from pathlib import Path
 from weakref import ref
@@ -13,7 +13,7 @@ from tests.runtime.virtual_run import live_run
 
 
 class Remembers(Strategy):
-    """Gives an order with each candle, and later asks about those of the first one."""
+    """Places an order at each candle, and later asks for those of the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def test_as_many_are_remembered_as_the_documents_say() -> None:
 
 
 class Moves(Strategy):
-    """Has one order rest, and moves it with each candle."""
+    """Has a resting order, and changes its price at each candle."""
 
     def __init__(self) -> None:
         super().__init__()

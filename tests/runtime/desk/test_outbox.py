@@ -1,4 +1,4 @@
-"""A request that ends in what nobody expects: a failure of its hook, and no ticket without end."""
+"""An unexpected error of a request is a failure of its hook, and its ticket is settled."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ LATE_S = 2.0
 
 
 class Broken(MemoryNetwork):
-    """Raises what no network does: instead of an order for 13, and behind one for 14."""
+    """Raises an unexpected error instead of placing an order for 13, and after one for 14."""
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
         if b'"quantity":"13"' in (body or b"") or method == "DELETE":
@@ -41,7 +41,7 @@ class Broken(MemoryNetwork):
 
 
 class Does(Strategy):
-    """Does what it is told to at its first candles, and notes what it is told."""
+    """Performs given actions at its first candles, and records errors and anomalies."""
 
     def __init__(self, *deeds: Callable[["Does"], Any]) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ async def awaits(strategy: Does) -> None:
 
 
 def backtest(strategy: Strategy, on_error: OnError | None = None) -> None:
-    """Run it over the network."""
+    """Run a strategy over the network."""
     loop, chance = VirtualLoop(), generator(0)
     time = VirtualTime(loop)
     proxy = MemoryProxy(Exchange([steps(X, [10.0] * 20)]), speed=None, knows_ids=True)
@@ -183,7 +183,7 @@ def test_one_behind_all_hooks_is_logged(caplog: pytest.LogCaptureFixture) -> Non
 
 
 class BrokenExchange(Exchange):
-    """Raises instead of an order."""
+    """Raises instead of placing an order."""
 
     def submit(self, request: OrderRequest) -> OrderHandle:
         raise LookupError("broken")

@@ -1,4 +1,4 @@
-"""Ids that a strategy chooses for its orders, beside those that are given to the others."""
+"""Order ids chosen by the strategy, next to generated ones."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tests.strategies import Scripted
 
 
 class Named(Strategy):
-    """Gives one order without an id, then others with ids of its own, and notes what is refused."""
+    """Places an order without an id, then others with ids of its own, and records refusals."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ async def test_an_id_names_one_order_of_a_run(kind: type[Named]) -> None:
 
 
 class Halves(Strategy):
-    """Uses half of a surrogate pair wherever an order has a text."""
+    """Uses half of a surrogate pair in every text of an order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A proxy that changes an order by cancelling it and placing another: the order goes on."""
+"""A proxy that changes an order by cancel and replace: to the strategy it stays the same order."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ SECOND = {**FIRST, "id": "ord-2", "limit_price": "9.5"}
 
 
 def told(kind: str, order: dict[str, Any], **changed: str) -> dict[str, Any]:
-    """An event of an order."""
+    """Return an event of an order."""
     return {
         "type": "order",
         "event": f"ORDER_{kind}",
@@ -35,7 +35,7 @@ def told(kind: str, order: dict[str, Any], **changed: str) -> dict[str, Any]:
 
 
 class Moves(Strategy):
-    """Bids at its first candle, moves the bid at the second, and cancels it at the third."""
+    """Places a bid at its first candle, changes it at the second, and cancels it at the third."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How much is ordered: four ways to say a size, and positions brought to one."""
+"""Order sizing in four ways, and positions brought to a target."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -157,8 +157,7 @@ async def test_a_fraction_of_no_equity_is_refused_and_the_run_ends_as_it_does(
         assert pilot.exchange.outcome().bankrupt
         assert [order.quantity for order in pilot.orders] == [10_000, 10_000]
     assert [str(refusal) for refusal in strategy.refusals] == [
-        "S:X Scripted-test-2: INSUFFICIENT_FUNDS: equity is -50000, of which no fraction can be "
-        "taken"
+        "S:X Scripted-test-2: INSUFFICIENT_FUNDS: equity is -50000, so fraction= gives no quantity"
     ]
 
 
@@ -249,7 +248,7 @@ async def test_target_leaves_nothing_beside_a_position_on_an_account_that_hedges
 
 
 class Turns(Strategy):
-    """Brings a position to one side, then to the other."""
+    """Targets a position on one side, then on the other."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Tickets: what they give to those who await them, and what becomes of them otherwise."""
+"""Tickets: the results of awaiting them, and what happens if nobody does."""
 
 import asyncio
 from decimal import Decimal
@@ -221,7 +221,7 @@ async def test_an_answer_is_not_given_once_events_have_told_more() -> None:
 async def test_a_cancel_that_a_fill_has_beaten_is_no_error() -> None:
     class Late(Scripted):
         def on_order(self, event: OrderEvent) -> None:
-            # Of the events of one moment the book knows only those that came before this one.
+            # Of several events at one moment the book knows only those before this one.
             if event.event is OrderEventKind.ORDER_FILLED and len(self.orders()) > 0:
                 self.cancel(self.orders()[0])
 

@@ -1,4 +1,4 @@
-"""A key that is revoked while a run goes on ends it; nobody knocks at a closed door for ever."""
+"""A key that is revoked during a run ends it, without endless retries."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.runtime.virtual_run import live_run
 
 
 class Rests(Strategy):
-    """Has an order open, so that the venue is asked for it now and then."""
+    """Has an open order, so that the venue is asked for it now and then."""
 
     def on_candle(self, candle: Candle) -> None:
         if not self.orders():
@@ -27,7 +27,7 @@ async def wait(runner: Runner) -> None:
 def test_a_key_that_is_not_taken_any_more_ends_the_run(
     lost: tuple[Fault, ...], status: int
 ) -> None:
-    # Behind the start, and the order with the question whether its id would be known again.
+    # After the start, and the order with the request whether the proxy knows ids.
     denied = tuple(Fault(Kind.STATUS_BEFORE, at, number=status) for at in range(16, 30))
     with pytest.raises(AccessDenied, match=rf"the proxy refused GET /\w+ with {status}: a status"):
         live_run(Rests(), wait, faults=(*lost, *denied))

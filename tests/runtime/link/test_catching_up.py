@@ -1,4 +1,4 @@
-"""Candles that were missed: as few questions as it takes, and a word where some are not there."""
+"""Missed candles: fetched with few requests, and a warning if some are not there."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -18,7 +18,7 @@ def candle(minute: int, symbol: str = "S:X", timeframe: str = "1m") -> Candle:
 
 
 class Bars:
-    """A venue of nothing but bars: `asked` has how many of which symbol it was asked for."""
+    """A venue of bars only; `asked` has the number of bars and the symbol of each request."""
 
     def __init__(self, *candles: Candle) -> None:
         self.candles = candles

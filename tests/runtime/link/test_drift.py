@@ -1,4 +1,4 @@
-"""The second look: what was lost on a healthy link is told, in virtual time, through the runner."""
+"""Drift: events lost on a healthy link are delivered late; in virtual time, with the runner."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from tests.simulator.support import order
 
 
 class Buys(Strategy):
-    """Gives one order at its first candle, and notes when it hears of it."""
+    """Places an order at its first candle, and records when its events come."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Buys(Strategy):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_fill_that_never_came_is_heard_of_within_seven_seconds(seed: int) -> None:
-    # CONNECTED, a candle, ORDER_CREATED and the next candle arrive; what the fill brings does not.
+    # CONNECTED, a candle, ORDER_CREATED and the next candle arrive; events of the fill do not.
     lost = tuple(Fault(Kind.VANISH, at) for at in range(4, 8))
     strategy = Buys()
 
@@ -53,7 +53,7 @@ def test_a_fill_that_never_came_is_heard_of_within_seven_seconds(seed: int) -> N
     assert (created, filled, synthetic) == ("ORDER_CREATED", "ORDER_FILLED", True)
     assert at - 1002 <= 7
     assert strategy.anomalies == [
-        "the link was healthy, and these never came: rec:ord-1:FILLED:5, rec:trd-1, rec:pos-1:5"
+        "these events were lost on a healthy link: rec:ord-1:FILLED:5, rec:trd-1, rec:pos-1:5"
     ]
 
 
@@ -78,7 +78,7 @@ def test_where_a_limit_is_reached_nobody_looks_until_it_is_lifted(
 
 
 class Watches(Strategy):
-    """Notes when it hears that a position has moved."""
+    """Records when events of positions come."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,8 +91,9 @@ class Watches(Strategy):
 def trades_beside(
     strategy: Strategy, after: float, *passing: bytes, told: ConnectionEvent | None = None
 ) -> None:
-    """Have somebody else trade after so many seconds, while only some frames arrive, and what the
-    proxy has to say of its own link then.
+    """Trade as somebody else after some seconds, while only some frames arrive.
+
+    Then the proxy may report on its link to the broker.
     """
 
     class Deaf(MemoryNetwork):
@@ -139,7 +140,7 @@ def test_a_position_that_no_fill_has_moved_is_passed_over_for_five_seconds(
 
 
 class Waits(Buys):
-    """The same; its third candle keeps it for twelve seconds, and has it give another order."""
+    """The same, but its third candle takes twelve seconds and places another order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,6 +186,6 @@ def test_a_proxy_that_sends_events_and_answers_no_more_is_warned_of(
                 self.buy("S:A", 1, limit=1)
 
     live_run(Rests(), lambda runner: sleep(40), network=HalfDead)
-    said = "the venue does not say whether the book is right: nobody answers"
+    said = "the book cannot be compared with the venue: nobody answers"
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert (said in warnings) is is_warned_of

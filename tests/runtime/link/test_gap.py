@@ -1,4 +1,4 @@
-"""After a gap: every candle is told once, and no indicator has a hole."""
+"""After a gap every candle is delivered once, and no indicator has missed one."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -18,7 +18,7 @@ PERIOD = 4
 
 
 class Listens(Strategy):
-    """Notes where each close came from, and its average."""
+    """Records the origin of each close, and its average."""
 
     def on_start(self) -> None:
         self.average = self.sma(PERIOD)
@@ -69,8 +69,8 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
     async def wait(runner: Runner) -> None:
         await sleep(20)
 
-    # One request finds the proxy, one asks what it can do, three times five read its state; then
-    # come the bars.
+    # One request finds the proxy, one its capabilities, three times five read its state; then the
+    # bars follow.
     faults = (Fault(Kind.DROP, 10), Fault(Kind.STATUS_BEFORE, 18, number=404))
     live_run(strategy, wait, faults=faults)
     assert strategy.gaps[0].missed == {}
@@ -78,7 +78,7 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
 
 
 class Lists(Strategy):
-    """Notes what came late, and what its gap says was missed."""
+    """Records late candles, and those that its gap lists as missed."""
 
     backfill: ClassVar[bool] = True
 
@@ -109,7 +109,7 @@ def test_what_was_missed_of_several_symbols_comes_in_the_order_in_which_it_ended
 
 
 class SetsTheClock(Listens):
-    """Somebody sets the wall clock while the stream is away."""
+    """The wall clock is set while the stream is down."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ def test_a_clock_that_is_set_makes_a_gap_no_longer_and_no_shorter(seconds: int) 
 
 
 class Greets(Listens):
-    """Notes what it hears of the link."""
+    """Records the hooks about the link."""
 
     def on_start(self) -> None:
         super().on_start()

@@ -1,4 +1,4 @@
-"""The book against a venue that knows more than was heard."""
+"""Reconciliation of the book with a venue after missed events."""
 
 import asyncio
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ async def test_an_order_filled_in_the_gap_is_no_longer_open() -> None:
         proxy.answers["GET", "/positions"] = [(200, [POSITION])]
 
     async def second(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-        # What the snapshot already holds comes as an event, too.
+        # An event that the snapshot already includes.
         filled = {"type": "order", "event": "ORDER_FILLED", "event_id": "evt-1", "order": FILLED}
         await proxy.say(socket, CONNECTED, filled)
         await proxy.until_acked("evt-1")
@@ -140,7 +140,7 @@ def on_its_way(number: int, **payload: object) -> dict[str, object]:
 
 
 class Acts(Strategy):
-    """Notes what it holds at every turn, and would act on it."""
+    """Records its position in every hook, and would act on it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class Acts(Strategy):
 async def heard_after_a_gap(
     strategy: Acts, answers: Mapping[str, list[object]], *events: dict[str, object]
 ) -> None:
-    """Have a strategy with two orders open lose the link, and hear of these events after it."""
+    """Let a strategy with two open orders lose the link, and send these events afterwards."""
 
     async def first(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         await proxy.say(socket, CONNECTED)
@@ -277,7 +277,7 @@ def snapshot(
 
 
 def apply(book: Book, said: Snapshot) -> list[Difference]:
-    """All differences, each applied before the next is asked for."""
+    """Return all differences, each applied before the next is asked for."""
     events: list[Difference] = []
     for event in differences(book, said):
         assert event.synthetic
@@ -434,7 +434,7 @@ def test_a_second_reconciliation_says_nothing(said: Snapshot) -> None:
 
 
 class FillsBetweenRequests(ProxyVenue):
-    """One buy order of 5, filled by so much just before the request of that number is answered."""
+    """A buy order for 5, with fills just before the answers to the requests of given numbers."""
 
     def __init__(self, fills: Mapping[int, int]) -> None:
         super().__init__(Endpoints(ws_url="ws://none", rest_url="http://none"), is_live=True)
@@ -481,7 +481,7 @@ async def test_fills_between_the_requests_of_a_snapshot_are_told_once(
     told = sum(each.quantity for each in said.trades)
     apply(book, said)
     assert book.position("S:X").quantity == told == sum(p.quantity for p in said.positions)
-    # What the stream brings of the same fills, and of later ones, changes it no further than that.
+    # Events of the same fills change nothing, those of later ones do.
     filled = order(1, OrderStatus.FILLED, 5)
     book.apply_order(OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled))
     for each in venue.executions:
@@ -490,7 +490,7 @@ async def test_fills_between_the_requests_of_a_snapshot_are_told_once(
 
 
 class AllEnded(ProxyVenue):
-    """Nothing is open any more; each answer takes a second, and every so many fail."""
+    """A venue without open orders, whose answers take a second, and of which some fail."""
 
     def __init__(self, fails_every: int = 10**9) -> None:
         super().__init__(Endpoints(ws_url="ws://none", rest_url="http://none"), is_live=True)
@@ -537,7 +537,7 @@ def test_what_is_known_of_a_gap_is_kept_where_the_venue_does_not_answer_everythi
 
 
 class NeverAtRest(FillsBetweenRequests):
-    """An order of so many that some of it is filled before every answer."""
+    """A venue with an order so large that some of it fills before every answer."""
 
     def answer(self) -> int:
         self.executions.insert(0, replace(trade(1, 1), id=f"trd-{self.requests}"))
@@ -547,15 +547,15 @@ class NeverAtRest(FillsBetweenRequests):
 async def test_a_venue_that_is_never_at_rest_is_read_again_soon() -> None:
     book = Book()
     book.load(account(), [], [replace(order(1, OrderStatus.OPEN), quantity=Decimal(10_000))])
-    assert not book.is_torn
+    assert not book.is_inconsistent
     said = await take_snapshot(NeverAtRest({}), book)
     assert not said.is_of_one_moment
     apply(book, said)
-    assert book.is_torn
+    assert book.is_inconsistent
 
 
 class Executes(FillsBetweenRequests):
-    """Nothing but executions, newest first; notes how many it was asked for."""
+    """A venue of executions only, newest first; records how many were asked for."""
 
     def __init__(self, count: int) -> None:
         super().__init__({})
@@ -574,7 +574,7 @@ class Executes(FillsBetweenRequests):
 
 
 class Lags(Executes):
-    """It answers from a copy that knows of no order for so many seconds."""
+    """A venue that answers from a replica, which does not know the orders for some seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(0)
@@ -628,9 +628,9 @@ def test_an_order_that_the_venue_has_not_got_ten_seconds_later_never_arrived() -
         doubts.enter(FateUnknown("c-1", "S:X", "reset"))
         await sleep(9)
         with pytest.raises(ApiError, match="the fate of an earlier order in S:X is not known"):
-            await doubts.see_to("S:X")
+            await doubts.check_symbol_clear("S:X")
         await sleep(1)
-        await doubts.see_to("S:X")
+        await doubts.check_symbol_clear("S:X")
         return book.anomalies
 
     loop = VirtualLoop()
@@ -651,11 +651,11 @@ async def missed(book: Book, venue: Executes) -> set[str]:
 
 async def test_few_executions_are_asked_for_where_few_can_be_new() -> None:
     book, venue = Book(), Executes(400)
-    assert len(await missed(book, venue)) == 400  # it has not heard of any
+    assert len(await missed(book, venue)) == 400  # none is known
     assert venue.asked == [10, 1000]
     hear(book, venue, *range(400))
     assert await missed(book, venue) == set()
-    assert venue.asked == [410]  # it has heard of many since
+    assert venue.asked == [410]  # many are new
     assert await missed(book, venue) == set()
     assert venue.asked == [10]
 
@@ -669,4 +669,4 @@ async def test_no_execution_is_beyond_the_few_unless_it_was_listed_before(lost: 
     hear(book, venue, *(300 + n for n in range(100) if n not in lost))
     wanted = {f"trd-{300 + n}" for n in lost}
     assert await missed(book, venue) == wanted
-    assert await missed(book, venue) == wanted  # until it has heard of them
+    assert await missed(book, venue) == wanted  # until they are known

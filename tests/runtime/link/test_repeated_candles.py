@@ -1,4 +1,4 @@
-"""Live candles that are sent once more: each comes to the strategy once, whatever has no ids."""
+"""Repeated live candles: the strategy gets each once, even without event ids."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from tests.proxy.scripted import CONNECTED, ScriptedProxy, at_once, candle
 
 
 def bar(minute: int, close: str = "10.5", timeframe: str = "1m") -> dict[str, Any]:
-    """A candle without an id."""
+    """Return a candle without an event id."""
     frame = candle(minute)
     del frame["event_id"]
     frame["bar"] |= {"close": close, "timeframe": timeframe}
@@ -22,7 +22,7 @@ def bar(minute: int, close: str = "10.5", timeframe: str = "1m") -> dict[str, An
 
 
 class Listens(Strategy):
-    """Notes which candles come, and how many its average has seen."""
+    """Records its candles, and how many its average has seen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Listens(Strategy):
 
 
 async def hears(*connections: list[dict[str, Any]], last: int) -> Listens:
-    """A strategy behind several connections, once it has heard the candle of some minute."""
+    """Run a strategy on several connections until it has got the candle of a minute."""
     strategy = Listens()
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:

@@ -1,4 +1,4 @@
-"""What the proxy reports of trouble is in the log, whether or not the strategy listens."""
+"""Errors that the proxy reports are logged, whether or not the strategy has a hook for them."""
 
 import pytest
 
@@ -15,7 +15,7 @@ class Deaf(Strategy):
 
 
 class Listens(Strategy):
-    """Has a hook for it."""
+    """Has a hook for errors of the proxy."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a run may lose in a day: when it counts as lost, and for how long."""
+"""The daily loss: when its limit counts as reached, and for how long."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ def candle(close: float, start: datetime | int, symbol: str) -> Candle:
 
 
 class Bench:
-    """A book that events change, watched for a loss of a hundred."""
+    """A book that events change, with a daily loss limit of 100."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Bench:
         self.now = 1000.0
         self.balance(1000)
         self.loss = DailyLoss(Decimal(allowed), self.book, lambda: self.now, days, present)
-        self._table = self.loss.watched(
+        self._table = self.loss.checking_handlers(
             {
                 Candle: lambda candle: self.see(candle.symbol, candle.close),
                 Quote: lambda quote: self.see(quote.symbol, quote.price),
@@ -88,7 +88,7 @@ class Bench:
         self.tell(candle(close, start, symbol))
 
     def run_of(self, *closes: float, symbols: Sequence[str] = (X,)) -> list[bool]:
-        """Whether the loss was reached at each candle of a run of some symbols in turns."""
+        """Whether the limit was reached, at each candle of a run of alternating symbols."""
         found: list[bool] = []
 
         def ahead(before: int) -> int:
@@ -100,7 +100,7 @@ class Bench:
 
         candles = map(candle, closes, repeat(ns_of(DAY)), cycle(symbols))
         run = CandleRun(candles, lambda: True, ahead, bound)
-        for part in self.loss.seen(run, candles):
+        for part in self.loss.checked(run, candles):
             for each in part:
                 self.see(each.symbol, each.close)
                 found.append(bool(self.loss.reached))
@@ -125,7 +125,7 @@ class Bench:
         self.tell(AccountEvent(account=Account(balance=Decimal(amount), equity=Decimal(amount))))
 
     def buy_ten(self) -> None:
-        """Ten at a hundred, a minute into the day."""
+        """Buy ten at 100, a minute into the day."""
         self.candle(100)
         self.fill(Side.BUY, 10, 100, 1)
         self.book_balance(1000)
@@ -150,7 +150,7 @@ def test_asking_changes_nothing() -> None:
     bench.see(X, 91.0)
     assert not bench.loss.is_reached
     bench.see(X, 90.0)
-    bench.loss.look()
+    bench.loss.check()
     bench.see(X, 91.0)
     assert bench.loss.is_reached
 
@@ -207,10 +207,10 @@ def test_live_what_another_run_has_lost_today_counts_before_there_is_any_price(
     DayFile(tmp_path).began_with(DAY.date(), Decimal(1000))
     bench = Bench(DayFile(tmp_path), present=lambda: DAY + timedelta(hours=5))
     bench.balance(890)
-    bench.loss.glance()
+    bench.loss.check_if_due()
     assert "on 2024-03-04 UTC equity fell from 1000 to 890" in bench.loss.reached
     bench.candle(100, DAY + timedelta(days=days))
-    bench.loss.look()
+    bench.loss.check()
     assert bool(bench.loss.reached) is (days == 0), "a replay has days of its own"
 
 
@@ -247,9 +247,9 @@ def test_between_a_fill_and_its_booking_nothing_is_said() -> None:
     bench.buy_ten()
     bench.candle(130, DAY + timedelta(days=1))
     bench.candle(130, DAY + timedelta(days=2))
-    # Sold with a profit of 300 that is neither in the position any more nor in the balance yet.
+    # Sold with a profit of 300, which has left the position but is not in the balance yet.
     bench.fill(Side.SELL, 10, 130, 2)
-    bench.loss.look()
+    bench.loss.check()
     assert bench.loss.reached == ""
     bench.book_balance(1300)
     assert bench.loss.reached == ""
@@ -265,7 +265,7 @@ def test_between_a_fill_and_its_booking_nothing_is_said() -> None:
     bench.tell(TradeEvent(trade=trade))
     bench.candle(300, DAY + timedelta(days=2))
     assert bench.loss.reached == ""
-    bench.now += 59.0  # for a minute the account's event may still come
+    bench.now += 59.0  # the event of the account may come within a minute
     bench.candle(300, DAY + timedelta(days=2))
     assert bench.loss.reached == ""
     bench.now += 1.0

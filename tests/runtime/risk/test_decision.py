@@ -1,4 +1,4 @@
-"""The decision whether an order keeps the limits, without a run around it."""
+"""The check of orders against the limits, without a run."""
 
 from decimal import Decimal
 from itertools import product
@@ -21,7 +21,7 @@ X = "S:X"
 
 
 class Bench:
-    """A book with a price, and what is decided on it."""
+    """A book with a price, and the checks on it."""
 
     def __init__(self, *, last: float | None = 10, held: int = 0, **limits: Any) -> None:
         self.book = Book()
@@ -123,8 +123,8 @@ def test_an_order_is_worth_what_it_may_cost(side: Side, prices: dict[str, int], 
 def test_before_its_first_price_only_an_order_with_one_passes() -> None:
     bench = Bench(last=None, max_order_notional=Decimal(100))
     assert bench.said(1) == (
-        "before its first price nobody knows what an order in S:X is worth, and "
-        "--max-order-notional is to be kept"
+        "an order in S:X cannot be valued for --max-order-notional before its first price; wait "
+        "for one, or give limit="
     )
     assert bench.allows(1, limit_price=10)
     assert "--max-position-notional" in Bench(last=None, max_position_notional=Decimal(1)).said(1)

@@ -1,4 +1,4 @@
-"""How far prices may go before equity has to be looked at."""
+"""How far prices may move before equity has to be checked."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +74,7 @@ def test_in_doubt_nothing_passes_until_something_is_shared_out() -> None:
     assert not leeway.lets_pass("S:A", 5.0)
     leeway.share_out(LEFT, [])
     assert leeway.lets_pass("S:A", 5.0)
-    leeway.doubt()
+    leeway.invalidate()
     assert not leeway.lets_pass("S:A", 5.0)
     assert not leeway.take_in("S:A", 1.0, 5.0, 0.0)
     leeway.lift()

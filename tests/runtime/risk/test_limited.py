@@ -1,4 +1,4 @@
-"""Orders that a limit refuses, as a strategy and its operator see them."""
+"""Orders refused by a limit, as a strategy and its operator see them."""
 
 import asyncio
 from collections.abc import Callable
@@ -109,7 +109,7 @@ async def test_the_minute_of_a_backtest_is_simulated() -> None:
     strategy = Eager({})
     async with strategy.run_test(max_orders_per_minute=3, timeframe="15s") as pilot:
         await pilot.candles(X, closes=[10] * 9)
-        # Two and one of the first two candles; the others wait until a minute has gone by.
+        # Two and one at the first two candles; the others wait until a minute has passed.
         assert len(pilot.orders) == 3 + 3 + 2
     assert codes(strategy) == ["RISK_LIMIT"] * 10
 
@@ -256,7 +256,7 @@ ACTIONS = st.lists(
 
 
 class Anything(Strategy):
-    """Does what was drawn for each candle."""
+    """Performs the drawn actions at each candle."""
 
     def __init__(self, drawn: list[list[tuple[Any, ...]]]) -> None:
         super().__init__()
@@ -299,7 +299,7 @@ class Anything(Strategy):
 
 
 class AnythingTold(Anything):
-    """Also hears of each of its executions."""
+    """Also has a hook for its executions."""
 
     def on_trade(self, trade: Trade) -> None:
         assert abs(self.position(X).quantity) <= Decimal(100) / 9
@@ -319,7 +319,7 @@ def test_whatever_is_ordered_and_filled_no_position_exceeds_its_limit(
                 largest = max(largest, abs(held))
         return largest
 
-    # What was bought at 9 or more for at most 100.
+    # Bought at 9 or more for at most 100.
     assert asyncio.run(run()) <= Decimal(100) / 9
 
 
@@ -327,7 +327,7 @@ def test_whatever_is_ordered_and_filled_no_position_exceeds_its_limit(
 
 
 class Loses(Scripted):
-    """Holds a hundred; notes what it is allowed to do at each candle."""
+    """Holds 100 units, and records its risk state at each candle."""
 
     def __init__(self) -> None:
         super().__init__({0: lambda self, candle: self.buy(X, 100, stop_loss=1)})

@@ -1,4 +1,4 @@
-"""The start of a day, known to runs that begin later in it."""
+"""The start of a day, as known to runs that start later in it."""
 
 import os
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +35,7 @@ def test_a_later_run_knows_to_what_equity_fell_until_the_next_day(
     again = DayFile(tmp_path)
     assert again.began_with(DAY, LESS) == FULL
     assert again.fell_to(DAY) == LESS
-    again.note_fall(following, Decimal(1))  # a day of which nothing is known
+    again.note_fall(following, Decimal(1))  # an unknown day
     assert again.fell_to(DAY) == LESS
     assert again.fell_to(following) is None
     assert again.began_with(following, LESS) == LESS
@@ -60,7 +60,7 @@ def test_an_old_price_does_not_have_the_day_forgotten_that_it_is(
     later = DayFile(tmp_path)
     assert later.began_with(DAY - timedelta(days=1), LESS) == LESS
     assert later.began_with(DAY, LESS) == FULL
-    today[0] += timedelta(days=300)  # so the days are those of a replay, which may begin anew
+    today[0] += timedelta(days=300)  # so the days are those of a replay, which may start again
     assert later.began_with(DAY - timedelta(days=1), LESS) == LESS
     assert later.began_with(DAY, LESS) == LESS
 

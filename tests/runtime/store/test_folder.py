@@ -1,4 +1,4 @@
-"""The folder of a strategy: one process at a time, whatever becomes of it."""
+"""The folder of a strategy: one process at a time, however it ends."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""The journal: what was noted is there whatever ended the process, and nothing spoils the rest."""
+"""The journal: records survive any end of the process, and damage to one does not affect others."""
 
 import os
 from decimal import Decimal

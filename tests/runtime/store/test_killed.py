@@ -1,4 +1,4 @@
-"""What a process leaves that is killed at any of its calls of the system, once and once more."""
+"""What a process leaves behind that is killed at any of its system calls, once or twice."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -32,16 +32,16 @@ class Bot(Strategy):
 
 
 class Killed(BaseException):
-    """The process is gone: nothing behind this is done."""
+    """The process is killed at this point."""
 
 
 class Process:
-    """A run whose process is killed at one of its calls, and what it came to before.
+    """A run whose process is killed at one of its system calls.
 
     Attributes:
-        calls: How many there were.
+        calls: Number of calls.
         sent: Numbers of the orders that may have arrived.
-        settled: Those of which the outcome is known, and may have been noted.
+        settled: Those whose outcome is known, and may have been recorded.
     """
 
     def __init__(self, killed_at: int, *, in_the_middle: bool = False) -> None:
@@ -54,11 +54,11 @@ class Process:
 
     @contextmanager
     def running(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        """Until it is killed, or done."""
+        """Run until it is killed or done."""
         with monkeypatch.context() as patched, suppress(Killed):
             for name in CALLS:
                 patched.setattr(os, name, self._call(name, getattr(os, name)))
-            # The folder of a process that is gone is never closed, and must not be in a fork.
+            # A killed process never closes its folder, which must not happen in a fork either.
             patched.setattr(os, "register_at_fork", lambda **_: None)
             yield
         for file in self._files:
@@ -84,7 +84,7 @@ class Process:
         return result
 
     def trade(self, place: Path) -> None:
-        """Begin, give some orders, each known to the state, and have all but the last answered."""
+        """Start, place some orders, each stored in the state, and settle all but the last."""
         folder = StateFolder(place, "Bot")
         journal = Journal(folder.path)
         strategy = Bot()
@@ -113,7 +113,7 @@ def order(name: str) -> OrderRequest:
 
 
 def check(place: Path, process: Process) -> None:
-    """What the next run finds is what the one before did, or was about to do."""
+    """Check that the next run finds what the last one did, or was about to do."""
     with StateFolder(place, "Bot") as folder:
         journal = Journal(folder.path)
         journal.close()
@@ -139,7 +139,7 @@ def test_no_order_is_forgotten_and_no_state_is_a_mixture(
         process = Process(killed_at, in_the_middle=in_the_middle)
         with process.running(monkeypatch):
             process.trade(place)
-        # The next one is killed as well, a little later each time, while it takes up what is left.
+        # The next process is killed, too, a little later each time, while it resumes.
         for again in range(1, 12, 3):
             following = Process(again, in_the_middle=in_the_middle)
             with following.running(monkeypatch), StateFolder(place, "Bot") as folder:

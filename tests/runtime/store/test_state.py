@@ -1,4 +1,4 @@
-"""The state of a strategy in its file: whole whatever happens, and never lost."""
+"""The state of a strategy in its file: always complete, and never lost."""
 
 import os
 from decimal import Decimal

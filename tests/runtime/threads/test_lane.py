@@ -1,4 +1,4 @@
-"""The lane between two threads: what is conflated, what never is, and when the reader is woken."""
+"""The queue between two threads: what is conflated, what never is, and when the reader wakes."""
 
 from datetime import UTC, datetime
 

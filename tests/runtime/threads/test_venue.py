@@ -1,4 +1,4 @@
-"""A venue on a thread of its own: no hook harms the link, nothing is lost, all of it ends."""
+"""A venue on a thread of its own: no hook harms the link, no event is lost, and it ends cleanly."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ def io_threads() -> list[threading.Thread]:
 
 
 async def in_a_thread(strategy: Strategy, venue: ThreadedVenue) -> None:
-    """Run a strategy in a thread with a loop of its own, as it is in a process of its own."""
+    """Run a strategy in a thread with an event loop of its own, as in a process of its own."""
     await asyncio.to_thread(asyncio.run, Runner(strategy, venue, mode="live").run())
 
 

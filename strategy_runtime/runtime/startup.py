@@ -1,4 +1,4 @@
-"""How a run begins: on a venue where no other has begun it, and with indicators that are warm."""
+"""The start of a run: checks of the venue, and warm-up of indicators."""
 
 import logging
 from contextlib import suppress
@@ -10,31 +10,31 @@ from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.concurrency import gather_limited
 from strategy_runtime.runtime.delivery.dispatcher import Dispatcher
-from strategy_runtime.runtime.patience import patiently
-from strategy_runtime.runtime.side_by_side import side_by_side
+from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 
-__all__ = ["check_not_begun", "note_position_mode", "warm_up"]
+__all__ = ["check_not_started", "note_position_mode", "warm_up"]
 
-_MOST_BARS = 10_000  # a proxy need not have more at hand
+_MOST_BARS = 10_000  # a proxy need not keep more
 
 _log = logging.getLogger("strategy_runtime")
 
 
-async def check_not_begun(venue: Venue, prefix: str, orders: list[Order]) -> None:
-    """Refuse a backtest whose venue already has orders under the ids that it is going to give.
+async def check_not_started(venue: Venue, prefix: str, orders: list[Order]) -> None:
+    """Refuse a backtest whose venue already has orders with the ids it is about to use.
 
     Args:
-        prefix: What these ids begin with, before a number that counts from 1.
-        orders: The open ones.
+        prefix: Prefix of these ids, which is followed by a number that counts from 1.
+        orders: The open orders.
 
     Raises:
         ConfigError: There are such orders. They would be taken for the backtest's own.
     """
     first = partial(venue.orders, client_order_id=f"{prefix}-1")
-    found = orders + await patiently(first, "whether the backtest has begun already")
+    found = orders + await with_retries(first, "whether the backtest has begun already")
     begun = [
         order.client_order_id
         for order in found
@@ -48,7 +48,7 @@ async def check_not_begun(venue: Venue, prefix: str, orders: list[Order]) -> Non
 
 
 async def note_position_mode(venue: Venue, book: Book) -> None:
-    """Tell the book whether the account hedges; one whose venue does not say it nets."""
+    """Tell the book whether the account is hedging; if the venue does not say, it is netting."""
     with suppress(StrategyRuntimeError):
         mode = (await venue.capabilities()).position_mode
         book.is_hedging = mode is PositionMode.HEDGING
@@ -61,12 +61,12 @@ async def warm_up(
     subscriptions: Subscriptions,
     timeframe: str,
 ) -> None:
-    """Fetch the candles that indicators and `history` need, for the symbols that are named.
+    """Fetch the candles that indicators and `history` need, for explicitly subscribed symbols.
 
-    A backtest has none before its first candle, so its indicators warm up as it goes.
+    A backtest has none before its first candle, so its indicators warm up during the run.
 
     Args:
-        timeframe: Of candles that are subscribed to without one.
+        timeframe: Default for subscriptions that name none.
     """
     count = min(max(strategy.lookback, strategy._indicators.warm_up), _MOST_BARS)
     named = [
@@ -78,7 +78,7 @@ async def warm_up(
     async def bars_of(entry: Subscription, length: Timeframe) -> list[Candle]:
         bars = partial(venue.bars, entry.symbol, length.text, limit=count)
         try:
-            candles = await patiently(bars, f"the history of {entry}")
+            candles = await with_retries(bars, f"the history of {entry}")
         except ApiError as refusal:
             _log.warning("no history of %s to warm up with: %s", entry, refusal)
             return []
@@ -86,7 +86,7 @@ async def warm_up(
             _log.warning("%s: %d of %d candles to warm up with", entry, len(candles), count)
         return candles
 
-    # The finest first: it is what indicators and `history` follow.
+    # Finest timeframe first: indicators and `history` follow it.
     named.sort(key=lambda item: item[1].nanoseconds)
-    for candles in await side_by_side(partial(bars_of, *item) for item in named):
+    for candles in await gather_limited(partial(bars_of, *item) for item in named):
         dispatcher.take_history(candles)

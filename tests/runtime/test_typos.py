@@ -1,16 +1,16 @@
-"""Variables that are misspelt: refused where that is plain, pointed out where it may be so."""
+"""Misspelt variables: refused if that is obvious, otherwise warned of."""
 
 from pathlib import Path
 
 import pytest
 
 from strategy_runtime.errors import ConfigError
-from strategy_runtime.runtime.settings import read_environment, refuse_slips, resolve
+from strategy_runtime.runtime.settings import read_environment, refuse_typos, resolve
 
 
 def refusal(variable: str, text: str, **others: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        refuse_slips(read_environment({variable: text, **others}))
+        refuse_typos(read_environment({variable: text, **others}))
     return str(caught.value)
 
 
@@ -75,7 +75,7 @@ def test_a_slip_in_a_file_is_refused_with_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_nothing_is_refused_that_may_be_unrelated(variable: str, text: str) -> None:
-    refuse_slips(read_environment({variable: text}))
+    refuse_typos(read_environment({variable: text}))
 
 
 def test_what_may_be_a_slip_is_pointed_out() -> None:

@@ -1,4 +1,4 @@
-"""A backtest whose proxy tells nothing of orders: it is asked for them."""
+"""Polling of orders, for a backtest whose proxy sends no events of orders."""
 
 import logging
 from collections.abc import Awaitable
@@ -11,22 +11,22 @@ from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.delivery import Burst, Delivery
 from strategy_runtime.runtime.delivery.dispatcher import Table
 from strategy_runtime.runtime.link.reconciliation import differences, orders_differ, take_snapshot
-from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.venue import Venue
 
-__all__ = ["Asking"]
+__all__ = ["OrderPolling"]
 
 _INSTANTS = 2
 
 _log = logging.getLogger("strategy_runtime")
 
 
-class Asking:
-    """Asks for open orders where none is ever heard of.
+class OrderPolling:
+    """Polls open orders if the proxy sends no events of orders.
 
-    An order is told of before time moves on. So a proxy from which none has been heard although
-    time has moved on twice with one open will tell of none: from then on it is asked before each
-    acknowledgement. One that has told of an order tells of all.
+    An event of an order comes before time advances. So if time has advanced twice with an order
+    open but without any such event, there will be none: from then on, orders are polled before each
+    acknowledgement. A proxy that has sent one such event sends them all.
     """
 
     def __init__(self, venue: Venue, book: Book, clock: RunClock, delivery: Delivery) -> None:
@@ -37,18 +37,18 @@ class Asking:
         self._has_heard = False
         self._instants = 0
         self._last_instant = 0.0
-        delivery.dispatcher.precede(OrderEvent, self._hear)
+        delivery.dispatcher.precede(OrderEvent, self._note_event)
 
-    def _hear(self, event: OrderEvent) -> None:
+    def _note_event(self, event: OrderEvent) -> None:
         self._has_heard = True
 
     def deliver(self, burst: Burst, table: Table) -> Awaitable[None]:
-        """Deliver events; once it is known that nothing is told, ask behind each of them."""
+        """Deliver events; if there are none of orders, poll after each of them."""
         deliver = self._delivery.deliver if self._has_heard else self._deliver_and_ask
         return deliver(burst, table)
 
     async def _deliver_and_ask(self, burst: Burst, table: Table) -> None:
-        # Where a question may be due, each event stays in hand until that has been answered.
+        # If a poll may be due, each event stays unacknowledged until it is answered.
         may_be_due = self._instants >= _INSTANTS or self._has_open
         for part in (iter((event,)) for event in burst) if may_be_due else (burst,):
             await self._delivery.deliver(part, table)
@@ -69,15 +69,15 @@ class Asking:
             return
         self._instants, self._last_instant = self._instants + 1, instant
         if self._instants == _INSTANTS + 1:
-            _log.warning("the proxy tells nothing of orders: from now on it is asked for them")
+            _log.warning("the proxy sends no events of orders: from now on it is asked for them")
 
     async def _ask(self) -> None:
-        """Have the strategy told what has become of its orders, in its ordinary hooks."""
+        """Poll the orders, and deliver what has changed as ordinary events."""
         venue, book, clock, delivery = self._venue, self._book, self._clock, self._delivery
-        if not await patiently(partial(orders_differ, venue, book), "what orders are open"):
+        if not await with_retries(partial(orders_differ, venue, book), "what orders are open"):
             return
-        said = await patiently(partial(take_snapshot, venue, book), "what became of the orders")
+        said = await with_retries(partial(take_snapshot, venue, book), "what became of the orders")
         instant = clock.event
         news = delivery.dispatcher.apply(differences(book, said))
-        clock.event = instant  # they may say what time it is where the proxy runs
-        await delivery.deliver(iter(news), delivery.dispatcher.telling)
+        clock.event = instant  # their timestamps may be wall-clock times of the proxy
+        await delivery.deliver(iter(news), delivery.dispatcher.hooks_only)

@@ -1,23 +1,23 @@
-"""Files that are replaced whole or not at all, whatever happens meanwhile."""
+"""Atomic replacement of files."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["replace_whole", "write_all"]
+__all__ = ["replace_file", "write_all"]
 
 
-def replace_whole(path: Path, text: bytes) -> int:
-    """Put a file in the place of another, so that whoever looks finds one of them whole.
+def replace_file(path: Path, text: bytes) -> int:
+    """Replace a file atomically, so that a reader always finds the old or the new one complete.
 
-    It is written beside the other, and the disk has it before it takes the other's place.
+    The new file is written beside the old one and synced to disk before it takes its place.
 
     Returns:
-        The file, open for appending; only its owner can read it.
+        The new file, open for appending; only its owner can read it.
 
     Raises:
-        OSError: It cannot be written. The other file is as it was, or already replaced where only
-            the folder cannot be written.
+        OSError: It cannot be written. The old file is unchanged, or already replaced if only the
+            folder cannot be synced.
     """
     fresh = path.with_suffix(".new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
@@ -29,14 +29,14 @@ def replace_whole(path: Path, text: bytes) -> int:
         _sync_folder(path.parent)
     except OSError:
         os.close(file)
-        with suppress(OSError):  # half of it would keep room that others need
+        with suppress(OSError):  # an incomplete file would only take up space
             fresh.unlink()
         raise
     return file
 
 
 def _sync_folder(path: Path) -> None:
-    """Have the disk know the names of the files in a folder."""
+    """Sync the entries of a folder to disk."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -45,7 +45,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def write_all(file: int, data: bytes) -> None:
-    """Write to an open file.
+    """Write all data to an open file.
 
     Raises:
         OSError: Not all of it could be written.

@@ -1,7 +1,7 @@
-"""Variables that nobody reads but somebody may have meant for us.
+"""Misspelt variables: nothing reads them, but they may have been meant as settings.
 
-A misspelt limit limits nothing, so what can hardly be anything but a slip is refused. An unrelated
-variable must not keep anybody from running: whatever may be one is pointed out at most.
+A misspelt limit limits nothing, so obvious mistakes are refused. An unrelated variable must not
+prevent a run, so for any that may be unrelated there is a warning at most.
 """
 
 import re
@@ -14,7 +14,7 @@ from strategy_runtime.runtime.settings.setting import as_it_is
 from strategy_runtime.runtime.settings.table import SETTINGS
 from strategy_runtime.suggestions import did_you_mean, nearest
 
-__all__ = ["refuse_slips", "strangers"]
+__all__ = ["refuse_typos", "unknown_variables"]
 
 _OURS = ("PROXY_", "STRATEGY_")
 _LIMIT = "STRATEGY_MAX_"
@@ -27,7 +27,8 @@ _KNOWN = {
     *(variable + FILE for variable, setting in _BY_VARIABLE.items() if setting.is_secret),
 }
 _BEGINNINGS, _ENDS = {name[:3] for name in _KNOWN}, {name[-3:] for name in _KNOWN}
-"""One slip leaves one of them as it was; others need no closer look, and there may be thousands."""
+"""A single typo changes only one of them. Other variables are skipped, as there may be thousands.
+"""
 
 # Kubernetes and container links set such variables for every service called `proxy`.
 _SERVICE_LINK = re.compile(
@@ -35,12 +36,12 @@ _SERVICE_LINK = re.compile(
 )
 
 
-def refuse_slips(environment: Environment) -> None:
-    """Refuse variables that were meant for us as plainly as that can be told.
+def refuse_typos(environment: Environment) -> None:
+    """Refuse variables that are obviously misspelt settings.
 
     Raises:
-        ConfigError: There is one: any limit that we do not have, or a near miss whose text is what
-            the setting takes.
+        ConfigError: There is one: an unknown limit, or a name close to that of a setting with a
+            value that the setting accepts.
     """
     for variable, meant in _unread(environment):
         is_limit = variable.upper().startswith(_LIMIT)
@@ -58,8 +59,8 @@ def refuse_slips(environment: Environment) -> None:
         )
 
 
-def strangers(environment: Environment) -> list[str]:
-    """What to say of variables that look like ours and are not."""
+def unknown_variables(environment: Environment) -> list[str]:
+    """Return warnings of variables that look like settings but are not."""
     return [
         f"{environment.origin(variable)} is not a setting"
         + (f"; did you mean {meant!r}?" if meant else did_you_mean(variable, _KNOWN))
@@ -69,7 +70,7 @@ def strangers(environment: Environment) -> list[str]:
 
 
 def _unread(environment: Environment) -> Iterator[tuple[str, str]]:
-    """Variables that are none of ours, and which of ours each comes near to, if any."""
+    """Yield variables that are not settings, each with the closest setting, if any."""
     for variable in sorted(environment.values):
         if variable not in _KNOWN and not _SERVICE_LINK.search(variable):
             yield variable, _near(variable.upper(), environment)
@@ -88,7 +89,7 @@ def _near(name: str, environment: Environment) -> str:
 
 
 def _is_plain(variable: str, meant: str, text: str) -> bool:
-    """Whether a near miss can hardly be anything else: its text is what the setting takes."""
+    """Whether a variable is obviously a misspelt setting: its value is one that this accepts."""
     is_ours = variable.upper().startswith(_OURS)
     setting = _BY_VARIABLE.get(meant)
     if setting is None:

@@ -1,4 +1,4 @@
-"""A hook that awaits what does not come is told of, with the line."""
+"""A hook that awaits what never comes is logged, with the line."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.runtime.virtual_run import live_run
 
 
 class Waits(Strategy):
-    """Waits at its first candle, for so many seconds."""
+    """Waits at its first candle for a number of seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Waits(Strategy):
 
 
 class Ticks(Waits):
-    """The same in a timer."""
+    """Waits in a timer."""
 
     def on_start(self) -> None:
         self.every("1m", self.ask)
@@ -41,7 +41,7 @@ class Ticks(Waits):
 
 
 class Starts(Waits):
-    """The same before anything comes, as who takes `on_start` for a main loop does."""
+    """Waits before any event, like a strategy that uses `on_start` as a main loop."""
 
     async def on_start(self) -> None:
         await self.ask()

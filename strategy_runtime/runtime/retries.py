@@ -1,4 +1,4 @@
-"""Questions without whose answers a run cannot begin: one that goes wrong is asked again."""
+"""Retries of requests that a run cannot start without."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from typing import TypeVar
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import AccessDenied, ApiError, StrategyRuntimeError
 
-__all__ = ["patiently"]
+__all__ = ["with_retries"]
 
 _T = TypeVar("_T")
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
@@ -19,17 +19,17 @@ _NOT_IMPLEMENTED = 501
 _log = logging.getLogger("strategy_runtime")
 
 
-async def patiently(ask: Callable[[], Awaitable[_T]], what: str) -> _T:
-    """Ask until there is an answer, five times at most and with growing pauses in between.
+async def with_retries(ask: Callable[[], Awaitable[_T]], what: str) -> _T:
+    """Send a request until it is answered, at most five times, with growing pauses.
 
-    A pause is as long as the venue asks for where that is longer, up to a minute.
+    If the venue asks for a longer pause, it gets it, up to a minute.
 
     Args:
-        ask: Asks once.
-        what: Is asked for, to say so.
+        ask: Sends the request once.
+        what: What is asked for, for the log.
 
     Raises:
-        StrategyRuntimeError: The last failure; a refusal at once, since it would be no other.
+        StrategyRuntimeError: The last failure. A refusal that would not change is raised at once.
     """
     for pause in _PAUSES_S:
         try:
@@ -48,6 +48,6 @@ async def patiently(ask: Callable[[], Awaitable[_T]], what: str) -> _T:
 
 
 def _passes(status: int) -> bool:
-    """Whether the answer may be another one after a while."""
+    """Whether the same request may succeed later."""
     is_fault = status >= _FAULT_OF_THE_VENUE and status != _NOT_IMPLEMENTED
     return is_fault or status in _PASSES

@@ -1,4 +1,4 @@
-"""A proxy that is started anew under a live run, and knows nothing of what was traded."""
+"""A proxy that is restarted during a live run, and knows nothing of its trades."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ from tests.chaos.world import MemoryNetwork, MemoryProxy
 from tests.runtime.virtual_run import live_run, market
 
 ANEW = (
-    "the proxy was started anew and knows nothing of what this run has traded: orders, positions "
-    "and account are from now on as it has them"
+    "the proxy was restarted and knows nothing of what this run has traded: its orders, positions "
+    "and account count from now on"
 )
 
 
 class Trades(Strategy):
-    """Has an order rest, and now and then buys at ten bars in a row."""
+    """Has a resting order, and now and then buys at ten bars in a row."""
 
     def on_start(self) -> None:
         self.bars = 0
@@ -40,7 +40,7 @@ class Trades(Strategy):
 
 
 class Restarted(MemoryNetwork):
-    """A network whose proxy can be started anew."""
+    """A network whose proxy can be restarted."""
 
     def restart(self, exchange: Exchange) -> None:
         proxy = self._proxy = MemoryProxy(exchange, speed=60.0, knows_ids=True)
@@ -49,7 +49,7 @@ class Restarted(MemoryNetwork):
 
 
 def run(strategy: Trades, seed: int, *, again: Callable[[Exchange], Exchange]) -> Exchange:
-    """A run whose proxy is started anew; gives back the exchange that this one has."""
+    """Run a strategy whose proxy is restarted, and return the exchange of the new one."""
     networks: list[Restarted] = []
     first = market()
     second = again(first)
@@ -79,7 +79,7 @@ def test_what_it_tells_is_heard_under_whatever_ids_and_nothing_of_before_is_left
     assert strategy.traded[-len(told) :] == told
     assert ANEW in strategy.anomalies
     assert any(
-        "-1 was open and is not known to the venue any more" in text for text in strategy.anomalies
+        "-1 was open and is no longer known to the venue" in text for text in strategy.anomalies
     )
 
 

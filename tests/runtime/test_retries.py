@@ -1,4 +1,4 @@
-"""A venue that is there and answers badly at first does not keep a run from beginning."""
+"""A venue that answers with errors at first does not prevent the start of a run."""
 
 import logging
 
@@ -14,7 +14,7 @@ from strategy_runtime.errors import (
     StrategyRuntimeError,
     Unreachable,
 )
-from strategy_runtime.runtime.patience import patiently
+from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos import virtual_time
 from tests.chaos.plan import Fault, Kind
@@ -30,7 +30,7 @@ FAULTS: list[StrategyRuntimeError] = [
 
 
 def asked(*outcomes: StrategyRuntimeError | int) -> tuple[int | StrategyRuntimeError, list[float]]:
-    """What came of asking, and when it was asked."""
+    """Return the outcome, and the times of the requests."""
     loop, at = VirtualLoop(), list[float]()
 
     async def ask() -> int:
@@ -42,7 +42,7 @@ def asked(*outcomes: StrategyRuntimeError | int) -> tuple[int | StrategyRuntimeE
 
     async def work() -> int | StrategyRuntimeError:
         try:
-            return await patiently(ask, "the answer")
+            return await with_retries(ask, "the answer")
         except StrategyRuntimeError as error:
             return error
 
@@ -89,7 +89,7 @@ def test_a_run_begins_although_its_first_questions_go_wrong() -> None:
         await sleep(30)
 
     strategy = Begins()
-    # Behind the first request, which looks for the proxy; each question is sent three times, with
+    # After the first request, which looks for the proxy; each request is sent three times, with
     # 1.5 to 4.5 s between the first and the last.
     live_run(strategy, wait, faults=tuple(Fault(Kind.RESET_BEFORE, at) for at in range(2, 14)))
     assert 1013.5 <= strategy.began <= 1026

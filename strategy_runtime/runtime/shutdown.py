@@ -1,4 +1,4 @@
-"""How a run ends: its last hook, what it leaves behind, the last answers, each in its time."""
+"""The end of a run: `on_stop`, the exit policy and the last answers, each with a deadline."""
 
 import asyncio
 import logging
@@ -13,21 +13,20 @@ from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
 
-__all__ = ["HOOK_DEADLINE_S", "Ending", "OnExit"]
+__all__ = ["HOOK_DEADLINE_S", "OnExit", "Shutdown"]
 
 OnExit = Literal["keep", "cancel", "flatten"]
 """What a live run leaves behind: everything, no open orders, or no positions either."""
 
 HOOK_DEADLINE_S = 3.0
-"""Seconds that a hook has once the run is to end."""
+"""Seconds that a hook may take once the run has to end."""
 
 _ANSWERS_DEADLINE_S = 2.0
 _TASKS_DEADLINE_S = 0.5
 _LAST_ANSWERS_DEADLINE_S = 1.5
 _CLOSING_DEADLINE_S = 4.0
-# Counted from when the run was asked to stop. Each thing has some time in any case, but so little
-# that, even after two hooks that took all of theirs, the run is over before the process is ended at
-# 7.5 s.
+# Counted from the request to stop. Every step gets some time in any case, but so little that, even
+# after two hooks that used all of theirs, the run is over before the process is ended at 7.5 s.
 _ALL_ANSWERS_BY_S = 5.0
 _CLOSED_BY_S = 6.75
 _LEAST_S = 0.15
@@ -36,13 +35,13 @@ _LEAST_FOR_WINDING_DOWN_S = 0.75
 _log = logging.getLogger("strategy_runtime")
 
 
-class Ending:
-    """The end of one run, whatever brings it about.
+class Shutdown:
+    """The end of one run, for whatever reason.
 
     Attributes:
-        failed: The failure of a hook that the run ends with, even if it was to end well.
-        dealt_with: The burst whose last event has been dealt with when the run was asked to stop;
-            asking it for another, at the very end, acknowledges that one.
+        failed: The hook failure that the run raises at the end, if any.
+        last_burst: The burst whose last event had been handled when the run was asked to stop;
+            asking it for another one, at the very end, acknowledges that event.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Ending:
         on_exit: OnExit,
     ) -> None:
         self.failed: HookFailed | None = None
-        self.dealt_with: Burst = iter(())
+        self.last_burst: Burst = iter(())
         self._strategy = strategy
         self._venue = venue
         self._desk = desk
@@ -62,13 +61,13 @@ class Ending:
         self._on_exit = on_exit if desk.mode == "live" else "keep"
         self._asked_at: float | None = None
 
-    def asked(self) -> None:
-        """The run was asked to stop: from now on there is not much time."""
+    def start_deadlines(self) -> None:
+        """Count deadlines from now on, since the run was asked to stop."""
         if self._asked_at is None:
             self._asked_at = monotonic()
 
-    async def take_leave(self) -> None:
-        """Call `on_stop`, and leave behind what was asked for."""
+    async def stop_strategy(self) -> None:
+        """Call `on_stop`, and apply the exit policy."""
         if not await self._within(HOOK_DEADLINE_S, self._on_stop(self._strategy.on_stop)):
             _log.error("on_stop took longer than %g s and was cancelled", HOOK_DEADLINE_S)
         seconds = self._time_for(_ANSWERS_DEADLINE_S)
@@ -77,11 +76,11 @@ class Ending:
         if self._on_exit != "keep":
             await self._wind_down()
 
-    def forgo_leave(self) -> None:
-        """Say that nothing is left behind as was asked for, since the strategy never began."""
+    def log_not_started(self) -> None:
+        """Log that the exit policy is not applied, since the strategy never started."""
         if self._on_exit != "keep":
             _log.error(
-                "on exit: the strategy has not begun, so --on-exit %s cancels and closes nothing",
+                "on exit: the strategy has not started, so --on-exit %s cancels and closes nothing",
                 self._on_exit,
             )
 
@@ -94,25 +93,25 @@ class Ending:
         if not await self._within(seconds, work):
             _log.error("on exit: not everything was answered in %.3g s", seconds)
 
-    async def give_up_waiting(self, loose_ends: LooseEnds) -> None:
-        """End the strategy's tasks, have the last answers, say what was refused or not answered."""
-        await loose_ends.cut(self._time_for(_TASKS_DEADLINE_S))
+    async def finish_requests(self, loose_ends: LooseEnds) -> None:
+        """Cancel the strategy's tasks, wait for the last answers, log refusals and failures."""
+        await loose_ends.cancel_tasks(self._time_for(_TASKS_DEADLINE_S))
         for fault in await self._desk.finish(self._time_for(_LAST_ANSWERS_DEADLINE_S)):
             _log.error("a request failed", exc_info=fault)
-        for ticket in self._desk.unheard:
+        for ticket in self._desk.unreported:
             _log.error("not done (%s): %s", ticket.verb, ticket.error)
         for text in self._desk.anomalies:
             _log.error("anomaly: %s", text)
 
     async def close(self) -> None:
-        """Acknowledge the last event and close the venue; a proxy that keeps us waiting is left."""
-        next(self.dealt_with, None)
+        """Acknowledge the last event and close the venue, without waiting long for the proxy."""
+        next(self.last_burst, None)
         seconds = self._time_for(_CLOSING_DEADLINE_S, by=_CLOSED_BY_S)
         if not await self._within(seconds, self._venue.close()):
             _log.warning("the connection could not be closed in good order in %.3g s", seconds)
 
     async def _within(self, seconds: float, work: Awaitable[None]) -> bool:
-        """Do something for the last time; False where it took too long."""
+        """Await a step of the shutdown; return False if it took too long."""
         try:
             async with asyncio.timeout(seconds):
                 await work
@@ -128,7 +127,7 @@ class Ending:
     def _time_for(
         self, most: float, least: float = _LEAST_S, *, by: float = _ALL_ANSWERS_BY_S
     ) -> float:
-        """Seconds for something, so that a run that was asked to stop comes to its end in time."""
+        """Return the seconds for a step, so that a run that was asked to stop ends in time."""
         if self._asked_at is None:
             return most
         left = self._asked_at + by - monotonic()

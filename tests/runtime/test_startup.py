@@ -1,4 +1,4 @@
-"""A backtest begins at its beginning."""
+"""A backtest starts only at its beginning."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.chaos.busy import steps
 
 
 class Once(Strategy):
-    """Gives one order, at its first candle."""
+    """Places an order at its first candle."""
 
     limit: float = 50.0
     given = False

@@ -1,4 +1,4 @@
-"""A backtest whose proxy tells nothing of orders: the strategy learns of its fills all the same."""
+"""A backtest whose proxy sends no events of orders: the strategy still learns of its fills."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ TRADE = {
     "price": "10",
     "commission": "0",
     "commission_currency": "USD",
-    # The clock of the wall, not of the backtest.
+    # A wall-clock time, not one of the backtest.
     "timestamp": "2031-01-01T00:00:00Z",
 }
 POSITION = {
@@ -46,7 +46,7 @@ POSITION = {
 
 
 class Notes(Strategy):
-    """Buys at its first candle, and notes what it is told when."""
+    """Buys at its first candle, and records which hooks are called when."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Notes(Strategy):
 
 
 class Stumbling(Notes):
-    """Fails at every order it is told of."""
+    """Fails at every event of an order."""
 
     def on_order(self, event: OrderEvent) -> None:
         super().on_order(event)
@@ -85,8 +85,9 @@ async def run(
     on_error: OnError | None = None,
     answered: str = "OPEN",
 ) -> tuple[list[str], ScriptedProxy]:
-    """A run in which the order is filled behind the second candle, and these events tell of it
-    behind the candle of that number.
+    """Run a strategy whose order fills after the second candle.
+
+    The given events of it come after the candle of the given number.
     """
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
@@ -128,7 +129,7 @@ async def test_a_fill_that_no_event_tells_of_is_asked_for(
         "candle 4: 5",
         "candle 5: 5",
     ]
-    said = "the proxy tells nothing of orders: from now on it is asked for them"
+    said = "the proxy sends no events of orders: from now on it is asked for them"
     assert caplog.messages.count(said) == 1
 
 

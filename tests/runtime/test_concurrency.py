@@ -1,4 +1,4 @@
-"""Many questions to a venue that takes its time: some at a time, all of them answered."""
+"""Many requests to a slow venue: a limited number at a time, and all answered."""
 
 from functools import partial
 
@@ -6,13 +6,13 @@ import pytest
 
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import Unreachable
-from strategy_runtime.runtime.side_by_side import side_by_side
+from strategy_runtime.runtime.concurrency import gather_limited
 from tests.chaos import virtual_time
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 
 
 class Slow:
-    """Takes a second for each answer, and more for the first ones."""
+    """A venue that takes a second for each answer, and longer for the first ones."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at
@@ -31,7 +31,7 @@ class Slow:
         return number
 
     async def ask(self, count: int) -> list[int]:
-        return await side_by_side(partial(self.answer, number) for number in range(count))
+        return await gather_limited(partial(self.answer, number) for number in range(count))
 
 
 def test_answers_come_in_the_order_of_the_questions_eight_at_a_time() -> None:
@@ -51,4 +51,4 @@ def test_where_one_fails_the_others_are_given_up() -> None:
 
 
 async def test_nothing_is_asked_where_there_is_no_question() -> None:
-    assert await side_by_side([]) == []
+    assert await gather_limited([]) == []

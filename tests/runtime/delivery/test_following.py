@@ -1,4 +1,4 @@
-"""Who hears of orders, executions, positions and the account, and who looks for himself."""
+"""When orders, executions, positions and the account come as events, and when they are followed."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,7 +18,7 @@ PRICES = [float(price) for price in range(10, 22)]
 
 
 class Listened(SimulatedVenue):
-    """A venue that notes the kinds of what it hands over."""
+    """A venue that records the kinds of its events."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange)
@@ -31,7 +31,7 @@ class Listened(SimulatedVenue):
 
 
 class InAndOut(Strategy):
-    """Buys and closes in turns."""
+    """Buys and closes alternately."""
 
     def on_candle(self, candle: Candle) -> None:
         if self.position(candle.symbol).is_flat:
@@ -66,7 +66,7 @@ class Timed(InAndOut):
 
 
 class TimedWithin(Strategy):
-    """Has a stop filled in the bar at whose end a timer is due."""
+    """Has a stop that fills in a bar at whose end a timer is due."""
 
     def on_start(self) -> None:
         self.every("5m", self.on_timer)
@@ -77,7 +77,7 @@ class TimedWithin(Strategy):
 
 
 class AtQuotes(Strategy):
-    """Buys at the first quote, and notes what the account says at each."""
+    """Buys at the first quote, and records the account at each."""
 
     def on_start(self) -> None:
         self.used: list[Decimal] = []

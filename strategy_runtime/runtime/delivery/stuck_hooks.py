@@ -1,4 +1,4 @@
-"""Tells of hooks that keep all others waiting: one that awaits what never comes does not fail."""
+"""Warnings of hooks that wait for long, since one that awaits what never comes does not fail."""
 
 import logging
 import traceback
@@ -8,15 +8,18 @@ from strategy_runtime.clock import sleep
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.tracebacks import waiting_in
 
-__all__ = ["tell_of_waiting"]
+__all__ = ["warn_of_stuck_hooks"]
 
 _LONG_S = 60.0
 
 _log = logging.getLogger("strategy_runtime")
 
 
-async def tell_of_waiting(desk: TradingDesk) -> None:
-    """Log where a hook waits that has not returned for a minute or two, once; for ever."""
+async def warn_of_stuck_hooks(desk: TradingDesk) -> None:
+    """Log where a hook waits that has not returned for a minute or two, once for each call.
+
+    Runs until it is cancelled.
+    """
     before: FrameType | None = None
     told: FrameType | None = None
     while True:
