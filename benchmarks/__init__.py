@@ -1,1 +1,1 @@
-"""What the package costs, beside what others cost, measured in one run: `python -m benchmarks`."""
+"""Benchmarks of the package and of other engines, measured together: `python -m benchmarks`."""

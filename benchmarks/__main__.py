@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, print the tables, and keep them where asked."""
+"""`python -m benchmarks`: measure, print the tables, and save them if asked to."""
 
 import argparse
 import platform
@@ -60,11 +60,7 @@ def main() -> None:
 def _measured(name: str, scale: Scale) -> list[Table]:
     try:
         found: list[Table] = import_module(f"benchmarks.figures.{name}").measure(scale)
-    except (
-        RuntimeError,
-        OSError,
-        SubprocessError,
-    ) as error:  # the other figures are worth having all the same
+    except (RuntimeError, OSError, SubprocessError) as error:  # the other figures are still of use
         return [Table(title=name, rows=[], note=f"This could not be measured: {error}")]
     return found
 

@@ -1,8 +1,8 @@
-"""Made-up prices: one seeded walk a symbol, kept in a folder that every engine reads.
+"""Synthetic prices: one seeded random walk per symbol, in a folder that every engine reads.
 
-Prices are multiples of a quarter, so sums are exact and every engine sees the same averages. A bar
-opens where the one before closed, so engines that fill at the close and engines that fill at the
-next open pay the same.
+Prices are multiples of a quarter, so sums are exact and every engine computes the same averages. A
+bar opens at the previous close, so engines that fill at the close and engines that fill at the next
+open pay the same.
 """
 
 import random
@@ -28,12 +28,12 @@ class Columns(NamedTuple):
     closes: "array[float]"
 
     def start_ns(self, row: int) -> int:
-        """Start of a bar, nanoseconds since the epoch."""
+        """Return the start of a bar, in nanoseconds since the epoch."""
         return START_NS + row * MINUTE_NS
 
 
 def make(symbol: str, bars: int, seed: int) -> Columns:
-    """A walk of so many bars."""
+    """Make a walk of so many bars."""
     chance = random.Random(seed)  # noqa: S311
     columns = Columns(symbol, *(array("d") for _ in range(4)))
     price = 5000.0
@@ -49,7 +49,7 @@ def make(symbol: str, bars: int, seed: int) -> Columns:
 
 
 def write(folder: Path, symbols: int, bars: int) -> Path:
-    """Make the walks of several symbols and keep them in a folder of their own."""
+    """Make the walks of several symbols, and write them to a folder of their own."""
     target = folder / f"{symbols}x{bars}"
     target.mkdir(parents=True, exist_ok=True)
     for number in range(symbols):
@@ -61,7 +61,7 @@ def write(folder: Path, symbols: int, bars: int) -> Path:
 
 
 def read(folder: Path) -> list[Columns]:
-    """The walks kept in a folder, in the order of their numbers."""
+    """Read the walks in a folder, in the order of their numbers."""
     found = []
     for path in sorted(folder.iterdir(), key=lambda path: int(path.name[1:])):
         bars = path.stat().st_size // 32
@@ -74,7 +74,7 @@ def read(folder: Path) -> list[Columns]:
 
 
 def write_csv(columns: Columns, path: Path) -> None:
-    """One symbol as a CSV file of the common kind."""
+    """Write one symbol as a CSV file."""
     from datetime import UTC, datetime
 
     with path.open("w", encoding="utf-8") as file:
@@ -86,7 +86,7 @@ def write_csv(columns: Columns, path: Path) -> None:
 
 
 def write_days(columns: Columns, path: Path, bars: int) -> None:
-    """A CSV file of any length: the first day of a walk, over and over."""
+    """Write a CSV file of any length, which repeats the first day of a walk."""
     from datetime import UTC, datetime, timedelta
 
     day, count = datetime.fromtimestamp(START_NS // 10**9, UTC), 24 * 60

@@ -1,4 +1,4 @@
-"""Things measured in turns, each in a process of its own; medians of what they say."""
+"""Measurements in turns, each in a process of its own, and their medians."""
 
 import json
 import os
@@ -29,14 +29,14 @@ _SLICE_S = 0.05
 _SMALL = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
 
 Sample = dict[str, Any]
-"""What one run of one thing says: numbers by name."""
+"""The result of one measurement: numbers by name."""
 
 
 def run(*command: object, cwd: Path = ROOT) -> str:
-    """Run a command to its end; gives back what it said on stdout.
+    """Run a command to its end; return its stdout.
 
     Raises:
-        RuntimeError: It failed, or did not come to its end.
+        RuntimeError: It failed, or did not end in time.
     """
     text = " ".join(map(str, command))
     process = _started(command, cwd)
@@ -54,7 +54,7 @@ def run(*command: object, cwd: Path = ROOT) -> str:
 
 
 def _started(command: Sequence[object], cwd: Path = ROOT) -> "subprocess.Popen[str]":
-    """Start a command in a group of its own, all of whose sets have the same order in every run."""
+    """Start a command in a process group of its own, with a fixed hash seed."""
     return subprocess.Popen(
         list(map(str, command)),
         cwd=cwd,
@@ -67,13 +67,13 @@ def _started(command: Sequence[object], cwd: Path = ROOT) -> "subprocess.Popen[s
 
 
 def in_slices(modules: Mapping[str, Sequence[object]]) -> dict[str, Sample]:
-    """Run modules of ours all at once, each for a moment while the others stand still.
+    """Run modules of ours in slices of time, each while the others are stopped.
 
-    What the machine does besides meets all of them alike, however short it is: what differs by a
-    tenth between two runs, one after the other, differs by a few hundredths here.
+    Other load on the machine then affects all of them alike, however short it is: figures that
+    differ by a tenth between two runs in sequence differ by a few hundredths here.
 
     Args:
-        modules: Name of the module and its arguments; its last line on stdout is the sample.
+        modules: Module name and arguments; the last line of stdout is the sample.
 
     Raises:
         RuntimeError: One of them failed.
@@ -108,19 +108,19 @@ def in_slices(modules: Mapping[str, Sequence[object]]) -> dict[str, Sample]:
 
 
 def stay_on_one_core() -> None:
-    """Have this process and those it starts share a core, as far as the system allows it.
+    """Pin this process and its children to one core, if the system allows it.
 
-    Where two take turns that is all they need, and what it takes to wake the other one depends on
-    whether the system has put both on one: up to twice what is to be measured.
+    Two processes that take turns need no more, and waking the other one on another core can cost
+    twice as much as what is measured.
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = ROOT) -> Sample:
-    """Run a module of ours in a fresh interpreter; its last line on stdout is the sample.
+    """Run a module of ours in a fresh interpreter; the last line of its stdout is the sample.
 
-    What a process inherits counts towards its peak of memory; hence the small one in between.
+    Memory of the parent counts towards the peak of a process, so a small process starts it.
     """
     said = run(sys.executable, "-c", _SMALL, python, "-m", *arguments, cwd=cwd)
     sample: Sample = json.loads(said.splitlines()[-1])
@@ -128,26 +128,26 @@ def child(*arguments: object, python: str | Path = sys.executable, cwd: Path = R
 
 
 def spent(*command: object, cwd: Path = ROOT) -> Sample:
-    """CPU, wall time and peak memory of a whole process."""
+    """Return CPU time, wall time and peak memory of a whole process."""
     sample: Sample = json.loads(run(sys.executable, "-m", "benchmarks.spawn", *command, cwd=cwd))
     return sample
 
 
 def in_turns(
-    things: Mapping[str, Callable[[], Sample]], repeats: int | Mapping[str, int]
+    cases: Mapping[str, Callable[[], Sample]], repeats: int | Mapping[str, int]
 ) -> dict[str, list[Sample]]:
-    """Measure A B C, A B C, …, so that a slow moment of the machine meets all alike."""
-    often = dict.fromkeys(things, repeats) if isinstance(repeats, int) else repeats
-    found: dict[str, list[Sample]] = {name: [] for name in things}
-    for turn in range(max(often.values(), default=0)):
-        for name, measure in things.items():
-            if turn < often[name]:
+    """Measure A B C, A B C, …, so that slow moments of the machine affect all cases alike."""
+    counts = dict.fromkeys(cases, repeats) if isinstance(repeats, int) else repeats
+    found: dict[str, list[Sample]] = {name: [] for name in cases}
+    for turn in range(max(counts.values(), default=0)):
+        for name, measure in cases.items():
+            if turn < counts[name]:
                 found[name].append(measure())
     return {name: samples for name, samples in found.items() if samples}
 
 
 def medians(samples: Sequence[Sample]) -> Sample:
-    """The median of every number; of anything else the first."""
+    """Return the median of each number, and the first of anything else."""
     return {
         name: median(sample[name] for sample in samples)
         if isinstance(value, int | float)

@@ -1,4 +1,4 @@
-"""The engines of others, installed once into an environment of their own."""
+"""Other engines, installed once into an environment of their own."""
 
 import subprocess
 import venv
@@ -16,13 +16,13 @@ PEERS = {
     "nautilus": "nautilus_trader==1.221.0",
 }
 QUICK = ("backtesting_py", "basana_py")
-"""Those that are done soon enough to be measured as often as we are."""
+"""Engines that are fast enough to be measured as often as ours."""
 
 _PLACE = ROOT / ".venv-peers"
 
 
 def interpreter(names: Iterable[str] = tuple(PEERS)) -> tuple[Path, dict[str, str]]:
-    """The interpreter of that environment, and why an engine is missing from it, by name."""
+    """Return the interpreter of that environment, and by name why an engine is missing from it."""
     python = _PLACE / "bin" / "python"
     if not python.exists():
         venv.create(_PLACE, with_pip=True)

@@ -1,4 +1,4 @@
-"""How much is measured: everything, or as much as fits into a minute."""
+"""Sizes of the measurements: full, or short enough for a minute."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ class Scale(Struct, frozen=True, kw_only=True):
     """Sizes of one run.
 
     Attributes:
-        bars: Of the in-process backtest, and of the files that are loaded.
-        repeats: How often everything is measured, in turns.
-        peer_repeats: The same for the slower engines of others; 0 leaves all of them out.
-        events: Of the free-running stream.
+        bars: Bars of the in-process backtest, and of the files that are loaded.
+        repeats: How often everything is measured.
+        peer_repeats: How often the slower ones of the other engines are; 0 leaves out all of them.
+        events: Events of the free-running stream.
         trips: Round trips in lock-step, and orders.
-        counted: Bars whose instructions are counted, where there is valgrind; 0 leaves it out.
-        market: Folder for made-up prices.
+        counted: Bars whose instructions are counted, if there is valgrind; 0 leaves it out.
+        market: Folder for synthetic prices.
     """
 
     bars: int

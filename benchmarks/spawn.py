@@ -1,6 +1,6 @@
-"""Starts a command from a process that is small itself, so that the peak of memory is its own.
+"""`-m benchmarks.spawn COMMAND …`: start a command from a small process, and print what it used.
 
-What a process inherits counts towards its peak; hence this detour: `-m benchmarks.spawn COMMAND …`.
+Memory of the parent counts towards the peak of a process; this parent has next to none.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""The strategies that are measured; they import what a user's would."""
+"""The strategies that are measured, with the imports of a user's strategy."""
 
-from benchmarks.engines import APART, FAST, SLOW
+from benchmarks.engines import DISTANCE, FAST, SLOW
 from strategy_runtime import Candle, Strategy, crossed_above, crossed_below
 
-__all__ = ["LimitsAnew", "LooksOn", "SmaCross", "StopsAnew"]
+__all__ = ["NoOrders", "ReplacedLimits", "ReplacedStops", "SmaCross"]
 
 
 class SmaCross(Strategy):
@@ -21,8 +21,8 @@ class SmaCross(Strategy):
             self.close(symbol)
 
 
-class LooksOn(Strategy):
-    """The same averages, and no orders."""
+class NoOrders(Strategy):
+    """The same averages, without orders."""
 
     def on_start(self) -> None:
         self.quick, self.calm = self.sma(FAST), self.sma(SLOW)
@@ -33,35 +33,36 @@ class LooksOn(Strategy):
             self.crossings += 1
 
 
-class Anew(Strategy):
-    """An order at some distance from each close, in the place of the last one; what it buys is
-    sold again. From the second bar on, since there are engines that leave out the first.
+class ReplacesOrder(Strategy):
+    """Replaces its order at each bar, at some distance from the close, and sells what it bought.
+
+    It starts with the second bar, because some engines skip the first.
     """
 
     def on_start(self) -> None:
-        self.has_begun = False
+        self.is_first = True
 
     def on_candle(self, candle: Candle) -> None:
-        if self.has_begun:
+        if not self.is_first:
             self.cancel_all(candle.symbol)
             self.order_at(candle)
             if self.position(candle.symbol).is_long:
                 self.close(candle.symbol)
-        self.has_begun = True
+        self.is_first = False
 
     def order_at(self, candle: Candle) -> None:
         raise NotImplementedError
 
 
-class LimitsAnew(Anew):
-    """A limit order below."""
+class ReplacedLimits(ReplacesOrder):
+    """Limit orders below the close."""
 
     def order_at(self, candle: Candle) -> None:
-        self.buy(candle.symbol, 1, limit=candle.close - APART)
+        self.buy(candle.symbol, 1, limit=candle.close - DISTANCE)
 
 
-class StopsAnew(Anew):
-    """A stop order above."""
+class ReplacedStops(ReplacesOrder):
+    """Stop orders above the close."""
 
     def order_at(self, candle: Candle) -> None:
-        self.buy(candle.symbol, 1, stop=candle.close + APART)
+        self.buy(candle.symbol, 1, stop=candle.close + DISTANCE)

@@ -1,4 +1,4 @@
-"""Tables, as markdown for people and as JSON for programs."""
+"""Tables of results, as Markdown and JSON."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ class Table(Struct, kw_only=True):
 
     Attributes:
         title: What was measured.
-        rows: Cells by column, all rows with the same columns.
-        note: What one has to know to read it.
+        rows: Cells by column; all rows have the same columns.
+        note: What readers need to know.
     """
 
     title: str
@@ -22,12 +22,12 @@ class Table(Struct, kw_only=True):
 
 
 def rounded(value: float) -> float:
-    """Three significant digits."""
+    """Round to three significant digits."""
     return float(f"{value:.3g}")
 
 
 def markdown(table: Table) -> str:
-    """The table as a section."""
+    """Format a table as a Markdown section."""
     lines = [f"## {table.title}", ""]
     if table.rows:
         columns = list(table.rows[0])

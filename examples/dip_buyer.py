@@ -1,8 +1,8 @@
 """Buy below the market with a limit order, protected by a bracket.
 
-Every day without a position, the order of the day before is replaced by one a few percent below
-the last close. When it fills, a stop-loss and a take-profit rest in the market; when one of them
-fills, the other is cancelled.
+Every day without a position, yesterday's order is replaced by one a few percent below the last
+close. When it fills, a stop-loss and a take-profit are placed; when one of them fills, the other is
+cancelled.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Hold whichever symbol has risen most; look again once a week.
+"""Hold the symbol that has risen most, and choose again once a week.
 
 One class trades all the symbols it is subscribed to. The decision is made by a timer, which fires
 in simulated time in a backtest and on the wall clock live.
@@ -38,7 +38,7 @@ class Rotation(Strategy):
         self.every("1w", self.rotate)
 
     def on_candle(self, candle: Candle) -> None:
-        """Nothing: the indicators are fed, and the timer decides."""
+        """Do nothing: the indicators have the candle, and the timer decides."""
 
     def rotate(self) -> None:
         rises = {symbol: each.value for symbol, each in self.momentum.items() if each.value > 0}
@@ -49,8 +49,8 @@ class Rotation(Strategy):
         self.enter()
 
     def on_position(self, event: PositionEvent) -> None:
-        # What is sold pays for what is bought: given together with the sale, the order to buy
-        # would be refused for want of margin.
+        # The sale pays for the purchase: placed together with the sale, the buy order would be
+        # refused for lack of margin.
         if event.event is PositionEventKind.POSITION_CLOSED:
             self.enter()
 

@@ -1,4 +1,4 @@
-"""Long while the fast average is above the slow one; the strategy of the demonstration."""
+"""Long while the fast average is above the slow one; also the bundled strategy of --demo."""
 
 from decimal import Decimal
 from typing import Annotated

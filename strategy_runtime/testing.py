@@ -1,4 +1,4 @@
-"""Test a strategy like any other code: feed it candles, look at its orders.
+"""Test a strategy like any other code: feed it candles, and check its orders.
 
 ::
 
@@ -7,8 +7,8 @@
             await pilot.candles("S:AAPL", closes=[50, 49, 48, 49, 50, 51, 49, 48, 48])
             assert [order.side for order in pilot.orders] == [Side.BUY, Side.SELL]
 
-The strategy runs on the real dispatcher and the real simulated exchange: what holds here holds in
-a backtest. It needs no plug-in of a test runner: `run_test` is an ordinary asynchronous context
+The strategy runs on the real dispatcher and the real simulated exchange, so it behaves as in a
+backtest. No plug-in of a test runner is needed: `run_test` is an ordinary asynchronous context
 manager.
 """
 
@@ -41,14 +41,14 @@ from strategy_runtime.strategy.state import check_state
 __all__ = ["Fill", "Pilot", "run_test"]
 
 FIRST_BAR = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
-"""Where made-up candles begin unless told otherwise."""
+"""Default start of the first bar."""
 
 
 class Pilot:
     """Feeds a strategy under test, and shows what it did.
 
     Attributes:
-        strategy: The one under test.
+        strategy: The strategy under test.
         exchange: The exchange it trades on.
     """
 
@@ -75,17 +75,17 @@ class Pilot:
 
     @property
     def orders(self) -> list[Order]:
-        """The strategy's orders, in order, in their current state, without bracket legs."""
+        """The strategy's orders, oldest first, in their current state, without bracket legs."""
         return [order for order in self.exchange.outcome().orders if not order.parent_order_id]
 
     @property
     def legs(self) -> list[Order]:
-        """The bracket legs the exchange made of them."""
+        """The bracket legs that the exchange placed for them."""
         return [order for order in self.exchange.outcome().orders if order.parent_order_id]
 
     @property
     def fills(self) -> list[Fill]:
-        """All executions, in order."""
+        """All fills, in order."""
         return self.exchange.fills
 
     @property
@@ -112,7 +112,7 @@ class Pilot:
         """Close bars, one after the other, and wait until the strategy has handled each.
 
         They continue where the last ones ended. With `closes`, each bar opens at the close of the
-        one before, and its range just covers open and close; give `bars` to choose them yourself.
+        one before, and its range just covers open and close; `bars` gives all prices.
 
         Args:
             closes: Closing prices.
@@ -120,8 +120,8 @@ class Pilot:
 
         Raises:
             HookFailed: A hook of the strategy raised.
-            ValueError: A row is no bar.
-            RuntimeError: The run is over, behind the end of `async with`.
+            ValueError: A row is not a valid bar.
+            RuntimeError: The run is over, as it is after the `async with` block.
         """
         if bars is None and closes is not None:
             rows: Sequence[Sequence[float]] = self._made_up(symbol, closes)
@@ -145,9 +145,9 @@ class Pilot:
             pairs: Best bid and ask.
 
         Raises:
-            ValueError: A pair that is no quote.
+            ValueError: A pair is not a valid quote.
             HookFailed: A hook of the strategy raised.
-            RuntimeError: The run is over, behind the end of `async with`.
+            RuntimeError: The run is over, as it is after the `async with` block.
         """
         self._check_open()
         check_symbol(symbol)
@@ -162,10 +162,10 @@ class Pilot:
             self._next_start += NANOSECONDS
         if len(series):
             self.exchange.extend_quotes(series)
-        await self._venue.deal_with(self.exchange.replay())
+        await self._venue.handle(self.exchange.replay())
 
     def _check_open(self) -> None:
-        if self._venue.is_left:
+        if self._venue.is_closed:
             raise RuntimeError(
                 "the run is over: feed it within `async with strategy.run_test() as pilot`"
             )
@@ -194,7 +194,7 @@ class Pilot:
             longest = max(longest, len(rows))
             self.exchange.extend(series)
         self._next_start += longest * self._step
-        await self._venue.deal_with(self.exchange.replay())
+        await self._venue.handle(self.exchange.replay())
 
 
 def _bar(symbol: str, row: Sequence[float]) -> list[float]:
@@ -214,33 +214,33 @@ def _bar(symbol: str, row: Sequence[float]) -> list[float]:
 
 
 class _FedVenue(SimulatedVenue):
-    """A venue whose exchange is played piece by piece, as the pilot feeds it.
+    """A venue that replays its exchange step by step, as the pilot feeds it.
 
     Attributes:
         run: The run of the strategy on it.
-        is_left: Nobody feeds it any more.
+        is_closed: Whether the pilot can no longer feed it.
     """
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange)
-        self._pieces: asyncio.Queue[Iterator[None]] = asyncio.Queue()
-        self._dealt_with = asyncio.Event()
+        self._phases: asyncio.Queue[Iterator[None]] = asyncio.Queue()
+        self._handled = asyncio.Event()
         self.run: asyncio.Task[None] | None = None
-        self.is_left = False
+        self.is_closed = False
 
     async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
-        """What the pieces announce, until the run is over."""
+        """Yield the events of the phases that are fed, until the run is over."""
         yield iter((CONNECTED,))
         while not self.exchange.is_complete:
-            async for burst in self.play(await self._pieces.get()):
+            async for burst in self.play(await self._phases.get()):
                 yield burst
-            self._dealt_with.set()
+            self._handled.set()
 
-    async def deal_with(self, phases: Iterator[None]) -> None:
-        """Have the strategy deal with some phases; raises what the run raises."""
-        self._dealt_with.clear()
-        self._pieces.put_nowait(phases)
-        done = asyncio.ensure_future(self._dealt_with.wait())
+    async def handle(self, phases: Iterator[None]) -> None:
+        """Replay some phases and wait until the strategy has handled them; raise what it raises."""
+        self._handled.clear()
+        self._phases.put_nowait(phases)
+        done = asyncio.ensure_future(self._handled.wait())
         if self.run is not None:
             await asyncio.wait({done, self.run}, return_when=asyncio.FIRST_COMPLETED)
             done.cancel()
@@ -257,19 +257,19 @@ async def run_test(
     start: datetime = FIRST_BAR,
     **options: Any,
 ) -> AsyncIterator[Pilot]:
-    """Run a strategy on a simulated exchange, with a pilot that feeds it.
+    """Run a strategy on a simulated exchange, with a pilot that feeds it data.
 
     Args:
-        timeframe: Of the candles.
-        on_error: What a failing hook does: `stop` (as in a backtest) or `continue`.
+        timeframe: Timeframe of the candles.
+        on_error: What a failing hook does to the run: `stop` (as in a backtest) or `continue`.
         start: Start of the first bar.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; risk limits:
-            `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`.
+        options: Options of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; risk
+            limits: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`.
 
     Raises:
         HookFailed: A hook of the strategy raised.
         ConfigError: An option has an invalid value.
-        TypeError: An unknown option; or, at the end, a state that a live run could not save.
+        TypeError: An option is unknown; or, at the end, a live run could not save the state.
         ValueError: `on_error` or `start` has an invalid value.
     """
     if getattr(start, "tzinfo", None) is None:
@@ -290,11 +290,11 @@ async def run_test(
     venue.run = asyncio.ensure_future(_run(runner))
     pilot = Pilot(strategy, venue, runner, timeframe, start)
     try:
-        await venue.deal_with(iter(()))
+        await venue.handle(iter(()))
         yield pilot
-        venue.is_left = True
+        venue.is_closed = True
         if not venue.run.done():
-            await venue.deal_with(exchange.finish())
+            await venue.handle(exchange.finish())
             await venue.run
         check_state(strategy)
     finally:

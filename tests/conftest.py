@@ -1,4 +1,4 @@
-"""How hypothesis draws: the same examples in every run, unless asked for more.
+"""Settings of hypothesis: the same examples in every run by default.
 
 `HYPOTHESIS_PROFILE=ci` tries the properties of the exchange on thousands of examples.
 `HYPOTHESIS_PROFILE=thorough pytest -m ''` draws many more of all, different ones each time.
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.figures import FIGURE, Tell
 
-# How long an example takes says more about the machine than about the code.
+# The time of an example depends more on the machine than on the code.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 settings.register_profile("steady", patient, derandomize=True)
@@ -22,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much of the chaos to try."""
+    """Add an option for the number of chaos trials."""
     group = parser.getgroup("chaos")
     group.addoption("--chaos-seeds", type=int, default=30, help="runs through bad weather")
     group.addoption("--chaos-seed", type=int, help="only this one")
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Live runs of the tests, in processes of their own too, leave nothing in the user's home."""
+    """Keep live runs, including those in other processes, from writing to the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
@@ -40,13 +40,13 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> Tell:
-    """Notes a figure to be printed at the end of the session."""
+    """Record a figure to print at the end of the session."""
     noted: list[tuple[str, object]] = request.node.user_properties
     return lambda figure: noted.append((FIGURE, figure))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures that were noted, in whichever process."""
+    """Print the figures recorded by all processes."""
     figures = [
         figure
         for reports in terminalreporter.stats.values()

@@ -1,4 +1,4 @@
-"""Figures that tests come by, printed where they can be read: after the tests."""
+"""Figures measured by tests, for printing after the test session."""
 
 from collections.abc import Callable
 

@@ -6,7 +6,7 @@ from strategy_runtime import Candle, Event, Strategy
 
 
 class Scripted(Strategy):
-    """Does at its nth candle what a test told it to do there, and notes every event."""
+    """Runs the action that a test gave it for the nth candle, and records every event."""
 
     def __init__(self, script: dict[int, Callable[["Scripted", Candle], object]]) -> None:
         super().__init__()

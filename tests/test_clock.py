@@ -1,4 +1,4 @@
-"""Instants as text and as dates."""
+"""Times as text and as dates."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What the documents show is true: code blocks run, and links lead somewhere."""
+"""The documents are true: code blocks run, links work, lists are complete."""
 
 import ast
 import json
@@ -155,7 +155,7 @@ async def test_the_strategy_with_a_state_counts_losses() -> None:
 
 
 def shown_in_pieces() -> str:
-    """A strategy of the pieces of docs/strategies.md that are no classes of their own."""
+    """Make a strategy from the fragments of docs/strategies.md that are not whole classes."""
     found = blocks("python", "docs/strategies.md")
     pieces = [piece for piece in found if "class " not in piece]
     parameter, *acts, timers = (indent(piece, "    ") for piece in pieces)
@@ -276,7 +276,7 @@ def test_the_readme_has_the_speeds_of_the_last_results() -> None:
 
 
 def anchors(document: Path) -> set[str]:
-    """What the headings of a page are called in links."""
+    """Return the anchors of a page's headings."""
     text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", text.lower(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
@@ -299,7 +299,7 @@ TESTS = dict(re.findall(r"^\[(\w+)\]: (\S+)$", RULES.read_text(), re.MULTILINE))
 
 
 def rules() -> list[str]:
-    """The sentences of the lists and the rows of the tables, from the first section on."""
+    """Return list items and table rows, from the first section on."""
     text = re.sub(r"^\[\w+\]: .*$", "", RULES.read_text(), flags=re.MULTILINE)
     found: list[str] = []
     for block in re.split(r"\n\s*\n", text[text.index("\n## ") :]):
@@ -415,7 +415,7 @@ def test_the_codes_of_refusals_are_those_of_the_runtime() -> None:
 
 
 def rows_below(heading: str) -> dict[str, str]:
-    """The rows of the first table below a heading of docs/commands.md, by what is in code in the
+    """Return the rows of the first table below a heading of docs/commands.md, by the code in their
     first cell.
     """
     text = (ROOT / "docs/commands.md").read_text()

@@ -1,4 +1,4 @@
-"""Errors: what of them reaches another process."""
+"""Errors that are sent to another process."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The examples do what their texts say; `test_same_fills` has that they trade alike everywhere."""
+"""The examples do what they say; `test_same_fills` checks that they trade alike everywhere."""
 
 from pathlib import Path
 

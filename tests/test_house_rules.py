@@ -1,4 +1,4 @@
-"""Rules about the repository as a whole that no linter knows."""
+"""Rules for the whole repository that no linter checks."""
 
 import ast
 import os
@@ -140,7 +140,7 @@ def test_the_version_has_one_source() -> None:
 
 
 def test_zones_are_known_whatever_the_system_has() -> None:
-    """Debian has EST and US/Eastern, which vendors write, in a package of its own."""
+    """Vendors write EST and US/Eastern, which Debian has in a package of its own."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "tzdata" in project["dependencies"]
     probe = "from zoneinfo import ZoneInfo; print(ZoneInfo('EST'), ZoneInfo('US/Eastern'))"

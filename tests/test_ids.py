@@ -1,4 +1,4 @@
-"""Ids: how long a name in them may be."""
+"""The length of names in ids."""
 
 from strategy_runtime.ids import shortened
 

@@ -1,4 +1,4 @@
-"""Indicators against their definitions."""
+"""Indicators, against their definitions."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ def values_of(indicator: Indicator, rows: Sequence[Sequence[float]]) -> list[flo
 
 
 def smoothed(values: Sequence[float], period: int) -> list[float]:
-    """As Wilder has it: a mean to begin with, then each value with a weight of 1 in `period`."""
+    """Wilder's smoothing: first a mean, then each value with a weight of 1 in `period`."""
     found = [nan] * min(period - 1, len(values))
     for count in range(period, len(values) + 1):
         if count == period:
@@ -197,7 +197,7 @@ def test_lines_cross_like_indicators() -> None:
 def test_after_its_warm_up_an_indicator_has_all_but_forgotten_what_was_before(
     make: Callable[[], Indicator],
 ) -> None:
-    """So a live run decides as a backtest does that has come to the same candle."""
+    """So a live run decides as a backtest does at the same candle."""
     rng = generator(7)
     closes = [100.0]
     for _ in range(400):
@@ -222,7 +222,7 @@ def test_crossings_happen_once_and_never_before_both_are_warm() -> None:
 
 
 @pytest.mark.parametrize("is_number", [True, False])
-def test_to_touch_is_not_to_cross_and_to_leave_is(is_number: bool) -> None:
+def test_touching_a_line_is_not_crossing_it_but_leaving_it_is(is_number: bool) -> None:
     quick, level = Sma(1), Sma(1)
     for price, above, below in [
         (1, False, False),
@@ -248,7 +248,7 @@ def test_a_family_makes_one_member_a_symbol() -> None:
     assert family["S:A"] is not family["S:B"]
 
 
-def test_one_indicator_is_not_taken_for_what_makes_one() -> None:
+def test_an_indicator_is_refused_in_place_of_a_function_that_makes_one() -> None:
     with pytest.raises(TypeError, match=r"write indicator\(lambda: Sma\(…\)\), not indicator"):
         Strategy().indicator(Sma(5))  # type: ignore[arg-type]
 
@@ -281,7 +281,7 @@ def test_a_period_that_cannot_be_one_is_refused_where_it_is_given(period: Any) -
             make(period)
 
 
-def test_arguments_that_cannot_be_are_refused_where_they_are_given() -> None:
+def test_invalid_arguments_are_refused_at_the_call() -> None:
     strategy = Strategy()
     with pytest.raises(ValueError, match="the fast period, 26, must be shorter than the slow, 12"):
         strategy.macd(26, 12)
@@ -290,7 +290,7 @@ def test_arguments_that_cannot_be_are_refused_where_they_are_given() -> None:
             strategy.bollinger(20, width)
 
 
-def test_what_makes_no_indicator_is_refused_where_it_is_given() -> None:
+def test_a_function_that_makes_no_indicator_is_refused_at_the_call() -> None:
     class Bare:
         def update(self, candle: Candle) -> None: ...
 
@@ -305,8 +305,8 @@ def test_what_makes_no_indicator_is_refused_where_it_is_given() -> None:
     with pytest.raises(TypeError) as caught:
         strategy.indicator(Bare)  # type: ignore[type-var]
     assert str(caught.value) == (
-        "a family is made of indicators, and no Bare: wrap it in a subclass of Indicator that "
-        "hands each new value to _set"
+        "a family is made of indicators, not of Bare: wrap it in a subclass of Indicator that "
+        "passes each new value to _set"
     )
     said = r"^Headless\.__init__ does not call super\(\)\.__init__\(warm_up=…\)$"
     with pytest.raises(TypeError, match=said):

@@ -1,4 +1,4 @@
-"""The same strategy, data and options trade alike in process and over sockets, byte by byte."""
+"""The same strategy, data and options give the same fills in process and over sockets."""
 
 from collections.abc import Callable
 from functools import cache
@@ -38,7 +38,7 @@ def over_sockets(example: Path, folder: Path, hash_seed: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], bytes]:
-    """The fills of an example in process under the first hash seed, worked out once."""
+    """Return the fills of an example in process with the first hash seed, computed once."""
 
     @cache
     def fills_of(example: Path) -> bytes:

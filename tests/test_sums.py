@@ -1,4 +1,4 @@
-"""Sums that are kept, beside sums that are added up anew."""
+"""Incremental sums, against sums computed anew."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The test kit: what a pilot feeds reaches the strategy, in order, and trades."""
+"""The test kit: the pilot's candles and quotes reach the strategy in order, and fill orders."""
 
 import re
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from strategy_runtime.simulator.data.series import QuoteSeries
 
 
 class Watcher(Strategy):
-    """Notes what comes, and buys one unit with its first quote."""
+    """Records events, and buys one unit at its first quote."""
 
     def on_start(self) -> None:
         self.seen: list[str] = []
@@ -140,7 +140,7 @@ async def test_an_await_that_a_test_forgets_fails_it() -> None:
 
 
 class Fails(Strategy):
-    """Raises in the one hook or the other."""
+    """Raises in one of two hooks."""
 
     hook: str
 
@@ -187,7 +187,7 @@ def _one_quote_at(stamp: int) -> QuoteSeries:
 
 
 class TestBot(Strategy):
-    """Would be warned of here, and warnings are errors, if pytest took it for a class of tests."""
+    """If pytest collected it as a test class, a warning would fail the session."""
 
 
 async def test_a_strategy_may_be_called_as_tests_are() -> None:
@@ -204,7 +204,7 @@ async def test_what_is_no_quote_is_refused(pair: tuple[float, float]) -> None:
 
 
 class Shy(Strategy):
-    """Gives an order that is too large, and one that is not."""
+    """Places an order that is too large, and one that is not."""
 
     size: int = 2000
 

@@ -1,4 +1,4 @@
-"""How much work something takes, counted and never timed."""
+"""Counting the work of a function instead of timing it."""
 
 import gc
 import sys
@@ -14,7 +14,7 @@ V = TypeVar("V")
 
 
 class Watched(dict[str, V]):
-    """Takes a step of the interpreter for each of its values that is looked at."""
+    """A sequence that takes a step of the interpreter for each value read."""
 
     def __iter__(self) -> Iterator[str]:
         yield from list(super().keys())
@@ -24,14 +24,14 @@ class Watched(dict[str, V]):
 
 
 def steps_of(task: Callable[[], object]) -> int:
-    """How many instructions the interpreter takes to do something."""
+    """Count the instructions that the interpreter executes for a call."""
     steps = 0
 
     def step(*place: object) -> None:
         nonlocal steps
         steps += 1
 
-    gc.disable()  # which others have told to call them
+    gc.disable()  # or callbacks that other tools have set would be counted
     try:
         with _stepping(step):
             task()
@@ -42,8 +42,8 @@ def steps_of(task: Callable[[], object]) -> int:
 
 @contextmanager
 def _stepping(step: Callable[..., None]) -> Iterator[None]:
-    """Call something at every instruction."""
-    # From 3.13 on, a function that is traced for the first time tells nothing of its instructions.
+    """Call a function at every instruction."""
+    # From 3.13 on, the first traced call of a function reports no instructions.
     if sys.version_info >= (3, 13):
         watch, kind = sys.monitoring, sys.monitoring.events.INSTRUCTION
         watch.use_tool_id(watch.PROFILER_ID, "steps")
@@ -71,9 +71,9 @@ def _stepping(step: Callable[..., None]) -> Iterator[None]:
 
 
 def growth(task: Callable[[int], object], size: int) -> float:
-    """How many times the work is that something of twice a size takes: 2 where each part costs the
-    same, 4 where each looks at all the others.
+    """Return the factor by which work grows with twice the size: 2 if it is linear, 4 if it is
+    quadratic.
     """
-    task(1)  # what is done only once is done with
+    task(1)  # warm up, so that one-off work does not count
     once, twice = (steps_of(partial(task, count)) for count in (size, 2 * size))
     return twice / once

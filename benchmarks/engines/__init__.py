@@ -1,27 +1,28 @@
 """The same strategies in several engines, each in a process of its own.
 
-In all of them: buy one unit when the mean of the last 10 closes rises above that of the last 30
-while flat, sell it when it falls below; market orders, filled at the next open. In some of them
-also: a limit or stop order for one unit at some distance from each close, in the place of the last.
+In all of them: buy one unit if flat when the mean of the last 10 closes rises above that of the
+last 30, sell it when it falls below; market orders, filled at the next open. In some of them also:
+a limit or stop order for one unit at some distance from the close, replaced at each bar.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-__all__ = ["APART", "CASH", "FAST", "SLOW", "Fill", "Means", "Run", "digest"]
+__all__ = ["CASH", "DISTANCE", "FAST", "SLOW", "Fill", "Means", "Run", "digest"]
 
 FAST, SLOW = 10, 30
 CASH = 10_000_000
-APART = 1.375
-"""Of an order from the close; between the prices that there are, and exact in every sum."""
+DISTANCE = 1.375
+"""Distance of an order from the close: between possible prices, and exact in floats."""
 
 Run = Callable[[], "Callable[[], list[Fill]]"]
-"""Runs the strategy, which is what is timed, and gives back what then says its fills."""
+"""Runs the strategy, which is timed, and returns a function that returns the fills, which is not.
+"""
 
 
 class Fill(NamedTuple):
-    """One unit bought (+1) or sold (-1) in a bar."""
+    """One unit, bought (+1) or sold (-1) in a bar."""
 
     symbol: str
     bar: int
@@ -30,13 +31,13 @@ class Fill(NamedTuple):
 
 
 def digest(fills: Iterable[Fill]) -> str:
-    """The same for the same fills, in whatever order."""
+    """Return a hash of fills that does not depend on their order."""
     lines = sorted(f"{each.symbol},{each.bar},{each.sign},{each.price!r}" for each in fills)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 class Means:
-    """The two means of one symbol as running sums, for engines that bring none of their own."""
+    """The two means of one symbol as running sums, for engines without indicators."""
 
     __slots__ = ("_fast", "_row", "_slow", "_window", "fast", "is_ready", "slow")
 

@@ -1,4 +1,4 @@
-"""Run one engine over a folder of bars and print what it took.
+"""Run one engine over a folder of bars, and print what it used.
 
 `python -m benchmarks.engines NAME FOLDER [STRATEGY]`
 """
@@ -23,10 +23,10 @@ def main(name: str, folder: str, *strategy: str) -> None:
     gc.freeze()
     loaded = time.perf_counter()
     cpu = time.process_time()
-    say_fills = prepared()
+    get_fills = prepared()
     cpu = time.process_time() - cpu
     wall = time.perf_counter() - loaded
-    fills = say_fills()
+    fills = get_fills()
     print(
         json.dumps(
             {

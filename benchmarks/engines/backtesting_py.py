@@ -1,4 +1,4 @@
-"""backtesting.py, one run a symbol, since it knows one only."""
+"""backtesting.py, with one run per symbol, because it supports only one."""
 
 import warnings
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from backtesting import Backtest, Strategy
 
-from benchmarks.engines import APART, CASH, FAST, SLOW, Fill, Run
+from benchmarks.engines import CASH, DISTANCE, FAST, SLOW, Fill, Run
 from benchmarks.market import START_NS, Columns
 
 __all__ = ["STRATEGIES", "SmaCross", "fills_of", "prepare"]
@@ -30,7 +30,7 @@ class SmaCross(Strategy):  # type: ignore[misc]
             self.position.close()
 
 
-class Anew(Strategy):  # type: ignore[misc]
+class ReplacesOrder(Strategy):  # type: ignore[misc]
     def init(self) -> None: ...
 
     def next(self) -> None:
@@ -44,17 +44,17 @@ class Anew(Strategy):  # type: ignore[misc]
         raise NotImplementedError
 
 
-class LimitsAnew(Anew):
+class ReplacedLimits(ReplacesOrder):
     def order_at(self, close: float) -> None:
-        self.buy(size=1, limit=close - APART)
+        self.buy(size=1, limit=close - DISTANCE)
 
 
-class StopsAnew(Anew):
+class ReplacedStops(ReplacesOrder):
     def order_at(self, close: float) -> None:
-        self.buy(size=1, stop=close + APART)
+        self.buy(size=1, stop=close + DISTANCE)
 
 
-STRATEGIES = {each.__name__: each for each in (SmaCross, LimitsAnew, StopsAnew)}
+STRATEGIES = {each.__name__: each for each in (SmaCross, ReplacedLimits, ReplacedStops)}
 
 
 def prepare(columns: list[Columns], strategy: str = "SmaCross") -> Run:
@@ -83,7 +83,7 @@ def prepare(columns: list[Columns], strategy: str = "SmaCross") -> Run:
 
 
 def fills_of(symbol: str, result: Any) -> list[Fill]:
-    """The fills of a run, the open position's included."""
+    """Return the fills of a run, including that of the open position."""
     fills = []
     for trade in result._trades.itertuples():
         fills.append(Fill(symbol, trade.EntryBar, 1, float(trade.EntryPrice)))

@@ -1,4 +1,4 @@
-"""backtrader, fed from plain lists, which is its fastest feed."""
+"""backtrader, fed from plain arrays, which is its fastest feed."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

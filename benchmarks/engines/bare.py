@@ -1,4 +1,4 @@
-"""The floor: a plain loop over structs made beforehand, and two running means."""
+"""The baseline: a plain loop over structs made beforehand, with two running means."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""nautilus_trader, with its own bars; it fills at the close, which is the next open's price."""
+"""nautilus_trader, with its own bars; it fills at the close, which equals the next open."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -54,7 +54,7 @@ class SmaCross(Strategy):  # type: ignore[misc]
     def on_order_filled(self, event: Any) -> None:
         sign = 1 if event.order_side == OrderSide.BUY else -1
         self.is_long = sign > 0
-        if self.row + 1 < self.bars:  # what was decided on the last bar fills nowhere else
+        if self.row + 1 < self.bars:  # other engines do not fill orders of the last bar
             self.fills.append(Fill(self.symbol, self.row + 1, sign, float(event.last_px)))
 
 

@@ -1,4 +1,4 @@
-"""strategy-runtime with its own indicators, the whole engine included."""
+"""strategy-runtime: the whole engine, with its own indicators."""
 
 import asyncio
 from array import array
@@ -19,7 +19,7 @@ __all__ = ["prepare", "series_of"]
 
 
 def series_of(columns: Columns) -> BarSeries:
-    """The columns as the readers would give them."""
+    """Make a series as the readers of files do."""
     series = BarSeries(columns.symbol, "1m", MINUTE_NS)
     bars = len(columns.closes)
     series.starts = array("q", range(START_NS, START_NS + bars * MINUTE_NS, MINUTE_NS))

@@ -1,1 +1,1 @@
-"""One module a figure; each has `measure(scale)`, which gives tables."""
+"""One module for each figure, with a function `measure(scale)` that returns tables."""

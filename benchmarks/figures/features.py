@@ -1,4 +1,4 @@
-"""A run with each optional thing off and on."""
+"""The cost of each optional feature."""
 
 import asyncio
 import gc
@@ -86,7 +86,7 @@ _FAR = Limits(
     max_position_notional=_MUCH,
     max_daily_loss=_MUCH,
 )
-"""Limits none of which is ever reached."""
+"""Limits that are never reached."""
 
 _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
     "everything off": (SmaCross, {}, NO_LIMITS),
@@ -103,7 +103,7 @@ _CASES: dict[str, tuple[Callable[[], Strategy], Mapping[str, Any], Limits]] = {
 }
 
 _PART = 10
-"""A run of so small a part of the bars has started, too, and whatever begins late has begun."""
+"""A run of one tenth of the bars has the same start-up costs, including what starts late."""
 
 _STATE = "state"
 _METRICS = ("--ops-port", 0)
@@ -115,7 +115,7 @@ _LIMITS = tuple(
 
 
 def measure(scale: Scale) -> list[Table]:
-    """In process, and in a runner behind a proxy."""
+    """Measure in process, and in a runner behind a proxy."""
     return [_in_process(scale), *_connected(scale)]
 
 
@@ -132,13 +132,13 @@ def _in_process(scale: Scale) -> Table:
         asyncio.run(runner.run())
         return {"cpu_us": (time.process_time() - began) / bars * 1e6}
 
-    things = {name: partial(run, *case) for name, case in _CASES.items()}
-    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+    cases = {name: partial(run, *case) for name, case in _CASES.items()}
+    found = {name: medians(samples) for name, samples in in_turns(cases, scale.repeats).items()}
     return _table(f"Optional features, {bars:,} bars in process", found)
 
 
 def _connected(scale: Scale) -> list[Table]:
-    """The runner's own process, without what it takes to start."""
+    """Measure the runner's process, without its start-up."""
     bars = max(scale.bars // 50, 2_000)
     live = ("--mode", "live", "--state-dir")
     state = scale.market / _STATE
@@ -160,7 +160,7 @@ def _connected(scale: Scale) -> list[Table]:
     title = f"Optional features, {bars:,} bars over sockets, the runner's process"
     return [
         _table(
-            f"{title}, one bar an acknowledgement",
+            f"{title}, one acknowledgement per bar",
             _spent(backtest, bars, scale),
             _counted(backtest, scale),
         ),
@@ -169,10 +169,10 @@ def _connected(scale: Scale) -> list[Table]:
 
 
 def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> dict[str, Sample]:
-    """CPU of a bar by case: what a run takes beyond a short one, all cases in slices."""
+    """Return the CPU time per bar of each case: the difference between a run and a short one."""
     few = bars // _PART
     found: dict[str, list[Sample]] = {name: [] for name in cases}
-    for _ in range((scale.repeats + 1) // 2):  # slices have evened out what repeats would
+    for _ in range((scale.repeats + 1) // 2):  # slices even out noise, so fewer repeats do
         spent = {}
         for rows in (few, bars):
             _clear(scale.market / _STATE)
@@ -185,13 +185,13 @@ def _spent(cases: Mapping[str, Sequence[object]], bars: int, scale: Scale) -> di
 
 
 def _clear(state: Path) -> None:
-    """A run takes up what another left."""
+    """Remove what another run left, or the next one would restore it."""
     rmtree(state, ignore_errors=True)
     state.mkdir()
 
 
 def _counted(cases: Mapping[str, Sequence[object]], scale: Scale) -> dict[str, float]:
-    """Instructions of a bar by case, the same in every run; none without valgrind."""
+    """Return the instructions per bar of each case, which do not vary; empty without valgrind."""
     if not scale.counted or which("valgrind") is None:
         return {}
     counts = {}
@@ -206,7 +206,7 @@ def _counted(cases: Mapping[str, Sequence[object]], scale: Scale) -> dict[str, f
 
 
 def _over_sockets(rows: int, name: str, scale: Scale) -> tuple[object, ...]:
-    """The run of so many bars over sockets, but for the options of its runner."""
+    """Return the command for a run of so many bars over sockets, without options of the runner."""
     path = scale.market / str(rows) / "S0.csv"
     path.parent.mkdir(exist_ok=True)
     if not path.exists():

@@ -1,5 +1,5 @@
-"""The in-process backtest beside the bare loop and the engines of others, bar by bar; and orders
-that are replaced at every bar beside one of these.
+"""In-process backtests beside the bare loop and other engines, and orders replaced at every bar
+beside one of these.
 """
 
 from collections.abc import Callable
@@ -15,30 +15,30 @@ from benchmarks.tables import Table, rounded
 __all__ = ["measure"]
 
 _OTHER = "backtesting_py"
-_ANEW = {"LimitsAnew": "limit", "StopsAnew": "stop"}
+_ORDERS = {"ReplacedLimits": "limit", "ReplacedStops": "stop"}
 _REPLACED = "In process, an order replaced at every bar"
 
 
 def measure(scale: Scale) -> list[Table]:
-    """One symbol, and ten of a tenth of the bars each; then orders that are replaced."""
+    """Measure one symbol, ten symbols with a tenth of the bars each, and replaced orders."""
     crossings = [_measure(scale, symbols) for symbols in (1, 10)]
     return [*crossings, _replaced(scale)] if scale.peer_repeats else crossings
 
 
 def _replaced(scale: Scale) -> Table:
-    """An order given at every bar in the place of the last one, here and in backtesting.py."""
+    """Measure an order that is replaced at every bar, here and in backtesting.py."""
     bars = scale.bars // 10
     folder = market.write(scale.market, 1, bars)
     python, missing = interpreter([_OTHER])
     if missing:
         return Table(title=_REPLACED, rows=[], note=f"{_OTHER} is left out: {missing[_OTHER]}.")
     rows: list[dict[str, Any]] = []
-    for strategy, what in _ANEW.items():
-        things = {
+    for strategy, what in _ORDERS.items():
+        cases = {
             "ours": partial(child, "benchmarks.engines", "ours", folder, strategy),
             _OTHER: partial(child, "benchmarks.engines", _OTHER, folder, strategy, python=python),
         }
-        found = {name: medians(each) for name, each in in_turns(things, scale.repeats).items()}
+        found = {name: medians(each) for name, each in in_turns(cases, scale.repeats).items()}
         is_same = found["ours"]["digest"] == found[_OTHER]["digest"]
         rows += [
             {
@@ -56,10 +56,10 @@ def _replaced(scale: Scale) -> Table:
 def _measure(scale: Scale, symbols: int) -> Table:
     bars = scale.bars // symbols
     folder = market.write(scale.market, symbols, bars)
-    things: dict[str, Callable[[], Sample]] = {
+    cases: dict[str, Callable[[], Sample]] = {
         name: partial(child, "benchmarks.engines", name, folder) for name in ("bare", "ours")
     }
-    repeats = dict.fromkeys(things, scale.repeats)
+    repeats = dict.fromkeys(cases, scale.repeats)
     missing: dict[str, str] = {}
     if scale.peer_repeats:
         python, missing = interpreter()
@@ -67,9 +67,9 @@ def _measure(scale: Scale, symbols: int) -> Table:
 
         for name in PEERS:
             if name not in missing:
-                things[name] = partial(child, "benchmarks.engines", name, folder, python=python)
+                cases[name] = partial(child, "benchmarks.engines", name, folder, python=python)
                 repeats[name] = scale.repeats if name in QUICK else scale.peer_repeats
-    found = {name: medians(samples) for name, samples in in_turns(things, repeats).items()}
+    found = {name: medians(samples) for name, samples in in_turns(cases, repeats).items()}
     bare = found["bare"]
     total = bars * symbols
     rows = [

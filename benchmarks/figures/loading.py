@@ -1,4 +1,4 @@
-"""Reading files: CSV and Parquet beside what the standard library and pyarrow take for the same."""
+"""Reading of CSV and Parquet files, beside the standard library and pyarrow."""
 
 import csv
 import gc
@@ -18,11 +18,11 @@ __all__ = ["measure"]
 
 
 def measure(scale: Scale) -> list[Table]:
-    """The readers alone."""
+    """Measure the readers alone."""
     columns = market.make("AAPL", scale.bars, seed=7)
     path = scale.market / "AAPL.csv"
     market.write_csv(columns, path)
-    things: dict[str, Callable[[], Sample]] = {
+    cases: dict[str, Callable[[], Sample]] = {
         "csv.reader and float()": partial(_timed, partial(_plainly, path)),
         "ours, CSV": partial(_timed, partial(load_bars, [path])),
     }
@@ -32,9 +32,9 @@ def measure(scale: Scale) -> list[Table]:
 
         other = scale.market / "AAPL.parquet"
         parquet.write_table(arrow_csv.read_csv(path), other)
-        things["pyarrow read_table"] = partial(_timed, partial(parquet.read_table, other))
-        things["ours, Parquet"] = partial(_timed, partial(load_bars, [other]))
-    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+        cases["pyarrow read_table"] = partial(_timed, partial(parquet.read_table, other))
+        cases["ours, Parquet"] = partial(_timed, partial(load_bars, [other]))
+    found = {name: medians(samples) for name, samples in in_turns(cases, scale.repeats).items()}
     rows = [
         {
             "reader": name,

@@ -1,4 +1,4 @@
-"""The same strategy in process and over loopback sockets, one bar an acknowledgement."""
+"""The same strategy in process and over loopback sockets, with one acknowledgement per bar."""
 
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ _ENOUGH_TO_START = 2
 
 
 def measure(scale: Scale) -> list[Table]:
-    """One table; what it takes to start is left out on both sides."""
+    """Measure without start-up on both sides."""
     bars = max(scale.bars // 50, 2_000)
     folder = market.write(scale.market, 1, bars)
     columns = market.read(folder)[0]
@@ -24,12 +24,12 @@ def measure(scale: Scale) -> list[Table]:
     few.parent.mkdir(exist_ok=True)
     market.write_csv(columns, path)
     market.write_days(columns, few, _ENOUGH_TO_START)
-    things = {
+    cases = {
         "in process": partial(child, "benchmarks.engines", "ours", folder),
         "over sockets": partial(_over_sockets, path),
         "only started": partial(_over_sockets, few),
     }
-    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+    found = {name: medians(samples) for name, samples in in_turns(cases, scale.repeats).items()}
     inside, outside, started = found.values()
     cpu = outside["cpu_s"] - started["cpu_s"]
     client = outside["client_cpu_s"] - started["client_cpu_s"]
@@ -42,7 +42,7 @@ def measure(scale: Scale) -> list[Table]:
     ]
     return [
         Table(
-            title=f"In process and over a loopback socket, {bars:,} bars, one an acknowledgement",
+            title=f"In process and over loopback, {bars:,} bars, one acknowledgement per bar",
             rows=[
                 {
                     "run": name,

@@ -1,4 +1,4 @@
-"""What a bar costs as runs get longer, symbols more, and resting orders many."""
+"""The cost of a bar in longer runs, with more symbols, and with more resting orders."""
 
 import asyncio
 import gc
@@ -29,7 +29,7 @@ _LONG = 1_000_000
 
 
 class Rests(Strategy):
-    """Places so many limit orders far below the market, and then looks on."""
+    """Places so many limit orders far below the market, and then does nothing."""
 
     count: int
 
@@ -42,12 +42,12 @@ class Rests(Strategy):
         if self.seen == 1:
             for number in range(self.count):
                 self.buy(candle.symbol, Decimal("0.001"), limit=50 + number % 4000 * 0.01)
-        elif self.seen == 3:  # all of them have met their first open and range
+        elif self.seen == 3:  # all orders have been through their first bar
             self.placed_at = time.process_time()
 
 
 def measure(scale: Scale) -> list[Table]:
-    """Three tables."""
+    """Measure three tables."""
     bars = scale.bars // 5
     counts = (1, 10, 100, 1000, 10_000)
     lengths = [each for each in (10_000, 100_000, 1_000_000, 10_000_000) if each <= scale.bars * 10]
@@ -71,12 +71,12 @@ def measure(scale: Scale) -> list[Table]:
 def _table(
     title: str, what: str, cases: dict[int, tuple[Callable[[], Any], int, int]], scale: Scale
 ) -> Table:
-    things = {str(n): partial(_run, *case) for n, case in cases.items()}
+    runs = {str(n): partial(_run, *case) for n, case in cases.items()}
     repeats = {str(n): 1 if bars > _LONG else scale.repeats for n, (_, _, bars) in cases.items()}
-    found = {name: medians(samples) for name, samples in in_turns(things, repeats).items()}
+    found = {name: medians(samples) for name, samples in in_turns(runs, repeats).items()}
     first = next(iter(found.values()))["cpu_us"]
     return Table(
-        title=f"{title} (CPU a bar)",
+        title=f"{title} (CPU per bar)",
         rows=[
             {
                 what: int(name),
@@ -97,6 +97,6 @@ def _run(make: Callable[[], Any], symbols: int, bars: int) -> Sample:
     began = time.process_time()
     asyncio.run(runner.run())
     ended = time.process_time()
-    if isinstance(strategy, Rests):  # placing the orders is not what is measured
+    if isinstance(strategy, Rests):  # leave out placing the orders
         began = strategy.placed_at
     return {"cpu_us": (ended - began) / (symbols * bars) * 1e6}

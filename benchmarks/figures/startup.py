@@ -1,4 +1,4 @@
-"""What it takes until something happens: imports, commands, and the memory they leave."""
+"""Start-up time and memory of imports and commands."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _ONE_BAR = "timestamp,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n2024-01-
 
 
 def measure(scale: Scale) -> list[Table]:
-    """CPU over that of a bare interpreter."""
+    """Measure CPU time beyond that of a bare interpreter."""
     (scale.market / "two.csv").write_text(_ONE_BAR, encoding="utf-8")
     cli = "strategy_runtime.cli"
     programs = {
@@ -31,13 +31,13 @@ def measure(scale: Scale) -> list[Table]:
         "import aiohttp": ["-c", "import aiohttp"],
         "import strategy_runtime.proxy": ["-c", "import strategy_runtime.proxy.venue"],
     }
-    things: dict[str, Callable[[], Sample]] = {
+    cases: dict[str, Callable[[], Sample]] = {
         name: partial(spent, sys.executable, *arguments, cwd=scale.market)
         for name, arguments in programs.items()
     }
-    things["strategy-run, connected, two bars"] = partial(_connected, scale.market / "two.csv")
+    cases["strategy-run, connected, two bars"] = partial(_connected, scale.market / "two.csv")
     found = {
-        name: medians(samples) for name, samples in in_turns(things, scale.repeats * 2 + 1).items()
+        name: medians(samples) for name, samples in in_turns(cases, scale.repeats * 2 + 1).items()
     }
     bare = found["bare interpreter"]
     rows = [

@@ -10,17 +10,17 @@ __all__ = ["measure"]
 
 _NOTE = (
     "Both decode every frame to a struct with the same fields, times as datetimes, call a method "
-    "with the bar, and acknowledge the same ids, the bare client by counting to the size of the "
-    "batch. It has no check of what it reads, no memory of ids, no clock, book or indicators, no "
-    "way to lose and find the proxy again, its order is always the same bytes, and in the "
-    "free-running stream its hook runs on the thread that reads."
+    "with the bar, and acknowledge the same ids. The bare client knows the size of a batch. It "
+    "does not validate events, remember ids, keep a clock, a book or indicators, or reconnect; its "
+    "order is always the same bytes, and in the free-running stream its hook runs on the reading "
+    "thread."
 )
-_OFTEN = 3  # a turn may take a third more in one process than in the next, from end to end
+_OFTEN = 3  # a turn may take a third longer in one process than in the next
 _FAST = "uvloop" if find_spec("uvloop") else "asyncio"
 
 
 def measure(scale: Scale) -> list[Table]:
-    """Four tables: the stream, two of lock-step, and orders."""
+    """Measure four tables: the stream, two of lock-step, and orders."""
     return [
         _table("Free-running stream", "free", (1,), scale.events, scale, (_FAST,)),
         _table("Lock-step", "step", (1, 10, 100), scale.trips, scale, (_FAST,)),

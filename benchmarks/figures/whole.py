@@ -1,4 +1,4 @@
-"""The whole program beside backtesting.py's on the same file: read, run, print the result."""
+"""Whole programs, ours and one with backtesting.py, on the same file, from start to result."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ for row in rows: [float(cell) for cell in row[1:]]
 
 
 def measure(scale: Scale) -> list[Table]:
-    """From start to result, and the memory of runs of several lengths."""
+    """Measure from start to result, and the memory of runs of several lengths."""
     return [_whole(scale), _memory(scale)]
 
 
@@ -34,16 +34,16 @@ def _whole(scale: Scale) -> Table:
     path = scale.market / "AAPL.csv"
     market.write_csv(market.make("AAPL", scale.bars, seed=7), path)
     expected, fills = _ours_digest(path, scale)
-    things: dict[str, Callable[[], Sample]] = {
+    cases: dict[str, Callable[[], Sample]] = {
         "csv.reader and float(), nothing else": partial(spent, sys.executable, "-c", _READS, path),
         "strategy-backtest, no orders": partial(
-            spent, *_backtest("benchmarks.strategies:LooksOn", path), cwd=scale.market
+            spent, *_backtest("benchmarks.strategies:NoOrders", path), cwd=scale.market
         ),
         "strategy-backtest": partial(
             spent, *_backtest("benchmarks.strategies:SmaCross", path), cwd=scale.market
         ),
     }
-    things["strategy-backtest, with report and files"] = partial(
+    cases["strategy-backtest, with report and files"] = partial(
         spent,
         *_backtest("benchmarks.strategies:SmaCross", path, "--out", scale.market / "out"),
         cwd=scale.market,
@@ -58,8 +58,8 @@ def _whole(scale: Scale) -> Table:
             note = "backtesting.py is left out: its fills differ."
         else:
             program = (python, "-m", "benchmarks.whole.backtesting_py", path)
-            things["backtesting.py"] = partial(spent, *program)
-    found = {name: medians(samples) for name, samples in in_turns(things, scale.repeats).items()}
+            cases["backtesting.py"] = partial(spent, *program)
+    found = {name: medians(samples) for name, samples in in_turns(cases, scale.repeats).items()}
     ours = found["strategy-backtest"]
     return Table(
         title=f"Whole program, {scale.bars:,} bars of CSV, start to result",
@@ -84,7 +84,7 @@ def _memory(scale: Scale) -> Table:
     for bars in (scale.bars, 3 * scale.bars, 10 * scale.bars):
         path = scale.market / "LONG.csv"
         market.write_days(day, path, bars)
-        found = spent(*_backtest("benchmarks.strategies:LooksOn", path), cwd=scale.market)
+        found = spent(*_backtest("benchmarks.strategies:NoOrders", path), cwd=scale.market)
         path.unlink()
         rows.append(
             {

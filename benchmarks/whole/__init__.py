@@ -1,4 +1,4 @@
-"""Whole programs, from the command to the result, and what compares them."""
+"""Whole programs, from the command to the result, and the comparison of their fills."""
 
 import csv
 from datetime import datetime
@@ -11,7 +11,7 @@ __all__ = ["fills_in"]
 
 
 def fills_in(path: Path) -> list[Fill]:
-    """What a fills file says; every fill must be of one unit."""
+    """Read a fills file; every fill must be of one unit."""
     fills = []
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -1,6 +1,7 @@
 """The SMA strategy as a program around backtesting.py: read a CSV file, run, print the result.
 
-`python -m benchmarks.whole.backtesting_py CSV`; with `--fills` its last line is their digest.
+`python -m benchmarks.whole.backtesting_py CSV`; with `--fills`, its last line has the digest of the
+fills.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""A run over loopback sockets, one bar an acknowledgement: `strategy-proxy` and `strategy-run`.
+"""A run of `strategy-proxy` and `strategy-run` over loopback, one acknowledgement per bar.
 
-`python -m benchmarks.whole.over_sockets CSV FILLS [OPTION …]` prints what both took; the options
-are those of `strategy-run`. With `--counted` before them, it prints the instructions that the
-runner executed in user space, which valgrind counts.
+`python -m benchmarks.whole.over_sockets CSV FILLS [OPTION …]` prints what both used; the options
+are those of `strategy-run`. With `--counted` before them, it also prints how many instructions the
+runner executed in user space, as counted by valgrind.
 """
 
 import json
@@ -23,13 +23,13 @@ sys.modules["rich"] = None
 from strategy_runtime.cli.run import main
 main()
 """
-"""structlog takes rich in where it is installed, which here it is for the tools of the tests."""
+"""structlog imports rich if it is installed, and the tools of the tests install it here."""
 
 
 _COUNTING = (
     "env PYTHONHASHSEED=0 valgrind --tool=callgrind --callgrind-out-file=/dev/null"
 ).split()
-"""Where names fall in a dictionary would otherwise change the count by a hundredth."""
+"""Without a fixed hash seed, the layout of dictionaries changes the count by a hundredth."""
 _COUNT = re.compile(r"Collected : (\d+)")
 _DEADLINE_S = 300
 _children: "list[subprocess.Popen[str]]" = []
@@ -56,7 +56,7 @@ def main(path: str, fills: str, *options: str) -> None:
     runner = _started(command, stdout=subprocess.DEVNULL, stderr=errors)
     result = json.loads(server.stdout.read())
     exchange = _ended(server)
-    if "live" in options:  # which has no end of its own
+    if "live" in options:  # a live run does not end by itself
         os.kill(runner.pid, signal.SIGKILL)
     counted = {} if runner.stderr is None else _counted(runner.stderr.read())
     client, client_wall_s = _ended(runner), time.perf_counter() - began
@@ -93,7 +93,7 @@ def _started(command: list[str], stdout: int, stderr: int | None = None) -> "sub
 def _give_up(number: int, frame: object) -> None:
     for process in _children:
         process.kill()
-    sys.exit(f"nothing had come to an end after {_DEADLINE_S} s")
+    sys.exit(f"the run had not ended after {_DEADLINE_S} s")
 
 
 def _ended(process: "subprocess.Popen[str]") -> Any:

@@ -1,1 +1,1 @@
-"""Client and server for the figures of the connection, each in a process of its own."""
+"""Clients and a server that measure the connection, each in a process of its own."""

@@ -1,6 +1,7 @@
-"""A client and the server: `-m benchmarks.wire WHO LOOP MODE BATCH COUNT` prints what both say.
+"""`-m benchmarks.wire WHO LOOP MODE BATCH COUNT`: run a client and the server, and print the
+samples of both.
 
-The parameters are those of the two.
+The arguments are those of `client` and `server`.
 """
 
 import json

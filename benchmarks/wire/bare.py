@@ -1,4 +1,4 @@
-"""The baseline: aiohttp and msgspec, and nothing that is not needed."""
+"""The baseline: a minimal client of aiohttp and msgspec."""
 
 import time
 from datetime import datetime
@@ -33,7 +33,7 @@ class Connection(Struct, tag_field="type", tag="connection"):
 
 
 class Told(Struct, tag_field="type", tag="order"):
-    """Of an order, once, at the beginning."""
+    """The order event at the start."""
 
 
 class Complete(Struct, tag_field="type", tag="backtest_complete"):
@@ -62,7 +62,7 @@ class Handle(Struct):
 
 
 class Hooks:
-    """What a user would write: a method that is called with every bar."""
+    """The code of a user: a method that is called with every bar."""
 
     def __init__(self) -> None:
         self.events, self.began = 0, 0.0
@@ -74,7 +74,9 @@ class Hooks:
 
 
 async def bare(stream: str, requests: str, mode: str, batch: int) -> tuple[float, int]:
-    """Take everything, acknowledge each batch; gives back the CPU clock at the first candle."""
+    """Receive everything and acknowledge each batch; return the CPU clock at the first candle, and
+    the number of events.
+    """
     decode = json.Decoder(CandleFrame | Connection | Complete | Told, strict=False).decode
     headers = {"Content-Type": "application/json"}
     hooks = Hooks()

@@ -1,7 +1,7 @@
-"""A client of that server: `-m benchmarks.wire.client WHO LOOP MODE BATCH WS_PORT REST_PORT`.
+"""`-m benchmarks.wire.client WHO LOOP MODE BATCH WS_PORT REST_PORT`: a client of the server.
 
-WHO is `ours` or `bare`; LOOP `asyncio`, `asyncio64` (reads of 64 KiB) or `uvloop`. It prints the
-CPU it took from the first candle to the end.
+WHO is `ours` or `bare`; LOOP is `asyncio`, `asyncio64` (reads of 64 KiB) or `uvloop`. It prints the
+CPU time from the first candle to the end.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ def main(who: str, loop: str, mode: str, batch: str, ws_port: str, rest_port: st
         from asyncio import selector_events
 
         selector_events._SelectorTransport.max_size = 64 * 1024  # type: ignore[attr-defined]
-    # Neither may have to carry what only the other one imports.
+    # Imported here, so that neither client pays for the imports of the other.
     client = getattr(import_module(f"benchmarks.wire.{who}"), who)
     work = client(f"ws://127.0.0.1:{ws_port}/", f"http://127.0.0.1:{rest_port}", mode, int(batch))
     with asyncio.Runner(loop_factory=factory) as runner:

@@ -1,4 +1,4 @@
-"""The runner against the network venue, as `strategy-run` puts them together."""
+"""The runner on the network venue, as `strategy-run` sets them up."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ __all__ = ["ours"]
 
 
 class Counts(Strategy):
-    """Counts candles, and answers each by an order where told to."""
+    """Counts candles and, if told to, answers each with an order."""
 
     answers: bool = False
 
@@ -29,7 +29,7 @@ class Counts(Strategy):
 
 
 async def ours(stream: str, requests: str, mode: str, batch: int) -> tuple[float, int]:
-    """The same, by the package; batches are none of its business."""
+    """Do the same with the package, which does not need to know the batch size."""
     strategy = Counts(answers=mode == "order")
     endpoints = Endpoints(ws_url=stream, rest_url=requests)
     if mode == "free":

@@ -1,9 +1,9 @@
-"""A proxy that does nothing but send: `-m benchmarks.wire.server MODE BATCH COUNT`.
+"""`-m benchmarks.wire.server MODE BATCH COUNT`: a proxy that does nothing but send.
 
-Blocking sockets and frames made beforehand, so it is faster than any client. MODE is `free` (as
-fast as the socket takes them, no acks), `step` (the next batch leaves after the ack of the last) or
-`order` (the same, and each candle is answered by an order). It prints its two ports, and at the end
-the median of what it clocked, in microseconds.
+It uses blocking sockets and prepared frames, so it is faster than any client. MODE is `free` (as
+fast as the socket takes them, without acks), `step` (the next batch is sent after the ack of the
+last) or `order` (the same, and each candle is answered with an order). It prints its two ports and,
+at the end, the median of the measured times in microseconds.
 """
 
 import base64
@@ -25,19 +25,19 @@ _ACCOUNT = b'{"balance":"100000","equity":"100000","margin_used":"0","margin_ava
 _ANSWERS = {b"account": _ACCOUNT, b"capabilities": b"{}"}
 _CHUNK = 256
 _BEGIN, _MINUTE = datetime(2024, 1, 2, tzinfo=UTC), timedelta(minutes=1)
-# After CONNECTED a client reads account, orders and positions: what it reads of the stream
-# meanwhile would be done before its clock starts, at the first bar.
+# After CONNECTED a client queries account, orders and positions. Events that it read meanwhile
+# would be processed before its clock starts, at the first bar.
 _SETTLED_S = 1.0
 
 
 def frame_of(payload: bytes) -> bytes:
-    """A text frame as servers send it: not masked."""
+    """Make an unmasked text frame, as servers send it."""
     size = len(payload)
     return (bytes((0x81, size)) if size < 126 else b"\x81\x7e" + size.to_bytes(2, "big")) + payload
 
 
 def candle(number: int, event_id: str | None) -> bytes:
-    """About 270 bytes, prices as text."""
+    """Make a candle frame of about 270 bytes, with prices as text."""
     price = 100 + number % 50 * 0.25
     bar = {
         "symbol": "S:AAPL",
@@ -64,7 +64,7 @@ class Stream:
         self.buffer = b""
 
     def greet(self) -> None:
-        """Answer the handshake and say CONNECTED."""
+        """Answer the handshake, and send CONNECTED."""
         head = b""
         while b"\r\n\r\n" not in head:
             head += self.connection.recv(65536)
@@ -79,11 +79,11 @@ class Stream:
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
         )
         self.connection.sendall(frame_of(b'{"type":"connection","event":"CONNECTED"}'))
-        # A proxy that is never heard to tell of an order would be asked for them.
+        # If no order event ever came, the client would poll for orders.
         self.connection.sendall(frame_of(_ORDER))
 
     def receive(self) -> bytes:
-        """The payload of one frame of the client's."""
+        """Return the payload of the client's next frame."""
         while True:
             data = self.buffer
             if len(data) >= 2:
@@ -112,7 +112,7 @@ class Stream:
 
 
 def answer_requests(listener: socket.socket, posted: list[float]) -> None:
-    """A REST side that knows no more than a strategy asks for."""
+    """Serve the few requests that a strategy makes."""
     while True:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -120,7 +120,7 @@ def answer_requests(listener: socket.socket, posted: list[float]) -> None:
 
 
 def converse(connection: socket.socket, posted: list[float]) -> None:
-    """One connection of it, kept alive."""
+    """Serve one keep-alive connection."""
     buffer = b""
     while True:
         while b"\r\n\r\n" not in buffer:

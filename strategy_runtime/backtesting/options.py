@@ -1,4 +1,4 @@
-"""Options of a run that are given by name, in Python."""
+"""Options of a run, given as keyword arguments in Python."""
 
 from collections.abc import Iterable, Mapping
 from inspect import signature
@@ -29,19 +29,18 @@ def _hint_for(name: str, known: Iterable[str]) -> str:
     if name in _ELSEWHERE:
         return f"; here it is {_ELSEWHERE[name]}"
     if name in signature(read_data).parameters:
-        return f"; read_data(…, {name}=…) takes it, and the data it gives are those to run over"
+        return f"; give it to read_data(…, {name}=…), and run over the data that it returns"
     return did_you_mean(name, known) or (
         f"; there are {', '.join(known)} (a parameter of the strategy is given to its class)"
     )
 
 
 def options_from(given: Mapping[str, Any]) -> tuple[ExchangeOptions, Limits, Rounding]:
-    """The options of the exchange, the limits on risk and the rounding of orders, of all that is
-    given by name.
+    """Split keyword arguments into exchange options, risk limits and rounding of orders.
 
     Raises:
-        TypeError: A name that is none of theirs.
-        ConfigError: A value that cannot be one.
+        TypeError: A name is unknown.
+        ConfigError: A value is invalid.
     """
     kinds = ExchangeOptions, Limits, Rounding
     known = {field.name: field for kind in kinds for field in fields(kind)}

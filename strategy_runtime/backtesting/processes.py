@@ -1,4 +1,4 @@
-"""Doing the same with many things, in several processes."""
+"""A `map` over several processes."""
 
 import multiprocessing
 import signal
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from strategy_runtime.errors import ConfigError, StrategyRuntimeError, reason_of
 
-__all__ = ["each_of"]
+__all__ = ["map_in_processes"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -19,17 +19,16 @@ _Result = TypeVar("_Result")
 _TAKE_FEWER = "use fewer with --processes N, or processes=N in Python"
 
 
-def each_of(
+def map_in_processes(
     items: Sequence[_Item], function: Callable[[_Item], _Result], count: int
 ) -> Iterator[_Result]:
-    """What a function gives for each item, in their order.
+    """Yield the result of a function for each item, in order.
 
-    Processes begin as copies of this one, so that what was read is read once and the function may
-    be any; only results are sent. With one, or where the system makes no copies, all is done in
-    this process.
+    Processes are forked, so they share the data that this one has read, and any function will do;
+    only results are sent. If `count` is 1, or the system cannot fork, this process does all.
 
     Args:
-        count: How many processes; each has another item when it is done with one.
+        count: Number of processes; each takes the next item when it has finished one.
 
     Raises:
         ConfigError: A process could not be started, or was ended from outside.
@@ -39,35 +38,36 @@ def each_of(
     if count < 2 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(function, items)
         return
-    copies = multiprocessing.get_context("fork")
-    begun: dict[Connection, BaseProcess] = {}
+    context = multiprocessing.get_context("fork")
+    workers: dict[Connection, BaseProcess] = {}
     with _signals_end_it():
         try:
             for _ in range(count):
                 try:
-                    ours, theirs = copies.Pipe()
-                    process = copies.Process(target=_work, args=(function, items, theirs, ours))
+                    ours, theirs = context.Pipe()
+                    process = context.Process(target=_work, args=(function, items, theirs, ours))
                     process.start()
                 except OSError as error:
                     raise ConfigError(
-                        f"process {len(begun) + 1} of {count} cannot be started: "
+                        f"process {len(workers) + 1} of {count} cannot be started: "
                         f"{reason_of(error)}; {_TAKE_FEWER}"
                     ) from None
-                begun[ours] = process
+                workers[ours] = process
                 theirs.close()
-            yield from _in_order(begun, len(items))
+            yield from _in_order(workers, len(items))
         finally:
-            for each in begun.values():
-                each.kill()  # which no copy can miss, as it can what comes while it begins
-            for connection, each in begun.items():
+            for each in workers.values():
+                each.kill()  # a process that is just starting could miss any other signal
+            for connection, each in workers.items():
                 each.join()
                 connection.close()
 
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """Have signals end what is done meanwhile, also where they are ignored, as in a job of the
-    shell's background. Those of other threads than the first cannot be handled.
+    """Let signals end the work, even if they were ignored, as in a background job of a shell.
+
+    Outside the main thread, signals cannot be handled.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -84,11 +84,11 @@ def _signals_end_it() -> Iterator[None]:
 def _work(
     function: Callable[[Any], Any], items: Sequence[Any], ours: Connection, theirs: Connection
 ) -> None:
-    """Be one of the copies, which the first process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it came to all of them
+    """Handle items in a child process, until the parent ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the parent, too
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    theirs.close()  # with the first process, so that its end is seen
-    with suppress(EOFError, ConnectionError):  # which tells of that end
+    theirs.close()  # else this copy would hide the end of the parent
+    with suppress(EOFError, ConnectionError):  # the parent has ended
         while True:
             place = ours.recv()
             try:
@@ -98,18 +98,18 @@ def _work(
             ours.send((place, answer))
 
 
-def _in_order(begun: Mapping[Connection, BaseProcess], count: int) -> Iterator[Any]:
-    """What the processes give for so many items, of which some take longer than others."""
-    ahead, answers = iter(range(count)), dict[int, Any]()
-    for connection, place in zip(begun, ahead, strict=False):
-        with suppress(ConnectionError):  # where it has ended, its answer tells
+def _in_order(workers: Mapping[Connection, BaseProcess], count: int) -> Iterator[Any]:
+    """Yield the results of so many items in order, although some take longer than others."""
+    places, answers = iter(range(count)), dict[int, Any]()
+    for connection, place in zip(workers, places, strict=False):
+        with suppress(ConnectionError):  # if the process has ended, _answer reports it
             connection.send(place)
     for place in range(count):
         while place not in answers:
-            heard = wait([*begun])
-            for connection, process in begun.items():
-                if connection in heard:
-                    done, answer = _answer(process, connection, next(ahead, None))
+            ready = wait([*workers])
+            for connection, process in workers.items():
+                if connection in ready:
+                    done, answer = _answer(process, connection, next(places, None))
                     answers[done] = answer
         answer = answers.pop(place)
         if isinstance(answer, StrategyRuntimeError):
@@ -118,7 +118,7 @@ def _in_order(begun: Mapping[Connection, BaseProcess], count: int) -> Iterator[A
 
 
 def _answer(process: BaseProcess, connection: Connection, following: int | None) -> tuple[int, Any]:
-    """The place of an item and what was given for it, by a process that goes on with another."""
+    """Return place and result of the item that a process has finished, and send it another."""
     try:
         place, answer = connection.recv()
         if following is not None:

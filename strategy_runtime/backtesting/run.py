@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from strategy_runtime.backtesting.beside import run_beside
 from strategy_runtime.backtesting.options import options_from
+from strategy_runtime.backtesting.own_thread import run_in_thread
 from strategy_runtime.backtesting.reading import Source, read_data
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import HookFailed
@@ -40,12 +40,12 @@ _AT_EACH_BAR = "what it does at each bar goes into `def on_candle(self, candle)`
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
-    """What runs that can be compared have in common.
+    """Data and settings that comparable runs share.
 
     Attributes:
-        options: Those of the exchange.
-        subscriptions: What of the data the strategy receives.
-        warnings: What there is to say of these, in the results of each run.
+        options: Options of the exchange.
+        subscriptions: The data that the strategy receives.
+        warnings: Warnings about the subscriptions, for the results of each run.
     """
 
     data: LoadedData
@@ -57,11 +57,11 @@ class Conditions(Struct, frozen=True, kw_only=True):
 
 
 class Backtest:
-    """One run of a strategy over data, for whoever drives it.
+    """One run of a strategy over data.
 
     Attributes:
-        exchange: Where the strategy trades.
-        runner: Runs it.
+        exchange: The exchange on which the strategy trades.
+        runner: Runs the strategy.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Backtest:
 
     @property
     def bars(self) -> int:
-        """How many the data have, of all symbols."""
+        """Number of bars in the data, of all symbols."""
         return sum(map(len, self._data.series))
 
     async def run(self) -> None:
@@ -101,7 +101,7 @@ class Backtest:
         self._wall_s = monotonic() - began
 
     def results(self) -> Results:
-        """Sum up the run."""
+        """Compute the results."""
         outcome = self.exchange.outcome()
         outcome.warnings.extend(self._conditions.warnings)
         loaded = {
@@ -127,8 +127,8 @@ class Backtest:
         return results_of(outcome, facts)
 
     def _never_called(self, outcome: Outcome) -> list[str]:
-        """Warnings of a strategy that was told no price: it has no hooks, or others than for what
-        was sent.
+        """Return warnings about a strategy that saw no price, because it has no hook for the events
+        that were sent.
         """
         name = type(self._strategy).__name__
         if not any(overridden(self._strategy, each) for each in HOOKS):
@@ -140,7 +140,7 @@ class Backtest:
             return []
         has_acted = outcome.orders or self.runner.refused_orders or self.runner.has_timers
         if not (hooks or has_acted):
-            return [f"{name} has no hook for prices, no timer, and gave no order; {_AT_EACH_BAR}"]
+            return [f"{name} has no hook for prices, no timer, and placed no order; {_AT_EACH_BAR}"]
         if hooks == ["candle"] and not (self._data.series or self._data.ticks):
             return [
                 "on_candle was never called: the data have quotes only; follow them with on_quote "
@@ -166,16 +166,16 @@ def backtest(
         subscriptions: What the strategy receives, such as `S:AAPL:candle_5m,C:BTCUSD:quote`; by
             default all quotes, and the finest candles of each symbol.
         on_error: What a failing hook does: `stop` or `continue`.
-        options: Those of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; risk limits:
-            `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`, a number or
-            numbers by symbol. `splits` is a file, or a list such as `["AAPL 2:1 2005-02-28"]`.
+        options: Options of the exchange: `cash`, `fee_rate`, `slippage`, `children`, …; risk
+            limits: `max_order_notional`, `max_daily_loss`, …; `lot_size` and `tick_size`, a number
+            or numbers by symbol. `splits` is a file, or a list such as `["AAPL 2:1 2005-02-28"]`.
 
     Raises:
         HookFailed: A hook of the strategy raised; `__cause__` is what it raised.
         DataError: The data cannot be read.
-        ConfigError: An invalid value, `subscriptions` that match nothing in the data, or a strategy
-            that has run before.
-        TypeError: An unknown option, or something that is not a strategy or data.
+        ConfigError: A value is invalid, `subscriptions` match nothing in the data, or the strategy
+            has run before.
+        TypeError: An option is unknown, or an argument is not a strategy or data.
     """
     if isinstance(strategy, type):
         name = strategy.__name__
@@ -190,7 +190,7 @@ def backtest(
 def conditions_of(
     data: LoadedData | Source, subscriptions: str, options: Mapping[str, Any]
 ) -> Conditions:
-    """What is given by name in Python; see `backtest`."""
+    """Make conditions from the arguments of `backtest`."""
     if not isinstance(subscriptions, str):
         raise TypeError(
             "subscriptions are a text such as 'S:AAPL:candle_5m,C:BTCUSD:quote', and no "
@@ -211,16 +211,16 @@ def conditions_of(
 
 
 def drive(run: Backtest) -> None:
-    """Run to the end; Ctrl-C is an error at once, and not only between two turns of a loop.
+    """Run to the end; Ctrl-C raises at once, not only between two iterations of the event loop.
 
     Raises:
         HookFailed: A hook of the strategy raised.
     """
     try:
         if _has_loop():
-            run_beside(run.run())
+            run_in_thread(run.run())
         else:
-            with _no_handler_of_asyncio():
+            with _without_asyncio_handler():
                 asyncio.run(run.run())
     except HookFailed as failure:
         raise ending_in_hook(failure) from failure.__cause__
@@ -235,10 +235,10 @@ def _has_loop() -> bool:
 
 
 @contextmanager
-def _no_handler_of_asyncio() -> Iterator[None]:
-    """Have Ctrl-C raise where it finds the program, as it does without asyncio.
+def _without_asyncio_handler() -> Iterator[None]:
+    """Let Ctrl-C raise wherever the program is, as it does without asyncio.
 
-    Where it is not handled in Python's own way, asyncio leaves it alone.
+    asyncio replaces only the default handler of Python, so an equivalent one stays in place.
     """
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if not ours or threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Runs of which nothing is to be heard."""
+"""Runs without log output."""
 
 import logging
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ __all__ = ["silenced"]
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Log nothing, of structlog and the standard library alike, unless the level is `debug`."""
+    """Suppress logging, by structlog and the standard library, unless the level is `debug`."""
     before = logging.root.manager.disable
     if not logging.getLogger("strategy_runtime").isEnabledFor(logging.DEBUG):
         logging.disable()

@@ -1,4 +1,4 @@
-"""Many runs of a strategy that differ in its parameters."""
+"""Sweeps: many runs of a strategy with different parameters."""
 
 import os
 import sys
@@ -50,14 +50,15 @@ def sweep(
         data: As for `backtest`.
         parameters: Values by name, to run every combination, such as `{"fast": (5, 10, 20), "slow":
             (30, 50)}`; or a list of the sets themselves, one mapping for each run.
-        by: Figure to rank by, such as `calmar`, `return` or `win_rate`; the highest is best, but of
-            `max_drawdown` the lowest.
+        by: Figure to rank by, such as `calmar`, `return` or `win_rate`. The highest is best; of
+            `max_drawdown`, the lowest.
         processes: Number of runs at a time; by default the number of cores.
         subscriptions, options: As for `backtest`.
 
     Raises:
         DataError, TypeError: As for `backtest`.
-        ConfigError: Likewise; or, before anything runs, an unknown parameter or one without values.
+        ConfigError: As for `backtest`; or, before anything runs, a parameter is unknown or has no
+            values.
     """
     _check_class(kind)
     if by not in FIGURES:
@@ -82,18 +83,18 @@ def trials(
     sets: Sequence[_Values],
     processes: int | None,
 ) -> Iterator[Trial]:
-    """What comes of a run with each set of parameters, in their order.
+    """Yield the result of a run with each set of parameters, in order.
 
     Args:
-        name: Of the class of strategy.
-        make: Makes an object of it.
+        name: Name of the strategy's class.
+        make: Make an object of it.
         processes: As for `sweep`.
     """
-    from strategy_runtime.backtesting.processes import each_of
+    from strategy_runtime.backtesting.processes import map_in_processes
 
     run = partial(_run, name, make, conditions)
-    runs = each_of(sets, run, processes or os.cpu_count() or 1)
-    # Values need not come back from other processes: some, as of a class in a function, could not.
+    runs = map_in_processes(sets, run, processes or os.cpu_count() or 1)
+    # Values are not sent back from other processes: some, as of a local class, could not be.
     for values, (summary, failure) in zip(sets, runs, strict=True):
         yield Trial(values, summary, failure)
 
@@ -121,7 +122,7 @@ def _sets_of(parameters: object) -> list[_Values]:
 
 
 def _several(name: str, value: Any) -> list[Any]:
-    """The values that a parameter is to have, one after the other."""
+    """Return the values of a parameter as a list."""
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         return [value]
     several = [*value]
@@ -133,7 +134,7 @@ def _several(name: str, value: Any) -> list[Any]:
 def _run(
     name: str, make: Callable[[_Values], Strategy], conditions: Conditions, values: _Values
 ) -> tuple[Summary | None, str]:
-    """Run once, without a word; gives back what came of it, or why the strategy failed."""
+    """Run once without output; return the summary, or why the strategy failed."""
     with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _undebugged():
         try:
             strategy = make(values)
@@ -147,15 +148,15 @@ def _run(
         except HookFailed as failure:
             return None, f"{failure}: {_named(failure.__cause__)}"
         except SystemExit as error:
-            return None, f"a task of it ended the process: {_named(error)}"
+            return None, f"one of its tasks ended the process: {_named(error)}"
         return run.results().summary, ""
 
 
 @contextmanager
 def _undebugged() -> Iterator[None]:
-    """Have `breakpoint()` fail instead of waiting at a prompt that is left out like all output.
+    """Make `breakpoint()` fail instead of waiting at a prompt that nobody would see.
 
-    One that is switched off, or that is of a debugger with a window of its own, does no harm.
+    One that is switched off, or opens the window of a debugger, does no harm.
     """
     if sys.breakpointhook is not sys.__breakpointhook__ or os.environ.get(_SWITCH) == "0":
         yield

@@ -1,4 +1,4 @@
-"""What is said of arguments that a command has no place for."""
+"""Errors about unexpected arguments."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _NAMED = 3
 
 
 def refuse(context: click.Context, arguments: Sequence[str]) -> None:
-    """Refuse what is left over of a command line, and say what was probably meant.
+    """Refuse unexpected arguments, and suggest what was probably meant.
 
     Raises:
         UsageError: Always.

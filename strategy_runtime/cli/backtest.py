@@ -1,4 +1,4 @@
-"""`strategy-backtest`: run a strategy over market data, in process."""
+"""`strategy-backtest`: runs a strategy over market data, in process."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ from strategy_runtime.cli.options import (
 )
 from strategy_runtime.cli.progress import replayed
 from strategy_runtime.cli.redaction import safe
-from strategy_runtime.cli.repetition import repeated_lines_left_out
+from strategy_runtime.cli.repetition import limit_repeated_lines
 from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals, stop_on_signals
 from strategy_runtime.cli.streams import Command
@@ -124,7 +124,7 @@ def main(
 
         named = named_or_demo(target, demo=demo)
         options = exchange_options(account, wanted)
-        held_to = order_settings(orders)
+        order_rules = order_settings(orders)
         # A strategy that prints must not spoil the document on stdout.
         with redirect_stdout(sys.stderr) if output.as_json else nullcontext():
             strategies = _strategies(named, parameters, 2 if verify else 1)
@@ -132,12 +132,12 @@ def main(
             places = Destinations(output, type(strategy).__name__, open_page=open_page)
             places.check()
             data = load_data(wanted, demo=demo, command="strategy-backtest")
-            conditions = conditions_over(data, wanted, options, held_to)
+            conditions = conditions_over(data, wanted, options, order_rules)
             runs: list[Backtest] = []
             signals, exit_code = Signals(), 0
             for each in strategies:
                 run = Backtest(each, conditions, on_error=on_error)
-                # What the second run has to say, the first has said.
+                # The second run would only repeat the log of the first.
                 with silenced() if runs else nullcontext():
                     signals = _replay(run)
                 runs.append(run)
@@ -168,8 +168,8 @@ def _strategies(target: str, parameters: tuple[str, ...], count: int) -> "list[S
 
 
 def _replay(run: "Backtest") -> Signals:
-    """Run once; gives back the signals that came meanwhile."""
-    from strategy_runtime.cli.logs import follow
+    """Run once; return the signals that came meanwhile."""
+    from strategy_runtime.cli.logs import set_log_context
 
     runner, exchange = run.runner, run.exchange
 
@@ -180,17 +180,17 @@ def _replay(run: "Backtest") -> Signals:
                 await run.run()
         return signals
 
-    follow(lambda: {"time": time} if (time := runner.in_hand.get("time")) else {})
+    set_log_context(lambda: {"time": time} if (time := runner.in_hand.get("time")) else {})
     try:
-        with repeated_lines_left_out():
+        with limit_repeated_lines():
             signals = asyncio.run(replay())
     except HookFailed:
         note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.")
         note("")
         raise
     finally:
-        follow(None)
-    signals.end_within(None)  # the results take their time
+        set_log_context(None)
+    signals.end_within(None)  # results may take longer
     return signals
 
 
@@ -207,8 +207,8 @@ def _compare(first: "list[Fill]", second: "list[Fill]") -> None:
     )
     complain(
         f"a second run traded differently, from fill {number} on: {_traded(here)} first, then "
-        f"{_traded(there)}; look for chance without a seed, the wall clock, the order of a set, or "
-        "something kept on the class or module"
+        f"{_traded(there)}; look for randomness without a seed, the wall clock, the order of a "
+        "set, or something kept on the class or module"
     )
     raise SystemExit(70)
 
@@ -221,16 +221,16 @@ def _traded(fill: "Fill | None") -> str:
 
 
 def _say_what_next(target: str | None, exchange: Iterable[str], orders: Iterable[str]) -> None:
-    """Say which commands make the same run over the network.
+    """Print the commands for the same run over the network.
 
     Args:
-        exchange: Names of the options that make the exchange what it is.
-        orders: Names of those that limit or round what the strategy orders.
+        exchange: Names of the options of the exchange.
+        orders: Names of the options of risk limits and rounding.
     """
-    from strategy_runtime.cli.output import beside_us
+    from strategy_runtime.cli.output import command_beside
 
     names = ("strategy-backtest", "strategy-proxy", "strategy-run")
-    backtest, proxy, run = (quote(beside_us(name)) for name in names)
+    backtest, proxy, run = (quote(command_beside(name)) for name in names)
     averages = f"other averages:\n  {backtest} --demo --set fast=5 --set slow=20\nThen "
     chosen = _as_given(["parameters"])
     click.echo(
@@ -243,7 +243,7 @@ def _say_what_next(target: str | None, exchange: Iterable[str], orders: Iterable
 
 
 def _as_given(names: Iterable[str]) -> str:
-    """Some options of this command line, to be typed once more."""
+    """Return some options as they were given on this command line."""
     context = click.get_current_context()
     words: list[str] = []
     for option in context.command.params:

@@ -1,4 +1,4 @@
-"""`strategy-run --check`: what would be used, where it came from, and whether it works."""
+"""`strategy-run --check`: shows all settings with their origins, and tests the connection."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -46,8 +46,8 @@ def show_parameters(
 
 
 async def check_proxy(make_venue: "Callable[[], ProxyVenue]", settings: "Settings") -> int:
-    """Ask the proxy what no run can begin without, and open its event stream; gives back 0, or 1 if
-    either failed.
+    """Make the requests that every run starts with, and open the event stream; return 0, or 1 if
+    something failed.
 
     No event is acknowledged, so simulated time does not move.
     """

@@ -1,4 +1,4 @@
-"""How a command ends when something went wrong: what it says on stderr, and its exit code.
+"""Error reports of the commands: messages on stderr, and exit codes.
 
 0 fine · 2 usage · 69 nobody answers · 70 the strategy failed · 74 files or data, or no memory for
 them · 75 the proxy went away · 76 not the protocol · 77 access denied · 130 and 143 ended by SIGINT
@@ -29,23 +29,23 @@ _INTERRUPTED = 130
 
 
 def complain(text: object) -> None:
-    """Say on stderr what is wrong."""
+    """Print an error to stderr."""
     note(f"Error: {text}")
 
 
 def note(text: str) -> None:
-    """Say something on stderr, so that stdout holds results only."""
+    """Print a message to stderr; stdout is for results only."""
     show(indented(text))
 
 
 def show(text: str) -> None:
-    """Say something on stderr that has several lines of its own."""
+    """Print a text of several lines to stderr."""
     click.echo(safe(text), err=True)
 
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn what went wrong into words and an exit code."""
+    """Turn exceptions into messages and exit codes."""
     try:
         yield
     except HookFailed as failure:
@@ -68,7 +68,7 @@ def reported() -> Iterator[None]:
     except MemoryError as error:
         fault: BaseException | None = error
         while fault is not None:
-            clear_frames(fault.__traceback__)  # they hold what has taken the memory
+            clear_frames(fault.__traceback__)  # frees memory for the message
             fault = fault.__context__
         complain("there is not enough memory; give the process more, or less data")
         raise SystemExit(DataError.exit_code) from None
@@ -76,7 +76,7 @@ def reported() -> Iterator[None]:
 
 @contextmanager
 def blamed_on(origin: str) -> Iterator[None]:
-    """Have an error about a setting name the option or the variable that gave it."""
+    """Let errors about a setting name the option or variable it came from."""
     try:
         yield
     except ConfigError as error:
@@ -85,9 +85,9 @@ def blamed_on(origin: str) -> Iterator[None]:
 
 @contextmanager
 def users_code(doing: str) -> Iterator[None]:
-    """Run code of the user's outside hooks; what it raises is shown from its own frames on.
+    """Report exceptions of user code outside hooks, with tracebacks that start in that code.
 
-    Errors about settings pass.
+    Errors about settings are passed on.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Options below headings, in the help of a command that has many."""
+"""Headings for options in the help of a command."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,14 +18,14 @@ class _Option(click.Option):
 
 
 def under(heading: str) -> Callable[..., Callable[[Any], Any]]:
-    """A `click.option` whose help is below a heading."""
+    """Return a `click.option` whose help appears below a heading."""
     return partial(click.option, cls=_Option, heading=heading)
 
 
 def write_options(
     command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
-    """Write the options of a command: first those without a heading, then each heading's."""
+    """Write the options of a command, first those without a heading."""
     sections: dict[str, list[tuple[str, str]]] = {_OTHERS: []}
     for option in command.get_params(ctx):
         record = option.get_help_record(ctx) if isinstance(option, click.Option) else None

@@ -1,5 +1,5 @@
-"""What is made of the arguments: the strategy, its parameters, market data, what of it is wanted,
-how the exchange treats it.
+"""Loading what the arguments name: the strategy, its parameters, market data, and options of the
+exchange.
 """
 
 import os
@@ -43,10 +43,10 @@ _FAULTS_SHOWN = 20
 
 
 def named_or_demo(target: str | None, *, demo: bool) -> str:
-    """The target that was named, or the bundled one.
+    """Return the given target, or the bundled one.
 
     Raises:
-        ConfigError: None was named, and the bundled one is not wanted.
+        ConfigError: No target was given, and `--demo` was not either.
     """
     if target is None and not demo:
         raise ConfigError("name a strategy, such as bot:SmaCross, or try --demo")
@@ -54,10 +54,10 @@ def named_or_demo(target: str | None, *, demo: bool) -> str:
 
 
 def class_of(target: str) -> "type[Strategy]":
-    """The class that a target names; what its module raises is the user's.
+    """Return the class that a target names; exceptions of its module are reported as user code's.
 
     Raises:
-        LoadError: There is none.
+        LoadError: There is no such class.
     """
     from strategy_runtime.runtime.loader import load_strategy
 
@@ -66,12 +66,12 @@ def class_of(target: str) -> "type[Strategy]":
 
 
 def parameters_from(pairs: tuple[str, ...]) -> dict[str, str]:
-    """The values of `--set NAME=VALUE`; the last one counts."""
+    """Return the values of `--set NAME=VALUE`; the last one of a name counts."""
     return dict(pairs_of(pairs))
 
 
 def pairs_of(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Name and value of each `--set NAME=VALUE`."""
+    """Return name and value of each `--set NAME=VALUE`."""
     found = []
     for pair in pairs:
         name, sign, text = pair.partition("=")
@@ -82,14 +82,14 @@ def pairs_of(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
-    """Read the market data that the options name, and say on stderr what is wrong with it.
+    """Read the market data that the options name, and report its faults on stderr.
 
     Args:
-        demo: Read the bundled ones.
-        command: Which reads them.
+        demo: Read the bundled prices.
+        command: The command to name in errors.
 
     Raises:
-        ConfigError: They contradict each other, or name none.
+        ConfigError: Options contradict each other, or name no data.
         DataError: The data cannot be read.
     """
     from strategy_runtime.simulator.data.load import load_bars
@@ -133,7 +133,7 @@ def load_data(wanted: DataOptions, *, demo: bool, command: str) -> "LoadedData":
 
 
 def _report_faults(data: "LoadedData") -> None:
-    """Say before the run what was wrong with the data; all of it is in the result, too."""
+    """Report faults of the data before the run; all of them are in the result, too."""
     from strategy_runtime.simulator.data.faults import summarize
 
     found = summarize(data.faults)
@@ -144,9 +144,10 @@ def _report_faults(data: "LoadedData") -> None:
 
 
 def _report_parts(data: "LoadedData") -> None:
-    """Say that files may be parts of one symbol, where each has a symbol of its own by its name.
+    """Hint that files may belong to one symbol, if each got a symbol from its name.
 
-    Those of several symbols are mostly of the same time, and those of one, month by month, never.
+    Files of several symbols mostly overlap in time; files of one symbol, such as one per month,
+    never do.
     """
     series = [*data.series, *data.quotes, *data.ticks]
     named = [each for each in series if Path(each.source).name.startswith(each.symbol)]
@@ -156,17 +157,17 @@ def _report_parts(data: "LoadedData") -> None:
         begin = {re.split(r"[-_. ]", each.symbol)[0] for each in series}
         name = begin.pop() if len(begin) == 1 else "NAME"
         note(
-            f"Data: {len(series)} files are taken for {len(series)} symbols, those they are named "
-            f"after; if they are parts of one, say which: --symbol {name}"
+            f"Data: {len(series)} files are read as {len(series)} symbols, which they are named "
+            f"after; if they are parts of one symbol, name it: --symbol {name}"
         )
 
 
 def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
-    """What `--subscriptions`, or its variable, wants of the data.
+    """Parse `--subscriptions`, or its variable, and note entries that match no data.
 
     Raises:
-        SubscriptionError: It cannot be read.
-        ConfigError: It wants nothing that was loaded.
+        SubscriptionError: It cannot be parsed.
+        ConfigError: It matches nothing that was loaded.
     """
     from strategy_runtime.protocol.subscriptions import parse_subscriptions
     from strategy_runtime.simulator.data.selection import unmet
@@ -180,33 +181,32 @@ def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
 
 
 def conditions_over(
-    data: "LoadedData", wanted: DataOptions, options: "ExchangeOptions", held_to: "Settings"
+    data: "LoadedData", wanted: DataOptions, options: "ExchangeOptions", order_rules: "Settings"
 ) -> "Conditions":
-    """The conditions of a run over data, and of what of them is wanted; see `subscriptions_of`.
+    """Make the conditions of a run over data; see `subscriptions_of`.
 
     Args:
-        held_to: To what its orders are held.
+        order_rules: Risk limits and rounding of orders.
     """
     from strategy_runtime.backtesting.run import Conditions
 
     return Conditions(
         data=data,
         options=options,
-        limits=held_to.limits,
-        rounding=held_to.rounding,
+        limits=order_rules.limits,
+        rounding=order_rules.rounding,
         subscriptions=subscriptions_of(wanted.subscriptions, data),
     )
 
 
 def exchange_options(account: Mapping[str, Any], wanted: DataOptions) -> "ExchangeOptions":
-    """The exchange's options from the command's.
+    """Make the options of the exchange from those of the command.
 
     Args:
-        wanted: Says whether what looks like a split is refused, and what the dates of splits
-            mean.
+        wanted: Has the format of dates of splits, and whether to refuse suspected splits.
 
     Raises:
-        ConfigError: A value that cannot be one.
+        ConfigError: A value is invalid.
         DataError: The file of splits cannot be read.
     """
     from strategy_runtime.simulator.data.split_reader import read_splits

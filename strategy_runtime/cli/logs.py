@@ -1,8 +1,8 @@
-"""Logging, set up by the commands and by nothing else: to stderr, for a person or as JSON.
+"""Log configuration of the commands: to stderr, for people or as JSON.
 
-Lines of structlog, of the standard library and Python's warnings come out alike: with the strategy,
-the run, and the event in hand where there is one; without secrets and control characters. A command
-that may log nothing at all sets structlog up only when the strategy asks for its logger.
+Lines of structlog and of the standard library, and Python's warnings, look alike: they have the
+strategy, the run and the current event, if there is one, but no secrets or control characters.
+Commands that may not log anything configure structlog only when the strategy asks for its logger.
 """
 
 import logging
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from strategy_runtime.runtime.settings import Settings
 
-__all__ = ["follow", "set_up", "set_up_from", "set_up_lazily"]
+__all__ = ["set_log_context", "set_up", "set_up_from", "set_up_lazily"]
 
 _PLAIN = "%(levelname)s %(in_hand)s%(message)s"
 
 
 def set_up(level: str = "info", form: str = "auto") -> None:
-    """Set up both kinds of logging now.
+    """Configure structlog and the standard library's logging now.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
@@ -68,7 +68,7 @@ def set_up(level: str = "info", form: str = "auto") -> None:
 
 
 def set_up_lazily(level: str = "info", form: str = "auto") -> None:
-    """Set up the standard library's logging plainly, and the rest when a strategy logs."""
+    """Configure plain logging of the standard library, and the rest when a strategy logs."""
     if form == "json":
         set_up(level, form)
         return
@@ -84,15 +84,15 @@ def set_up_from(
     flags: Mapping[str, str | None] | None = None,
     others: Container[str] = (),
 ) -> "Settings":
-    """Set up logging lazily, as `LOG_LEVEL` and `LOG_FORMAT` say, and hide the secrets among the
-    variables; gives back the settings that were read.
+    """Configure logging lazily by `LOG_LEVEL` and `LOG_FORMAT`, and hide the secrets among the
+    variables; return the settings that were read.
 
     Args:
         flags: Settings of the command line.
-        others: Names of variables that are read as well.
+        others: Names of further variables to read.
 
     Raises:
-        ConfigError: They have no such values.
+        ConfigError: A value is invalid.
     """
     from strategy_runtime.runtime.settings import read_environment, resolve
 
@@ -111,28 +111,31 @@ def _drop_if_silenced(logger: Any, method: str, line: "EventDict") -> "EventDict
     return line
 
 
-def follow(event_in_hand: Callable[[], dict[str, str]] | None) -> None:
-    """Have every line say which event is in hand, as the function knows it; None to end that."""
-    _followed[:] = [event_in_hand] if event_in_hand is not None else []
+def set_log_context(event_in_hand: Callable[[], dict[str, str]] | None) -> None:
+    """Add the fields that a function returns, such as the current event, to every line.
+
+    None stops that.
+    """
+    _contexts[:] = [event_in_hand] if event_in_hand is not None else []
 
 
-_followed: list[Callable[[], dict[str, str]]] = []
+_contexts: list[Callable[[], dict[str, str]]] = []
 
 
 def _in_hand() -> dict[str, str]:
-    return {name: text for each in _followed for name, text in each().items()}
+    return {name: text for each in _contexts for name, text in each().items()}
 
 
 def _add_event_in_hand(logger: Any, method: str, line: "EventDict") -> "EventDict":
     for name, text in _in_hand().items():
         line.setdefault(name, text)
-    if line.get("event_id", "") is None:  # it is about another event, which has none
+    if line.get("event_id", "") is None:  # the line is about another event, which has no id
         del line["event_id"]
     return line
 
 
 class _SafeFormatter(logging.Formatter):
-    """Plain lines of the standard library."""
+    """Formats plain lines, redacted and with the current event."""
 
     def format(self, record: logging.LogRecord) -> str:
         record.in_hand = "".join(f"{name}={text} " for name, text in _in_hand().items())
@@ -140,7 +143,7 @@ class _SafeFormatter(logging.Formatter):
 
 
 def wants_color() -> bool:
-    """Whether escapes may be written to stderr: NO_COLOR, then FORCE_COLOR, then the terminal."""
+    """Whether to colour stderr: NO_COLOR decides, then FORCE_COLOR, then the terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (

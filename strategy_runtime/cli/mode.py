@@ -1,4 +1,4 @@
-"""Whether a proxy plays a backtest or trades live."""
+"""Detection of the mode: whether a proxy plays a backtest or trades live."""
 
 import logging
 from contextlib import suppress
@@ -25,17 +25,16 @@ _log = logging.getLogger("strategy_runtime")
 
 
 async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
-    """The mode that is wanted; where that is `auto`, the one that the proxy is made for.
+    """Return the wanted mode or, if that is `auto`, the mode of the proxy.
 
-    A proxy that says something else than what is wanted is warned of.
+    If the proxy contradicts the wanted mode, a warning is logged.
 
-    A proxy that holds time still until events are acknowledged plays a backtest. One that does not
-    offer to say what it can do is taken for live; one that cannot say it at the moment is asked
-    again.
+    A proxy that stops time until events are acknowledged plays a backtest. A proxy without a list
+    of capabilities is taken for live; one that is unavailable at the moment is asked again.
 
     Raises:
-        ProtocolError: It refuses to say it.
-        StrategyRuntimeError: It did not answer.
+        ProtocolError: The proxy refuses to list its capabilities.
+        StrategyRuntimeError: The proxy did not answer.
     """
     if wanted != "auto":
         with suppress(StrategyRuntimeError):
@@ -47,7 +46,7 @@ async def mode_of(venue: "Venue", wanted: "Mode | Literal['auto']") -> "Mode":
         capabilities = await with_retries(venue.capabilities, "what the proxy can do")
     except ApiError as error:
         if error.is_not_offered:
-            _log.info("the proxy does not tell what it can do (%s): it is taken for live", error)
+            _log.info("the proxy does not list its capabilities (%s): it is taken for live", error)
             return "live"
         raise ProtocolError(
             f"the proxy does not say whether it plays a backtest or trades live ({error}); "

@@ -1,4 +1,4 @@
-"""`strategy-new`: a project that runs, from a template."""
+"""`strategy-new`: creates a project from a template."""
 
 from pathlib import Path
 from shlex import quote
@@ -68,11 +68,11 @@ def main(name: str | None, template: str, only_list: bool) -> None:
 
 
 def _say_what_next(name: str, target: str, written: list[Path]) -> None:
-    from strategy_runtime.cli.output import beside_us
+    from strategy_runtime.cli.output import command_beside
 
     def inside(command: str) -> str:
-        """The command as it is to be typed in the project's folder."""
-        typed = beside_us(command)
+        """Return how to type a command in the project's folder."""
+        typed = command_beside(command)
         return typed if Path(typed).name == typed else quote(str(Path(typed).absolute()))
 
     click.echo("Written:")

@@ -1,4 +1,4 @@
-"""Options that several commands share; what is made of them is in `loading`."""
+"""Options that several commands share; `loading` interprets them."""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
@@ -16,9 +16,9 @@ __all__ = [
     "DEMO",
     "HELP_NAMES",
     "DataOptions",
-    "Place",
+    "NonEmptyPath",
+    "OutputPath",
     "ResultOptions",
-    "Target",
     "account_options",
     "data_option",
     "data_options",
@@ -41,10 +41,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 _account_option = under("Account and costs")
 data_option = under("Market data")
-"""An option of which data are read."""
+"""Add an option below the heading for market data."""
 
 result_option = under("Results")
-"""An option of what becomes of results."""
+"""Add an option below the heading for results."""
 
 
 def _number(text: str) -> Decimal:
@@ -57,11 +57,11 @@ def _number(text: str) -> Decimal:
     return number
 
 
-class Place(click.Path):
-    """A path; an empty one, as an unset variable of the shell makes it, would be this folder.
+class NonEmptyPath(click.Path):
+    """A path that is not empty: an unset variable of the shell would mean the current folder.
 
     Attributes:
-        refused: What is no such path, and what is said of it.
+        refused: Values that are refused, and why.
     """
 
     refused: ClassVar[dict[object, str]] = {
@@ -74,18 +74,18 @@ class Place(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> str | bytes | PathLike[str]:
-        """Take a path, unless it is none."""
+        """Convert a path, unless it is refused."""
         if value in self.refused:
             kind = "folder" if self.dir_okay else "file"
             self.fail(self.refused[value].format(kind=kind), param, ctx)
         return super().convert(value, param, ctx)
 
 
-class Target(Place):
-    """A path to write to; there `-` would be the name of a file."""
+class OutputPath(NonEmptyPath):
+    """A path to write to; `-` is refused, because it would be taken for the name of a file."""
 
-    refused: ClassVar[dict[object, str]] = Place.refused | {
-        "-": "'-' is no {kind}; name one, or have the results on stdout with --json"
+    refused: ClassVar[dict[object, str]] = NonEmptyPath.refused | {
+        "-": "'-' is no {kind}; name one, or print the results to stdout with --json"
     }
 
 
@@ -112,7 +112,7 @@ parameters_option = click.option(
 
 
 def stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
-    """Several options as one decorator, in the order in which a help text has them."""
+    """Combine several options into one decorator, in the order of the help text."""
 
     def decorate(command: _F) -> _F:
         for option in reversed(options):
@@ -125,10 +125,10 @@ def stacked(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
 def together(
     command: Callable[..., Any], name: str, options: Iterable[str], make: Callable[..., Any] = dict
 ) -> Callable[..., Any]:
-    """A command that is given several of its options as one argument.
+    """Wrap a command so that it gets several options as one argument.
 
     Args:
-        make: What is made of them.
+        make: Make that argument from them.
     """
 
     @wraps(command)
@@ -140,7 +140,7 @@ def together(
 
 
 class DataOptions(NamedTuple):
-    """Which market data, and what of them the strategy receives."""
+    """Which market data to read, and which of them the strategy receives."""
 
     paths: tuple[str, ...]
     symbol: str | None
@@ -160,7 +160,7 @@ _data = stacked(
         "--data",
         "-d",
         "paths",
-        type=Place(readable=False),
+        type=NonEmptyPath(readable=False),
         metavar="PATH",
         multiple=True,
         help="CSV, Parquet or Feather file, recording of strategy-run --record, folder of these, "
@@ -221,7 +221,7 @@ _data = stacked(
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of market data; it gets them together as `wanted`."""
+    """Add the options of market data to a command, which gets them together as `wanted`."""
     return _data(together(command, "wanted", DataOptions._fields, DataOptions))
 
 
@@ -286,7 +286,7 @@ _account = stacked(
     ),
     _account_option(
         "--splits",
-        type=Place(path_type=Path, dir_okay=False),
+        type=NonEmptyPath(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="CSV of splits that the prices are not adjusted for, with the columns symbol, date "
         "and ratio (new units to old: 2:1). A split changes positions and resting orders before "
@@ -311,13 +311,13 @@ _account = stacked(
 
 
 def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of account and costs; it gets them together as `account`."""
+    """Add the options of account and costs to a command, which gets them together as `account`."""
     names = (*_NUMBERS, "currency", "latency", "splits", "children", "mode")
     return _account(together(command, "account", names))
 
 
 class ResultOptions(NamedTuple):
-    """Where results go; nowhere of these where none is given."""
+    """Where results are written, if the user says so."""
 
     out: Path | None
     fills_file: Path | None
@@ -327,14 +327,14 @@ class ResultOptions(NamedTuple):
 _results = stacked(
     result_option(
         "--out",
-        type=Target(path_type=Path, file_okay=False),
+        type=OutputPath(path_type=Path, file_okay=False),
         metavar="DIR",
         help="Write report.html, result.json and the tables (CSV) to this folder.",
     ),
     result_option(
         "--fills",
         "fills_file",
-        type=Target(path_type=Path, dir_okay=False),
+        type=OutputPath(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="Write the fills to this file, as CSV.",
     ),
@@ -343,7 +343,7 @@ _results = stacked(
 
 
 def result_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of results; it gets them together as `output`."""
+    """Add the options of results to a command, which gets them together as `output`."""
     return _results(together(command, "output", ResultOptions._fields, ResultOptions))
 
 

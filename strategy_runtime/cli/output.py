@@ -1,4 +1,4 @@
-"""What a run leaves when it is over."""
+"""Output of results at the end of a run."""
 
 import os
 import shutil
@@ -16,21 +16,21 @@ from strategy_runtime.errors import DataError
 if TYPE_CHECKING:
     from strategy_runtime.report.results import Results
 
-__all__ = ["RESULTS", "Destinations", "beside_us"]
+__all__ = ["RESULTS", "Destinations", "command_beside"]
 
 RESULTS = Path("results")
-"""Where results go unless something else is asked for."""
+"""The default folder of results."""
 
 
 class Destinations:
     """Where the results of a run go.
 
-    Without any of `--out`, `--fills` and `--json` they are written to `results/<name>`, so that a
-    run always leaves something to look at; otherwise only what was asked for is written. An
-    unfinished run never takes the place of a finished one unasked.
+    By default they are written to `results/<name>`, so that a run always leaves a report. With
+    `--out`, `--fills` or `--json`, only what these ask for is written. By default, an unfinished
+    run does not overwrite the results of a finished one.
 
     Args:
-        open_page: Show the page in a browser, if there is one; it is written for that.
+        open_page: Write the report in any case, and open it in a browser if there is one.
     """
 
     def __init__(self, asked: ResultOptions, name: str, *, open_page: bool = False) -> None:
@@ -40,10 +40,10 @@ class Destinations:
         self._open_page = open_page
 
     def check(self) -> None:
-        """See, before the run, whether what was asked for can be written.
+        """Check, before the run, that the requested files can be written.
 
         Raises:
-            DataError: It cannot.
+            DataError: One cannot.
         """
         from strategy_runtime.report.files import ensure_writable, files_in
 
@@ -54,10 +54,10 @@ class Destinations:
             ensure_writable(path)
 
     def deliver(self, results: "Results", *, table_on_stderr: bool = False) -> None:
-        """Print and write.
+        """Print and write the results.
 
         Raises:
-            DataError: A file that was asked for cannot be written.
+            DataError: A requested file cannot be written.
         """
         from strategy_runtime.report.files import PAGE
 
@@ -103,8 +103,8 @@ def _opened(address: str) -> bool:
         return False
 
 
-def beside_us(command: str) -> str:
-    """How to type another of our commands: as this one was typed, path and all."""
+def command_beside(command: str) -> str:
+    """Return how to type another of our commands: with the path of this one, if it needs one."""
     ours = Path(sys.argv[0])
     if not ours.name.startswith("strategy-"):
         return command

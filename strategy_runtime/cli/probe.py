@@ -1,4 +1,7 @@
-"""The probe of images: asks a run on this machine whether it is ready. Imports next to nothing."""
+"""The health check of containers: asks a run on this machine whether it is ready.
+
+It imports next to nothing, because it runs every few seconds.
+"""
 
 from http.client import HTTPConnection, HTTPException
 
@@ -10,7 +13,7 @@ _PATIENCE_S = 3.0
 
 
 def probe(host: str, port: int) -> tuple[bool, str]:
-    """Ask; gives back whether the answer was 200, and what was said."""
+    """Return whether a run is ready, and the text of its answer."""
     # A server that listens on all addresses is asked on loopback.
     here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
     connection = HTTPConnection(here, port, timeout=_PATIENCE_S)

@@ -1,4 +1,4 @@
-"""How far a command is, on a terminal: one line that is written again and again, and wiped."""
+"""Progress on a terminal: one line that is overwritten, and wiped at the end."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ _WIDTH = 20
 
 @asynccontextmanager
 async def replayed(exchange: "Exchange") -> AsyncIterator[None]:
-    """Show how far a replay is, once it takes longer than a second."""
+    """Show the progress of a replay that takes longer than a second."""
     if not sys.stderr.isatty():
         yield
         return
@@ -46,21 +46,21 @@ async def _tick(exchange: "Exchange", begin: int, end: int) -> None:
         _wipe()
 
 
-def counted(things: Iterable[_T], count: int) -> Iterator[_T]:
-    """Hand on things, and show how many of so many there have been."""
+def counted(items: Iterable[_T], count: int) -> Iterator[_T]:
+    """Yield the items, and show how many of `count` there have been."""
     if not sys.stderr.isatty():
-        yield from things
+        yield from items
         return
     try:
-        for number, thing in enumerate(things, start=1):
+        for number, item in enumerate(items, start=1):
             _show(f"{number:,} of {count:,}")
-            yield thing
+            yield item
     finally:
         _wipe()
 
 
 def _show(text: str) -> None:
-    # Back to its beginning, so that a line of the log that comes next takes its place.
+    # Back to the start of the line, so that the next log line overwrites it.
     sys.stderr.write(f"\r{text:<{_WIDTH}}\r")
     sys.stderr.flush()
 

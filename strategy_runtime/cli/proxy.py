@@ -15,7 +15,7 @@ from strategy_runtime.cli.loading import exchange_options, load_data, subscripti
 from strategy_runtime.cli.options import (
     HELP_NAMES,
     DataOptions,
-    Place,
+    NonEmptyPath,
     ResultOptions,
     account_options,
     data_option,
@@ -95,7 +95,7 @@ acknowledging, 130 and 143 interrupted before the end of the run."""
 )
 @click.option(
     "--token-file",
-    type=Place(path_type=Path, dir_okay=False),
+    type=NonEmptyPath(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Require the API key in this file. Also: PROXY_API_KEY, PROXY_API_KEY_FILE.",
 )
@@ -187,7 +187,7 @@ async def _serve(
     places: "Destinations",
     linger: float,
 ) -> int:
-    """Serve one run; gives back the exit code."""
+    """Serve one run; return the exit code."""
     from strategy_runtime.report.results import results_of
     from strategy_runtime.report.summary import RunFacts
     from strategy_runtime.simulator.server import RunEnd
@@ -196,7 +196,7 @@ async def _serve(
     with stop_on_signals(asked_to_stop.set) as signals:
         async with server, replayed(exchange):
             _announce(server)
-            server.stream.when_alone = partial(_tell_who_is_there, server.stream.is_lock_step)
+            server.stream.when_alone = partial(_note_clients, server.stream.is_lock_step)
             began = asyncio.create_task(_first_client(server), name="first client")
             stop = asyncio.create_task(asked_to_stop.wait(), name="stop")
             run = asyncio.create_task(server.finished(), name="run")
@@ -205,7 +205,7 @@ async def _serve(
             for task in (began, stop):
                 task.cancel()
             if run.done() and run.exception() is not None:
-                await _tell_for(linger, asked_to_stop)
+                await _linger_after_failure(linger, asked_to_stop)
             end = run.result() if run.done() else None
             run.cancel()
             facts = RunFacts(
@@ -220,7 +220,7 @@ async def _serve(
                 await _wait(asked_to_stop, linger)
                 return 0
             if end is RunEnd.ACK_TIMEOUT:
-                await _tell_for(linger, asked_to_stop)
+                await _linger_after_failure(linger, asked_to_stop)
                 raise ConnectionLost(
                     "the strategy stopped acknowledging events; the run is incomplete "
                     "(--ack-timeout 0 waits for ever, as for a hook in a debugger)"
@@ -235,12 +235,12 @@ def _announce(server: "ProxyServer") -> None:
 
 
 async def _first_client(server: "ProxyServer") -> float:
-    """When the first strategy connected, on the monotonic clock."""
+    """Wait for the first strategy; return when it connected, on the monotonic clock."""
     await server.stream.attached.wait()
     return monotonic()
 
 
-def _tell_who_is_there(is_lock_step: bool, is_alone: bool) -> None:
+def _note_clients(is_lock_step: bool, is_alone: bool) -> None:
     if not is_alone:
         note("A strategy has connected.")
     elif is_lock_step:
@@ -249,9 +249,9 @@ def _tell_who_is_there(is_lock_step: bool, is_alone: bool) -> None:
         note("The strategy has disconnected; time goes on.")
 
 
-async def _tell_for(linger: float, asked_to_stop: asyncio.Event) -> None:
-    """Stay for whoever comes back and wants to know why the run broke off."""
-    note(f"The run has broken off; who connects is told why for {linger:g} s more.")
+async def _linger_after_failure(linger: float, asked_to_stop: asyncio.Event) -> None:
+    """Keep answering for a while, so that clients that reconnect learn why the run failed."""
+    note(f"The run has broken off; clients that connect are told why for {linger:g} s more.")
     await _wait(asked_to_stop, linger)
 
 

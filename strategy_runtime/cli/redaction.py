@@ -1,6 +1,6 @@
-"""Secrets that must not be shown, and characters that must not reach a terminal or a log.
+"""Redaction of secrets, and escaping of control characters.
 
-Whatever a command writes to stderr goes through `safe` on its way: log lines, errors, tracebacks.
+Everything that a command writes to stderr goes through `safe`: log lines, errors, tracebacks.
 """
 
 import json
@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 __all__ = ["hide", "hide_in_environment", "indented", "safe", "safe_with_colours"]
 
 _SHORTEST = 6
-"""What is shorter is no secret: hiding `on` or `1234` would make lines unreadable."""
+"""Shorter texts are not hidden: without `on` or `1234`, lines would be unreadable."""
 
 _MASK = "********"
 _SECRET_NAME = re.compile(
@@ -26,10 +26,10 @@ _secrets: set[str] = set()
 
 
 def hide(secret: str | None) -> None:
-    """Never show this text again, nor the way it is written in JSON, in Python and in a URL.
+    """Hide this text from now on, also as it is written in JSON, in Python and in a URL.
 
-    Of one with several lines, such as a private key, no line is shown by itself either. They may be
-    joined by `\\n`, as where variables cannot have several.
+    If it has several lines, as a private key has, each line is hidden by itself, too. They may be
+    joined by a literal `\\n`, for variables that cannot have several lines.
     """
     whole = (secret or "").strip()
     for text in {whole, *map(str.strip, whole.replace(r"\n", "\n").splitlines())}:
@@ -43,7 +43,7 @@ def hide(secret: str | None) -> None:
 
 
 def hide_in_environment(values: Mapping[str, str]) -> None:
-    """Hide what variables hold whose names say that it is secret, and passwords in URLs."""
+    """Hide the values of variables whose names say that they are secret, and passwords in URLs."""
     for name, text in values.items():
         if _SECRET_NAME.search(name):
             hide(text)
@@ -55,14 +55,14 @@ def hide_in_environment(values: Mapping[str, str]) -> None:
 
 
 def indented(text: str) -> str:
-    """A text of which nobody can take a further line for one of ours."""
+    """Indent the further lines of a text, so that none can pass for a line of ours."""
     return text.replace("\n", "\n    ")
 
 
 def safe(text: str) -> str:
-    """A text of several lines without secrets and control characters.
+    """Mask secrets and escape control characters, except line feeds and tabs.
 
-    What the query of an event stream's URL says may be a token, so its values are not shown either.
+    Values in the query of an event stream's URL are masked, too, because one may be a token.
     """
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
@@ -71,7 +71,7 @@ def safe(text: str) -> str:
 
 
 def safe_with_colours(text: str) -> str:
-    """A text made safe that may be coloured."""
+    """Make a text safe, but keep its colours."""
     colours = _ESCAPE.findall(text)
     parts = [safe(part) for part in _ESCAPE.split(text)]
     return "".join(part + colour for part, colour in zip(parts, [*colours, ""], strict=True))

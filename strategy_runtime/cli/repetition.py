@@ -1,5 +1,5 @@
-"""What is said again and again: in a backtest why an order is refused at every bar, and over the
-network what is odd about every frame.
+"""Filters for repeated log lines: an order refused at every bar of a backtest, or a fault in every
+frame of a live run.
 """
 
 import logging
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from strategy_runtime.cli.errors import note
 from strategy_runtime.clock import monotonic
 
-__all__ = ["repeated_lines_left_out", "repeated_warnings_summed_up"]
+__all__ = ["limit_repeated_lines", "limit_repeated_warnings"]
 
 _MOST = 20
 _KINDS_NAMED = 5
@@ -21,12 +21,12 @@ _MOST_KEPT = 1000
 
 
 class _Repetitions(logging.Filter):
-    """Lets so many lines of a kind through, those that differ in numbers only, and counts the
-    others.
+    """Passes the first lines of each kind, and counts the others; lines that differ only in numbers
+    are of the same kind.
 
     Attributes:
-        left_out: How many of each kind.
-        first: The first of them.
+        left_out: By kind, the number of lines left out.
+        first: By kind, the first line left out.
     """
 
     def __init__(self) -> None:
@@ -48,9 +48,7 @@ class _Repetitions(logging.Filter):
 
 @contextmanager
 def _filtering(lines: logging.Filter) -> Iterator[None]:
-    """Have the package's own lines go through a filter: a strategy logs what it will. With the
-    level `debug` all of them are there.
-    """
+    """Filter the package's own log lines, not those of the strategy; not with the level `debug`."""
     log = logging.getLogger("strategy_runtime")
     if log.isEnabledFor(logging.DEBUG):
         yield
@@ -63,8 +61,8 @@ def _filtering(lines: logging.Filter) -> Iterator[None]:
 
 
 @contextmanager
-def repeated_lines_left_out() -> Iterator[None]:
-    """Log no more than twenty lines of a kind, and say at the end how many were left out."""
+def limit_repeated_lines() -> Iterator[None]:
+    """Log at most twenty lines of each kind, and report at the end how many were left out."""
     repetitions = _Repetitions()
     try:
         with _filtering(repetitions):
@@ -80,8 +78,8 @@ def repeated_lines_left_out() -> Iterator[None]:
 
 
 class _Summary(logging.Filter):
-    """Lets a warning or an error through once in ten seconds, and then with how often it came in
-    between; but each that has a traceback.
+    """Passes the same warning or error once in ten seconds, with how often it came in between;
+    those with a traceback always pass.
     """
 
     def __init__(self) -> None:
@@ -104,6 +102,6 @@ class _Summary(logging.Filter):
         return True
 
 
-def repeated_warnings_summed_up() -> AbstractContextManager[None]:
+def limit_repeated_warnings() -> AbstractContextManager[None]:
     """Log the same warning or error once in ten seconds."""
     return _filtering(_Summary())

@@ -12,9 +12,9 @@ import click
 
 from strategy_runtime.cli.errors import reported, users_code
 from strategy_runtime.cli.loading import class_of, parameters_from
-from strategy_runtime.cli.options import HELP_NAMES, Place, parameters_option, version_option
+from strategy_runtime.cli.options import HELP_NAMES, NonEmptyPath, parameters_option, version_option
 from strategy_runtime.cli.redaction import hide, hide_in_environment
-from strategy_runtime.cli.repetition import repeated_warnings_summed_up
+from strategy_runtime.cli.repetition import limit_repeated_warnings
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
 from strategy_runtime.cli.streams import Command
@@ -67,7 +67,7 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
 @parameters_option
 @click.option(
     "--env-file",
-    type=Place(path_type=Path, dir_okay=False),
+    type=NonEmptyPath(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Read variables from a .env file, also for the strategy.",
 )
@@ -116,7 +116,7 @@ def _main(
     check: bool,
     flags: dict[str, str | None],
 ) -> int:
-    """Check or run; gives back the exit code."""
+    """Check or run; return the exit code."""
     values = parameters_from(parameters)
     environment = read_environment(os.environ, env_file)
     settings = _settings(flags, environment)
@@ -133,14 +133,14 @@ def _main(
             return loop.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
     strategy = _load(target, values, environment)
     with (
-        repeated_warnings_summed_up(),
+        limit_repeated_warnings(),
         asyncio.Runner(loop_factory=_loop_factory(settings)) as loop,
     ):
         return loop.run(_session(strategy, settings))
 
 
 def _settings(flags: dict[str, str | None], environment: Environment) -> Settings:
-    """The settings, with the log set up as they say, and nothing secret shown in it."""
+    """Return the settings, after configuring the log and hiding the secrets."""
     from strategy_runtime.cli.logs import set_up
 
     hide_in_environment(environment.values)
@@ -171,10 +171,10 @@ def _load(target: str, values: dict[str, str], environment: Environment) -> "Str
 
 
 def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the event loop; None for the standard one.
+    """Return what makes the event loop, or None for asyncio's own.
 
     Raises:
-        ConfigError: uvloop is wanted and not installed.
+        ConfigError: uvloop is wanted but not installed.
     """
     if settings.loop == "asyncio":
         return None
@@ -214,26 +214,26 @@ def _venue(
 
 
 async def _session(strategy: "Strategy", settings: Settings) -> int:
-    """Run until the end, or until a signal; gives back the exit code."""
+    """Run until the end or a signal; return the exit code."""
     from structlog.contextvars import bind_contextvars
 
-    from strategy_runtime.cli.keeping import Kept, keep, record
-    from strategy_runtime.cli.missing import say_what_is_missing, say_what_stays_away
-    from strategy_runtime.cli.watching import Watching
+    from strategy_runtime.cli.monitoring import Monitoring
+    from strategy_runtime.cli.storage import Storage, open_recording, open_storage
+    from strategy_runtime.cli.unmet_subscriptions import warn_of_overdue, warn_of_unmet
     from strategy_runtime.runtime.risk.limited import desk_for
     from strategy_runtime.runtime.runner import Runner
     from strategy_runtime.runtime.threads import ThreadedVenue
 
     runner: Runner | None = None
     files = ExitStack()
-    recording = record(settings, files)
-    watching = Watching(settings, lambda: None if runner is None else runner.status())
-    reaching = asyncio.ensure_future(_reach(settings))
+    recording = open_recording(settings, files)
+    monitoring = Monitoring(settings, lambda: None if runner is None else runner.status())
+    connecting = asyncio.ensure_future(_find_mode(settings))
 
     def stop() -> None:
-        watching.stopping()
+        monitoring.stopping()
         if runner is None:
-            reaching.cancel()
+            connecting.cancel()
         else:
             runner.stop()
 
@@ -242,23 +242,23 @@ async def _session(strategy: "Strategy", settings: Settings) -> int:
             runner.interrupt()
 
     with files, stop_on_signals(stop, interrupt=interrupt, deadline=STOP_WITHIN_S):
-        async with watching:
+        async with monitoring:
             try:
-                mode = await reaching
+                mode = await connecting
             except asyncio.CancelledError:
                 return 0
             name, run_id = type(strategy).__name__, "bt" if mode == "backtest" else token()
             bind_contextvars(strategy=name, run_id=run_id)
             proxy = _venue(settings, mode, settings.connect_timeout, recording)
             venue: Venue = proxy
-            kept = Kept()
+            storage = Storage()
             save: Callable[[], None] | None = files.close
             if mode == "live":
-                kept = keep(strategy, settings, files)
-                # The journal has it all already, and the venue's thread may still be recording.
-                save = None if kept.state is None else kept.state.save
+                storage = open_storage(strategy, settings, files)
+                # The journal is on disk already, and the venue's thread may still be recording.
+                save = None if storage.state is None else storage.state.save
                 venue = ThreadedVenue(proxy, loop_factory=_loop_factory(settings))
-                watch = asyncio.ensure_future(say_what_stays_away(proxy, settings))
+                watch = asyncio.ensure_future(warn_of_overdue(proxy, settings))
                 files.callback(watch.cancel)
             runner = Runner(
                 strategy,
@@ -268,23 +268,23 @@ async def _session(strategy: "Strategy", settings: Settings) -> int:
                 on_error=None if settings.on_error == "auto" else settings.on_error,
                 subscriptions=settings.subscriptions,
                 timeframe=settings.timeframe,
-                journal=kept.journal,
+                journal=storage.journal,
                 on_exit=settings.on_exit,
                 save=save,
-                desk=desk_for(settings.limits, settings.rounding, kept.days),
-                observer=watching.observer(
-                    name, run_id, lambda: {} if runner is None else runner.in_hand, kept.state
+                desk=desk_for(settings.limits, settings.rounding, storage.days),
+                observer=monitoring.observer(
+                    name, run_id, lambda: {} if runner is None else runner.in_hand, storage.state
                 ),
             )
             _log.info("running %s in %s mode at %s", name, mode, settings.ws_url)
             await runner.run()
-    say_what_is_missing(proxy, settings)
+    warn_of_unmet(proxy, settings)
     _log.info("the backtest is over" if runner.is_complete else "stopped")
     return 0
 
 
-async def _reach(settings: Settings) -> "Mode":
-    """Wait until the proxy answers, and ask what it is unless that was said."""
+async def _find_mode(settings: Settings) -> "Mode":
+    """Wait until the proxy answers, and return the mode of the run."""
     from strategy_runtime.cli.mode import mode_of
 
     venue = _venue(settings, "backtest", settings.connect_timeout)

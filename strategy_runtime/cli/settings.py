@@ -1,4 +1,4 @@
-"""Settings as options of a command; all of them are read and checked in one place, later."""
+"""Settings as options of a command; `runtime.settings` reads and checks them."""
 
 import os
 from collections.abc import Callable
@@ -36,11 +36,10 @@ def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def order_settings(options: dict[str, str | None]) -> Settings:
-    """To what a backtest holds orders, from its options and the environment; the log is set up,
-    too.
+    """Return a backtest's risk limits and rounding, from options and environment; set up the log.
 
     Raises:
-        ConfigError: A value that cannot be one, or a misspelt variable.
+        ConfigError: A value is invalid, or a variable is misspelt.
     """
     from strategy_runtime.cli.logs import set_up_from
 

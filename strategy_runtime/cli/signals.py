@@ -1,4 +1,4 @@
-"""Ending on a signal: the first asks the run to stop, the second ends the process at once."""
+"""Signals: the first one asks the run to stop, the second ends the process at once."""
 
 import asyncio
 import os
@@ -11,27 +11,27 @@ from types import FrameType
 
 from strategy_runtime.clock import monotonic
 
-__all__ = ["STOP_WITHIN_S", "Signals", "heed_as_process_1", "stop_on_signals"]
+__all__ = ["STOP_WITHIN_S", "Signals", "end_pid_1_on_sigterm", "stop_on_signals"]
 
 STOP_WITHIN_S = 7.5
-"""Seconds a run may take to stop: enough for its hooks, and less than what containers are given."""
+"""Seconds a run may take to stop: enough for its hooks, and less than containers are given."""
 
 _CODE = 128
-_ONE_WISH_S = 0.5
-"""Seconds within which signals are one: `timeout`, and what forwards them, sends two at a time."""
+_DEBOUNCE_S = 0.5
+"""Seconds within which signals count as one: `timeout` and other forwarders send two at a time."""
 
 
-def heed_as_process_1() -> None:
-    """Have SIGTERM end process 1 of a container, too, as long as nothing else is done about it.
+def end_pid_1_on_sigterm() -> None:
+    """Let SIGTERM end process 1 of a container, too, until a run handles it.
 
-    The system ends all other processes by itself, and ignores what process 1 has no handler for.
+    For process 1, unlike all others, the system ignores signals without a handler.
     """
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, lambda number, frame: os._exit(_CODE + number))
 
 
 class Signals:
-    """What has been received.
+    """The signals received.
 
     Attributes:
         received: Number of the first signal, or None.
@@ -47,15 +47,15 @@ class Signals:
         return 0 if self.received is None else _CODE + self.received
 
     def end_within(self, seconds: float | None) -> None:
-        """Once there was a signal, have the process ended if it has not in so many seconds from
-        now on; with None, leave it as much time as it takes.
+        """After a signal, end the process if it is still running in so many seconds; None removes
+        the limit. Without a signal, do nothing.
         """
         if self._watchdog is not None:
             self._watchdog.cancel()
         if self.received is not None and seconds is not None:
             self._watchdog = threading.Timer(seconds, _run_out_of_time, (self.received, seconds))
             self._watchdog.daemon = True
-            with suppress(RuntimeError):  # no thread can be started; a second signal does the same
+            with suppress(RuntimeError):  # no thread can be started; a second signal still works
                 self._watchdog.start()
 
 
@@ -68,12 +68,12 @@ def stop_on_signals(
 ) -> Iterator[Signals]:
     """Call `stop` in the running event loop on the first SIGINT or SIGTERM.
 
-    A loop that is kept busy by a hook cannot stop; then the second signal, or the deadline where
-    there is one, ends the process without further ado. Both hold beyond the end of this, since a
-    thread of the strategy keeps the process as well. Without a signal the handlers are put back.
+    A loop that a hook keeps busy cannot stop; then the second signal, or the deadline if there is
+    one, ends the process at once. After a signal, both stay in force after the block, because
+    threads of the strategy may also keep the process alive. Without one, the handlers are restored.
 
     Args:
-        interrupt: Called at once, in the middle of whatever the thread is at: may only set flags.
+        interrupt: Called in the signal handler, so it may only set flags.
         deadline: Seconds the process may take to stop.
     """
     loop = asyncio.get_running_loop()
@@ -83,7 +83,7 @@ def stop_on_signals(
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal asked_at
         if signals.received is not None:
-            if monotonic() - asked_at >= _ONE_WISH_S:
+            if monotonic() - asked_at >= _DEBOUNCE_S:
                 _give_up(number, "ended at once by a second signal")
             return
         signals.received, asked_at = number, monotonic()
@@ -103,8 +103,8 @@ def stop_on_signals(
 
 
 def _say(text: str) -> None:
-    # Past Python's streams: the signal may have come while one of them was being written.
-    with suppress(OSError):  # and whoever reads it may have gone
+    # Not through Python's streams: the signal may have interrupted a write to one of them.
+    with suppress(OSError):  # its reader may have gone
         os.write(2, f"{text}\n".encode())
 
 

@@ -1,9 +1,9 @@
 """Standard output and error that may fail without harm to the run.
 
-Whoever reads them may leave (`| head -1`), the disk behind them may be full, they may be closed
-from the start or by the strategy. None of it is a reason to stop trading: what cannot be written is
-left out, and the command goes on. It ends as it would have, unless something that somebody was to
-read was lost. A character that the encoding of the terminal does not have is written as its number.
+Their reader may go away (`| head -1`), their disk may be full, and they may be closed from the
+start or by the strategy. None of that is a reason to stop trading: what cannot be written is
+dropped, and the command goes on. Its exit code changes only if a reader of stdout lost something.
+Characters that the encoding of the terminal lacks are written as escapes.
 """
 
 import errno
@@ -21,7 +21,7 @@ import click
 from strategy_runtime.cli.arguments import refuse
 from strategy_runtime.cli.errors import complain, reported, show
 from strategy_runtime.cli.headings import write_options
-from strategy_runtime.cli.signals import heed_as_process_1
+from strategy_runtime.cli.signals import end_pid_1_on_sigterm
 from strategy_runtime.errors import DataError, reason_of
 
 __all__ = ["Command"]
@@ -30,37 +30,39 @@ _FAULT = 1
 
 
 class Command(click.Command):
-    """A command with such streams; 74 where standard output was lost, 0 where nobody reads it."""
+    """A command with such streams: it exits with 74 if standard output could not be written, and
+    with 0 if only its reader went away.
+    """
 
-    allow_extra_args = True  # they are refused here
+    allow_extra_args = True  # parse_args refuses them, with a better message
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the command line; an interrupt ends that as it ends the run."""
+        """Read the command line; an interrupt is reported as during the run."""
         with reported():
             return super().make_context(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take in the command line."""
+        """Parse the command line."""
         left_over = super().parse_args(ctx, args)
         if left_over and not ctx.resilient_parsing:
             refuse(ctx, left_over)
         return left_over
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options into the help, below their headings."""
+        """Write the options below their headings."""
         write_options(self, ctx, formatter)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, and end the process."""
-        heed_as_process_1()
-        _hold_places()
+        end_pid_1_on_sigterm()
+        _open_missing_streams()
         with _forgiving("stderr"), _forgiving("stdout") as lost:
             try:
                 super().main(*args, **kwargs)
             except SystemExit as end:
                 if end.code:
                     raise
-            except Exception as fault:  # of ours; its traceback is as public as any line of the log
+            except Exception as fault:  # a bug of ours; its traceback is redacted like the log
                 from strategy_runtime.runtime.tracebacks import formatted
 
                 show(formatted(fault, fault.__traceback__))
@@ -68,18 +70,18 @@ class Command(click.Command):
         raise SystemExit(DataError.exit_code if lost else 0)
 
 
-def _hold_places() -> None:
-    """Open what was closed from the start, lest the next socket take the place of a stream."""
+def _open_missing_streams() -> None:
+    """Open streams that were closed from the start, or the next socket would get their number."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the first number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
 @contextmanager
 def _forgiving(name: str) -> Iterator[list[OSError]]:
-    """Put a stream in the place of another; gives back what it could not write, if anything."""
+    """Replace a stream by one that never fails; yield the list of its hidden errors."""
     lost: list[OSError] = []
     stream = getattr(sys, name)
     if stream is None:  # closed from the start
@@ -92,14 +94,14 @@ def _forgiving(name: str) -> Iterator[list[OSError]]:
         return
     file = getattr(stream, "buffer", None)
     file = getattr(file, "raw", file)
-    if not isinstance(file, io.FileIO):  # replaced by somebody
+    if not isinstance(file, io.FileIO):  # it has been replaced, as by a test runner
         yield lost
         return
     stream.flush()
     layer: Any = _Forgiving(file, name, lost)
     if not stream.write_through:
         layer = io.BufferedWriter(layer)
-    ours = _Lasting(
+    ours = _Uncloseable(
         layer,
         encoding=stream.encoding,
         errors="backslashreplace" if stream.errors == "strict" else stream.errors,
@@ -114,16 +116,16 @@ def _forgiving(name: str) -> Iterator[list[OSError]]:
         setattr(sys, name, stream)
 
 
-class _Lasting(io.TextIOWrapper):
-    """A text stream that whoever it was lent to cannot close."""
+class _Uncloseable(io.TextIOWrapper):
+    """A text stream that user code cannot close."""
 
     def close(self) -> None:
-        """Write what has been kept back."""
+        """Only flush."""
         self.flush()
 
 
 class _Forgiving(io.RawIOBase):
-    """A file that takes everything, and after its first failure keeps nothing."""
+    """A file that never fails: after its first error it discards everything."""
 
     def __init__(self, file: io.FileIO, name: str, lost: list[OSError]) -> None:
         self._file = file
@@ -132,7 +134,7 @@ class _Forgiving(io.RawIOBase):
         self._is_over = False
 
     def write(self, data: Any) -> int:
-        """Write all of it, or leave it out."""
+        """Write all of the data, or discard it."""
         left = memoryview(data)
         size = left.nbytes
         while left.nbytes and not self._is_over:
@@ -140,7 +142,7 @@ class _Forgiving(io.RawIOBase):
                 if self._file.closed:
                     raise OSError(errno.EBADF, os.strerror(errno.EBADF))
                 written = self._file.write(left)
-                if written is None:  # it was made not to block, by whoever else has it
+                if written is None:  # another process has made it non-blocking
                     select([], [self._file], [])
                 else:
                     left = left[written:]
@@ -158,11 +160,11 @@ class _Forgiving(io.RawIOBase):
             )
 
     def writable(self) -> bool:
-        """Whether it can be written to: always."""
+        """Return True."""
         return True
 
     def fileno(self) -> int:
-        """The number of the file."""
+        """Return the descriptor of the file."""
         return self._file.fileno()
 
     def isatty(self) -> bool:

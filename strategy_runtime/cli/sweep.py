@@ -1,4 +1,4 @@
-"""`strategy-sweep`: run a strategy with one set of parameters after the other."""
+"""`strategy-sweep`: runs a strategy with many sets of parameters."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ from strategy_runtime.cli.loading import (
 from strategy_runtime.cli.options import (
     HELP_NAMES,
     DataOptions,
-    Target,
+    OutputPath,
     account_options,
     data_options,
     demo_option,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _LITERAL = ("[", "{", '"')
-"""How values begin that are written as JSON: these may have commas of their own."""
+"""How values in JSON begin, which may contain commas."""
 
 _EPILOG = """\b
 Examples:
@@ -83,7 +83,7 @@ Exit codes: 0 fine, 2 usage, 70 the strategy failed in some of the runs,
 @order_options
 @result_option(
     "--out",
-    type=Target(path_type=Path, file_okay=False),
+    type=OutputPath(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Write sweep.csv to this folder. Default: results/<CLASS>.",
 )
@@ -116,7 +116,7 @@ def main(
         named = named_or_demo(target, demo=demo)
         values = _values(parameters)
         sets = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
-        options, held_to = exchange_options(account, wanted), order_settings(orders)
+        options, order_rules = exchange_options(account, wanted), order_settings(orders)
         with redirect_stdout(sys.stderr) if as_json else nullcontext():
             kind = _kind(named, sets)
             place = (RESULTS / kind.__name__ if out is None else out) / "sweep.csv"
@@ -124,7 +124,7 @@ def main(
                 ensure_writable(place)
             data = load_data(wanted, demo=demo, command="strategy-sweep")
 
-        conditions = conditions_over(data, wanted, options, held_to)
+        conditions = conditions_over(data, wanted, options, order_rules)
 
         def make(values: Mapping[str, str]) -> "Strategy":
             return kind.from_text(values, os.environ)
@@ -149,7 +149,7 @@ def main(
 
 
 def _values(options: tuple[str, ...]) -> dict[str, list[str]]:
-    """The values that `--set` gives each parameter, in their order."""
+    """Return the values that `--set` gives for each parameter, in order."""
     values: dict[str, dict[str, None]] = {}
     for name, text in pairs_of(options):
         several = [text] if text.startswith(_LITERAL) else map(str.strip, text.split(","))
@@ -163,7 +163,7 @@ def _values(options: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def _kind(target: str, sets: list[dict[str, str]]) -> "type[Strategy]":
-    """The class, if it takes all of the sets of parameters.
+    """Return the class, after checking all sets of parameters.
 
     Raises:
         ConfigError: There is no such class, or a value breaks the rule of its parameter.

@@ -1,4 +1,4 @@
-"""A bundled strategy and bundled real prices, so that the first backtest needs nothing else."""
+"""A bundled strategy and real prices, so that a first backtest needs nothing else."""
 
 from importlib.resources import files
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The strategy of the demonstration."""
+"""The bundled strategy."""
 
 from decimal import Decimal
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Indicators: fed with every candle before the strategy's hook sees it, one a symbol.
+"""Indicators, one per symbol, each updated with a candle before the strategy's hook is called.
 
 Write your own by subclassing `PriceIndicator` (fed with closes) or `Indicator` (fed with whole
 candles) and calling `_set` with each new value::

@@ -1,4 +1,4 @@
-"""Averages of prices."""
+"""Moving averages."""
 
 from collections.abc import Generator
 from math import fsum
@@ -7,7 +7,7 @@ from strategy_runtime.indicators.base import Running
 
 __all__ = ["Ema", "Sma"]
 
-_SUMMED_ANEW = 1024  # prices, at least, behind which a running sum is rid of its rounding errors
+_RESUM_AFTER = 1024  # prices, at least, after which the sum is recomputed without rounding errors
 
 
 class Sma(Running):
@@ -19,14 +19,14 @@ class Sma(Running):
         window: list[float] = []
         for _ in range(period):
             window.append((yield))
-        size, places, windows = float(period), range(period), 1 + _SUMMED_ANEW // period
+        size, places, windows = float(period), range(period), 1 + _RESUM_AFTER // period
         total = fsum(window)
         self.value = value = total / size
         while True:
             for _ in range(windows):
                 for place in places:
                     price = yield
-                    total = total + (price - window[place])  # in a flat market nothing changes
+                    total = total + (price - window[place])  # exact in a flat market
                     window[place] = price
                     self.previous = value
                     self.value = value = total / size
@@ -36,7 +36,7 @@ class Sma(Running):
 class Ema(Running):
     """Exponential moving average with weight `2 / (period + 1)`, seeded with the simple average.
 
-    It never quite forgets: four periods after its first value, that has a weight of 1 in 2,000.
+    It never quite forgets a price: four periods after the first value, its weight is 1 in 2,000.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""What indicators are made of."""
+"""Base classes of indicators."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
@@ -16,8 +16,8 @@ class Line:
     """A number that changes from candle to candle.
 
     Attributes:
-        value: The latest; NaN before there is one, so that every comparison is False.
-        previous: The one before.
+        value: The latest value; NaN before there is one, so that every comparison is False.
+        previous: The value before it.
     """
 
     __slots__ = ("previous", "value")
@@ -28,7 +28,7 @@ class Line:
 
     @property
     def is_ready(self) -> bool:
-        """True once it has a value."""
+        """Whether it has a value yet."""
         return self.value == self.value  # NaN alone differs from itself
 
     def _set(self, value: float) -> None:
@@ -46,8 +46,8 @@ class Indicator(Line, ABC):
     """A line that follows the candles of one symbol.
 
     Attributes:
-        warm_up: How many candles it needs for its final value; a live run fetches that many before
-            its first event.
+        warm_up: Number of candles after which the first ones no longer matter; a live run fetches
+            that many before its first event.
     """
 
     __slots__ = ("warm_up",)
@@ -81,10 +81,10 @@ class PriceIndicator(Indicator):
 
 
 def checked_period(period: int) -> int:
-    """A number of candles, if it can be one.
+    """Return a number of candles.
 
     Raises:
-        ValueError: It cannot.
+        ValueError: It is not a whole number, or out of range.
     """
     if not isinstance(period, Integral) or isinstance(period, bool) or not 1 <= period <= _LONGEST:
         raise ValueError(
@@ -96,10 +96,10 @@ def checked_period(period: int) -> int:
 class Running(PriceIndicator):
     """An indicator whose state lives in a generator, to which each price is sent.
 
-    Reading and writing local names is what Python does fastest, and this is done for every bar.
+    Local variables are the fastest that Python has, and this runs for every bar.
 
     Args:
-        periods: How many of them `warm_up` has.
+        periods: `warm_up`, in periods.
     """
 
     __slots__ = ("_send",)
@@ -112,7 +112,7 @@ class Running(PriceIndicator):
 
     @abstractmethod
     def _states(self, period: int) -> Generator[None, float, None]:
-        """Take in one price after the other, and set `previous` and `value` by each."""
+        """Take in prices one by one, and set `previous` and `value` after each."""
 
     @property
     def feed(self) -> Callable[[float], None]:

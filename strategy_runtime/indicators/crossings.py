@@ -1,4 +1,4 @@
-"""When one line crosses another."""
+"""Tests of whether one line has crossed another."""
 
 from decimal import Decimal
 from numbers import Real
@@ -11,7 +11,7 @@ __all__ = ["crossed_above", "crossed_below"]
 def crossed_above(one: Line, other: Line | float) -> bool:
     """Whether `one` has just risen above `other`: it was not above it a candle ago, and is now."""
     try:
-        # A comparison of floats is quick where an `if` stands before it.
+        # Python compares floats fastest directly in an `if`.
         if one.value > other.value:  # type: ignore[union-attr]
             return one.previous <= other.previous  # type: ignore[union-attr]
         return False
@@ -34,6 +34,6 @@ def crossed_below(one: Line, other: Line | float) -> bool:
 def _check_comparable(one: object, other: object) -> None:
     if not hasattr(one, "previous") or not isinstance(other, Decimal | Real):
         raise TypeError(
-            "an indicator is compared with another one or with a number, as in crossed_above("
-            f"self.fast[symbol], 30), and not {type(one).__name__} with {type(other).__name__}"
+            "compare an indicator with another one or with a number, as in crossed_above("
+            f"self.fast[symbol], 30), not {type(one).__name__} with {type(other).__name__}"
         )

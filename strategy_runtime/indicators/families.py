@@ -1,4 +1,4 @@
-"""One indicator a symbol, and what each of them is to be fed."""
+"""Families of indicators, one indicator per symbol, and how they are fed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -12,14 +12,14 @@ from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 __all__ = ["Family", "Feeds", "Indicators"]
 
 _MOST_LATE = 100
-"""Families that may be made after the first candle: more are made by a slip, one at each candle."""
+"""Families that may be made after the first candle; more means a hook makes one at each candle."""
 
 IndicatorType = TypeVar("IndicatorType", bound=Indicator)
 
 Family: TypeAlias = defaultdict[str, IndicatorType]
-"""One indicator a symbol, made when the symbol is first seen or asked for.
+"""One indicator per symbol, made when the symbol is first seen or looked up.
 
-It is asked at every bar, and a class of our own would answer in twice the time.
+Strategies look symbols up at every bar, and a class of our own would take twice as long.
 """
 
 
@@ -30,7 +30,12 @@ class _Fed(NamedTuple):
 
 
 class Feeds(NamedTuple):
-    """What to call for each candle of one symbol and timeframe: with its close, and with itself."""
+    """The functions to call for each candle of one symbol and timeframe.
+
+    Attributes:
+        pushes: Take its close.
+        updates: Take the candle itself.
+    """
 
     timeframe: str
     pushes: list[Callable[[float], None]]
@@ -38,20 +43,20 @@ class Feeds(NamedTuple):
 
 
 class Indicators:
-    """All families of one strategy, and what they want to be fed, by symbol.
+    """All families of one strategy, and the functions that feed them.
 
     Attributes:
-        feeds: What to call for candles of the timeframe that came first, by symbol. `feeds_of`
-            fills it, and a family that is added empties it.
-        fed_in_runs: What to call with the closes of a symbol whose candles come in runs. Whoever
-            takes the runs fills it, and a family that is added empties it.
+        feeds: By symbol, the feeds for the timeframe that came first. `feeds_of` fills it, and
+            adding a family empties it.
+        fed_in_runs: By symbol, what takes the closes of candles that are delivered in runs. The
+            dispatcher of runs fills it, and adding a family empties it.
         when_added: Called when a family is added; for the runtime.
     """
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feeds] = {}
         self.fed_in_runs: dict[str, list[Callable[[float], None]]] = {}
-        self.when_added: Callable[[], None] = _nobody_asks
+        self.when_added: Callable[[], None] = _do_nothing
         self._others: dict[tuple[str, str], Feeds] = {}
         self._first: dict[str, str] = {}
         self._families: list[_Fed] = []
@@ -60,22 +65,22 @@ class Indicators:
     def add(
         self, make: Callable[[], IndicatorType], timeframe: str | None
     ) -> Family[IndicatorType]:
-        """A family of indicators, fed from the next candle on.
+        """Add a family of indicators, fed from the next candle on.
 
         Args:
-            timeframe: Of the candles it is fed with; None for those of the timeframe that arrives
-                first for a symbol, which is the finest.
+            timeframe: Timeframe of the candles that feed it; None for the one that arrives first
+                for a symbol, which is the finest.
 
         Raises:
-            TimeframeError: `timeframe` is none.
-            TypeError: `make` is not a function that makes an indicator at each call.
-            RuntimeError: Families are made again and again, as in a hook.
+            TimeframeError: `timeframe` is invalid.
+            TypeError: `make` does not return a new indicator at each call.
+            RuntimeError: Too many families are made after the first candle, as by a hook.
         """
         self._late += bool(self._first)
         if self._late > _MOST_LATE:
             raise RuntimeError(
                 f"{_MOST_LATE} families of indicators were made after the first candle: make them "
-                "in on_start, because one that is made at each candle begins anew each time"
+                "in on_start, because one that is made at each candle starts again each time"
             )
         _check_maker(make)
         length = None if timeframe is None else parse_timeframe(timeframe)
@@ -89,22 +94,22 @@ class Indicators:
 
     @property
     def warm_up(self) -> int:
-        """How many candles the slowest of them takes to be ready."""
+        """The longest `warm_up` of all families."""
         return max((family.make().warm_up for family in self._families), default=0)
 
     @property
     def families(self) -> list[Family[Any]]:
-        """All of them, in the order in which they were made."""
+        """All families, in the order in which they were made."""
         return [family.members for family in self._families]
 
     @property
     def symbols(self) -> list[str]:
-        """The symbols of which candles came."""
+        """The symbols for which candles have come."""
         return [*self._first]
 
     @property
-    def missed(self) -> list[str]:
-        """The timeframe that each family follows, where no candle of it has come; else empty."""
+    def unmet_timeframes(self) -> list[str]:
+        """For each family its timeframe, if no candle of it has come; else an empty string."""
         texts = {*self._first.values(), *(text for _, text in self._others)}
         came = [parse_timeframe(text) for text in texts]
         return [
@@ -115,33 +120,33 @@ class Indicators:
         ]
 
     @property
-    def starved(self) -> list[str]:
-        """Subscriptions that families wait for, of whose timeframe no candle has come."""
-        missed = dict.fromkeys(filter(None, self.missed))
-        return [f"{symbol}:candle_{text}" for symbol in self._first for text in missed]
+    def unmet_subscriptions(self) -> list[str]:
+        """Subscriptions that would bring candles of the missing timeframes."""
+        unmet = dict.fromkeys(filter(None, self.unmet_timeframes))
+        return [f"{symbol}:candle_{text}" for symbol in self._first for text in unmet]
 
     @property
-    def misused(self) -> str:
-        """What families were asked for that is no symbol, such as `Candle`; empty where nothing."""
+    def wrong_key(self) -> str:
+        """The type of a key that is not a symbol, such as `Candle`; empty if there is none."""
         keys: Iterable[object] = chain.from_iterable(each.members for each in self._families)
         return next((type(key).__name__ for key in keys if not isinstance(key, str)), "")
 
     def feeds_of(self, candle: Candle) -> Feeds:
-        """What to call for candles of a symbol in the timeframe that came first for it."""
+        """Return the feeds for candles of a symbol in the timeframe that came first for it."""
         symbol = candle.symbol
         first = self._first.setdefault(symbol, candle.timeframe)
-        feeds = self.feeds[symbol] = self._made(symbol, first, is_first=True)
+        feeds = self.feeds[symbol] = self._make_feeds(symbol, first, is_first=True)
         return feeds
 
     def other_feeds_of(self, candle: Candle) -> Feeds:
-        """What to call for candles of a symbol in another timeframe."""
+        """Return the feeds for candles of a symbol in another timeframe."""
         key = candle.symbol, candle.timeframe
         feeds = self._others.get(key)
         if feeds is None:
-            feeds = self._others[key] = self._made(*key, is_first=False)
+            feeds = self._others[key] = self._make_feeds(*key, is_first=False)
         return feeds
 
-    def _made(self, symbol: str, timeframe: str, *, is_first: bool) -> Feeds:
+    def _make_feeds(self, symbol: str, timeframe: str, *, is_first: bool) -> Feeds:
         length = parse_timeframe(timeframe)
         fed = [
             family.members
@@ -157,7 +162,7 @@ class Indicators:
 
 
 def _check_maker(make: object) -> None:
-    """Refuse what does not make a new indicator at each call, here where it was asked for.
+    """Refuse what does not make a new indicator at each call, while the caller is on the stack.
 
     Raises:
         TypeError: Says what to write instead.
@@ -177,8 +182,8 @@ def _check_maker(make: object) -> None:
     name = type(made).__name__
     if not isinstance(made, Indicator):
         raise TypeError(
-            f"a family is made of indicators, and no {name}: wrap it in a subclass of Indicator "
-            "that hands each new value to _set"
+            f"a family is made of indicators, not of {name}: wrap it in a subclass of Indicator "
+            "that passes each new value to _set"
         )
     if make() is made:
         raise TypeError(
@@ -189,5 +194,5 @@ def _check_maker(make: object) -> None:
         raise TypeError(f"{name}.__init__ does not call super().__init__(warm_up=…)")
 
 
-def _nobody_asks() -> None:
-    """What is called when a family is added, where nobody wants to know; it can be pickled."""
+def _do_nothing() -> None:
+    """The default of `when_added`; unlike a lambda, it can be pickled."""

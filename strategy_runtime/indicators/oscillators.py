@@ -1,4 +1,4 @@
-"""How strongly prices move, and in which direction."""
+"""Oscillators: how strongly prices move, and in which direction."""
 
 from collections.abc import Generator
 
@@ -13,8 +13,8 @@ _NEITHER = 50.0
 class Rsi(Running):
     """Relative strength index (Wilder, 1978), from 0 to 100: average gain over average move.
 
-    Gains and losses are averaged like the range in `Atr`, from the first `period` changes on. It is
-    50 if no close has moved.
+    Gains and losses are averaged as the range is in `Atr`, from the first `period` changes on. It
+    is 50 if no close has moved.
     """
 
     __slots__ = ()
@@ -46,7 +46,7 @@ class Macd(PriceIndicator):
 
     Attributes:
         signal: Exponential average of the line itself.
-        histogram: The line less its signal.
+        histogram: The line minus its signal.
     """
 
     __slots__ = ("_fast", "_slow", "histogram", "signal")

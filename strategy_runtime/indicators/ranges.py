@@ -1,4 +1,4 @@
-"""How far prices range."""
+"""Indicators of how far prices range."""
 
 from abc import abstractmethod
 from collections import deque
@@ -14,16 +14,16 @@ __all__ = ["Atr", "BollingerBands", "Highest", "Lowest"]
 class Atr(Indicator):
     """Average true range (Wilder, 1978).
 
-    The true range of a candle reaches from high to low, and to the close before it, if that lies
-    beyond. The first average is the mean of `period` of them; from then on each has a weight of
-    1 in `period`.
+    The true range of a candle is from high to low, extended to the previous close if that lies
+    outside. The first average is the mean of `period` true ranges; after that, each new one has a
+    weight of 1 in `period`.
     """
 
     __slots__ = ("_before", "_count", "_period", "_total")
 
     def __init__(self, period: int = 14) -> None:
         self._period = checked_period(period)
-        super().__init__(8 * self._period)  # by then the first has a weight of 1 in 1,000
+        super().__init__(8 * self._period)  # by then the first range has a weight of 1 in 1,000
         self._before: float | None = None
         self._count, self._total = 0, 0.0
 
@@ -42,14 +42,14 @@ class Atr(Indicator):
 
 
 class BollingerBands(PriceIndicator):
-    """Bollinger bands; the line itself is the middle one, the simple average of `period` closes.
+    """Bollinger bands; the line itself is the middle band, the simple average of `period` closes.
 
     Args:
-        width: From the middle to the bands, in standard deviations of those closes (as of a whole
-            population).
+        width: Distance of the bands from the middle, in population standard deviations of those
+            closes.
 
     Attributes:
-        upper, lower: The bands.
+        upper, lower: The outer bands.
     """
 
     __slots__ = ("_closes", "_size", "_width", "lower", "upper")
@@ -76,57 +76,57 @@ class BollingerBands(PriceIndicator):
             self.lower._set(middle - reach)
 
 
-class _Farthest(Indicator):
-    """How far prices went, one way, in the last `period` candles, the one in hand among them.
+class _Extreme(Indicator):
+    """The extreme price, in one direction, of the last `period` candles including the current one.
 
-    What it was without that one is `previous`.
+    `previous` is the extreme without the current candle.
     """
 
-    __slots__ = ("_count", "_leading")
-    _way: ClassVar[float]
+    __slots__ = ("_candidates", "_count")
+    _direction: ClassVar[float]
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(checked_period(period))
         self._count = 0
-        self._leading: deque[tuple[int, float]] = deque()
-        """Prices that no later one has reached, the farthest first, each with when it is too old.
-        """
+        self._candidates: deque[tuple[int, float]] = deque()
+        """Prices that no later one has reached, most extreme first, and the count at which each
+        leaves the window."""
 
     @abstractmethod
     def _price(self, candle: Candle) -> float:
-        """How far a candle went."""
+        """Return the extreme price of a candle."""
 
     def update(self, candle: Candle) -> None:
         """Take in a closed candle."""
-        leading, reached = self._leading, self._way * self._price(candle)
-        while leading and leading[-1][1] <= reached:
-            leading.pop()
-        leading.append((self._count + self.warm_up, reached))
-        if leading[0][0] == self._count:
-            leading.popleft()
+        candidates, reached = self._candidates, self._direction * self._price(candle)
+        while candidates and candidates[-1][1] <= reached:
+            candidates.pop()
+        candidates.append((self._count + self.warm_up, reached))
+        if candidates[0][0] == self._count:
+            candidates.popleft()
         self._count += 1
         if self._count >= self.warm_up:
-            self._set(self._way * leading[0][1])
+            self._set(self._direction * candidates[0][1])
 
 
-class Highest(_Farthest):
+class Highest(_Extreme):
     """The highest high of the last `period` candles, including the current one.
 
-    So a breakout is a close above its `previous`.
+    A close above its `previous` is a breakout.
     """
 
     __slots__ = ()
-    _way = 1.0
+    _direction = 1.0
 
     def _price(self, candle: Candle) -> float:
         return candle.high
 
 
-class Lowest(_Farthest):
+class Lowest(_Extreme):
     """The lowest low of the last `period` candles, as in `Highest`."""
 
     __slots__ = ()
-    _way = -1.0
+    _direction = -1.0
 
     def _price(self, candle: Candle) -> float:
         return candle.low

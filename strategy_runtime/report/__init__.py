@@ -1,1 +1,1 @@
-"""What is told of a run: files, a JSON document, a table; made from plain data."""
+"""Results of a run for people and programs: files, a JSON document, a table."""

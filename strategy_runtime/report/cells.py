@@ -1,4 +1,4 @@
-"""Cells of tables on a terminal, where some characters take two columns and some take none."""
+"""Alignment of tables on a terminal, where some characters take two columns and some none."""
 
 from unicodedata import combining, east_asian_width
 
@@ -6,17 +6,17 @@ __all__ = ["ljust", "rjust", "width_of"]
 
 
 def width_of(text: str) -> int:
-    """How many columns of a terminal it takes."""
+    """Return how many columns of a terminal a text takes."""
     return sum(_columns_of(character) for character in text)
 
 
 def ljust(text: str, width: int) -> str:
-    """The text, and blanks behind it up to this width."""
+    """Pad a text on the right to a width."""
     return text + " " * (width - width_of(text))
 
 
 def rjust(text: str, width: int) -> str:
-    """The text, and blanks before it up to this width."""
+    """Pad a text on the left to a width."""
     return " " * (width - width_of(text)) + text
 
 

@@ -1,4 +1,4 @@
-"""Bars and fills cut down to what a chart on a page can show."""
+"""Price charts of a page: bars and fills, reduced to what a chart can show."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -23,9 +23,9 @@ class Mark(Struct, frozen=True, array_like=True):
     """The fills of one side within one candle of a chart.
 
     Attributes:
-        time: Of the candle, in seconds since the epoch.
-        count: How many fills.
-        quantity: Of all of them.
+        time: Start of the candle, in seconds since the epoch.
+        count: Number of fills.
+        quantity: Sum of their quantities.
     """
 
     time: int
@@ -35,11 +35,11 @@ class Mark(Struct, frozen=True, array_like=True):
 
 
 class PriceChart(Struct, frozen=True):
-    """The prices of one symbol and what was traded at them.
+    """The prices and fills of one symbol.
 
     Attributes:
-        bars: How many bars a candle stands for, at most.
-        candles: Begin of the interval in seconds since the epoch, open, high, low, close.
+        bars: Largest number of bars in one candle.
+        candles: Start of the interval in seconds since the epoch, open, high, low, close.
     """
 
     symbol: str
@@ -51,10 +51,10 @@ class PriceChart(Struct, frozen=True):
 def price_charts(
     series: Sequence[BarSeries], fills: Sequence[Fill], grid: Sequence[int], end_ns: int
 ) -> list[PriceChart]:
-    """Charts of the symbols that were traded most, in the order of the data.
+    """Return charts of the symbols that were traded most, in the order of the data.
 
     Args:
-        grid: When the intervals begin that have a candle each, see `grid.grid_of`.
+        grid: The starts of the intervals, one candle each, see `grid.grid_of`.
         end_ns: Bars that end later are left out.
     """
     traded = Counter(fill.symbol for fill in fills)

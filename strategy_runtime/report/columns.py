@@ -1,4 +1,4 @@
-"""The tables of a run as columns, which data frames are made of."""
+"""The tables of a run as columns, for data frames."""
 
 import csv
 from datetime import datetime
@@ -16,8 +16,8 @@ _TEXTS = frozenset(
 
 
 def columns_of(table: str) -> dict[str, list[Any]]:
-    """The columns of a table that was written as CSV, by name: times to a microsecond, numbers as
-    floats, NaN where there is none.
+    """Parse a CSV table into columns by name: times to a microsecond, numbers as floats, NaN for
+    missing numbers.
     """
     header, *rows = csv.reader(StringIO(table))
     columns = zip(*rows, strict=True) if rows else [()] * len(header)

@@ -1,4 +1,4 @@
-"""Runs of one strategy that differ in its parameters, side by side."""
+"""The comparison of a sweep's runs."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -27,14 +27,14 @@ _COLUMNS = (
 )
 _TEXTS = ("fill_hash", "failure")
 _GAIN = {"sortino": "return", "calmar": "annual_return", "profit_factor": "win_rate"}
-"""Ratios that are missing where there was no loss, and what is above zero then."""
+"""Ratios that are missing if there was no loss, and the figure that is above zero in that case."""
 
 
 class Trial(Struct, frozen=True):
     """One run of a sweep.
 
     Attributes:
-        parameters: The parameters of the run; as text, if it was a command.
+        parameters: The parameters of the run; as text, if a command ran it.
         summary: The result, or None if the strategy failed.
         failure: Why it failed, or an empty string.
     """
@@ -45,13 +45,12 @@ class Trial(Struct, frozen=True):
 
 
 class Comparison:
-    """All of the runs, the best first, then those that lack the figure, failures last; of equals
-    the one that was asked for first.
+    """All runs, the best first, then those without the figure, failures last; equal ones stay in
+    the order in which they were run.
 
     Args:
-        by: The figure whose highest value is the best, named as in the document of a run; of
-            `max_drawdown` it is the lowest. A ratio that is missing because nothing was lost is the
-            highest.
+        by: The figure to rank by, named as in the JSON document of a run. The highest is best; of
+            `max_drawdown`, the lowest. A ratio that is missing because nothing was lost is highest.
     """
 
     def __init__(self, trials: Sequence[Trial], by: str) -> None:
@@ -75,8 +74,8 @@ class Comparison:
         return [trial for trial in self.trials if trial.summary is None]
 
     def table(self) -> dict[str, list[Any]]:
-        """The columns of a table of all runs, for a data frame of any kind: the parameters that
-        differ, and all figures, NaN if missing.
+        """Return the columns of a table of all runs, for a data frame of any kind: the parameters
+        that differ, and all figures, NaN if missing.
         """
         given = {name: [each.parameters.get(name) for each in self.trials] for name in self._varied}
         figures = {
@@ -88,7 +87,7 @@ class Comparison:
         return str(self)
 
     def __str__(self) -> str:
-        """A heading, then a line for each of the best; ends with a line feed."""
+        """Return a heading and one line for each of the best runs, with a final line feed."""
         names = ["", *self._varied, "Return", "Drawdown", "Sharpe", "Trades", ""]
         rows = [names, *map(self._row, self.trials[:_SHOWN])]
         widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
@@ -101,7 +100,7 @@ class Comparison:
                 *table,
                 *([f"and {more:,} more"] if more > 0 else []),
                 *(
-                    f"FAILED: {_said(trial.parameters)}: {trial.failure}"
+                    f"FAILED: {_listed(trial.parameters)}: {trial.failure}"
                     for trial in self.failed[:_SHOWN]
                 ),
                 *(["", _CAUTION] if len(self.failed) < len(self.trials) else []),
@@ -112,7 +111,8 @@ class Comparison:
     def _heading(self) -> list[str]:
         order = f"{len(self.trials):,} runs, by {self._by}"
         summaries = [trial.summary for trial in self.trials if trial.summary]
-        summary = max(summaries, key=attrgetter("end"), default=None)  # others may have ended early
+        # The latest end, because some runs may have ended early.
+        summary = max(summaries, key=attrgetter("end"), default=None)
         if summary is None:
             return [order]
         same = {name: each for name, each in summary.parameters.items() if name not in self._varied}
@@ -139,14 +139,14 @@ class Comparison:
         return [_text(trial.parameters.get(name)) for name in self._varied]
 
     def to_csv(self) -> str:
-        """A table of all runs, with all figures."""
+        """Return a table of all runs, with all figures."""
         rows = []
         for trial, figures in self._rows:
             rows.append([*self._given(trial), *(_text(figures.get(name)) for name in _COLUMNS)])
         return csv_of([*self._varied, *_COLUMNS], rows)
 
     def to_json(self) -> str:
-        """A document with the summaries of all runs, indented, ended by a line feed."""
+        """Return a document with the summaries of all runs, indented, with a final line feed."""
         document = {
             "schema": SCHEMA,
             "by": self._by,
@@ -160,7 +160,7 @@ class Comparison:
 
 
 def _figures(trial: Trial) -> dict[str, Any]:
-    """What came of a run by the names it has in its document."""
+    """Return the figures of a run, named as in its JSON document."""
     if trial.summary is None:
         return {"failure": trial.failure}
     document = msgspec.to_builtins(trial.summary)
@@ -168,7 +168,7 @@ def _figures(trial: Trial) -> dict[str, Any]:
 
 
 def _remarks(summary: Summary) -> list[str]:
-    """What else there is to know of a run before its figures are believed."""
+    """Return reasons to doubt the figures of a run."""
     turned_away = summary.refused_orders + summary.rejected_orders
     return [
         *(["bankrupt"] if summary.bankrupt else [] if summary.complete else ["ended early"]),
@@ -177,7 +177,7 @@ def _remarks(summary: Summary) -> list[str]:
 
 
 def _varied(trials: Sequence[Trial]) -> list[str]:
-    """The names of parameters in which some runs differ."""
+    """Return the names of the parameters in which runs differ."""
     names = dict.fromkeys(chain.from_iterable(trial.parameters for trial in trials))
     return [
         name for name in names if len({_text(each.parameters.get(name)) for each in trials}) > 1
@@ -196,5 +196,5 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _said(parameters: Mapping[str, Any]) -> str:
+def _listed(parameters: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={_text(value)}" for name, value in parameters.items())

@@ -1,4 +1,4 @@
-"""Equity over time, worked out after a run from its bookings and the closes of its bars."""
+"""The equity curve, computed after a run from its bookings and the closes of its bars."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +14,15 @@ from strategy_runtime.simulator.outcome import Adjustment, Fill
 __all__ = ["CurvePart", "equity_curve"]
 
 _ENOUGH = STRETCH // 8
-"""Points from which on a part is as good as a longer one."""
+"""Number of points beyond which longer parts are no faster."""
 
 
 class CurvePart(NamedTuple):
-    """Some points of the curve, one behind the other; at least one.
+    """Consecutive points of the curve, at least one.
 
     Attributes:
-        starts, lag: The instants of the points less `lag`, in nanoseconds since the epoch.
-        equities: The equity at each.
+        starts, lag: The times of the points minus `lag`, in nanoseconds since the epoch.
+        equities: The equity at each point.
     """
 
     starts: Sequence[int]
@@ -36,16 +36,17 @@ def equity_curve(
     series: Sequence[BarSeries],
     end_ns: int,
 ) -> Iterator[CurvePart]:
-    """Equity in the order of time: at every close of a bar of a symbol that is held; where none
-    closes, when a position has been closed or interest was charged; and, still without the entry,
-    when one is opened and none was held. In between, nothing changes it for longer than a
-    bar.
+    """Yield the equity curve in order of time.
 
-    It is cash plus positions at their last closes; what no bar has closed for since it was bought
-    counts at the price of its last fill.
+    There is a point at every close of a bar of a symbol that is held; if none closes then, also
+    when a position is closed or interest is charged. A point before the entry marks the opening of
+    a position from flat. In between, equity does not change for longer than a bar.
+
+    Equity is cash plus positions at their last closes; a position whose symbol has had no close
+    since the entry counts at the price of its last fill.
 
     Args:
-        bookings: What changed the account, in order.
+        bookings: Fills and adjustments, in order.
         end_ns: Bars that close later are left out; a run may have been stopped early.
     """
     by_symbol = {each.symbol: _Bars(each) for each in series}
@@ -105,7 +106,7 @@ class _Account:
 
     @property
     def worth(self) -> float:
-        """Cash and positions at the last prices."""
+        """Cash plus positions at the last prices."""
         marks = self.marks
         held = (float(units) * float(marks[symbol]) for symbol, units in self.held.items())
         return float(self.cash) + sum(held)
@@ -130,7 +131,7 @@ class _Account:
 def _by_instant(
     bookings: Iterable[Fill | Adjustment],
 ) -> tuple[list[Fill | Adjustment], list[int]]:
-    """What changes the account, in the order in which it takes effect, and when that is."""
+    """Sort the bookings that change the account by when they take effect; also return the times."""
     changes = [each for each in bookings if isinstance(each, Fill) or each.units or each.cash]
     instants = list(map(_takes_effect, changes))
     order = sorted(range(len(changes)), key=instants.__getitem__)
@@ -138,14 +139,15 @@ def _by_instant(
 
 
 def _takes_effect(booking: Fill | Adjustment) -> int:
-    # A fill or split at the open of a bar comes behind the close of the bar before, at one instant.
+    # A fill or split at the open of a bar is later than the close of the previous bar, although
+    # both have the same time.
     if isinstance(booking, Fill):
         return booking.time_ns + (booking.bar_ns == booking.time_ns)
     return booking.time_ns + (booking.price is not None)
 
 
 class _Bars:
-    """The bars of one symbol, gone through once."""
+    """The bars of one symbol, read once from start to end."""
 
     def __init__(self, series: BarSeries) -> None:
         self.series = series
@@ -153,12 +155,12 @@ class _Bars:
         self._instant = series.starts[0] if len(series) else 0  # nothing closes before
 
     def first_from(self, instant: int) -> int:
-        """The first row that closes at an instant or later; instants never fall."""
+        """Return the first row that closes at an instant or later; instants must not decrease."""
         ahead = instant - self._instant
         if ahead > 0:
             starts, step, row = self.series.starts, self.series.step, self._row
             start, most = instant - step, len(starts)
-            # Bars do not overlap, so there is only room for so many; mostly there are as many.
+            # Bars do not overlap, which limits their number; mostly there are no gaps either.
             furthest = row + ahead // step if step else most
             if row < furthest < most and starts[furthest - 1] < start <= starts[furthest]:
                 self._row = furthest
@@ -168,19 +170,19 @@ class _Bars:
         return self._row
 
     def closes_at(self, instant: int) -> bool:
-        """Whether one of them closes then."""
+        """Whether a bar closes at an instant."""
         row, starts = self.first_from(instant), self.series.starts
         return row < len(starts) and starts[row] + self.series.step == instant
 
     def between(self, begin: int, end: int) -> Iterable[range]:
-        """The rows that close from `begin` on and before `end`, some at a time."""
+        """Yield the rows that close from `begin` on and before `end`, some at a time."""
         first, last = self.first_from(begin), self.first_from(end)
         if first // STRETCH == last // STRETCH:
             return (range(first, last),) if first < last else ()
         return self.series.stretches(first, last)
 
     def starts(self, rows: slice, lag: int) -> Sequence[int]:
-        """When bars close, less `lag`."""
+        """Return the times at which bars close, minus `lag`."""
         starts, further = self.series.starts[rows].tolist(), self.series.step - lag
         return [start + further for start in starts] if further else starts
 
@@ -192,7 +194,7 @@ def _between(
     begin: int,
     end: int,
 ) -> Iterator[CurvePart]:
-    """The equity at every close from `begin` on and before `end`; leaves the last ones as marks."""
+    """Yield the equity at every close from `begin` on and before `end`, and update the marks."""
     rows = [(bars.first_from(begin), bars.first_from(end)) for bars, _ in holdings]
     held = [bars.series for bars, _ in holdings]
     sizes = [size for _, size in holdings]
@@ -217,7 +219,7 @@ def _between(
 
 
 def _are_together(held: Sequence[BarSeries], rows: Sequence[tuple[int, int]]) -> bool:
-    """Whether all close at the same instants."""
+    """Whether the bars of all symbols close at the same times."""
     first, (begin, end) = held[0], rows[0]
     instants = first.starts[begin:end]
     return all(

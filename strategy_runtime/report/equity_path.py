@@ -1,6 +1,4 @@
-"""A curve of equity, read once: how deep and how long it fell, where each day ended, and what of it
-a chart shows.
-"""
+"""What one pass over the equity curve finds: drawdowns, the end of each day, points for a chart."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,23 +13,23 @@ from strategy_runtime.report.equity import CurvePart
 __all__ = ["NOISE", "EquityPath", "FallDates", "ThinPoint", "day_of", "path_of"]
 
 ThinPoint: TypeAlias = tuple[int, float, float]
-"""When an interval of a chart begins, the equity at its end, and the deepest drawdown in it, as a
+"""The start of an interval of a chart, the equity at its end, and the deepest drawdown in it, as a
 share."""
 
 NOISE = 1e-12
-"""A share of equity too small to be a gain or a loss: floats do not tell it from nothing."""
+"""A share of equity too small to be a gain or a loss: it may be a rounding error of floats."""
 
 _NEVER = 2**63
 _EPOCH = date(1970, 1, 1)
 
 
 class FallDates(Struct, frozen=True):
-    """When equity fell.
+    """The dates of a drawdown.
 
     Attributes:
         peak: The last day on which it was at its peak.
         trough: The day on which it was lowest.
-        recovery: The day on which it was at the peak again; None where it never was.
+        recovery: The day on which it was back at the peak; None if it never was.
     """
 
     peak: date
@@ -40,16 +38,16 @@ class FallDates(Struct, frozen=True):
 
 
 class EquityPath(Struct, frozen=True, kw_only=True):
-    """A curve, read once.
+    """What one pass over the equity curve finds.
 
     Attributes:
         max_drawdown: Largest fall from an earlier peak, as a share of that peak: 0.25 is 25 %.
-        max_drawdown_dates: When that was; None where it never fell.
+        max_drawdown_dates: When that was; None if equity never fell.
         longest_drawdown_ns: Longest time from when equity was last at a peak until it was back
             there, or the end.
         by_day: Last equity of each day that has a point.
-        points: One for each interval of a chart, also where nothing changed; no drawdown is lost,
-            however short it was.
+        points: One for each interval of a chart, even if nothing changed; they show every drawdown,
+            however short.
     """
 
     max_drawdown: float
@@ -67,14 +65,15 @@ def path_of(
     days: Mapping[int, int],
     grid: Sequence[int] = (),
 ) -> EquityPath:
-    """Read a curve: how deep and long it fell, where each day ended, and what a chart shows.
+    """Read a curve once, and collect drawdowns, the end of each day, and points for a chart.
 
     Args:
-        start_ns, end_ns: Of the time in which orders could fill.
-        days: When each ends, see `performance.days_of`; an instant belongs to the next that ends.
-        grid: When the intervals of the chart begin, see `grid.grid_of`. An instant at which one
-            ends and the next begins belongs to the one that ends, as the close of a bar does; what
-            comes before the first belongs to it.
+        start_ns, end_ns: The period in which orders could fill.
+        days: When each day ends, see `performance.days_of`; a point belongs to the day that ends
+            next.
+        grid: The starts of the intervals of the chart, see `grid.grid_of`. A point between two
+            intervals belongs to the earlier one, as the close of a bar does; points before the
+            first interval belong to it.
     """
     drawdown = _Drawdown(float(start_equity), start_ns)
     by_day: dict[int, float] = {}
@@ -105,7 +104,7 @@ def path_of(
 
 
 def day_of(number: int) -> date:
-    """A day by its number since the epoch."""
+    """Return the date of a day, given as its number since the epoch."""
     return _EPOCH + timedelta(days=number)
 
 
@@ -123,10 +122,11 @@ def _dates_of(fall: "_Fall | None", days: Sequence[int], nights: Sequence[int]) 
 def _points(
     equity: float, grid: Sequence[int], changed: Mapping[int, tuple[float, float, float]]
 ) -> list[ThinPoint]:
-    """A point for each interval: as the one before where nothing changed.
+    """Return a point for each interval; if nothing changed, it repeats the one before.
 
     Args:
-        changed: Equity at the end, deepest drawdown, and drawdown at the end of an interval.
+        changed: By interval, the equity at its end, the deepest drawdown, and the drawdown at its
+            end.
     """
     points: list[ThinPoint] = []
     depth = 0.0
@@ -139,7 +139,7 @@ def _points(
 
 
 class _Fall(NamedTuple):
-    """When a curve was at its peak, at its lowest, and at the peak again, if ever."""
+    """The times of a peak, the trough after it, and the recovery, if there was one."""
 
     peak: int
     trough: int
@@ -147,11 +147,11 @@ class _Fall(NamedTuple):
 
 
 class _Drawdown:
-    """How far below its peak a curve is.
+    """Tracks how far the curve is below its peak.
 
     Attributes:
-        worst: The deepest fall yet, as a share of the peak.
-        deepest: When that was; None where there was none.
+        worst: The deepest fall so far, as a share of the peak.
+        deepest: When that was; None if there was none.
     """
 
     def __init__(self, peak: float, now: int) -> None:
@@ -163,23 +163,23 @@ class _Drawdown:
         self._is_below = False
 
     def follow(self, part: CurvePart, first: int, last: int) -> float:
-        """Go through the points from `first` to before `last`; gives back their deepest fall."""
+        """Read the points from `first` to before `last`, and return their deepest fall."""
         equities = part.equities[first:last]
         if max(equities) < self._floor:
             self._is_below = True
             lowest = min(equities)
             deepest = self.at(lowest)
             if deepest > self.worst + NOISE:
-                self._note(deepest, part, first + equities.index(lowest))
+                self._set_deepest(deepest, part, first + equities.index(lowest))
             return deepest
         return self._past_peaks(part, first, last)
 
     def at(self, equity: float) -> float:
-        """How far below the peak an equity is, as a share of it."""
+        """Return how far an equity is below the peak, as a share of the peak."""
         return (self._peak - equity) / self._peak if equity < self._floor else 0.0
 
     def longest_until(self, end: int) -> int:
-        """The longest time from a peak until the curve was back at it, or the end."""
+        """Return the longest time from a peak until the curve was back there, or the end."""
         return max(self._longest, end - self._peaked) if self._is_below else self._longest
 
     def _past_peaks(self, part: CurvePart, first: int, last: int) -> float:
@@ -198,13 +198,13 @@ class _Drawdown:
                 self._peaked = now
             else:
                 self._is_below = True
-                depth = (self._peak - equity) / self._peak  # a call less for each point
+                depth = (self._peak - equity) / self._peak  # inlined for speed
                 if depth > deepest:
                     deepest = depth
                     if depth > self.worst + NOISE:
-                        self._note(depth, part, row)
+                        self._set_deepest(depth, part, row)
         return deepest
 
-    def _note(self, depth: float, part: CurvePart, row: int) -> None:
+    def _set_deepest(self, depth: float, part: CurvePart, row: int) -> None:
         trough = part.starts[row] + part.lag
         self.worst, self.deepest = depth, _Fall(self._peaked, trough, None)

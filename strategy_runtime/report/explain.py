@@ -1,4 +1,4 @@
-"""The story of an order in plain sentences: what was asked for, and what the market made of it."""
+"""The story of an order in plain sentences: what was ordered, and how the market filled it."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -45,28 +45,28 @@ _TRADE_RULES = {
     rule.replace("_quote", "_tick"): why.replace("quote", "trade")
     for rule, why in _QUOTE_RULES.items()
 } | {LIQUIDATION: "at the last trade, because the account ran out of margin"}
-_OF_TICKS = {"quote": ("quote", _QUOTE_RULES), "tick": ("trade", _TRADE_RULES)}
-"""By what such rules end with: what people call it, and the rules."""
+_TICK_RULES = {"quote": ("quote", _QUOTE_RULES), "tick": ("trade", _TRADE_RULES)}
+"""By the last word of a rule: what people call such a price, and the sentences of its rules."""
 
 
 def explain(
     outcome: Outcome, name: str, was_refused: Callable[[str], bool] = lambda _: False
 ) -> str:
-    """Tell the story of one order.
+    """Return the story of one order.
 
     Args:
-        name: Its id, or the client's.
-        was_refused: Whether an order of such an id was refused; those are not in the outcome.
+        name: Its id or client order id.
+        was_refused: Whether an order with an id was refused; refused orders are not in the outcome.
 
     Raises:
         ConfigError: There is no such order in the run.
     """
-    # Each is made as it is come to, and there may be a million of them.
+    # One pass: each order is made when it is read, and there may be a million.
     meant = [each for each in outcome.orders if name in (each.id, each.client_order_id)]
     if not meant and was_refused(name):
         raise ConfigError(
-            f"order {name!r} was refused when it was given, and there is no more to tell of it; "
-            "the log says why, every time with LOG_LEVEL=debug"
+            f"order {name!r} was refused when it was placed, so it has no story; the log says why, "
+            "every time with LOG_LEVEL=debug"
         )
     if not meant:
         ids = chain.from_iterable((each.id, each.client_order_id) for each in outcome.orders)
@@ -81,14 +81,14 @@ def explain(
     parent = next((each for each in others if each.id == order.parent_order_id), None)
     legs = [each for each in others if each.parent_order_id == order.id]
     originals = outcome.originals
-    given, became = _what(originals.get(order.id, order)), _what(order)
-    met = _met(order.symbol, outcome)
-    sentences = [_asked(order, given, parent, met)]
+    given, became = _description(originals.get(order.id, order)), _description(order)
+    unit = _price_unit(order.symbol, outcome)
+    sentences = [_beginning(order, given, parent, unit)]
     if became != given:
         sentences.append(f"Later it was changed, in the end to {became}.")
     fills = [fill for fill in outcome.fills if fill.order_id == order.id]
-    sentences += _told(order, outcome)
-    sentences.append(_ended(order, fills, outcome, met))
+    sentences += _history(order, outcome)
+    sentences.append(_ending(order, fills, outcome, unit))
     if legs:
         listed = " and ".join(f"{leg.id} ({_kind(originals.get(leg.id, leg))})" for leg in legs)
         sentences.append(f"Its fill placed {listed} to close the position again.")
@@ -96,19 +96,19 @@ def explain(
     return "\n".join([title, *(f"  {sentence}" for sentence in sentences)]) + "\n"
 
 
-def _told(order: Order, outcome: Outcome) -> list[str]:
-    """Its fills, and the splits it went through, in the order in which they happened."""
-    told = [
+def _history(order: Order, outcome: Outcome) -> list[str]:
+    """Return a sentence for each fill and each split of an order, in the order they happened."""
+    happened = [
         ((index, 1), _filled(fill, outcome))
         for index, fill in enumerate(outcome.fills)
         if fill.order_id == order.id
     ]
-    told += [
+    happened += [
         ((each.fills_before, 0), f"At {rfc3339(each.time_ns)} a {each.what} restated it.")
         for each in outcome.adjustments
         if order.id in each.restated
     ]
-    return [sentence for _, sentence in sorted(told)]
+    return [sentence for _, sentence in sorted(happened)]
 
 
 def _kind(order: Order | OrderRequest) -> str:
@@ -124,31 +124,31 @@ def _kind(order: Order | OrderRequest) -> str:
     return f"{name} order, {', '.join(prices)}" if prices else f"{name} order"
 
 
-def _what(order: Order | OrderRequest) -> str:
+def _description(order: Order | OrderRequest) -> str:
     verb = "buy" if order.side is Side.BUY else "sell"
     return f"{verb} {in_digits(order.quantity)} {order.symbol} by a {_kind(order)}"
 
 
-def _asked(order: Order, what: str, parent: Order | None, met: str) -> str:
+def _beginning(order: Order, what: str, parent: Order | None, unit: str) -> str:
     when = moment(order.created_at)
     if parent is not None:
         return f"It was placed at {when} when {parent.id} had filled, to {what}."
-    return f"It was accepted at {when}, to {what}, good {_lifetime(order, met)}."
+    return f"It was accepted at {when}, to {what}, good {_lifetime(order, unit)}."
 
 
-def _lifetime(order: Order, met: str) -> str:
+def _lifetime(order: Order, unit: str) -> str:
     return {
         "GTC": "until cancelled",
         "DAY": "for the day",
-        "IOC": f"for one {met}",
-        "FOK": f"for one {met}, as a whole",
+        "IOC": f"for one {unit}",
+        "FOK": f"for one {unit}, as a whole",
     }[order.time_in_force.value]
 
 
-def _met(symbol: str, outcome: Outcome) -> str:
-    """What the orders in a symbol meet: one bar after the other, or quotes, or trades."""
+def _price_unit(symbol: str, outcome: Outcome) -> str:
+    """Return what the orders in a symbol fill at: `bar`, `quote` or `trade`."""
     marks = next(each for each in outcome.marks if each.symbol == symbol)
-    return _OF_TICKS[marks.timeframe][0] if marks.timeframe in _OF_TICKS else "bar"
+    return _TICK_RULES[marks.timeframe][0] if marks.timeframe in _TICK_RULES else "bar"
 
 
 def _filled(fill: Fill, outcome: Outcome) -> str:
@@ -162,10 +162,10 @@ def _filled(fill: Fill, outcome: Outcome) -> str:
 
 
 def _why(fill: Fill, outcome: Outcome) -> str:
-    """The rule in words, and where in the data the market was that met it."""
-    met = _met_by(fill, outcome)
-    if met in _OF_TICKS:
-        kind, rules = _OF_TICKS[met]
+    """Return the fill rule in words, with the place in the data that triggered it."""
+    ending = _rule_ending(fill, outcome)
+    if ending in _TICK_RULES:
+        kind, rules = _TICK_RULES[ending]
         return f"{rules[fill.rule]} ({fill.rule}; {kind} of {rfc3339(fill.bar_ns)})"
     series = next(each for each in outcome.series if each.symbol == fill.symbol)
     row = bisect_left(series.starts, fill.bar_ns)
@@ -181,8 +181,8 @@ def _why(fill: Fill, outcome: Outcome) -> str:
     return f"{why} ({fill.rule}; bar of {rfc3339(fill.bar_ns)}{line})"
 
 
-def _met_by(fill: Fill, outcome: Outcome) -> str:
-    """What met an order, as its rule ends; what is liquidated was entered at the same."""
+def _rule_ending(fill: Fill, outcome: Outcome) -> str:
+    """Return the last word of a fill's rule; of a liquidation, that of the entry's rule."""
     return next(
         each.rule.rpartition("_")[2]
         for each in reversed(outcome.fills[: fill.number])
@@ -190,7 +190,7 @@ def _met_by(fill: Fill, outcome: Outcome) -> str:
     )
 
 
-def _ended(order: Order, fills: list[Fill], outcome: Outcome, met: str) -> str:
+def _ending(order: Order, fills: list[Fill], outcome: Outcome, unit: str) -> str:
     when = moment(order.updated_at)
     if order.status is OrderStatus.FILLED:
         return "With that it was complete."
@@ -198,16 +198,16 @@ def _ended(order: Order, fills: list[Fill], outcome: Outcome, met: str) -> str:
         reason = (order.reject_reason or "UNKNOWN").replace("_", " ").lower()
         return f"At {when} it was rejected: {reason}."
     if order.status is OrderStatus.EXPIRED:
-        return f"At {when} it expired: the first {met} of another day had come."
+        return f"At {when} it expired: the first {unit} of another day had come."
     if order.status is OrderStatus.CANCELLED:
-        return f"At {when} it was cancelled{_cause(order, outcome, met)}."
+        return f"At {when} it was cancelled{_cause(order, outcome, unit)}."
     waited = "The rest" if fills else "It"
     return f"{waited} was still waiting when the run ended at {moment(outcome.end)}."
 
 
-def _cause(order: Order, outcome: Outcome, met: str) -> str:
-    """Why an order was cancelled, as far as what happened at the same instant tells."""
-    # Quotes have nanoseconds, of which the times of an order have none.
+def _cause(order: Order, outcome: Outcome, unit: str) -> str:
+    """Return why an order was cancelled, as inferred from what else happened at that time."""
+    # Quotes have nanoseconds, the times of orders only microseconds.
     at = None if order.updated_at is None else ns_of(order.updated_at)
     fills = [fill for fill in outcome.fills if fill.time_ns - fill.time_ns % 1000 == at]
     if any(fill.rule == LIQUIDATION for fill in fills):
@@ -231,7 +231,7 @@ def _cause(order: Order, outcome: Outcome, met: str) -> str:
         if order.reduce_only and other.symbol == order.symbol and other.side is order.side:
             return f" because {other.id} had closed the position"
     if order.time_in_force.value in ("IOC", "FOK"):
-        return f" because it was good for one {met}"
+        return f" because it was good for one {unit}"
     left = order.remaining_quantity
     return " by the strategy" + (
         f", with {in_digits(left)} unfilled" if left < order.quantity else ""
@@ -239,7 +239,7 @@ def _cause(order: Order, outcome: Outcome, met: str) -> str:
 
 
 def _has_closed(fill: Fill, outcome: Outcome) -> bool:
-    """Whether the position that a fill reduced was gone with it."""
+    """Whether a fill closed the position that it reduced."""
     later = outcome.fills[fill.number :]
     return all(each.position_id != fill.position_id for each in later) and all(
         each.id != fill.position_id for each in outcome.positions

@@ -1,4 +1,4 @@
-"""The figures by which runs are put in order."""
+"""The figures by which a sweep can rank its runs."""
 
 __all__ = ["FIGURES"]
 
@@ -6,4 +6,4 @@ FIGURES = (
     *("sharpe", "sortino", "calmar", "return", "annual_return", "max_drawdown"),
     *("profit_factor", "average_trade", "win_rate"),
 )
-"""Named as in the document of a run."""
+"""Names as in the JSON document of a run."""

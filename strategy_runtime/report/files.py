@@ -1,4 +1,4 @@
-"""Writing results so that a reader never sees half of one."""
+"""Atomic writing of result files."""
 
 import errno
 import os
@@ -18,16 +18,15 @@ PAGE = "report.html"
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Where `write_results` writes."""
+    """Return the files that `write_results` writes to a folder."""
     names = ("fills.csv", "orders.csv", "trips.csv", "equity.csv", "result.json", PAGE)
     return [folder / name for name in names]
 
 
 def write_results(folder: str | Path, results: Results) -> list[Path]:
-    """Write the page, the document, and a table each of fills, orders, trips and daily equity.
+    """Write the report, the JSON document, and tables of fills, orders, trips and daily equity.
 
-    Gives back where they are. On failure all files are as they were, so that those of two runs
-    never stand together.
+    Returns the paths. On failure all files are as they were, so the files of two runs never mix.
 
     Raises:
         DataError: The folder or a file in it cannot be written.
@@ -49,10 +48,10 @@ def write_results(folder: str | Path, results: Results) -> list[Path]:
 
 
 def ensure_writable(path: Path) -> None:
-    """See whether a file could be written, before there is anything to write; nothing is changed.
+    """Check that a file can be written, without changing anything.
 
     Raises:
-        DataError: It could not.
+        DataError: It cannot.
     """
     try:
         obstacle = _obstacle(path)
@@ -63,7 +62,7 @@ def ensure_writable(path: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Put a text in place of whatever a file holds: all of it or, on failure, nothing.
+    """Replace the contents of a file by a text: all of it or, on failure, nothing.
 
     A link is followed. What cannot be replaced (a pipe, a device, a mount) is written to.
 
@@ -74,17 +73,17 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _write(texts: Mapping[Path, str]) -> None:
-    """Put texts in place of what files hold: all of them or, on failure, none."""
+    """Replace the contents of files by texts: all of them or, on failure, none."""
     ready: dict[Path, Path] = {}
     try:
         for path, text in texts.items():
-            with _telling_where(path):
+            with _naming(path):
                 if path.exists() and not path.is_file():
                     path.write_text(text, encoding="utf-8", newline="")
                 else:
                     ready[path] = _beside(path.resolve(), text)
         for path, beside in ready.items():
-            with _telling_where(path):
+            with _naming(path):
                 _replace(path.resolve(), beside)
     finally:
         for beside in ready.values():
@@ -92,9 +91,9 @@ def _write(texts: Mapping[Path, str]) -> None:
 
 
 def _obstacle(path: Path) -> str:
-    """What is in the way of a file, in words; empty where nothing is."""
+    """Say what prevents writing a file; empty if nothing does."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        path.stat()  # is_dir() keeps to itself what is in the way, such as a circle of links
+        path.stat()  # raises errors that is_dir() hides, such as a loop of links
     if path.is_dir():
         return "it is a folder"
     if path.exists() and not path.is_file():
@@ -110,7 +109,7 @@ def _obstacle(path: Path) -> str:
 
 
 @contextmanager
-def _telling_where(path: Path) -> Iterator[None]:
+def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -119,7 +118,7 @@ def _telling_where(path: Path) -> Iterator[None]:
 
 
 def _beside(path: Path, text: str) -> Path:
-    """A new file next to another, with what that one is to hold."""
+    """Write a text to a new file next to another, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{token()}")
     try:
@@ -137,7 +136,7 @@ def _replace(path: Path, beside: Path) -> None:
     try:
         beside.replace(path)
     except OSError as error:
-        if error.errno != errno.EBUSY:  # a file that is a mount of its own, as containers have them
+        if error.errno != errno.EBUSY:  # a file that is a mount of its own, as in containers
             raise
         copyfile(beside, path)
 

@@ -1,4 +1,4 @@
-"""What a run did as files, and the hash by which two runs are compared."""
+"""Fills, orders, trips and daily equity as CSV, and the hash by which runs are compared."""
 
 import csv
 import re
@@ -28,23 +28,23 @@ _TRIP_COLUMNS = (
     "symbol,side,quantity,opened,entry_price,closed,exit_price,fees,profit,return,exit_rule"
 ).split(",")
 
-# Names come from data and from clients. Some that exist begin with an @ or a sign.
+# Names come from data and from clients. Some real ones start with @ or a sign.
 _FORMULA = re.compile(r"\s*(=|[+@-].*[(|!])")
 
 
 def moment(when: datetime | None) -> str:
-    """A time as RFC 3339 in UTC; empty where there is none."""
+    """Format a time as RFC 3339 in UTC; empty if there is none."""
     return "" if when is None else rfc3339(ns_of(when))
 
 
 def fill_hash(fills: Iterable[Fill]) -> str:
-    """The SHA-256 of a run's fills, as hexadecimal digits.
+    """Return the SHA-256 of a run's fills, as hexadecimal digits.
 
-    It is taken over one line a fill, `bar,symbol,signed quantity,price`, each ended by a line
-    feed, in UTF-8: the start of the bar in RFC 3339, a sale's quantity negative, decimals without
-    exponent or zeros at the end. Lines stand in the order of simulated time, fills of one instant
-    in the order in which they happened. Fees and ids are not in it, so runs that trade alike
-    compare equal whatever they pay.
+    The input is one line per fill, `bar,symbol,signed quantity,price`, each with a line feed, in
+    UTF-8: the start of the bar in RFC 3339, a negative quantity for a sale, decimals without
+    exponent or trailing zeros. Lines are in order of simulated time, fills at the same time in the
+    order in which they happened. Fees and ids are left out, so runs that trade alike have the same
+    hash whatever they pay.
     """
     lines = [
         f"{rfc3339(fill.bar_ns)},{fill.symbol},{'-' if fill.side is Side.SELL else ''}"
@@ -55,7 +55,7 @@ def fill_hash(fills: Iterable[Fill]) -> str:
 
 
 def fills_csv(fills: Iterable[Fill]) -> str:
-    """One row a fill, in the order of simulated time."""
+    """Return one row per fill, in order of simulated time."""
     rows = (
         (
             (when := rfc3339(fill.time_ns)),
@@ -75,7 +75,7 @@ def fills_csv(fills: Iterable[Fill]) -> str:
 
 
 def orders_csv(orders: Iterable[Order]) -> str:
-    """One row an order, in the order of acceptance, bracket legs included, in the last state."""
+    """Return one row per order in its last state, in order of acceptance, with bracket legs."""
     rows = (
         (
             moment(order.created_at),
@@ -101,7 +101,7 @@ def orders_csv(orders: Iterable[Order]) -> str:
 
 
 def trips_csv(trips: Iterable[RoundTrip]) -> str:
-    """One row a position that was closed, in the order of their ends."""
+    """Return one row per closed position, in the order in which they closed."""
     rows = (
         (
             _name(trip.symbol),
@@ -122,7 +122,7 @@ def trips_csv(trips: Iterable[RoundTrip]) -> str:
 
 
 def equity_csv(days: Iterable[DayEnd]) -> str:
-    """One row a day in which a bar ended."""
+    """Return one row per day in which a bar ended."""
     return csv_of(
         ("date", "equity", "return"),
         ((day.date.isoformat(), repr(day.equity), repr(day.gain)) for day in days),
@@ -134,14 +134,14 @@ def _optional(number: Decimal | None) -> str:
 
 
 def _name(text: str | None) -> str:
-    """A symbol or an id; one that a spreadsheet would run as a formula has a ' before it."""
+    """Return a symbol or an id, with a ' before it if a spreadsheet would run it as a formula."""
     if text is None:
         return ""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def csv_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as CSV."""
+    """Format a table as CSV."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

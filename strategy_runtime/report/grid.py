@@ -1,4 +1,4 @@
-"""The intervals into which a page cuts a run, so that all its charts stand one below the other."""
+"""The intervals that all charts of a page share, so that they line up."""
 
 from array import array
 from bisect import bisect_right
@@ -14,15 +14,15 @@ _MOST = 2000
 
 
 def grid_of(series: Sequence[BarSeries], end_ns: int) -> list[int]:
-    """When the intervals of a chart begin, in nanoseconds since the epoch, in order.
+    """Return the starts of the intervals, in nanoseconds since the epoch, in order.
 
-    They begin where bars do: where any bar does as long as these are few, else at some of them, so
-    that times without bars take no room. One a second at most, since charts count in seconds.
+    Intervals start when bars do: at every bar if there are few, else at some of them, so that times
+    without bars take no room. There is at most one per second, because charts count in seconds.
 
     Args:
         end_ns: Bars that end later are left out.
     """
-    # Most symbols have their bars at the same times, and bytes are compared at once.
+    # Most symbols have bars at the same times, and bytes are quick to compare.
     kinds = {_thinned(each, bars_by(each, end_ns)).tobytes() for each in series}
     begins = sorted({begin for kind in kinds for begin in array("q", kind)})
     a_second: dict[int, int] = {}
@@ -32,9 +32,9 @@ def grid_of(series: Sequence[BarSeries], end_ns: int) -> list[int]:
 
 
 def rows_of(series: BarSeries, grid: Sequence[int], end_ns: int) -> Iterator[tuple[int, range]]:
-    """The intervals of a grid in which bars of a symbol begin, each with its number and its rows.
+    """Yield number and rows of each interval in which bars of a symbol start.
 
-    The memory of what was read is given back behind each.
+    Memory of rows that have been read is released along the way.
 
     Args:
         end_ns: Bars that end later are left out.
@@ -50,13 +50,15 @@ def rows_of(series: BarSeries, grid: Sequence[int], end_ns: int) -> Iterator[tup
 
 
 def bars_by(series: BarSeries, end_ns: int) -> int:
-    """How many bars of a symbol have ended by an instant."""
+    """Return how many bars of a symbol have ended by an instant."""
     return bisect_right(series.starts, end_ns - series.step)
 
 
 def first_after(starts: Sequence[int], row: int, count: int, instant: int) -> int:
-    """First row from `row` on, of `count`, that starts after an instant; near ones are looked at
-    first, so that little of a column is read."""
+    """Return the first row from `row` on, of `count`, that starts after an instant.
+
+    The search widens from `row`, so that little of the column is read.
+    """
     jump, low = 1, row
     while low + jump <= count and starts[low + jump - 1] <= instant:
         low += jump
@@ -73,5 +75,5 @@ def _thinned(series: BarSeries, count: int) -> "array[int]":
 
 
 def _grain(count: int) -> int:
-    """How many are to share an interval."""
+    """Return how many bars share an interval."""
     return max(-(-count // _MOST), 1)

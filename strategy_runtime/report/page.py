@@ -1,8 +1,7 @@
-"""The result of a run as one page that opens anywhere: no network, no server, one file.
+"""The report of a run as one HTML file that needs neither a network nor a server.
 
-The page holds what two equal runs have in common: no wall time, no folder names. Everything that
-came from outside is escaped, and its content security policy lets nothing run but the two scripts
-it was made with.
+Equal runs give equal pages, so there are no wall times and no folder names in it. All input is
+escaped, and the content security policy allows only the two scripts that the page was made with.
 """
 
 from base64 import b64encode
@@ -43,7 +42,7 @@ _share, _ratio = partial(share, nothing="–"), partial(ratio, nothing="–")
 
 
 def render_page(results: Results) -> str:
-    """The whole page."""
+    """Return the whole page."""
     summary, outcome, points = results.summary, results.outcome, results.points
     style, script, library = _asset("page.css"), _asset("page.js"), _asset(_LIBRARY)
     title, subtitle = heading(summary)
@@ -60,13 +59,13 @@ def render_page(results: Results) -> str:
         notes=_notes(_without_folders(warnings_of(summary), outcome)),
         figures="\n".join(_figure(*each) for each in _figures(summary)),
         legend=_legend(results),
-        fallback=_drawing(points),
+        fallback=_svg(points),
         months=_months(float(outcome.start_equity), results.days),
         trips=_trips(results.trips, summary.decimals),
         options=_options(summary.options),
         data=_data(summary),
         fill_hash=summary.fill_hash,
-        left_out=_left_out(len(charts), len(outcome.series)),
+        left_out=_chart_note(len(charts), len(outcome.series)),
         run=_run(points, results.buy_and_hold, charts, summary.decimals),
         library=library,
         script=script,
@@ -82,12 +81,12 @@ def _hashed(content: str) -> str:
 
 
 def _charts(outcome: Outcome, points: Iterable[ThinPoint]) -> list[PriceChart]:
-    """Prices of symbols; their candles share the intervals of the equity path."""
+    """Return price charts whose candles have the same intervals as the equity path."""
     begins = [begin for begin, _, _ in points]
     return price_charts(outcome.series, outcome.fills, begins, outcome.end_ns)
 
 
-def _left_out(charts: int, symbols: int) -> str:
+def _chart_note(charts: int, symbols: int) -> str:
     if charts == symbols:
         return ""
     return f"The {charts} of {symbols:,} symbols that were traded most."
@@ -96,7 +95,7 @@ def _left_out(charts: int, symbols: int) -> str:
 def _run(
     points: Iterable[ThinPoint], held: Iterable[float], charts: Sequence[PriceChart], decimals: int
 ) -> str:
-    """What the scripts draw, as JSON that cannot end the element it stands in."""
+    """Return the data of the charts, as JSON that cannot close the script element around it."""
     document = {
         "intraday": any(candle[0] % _DAY for chart in charts for candle in chart.candles[:2]),
         "decimals": decimals,
@@ -139,7 +138,7 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
 
 
 def _days(days: float) -> str:
-    """To the day, and of less than one how much of it."""
+    """Format a number of days: rounded, but with two decimals below one day."""
     text = f"{days:,.2f}" if 0 < days < 1 else f"{days:,.0f}"
     return "1 day" if text == "1" else f"{text} days"
 
@@ -149,9 +148,9 @@ def _figure(name: str, value: str) -> str:
 
 
 def _without_folders(notes: Iterable[str], outcome: Outcome) -> list[str]:
-    """The notes with the files of the data named, but not where they are."""
+    """Shorten the paths of data files in notes to file names."""
     files_read = {file for each in outcome.series for file in each.sources.values()}
-    # The longest first: data/a.csv may also be the end of another one's path.
+    # The longest first: data/a.csv may also be the end of another path.
     longest_first = sorted(files_read, key=len, reverse=True)
     return [
         reduce(lambda text, file: text.replace(file, PurePath(file).name), longest_first, note)
@@ -167,7 +166,7 @@ def _notes(notes: Sequence[str]) -> str:
 
 
 def _legend(results: Results) -> str:
-    """What the lines of the equity chart are, and when equity fell furthest."""
+    """Return the legend of the equity chart, with the dates of the maximum drawdown."""
     keys = ""
     if results.buy_and_hold:
         keys = (
@@ -184,8 +183,8 @@ def _legend(results: Results) -> str:
     )
 
 
-def _drawing(points: Sequence[ThinPoint]) -> str:
-    """The equity as a line, for where no script runs."""
+def _svg(points: Sequence[ThinPoint]) -> str:
+    """Draw the equity as a line, for readers without scripts."""
     equities = [equity for _, equity, _ in points] or [0.0]
     low, high = min(equities), max(equities)
     line = " ".join(
@@ -200,7 +199,7 @@ def _drawing(points: Sequence[ThinPoint]) -> str:
 
 
 def _months(start_equity: float, days: Iterable[DayEnd]) -> str:
-    """The returns by month, a row a year; empty where all is within one month."""
+    """Return a table of monthly returns, one row per year; empty for a run within one month."""
     ends = {(day.date.year, day.date.month): day.equity for day in days}
     if len(ends) < 2:
         return ""
@@ -225,7 +224,7 @@ def _months(start_equity: float, days: Iterable[DayEnd]) -> str:
 
 
 def _gains(start_equity: float, ends: Mapping[_Span, float]) -> dict[_Span, float | None]:
-    """The return of each span of time, from how much equity each ended with."""
+    """Return the return of each month or year, from the equity at its end."""
     gains: dict[_Span, float | None] = {}
     before = start_equity
     for span, equity in ends.items():
@@ -271,7 +270,7 @@ def _trips(trips: Sequence[RoundTrip], decimals: int) -> str:
 
 
 def _options(options: Mapping[str, Any]) -> str:
-    """A table of the options that are set."""
+    """Return a table of the options that are set."""
     rows = []
     for name, value in options.items():
         if value is None or value == []:
@@ -303,12 +302,12 @@ def _data(summary: Summary) -> str:
 
 
 def _scroll(name: str, table: str) -> str:
-    """A table in a place of its own, which scrolls with the keyboard, too."""
+    """Put a table into a region of its own, which can also be scrolled with the keyboard."""
     return f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">{table}</div>'
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a column whose name begins with # has numbers, one with ± gains and losses."""
+    """Return a table; # before the name of a column means numbers, ± gains and losses."""
     kinds = [name[0] if name[0] in "#±" else "" for name in columns]
     head = "".join(
         f'<th scope="col"{_class_of(kind)}>{escape(name.removeprefix(kind))}</th>'
@@ -337,16 +336,16 @@ def _class_of(kind: str, cell: str = "") -> str:
 
 
 def _moment(text: str) -> str:
-    """A time for tables, in which many stand."""
+    """Shorten a time for a table."""
     return day(text).replace("T", " ").removesuffix("Z").removesuffix(":00")
 
 
 def _price(price: Decimal) -> str:
-    """To eight decimals, one of a coin that costs next to nothing to eight digits."""
+    """Format a price with eight decimals, or with eight digits if it is tiny."""
     places = max(8, 7 - price.adjusted())
     return in_digits(Decimal(f"{price:.{places}f}"))
 
 
 def _percent(gain: float | None) -> str:
-    """A gain or loss for a table whose heading says that it is in percent."""
+    """Format a gain or loss without the sign %, for a table whose heading has it."""
     return _share(gain, signed=True).removesuffix(" %")

@@ -1,11 +1,11 @@
-"""How good a run was: returns by day, what they varied by, and the positions that were closed.
+"""Performance figures of a run, from daily returns and closed positions.
 
-Conventions. A day's return is its last equity over that of the day before, or the starting equity,
-less one; every day in which a bar ends counts, also without a position, see `days_of`. Figures a
-year are scaled by the number of such days a year that the data has: about 252 for stocks, 365 for
-what trades every day, 52 for weekly bars. Deviations are those of a sample (n - 1), the risk-free
-rate is zero. What cannot be said, for want of days or positions, is None: never infinite, never
-not-a-number.
+Conventions: a day's return is its last equity divided by that of the day before (or by the starting
+equity), minus one. Every day in which a bar ends counts, with or without a position, see `days_of`.
+Annual figures are scaled by the number of such days per year in the data: about 252 for stocks, 365
+for what trades every day, 52 for weekly bars. Deviations are sample deviations (n - 1), and the
+risk-free rate is zero. A figure that cannot be computed, for want of days or positions, is None,
+never infinite or NaN.
 """
 
 import math
@@ -26,14 +26,16 @@ __all__ = ["DayEnd", "Performance", "day_ends", "days_of", "performance_of"]
 
 _YEAR_DAYS = 365.25
 _ENOUGH_DAYS = 30
-_EVENING = 9 * DAY_NS // 24  # from 15:00 on: midnight in Tokyo, while New York opens by 14:30
+# Daily bars that start from 15:00 UTC on belong to the next date: midnight in Tokyo is 15:00 UTC,
+# and New York opens no later than 14:30.
+_EVENING = 9 * DAY_NS // 24
 
 
 class DayEnd(Struct, frozen=True):
-    """How a day ended.
+    """The end of a day.
 
     Attributes:
-        equity: The last of the day.
+        equity: The last equity of the day.
         gain: The return of the day, as a share.
     """
 
@@ -46,20 +48,20 @@ class Performance(Struct, frozen=True, kw_only=True):
     """Figures by which runs are compared.
 
     Attributes:
-        annual_return: Compound growth a year; None for less than 30 days, and where no equity was
-            left.
-        annual_volatility: Deviation of the daily returns times the root of the days a year.
-        sharpe: Mean daily return over its deviation, times the root of the days a year.
-        sortino: The same over the downside deviation, the root of the mean of the squared negative
-            returns, all days counted.
-        calmar: `annual_return` over the maximum drawdown.
-        longest_drawdown_days: From when equity was last at a peak until it was back there, or the
-            end.
+        annual_return: Compound annual growth; None for less than 30 days, or if no equity is left.
+        annual_volatility: Deviation of daily returns times the square root of the days per year.
+        sharpe: Mean daily return divided by its deviation, times the square root of the days per
+            year.
+        sortino: The same with the downside deviation, the root mean square of the negative returns
+            over all days.
+        calmar: `annual_return` divided by the maximum drawdown.
+        longest_drawdown_days: Longest time from when equity was last at a peak until it was back
+            there, or the end.
         exposure: Share of the time in which a position was held.
-        trades: Positions closed, from flat to flat.
+        trades: Closed positions, from flat to flat.
         win_rate: Share of them with a profit after fees.
-        profit_factor: Their profits over their losses; None without a loss.
-        average_trade, best_trade, worst_trade: Profit after fees as a share of the entry's worth.
+        profit_factor: Their profits divided by their losses; None without a loss.
+        average_trade, best_trade, worst_trade: Profit after fees as a share of the entry value.
         average_holding_s: Mean time from opening to closing, in seconds.
     """
 
@@ -80,16 +82,17 @@ class Performance(Struct, frozen=True, kw_only=True):
 
 
 def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
-    """The UTC days in which bars end by `end_ns`, since the epoch and in order, and when each ends.
+    """Return the UTC days in which bars end by `end_ns`, in order, and when each day ends.
 
-    Midnight belongs to the day it ends. Days of daily bars begin when these do, so that a bar from
-    midnight to midnight in New York is one of its date, and its day ends with it. Those that begin
-    late in the day are of the next date, as from midnight to midnight in Berlin or Tokyo.
+    Days are numbered since the epoch. Midnight belongs to the day it ends. Days of daily bars start
+    when the bars do, so a bar from midnight to midnight in New York belongs to its local date, and
+    the day ends with it. Bars that start late in the UTC day belong to the next date, as those from
+    midnight to midnight in Berlin or Tokyo.
     """
     days: dict[int, int] = {}
     before: BarSeries | None = None
     for each in series:
-        # Most symbols have their bars at the same times.
+        # Most symbols have bars at the same times.
         if before is not None and each.step == before.step and each.starts == before.starts:
             each.release()
             continue
@@ -108,11 +111,11 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
 
 
 def day_ends(by_day: Mapping[int, float], start_equity: float, days: Iterable[int]) -> list[DayEnd]:
-    """How each day ended, also where nothing changed.
+    """Return the end of each day, even if nothing changed.
 
     Args:
         by_day: See `EquityPath.by_day`.
-        days: Those of the data, see `days_of`.
+        days: The days of the data, see `days_of`.
     """
     ends: list[DayEnd] = []
     before = start_equity
@@ -133,12 +136,12 @@ def performance_of(
     start_ns: int,
     end_ns: int,
 ) -> Performance:
-    """Work out the figures.
+    """Compute the figures.
 
     Args:
         held_ns: How long a position was held, see `trips.time_held`.
         days: See `day_ends`.
-        start_ns, end_ns: Of the time in which orders could fill.
+        start_ns, end_ns: The period in which orders could fill.
     """
     daily = [day.gain for day in days]
     last = days[-1].equity if days else start_equity
@@ -178,13 +181,13 @@ def _growth_a_year(growth: float, years: float) -> float | None:
         return None
     try:
         annual = growth ** (1 / years) - 1
-    except OverflowError:  # a month like that twelve times over
+    except OverflowError:  # a huge gain in a short time
         return None
     return _finite(annual)
 
 
 def _over(figure: float | None, by: float) -> float | None:
-    """One figure over another; None where that is no number."""
+    """Divide one figure by another; None if the result is not finite."""
     if figure is None or not by:
         return None
     return _finite(figure / by)

@@ -1,4 +1,4 @@
-"""Everything that is said about a run, worked out once for all the forms in which it is said."""
+"""The results of a run, computed once for all forms of output."""
 
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -8,14 +8,14 @@ from msgspec import Struct
 from strategy_runtime.clock import ns_of
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.report.attribute_hints import hint_for_attribute
+from strategy_runtime.report.buy_and_hold import buy_and_hold
 from strategy_runtime.report.columns import columns_of
 from strategy_runtime.report.equity import CurvePart, equity_curve
 from strategy_runtime.report.equity_path import ThinPoint, path_of
 from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.grid import grid_of
-from strategy_runtime.report.holding import buy_and_hold
 from strategy_runtime.report.performance import DayEnd, day_ends, days_of, performance_of
-from strategy_runtime.report.places import hint_of_place
 from strategy_runtime.report.summary import RunFacts, Summary, summary_of
 from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
@@ -27,12 +27,12 @@ TableName: TypeAlias = Literal["fills", "orders", "trips", "equity"]
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """A run, summed up; it prints as the table that a person sees.
+    """The results of a run; printing them shows a summary as a table.
 
     Attributes:
         points: The equity path, one point for each interval of a chart, see `grid.grid_of`.
         buy_and_hold: The equity of buying and holding instead, at each of these points, see
-            `holding.buy_and_hold`; empty if it cannot be computed.
+            `buy_and_hold.buy_and_hold`; empty if it cannot be computed.
         days: The end of each day in which a bar ended.
         trips: Closed positions, in the order in which they closed.
     """
@@ -45,7 +45,7 @@ class Results(Struct, frozen=True, kw_only=True):
     trips: list[RoundTrip]
 
     def table(self, name: TableName) -> dict[str, list[Any]]:
-        """The columns of a table that `write_results` writes, for a data frame of any kind:
+        """Return the columns of a table that `write_results` writes, for a data frame of any kind:
         `pandas.DataFrame(results.table("trips"))`.
 
         Times are in UTC with their zone, dates have none; amounts are floats.
@@ -70,15 +70,15 @@ class Results(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return render(self.summary)
 
-    if not TYPE_CHECKING:  # to which all names would be right then
+    if not TYPE_CHECKING:  # or type checkers would accept every name
 
         def __getattr__(self, name: str) -> Any:
-            """Where that is; other engines have much of it in the results themselves."""
-            raise AttributeError(f"results have no {name!r}{hint_of_place(name)}")
+            """Say where to find what other engines have as attributes of their results."""
+            raise AttributeError(f"results have no {name!r}{hint_for_attribute(name)}")
 
 
 def results_of(outcome: Outcome, run: RunFacts) -> Results:
-    """Sum up what an exchange holds at the end of a run."""
+    """Compute the results from the state of an exchange at the end of a run."""
     start_ns, end_ns = _span_ns(outcome)
     hedging = run.options.mode is PositionMode.HEDGING
     bookings = list(in_order(outcome.fills, outcome.adjustments))
@@ -113,7 +113,7 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
 
 
 def _span_ns(outcome: Outcome) -> tuple[int, int]:
-    """The time in which orders could fill: coarser bars may begin long before, and end later."""
+    """Return the period in which orders could fill; coarser bars may reach beyond it."""
     if outcome.start is None or outcome.end is None:
         return 0, 0
     start, end = ns_of(outcome.start), outcome.end_ns

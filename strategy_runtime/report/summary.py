@@ -1,7 +1,7 @@
-"""The result of a run as one document: what `--json` prints and `result.json` holds.
+"""The summary of a run: the JSON document that `--json` prints and `result.json` contains.
 
 Money is a decimal string, a share (`return`, `max_drawdown`) a number, a time RFC 3339 in UTC.
-Fields are only ever added; one that changes its meaning raises `schema`.
+Fields are only added; if one changes its meaning, `schema` is raised.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,18 +34,18 @@ _COARSE, _FINE = 2, 8
 
 
 class RunFacts(Struct, frozen=True, kw_only=True):
-    """What there is to know of a run beside what an exchange holds at its end.
+    """Facts of a run that the exchange does not know.
 
     Attributes:
-        strategy: Name of the class, or None where the run was served to somebody over the network.
-        parameters: As the strategy began with them; see `as_written`.
-        faults: Of the data.
-        wall_s: Seconds the replay took.
-        refused_orders: How many orders were refused when they were given.
-        hook_failures: How many calls of hooks failed; None where nobody here knows.
-        limits: What the run held orders to.
-        rounding: How it rounded them.
-        quit_reason: Why the strategy ended the run, None where it did not.
+        strategy: Name of the class; None if the strategy ran elsewhere, over the network.
+        parameters: Parameters at the start, see `as_written`.
+        faults: Faults of the data.
+        wall_s: Seconds that the replay took.
+        refused_orders: Number of orders refused when they were placed.
+        hook_failures: Number of failed calls of hooks; None if the strategy ran elsewhere.
+        limits: Risk limits of the run.
+        rounding: How it rounded orders.
+        quit_reason: Why the strategy ended the run; None if it did not.
     """
 
     options: ExchangeOptions
@@ -61,7 +61,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
 
 
 class DataSummary(Struct, frozen=True):
-    """The bars of one symbol; `start` is that of the first bar, `end` the end of the last."""
+    """The bars of one symbol: `start` of the first bar, `end` of the last."""
 
     symbol: str
     timeframe: str
@@ -72,7 +72,7 @@ class DataSummary(Struct, frozen=True):
 
 
 class PositionSummary(Struct, frozen=True):
-    """A position open at the end; a short one has a negative quantity."""
+    """A position that was open at the end; a short one has a negative quantity."""
 
     symbol: str
     quantity: str
@@ -82,7 +82,7 @@ class PositionSummary(Struct, frozen=True):
 
 
 class OrderSummary(Struct, frozen=True):
-    """An order that was still waiting at the end, and will never fill."""
+    """An order that was still open at the end."""
 
     symbol: str
     side: str
@@ -101,32 +101,31 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     """One run in numbers.
 
     Attributes:
-        strategy: Name of the class, or None where the run was served to somebody over the network.
-        bars: Closed, of all symbols.
-        events: Delivered to the strategy.
-        fills, orders: How many; orders include bracket legs.
-        start, end: Simulated time of the first bar's start and of the last instant.
-        cash: Equity less the market value of the positions.
-        total_return: Equity over starting equity, less one.
-        max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, seen at
-            the closes of bars, or at quotes and trades where there are any.
-        max_drawdown_dates: When that was; None where equity never fell.
-        buy_and_hold: What equal parts in all symbols would have returned, see `report.holding`.
+        strategy: Name of the class; None if the strategy ran elsewhere, over the network.
+        bars: Number of closed bars, of all symbols.
+        events: Number of events delivered to the strategy.
+        fills, orders: Number of each; orders include bracket legs.
+        start, end: Simulated time of the first bar's start and of the end of the run.
+        cash: Equity minus the market value of the positions.
+        total_return: Equity divided by starting equity, minus one.
+        max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, at the
+            closes of bars, or at quotes and trades if there are any.
+        max_drawdown_dates: When that was; None if equity never fell.
+        buy_and_hold: The return of equal amounts in all symbols, see `report.buy_and_hold`.
         financing: Interest charged, on borrowed shares and borrowed cash.
         performance: Figures by which runs are compared.
         fill_hash: See `report.fills.fill_hash`.
-        wall_s: Seconds the replay took, reading the data not included.
-        complete: False where the run was stopped before the end of data or equity.
-        quit_reason: Why the strategy ended it, None where it did not.
-        bankrupt: True where the account ran out of equity, which ended the run.
+        wall_s: Seconds that the replay took, without reading the data.
+        complete: False if the run was stopped before the end of data or equity.
+        quit_reason: Why the strategy ended the run; None if it did not.
+        bankrupt: Whether the account ran out of equity, which ended the run.
         warnings: What must not be overlooked: liquidations, suspected splits.
-        rejected_orders: How many orders were accepted and then rejected.
-        refused_orders: How many were refused when they were given, so that they are not among the
-            orders; over the network those that reached the exchange.
-        hook_failures: How many calls of the strategy's hooks failed; None where the strategy ran
-            elsewhere.
-        sent: What of the data was sent, as subscriptions name it: `S:AAPL:candle_5m`.
-        options: Account, costs and conventions, None where one is not set, and the limits, lot and
+        rejected_orders: Number of orders that were accepted and later rejected.
+        refused_orders: Number of orders refused when they were placed, which are not among the
+            orders; over the network, only those that reached the exchange.
+        hook_failures: Number of failed calls of hooks; None if the strategy ran elsewhere.
+        sent: The data that were sent, as subscriptions name them: `S:AAPL:candle_5m`.
+        options: Account, costs and conventions, None if one is not set, and the limits, lot and
             tick sizes that were set.
     """
 
@@ -170,18 +169,18 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
 
     @property
     def decimals(self) -> int:
-        """Places in which amounts are shown: two, or eight where the account began with less than
-        ten units of its currency, as one in bitcoin may."""
+        """Decimals of amounts: two, or eight if the account started with less than ten units of its
+        currency, as an account in bitcoin may."""
         return _FINE if Decimal(self.start_equity) < _FEW else _COARSE
 
     def to_json(self) -> str:
-        """The document, indented, ended by a line feed."""
+        """Return the document, indented, with a final line feed."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
 
 
 def as_written(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of parameters as a document holds them, which stay as they are when a run changes the
-    values: JSON where that is possible, and else, as of an object of the user's own, in words.
+    """Copy parameters, so that a run cannot change them, in a form that fits into a document: as
+    JSON if possible, else by their `repr`.
     """
     return {name: _written(value) for name, value in parameters.items()}
 
@@ -200,7 +199,7 @@ def summary_of(
     buy_and_hold: float | None,
     run: RunFacts,
 ) -> Summary:
-    """Put what an exchange holds at the end of a run into one document."""
+    """Make the summary from the state of an exchange at the end of a run."""
     return Summary(
         strategy=run.strategy,
         parameters=dict(run.parameters),
@@ -282,7 +281,7 @@ def _order(order: Order) -> OrderSummary:
 
 
 def _option(value: Any) -> Any:
-    """The value of an option as JSON has it; amounts stay texts."""
+    """Return the value of an option for JSON; amounts become texts."""
     if isinstance(value, Decimal):
         return in_digits(value)
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""The table a person sees at the end of a run: plain text, for any terminal and any log."""
+"""The table printed at the end of a run: plain text, for any terminal and any log."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 
 def render(summary: Summary) -> str:
-    """A heading, the numbers one a line, then what asks for attention; ends with a line feed."""
+    """Return a heading, one line per figure, then warnings and notes, with a final line feed."""
     lines = [*heading(summary), ""]
     rows = _rows(summary)
     left = max(len(label) for label, _ in rows)
@@ -36,7 +36,7 @@ def render(summary: Summary) -> str:
 
 
 def heading(summary: Summary) -> tuple[str, str]:
-    """What ran with which parameters, and on what."""
+    """Return two lines: the strategy with its parameters, and the data."""
     values = ", ".join(f"{name}={value}" for name, value in summary.parameters.items())
     name = summary.strategy or "Strategy over the network"
     loaded = [(each.symbol, each.timeframe) for each in summary.data]
@@ -46,7 +46,7 @@ def heading(summary: Summary) -> tuple[str, str]:
 
 
 def _sent(summary: Summary, loaded: list[tuple[str, str]]) -> str:
-    """What of the data was sent, where that is not what was loaded."""
+    """Say which data were sent, if not all that were loaded."""
     sent = [(symbol, name) for symbol, names in sent_of(summary).items() for name in names]
     if set(sent) == set(loaded):
         return ""
@@ -58,7 +58,7 @@ def _sent(summary: Summary, loaded: list[tuple[str, str]]) -> str:
 
 
 def sent_of(summary: Summary) -> dict[str, list[str]]:
-    """The timeframes of the candles that were sent of each symbol, and `quote`."""
+    """Return by symbol what was sent: timeframes of candles, and `quote`."""
     sent: dict[str, list[str]] = {}
     for subscription in summary.sent:
         symbol, _, event = subscription.rpartition(":")
@@ -113,7 +113,7 @@ def _dates(fall: FallDates | None) -> list[tuple[str, str]]:
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """What must not be overlooked, a sentence each."""
+    """Return what must not be overlooked, one sentence each."""
     notes = []
     if summary.bankrupt:
         notes.append(f"BANKRUPT: the account ran out of equity at {summary.end}.")
@@ -124,7 +124,7 @@ def warnings_of(summary: Summary) -> list[str]:
         notes.append(f"Stopped before the end of the data, at {summary.end}.")
     if summary.refused_orders:
         notes.append(
-            f"{number_of(summary.refused_orders, 'order')} refused when given, and not in "
+            f"{number_of(summary.refused_orders, 'order')} refused when placed, and not in "
             "orders.csv; the strategy's log says why."
         )
     if summary.hook_failures:
@@ -167,27 +167,27 @@ def _order(order: OrderSummary) -> str:
 
 
 def ratio(value: float | None, *, nothing: str = "-") -> str:
-    """A figure without a unit, with thousands apart; a dash where there is none."""
+    """Format a figure without a unit, with thousands separated; a dash if there is none."""
     return nothing if value is None else f"{value:z,.2f}"
 
 
 def share(value: float | None, *, signed: bool = False, nothing: str = "-") -> str:
-    """A share in percent, with thousands apart; a dash where there is none."""
+    """Format a share in percent, with thousands separated; a dash if there is none."""
     if value is None:
         return nothing
     return f"{value * 100:+z,.2f} %" if signed else f"{value * 100:z,.2f} %"
 
 
 def money(text: str, decimals: int) -> str:
-    """An amount, with thousands apart."""
+    """Format an amount, with thousands separated."""
     return f"{Decimal(text):z,.{decimals}f}"
 
 
 def day(text: str) -> str:
-    """A time without what is midnight, or nothing to a second."""
+    """Shorten a time to its date if it is midnight; a dash if there is none."""
     return text.removesuffix("T00:00:00Z") if text else "-"
 
 
-def number_of(number: int, thing: str) -> str:
-    """So many things, in words."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def number_of(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural if needed."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

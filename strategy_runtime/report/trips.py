@@ -15,15 +15,14 @@ _GRAIN = Decimal("1e-10")
 
 
 class RoundTrip(Shown, frozen=True, kw_only=True):
-    """A position that was opened and closed again.
+    """A closed position.
 
     Attributes:
-        is_long: Bought first and sold then; a short position the other way round.
-        quantity: Units bought and sold again, all entries together; as they were at the end, where
-            splits changed them.
+        is_long: Whether it was long rather than short.
+        quantity: Sum of all entries, in units after splits.
         entry_price, exit_price: Averages, weighted by quantity.
-        fees: Of all its fills, and for borrowing its shares; of a fill that closed one position
-            and opened another, in proportion to the quantities.
+        fees: Fees of all its fills and for borrowing its shares. If a fill closed one position and
+            opened another, each has its share by quantity.
         profit: After fees.
         exit_rule: Fill rule of the fill that closed it.
     """
@@ -41,13 +40,13 @@ class RoundTrip(Shown, frozen=True, kw_only=True):
 
     @property
     def profit_share(self) -> float:
-        """Profit as a share of what the entries were worth; 0 where that was nothing."""
+        """Profit as a share of the value of the entries; 0 if that was 0."""
         worth = self.quantity * self.entry_price
         return float(self.profit / worth) if worth else 0.0
 
 
 class _Open:
-    """A position on its way."""
+    """A position that is still open."""
 
     __slots__ = ("entered", "exited", "fees", "is_long", "opened_ns", "paid", "received", "symbol")
 
@@ -61,7 +60,7 @@ class _Open:
         self.fees = fee
 
     def adjust(self, change: Adjustment) -> None:
-        """Go through a split, or bear a charge."""
+        """Apply a split or a charge."""
         self.fees -= change.cash
         left = self.entered - self.exited
         if change.units:
@@ -70,7 +69,7 @@ class _Open:
             self.entered = self.exited + after
 
     def close(self, fill: Fill) -> RoundTrip:
-        """What it was, now that its last unit is gone."""
+        """Return the round trip, now that the last unit has been closed."""
         gained = self.received - self.paid
         return RoundTrip(
             symbol=self.symbol,
@@ -87,11 +86,11 @@ class _Open:
 
 
 def round_trips(bookings: Iterable[Fill | Adjustment], *, hedging: bool = False) -> list[RoundTrip]:
-    """The positions that were closed, in the order of their ends.
+    """Return the closed positions, in the order in which they closed.
 
     Args:
-        bookings: What changed the account, in order.
-        hedging: Each position stands for itself; otherwise fills of one symbol are netted.
+        bookings: Fills and adjustments, in order.
+        hedging: Keep positions of one symbol apart; otherwise its fills are netted.
     """
     trips: list[RoundTrip] = []
     underway: dict[str, _Open] = {}
@@ -99,7 +98,7 @@ def round_trips(bookings: Iterable[Fill | Adjustment], *, hedging: bool = False)
         key = fill.position_id if hedging else fill.symbol
         position = underway.get(key)
         if isinstance(fill, Adjustment):
-            # Interest on cash is in the name of the currency, which a symbol may have, too.
+            # Interest on cash has the currency as its symbol, which may also be that of an asset.
             if position is not None and fill.position_id:
                 position.adjust(fill)
             continue
@@ -127,7 +126,7 @@ def round_trips(bookings: Iterable[Fill | Adjustment], *, hedging: bool = False)
 
 
 def time_held(bookings: Iterable[Fill | Adjustment], end_ns: int, *, hedging: bool = False) -> int:
-    """Nanoseconds in which at least one position was open, up to `end_ns`."""
+    """Return for how many nanoseconds, up to `end_ns`, at least one position was open."""
     held: dict[str, Decimal] = {}
     total = since = 0
     for each in bookings:

@@ -44,7 +44,7 @@ def _standalone(strategy: Strategy) -> Iterator[str]:
 
 def _without_value(strategy: Strategy) -> Iterator[str]:
     """Yield warnings of families in which no indicator ever had a value."""
-    came, missed = strategy._indicators.symbols, strategy._indicators.missed
+    came, missed = strategy._indicators.symbols, strategy._indicators.unmet_timeframes
     for family, timeframe in zip(strategy._indicators.families, missed, strict=True):
         members = [family[symbol] for symbol in came if symbol in family]
         if members and not any(each.is_ready for each in members):

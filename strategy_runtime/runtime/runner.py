@@ -264,13 +264,13 @@ class Runner:
 
     async def _start(self) -> None:
         strategy = self._strategy
-        if strategy._has_begun:
+        if strategy._has_run:
             raise ConfigError(
                 f"this {type(strategy).__name__} has already run, and would start another run with "
                 "what the first one left in it; make a new one for each run"
             )
-        strategy._has_begun = True
-        strategy._running = self._desk
+        strategy._has_run = True
+        strategy._desk = self._desk
         # Called at every bar, so bound directly to the book. Not set through `__dict__`, which
         # would make every later attribute access on the strategy three times slower.
         setattr(strategy, _POSITION, self._book.nets.__getitem__)
@@ -368,21 +368,21 @@ class Runner:
 
     async def _end(self) -> None:
         """Warn of indicators that got no data, and stop the strategy, if it ever started."""
-        if self._strategy._running is not self._desk:
+        if self._strategy._desk is not self._desk:
             self._shutdown.log_not_started()
             return
         indicators = self._strategy._indicators
-        missing = some_of(indicators.starved, 3)
+        missing = some_of(indicators.unmet_subscriptions, 3)
         if missing:
             _log.warning("indicators had no candles to follow: subscribe to %s, too", missing)
-        if indicators.misused:
+        if indicators.wrong_key:
             _log.warning(
                 "an indicator was looked up by a %s instead of a symbol, so it gets no data: write "
                 "self.fast[candle.symbol]",
-                indicators.misused,
+                indicators.wrong_key,
             )
         await self._shutdown.stop_strategy()
-        self._strategy._running = no_desk(type(self._strategy).__name__)
+        self._strategy._desk = no_desk(type(self._strategy).__name__)
         delattr(self._strategy, _POSITION)
 
     def _check_not_cancelled(self, task: "asyncio.Task[None]") -> None:

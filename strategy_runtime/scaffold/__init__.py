@@ -1,6 +1,6 @@
-"""New projects from templates: what `strategy-new` does.
+"""New projects from templates, for `strategy-new`.
 
-The templates lie in the top-level folder `templates` of the repository, and in the package where it
-was installed from a wheel. The folder is a source for copier too, whose syntax the templates keep
-to; of it the renderer here knows what they use.
+The templates are in the folder `templates` of the repository, or in the package if it was installed
+from a wheel. copier can use that folder, too: the templates keep to its syntax, and the renderer
+here supports the part of it that they use.
 """

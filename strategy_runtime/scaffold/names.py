@@ -1,4 +1,4 @@
-"""Names a project can have, and what is derived from them."""
+"""Names of projects, and the names derived from them."""
 
 import keyword
 import re
@@ -17,7 +17,7 @@ _FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # The name becomes that of a container, a pod and a volume; Kubernetes adds to it and allows 63.
 _LONGEST = 40
 
-# What YAML takes for a truth value or for nothing, where it stands without quotes.
+# Words that YAML reads as a boolean or null if they are not quoted.
 _YAML_WORDS = frozenset("false n no null off on true y yes".split())
 
 _OWN = {
@@ -29,10 +29,10 @@ _OWN = {
     "state": "state/ is the folder that a live run in a container writes to",
     "tests": "tests/ is the project's folder of tests",
 }
-"""What a project has already, by name, and why the name is taken."""
+"""Names that a project needs itself, and why."""
 
-# Packages and modules that come with the runtime, its extras and the tools of a project; where the
-# project is made they may not be installed yet.
+# Packages and modules of the runtime, its extras and the tools of a project. They may not be
+# installed yet when the project is made.
 _INSTALLED = frozenset(
     """
     aiohappyeyeballs aiohttp aiosignal ast-serialize attr attrs backports backports-zstd click
@@ -45,12 +45,12 @@ _INSTALLED = frozenset(
 
 
 class ProjectName(Struct, frozen=True):
-    """A name, in the spellings that a project needs.
+    """The name of a project, in all spellings that it needs.
 
     Attributes:
-        name: Of the folder, the image, the pod: `my-bot`.
-        module: Of the Python module: `my_bot`.
-        class_name: Of the strategy: `MyBot`.
+        name: For the folder, the image and the pod: `my-bot`.
+        module: For the Python module: `my_bot`.
+        class_name: For the strategy: `MyBot`.
     """
 
     name: str
@@ -59,15 +59,15 @@ class ProjectName(Struct, frozen=True):
 
     @property
     def target(self) -> str:
-        """What to tell the commands: `my_bot:MyBot`."""
+        """The strategy as an argument of the commands: `my_bot:MyBot`."""
         return f"{self.module}:{self.class_name}"
 
 
 def check_name(text: str) -> ProjectName:
-    """The spellings of a project's name.
+    """Check the name of a project, and return its spellings.
 
     Raises:
-        ConfigError: It cannot be one; says why and, where possible, which one could.
+        ConfigError: The name cannot be used; says why and, if possible, suggests another.
     """
     if not _FORM.fullmatch(text):
         raise ConfigError(
@@ -96,7 +96,7 @@ def _instead(text: str) -> str:
 
 
 def _problem(name: ProjectName) -> str | None:
-    """Why the name is needed for something else, or None."""
+    """Return why the name is already taken, or None."""
     module = name.module
     for word in (module, name.class_name):
         if keyword.iskeyword(word):

@@ -1,4 +1,4 @@
-"""Write a project: all of it, or nothing."""
+"""Writing a project: all of it, or nothing."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from strategy_runtime.scaffold.templates import Template
 __all__ = ["create_project"]
 
 _SUFFIX = ".jinja"
-# Of use to copier alone, which keeps its answers in such a file.
+# Only copier needs the file in which it keeps its answers.
 _COPIERS_OWN = "_copier_"
 
 
@@ -23,18 +23,18 @@ def create_project(
 ) -> list[Path]:
     """Write a project into a new folder.
 
-    It is written beside its place and then moved there, so that a project exists whole or not at
-    all, and nothing that is there already is touched.
+    It is written to a draft folder and then renamed, so that a project exists completely or not at
+    all, and existing files are never touched.
 
     Args:
         templates: The templates folder.
-        parent: Where the project's folder is to be.
+        parent: The folder in which to create the project's folder.
 
     Returns:
-        Its files, relative to `parent`, in the order of their names.
+        Its files, relative to `parent`, sorted by name.
 
     Raises:
-        ConfigError: There is something of that name already.
+        ConfigError: The folder exists already.
         DataError: A file cannot be written.
     """
     target = parent / name.name
@@ -58,7 +58,7 @@ def create_project(
 
 
 def _files(name: ProjectName, template: Template, templates: Path) -> Iterator[tuple[Path, bytes]]:
-    """Each file of the project: its path there, and what is in it."""
+    """Yield path and content of each file of the project."""
     values = {
         "name": name.name,
         "module": name.module,

@@ -1,8 +1,8 @@
 """The part of Jinja's syntax that the templates use: values and inclusions.
 
-`{{ name }}` stands for a value. `{% include "strategies/" ~ template ~ "/about.md.jinja" %}` stands
-for another file of the templates folder, rendered. Anything else in such brackets is an error, so
-that a template cannot come out half done.
+`{{ name }}` is replaced by a value, `{% include "strategies/" ~ template ~ "/about.md.jinja" %}` by
+another file of the templates folder, rendered. Any other tag is an error, so that no template is
+rendered in part.
 """
 
 import re
@@ -19,14 +19,14 @@ _INCLUSION = re.compile(r'\{% include "([\w/.-]*)" ~ (\w+) ~ "([\w/.-]*)" %\}')
 
 
 def render(text: str, values: Mapping[str, str], folder: Path) -> str:
-    """A template's text with its values and inclusions.
+    """Render a template.
 
     Args:
-        values: By name.
-        folder: Where the paths of inclusions begin.
+        values: Values by name.
+        folder: The folder to which the paths of inclusions are relative.
 
     Raises:
-        ConfigError: A tag that is neither, or names no value.
+        ConfigError: A tag is not supported, or names an unknown value.
     """
 
     def replace(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where the templates are, and which there are."""
+"""The templates folder and its list of templates."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -11,15 +11,15 @@ from strategy_runtime.suggestions import did_you_mean
 __all__ = ["DEFAULT", "Template", "find_template", "list_templates", "templates_folder"]
 
 DEFAULT = "minimal"
-"""The template of a project that asks for none."""
+"""The template used by default."""
 
 
 class Template(Struct, frozen=True):
-    """A template.
+    """A strategy to start from.
 
     Attributes:
-        name: As `--template` takes it.
-        about: What its strategy does, in a sentence.
+        name: As given to `--template`.
+        about: One sentence on what the strategy does.
     """
 
     name: str
@@ -27,10 +27,10 @@ class Template(Struct, frozen=True):
 
 
 def templates_folder() -> Path:
-    """The folder of templates: in the installed package, or beside an editable one.
+    """Return the folder of templates: in the installed package, or beside an editable one.
 
     Raises:
-        ConfigError: Neither has it: the installation is not whole.
+        ConfigError: Neither exists, so the installation is incomplete.
     """
     package = Path(str(files("strategy_runtime")))
     for folder in (package / "_templates", package.parent / "templates"):
@@ -43,7 +43,7 @@ def templates_folder() -> Path:
 
 
 def list_templates(folder: Path) -> list[Template]:
-    """All templates, in the order of their names, the default one first."""
+    """Return all templates sorted by name, the default one first."""
     found = [
         Template(each.name, (each / "about.md.jinja").read_text("utf-8").partition("\n")[0])
         for each in (folder / "strategies").iterdir()
@@ -53,10 +53,10 @@ def list_templates(folder: Path) -> list[Template]:
 
 
 def find_template(folder: Path, name: str) -> Template:
-    """The template of that name.
+    """Return a template by name.
 
     Raises:
-        ConfigError: There is none; names those there are.
+        ConfigError: There is no such template; lists the existing ones.
     """
     known = {each.name: each for each in list_templates(folder)}
     if name not in known:

@@ -1,4 +1,4 @@
-"""The class users subclass: hooks to fill in, verbs to act with, views to look at."""
+"""The class users subclass: hooks to override, verbs to trade with, views of the account."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -32,12 +32,12 @@ from strategy_runtime.strategy.desk import (
 )
 from strategy_runtime.strategy.gap import Gap
 from strategy_runtime.strategy.hooks import check_hooks
-from strategy_runtime.strategy.indicating import Indicating
+from strategy_runtime.strategy.indicator_methods import IndicatorMethods
 from strategy_runtime.strategy.log import logger_of
 from strategy_runtime.strategy.own_copies import own_copies
 from strategy_runtime.strategy.parameters import Parameters
 from strategy_runtime.strategy.state import NAME as STATE
-from strategy_runtime.strategy.state import begin_state
+from strategy_runtime.strategy.state import initial_state
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.strategy.timer import Timer
 from strategy_runtime.strategy.uncalled import check_calls
@@ -58,13 +58,13 @@ _DECORATED = (
     ("__dataclass_fields__", "a dataclass", "@dataclass"),
     ("__attrs_attrs__", "a class of attrs", "@define"),
 )
-# A member of an Enum costs five times a name of the module, and an order is given by it. Its
-# arguments go on by their places: to find so many by name takes half of what giving one does.
+# On the order path, a module-level name is found five times as fast as an Enum member. The many
+# arguments are passed by position: by keyword would cost half as much as placing the order itself.
 _BUY, _SELL = Side.BUY, Side.SELL
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
-class Strategy(Indicating):
+class Strategy(IndicatorMethods):
     """A trading strategy: subclass it.
 
     * Annotated public attributes of your class are its parameters: `fast: int = 10`.
@@ -85,13 +85,13 @@ class Strategy(Indicating):
 
     lookback: ClassVar[int] = 0
     backfill: ClassVar[bool] = False
-    __test__ = False  # to pytest, which takes every class that is called Test… for one
+    __test__ = False  # or pytest would collect every strategy named Test…
     _parameters: ClassVar[Parameters | None] = None
     _given: frozenset[str]
     _values: dict[str, Any]
-    _running: Desk
+    _desk: Desk
     _is_backfilling: bool
-    _has_begun: bool
+    _has_run: bool
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -102,7 +102,7 @@ class Strategy(Indicating):
         cls._parameters = None
 
     def __new__(cls, *args: Any, **parameters: Any) -> Self:
-        """Make one that can run, whether or not a class of the user's own calls `__init__`."""
+        """Make an instance that can run even if a user's `__init__` does not call this one."""
         for mark, kind, decorator in _DECORATED:
             if hasattr(cls, mark):
                 raise TypeError(
@@ -112,21 +112,21 @@ class Strategy(Indicating):
         strategy = super().__new__(cls)
         strategy._given = frozenset()
         strategy._values = {}
-        strategy._running = no_desk(cls.__name__)
+        strategy._desk = no_desk(cls.__name__)
         strategy._indicators = Indicators()
         strategy._is_backfilling = False
-        strategy._has_begun = False
+        strategy._has_run = False
         for name, value in own_copies(cls, Strategy):
             setattr(strategy, name, value)
         return strategy
 
     def __init__(self, **parameters: Any) -> None:
-        """Take parameters by name, and `state`, if it is not to start with the default.
+        """Take parameters by name, and `state` if it should not start with the default.
 
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
         """
-        state = begin_state(type(self), parameters)
+        state = initial_state(type(self), parameters)
         if state is not None:
             setattr(self, STATE, state)
             parameters.pop(STATE, None)
@@ -141,15 +141,15 @@ class Strategy(Indicating):
         return f"{type(self).__name__}({values})"
 
     def __getstate__(self) -> object:
-        """What a copy and a pickle have, as for a process that is to run it.
+        """Allow copying and pickling, for example to run it in another process.
 
         Raises:
-            TypeError: It has run.
+            TypeError: The strategy has run.
         """
-        if self._has_begun:
+        if self._has_run:
             raise TypeError(
-                f"this {type(self).__name__} has run, so it cannot be copied or pickled; make "
-                "a new one for another run, and pass on the results of this one, or what it noted"
+                f"this {type(self).__name__} has run, so it cannot be copied or pickled; make a "
+                "new one for another run, and pass on the results of this one, or what it recorded"
             )
         return super().__getstate__()
 
@@ -158,7 +158,7 @@ class Strategy(Indicating):
         """The parameters of the class.
 
         Raises:
-            ParameterError: An annotation that no parameter can have.
+            ParameterError: A parameter has a type that is not supported.
         """
         if cls._parameters is None:
             cls._parameters = Parameters(cls, Strategy)
@@ -171,10 +171,10 @@ class Strategy(Indicating):
         environ: Mapping[str, str],
         origin: Callable[[str], str] = str,
     ) -> Self:
-        """An instance from `--set` values and `PARAM_<NAME>` variables, the former first.
+        """Make an instance from `--set` values and `PARAM_<NAME>` variables; `--set` wins.
 
         Args:
-            origin: How errors name a variable: with its file, where it is from one.
+            origin: Return how errors name a variable, with its file if it comes from one.
 
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
@@ -245,7 +245,7 @@ class Strategy(Indicating):
         """Interest, a fee for a short position or a swap has been booked."""
 
     def on_timer(self) -> _Hook:
-        """A timer without a function of its own fires."""
+        """A timer that was given no function fires."""
 
     def on_unknown(self, event: UnknownEvent) -> _Hook:
         """An event of a type this version does not know."""
@@ -254,8 +254,8 @@ class Strategy(Indicating):
         """A hook raised (`HookFailed`), or an unawaited order was refused (`OrderRejected`)."""
 
     def on_anomaly(self, description: str) -> _Hook:
-        """Something that should not happen: an order filled after it had ended, it is unknown
-        whether an order arrived (or now it is known), events were lost on a healthy connection."""
+        """Something unexpected: an order filled after it had ended, it is unknown whether an order
+        arrived (or now it is known), or events were lost on a healthy connection."""
 
     def on_complete(self, event: BacktestComplete) -> _Hook:
         """The backtest is over: no more orders; queries are still answered."""
@@ -299,18 +299,18 @@ class Strategy(Indicating):
         Args:
             stop_loss, take_profit: Prices of two orders that close the position again, placed when
                 this one fills; when one of them fills, the other is cancelled.
-            time_in_force: How long it rests: until cancelled (`GTC`), for a day (`DAY`), for one
-                bar (`IOC`), or for one bar, all or nothing (`FOK`).
+            time_in_force: How long it stays open: until cancelled (`GTC`), for a day (`DAY`), for
+                one bar (`IOC`), or for one bar, all or nothing (`FOK`).
             post_only: Reject a limit order that would fill at once.
             reduce_only: Only reduce a position, never open or reverse one.
             oco_group: One cancels the other: the first order of a group to fill cancels the rest.
-            client_order_id: Id of the order, new in the run; made up by default.
+            client_order_id: Id of the order, unique in the run; generated by default.
 
         Raises:
             ValueError: The arguments contradict each other, no price has been seen to convert the
-                size at, or `client_order_id` has been used.
+                size with, or `client_order_id` has been used before.
         """
-        return self._running.order(
+        return self._desk.order(
             _BUY,
             symbol,
             quantity,
@@ -351,7 +351,7 @@ class Strategy(Indicating):
         client_order_id: str | None = None,
     ) -> Ticket:
         """Place a sell order, which opens a short if nothing is held; arguments are as in `buy`."""
-        return self._running.order(
+        return self._desk.order(
             _SELL,
             symbol,
             quantity,
@@ -382,7 +382,7 @@ class Strategy(Indicating):
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
     ) -> Ticket:
-        """Change a resting order; what is omitted stays. The order keeps its id and its place.
+        """Change an open order; what is omitted stays. The order keeps its id and its place.
 
         Args:
             order: A ticket, an order or an id.
@@ -391,7 +391,7 @@ class Strategy(Indicating):
         Raises:
             ValueError: There is no such order in this run, or a number is not above zero.
         """
-        return self._running.modify(
+        return self._desk.modify(
             order,
             quantity=quantity,
             limit=limit,
@@ -402,7 +402,7 @@ class Strategy(Indicating):
         )
 
     def cancel(self, order: OrderReference) -> Ticket:
-        """Cancel a resting order. If it has just ended, that is no error: check its status.
+        """Cancel an open order. It is no error if the order has just ended: check its status.
 
         Args:
             order: A ticket, an order or an id.
@@ -410,27 +410,27 @@ class Strategy(Indicating):
         Raises:
             ValueError: There is no such order in this run.
         """
-        return self._running.cancel(order)
+        return self._desk.cancel(order)
 
     def cancel_all(self, symbol: str | None = None) -> list[Ticket]:
         """Cancel all open orders of this strategy, or only those in `symbol`."""
-        return self._running.cancel_all(symbol)
+        return self._desk.cancel_all(symbol)
 
     def close(self, symbol: str, quantity: Number | None = None) -> Ticket | None:
         """Close a position, or `quantity` units of it, at the market; None if it is flat.
 
         On a hedging account, every position in the symbol is closed, each with its own order; a
-        quantity is taken from the larger side, oldest position first. The ticket is that of the
+        quantity is closed on the larger side, oldest position first. The ticket is that of the
         last order.
 
         Raises:
             ValueError: A quantity was given, but the symbol is held long and short in equal size.
         """
-        return self._running.close(symbol, quantity)
+        return self._desk.close(symbol, quantity)
 
     def close_all(self) -> list[Ticket]:
         """Close all positions of the account at the market, the oldest first."""
-        return self._running.close_all()
+        return self._desk.close_all()
 
     def target(
         self,
@@ -440,62 +440,62 @@ class Strategy(Indicating):
         fraction: Number | None = None,
         notional: Number | None = None,
     ) -> Ticket | None:
-        """Bring a position to a size, at the market; negative is short. None if nothing is to do.
+        """Bring a position to a size, at the market; negative is short. None if it has that size.
 
-        It orders the difference to the current net position, whatever earlier orders may still
-        fill. To make a position smaller, it orders like `close`, which can only reduce it.
+        The order is for the difference to the current net position, regardless of open orders. An
+        order that makes a position smaller is reduce-only, as in `close`.
         """
-        return self._running.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
+        return self._desk.target(symbol, quantity=quantity, fraction=fraction, notional=notional)
 
     def quit(self, reason: str) -> None:
-        """End the run in good order once the current hook has returned.
+        """End the run normally once the current hook has returned.
 
         Orders of that hook are still sent. After it, only `on_stop` is called. The exit code is 0,
-        and the results and the log have the reason (the first, if there are several).
+        and the results and the log show the reason (the first, if there are several).
         """
-        self._running.quit(reason)
+        self._desk.quit(reason)
 
     # Views
 
     def position(self, symbol: str, /) -> NetPosition:
-        """The net position in a symbol; never None, but flat if there is none."""
-        return self._running.position(symbol)
+        """The net position in a symbol: never None, flat if there is none."""
+        return self._desk.position(symbol)
 
     @property
     def positions(self) -> list[NetPosition]:
         """All positions that are not flat, oldest first."""
-        return self._running.positions
+        return self._desk.positions
 
     def orders(self, symbol: str | None = None, *, external: bool = False) -> list[Order]:
-        """Open orders of this strategy, the oldest first.
+        """Open orders of this strategy, oldest first.
 
         Args:
-            external: Show the orders of others on the account instead.
+            external: Return the orders of others on the account instead.
         """
-        return self._running.orders(symbol, external=external)
+        return self._desk.orders(symbol, external=external)
 
     @property
     def account(self) -> AccountView:
         """Balance, equity and margin at the last prices seen."""
-        return self._running.account
+        return self._desk.account
 
     @property
     def risk_state(self) -> RiskState:
-        """Which orders are allowed: all within the limits, only those that reduce, or none."""
-        return self._running.risk_state
+        """Which orders are allowed: all within the limits, only reducing ones, or none."""
+        return self._desk.risk_state
 
     def last(self, symbol: str) -> float | None:
         """The last price seen, or None before the first."""
-        return self._running.last(symbol)
+        return self._desk.last(symbol)
 
     def history(self, symbol: str, count: int) -> list[Candle]:
         """The last `count` candles, oldest first, or fewer if fewer have been seen. If a symbol has
-        several timeframes, those of the finest.
+        several timeframes, these are candles of the finest.
 
         Raises:
             ValueError: `count` is more than the class keeps (`lookback`).
         """
-        return self._running.history(symbol, count)
+        return self._desk.history(symbol, count)
 
     @property
     def now(self) -> datetime:
@@ -504,16 +504,16 @@ class Strategy(Indicating):
         Raises:
             RuntimeError: A backtest has had no event yet, as in `on_start` and `on_connect`.
         """
-        return self._running.now
+        return self._desk.now
 
     @property
     def mode(self) -> Mode:
         """`backtest` or `live`."""
-        return self._running.mode
+        return self._desk.mode
 
     @property
     def is_backfilling(self) -> bool:
-        """Whether the current candle closed during a gap and comes late."""
+        """Whether the current candle closed while the connection was lost, so that it is late."""
         return self._is_backfilling
 
     @property
@@ -526,10 +526,10 @@ class Strategy(Indicating):
     def every(self, interval: str, function: TimerFunction | None = None) -> Timer:
         """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day.
 
-        An interval longer than a day starts as candles of that length do: a week on Monday. In a
+        Intervals longer than a day start when candles of that length do: a week on Monday. In a
         backtest, a timer fires when the first event at or after its time arrives, before that
-        event's hook. Live, it fires by the wall clock, whether or not anything arrives, and only
-        once for all of its times that passed while a hook ran.
+        event's hook. Live, it fires by the wall clock, with or without events, and only once for
+        all the times it missed while a hook ran.
 
         Args:
             function: By default `on_timer`.
@@ -540,8 +540,8 @@ class Strategy(Indicating):
         Raises:
             TimeframeError: `interval` cannot be read, or has no fixed length, like a month.
         """
-        called = self._to_call("every", function)
-        return self._running.every(interval, called)
+        called = self._timer_function("every", function)
+        return self._desk.every(interval, called)
 
     def at(
         self,
@@ -552,8 +552,8 @@ class Strategy(Indicating):
     ) -> Timer:
         """Call a function once every day, at `HH:MM` or `HH:MM:SS` in a time zone.
 
-        If clocks skip that time, it is called as much later as they skip; if they repeat it, the
-        first time.
+        If the clocks go forward over that time, the call comes as much later as they skip; if they
+        go back over it, the call comes the first time.
 
         Args:
             function: By default `on_timer`.
@@ -565,10 +565,10 @@ class Strategy(Indicating):
         Raises:
             ValueError: `time_of_day` cannot be read, or there is no such zone.
         """
-        called = self._to_call("at", function)
-        return self._running.at(time_of_day, called, tz)
+        called = self._timer_function("at", function)
+        return self._desk.at(time_of_day, called, tz)
 
-    def _to_call(self, verb: str, function: TimerFunction | None) -> TimerFunction:
+    def _timer_function(self, verb: str, function: TimerFunction | None) -> TimerFunction:
         if function is None and getattr(self.on_timer, "__func__", None) is Strategy.on_timer:
             raise TypeError(
                 f"{verb}() was given no function, and {type(self).__name__} has no on_timer; pass "
@@ -588,7 +588,7 @@ class Strategy(Indicating):
     def run_test(
         self, *, cash: "Decimal | int" = 100_000, **options: Any
     ) -> "AbstractAsyncContextManager[Pilot]":
-        """Run this strategy on a simulated exchange, with a pilot that feeds it.
+        """Run this strategy on a simulated exchange, with a pilot that feeds it data.
 
         Args:
             options: `timeframe`, `start` (an aware datetime) and `on_error`; options of the

@@ -1,7 +1,7 @@
-"""What stands behind the verbs and views of a strategy while it runs.
+"""The interface behind the verbs and views of a strategy while it runs.
 
-The runtime implements it. A strategy holds nothing else of the runtime, so one class runs in a
-test, a backtest and live.
+The runtime implements it. A strategy knows nothing else of the runtime, so the same class runs in
+a test, a backtest and live.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ __all__ = ["Desk", "Mode", "Number", "OrderReference", "TimerFunction", "no_desk
 
 Mode = Literal["backtest", "live"]
 Number = Decimal | float | int
-"""A price or quantity as a person may give it; a float is taken as it is written."""
+"""A price or quantity as users give it; a float means the decimal number that it prints as."""
 
 OrderReference = Ticket | Order | str
 """A ticket, an order, or a client order id."""
@@ -115,7 +115,7 @@ class _NoDesk:
         self._strategy = strategy
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what copies and pickles look for, and do not need
+        if name.startswith("__"):  # optional methods that copy and pickle look for
             raise AttributeError(name)
         raise RuntimeError(
             f"{self._strategy} is not running: verbs and views work inside hooks, from on_start on"
@@ -123,5 +123,5 @@ class _NoDesk:
 
 
 def no_desk(strategy: str) -> Desk:
-    """What stands there while a strategy of that name does not run: to ask it anything fails."""
+    """Return a desk for a strategy that is not running: every use of it fails."""
     return cast(Desk, _NoDesk(strategy))

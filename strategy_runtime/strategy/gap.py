@@ -1,4 +1,4 @@
-"""What a strategy is told when the stream of events is back."""
+"""The argument of `on_reconnect`: what happened while the connection was lost."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,10 +14,10 @@ class Gap(Struct, frozen=True):
     """A period without events, after a lost connection.
 
     Attributes:
-        start, end: When the stream was lost and when it was back, in UTC, by the wall clock at the
-            end; changing the clock meanwhile does not make the gap longer.
-        missed: Candles that closed meanwhile, by symbol, in the order in which they ended. None of
-            them comes again as an event. Empty in a backtest, whose time stands still meanwhile.
+        start, end: When the stream was lost and when it was back, in UTC. Both follow from the wall
+            clock at the end, so setting the clock in between does not change the length.
+        missed: Candles that closed in between, by symbol, in the order in which they ended. None of
+            them comes again as an event. Empty in a backtest, where time stops meanwhile.
     """
 
     start: datetime
@@ -26,5 +26,5 @@ class Gap(Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Length of the gap."""
         return (self.end - self.start).total_seconds()

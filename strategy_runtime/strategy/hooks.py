@@ -1,8 +1,4 @@
-"""The hooks a strategy may fill in: their names, which event each takes, and how they are called.
-
-A hook is an ordinary function or a coroutine function; which of the two is found out once, when
-the class is defined or the run begins, never for each event.
-"""
+"""The hooks that a strategy may define: their names and arguments, and how they are checked."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -68,7 +64,7 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     "on_timer": (),
     "on_stop": (),
 }
-"""All names, and what each is called with; any other `on_…` in a strategy is taken for a slip."""
+"""All hooks and their arguments; any other `on_…` in a strategy is taken for a mistake."""
 
 _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("on_bar", "on_bars", "on_data", "on_kline"), "on_candle"),
@@ -77,14 +73,14 @@ _ELSEWHERE: Mapping[str, str] = {
     "on_init": "on_start",
     "on_end": "on_stop",
 }
-"""What other engines call some of them; the names alone are nearer to others."""
+"""Names of other engines that similarity alone would match with the wrong hook."""
 
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
-    """Refuse names that look like hooks and are none, and hooks that cannot be called.
+    """Refuse names that look like hooks but are none, and hooks that cannot be called.
 
     Raises:
         TypeError: Names the class, the name, and what was probably meant.
@@ -120,5 +116,5 @@ def _check_arguments(owner: str, name: str, hook: Callable[..., object]) -> None
 
 
 def wants_awaiting(result: object) -> bool:
-    """Whether what a hook gave back has to be awaited: not so a ticket, which may just be left."""
+    """Whether the result of a hook must be awaited; a ticket, which may be ignored, need not be."""
     return hasattr(result, "__await__") and not isinstance(result, Ticket)

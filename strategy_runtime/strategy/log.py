@@ -1,6 +1,6 @@
-"""The logger a strategy sees, made when it is first asked for.
+"""The logger of a strategy, made when it is first used.
 
-structlog is imported only then: a backtest that logs nothing does not pay for it.
+structlog is imported only then, so a backtest that logs nothing does not pay for the import.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ _preparations: list[Callable[[], None]] = []
 
 
 def when_first_used(prepare: Callable[[], None]) -> None:
-    """Have `prepare` called before the first logger is made; for the commands' log settings."""
+    """Call `prepare` before the first logger is made; for the log settings of the commands."""
     _preparations.append(prepare)
 
 
 @cache
 def logger_of(strategy: str) -> "FilteringBoundLogger":
-    """The logger of a strategy, bound to its name."""
+    """Return the logger bound to a strategy's name."""
     import structlog
 
     while _preparations:

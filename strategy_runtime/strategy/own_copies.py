@@ -1,7 +1,7 @@
-"""Lists, mappings and sets that a class has, for each strategy of it to have its own.
+"""Copies of a class's lists, mappings and sets, so that every instance has its own.
 
-`prices = []` in a class is one list to Python, in which the next run of a sweep would find what the
-last one has put there. What is annotated with `ClassVar` is meant to be shared, and is.
+Python shares `prices = []` in a class body between all instances, so the next run of a sweep would
+find what the last one left there. An attribute annotated with `ClassVar` stays shared.
 """
 
 from collections import ChainMap, defaultdict, deque
@@ -16,17 +16,17 @@ _KINDS = (list, dict, set, deque, defaultdict)
 
 
 def own_copies(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
-    """Copies of what a class, and what it derives from up to the base class, has of that kind."""
-    theirs = [each for each in owner.__mro__ if each not in base.__mro__]
-    annotations = ChainMap(*map(get_annotations, theirs))
-    for name, value in ChainMap(*map(dict, map(vars, theirs))).items():
+    """Copy the containers of a class and its ancestors below the base class, by attribute name."""
+    classes = [each for each in owner.__mro__ if each not in base.__mro__]
+    annotations = ChainMap(*map(get_annotations, classes))
+    for name, value in ChainMap(*map(dict, map(vars, classes))).items():
         is_shared = name.startswith("__") or "ClassVar" in str(annotations.get(name))
         if type(value) in _KINDS and not is_shared:
             yield name, _copied(value)
 
 
 def _copied(value: Any) -> Any:
-    """A copy of such a value and of those in it; all else that is in it stays what it is."""
+    """Copy a container and the containers in it; everything else is shared."""
     if type(value) not in _KINDS:
         return value
     own = copy(value)

@@ -1,9 +1,9 @@
 """Parameters: the annotated public attributes of a strategy class.
 
-One place reads and checks them, whoever gives them: the constructor, `--set name=value`, the
-environment variable `PARAM_<NAME>`, or the default (in this order). Text is converted by the
-annotation (msgspec, lax); lists and mappings are written as JSON. Names with a leading underscore,
-`ClassVar`s and `state` are none.
+This module reads and checks them wherever they come from: the constructor, `--set name=value`, the
+environment variable `PARAM_<NAME>`, or the default (in this order). Text is converted to the
+annotated type (msgspec, lax); lists and mappings are written as JSON. Names with a leading
+underscore, `ClassVar`s and `state` are not parameters.
 """
 
 import operator
@@ -37,14 +37,13 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 _PLAIN = (bool, int, float, str, Decimal, list, tuple, dict, set)
-"""What a default is made of; an attribute of another kind was hardly meant as a parameter."""
+"""Types of defaults; an attribute of another type was hardly meant as a parameter."""
 
 
 class Parameter:
     """One parameter: its name, type, bounds and default.
 
-    `Decimal` parameters may have bounds like any number: msgspec refuses them there, so they are
-    checked here.
+    Bounds of `Decimal` parameters are checked here, because msgspec does not support them.
     """
 
     __slots__ = ("_bounds", "_type", "default", "name", "required")
@@ -80,7 +79,7 @@ class Parameter:
             ) from error
 
     def convert(self, value: object) -> Any:
-        """The value in the parameter's type.
+        """Return the value converted to the parameter's type.
 
         Raises:
             ParameterError: Names the parameter, the value and the rule it breaks.
@@ -123,8 +122,8 @@ class Parameter:
 
 
 def _plain(value: object) -> object:
-    """A value with numbers of Python's own in place of those of numpy and its kind, and in place of
-    members of an Enum, which msgspec does not take where their values are numbers.
+    """Replace numbers of numpy and the like by Python's own, and members of an Enum by their
+    values: msgspec does not accept members whose values are numbers.
     """
     if isinstance(value, Enum):
         return value.value
@@ -139,9 +138,7 @@ def _plain(value: object) -> object:
 
 
 def _unknown_field(given: Any, taken: Any) -> str:
-    """What to say of a field that a Struct does not have, since msgspec passes it over; else
-    nothing.
-    """
+    """Return an error about a field that a Struct does not have, which msgspec ignores; or ""."""
     if isinstance(given, list) and isinstance(taken, list | tuple):
         pairs = list(zip(given, taken, strict=True))
     elif isinstance(given, dict) and isinstance(taken, dict):
@@ -178,11 +175,11 @@ class Parameters:
         return name in self._by_name
 
     def resolve(self, given: Mapping[str, object]) -> dict[str, Any]:
-        """All values, those given converted and checked, the others by default.
+        """Return all values: those given, converted and checked, and defaults for the others.
 
         Raises:
-            ParameterError: An unknown name (with near matches), a value that breaks a rule, or a
-                parameter without default that is not given.
+            ParameterError: A name is unknown (with near matches), a value breaks a rule, or a
+                parameter without a default is missing.
         """
         for name in given:
             if name not in self._by_name:
@@ -198,7 +195,7 @@ class Parameters:
                 raise ParameterError(
                     f"{self._owner}.{parameter.name} has no default; give it with --set "
                     f"{parameter.name}=VALUE or {ENVIRONMENT_PREFIX}{parameter.name.upper()}, or, "
-                    "where it is no parameter, begin its name with an underscore"
+                    "if it is not a parameter, start its name with an underscore"
                 )
             else:
                 values[parameter.name] = deepcopy(parameter.default)
@@ -210,15 +207,14 @@ class Parameters:
         origin: Callable[[str], str] = str,
         but: Container[str] = (),
     ) -> dict[str, str]:
-        """What `PARAM_<NAME>` variables give; empty ones count as not set.
+        """Return the values of `PARAM_<NAME>` variables; empty ones count as not set.
 
         Args:
-            origin: How to name a variable.
-            but: Names of parameters that are given otherwise.
+            origin: Return how errors name a variable.
+            but: Names of parameters to skip, because they are given otherwise.
 
         Raises:
-            ParameterError: A `PARAM_` variable that names no parameter, or a value that breaks a
-                rule.
+            ParameterError: A `PARAM_` variable names no parameter, or a value breaks a rule.
         """
         names = {name.upper(): name for name in self._by_name}
         found: dict[str, str] = {}
@@ -249,7 +245,7 @@ class Parameters:
         if name in self._unannotated:
             value = self._unannotated[name]
             return (
-                f"{self._owner}.{name} is an attribute without an annotation, and so no parameter; "
+                f"{self._owner}.{name} is an attribute without an annotation, so no parameter; "
                 f"write `{name}: {type(value).__name__} = {value!r}`"
             )
         names = ", ".join(self._by_name)
@@ -259,7 +255,7 @@ class Parameters:
 
 
 def _annotated(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
-    """The annotated attributes that are parameters, with their types."""
+    """Yield name and type of each parameter."""
     hints = _hints_of(owner)
     for ancestor in reversed(owner.__mro__):
         if issubclass(ancestor, base) and ancestor is not base:
@@ -271,7 +267,7 @@ def _annotated(owner: type[Any], base: type[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _check_name(owner: type[Any], base: type[Any], name: str) -> None:
-    """Refuse a parameter that would take the place of what every strategy has.
+    """Refuse a parameter that would hide an attribute of the base class.
 
     Raises:
         ParameterError: Says what to write instead.
@@ -290,7 +286,7 @@ def _check_name(owner: type[Any], base: type[Any], name: str) -> None:
 
 
 def _unannotated(owner: type[Any], base: type[Any]) -> dict[str, Any]:
-    """The attributes that would be parameters if they were annotated, with their values."""
+    """Return the attributes that would be parameters if they were annotated, with their values."""
     annotated = {STATE}.union(*map(get_annotations, owner.__mro__))
     return {
         name: value
@@ -314,6 +310,6 @@ def _hints_of(owner: type[Any]) -> dict[str, Any]:
         missing, texts = str(error.name), ChainMap(*map(get_annotations, owner.__mro__))
         named = (name for name, text in texts.items() if isinstance(text, str) and missing in text)
         raise ParameterError(
-            f"{owner.__name__}.{next(named, '')}: its type is {missing!r}, and nothing has that "
-            "name where the class is defined"
+            f"{owner.__name__}.{next(named, '')}: its type is {missing!r}, and that name does not "
+            "exist where the class is defined"
         ) from None

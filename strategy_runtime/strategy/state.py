@@ -1,7 +1,7 @@
-"""State: what a strategy keeps beyond one run.
+"""State that a strategy keeps from one run to the next.
 
-It is declared by annotating `state` with a msgspec Struct, and is no parameter. Orders and
-positions do not belong into it: they are the venue's, and read from there.
+A strategy declares it by annotating `state` with a msgspec Struct; it is not a parameter. Orders
+and positions do not belong in it: they are read from the venue.
 """
 
 from collections.abc import Mapping
@@ -14,25 +14,24 @@ from msgspec import Struct
 
 from strategy_runtime.errors import ParameterError
 
-__all__ = ["NAME", "begin_state", "check_state", "kind_of_state"]
+__all__ = ["NAME", "check_state", "initial_state", "state_type_of"]
 
 NAME = "state"
-"""The attribute that holds it."""
+"""The attribute that holds the state."""
 
 
-def kind_of_state(owner: type[Any]) -> type[Struct] | None:
-    """The Struct that a strategy class declares as its state, or None where it declares none.
+def state_type_of(owner: type[Any]) -> type[Struct] | None:
+    """Return the Struct that a strategy class declares as its state, or None.
 
     Raises:
-        ParameterError: It is annotated with something else, or is a Struct and not annotated.
+        ParameterError: It is annotated with another type, or is a Struct without an annotation.
     """
     if not any(NAME in get_annotations(each) for each in owner.__mro__):
-        begun = getattr(owner, NAME, None)
-        if isinstance(begun, Struct):
-            kept = type(begun).__name__
+        default = getattr(owner, NAME, None)
+        if isinstance(default, Struct):
             raise ParameterError(
-                f"{owner.__name__}.state has no annotation, and so would not be kept; write "
-                f"`state: {kept} = …`"
+                f"{owner.__name__}.state has no annotation, so it would not be kept; write "
+                f"`state: {type(default).__name__} = …`"
             )
         return None
     kind = get_type_hints(owner, include_extras=True)[NAME]
@@ -48,17 +47,17 @@ def kind_of_state(owner: type[Any]) -> type[Struct] | None:
     return kind
 
 
-def begin_state(owner: type[Any], given: Mapping[str, object]) -> Struct | None:
-    """The state that an instance begins with, or None where its class declares none.
+def initial_state(owner: type[Any], given: Mapping[str, object]) -> Struct | None:
+    """Return the state that an instance starts with, or None if its class declares none.
 
     Args:
-        given: By name, what the constructor was called with. Without a state in it the default of
-            the class is copied, and without a default one is made.
+        given: The keyword arguments of the constructor. If no state is among them, the default of
+            the class is copied; if there is no default, a new one is made.
 
     Raises:
-        ParameterError: What was given is no such state, or none can be made.
+        ParameterError: The given state has another type, or none can be made.
     """
-    kind = kind_of_state(owner)
+    kind = state_type_of(owner)
     if kind is None:
         return None
     state = given.get(NAME)
@@ -80,12 +79,12 @@ def begin_state(owner: type[Any], given: Mapping[str, object]) -> Struct | None:
 
 
 def check_state(strategy: object) -> None:
-    """Find out whether a strategy's state could be saved and restored, where it has any.
+    """Check that a strategy's state, if it has one, can be saved and restored.
 
     Raises:
-        TypeError: It could not; the fields of a Struct are not checked when they are set.
+        TypeError: It cannot; a Struct does not check its fields when they are set.
     """
-    kind = kind_of_state(type(strategy))
+    kind = state_type_of(type(strategy))
     if kind is None:
         return
     try:

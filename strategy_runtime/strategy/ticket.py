@@ -11,33 +11,33 @@ from strategy_runtime.protocol.models import Order
 __all__ = ["Ticket", "Verb"]
 
 Verb = Literal["submit", "modify", "cancel"]
-"""What is asked for an order."""
+"""What a ticket requests for its order."""
 
 
 class Clerk(Protocol):
-    """Who sees to tickets; the runtime's outbox."""
+    """What handles tickets: the runtime's outbox."""
 
     def order_about(self, ticket: "Ticket") -> Order:
-        """The order that a ticket is about, as far as it is known."""
+        """Return the latest known state of a ticket's order."""
         ...
 
     async def send_until(self, ticket: "Ticket") -> None:
-        """Have requests sent until this one is answered."""
+        """Send queued requests until this one is answered."""
         ...
 
     async def wait_for_end(self, ticket: "Ticket") -> None:
-        """Wait until the order has come to an end."""
+        """Wait until the order has filled or otherwise ended."""
         ...
 
 
 class Ticket(Struct, eq=False, weakref=True):
     """A request on its way to the venue.
 
-    Ignore it, and it is sent when the hook returns; a refusal then goes to `on_error`. Or await it
-    for the order as the venue accepted, changed or cancelled it; a refusal then raises
-    `OrderRejected` at once. Its events come after the hook in either case.
+    If it is ignored, it is sent when the hook returns, and a refusal goes to `on_error`. If it is
+    awaited, it returns the order as the venue accepted, changed or cancelled it, and a refusal
+    raises `OrderRejected` at once. Either way its events come after the hook.
 
-    A hook can await only acceptance: a fill arrives as an event, and no event is delivered before
+    A hook can await acceptance only: a fill arrives as an event, and no event is delivered before
     the hook has returned.
 
     Attributes:
@@ -45,10 +45,10 @@ class Ticket(Struct, eq=False, weakref=True):
         symbol: Symbol of that order.
         verb: `submit`, `modify` or `cancel`.
         error: Why it was refused, or None.
-        is_settled: Whether it has been answered.
-        awaited: Whether somebody has asked for the answer.
-        answer: The order as the venue answered a change or a cancellation.
-        ended: The order as it ended; in a live run, which does not remember it for ever.
+        is_settled: Whether the venue has answered.
+        awaited: Whether it has been awaited.
+        answer: The order in the venue's answer to a change or cancellation.
+        ended: The final state of the order, in a live run, which forgets old orders.
     """
 
     _clerk: Clerk
@@ -63,7 +63,7 @@ class Ticket(Struct, eq=False, weakref=True):
 
     @property
     def order(self) -> Order:
-        """The order as far as it is known now; PENDING until the venue has answered."""
+        """The latest known state of the order; PENDING until the venue has answered."""
         return self._clerk.order_about(self)
 
     def __await__(self) -> Generator[Any, None, Order]:
@@ -87,7 +87,7 @@ class Ticket(Struct, eq=False, weakref=True):
         return self.order
 
     def settle(self, error: OrderRejected | None = None) -> None:
-        """Note the venue's answer; for the runtime."""
+        """Record the venue's answer; for the runtime."""
         self.is_settled = True
         self.error = error
 
@@ -99,7 +99,7 @@ class Ticket(Struct, eq=False, weakref=True):
 
 
 def _is_newer(known: Order, answer: Order) -> bool:
-    """Whether an event has told more of an order since it was answered for."""
+    """Whether an event has updated the order since the venue's answer."""
     if known.status.is_terminal:
         return True
     return (

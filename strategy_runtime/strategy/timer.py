@@ -1,4 +1,4 @@
-"""Timers as a strategy holds them."""
+"""The timer that `every` and `at` return."""
 
 __all__ = ["Timer"]
 
@@ -7,7 +7,7 @@ class Timer:
     """A timer set by `every` or `at`.
 
     Attributes:
-        is_cancelled: True once it has been stopped.
+        is_cancelled: Whether it has been cancelled.
     """
 
     __slots__ = ("is_cancelled",)
@@ -16,5 +16,5 @@ class Timer:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Stop it; the function that it calls may do so, too."""
+        """Stop the timer; its own function may do so, too."""
         self.is_cancelled = True

@@ -1,7 +1,7 @@
-"""Methods that a strategy names and does not call, as in `if not self.position:`.
+"""Methods that a strategy names without calling them, as in `if not self.position:`.
 
-To Python such a method is true, and it does nothing, without a word. So the source of a class is
-looked through when it is defined, as far as there is one.
+Python takes such a method for true and calls nothing, silently. So the source of a class, if there
+is one, is checked when the class is defined.
 """
 
 import ast
@@ -20,18 +20,18 @@ __all__ = ["check_calls"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SAME, _NAMED = ast.Eq | ast.NotEq | ast.Is | ast.IsNot, ast.Name | ast.Attribute
-"""Signs that may ask which of two methods one is, and between what they do so."""
-_FOUND_ONCE = {*EVENT_HOOKS.values(), "on_event"}
-"""Hooks that are looked up before `on_start`, and then no more."""
+"""Operators that may compare one method with another, and the operands with which they do."""
+_BOUND_EARLY = {*EVENT_HOOKS.values(), "on_event"}
+"""Hooks that are looked up once, before `on_start`."""
 
 
 def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
-    """Refuse a method of the base class that is named where only its result has a meaning, or that
-    something else is put in the place of; a hook, where that is done too late.
+    """Refuse code that uses a method of the base class as a value where it should call it, that
+    replaces such a method, or that sets a hook too late.
 
     Args:
-        part: Whose functions are looked through: a class itself, or one that is mixed into it.
-        whole: The class itself.
+        part: The class whose functions are checked: a strategy, or a mixin of it.
+        whole: The strategy class.
 
     Raises:
         TypeError: Names the class, the line, and what to write.
@@ -41,7 +41,7 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
         function = value.fget if isinstance(value, property) else value
         node = _node_of(unwrap(function), sources) if isfunction(function) else None
         if node is not None:
-            for name, found in _of_self(node, whole, base):
+            for name, found in _misuses(node, whole, base):
                 place = f"{part.__name__}.{node.name}, line {found.lineno}: self.{name}"
                 if name in HOOKS:
                     raise TypeError(
@@ -54,12 +54,12 @@ def check_calls(part: type[Any], whole: type[Any], base: type[Any]) -> None:
                     )
                 raise TypeError(
                     f"{place} is a method that is not called, so it has no effect; "
-                    f"write self.{name}({_needed(getattr(base, name))})"
+                    f"write self.{name}({_required_arguments(getattr(base, name))})"
                 )
 
 
 def _node_of(function: Callable[..., Any], sources: dict[str, str]) -> _Function | None:
-    """What was written of a function; the sources of files are kept for the next one."""
+    """Return the syntax tree of a function, or None; `sources` caches the files."""
     if not isfunction(function):
         return None
     code = function.__code__
@@ -70,9 +70,9 @@ def _node_of(function: Callable[..., Any], sources: dict[str, str]) -> _Function
     return _functions_in(sources[file]).get((code.co_name, code.co_firstlineno))
 
 
-@lru_cache(maxsize=4)  # a class and what is mixed into it may be of several
+@lru_cache(maxsize=4)  # a class and its mixins may be in several modules
 def _functions_in(source: str) -> dict[tuple[str, int], _Function]:
-    """The functions of a module by name and first line; nothing where it is not Python."""
+    """Return the functions of a module by name and first line; none if it cannot be parsed."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -84,30 +84,30 @@ def _functions_in(source: str) -> dict[tuple[str, int], _Function]:
     }
 
 
-def _of_self(
+def _misuses(
     function: _Function, whole: type[Any], base: type[Any]
 ) -> Iterator[tuple[str, ast.Attribute]]:
-    """Methods of the base class and hooks that are misused, with where."""
+    """Yield the name and the node of each misused method of the base class or hook."""
     arguments = _arguments(function)
-    own = arguments[0] if arguments else ""
-    for node in _within(function, own):
-        for found in (node, *_asked(node)):
+    self_name = arguments[0] if arguments else ""
+    for node in _nodes_in(function, self_name):
+        for found in (node, *_used_values(node)):
             if (
                 isinstance(found, ast.Attribute)
                 and isinstance(found.value, ast.Name)
-                and found.value.id == own
+                and found.value.id == self_name
                 and (found is not node or not isinstance(found.ctx, ast.Load))
                 and (_is_method(found.attr, whole, base) or _is_too_late(found, function))
             ):
                 yield found.attr, found
 
 
-def _within(function: _Function, own: str) -> Iterator[ast.AST]:
-    """All parts of a function, but for functions in it in which that name is another thing."""
+def _nodes_in(function: _Function, self_name: str) -> Iterator[ast.AST]:
+    """Yield all nodes of a function, except nested functions with an argument of that name."""
     waiting: deque[ast.AST] = deque([function])
     while waiting:
         for each in ast.iter_child_nodes(waiting.popleft()):
-            if not (isinstance(each, _Function | ast.Lambda) and own in _arguments(each)):
+            if not (isinstance(each, _Function | ast.Lambda) and self_name in _arguments(each)):
                 yield each
                 waiting.append(each)
 
@@ -116,8 +116,8 @@ def _arguments(function: _Function | ast.Lambda) -> list[str]:
     return [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
 
 
-def _asked(node: ast.AST) -> Iterator[ast.expr]:
-    """The parts of some code that it makes something of, and does not just hand on."""
+def _used_values(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the operands whose value the node uses itself, instead of passing it on."""
     match node:
         case (
             ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test)
@@ -159,11 +159,11 @@ def _is_method(name: str, whole: type[Any], base: type[Any]) -> bool:
 
 
 def _is_too_late(found: ast.Attribute, function: _Function) -> bool:
-    """Whether a hook is set where it is no longer looked up."""
-    is_set = isinstance(found.ctx, ast.Store) and found.attr in _FOUND_ONCE
+    """Whether a hook is assigned after hooks have been looked up."""
+    is_set = isinstance(found.ctx, ast.Store) and found.attr in _BOUND_EARLY
     return is_set and function.name != "__init__"
 
 
-def _needed(method: FunctionType) -> str:
+def _required_arguments(method: FunctionType) -> str:
     _, *parameters = signature(method).parameters.values()
     return ", ".join(each.name for each in parameters if each.default is Parameter.empty)

@@ -1,4 +1,4 @@
-"""What a strategy sees of its positions and its account."""
+"""Views of positions and of the account."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,13 +14,13 @@ _ZERO = Decimal(0)
 
 
 class RiskState(StrEnum):
-    """Which orders are allowed at a moment; cancels always are."""
+    """Which orders are allowed at the moment; cancels always are."""
 
     ACTIVE = "ACTIVE"
-    """Those within the limits of the run."""
+    """All within the limits of the run."""
 
     REDUCING = "REDUCING"
-    """Of these, only orders that reduce a position, because the daily loss was reached."""
+    """Only those that reduce a position, because the daily loss limit was reached."""
 
     HALTED = "HALTED"
     """None, because the run is ending."""
@@ -33,8 +33,8 @@ class NetPosition:
 
     Attributes:
         symbol: As subscribed.
-        quantity: Signed: negative when short.
-        average_entry_price: Quantity-weighted; 0 when flat.
+        quantity: Negative if short.
+        average_entry_price: Quantity-weighted; 0 if flat.
         realized_pnl: Profit realised since it was opened, as the venue reports it.
     """
 
@@ -56,11 +56,11 @@ class NetPosition:
         self.realized_pnl = _ZERO
         self._prices = prices
         self._locked = _ZERO
-        """What positions on both sides have gained that quantity and average do not show."""
+        """Profit locked in by positions on both sides, which quantity and average do not show."""
         self._gain = _ZERO
         self._gained_by: tuple[object, ...] = (None, None, None, None)
-        """What the open profit was last worked out from: equity is asked for much more often than
-        the price of each position changes."""
+        """Inputs of the last computation: equity is read much more often than each price changes.
+        """
 
     @property
     def last(self) -> float | None:
@@ -80,7 +80,7 @@ class NetPosition:
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
-        # Python's own answer would be False to `== 0`, and to `symbol in self.positions`.
+        # By default `== 0` and `symbol in self.positions` would silently be False.
         return self is other or (not isinstance(other, NetPosition) and self._refuse(other))
 
     @property

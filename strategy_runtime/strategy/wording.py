@@ -1,4 +1,4 @@
-"""What a parameter may be, in words: for whoever gave a value that it cannot have."""
+"""Descriptions of the values that a parameter accepts, for error messages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -41,10 +41,10 @@ _BOUNDS = {
 
 
 def in_words(kind: Any, bounds: Iterable[tuple[str, Any]] = ()) -> str:
-    """What a value of a type has to be, such as `a whole number above 1`; empty where unknown.
+    """Describe the values of a type, such as `a whole number above 1`; empty if unknown.
 
     Args:
-        bounds: Those that the type itself does not have, by the names of `msgspec.Meta`.
+        bounds: Bounds that are not part of the type, with the names that `msgspec.Meta` has.
     """
     return _bounded(_words(inspect.type_info(kind)), bounds)
 
@@ -84,5 +84,5 @@ def _one_of(values: Sequence[Any]) -> str:
 
 
 def _bounded(words: str, bounds: Iterable[tuple[str, Any]]) -> str:
-    told = " and ".join(_BOUNDS[name].format(bound) for name, bound in bounds)
-    return f"{words} {told}" if words and told else words
+    limits = " and ".join(_BOUNDS[name].format(bound) for name, bound in bounds)
+    return f"{words} {limits}" if words and limits else words

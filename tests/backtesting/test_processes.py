@@ -1,4 +1,4 @@
-"""Doing the same with many things in several processes, of which some may end."""
+"""The map over several processes, some of which may end."""
 
 import os
 import re
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from strategy_runtime.backtesting.processes import each_of
+from strategy_runtime.backtesting.processes import map_in_processes
 from strategy_runtime.errors import ConfigError
 
 
-def test_what_takes_long_holds_up_one_process_only() -> None:
+def test_a_slow_item_holds_up_only_one_process() -> None:
     others_done = get_context("fork").Event()
 
     def run(item: int) -> int:
@@ -23,7 +23,7 @@ def test_what_takes_long_holds_up_one_process_only() -> None:
             others_done.set()
         return item
 
-    assert list(each_of(range(6), run, 2)) == [0, 1, 2, 3, 4, 5]
+    assert list(map_in_processes(range(6), run, 2)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_process_that_cannot_be_started_is_told() -> None:
@@ -32,7 +32,7 @@ def test_a_process_that_cannot_be_started_is_told() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 20, highest))
     try:
         with pytest.raises(ConfigError) as caught:
-            list(each_of(range(100), str, 100))
+            list(map_in_processes(range(100), str, 100))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, highest))
     assert re.fullmatch(
@@ -40,7 +40,7 @@ def test_a_process_that_cannot_be_started_is_told() -> None:
         r"use fewer with --processes N, or processes=N in Python",
         str(caught.value),
     )
-    assert list(each_of(range(4), str, 2)) == ["0", "1", "2", "3"]
+    assert list(map_in_processes(range(4), str, 2)) == ["0", "1", "2", "3"]
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
@@ -50,7 +50,7 @@ def test_a_process_that_is_ended_from_outside_is_told() -> None:
     with pytest.raises(
         ConfigError, match=re.escape("use fewer with --processes N, or processes=N in Python")
     ):
-        list(each_of([1, 2], end, 2))
+        list(map_in_processes([1, 2], end, 2))
 
 
 def test_a_process_that_ends_by_itself_is_not_said_to_want_memory() -> None:
@@ -58,4 +58,4 @@ def test_a_process_that_ends_by_itself_is_not_said_to_want_memory() -> None:
         os._exit(3)
 
     with pytest.raises(ConfigError, match=r"^a process ended \(3\); --processes 1, or "):
-        list(each_of([1, 2], end, 2))
+        list(map_in_processes([1, 2], end, 2))

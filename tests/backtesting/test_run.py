@@ -1,4 +1,4 @@
-"""Backtests from Python: the runs of the command, over and over, wherever they are asked for."""
+"""Backtests from Python: the same runs as those of the command, in notebooks and threads, too."""
 
 import asyncio
 import json
@@ -46,12 +46,12 @@ def prices(tmp_path: Path) -> Path:
 
 
 def elsewhere(thing: Any) -> Any:
-    """What another process is given of it."""
+    """Return an object as another process gets it."""
     return pickle.loads(pickle.dumps(thing))  # noqa: S301 - nobody else has touched it
 
 
 def figures(results: Results) -> dict[str, Any]:
-    """What the command would print, but for how long it took."""
+    """Return what the command would print, without the times it took."""
     found: dict[str, Any] = json.loads(results.summary.to_json())
     return {name: value for name, value in found.items() if name not in ("wall_s", "bars_per_s")}
 
@@ -113,7 +113,7 @@ def test_a_strategy_that_has_run_is_neither_copied_nor_pickled(prices: Path) -> 
         pickle.dumps(strategy)
     assert str(caught.value) == (
         "this Buyer has run, so it cannot be copied or pickled; make a new one for another run, "
-        "and pass on the results of this one, or what it noted"
+        "and pass on the results of this one, or what it recorded"
     )
 
 
@@ -140,7 +140,7 @@ def test_results_are_written_like_those_of_the_command(prices: Path) -> None:
 
 
 class Impatient(Strategy):
-    """Buys the symbol of the longer bars, and is gone before one of them has closed."""
+    """Buys the symbol with the longer bars, and quits before one of them has closed."""
 
     def on_candle(self, candle: Candle) -> None:
         if candle.symbol == "A" and self.now.minute == 4:
@@ -149,7 +149,7 @@ class Impatient(Strategy):
             self.quit("enough")
 
 
-def test_a_table_that_there_is_not_is_named(prices: Path) -> None:
+def test_an_unknown_table_is_named(prices: Path) -> None:
     results = backtest(Buyer(), prices)
     with pytest.raises(ConfigError) as caught:
         results.table("trades")  # type: ignore[arg-type]
@@ -172,7 +172,9 @@ def test_a_table_that_there_is_not_is_named(prices: Path) -> None:
         ("nonsense", ""),
     ],
 )
-def test_what_results_have_elsewhere_is_told(prices: Path, name: str, said: str) -> None:
+def test_results_point_to_what_other_engines_have_as_attributes(
+    prices: Path, name: str, said: str
+) -> None:
     results = backtest(Buyer(), prices)
     with pytest.raises(AttributeError) as caught:
         getattr(results, name)
@@ -221,7 +223,7 @@ async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:
 
 
 class Ported(Strategy):
-    """Has its code where other engines look for it."""
+    """Has its code where other engines expect it."""
 
     def next(self) -> None:
         raise AssertionError
@@ -311,7 +313,7 @@ async def async_cell():
         ("async def on_candle", "await asyncio.Event().wait()"),
     ],
 )
-def test_ctrl_c_ends_in_a_notebook_what_has_no_end(tmp_path: Path, hook: str, endless: str) -> None:
+def test_ctrl_c_ends_an_endless_hook_in_a_notebook(tmp_path: Path, hook: str, endless: str) -> None:
     script = f"""
 import asyncio, signal, threading
 from strategy_runtime import Strategy
@@ -336,7 +338,7 @@ asyncio.new_event_loop().run_until_complete(cell())
 
 
 class Quits(Buyer):
-    """Quits when it is all over."""
+    """Quits after the end of the run."""
 
     def on_complete(self, event: BacktestComplete) -> None:
         self.quit("over")
@@ -399,7 +401,10 @@ def test_a_debugger_that_is_called_for_a_failure_begins_in_the_hook(
     [
         ({"fee_rte": 1}, "there is no option 'fee_rte'; did you mean 'fee_rate'"),
         ({"commission": 1}, "there is no option 'commission'; here it is fee_rate"),
-        ({"start": 1}, "there is no option 'start'; read_data(…, start=…) takes it, and the data"),
+        (
+            {"start": 1},
+            "there is no option 'start'; give it to read_data(…, start=…), and run over",
+        ),
         ({"fast": 1}, "there is no option 'fast'; there are cash, currency, leverage"),
         ({"fast": 1}, "(a parameter of the strategy is given to its class)"),
         ({"cash": "much"}, "cash = 'much': must be a number"),
@@ -437,7 +442,7 @@ def test_of_many_symbols_a_message_names_some(tmp_path: Path) -> None:
     assert loaded.endswith(", S19:candle and 30 more")
 
 
-def test_what_is_no_strategy_or_no_data_is_named(prices: Path) -> None:
+def test_an_object_that_is_no_strategy_or_no_data_is_refused(prices: Path) -> None:
     with pytest.raises(TypeError, match=r"Buyer is a class; give an object of it: backtest\(Buyer"):
         backtest(Buyer, prices)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"paths and data frames, one after the other, .* no list$"):
@@ -458,7 +463,7 @@ def test_a_subscription_of_which_nothing_came_is_told_of(prices: Path) -> None:
 
 
 class Learns(Strategy):
-    """Writes down what it sees where its parameters are."""
+    """Changes its own parameters during the run."""
 
     seen: dict[str, float] = {}  # noqa: RUF012
     closes: deque[float] = deque(maxlen=2)  # noqa: RUF012
@@ -479,7 +484,7 @@ def test_the_results_have_the_parameters_that_the_run_began_with(prices: Path) -
 
 
 class Follows(Strategy):
-    """Looks at quotes."""
+    """Counts quotes."""
 
     def on_quote(self, quote: Quote) -> None:
         pass
@@ -518,7 +523,7 @@ def test_dates_of_the_call_are_like_those_of_the_file(tmp_path: Path) -> None:
     assert [list(each.closes) for each in data.series] == [[5, 6]]
 
 
-def test_data_that_cannot_be_meant_are_refused(prices: Path) -> None:
+def test_invalid_arguments_of_data_are_refused(prices: Path) -> None:
     with pytest.raises(ConfigError, match="name a file or a folder"):
         read_data()
     with pytest.raises(ConfigError, match="name a file or a folder"):

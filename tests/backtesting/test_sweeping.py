@@ -1,4 +1,4 @@
-"""Sweeps from Python: the runs that `backtest` would make, the best first."""
+"""Sweeps from Python: the same runs as those of `backtest`, the best first."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ DATA = read_data(PRICES)
 
 
 class Fails(Strategy):
-    """Runs with whole lots only, and says much."""
+    """Fails unless lots are whole, and prints and logs a lot."""
 
     lots: Decimal = Decimal(1)
 
@@ -39,7 +39,7 @@ class Fails(Strategy):
 
 
 class Stops(Strategy):
-    """Has a breakpoint that was left in it."""
+    """Contains a forgotten breakpoint."""
 
     def on_candle(self, candle: Candle) -> None:
         breakpoint()
@@ -130,8 +130,8 @@ def test_a_comparison_makes_a_data_frame() -> None:
     assert all("no part of a lot" in each for each in failed["failure"])
 
 
-def test_in_a_notebook_and_in_a_thread() -> None:
-    """That is, where an event loop runs, and where no signal can be handled."""
+def test_a_sweep_runs_in_a_notebook_and_in_a_thread() -> None:
+    """In a notebook an event loop is running; in a thread no signal can be handled."""
     found: list[Comparison] = []
 
     def run() -> None:
@@ -162,7 +162,7 @@ def test_values_may_be_of_a_class_that_other_processes_could_not_send_back() -> 
     assert not compared.failed
 
 
-def test_what_comes_of_no_subscription_is_in_the_warnings_of_each_run() -> None:
+def test_subscriptions_without_data_are_in_the_warnings_of_each_run() -> None:
     wanted = "S:AAPL:candle,S:IBM:candle"
     compared = sweep(SmaCross, DATA, {"fast": (5, 10)}, subscriptions=wanted)
     for trial in compared.trials:
@@ -215,7 +215,7 @@ def test_what_comes_of_no_subscription_is_in_the_warnings_of_each_run() -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_runs(
+def test_invalid_arguments_are_refused_before_anything_runs(
     parameters: Any, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error) as refused:

@@ -1,4 +1,4 @@
-"""The commands inside this process, for short answers that need no process of their own."""
+"""Commands called in this process, for tests that need no process of their own."""
 
 import logging
 import sys
@@ -15,8 +15,8 @@ from tests.cli.support import BUYER, PRICES
 
 Invoke = Callable[..., Result]
 
-# Before 8.2, click keeps the two streams apart only where it is told to.
-APART: dict[str, Any] = (
+# Before 8.2, click separates the two streams only if told to.
+DISTANCE: dict[str, Any] = (
     {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
 )
 
@@ -38,7 +38,7 @@ def bot(folder: Path) -> Path:
 
 @pytest.fixture
 def invoke(folder: Path) -> Iterator[Invoke]:
-    """Call a command in the current folder; what it does to the process is undone."""
+    """Call a command in the current folder, and undo its changes to the process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     path, modules = sys.path[:], set(sys.modules)
@@ -52,7 +52,7 @@ def invoke(folder: Path) -> Iterator[Invoke]:
 
     def call(name: str, *arguments: object, env: dict[str, str] | None = None) -> Result:
         unset = dict.fromkeys(("PROXY_WS_URL", "PROXY_REST_URL", "SUBSCRIPTIONS", "STRATEGY_MODE"))
-        runner = CliRunner(env={**unset, **(env or {})}, **APART)
+        runner = CliRunner(env={**unset, **(env or {})}, **DISTANCE)
         return runner.invoke(commands[name], [str(each) for each in arguments])
 
     yield call

@@ -1,4 +1,4 @@
-"""Running the commands as a user does: in processes of their own, or with click's test runner."""
+"""Running commands as a user does, in processes of their own, or with click's test runner."""
 
 import json
 import os
@@ -34,7 +34,7 @@ PRICES = """timestamp,open,high,low,close,volume
 
 
 def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without any setting of ours, and with the package on the path."""
+    """Return the environment without our settings, and with the package on the path."""
     kept = {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
     }
@@ -42,7 +42,7 @@ def environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def command(name: str, *arguments: object) -> list[str]:
-    """The command line of `strategy-<name>`, whether the package is installed or not."""
+    """Return the command line of `strategy-<name>`, whether or not the package is installed."""
     return [sys.executable, "-m", f"strategy_runtime.cli.{name}", *map(str, arguments)]
 
 
@@ -81,7 +81,7 @@ def finished(
 def started(
     name: str, *arguments: object, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A command that runs beside the test; ended when the test is done with it."""
+    """Start a command in the background, and end it after the block."""
     process = subprocess.Popen(
         command(name, *arguments),
         cwd=cwd,
@@ -100,14 +100,14 @@ def started(
 
 @contextmanager
 def proxy(*arguments: object, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A `strategy-proxy` that listens, and the options with which `strategy-run` finds it."""
+    """Start a `strategy-proxy`; yield it with the options by which `strategy-run` finds it."""
     with started("proxy", "--ws-port", 0, "--rest-port", 0, *arguments, cwd=cwd) as process:
         urls = json.loads(line_of(process.stdout))
         yield process, ["--ws-url", urls["ws_url"], "--rest-url", urls["rest_url"]]
 
 
 def line_of(stream: IO[str] | None, containing: str = "") -> str:
-    """The next line that contains a text; waits for it."""
+    """Wait for the next line that contains a text, and return it."""
     assert stream is not None
     seen = []
     for line in stream:
@@ -123,7 +123,7 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> No
 
 
 def insist(process: subprocess.Popen[str], number: int = signal.SIGINT) -> None:
-    """Send signals until the process has ended; those that come together count as one."""
+    """Send signals until the process has ended; signals in quick succession count as one."""
     while process.poll() is None:
         interrupt(process, number)
         with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""`strategy-backtest`: what it prints, writes and ends with."""
+"""`strategy-backtest`: output, files and exit codes."""
 
 import json
 import re
@@ -282,7 +282,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_run(
 ) -> None:
     (bot / "taken/result.json").mkdir(parents=True)
     strategy = ["bot"] if name == "backtest" else []
-    # There are no data to run over: what is said comes before anything is read.
+    # There are no data to read: the error comes before that.
     done = invoke(name, *strategy, "--data", "nowhere.csv", *options)
     assert (done.exit_code, done.stdout) == (74, "")
     assert done.stderr == f"Error: cannot write {text}\n"
@@ -326,7 +326,7 @@ def test_orders_that_were_refused_are_counted(
     assert ["Orders", "0"] in (shown := [line.split() for line in done.stdout.splitlines()])
     assert ["Refused", "orders", "4"] in shown
     assert (
-        "4 orders refused when given, and not in orders.csv; the strategy's log says why."
+        "4 orders refused when placed, and not in orders.csv; the strategy's log says why."
         in done.stdout
     )
     document = json.loads((bot / "here/result.json").read_text())
@@ -368,8 +368,8 @@ def test_files_that_may_be_parts_of_one_symbol_are_told(bot: Path, invoke: Invok
     files = [part for month in range(3) for part in ("--data", f"XY-1m-{month}.csv")]
     done = invoke("backtest", "bot", "--out", "here", *files)
     assert (
-        "Data: 3 files are taken for 3 symbols, those they are named after; if they are parts of "
-        "one, say which: --symbol XY\n"
+        "Data: 3 files are read as 3 symbols, which they are named after; if they are parts of one "
+        "symbol, name it: --symbol XY\n"
     ) in done.stderr
     assert "for 3 symbols" not in invoke("backtest", "bot", *files, "--symbol", "XY").stderr
     (bot / "XY-1m-1.csv").write_text(MINUTES)
@@ -576,7 +576,7 @@ def test_a_parameter_from_the_environment(bot: Path, invoke: Invoke) -> None:
         (["bot", "--data", "price.csv"], 74, "price.csv does not exist; did you mean 'prices.csv'"),
     ],
 )
-def test_what_it_says_to_a_slip(
+def test_the_error_for_a_mistake_on_the_command_line(
     bot: Path, invoke: Invoke, arguments: list[str], code: int, text: str
 ) -> None:
     done = invoke("backtest", *arguments)
@@ -585,7 +585,7 @@ def test_what_it_says_to_a_slip(
     assert "Traceback" not in done.stderr
 
 
-def test_what_will_not_come_of_what_is_wanted_is_told_beforehand(bot: Path, invoke: Invoke) -> None:
+def test_subscriptions_without_data_are_reported_before_the_run(bot: Path, invoke: Invoke) -> None:
     wanted = "S:AAPL:candle,S:AAPL:quote,S:APL:candle,S:AAPL:order,*:option_greeks"
     done = invoke("backtest", "bot", "--demo", "--json", env={"SUBSCRIPTIONS": wanted})
     assert done.exit_code == 0
@@ -641,11 +641,11 @@ def test_what_it_says_to_an_argument_too_many(
         (["--demo", "--splits", ""], "'--splits': an empty path; is the variable that it com"),
         (
             ["--demo", "--fills", "-"],
-            "'--fills': '-' is no file; name one, or have the results on stdout with --json\n",
+            "'--fills': '-' is no file; name one, or print the results to stdout with --json\n",
         ),
         (
             ["--demo", "--out", "-"],
-            "'--out': '-' is no folder; name one, or have the results on stdout with --json\n",
+            "'--out': '-' is no folder; name one, or print the results to stdout with --json\n",
         ),
     ],
 )
@@ -685,7 +685,7 @@ QUOTES = "timestamp,bid,ask\n2024-03-04T00:00:00Z,10,11\n2024-03-04T00:00:10Z,10
             PRICES,
             "",
             [
-                "Deaf has no hook for prices, no timer, and gave no order; what it does at each "
+                "Deaf has no hook for prices, no timer, and placed no order; what it does at each "
                 "bar goes into `def on_candle(self, candle)`"
             ],
         ),
@@ -718,7 +718,7 @@ def test_a_failing_hook_is_shown_from_the_users_code_on(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text(PRICES)
     done = call("backtest", "bot", "--data", "prices.csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (70, "")
-    # What is underlined, and which division it was, depends on the version of Python.
+    # Python versions underline different parts, and name the division differently.
     said = re.sub(r"^ +[~^]+\n", "", done.stderr, flags=re.MULTILINE)
     assert said.replace("float division", "division") == (
         "Stopped after 3 of 4 bars; no results.\n\n"
@@ -842,8 +842,8 @@ def test_an_order_that_was_refused_is_no_stranger_to_explain(bot: Path, invoke: 
     done = invoke("backtest", "bot", "--data", "prices.csv", "--explain", "Buyer-bt-1")
     assert done.exit_code == 2
     assert done.stderr.endswith(
-        "Error: order 'Buyer-bt-1' was refused when it was given, and there is no more to tell "
-        "of it; the log says why, every time with LOG_LEVEL=debug\n"
+        "Error: order 'Buyer-bt-1' was refused when it was placed, so it has no story; the log "
+        "says why, every time with LOG_LEVEL=debug\n"
     )
 
 

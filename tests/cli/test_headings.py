@@ -1,4 +1,4 @@
-"""The help of a command with many options has them below headings."""
+"""Headings in the help of a command with many options."""
 
 import re
 
@@ -12,7 +12,7 @@ ACCOUNT, LIMITS = "Account and costs", "Risk limits and rounding"
 
 
 def sections(text: str) -> dict[str, str]:
-    """What is below each heading of a help."""
+    """Return the options below each heading of a help text."""
     parts = re.split(r"^(\w[\w ]+):\n", text.partition("\n  Examples:")[0], flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

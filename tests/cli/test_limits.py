@@ -1,4 +1,4 @@
-"""Limits on risk as options: alike in process and over the network, shown, refused if wrong."""
+"""Risk limits as options: alike in process and over the network, shown, refused if wrong."""
 
 import json
 from collections import Counter

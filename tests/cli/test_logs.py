@@ -1,4 +1,4 @@
-"""Log lines: both libraries alike, on stderr, with colour only where it is wanted."""
+"""Log lines: alike for both libraries, on stderr, with colour only if wanted."""
 
 import asyncio
 import json

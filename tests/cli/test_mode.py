@@ -1,4 +1,4 @@
-"""What a proxy is, where that was not said."""
+"""Detection of the mode."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 
 
 class Saying(SimulatedVenue):
-    """Answers with these, one after the other."""
+    """Gives these answers, one after the other."""
 
     def __init__(self, *answers: StrategyRuntimeError | list[str]) -> None:
         super().__init__(Exchange([steps("S:A", [1.0])]))

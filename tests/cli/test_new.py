@@ -1,4 +1,4 @@
-"""`strategy-new`: what it says, and what it leaves."""
+"""`strategy-new`: output and files."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A signal while the proxy owes an answer: what was asked for at the end is done all the same."""
+"""A signal while the proxy owes an answer: `--on-exit` is carried out all the same."""
 
 import asyncio
 import re

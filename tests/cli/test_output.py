@@ -1,11 +1,11 @@
-"""How to type the next command."""
+"""How the next command is proposed."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from strategy_runtime.cli.output import beside_us
+from strategy_runtime.cli.output import command_beside
 
 
 def make_executable(path: Path) -> Path:
@@ -22,7 +22,7 @@ def test_a_command_on_the_path_is_called_by_its_name(
         make_executable(tmp_path / name)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "strategy-backtest")])
-    assert beside_us("strategy-run") == "strategy-run"
+    assert command_beside("strategy-run") == "strategy-run"
 
 
 @pytest.mark.parametrize("typed", [".venv/bin/strategy-backtest", "{}/.venv/bin/strategy-backtest"])
@@ -33,7 +33,7 @@ def test_a_command_that_is_not_is_called_by_its_path_from_here(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "argv", [typed.format(tmp_path)])
-    assert beside_us("strategy-run") == ".venv/bin/strategy-run"
+    assert command_beside("strategy-run") == ".venv/bin/strategy-run"
 
 
 def test_a_command_far_away_is_called_by_its_whole_path(
@@ -44,4 +44,4 @@ def test_a_command_far_away_is_called_by_its_whole_path(
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "argv", [str(far.with_name("strategy-backtest"))])
-    assert beside_us("strategy-run") == str(far)
+    assert command_beside("strategy-run") == str(far)

@@ -1,4 +1,4 @@
-"""What is said of files and folders that may not be read, and of a current folder that is gone."""
+"""Errors about files and folders that may not be read, and a current folder that is gone."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.support import BUYER, PRICES, command, finished
 
-# Root may read everything unless it gives that up.
+# Root may read everything, unless it drops that right.
 AS_OTHERS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
 IS_HELD = not AS_OTHERS or not subprocess.call(["sh", "-c", f"{' '.join(AS_OTHERS)} true 2>&-"])
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not IS_HELD, reason="root may read everything he
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a strategy and its prices, and another one that may not be looked into."""
+    """Make a folder with a strategy and prices, and another that may not be read."""
     (tmp_path / "bot.py").write_text(BUYER)
     (tmp_path / "prices.csv").write_text(PRICES)
     (tmp_path / "closed").mkdir()
@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(path: Path, mode: int = 0) -> Iterator[None]:
-    """Nobody may do with a path what a mode does not say."""
+    """Restrict a path to a mode."""
     before = path.stat().st_mode
     path.chmod(mode)
     try:
@@ -41,7 +41,7 @@ def locked(path: Path, mode: int = 0) -> Iterator[None]:
 
 
 def end_of(name: str, *arguments: str, cwd: Path) -> tuple[int, str]:
-    """The exit code of a command that is held to permissions, and what it says on stderr."""
+    """Run a command under permissions; return its exit code and stderr."""
     done = finished([*AS_OTHERS, *command(name, *arguments)], cwd=cwd)
     return done.returncode, done.stderr
 
@@ -84,7 +84,7 @@ def test_what_a_strategy_may_not_read_is_its_own_failure(place: Path) -> None:
 
 
 def test_a_current_folder_that_may_not_be_looked_into(place: Path) -> None:
-    # So does root's, under `sudo -u`: what is installed runs there all the same.
+    # The same happens with root's folder under `sudo -u`; an installed package still runs.
     here = place / "closed"
     line = 'cd closed && chmod 0 . && exec "$@"'
 

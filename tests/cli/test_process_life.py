@@ -1,4 +1,4 @@
-"""What befalls a live process from outside: disks that are full or cannot be written, signals."""
+"""What can happen to a live process: full or read-only disks, limits, signals, clock changes."""
 
 import resource
 import signal
@@ -50,7 +50,7 @@ def bot(tmp_path: Path) -> Path:
 def trading(
     bot: Path, *options: object, env: dict[str, str] | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A live run against a proxy that plays ten bars a second."""
+    """Start a live run against a proxy that plays ten bars per second."""
     with (
         proxy("--data", "prices.csv", "--speed", "600x", cwd=bot) as (_, urls),
         started("run", "bot", *urls, "--mode=live", *options, cwd=bot, env=env) as process,
@@ -83,7 +83,7 @@ def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None
     with trading(bot, "--state-dir", bot / "state") as process:
         line_of(process.stdout, "trade")
         (journal,) = (bot / "state").glob("*/intents.jsonl")
-        # No file may grow beyond what this one has: what a full disk does, without one.
+        # A limit on the size of files has the same effect as a full disk.
         full = (journal.stat().st_size, resource.RLIM_INFINITY)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, full)
         refused = line_of(process.stdout, "JOURNAL_FAILED")
@@ -105,7 +105,7 @@ def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None
 def test_a_run_that_cannot_have_its_threads_does_not_begin(
     bot: Path, thread: str, options: list[str]
 ) -> None:
-    # No system has room for such a stack; a container at its limit of processes says the same.
+    # No system has room for such a stack; the error is the same at a container's process limit.
     (bot / "bot.py").write_text(f"import threading\nthreading.stack_size(2**47)\n{BOT}")
     with trading(bot, "--state-dir", "none", *options) as process:
         _, said = process.communicate(timeout=30)
@@ -134,7 +134,7 @@ def test_a_run_that_may_not_open_its_files_does_not_begin(bot: Path) -> None:
 
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[None]:
-    """A file system of its own; skips where we may not have one."""
+    """Mount a file system; skip the test if that is not allowed."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     try:
@@ -177,7 +177,7 @@ def test_a_disk_that_cannot_be_written(bot: Path) -> None:
             _, said = process.communicate(timeout=30)
         assert process.returncode == 2
         assert f"Error: --state-dir: {state} cannot be used: Read-only file system\n" in said
-        # Nobody asked for a journal there: the run goes on without one, and says so.
+        # The folder is the default: the run goes on without a journal, and says so.
         with trading(bot, env={"XDG_STATE_HOME": str(state)}) as process:
             warning = line_of(process.stderr, "cannot be used")
             assert "Read-only file system): no journal of orders is kept" in warning
@@ -418,5 +418,5 @@ def test_a_clock_that_is_set_neither_stalls_nor_hurries_anything(bot: Path) -> N
         stops_in_good_order(process)
     assert [line for line in printed if line.startswith("jump")] == ["jump 1\n", "jump -1\n"]
     assert "lost\n" not in printed
-    # One a second, and one for the day that has passed at once.
+    # One per second, and one for the day that the clock jumped over.
     assert printed.count("tick\n") <= printed.count("bar\n") / 2

@@ -1,4 +1,4 @@
-"""`strategy-proxy`: how it starts, what it leaves, how it ends."""
+"""`strategy-proxy`: start, results and exit codes."""
 
 import json
 import signal
@@ -42,7 +42,7 @@ def test_both_urls_on_the_first_line_and_the_document_after_it(bot: Path) -> Non
     assert not (bot / "results").exists()
 
 
-def test_results_of_their_own_accord(bot: Path) -> None:
+def test_results_are_written_by_default(bot: Path) -> None:
     with proxy("--data", "prices.csv", "--linger", 0, cwd=bot) as (server, urls):
         assert call("run", "bot", *urls, cwd=bot).returncode == 0
         out, said = server.communicate(timeout=30)
@@ -93,7 +93,10 @@ def test_a_strategy_that_stops_acknowledging(bot: Path) -> None:
         proxy(*options, cwd=bot) as (server, urls),
         started("run", "bot", *urls, cwd=bot),
     ):
-        line_of(server.stderr, "The run has broken off; who connects is told why for 60 s more.")
+        line_of(
+            server.stderr,
+            "The run has broken off; clients that connect are told why for 60 s more.",
+        )
         late = call("run", "bot", *urls, cwd=bot)
         interrupt(server)
         _, said = server.communicate(timeout=30)
@@ -216,7 +219,7 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
         (["--data", "none.csv"], {}, 74, "Error: none.csv does not exist"),
     ],
 )
-def test_what_it_says_to_a_slip(
+def test_the_error_for_a_mistake_on_the_command_line(
     invoke: Invoke, arguments: list[str], env: dict[str, str], code: int, text: str
 ) -> None:
     done = invoke("proxy", *arguments, env=env)

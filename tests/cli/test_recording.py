@@ -1,4 +1,4 @@
-"""A session that is recorded, and replayed."""
+"""Recording a session, and replaying it."""
 
 import signal
 from contextlib import suppress
@@ -35,7 +35,7 @@ def test_a_session_replays_to_the_same_fills(tmp_path: Path) -> None:
 def test_a_live_session_is_recorded_to_its_end(tmp_path: Path) -> None:
     live = "--mode=live", "--state-dir=none", "--record=session.jsonl"
     with (
-        # It lingers, so that orders which come too late for it are answered, too.
+        # It lingers, so that late orders are answered, too.
         proxy("--demo", "--fills=traded.csv", cwd=tmp_path) as (server, urls),
         started("run", *STRATEGY, *urls, *live, cwd=tmp_path) as process,
     ):

@@ -1,4 +1,4 @@
-"""Secrets and control characters: what must not get out, by whatever way."""
+"""Secrets and control characters that must not get out by any way."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ CANARY = "canary-4f9c2d7e81b3a6c5d0e9f8a7b6c5d4e3"
 
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
-    """No test hides anything from another."""
+    """Forget the secrets of other tests."""
     yield
     redaction._secrets.clear()
 
@@ -126,7 +126,7 @@ def test_our_own_colours_stay() -> None:
     assert safe_with_colours(f"\x1b[31m{CANARY}\x1b[0m\x07") == "\x1b[31m********\x1b[0m\\x07"
 
 
-# The canary: a secret given in every way there is, and everything that can be printed.
+# The canary: a secret given in every possible way must not appear in any output.
 
 LOOSE = """
 import logging
@@ -229,7 +229,7 @@ def test_a_fault_of_our_own_publishes_no_secret(
     assert CANARY not in done.stderr + done.stdout
 
 
-# What data and clients would like a terminal to do.
+# Control characters in data and from clients.
 
 
 def test_names_in_the_data_are_no_commands_to_the_terminal(folder: Path, invoke: Invoke) -> None:
@@ -249,7 +249,7 @@ def test_names_in_the_data_are_no_commands_to_the_terminal(folder: Path, invoke:
     assert not {"\x1b", "\x07"} & {*done.stdout, *done.stderr}
 
 
-# Lines that somebody else would like to write.
+# Forged log lines.
 
 
 def test_remote_text_cannot_make_up_lines_of_the_log(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ FORGED = '{"level":"error","event":"all lost"}'
 
 
 @pytest.mark.parametrize("extra", [(), ("--check",)])
-async def test_nor_lines_beside_it_by_what_a_run_ends_with(
+async def test_the_reason_of_an_end_cannot_make_up_lines_of_the_log(
     tmp_path: Path, extra: tuple[str, ...]
 ) -> None:
     (tmp_path / "bot.py").write_text(BUYER)
@@ -306,7 +306,7 @@ async def test_nor_lines_beside_it_by_what_a_run_ends_with(
 @pytest.mark.parametrize(
     "does", ["raise ValueError(said)", "raise KeyError from ValueError(said)", "self.fail(said)"]
 )
-def test_nor_by_the_message_of_an_error(tmp_path: Path, does: str) -> None:
+def test_an_error_message_cannot_make_up_lines_of_the_log(tmp_path: Path, does: str) -> None:
     (tmp_path / "bot.py").write_text(
         "from strategy_runtime import Strategy\n"
         f"said = 'no\\n{FORGED}'\n"

@@ -1,4 +1,4 @@
-"""A log in which the same goes wrong again and again, in a backtest and over the network."""
+"""Repeated log lines, in a backtest and over the network."""
 
 import asyncio
 import logging
@@ -73,7 +73,7 @@ def test_a_warning_that_is_repeated_is_summed_up_every_ten_seconds(
     log, times = logging.getLogger("strategy_runtime"), [0.0, 1.0, 9.9, 10.0, 15.0, 25.0]
     clock = iter([*times, 25.0, 25.0, 25.0])
     monkeypatch.setattr(repetition, "monotonic", lambda: next(clock))
-    with caplog.at_level("INFO"), repetition.repeated_warnings_summed_up():
+    with caplog.at_level("INFO"), repetition.limit_repeated_warnings():
         for _ in times:
             log.warning("odd %s", "quote")
             log.info("as usual")

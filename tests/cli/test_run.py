@@ -138,7 +138,7 @@ def test_check_shows_everything_with_its_origin_and_moves_nothing(bot: Path) -> 
             ["ok", "events"],
         ]
         assert "hush" not in done.stdout + done.stderr
-        # The run still begins at the first bar.
+        # The run still starts at the first bar.
         assert call("run", "bot", *urls, cwd=bot).returncode == 0
         document, _ = server.communicate(timeout=30)
     assert json.loads(document)["fills"] == 1
@@ -218,7 +218,7 @@ def test_a_subscription_of_which_nothing_came_is_warned_of(bot: Path) -> None:
         ),
     ],
 )
-def test_what_it_says_to_a_slip(
+def test_the_error_for_a_mistake_on_the_command_line(
     bot: Path, invoke: Invoke, arguments: list[str], env: dict[str, str], text: str
 ) -> None:
     done = invoke("run", *arguments, env=env)
@@ -317,7 +317,7 @@ def test_somebody_answers_who_is_no_proxy(bot: Path, named: dict[str, str], sett
             self.send_error(404)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         Thread(target=server.serve_forever).start()

@@ -1,4 +1,4 @@
-"""Ending a backtest by signals, whatever its hooks are at."""
+"""Ending a backtest by signals, whatever its hooks are doing."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ BUSY = ENDLESS.replace("import asyncio", "while True: pass").replace(
 
 
 def replaying(folder: Path, bot: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    """A backtest of a strategy of this source, while it goes on."""
+    """Start a backtest of a strategy with this source."""
     (folder / "bot.py").write_text(bot)
     (folder / "prices.csv").write_text(PRICES)
     return started("backtest", "bot", "--data", "prices.csv", cwd=folder)
@@ -57,7 +57,7 @@ def test_a_signal_ends_the_run_and_what_there_is_is_shown(
 
 
 def test_a_signal_ends_the_run_in_good_order_where_no_thread_can_be_started(tmp_path: Path) -> None:
-    # No system has room for such a stack; a container at its limit of processes says the same.
+    # No system has room for such a stack; the error is the same at a container's process limit.
     with replaying(
         tmp_path, f"import threading\nthreading.stack_size(2**47)\n{ENDLESS}"
     ) as process:

@@ -1,4 +1,4 @@
-"""Commands answer quickly, because they import little until they know what to do."""
+"""Commands start quickly, because they import little until it is needed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Standard output that nobody reads any more, or that cannot be written: real processes."""
+"""Standard output without a reader, or that cannot be written, with real processes."""
 
 import json
 import signal
@@ -37,7 +37,7 @@ def bot(folder: Path) -> Path:
 def abandoned(
     name: str, *arguments: object, cwd: Path, env: dict[str, str], stream: str = "stdout"
 ) -> "subprocess.Popen[str]":
-    """A command of which nobody reads standard output, or error, from the beginning."""
+    """Start a command whose standard output, or error, has no reader from the start."""
     process = subprocess.Popen(
         command(name, *arguments),
         cwd=cwd,
@@ -68,7 +68,7 @@ def into_full(
         )
 
 
-# Nobody reads it
+# Without a reader
 
 
 @pytest.mark.parametrize("env", [{}, UNBUFFERED], ids=["buffered", "unbuffered"])
@@ -240,7 +240,7 @@ def test_a_document_is_in_utf_8_whatever_the_encoding_of_the_terminal(
 def without(
     *streams: int, arguments: list[str], cwd: Path, name: str = "backtest"
 ) -> "subprocess.CompletedProcess[str]":
-    """A command that has no such streams at all."""
+    """Start a command without these streams."""
     closing = " ".join(f"{stream}>&-" for stream in streams)
     shell = ["/bin/sh", "-c", f'exec "$@" {closing}', "sh"]
     return finished([*shell, *command(name, *arguments)], cwd=cwd)

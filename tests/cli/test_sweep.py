@@ -1,4 +1,4 @@
-"""`strategy-sweep`: what it runs, in which order it shows it, and how it ends."""
+"""`strategy-sweep`: its runs, their order, and exit codes."""
 
 import csv
 import json
@@ -150,7 +150,7 @@ def test_a_strategy_that_exits_or_fails_oddly_ends_its_own_run_only(
     done = call("sweep", *arguments, "--processes", processes, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (70, "")
     assert "FAILED: way=1: Exits was not made: SystemExit: no key\n" in done.stdout
-    assert "FAILED: way=2: a task of it ended the process: SystemExit: enough\n" in done.stdout
+    assert "FAILED: way=2: one of its tasks ended the process: SystemExit: enough\n" in done.stdout
     assert "Speechless: <no message: its __str__ fails>\n" in done.stdout
     assert len(table(tmp_path / "results/Exits/sweep.csv")) == 4
 
@@ -171,7 +171,7 @@ class Sides(Strategy):
 
 
 @pytest.mark.parametrize("by", ["sortino", "calmar", "profit_factor"])
-def test_what_never_lost_is_the_best_though_there_is_no_ratio_of_it(
+def test_a_run_that_never_lost_is_the_best_although_it_has_no_ratio(
     bot: Path, invoke: Invoke, by: str
 ) -> None:
     (bot / "sides.py").write_text(SIDES)
@@ -269,7 +269,7 @@ def test_more_runs_than_a_screen_has_lines_are_only_counted(careful: Path, invok
         (["--set", "low=1,2", "--processes", "0"], "0 is not in the range x>=1"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_runs(
+def test_invalid_arguments_are_refused_before_anything_runs(
     careful: Path, invoke: Invoke, arguments: list[str], said: str
 ) -> None:
     done = invoke("sweep", "careful", "--data", "prices.csv", *arguments)
@@ -312,5 +312,5 @@ def test_a_signal_ends_all_of_its_processes(tmp_path: Path, number: int, code: i
         for _ in range(2):
             line_of(process.stderr, "begins")
         process.send_signal(number)
-        process.communicate(timeout=20)  # to the end of streams that all of them have
+        process.communicate(timeout=20)  # until all processes have closed the streams
         assert process.returncode == code

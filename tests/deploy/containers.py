@@ -1,7 +1,7 @@
-"""Build images and run containers where there is no engine: buildah, and the kernel's own tools.
+"""Building images and running containers without an engine, with buildah and kernel tools.
 
-A container here is a process in namespaces of its own: process 1 of its tree, user and folder as
-the image says, the image's files read-only, `/tmp` the only place to write. Containers of one
+A container here is a process in namespaces of its own: process 1 of its tree, with the user and
+folder of the image, the image's files read-only, and only `/tmp` to write to. Containers of one
 `Network` reach each other on loopback, and nothing else reaches them.
 """
 
@@ -42,9 +42,9 @@ def buildah(*arguments: object) -> str:
 
 
 def build(folder: Path, name: str, **arguments: str) -> None:
-    """`docker build -t NAME FOLDER`, with what is on this machine alone."""
+    """Do `docker build -t NAME FOLDER` without a network."""
     given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-    # Docker's own format, since the other one has no health check.
+    # Docker's own format, because OCI's has no health check.
     buildah("bud", "-q", "--format=docker", "--pull-never", *given, "-t", name, folder)
 
 
@@ -58,7 +58,7 @@ class Image:
     """An image, unpacked so that containers of it can run.
 
     Attributes:
-        config: Of the image, in Docker's words: `User`, `Env`, `Entrypoint`, …
+        config: Configuration of the image, with Docker's names: `User`, `Env`, `Entrypoint`, …
     """
 
     def __init__(self, name: str, root: str) -> None:
@@ -71,7 +71,7 @@ class Image:
         entrypoint: Sequence[str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> list[str]:
-        """What to execute for a container; without arguments the image's own command."""
+        """Return the command line of a container; without arguments, the image's own command."""
         program = self.config["Entrypoint"] if entrypoint is None else entrypoint
         variables = [*self.config["Env"], *(f"{k}={v}" for k, v in (env or {}).items())]
         given = list(map(str, arguments)) or self.config["Cmd"]
@@ -96,7 +96,7 @@ def unpacked(name: str) -> Iterator[Image]:
 
 
 class Network:
-    """Loopback that a few containers share."""
+    """A loopback network that containers share."""
 
     def __init__(self) -> None:
         self._holder = subprocess.Popen(
@@ -134,7 +134,7 @@ class Network:
 
 
 def finished(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a container to its end, and leave none behind that does not come to it."""
+    """Run a container to its end, or kill it."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""The Dockerfiles, as the linter sees them."""
+"""The Dockerfiles pass the linter."""
 
 import re
 import shutil
@@ -46,7 +46,7 @@ def test_what_is_audited_is_what_is_installed() -> None:
 
 
 def test_a_projects_packages_are_locked_for_what_its_image_has() -> None:
-    # On another system uv would leave out what packages need on Linux alone.
+    # On another system uv would leave out dependencies that only Linux needs.
     (python,) = re.findall(r"^ARG PYTHON=python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.M)
     lock = (templates_folder() / "project" / "requirements.lock").read_text()
     assert f" --python-version {python} --python-platform linux " in lock

@@ -1,4 +1,4 @@
-"""The images, built and run: the runtime's own, and that of a project fresh from its template."""
+"""The images, built and run: the runtime's own, and that of a new project."""
 
 import json
 import os
@@ -34,7 +34,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as `strategy-new` leaves it, nothing edited, its image and the runtime's built."""
+    """Make an unedited project, and build its image and the runtime's."""
     clone = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -55,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(template: str, parent: Path) -> Path:
-    """A project of a template."""
+    """Make a project of a template."""
     folder = templates_folder()
     create_project(NAME, find_template(folder, template), folder, parent)
     return parent / NAME.name

@@ -1,4 +1,4 @@
-"""The manifests of a project: valid, and what they promise about the one pod that trades."""
+"""The manifests of a project are valid, and keep their promises about the pod that trades."""
 
 import re
 import shutil
@@ -43,7 +43,7 @@ def overlays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def built(folder: Path) -> list[dict[str, Any]]:
-    """The documents of an overlay."""
+    """Build an overlay, and return its documents."""
     done = subprocess.run(
         [*(KUSTOMIZE or []), str(folder)], capture_output=True, text=True, check=False
     )
@@ -109,7 +109,7 @@ def test_a_strategy_is_one_pod_and_has_time_to_stop(overlay: str, overlays: Path
 def test_a_pod_that_is_not_ready_does_not_keep_corrected_settings_out(
     overlay: str, overlays: Path
 ) -> None:
-    # With OrderedReady the controller replaces no pod before it was ready.
+    # With OrderedReady the controller replaces no pod that was never ready.
     strategy = one("StatefulSet", built(overlays / overlay))["spec"]
     assert strategy["podManagementPolicy"] == "Parallel"
 
@@ -161,10 +161,10 @@ def test_they_show_the_settings_of_env_example_and_all_of_these_would_be_taken(
         (project / "k8s" / folder / "kustomization.yaml").read_text()
         for folder in ("trader", "overlays/live")
     ]
-    # Those that are commented out as well.
+    # Including those that are commented out.
     shown = dict(re.findall(r"^#?(\w+)=(.+)", example, re.MULTILINE))
     listed = dict(re.findall(r"^ +(?:# )?- (\w+)=(.+)", "".join(manifests), re.MULTILINE))
-    del shown["PROXY_API_KEY_FILE"]  # a file that is not here
+    del shown["PROXY_API_KEY_FILE"]  # the file does not exist here
     resolve({}, read_environment(shown))
     resolve({}, read_environment(listed))
     assert shown.keys() == listed.keys() - {"LOG_FORMAT"}
@@ -215,7 +215,7 @@ def test_a_backtest_runs_once(overlays: Path) -> None:
 
 @pytest.fixture
 def monitored(overlays: Path) -> Iterator[Path]:
-    """The overlays with the component for the Prometheus operator."""
+    """Build the overlays with the component for the Prometheus operator."""
     folder = overlays / "monitored"
     for overlay in TRADING:
         shutil.copytree(overlays / overlay, folder / overlay)
@@ -244,7 +244,7 @@ def test_all_the_projects_yaml_can_be_read(overlays: Path) -> None:
 
 
 def test_the_rehearsal_takes_all_that_its_proxy_replays(overlays: Path) -> None:
-    # Whatever prices are in the image, and whatever .env subscribes to, which compose reads too.
+    # For any prices in the image, and any subscriptions in .env, which compose reads, too.
     text = (overlays.parent.parent / "compose.yaml").read_text()
     assert "SUBSCRIPTIONS" not in text
     assert "${" not in text

@@ -1,8 +1,8 @@
-"""Six strategies on real prices, fill by fill, against two engines others wrote.
+"""Six strategies on real prices, fill by fill, against two other engines.
 
-Each strategy is one function from what has been seen to what to do; three small adapters carry it
-out. No fill may differ: not its bar, side, quantity or price. Where the engines' conventions differ
-from ours by default, ours are set to theirs (docs/peers.md).
+Each strategy is one function from the bars so far to commands; three small adapters execute it. No
+fill may differ in bar, side, quantity or price. If the engines' conventions differ from ours by
+default, ours are set to theirs (docs/peers.md).
 """
 
 import warnings
@@ -31,7 +31,7 @@ WARM = 60
 
 
 class Command(NamedTuple):
-    """One thing to do: cancel what rests, or give an order for a signed size."""
+    """A command of a strategy: cancel open orders, or place an order of a signed size."""
 
     kind: str
     size: int = 0
@@ -58,17 +58,17 @@ def mean(values: list[float], count: int) -> float:
 
 
 def tick(price: float) -> int:
-    """Digits behind the point: shares are quoted in cents, currencies in pipettes."""
+    """Return the number of decimals: shares are quoted in cents, currencies in pipettes."""
     return 2 if price > 10 else 5
 
 
 def away(price: float, share: float) -> float:
-    """A price some way off; currencies move a tenth as far as shares."""
+    """Return a price some distance away; currencies move a tenth as far as shares."""
     return round(price * (1 + (share if price > 10 else share / 10)), tick(price))
 
 
 def crossing(closes: list[float], fast: int, slow: int) -> int:
-    """+1 where the fast mean has just risen above the slow one, -1 where it has fallen below."""
+    """Return +1 if the fast mean has just risen above the slow one, -1 if it has fallen below."""
     now = mean(closes, fast) > mean(closes, slow)
     before = mean(closes[:-1], fast) > mean(closes[:-1], slow)
     return (now and not before) - (before and not now)
@@ -222,7 +222,7 @@ def backtrader_py(data: Any, rule: Rule) -> Fills:
         def notify_order(self, order: Any) -> None:
             if order.status == order.Completed:
                 side = "BUY" if order.isbuy() else "SELL"
-                # executed.price is a mean worked out in floats, off in the last digit.
+                # executed.price is a mean of floats, inexact in the last digit.
                 for bit in order.executed.exbits:
                     fills[len(self.data) - 1, side, bit.price] += abs(int(bit.size))
 

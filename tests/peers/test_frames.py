@@ -1,4 +1,4 @@
-"""Data frames of pandas, in the shapes in which people have them, and those made of results."""
+"""Data frames of pandas in common shapes, and data frames made of results."""
 
 from math import nan
 from pathlib import Path

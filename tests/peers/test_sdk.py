@@ -36,7 +36,7 @@ async def gateway(*rows: tuple[float, float, float, float]) -> AsyncIterator[tup
 
 
 async def test_a_whole_backtest_with_a_market_order() -> None:
-    """Stream to the end; the order given at the first candle fills at the second's open."""
+    """Stream to the end; an order placed at the first candle fills at the second one's open."""
     seen: list[Any] = []
     async with gateway(FLAT, (11, 12, 10, 11.5), FLAT) as (client, server):
         async with client.stream() as stream:

@@ -1,4 +1,4 @@
-"""Fills and bars made by hand."""
+"""Factories of fills and bars."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -24,7 +24,7 @@ def fill(
     position: str = "pos-1",
     rule: str = "market_open",
 ) -> Fill:
-    """A fill at the open of a bar or in its course; a sale has a negative quantity."""
+    """Make a fill at the open of a bar or within it; a sale has a negative quantity."""
     signed = Decimal(quantity)
     began = START + bar * STEP
     return Fill(
@@ -44,7 +44,7 @@ def fill(
 
 
 def interest(*, bar: int = 0) -> Adjustment:
-    """A dollar of interest on cash, charged as a bar begins, behind one fill."""
+    """Charge a dollar of interest on cash at the start of a bar, after one fill."""
     return Adjustment(
         time_ns=START + bar * STEP,
         symbol="USD",
@@ -58,7 +58,7 @@ def interest(*, bar: int = 0) -> Adjustment:
 
 
 def series(closes: Sequence[float], *, symbol: str = "S:A", first: int = 0) -> BarSeries:
-    """Minute bars with these closes."""
+    """Make minute bars with these closes."""
     bars = BarSeries(symbol, "1m", STEP, sources={0: "made up"})
     for index, close in enumerate(closes, start=first):
         bars.append(START + index * STEP, close, close, close, close, 1.0)
@@ -66,7 +66,7 @@ def series(closes: Sequence[float], *, symbol: str = "S:A", first: int = 0) -> B
 
 
 def points_of(curve: Iterable[CurvePart]) -> list[tuple[int, float]]:
-    """The points of a curve, one by one: instant and equity."""
+    """List the points of a curve: time and equity."""
     return [
         (start + part.lag, equity)
         for part in curve
@@ -75,7 +75,7 @@ def points_of(curve: Iterable[CurvePart]) -> list[tuple[int, float]]:
 
 
 def curve_of(points: Sequence[tuple[int, float]]) -> list[CurvePart]:
-    """A curve of one part; of none where there are no points."""
+    """Make a curve of one part, or of none if there are no points."""
     if not points:
         return []
     instants, equities = zip(*points, strict=True)

@@ -1,4 +1,4 @@
-"""Cells whose characters are not all one column wide."""
+"""Alignment of texts whose characters take zero or two columns."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a chart keeps of many bars and fills."""
+"""Charts of many bars and fills."""
 
 from collections.abc import Sequence
 

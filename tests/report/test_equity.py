@@ -1,4 +1,4 @@
-"""Equity and drawdown, against values worked out by hand and against a plain re-calculation."""
+"""Equity and drawdown, against values computed by hand and a simple implementation."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -76,7 +76,7 @@ def test_bars_after_the_end_of_a_stopped_run_do_not_count() -> None:
     ]
 
 
-def test_what_only_floats_take_for_a_fall_is_none() -> None:
+def test_a_rounding_error_of_floats_is_not_a_fall() -> None:
     deals = [fill("26", "10"), fill("-26", "10.4", bar=1)]
     data = [series([10.4, 10.4, 10.4])]
     assert points(deals, data)[1:] == [1010.4000000000001, 1010.4]
@@ -88,7 +88,7 @@ def test_what_only_floats_take_for_a_fall_is_none() -> None:
 def test_each_point_of_the_curve_has_its_instant() -> None:
     fills = [fill("10", "10"), fill("-10", "12", bar=2)]
     curve = points_of(equity_curve(CASH, fills, [series([11, 13, 99])], END))
-    # What happens at an open comes just after the close of the bar before it.
+    # A fill at an open comes just after the previous close, at the same time.
     assert [now - START for now, _ in curve] == [1, STEP, 2 * STEP, 2 * STEP + 1]
 
 
@@ -110,14 +110,14 @@ def test_bars_of_several_lengths_keep_their_instants_however_a_curve_is_cut(
         (1, 1000.0),
         (STEP, 1010.0),
         (2 * STEP, 1030.0),
-        (2 * STEP + 1, 1020.0),  # what was sold beside what was bought
+        (2 * STEP + 1, 1020.0),  # both the sale and the purchase
         (4 * STEP, 1020.0),
         (6 * STEP, 1021.0),
     ]
 
 
 def plainly(fills: Sequence[Fill], data: Sequence[BarSeries]) -> float:
-    """The drawdown by walking every instant and marking every position at it."""
+    """Compute the drawdown by valuing every position at every time."""
     happenings: list[tuple[int, int, int, object]] = []
     for index, each in enumerate(fills):
         at_open = each.bar_ns == each.time_ns
@@ -170,7 +170,7 @@ def test_what_is_closed_within_a_bar_counts_together_with_the_closes_of_that_bar
     stop = fill("-50", "8", bar=1, intrabar=True)
     fills = [fill("50", "10"), fill("-50", "10", symbol="S:B"), stop]
     data = [series([10, 8, 8]), series([10, 8, 8], symbol="S:B")]
-    # A hedge: what the one lost by its stop, the other had gained by then.
+    # A hedge: one position gained what the other lost at its stop.
     assert points(fills, data) == [1000] * 4
 
 
@@ -185,10 +185,10 @@ def test_a_time_without_a_position_is_no_part_of_a_drawdown() -> None:
     fills = [fill("10", "10", bar=6), fill("-10", "9", bar=7)]
     bars = series([10, 10, 10, 10, 10, 10, 9, 9, 9])
     found = path_of(CASH, equity_curve(CASH, fills, [bars], END), START, START + 9 * STEP, {})
-    assert found.longest_drawdown_ns == 3 * STEP - 1  # from the entry, a moment behind the close
+    assert found.longest_drawdown_ns == 3 * STEP - 1  # from the entry, just after the close
 
 
-def test_nor_is_one_before_a_position_that_is_opened_and_closed_at_one_open() -> None:
+def test_the_time_before_a_position_opened_and_closed_at_one_open_is_no_drawdown() -> None:
     fills = [fill("10", "10", bar=6), fill("-10", "9", bar=6)]
     found = path_of(
         CASH, equity_curve(CASH, fills, [series([10] * 9)], END), START, START + 9 * STEP, {}

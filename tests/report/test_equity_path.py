@@ -1,4 +1,4 @@
-"""Drawdown, days and points of a curve, worked out by hand and point by point."""
+"""Drawdown, days and points of a curve, against values computed by hand and point by point."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ END = START + 1000 * STEP
 
 
 def path(*equities: float, step: int = STEP, grid: Sequence[int] = ()) -> EquityPath:
-    """A path through equities that stand `step` apart."""
+    """Read a curve of equities that are `step` apart."""
     curve = [(START + (index + 1) * step, equity) for index, equity in enumerate(equities)]
     return path_of(CASH, curve_of(curve), START, START + len(curve) * step, {}, grid)
 
@@ -103,7 +103,7 @@ def test_a_time_in_which_nothing_changes_has_its_points_too() -> None:
 def point_by_point(
     curve: Sequence[tuple[int, float]], end: int, grid: Sequence[int]
 ) -> tuple[float, FallDates | None, int, dict[int, float], list[tuple[int, float, float]]]:
-    """What a path says, by looking at one point after the other."""
+    """Compute the figures of a path point by point."""
     peak, peaked, longest, worst, is_below = float(CASH), START, 0, 0.0, False
     dates: FallDates | None = None
     by_day: dict[int, float] = {}

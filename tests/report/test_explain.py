@@ -1,4 +1,4 @@
-"""The story of an order, for every way an order can go."""
+"""The story of an order, for every way in which an order can end."""
 
 import asyncio
 import tracemalloc
@@ -136,7 +136,7 @@ async def test_the_distance_of_a_trailing_stop_has_its_unit() -> None:
         ),
     ],
 )
-async def test_what_became_of_it(
+async def test_how_the_order_ended(
     action: Action, bars: list[list[float]], options: dict[str, Any], sentence: str
 ) -> None:
     assert sentence in explain(await outcome_of({0: action}, *bars, **options), "Scripted-test-1")
@@ -158,8 +158,8 @@ PRICES: dict[str, Action] = {
 @pytest.mark.parametrize("bar", [None, 0, 62, 63])
 @pytest.mark.parametrize("rule", PRICES)
 def test_fills_at_quotes(rule: str, bar: int | None) -> None:
-    """The order is given at a price of 12; then come 10, or 30 for the account to run out. A bar
-    may begin with either.
+    """The order is placed at a price of 12; then comes 10, or 30 to exhaust the account. A bar
+    may start with either.
     """
     quotes, bars = QuoteSeries(X), BarSeries(X, "1m", 60)
     bars.append(bar or 0, 12, 12, 12, 12, 0)
@@ -179,7 +179,7 @@ def test_fills_at_quotes(rule: str, bar: int | None) -> None:
 
 
 def of_ticks(series: QuoteSeries, action: Callable[[Strategy], object]) -> Outcome:
-    """One tick a day, at 12, 11 and 13, at times that have nanoseconds; the action comes first."""
+    """Run an action, then one tick per day, at 12, 11 and 13, with times in nanoseconds."""
 
     class AtOnce(Strategy):
         def on_connect(self) -> None:
@@ -214,7 +214,7 @@ def test_legs_that_end_between_two_microseconds() -> None:
 
 
 def liquidated(exchange: Exchange) -> str:
-    """How the short position in X ended that is opened, like others, with the first candle."""
+    """Explain the liquidation of the short position in X, which the first candle opens."""
 
     class Once(Strategy):
         def on_candle(self, candle: Candle) -> None:
@@ -239,7 +239,7 @@ def test_a_position_that_was_liquidated_at_a_trade() -> None:
 
 
 def test_a_position_that_was_liquidated_in_the_midst_of_a_bar() -> None:
-    """Another symbol brings it about, and the close of the bar is yet to come."""
+    """Another symbol causes it, before the close of the bar."""
     hours, minutes = BarSeries(X, "1h", 60 * MINUTE), BarSeries("S:Y", "1m", MINUTE)
     for hour, close in enumerate((5, 5, 4)):
         hours.append(hour * 60 * MINUTE, 5, 5, 4, close, 0)
@@ -291,7 +291,7 @@ async def test_what_is_left_of_an_order_that_has_closed_the_position_itself() ->
 
 
 def reducing_for_one_bar(share: str, *, add: bool) -> str:
-    """What became of an order to sell two at 11 or better, in a bar that comes to 12."""
+    """Explain an order to sell two at 11 or better, in a bar that reaches 12."""
 
     def reduce(strategy: Scripted, candle: Candle) -> None:
         strategy.sell(
@@ -321,7 +321,7 @@ def test_an_order_that_added_to_a_position_closed_none() -> None:
     )
 
 
-async def test_an_order_that_never_was() -> None:
+async def test_an_unknown_order() -> None:
     outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)})
     with pytest.raises(ConfigError, match=r"no order 'ord-2' among 1 in this run; did you mean"):
         explain(outcome, "ord-2")
@@ -329,7 +329,7 @@ async def test_an_order_that_never_was() -> None:
 
 async def test_an_order_that_was_refused() -> None:
     outcome = await outcome_of({0: lambda s, c: s.buy(X, 2)})
-    with pytest.raises(ConfigError, match=r"^order 'T-bt-2' was refused when it was given, and th"):
+    with pytest.raises(ConfigError, match=r"^order 'T-bt-2' was refused when it was placed, so it"):
         explain(outcome, "T-bt-2", lambda name: name == "T-bt-2")
 
 

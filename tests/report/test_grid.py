@@ -1,4 +1,4 @@
-"""Into which intervals a run is cut, and which rows of a symbol are in each."""
+"""The intervals of a page's charts, and the rows of a symbol in each."""
 
 from bisect import bisect_right
 
@@ -16,7 +16,7 @@ END = START + 100_000 * STEP
 
 
 def at(*rows: int, symbol: str = "S:A", step: int = STEP) -> BarSeries:
-    """Bars that begin so many minutes behind the start."""
+    """Make bars that start so many minutes after the first."""
     bars = BarSeries(symbol, "1m", step)
     for row in rows:
         bars.append(START + row * STEP, 1, 1, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""The page: what stands in it, that nothing from outside runs in it, and that it draws."""
+"""The page: its contents, that it runs no foreign scripts, and that it draws."""
 
 import asyncio
 import base64
@@ -48,7 +48,7 @@ async def page(
     fault: str | None = None,
     refused: int = 0,
 ) -> str:
-    """Of a run over ten bars, or others, that buys in the second and sells in the sixth."""
+    """Render a run over ten bars, or others, that buys in the second and sells in the sixth."""
     deals: dict[int, Hook] = script or {
         1: lambda self, candle: self.buy(candle.symbol, 10),
         5: lambda self, candle: self.close(candle.symbol),
@@ -67,14 +67,14 @@ def page_of(
     wall_s: float = 0.5,
     refused: int = 0,
 ) -> str:
-    """Of a run as far as it has come."""
+    """Render the page of a run as far as it has come."""
     return render_page(
         results_so_far(exchange, faults=faults, name=name, wall_s=wall_s, refused=refused)
     )
 
 
 def page_with(results: Results, days: Sequence[DayEnd], trips: Sequence[RoundTrip]) -> str:
-    """With these instead of those of the run."""
+    """Render the page with some fields of the summary replaced."""
     return render_page(replace(results, days=days, trips=trips))
 
 
@@ -86,7 +86,7 @@ def results_so_far(
     wall_s: float = 0.5,
     refused: int = 0,
 ) -> Results:
-    """Of a run as far as it has come."""
+    """Return the results of a run as far as it has come."""
     facts = RunFacts(
         strategy=name,
         parameters={"fast": 3},
@@ -100,13 +100,13 @@ def results_so_far(
 
 
 def text_of(html: str) -> str:
-    """What a reader sees, roughly: elements and scripts taken out."""
+    """Return roughly what a reader sees, without elements and scripts."""
     without = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", without)))
 
 
 def drawn_of(html: str) -> dict[str, Any]:
-    """What the scripts draw."""
+    """Return the data that the scripts draw."""
     found = re.search(r'id="run">(.*?)</script>', html)
     assert found is not None
     drawn: dict[str, Any] = json.loads(found[1])
@@ -114,7 +114,7 @@ def drawn_of(html: str) -> dict[str, Any]:
 
 
 async def browsed(html: str, folder: Path) -> tuple[str, str]:
-    """What is on a page after a browser has run its scripts, and what it complained of."""
+    """Return the page after a browser has run its scripts, and the browser's complaints."""
     path = folder / "report.html"
     path.write_text(html)
     shown = await asyncio.to_thread(
@@ -175,7 +175,7 @@ async def test_equity_stands_beside_that_of_buying_and_holding() -> None:
 
 
 def months_in(ends: Mapping[date, float]) -> str:
-    """The table of a page whose days end with these equities, of a run that began with 1000."""
+    """Return the table for days that end with these equities, of a run that started with 1000."""
     exchange = Exchange([series([10.0, 11.0])], ExchangeOptions(cash=Decimal(1000)))
     days = [DayEnd(day, equity, 0.0) for day, equity in ends.items()]
     html = page_with(results_so_far(exchange), days, [])
@@ -248,8 +248,8 @@ async def test_a_run_without_trades_has_a_page_too() -> None:
     assert "Closed positions None." in shown
 
 
-async def test_what_must_not_be_overlooked_stands_on_it() -> None:
-    said = "7 orders refused when given, and not in orders.csv; the strategy's log says why."
+async def test_warnings_are_shown() -> None:
+    said = "7 orders refused when placed, and not in orders.csv; the strategy's log says why."
     assert said in text_of(await page(refused=7))
     assert "refused" not in text_of(await page())
 
@@ -348,7 +348,7 @@ async def test_a_browser_draws_it_without_a_complaint(
 
 
 @in_a_browser
-async def test_what_is_of_use_to_drawn_charts_only_is_hidden_where_no_script_runs(
+async def test_controls_of_charts_are_hidden_without_scripts(
     tmp_path: Path,
 ) -> None:
     html = await page()

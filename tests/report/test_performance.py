@@ -28,7 +28,7 @@ CASH = Decimal(1000)
 
 
 def daily(days: list[int], *, step: int = DAY) -> BarSeries:
-    """A bar on each of these days, counted from a Monday."""
+    """Make a bar on each of these days, counted from a Monday."""
     bars = BarSeries("S:A", "1d", step)
     for day in days:
         bars.append(MONDAY + day * DAY, 1, 1, 1, 1, 1)
@@ -36,7 +36,7 @@ def daily(days: list[int], *, step: int = DAY) -> BarSeries:
 
 
 def figures(equities: list[float], days: list[int], fills: list[Fill] | None = None) -> Performance:
-    """Of a run with one equity at the end of each day."""
+    """Compute the figures of a run with one equity at the end of each day."""
     end = MONDAY + (days[-1] + 1) * DAY
     curve = [(MONDAY + (day + 1) * DAY, equity) for day, equity in zip(days, equities, strict=True)]
     known = days_of([daily(days)], end)
@@ -63,7 +63,7 @@ def test_ratios_are_those_of_the_daily_returns() -> None:
     assert found.annual_volatility == pytest.approx(stdev(returns) * scale)
     assert found.sharpe == pytest.approx(fmean(returns) / stdev(returns) * scale)
     assert found.sortino == pytest.approx(fmean(returns) / downside * scale)
-    assert found.annual_return is None  # five days say nothing about a year
+    assert found.annual_return is None  # five days are too few for an annual figure
 
 
 def test_a_year_has_as_many_days_as_the_data_show() -> None:
@@ -110,7 +110,7 @@ def test_what_is_sold_at_the_open_of_a_bar_counts_to_the_day_in_which_it_ends() 
     assert found.annual_return == pytest.approx(0.9 ** (365.25 / 35) - 1)
 
 
-def test_a_day_that_only_floats_take_for_a_loss_is_none() -> None:
+def test_a_rounding_error_of_floats_is_not_a_loss() -> None:
     known = days_of([daily([0, 1, 2])], MONDAY + 3 * DAY)
     gains = [day.gain for day in day_ends({19_996: 1010.4000000000001, 19_997: 1010.4}, 1e3, known)]
     assert gains == [pytest.approx(0.0104), 0.0, 0.0]
@@ -119,7 +119,7 @@ def test_a_day_that_only_floats_take_for_a_loss_is_none() -> None:
     assert found.sortino is found.calmar is None
 
 
-def test_what_cannot_be_said_is_not_said() -> None:
+def test_a_figure_that_cannot_be_computed_is_none() -> None:
     found = figures([1000.0], [0])
     assert found.sharpe is found.sortino is found.calmar is found.annual_volatility is None
     assert found.win_rate is found.profit_factor is found.best_trade is None

@@ -1,4 +1,4 @@
-"""The document agrees with the run it sums up."""
+"""The summary, against the run it describes."""
 
 import json
 import re
@@ -29,7 +29,7 @@ FAULTS = [
 async def summed_up(
     faults: list[DataFault] | None = None, *, refused: int = 0, failures: int | None = 0
 ) -> Summary:
-    """Buy 10, sell short 4 of another symbol, leave a limit order waiting."""
+    """Buy 10, sell short 4 of another symbol, leave a limit order open."""
     strategy = Scripted(
         {
             0: lambda self, candle: self.buy("S:A", 10),
@@ -267,7 +267,7 @@ async def test_refusals_and_failures_are_not_to_be_overlooked() -> None:
     assert ["Refused", "orders", "1,234"] in rows
     assert ["Hook", "failures", "1"] in rows
     assert (
-        "1,234 orders refused when given, and not in orders.csv; the strategy's log says why.\n"
+        "1,234 orders refused when placed, and not in orders.csv; the strategy's log says why.\n"
         in table
     )
     assert "1 hook call failed, and the run went on; the log has the errors.\n" in table

@@ -1,4 +1,4 @@
-"""Round trips, against deals worked out by hand and against the sum of all fills."""
+"""Round trips, against values computed by hand and the sum of all fills."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The folder is a source for copier: the same projects, and updates of them."""
+"""copier makes the same projects from the templates folder, and updates them."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def test_copier_makes_the_same_project(template: str, tmp_path: Path) -> None:
 
 def test_the_command_of_the_documentation_makes_a_project_and_asks_nothing(tmp_path: Path) -> None:
     (command,) = re.findall(r"^copier copy .*", (FOLDER / "README.md").read_text(), re.MULTILINE)
-    # Absolute, since a project is updated from another folder than the one it is made in.
+    # Absolute, because a project is updated from another folder than it was made in.
     assert " /path/to/templates " in command
     line = command.replace("/path/to/templates", shlex.quote(str(FOLDER)))
     subprocess.run(

@@ -1,4 +1,4 @@
-"""What comes out of each template runs, and pleases the checkers that it is written for."""
+"""The project of each template runs, and passes its checks."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_its_readme_sets_a_parameter_that_its_strategy_has(
 
 
 def result(command: str, folder: Path) -> Any:
-    """What comes of a command line as a reader of the README would type it."""
+    """Run a command line as a reader of the README would type it."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-c", f"{command} --json"],

@@ -1,4 +1,4 @@
-"""What a project may be called, and what becomes of the name."""
+"""Names of projects, and the names derived from them."""
 
 import re
 from importlib.metadata import packages_distributions, requires
@@ -82,7 +82,7 @@ def test_a_name_that_is_taken_is_refused_with_the_reason(text: str, problem: str
 
 
 def installed_by_a_project() -> set[str]:
-    """The packages that the runtime, its extras and a project's tools bring, and their modules."""
+    """Return the packages of the runtime, its extras and a project's tools, and their modules."""
     found: set[str] = set()
     waiting = [("strategy-runtime", "all"), ("strategy-runtime", "testing"), ("mypy", "")]
     seen = set(waiting)

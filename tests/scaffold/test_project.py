@@ -1,4 +1,4 @@
-"""Writing a project: all of it or nothing, and nothing else is touched."""
+"""Writing a project: all of it or nothing, without touching anything else."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The little of Jinja that templates use, and that the rest is refused."""
+"""The part of Jinja that templates use, and the refusal of the rest."""
 
 from pathlib import Path
 

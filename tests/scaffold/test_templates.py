@@ -16,7 +16,7 @@ NAMES = ["minimal", "market-maker", "mean-reversion", "multi-symbol", "sma-cross
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package folder that the finder takes for ours."""
+    """Make a folder that the finder takes for the package."""
     folder = tmp_path / "strategy_runtime"
     folder.mkdir()
     monkeypatch.setattr(templates, "files", lambda name: tmp_path / name)

@@ -18,7 +18,7 @@ def test_a_misspelt_hook_is_refused_when_the_class_is_defined() -> None:
             def on_candel(self, candle: Candle) -> None: ...
 
 
-def test_what_other_engines_call_a_hook_is_told_its_name_here() -> None:
+def test_names_of_other_engines_are_pointed_to_our_hooks() -> None:
     with pytest.raises(TypeError, match=r"Ported.on_bar is not a hook.*; here it is on_candle \("):
 
         class Ported(Strategy):
@@ -40,7 +40,7 @@ def test_a_hook_with_capitals_is_refused(name: str, said: str) -> None:
         type("Slip", (Strategy,), {name: lambda self, event: None})
 
 
-def test_what_only_begins_like_a_hook_is_no_slip() -> None:
+def test_a_name_that_only_starts_like_a_hook_is_allowed() -> None:
     type("Fine", (Strategy,), {"ON_HOLD": 1, "one": 2, "online": 3, "only_long": 4, "oneWay": 5})
     type("Fine", (Strategy,), {"OnBalance": type("OnBalance", (), {}), "onTime": 5})
 

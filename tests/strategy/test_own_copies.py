@@ -1,4 +1,4 @@
-"""Lists and their like in a class: each strategy has its own."""
+"""Lists, mappings and sets in a class body: each strategy has its own copies."""
 
 from collections import defaultdict, deque
 from threading import Lock
@@ -8,7 +8,7 @@ from strategy_runtime import Candle, Strategy
 from strategy_runtime.backtesting import backtest
 from strategy_runtime.demo import PRICES
 
-LOCK = Lock()  # of which there can be no copy
+LOCK = Lock()  # cannot be copied
 
 
 class Base(Strategy):
@@ -25,7 +25,7 @@ class Derived(Base):
     nested = {"a": [[1], {2}], "lock": LOCK}  # noqa: RUF012
 
 
-def test_each_has_its_own() -> None:
+def test_each_instance_has_its_own_copy() -> None:
     one, other = Derived(), Derived()
     one.prices.append(2.0)
     one._seen.append("S:AAPL")
@@ -54,7 +54,7 @@ class Replacing(Base):
         return 5
 
 
-def test_what_a_derived_class_has_in_its_place_is_not_copied_over() -> None:
+def test_an_attribute_of_a_derived_class_is_not_overwritten() -> None:
     one = Replacing()
     assert (one.prices, one._seen, one.counts) == (None, (), 5)
     assert one.shared is Replacing.shared

@@ -129,7 +129,7 @@ def test_a_misspelt_variable_is_an_error() -> None:
         Tuned.from_text({}, {"PARAM_FATS": "5"})
 
 
-def test_a_variable_in_small_letters_is_told_how_it_is_written() -> None:
+def test_the_error_for_a_variable_in_lower_case_says_how_to_write_it() -> None:
     with pytest.raises(ParameterError) as error:
         Tuned.from_text({}, {"PARAM_fast": "5"}, lambda variable: f"{variable} in bot.env")
     assert str(error.value) == "PARAM_fast in bot.env: it is written in capitals, PARAM_FAST"
@@ -158,19 +158,19 @@ class Barer(Bare):
         (
             {"fast": "5"},
             {},
-            "Bare.fast is an attribute without an annotation, and so no parameter; "
+            "Bare.fast is an attribute without an annotation, so no parameter; "
             "write `fast: int = 3`",
         ),
         (
             {"stake": "1"},
             {},
-            "Bare.stake is an attribute without an annotation, and so no parameter; "
+            "Bare.stake is an attribute without an annotation, so no parameter; "
             "write `stake: Decimal = Decimal('0.1')`",
         ),
         (
             {},
             {"PARAM_SLOW": "5"},
-            "PARAM_SLOW: Bare.Slow is an attribute without an annotation, and so no parameter; "
+            "PARAM_SLOW: Bare.Slow is an attribute without an annotation, so no parameter; "
             "write `Slow: int = 30`",
         ),
         ({"lookback": "9"}, {}, "Bare has no parameter 'lookback'; it has none"),
@@ -179,7 +179,7 @@ class Barer(Bare):
         ({"helper": "9"}, {}, "Bare has no parameter 'helper'; it has none"),
     ],
 )
-def test_an_attribute_without_annotation_is_told_how_to_become_a_parameter(
+def test_the_error_for_an_attribute_without_annotation_says_how_to_annotate_it(
     values: dict[str, str], environ: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ParameterError) as error:
@@ -289,7 +289,7 @@ def test_members_of_an_enum_of_numbers_are_taken() -> None:
         ("lot", "7", "a whole number above 0 and divisible by 5"),
     ],
 )
-def test_what_is_refused_is_told_what_it_must_be(name: str, text: str, rule: str) -> None:
+def test_the_error_for_a_value_says_what_it_must_be(name: str, text: str, rule: str) -> None:
     with pytest.raises(ParameterError) as error:
         Rich.from_text({name: text}, {})
     assert str(error.value) == f"Rich.{name} = {text!r}: must be {rule}"
@@ -330,7 +330,7 @@ def test_numbers_are_finite(text: str) -> None:
 
 
 def test_a_text_is_one_that_results_can_hold() -> None:
-    # Bytes of the command line that are no UTF-8 come as halves of surrogate pairs.
+    # Python decodes invalid UTF-8 of the command line to lone surrogates.
     with pytest.raises(ParameterError) as refusal:
         Rich.from_text({"names": '["B\udcf6rse"]'}, {})
     assert str(refusal.value) == """Rich.names = '["B\\udcf6rse"]': must be a text in UTF-8"""
@@ -347,7 +347,7 @@ class Silent(Tuned):
 
 
 @pytest.mark.parametrize("kind", [Forgetful, Silent])
-def test_a_constructor_that_keeps_parameters_back_is_told_apart(kind: type[Strategy]) -> None:
+def test_a_constructor_that_drops_parameters_is_an_error(kind: type[Strategy]) -> None:
     kind.from_text({}, {})
     with pytest.raises(ParameterError) as error:
         kind.from_text({}, {"PARAM_FAST": "5"})
@@ -357,7 +357,7 @@ def test_a_constructor_that_keeps_parameters_back_is_told_apart(kind: type[Strat
 
 
 def test_type_checkers_know_names_and_types_of_parameters() -> None:
-    """Were one of these no error to them, they would complain of the comment."""
+    """If a line were no error to a checker, the checker would report its comment as unused."""
     fast: int = Tuned(fast=5).fast
     assert fast == 5
     with pytest.raises(ParameterError):
@@ -368,8 +368,8 @@ def test_type_checkers_know_names_and_types_of_parameters() -> None:
 
 def test_a_parameter_without_default_has_to_be_given() -> None:
     said = (
-        "^Needy.symbol has no default; give it with --set symbol=VALUE or PARAM_SYMBOL, or, where "
-        "it is no parameter, begin its name with an underscore$"
+        "^Needy.symbol has no default; give it with --set symbol=VALUE or PARAM_SYMBOL, or, if it "
+        "is not a parameter, start its name with an underscore$"
     )
     with pytest.raises(ParameterError, match=said):
         Needy()  # type: ignore[call-arg]
@@ -384,7 +384,7 @@ def test_a_default_that_breaks_its_own_rule_is_an_error() -> None:
         Wrong()
 
 
-def test_a_default_of_none_is_told_how_its_type_is_written() -> None:
+def test_the_error_for_a_default_of_none_says_how_to_write_its_type() -> None:
     class Vague(Strategy):
         stop: float = None  # type: ignore[assignment]
 
@@ -459,9 +459,9 @@ def test_a_value_may_lie_on_its_bound() -> None:
             Bounded(**{name: Decimal(value) for name, value in wrong.items()})
 
 
-def test_a_type_that_nothing_is_called_is_an_error() -> None:
+def test_an_undefined_type_is_an_error() -> None:
     kind = type("Odd", (Strategy,), {"__annotations__": {"slow": int, "fast": "Nope | None"}})
-    with pytest.raises(ParameterError, match=r"^Odd.fast: its type is 'Nope', and nothing has"):
+    with pytest.raises(ParameterError, match=r"^Odd.fast: its type is 'Nope', and that name does"):
         kind()
 
 

@@ -1,4 +1,4 @@
-"""What a strategy declares as its state."""
+"""The state that a strategy declares."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ import pytest
 from msgspec import Struct
 
 from strategy_runtime import Candle, ParameterError, Strategy
-from strategy_runtime.strategy.state import begin_state, kind_of_state
+from strategy_runtime.strategy.state import initial_state, state_type_of
 
 X = "S:X"
 
@@ -75,7 +75,7 @@ def test_without_a_value_it_is_made_of_its_defaults() -> None:
     class Bare(Strategy):
         state: Memory
 
-    assert begin_state(Bare, {}) == Memory()
+    assert initial_state(Bare, {}) == Memory()
 
 
 def test_a_class_that_declares_none_has_none_whatever_it_calls_its_attributes() -> None:
@@ -86,7 +86,7 @@ def test_a_class_that_declares_none_has_none_whatever_it_calls_its_attributes() 
         state: ClassVar[str] = "waiting"
 
     for owner in (Plain, Shared, Strategy):
-        assert kind_of_state(owner) is None
+        assert state_type_of(owner) is None
     assert Plain().state == Shared().state == "waiting"
     with pytest.raises(ParameterError, match="Plain has no parameter 'state'"):
         Plain(state="x")
@@ -103,7 +103,7 @@ def test_a_state_without_an_annotation_is_refused() -> None:
     with pytest.raises(ParameterError) as caught:
         Forgets()
     assert str(caught.value) == (
-        "Forgets.state has no annotation, and so would not be kept; write `state: Memory = …`"
+        "Forgets.state has no annotation, so it would not be kept; write `state: Memory = …`"
     )
 
 

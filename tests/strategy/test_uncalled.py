@@ -1,4 +1,4 @@
-"""Verbs and views that are named and not called."""
+"""Verbs and views that are named but not called."""
 
 import ast
 import py_compile
@@ -15,7 +15,7 @@ from strategy_runtime import Strategy
 
 
 def defined(folder: Path, body: str, decorator: str = "") -> type[Strategy]:
-    """A class whose hook has that body, from a file, since it is the source that is looked at."""
+    """Define a class whose hook has that body, in a file, because the check reads the source."""
     file = folder / "bot.py"
     file.write_text(
         "from strategy_runtime import Strategy\n\n\nclass Bot(Strategy):\n"
@@ -62,7 +62,7 @@ def test_a_method_that_is_not_called_is_refused(
 
 
 @pytest.mark.parametrize("name", ["on_candle", "on_event"])
-def test_no_hook_is_set_where_it_is_no_longer_looked_up(tmp_path: Path, name: str) -> None:
+def test_a_hook_cannot_be_set_after_hooks_have_been_looked_up(tmp_path: Path, name: str) -> None:
     with pytest.raises(TypeError) as caught:
         defined(tmp_path, f"self.{name} = self.look")
     assert str(caught.value) == (
@@ -74,7 +74,7 @@ def test_no_hook_is_set_where_it_is_no_longer_looked_up(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     "body", ["self.position = None", "self.position += 1", "for self.position in (): pass"]
 )
-def test_nothing_takes_the_place_of_a_method(tmp_path: Path, body: str) -> None:
+def test_a_method_cannot_be_replaced(tmp_path: Path, body: str) -> None:
     with pytest.raises(TypeError) as caught:
         defined(tmp_path, body)
     assert str(caught.value) == (
@@ -98,29 +98,29 @@ def test_nothing_takes_the_place_of_a_method(tmp_path: Path, body: str) -> None:
         "class Model:\n            def __init__(self): self.position = 0",
     ],
 )
-def test_a_method_that_is_handed_on_is_not(tmp_path: Path, body: str) -> None:
+def test_a_method_that_is_passed_on_is_allowed(tmp_path: Path, body: str) -> None:
     defined(tmp_path, body)
 
 
-def test_what_a_class_has_in_the_place_of_a_method_is_its_own() -> None:
+def test_a_class_may_override_a_method_with_an_attribute() -> None:
     class Own(Strategy):
         last = 0.0  # type: ignore[assignment]
 
-        def look(self) -> bool:
+        def is_high(self) -> bool:
             self.last = 5.0
             return self.last > 4.0
 
-    assert Own().look()
+    assert Own().is_high()
 
 
 def test_it_is_refused_in_a_class_that_is_mixed_in() -> None:
     class Mixin:
         position: Any
 
-        def look(self) -> bool:
+        def is_high(self) -> bool:
             return not self.position
 
-    with pytest.raises(TypeError, match=r"^Mixin\.look, line \d+: self\.position is a method tha"):
+    with pytest.raises(TypeError, match=r"^Mixin\.is_high, line \d+: self\.position is a metho"):
 
         class Slip(Mixin, Strategy): ...
 

@@ -18,7 +18,7 @@ _PARTS = ("order", "position", "trade", "account")
 
 _OURS = "|".join(name for name in dir(Strategy) if isinstance(getattr(Strategy, name), property))
 
-_CALL = re.compile(r"(?:Strategy|Indicating)\.(\w+)\(\) (?:takes|got|missing) ")
+_CALL = re.compile(r"(?:Strategy|IndicatorMethods)\.(\w+)\(\) (?:takes|got|missing) ")
 
 _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     (

@@ -18,7 +18,7 @@ from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.runtime.store.atomic import replace_file
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode
-from strategy_runtime.strategy.state import NAME, kind_of_state
+from strategy_runtime.strategy.state import NAME, state_type_of
 from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["StateKeeper", "state_keeper"]
@@ -34,7 +34,7 @@ def state_keeper(strategy: Strategy, folder: Path) -> "StateKeeper | None":
     Raises:
         DataError: As for `StateKeeper`.
     """
-    kind = kind_of_state(type(strategy))
+    kind = state_type_of(type(strategy))
     return None if kind is None else StateKeeper(strategy, kind, folder)
 
 

@@ -1,4 +1,4 @@
-"""Subscriptions of which nothing comes: one may be misspelt, or ask for what the proxy has not."""
+"""Warnings about subscriptions without events: misspelt ones, or ones the proxy does not have."""
 
 import logging
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from strategy_runtime.proxy import ProxyVenue
     from strategy_runtime.runtime.settings import Settings
 
-__all__ = ["say_what_is_missing", "say_what_stays_away"]
+__all__ = ["warn_of_overdue", "warn_of_unmet"]
 
 _PATIENCE_S = 60.0
 _SHOWN = 5
@@ -22,13 +22,13 @@ _ANY = (None, "*")
 _log = logging.getLogger("strategy_runtime")
 
 
-def say_what_is_missing(proxy: "ProxyVenue", settings: "Settings") -> None:
-    """Warn of every subscription of which nothing has come."""
+def warn_of_unmet(proxy: "ProxyVenue", settings: "Settings") -> None:
+    """Warn about every subscription for which nothing has come."""
     _warn(proxy.unmet, proxy, settings)
 
 
-async def say_what_stays_away(proxy: "ProxyVenue", settings: "Settings") -> None:
-    """Warn of each subscription of which nothing has come, a minute after a candle of it is due."""
+async def warn_of_overdue(proxy: "ProxyVenue", settings: "Settings") -> None:
+    """Warn about each subscription for which nothing has come a minute after a candle was due."""
     waited = 0.0
     patience = {entry: _patience(entry, settings.timeframe) for entry in settings.subscriptions}
     for seconds in sorted(set(patience.values())):
@@ -45,7 +45,7 @@ def _patience(entry: Subscription, usual: str) -> float:
 
 
 def _warn(entries: Iterable[Subscription], proxy: "ProxyVenue", settings: "Settings") -> None:
-    came = proxy.came.copy()  # live, another thread adds to it
+    came = proxy.came.copy()  # in a live run another thread adds to it
     seen = f"; what came was {some_of(sorted(came), _SHOWN)}" if came else ""
     for entry in entries:
         hint = did_you_mean(str(entry), came) or seen

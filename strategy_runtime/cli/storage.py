@@ -1,5 +1,5 @@
-"""What a run keeps on the disk: a recording where one is wanted, and live a journal of orders, the
-strategy's state and the day's start.
+"""Files that a run keeps on disk: a recording, if wanted, and in a live run the journal of orders,
+the strategy's state, and the equity at the start of the day.
 """
 
 import logging
@@ -24,40 +24,40 @@ from strategy_runtime.runtime.store import (
     state_keeper,
 )
 from strategy_runtime.strategy import Strategy
-from strategy_runtime.strategy.state import kind_of_state
+from strategy_runtime.strategy.state import state_type_of
 
-__all__ = ["Kept", "keep", "record"]
+__all__ = ["Storage", "open_recording", "open_storage"]
 
 _PORTS = {"http": 80, "https": 443}
-_VERSION = "/v1"  # is tried in any case
+_VERSION = "/v1"  # tried even if the URL does not have it
 
 _log = logging.getLogger("strategy_runtime")
 
 
-class Kept(NamedTuple):
-    """What is kept; None of what there is no place for, or no state."""
+class Storage(NamedTuple):
+    """The files of a live run; None if there is no folder for them, or no state to save."""
 
     journal: Journal | None = None
     state: StateKeeper | None = None
     days: Days | None = None
 
 
-def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
-    """Open the strategy's own folder and what is in it, to be held until a stack is closed.
+def open_storage(strategy: Strategy, settings: Settings, until: ExitStack) -> Storage:
+    """Open the strategy's folder and its files until a stack is closed.
 
-    Its state is restored, and saved once more in the end.
+    The state is restored, and saved once more at the end.
 
     Raises:
-        ConfigError: The folder that was asked for, or that earlier runs have used, cannot be used,
-            or another process has it.
-        DataError: What lies there is not what this version, or the strategy, can read.
+        ConfigError: A folder that was asked for, or that earlier runs have used, cannot be used, or
+            another process holds it.
+        DataError: This version, or the strategy, cannot read the files.
     """
     wanted = settings.state_dir
     place = Path(wanted) if wanted else default_place(os.environ)
     if wanted == "none" or place is None:
         if not wanted:
             _log.warning("no home folder: %s; see --state-dir", _nothing_kept(strategy))
-        return Kept()
+        return Storage()
     name = f"{type(strategy).__name__}@{_proxy_of(settings.rest_url)}"
     try:
         folder = until.enter_context(StateFolder(place, name))
@@ -69,9 +69,9 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
             ) from None
         if has_kept(place / name):
             raise ConfigError(
-                f"{place / name} cannot be used: {reason_of(error)}; the journal and the state of "
-                "earlier runs are there, and to go on without would be to begin anew: make it "
-                "usable, or give another --state-dir, such as none, which keeps nothing"
+                f"{place / name} cannot be used: {reason_of(error)}; it has the journal and the "
+                "state of earlier runs, which this run must not ignore: make it usable, or give "
+                "another --state-dir, such as none, which keeps nothing"
             ) from None
         _log.warning(
             "%s cannot be used (%s): %s; see --state-dir",
@@ -79,17 +79,17 @@ def keep(strategy: Strategy, settings: Settings, until: ExitStack) -> Kept:
             reason_of(error),
             _nothing_kept(strategy),
         )
-        return Kept()
+        return Storage()
     until.callback(journal.close)
     _log.info("the journal of orders is %s", journal.path)
     state = state_keeper(strategy, folder.path)
     if state is not None:
         until.callback(state.save)
-    return Kept(journal, state, DayFile(folder.path))
+    return Storage(journal, state, DayFile(folder.path))
 
 
-def record(settings: Settings, until: ExitStack) -> Recording | None:
-    """Open the recording that is wanted, to be closed with a stack.
+def open_recording(settings: Settings, until: ExitStack) -> Recording | None:
+    """Open the recording, if one is wanted, until a stack is closed.
 
     Raises:
         ConfigError: It cannot be written.
@@ -107,9 +107,9 @@ def record(settings: Settings, until: ExitStack) -> Recording | None:
 
 
 def _proxy_of(url: str) -> str:
-    """One name for a proxy, whichever of its names on this machine it was given.
+    """Return a name for a proxy, the same for every loopback address.
 
-    Several may be behind one port, each with a path of its own.
+    The path is part of it, because several proxies may share a port.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -119,5 +119,5 @@ def _proxy_of(url: str) -> str:
 
 
 def _nothing_kept(strategy: Strategy) -> str:
-    has_state = kind_of_state(type(strategy)) is not None
+    has_state = state_type_of(type(strategy)) is not None
     return "no journal of orders is kept" + (", and no state" if has_state else "")

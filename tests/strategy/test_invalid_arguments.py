@@ -1,4 +1,4 @@
-"""What verbs, views and timers say to arguments that no type checker would have let through."""
+"""Errors of verbs, views and timers for arguments that a type checker would refuse."""
 
 from collections.abc import Callable
 from datetime import time, timedelta
@@ -12,13 +12,13 @@ from strategy_runtime.errors import ConfigError
 A = "S:A"
 NO_SYMBOL = "a symbol is a text such as candle.symbol or 'S:AAPL', not a Candle"
 NO_COUNT = "history() takes a whole number of candles, 0 or more, not "
-NO_COMPARISON = "an indicator is compared with another one or with a number, as in crossed_above"
+NO_COMPARISON = "compare an indicator with another one or with a number, as in crossed_above"
 
 Act = Callable[[Any, Any], object]
 
 
 class Says(Strategy):
-    """Does something at its second candle, with a position and an average at hand."""
+    """Calls a function at its second candle, with a position and an average."""
 
     lookback: ClassVar[int] = 3
 
@@ -98,7 +98,7 @@ async def test_a_position_is_found_among_others() -> None:
 
 
 @pytest.mark.parametrize("count", [-1, 2.0, True, "2", None])
-async def test_so_many_candles_there_cannot_be(count: Any) -> None:
+async def test_an_impossible_number_of_candles_is_refused(count: Any) -> None:
     assert await said(lambda self, candle: self.history(A, count)) == (
         f"ValueError: {NO_COUNT}{count!r}"
     )
@@ -117,7 +117,7 @@ async def test_so_many_candles_there_cannot_be(count: Any) -> None:
         (lambda self, candle: self.target(A, notional="-1"), "notional", "'-1'"),
     ],
 )
-async def test_neither_a_text_nor_a_truth_is_a_number(act: Act, name: str, value: str) -> None:
+async def test_texts_and_booleans_are_not_numbers(act: Act, name: str, value: str) -> None:
     assert await said(act) == f"ValueError: {name} must be a number above zero, not {value}"
 
 
@@ -165,7 +165,7 @@ async def test_a_flag_is_true_or_false(name: str, value: object) -> None:
         (lambda self, candle: crossed_below(self.fast[A], candle), f"TypeError: {NO_COMPARISON}"),
     ],
 )
-async def test_what_it_says(act: Act, message: str) -> None:
+async def test_the_error_names_the_argument(act: Act, message: str) -> None:
     assert (await said(act)).startswith(message)
 
 

@@ -1,4 +1,4 @@
-"""What a live run keeps: real processes that end, or are killed, and are started again."""
+"""Files of a live run, with real processes that end, or are killed, and are started again."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from strategy_runtime import Strategy
-from strategy_runtime.cli.keeping import Kept, keep
+from strategy_runtime.cli.storage import Storage, open_storage
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ids import generator
@@ -96,7 +96,7 @@ async def test_a_killed_process_goes_on_with_what_its_last_event_left(folder: Pa
     last = 0
     for line in notes(folder):
         if line.startswith("start"):
-            # At most what was in hand when it was killed is missing.
+            # At most the event that was being handled when it was killed is missing.
             assert last - int(line.split()[2]) in (0, 1)
             last = int(line.split()[2])
         else:
@@ -125,10 +125,10 @@ def test_a_proxy_has_one_folder_whichever_of_its_names_is_given(
 ) -> None:
     flags = {"rest_url": url, "state_dir": str(tmp_path)}
     with ExitStack() as until:
-        keep(Strategy(), resolve(flags, read_environment({})), until)
+        open_storage(Strategy(), resolve(flags, read_environment({})), until)
         assert [path.name for path in tmp_path.iterdir()] == [f"Strategy@{name}"]
         with pytest.raises(ConfigError, match=f"Strategy@{name} is running already"):
-            keep(Strategy(), resolve(flags, read_environment({})), until)
+            open_storage(Strategy(), resolve(flags, read_environment({})), until)
 
 
 def test_what_earlier_runs_have_kept_at_the_default_place_is_not_done_without(
@@ -139,15 +139,15 @@ def test_what_earlier_runs_have_kept_at_the_default_place_is_not_done_without(
     folder = tmp_path / "strategy-runtime" / "Strategy@localhost-8080"
     (folder / "lock").mkdir(parents=True)
     with ExitStack() as until:
-        assert keep(Strategy(), settings, until) == Kept()
+        assert open_storage(Strategy(), settings, until) == Storage()
     assert "no journal of orders is kept; see --state-dir" in caplog.text
     (folder / "state.json").write_text("{}")
     with ExitStack() as until, pytest.raises(ConfigError) as refused:
-        keep(Strategy(), settings, until)
+        open_storage(Strategy(), settings, until)
     assert str(refused.value) == (
-        f"{folder} cannot be used: Is a directory; the journal and the state of earlier runs are "
-        "there, and to go on without would be to begin anew: make it usable, or give another "
-        "--state-dir, such as none, which keeps nothing"
+        f"{folder} cannot be used: Is a directory; it has the journal and the state of earlier "
+        "runs, which this run must not ignore: make it usable, or give another --state-dir, such "
+        "as none, which keeps nothing"
     )
 
 

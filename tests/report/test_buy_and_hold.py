@@ -1,4 +1,4 @@
-"""What buying and holding would have come to, against values worked out by hand."""
+"""Buy and hold, against values computed by hand."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from strategy_runtime.report.buy_and_hold import buy_and_hold
 from strategy_runtime.report.grid import grid_of
-from strategy_runtime.report.holding import buy_and_hold
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.splits import Split
 
@@ -16,7 +16,7 @@ MONDAY = 19_996 * DAY  # 2024-09-30
 
 
 def bars(symbol: str, *prices: tuple[float, float], first: int = 0) -> BarSeries:
-    """A bar a day with these opens and closes, from a Monday or a later day on."""
+    """Make daily bars with these opens and closes, from a Monday or a later day on."""
     days = BarSeries(symbol, "1d", DAY)
     for day, (opened, close) in enumerate(prices, start=first):
         days.append(MONDAY + day * DAY, opened, max(opened, close), min(opened, close), close, 1)
@@ -24,7 +24,7 @@ def bars(symbol: str, *prices: tuple[float, float], first: int = 0) -> BarSeries
 
 
 def held(*series: BarSeries, splits: tuple[Split, ...] = (), days: int = 9) -> list[float]:
-    """What a unit of money had become each day."""
+    """Return the worth of one unit of money on each day."""
     end = MONDAY + days * DAY
     return buy_and_hold(series, splits, grid_of(series, end), end)
 
@@ -35,7 +35,7 @@ def test_money_is_spread_evenly() -> None:
     assert held(*both, days=1) == pytest.approx([(1.1 + 0.9) / 2])
 
 
-def test_what_is_for_a_symbol_is_cash_until_its_first_bar() -> None:
+def test_the_share_of_a_symbol_is_cash_until_its_first_bar() -> None:
     early, late = bars("S:A", (10, 11), (11, 12), (12, 13)), bars("S:B", (100, 150), first=1)
     assert held(early, late) == pytest.approx([(1.1 + 1) / 2, (1.2 + 1.5) / 2, (1.3 + 1.5) / 2])
     assert held(late, early) == pytest.approx(held(early, late))
@@ -65,10 +65,10 @@ def test_what_nobody_can_have_bought_is_not_compared_with(first: float) -> None:
     assert held(bars("S:A", (1e-300, 1e300))) == []
 
 
-def test_what_is_read_of_long_columns_is_given_back_on_the_way(
+def test_memory_of_long_columns_is_released_along_the_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each of thousands of prices lies on pages of its own."""
+    """Each of thousands of prices is on a memory page of its own."""
     read, unreleased, most = [0], [0], [0]
 
     class Closes(list[float]):

@@ -1,11 +1,11 @@
-"""Where our results have what other engines keep elsewhere."""
+"""Hints where to find what other engines have as attributes of their results."""
 
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import Summary
 from strategy_runtime.simulator.outcome import Outcome
 from strategy_runtime.suggestions import nearest
 
-__all__ = ["hint_of_place"]
+__all__ = ["hint_for_attribute"]
 
 _OF_THE_SUMMARY = {name: f"results.summary.{name}" for name in Summary.__struct_fields__}
 _OF_THE_OUTCOME = {name: f"results.outcome.{name}" for name in Outcome.__struct_fields__}
@@ -24,7 +24,7 @@ _PLACES = {
 }
 
 
-def hint_of_place(name: str) -> str:
-    """A fragment such as `; it is results.summary.cash`, or nothing where no name is like it."""
+def hint_for_attribute(name: str) -> str:
+    """Return a fragment such as `; it is results.summary.cash`, or "" if no name is similar."""
     near = name if name in _PLACES else nearest(name, _PLACES)
     return f"; it is {_PLACES[near]}" if near else ""

@@ -1,4 +1,4 @@
-"""What a run is compared with: equal money in all symbols, bought at their first opens and held."""
+"""The benchmark of a run: equal amounts in all symbols, bought at their first opens and held."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,12 @@ _FEW = 64
 
 
 class _Closes(NamedTuple):
-    """Where the closes of a symbol are that count on a chart.
+    """The closes of a symbol that a chart shows.
 
     Attributes:
-        rows: The last row of each interval that has any.
-        latest: For each interval of the chart which of these is the latest; -1 before the first.
+        rows: The last row of each interval that has bars.
+        latest: For each interval of the chart, the index into `rows` of the latest close; -1 before
+            the first.
     """
 
     rows: list[int]
@@ -30,26 +31,25 @@ class _Closes(NamedTuple):
 def buy_and_hold(
     series: Sequence[BarSeries], splits: Sequence[Split], grid: Sequence[int], end_ns: int
 ) -> list[float]:
-    """How much one unit of money would have become by the end of each interval of a chart, without
-    costs; what is for a symbol is kept in cash until its first bar.
+    """Return what one unit of money is worth at the end of each interval of a chart, without costs.
 
-    Empty where there are no bars, or what came of it is no number, as where a first price is not
-    above zero.
+    The share of a symbol stays in cash until its first bar. The list is empty if there are no bars,
+    or if a value is not finite, as when a first price is not above zero.
 
     Args:
-        grid: When the intervals begin, see `grid.grid_of`.
+        grid: The starts of the intervals, see `grid.grid_of`.
         end_ns: Bars that end later are left out.
     """
     total, symbols = [0.0] * len(grid), 0
     before: BarSeries | None = None
     closes = _Closes([], [])
     for each in series:
-        # Most symbols have their bars at the same times.
+        # Most symbols have bars at the same times.
         if before is None or each.step != before.step or each.starts != before.starts:
             closes, before = _closes(each, grid, end_ns), each
         if closes.rows:
             mine = [split for split in splits if split.symbol == each.symbol]
-            worth = [*_worth(each, mine, closes.rows), 1.0]  # the last one is that of cash
+            worth = [*_worth(each, mine, closes.rows), 1.0]  # the last is cash, at index -1
             total = list(map(add, total, map(worth.__getitem__, closes.latest)))
             symbols += 1
         each.release()
@@ -67,19 +67,19 @@ def _closes(series: BarSeries, grid: Sequence[int], end_ns: int) -> _Closes:
 
 
 def _worth(series: BarSeries, splits: Sequence[Split], rows: Sequence[int]) -> list[float]:
-    """What a unit of money that bought the symbol at its first open is worth at some closes."""
-    price = series.opens[0] if series.opens[0] > 0 else math.nan  # nobody can have bought it
+    """Return the worth at some closes of one unit of money invested at the first open."""
+    price = series.opens[0] if series.opens[0] > 0 else math.nan  # cannot be bought
     worth = []
     for count, row in enumerate(rows):
         units = _units(series, splits, row) if splits else 1.0
         worth.append(units * series.closes[row] / price)
-        if not count % _FEW:  # each may have brought in pages of its own
+        if not count % _FEW:  # each row may have loaded a page of memory
             series.release()
     return worth
 
 
 def _units(series: BarSeries, splits: Sequence[Split], row: int) -> float:
-    """How many units what was one at the first bar has become by another."""
+    """Return how many units splits have made of one unit from the first bar to a row."""
     begin, now = series.starts[0], series.starts[row]
     return float(
         math.prod(split.new / split.old for split in splits if begin < ns_of(split.at) <= now)

@@ -1,4 +1,4 @@
-"""Who looks on while a strategy runs: the log, and the ops port and traces where wanted."""
+"""Monitoring of a run: the log and, if wanted, the ops port and traces."""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from strategy_runtime.cli.errors import blamed_on
-from strategy_runtime.cli.logs import follow
+from strategy_runtime.cli.logs import set_log_context
 from strategy_runtime.runtime.observer import Observer, Observers
 from strategy_runtime.runtime.settings import Settings
 from strategy_runtime.runtime.status import RunStatus
@@ -14,19 +14,19 @@ from strategy_runtime.runtime.status import RunStatus
 if TYPE_CHECKING:
     from strategy_runtime.ops import Ops
 
-__all__ = ["Watching"]
+__all__ = ["Monitoring"]
 
 _log = logging.getLogger("strategy_runtime")
 
 
-class Watching:
-    """From `async with` to its end; nothing is imported of what is not wanted.
+class Monitoring:
+    """Monitoring for the length of an `async with` block; imports only what is wanted.
 
     Args:
-        status: How the run stands; None as long as there is none.
+        status: Return the status of the run, or None before there is one.
 
     Raises:
-        ConfigError: The port cannot be had, or a package is not installed.
+        ConfigError: The port cannot be opened, or a package is not installed.
     """
 
     def __init__(self, settings: Settings, status: Callable[[], RunStatus | None]) -> None:
@@ -44,7 +44,7 @@ class Watching:
         await self._stack.aclose()
 
     def stopping(self) -> None:
-        """The run is being ended."""
+        """Report that the run is stopping."""
         if self._ops is not None:
             self._ops.health.stop()
 
@@ -55,14 +55,14 @@ class Watching:
         in_hand: Callable[[], dict[str, str]],
         *others: Observer | None,
     ) -> Observer | None:
-        """The observer to give to a run, or None where nobody watches.
+        """Return the observer for a run, or None if there is nothing to observe for.
 
         Args:
-            in_hand: Id and simulated time of the event in hand; log lines have them too.
-            others: Who looks on, too.
+            in_hand: Return id and simulated time of the current event; log lines show them, too.
+            others: Further observers.
         """
-        self._stack.callback(follow, None)
-        follow(in_hand)
+        self._stack.callback(set_log_context, None)
+        set_log_context(in_hand)
         watchers = [each for each in others if each is not None]
         if self._ops is not None:
             watchers.append(self._ops.metrics)
@@ -76,7 +76,7 @@ class Watching:
 
 
 def _exporter(settings: Settings) -> Any:
-    """Where spans go; None where none are wanted."""
+    """Return the exporter of spans, or None if traces are off."""
     if settings.traces == "off":
         return None
     from strategy_runtime.ops.tracing import exporter_of

@@ -1,8 +1,8 @@
-"""Live, a subscription of which nothing comes is warned of while the run goes on."""
+"""Warnings about subscriptions without events, during a live run."""
 
 import pytest
 
-from strategy_runtime.cli import missing
+from strategy_runtime.cli import unmet_subscriptions
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.settings import read_environment, resolve
@@ -10,7 +10,7 @@ from strategy_runtime.runtime.settings import read_environment, resolve
 WANTED = "S:A:candle,S:A:quote,S:B:candle_1h,S:B:candle_*,S:C:quote,S:A:order"
 
 
-async def test_each_once_when_it_should_have_come_long_since(
+async def test_each_overdue_subscription_is_warned_about_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = resolve({}, read_environment({"SUBSCRIPTIONS": WANTED, "TIMEFRAME": "5m"}))
@@ -25,8 +25,8 @@ async def test_each_once_when_it_should_have_come_long_since(
         else:
             wants.candle("S:B", "1m")
 
-    monkeypatch.setattr(missing, "sleep", sleep)
-    await missing.say_what_stays_away(proxy, settings)
+    monkeypatch.setattr(unmet_subscriptions, "sleep", sleep)
+    await unmet_subscriptions.warn_of_overdue(proxy, settings)
     assert slept == [60, 300, 3300]
     assert [record.getMessage() for record in caplog.records] == [
         "SUBSCRIPTIONS: nothing came of S:A:quote; did you mean 'S:C:quote'?",

@@ -1,4 +1,4 @@
-"""Families of indicators, by the names that strategies make them by."""
+"""The methods with which a strategy makes its indicators."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,15 +18,15 @@ from strategy_runtime.indicators import (
     Sma,
 )
 
-__all__ = ["Indicating"]
+__all__ = ["IndicatorMethods"]
 
 _I = TypeVar("_I", bound=Indicator)
 
 
-class Indicating:
-    """Makes families of indicators: `family[symbol]` is a symbol's, updated before the hook.
+class IndicatorMethods:
+    """Methods that make families of indicators: `family[symbol]` is updated before the hook.
 
-    Make them in `on_start`. Periods are in candles; `timeframe` is as for `indicator`. An invalid
+    Call them in `on_start`. Periods are in candles; `timeframe` is as for `indicator`. An invalid
     argument raises ValueError.
     """
 
@@ -82,9 +82,9 @@ class Indicating:
         """A family of your own indicators, one per symbol; make it in `on_start`.
 
         Args:
-            make: Makes one, such as `lambda: Vwap(14)`; called for each symbol, and beforehand to
-                check the result.
-            timeframe: Timeframe of the candles that feed it, such as `1d`. By default the one that
+            make: Return a new indicator, as `lambda: Vwap(14)` does; called for each symbol, and
+                once before to check the result.
+            timeframe: Timeframe of the candles that feed it, such as `1d`. Default: the one that
                 arrives first for a symbol, which is the finest.
         """
         return self._indicators.add(make, timeframe)
