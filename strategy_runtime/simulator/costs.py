@@ -1,8 +1,8 @@
-"""What an execution costs: the price it really gets, and its fee.
+"""The costs of an execution: its price after slippage and spread, and its fee.
 
 The price moves against an order by half the spread and by slippage: a fixed distance, a share of
 the price, and a share that grows with the part of the bar's volume that the order takes. The fee
-is a share of the notional and so much a unit, or the least fee where that is more.
+is a share of the notional plus an amount per unit, or the minimum fee if that is more.
 """
 
 from decimal import Context, Decimal
@@ -23,7 +23,7 @@ class Costs:
     """The costs of one exchange.
 
     Attributes:
-        are_none: Whether every execution costs nothing.
+        are_none: Whether executions cost nothing.
     """
 
     __slots__ = (
@@ -56,7 +56,7 @@ class Costs:
     def price(
         self, base: Decimal, side: Side, quantity: Decimal, volume: float, limit: Decimal | None
     ) -> Decimal:
-        """The price paid where the market stands at `base`, never beyond `limit` nor below 0."""
+        """Return the price paid when the market is at `base`, never beyond `limit` or below 0."""
         share = self._slippage
         if self._impact and volume > 0:
             share += self._impact * quantity / Decimal(repr(volume))
@@ -70,7 +70,7 @@ class Costs:
         return paid if limit is None else max(paid, limit)
 
     def fee(self, quantity: Decimal, price: Decimal, *, is_maker: bool = False) -> Decimal:
-        """The fee of one fill in account currency."""
+        """Return the fee of one fill in account currency."""
         if self._is_free:
             return _ZERO
         rate = self._maker_rate if is_maker else self._rate
@@ -79,6 +79,6 @@ class Costs:
 
 
 def _rounded(price: Decimal) -> Decimal:
-    """A price to ten decimals, one below 1 to ten digits; without zeros at its end or exponent."""
+    """Round a price to ten decimals, below 1 to ten digits, without trailing zeros or exponent."""
     exact = price.quantize(_GRAIN, context=LONG) if price >= _ONE else _DIGITS.plus(price)
     return exact.normalize() + _ZERO

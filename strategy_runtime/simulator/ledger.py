@@ -1,8 +1,8 @@
-"""The account: cash, positions at average cost, realised profit, fees, interest. All exact.
+"""The account: cash, positions at average cost, realised profit, fees and interest, all exact.
 
-A position keeps its cost, not its average price: a reduction takes out its share of the cost, so
-that realised and unrealised profit add up to the change of equity to the last digit however often
-an average cannot be written exactly.
+A position keeps its cost, not its average price, and a reduction takes out its share of the cost.
+So realised and unrealised profit add up to the change of equity to the last digit, even if averages
+cannot be written exactly.
 """
 
 from collections import defaultdict
@@ -25,13 +25,13 @@ class Holding(Struct, eq=False, gc=False):
     """One open position.
 
     Attributes:
-        id: Of the position it is now; a new one each time it is opened or flipped.
-        quantity: Signed.
-        cost: What the open quantity cost, signed like it.
+        id: Id of the position; a flip opens a new position with a new id.
+        quantity: Open quantity, negative for a short position.
+        cost: Cost of the open quantity, signed like it.
         opened_ns: When it was opened.
         updated_ns: When it last changed.
-        realized_pnl: Profit realised since this position was opened, before fees.
-        given_up: Quantity and cost that it had until it was closed; None while it is open.
+        realized_pnl: Profit realised since it was opened, before fees.
+        before_close: Quantity and cost just before it was closed; None while it is open.
     """
 
     symbol: str
@@ -41,11 +41,11 @@ class Holding(Struct, eq=False, gc=False):
     opened_ns: int
     updated_ns: int
     realized_pnl: Decimal = _ZERO
-    given_up: tuple[Decimal, Decimal] | None = None
+    before_close: tuple[Decimal, Decimal] | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
-        """Quantity, negative for a short position."""
+        """Open quantity, negative for a short position."""
         return self.quantity
 
     @property
@@ -62,7 +62,7 @@ class Holding(Struct, eq=False, gc=False):
         stop_price: Decimal | None = None,
         client_order_id: str | None = None,
     ) -> OrderRequest:
-        """What asks for an order that takes so many units out of it."""
+        """Return the request of a reduce-only order for so many units of the position."""
         return OrderRequest(
             symbol=self.symbol,
             side=Side.SELL if self.quantity > 0 else Side.BUY,
@@ -76,30 +76,30 @@ class Holding(Struct, eq=False, gc=False):
         )
 
     def split(self, quantity: Decimal, now_ns: int) -> None:
-        """Have another quantity for the same cost."""
+        """Set the quantity after a split; the cost stays."""
         self.quantity = quantity
         self.updated_ns = now_ns
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Open profit at a price."""
+        """Return the unrealised profit at a price."""
         return self.quantity * mark - self.cost
 
 
 Booking = tuple[Holding | None, Holding | None, bool, Decimal]
-"""What one fill did: the position it closed, the one it opened or changed, whether it opened that
-one, and the profit it realised, before fees. A flip does all of it."""
+"""Effect of one fill: the position it closed, the one it opened or changed, whether it opened that
+one, and the profit it realised, before fees. A flip has all of these."""
 
 
 class Ledger:
     """Cash and positions of one account.
 
     Attributes:
-        cash: Starting cash less purchases plus sales less fees and interest.
+        cash: Starting cash plus sales, less purchases, fees and interest.
         realized: Realised profit before fees.
         fees: Fees charged.
         financing: Interest charged.
-        holdings: Open positions by id, the longest-standing first.
-        net: The same by symbol, where they are netted.
+        holdings: Open positions by id, oldest first.
+        net: Open positions by symbol, on a netting account.
     """
 
     __slots__ = (
@@ -125,13 +125,13 @@ class Ledger:
         self.holdings: dict[str, Holding] = {}
         self.net: dict[str, Holding] = {}
         self._hedged: defaultdict[str, dict[str, Holding]] = defaultdict(dict)
-        """The same by symbol and id, where each is on its own."""
+        """Open positions by symbol and id, on a hedging account."""
         self._shorts: set[str] = set()
         self._is_netting = mode is PositionMode.NETTING
         self._position_id = position_id
 
     def of(self, symbol: str) -> tuple[Holding, ...]:
-        """The open positions in a symbol; at most one where they are netted."""
+        """Return the open positions in a symbol; at most one on a netting account."""
         if self._is_netting:
             holding = self.net.get(symbol)
             return () if holding is None else (holding,)
@@ -139,7 +139,7 @@ class Ledger:
 
     @property
     def balance(self) -> Decimal:
-        """Starting cash and realised profit less fees and interest."""
+        """Starting cash plus realised profit, less fees and interest."""
         return self.start_cash + self.realized - self.fees - self.financing
 
     @property
@@ -148,7 +148,7 @@ class Ledger:
         return bool(self._shorts)
 
     def addressed(self, symbol: str, position_id: str | None) -> Holding | None:
-        """The position an order is about: the only one where they are netted, else as named."""
+        """Return the position of an order: the symbol's net one, or when hedging the named one."""
         if self._is_netting:
             return self.net.get(symbol)
         holding = self.holdings.get(position_id or "")
@@ -164,10 +164,10 @@ class Ledger:
         now_ns: int,
         position_id: str | None = None,
     ) -> Booking:
-        """Enter a fill of `signed` units at `price`, which is `value` in all, signed like them.
+        """Book a fill of `signed` units at `price`; `value` is their product.
 
-        A fill beyond the opposite position closes it at the fill price and opens the rest at the
-        fill price.
+        A fill larger than the opposite position closes it and opens the rest, both at the fill
+        price.
         """
         self.cash -= value + fee if fee else value
         if fee:
@@ -204,9 +204,9 @@ class Ledger:
         return holding
 
     def _close(self, holding: Holding, proceeds: Decimal, now_ns: int) -> Decimal:
-        """Have a position give up all of its quantity; the profit."""
+        """Close a position and return the profit."""
         profit = proceeds - holding.cost
-        holding.given_up = holding.quantity, holding.cost
+        holding.before_close = holding.quantity, holding.cost
         holding.quantity = holding.cost = _ZERO
         self._realize(holding, profit, now_ns)
         del self.holdings[holding.id]
@@ -222,16 +222,16 @@ class Ledger:
         self.realized += profit
 
     def charge(self, amount: Decimal) -> None:
-        """Take interest from cash."""
+        """Deduct interest from cash."""
         self.cash -= amount
         self.financing += amount
 
 
 def _share_of_cost(holding: Holding, quantity: Decimal) -> Decimal:
-    """What so many units of a position have cost, at its average price.
+    """Return the cost of so many units of a position, at its average price.
 
-    Where that is exact, as it is after a single entry, so is the share, and what is left keeps that
-    average to the last digit: of coins at 0.00000015 the grain is a part that can be seen.
+    If the average is exact, as after a single entry, so is the share, and the rest keeps that
+    average to the last digit: for coins at 0.00000015, rounding to the grain would show.
     """
     cost, held = holding.cost, abs(holding.quantity)
     average = cost / held

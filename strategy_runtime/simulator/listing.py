@@ -1,4 +1,4 @@
-"""Which symbols there are in a market, what moves each of them, and which candles are sent."""
+"""Lists the instruments of the data: what each symbol fills at, and which candles are sent."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from strategy_runtime.simulator.rollup import GivenBars, Rollup
 __all__ = ["add_quotes", "listed"]
 
 _OF_TRADES = "1m"
-"""Candles made of single trades, where nobody says which."""
+"""Default timeframe of candles made of trades."""
 
 
 def listed(
@@ -23,10 +23,10 @@ def listed(
     subscriptions: Subscriptions,
     timeframe: str | None,
 ) -> dict[str, Instrument]:
-    """The instruments of some data, by symbol; arguments as for the exchange.
+    """Return the instruments of the data by symbol; arguments as for the exchange.
 
     Raises:
-        ConfigError: The data contradict each other, or cannot be made into what is wanted.
+        ConfigError: A timeframe is there twice, or one that is wanted cannot be made of the data.
     """
     places = _places(data, subscriptions)
     instruments = _with_bars(data, places, subscriptions, timeframe)
@@ -39,14 +39,14 @@ def listed(
 
 
 def _places(data: Sequence[BarSeries], subscriptions: Subscriptions) -> dict[str, int]:
-    """The order in which symbols are subscribed to; the others come as they were given."""
+    """Return the place of each symbol: in the order of subscriptions, then in that of the data."""
     symbols = [entry.symbol for entry in subscriptions]
     symbols += [series.symbol for series in data]
     return {symbol: place for place, symbol in enumerate(dict.fromkeys(symbols))}
 
 
 def _rank_candles(instruments: Mapping[str, Instrument], places: Mapping[str, int]) -> None:
-    """Of candles that end at the same instant the finest come first, then the first symbol's."""
+    """Rank candles that end at the same instant: finest timeframe first, then by place."""
     made: list[tuple[int, Rollup | GivenBars]] = []
     for symbol, instrument in instruments.items():
         place = places.get(symbol, len(places) + instrument.rank)
@@ -60,7 +60,7 @@ def _rank_candles(instruments: Mapping[str, Instrument], places: Mapping[str, in
 def add_quotes(
     instruments: dict[str, Instrument], quotes: QuoteSeries, subscriptions: Subscriptions
 ) -> Instrument:
-    """Have a symbol's orders execute at quotes; gives back its instrument, a new one if need be."""
+    """Make a symbol's orders fill at quotes, and return its instrument, a new one if needed."""
     instrument = instruments.get(quotes.symbol) or _add_without_bars(instruments, quotes)
     instrument.quotes = quotes
     instrument.wants_quotes = subscriptions.wants_quote(quotes.symbol)
@@ -73,9 +73,9 @@ def _with_bars(
     subscriptions: Subscriptions,
     timeframe: str | None,
 ) -> dict[str, Instrument]:
-    """Instruments by symbol, ranked by timeframe, then by place.
+    """Return instruments by symbol, ranked by timeframe, then by place.
 
-    A symbol executes in its finest bars; coarser ones are only told, where they are wanted.
+    Orders fill in a symbol's finest bars; coarser ones are only sent, if they are wanted.
     """
     instruments: dict[str, Instrument] = {}
     by_symbol: defaultdict[str, list[BarSeries]] = defaultdict(list)
@@ -117,8 +117,9 @@ def _add_trades(
     subscriptions: Subscriptions,
     timeframe: str | None,
 ) -> None:
-    """Have trades make the candles of a symbol without bars, and price its orders where there
-    are no quotes."""
+    """Make the candles of a symbol without bars from trades, and fill its orders at trades if it
+    has no quotes.
+    """
     instrument = instruments.get(trades.symbol) or _add_without_bars(instruments, trades)
     if instrument.quotes is None:
         instrument.quotes = trades
@@ -141,11 +142,11 @@ def _add_without_bars(instruments: dict[str, Instrument], quotes: QuoteSeries) -
 def _timeframes_wanted(
     symbol: str, plain: str, subscriptions: Subscriptions, *loaded: str
 ) -> set[str]:
-    """Timeframes in which the candles of a symbol are sent.
+    """Return the timeframes in which the candles of a symbol are sent.
 
     Args:
-        plain: Of a `candle` that does not say; never finer than the data.
-        loaded: Of the bars in the data.
+        plain: Timeframe of a `candle` subscription without one; never finer than the data.
+        loaded: Timeframes of the bars in the data.
     """
     if not subscriptions:
         return {plain}

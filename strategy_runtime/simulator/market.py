@@ -1,4 +1,4 @@
-"""The market as far as it has happened: one instrument a symbol, walked bar by bar."""
+"""The market as far as it has been replayed: one instrument per symbol."""
 
 from bisect import bisect_left, bisect_right
 from decimal import Decimal
@@ -24,7 +24,7 @@ __all__ = ["Instrument", "Phase"]
 
 @with_plain_members
 class Phase(Enum):
-    """Where within an instant the exchange stands."""
+    """Phase of an instant, in the order in which they come."""
 
     START = "start"
     INTRABAR = "intrabar"
@@ -38,33 +38,31 @@ class Instrument:
     """One symbol: its bars, how far they have been replayed, and the orders that rest in it.
 
     Attributes:
-        series: Its finest bars; empty where it has quotes or trades only.
-        quotes: Its quotes, where it has any: its orders then execute at these alone.
+        series: Its finest bars; empty if it has only quotes or trades.
+        quotes: Its quotes, if any: its orders then fill only at these.
         wants_quotes: Whether its quotes are sent.
-        tick: Index of the first quote that has not come yet.
-        rollups: Coarser candles that its bars, or trades, are made into.
-        coarser: Coarser bars of it that the data has.
-        trades: The market's trades in it that candles are made of, where it has no bars.
-        trade: Index of the first of them that has not come yet.
+        tick: Index of the next quote.
+        rollups: Coarser candles made of its bars or trades.
+        coarser: Coarser bars that the data have.
+        trades: Its market trades that candles are made of, if it has no bars.
+        trade: Index of the next of these trades.
         row: Index of the first bar that has not closed yet.
-        first_row: Where it began to walk in step with others, or -1 where it does not.
+        first_row: Row at which it started to move in step with others; -1 if it does not.
         rank: Place among bars that close at the same instant.
-        price: The last one seen: a close, or a fill since; None before the first.
+        price: The last price: a close, or a later fill; None before the first.
         resting: Its open orders.
-        left: What the bar in progress can still give to orders, or None without limit.
-        begun_row: Row of the bar that `left` is of, or -1.
-        split_row: Row of the last bar whose start was looked at for a split, or -1.
-        scheduled: Row whose open the exchange has on its agenda, or -1.
+        volume_left: Volume that orders can still take from the current bar; None without limit.
+        volume_row: Row of the bar of `volume_left`, or -1.
+        split_row: Row of the last bar checked for a split, or -1.
+        scheduled: Row whose open is on the agenda, or -1.
         subscribed: Whether its candles are sent.
     """
 
     __slots__ = (
         "_filled_ns",
         "_filled_price",
-        "begun_row",
         "coarser",
         "first_row",
-        "left",
         "price",
         "quotes",
         "rank",
@@ -78,6 +76,8 @@ class Instrument:
         "tick",
         "trade",
         "trades",
+        "volume_left",
+        "volume_row",
         "wants_quotes",
     )
 
@@ -99,12 +99,12 @@ class Instrument:
         self.trade = 0
         self.scheduled = -1
         self.split_row = -1
-        self.left: Decimal | None = None
-        self.begun_row = -1
+        self.volume_left: Decimal | None = None
+        self.volume_row = -1
 
     @property
     def sent(self) -> list[str]:
-        """What is sent of it, as subscriptions name it: finer candles first, quotes last."""
+        """What is sent of it, named as in subscriptions: finer candles first, quotes last."""
         timeframes = [each.timeframe for each in self.rollups]
         timeframes += [each.series.timeframe for each in self.coarser if each.subscribed]
         if self.subscribed:
@@ -114,13 +114,14 @@ class Instrument:
         return [*names, "quote"] if self.quotes is not None and self.wants_quotes else names
 
     def note_price(self, price: float, now_ns: int) -> None:
-        """A fill within the range of the bar that ends now made a price."""
+        """Take over the price of a fill within the range of the bar that ends now."""
         self.price = self._filled_price = price
         self._filled_ns = now_ns
 
     def mark_at(self, now_ns: int, phase: Phase) -> Decimal:
-        """The price that stood in a phase of an instant behind the first open, where only bars make
-        prices.
+        """Return the price in a phase of a past instant, if only bars make prices.
+
+        The instant must not be before the first open.
         """
         series = self.series
         if phase is Phase.INTRABAR and self._filled_ns == now_ns:
@@ -134,11 +135,11 @@ class Instrument:
         return decimal_of(series.closes[row - 1] if row else series.opens[0])
 
     def volume_at(self, now_ns: int) -> float:
-        """Volume of the bar in progress; 0 where there is none."""
+        """Return the volume of the bar in progress, or 0."""
         return self.series.volumes[self.row] if self._has_begun(now_ns) else 0.0
 
     def bar_start_at(self, now_ns: int) -> int:
-        """Start of the bar in progress, or of the last one; the time of the quote, with quotes."""
+        """Return the start of the current or last bar; with quotes, the time of the last quote."""
         if self.quotes is not None:
             return self.quotes.stamps[max(self.tick - 1, 0)]
         return self.series.starts[self.row if self._has_begun(now_ns) else self.row - 1]
@@ -148,22 +149,20 @@ class Instrument:
         return row < len(starts) and starts[row] <= now_ns
 
     def begin_bar(self, share: Decimal) -> None:
-        """Work out what the bar in progress gives to orders; an unknown volume gives all."""
+        """Set the volume that the current bar has for orders; an unknown volume is no limit."""
         volume = self.series.volumes[self.row]
-        self.left = cut_to_finest(Decimal(repr(volume)) * share) if volume > 0 else None
-        self.begun_row = self.row
+        self.volume_left = cut_to_finest(Decimal(repr(volume)) * share) if volume > 0 else None
+        self.volume_row = self.row
 
     def price_for(self, side: Side) -> float | None:
-        """What a side can trade at as things stand: the ask or bid of the last quote, or the last
-        price.
-        """
+        """Return the price at which a side can trade now: last ask or bid, else last price."""
         quotes, tick = self.quotes, self.tick - 1
         if quotes is None or tick < 0:
             return self.price
         return quotes.asks[tick] if side is Side.BUY else quotes.bids[tick]
 
     def quote(self) -> Quote | None:
-        """The last quote that has come, as an event."""
+        """Return the last quote as an event, or None."""
         quotes, tick = self.quotes, self.tick - 1
         if quotes is None or tick < 0:
             return None

@@ -1,9 +1,9 @@
-"""The fill rules: at what price, if any, an order executes in a bar; see docs/fill-rules.md.
+"""The fill rules: at what price, if any, an order fills in a bar; see docs/fill-rules.md.
 
-Two questions are asked of a resting order in the course of a bar, in this order: does it execute
-at the open (`at_open`), and if not, does it execute within the range (`within_bar`)? Each answers
-with the market's price and the name of the rule, or None. Both compare floats, since a bar's
-prices are floats and an order's limit becomes the same float as the text it was written as.
+A resting order is tested twice per bar: against the open (`at_open`), and if it did not fill there,
+against the range (`within_bar`). Each test returns the market's price and the name of the rule, or
+None. Both compare floats: a bar's prices are floats, and a limit becomes the same float as a bar's
+price that is written alike.
 """
 
 from msgspec import Struct
@@ -15,10 +15,10 @@ __all__ = ["Match", "at_open", "within_bar"]
 
 
 class Match(Struct, frozen=True, gc=False):
-    """Where the market stood when an order executed, and by which rule.
+    """The market's price at which an order fills, and the fill rule.
 
-    `price` is None where it stood exactly at the order's own price, which is then taken as it is
-    written, every digit of it. `is_maker` is True where the order had rested and the market came.
+    `price` is None if it is exactly the order's own price, which is then used with all its digits.
+    `is_maker` is True if the order was resting when the market came to it.
     """
 
     price: float | None
@@ -27,7 +27,7 @@ class Match(Struct, frozen=True, gc=False):
 
 
 def at_open(order: RestingOrder, price: float, *, has_rested: bool) -> Match | None:
-    """Test an order against the open of a bar, which may not be the first one it has met."""
+    """Test an order against the open of a bar; `has_rested` if it met an earlier open."""
     kind = order.order_type
     if kind is OrderType.MARKET:
         return Match(price, "market_open")
@@ -46,7 +46,7 @@ def at_open(order: RestingOrder, price: float, *, has_rested: bool) -> Match | N
 
 
 def within_bar(order: RestingOrder, high: float, low: float) -> Match | None:
-    """Test an order that did not execute at the open against the range of the bar."""
+    """Test an order that did not fill at the open against the range of the bar."""
     kind = order.order_type
     if kind is OrderType.LIMIT:
         is_reached = order.is_limit_within(low, high)

@@ -1,4 +1,4 @@
-"""How the simulated exchange treats orders and money."""
+"""Options of the simulated exchange: account, costs and fill conventions."""
 
 from decimal import Decimal
 from typing import Literal
@@ -13,16 +13,16 @@ __all__ = ["Children", "ExchangeOptions"]
 
 Children = Literal["same_bar", "next_bar"]
 
-# With these, prices and quantities have room in the digits that amounts are worked out with.
+# Within these limits, prices and quantities fit into the digits that amounts are computed with.
 _LEAST_CASH, _MOST_CASH = Decimal("0.00000001"), Decimal(10**15)
 _REBATE = Decimal("-0.01")
-"""What venues pay for a fill is a hundredth of that or so."""
+"""Real venues pay about a hundredth of this."""
 
 _NOT_NEGATIVE = (
     "fee_per_share fee_min slippage_fixed impact spread borrow_rate financing_rate"
 ).split()
 _SHARES = {"fee_rate": _REBATE, "maker_fee_rate": _REBATE, "slippage": Decimal(0)}
-"""The least each may be. More than all of a price can only be percent or basis points."""
+"""The minimum of each. A share of 1 or more must be meant as percent or basis points."""
 
 
 class ExchangeOptions(Struct, frozen=True, kw_only=True):
@@ -30,31 +30,31 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
 
     Attributes:
         cash: Starting cash.
-        currency: Of the account and all prices.
+        currency: Currency of the account and all prices.
         leverage: How many times its equity the account may hold; 1 borrows nothing.
-        maintenance_margin: Share of the positions' value that equity must keep, else they are
-            liquidated. By default half of what opening them takes, and 0 without leverage: then
-            only an account without equity is.
+        maintenance_margin: Share of the positions' value below which equity leads to liquidation.
+            By default half of the margin that opening them takes. Without leverage it is 0: only an
+            account without equity is liquidated.
         fee_rate: Fee as a share of the notional, `0.001` for ten basis points; negative, at least
-            `-0.01`, where the venue pays.
+            `-0.01`, if the venue pays.
         maker_fee_rate: The same for limit orders that had rested; None charges them `fee_rate`.
-        fee_per_share: Fee a unit.
-        fee_min: Least fee of a fill.
+        fee_per_share: Fee per unit.
+        fee_min: Minimum fee of a fill.
         slippage: Share of the price by which orders fill worse, but never beyond a limit.
         slippage_fixed: The same in price units.
         impact: Share of the price by which an order as large as the bar's volume fills worse.
-        spread: Distance of ask and bid in price units; orders pay half, but never beyond a limit.
+        spread: Ask minus bid in price units; orders pay half, but never beyond a limit.
         borrow_rate: Annual fee on the value of short positions, charged at each midnight (UTC).
         financing_rate: Annual interest on cash below zero, charged likewise.
         max_volume_share: Share of a bar's volume that orders may take; a volume of 0 is unknown
-            and caps nothing. None fills in full.
-        latency: Bars an order is under way before it takes part.
-        splits: Those the data are not adjusted for: they change positions and resting orders.
-        refuse_splits: End the run with an error where a position is held over a jump of the price
-            that looks like a split nobody adjusted the data for; else it is only warned of.
-        children: Whether the bracket legs of an entry filled at the open take part in that same
+            and limits nothing. None fills in full.
+        latency: Bars an order is in transit before it can fill.
+        splits: Splits the data are not adjusted for: they change positions and resting orders.
+        refuse_splits: End the run with an error if a position is held over a price jump that looks
+            like a split the data are not adjusted for; else only warn.
+        children: Whether the bracket legs of an entry filled at the open can fill in that same
             bar's range (`same_bar`) or only from the next open on (`next_bar`).
-        mode: One net position a symbol, or (`HEDGING`) one an entry.
+        mode: One net position per symbol, or (`HEDGING`) one per entry.
     """
 
     cash: Decimal = Decimal(100_000)
@@ -114,12 +114,12 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
 
     @property
     def is_simple(self) -> bool:
-        """Whether orders are filled at once, on cash, into one position a symbol."""
+        """Whether orders have no latency, nothing is borrowed and positions are netted."""
         return self.leverage == 1 and not self.latency and self.mode is PositionMode.NETTING
 
     @property
     def kept_margin(self) -> Decimal:
-        """The maintenance margin, worked out where it is not given."""
+        """The maintenance margin, or its default if it is not given."""
         if self.maintenance_margin is not None:
             return self.maintenance_margin
         return 1 / self.leverage / 2 if self.leverage > 1 else Decimal(0)

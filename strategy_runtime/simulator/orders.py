@@ -26,34 +26,34 @@ __all__ = ["NEVER", "KeptOrder", "PlainOrder", "RestingOrder", "Snapshots"]
 
 _ZERO = Decimal(0)
 NEVER = 2**63
-"""Behind every bar."""
+"""A row after every bar."""
 
 
 class RestingOrder(Struct, eq=False, gc=False):
     """One order from acceptance to its end.
 
     Attributes:
-        original: As accepted.
-        request: The same with the changes made since.
-        order_type: What it is now: a triggered STOP_LIMIT has become a LIMIT, any other stop that
-            has filled in part a MARKET order.
-        name: The client's id, else its own; what its legs are named after.
-        open_from: The first instant at whose opens it takes part.
-        limit, stop: Its prices as floats; meaningful only where the type has them.
-        is_over: True once nothing can happen to it any more.
-        is_fresh: True until it has met an open since it was accepted or changed, or is known to
-            have passed one: see `slept_before`.
-        slept_before: The bar that was to come when it went to sleep without having met any open; at
-            the opens of later ones it is fresh no more.
-        waits_for_open: True while it sits out the range of the bar in progress.
-        day: UTC day of the first bar that opened on it; None before that.
-        is_plain: A market order with nothing to it, see `plain`.
+        original: The request as accepted.
+        request: The request with all later changes.
+        order_type: Its type now: a triggered STOP_LIMIT becomes a LIMIT, any other triggered stop a
+            MARKET order.
+        name: The client's id, else the exchange's; its legs are named after it.
+        open_from: The first instant at whose open it can fill.
+        limit, stop: Its prices as floats; meaningful only if the type has them.
+        is_over: True once it has ended.
+        is_fresh: True until it has met an open since it was accepted or changed; but see
+            `slept_before`.
+        slept_before: Row of the next bar when it went to sleep without having met any open; from
+            the open of a later bar on it no longer counts as fresh.
+        waits_for_open: True while it skips the range of the bar in progress.
+        day: UTC day of the first open it met; None before that.
+        is_plain: True for a plain market order, see `plain`.
         parent_id: Id of the entry whose bracket leg it is.
         is_leg: True for the leg of a bracket.
         legs: Its own bracket legs.
-        bracket: Of a leg: what it shares with the legs of which at most one may fill, else None.
-        peak: Of a trailing stop: the best price it has followed, None before the first.
-        delay: Bars it is still under way before it takes part.
+        bracket: For a leg, the id of its bracket, of whose legs at most one may fill; else None.
+        peak: For a trailing stop, the best price it has followed; None before the first.
+        delay: Bars it is still in transit.
     """
 
     original: OrderRequest
@@ -88,13 +88,13 @@ class RestingOrder(Struct, eq=False, gc=False):
     delay: int = 0
     peak: float | None = None
     _snapshot: Order | None = None
-    _told: "RestingOrder | None" = None
+    _announced: "RestingOrder | None" = None
 
     @classmethod
     def of(
         cls, request: OrderRequest, sequence: int, now_ns: int, *, is_plain: bool = False
     ) -> Self:
-        """The order a request has become that is accepted now."""
+        """Return the order for a request that is accepted now."""
         order_id = f"{ORDER}{sequence}"
         return cls(
             request,
@@ -114,7 +114,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         )
 
     def read_prices(self) -> None:
-        """Take over the prices of the request as floats."""
+        """Set the float prices from the decimal ones."""
         if self.request.limit_price is not None:
             self.limit = float(self.request.limit_price)
         if self.stop_price is not None:
@@ -122,12 +122,12 @@ class RestingOrder(Struct, eq=False, gc=False):
 
     @property
     def remaining(self) -> Decimal:
-        """What is not filled yet."""
+        """Quantity not filled yet."""
         return self.request.quantity - self.filled
 
     @property
     def terms(self) -> tuple[Decimal | None, ...]:
-        """What decides when it fills, and how much of it; the prices of its legs do not."""
+        """Quantity and prices, which decide when and how much it fills; prices of legs do not."""
         request = self.request
         return (
             request.quantity,
@@ -142,26 +142,26 @@ class RestingOrder(Struct, eq=False, gc=False):
 
     @property
     def is_immediate(self) -> bool:
-        """True for orders that live for one bar only."""
+        """True for IOC and FOK orders, which live for one bar only."""
         return self.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
     @property
     def tie(self) -> tuple[str | None, str | None] | None:
-        """What it has in common with others of which at most one may fill; None without such."""
+        """Its bracket and OCO group, of whose orders at most one may fill; None without either."""
         bracket, group = self.bracket, self.request.oco_group_id
         return None if bracket is group is None else (bracket, group)
 
     def is_limit_within(self, low: float, high: float) -> bool:
-        """Whether its limit allows any of the prices between two."""
+        """Return whether its limit allows any price from `low` to `high`."""
         return low <= self.limit if self.side is Side.BUY else high >= self.limit
 
     def is_stop_within(self, low: float, high: float) -> bool:
-        """Whether any of the prices between two triggers its stop."""
+        """Return whether any price from `low` to `high` triggers its stop."""
         return high >= self.stop if self.side is Side.BUY else low <= self.stop
 
     def trigger(self) -> None:
-        """The market has come to it: a stop-limit order is a limit order from the next bar on, what
-        is left of any other stop a market order.
+        """Trigger a stop: a stop-limit is a limit order from the next bar on, any other stop a
+        market order.
         """
         if self.order_type is OrderType.STOP_LIMIT:
             self.order_type = OrderType.LIMIT
@@ -170,7 +170,7 @@ class RestingOrder(Struct, eq=False, gc=False):
             self.order_type = OrderType.MARKET
 
     def trail(self, extreme: float) -> None:
-        """Move a trailing stop after the market reached `extreme`; it only moves in favour."""
+        """Move a trailing stop after the market reached `extreme`; it never moves back."""
         peak = self.peak
         if peak is None or ((extreme > peak) if self.side is Side.SELL else (extreme < peak)):
             self.peak = extreme
@@ -185,13 +185,13 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.stop = float(self.stop_price)
         self._snapshot = None
 
-    def is_as(self, changes: OrderChanges) -> bool:
-        """Whether it already is what a modification would make of it."""
+    def is_unchanged_by(self, changes: OrderChanges) -> bool:
+        """Return whether changes would leave it as it is."""
         is_stop_there = changes.stop_price in (None, self.stop_price)
         return is_stop_there and replace(self.request, **changes.given) == self.request
 
     def change(self, changes: OrderChanges, now_ns: int) -> None:
-        """Apply a modification that has been checked."""
+        """Apply a checked modification."""
         self.request = replace(self.request, **changes.given)
         if changes.stop_price is not None:
             self.stop_price = changes.stop_price
@@ -201,7 +201,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.touch(now_ns)
 
     def split(self, split: Split, now_ns: int) -> None:
-        """Restate what is left, and every price, in new units; what has filled stays as it is."""
+        """Restate the remaining quantity and every price in new units; filled quantity stays."""
         request = self.request
         prices = {
             name: split.price(price)
@@ -220,7 +220,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.touch(now_ns)
 
     def fill(self, quantity: Decimal, price: Decimal, now_ns: int) -> None:
-        """Enter an execution."""
+        """Record an execution."""
         self.filled += quantity
         self.average_numerator += quantity * price
         self.is_over = self.filled >= self.request.quantity
@@ -231,47 +231,47 @@ class RestingOrder(Struct, eq=False, gc=False):
         self._snapshot = None
 
     def fill_whole(self, fill: Fill) -> None:
-        """Enter the one execution of a market order, of everything."""
+        """Record the single execution of a market order that fills in full."""
         self.fill(fill.quantity, fill.price, fill.time_ns)
         self.position_id = fill.position_id
 
     def end(
         self, status: OrderStatus, now_ns: int, reject_reason: RejectReason | None = None
     ) -> None:
-        """Put the order into a terminal state other than FILLED."""
+        """End the order in a status other than FILLED."""
         self.status = status
         self.is_over = True
         self.reject_reason = reject_reason
         self.touch(now_ns)
 
-    def keep_told(self) -> None:
-        """Keep what others have been told so far, ahead of a change."""
-        if self._told is None:
-            self._told = copy(self)
+    def keep_announced(self) -> None:
+        """Keep a copy as last announced, before a change."""
+        if self._announced is None:
+            self._announced = copy(self)
 
-    def tell(self) -> None:
-        """Others are told of it as it is now; a trailing stop then moves on without a word."""
-        self._told = None
+    def mark_announced(self) -> None:
+        """Mark it as announced as it is now; a trailing stop later moves unannounced."""
+        self._announced = None
         if self.request.order_type is OrderType.TRAILING_STOP:
-            self._told = copy(self)
+            self._announced = copy(self)
 
     def told(self) -> Order:
-        """The order as its last event had it."""
-        return (self._told or self).snapshot()
+        """Return the order as last announced."""
+        return (self._announced or self).snapshot()
 
     def touch(self, now_ns: int) -> None:
-        """Note that the order changed."""
+        """Record that the order changed."""
         self.updated_ns = now_ns
         self._snapshot = None
 
     def snapshot(self) -> Order:
-        """The order as others see it now."""
+        """Return the order as a model, made once per change."""
         if self._snapshot is None:
-            self._snapshot = self.seen()
+            self._snapshot = self.new_snapshot()
         return self._snapshot
 
-    def seen(self) -> Order:
-        """The same, made and not kept."""
+    def new_snapshot(self) -> Order:
+        """Return the order as a new model, which is not kept."""
         request = self.request
         return Order(
             id=self.id,
@@ -303,18 +303,18 @@ class RestingOrder(Struct, eq=False, gc=False):
 
 
 class PlainOrder(Struct, eq=False, gc=False):
-    """A plain order (see `plain`) that rests nowhere: it waits for the next open or bar, has
-    filled, or was withdrawn.
+    """A plain order (see `plain`) that does not rest: it waits for the next open or bar, has
+    filled, or was cancelled.
 
-    There are more of these than of all others, so nothing is kept that can be found out.
+    Most orders are of this kind, so it stores nothing that can be derived.
 
     Attributes:
-        request: As accepted.
-        fill: Its only one, of everything; None before.
-        is_over: Whether it has filled, or was withdrawn.
-        withdrawn_ns: When it was.
-        is_told: Whether others have been told of it as it is now.
-        has_waited: Whether it has met a bar that did not come to its price.
+        request: The request as accepted.
+        fill: Its only fill, of the whole quantity; None before.
+        is_over: Whether it has filled or was cancelled.
+        withdrawn_ns: When it was cancelled.
+        is_announced: Whether it has been announced as it is now.
+        has_waited: Whether it has met a bar that did not reach its price.
     """
 
     request: OrderRequest
@@ -323,25 +323,25 @@ class PlainOrder(Struct, eq=False, gc=False):
     fill: Fill | None = None
     is_over: bool = False
     withdrawn_ns: int = 0
-    is_told: bool = False
+    is_announced: bool = False
     has_waited: bool = False
 
     def fill_whole(self, fill: Fill) -> None:
-        """Enter its execution."""
+        """Record its execution."""
         self.fill = fill
         self.is_over = True
 
     def withdraw(self, now_ns: int) -> None:
-        """End it unfilled."""
+        """Cancel it."""
         self.withdrawn_ns = now_ns
-        self.is_over, self.is_told = True, False
+        self.is_over, self.is_announced = True, False
 
-    def tell(self) -> None:
-        """Others are told of it as it is now."""
-        self.is_told = True
+    def mark_announced(self) -> None:
+        """Mark it as announced as it is now."""
+        self.is_announced = True
 
     def at_rest(self) -> RestingOrder:
-        """The same as an order that rests, or did so."""
+        """Return its resting form, in the same state."""
         order = self._accepted()
         if self.fill is not None:
             order.fill_whole(self.fill)
@@ -357,32 +357,32 @@ class PlainOrder(Struct, eq=False, gc=False):
 
     @property
     def original(self) -> OrderRequest:
-        """As accepted."""
+        """The request as accepted."""
         return self.request
 
     @property
     def id(self) -> str:
-        """The exchange's."""
+        """The exchange's id."""
         return f"{ORDER}{self.sequence}"
 
     @property
     def name(self) -> str:
-        """The client's id, else its own."""
+        """The client's id, else the exchange's."""
         return self.request.client_order_id or self.id
 
     @property
     def symbol(self) -> str:
-        """As in the request."""
+        """The symbol of the request."""
         return self.request.symbol
 
     @property
     def side(self) -> Side:
-        """As in the request."""
+        """The side of the request."""
         return self.request.side
 
     @property
     def status(self) -> OrderStatus:
-        """Open, filled, or cancelled."""
+        """OPEN, FILLED or CANCELLED."""
         if not self.is_over:
             return OrderStatus.OPEN
         return OrderStatus.CANCELLED if self.fill is None else OrderStatus.FILLED
@@ -394,24 +394,24 @@ class PlainOrder(Struct, eq=False, gc=False):
             return self.fill.time_ns
         return self.withdrawn_ns if self.is_over else self.created_ns
 
-    def seen(self) -> Order:
-        """The order as others see it now."""
-        return self.at_rest().seen()
+    def new_snapshot(self) -> Order:
+        """Return the order as a new model, which is not kept."""
+        return self.at_rest().new_snapshot()
 
-    snapshot = seen
+    snapshot = new_snapshot
 
     def told(self) -> Order:
-        """The order as its last event had it."""
-        is_behind = self.is_over and self.fill is None and not self.is_told
-        return (self._accepted() if is_behind else self.at_rest()).seen()
+        """Return the order as last announced."""
+        is_behind = self.is_over and self.fill is None and not self.is_announced
+        return (self._accepted() if is_behind else self.at_rest()).new_snapshot()
 
 
 KeptOrder: TypeAlias = RestingOrder | PlainOrder
-"""An order from its acceptance on, for as long as the exchange runs."""
+"""An order as the register keeps it, from acceptance to the end of the run."""
 
 
 class Snapshots(Collection[Order]):
-    """Orders as others see them, each made when it is come to, and not kept."""
+    """Orders as models, each made during iteration and not kept."""
 
     def __init__(self, orders: Collection[KeptOrder]) -> None:
         self._orders = orders
@@ -420,7 +420,7 @@ class Snapshots(Collection[Order]):
         return len(self._orders)
 
     def __iter__(self) -> Iterator[Order]:
-        return (order.seen() for order in self._orders)
+        return (order.new_snapshot() for order in self._orders)
 
     def __contains__(self, order: object) -> bool:
         return any(each == order for each in self)

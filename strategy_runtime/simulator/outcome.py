@@ -1,4 +1,4 @@
-"""What a run leaves behind, as plain data for reports."""
+"""The outcome of a run, as plain data for reports."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,10 +15,10 @@ __all__ = ["LIQUIDATION", "ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
 
 _ZERO = Decimal(0)
 ORDER = "ord-"
-"""What the id of an order begins with; its number comes behind."""
+"""Prefix of an order's id; its number follows."""
 
 LIQUIDATION = "liquidation"
-"""The rule by which positions are closed that an account cannot hold any more."""
+"""Rule of the fills that close positions the account can no longer hold."""
 
 _TRADE = "trd-"
 
@@ -28,16 +28,16 @@ class Fill(Shown, frozen=True, gc=False):
 
     Attributes:
         time_ns: Simulated instant.
-        bar_ns: Start of the bar in whose course it happened.
-        quantity: Always positive; the side tells the direction.
-        fee: Charged in account currency.
+        bar_ns: Start of the bar during which it happened.
+        quantity: Always positive; the side is the direction.
+        fee: Fee in account currency.
         order: Number of the order.
-        number: Its own.
+        number: Number of the fill.
         position_id: The position it opened, changed or closed; the new one of a flip.
         rule: Name of the fill rule that made it, such as `limit_gap_open`.
-        base_price: Where the market stood, before spread and slippage.
+        base_price: The market's price, before spread and slippage.
         realized_pnl: Profit it realised, before fees.
-        is_maker: True where the order had rested and the market came to it.
+        is_maker: True if the order was resting when the market came to it.
     """
 
     time_ns: int
@@ -63,27 +63,26 @@ class Fill(Shown, frozen=True, gc=False):
 
     @property
     def trade_id(self) -> str:
-        """Its own id."""
+        """Id of the trade."""
         return f"{_TRADE}{self.number}"
 
     @property
     def units(self) -> Decimal:
-        """By how much the signed quantity changed."""
+        """Quantity, negative for a sale."""
         return self.quantity if self.side is Side.BUY else -self.quantity
 
 
 class Adjustment(Struct, frozen=True, kw_only=True):
-    """What changed the account beside the fills: interest, or the split of a position.
+    """A change of the account without a fill: interest, or the split of a position or orders.
 
     Attributes:
-        symbol: Of the position; of borrowed cash, its currency.
-        position_id: Empty for what is about no position: interest on cash, and what a split did
-            to orders.
+        symbol: Symbol of the position, or the currency of borrowed cash.
+        position_id: Empty if no position changed: interest on cash, and the split of orders.
         what: Such as `borrow fee`, `financing` or `2:1 split`.
-        units: By how much the signed quantity changed; 0 for interest.
-        cash: By how much cash changed; negative where it was charged.
+        units: Change of the signed quantity; 0 for interest.
+        cash: Change of cash; negative for a charge.
         price: The last price in new units, after a split.
-        restated: Ids of the orders that a split put into new units.
+        restated: Ids of the orders that a split restated in new units.
         fills_before: How many fills had happened by then.
     """
 
@@ -101,7 +100,7 @@ class Adjustment(Struct, frozen=True, kw_only=True):
 def in_order(
     fills: Sequence[Fill], adjustments: Iterable[Adjustment]
 ) -> Iterator[Fill | Adjustment]:
-    """Both in the order in which they happened."""
+    """Yield fills and adjustments in the order in which they happened."""
     done = 0
     for adjustment in adjustments:
         yield from fills[done : adjustment.fills_before]
@@ -111,16 +110,16 @@ def in_order(
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """The state of the exchange, when a run has ended or at any moment before.
+    """The state of the exchange at the end of a run or at any moment before.
 
     Attributes:
-        fills: In the order they happened.
-        adjustments: The same; see `in_order`.
-        orders: All, in the order they were accepted, in their last state; each is made when it is
-            come to, so what happens in between shows.
-        originals: What was asked for where orders were changed since, by their ids.
-        rejected_orders: How many of them were accepted and then rejected.
-        positions: The open ones.
+        fills: In the order in which they happened.
+        adjustments: In the order in which they happened; see `in_order`.
+        orders: All orders in the order of acceptance, in their current state; each model is made
+            during iteration, so later changes show.
+        originals: Original requests of orders that were changed, by order id.
+        rejected_orders: How many orders were accepted and then rejected.
+        positions: The open positions.
         start_equity: Starting cash.
         cash: Equity less the market value of the open positions.
         equity: Starting cash + realised + unrealised profit - fees - financing.
@@ -129,16 +128,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
         events: Number of events emitted.
         start: Start of the first bar.
         end: Simulated now.
-        end_ns: The same in nanoseconds, which the last quote may have, since the epoch.
-        complete: True once the run is at its end, be it that of the data or of the equity.
-        bankrupt: True where the account ran out of equity and the run ended early.
+        end_ns: Simulated now in nanoseconds since the epoch, as precise as a quote's time may be.
+        complete: True once the run is over: the data have ended, or the account is bankrupt.
+        bankrupt: True if the account ran out of equity and the run ended early.
         warnings: What must not be overlooked: liquidations, suspected splits.
-        series: The market, one series a symbol: its finest bars, or where it has none its quotes or
+        series: The market, one series per symbol: its finest bars, or without bars its quotes or
             trades.
-        marks: What the positions in each of these symbols were valued at, in the same order: its
-            quotes or trades where it has any, else its bars.
+        marks: The prices at which positions in these symbols were valued, in the same order: its
+            quotes or trades if it has any, else its bars.
         context: Coarser bars of the same symbols.
-        sent: What of the market is sent, as subscriptions name it: `S:AAPL:candle_5m`.
+        sent: The market data sent, named as in subscriptions: `S:AAPL:candle_5m`.
     """
 
     fills: list[Fill]

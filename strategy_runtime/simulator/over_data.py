@@ -1,4 +1,4 @@
-"""The exchange over data that were read: in process and over the network it is the same."""
+"""Builds the exchange over loaded data, the same one in process and behind the proxy."""
 
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.simulator.data.load import LoadedData
@@ -11,7 +11,7 @@ __all__ = ["exchange_over"]
 def exchange_over(
     data: LoadedData, options: ExchangeOptions, subscriptions: Subscriptions
 ) -> Exchange:
-    """An exchange that plays data, and sends what is subscribed to."""
+    """Return an exchange that replays the data and sends what is subscribed to."""
     return Exchange(
         data.series,
         options,

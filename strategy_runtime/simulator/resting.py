@@ -1,10 +1,10 @@
-"""The orders that rest in one symbol, and which of them a price can matter to.
+"""The resting orders of one symbol, and which of them a price can reach.
 
-Most resting orders are far from the market, and a bar must not cost more for it. So an order that
-nothing but its price can move *sleeps* on one of two heaps: those that a falling market reaches
-(buy limits, sell stops) and those that a rising one does. A trailing stop is on both: a market that
-goes the other way, further than ever, moves it. `reached` wakes whom a range comes to. All others,
-such as orders of a day, and those that came amid a bar, are awake and looked at every time.
+Most resting orders are far from the market and must not slow down a bar. So an order that only its
+price can affect *sleeps* on one of two heaps: orders that a falling market reaches (buy limits,
+sell stops), and orders that a rising market reaches. A trailing stop is on both, because a new
+extreme in its favour moves it. `reached` wakes the orders that a range reaches. All others, such as
+DAY orders and those placed during a bar, are awake and tested every time.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ Rung = tuple[float, int, RestingOrder]
 
 _PRICED = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
 _SLEEPERS = (*_PRICED, OrderType.TRAILING_STOP)
-# A member of an Enum costs five times a name of the module.
+# Looking up an enum member takes five times as long as a module name.
 _GTC, _LIMIT, _TRAILING_STOP = TimeInForce.GTC, OrderType.LIMIT, OrderType.TRAILING_STOP
 _BUY = Side.BUY
 _FEW = 64
-"""Rungs of orders that have left: so few are not worth throwing out."""
+"""So few stale rungs are not worth removing."""
 
 _sequence = attrgetter("sequence")
 
@@ -34,7 +34,7 @@ class RestingOrders(dict[str, RestingOrder]):
     """Open orders by id.
 
     Attributes:
-        reducing: Those that may only reduce a position, in the order of their acceptance.
+        reducing: Those that may only reduce a position, in the order of acceptance.
     """
 
     __slots__ = ("_awake", "_falling", "_in_order", "_rising", "_rungs", "reducing")
@@ -49,8 +49,8 @@ class RestingOrders(dict[str, RestingOrder]):
         self._rungs: dict[str, tuple[Rung, ...]] = {}
 
     @property
-    def calm(self) -> tuple[float, float] | None:
-        """The prices between which the market reaches nobody, or None while somebody is awake."""
+    def quiet_range(self) -> tuple[float, float] | None:
+        """The prices between which no order is reached, or None while an order is awake."""
         if self._awake:
             return None
         falling, rising = self._falling, self._rising
@@ -60,18 +60,18 @@ class RestingOrders(dict[str, RestingOrder]):
         return -falling[0][0] if falling else -inf, rising[0][0] if rising else inf
 
     def add(self, order: RestingOrder) -> None:
-        """Let an order rest that has just been accepted."""
+        """Add an order that has just been accepted."""
         self._enter(order)
         self._awake[order.id] = order
 
     def add_asleep(self, order: RestingOrder, row: int) -> bool:
-        """Let an order sleep at once, if nothing but its price can move it from the next open on.
+        """Put an order to sleep at once, if only its price can affect it from the next open on.
 
-        To be called between two bars, for a new order or for one that rests and has been changed.
-        False where something else can move the order; then nothing was done.
+        Call it between two bars, for a new order or for a resting one that has been changed. Return
+        False, with nothing done, if something else can affect the order.
 
         Args:
-            row: Of the bar that comes next.
+            row: Row of the next bar.
         """
         if (
             order.order_type not in _PRICED
@@ -91,7 +91,7 @@ class RestingOrders(dict[str, RestingOrder]):
             self.reducing[order.id] = order
 
     def remove(self, order: RestingOrder) -> None:
-        """Forget an order that has come to an end."""
+        """Remove an order that has ended."""
         del self[order.id]
         self.reducing.pop(order.id, None)
         if self._awake.pop(order.id, None) is None:
@@ -99,19 +99,19 @@ class RestingOrders(dict[str, RestingOrder]):
             self._tidy()
 
     def wake(self, order: RestingOrder) -> None:
-        """Look at an order again that has been changed."""
+        """Wake an order that has been changed."""
         if self._rungs.pop(order.id, None) is not None:
             self._awake[order.id] = order
             self._in_order = False
             self._tidy()
 
     def wake_all(self) -> None:
-        """Look at all of them again."""
+        """Wake all orders."""
         for order in self.values():
             self.wake(order)
 
     def reached(self, low: float, high: float) -> list[RestingOrder]:
-        """The orders to look at when the market is between two prices, as they were accepted."""
+        """Return the orders to test against a range of prices, in the order of acceptance."""
         falling, rising = self._falling, self._rising
         if (falling and -falling[0][0] >= low) or (rising and rising[0][0] <= high):
             for order in (*self._pop(falling, -low), *self._pop(rising, high)):
@@ -122,8 +122,8 @@ class RestingOrders(dict[str, RestingOrder]):
             found.sort(key=_sequence)
         return found
 
-    def let_sleep(self, now_ns: int) -> None:
-        """Put to sleep what from now on depends on its price alone."""
+    def put_to_sleep(self, now_ns: int) -> None:
+        """Put to sleep the orders that from now on depend only on their price."""
         awake: dict[str, RestingOrder] = {}
         for order in self._awake.values():
             if (
@@ -136,7 +136,7 @@ class RestingOrders(dict[str, RestingOrder]):
                 self._push(order)
             else:
                 awake[order.id] = order
-        # A new one, since a dict that has been large takes as long to walk through as it did then.
+        # A new dict, because one that has been large stays slow to iterate over.
         self._awake = awake
         self._in_order = len(awake) < 2
         self._tidy()
@@ -144,7 +144,7 @@ class RestingOrders(dict[str, RestingOrder]):
     def _push(self, order: RestingOrder) -> None:
         is_buy, kind = order.side is _BUY, order.order_type
         level = order.limit if kind is _LIMIT else order.stop
-        # What a falling market reaches is upside down, so that the highest comes first.
+        # Levels that a falling market reaches are negated, so that the highest comes first.
         falls = is_buy is (kind is _LIMIT)
         rung = (-level if falls else level, order.sequence, order)
         heappush(self._falling if falls else self._rising, rung)
@@ -168,7 +168,7 @@ class RestingOrders(dict[str, RestingOrder]):
         return rungs is not None and (rungs[0] is rung or rungs[-1] is rung)
 
     def _tidy(self) -> None:
-        """Throw out the rungs of orders that have left, once they are the larger part."""
+        """Remove stale rungs once they outnumber the live ones."""
         if len(self._falling) + len(self._rising) > 2 * len(self._rungs) + _FEW:
             for heap in (self._falling, self._rising):
                 heap[:] = [rung for rung in heap if self._is_sleeping_on(rung)]

@@ -1,8 +1,8 @@
 """Coarser candles made of finer bars, and candles made of trades.
 
-They are aligned as `Timeframe.span_around` says. A bar belongs to the candle that its middle is in,
-so that the days of any time zone up to 12 hours ahead of UTC make weeks from Monday on. A candle is
-sent when its time and all of its bars are over, and none where nothing happened in it.
+They are aligned as `Timeframe.span_around` says. A bar belongs to the candle that contains its
+middle, so that daily bars of any time zone up to 12 hours ahead of UTC make weeks that start on
+Monday. A candle is sent once its time and all of its bars are over, and not at all if it is empty.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,11 +20,11 @@ __all__ = ["GivenBars", "Rollup", "made_of_trades", "rolled_up"]
 
 
 class Rollup:
-    """The candle in the making of one symbol in one timeframe.
+    """The incomplete candle of one symbol and timeframe.
 
     Attributes:
-        rank: Place among candles that end at the same instant, given by who lists them all.
-        end: When the candle in the making will be complete.
+        rank: Place among candles that end at the same instant, set by `listing`.
+        end: When the incomplete candle will be complete.
     """
 
     __slots__ = ("_candle", "_span_around", "_symbol", "end", "rank", "timeframe")
@@ -38,7 +38,7 @@ class Rollup:
         self._candle: Candle | None = None
 
     def add(self, series: BarSeries, row: int) -> bool:
-        """Take in a closed bar; True where a new candle begins with it."""
+        """Add a closed bar; return whether it starts a new candle."""
         starts, step = series.starts, series.step
         middle = starts[row] + step // 2
         begins = self.add_prices(
@@ -50,7 +50,7 @@ class Rollup:
             series.volumes[row],
         )
         if begins:
-            # Of bars that do not keep to the hours of the coarser one, the last may end after it.
+            # If bars are not aligned with the coarser candle, the last may end after it.
             most = row + (self.end - middle) // step + 1
             last = bisect_left(starts, self.end - step // 2, row, min(most, len(starts))) - 1
             self.end = max(self.end, starts[last] + step)
@@ -59,7 +59,7 @@ class Rollup:
     def add_prices(
         self, instant: int, opened: float, high: float, low: float, close: float, volume: float
     ) -> bool:
-        """Take in what was traded at an instant; True where a new candle begins with it."""
+        """Add prices and volume at an instant; return whether they start a new candle."""
         part = self._candle
         begins = part is None
         if part is None:
@@ -74,16 +74,16 @@ class Rollup:
         return begins
 
     def take(self) -> Candle | None:
-        """The candle whose time is over."""
+        """Remove and return the candle, whose time is over, or None."""
         candle, self._candle = self._candle, None
         return candle
 
 
 class GivenBars:
-    """Coarser bars that the data has itself, of a symbol that executes in finer ones.
+    """Coarser bars that the data have, of a symbol whose orders fill in finer ones.
 
     Attributes:
-        rank, end, timeframe: As of a `Rollup`.
+        rank, end, timeframe: As for a `Rollup`.
         subscribed: Whether they are sent.
     """
 
@@ -98,7 +98,7 @@ class GivenBars:
         self._next = 0
 
     def take(self) -> Candle:
-        """The bar whose time is over."""
+        """Return the bar whose time is over, and move on to the next."""
         series, row = self.series, self._next
         self._next = row + 1
         if self._next < len(series):
@@ -106,7 +106,7 @@ class GivenBars:
         return series.candle(row)
 
     def count(self, now_ns: int) -> int:
-        """How many bars are over."""
+        """Return how many bars are over."""
         return bisect_right(self.series.starts, now_ns - self.series.step)
 
 
@@ -120,10 +120,10 @@ def rolled_up(
     end_ns: int | None,
     limit: int,
 ) -> list[Candle]:
-    """The complete candles of a coarser timeframe that the first `count` bars make.
+    """Return the complete candles of a coarser timeframe made of the first `count` bars.
 
-    Of those that begin neither before `start_ns` nor after `end_ns`, the first `limit` ones, or,
-    without a start, the last. Only bars near them are looked at.
+    Of those that start from `start_ns` to `end_ns`, the first `limit`, or the last if there is no
+    start. Only bars near them are read.
     """
     coarse = parse_timeframe(timeframe)
     half = series.step // 2
@@ -133,7 +133,7 @@ def rolled_up(
     if start_ns is not None:
         first = bisect_left(series.starts, coarse.span_around(start_ns)[0] - half, 0, count)
     else:
-        # Of no candle there are more bars than fit into it, and a month is not twice another.
+        # A candle has at most as many bars as fit into it, and no month is twice another.
         most = 2 * (limit + 1) * (coarse.nanoseconds // series.step)
         if most < count:
             begin = coarse.span_around(series.starts[count - most] + half)[0]
@@ -157,7 +157,7 @@ def made_of_trades(
     end_ns: int | None,
     limit: int,
 ) -> list[Candle]:
-    """The complete candles that the first `count` trades make; chosen as by `rolled_up`."""
+    """Return the complete candles made of the first `count` trades; selected as in `rolled_up`."""
     stamps, span_around = trades.stamps, parse_timeframe(timeframe).span_around
     if end_ns is not None:
         count = bisect_left(stamps, span_around(end_ns)[1], 0, count)
@@ -166,7 +166,7 @@ def made_of_trades(
         first = bisect_left(stamps, begin if begin == start_ns else end, 0, count)
     else:
         first = count
-        for _ in range(limit + 1):  # the last one may not be over
+        for _ in range(limit + 1):  # the last candle may be incomplete
             if first:
                 first = bisect_left(stamps, span_around(stamps[first - 1])[0], 0, first)
     found = _complete_of_trades(trades, range(first, count), timeframe, now_ns)
@@ -174,14 +174,14 @@ def made_of_trades(
 
 
 def _chosen(found: Iterator[Candle], start_ns: int | None, limit: int) -> list[Candle]:
-    """The first candles from a start on; without one, the last."""
+    """Return the first candles if there is a start, else the last."""
     return list(deque(found, limit) if start_ns is None else islice(found, limit))
 
 
 def _complete_of_trades(
     trades: TickSeries, rows: range, timeframe: str, now_ns: int
 ) -> Iterator[Candle]:
-    """The complete candles that some trades make; the first of them begins one."""
+    """Yield the complete candles of some trades; the first trade starts a candle."""
     span_around, row = parse_timeframe(timeframe).span_around, rows.start
     while row < rows.stop:
         start, end = span_around(trades.stamps[row])
@@ -204,7 +204,7 @@ def _complete_of_trades(
 
 
 def _complete(series: BarSeries, rows: range, timeframe: str, now_ns: int) -> Iterator[Candle]:
-    """The complete candles that some bars make; the first of them begins one."""
+    """Yield the complete candles of some bars; the first bar starts a candle."""
     rollup = Rollup(series.symbol, timeframe)
     for row in rows:
         if series.starts[row] + series.step > rollup.end:

@@ -1,9 +1,8 @@
-"""Splits: those that are announced, and jumps of the price that look like one nobody announced.
+"""Stock splits: announced ones, and price jumps that look like an unannounced one.
 
-Prices that were not adjusted fall to a half overnight when a share becomes two. A position held
-over such a night shows a loss that nobody had, unless the split is announced. A real fall hardly
-ever hits a whole ratio as closely as a split does; `suspected_split` looks for jumps within three
-percent of one.
+Unadjusted prices halve overnight when one share becomes two. A position held over that night shows
+a loss that nobody made, unless the split is announced. Real falls hardly ever come as close to a
+whole ratio as splits do; `suspected_split` looks for jumps within three percent of one.
 """
 
 from collections import deque
@@ -31,14 +30,14 @@ _GRAIN = Decimal(1).scaleb(_PLACES)
 
 
 class Split(Struct, frozen=True):
-    """A split: `old` units become `new` ones, and prices fall accordingly.
+    """A split: `old` units become `new` units, and prices change accordingly.
 
     Attributes:
-        at: The first bar that starts then or later trades in new units.
-        new, old: Such as 2 and 1, or 1 and 10 for a reverse split.
+        at: The first bar that starts at this time or later trades in new units.
+        new, old: The ratio, such as 2 and 1, or 1 and 10 for a reverse split.
 
     Raises:
-        ConfigError: A ratio that is not above zero, or a time without a zone.
+        ConfigError: The ratio is not above zero, or the time has no zone.
     """
 
     symbol: str
@@ -50,14 +49,14 @@ class Split(Struct, frozen=True):
         if self.at.tzinfo is None:
             raise ConfigError(f"the split of {self.symbol} at {self.at} needs a time zone")
         if self.new <= 0 or self.old <= 0:
-            raise ConfigError(f"{self} is no split: both sides of a ratio are above zero")
+            raise ConfigError(f"{self} is no split: both sides of the ratio must be above zero")
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.ratio} {self.since}"
 
     @property
     def since(self) -> str:
-        """When, in UTC: the date, and the time where that is not midnight."""
+        """When, in UTC: the date, and the time unless it is midnight."""
         return rfc3339(ns_of(self.at)).removesuffix("T00:00:00Z")
 
     @property
@@ -66,24 +65,24 @@ class Split(Struct, frozen=True):
         return f"{self.new:f}:{self.old:f}"
 
     def units(self, quantity: Decimal) -> Decimal:
-        """A quantity in new units; what is beyond the tenth decimal place is dropped."""
+        """Return a quantity in new units, cut to ten decimals."""
         return _cut(quantity * self.new / self.old)
 
     def price(self, price: Decimal) -> Decimal:
-        """A price of new units."""
+        """Return a price per new unit, cut to ten decimals."""
         return _cut(price * self.old / self.new)
 
     def looks_done(self, close: float, opened: float) -> bool:
-        """Whether a jump from a close to the next open is nearer to none than to this split."""
+        """Return whether prices look adjusted: the jump is closer to none than to the split."""
         jump = log(opened / close)
         return abs(jump) < abs(jump + log(self.new / self.old))
 
 
 def schedule_of(splits: Iterable[Split]) -> dict[str, deque[tuple[int, Split]]]:
-    """Splits by symbol, each with its time in nanoseconds, the first one first.
+    """Return splits by symbol in order of time, each with its time in nanoseconds.
 
     Raises:
-        ConfigError: Two of one symbol at one time.
+        ConfigError: A symbol has two splits at one time.
     """
     schedule: dict[str, deque[tuple[int, Split]]] = {}
     for split in sorted(splits, key=lambda each: each.at):
@@ -95,7 +94,7 @@ def schedule_of(splits: Iterable[Split]) -> dict[str, deque[tuple[int, Split]]]:
 
 
 def suspected_split(close: float, opened: float) -> str | None:
-    """The split that the jump from a close to the next open looks like, such as `2:1`, or None."""
+    """Return the split, such as `2:1`, that a jump from close to open looks like, or None."""
     if _LEAST < opened / close < 1 / _LEAST:
         return None
     for name, ratio in _RATIOS.items():
@@ -108,7 +107,7 @@ def suspected_split(close: float, opened: float) -> str | None:
 
 
 def _cut(number: Decimal) -> Decimal:
-    """A number to ten decimal places, but never to nothing; whole ones may have any size."""
+    """Cut a number to ten decimal places, but never to zero; whole numbers may have any size."""
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent >= _PLACES:
         return number

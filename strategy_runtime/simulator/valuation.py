@@ -1,4 +1,4 @@
-"""What the positions of an account are worth, each at its price."""
+"""The value of an account's positions."""
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
@@ -15,14 +15,14 @@ _cost = attrgetter("cost")
 
 
 class Valuation:
-    """The worth of each position at the prices of one moment.
+    """The value of each position at the prices of one moment.
 
-    The sums are those of the positions in their order. So they are the same to the last digit,
-    whichever positions have been renewed since.
+    Sums add the positions in their order, so that they are the same to the last digit whichever
+    positions have been renewed.
 
     Args:
-        holdings: The positions by id, which may change; then `renew` is to be called.
-        mark: The price a symbol stands at.
+        holdings: The positions by id; call `renew` after they change.
+        mark: Returns the current price of a symbol.
     """
 
     __slots__ = ("_gains", "_holdings", "_mark", "_sizes", "_worths")
@@ -37,7 +37,7 @@ class Valuation:
         self._sizes: Sum | None = None
 
     def renew(self, holdings: Collection[Holding], closed: Holding | None) -> None:
-        """Take over what has become of some positions, and of one that has been closed."""
+        """Take over changed positions, and drop one that has been closed."""
         gone = () if closed is None else (closed.id,)
         worths = {each.id: each.quantity * self._mark(each.symbol) for each in holdings}
         self._worths.renew(worths, gone)
@@ -48,7 +48,7 @@ class Valuation:
             self._sizes.renew({key: abs(worth) for key, worth in worths.items()}, gone)
 
     def profit(self) -> Decimal:
-        """What all of them have gained since they were opened."""
+        """Return the unrealised profit of all positions."""
         if self._gains is None:
             worths = self._worths.parts
             gains = map(sub, worths.values(), map(_cost, self._holdings.values()))
@@ -58,18 +58,18 @@ class Valuation:
         return self._gains.total()
 
     def added_to(self, cash: Decimal) -> Decimal:
-        """Cash and all of them."""
+        """Return cash plus the value of all positions."""
         return self._worths.total(cash)
 
     def size(self) -> Decimal:
-        """What all of them are worth without their signs."""
+        """Return the gross value of all positions, long and short."""
         worths = self._worths.parts
         if len(worths) < MANY:
             return sum(map(abs, worths.values()), _ZERO)
         return self._by_size().total()
 
     def instead(self, worths: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
-        """What all of them are worth with their signs and without, some as given by their ids."""
+        """Return net and gross value, with some positions valued as given by their ids."""
         known = self._worths.parts
         if len(known) < MANY:
             together = {**known, **worths}.values()

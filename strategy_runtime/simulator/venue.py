@@ -1,4 +1,4 @@
-"""The exchange as a venue in process: no sockets, no queues, no copies."""
+"""The simulated exchange as a venue in process: no sockets, no queues, no copies."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -31,9 +31,8 @@ _MOST = 10_000
 class SimulatedVenue:
     """Implements the venue port on an exchange.
 
-    Events are handed over one by one straight from the exchange; asking for the next lets time
-    move on. Now and then the stream pauses for the event loop, so that signals and the strategy's
-    own tasks get their turn.
+    Events come one by one straight from the exchange; requesting the next one advances time. Now
+    and then the stream yields to the event loop, so that signals and the strategy's own tasks run.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -42,16 +41,16 @@ class SimulatedVenue:
         self._has_more = True
 
     async def open(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
-        """The replay, in pieces."""
+        """Yield the events of the whole run in bursts."""
         yield iter((CONNECTED,))
         async for burst in self.play(self.exchange.phases()):
             yield burst
 
     async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Event | CandleRun]]:
-        """What some phases of the exchange announce, in pieces."""
+        """Yield the events of some phases of the exchange in bursts."""
         stream = self.exchange.stream(phases)
         self._has_more = True
         while self._has_more:
@@ -70,7 +69,7 @@ class SimulatedVenue:
 
     @property
     def in_hand(self) -> str:
-        """The row of the data file, where the event in hand is a candle."""
+        """The row of the data file if the current event is a candle, else empty."""
         event = self._in_hand
         if isinstance(event, CandleRun):
             event = event.last
@@ -79,7 +78,7 @@ class SimulatedVenue:
     def let_look(
         self, witness: Witness | None, tells: Callable[[int], bool] | None = None
     ) -> Statement | None:
-        """Show a witness what changes in place of events of orders, positions and the account."""
+        """Show changes of orders, positions and account to a witness, instead of as events."""
         if witness is not None and self.exchange.outbox:
             return None
         self.exchange.let_look(witness, tells)
@@ -87,7 +86,7 @@ class SimulatedVenue:
 
     @property
     def direct(self) -> Exchange:
-        """The exchange itself, which answers at once."""
+        """The exchange, whose methods can be called without awaiting."""
         return self.exchange
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
@@ -103,7 +102,7 @@ class SimulatedVenue:
         return self.exchange.cancel(order_id)
 
     async def orders(self, *, client_order_id: str | None = None) -> list[Order]:
-        """Open orders, newest first; with an id also terminal ones that carry it."""
+        """Return open orders, newest first; with a client's id, ended ones that have it too."""
         exchange = self.exchange
         found = exchange.orders(client_order_id=client_order_id, limit=_MOST)
         if client_order_id is not None:
@@ -111,31 +110,31 @@ class SimulatedVenue:
         return found
 
     async def order(self, order_id: str) -> Order | None:
-        """One order, open or ended; None where there is none."""
+        """Return one order, open or ended, or None."""
         try:
             return self.exchange.order(order_id)
         except ApiError:
             return None
 
     async def positions(self) -> list[Position]:
-        """Open positions."""
+        """Return the open positions."""
         return self.exchange.positions()
 
     async def account(self) -> Account:
-        """Balance and margin."""
+        """Return balance and margin."""
         return self.exchange.account()
 
     async def trades(self, *, limit: int = _MOST) -> list[Trade]:
-        """The last executions, newest first."""
+        """Return the last executions, newest first."""
         return self.exchange.trades(limit=limit)
 
     async def bars(self, symbol: str, timeframe: str, *, limit: int) -> list[Candle]:
-        """The last `limit` closed bars, oldest first."""
+        """Return the last `limit` closed bars, oldest first."""
         return self.exchange.bars(symbol, timeframe, limit=limit)
 
     async def capabilities(self) -> Capabilities:
-        """What the exchange can do."""
+        """Return what the exchange can do."""
         return self.exchange.capabilities()
 
     async def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""

@@ -200,7 +200,7 @@ def test_subscriptions_choose_the_candles_that_are_sent(bot: Path) -> None:
             ["--demo", "--host", "0.0.0.0"],  # noqa: S104
             {},
             2,
-            "Error: listening on 0.0.0.0 needs a key: whoever reaches it could trade. Give "
+            "Error: listening on 0.0.0.0 needs a key: anyone who can reach it could trade. Give "
             "--token-file FILE, with at least 32 characters in it, or listen on 127.0.0.1\n",
         ),
         (

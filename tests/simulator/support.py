@@ -1,4 +1,4 @@
-"""An exchange by hand: bars of one price, short ways to write orders, and its phases one by one."""
+"""Helpers to drive an exchange by hand: flat bars, short forms of orders, single phases."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.resting import RestingOrders
 
 MANY = (8 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3) * settings().max_examples
-"""Examples by which a property of the whole exchange is tried."""
+"""Number of examples for a property of the whole exchange."""
 
 MINUTE = 60 * 10**9
 A, B = "S:A", "S:B"
@@ -29,12 +29,12 @@ A, B = "S:A", "S:B"
 def market(
     *bars: float | Sequence[float], symbols: tuple[str, ...] = (A,), **options: Any
 ) -> Exchange:
-    """An exchange with minutes of open, high, low and close, or of one price each."""
+    """Return an exchange with minute bars of open, high, low and close, or of one price each."""
     return Exchange([minutes(symbol, bars) for symbol in symbols], ExchangeOptions(**options))
 
 
 def minutes(symbol: str, bars: Sequence[float | Sequence[float]]) -> BarSeries:
-    """Bars of a volume of 100, from the beginning of time on."""
+    """Return minute bars with a volume of 100, from the epoch on."""
     series = BarSeries(symbol, "1m", MINUTE)
     for number, bar in enumerate(bars):
         opened, high, low, close = (bar,) * 4 if isinstance(bar, float | int) else bar
@@ -44,22 +44,22 @@ def minutes(symbol: str, bars: Sequence[float | Sequence[float]]) -> BarSeries:
 
 @contextmanager
 def no_short_cuts() -> Iterator[None]:
-    """Have every exchange look at each bar, each symbol and each order in the general way."""
+    """Make every exchange take the general path for each bar, symbol and order."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RestingOrders, "let_sleep", lambda self, now_ns: None)
+        patch.setattr(RestingOrders, "put_to_sleep", lambda self, now_ns: None)
         patch.setattr(Outlook, "lanes", lambda self: [])
         patch.setattr(PlainOrders, "accept", lambda self, request: None)
         yield
 
 
 def next_phase(exchange: Exchange, phases: Iterator[None]) -> None:
-    """Let the next phase that announces something happen, and throw that away."""
+    """Run up to the next phase that emits events, and drop these."""
     next(phases, None)
     exchange.outbox.clear()
 
 
 def next_candle(exchange: Exchange, phases: Iterator[None]) -> None:
-    """Go on until the next candle."""
+    """Run up to the next candle."""
     for _ in phases:
         exchange.outbox.clear()
         if exchange.phase is Phase.BAR:

@@ -38,7 +38,7 @@ def bar(close: float, volume: float = 100) -> list[float]:
     return [close, close, close, close, volume]
 
 
-# What positions are worth.
+# The value of positions.
 
 
 @pytest.mark.parametrize("mode", PositionMode)
@@ -59,7 +59,7 @@ def test_a_fill_has_no_other_position_be_valued_anew(mode: PositionMode) -> None
 
 @pytest.mark.parametrize("mode", ["NETTING", "HEDGING"])
 def test_until_its_first_close_a_symbol_stands_at_its_first_open(mode: str) -> None:
-    """Finer bars of another symbol end before; what was borrowed for the longer one is no ruin."""
+    """Finer bars of another symbol end earlier; borrowing for the longer one is no bankruptcy."""
     longer = BarSeries(B, "5m", 5 * MINUTE)
     longer.append(0, 10, 12, 8, 12, 0)
     exchange = Exchange(
@@ -80,7 +80,7 @@ def test_until_its_first_close_a_symbol_stands_at_its_first_open(mode: str) -> N
 
 @pytest.mark.parametrize("volume", [1, 100])
 def test_a_liquidation_does_not_know_the_bars_to_come(volume: float) -> None:
-    """A symbol that no bar is under way for has a last bar, and no volume yet."""
+    """A symbol without a bar in progress has a last bar, but no volume yet."""
     paused = minutes(A, [10, 10])
     paused.append(9 * MINUTE, 10, 10, 10, 10, volume)
     exchange = Exchange(
@@ -99,7 +99,7 @@ def test_a_liquidation_does_not_know_the_bars_to_come(volume: float) -> None:
 
 @pytest.mark.parametrize("looks_on", [True, False])
 async def test_a_fill_within_a_bar_is_the_price_until_the_bar_closes(looks_on: bool) -> None:
-    """Nobody has gained what lies between the close of the bar before and the limit."""
+    """The distance from the previous close to the limit is no profit."""
     strategy = Scripted({0: lambda s, c: s.buy(X, 10, limit=9)}) if looks_on else Quiet()
     async with strategy.run_test() as pilot:
         await pilot.candles(X, bars=[FLAT, [10, 11, 8, 11, 100]])
@@ -113,7 +113,7 @@ async def test_a_fill_within_a_bar_is_the_price_until_the_bar_closes(looks_on: b
 
 
 class Quiet(Strategy):
-    """Gives the same order and hears of nothing."""
+    """Places the same order, without any other hook."""
 
     def on_candle(self, candle: Candle) -> None:
         if candle.close == 10:
@@ -154,7 +154,7 @@ async def test_a_sale_realises_its_share_of_a_cost_whose_average_cannot_be_writt
 
 
 async def test_an_account_may_grow_beyond_what_is_rounded_by_default() -> None:
-    """So those of strategies do that compound without costs."""
+    """Accounts do so whose strategies compound without costs."""
     script = {0: lambda s, c: s.buy(X, 10**17), 1: lambda s, c: s.sell(X, 10**17 // 3)}
     strategy = Scripted(script)
     async with strategy.run_test(cash=10**15, leverage=2000) as pilot:
@@ -200,7 +200,7 @@ async def test_what_is_left_of_an_order_is_all_that_a_larger_volume_fills() -> N
 def test_market_orders_take_what_each_bar_can_give(
     volumes: list[int], orders: list[tuple[int, int]]
 ) -> None:
-    """The exchange against a few lines that know of nothing but quantities."""
+    """Compare the exchange with a few lines that only count quantities."""
     given: dict[int, list[int]] = {}
     for at, signed in orders:
         given.setdefault(at, []).append(signed)
@@ -454,7 +454,7 @@ async def test_what_reduces_a_position_is_always_allowed() -> None:
 
 
 async def test_an_order_that_turns_a_position_into_a_smaller_one_is_always_allowed() -> None:
-    """Short of margin as the account may be, it carries less than before."""
+    """Even if the account is short of margin, it holds less than before."""
     strategy = Scripted(
         {0: lambda s, c: s.buy(X, 20_000), 2: lambda s, c: s.sell(X, 39_000)},
     )
@@ -724,7 +724,7 @@ async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() ->
         (notice,) = [e for e in strategy.seen if isinstance(e, ProxyErrorEvent)]
         assert notice.code == "DATA_ERROR"
         assert "S:X went from 100 to 50 overnight with a position open" in notice.message
-        # It may be told when the bar has ended.
+        # The warning may come when the bar has ended.
         assert "looks like a 2:1 split at 2024-01-04T00:00:00Z that the prices" in notice.message
         assert notice.message in pilot.exchange.outcome().warnings[0]
 

@@ -20,7 +20,7 @@ FLAT: Row = (10, 10, 10, 10)
 
 
 def entered(*bars: Row, quantity: str, **legs: Any) -> tuple[Exchange, Iterator[None]]:
-    """The moment an order has filled by its first ten units."""
+    """Run until the first ten units of an entry have filled."""
     exchange = market(FLAT, FLAT, *bars, max_volume_share=SHARE)
     phases = exchange.phases()
     next_candle(exchange, phases)
@@ -96,7 +96,7 @@ def test_the_stop_comes_first_even_where_it_was_placed_last() -> None:
 
 
 def test_a_take_profit_that_the_open_has_passed_fills_there_before_the_stop_is_reached() -> None:
-    """What a bar opens at comes before its range: there is nothing to guess."""
+    """The open of a bar comes before its range, so the order of the fills is certain."""
     exchange = market(10, [12, 12, 8, 9], 9)
     phases = exchange.phases()
     next_candle(exchange, phases)
@@ -123,7 +123,7 @@ def test_an_entry_behind_an_open_that_fills_there_exposes_its_legs_to_the_same_b
 
 @pytest.mark.parametrize("price", ["5", "6"])
 def test_bracket_prices_that_are_changed_leave_an_order_in_the_bar_under_way(price: str) -> None:
-    """An entry whose stop-loss moves along, and a leg that is told its price again."""
+    """The stop-loss of an entry is changed, and a leg is changed to the price it has."""
     longer = BarSeries(B, "5m", 5 * MINUTE)
     longer.append(0, 10, 10, 10, 10, 0)
     longer.append(5 * MINUTE, 10, 10, 8, 9, 0)
@@ -172,7 +172,7 @@ def test_an_entry_that_has_filled_in_part_gets_the_legs_it_was_given_without() -
 
 
 def test_bracket_prices_of_an_entry_wait_for_what_it_fills_itself() -> None:
-    """Whatever else is held in its symbol."""
+    """They do so whatever else is held in its symbol."""
     exchange, phases = entered(FLAT, (9, 9, 9, 9), FLAT, quantity="5")
     entry = exchange.submit(limit("9", client_order_id="later"))
     exchange.modify(entry.id, OrderChanges(stop_loss=Decimal(5)))

@@ -22,7 +22,7 @@ Command = Callable[[Exchange], object]
 
 
 def holding(**options: Any) -> tuple[Exchange, Iterator[None]]:
-    """An exchange on which ten units are held since the first bar."""
+    """Return an exchange with a position of ten units since the first bar."""
     exchange = market(10, 10, 10, 10, 10, 10, **options)
     phases = exchange.phases()
     next_candle(exchange, phases)
@@ -32,28 +32,28 @@ def holding(**options: Any) -> tuple[Exchange, Iterator[None]]:
     return exchange, phases
 
 
-def image(thing: object, seen: dict[int, int] | None = None) -> object:
-    """Everything that can be reached from an object, as plain data that can be compared."""
+def image(value: object, seen: dict[int, int] | None = None) -> object:
+    """Return everything reachable from an object as plain, comparable data."""
     seen = {} if seen is None else seen
-    if id(thing) in seen:
-        return f"the {seen[id(thing)]}th"
-    if isinstance(thing, list | tuple | set | deque):
-        seen[id(thing)] = len(seen)
-        return [image(each, seen) for each in thing]
-    if isinstance(thing, dict):
-        seen[id(thing)] = len(seen)
-        return [(repr(key), image(value, seen)) for key, value in thing.items()]
-    slots = getattr(type(thing), "__slots__", ())
-    names = [*getattr(thing, "__dict__", ()), *slots]
-    if type(thing).__module__.startswith("strategy_runtime.simulator") and names:
-        seen[id(thing)] = len(seen)
-        names = [name for name in names if hasattr(thing, name) and name != "_snapshot"]
-        return [(name, image(getattr(thing, name), seen)) for name in names]
-    return repr(thing)
+    if id(value) in seen:
+        return f"the {seen[id(value)]}th"
+    if isinstance(value, list | tuple | set | deque):
+        seen[id(value)] = len(seen)
+        return [image(each, seen) for each in value]
+    if isinstance(value, dict):
+        seen[id(value)] = len(seen)
+        return [(repr(key), image(item, seen)) for key, item in value.items()]
+    slots = getattr(type(value), "__slots__", ())
+    names = [*getattr(value, "__dict__", ()), *slots]
+    if type(value).__module__.startswith("strategy_runtime.simulator") and names:
+        seen[id(value)] = len(seen)
+        names = [name for name in names if hasattr(value, name) and name != "_snapshot"]
+        return [(name, image(getattr(value, name), seen)) for name in names]
+    return repr(value)
 
 
 def refused(exchange: Exchange, command: Command) -> ApiError:
-    """The refusal of a command, which has changed nothing."""
+    """Return the error of a command, which must change nothing."""
     before = image(exchange)
     with pytest.raises(ApiError) as refusal:
         command(exchange)
@@ -61,7 +61,7 @@ def refused(exchange: Exchange, command: Command) -> ApiError:
     return refusal.value
 
 
-# Whatever is asked of it.
+# Any command.
 
 odd_numbers = st.sampled_from(
     [Decimal(text) for text in ("-1", "0", "0.5", "9", "10", "12.5", "150", "1e60", "NaN")]
@@ -284,7 +284,7 @@ def test_the_stop_of_a_triggered_order_is_past_changing() -> None:
 
 
 def test_what_has_ended_cannot_be_cancelled_or_changed() -> None:
-    """A cancellation that comes too late: the fill was first."""
+    """A cancel that comes too late: the fill was first."""
     exchange, _ = holding()
     for command in (
         lambda e: e.cancel("ord-1"),
@@ -377,7 +377,7 @@ def test_an_order_is_found_by_the_id_of_the_client_without_a_look_at_all_others(
 
         return steps_of(ask)
 
-    look_up(2)  # what is done only once is done with
+    look_up(2)  # one-time work is done now
     assert look_up(200) < 1.2 * look_up(20)
 
 

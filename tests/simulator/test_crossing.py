@@ -1,4 +1,4 @@
-"""Which orders an open or a range is tested against: late ones, and those that wait."""
+"""Which orders an open or a range is tested against: late orders, and those that wait."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -35,7 +35,7 @@ def rules(exchange: Exchange) -> list[tuple[str, Decimal]]:
 
 
 def behind_an_open(exchange: Exchange) -> Iterator[None]:
-    """Go to the open phase of the second bar, where one unit is bought."""
+    """Advance to the open phase of the second bar, where one unit is bought."""
     phases = exchange.phases()
     next_candle(exchange, phases)
     exchange.submit(order(quantity="1"))
@@ -236,7 +236,7 @@ def test_an_immediate_order_for_which_no_volume_is_left_is_cancelled() -> None:
 
 
 def test_what_the_volume_leaves_of_a_triggered_stop_fills_at_the_next_opens() -> None:
-    """A stop that has been triggered is a market order: it does not wait for the stop again."""
+    """A triggered stop is a market order: it does not wait for its stop price again."""
     exchange = market(10, [10, 12, 10, 10], 10.5, max_volume_share=Decimal("0.1"))
     phases = exchange.phases()
     next_candle(exchange, phases)
@@ -247,7 +247,7 @@ def test_what_the_volume_leaves_of_a_triggered_stop_fills_at_the_next_opens() ->
 
 
 def test_a_stop_for_which_no_volume_was_left_is_a_market_order_all_the_same() -> None:
-    """Once the market has come to it, it does not matter who was served first."""
+    """Once the market has reached it, it does not matter which order took the volume."""
     exchange = market(10, 12, 10.5, max_volume_share=Decimal("0.1"))
     phases = exchange.phases()
     next_candle(exchange, phases)
@@ -274,7 +274,7 @@ def test_an_immediate_stop_limit_order_does_not_outlive_the_bar_that_triggers_it
 
 
 def test_a_limit_that_the_bar_does_not_reach_brings_no_stop_of_its_group_forward() -> None:
-    """Whichever way that limit is looked at: it may sleep, or live for a day."""
+    """The limit may be asleep, or awake as a DAY order."""
     for life in (TimeInForce.GTC, TimeInForce.DAY):
         exchange = market(10, 10, [10, 12, 10, 10], 10)
         phases = exchange.phases()
@@ -289,7 +289,7 @@ def test_a_limit_that_the_bar_does_not_reach_brings_no_stop_of_its_group_forward
 
 
 def trailing(distance: str) -> Exchange:
-    """A trailing stop under a peak of 14, with the price at 13."""
+    """A trailing stop below a peak of 14, with the price at 13."""
     exchange = market(10, [10, 14, 10, 13], [13, 13, 11.5, 13], 13)
     phases = exchange.phases()
     next_candle(exchange, phases)

@@ -1,4 +1,4 @@
-"""The fill rules, one test a sentence."""
+"""The fill rules, one test per sentence of docs/fill-rules.md."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ FLAT = [10, 10, 10, 10]
 
 
 async def play(action: Action, *bars: Sequence[float], **options: Any) -> Pilot:
-    """Run bars after a first one at which the action is taken; gives back the pilot."""
+    """Take an action at a flat bar, run the bars given after it, and return the pilot."""
     async with Scripted({0: action}).run_test(**options) as pilot:
         await pilot.candles(X, bars=[FLAT, *bars])
         return pilot
@@ -120,7 +120,7 @@ Order = dict[str, float]
     ],
 )
 async def test_sells_are_the_mirror_image(prices: Order, bars: list[list[float]]) -> None:
-    """Turned about 10, every price is a price again, high is low, and a buy is a sale."""
+    """Prices are mirrored at 10, so that highs become lows, and buys become sells."""
 
     def turned(price: float) -> float:
         return 20 - price
@@ -376,7 +376,7 @@ async def test_reduce_only_is_clipped_to_the_position() -> None:
 
 @pytest.mark.parametrize("held", [0, -1])
 async def test_reduce_only_without_a_position_is_refused(held: int) -> None:
-    """One on the same side is none that the order could reduce."""
+    """A position on the same side cannot be reduced by the order either."""
     strategy = Scripted({1: lambda s, c: s.sell(X, 5, reduce_only=True)})
     if held:
         strategy.script[0] = lambda s, c: s.sell(X, -held)

@@ -1,4 +1,4 @@
-"""Symbols that walk in step: their candles in runs, and orders between them."""
+"""Symbols in step: their candles in runs, and orders in between."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -39,7 +39,7 @@ class Buying(Strategy):
 
 
 def without(series: BarSeries, *rows: int) -> BarSeries:
-    """The same bars but for some."""
+    """Return the same bars except for some."""
     kept = BarSeries(series.symbol, series.timeframe, series.step)
     for row in range(len(series)):
         if row not in rows:
@@ -54,7 +54,7 @@ async def run(data: list[BarSeries], strategy: Buying) -> Exchange:
 
 
 class Adding(Buying):
-    """Asks for an average at one of the candles."""
+    """Requests an indicator at one of the candles."""
 
     def on_start(self) -> None:
         self.values: list[float] = []
@@ -130,7 +130,7 @@ def test_what_is_asked_in_the_course_of_a_run_is_as_of_the_candle_in_hand() -> N
 
 
 class Resting(Strategy):
-    """Keeps an order below and one above the market, and gives another on the way."""
+    """Keeps an order below and one above the market, and places another on the way."""
 
     def __init__(self, limit: float, stop: float, again: int) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ def test_bars_that_reach_no_order_come_in_runs_all_the_same() -> None:
 
 
 class Exposed(Strategy):
-    """Sells short or borrows, or follows the market with a stop; notes what the account hears."""
+    """Sells short or borrows, or trails a stop; notes the account events."""
 
     verb = "short"
 
@@ -212,7 +212,7 @@ class Exposed(Strategy):
 
 
 def wave(*turns: float) -> list[float]:
-    """Prices that move from one to the next in fifty steps."""
+    """Return prices that move from each one to the next in fifty steps."""
     return [one + (other - one) * step / 50 for one, other in pairwise(turns) for step in range(50)]
 
 
@@ -244,7 +244,7 @@ async def test_positions_at_risk_are_looked_at_when_it_matters(
 
 
 class Regretting(Strategy):
-    """Buys at the first candle, and has the exchange cancel everything at once."""
+    """Buys at the first candle, and makes the exchange cancel everything at once."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
@@ -267,7 +267,7 @@ async def test_a_waiting_order_that_is_cancelled_with_all_others_is_open_no_long
 
 
 class Twice(Strategy):
-    """Gives two orders at once, of which a bar can fill but the first."""
+    """Places two orders at once, of which a bar can fill only the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -293,7 +293,7 @@ async def test_an_order_that_comes_to_rest_at_an_open_is_shown_as_accepted() -> 
 
 
 class Withdrawing(Strategy):
-    """Is short overnight; takes back what it has ordered for the first open of the next day."""
+    """Is short overnight; cancels its order for the first open of the next day."""
 
     def on_candle(self, candle: Candle) -> None:
         if ns_of(candle.timestamp) == 0:

@@ -1,4 +1,4 @@
-"""Over night: interest on what is borrowed, and splits that are announced."""
+"""Overnight: interest on what is borrowed, and announced splits."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ def amounts(strategy: Scripted) -> list[tuple[str, Decimal]]:
 
 
 def skip(pilot: Pilot, *, hours: int) -> None:
-    """Let the next candle begin later than the last one ended."""
+    """Make the next candle start later than the last one ended."""
     pilot._next_start += hours * DAY // 24
 
 
@@ -234,7 +234,7 @@ async def test_a_split_multiplies_positions_and_leaves_what_they_cost() -> None:
 
 
 async def test_a_split_makes_nobody_richer_before_the_first_close_behind_it() -> None:
-    """So it does not pay for what another symbol's orders buy in the course of that bar."""
+    """So a split cannot pay for what another symbol's orders buy during that bar."""
 
     def two(strategy: Scripted, candle: Candle) -> None:
         for _ in range(2):
@@ -380,7 +380,7 @@ def test_so_they_are_where_the_data_are_there_from_the_beginning(day: int) -> No
 
 @pytest.mark.parametrize("others", [False, True], ids=["in step", "bar by bar"])
 def test_an_order_that_was_cancelled_does_not_open_the_next_bar(others: bool) -> None:
-    """A jump overnight is then warned of when its bar closes, like any other."""
+    """The overnight jump is then warned of when its bar closes, as usual."""
     series = BarSeries(X, "1d", DAY)
     for day, price in [(0, 10), (1, 10), (5, 5), (6, 5)]:
         series.append(day * DAY, price, price, price, price, 1)
@@ -469,7 +469,7 @@ SPLITS = {"S:AAPL": ("2000-06-21", "2005-02-28"), "S:MSFT": ("2003-02-18",)}
 
 
 class Holder(Strategy):
-    """Buys 100 of each on the first day, with a stop far away, and holds."""
+    """Buys 100 of each symbol on the first day, with a stop far away, and holds."""
 
     def on_candle(self, candle: Candle) -> None:
         if self.position(candle.symbol).is_flat and not self.orders(candle.symbol):
@@ -543,7 +543,7 @@ async def test_over_the_network_nights_are_the_same() -> None:
 
 
 class Plan(Strategy):
-    """Does what was drawn, in the units of the time; notes equity at every close."""
+    """Follows a drawn plan, in the units of the day; notes equity at every close."""
 
     def __init__(self, plan: dict[int, list[tuple[str, int, float]]], scale: list[int]) -> None:
         super().__init__()

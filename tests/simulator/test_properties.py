@@ -53,7 +53,7 @@ SYMBOLS = ("S:A", "S:B")
 HOUR = 60 * 60 * 10**9
 STEP = 12 * HOUR
 VOLUMES = (100.0, 400.0, 0.0, 30.0)
-"""Of the bars of a market, again and again; 0 is unknown."""
+"""Volumes of the bars of a market, repeated; 0 is unknown."""
 Row = tuple[float, float, float, float]
 _R = TypeVar("_R", bound="Random")
 _Test = TypeVar("_Test", bound=Callable[..., object])
@@ -61,7 +61,7 @@ _Test = TypeVar("_Test", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a random strategy does at a candle."""
+    """One action of a random strategy at a candle."""
 
     at: int
     symbol: str
@@ -128,7 +128,7 @@ costs = st.sampled_from(
 
 
 class Random(Strategy):
-    """Does what it was drawn to do."""
+    """Follows a drawn plan."""
 
     def __init__(self, plan: list[Action], exchange: Exchange) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class Audited(Random):
 
 
 class Watchful(Random):
-    """Notes every event, and everything that can be asked at that moment."""
+    """Notes every event, and the answers to all queries at that moment."""
 
     def __init__(self, plan: list[Action], exchange: Exchange) -> None:
         super().__init__(plan, exchange)
@@ -213,7 +213,7 @@ class Watchful(Random):
         self.seen.append((event, self.answers()))
 
     def answers(self) -> str:
-        """Everything that can be asked at this moment, as requests would answer it."""
+        """Return the answers to all queries at this moment."""
         exchange = self.exchange
         asked: list[object] = [
             exchange.account(),
@@ -232,10 +232,10 @@ class Watchful(Random):
 def series_of(
     market: dict[str, list[Row]], hours: int = 12, pauses: tuple[int, int] = (0, 0)
 ) -> list[BarSeries]:
-    """Bars of twelve hours, or of other ones, which begin in the evening.
+    """Return bars of twelve or other hours, the first of which starts in the evening.
 
     Args:
-        pauses: Before which of its bars each symbol pauses for five; 0 for never.
+        pauses: The bar of each symbol before which it pauses for five bars; 0 for never.
     """
     found = []
     step = hours * HOUR
@@ -276,7 +276,7 @@ def watch(
 
 
 def check_identities(outcome: Outcome) -> None:
-    """Equity, profit and positions agree with the fills, to the last digit."""
+    """Check that equity, profit and positions agree with the fills to the last digit."""
     held: dict[str, Decimal] = {}
     spent = Decimal(0)
     for fill in outcome.fills:
@@ -369,7 +369,7 @@ def test_two_runs_are_the_same(
 def test_short_cuts_change_nothing(
     market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
 ) -> None:
-    """Letting far orders sleep, walking through the bars of all symbols in step, plain orders."""
+    """The fast paths are sleeping orders, symbols in step, and plain orders."""
     alone = {"S:A": market["S:A"]}
     plan_alone = [action for action in plan if action.symbol == "S:A"]
     quick = watch(market, plan, options), watch(alone, plan_alone, options)
@@ -413,7 +413,7 @@ def test_what_a_fill_leaves_of_a_valuation_is_as_if_it_were_made_anew(
 
 
 class Restless(Random):
-    """Acts at events of every kind: behind opens, within bars, in the course of longer bars."""
+    """Acts at events of every kind: after opens, within bars, during longer bars."""
 
     def on_candle(self, candle: Candle) -> None:
         pass
@@ -455,7 +455,7 @@ borrowed = {"cash": Decimal(300), "leverage": Decimal(3), "impact": Decimal("0.5
 def test_so_it_is_where_orders_are_given_at_any_event_and_bars_have_several_lengths(
     market: dict[str, list[Row]], plan: list[Action], options: dict[str, object]
 ) -> None:
-    """Fills are possible, and what is cut off has no part in what was before, by either way."""
+    """Fills are possible, and later data do not change earlier fills, on either path."""
     if "splits" in options:
         return
 
@@ -473,7 +473,7 @@ def test_so_it_is_where_orders_are_given_at_any_event_and_bars_have_several_leng
         bars = by_symbol[fill.symbol]
         row = list(bars.starts).index(fill.bar_ns)
         assert fill.bar_ns <= fill.time_ns
-        if fill.rule != LIQUIDATION:  # which is at the close before
+        if fill.rule != LIQUIDATION:  # that is at the close before
             assert bars.lows[row] <= fill.base_price <= bars.highs[row]
     _, before = trade(slice(-1))
     cut = min(bars.starts[-1] for bars in series)
@@ -488,9 +488,9 @@ NEVER, AT_START = 99, -1
 
 
 class Sighted(Random):
-    """Hears of nothing but candles and refusals, and notes all it can see at each candle.
+    """Has hooks only for candles and errors, and notes all it can see at each candle.
 
-    From the start, or from one candle on, it has a timer, at which it looks and acts as well.
+    It may set a timer at the start or at a candle, at which it looks and acts too.
     """
 
     timer_at: ClassVar[int] = NEVER
@@ -546,26 +546,26 @@ class Sighted(Random):
             self.orders(),
             self.orders(external=True),
             orders := [ticket.order for ticket in self.tickets],
-            [self._running.order_of(order.id) == order for order in orders],  # type: ignore[attr-defined]
+            [self._desk.order_of(order.id) == order for order in orders],  # type: ignore[attr-defined]
             [getattr(account, name) for name in (*account.__struct_fields__, "equity")],
         ]
 
 
 class SightedBetween(Sighted):
-    """Waits for something at each candle, and notes all it can see meanwhile."""
+    """Awaits something at each candle, and notes all it can see meanwhile."""
 
     async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
         super().on_candle(candle)
         await sleep(0)
         self.note()
-        for ticket in list(self._running.unsettled):  # type: ignore[attr-defined]
+        for ticket in list(self._desk.unsettled):  # type: ignore[attr-defined]
             with suppress(OrderRejected):
                 self.seen.append(await ticket)
             self.note()
 
 
 class Listening:
-    """Hears of everything else, too, and does nothing about it."""
+    """Has hooks for all other events too, which do nothing."""
 
     def on_event(self, event: Event) -> None:
         pass
@@ -582,8 +582,8 @@ def plain(at: int, verb: str, quantity: int) -> Action:
     return Action(at, "S:A", verb, quantity, price=0.25, other=0.25)
 
 
-def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
-    """An example of what follows, in which nothing is out of the ordinary but what is said."""
+def ordinary_except(**different: Any) -> Callable[[_Test], _Test]:
+    """An example with ordinary arguments, except as given."""
     ordinary = {
         "options": {},
         "base": Sighted,
@@ -601,30 +601,30 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
 
 @many
 @pytest.mark.timeout(600)
-@like_others_but(  # a plain order on an account at risk, and a timer set behind its fill
+@ordinary_except(  # a plain order on an account at risk, and a timer set after its fill
     market={"S:A": FLAT, "S:B": FLAT},
     plan=[plain(0, "buy", 1)] * 2 + [plain(0, "sell", 3), plain(2, "buy", 1)],
     timer_at=5,
 )
-@like_others_but(  # a fee beyond what was sold for, which leaves the account short of margin
+@ordinary_except(  # a fee above the proceeds, which leaves the account short of margin
     market={"S:A": [(25.0, 25.0, 25.0, 25.0)] * 2 + FLAT, "S:B": FLAT},
     plan=[plain(0, "buy", 10), plain(1, "sell", 1)],
     options={"cash": Decimal(300), "fee_min": Decimal(40)},
     alone=True,
 )
-@like_others_but(  # what a position cost after a part of it was sold, with endless digits
+@ordinary_except(  # the cost of a position after a part of it was sold, with endless digits
     market={"S:A": FLAT, "S:B": FLAT},
     plan=[plain(0, "buy", 1)] * 4 + [plain(0, "bracket", 2), plain(2, "buy", 1)],
     options={"slippage": Decimal("0.01"), "spread": Decimal("0.5"), "impact": Decimal("0.1")},
     limits=Limits(max_daily_loss=Decimal(1)),
 )
-@like_others_but(  # an order amid an instant, and a loss that is made good again on the same day
+@ordinary_except(  # an order within an instant, and a loss that is recovered on the same day
     market={"S:A": DIP, "S:B": CALM},
     plan=[plain(4, "buy", 10)],
     limits=Limits(max_daily_loss=Decimal(40)),
     hours=1,
 )
-@like_others_but(  # a plain order filled behind a pause, and timers that come before
+@ordinary_except(  # a plain order filled after a pause, and timers that come before
     market={"S:A": CALM},
     plan=[plain(2, "buy", 10)],
     alone=True,
@@ -633,7 +633,7 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     hours=1,
     pauses=(3, 0),
 )
-@like_others_but(  # an order that rests, filled in a bar in which a timer is due
+@ordinary_except(  # a resting order filled in a bar in which a timer is due
     market={"S:A": DIP},
     plan=[Action(1, "S:A", "limit", 10, price=45.0, other=0.25)],
     alone=True,
@@ -641,17 +641,17 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     interval="90m",
     hours=1,
 )
-@like_others_but(  # a fill behind a change that changes nothing
+@ordinary_except(  # a fill after a modification that changes nothing
     market={"S:A": DIP},
     plan=[Action(1, "S:A", "limit", 10, price=45.0, other=0.25), plain(2, "keep", 1)],
     alone=True,
 )
-@like_others_but(  # a fill while only one of two symbols has bars, and events of it
+@ordinary_except(  # a fill while only one of two symbols has bars, and events of it
     market={"S:A": [*FLAT, *FLAT[:2], (0.5, 0.5, 0.25, 0.25), *FLAT], "S:B": FLAT * 3},
     plan=[Action(10, "S:A", "limit", 1, price=0.25, other=0.25)],
     pauses=(4, 6),
 )
-@like_others_but(  # a profit that is booked behind its fill, while somebody listens
+@ordinary_except(  # a profit that is booked after its fill, while a hook listens
     market={"S:A": [*FLAT, *CALM, *CALM]},
     plan=[plain(0, "buy", 10), plain(7, "close", 1), plain(8, "buy", 1)],
     alone=True,
@@ -659,7 +659,7 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
     hours=1,
     listens=True,
 )
-@like_others_but(  # a position beside another one, both with a profit that nobody has realised
+@ordinary_except(  # a position next to another one, both with unrealised profit
     market={"S:A": [*FLAT, *CALM, *CALM]},
     plan=[plain(0, "buy", 10), plain(7, "sell", 4), plain(8, "buy", 1)],
     alone=True,
@@ -727,7 +727,7 @@ def test_looking_shows_what_events_would_have_told(
 
 
 class Narrow(Random):
-    """Decides at the bars of its own symbols alone, whatever else it is sent."""
+    """Decides only at the bars of its own symbols, whatever else it is sent."""
 
     def on_candle(self, candle: Candle) -> None:
         if candle.timeframe == "12h" and candle.symbol in SYMBOLS:
@@ -744,7 +744,7 @@ class Looking(Narrow):
 
 
 class Awaiting(Narrow):
-    """Has a hook that may wait."""
+    """Has an asynchronous hook."""
 
     async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
         super().on_candle(candle)
@@ -763,7 +763,7 @@ closing = st.builds(plain, st.integers(0, 12), st.just("close_all"), st.just(1))
     coarser=["1w"],
     is_beside=False,
 )
-@example(  # positions that are looked at in another order than they were opened in
+@example(  # positions that are read in another order than they were opened in
     market={"S:A": CALM, "S:B": CALM},
     plan=[plain(0, "buy", 1), Action(1, "S:B", "buy", 1, 0.25, 0.25), plain(6, "close_all", 1)],
     options={},
@@ -787,7 +787,7 @@ def test_what_a_strategy_does_not_use_changes_nothing(
     coarser: list[str],
     is_beside: bool,
 ) -> None:
-    """Looking, waiting, candles of other timeframes, and a symbol that it does not trade."""
+    """Reading positions, awaiting, candles of other timeframes, and a symbol it does not trade."""
 
     def trade(kind: type[Random], more: list[str], series: list[BarSeries]) -> Outcome:
         entries = [f"{symbol}:candle_12h" for symbol in SYMBOLS] + more
@@ -825,7 +825,7 @@ def test_the_future_never_changes_the_past(
     cut: int,
     other: list[Row],
 ) -> None:
-    """Cut the data off, or put other prices in the place of the future: the past stays."""
+    """Cut off the future or change its prices: the past stays the same."""
     whole, seen = watch(market, plan, options)
     truncated = {symbol: bars[:cut] for symbol, bars in market.items()}
     corrupted = {symbol: bars[:cut] + other[: len(bars[cut:])] for symbol, bars in market.items()}
@@ -836,7 +836,7 @@ def test_the_future_never_changes_the_past(
     for one, another in zip(seen, seen_otherwise, strict=False):
         assert one == another
         if isinstance(one[0], Candle) and one[0].stamp == (cut - 1) * STEP:
-            break  # the last one that both futures share
+            break  # the last event that both runs share
 
 
 class Trending(Strategy):

@@ -1,4 +1,4 @@
-"""Quotes as market data: orders of a symbol that has them execute at these alone."""
+"""Quotes as market data: orders of a symbol with quotes fill only at these."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def quotes(*pairs: tuple[float, float], every: int = SECOND) -> QuoteSeries:
 
 
 class AtQuote(Strategy):
-    """Does one thing at its first quote."""
+    """Takes one action at its first quote."""
 
     def __init__(self, action: Action) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ def test_quotes_of_one_instant_come_one_after_the_other() -> None:
 
 
 def test_the_quotes_of_an_instant_come_before_the_opens() -> None:
-    """Whichever of them an order is given at, it meets the open of a bar that begins then."""
+    """An order placed at any of them meets the open of a bar that starts then."""
     begin = quotes((1.0, 1.1)).stamps[0]
     for number in range(3):
         bars = BarSeries("S:A", "1m", 60 * SECOND)
@@ -254,7 +254,7 @@ def test_subscriptions_choose_quotes() -> None:
 
 
 class Maker(Strategy):
-    """Keeps an order on either side of the middle."""
+    """Keeps an order on either side of the mid price."""
 
     def on_start(self) -> None:
         self.count = 0

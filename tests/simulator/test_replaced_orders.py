@@ -1,5 +1,5 @@
-"""Orders at a price that are given, replaced and withdrawn at any bar: the short way for those that
-live for a bar shows and does what the general way does.
+"""Orders with a price that are placed, replaced and cancelled at any bar: the fast path for orders
+that live for one bar shows and does the same as the general path.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Deed = tuple[str, str, int]
 
 
 class Replacing(Strategy):
-    """Does what stands in its script for each candle, and notes all that it can see of orders."""
+    """Follows its script at each candle, and notes everything it can see of orders."""
 
     def __init__(self, script: list[list[Deed]]) -> None:
         super().__init__()
@@ -79,11 +79,11 @@ class Replacing(Strategy):
 
 
 class Waiting(Replacing):
-    """Waits for the answers of what it gave, too."""
+    """Also awaits the answers to its orders."""
 
     async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
         super().on_candle(candle)
-        for ticket in list(self._running.unsettled):  # type: ignore[attr-defined]
+        for ticket in list(self._desk.unsettled):  # type: ignore[attr-defined]
             try:
                 self.seen.append(await ticket)
             except OrderRejected as refusal:
@@ -113,10 +113,8 @@ scripts = st.lists(
 FLAT: Row = (4.0, 4.0, 4.0, 4.0)
 
 
-def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
-    """An example of what follows, of one symbol and a strategy that waits for nothing, but for
-    what is said.
-    """
+def ordinary_except(**different: Any) -> Callable[[_Test], _Test]:
+    """An example with one symbol and a strategy that awaits nothing, except as given."""
     ordinary = {"market": [FLAT] * 12, "alone": True, "kind": Replacing, "options": {}}
     shown: Callable[[_Test], _Test] = example(**ordinary | different)
     return shown
@@ -124,31 +122,31 @@ def like_others_but(**different: Any) -> Callable[[_Test], _Test]:
 
 @settings(max_examples=MANY)
 @pytest.mark.timeout(600)
-@like_others_but(  # a limit that is touched and no more
+@ordinary_except(  # a limit that is only touched
     market=[FLAT, FLAT, (4.0, 4.0, 3.0, 4.0)] + [FLAT] * 9,
     script=[[], [("buy limit", A, 3)]],
 )
-@like_others_but(  # a stop that is touched and no more
+@ordinary_except(  # a stop that is only touched
     market=[FLAT, FLAT, (4.0, 5.0, 4.0, 4.0)] + [FLAT] * 9,
     script=[[], [("buy stop", A, 5)]],
 )
-@like_others_but(  # one that is left where it is, and reached by the open of a later bar
+@ordinary_except(  # an order that is kept, and reached by the open of a later bar
     market=[FLAT] * 4 + [(2.0, 4.0, 2.0, 4.0)] * 8,
     script=[[], [("buy limit", A, 3)]],
 )
-@like_others_but(  # and by the open of the very next one
+@ordinary_except(  # an order reached by the open of the very next bar
     market=[FLAT] * 3 + [(2.0, 4.0, 2.0, 4.0)] * 9,
     script=[[], [("buy limit", A, 3)]],
 )
-@like_others_but(  # one withdrawn while another is refused, of which the strategy hears at once
+@ordinary_except(  # an order cancelled while another is refused at once
     script=[[], [("buy limit", A, 3)], [("cancel all", A, 0), ("too much", A, 4)]],
 )
-@like_others_but(  # one that comes behind another that was to wait for the same open and is gone
+@ordinary_except(  # an order after a cancelled one that waited for the same open
     script=[[("market", A, 4), ("cancel all", A, 4), ("buy limit", B, 4)]],
     alone=False,
     kind=Waiting,
 )
-@like_others_but(  # one that has met a bar when a timer is set, and fills later
+@ordinary_except(  # an order that has met a bar when a timer is set, and fills later
     market=[FLAT] * 5 + [(4.0, 4.0, 2.0, 4.0)] * 7,
     script=[[("buy limit", A, 3)], [("timer", A, 0)]],
 )
@@ -181,7 +179,7 @@ def test_the_short_way_for_orders_that_live_for_a_bar_changes_nothing(
 
 
 class Looking(Replacing):
-    """Notes as what the exchange keeps the first order at each candle."""
+    """Notes the class of the exchange's first order at each candle."""
 
     exchange: ClassVar[Exchange]
 
@@ -190,7 +188,7 @@ class Looking(Replacing):
 
 
 def kinds(script: list[list[Deed]]) -> list[object]:
-    """As what the first order is kept at each of ten flat bars, given at the first."""
+    """Return the class of an order, placed at the first of ten flat bars, at each of them."""
     Looking.exchange = Exchange([minutes(A, [4.0] * 10)], ExchangeOptions(cash=Decimal(1000)))
     strategy = Looking(script)
     asyncio.run(Runner(strategy, SimulatedVenue(Looking.exchange), mode="backtest").run())

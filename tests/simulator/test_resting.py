@@ -1,4 +1,4 @@
-"""Far orders sleep, and nothing is different for it."""
+"""Orders far from the market sleep, which changes no result."""
 
 from decimal import Decimal
 from math import inf, nextafter
@@ -49,7 +49,7 @@ def asleep(*orders: RestingOrder) -> RestingOrders:
     resting = RestingOrders()
     for order in orders:
         resting.add(order)
-    resting.let_sleep(1)
+    resting.put_to_sleep(1)
     return resting
 
 
@@ -108,9 +108,9 @@ def test_a_trailing_stop_that_has_moved_a_thousand_times_leaves_nothing_behind()
     for high in range(2, 1000):
         assert resting.reached(high - 0.5, high) == [order]
         order.stop, order.peak = high - 1.0, float(high)
-        resting.let_sleep(1)
+        resting.put_to_sleep(1)
     assert len(resting._falling) + len(resting._rising) < 100
-    assert resting.calm == (998.0, nextafter(999.0, inf))
+    assert resting.quiet_range == (998.0, nextafter(999.0, inf))
 
 
 def test_those_woken_come_in_the_order_of_acceptance() -> None:
@@ -132,7 +132,7 @@ def test_a_new_order_is_looked_at_until_it_has_met_an_open() -> None:
     resting = asleep(order)
     assert resting.reached(90, 100) == [order]
     order.is_fresh = False
-    resting.let_sleep(1)
+    resting.put_to_sleep(1)
     assert resting.reached(90, 100) == []
 
 
@@ -142,7 +142,7 @@ def test_a_changed_order_is_looked_at_again_and_sleeps_at_its_new_price() -> Non
     resting.wake(order)
     assert resting.reached(90, 100) == [order]
     order.limit = 95.0
-    resting.let_sleep(1)
+    resting.put_to_sleep(1)
     assert resting.reached(96, 100) == []
     assert resting.reached(95, 100) == [order]
     assert resting.reached(40, 60) == [order]
@@ -153,7 +153,7 @@ def test_orders_that_have_left_leave_nothing_behind() -> None:
     for number in range(1, 1001):
         order = resting_order(number, Side.BUY, OrderType.LIMIT, number)
         resting.add(order)
-        resting.let_sleep(1)
+        resting.put_to_sleep(1)
         resting.remove(order)
     assert not resting
     assert len(resting._falling) < 100
@@ -166,15 +166,15 @@ def test_an_order_between_two_bars_sleeps_at_once_until_the_market_comes_to_its_
     for each in (near, far):
         assert resting.add_asleep(each, 7)
         assert each.slept_before == 7
-    assert resting.calm == (95, inf)
+    assert resting.quiet_range == (95, inf)
     resting.remove(near)
-    assert resting.calm == (90, inf)
+    assert resting.quiet_range == (90, inf)
     assert resting.reached(91, 99) == []
     assert resting.reached(90, 99) == [far]
 
 
 async def test_an_order_that_slept_through_its_first_bar_has_rested() -> None:
-    """And one that met the market at its first open has not; a change makes it new again."""
+    """An order that fills at its first open has not rested; a change makes it new again."""
 
     def give(strategy: Scripted, candle: Candle) -> None:
         strategy.buy(X, 1, limit=9)

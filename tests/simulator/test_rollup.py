@@ -63,13 +63,13 @@ def test_candles_keep_to_the_clock_and_an_empty_time_has_none() -> None:
 @pytest.mark.parametrize(
     ("step", "first", "timeframe", "expected"),
     [
-        # Shares are traded from half past on, and so begin their hours.
+        # Stocks trade from half past on, and their hourly bars start then.
         (60, "2024-01-02T14:30", "4h", ["12:00 0-0", "16:00 1-4", "20:00 5-8"]),
         (60, "2024-01-02T13:15", "4h", ["12:00 0-2", "16:00 3-6", "20:00 7-9"]),
-        # Mondays of Tokyo begin on Sundays, and so do those of currencies.
+        # In UTC, Mondays of Tokyo and of currencies start on Sundays.
         (1440, "2024-01-07T15:00", "1w", ["Jan 08 0-6"]),
         (1440, "2024-01-07T22:00", "1w", ["Jan 08 0-6"]),
-        # The last day of a month in New York ends in the next one.
+        # The last day of a month in New York ends in the next month.
         (1440, "2024-01-29T05:00", "1M", ["Jan 01 0-2"]),
     ],
 )
@@ -163,7 +163,7 @@ def test_weeks_begin_on_monday() -> None:
 
 
 def days(first: datetime, count: int) -> BarSeries:
-    """Daily bars; each closes at its number."""
+    """Return daily bars, each of which closes at its number."""
     series = BarSeries("S:X", "1d", DAY)
     for number in range(count):
         price = float(number)
@@ -174,7 +174,7 @@ def days(first: datetime, count: int) -> BarSeries:
 def test_months_are_those_of_the_calendar() -> None:
     series = days(datetime(2023, 11, 1, tzinfo=UTC), 152)
     candles = play(Exchange([series], timeframe="1M"), Scripted({}))
-    # 30, 31, 31 and, in a leap year, 29 days; the last of March is the day 151.
+    # 30, 31, 31 and, in a leap year, 29 days; the last of March is day 151.
     assert [f"{c.timestamp:%Y-%m-%d}" for c in candles] == [
         "2023-11-01",
         "2023-12-01",
@@ -269,11 +269,11 @@ def test_a_candle_is_not_over_while_its_last_bar_meets_the_orders(is_given: bool
     assert seen["Candle"] == (5, [50])
 
 
-# Coarser bars that the data has itself.
+# Coarser bars in the data.
 
 
 def hours(*closes: float, symbol: str = "S:X", start: int = START - 30 * MINUTE) -> BarSeries:
-    """Bars of an hour, the first one from 14:00 on."""
+    """Return hourly bars, the first of which starts at 14:00."""
     series = BarSeries(symbol, "1h", 60 * MINUTE)
     for number, close in enumerate(closes):
         series.append(start + number * 60 * MINUTE, close, close, close, close, 1.0)

@@ -1,4 +1,4 @@
-"""Trades of the market as data: they make candles, and price orders where there are no quotes."""
+"""Market trades as data: they make candles, and fill orders if there are no quotes."""
 
 import asyncio
 import os
@@ -24,12 +24,12 @@ from tests.simulator.support import MINUTE, A, B, minutes
 
 SECOND = 10**9
 FIRST = 10**9
-"""In seconds: minutes end 20 and 80 s behind it."""
+"""In seconds: minutes end 20 and 80 s after it."""
 Action = Callable[[Strategy], object]
 
 
 def trades(*rows: tuple[float, float, float], symbol: str = A) -> TickSeries:
-    """Seconds behind `FIRST`, price and size."""
+    """Return trades of seconds after `FIRST`, price and size."""
     seconds, prices, sizes = zip(*rows, strict=True)
     series = TickSeries(symbol)
     stamps = [(FIRST + int(second)) * SECOND for second in seconds]
@@ -38,7 +38,7 @@ def trades(*rows: tuple[float, float, float], symbol: str = A) -> TickSeries:
 
 
 class AtCandle(Strategy):
-    """Does one thing at its first candle."""
+    """Takes one action at its first candle."""
 
     def __init__(self, action: Action) -> None:
         super().__init__()

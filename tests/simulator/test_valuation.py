@@ -1,4 +1,4 @@
-"""What positions are worth, and how much of it is worked out anew."""
+"""The value of positions, and how much of it is recomputed."""
 
 from decimal import Decimal
 

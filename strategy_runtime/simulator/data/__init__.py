@@ -1,1 +1,1 @@
-"""Market data files: what can be read, and what was wrong with it."""
+"""Reads market data files and reports faults in them."""

@@ -1,8 +1,7 @@
 """Delimited text, many rows at a time.
 
-Splitting a whole chunk of text at once is several times as fast as going row by row. It is done
-where the text is plain; what is not goes through the parser of the standard library, with the same
-result.
+Splitting a whole chunk at once is several times as fast as parsing row by row. Plain text is split
+that way; anything else goes through the parser of the standard library, with the same result.
 """
 
 import csv
@@ -21,7 +20,7 @@ class Chunk:
     """Some whole rows of a text.
 
     Attributes:
-        line: Of the first one, from 1.
+        line: Line number of the first row, from 1.
     """
 
     def __init__(self, text: str, line: int, delimiter: str, width: int) -> None:
@@ -32,9 +31,7 @@ class Chunk:
         self._known_breaks: int | None = None
 
     def times_and_numbers(self) -> tuple[list[str], list[list[Any]]] | None:
-        """The first column as it stands and the others as numbers, or None where that is not plain
-        to see.
-        """
+        """Return the first column as texts and the others as numbers; None if not plain text."""
         text = _with_plain_breaks(self._text)
         if self._delimiter != "," or "\r" in text:
             return None
@@ -44,7 +41,7 @@ class Chunk:
         return found
 
     def columns(self) -> Sequence[Sequence[str]] | None:
-        """The fields by columns, or None where some row is not one line of just these fields."""
+        """Return the fields by column; None if a row spans lines or has another width."""
         text, delimiter = _with_plain_breaks(self._text), self._delimiter
         if '"' not in text and "\r" not in text and not _has_blanks(text, delimiter):
             return self._split(text)
@@ -54,7 +51,7 @@ class Chunk:
         return list(zip(*rows, strict=True)) if {*map(len, rows)} == {self._width} else None
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row that is not empty, with the number of its first line."""
+        """Yield each non-empty row with the number of its first line."""
         reader, line = self._reader(), self.line
         for row in reader:
             if any(row):
@@ -63,7 +60,7 @@ class Chunk:
 
     @property
     def breaks(self) -> int:
-        """How many line breaks there are."""
+        """Number of line breaks."""
         if self._known_breaks is None:
             self._known_breaks = _breaks(self._text)
         return self._known_breaks
@@ -73,7 +70,7 @@ class Chunk:
         return self.breaks + (self._text[-1] not in "\r\n")
 
     def _split(self, text: str) -> Sequence[Sequence[str]] | None:
-        # A mark behind each row shows whether all rows have as many fields as they should.
+        # A mark after each row shows whether all rows have the right number of fields.
         delimiter, step = self._delimiter, self._width + 1
         fields = text.removesuffix("\n").replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
         fields.append("\n")
@@ -90,17 +87,17 @@ class Chunk:
 def chunks(
     stream: IO[str], line: int, delimiter: str, width: int, ahead: str = ""
 ) -> Iterator[Chunk]:
-    """The rest of a text, in chunks that end with a row.
+    """Yield the rest of a text in chunks of whole rows.
 
     Args:
-        line: Number of the line that comes next.
-        ahead: What has been read of the text.
+        line: Number of the next line.
+        ahead: Text that has been read already.
     """
     while text := ahead + stream.read(_CHARACTERS):
         text, ahead = text + stream.readline(), ""
         longest, is_quoted = len(text) + csv.field_size_limit(), _is_quoted(text)
         while is_quoted and len(text) <= longest and (more := stream.readline()):
-            text += more  # the line break was within quotation marks
+            text += more  # the line break was inside quotation marks
             is_quoted ^= _is_quoted(more)
         chunk = Chunk(text, line, delimiter, width)
         yield chunk

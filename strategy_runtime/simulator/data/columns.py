@@ -1,4 +1,4 @@
-"""Which column is which: the spellings that files in the wild use."""
+"""Finds the columns of a file by their names, in the spellings that real files use."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ __all__ = [
     "Layout",
     "Part",
     "find_layout",
-    "in_units",
+    "from_billionths",
     "is_number",
-    "over_all",
-    "stand_in_for",
+    "missing_value_of",
+    "padded_names",
 ]
 
 _SPELLINGS: dict[str, Sequence[str]] = {
@@ -39,16 +39,16 @@ _SPELLINGS: dict[str, Sequence[str]] = {
         volume v vol basevolume volumetraded totalvolume pxvolume qty tickvol tickvolume
     """.split(),
 }
-"""Of several that a header has, the first counts: of times, one that says that bars begin then."""
+"""If a header has several, the first in this list counts; for times, one that means bar starts."""
 _DATES = ("date", "tradedate", "dtyyyymmdd")
-"""Columns that may leave the time of day to another one."""
+"""Columns whose time of day may be in another column."""
 _CLOCKS = ("time", "timeofday", "timem", "tradetime")
 _INDEX = ("", "unnamed0", "index")
-"""What pandas calls an index that has no name; one in front of all else is taken for the time.
-In Parquet it has the name `__index_level_0__`, and may stand anywhere."""
+"""What pandas calls an index without a name; as the first column it is taken for the time. In
+Parquet it is named `__index_level_0__` and may be anywhere."""
 _NUMBER_IN_FRONT = re.compile(r"\s*\d+\. ")
 _VOLUME_IN = re.compile(r"volume[a-z0-9]{3,5}")
-"""`Volume BTC`: the first of such columns counts what the symbol counts, the second the money."""
+"""Such as `Volume BTC`: the first such column is in units of the symbol, the second in money."""
 _QUOTES = {
     side: (side, f"{side}price", f"best{side}", f"best{side}price") for side in ("bid", "ask")
 }
@@ -57,10 +57,9 @@ _TICKS = {
     "size": ("size", "tradesize", "lastsize", "quantity", "qty", "q", "amount", "volume", "vol"),
 }
 _OF_A_BOOK = (("orderid", "action"), ("bidpx00",))
-"""What files of an order book's events have: their prices are those of the events, most of which
-are no trades."""
+"""Columns of files with order book events, whose prices are mostly not those of trades."""
 _OF_DATABENTO = {"rtype", "publisherid"}
-"""Whose files have prices of 187.25 as 187.250000000 or as 187250000000."""
+"""Columns of Databento files, which write 187.25 as 187.250000000 or as 187250000000."""
 _BILLION, _MILLION = 10**9, 10**6
 _MAY_BE_UNKNOWN = ("volume", "size")
 
@@ -72,7 +71,7 @@ _NEEDED = ("timestamp", "open", "high", "low", "close")
 
 
 class Kind(Enum):
-    """What the rows of a file are; the value names their numbers."""
+    """Kind of the rows of a file; the value lists the names of their numbers."""
 
     BARS = ("open", "high", "low", "close", "volume")
     QUOTES = ("bid", "ask")
@@ -80,16 +79,16 @@ class Kind(Enum):
 
     @property
     def prices(self) -> tuple[str, ...]:
-        """Its numbers but the last of bars and trades, which may be unknown."""
+        """Names of its prices: all numbers except volume and size, which may be unknown."""
         return tuple(name for name in self.value if name not in _MAY_BE_UNKNOWN)
 
 
 class Part(Struct, frozen=True):
-    """One kind of rows.
+    """The columns of one kind of rows.
 
     Attributes:
-        positions: Of the columns of its numbers; None where there is no such column.
-        symbol: Where it has columns of its own.
+        positions: Positions of its numbers; None for a missing column.
+        symbol: The symbol, if it has columns of its own.
     """
 
     kind: Kind
@@ -98,21 +97,21 @@ class Part(Struct, frozen=True):
 
     @property
     def optional(self) -> tuple[int, ...]:
-        """Positions of the prices without all of which a row has nothing of this part; none where
-        all rows are bars of one symbol each."""
+        """Positions of prices; a row in which all of them are empty is not of this part. Empty if
+        every row is a bar."""
         if self.kind is Kind.BARS and self.symbol is None:
             return ()
         return tuple(at for at in self.positions[: len(self.kind.prices)] if at is not None)
 
 
 class Layout(Struct, frozen=True):
-    """Positions of the columns; None where a file has no such column.
+    """Positions of the columns of a file; None for a missing column.
 
     Attributes:
         time: Position of a second column with the time of day.
-        parts: Quotes and trades may share a file, and several symbols: a row is of the parts any
-            of whose prices it has.
-        in_billionths: Whether prices may be numbers of billionths; see `in_units`.
+        parts: Quotes and trades, or several symbols, may share a file: a row belongs to each part
+            of which it has any price.
+        in_billionths: Whether prices may be in billionths; see `from_billionths`.
     """
 
     timestamp: int
@@ -123,13 +122,13 @@ class Layout(Struct, frozen=True):
 
 
 def find_layout(header: Sequence[str], where: str) -> Layout:
-    """Find the columns by their names, of which only letters and digits count, in either case.
+    """Find the columns by the letters and digits of their names, ignoring case.
 
-    A file with open, high, low and close has bars; else one with bid and ask has quotes, and one
-    with a price has trades.
+    A file with open, high, low and close has bars; otherwise one with bid and ask has quotes, and
+    one with a price has trades.
 
     Raises:
-        DataError: A needed column is missing, or there twice; names those found.
+        DataError: A required column is missing or there twice; names those found.
     """
     common = {name: _SPELLINGS[name] for name in ("symbol", "timestamp")}
     found = _locate(header, common | {"open": _SPELLINGS["open"]}, where)
@@ -155,11 +154,11 @@ def find_layout(header: Sequence[str], where: str) -> Layout:
     )
 
 
-def over_all(columns: Sequence[str], width: int, where: str) -> Sequence[str]:
-    """Names for all columns of a file: those that a user gives, and none for the rest.
+def padded_names(columns: Sequence[str], width: int, where: str) -> Sequence[str]:
+    """Return names for all columns of a file: those the user gave, and empty ones for the rest.
 
     Raises:
-        DataError: There are not as many columns.
+        DataError: The file has fewer columns than names.
     """
     if len(columns) > width:
         raise DataError(f"{where} has {width} columns, and --columns names {len(columns)}")
@@ -167,7 +166,7 @@ def over_all(columns: Sequence[str], width: int, where: str) -> Sequence[str]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a field can only be one of a row, and no name of a column."""
+    """Return whether a field is a number, and so no name of a column."""
     try:
         float(text)
     except ValueError:
@@ -175,16 +174,18 @@ def is_number(text: str) -> bool:
     return True
 
 
-def in_units(price: float) -> float:
-    """A price that may be given in billionths: a million or more is taken for a number of these. So
-    no price can be a million or more, and none in billionths below a thousandth.
+def from_billionths(price: float) -> float:
+    """Return a price that may be in billionths: a million or more is taken for billionths.
+
+    So no price can be a million or more, and none in billionths can be below a thousandth.
     """
     return price / _BILLION if price >= _MILLION else price
 
 
-def stand_in_for(name: str) -> float:
-    """What a number is taken for that is missing in a row: 0 for a volume, which is unknown then,
-    and for a price what no market can have had."""
+def missing_value_of(name: str) -> float:
+    """Return the value for a missing number: 0, which means unknown, for a volume or size; NaN,
+    which is impossible, for a price.
+    """
     return 0.0 if name in _MAY_BE_UNKNOWN else nan
 
 
@@ -245,5 +246,5 @@ def _locate(
 
 
 def _plain(name: str) -> str:
-    """The letters and digits of a name: `<Open Time>`, `openTime` and `1. open_time` are one."""
+    """Return the letters and digits of a name: `<Open Time>`, `openTime`, `1. open_time` match."""
     return "".join(filter(str.isalnum, _NUMBER_IN_FRONT.sub("", name).lower()))

@@ -1,4 +1,4 @@
-"""CSV texts; many rows at a time where they are as they should be."""
+"""Reads CSV texts, many rows at a time if they are well-formed."""
 
 import csv
 from collections import defaultdict
@@ -7,7 +7,7 @@ from typing import IO, Any, TypeVar
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.chunks import Chunk, chunks
-from strategy_runtime.simulator.data.columns import Part, in_units, stand_in_for
+from strategy_runtime.simulator.data.columns import Part, from_billionths, missing_value_of
 from strategy_runtime.simulator.data.heading import Heading, find_heading
 from strategy_runtime.simulator.data.numbers import Decimals, Numerals
 from strategy_runtime.simulator.data.rows import Collect, Rows
@@ -16,7 +16,7 @@ from strategy_runtime.simulator.data.timestamps import StampReader
 __all__ = ["read_csv"]
 
 _SHOWN = 60
-_PLAINLY = "write it with a point for the decimals and nothing else, or nothing where there is none"
+_PLAINLY = "write it with a decimal point and no other marks, or leave it empty if there is none"
 _WHICH_MARK = (
     "say what its marks are: --decimals comma, with points for the thousands, or --decimals point, "
     "with commas for the thousands"
@@ -24,9 +24,9 @@ _WHICH_MARK = (
 
 _T = TypeVar("_T")
 _Fields = Mapping[int, Sequence[str]]
-"""Columns by their positions."""
+"""Columns by position."""
 _Read = tuple[Rows, Sequence[int], list[Any]]
-"""Where rows belong, their lines, and their times and numbers by columns."""
+"""The target of rows, their lines, and their times and numbers by column."""
 
 
 def read_csv(
@@ -40,8 +40,8 @@ def read_csv(
     """Read all rows of a CSV text: bars, or quotes and trades.
 
     Args:
-        columns: Their names, where the text has none that are understood.
-        decimals: What parts the decimals of its numbers, if these are not plain.
+        columns: Names of the columns, if the text has none that are understood.
+        decimals: Decimal mark of its numbers, if these are not plain.
 
     Raises:
         DataError: Names file, line and column.
@@ -51,7 +51,7 @@ def read_csv(
         top = find_heading(stream, source, columns)
         table = _Table(top, source, stamps, Numerals(decimals), collect)
         for chunk in chunks(stream, top.line, top.delimiter, len(top.names), top.ahead):
-            if not table.take_together(chunk):
+            if not table.take_chunk(chunk):
                 line = chunk.line - 1
                 for line, row in chunk.rows():
                     table.take(line, row)
@@ -86,8 +86,8 @@ class _Table:
         self._stamps = stamps
         self._collect = collect
 
-    def take_together(self, chunk: Chunk) -> bool:
-        """Read a chunk of rows by columns; False where some row needs a closer look."""
+    def take_chunk(self, chunk: Chunk) -> bool:
+        """Read a chunk of rows by columns; return False if a row must be read on its own."""
         try:
             found = self._plain(chunk)
             if found is None:
@@ -99,7 +99,7 @@ class _Table:
         return found is not None
 
     def _plain(self, chunk: Chunk) -> list[_Read] | None:
-        """What a chunk of nothing but times and numbers has; None for any other."""
+        """Read a chunk of only times and numbers; return None for any other."""
         layout = self._layout
         if layout.timestamp or layout.time is not None or layout.symbol is not None:
             return None
@@ -119,10 +119,10 @@ class _Table:
         ]
 
     def _by_columns(self, chunk: Chunk) -> list[_Read] | None:
-        """What a chunk has by kind and symbol; None where its rows differ in width.
+        """Read a chunk by kind and symbol; return None if its rows differ in width.
 
         Raises:
-            ValueError, OverflowError: Some field cannot be read.
+            ValueError, OverflowError: A field cannot be read.
         """
         fields = chunk.columns()
         if fields is None:
@@ -137,8 +137,8 @@ class _Table:
     def take(self, line: int, row: list[str]) -> None:
         """Read one row."""
         layout, header = self._layout, self._header
-        # Some files end their rows with a delimiter. `1,234.5` without quotation marks would shift
-        # all columns behind it.
+        # Empty extra fields are fine: some files end their rows with a delimiter. Others may come
+        # from an unquoted `1,234.5`, which shifts all columns after it.
         if len(row) < len(header) or any(row[len(header) :]):
             raise DataError(
                 f"{self._source} line {line}: {len(row)} fields where the header has {len(header)}"
@@ -160,11 +160,13 @@ class _Table:
             rows.add(line, stamp[0], *(number[0] for number in numbers))
 
     def _by_symbol(self, part: Part, lines: Sequence[int], fields: _Fields) -> Iterator[_Read]:
-        """What each symbol has. It is read together, since where thousands of symbols take turns
-        each has hardly a row in a chunk.
+        """Yield the rows of each symbol.
+
+        All symbols are converted together, because with thousands of them each has hardly a row in
+        a chunk.
 
         Raises:
-            ValueError, OverflowError: Some field cannot be read.
+            ValueError, OverflowError: A field cannot be read.
         """
         at = self._layout.symbol
         symbols: Sequence[str | None] = [part.symbol] * len(lines) if at is None else fields[at]
@@ -194,10 +196,10 @@ class _Table:
             yield rows, here, read
 
     def _converted(self, part: Part, fields: _Fields) -> list[Any]:
-        """Times and numbers.
+        """Return times and numbers by column.
 
         Raises:
-            ValueError, OverflowError: One cannot be read.
+            ValueError, OverflowError: A field cannot be read.
         """
         texts, time = fields[self._layout.timestamp], self._layout.time
         if time is not None:
@@ -207,14 +209,14 @@ class _Table:
             if position is None:
                 columns.append([0.0] * len(texts))
                 continue
-            column = self._numerals.read(fields[position], stand_in_for(name))
+            column = self._numerals.read(fields[position], missing_value_of(name))
             if self._layout.in_billionths and name in part.kind.prices:
-                column = list(map(in_units, column))
+                column = list(map(from_billionths, column))
             columns.append(column)
         return columns
 
     def _unreadable(self, part: Part, line: int, row: list[str], error: Exception) -> DataError:
-        """What is wrong with a row that fits and could not be read."""
+        """Return the error for a row of the right width that could not be read."""
         where = f"{self._source} line {line},"
         for position in part.positions:
             if position is None:
@@ -232,7 +234,7 @@ class _Table:
 
 
 def _of_part(part: Part, lines: Sequence[int], fields: _Fields) -> tuple[Sequence[int], _Fields]:
-    """The rows that have any of the prices of a part."""
+    """Return the rows that have any of the prices of a part."""
     prices = [fields[position] for position in part.optional]
     if not any("" in column for column in prices):
         return lines, fields

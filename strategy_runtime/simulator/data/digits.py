@@ -1,10 +1,9 @@
-"""Columns compared many rows at a time.
+"""Compares columns of floats, many rows at a time.
 
-The bits of floats that are not negative, read as whole numbers, are in the order of the floats. So
-a column is read as one large number that has a digit of 64 bits for each row, and one subtraction
-compares two columns row by row: the sign bits, which are all free, are set in the first number
-before the second is taken from it. Where one is still set afterwards, the first was not less in
-that row.
+The bits of non-negative floats, read as integers, sort like the floats. So a column is read as one
+large integer with a 64-bit digit per row, and one subtraction compares two columns row by row. The
+sign bits, which are all 0, are set in the first integer before the second is subtracted; where one
+is still set afterwards, the first was not less in that row.
 """
 
 import sys
@@ -32,18 +31,18 @@ _BITS = 64
 
 
 def digits_of(column: "memoryview[Any]") -> Digits:
-    """The rows of a column as digits."""
+    """Return the rows of a column as digits."""
     return int.from_bytes(column, sys.byteorder)
 
 
 def repeated(number: float, rows: int) -> Digits:
-    """The same number in every row."""
+    """Return digits with the same number in every row."""
     most = 1 << (rows - 1).bit_length()
     return _repeated(number, most) >> _BITS * (most - rows)
 
 
 def are_signed(columns: Iterable[Digits], rows: int) -> bool:
-    """Whether any number has a minus sign; the others may be compared."""
+    """Return whether any number has a sign bit, so that the columns cannot be compared."""
     together = 0
     for column in columns:
         together |= column
@@ -51,9 +50,9 @@ def are_signed(columns: Iterable[Digits], rows: int) -> bool:
 
 
 def are_at_most(pairs: Iterable[tuple[Digits, Digits]], rows: int) -> bool:
-    """Whether in every row the first of each pair is at most the second; none has a sign.
+    """Return whether in every row the first of each pair is at most the second; none has a sign.
 
-    Infinity is more than any number, and what is not a number more than that.
+    Infinity is greater than any number, and NaN is greater than infinity.
     """
     signs = left = repeated(-0.0, rows)
     for lower, upper in pairs:
@@ -62,9 +61,9 @@ def are_at_most(pairs: Iterable[tuple[Digits, Digits]], rows: int) -> bool:
 
 
 def are_apart(numbers: "memoryview[int]", step: int) -> bool:
-    """Whether whole numbers that never fall are each a step more than the one before.
+    """Return whether integers in rising order are all one step apart.
 
-    False also where they pass from below zero to above, where digits start again.
+    Also False if they cross zero, where the digits start again.
     """
     rows = len(numbers) - 1
     if numbers[-1] - numbers[0] != rows * step:

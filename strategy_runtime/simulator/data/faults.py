@@ -1,4 +1,4 @@
-"""What is wrong with market data, row by row, and a report of it."""
+"""Faults in market data, row by row, and their summary."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -12,17 +12,17 @@ _MOST_KEPT = 1000  # of each kind in each file
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with a row, and what is done about it."""
+    """What can be wrong with a row, and what happens to it."""
 
     DUPLICATE = "duplicate"
-    """A bar with the same symbol and start as an earlier row, or a quote or trade that another file
-    has as well: dropped, the first is kept."""
+    """A bar with the symbol and start of an earlier row, or a quote or trade that another file has
+    too: dropped, the first is kept."""
     OUT_OF_ORDER = "out of order"
-    """Earlier than the row before it: sorted in."""
+    """Earlier than the row before it: sorted."""
     IMPOSSIBLE = "impossible"
-    """Prices no market can have had: dropped."""
+    """Prices that no market can have: dropped."""
     UNREADABLE = "unreadable"
-    """No message, in a recording: passed over."""
+    """A line of a recording that is no message: skipped."""
     GAP = "gap"
     """Time without bars. A note, not an error: markets close."""
 
@@ -31,10 +31,10 @@ class DataFault(Struct, frozen=True):
     """One fault.
 
     Attributes:
-        source: The file, as it was named.
+        source: The file, as given.
         line: Line (CSV) or row (Parquet), from 1.
         detail: What was found there.
-        count: How many faults it stands for: of very many, only the first are told apart.
+        count: How many faults it stands for; beyond a limit, faults are only counted.
     """
 
     kind: FaultKind
@@ -51,7 +51,7 @@ class DataFault(Struct, frozen=True):
 
 
 class FaultSummary(Struct, frozen=True):
-    """All faults of one kind in one file; `first` says in words what the first one is."""
+    """All faults of one kind in one file; `first` describes the first one."""
 
     kind: FaultKind
     source: str
@@ -63,13 +63,13 @@ class FaultSummary(Struct, frozen=True):
 
 
 class FaultLog:
-    """Faults as they are found. Of each kind and file the first ones are kept, all are counted."""
+    """Collects faults: keeps the first ones of each kind and file, and counts all."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[FaultKind, str], list[DataFault]] = {}
 
     def note(self, kind: FaultKind, source: str, line: int, symbol: str, detail: str) -> None:
-        """Take in a fault."""
+        """Record a fault."""
         kept = self._kept.setdefault((kind, source), [])
         if len(kept) < _MOST_KEPT:
             kept.append(DataFault(kind, source, line, symbol, detail))
@@ -77,14 +77,14 @@ class FaultLog:
             kept[-1] = replace(kept[-1], count=kept[-1].count + 1)
 
     def in_order(self, sources: Iterable[str]) -> list[DataFault]:
-        """What was found, in the order of the files, as they were named, and their lines."""
+        """Return the faults in the order of the files given, and of their lines."""
         rank = {source: place for place, source in enumerate(sources)}
         found = [fault for kept in self._kept.values() for fault in kept]
         return sorted(found, key=lambda fault: (rank[fault.source], fault.line))
 
 
 def summarize(faults: Iterable[DataFault]) -> list[FaultSummary]:
-    """One line a kind and file, in the order in which they first occur."""
+    """Summarise faults by kind and file, in the order in which these first occur."""
     grouped: dict[tuple[FaultKind, str], list[DataFault]] = {}
     for fault in faults:
         grouped.setdefault((fault.kind, fault.source), []).append(fault)

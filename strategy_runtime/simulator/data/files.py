@@ -1,4 +1,4 @@
-"""From the paths that were given to files that can be read."""
+"""Finds the data files behind the paths a user gives."""
 
 import os
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ PARQUET = (".parquet", ".pq")
 FEATHER = (".feather", ".arrow")
 RECORDING = tuple(".jsonl" + packed for packed in _PACKED)
 _NOTES = tuple(".txt" + packed for packed in _PACKED)
-"""What a text may be that has data, and also one about them: in a folder it is read where nothing
-else is."""
+"""A text file may hold data or notes about them: in a folder it is read only if there is nothing
+else."""
 _ENDINGS = (
     *(kind + packed for kind in (".csv", ".tsv") for packed in _PACKED),
     *PARQUET,
@@ -33,11 +33,11 @@ _SHOWN = (
 
 
 def files_of(paths: Sequence[str | Path | Table]) -> list[tuple[Path | Table | None, str]]:
-    """Files and how they were named; None is the standard input, and tables are what they are.
+    """Return files with their names as given; None is standard input, and tables are passed on.
 
     Raises:
-        DataError: There is no such file, it is of a kind that cannot be read, or it is in a folder
-            that cannot be looked into.
+        DataError: A file does not exist, has an unknown kind, or is in a folder that cannot be
+            read.
     """
     found: list[tuple[Path | Table | None, str]] = []
     for given in paths:
@@ -56,9 +56,9 @@ def files_of(paths: Sequence[str | Path | Table]) -> list[tuple[Path | Table | N
 
 
 def _found(path: Path) -> list[Path]:
-    """The file, or those of the folder."""
+    """Return the file, or the data files of a folder."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        path.lstat()  # from Python 3.14 on, is_dir() keeps to itself that it may not look
+        path.lstat()  # from Python 3.14 on, is_dir() hides a PermissionError
     if path.is_dir():
         inside = sorted(
             each
@@ -76,7 +76,7 @@ def _found(path: Path) -> list[Path]:
 
 
 def _named(path: str | Path) -> str:
-    """How a file is named in results, which are UTF-8; a name may be any bytes."""
+    """Return the name of a file for results, which are UTF-8, while a path may have any bytes."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
@@ -87,7 +87,7 @@ def _is_file(path: Path) -> bool:
 
 
 def ending_of(path: Path) -> str | None:
-    """What tells the kind of a file, in lower case, or None where it is none that can be read."""
+    """Return the ending that shows the kind of a file, in lower case; None if it is unknown."""
     name = path.name.lower()
     return next((ending for ending in _ENDINGS if name.endswith(ending)), None)
 
@@ -97,6 +97,6 @@ def _near(path: Path) -> str:
         return f"; there is no folder {path.parent} either"
     try:
         known = [each.name for each in path.parent.iterdir()]
-    except PermissionError:  # it may be entered, and not listed
+    except PermissionError:  # the folder may be entered but not listed
         return ""
     return did_you_mean(path.name, known)

@@ -1,4 +1,4 @@
-"""The top of a CSV text: where its rows begin, and what their columns are."""
+"""The header of a CSV text: where its rows start, and which columns they have."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Layout, find_layout, is_number, over_all
+from strategy_runtime.simulator.data.columns import Layout, find_layout, is_number, padded_names
 
 __all__ = ["Heading", "find_heading"]
 
@@ -17,12 +17,12 @@ _MOST_LINES = 20
 
 
 class Heading(Struct, frozen=True):
-    """What stands above the rows.
+    """What a CSV has above its rows.
 
     Attributes:
-        names: Of the columns, as they stand.
-        line: Number of the line with which the rows begin.
-        ahead: What has been read of the rows.
+        names: Names of the columns, as in the file.
+        line: Number of the line at which the rows start.
+        ahead: Text of the rows that has been read already.
     """
 
     names: Sequence[str]
@@ -35,16 +35,16 @@ class Heading(Struct, frozen=True):
 def find_heading(stream: IO[str], source: str, columns: Sequence[str] = ()) -> Heading:
     """Read until the columns are known.
 
-    That is the first line in most files. Some have an address or a title above it. What pandas
-    writes of several symbols side by side has a line of names, one of symbols, and one that names
-    the time.
+    In most files the first line is enough. Some have a URL or a title above it. Several symbols
+    side by side, as pandas writes them, have a line of names, a line of symbols, and a line that
+    names the time.
 
     Args:
-        columns: Their names, if the file is not asked for them; see `over_all`. The lines above the
-            first one with a number are passed over then.
+        columns: Names given by the user, see `padded_names`; lines before the first one with a
+            number are then skipped.
 
     Raises:
-        DataError: No line names the columns that are needed.
+        DataError: No line names the required columns.
     """
     delimiter, line = ",", 0
     above: list[list[str]] = []
@@ -54,7 +54,7 @@ def find_heading(stream: IO[str], source: str, columns: Sequence[str] = ()) -> H
         row = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True))
         if columns:
             if any(map(is_number, row)):
-                names = over_all(columns, len(row), f"{source} line {line}")
+                names = padded_names(columns, len(row), f"{source} line {line}")
                 return Heading(names, find_layout(names, source), delimiter, line, text)
             continue
         layout = _side_by_side(above, row)
@@ -76,7 +76,7 @@ def find_heading(stream: IO[str], source: str, columns: Sequence[str] = ()) -> H
 
 
 def _lines(stream: IO[str]) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, and their numbers."""
+    """Yield the number and text of lines that are not blank."""
     line = 0
     while text := stream.readline(_LONGEST_LINE):
         line += 1
@@ -85,7 +85,7 @@ def _lines(stream: IO[str]) -> Iterator[tuple[int, str]]:
 
 
 def _side_by_side(above: Sequence[Sequence[str]], last: Sequence[str]) -> Layout | None:
-    """The columns of several symbols, or None where the last line does not only name the time."""
+    """Return the columns of several symbols; None unless the last line names only the time."""
     if len(above) < 2 or len(last) < 2 or not last[0] or any(last[1:]):
         return None
     for names, symbols in ((above[-2], above[-1]), (above[-1], above[-2])):

@@ -1,4 +1,4 @@
-"""From the rows of one symbol, of one file or several, to a series: in order, each bar once."""
+"""Joins the rows of one symbol, from one or several files, into a series in order of time."""
 
 from array import array
 from collections import defaultdict, deque
@@ -26,9 +26,10 @@ _Row = tuple[int, float, float, float, float, float, int]
 
 
 def join_ticks(series: QuoteSeries, parts: Sequence[Rows], room: Room, faults: FaultLog) -> None:
-    """Fill a series with quotes or trades in order, each once; what several files have is noted.
+    """Fill a series with quotes or trades in order of time.
 
-    Several of one instant stay in the order of their file.
+    Rows that another file has too are dropped and noted. Rows of one instant keep the order of
+    their file.
     """
     series.sources = {part.file: part.source for part in parts}
     filling = room.take(parts[0].table.types, sum(map(len, parts)))
@@ -44,31 +45,32 @@ def join_bars(
     room: Room,
     faults: FaultLog,
 ) -> dict[int, int]:
-    """Fill a series with bars in order, each start once; overlaps and gaps are noted.
+    """Fill a series with bars in order of time, each start once; overlaps and gaps are noted.
 
-    Where clocks go forward, a local day is shorter than a day, and the bar behind it seems to
-    begin before the day's end. It is moved to that end: later than it was, never earlier. So are
-    those behind it, as long as no time between two of them is left.
+    When clocks go forward, a local day is shorter than 24 hours, and the next daily bar seems to
+    start before the day ends. It is moved to that end, which is later, never earlier, and so are
+    the following bars until there is a gap.
 
-    Gives back from where to where bars were moved.
+    Returns:
+        The new start of each bar that was moved, by its old one.
 
     Raises:
-        DataError: So many bars have the start of another one that they must be of several symbols,
-            or of other times than those that were read.
+        DataError: So many bars share a start that they must be of several symbols, or that the time
+            of day is in another column.
     """
     series.sources = {part.file: part.source for part in parts}
     filling = room.take(parts[0].table.types, sum(map(len, parts)))
-    check = _Sequence(series, faults)
+    check = _BarCheck(series, faults)
     for stretch in _in_order(parts):
-        filling.add(check.passed(stretch))
+        filling.add(check.kept(stretch))
     series.take(filling.columns, room)
-    check.refuse_what_is_mixed(series)
+    check.refuse_mixed(series)
     return check.moved
 
 
 def align(series: BarSeries, moved: Mapping[int, int]) -> None:
-    """Move the bars of a symbol that begin when those of another one did that have been moved, so
-    that bars of one day stay bars of one instant.
+    """Move bars that start when moved bars of another symbol did, so that bars of one day keep a
+    common start.
     """
     starts, end = array("q", series.starts), -(2**63)
     for row, start in enumerate(starts):
@@ -79,12 +81,12 @@ def align(series: BarSeries, moved: Mapping[int, int]) -> None:
 
 def _in_order(
     parts: Sequence[Rows],
-    passed: Callable[[Iterator[_Values]], Iterator[_Values]] = iter,
+    keep: Callable[[Iterator[_Values]], Iterator[_Values]] = iter,
 ) -> Iterator[Columns]:
-    """All rows in the order of time; of one instant, those of the file that begins first.
+    """Yield all rows in order of time; at one instant, first those of the file that starts first.
 
     Args:
-        passed: Which rows of files that overlap are kept.
+        keep: Filters the rows of files that overlap.
     """
     by_time = sorted(parts, key=lambda part: part.first)
     are_apart = all(before.last < after.first for before, after in pairwise(by_time))
@@ -93,7 +95,7 @@ def _in_order(
             yield from part.table.stretches()
         return
     types = parts[0].table.types
-    rows = passed(_merged(sorted(chain.from_iterable(map(_runs, count(), by_time)))))
+    rows = keep(_merged(sorted(chain.from_iterable(map(_runs, count(), by_time)))))
     while some := list(islice(rows, STRETCH)):
         yield [
             memoryview(array(code, column))
@@ -102,12 +104,12 @@ def _in_order(
 
 
 class _Run(NamedTuple):
-    """Rows that are in order.
+    """Rows in order of time.
 
     Attributes:
         first: The earliest time.
-        place: Numbers of the file, and of the run in it.
-        rows: Read when the first one is asked for.
+        place: Number of the file, and of the run in it.
+        rows: The rows, read when the first one is requested.
     """
 
     first: int
@@ -116,7 +118,7 @@ class _Run(NamedTuple):
 
 
 def _runs(number: int, part: Rows) -> Iterator[_Run]:
-    """The rows of one file as few sequences that are each in order."""
+    """Yield the rows of one file as few runs, each in order."""
     if part.in_order:
         rows = chain.from_iterable(map(_rows, part.table.stretches()))
         yield _Run(part.first, (number, 0), rows)
@@ -130,13 +132,13 @@ def _sorted_rows(read: Callable[[], Columns]) -> Iterator[_Values]:
 
 
 def _merged(runs: Iterable[_Run]) -> Iterator[_Values]:
-    """All rows in the order of time; of one instant, those of the least place.
+    """Yield all rows in order of time; at one instant, those of the lowest place first.
 
-    A run is in memory from its first time to its last: of rows with the newest first, hardly more
-    than one is at once.
+    A run is in memory only from its first time to its last: if the newest rows come first in a
+    file, hardly more than one run is in memory at once.
 
     Args:
-        runs: In the order of their first times.
+        runs: The runs in the order of their first times.
     """
     ahead = deque(runs)
     under_way: list[tuple[float, tuple[int, int], _Values, Iterator[_Values]]] = []
@@ -159,7 +161,7 @@ def _rows(stretch: Columns) -> Iterator[_Values]:
 
 
 def _once(rows: Iterator[_Values], notes: "_Notes") -> Iterator[_Values]:
-    """Rows less those that another file has as well; one file may have equal ones."""
+    """Drop rows that another file has too; one file may have equal rows."""
     for stamp, instant in groupby(rows, key=itemgetter(0)):
         seen: dict[_Values, list[int]] = {}
         for _, of_file in groupby(instant, key=lambda row: unmarked(int(row[-1]))[0]):
@@ -177,7 +179,7 @@ def _once(rows: Iterator[_Values], notes: "_Notes") -> Iterator[_Values]:
 
 
 class _Notes:
-    """Notes what is wrong with the rows of one series."""
+    """Records faults in the rows of one series."""
 
     def __init__(self, series: Series, faults: FaultLog) -> None:
         self._symbol = series.symbol
@@ -185,11 +187,11 @@ class _Notes:
         self._faults = faults
 
     def duplicate(self, start: int, place: int, verdict: str, other: int) -> None:
-        detail = f"{rfc3339(start)} again, with {verdict} {self.seen_from(place, other)}"
+        detail = f"{rfc3339(start)} again, with {verdict} {self.describe_place(place, other)}"
         self.note(FaultKind.DUPLICATE, place, detail)
 
-    def seen_from(self, place: int, other: int) -> str:
-        """A line, with its file where that is another one."""
+    def describe_place(self, place: int, other: int) -> str:
+        """Return the line of another row, with its file if that differs."""
         (here, _), (file, line) = unmarked(place), unmarked(other)
         return f"line {line}" if file == here else f"{self._sources[file]} line {line}"
 
@@ -198,11 +200,11 @@ class _Notes:
         self._faults.note(kind, self._sources[file], line, self._symbol, detail)
 
 
-class _Sequence:
-    """Looks at bars one behind the other.
+class _BarCheck:
+    """Checks successive bars for duplicates, overlaps and gaps.
 
     Attributes:
-        moved: From where to where some of them were.
+        moved: The new start of each bar that was moved, by its old one.
     """
 
     def __init__(self, series: BarSeries, faults: FaultLog) -> None:
@@ -214,14 +216,14 @@ class _Sequence:
         self.moved: dict[int, int] = {}
         self._movable = LONGEST_CLOCK_CHANGE if self._step >= DAY_NS else 0
 
-    def passed(self, stretch: Columns) -> Columns:
-        """The bars that are kept."""
+    def kept(self, stretch: Columns) -> Columns:
+        """Return the bars that are kept."""
         starts, step = stretch[0], self._step
         begin = starts[0] - step if self._before is None else self._end - step
         if starts[0] != begin + step or not are_apart(starts, step):
             apart = list(map(sub, starts, chain((begin,), starts)))
             if min(apart) < step:
-                return self._kept(stretch)
+                return self._kept_one_by_one(stretch)
             for row, distance in enumerate(apart):
                 if distance != step:
                     before = starts[row - 1] if row else self._before[0]  # type: ignore[index]
@@ -230,8 +232,8 @@ class _Sequence:
         self._end = starts[-1] + step
         return stretch
 
-    def refuse_what_is_mixed(self, kept: BarSeries) -> None:
-        """One in three rows is no duplicate by mistake."""
+    def refuse_mixed(self, kept: BarSeries) -> None:
+        """Refuse data in which more than one in three bars shares its start with another one."""
         others = self._others
         if others * 2 > len(kept):
             raise DataError(
@@ -240,7 +242,7 @@ class _Sequence:
                 "symbol or time of day, say which: --columns symbol,date,time,open,high,low,close"
             )
 
-    def _kept(self, stretch: Columns) -> Columns:
+    def _kept_one_by_one(self, stretch: Columns) -> Columns:
         kept: list[_Row] = []
         for row in zip(*stretch, strict=True):
             begin = self._begin_of(row)
@@ -255,7 +257,7 @@ class _Sequence:
         ]
 
     def _begin_of(self, row: _Row) -> int | None:
-        """Where a bar begins, or None where it is dropped."""
+        """Return the start of a bar, or None if it is dropped."""
         before, start, place = self._before, row[0], row[-1]
         if before is None:
             return start
@@ -268,7 +270,7 @@ class _Sequence:
             return None
         overlap = self._end - start
         if overlap > self._movable:
-            other = self._notes.seen_from(place, before[-1])
+            other = self._notes.describe_place(place, before[-1])
             detail = f"{rfc3339(start)} is before the bar of {other} ends"
             self._notes.note(FaultKind.IMPOSSIBLE, place, detail)
             return None

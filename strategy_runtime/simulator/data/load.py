@@ -1,4 +1,4 @@
-"""From paths to series: picks the reader, joins what belongs together, reports faults."""
+"""Loads market data from paths: picks the reader, joins files, and reports faults."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -39,14 +39,14 @@ _NAMES = {Kind.BARS: "bars", Kind.QUOTES: "quotes", Kind.TICKS: "trades"}
 
 
 class LoadedData(Struct, frozen=True):
-    """What was read.
+    """Market data that have been read.
 
     Attributes:
-        series: Bars, one series a symbol and timeframe, in the order in which they first appear.
-        quotes: Quotes, one series a symbol, likewise.
-        ticks: The market's trades, likewise.
-        faults: What was wrong, in the order of the files and their lines.
-        timeframe: Of the candles wanted; None for the data's own.
+        series: Bars, one series per symbol and timeframe, in the order in which they first appear.
+        quotes: Quotes, one series per symbol, in the same order.
+        ticks: Market trades, one series per symbol, in the same order.
+        faults: Faults in the order of the files and their lines.
+        timeframe: Timeframe of the candles wanted; None for that of the data.
     """
 
     series: list[BarSeries]
@@ -56,7 +56,7 @@ class LoadedData(Struct, frozen=True):
     timeframe: str | None = None
 
     def __repr__(self) -> str:
-        """What there is, a line each, and below it what was wrong, as a notebook shows it."""
+        """List the series, a line each, and then the faults, as a notebook shows them."""
         kinds: list[tuple[Series, str]] = [(each, each.timeframe) for each in self.series]
         kinds += [(each, each.KIND) for each in (*self.quotes, *self.ticks)]
         lines = [f"{each.symbol}  {kind}  {_span(each)}" for each, kind in kinds]
@@ -80,27 +80,27 @@ def load_bars(
     stdin: IO[str] | None = None,
     most_in_memory: int = MOST_IN_MEMORY,
 ) -> LoadedData:
-    """Read bars, quotes and trades from files, folders, tables, or `-` for the standard input.
+    """Read bars, quotes and trades from files, folders, tables, or `-` for standard input.
 
-    A bar's time is its start. Times without a zone are in `tz`, or UTC without it. What several
-    files have of one symbol is joined in the order of time.
+    A bar's time is its start. Times without a zone are in `tz`, UTC by default. Several files of
+    one symbol are joined in order of time.
 
     Args:
-        symbol: Read this one only. A file without a symbol column has the one it is named after;
-            where none is named after the one given, all such files have that.
-        timeframe: Of the candles wanted; finer bars are kept as they are, for the exchange to make
-            candles of. By default the most common distance between the bars.
-        columns: Of CSV and Parquet files, from left to right, where these have no names for them
-            that are understood.
+        symbol: Read only this symbol. A file without a symbol column is named after its symbol; if
+            no file is named after `symbol`, all such files are taken to have it.
+        timeframe: Timeframe of the candles wanted, which the exchange makes of finer bars. By
+            default the most common distance between the bars.
+        columns: Names of the columns of CSV and Parquet files from left to right, if their own
+            names are not understood.
         dates: What comes first in dates whose year comes last: day (`dmy`) or month (`mdy`).
-        decimals: What parts them from the whole in the numbers of a CSV; the other one of the two
-            parts thousands then, which is refused otherwise.
-        start, end: Bars that start at or after `start` and before `end`.
-        strict: Refuse data with any fault but gaps.
+        decimals: Decimal mark of the numbers in a CSV; the other mark then separates thousands,
+            which is refused otherwise.
+        start, end: Keep bars that start at or after `start` and before `end`.
+        strict: Refuse data with any fault except gaps.
         most_in_memory: Bytes of columns beyond which they are kept in a temporary file.
 
     Raises:
-        DataError: Names file, line and column.
+        DataError: The data cannot be read; names file, line and column.
         TimeframeError, ConfigError: `timeframe` or `tz` cannot be read.
     """
     zone = UTC if tz is None else zone_of(tz)
@@ -112,13 +112,13 @@ def load_bars(
         rows: dict[tuple[Kind, str], list[Rows]] = {}
         days: dict[str, int] = {}
         for number, (path, source) in enumerate(files):
-            unsaid = _name_of(path) if symbol is None or is_named else symbol
-            collect = _Collector(rows, number, unsaid, source, log, spool, symbol)
+            default_symbol = _name_of(path) if symbol is None or is_named else symbol
+            collect = _Collector(rows, number, default_symbol, source, log, spool, symbol)
             stamps = StampReader(zone, dates, days)
             _read(path, source, stamps, collect, columns, decimals, log, stdin)
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
-            raise DataError(_why_nothing(rows, symbol, paths, log.in_order(sources)))
+            raise DataError(_nothing_found(rows, symbol, paths, log.in_order(sources)))
         data = _joined(parts, timeframe, log, spool)
     faults = log.in_order(sources)
     if strict:
@@ -140,19 +140,19 @@ def load_bars(
 
 
 class _Collector:
-    """Gives the rows of each kind, symbol and, where it says any, timeframe of one file.
+    """Returns the rows to fill for each kind, symbol and timeframe of one file.
 
     Args:
-        rows: Of all files; of what is not asked for there are none.
-        unsaid: Symbol of rows that do not say theirs; None where they have to.
-        only: The symbol asked for, if not all are.
+        rows: Rows of all files; empty for symbols that are not wanted.
+        default_symbol: Symbol of rows without one; None if each row must have one.
+        only: The symbol wanted; None for all.
     """
 
     def __init__(
         self,
         rows: dict[tuple[Kind, str], list[Rows]],
         file: int,
-        unsaid: str | None,
+        default_symbol: str | None,
         source: str,
         faults: FaultLog,
         spool: Spool,
@@ -165,7 +165,7 @@ class _Collector:
         self._faults = faults
         self._spool = spool
         self._only = only
-        self._unsaid = unsaid
+        self._unsaid = default_symbol
 
     def __call__(self, kind: Kind, symbol: str | None, timeframe: str = "") -> Rows | None:
         name = self._unsaid if symbol is None else symbol
@@ -188,13 +188,13 @@ class _Collector:
 
 
 def _check_symbol(symbol: str, source: str, *, is_said: bool) -> None:
-    """Refuse a symbol that no message may have: over the network nothing of it would arrive.
+    """Refuse a symbol that no message may have, because nothing of it would arrive over the wire.
 
     Args:
-        is_said: Whether the rows say it; else it is the name of the file or table.
+        is_said: Whether the rows have it; else it is the name of the file or table.
 
     Raises:
-        DataError: Says what is wrong with it.
+        DataError: The symbol is too long, empty, or not valid text.
     """
     if len(symbol) > LONGEST_SYMBOL:
         what = (
@@ -219,13 +219,13 @@ def _name_of(path: Path | Table | None) -> str | None:
     return "STDIN" if path is None else path.name[: -len(ending_of(path) or "")] or path.name
 
 
-def _why_nothing(
+def _nothing_found(
     rows: dict[tuple[Kind, str], list[Rows]],
     symbol: str | None,
     paths: Iterable[str | Path | Table],
     faults: Iterable[DataFault],
 ) -> str:
-    """Why there is nothing to play, in words."""
+    """Return a message that says why there is nothing to replay."""
     where = ", ".join(map(str, paths))
     wanted = [kind for kind, name in rows if symbol in (None, name)]
     if wanted:
@@ -239,7 +239,7 @@ def _why_nothing(
 
 
 def _extent(data: Iterable[Series]) -> str:
-    """From when to when there are data, in words."""
+    """Return the first and last time of the data, in words."""
     times = [stamps[place] for each in data if len(stamps := each.columns[0]) for place in (0, -1)]
     return f"the first are of {rfc3339(min(times))}, the last of {rfc3339(max(times))}"
 
@@ -258,7 +258,7 @@ def _joined(
 ) -> list[Series]:
     room = spool.room()
     groups: defaultdict[tuple[str, int], list[Rows]] = defaultdict(list)
-    names: dict[tuple[str, int], str] = {}  # a recording may say 60m for 1h
+    names: dict[tuple[str, int], str] = {}  # a recording may have 60m instead of 1h
     bars = [part for part in parts if part.kind is Kind.BARS]
     for part, (text, step) in zip(bars, timeframes_of(bars, timeframe), strict=True):
         groups[part.symbol, step].append(part)

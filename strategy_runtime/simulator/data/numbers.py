@@ -1,4 +1,4 @@
-"""Texts to numbers, a column at a time."""
+"""Converts texts to numbers, a column at a time."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import msgspec
 __all__ = ["Decimals", "Numerals", "floats", "integers"]
 
 Decimals: TypeAlias = Literal["point", "comma"]
-"""What parts the decimals from the whole; the other of the two parts thousands."""
+"""The decimal mark; the other of the two separates thousands."""
 
 _floats = msgspec.json.Decoder(list[float]).decode
 _integers = msgspec.json.Decoder(list[int]).decode
 
 _CURRENCIES = "$€£¥₹ "
-"""They may stand in front."""
+"""Characters that may precede a number."""
 _MISSING = {"", "-", "--", ".", "\\n", "null", "none", "nan", "na", "n/a", "#n/a", "<na>"}
 _WITH_MARKS = {
     "point": re.compile(r"-?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?", re.ASCII),
@@ -28,11 +28,11 @@ class Numerals:
     """Reads the numbers of one file.
 
     Args:
-        decimals: What parts them; None for a point, and nothing that parts thousands: 1,234 may be
-            more than a thousand, or little more than one.
+        decimals: The decimal mark. None is a point without thousands separators, because 1,234 may
+            be more than a thousand or little more than one.
 
     Attributes:
-        are_plain: Whether a number that `float` reads is that number.
+        are_plain: Whether `float` reads numbers correctly if it can read them.
     """
 
     def __init__(self, decimals: Decimals | None = None) -> None:
@@ -40,10 +40,10 @@ class Numerals:
         self.are_plain = decimals != "comma"
 
     def read(self, texts: Sequence[str], missing: float) -> list[float]:
-        """Numbers as spreadsheets and people write them; what stands for none is `missing`.
+        """Return numbers written as in spreadsheets or by people; those left out are `missing`.
 
         Raises:
-            ValueError: One is no number.
+            ValueError: A text is not a number.
         """
         try:
             plain = texts if self.are_plain else _with_points(texts)
@@ -65,10 +65,10 @@ class Numerals:
 
 
 def _with_points(texts: Sequence[str]) -> Sequence[str]:
-    """Numbers with commas for the decimals.
+    """Replace decimal commas with points.
 
     Raises:
-        ValueError: They have other marks as well.
+        ValueError: A text also has other marks.
     """
     together = "\n".join(texts)
     if "." in together or together.count("\n") != len(texts) - 1:
@@ -77,26 +77,27 @@ def _with_points(texts: Sequence[str]) -> Sequence[str]:
 
 
 def floats(texts: Sequence[str]) -> list[float]:
-    """What `float` makes of each text.
+    """Return `float` of each text.
 
-    The usual spellings are those of JSON, whose parser reads a whole column in a third of the time.
+    Numbers are usually written as in JSON, whose parser reads a whole column in a third of the
+    time.
 
     Raises:
-        ValueError: One is no number.
+        ValueError: A text is not a number.
     """
     together = ",".join(texts)
     try:
-        # To JSON, -0 is a whole number without a sign.
+        # In JSON, -0 is an integer without a sign.
         numbers = [] if "-" in together else _floats(f"[{together}]")
     except (msgspec.DecodeError, UnicodeError):
         numbers = []
-    # A text with a comma in it may be two numbers of JSON, and is none of ours.
+    # A text with a comma in it may be two numbers in JSON, but is not a number.
     return numbers if len(numbers) == len(texts) else list(map(float, texts))
 
 
 def integers(texts: Sequence[str]) -> list[int]:
-    """What `int` makes of texts that are digits and nothing else."""
+    """Return `int` of each text, all of which have only digits."""
     try:
         return _integers(f"[{','.join(texts)}]")
-    except msgspec.DecodeError:  # JSON has no zeros in front
+    except msgspec.DecodeError:  # JSON has no leading zeros
         return list(map(int, texts))

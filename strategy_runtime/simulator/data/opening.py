@@ -1,4 +1,4 @@
-"""Files of market data as bytes or text, plain or packed."""
+"""Opens files of market data as bytes or text, plain or compressed."""
 
 import io
 import sys
@@ -17,10 +17,10 @@ __all__ = ["open_bytes", "open_text", "standard_input"]
 
 @contextmanager
 def open_text(path: Path) -> Iterator[IO[str]]:
-    """Open a text for reading; see `open_bytes`.
+    """Open a text file for reading; see `open_bytes`.
 
     Raises:
-        DataError: Also for what is neither UTF-8 nor marked as UTF-16.
+        DataError: As `open_bytes`, or the text is neither UTF-8 nor marked as UTF-16.
     """
     with open_bytes(path) as stream, _as_text(stream, str(path)) as text:
         yield text
@@ -28,7 +28,7 @@ def open_text(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def standard_input() -> Iterator[IO[str]]:
-    """The standard input as a text like that of a file, whatever the locale; it stays open."""
+    """Open standard input as text like a file, whatever the locale; it stays open afterwards."""
     stdin: TextIO | None = sys.stdin
     if stdin is None:
         raise DataError("there is no standard input: it is closed")
@@ -50,7 +50,7 @@ def _as_text(stream: IO[bytes], name: str) -> Iterator[IO[str]]:
 
 
 def _encoding(stream: IO[bytes]) -> str:
-    """As the mark says that spreadsheets put in front."""
+    """Return the encoding, by the byte order mark that spreadsheets write."""
     peek = getattr(stream, "peek", None)
     is_marked = peek is not None and peek(2)[:2] in (BOM_UTF16_LE, BOM_UTF16_BE)
     return "utf-16" if is_marked else "utf-8-sig"
@@ -58,11 +58,11 @@ def _encoding(stream: IO[bytes]) -> str:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading, whatever it is compressed with.
+    """Open a file for reading, whatever its compression.
 
     Raises:
-        DataError: The compression needs a package that is not installed, or the file is broken;
-            also for what breaks while the file is being read.
+        DataError: The compression needs a package that is not installed, or the file is broken,
+            which may only show while it is read.
     """
     try:
         with path.open("rb") as raw, _decompressed(path, raw) as stream:
@@ -84,7 +84,7 @@ def _decompressed(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
 def _unpacked(
     path: Path, raw: IO[bytes]
 ) -> tuple[AbstractContextManager[Any], tuple[type[Exception], ...]]:
-    """What is in a file, and the errors of one that is broken."""
+    """Return the decompressed stream, and the errors that a broken file raises."""
     ending = path.suffix.lower()
     if ending == ".gz":
         import gzip
@@ -112,7 +112,7 @@ def _unpacked(
 
 @contextmanager
 def _only_member(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The one file of an archive that has data; texts beside it are about them."""
+    """Open the only data file of an archive; other text files are notes."""
     from zipfile import ZipFile
 
     with ZipFile(raw) as archive:
@@ -136,7 +136,7 @@ def _only_member(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _zstandard(path: Path) -> Any:
-    # Part of Python since 3.14; the extra brings the same module to earlier ones.
+    # Part of Python since 3.14; the extra installs the same module for earlier versions.
     for name in ("compression.zstd", "backports.zstd"):
         try:
             return import_module(name)

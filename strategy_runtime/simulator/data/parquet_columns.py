@@ -1,34 +1,34 @@
-"""Columns of a Parquet file taken over as they lie in memory."""
+"""Reads batches of Parquet columns directly from Arrow's memory."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.columns import Kind, in_units, stand_in_for
+from strategy_runtime.simulator.data.columns import Kind, from_billionths, missing_value_of
 from strategy_runtime.simulator.data.rows import Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
 
-__all__ = ["Together", "all_in_units", "in_usual_form", "stamps_of", "taken_together"]
+__all__ = ["BatchRows", "column_from_billionths", "normalised", "read_batch", "stamps_of"]
 
-Together = tuple[Rows, Sequence[int], Sequence[int], list[Sequence[float]]]
-"""Where rows belong, their numbers, times, and what was measured."""
+BatchRows = tuple[Rows, Sequence[int], Sequence[int], list[Sequence[float]]]
+"""The target of rows, their row numbers, their times, and their values by column."""
 
 
-def taken_together(
+def read_batch(
     columns: Mapping[str, Any],
     kind: Kind,
     reader: StampReader,
     first: int,
     rows_of: Callable[[str | None], Rows | None],
-) -> list[Together] | None:
-    """The rows of one kind, by symbol; None where some row needs a closer look.
+) -> list[BatchRows] | None:
+    """Return the rows of one kind by symbol; None if they must be read one by one.
 
     Args:
-        columns: Of one batch, by what they are: timestamp, time, symbol, and the numbers.
+        columns: Columns of the batch by name: timestamp, time, symbol, and the numbers.
         first: Number of the batch's first row.
-        rows_of: Where those of a symbol belong, None where it is not asked for; of None, those of
-            a file without such a column.
+        rows_of: Returns the target of a symbol's rows, or None if it is not wanted; the symbol is
+            None for a file without such a column.
     """
     import pyarrow
 
@@ -43,9 +43,11 @@ def taken_together(
         return None
 
 
-def in_usual_form(column: Any) -> Any:
-    """A column; numbers of 32 bits as their digits say: 1.1, and not 1.100000023841858; and texts
-    of polars, with which Arrow can do little, like all others.
+def normalised(column: Any) -> Any:
+    """Return a column in its usual type.
+
+    32-bit floats become the 64-bit floats of the same digits: 1.1, not 1.100000023841858. Texts of
+    polars become ordinary strings, because Arrow supports little for string views.
     """
     import pyarrow
     from pyarrow import types
@@ -61,18 +63,18 @@ def in_usual_form(column: Any) -> Any:
     return column
 
 
-def all_in_units(column: Any) -> Any:
-    """A column of prices that may be whole numbers of billionths."""
+def column_from_billionths(column: Any) -> Any:
+    """Return a column of prices that may be integers in billionths."""
     import pyarrow
 
     if not pyarrow.types.is_integer(column.type):
         return column
-    prices = (None if price is None else in_units(price) for price in column.to_pylist())
+    prices = (None if price is None else from_billionths(price) for price in column.to_pylist())
     return pyarrow.array(prices, "float64")
 
 
 def stamps_of(columns: Mapping[str, Any]) -> list[Any]:
-    """Times as texts, or as nanoseconds since the epoch where their column says what they are."""
+    """Return times as texts, or as nanoseconds since the epoch if their type has a zone."""
     stamps = _stamps(columns["timestamp"])
     if "time" not in columns:
         return stamps
@@ -95,7 +97,7 @@ def _stamps(column: Any) -> list[Any]:
 
 
 def _of_kind(batch: Any, kind: Kind, first: int) -> tuple[Sequence[int], Any]:
-    """The rows that have any of the prices of a kind, with their numbers."""
+    """Return the rows that have any of the prices of a kind, with their row numbers."""
     lines = range(first, first + len(batch))
     if kind is Kind.BARS:
         return lines, batch
@@ -112,7 +114,7 @@ def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, S
         yield None, lines, batch
         return
     column = batch.column("symbol")
-    if hasattr(column, "dictionary"):  # which is in another order than the rows
+    if hasattr(column, "dictionary"):  # its order differs from that of the rows
         column = column.dictionary_decode()
     symbols = column.dictionary_encode()
     names = [str(name).strip() for name in symbols.dictionary.to_pylist()]
@@ -131,7 +133,7 @@ def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, S
 
 
 def _compute() -> Any:
-    from pyarrow import compute  # which makes its functions as it is imported
+    from pyarrow import compute  # slow to import, because it generates its functions
 
     return compute
 
@@ -159,10 +161,10 @@ def _numbers(batch: Any, kind: Kind) -> list[Sequence[float]]:
             found.append([0.0] * len(batch))
             continue
         column = batch.column(name)
-        # Decimals and texts become floats by Python's rules, one by one.
+        # Decimals and texts are converted by Python's rules, one by one.
         if not types.is_floating(column.type) and not types.is_integer(column.type):
             raise ValueError("these are no plain numbers")
-        numbers = column.cast("float64").fill_null(stand_in_for(name))
+        numbers = column.cast("float64").fill_null(missing_value_of(name))
         found.append(_values(numbers, "d"))
     return found
 

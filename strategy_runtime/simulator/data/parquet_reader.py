@@ -1,4 +1,4 @@
-"""Parquet and Feather files, and tables, batch by batch; needs pyarrow, the extra `parquet`."""
+"""Reads Parquet and Feather files, and tables, in batches; needs pyarrow (extra `parquet`)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Kind, find_layout, over_all, stand_in_for
+from strategy_runtime.simulator.data.columns import (
+    Kind,
+    find_layout,
+    missing_value_of,
+    padded_names,
+)
 from strategy_runtime.simulator.data.files import FEATHER
 from strategy_runtime.simulator.data.parquet_columns import (
-    all_in_units,
-    in_usual_form,
+    column_from_billionths,
+    normalised,
+    read_batch,
     stamps_of,
-    taken_together,
 )
 from strategy_runtime.simulator.data.rows import Collect, Rows
 from strategy_runtime.simulator.data.timestamps import StampReader
@@ -23,7 +28,7 @@ __all__ = ["read_parquet", "read_table"]
 _BATCH = 65_536
 
 _Opened = tuple[Any, Callable[[list[str]], Iterable[Any]]]
-"""The names of all columns, and what gives some of them, batch by batch."""
+"""The names of all columns, and a function that yields batches of some columns."""
 
 
 def read_parquet(
@@ -36,10 +41,10 @@ def read_parquet(
     """Read all rows of a Parquet or Feather file.
 
     Args:
-        columns: Their names, where the file has none that are understood.
+        columns: Names of the columns, if the file has none that are understood.
 
     Raises:
-        DataError: Names file, row and column, or the package that is missing.
+        DataError: Names file, row and column, or the missing package.
     """
     is_feather = path.suffix.lower() in FEATHER
     opened = _opened_feather(path) if is_feather else _opened_parquet(path)
@@ -50,7 +55,7 @@ def read_parquet(
 def read_table(
     table: Any, source: str, stamps: StampReader, collect: Collect, columns: Sequence[str] = ()
 ) -> None:
-    """Read all rows of a table of pyarrow, likewise."""
+    """Read all rows of a pyarrow table; see `read_parquet`."""
     opened = nullcontext[_Opened](
         (table.schema.names, lambda columns: table.select(columns).to_batches(_BATCH))
     )
@@ -66,7 +71,9 @@ def _read(
     columns: Sequence[str],
 ) -> None:
     with _readable(source, kind_of_file), opened as (names, batches):
-        layout = find_layout(over_all(columns, len(names), source) if columns else names, source)
+        layout = find_layout(
+            padded_names(columns, len(names), source) if columns else names, source
+        )
         common = {name: getattr(layout, name) for name in ("timestamp", "time", "symbol")}
         parts = [
             (part.kind, {**common, **dict(zip(part.kind.value, part.positions, strict=True))})
@@ -77,13 +84,11 @@ def _read(
         for batch in batches([names[place] for place in sorted(needed)]):
             for kind, places in parts:
                 wanted = {name: names[at] for name, at in places.items() if at is not None}
-                table = {
-                    name: in_usual_form(batch.column(column)) for name, column in wanted.items()
-                }
+                table = {name: normalised(batch.column(column)) for name, column in wanted.items()}
                 if layout.in_billionths:
-                    table |= {name: all_in_units(table[name]) for name in kind.prices}
+                    table |= {name: column_from_billionths(table[name]) for name in kind.prices}
                 rows_of = partial(collect, kind)
-                together = taken_together(table, kind, stamps, first, rows_of)
+                together = read_batch(table, kind, stamps, first, rows_of)
                 if together is None:
                     for rows, row, start, numbers in _rows(
                         table, wanted, kind, stamps, source, first, rows_of
@@ -146,7 +151,7 @@ def _rows(
     first: int,
     rows_of: Callable[[str | None], Rows | None],
 ) -> Iterator[tuple[Rows, int, int, list[float]]]:
-    """Of each row that is asked for, where it belongs, its number, start and values."""
+    """Yield target, row number, time and values of each wanted row."""
     names, prices = kind.value, len(kind.prices)
     size = len(table["timestamp"])
     texts = stamps_of(table)
@@ -179,11 +184,15 @@ def _rows(
 def _numbers(
     names: tuple[str, ...], values: tuple[Any, ...], wanted: Mapping[str, str], where: str
 ) -> list[float]:
-    """The numbers of a row one of which is none, or is missing."""
+    """Return the numbers of a row in which some may be missing.
+
+    Raises:
+        DataError: A value is not a number.
+    """
     numbers = []
     for name, value in zip(names, values, strict=True):
         try:
-            numbers.append(stand_in_for(name) if value in (None, "") else float(value))
+            numbers.append(missing_value_of(name) if value in (None, "") else float(value))
         except (TypeError, ValueError):
             raise DataError(f"{where}, column {wanted[name]}: {value!r} is not a number") from None
     return numbers

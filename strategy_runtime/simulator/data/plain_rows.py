@@ -1,7 +1,7 @@
-"""Rows that are a time and numbers, many at once, by a parser of JSON.
+"""Parses rows of a time and numbers, many at once, as JSON.
 
-With quotation marks around its times such a text is a list of JSON. The parser makes floats of it
-straight away, where splitting it makes a text of every number first.
+With quotation marks around the times, such a text is a JSON list. The parser creates the floats
+directly, whereas splitting creates a string for every number first.
 """
 
 from typing import Any
@@ -14,21 +14,21 @@ _values = msgspec.json.Decoder(list[str | float]).decode
 
 
 def times_and_numbers(text: str, width: int) -> tuple[list[str], list[list[Any]]] | None:
-    """The first fields of all rows as they stand, and the others by columns, as `float` reads them.
+    """Return the first fields of all rows as texts, and the others by column as floats.
 
-    None where that is not plain to see: other rows may be fine as well.
+    Return None if the text is not as simple as that, which does not mean that it is wrong.
 
     Args:
-        text: Rows ended by line feeds, with commas between the fields.
-        width: How many fields a row should have.
+        text: Rows that end with line feeds, with commas between the fields.
+        width: Number of fields in a row.
     """
     if '"' in text or "\\" in text or not text.isascii():
         return None
     first = text[: text.find(",")]
     if not first[-1:].isalnum():
         return None
-    # A mark goes before each row and behind what the first time ends with. Behind a letter or a
-    # digit a mark can only end a string, so no string begins elsewhere than a row does.
+    # A quotation mark goes before each row and after the characters that end the first time. After
+    # a letter or digit it can only end a string, so strings start only where rows do.
     end, comma = (first[-1], "") if first[-1].isalpha() else (first[-3:], ",")
     marks = (end + comma).encode(), f'{end}"{comma}'.encode()
     raw = text.encode().removesuffix(b"\n")
@@ -45,14 +45,14 @@ def times_and_numbers(text: str, width: int) -> tuple[list[str], list[list[Any]]
         together = "\n".join(times)
     except TypeError:
         return None
-    # To JSON, -0 is a whole number without a sign.
+    # In JSON, -0 is an integer without a sign.
     if "," in together or raw.count(b"-") != together.count("-"):
         return None
     return times, [values[place::width] for place in range(1, width)]
 
 
 def _read(rows: bytes, end: bytes, marked: bytes) -> tuple[list[Any], int] | None:
-    """All values, and how many rows there are."""
+    """Return all values and the number of rows."""
     ended = rows.replace(end, marked)
     begun = ended.replace(b"\n", b',"')
     try:

@@ -1,4 +1,4 @@
-"""Recordings: what a proxy sent, a message a line, of which candles and quotes are read."""
+"""Reads candles and quotes from recordings, which have one message of a proxy per line."""
 
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
@@ -26,10 +26,10 @@ def read_recording(
 ) -> None:
     """Read the candles and quotes of a recording.
 
-    A line that is no message, as a process that was killed leaves behind, is a fault.
+    A line that is no message, as a killed process leaves behind, is a fault.
 
     Raises:
-        DataError: Nothing in it is a message.
+        DataError: No line is a message.
     """
     is_recording = False
     for first, frames in _decoded(stream):
@@ -66,7 +66,7 @@ def read_recording(
 
 
 def _decoded(stream: IO[bytes]) -> Iterator[tuple[int, Iterable[Any]]]:
-    """The messages of one block of lines after the other, and the number of its first line."""
+    """Yield the messages of each block of lines, with the number of its first line."""
     from strategy_runtime.protocol.codec import FrameDecoder  # few backtests need it
 
     decode, line = FrameDecoder().decode, 1

@@ -1,7 +1,7 @@
-"""From rows to columns: what every reader feeds, whatever the file.
+"""Collects rows into columns, for every reader.
 
-Rows are checked as they come, many at a time where they are as they should be; order, duplicates
-and gaps are looked at when all have been seen, see `joining`.
+Rows are checked as they arrive, many at a time if they are clean. Order, duplicates and gaps are
+checked once all rows are there; see `joining`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from math import isfinite, isnan
 from typing import ClassVar, Protocol
 
 from strategy_runtime.clock import rfc3339
-from strategy_runtime.simulator.data.columns import Kind, stand_in_for
+from strategy_runtime.simulator.data.columns import Kind, missing_value_of
 from strategy_runtime.simulator.data.digits import (
     GREATEST,
     LEAST,
@@ -27,20 +27,20 @@ from strategy_runtime.simulator.data.spool import Columns, Spool
 __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
 _FEW = 5
-"""Rows below which looking at each is quicker than looking at all."""
+"""Below so many rows, checking each is faster than checking all together."""
 _ROUNDING = 1e-9
-"""The share of a price by which a high or a low may miss an open or a close: where prices were
-multiplied with the factor of an adjusted close, and that close was not, floats differ by less."""
+"""Share of a price by which a high or low may miss an open or close: floats differ by less than
+that if prices were multiplied by the factor of an adjusted close, and that close was not."""
 
 
 class Rows:
-    """The rows of one kind that one file has of one symbol.
+    """The rows of one kind and symbol in one file.
 
     Attributes:
         table: Times, numbers, and places (see `marked`).
-        in_order: Whether times never fall.
-        timeframe: Of bars, where the file says; else empty.
-        first, last: The earliest time and the latest.
+        in_order: Whether times never decrease.
+        timeframe: Timeframe of bars if the file has it, else empty.
+        first, last: The earliest and the latest time.
     """
 
     kind: ClassVar[Kind]
@@ -70,13 +70,13 @@ class Rows:
     def extend(
         self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]
     ) -> None:
-        """Take in rows, less those that no market can have had."""
+        """Add rows, except those that no market can have."""
         if len(stamps) < _FEW or not self._take(lines, stamps, *numbers):
             for row in zip(lines, stamps, *numbers, strict=True):
                 self.add(*row)
 
     def _take(self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]) -> bool:
-        """Take in all of many rows, or none where one of them needs a closer look."""
+        """Add many rows if all are clean and in order; return whether they were added."""
         first = marked(self.file, 0)
         places = [first + line for line in lines] if first else lines
         placed = self.table.place([stamps, *numbers, places])
@@ -88,11 +88,11 @@ class Rows:
         return True
 
     def add(self, line: int, stamp: int, *numbers: float) -> None:
-        """Take in a row, unless no market can have looked like it."""
+        """Add a row, unless no market can have it."""
         if not self._is_possible(*numbers):
-            numbers = self._mended(
+            numbers = self._repaired(
                 *(
-                    stand_in_for(name) if isnan(number) or _is_unknown(name, number) else number
+                    missing_value_of(name) if isnan(number) or _is_unknown(name, number) else number
                     for name, number in zip(self.kind.value, numbers, strict=True)
                 )
             )
@@ -116,24 +116,24 @@ class Rows:
         return bool(numbers[0] >= self._previous and numbers == sorted(numbers))
 
     def _are_clean(self, numbers: Columns) -> bool:
-        """Whether all of many rows are possible; False also where that is not plain to see."""
+        """Return whether all rows are certainly possible."""
         rows, columns = len(numbers[0]), list(map(digits_of, numbers))
         least, greatest = repeated(LEAST, rows), repeated(GREATEST, rows)
         pairs = self._rising(least, *columns, greatest)
         return not are_signed(columns, rows) and are_at_most(pairs, rows)
 
     def _rising(self, *numbers: Digits) -> Iterable[tuple[Digits, Digits]]:
-        """Which numbers of a possible row are at most which others.
+        """Return pairs of numbers of which, in a possible row, the first is at most the second.
 
-        The first is the least price that there can be, the last one the greatest number.
+        The first number given is the smallest possible price, the last one the greatest float.
         """
         raise NotImplementedError
 
     def _is_possible(self, *numbers: float) -> bool:
         raise NotImplementedError
 
-    def _mended(self, *numbers: float) -> tuple[float, ...]:
-        """A row without what can only be an error of rounding."""
+    def _repaired(self, *numbers: float) -> tuple[float, ...]:
+        """Return a row without errors of rounding."""
         return numbers
 
     def _note(self, kind: FaultKind, line: int, detail: str) -> None:
@@ -165,7 +165,7 @@ class BarRows(Rows):
             and isfinite(volume)
         )
 
-    def _mended(self, *numbers: float) -> tuple[float, ...]:
+    def _repaired(self, *numbers: float) -> tuple[float, ...]:
         open, high, low, close, volume = numbers
         top, bottom = max(open, high, close), min(open, low, close)
         if top <= high * (1 + _ROUNDING) and bottom >= low * (1 - _ROUNDING):
@@ -201,27 +201,27 @@ class TickRows(Rows):
 
 
 def rows_of(kind: Kind) -> type[Rows]:
-    """The class for a kind of rows."""
+    """Return the class for a kind of rows."""
     return {Kind.BARS: BarRows, Kind.QUOTES: QuoteRows, Kind.TICKS: TickRows}[kind]
 
 
 class Collect(Protocol):
-    """What a reader adds to."""
+    """Returns the rows that a reader adds to."""
 
     def __call__(self, kind: Kind, symbol: str | None, timeframe: str = "") -> Rows | None:
-        """The rows of a kind and symbol, and of a timeframe where the file says any.
+        """Return the rows of a kind and symbol, and of a timeframe if the file has any.
 
         Args:
-            symbol: None where the file does not say.
+            symbol: None if the file has no symbols.
 
         Returns:
-            None where the symbol is not asked for.
+            None if the symbol is not wanted.
         """
         ...
 
 
 def _is_unknown(name: str, number: float) -> bool:
-    """Interactive Brokers writes -1 for the volume of what has none, such as currencies."""
+    """Return whether a volume is -1, as Interactive Brokers writes it for currencies."""
     return name == "volume" and number == -1
 
 

@@ -1,4 +1,4 @@
-"""What of the data is wanted, and what is wanted but was not loaded."""
+"""Finds subscriptions that the loaded data cannot meet."""
 
 from collections.abc import Mapping
 
@@ -13,13 +13,13 @@ _NOT_OF_THE_MARKET = "events about orders, trades, positions and the account com
 
 
 def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscription, str]:
-    """The entries of which nothing will come, and why.
+    """Return the subscriptions that will get no events, and why.
 
     Args:
-        origin: How an error names what the entries are from.
+        origin: Where the subscriptions come from, for the error message.
 
     Raises:
-        ConfigError: Nothing will come of any.
+        ConfigError: None of them will get any event.
     """
     events: dict[str, list[str]] = {}
     for each in (*data.series, *data.ticks):
@@ -39,7 +39,7 @@ def unmet(wanted: Subscriptions, data: LoadedData, origin: str) -> dict[Subscrip
 
 
 def _missing(entry: Subscription, events: Mapping[str, list[str]]) -> str:
-    """Why nothing will come of an entry; empty where something may."""
+    """Return why a subscription will get no events; empty if it may get some."""
     if entry.symbol not in ("*", *events):
         return f"{entry.symbol} was not loaded{did_you_mean(entry.symbol, events)}"
     symbols = list(events) if entry.symbol == "*" else [entry.symbol]

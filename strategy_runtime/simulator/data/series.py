@@ -19,24 +19,23 @@ __all__ = [
 ]
 
 PROVIDER = "backtest"
-"""Where candles and quotes of the simulator say that they come from."""
+"""The provider named in candles and quotes of the simulator."""
 
 _LINE_BITS = 40
 
 
 class Series:
-    """Columns of one length, in the order of time; large ones are in temporary files, and look the
-    same.
+    """Columns of one length, in order of time; large ones are in temporary files but read the same.
 
     Attributes:
-        symbol: As in the file.
-        sources: The files it came from, as they were named, by their numbers.
+        symbol: The symbol, as in the file.
+        sources: The files it came from, as given, by number.
     """
 
     __slots__ = ("_room", "sources", "symbol")
 
     COLUMNS: ClassVar[tuple[str, ...]]
-    """Names of the columns; the first has the times."""
+    """Names of the columns; the first holds the times."""
 
     def __init__(self, symbol: str, sources: Mapping[int, str] | None = None) -> None:
         self.symbol = symbol
@@ -44,11 +43,11 @@ class Series:
         self._room: Room | None = None
 
     def __len__(self) -> int:
-        return len(getattr(self, self.COLUMNS[0]))  # asked at every quote
+        return len(getattr(self, self.COLUMNS[0]))  # called at every quote
 
     @property
     def source(self) -> str:
-        """The file or files, in few words."""
+        """The file, or the first one and how many more."""
         names = list(self.sources.values())
         if len(names) < 2:
             return "".join(names)
@@ -56,33 +55,33 @@ class Series:
 
     @property
     def columns(self) -> tuple[Any, ...]:
-        """The columns themselves."""
+        """The columns, in the order of `COLUMNS`."""
         return tuple(getattr(self, name) for name in self.COLUMNS)
 
     def take(self, columns: Iterable[Any], room: Room | None = None) -> None:
-        """Have these as columns, which may lie in a room."""
+        """Replace the columns; they may be in a room."""
         for name, column in zip(self.COLUMNS, columns, strict=True):
             setattr(self, name, column)
         self._room = room
 
     def cut(self, first: int, last: int) -> None:
-        """Keep some rows; what is in files stays there."""
+        """Keep only some rows; columns in files stay there."""
         self.take([column[first:last] for column in self.columns], self._room)
 
     def retime(self, times: "array[int]") -> None:
-        """Give the rows other times."""
+        """Replace the times of the rows."""
         self.take([times, *self.columns[1:]], self._room)
 
     def extend(self, other: Self) -> None:
         """Add the rows of another series."""
-        # What lies in a room cannot grow.
+        # Columns in a room cannot grow.
         columns = [each if isinstance(each, array) else _array_of(each) for each in self.columns]
         for column, more in zip(columns, other.columns, strict=True):
             column.extend(more)
         self.take(columns)
 
     def stretches(self, first: int, last: int) -> Iterator[range]:
-        """The rows from `first` to before `last`, some at a time: what was read is given back."""
+        """Yield ranges of rows from `first` to before `last`, releasing memory in between."""
         while first < last:
             end = min(first - first % STRETCH + STRETCH, last)
             yield range(first, end)
@@ -91,12 +90,12 @@ class Series:
             first = end
 
     def release(self) -> None:
-        """Give back the memory that reading from files has taken."""
+        """Release the memory that reading from files has taken."""
         if self._room is not None:
             self._room.release()
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        """What a copy and a pickle have: the numbers themselves, wherever they lie."""
+        """Return the state for copies and pickles: the numbers themselves, wherever they are."""
         slots = [name for each in type(self).__mro__ for name in getattr(each, "__slots__", ())]
         kept = {name: getattr(self, name) for name in slots}
         views = {id(each): each for each in kept.values() if isinstance(each, memoryview)}
@@ -113,12 +112,12 @@ class BarSeries(Series):
     """The bars of one symbol in one timeframe. No object exists for a bar until it is sent.
 
     Attributes:
-        timeframe: Canonical text, `1m`.
-        step: Its length in nanoseconds.
+        timeframe: Canonical text, such as `1m`.
+        step: Length of a bar in nanoseconds.
         starts: Start of each bar, nanoseconds since the epoch, UTC, strictly increasing.
         opens, highs, lows, closes: Prices.
-        volumes: 0 where unknown.
-        marks: Where each bar stands in the files, see `marked`; empty for made-up bars.
+        volumes: 0 if unknown.
+        marks: Place of each bar in the files, see `marked`; empty for made-up bars.
     """
 
     __slots__ = (
@@ -163,7 +162,7 @@ class BarSeries(Series):
             column.append(number)
 
     def candle(self, row: int) -> Candle:
-        """A bar as it is sent."""
+        """Return a bar as it is sent."""
         return Candle(
             self.symbol,
             self.timeframe,
@@ -177,11 +176,11 @@ class BarSeries(Series):
         )
 
     def where(self, row: int) -> str:
-        """Where a bar stands: `prices.csv line 34`; empty for made-up bars."""
+        """Return the place of a bar, such as `prices.csv line 34`; empty for made-up bars."""
         return "{} line {}".format(*self.place(row)) if len(self.marks) else ""
 
     def place(self, row: int) -> tuple[str, int]:
-        """File and line (CSV) or row (Parquet), from 1, of a bar that was read."""
+        """Return file and line (CSV) or row (Parquet), from 1, of a bar that was read."""
         file, line = unmarked(self.marks[row])
         return self.sources[file], line
 
@@ -190,7 +189,7 @@ class QuoteSeries(Series):
     """The changes of one symbol's best bid and ask.
 
     Attributes:
-        stamps: Time of each quote, nanoseconds since the epoch, UTC, never falling.
+        stamps: Time of each quote, nanoseconds since the epoch, UTC, never decreasing.
         bids, asks: Best prices.
     """
 
@@ -198,7 +197,7 @@ class QuoteSeries(Series):
 
     COLUMNS = ("stamps", "bids", "asks")
     KIND: ClassVar[str] = "quote"
-    """What the prices are, for the names of fill rules."""
+    """Kind of the prices, for the names of fill rules."""
 
     def __init__(self, symbol: str) -> None:
         super().__init__(symbol)
@@ -212,7 +211,7 @@ class QuoteSeries(Series):
             column.append(number)
 
     def as_bars(self) -> BarSeries:
-        """Each quote as a bar of no length at the middle of bid and ask, for reports."""
+        """Return each quote as a bar of no length at the mid price, for reports."""
         bars = BarSeries(self.symbol, self.KIND, 0, sources=self.sources)
         room = Room(16 * len(self), on_disk=self._room is not None and self._room.is_on_disk)
         filling = room.take("dd", len(self))
@@ -228,10 +227,10 @@ class QuoteSeries(Series):
 
 
 class TickSeries(QuoteSeries):
-    """The trades of one symbol's market; bid and ask are both the price of the last one.
+    """The market trades of one symbol; bid and ask are both the price of the trade.
 
     Attributes:
-        sizes: Quantity of each trade; 0 where unknown.
+        sizes: Quantity of each trade; 0 if unknown.
     """
 
     __slots__ = ("sizes",)
@@ -245,7 +244,7 @@ class TickSeries(QuoteSeries):
         self.sizes: Floats = array("d")
 
     def take(self, columns: Iterable[Any], room: Room | None = None) -> None:
-        """Have these as columns, which may lie in a room."""
+        """Replace the columns; they may be in a room."""
         super().take(columns, room)
         self.asks = self.bids
 
@@ -257,17 +256,15 @@ def _array_of(column: "memoryview[Any]") -> "array[Any]":
 
 
 def marked(file: int, line: int) -> int:
-    """The place of a row as one number: that of its file, and its line."""
+    """Return the place of a row, file number and line, as one integer."""
     return file << _LINE_BITS | line
 
 
 def unmarked(mark: int) -> tuple[int, int]:
-    """Number of the file, and line in it, of a place."""
+    """Return file number and line of a place."""
     return mark >> _LINE_BITS, mark & (1 << _LINE_BITS) - 1
 
 
 def middle(bid: float, ask: float) -> float:
-    """Half way between bid and ask, to the 15 digits that a float is sure of: without the noise of
-    binary fractions.
-    """
+    """Return the mid price to the 15 digits that a float holds exactly, without binary noise."""
     return float(f"{(bid + ask) / 2:.15g}")

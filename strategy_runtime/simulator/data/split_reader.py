@@ -1,6 +1,4 @@
-"""Splits as they are written: in CSV files with the columns symbol, date and ratio, or as results
-have them.
-"""
+"""Reads splits from CSV files with the columns symbol, date and ratio, or as results write them."""
 
 import csv
 import re
@@ -23,14 +21,14 @@ _RATIO = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:[:/](\d{1,9}))?", re.ASCII)
 
 
 def read_splits(path: Path, zone: tzinfo = UTC, dates: Dates | None = None) -> tuple[Split, ...]:
-    """Read splits; a ratio is new units to old ones, `2:1`, `2/1` or `2`, and `1:10` a reverse one.
+    """Read splits; a ratio is new units to old, `2:1`, `2/1` or `2`; `1:10` is a reverse split.
 
     Args:
-        zone: Of the dates: a split comes before the first bar that starts on its day or later.
-        dates: What comes first in those whose year comes last.
+        zone: Zone of the dates; a split applies before the first bar from its day on.
+        dates: What comes first in dates whose year comes last.
 
     Raises:
-        DataError: It cannot be read; names file and line.
+        DataError: The file cannot be read; names file and line.
     """
     stamps = StampReader(zone, dates)
     with open_text(path) as text:
@@ -50,12 +48,13 @@ def read_splits(path: Path, zone: tzinfo = UTC, dates: Dates | None = None) -> t
 
 
 def splits_of(given: object) -> tuple[Split, ...]:
-    """Splits as they are given from Python: by the path of a file, or each as results write it,
-    such as `AAPL 2:1 2005-02-28`, at midnight UTC.
+    """Return splits given in Python: as the path of a file, or each as results write it.
+
+    A text such as `AAPL 2:1 2005-02-28` means midnight UTC.
 
     Raises:
         DataError: The file cannot be read.
-        ConfigError: They are given in another way.
+        ConfigError: The splits are in another form.
     """
     if isinstance(given, str | Path):
         return read_splits(Path(given))

@@ -1,8 +1,8 @@
 """Columns that may be larger than memory: beyond a limit they are kept in temporary files.
 
-The files have no name and are gone with the process. What is kept in one is mapped into memory, so
-columns are read the same way wherever they are: `column[row]`. Pages that were read stay in memory
-until they are released: `Room.release`.
+The files have no name and disappear with the process. They are mapped into memory, so that columns
+are read the same way wherever they are: `column[row]`. Pages that were read stay in memory until
+`Room.release`.
 """
 
 import errno
@@ -26,14 +26,14 @@ Floats: TypeAlias = "array[float] | memoryview[float]"
 Columns: TypeAlias = "Sequence[memoryview[Any]]"
 
 STRETCH = 65_536
-"""Rows that are looked at together."""
+"""Rows that are processed together."""
 
 MOST_IN_MEMORY = 16 * 2**20
 _ITEM = 8
 
 
 class Room:
-    """Bytes for columns, in memory or mapped from a temporary file."""
+    """Space for columns, in memory or mapped from a temporary file."""
 
     def __init__(self, size: int, *, on_disk: bool) -> None:
         self._file: BufferedRandom | None = None
@@ -45,17 +45,17 @@ class Room:
 
     @property
     def is_on_disk(self) -> bool:
-        """Whether it is a file."""
+        """Whether it is in a file."""
         return self._map is not None
 
     def take(self, types: str, rows: int) -> "Filling":
-        """Columns of a length, of integers (`q`) or floats (`d`)."""
+        """Take space for columns of some length, of integers (`q`) or floats (`d`)."""
         begin = self._taken
         self._taken += len(types) * rows * _ITEM
         return Filling(self, begin, cut(self._bytes[begin : self._taken], types))
 
     def write(self, at: int, part: "memoryview[Any]") -> None:
-        """Put bytes in their place, without taking memory for them where that is a file."""
+        """Write bytes at a position; in a file, that takes no memory."""
         if self._file is None:
             self._bytes[at : at + part.nbytes] = part.cast("B")
         else:
@@ -63,18 +63,18 @@ class Room:
             self._file.write(part)
 
     def seal(self) -> None:
-        """Write no more."""
+        """Close the file, after the last write."""
         if self._file is not None:
             self._file.close()
 
     def release(self) -> None:
-        """Give back the memory of what has been read; it is read again where it is needed."""
+        """Release the memory of what has been read; it is read again when needed."""
         if self._map is not None and sys.platform == "linux":
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
 class Filling:
-    """Columns of a room that are filled from their beginning."""
+    """Columns of a room that are filled from the start."""
 
     def __init__(self, room: Room, begin: int, columns: Columns) -> None:
         self._room = room
@@ -83,7 +83,7 @@ class Filling:
         self._filled = 0
 
     def add(self, parts: Columns) -> None:
-        """Put these numbers next."""
+        """Append numbers to each column."""
         at = self._begin + self._filled * _ITEM
         for column, part in zip(self._columns, parts, strict=True):
             self._room.write(at, part)
@@ -92,12 +92,12 @@ class Filling:
 
     @property
     def columns(self) -> Columns:
-        """What has been put so far; to be read when the room has been sealed."""
+        """The filled part of the columns; read it once the room has been sealed."""
         return [column[: self._filled] for column in self._columns]
 
 
 class Table:
-    """Rows of one kind, in the order in which they came."""
+    """Rows of one kind, in the order in which they were added."""
 
     def __init__(self, types: str, spool: "Spool") -> None:
         self.types = types
@@ -119,7 +119,7 @@ class Table:
         self.keep(1)
 
     def place(self, columns: "Sequence[Sequence[float]]") -> Columns:
-        """Put rows at the end that do not count yet; gives back how they lie there."""
+        """Write rows after the end, without counting them yet, and return them as columns."""
         rows = len(columns[0])
         self._make_way(rows)
         here = slice(self._filled, self._filled + rows)
@@ -132,35 +132,35 @@ class Table:
         return placed
 
     def keep(self, rows: int) -> None:
-        """Count the rows that were placed last."""
+        """Count the rows that were last placed."""
         self._filled += rows
         self._rows += rows
-        self._spool.took(rows * len(self.types))
+        self._spool.grew(rows * len(self.types))
 
     def stretches(self) -> Iterator[Columns]:
-        """All rows, some at a time."""
+        """Yield all rows, a stretch at a time."""
         return (read() for read in self.readers())
 
     def readers(self) -> Iterator[Callable[[], Columns]]:
-        """What reads all rows, each of them some."""
+        """Yield functions that together read all rows, each of them a stretch."""
         for offset, rows in self._stored:
             yield partial(self._spool.block, self.types, offset, rows)
         for columns in self._in_memory():
             yield partial(list, columns)
 
     def stamps(self) -> Iterator[int]:
-        """The first column."""
+        """Yield the first column."""
         for offset, rows in self._stored:
             yield from self._spool.block("q", offset, rows)[0]
         for columns in self._in_memory():
             yield from columns[0]
 
     def store(self) -> None:
-        """Move what is in memory to the temporary file."""
+        """Move the rows in memory to the temporary file."""
         for columns in self._in_memory():
             self._stored.append((self._spool.write(columns), len(columns[0])))
         for columns, _ in (*self._full, (self._filling, 0)):
-            self._spool.give_back(self.types, columns)
+            self._spool.recycle(self.types, columns)
         self._full.clear()
         self._filling, self._filled = cut(memoryview(b""), self.types), 0
 
@@ -184,10 +184,10 @@ class Table:
 
 
 class Spool:
-    """Tables that share a limit of memory and a temporary file.
+    """Tables that share a memory limit and a temporary file.
 
     Args:
-        most_in_memory: Bytes that all tables together may have in memory.
+        most_in_memory: Bytes that all tables together may hold in memory.
     """
 
     def __init__(self, most_in_memory: int = MOST_IN_MEMORY) -> None:
@@ -200,32 +200,32 @@ class Spool:
         self._end = 0
 
     def table(self, types: str) -> Table:
-        """A new table."""
+        """Create a table."""
         table = Table(types, self)
         self._tables.append(table)
         return table
 
     def room(self) -> Room:
-        """Room for all rows of all tables."""
+        """Create a room for all rows of all tables."""
         size = sum(len(table) * len(table.types) * _ITEM for table in self._tables)
         self._room = Room(size, on_disk=self._file is not None)
         self._spare.clear()
         return self._room
 
     def columns(self, types: str, rows: int) -> Columns:
-        """Columns to be filled; of the usual length, those that were given back."""
+        """Return columns to fill, reusing recycled ones if they have the usual length."""
         spare = self._spare.get(types)
         if spare and rows == STRETCH:
             return spare.pop()
         return cut(memoryview(bytearray(len(types) * rows * _ITEM)), types)
 
-    def give_back(self, types: str, columns: Columns) -> None:
-        """Note that columns are of no more use."""
+    def recycle(self, types: str, columns: Columns) -> None:
+        """Keep columns that are no longer used, for reuse."""
         if len(columns[0]) == STRETCH:
             self._spare.setdefault(types, []).append(columns)
 
-    def took(self, items: int) -> None:
-        """Note that a table has grown by some items; move all tables to the file when it is due."""
+    def grew(self, items: int) -> None:
+        """Count items added to a table, and move all tables to the file beyond the limit."""
         self._held += items * _ITEM
         if self._held > self._most:
             self._held = 0
@@ -233,7 +233,7 @@ class Spool:
                 table.store()
 
     def write(self, columns: Columns) -> int:
-        """Put columns at the end of the file; gives back where they begin."""
+        """Append columns to the file and return their offset."""
         begin = self._end
         try:
             if self._file is None:
@@ -253,7 +253,7 @@ class Spool:
         return cut(memoryview(self._file.read(len(types) * rows * _ITEM)), types)
 
     def close(self) -> None:
-        """Give the file back; the tables are of no more use."""
+        """Close the file; the tables can no longer be used."""
         if self._room is not None:
             self._room.seal()
         if self._file is not None:
@@ -261,7 +261,7 @@ class Spool:
 
 
 def cut(numbers: "memoryview[Any]", types: str) -> Columns:
-    """As many columns as there are types, one behind the other in bytes."""
+    """Cut bytes into one column per type, one after the other."""
     size = numbers.nbytes // len(types)
     parts = [numbers[size * place : size * (place + 1)] for place in range(len(types))]
     return [
@@ -271,11 +271,11 @@ def cut(numbers: "memoryview[Any]", types: str) -> Columns:
 
 
 def _mapped(size: int) -> tuple[BufferedRandom, mmap.mmap]:
-    """A temporary file of some size, and its bytes."""
+    """Return a temporary file of some size, and its mapped bytes."""
     try:
         file = TemporaryFile()  # noqa: SIM115 - open until its room is sealed
         try:
-            # A mapped file that finds no space only when it is written to would end the process.
+            # If a mapped file found no space only on writing, the process would be killed.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
             else:

@@ -1,4 +1,4 @@
-"""How long the bars of a file are: as the user says, or as the bars do."""
+"""Finds the timeframe of bars, from what the user says or from the distances between bars."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _KNOWN = {
 _HALF_AN_HOUR = 1800 * NANOSECONDS
 _MONTHS = [days * DAY_NS for days in (28, 29, 30, 31)]
 _SEVERAL = [days * DAY_NS for days in (*range(90, 93), *range(181, 185), 365, 366)]
-"""Quarters, halves of a year, and years."""
+"""Quarters, half-years and years."""
 _MONTHLY = "{} are months apart, and months differ in length; load daily or weekly bars"
 _SAMPLE = 10_000
 _BY_CHANCE = 1e-6
@@ -31,18 +31,19 @@ _Group = TypeVar("_Group", int, str)
 
 
 def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, int]]:
-    """Timeframe of the bars of each part and its length in nanoseconds.
+    """Return the timeframe of the bars of each part, and its length in nanoseconds.
 
-    Parts of one symbol may differ in it. Rare bars of a fine one look like bars of a coarser one.
-    Where they are so few that this may be chance, they are taken for what other symbols in their
-    file are, and for what another part of their symbol is if they do not keep to the coarser one.
+    Parts of one symbol may have different timeframes. Sparse bars of a fine timeframe look like
+    bars of a coarser one. If there are so few that this may be chance, they get the timeframe of
+    other symbols in their file, or that of another part of their symbol if they are not aligned
+    with the coarser one.
 
     Args:
-        given: Of the candles wanted: finer bars keep their own, and so do coarser ones where their
-            symbol has finer ones too.
+        given: Timeframe of the candles wanted. Finer bars keep their own timeframe, and so do
+            coarser ones if their symbol has finer bars too.
 
     Raises:
-        DataError: The bars are coarser than `given`, or do not show their length.
+        DataError: The bars are coarser than `given`, or do not show their timeframe.
         TimeframeError: `given` is no timeframe.
     """
     seen = [_distances(part) for part in parts]
@@ -88,7 +89,7 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
 def _finest(
     found: Mapping[int, tuple[str, int]], groups: Sequence[_Group]
 ) -> dict[_Group, tuple[str, int]]:
-    """The finest timeframe of each group of parts that shows any."""
+    """Return the finest timeframe found in each group of parts."""
     finest: dict[_Group, tuple[str, int]] = {}
     for index, timeframe in found.items():
         known = finest.get(groups[index])
@@ -98,7 +99,7 @@ def _finest(
 
 
 def _may_be_rare(distances: Counter[int], step: int) -> bool:
-    """Whether bars of a length may be so rare that they look like longer ones."""
+    """Return whether bars of a timeframe may be so sparse that they look like longer ones."""
     if not distances:
         return True
     common = gcd(*distances)
@@ -108,7 +109,7 @@ def _may_be_rare(distances: Counter[int], step: int) -> bool:
 def _like_the_others(
     parts: Sequence[Rows], index: int, found: Mapping[int, tuple[str, int]]
 ) -> tuple[str, int]:
-    """The timeframe of a single bar: that of the others of its symbol, or of all."""
+    """Return the timeframe for a single bar: that of its symbol's other parts, or of all."""
     part = parts[index]
     for others in (
         {found[other] for other in found if parts[other].symbol == part.symbol},
@@ -123,7 +124,7 @@ def _like_the_others(
 
 
 def _said(said: str, given: str | None, what: str) -> tuple[str, int]:
-    """The timeframe that the data say, unless the one given cannot be made of it."""
+    """Return the timeframe named in the data, if the one given can be made of it."""
     timeframe = parse_timeframe(said)
     if timeframe.seconds is None:
         raise DataError(_MONTHLY.format(what))
@@ -145,7 +146,7 @@ def _inferred(distances: Counter[int], what: str) -> tuple[str, int]:
 
 
 def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
-    """The timeframe given, or the finer one of the data that it can be made of."""
+    """Return the timeframe given, or the finer one of the data that it can be made of."""
     length = parse_timeframe(given).nanoseconds
     if not distances:
         return given, length
@@ -156,8 +157,8 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
         raise DataError(
             f"{what} are mostly {_in_words(step)} apart, which does not fit the timeframe {given}"
         )
-    # Bars of a day taken for bars of a minute would tell the close of the day at its beginning.
-    # Bars of a minute that are rare are apart by many distances, with no longer one in common.
+    # Daily bars taken for minute bars would reveal the close of the day at its start. Sparse minute
+    # bars have many different distances, without a longer common divisor.
     common = gcd(*distances)
     if common > length and distances.total() > 1:
         raise DataError(
@@ -168,13 +169,13 @@ def _checked(given: str, distances: Counter[int], what: str) -> tuple[str, int]:
 
 
 def _in_words(step: int) -> str:
-    """A distance in days where these make it up, else in seconds."""
+    """Return a distance in days if it is whole days, else in seconds."""
     days, rest = divmod(step, DAY_NS)
     return f"{step / NANOSECONDS:.15g} s" if rest else "a day" if days == 1 else f"{days} days"
 
 
 def _distances(part: Rows) -> Counter[int]:
-    """How often neighbouring bars are how far apart; days by the clock of the place they are of."""
+    """Count the distances between neighbouring bars, correcting days for clock changes."""
     sample = sorted(set(islice(part.table.stamps(), _SAMPLE)))
     distances = [after - before for before, after in pairwise(sample)]
     if distances and min(distances) >= DAY_NS - LONGEST_CLOCK_CHANGE:
@@ -183,7 +184,7 @@ def _distances(part: Rows) -> Counter[int]:
 
 
 def _by_clock(distance: int) -> int:
-    """As many days as there are between two bars, also where clocks change between them."""
+    """Return a distance in whole days if only a clock change makes it differ from that."""
     odd = (distance + LONGEST_CLOCK_CHANGE) % DAY_NS - LONGEST_CLOCK_CHANGE
     return distance - odd if odd <= LONGEST_CLOCK_CHANGE and not odd % _HALF_AN_HOUR else distance
 

@@ -1,4 +1,4 @@
-"""Tables in memory, such as the data frames of pandas and polars, taken over by way of Arrow."""
+"""Takes over tables in memory, such as data frames of pandas and polars, by way of Arrow."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -11,8 +11,8 @@ _COLUMNS = ("Series", "ChunkedArray")
 
 
 class Frame(Protocol):
-    """Whatever hands over its columns by Arrow's C interface: data frames of pandas and polars,
-    tables of pyarrow.
+    """An object that exports its columns by Arrow's C interface: a pandas or polars data frame, or
+    a pyarrow table.
     """
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -24,8 +24,8 @@ class Table(NamedTuple):
     """A table to read.
 
     Attributes:
-        symbol: Of rows that do not say theirs; None where they have to.
-        arrow: A table of pyarrow.
+        symbol: Symbol of rows without one; None if each row must have one.
+        arrow: The pyarrow table.
     """
 
     symbol: str | None
@@ -36,17 +36,17 @@ class Table(NamedTuple):
 
 
 def is_frame(thing: object) -> bool:
-    """Whether something can be read as a table, and is not one column only."""
+    """Return whether an object can be read as a table, and is not just one column."""
     if type(thing).__name__ in _COLUMNS:
         return False
     return hasattr(thing, "__arrow_c_stream__") or _is_of_pandas(thing)
 
 
 def table_of(frame: Any, symbol: str | None) -> Table:
-    """A data frame as a table.
+    """Return a data frame as a table.
 
     Raises:
-        DataError: It cannot be one, or pyarrow is missing.
+        DataError: It cannot be converted, or pyarrow is missing.
     """
     try:
         import pyarrow
@@ -71,8 +71,8 @@ def _is_of_pandas(thing: object) -> bool:
 
 
 def _flat(frame: Any) -> Any:
-    """A data frame of pandas with its index as columns in front, and with symbols that stand side
-    by side, as a level of its columns, one below the other.
+    """Return a pandas data frame with its index as leading columns; symbols that are a level of its
+    columns, side by side, are stacked into rows.
     """
     if frame.columns.nlevels == 2:
         names = {str(name).lower() for name in frame.columns.get_level_values(0)}

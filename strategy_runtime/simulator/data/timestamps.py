@@ -1,9 +1,9 @@
-"""Texts and numbers to nanoseconds since the epoch.
+"""Converts texts and numbers to nanoseconds since the epoch.
 
-ISO 8601 dates and times (with `T` or a blank, a zone or none, up to nine fraction digits), dates
-with the year first and `/` or `.` between, the compact `YYYYMMDD` forms, months by their English
-names, and numbers since the epoch in s, ms, µs or ns, told apart by magnitude. A text without a
-zone is UTC unless another zone is given. What may mean two things is refused, never guessed.
+Reads ISO 8601 dates and times (with `T` or a space, with or without a zone, up to nine fraction
+digits), dates with the year first and `/` or `.` between, the compact `YYYYMMDD` forms, English
+names of months, and numbers since the epoch in s, ms, µs or ns, told apart by magnitude. A text
+without a zone is UTC unless another zone is given. Ambiguous texts are refused, never guessed.
 """
 
 import re
@@ -33,7 +33,7 @@ _OF_A_PLACE = re.compile(r"(.+\d) ([A-Za-z]+/[\w/+-]+)", re.ASCII)
 _YEAR_OR_MONTH = re.compile(r"((?:1[6-9]|2[0-2])\d\d)(?:[-/.](\d\d?))?", re.ASCII)
 _NUMBER = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
 _SCALES = {10: 10**9, 13: 10**6, 16: 10**3}
-"""Of whole numbers by their digits, where these leave no doubt."""
+"""Nanoseconds per unit of integers since the epoch, by the numbers of digits that are certain."""
 _UNITS = ((10**17, 0), (10**14, 3), (10**11, 6), (10**8, 9))
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that 64 bits of nanoseconds hold
 _USUAL_DATE = len("2024-03-04")
@@ -44,10 +44,10 @@ _AFTER_ALL = "\U0010ffff"
 
 
 def zone_of(name: str) -> tzinfo:
-    """A time zone by its IANA name.
+    """Return a time zone by its IANA name.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: There is no zone of that name.
     """
     try:
         return UTC if name.upper() == "UTC" else ZoneInfo(name)
@@ -58,15 +58,15 @@ def zone_of(name: str) -> tzinfo:
 
 
 def instant_of(text: str, zone: tzinfo, origin: str, dates: Dates | None = None) -> datetime:
-    """A single time, as somebody gives it who is asked for one.
+    """Return a single time that a user has given, as in an option.
 
     Args:
-        zone: Of a time that names none.
+        zone: Zone of a time without one.
         dates: What comes first in a date whose year comes last.
-        origin: How an error names what it is from.
+        origin: Where the text comes from, for the error message.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The text cannot be read.
     """
     try:
         return utc(StampReader(zone, dates).read(text))
@@ -75,10 +75,10 @@ def instant_of(text: str, zone: tzinfo, origin: str, dates: Dates | None = None)
 
 
 def stamp_of(moment: datetime) -> int:
-    """Nanoseconds since the epoch.
+    """Return nanoseconds since the epoch.
 
     Raises:
-        ValueError: 64 bits do not hold them.
+        ValueError: They do not fit into 64 bits.
     """
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ValueError(f"{moment.date()} is not within the years {_FIRST_YEAR} to {_LAST_YEAR}")
@@ -86,16 +86,16 @@ def stamp_of(moment: datetime) -> int:
 
 
 class StampReader:
-    """Reads the stamps of one file.
+    """Reads the timestamps of one file.
 
-    Days and times of day are remembered, so that most stamps cost two look-ups: files repeat both.
-    Most days repeat all times of day, and cost little more than a comparison.
+    Days and times of day are cached, because files repeat both, so that most timestamps cost two
+    look-ups. A day that repeats all times of day of others costs little more than a comparison.
 
     Args:
-        zone: Of times that name none.
-        dates: What comes first in dates whose year comes last; None where these are refused.
-        days: Where days are remembered: files of one folder repeat them, too. It may be shared with
-            readers of the same zone and `dates`.
+        zone: Zone of times without one.
+        dates: What comes first in dates whose year comes last; None refuses such dates.
+        days: Cache of days, because files of one folder repeat them. It may be shared with readers
+            of the same `zone` and `dates`.
 
     Attributes:
         is_utc: Whether times without a zone are UTC.
@@ -111,7 +111,7 @@ class StampReader:
         self._dates: Dates | None = dates
         self._elsewhere: dict[str, StampReader] = {}
         self.is_utc = zone is UTC
-        self._date = _USUAL_DATE  # how much of a text it is, as the first one shows
+        self._date = _USUAL_DATE  # length of the date in a text, taken from the first one
         self._days = {} if days is None else days
         self._clocks: dict[str, int] = {}
         self._routine: list[str] = []
@@ -120,9 +120,9 @@ class StampReader:
         self._since = 0
 
     def read(self, text: str) -> int:
-        """Nanoseconds since the epoch.
+        """Return nanoseconds since the epoch.
 
-        A date without a time is the first instant of that day.
+        A date without a time means the first instant of that day.
 
         Raises:
             ValueError: Says what is wrong with the text.
@@ -135,10 +135,10 @@ class StampReader:
         return self._parse(text.strip())
 
     def read_all(self, texts: Sequence[str]) -> list[int]:
-        """The same for many texts.
+        """Read many texts.
 
         Raises:
-            ValueError: One of them cannot be read.
+            ValueError: A text cannot be read.
         """
         scale = _SCALES.get(len(texts[0]))
         if scale is not None and {*map(len, texts)} == {len(texts[0])}:
@@ -150,18 +150,18 @@ class StampReader:
             day = texts[row][: self._date]
             end = bisect_left(texts, day + _AFTER_ALL, row)
             if end - row < _FEW:
-                stamps += self._by_halves(texts[row : row + _MANY])
+                stamps += self._by_day_and_time(texts[row : row + _MANY])
                 continue
             part = texts[row:end]
-            stamps += self._like_other_days(day, part) or self._by_halves(part)
+            stamps += self._by_routine(day, part) or self._by_day_and_time(part)
         return stamps
 
-    def _like_other_days(self, day: str, texts: Sequence[str]) -> Sequence[int] | None:
-        """The same where the texts are of one day, and times of day follow each other as on others.
+    def _by_routine(self, day: str, texts: Sequence[str]) -> Sequence[int] | None:
+        """Read texts of one day whose times of day follow each other as on earlier days.
 
-        None where they do not.
+        Return None if they do not.
         """
-        self.read(texts[0])  # so that the day is known
+        self.read(texts[0])  # caches the day
         self._since += len(texts)
         if len(self._clocks) != len(self._routine) and self._since > 4 * len(self._routine):
             self._since = 0
@@ -173,7 +173,7 @@ class StampReader:
             return None
         upto = first + len(texts)
         clocks = self._routine[first:upto]
-        # Equal as a whole and as many, they are equal one by one: no time of day has a line break.
+        # If the joined texts are equal, so is each, because no time of day has a line break.
         if len(clocks) < len(texts) or "\n".join(texts) != day + f"\n{day}".join(clocks):
             return None
         nanos = self._nanos[first:upto]
@@ -181,8 +181,8 @@ class StampReader:
             return range(midnight + nanos.start, midnight + nanos.stop, nanos.step)
         return [midnight + each for each in nanos]
 
-    def _by_halves(self, texts: Sequence[str]) -> list[int]:
-        """The same for any texts: each by its day and its time of day."""
+    def _by_day_and_time(self, texts: Sequence[str]) -> list[int]:
+        """Read any texts, each by its day and its time of day."""
         days, clocks = self._days, self._clocks
         stamps: list[int] = []
         rest = iter(texts)
@@ -229,7 +229,7 @@ class StampReader:
         return midnight + nanos
 
     def _read_of(self, text: str, name: str) -> int:
-        """A time of the place that is named behind it."""
+        """Read a time that is followed by the name of its zone."""
         reader = self._elsewhere.get(name)
         if reader is None:
             try:
@@ -251,7 +251,7 @@ class StampReader:
 
 
 def _in_steps(numbers: list[int]) -> Sequence[int]:
-    """The same numbers, as a range where they are apart by one step."""
+    """Return numbers as a range if they are evenly spaced, else unchanged."""
     if len(numbers) < 2 or numbers[0] == numbers[1]:
         return numbers
     steps = range(numbers[0], numbers[-1] + 1, numbers[1] - numbers[0])
@@ -260,7 +260,7 @@ def _in_steps(numbers: list[int]) -> Sequence[int]:
 
 @lru_cache(maxsize=256)
 def _midnight(day: str) -> int:
-    """Where a day begins in UTC."""
+    """Return the start of a day in UTC."""
     year, month, number = (day[:4], day[4:6], day[6:]) if day.isdecimal() else day.split(day[4])
     try:
         moment = datetime(int(year), int(month), int(number), tzinfo=UTC)
@@ -270,7 +270,7 @@ def _midnight(day: str) -> int:
 
 
 def _offset(zone: str) -> int:
-    """Nanoseconds by which a written zone is ahead of UTC."""
+    """Return the nanoseconds by which a written offset is ahead of UTC."""
     zone = zone.upper().removeprefix("UTC").removeprefix("GMT")
     if zone in ("Z", ""):
         return 0
@@ -283,7 +283,7 @@ def _offset(zone: str) -> int:
 
 
 def _offset_all_day(midnight: int, zone: tzinfo) -> int | None:
-    """Nanoseconds a zone is ahead of UTC on a day, or None where its clocks change on that day."""
+    """Return the nanoseconds a zone is ahead of UTC; None if its clocks change on that day."""
     local = utc(midnight).replace(tzinfo=zone)
     first, last = local.utcoffset(), (local + timedelta(days=1)).utcoffset()
     if first is None or first != last:

@@ -1,4 +1,4 @@
-"""Times that are not written as ISO 8601 has them, to what is."""
+"""Converts other notations of dates and times to ISO 8601."""
 
 import re
 from typing import Literal, TypeAlias
@@ -26,15 +26,15 @@ _FIRST_YEAR_OF_TWO_DIGITS = 69
 
 
 def in_iso(text: str, dates: Dates | None) -> tuple[str, int] | None:
-    """A date, or a date and time, as ISO 8601, and how much of the text is the date.
+    """Return a date, with or without a time, as ISO 8601, and the length of the date in the text.
 
-    None for what is written in no other way that is known.
+    Return None if the text is in no known notation.
 
     Args:
-        dates: What numbers mean; None where that is not known.
+        dates: Whether day or month comes first in numeric dates; None if unknown.
 
     Raises:
-        ValueError: They may mean several dates, or cannot mean what they should.
+        ValueError: A numeric date is ambiguous, or does not fit `dates`.
     """
     if match := _TOGETHER.fullmatch(text):
         return " ".join(match.groups()), 8

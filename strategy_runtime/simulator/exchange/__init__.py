@@ -1,21 +1,21 @@
-"""The simulated exchange: a clock made of bars and quotes, and orders that execute in them.
+"""The simulated exchange: a clock driven by bars and quotes, and the orders that fill in them.
 
-Free of I/O: commands and queries are plain calls, events are put into `outbox`, and `phases` moves
-the clock whenever it is resumed. In process the next event is asked for, over the wire the last
-one is acknowledged: the same resumption, so the same data gives the same fills.
+Free of I/O: commands and queries are plain calls, events go into `outbox`, and resuming `phases`
+advances the clock. In process, asking for the next event resumes it; over the wire, acknowledging
+the last one does. So the same data gives the same fills.
 
-Its parts, each of which knows only those above it:
+Its parts, each of which imports only those above it:
 
-* `state`: market, account and orders (`register`) at an instant; `answers`: what can be asked;
-* `news`: how changes become known; `agenda`: what comes next; `margin`: what the account can carry;
-* `admission`: what speaks against a command; `acceptance`: how orders come to rest and end;
+* `state`: market, account and orders (`register`) at an instant; `answers`: the queries;
+* `news`: announces changes; `agenda`: what comes next; `margin`: what the account can carry;
+* `admission`: checks of commands; `acceptance`: accepts, changes and ends orders;
   `brackets`: the legs that protect a position; `nights`: interest and splits;
-* `execution`: fills, and what they do to the account; `liquidation`: what becomes of one that is
-  short of margin; `plain`: a short way for simple orders;
+* `execution`: fills and their effect on the account; `liquidation`: closes an account that is short
+  of margin; `plain`: the fast path for simple orders;
 * `crossing`: which orders a bar or a quote is tested against; `replay`: the clock;
-* `in_step`: a short way for symbols whose bars begin together, `walk` by walk, as far as the
-  `outlook` is clear;
-* `exchange`: all of it put together, and what a client can have done.
+* `in_step`: the fast path for symbols whose bars start together, one `walk` at a time, as far as
+  the `outlook` is clear;
+* `exchange`: puts the parts together and takes the commands of clients.
 """
 
 from strategy_runtime.simulator.exchange.exchange import Exchange

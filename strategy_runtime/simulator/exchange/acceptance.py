@@ -1,4 +1,4 @@
-"""From acceptance to end: how orders come to rest, are changed, and end unfilled."""
+"""The life of an order apart from fills: acceptance, changes, and ends without a fill."""
 
 from strategy_runtime.protocol.enums import (
     EVENT_OF_STATUS,
@@ -16,12 +16,12 @@ from strategy_runtime.simulator.orders import NEVER, RestingOrder
 
 __all__ = ["Acceptance"]
 
-# A member of an Enum costs five times a name of the module.
+# Looking up an enum member takes five times as long as a module name.
 _MARKET, _TRAILING_STOP, _BAR = OrderType.MARKET, OrderType.TRAILING_STOP, Phase.BAR
 
 
 class Acceptance:
-    """Lets orders rest, and takes them out again."""
+    """Accepts, changes and ends orders."""
 
     __slots__ = ("_agenda", "_news", "_state")
 
@@ -37,7 +37,7 @@ class Acceptance:
         is_leg: bool = False,
         parent: RestingOrder | None = None,
     ) -> RestingOrder:
-        """Let an order rest, or a leg of a bracket, which has a parent where an entry made it."""
+        """Accept an order, or a leg of a bracket, whose parent is its entry if it has one."""
         state = self._state
         order = RestingOrder.of(request, len(state.register.all) + 1, state.now_ns)
         order.is_leg = is_leg
@@ -45,7 +45,7 @@ class Acceptance:
         instrument = state.instruments[request.symbol]
         is_between_bars = self._is_between_bars(instrument)
         if not is_between_bars:
-            self.time_in(instrument, order)
+            self.set_start(instrument, order)
         if not order.is_leg and state.options.latency:
             order.delay = state.options.latency
             order.waits_for_open = True
@@ -60,69 +60,69 @@ class Acceptance:
         else:
             instrument.resting.add(order)
             self._agenda.add_open(instrument)
-        self._news.tell_order(order, OrderEventKind.ORDER_CREATED)
+        self._news.announce_order(order, OrderEventKind.ORDER_CREATED)
         return order
 
     def _is_between_bars(self, instrument: Instrument) -> bool:
-        """Whether bars walk in step, and none is going on."""
+        """Return whether symbols are in step and between two bars."""
         return self._state.phase is _BAR and instrument.first_row >= 0
 
-    def time_in(self, instrument: Instrument, order: RestingOrder) -> None:
-        """Settle from when on an order as it is now takes part.
+    def set_start(self, instrument: Instrument, order: RestingOrder) -> None:
+        """Set from when on an order, as it now is, can fill.
 
-        Behind an open it meets the bar that has just begun at its open price and then in its
-        range. A bar that has been going on for longer is none of its business: the prices it made
-        before the order came cannot be told from those it made afterwards. An order that was to
-        wait for an open anyway still does.
+        Right after an open it can fill at that open and then in the range of its bar. It cannot
+        fill in a bar that started earlier, because prices from before the order cannot be told from
+        later ones. An order that already waits for an open keeps waiting.
         """
         state = self._state
         order.open_from = state.now_ns + (state.phase is Phase.OPEN)
         order.is_fresh, order.slept_before = True, NEVER
-        if instrument.quotes is None and state.is_amid_a_bar(instrument):
+        if instrument.quotes is None and state.is_within_bar(instrument):
             order.waits_for_open = True
 
     def move(self, order: RestingOrder, changes: OrderChanges) -> None:
-        """Change an order on demand; with other terms it meets the market like a new one."""
+        """Change an order for a client; with new terms it meets the market like a new order."""
         terms = order.terms
         self.change(order, changes)
         if order.terms != terms:
             instrument = self._state.instruments[order.symbol]
-            self.time_in(instrument, order)
+            self.set_start(instrument, order)
             if self._is_between_bars(instrument):
                 instrument.resting.add_asleep(order, instrument.row)
 
     def change(self, order: RestingOrder, changes: OrderChanges) -> None:
-        """Apply a modification that has been checked, and say so, unless it changes nothing, as one
-        that is sent again because its answer was lost.
+        """Apply and announce a checked modification.
+
+        Do nothing if it changes nothing, as when a client repeats a request after a lost answer.
         """
-        if order.is_as(changes):
+        if order.is_unchanged_by(changes):
             return
-        self._news.keep_told(order)
+        self._news.keep_announced(order)
         order.change(changes, self._state.now_ns)
         self._state.instruments[order.symbol].resting.wake(order)
-        self._news.tell_order(order, OrderEventKind.ORDER_MODIFIED)
+        self._news.announce_order(order, OrderEventKind.ORDER_MODIFIED)
 
     def finish(
         self, order: RestingOrder, status: OrderStatus, reason: RejectReason | None = None
     ) -> None:
-        """End an order that did not fill, and say so."""
-        self._news.keep_told(order)
+        """End an order without a fill, and announce it."""
+        self._news.keep_announced(order)
         self._state.instruments[order.symbol].resting.remove(order)
         order.end(status, self._state.now_ns, reason)
-        self._news.tell_order(order, EVENT_OF_STATUS[status])
+        self._news.announce_order(order, EVENT_OF_STATUS[status])
 
     def reject(self, order: RestingOrder, reason: RejectReason) -> None:
-        """End an order that the account or its flags do not allow; its group ends with it."""
+        """Reject an accepted order that the account or its flags forbid, and cancel its group."""
         self.finish(order, OrderStatus.REJECTED, reason)
         self.cancel_siblings(order)
 
     def cancel_siblings(self, order: RestingOrder) -> None:
-        """Cancel the orders of which at most one may fill, this one aside."""
+        """Cancel the other orders of its OCO group and bracket."""
         for other in self._state.register.untie(order):
             self.finish(other, OrderStatus.CANCELLED)
 
-    def sweep(self, instrument: Instrument) -> None:
-        """Cancel legs, and what is left of reduce-only orders, that have nothing to reduce."""
+    def cancel_obsolete(self, instrument: Instrument) -> None:
+        """Cancel legs and partly filled reduce-only orders that have nothing left to reduce."""
         for order in list(instrument.resting.reducing.values()):
             if not (order.is_leg or (order.request.reduce_only and order.filled)):
                 continue

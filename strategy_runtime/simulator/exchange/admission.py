@@ -1,4 +1,4 @@
-"""What speaks against a command: why an order is not accepted, or not changed."""
+"""Checks of commands: why an order is not accepted, or not changed."""
 
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import PositionMode, Side
@@ -21,12 +21,12 @@ __all__ = ["Admission", "check_changes"]
 
 _OVER = "the backtest is over"
 _LEGS = ("stop_loss", "take_profit")
-# A member of an Enum costs five times a name of the module.
+# Looking up an enum member takes five times as long as a module name.
 _BUY, _END = Side.BUY, Phase.END
 
 
 class Admission:
-    """Lets commands through that the exchange can carry out."""
+    """Checks whether the exchange can carry out a command."""
 
     __slots__ = ("_margin", "_state")
 
@@ -35,10 +35,10 @@ class Admission:
         self._margin = margin
 
     def given_before(self, request: OrderRequest) -> KeptOrder | None:
-        """The order that was accepted for the same request, by the client's id; else None.
+        """Return the order accepted earlier for the same request and client's id; else None.
 
         Raises:
-            ApiError: 400 `INVALID_VALUE`, where the id was used for something else.
+            ApiError: 400 `INVALID_VALUE` if the id was used for another request.
         """
         own_id = request.client_order_id
         known = self._state.register.by_client_id.get(own_id or "")
@@ -49,11 +49,11 @@ class Admission:
         return known
 
     def check(self, request: OrderRequest) -> None:
-        """See whether an order can be accepted.
+        """Check that an order can be accepted.
 
         Raises:
-            ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
-                the market does not allow.
+            ApiError: 400 for an invalid order, 422 `ORDER_REJECTED` for one that the account or the
+                market does not allow.
         """
         validate_order_request(request)
         state = self._state
@@ -100,7 +100,7 @@ class Admission:
             )
 
     def check_market_is_open(self) -> None:
-        """See whether anything can be ordered.
+        """Check that orders can still be placed.
 
         Raises:
             ApiError: 422 `ORDER_REJECTED`, once the backtest is over.
@@ -109,7 +109,7 @@ class Admission:
             raise _rejected("MARKET_CLOSED", _OVER)
 
     def open_order(self, order_id: str) -> RestingOrder:
-        """An order that can still be changed or cancelled.
+        """Return an order that can still be changed or cancelled.
 
         Raises:
             ApiError: 404 unknown, 409 `ORDER_NOT_MODIFIABLE` no longer open.
@@ -117,7 +117,7 @@ class Admission:
         return self.still_open(self._state.register.get(order_id))
 
     def still_open(self, order: KeptOrder) -> RestingOrder:
-        """The order itself, if it can still be changed or cancelled.
+        """Return the order itself, if it can still be changed or cancelled.
 
         Raises:
             ApiError: 409 `ORDER_NOT_MODIFIABLE`.
@@ -130,10 +130,11 @@ class Admission:
 
 
 def check_changes(order: RestingOrder, changes: OrderChanges) -> None:
-    """See whether an order can take changes.
+    """Check that changes apply to an order.
 
     Raises:
-        ApiError: 400 `INVALID_REQUEST` for none at all, `INVALID_VALUE` for one it cannot take.
+        ApiError: 400 `INVALID_REQUEST` without any change, `INVALID_VALUE` for one that does not
+            apply.
     """
     given = changes.given
     if not given:
@@ -153,7 +154,7 @@ def check_changes(order: RestingOrder, changes: OrderChanges) -> None:
 
 
 def _why_not(order: RestingOrder, name: str) -> str:
-    """Why an order cannot have a field changed, or nothing."""
+    """Return why a field of an order cannot be changed; empty if it can."""
     request = order.request
     if name in _LEGS:
         return "does not apply to an order that reduces a position" if request.reduce_only else ""

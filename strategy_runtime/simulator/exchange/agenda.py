@@ -1,4 +1,4 @@
-"""What comes next: when which symbol has a bar that closes or opens, a quote, a trade, a candle."""
+"""The agenda: when each symbol next has a bar that closes or opens, a quote, a trade, a candle."""
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
@@ -15,19 +15,19 @@ _T = TypeVar("_T")
 
 
 class Agenda:
-    """Instants to come, each with whose it is.
+    """Heaps of coming instants, each with the symbol or candle it belongs to.
 
-    While all symbols walk in step the next instant is the next row of them all. Then nothing of
-    theirs is on the heaps, and only those are noted in which orders rest.
+    While all symbols are in step, the next instant is the next row of each of them. They are not
+    on the heaps then, and only the symbols in which orders rest are kept.
 
     Attributes:
         closes: Bars that close.
-        opens: Bars that begin, where an order waits for that.
+        opens: Bars that start, if an order waits for the open.
         rollups: Coarser candles that end.
         ticks: Quotes.
-        trades: Trades of the market, out of which candles are made.
+        trades: Market trades that candles are made of.
         busy: In step: the symbols in which orders rest, by rank.
-        due: In step: those of them in which one waits for the next open.
+        due: In step: those of them in which an order waits for the next open.
     """
 
     __slots__ = ("_state", "busy", "closes", "due", "opens", "rollups", "ticks", "trades")
@@ -55,9 +55,9 @@ class Agenda:
         return _soonest(self.closes, self.opens, self.rollups, self.ticks, self.trades)
 
     def next_ns(self) -> int | None:
-        """The next instant at which something does happen; opens that no longer matter do not.
+        """Return the next instant at which something happens, skipping opens that no longer matter.
 
-        Where nothing but opens is left, there is none.
+        None if only opens are left.
         """
         opens = self.opens
         while opens and not self._has_to_open(opens[0][2]):
@@ -70,7 +70,7 @@ class Agenda:
         return bool(instrument.resting) or self._state.is_split_due(instrument, start)
 
     def add_close(self, instrument: Instrument) -> None:
-        """Note when the bar in progress closes, and that it begins where that matters anyway."""
+        """Schedule the close of the current bar, and its open if a split comes before it."""
         series, row = instrument.series, instrument.row
         if row < len(series.starts):
             heappush(self.closes, (series.starts[row] + series.step, instrument.rank, instrument))
@@ -78,7 +78,7 @@ class Agenda:
                 self.add_open(instrument)
 
     def add_open(self, instrument: Instrument) -> None:
-        """Note that an order waits for the open of the bar to come, unless it has begun already."""
+        """Schedule the open of the next bar, for an order, unless the bar has started already."""
         if instrument.quotes is not None:
             return
         state, starts, row = self._state, instrument.series.starts, instrument.row
@@ -96,11 +96,11 @@ class Agenda:
             self.due[instrument.rank] = instrument
 
     def add_busy(self, instrument: Instrument) -> None:
-        """Note, in step, that orders rest in a symbol, of which none waits for an open."""
+        """Mark, in step, a symbol in which orders rest, none of which waits for an open."""
         self.busy[instrument.rank] = instrument
 
     def add_quote(self, instrument: Instrument) -> None:
-        """Note when the next quote comes."""
+        """Schedule the next quote."""
         quotes, tick = instrument.quotes, instrument.tick
         if quotes is not None and tick < len(quotes):
             if not tick % STRETCH:
@@ -108,26 +108,26 @@ class Agenda:
             heappush(self.ticks, (quotes.stamps[tick], instrument.rank, instrument))
 
     def add_trade(self, instrument: Instrument) -> None:
-        """Note when the next trade of the market comes."""
+        """Schedule the next market trade."""
         trades, trade = instrument.trades, instrument.trade
         if trades is not None and trade < len(trades):
             heappush(self.trades, (trades.stamps[trade], instrument.rank, instrument))
 
     def add_rollup(self, rollup: Rollup | GivenBars) -> None:
-        """Note when a coarser candle ends."""
+        """Schedule the end of a coarser candle."""
         heappush(self.rollups, (rollup.end, rollup.rank, rollup))
 
     # In step
 
-    def fall_in(self, lanes: list[Instrument]) -> None:
-        """Have all symbols that have bars to come walk in step from here on."""
+    def enter_step(self, lanes: list[Instrument]) -> None:
+        """Take all symbols that have bars to come off the heaps, to move them in step."""
         self.due = {each[1]: each[2] for each in self.opens}
         self.busy = {lane.rank: lane for lane in lanes if lane.resting or lane.rank in self.due}
         self.closes.clear()
         self.opens.clear()
 
-    def fall_out(self, lanes: list[Instrument]) -> None:
-        """Have each go its own way again."""
+    def leave_step(self, lanes: list[Instrument]) -> None:
+        """Put the symbols back on the heaps, each with its own next instant."""
         self.add_opens()
         self._state.walk = None
         for lane in self.due.values():
@@ -137,13 +137,13 @@ class Agenda:
             self.add_close(lane)
 
     def with_orders(self) -> list[Instrument]:
-        """The symbols in which orders rest, by rank; others are no longer looked at."""
+        """Return the symbols in which orders rest, by rank, and drop the others from `busy`."""
         for lane in [lane for lane in self.busy.values() if not lane.resting]:
             del self.busy[lane.rank]
         return by_rank(self.busy)
 
     def add_opens(self) -> None:
-        """Have orders tested against the opens of the bars that begin next."""
+        """Schedule the next opens of all symbols in which orders rest."""
         for lane in self.with_orders():
             self._state.close_up(lane)
             if lane.scheduled != lane.row:
@@ -151,7 +151,7 @@ class Agenda:
 
 
 def pop_all(agenda: list[tuple[int, int, _T]], now: int) -> list[_T]:
-    """Take those off whose turn it is, by rank."""
+    """Remove and return the entries due now, by rank."""
     due: list[_T] = []
     while agenda and agenda[0][0] == now:
         due.append(heappop(agenda)[2])
@@ -159,7 +159,7 @@ def pop_all(agenda: list[tuple[int, int, _T]], now: int) -> list[_T]:
 
 
 def by_rank(lanes: dict[int, Instrument]) -> list[Instrument]:
-    """Symbols in the order in which they are dealt with."""
+    """Return symbols in the order in which they are processed."""
     return list(lanes.values()) if len(lanes) < 2 else [lanes[rank] for rank in sorted(lanes)]
 
 

@@ -1,7 +1,6 @@
-"""Every question that can be asked of the exchange.
+"""The queries of the exchange.
 
-Answers are as of simulated now: bars that have not closed, and prices that have not been, are not
-visible.
+Answers are as of simulated now: bars that have not closed and prices still to come are not visible.
 """
 
 from array import array
@@ -49,9 +48,9 @@ _FEATURES = (
 
 
 class _Wanted(TypedDict, total=False):
-    """Which orders are asked for; what is left out or None may be any.
+    """Filters for orders; one that is missing or None matches any order.
 
-    `since` is inclusive and `until` exclusive; both mean the time of creation.
+    `since` is inclusive and `until` exclusive; both refer to the time of creation.
     """
 
     symbol: str | None
@@ -63,38 +62,38 @@ class _Wanted(TypedDict, total=False):
 
 
 class Answers:
-    """The questions that can be asked of an exchange."""
+    """Answers queries about an exchange."""
 
     __slots__ = ("_state",)
 
     def __init__(self, state: State) -> None:
         self._state = state
 
-    # Where it stands
+    # Progress
 
     @property
     def options(self) -> ExchangeOptions:
-        """How it was set up."""
+        """How the exchange was set up."""
         return self._state.options
 
     @property
     def now_ns(self) -> int:
-        """The simulated instant."""
+        """The simulated instant, in nanoseconds since the epoch."""
         return self._state.now_ns
 
     @property
     def now(self) -> datetime:
-        """The same as a time."""
+        """The simulated instant."""
         return self._state.now
 
     @property
     def phase(self) -> Phase:
-        """Where within the instant it stands."""
+        """Phase of the current instant."""
         return self._state.phase
 
     @property
     def emitted(self) -> int:
-        """Number of events so far."""
+        """Number of events emitted so far."""
         return self._state.emitted
 
     @property
@@ -116,19 +115,19 @@ class Answers:
 
     @property
     def balance(self) -> Decimal:
-        """Starting cash and realised profit less fees and interest."""
+        """Starting cash plus realised profit, less fees and interest."""
         return self._state.ledger.balance
 
     def followed(self, order_id: str) -> KeptOrder | None:
-        """An order as the exchange keeps it, by its id; None where there is none."""
+        """Return the exchange's own order by its id, or None."""
         return self._state.register.find(order_id)
 
     def accepted(self, client_order_id: str) -> KeptOrder | None:
-        """The same by the client's id."""
+        """Return the exchange's own order by the client's id, or None."""
         return self._state.register.by_client_id.get(client_order_id)
 
     def order(self, order_id: str) -> Order:
-        """One order, open or not.
+        """Return one order, open or not.
 
         Raises:
             ApiError: 404 `ORDER_NOT_FOUND`.
@@ -142,7 +141,7 @@ class Answers:
         limit: int = 100,
         **wanted: Unpack[_Wanted],
     ) -> list[Order]:
-        """Orders, newest first: the open ones, or those in `statuses` where given."""
+        """Return orders, newest first: the open ones, or those in `statuses` if given."""
         self._state.catch_up()
         found = self._kept(_OPEN if statuses is None else frozenset(statuses), **wanted)
         return [order.snapshot() for order in islice(found, limit)]
@@ -154,7 +153,7 @@ class Answers:
         limit: int = 100,
         **wanted: Unpack[_Wanted],
     ) -> list[Order]:
-        """Orders that have come to an end, the one that ended last first."""
+        """Return orders that have ended, the last to end first."""
         self._state.catch_up()
         found = self._kept(_ENDED if statuses is None else _ENDED.intersection(statuses), **wanted)
         last = nlargest(limit, found, key=attrgetter("updated_ns"))
@@ -170,7 +169,7 @@ class Answers:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[KeptOrder]:
-        """The orders that are meant, newest first."""
+        """Return the orders that match the filters, newest first."""
         register = self._state.register
         kept: Sequence[KeptOrder]
         if client_order_id is not None:
@@ -191,11 +190,11 @@ class Answers:
     # Positions, account and market
 
     def parts_of(self, symbol: str) -> Sequence[Holding]:
-        """The open positions in a symbol, the longest-standing first."""
+        """Return the open positions in a symbol, oldest first."""
         return self._state.ledger.of(symbol)
 
     def position(self, position_id: str) -> Position:
-        """One open position.
+        """Return one open position.
 
         Raises:
             ApiError: 404 `POSITION_NOT_FOUND`.
@@ -204,7 +203,7 @@ class Answers:
         return self._state.position_of(self._state.holding(position_id))
 
     def positions(self, symbol: str | None = None) -> list[Position]:
-        """Open positions, the longest-standing first."""
+        """Return the open positions, oldest first."""
         self._state.catch_up()
         return [
             self._state.position_of(holding)
@@ -213,7 +212,7 @@ class Answers:
         ]
 
     def account(self) -> Account:
-        """Balance, equity and margin at the visible prices."""
+        """Return balance, equity and margin at the visible prices."""
         return self._state.account()
 
     def trades(
@@ -225,7 +224,7 @@ class Answers:
         until: datetime | None = None,
         limit: int = 100,
     ) -> list[Trade]:
-        """Executions, newest first."""
+        """Return executions, newest first."""
         found = (
             fill
             for fill in reversed(self._state.fills)
@@ -236,7 +235,7 @@ class Answers:
         return [self._state.trade_of(fill) for fill in islice(found, limit)]
 
     def quote(self, symbol: str) -> Quote:
-        """The last price as a quote, widened by half the configured spread to either side.
+        """Return the last quote, or one made from the last price and the configured spread.
 
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` before the first price.
@@ -265,9 +264,9 @@ class Answers:
         end: datetime | None = None,
         limit: int = 100,
     ) -> list[Candle]:
-        """Closed bars, oldest first; `start` and `end` are inclusive and mean the bar's start.
+        """Return closed bars, oldest first; `start` and `end` are inclusive and mean bar starts.
 
-        With neither, and with `end` alone, the last `limit` ones; with `start` the first ones.
+        With `start`, the first `limit` bars; without, the last.
 
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`; 400 `INVALID_REQUEST` for a timeframe not loaded.
@@ -276,7 +275,7 @@ class Answers:
         instrument = self._state.instrument(symbol)
         series, now_ns = instrument.series, self._state.now_ns
         if self._state.phase is Phase.INTRABAR:
-            now_ns -= 1  # a bar that ends now is not over yet
+            now_ns -= 1  # a bar that ends now has not closed yet
         wanted = parse_timeframe(timeframe)
         start_ns = None if start is None else ns_of(start)
         end_ns = None if end is None else ns_of(end)
@@ -319,7 +318,7 @@ class Answers:
         return [bars.candle(row) for row in chosen]
 
     def capabilities(self) -> Capabilities:
-        """What this exchange can do."""
+        """Return what this exchange can do."""
         features = set(_FEATURES)
         if self._state.options.mode is PositionMode.HEDGING:
             features.add("hedging")
@@ -334,7 +333,7 @@ class Answers:
         )
 
     def row_of(self, candle: Candle) -> str:
-        """Where a candle stands in its file: `prices.csv line 34`."""
+        """Return the place of a candle in its file, such as `prices.csv line 34`; else empty."""
         instrument = self._state.instruments.get(candle.symbol)
         if instrument is None:
             return ""
@@ -345,7 +344,7 @@ class Answers:
         return series.where(row) if series.starts[row : row + 1] == array("q", [stamp]) else ""
 
     def outcome(self) -> Outcome:
-        """The run so far, as plain data."""
+        """Return the run so far as plain data."""
         state, account = self._state, self.account()
         ledger, orders = state.ledger, state.register.all
         instruments = state.instruments.values()

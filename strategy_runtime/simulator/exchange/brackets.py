@@ -1,4 +1,4 @@
-"""Brackets: the stop-loss and take-profit orders that protect what an entry has filled."""
+"""Brackets: the stop-loss and take-profit orders that protect a filled entry."""
 
 from decimal import Decimal
 from itertools import count
@@ -16,7 +16,7 @@ _SUFFIX = {OrderType.STOP: "sl", OrderType.LIMIT: "tp"}
 
 
 class Brackets:
-    """Places the legs of brackets, and moves them."""
+    """Places and moves the legs of brackets."""
 
     __slots__ = ("_acceptance", "_state")
 
@@ -25,10 +25,10 @@ class Brackets:
         self._acceptance = acceptance
 
     def protect(self, entry: RestingOrder, filled: Decimal, *, at_open: bool) -> None:
-        """Cover what an entry has just filled: by the legs it has, else by new ones.
+        """Protect what an entry has just filled: grow the legs it has, or place new ones.
 
         Args:
-            at_open: Whether it filled at an open, so that the range of that bar is still to come.
+            at_open: Whether it filled at an open, so that the range of that bar still follows.
         """
         holding = self._state.ledger.addressed(entry.symbol, entry.position_id)
         if holding is None or holding.quantity * entry.side.sign < 0:
@@ -49,7 +49,7 @@ class Brackets:
                 leg.waits_for_open = not at_open or self._state.options.children == "next_bar"
 
     def follow(self, entry: RestingOrder, changes: OrderChanges) -> None:
-        """Let the legs of an entry that has filled in part follow its new prices."""
+        """Move the legs of a partly filled entry to its new prices, placing those it lacks."""
         for kind, price in (
             (OrderType.STOP, changes.stop_loss),
             (OrderType.LIMIT, changes.take_profit),
@@ -124,7 +124,7 @@ class Brackets:
             )
 
     def _bracket_of(self, holding: Holding) -> str | None:
-        """What the legs that protect a position so far share: a further one joins them."""
+        """Return the bracket of the legs that protect a position, for a further leg to join."""
         legs = self._state.instruments[holding.symbol].resting.reducing.values()
         for order in legs:
             if order.bracket is not None and order.position_id == holding.id:
@@ -132,7 +132,7 @@ class Brackets:
         return None
 
     def _legs_of(self, holding: Holding, kind: OrderType) -> list[RestingOrder]:
-        """The resting legs of one kind that protect a position."""
+        """Return the resting legs of one kind that protect a position."""
         return [
             order
             for order in self._state.instruments[holding.symbol].resting.reducing.values()

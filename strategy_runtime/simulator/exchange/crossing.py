@@ -1,8 +1,7 @@
-"""The market meets the orders: which of them an open, a range or a quote is tested against, and in
-what order.
+"""Which orders an open, a range or a quote is tested against, and in what order.
 
-An order that came during an open phase meets the open it came behind, and then the range, when
-that bar closes; every other meets the opens and ranges that follow it.
+An order placed during an open phase is tested against that open and then the range, both when the
+bar closes; any other order is tested against the opens and ranges that follow it.
 """
 
 from strategy_runtime.clock import DAY_NS
@@ -40,18 +39,18 @@ class Crossing:
         self._plain = plain
 
     def match_open(self, instrument: Instrument) -> None:
-        """Test the orders of a symbol against the open of a bar, behind splits overnight."""
+        """Apply overnight splits, then test the orders of a symbol against the open of a bar."""
         price, now_ns = instrument.series.opens[instrument.row], self._state.now_ns
         self._nights.split_before(instrument, now_ns, price)
         if instrument.row:
-            self._nights.look_for_split(instrument)
+            self._nights.check_for_split(instrument)
         self.match_open_at(instrument, price)
 
     def match_open_at(self, instrument: Instrument, price: float) -> None:
-        """The same where it is known that there was no split."""
+        """Test the orders of a symbol against an open, if it is known that there was no split."""
         self._state.begin_bar(instrument)
         if instrument.price is None and instrument.resting:
-            instrument.price = price  # until the first close, which those of others may precede
+            instrument.price = price  # other symbols may close before the first close of this one
         if not self._plain.fill_alone(instrument, price):
             self._match_at(instrument, price, price)
 
@@ -65,7 +64,7 @@ class Crossing:
         price, now_ns = middle(bid, ask), self._state.now_ns
         has_split = self._nights.split_before(instrument, now_ns, price)
         if tick and not has_split and quotes.stamps[tick - 1] // DAY_NS != now_ns // DAY_NS:
-            self._nights.look_for_split_at(instrument, quotes, tick)
+            self._nights.check_quote_for_split(instrument, quotes, tick)
         instrument.price = price
         self._state.revalue_all()
         if not instrument.resting:
@@ -76,10 +75,10 @@ class Crossing:
                 order.trail(bid if order.side is Side.SELL else ask)
             if order.is_immediate and order.day is not None:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
-        instrument.resting.let_sleep(now_ns)
+        instrument.resting.put_to_sleep(now_ns)
 
     def _match_at(self, instrument: Instrument, bid: float, ask: float) -> None:
-        """Test buys against one price and sells against another; at an open both are the same."""
+        """Test buys against `ask` and sells against `bid`; at an open both are the same."""
         now = self._state.now_ns
         low, high = (bid, ask) if bid <= ask else (ask, bid)
         for order in instrument.resting.reached(low, high):
@@ -95,7 +94,7 @@ class Crossing:
     def _meet_open(
         self, instrument: Instrument, order: RestingOrder, price: float, start: int
     ) -> None:
-        """Test an order against one open, unless its day is over."""
+        """Test an order against one open, or expire it if its day is over."""
         today = start // DAY_NS
         is_fresh = order.is_fresh and instrument.row <= order.slept_before
         order.is_fresh = False
@@ -121,22 +120,24 @@ class Crossing:
         start, high, low = series.starts[row], series.highs[row], series.lows[row]
         self._state.begin_bar(instrument)
         reached = instrument.resting.reached(low, high)
-        while late := [each for each in reached if each.is_fresh and _came_behind(each, start)]:
+        while late := [
+            each for each in reached if each.is_fresh and _arrived_after_open(each, start)
+        ]:
             price = series.opens[row]
             for order in _stops_first(late, price, price):
                 if not order.is_over:
                     self._meet_open(instrument, order, price, start)
-            reached = instrument.resting.reached(low, high)  # with the legs of what has filled
+            reached = instrument.resting.reached(low, high)  # fills may have placed legs
         for order in _stops_first(reached, low, high):
             self._meet_range(instrument, order, high, low)
             if order.is_immediate and order.day is not None and not order.is_over:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
-        instrument.resting.let_sleep(self._state.now_ns)
+        instrument.resting.put_to_sleep(self._state.now_ns)
 
     def _meet_range(
         self, instrument: Instrument, order: RestingOrder, high: float, low: float
     ) -> None:
-        """Test an order against the range of a bar, unless the open has dealt with it."""
+        """Test an order against the range of a bar, unless it waits for an open or is over."""
         if order.waits_for_open or order.is_over:
             return
         match = within_bar(order, high, low)
@@ -146,8 +147,8 @@ class Crossing:
             order.trail(high if order.side is Side.SELL else low)
 
 
-def _came_behind(order: RestingOrder, start: int) -> bool:
-    """Whether an order that has met nothing yet came behind the open of the bar in progress."""
+def _arrived_after_open(order: RestingOrder, start: int) -> bool:
+    """Return whether a new order was placed after the open of the bar in progress."""
     return (
         order.open_from > start
         and order.order_type is not OrderType.MARKET
@@ -156,11 +157,10 @@ def _came_behind(order: RestingOrder, start: int) -> bool:
 
 
 def _stops_first(orders: list[RestingOrder], low: float, high: float) -> list[RestingOrder]:
-    """Put stops before the limit that they are tied to, where the market reaches that limit; all
-    other orders stay where they are.
+    """Move stops ahead of the limit order they are tied to, if the market reaches that limit.
 
-    Of orders that are tied at most one may fill. Nobody knows which of them a bar reached first, so
-    the worse outcome is taken.
+    At most one of several tied orders may fill. A bar does not say which it reached first, so the
+    worse outcome is assumed. All other orders keep their places.
     """
     if len(orders) < 2:
         return orders

@@ -1,6 +1,4 @@
-"""The exchange, put together of its parts, and what a client can have done: orders given, changed
-and cancelled, positions closed.
-"""
+"""The exchange: assembles its parts, and places, changes and cancels orders for clients."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -94,78 +92,78 @@ class Exchange(Answers):
         return self._agenda.upcoming_ns
 
     def phases(self, *, is_paced: bool = False) -> Iterator[None]:
-        """Run to the next phase that announced something, again and again, to the end of the data.
+        """Run phase by phase to the end of the data, yielding after each that emitted events.
 
-        To be resumed only when all of `outbox` has been delivered and dealt with, what commands
-        added meanwhile included. The last phase announces `BacktestComplete`. Call it once.
+        Resume it only once everything in `outbox` has been delivered and handled, including what
+        commands have added meanwhile. The last phase emits `BacktestComplete`. Call it once.
 
         Args:
-            is_paced: Somebody plays it by the clock: stop before each instant, too, whether that
-                announces anything or not.
+            is_paced: Also yield before each instant, whether it emits anything or not, for a replay
+                by the clock.
         """
         yield from self._replay.phases(is_paced=is_paced)
         yield from self._replay.finish()
 
     def replay(self) -> Iterator[None]:
-        """The phases of all the bars there are; after `extend`, of those that came since."""
+        """Run the phases of the bars so far; after `extend`, those of the new bars."""
         return self._replay.phases()
 
     def finish(self) -> Iterator[None]:
-        """The last phase of a run: no bar will follow."""
+        """Run the last phase of a run: no bar will follow."""
         return self._replay.finish()
 
     def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
-        """What phases announce, in the order in which it is to be dealt with.
+        """Yield the events of phases in the order in which to handle them.
 
-        To be resumed only when that has been done. A run may be left before its end, for something
-        that has to be done at once, such as giving an order; the next one goes on behind it.
+        Resume it only once the last event has been handled. A run of candles may be left early to
+        do something at once, such as placing an order; the next run continues where it stopped.
         """
         return self._in_step.stream(phases)
 
     def extend(self, series: BarSeries) -> None:
-        """Add bars while the exchange runs: to a symbol it has, or of a new one.
+        """Add bars of a known or a new symbol while the exchange runs.
 
         Raises:
-            ValueError: They begin before simulated now.
+            ValueError: They start before simulated now.
         """
         self._replay.extend(series)
 
     def extend_quotes(self, quotes: QuoteSeries) -> None:
-        """Add quotes while the exchange runs; from then on a symbol's orders execute at these.
+        """Add quotes while the exchange runs; from then on the symbol's orders fill at quotes.
 
         Raises:
-            ValueError: They begin before simulated now.
+            ValueError: They start before simulated now.
         """
         self._replay.extend_quotes(quotes)
 
-    # Who looks on
+    # The witness
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
-        """From now on show a witness what changes, in place of events; None makes events again.
+        """Show changes to a witness from now on, instead of emitting events; None emits them again.
 
-        To be called while there are no events of changes under way.
+        Call it only while no events of changes are undelivered.
 
         Args:
-            tells: At which instants events have to be made of what happens.
+            tells: Says at which instants events must be emitted all the same.
         """
         self._in_step.catch_up()
         self._news.let_look(witness, tells)
 
     def told_account(self) -> Account:
-        """The account as its last event would have it."""
+        """Return the account as last announced."""
         return self._news.told_account()
 
     # Commands
 
     def submit(self, request: OrderRequest) -> OrderHandle:
-        """Accept an order; it takes part from the next phase on.
+        """Accept an order, which is active from the next phase on.
 
-        The same `client_order_id` with the same content answers with the first order and changes
+        A repeated `client_order_id` with the same content returns the first order and changes
         nothing.
 
         Raises:
-            ApiError: 400 for what cannot be an order, 422 `ORDER_REJECTED` for what the account or
-                the market does not allow.
+            ApiError: 400 for an invalid order, 422 `ORDER_REJECTED` for one that the account or the
+                market does not allow.
         """
         order = self.place(request)
         return OrderHandle(
@@ -173,9 +171,7 @@ class Exchange(Answers):
         )
 
     def place(self, request: OrderRequest) -> KeptOrder:
-        """Accept an order as `submit` does, for a caller in the same process who follows the order
-        itself and needs no answer.
-        """
+        """Accept an order like `submit`, but return the order itself, for callers in process."""
         self._state.keep_time()
         order = self._plain.accept(request)
         if order is not None:
@@ -185,7 +181,7 @@ class Exchange(Answers):
         if known is not None:
             return known
         self._admission.check(request)
-        with self._news.commanded:
+        with self._news.command:
             return self._acceptance.accept(request)
 
     def modify(self, order_id: str, changes: OrderChanges) -> Order:
@@ -200,7 +196,7 @@ class Exchange(Answers):
         return order.snapshot()
 
     def revise(self, name: str, changes: OrderChanges) -> None:
-        """Change an order as `modify` does, without an answer.
+        """Change an order like `modify`, without building an answer.
 
         Args:
             name: The client's id of the order, or the exchange's.
@@ -215,7 +211,7 @@ class Exchange(Answers):
 
     def _change(self, order: RestingOrder, changes: OrderChanges) -> None:
         check_changes(order, changes)
-        with self._news.commanded:
+        with self._news.command:
             self._acceptance.move(order, changes)
             if order.filled:
                 self._brackets.follow(order, changes)
@@ -228,12 +224,12 @@ class Exchange(Answers):
         """
         self._in_step.catch_up()
         order = self._admission.open_order(order_id)
-        with self._news.commanded:
+        with self._news.command:
             self._acceptance.finish(order, OrderStatus.CANCELLED)
         return order.snapshot()
 
     def withdraw(self, name: str) -> None:
-        """Cancel an order as `cancel` does, without an answer; one that is not open is passed over.
+        """Cancel an order like `cancel`, without building an answer; ignore one that is not open.
 
         Args:
             name: The client's id of the order, or the exchange's.
@@ -250,13 +246,13 @@ class Exchange(Answers):
             return
         self._in_step.catch_up()
         resting = self._admission.still_open(order)
-        with self._news.commanded:
+        with self._news.command:
             self._acceptance.finish(resting, OrderStatus.CANCELLED)
 
     def cancel_all(self, symbol: str | None = None) -> list[Order]:
-        """Cancel all resting orders, of one symbol where given, in the order of acceptance.
+        """Cancel all resting orders, or those of one symbol, in the order of acceptance.
 
-        Once the backtest is over none can be.
+        Cancels nothing once the backtest is over.
         """
         if self.is_complete:
             return []
@@ -273,7 +269,7 @@ class Exchange(Answers):
         order_type: OrderType = OrderType.MARKET,
         limit_price: Decimal | None = None,
     ) -> OrderHandle:
-        """Give a reduce-only order against a position; a quantity beyond it is clipped.
+        """Place a reduce-only order against a position; a larger quantity is clipped to it.
 
         Raises:
             ApiError: 404 `POSITION_NOT_FOUND`, and what `submit` raises.
@@ -284,7 +280,7 @@ class Exchange(Answers):
         return self.submit(holding.reduction(size, order_type, limit_price=limit_price))
 
     def close_positions(self, symbol: str | None = None) -> list[OrderHandle]:
-        """Close all positions at the market, of one symbol where given."""
+        """Close all positions at the market, or those in one symbol."""
         wanted = [h.id for h in self._state.ledger.holdings.values() if symbol in (None, h.symbol)]
         return [self.close_position(position_id) for position_id in wanted]
 
@@ -294,7 +290,7 @@ class Exchange(Answers):
         """Move the bracket legs of a position, or place those it lacks.
 
         Returns:
-            The legs under `stop_loss` and `take_profit`, as far as these were given.
+            The legs under `stop_loss` and `take_profit`, whichever were given.
 
         Raises:
             ApiError: 404 `POSITION_NOT_FOUND`; 400 without a price, or with one not above zero.
@@ -314,7 +310,7 @@ class Exchange(Answers):
             check_amount(name, price)
         self._admission.check_market_is_open()
         self._in_step.catch_up()
-        with self._news.commanded:
+        with self._news.command:
             moved = {
                 name: self._brackets.cover(holding, kind, price) for name, kind, price in wanted
             }

@@ -1,7 +1,7 @@
-"""Fills: what an order gets when the market meets it, and what that does to the account.
+"""Fills: how much of an order fills at what price, and what that does to the account.
 
-Events of one execution go out as a set, in the order `order`, `trade`, `account`, `position`; the
-legs of a bracket are created right behind the set of their entry.
+The events of one execution are emitted as a set, in the order `order`, `trade`, `account`,
+`position`; the legs of a bracket are created right after the set of their entry.
 """
 
 from decimal import Decimal
@@ -48,7 +48,7 @@ class Execution:
         self._margin = margin
 
     def execute(self, instrument: Instrument, order: RestingOrder, match: Match) -> None:
-        """Fill an order as far as position, volume and account allow, or end it."""
+        """Fill an order as far as position, volume and account allow, or reject or cancel it."""
         request, is_buy = order.request, order.side is Side.BUY
         holding = self._state.ledger.addressed(order.symbol, order.position_id)
         quantity = order.remaining
@@ -58,8 +58,8 @@ class Execution:
             if not quantity:
                 self._acceptance.reject(order, RejectReason.REDUCE_ONLY_VIOLATED)
                 return
-        if instrument.left is not None and quantity > instrument.left:
-            quantity = instrument.left
+        if instrument.volume_left is not None and quantity > instrument.volume_left:
+            quantity = instrument.volume_left
             if request.time_in_force is TimeInForce.FOK:
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
                 return
@@ -83,7 +83,7 @@ class Execution:
         if order.is_over:
             self._acceptance.cancel_siblings(order)
         if has_closed and instrument.resting.reducing:
-            self._acceptance.sweep(instrument)
+            self._acceptance.cancel_obsolete(instrument)
 
     def _settle(
         self,
@@ -95,15 +95,15 @@ class Execution:
         base: Decimal,
         fee: Decimal,
     ) -> bool:
-        """Book a fill and announce it; gives back whether it has closed a position."""
+        """Book a fill and announce it; return whether it closed a position."""
         state, now_ns, quantity = self._state, self._state.now_ns, abs(signed)
         value, position_id = signed * price, order.position_id
         booking = state.ledger.book(order.symbol, signed, price, value, fee, now_ns, position_id)
         if state.phase is Phase.INTRABAR and instrument.quotes is None:
             instrument.note_price(float(price), now_ns)
         state.revalue(order.symbol, booking[0])
-        if instrument.left is not None:
-            instrument.left -= quantity
+        if instrument.volume_left is not None:
+            instrument.volume_left -= quantity
         order.fill(quantity, price, now_ns)
         holding = booking[1] or booking[0]
         order.position_id = None if holding is None else holding.id
@@ -131,9 +131,9 @@ class Execution:
         )
         state.fills.append(fill)
         if order.peak is not None:
-            order.tell()
-        self._news.tell_fill(fill, order, booking)
-        self._margin.weigh_risk()
+            order.mark_announced()
+        self._news.announce_fill(fill, order, booking)
+        self._margin.update_risk()
         return booking[0] is not None
 
 

@@ -1,9 +1,9 @@
-"""Symbols that walk in step: most bars of most runs, without an agenda for each of them.
+"""The fast path for symbols in step, as most bars of most runs are.
 
-Where all symbols have bars of one length that begin at the same instants, and nothing but bars can
-happen, the next instant is the next row of all their columns. Their candles are handed over in
-runs that are made out of the columns as they are taken, and between them only the symbols that have
-orders are looked at. What the general way (`replay`) would give is the same.
+If all symbols have bars of one length that start at the same instants, and nothing but bars can
+happen, the next instant is the next row of all their columns. Their candles are delivered in runs,
+made from the columns as they are consumed, and between runs only symbols with orders are visited.
+The result is the same as on the general path (`replay`).
 """
 
 from bisect import bisect_left
@@ -28,7 +28,7 @@ __all__ = ["InStep"]
 
 
 class InStep:
-    """Hands over candles in runs, for as long as all symbols walk in step."""
+    """Delivers candles in runs while all symbols are in step."""
 
     __slots__ = (
         "_agenda",
@@ -67,34 +67,34 @@ class InStep:
         while True:
             while outbox:
                 yield outbox.popleft()
-            if news.untold:
-                news.show()
+            if news.pending:
+                news.show_pending()
             yield from self._runs()
-            news.tell_from_here()
+            news.resume_events()
             while outbox:
                 yield outbox.popleft()
             if next(phases, self) is self:
                 return
 
     def catch_up(self) -> None:
-        """Have everything stand where the candle in hand does: bars closed, new orders at rest."""
+        """Bring the state up to the current candle: close its bars and let new orders rest."""
         self._state.catch_up()
         if self._plain.new:
-            self._plain.let_new_rest()
+            self._plain.rest_new()
 
     def _runs(self) -> Iterator[Event | CandleRun]:
-        """Go on for as long as all symbols walk in step, which may be not at all."""
+        """Deliver candles while all symbols are in step, which may be none."""
         state, agenda, lanes = self._state, self._agenda, self._outlook.lanes()
         if not lanes:
             return
-        agenda.fall_in(lanes)
+        agenda.enter_step(lanes)
         try:
             while starts := self._outlook.common_starts(lanes):
                 walk = state.walk = Walk(lanes, starts)
                 yield from self._stretch(walk)
                 self.catch_up()
-                if self._news.untold:
-                    self._news.show()
+                if self._news.pending:
+                    self._news.show_pending()
                 for lane in lanes:
                     if not lane.row % STRETCH:
                         lane.series.release()
@@ -104,10 +104,10 @@ class InStep:
                     yield state.outbox.popleft()
         finally:
             self.catch_up()
-            agenda.fall_out(lanes)
+            agenda.leave_step(lanes)
 
     def _stretch(self, walk: Walk) -> Iterator[Event | CandleRun]:
-        """The candles of a stretch in runs, and between these what else happens in its bars."""
+        """Yield the candles of a stretch in runs, and between runs the other events of its bars."""
         state, news, plain = self._state, self._news, self._plain
         busy, due, outbox, lanes = self._agenda.busy, self._agenda.due, state.outbox, walk.lanes
         while walk.done < len(walk.starts) and not state.is_bankrupt:
@@ -115,18 +115,18 @@ class InStep:
                 self._meet_new(walk.starts[walk.done])
             left = 0
             if busy or due or outbox or state.is_at_risk:
-                left = self._instants_in_peace(walk) * len(lanes)
+                left = self._quiet_instants(walk) * len(lanes)
                 if not left:
                     yield from self._visit(walk)
                     left = len(lanes) if busy or state.is_at_risk else 0
-            walk.is_in_parts = bool(plain.new) or not walk.is_alone
+            walk.is_stepwise = bool(plain.new) or not walk.is_alone
             if not walk.is_alone:
                 walk.candles = chain.from_iterable(self._instants(walk))
             while True:
                 candles = islice(walk.candles, left) if left else walk.candles
                 if plain.new and walk.is_alone:
-                    candles = chain.from_iterable(self._parts(walk))
-                run = walk.run = CandleRun(candles, self._goes_on, self._ahead, walk.bound)
+                    candles = chain.from_iterable(self._stepwise(walk))
+                run = walk.run = CandleRun(candles, self._may_continue, self._ahead, walk.bound)
                 yield run
                 state.keep_time()
                 left = 0 if walk.is_alone or run.last is None else walk.left(run.last)
@@ -137,100 +137,99 @@ class InStep:
                 yield outbox.popleft()
             if state.is_at_risk:
                 self.catch_up()
-            if news.untold:
-                news.show()
+            if news.pending:
+                news.show_pending()
 
     def _meet_new(self, start: int) -> None:
-        """Have new orders meet the open that comes now, or come to rest if more than they do."""
-        if self._agenda.busy or self._state.is_at_risk or self._tells_at(start):
-            self._plain.let_new_rest()
-            self._news.show()
+        """Test new orders against the next open, or let them rest if it needs the general path."""
+        if self._agenda.busy or self._state.is_at_risk or self._switch_to_events_at(start):
+            self._plain.rest_new()
+            self._news.show_pending()
         else:
-            self._plain.open_new(start)
+            self._plain.match_new(start)
 
-    def _tells_at(self, instant_ns: int) -> bool:
-        """Have events made from here on where somebody might look between two things that happen
-        at an instant; False where nothing is to change.
+    def _switch_to_events_at(self, instant_ns: int) -> bool:
+        """Emit events from now on, if changes at an instant must be announced one by one.
+
+        Return whether that is so.
         """
-        if not self._news.is_to_tell_at(instant_ns):
+        if not self._news.needs_events_at(instant_ns):
             return False
         self.catch_up()
-        self._news.tell_from_here()
+        self._news.resume_events()
         return True
 
     # A run of candles
 
-    def _goes_on(self) -> bool:
-        """Whether the candle behind the one in hand may be taken, though orders were given."""
+    def _may_continue(self) -> bool:
+        """Return whether the next candle may be taken, although orders were placed."""
         walk = self._state.walk
         if walk is None:
             return False
-        if walk.is_in_parts:  # new orders are dealt with when the next instant is asked for
-            return not self._has_more_to_do()
-        return not self._plain.has_others and self._opens_at_once(walk)
+        if walk.is_stepwise:  # new orders are handled when the next instant is requested
+            return not self._needs_visit()
+        return not self._plain.has_others and self._meet_next_open(walk)
 
     def _ahead(self, before: int) -> int:
-        """See `CandleRun`; those of the instant in hand are left out of account."""
+        """See `CandleRun`; candles of the current instant do not count."""
         self._state.keep_time()
         walk = self._state.walk
         if walk is None or self._plain.new:
             return 0
         return (bisect_left(walk.starts, before, walk.done) - walk.done) * len(walk.lanes)
 
-    def _opens_at_once(self, walk: Walk) -> bool:
-        """Have new orders meet the open that comes now; False if that is not all there is to do."""
+    def _meet_next_open(self, walk: Walk) -> bool:
+        """Test new orders against the next open; return False if the bar needs more than that."""
         state, plain = self._state, self._plain
-        if not plain.new or plain.has_others:  # else accepting the new orders has kept the time
+        if not plain.new or plain.has_others:  # else accepting the new orders has advanced the time
             state.keep_time()
-        if walk.done == len(walk.starts) or self._has_more_to_do():
+        if walk.done == len(walk.starts) or self._needs_visit():
             return False
         if not plain.new:
             return True
         start = walk.starts[walk.done]
-        if self._tells_at(start):
+        if self._switch_to_events_at(start):
             return False
-        plain.open_new(start)
+        plain.match_new(start)
         return not (self._agenda.busy or state.is_at_risk or state.outbox)
 
-    def _has_more_to_do(self) -> bool:
-        """Whether the bar that comes now is more to anybody than its candle."""
+    def _needs_visit(self) -> bool:
+        """Return whether the next bar needs more than its candle to be sent."""
         state = self._state
-        return bool(self._agenda.busy or state.is_at_risk or self._news.untold or state.outbox)
+        return bool(self._agenda.busy or state.is_at_risk or self._news.pending or state.outbox)
 
     def _instants(self, walk: Walk) -> Iterator[tuple[Candle, ...]]:
-        """The candles of one instant after the other, for as long as there is nothing else."""
+        """Yield the candles of each instant, until one needs anything else."""
         while True:
-            if self._plain.new and not self._opens_at_once(walk):
+            if self._plain.new and not self._meet_next_open(walk):
                 return
             together = next(walk.instants, None)
             if together is None:
                 return
             yield together
 
-    def _parts(self, walk: Walk) -> Iterator[Iterator[Candle]]:
-        """The candles of a symbol that is alone: one at a time, as long as prices of the next bar
-        matter to an order that rests nowhere, and then all.
-        """
+    def _stepwise(self, walk: Walk) -> Iterator[Iterator[Candle]]:
+        """Yield the candles of a single symbol: one by one while new orders wait, then all."""
         while self._plain.new:
             yield islice(walk.candles, 1)
-            if self._plain.new and not self._opens_at_once(walk):
+            if self._plain.new and not self._meet_next_open(walk):
                 return
-        walk.is_in_parts = False
+        walk.is_stepwise = False
         yield walk.candles
 
-    # Bars in which there is more to do
+    # Bars that need a visit
 
-    def _instants_in_peace(self, walk: Walk) -> int:
-        instants = self._outlook.instants_in_peace(walk)
+    def _quiet_instants(self, walk: Walk) -> int:
+        instants = self._outlook.quiet_instants(walk)
         if instants and self._state.is_at_risk:
-            self._liquidation.calm_down()
+            self._liquidation.rearm_warning()
         return instants
 
     def _visit(self, walk: Walk) -> Iterator[Event]:
-        """Have orders and account meet the bars of one instant: their opens, then their ranges."""
+        """Test orders and account against the bars of one instant: the opens, then the ranges."""
         state, agenda = self._state, self._agenda
         outbox, start = state.outbox, walk.starts[walk.done]
-        self._tells_at(start + walk.step)
+        self._switch_to_events_at(start + walk.step)
         if len(agenda.due) < len(agenda.busy):
             agenda.add_opens()
         if agenda.due:
@@ -238,21 +237,21 @@ class InStep:
         while outbox:
             yield outbox.popleft()
         if agenda.busy or state.is_at_risk:
-            self._replay.arrive(start + walk.step)
+            self._replay.advance_to(start + walk.step)
             self._replay.meet_ranges(walk.lanes, by_rank(agenda.busy))
             while outbox:
                 yield outbox.popleft()
 
     def _open(self, start: int) -> None:
-        """Test the orders that wait for it against the opens of the bars that begin now."""
+        """Test the orders that wait for an open against the opens of the bars that start now."""
         state, agenda = self._state, self._agenda
         due = by_rank(agenda.due)
         if due[0].series.starts[due[0].row] != start:
             return
         agenda.due.clear()
-        # Where all that waited has been cancelled, time does not stand still at the open.
+        # If all orders that waited have been cancelled, time does not stop at the open.
         if start != state.now_ns and any(lane.resting for lane in due):
-            self._replay.arrive(start, closes=False)
+            self._replay.advance_to(start, closes=False)
         for lane in due:
             if lane.resting:
                 state.phase = Phase.OPEN

@@ -1,4 +1,4 @@
-"""What becomes of an account that is short of margin: a warning, then the end of its positions."""
+"""Margin warnings, and the liquidation of an account that has run out of margin."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ __all__ = ["Liquidation"]
 
 
 class Liquidation:
-    """Looks after the margin of an account at risk."""
+    """Watches the margin of an account at risk."""
 
     __slots__ = ("_acceptance", "_execution", "_is_warned", "_margin", "_news", "_state")
 
@@ -37,26 +37,26 @@ class Liquidation:
         self._is_warned = False
 
     def check(self) -> None:
-        """Warn of an account that is short of margin, and liquidate one that is out of it."""
+        """Warn if the account is short of margin; liquidate it below the maintenance margin."""
         equity, value = self._margin.equity_and_value()
         options = self._state.options
         if equity <= 0 or equity < value * options.kept_margin:
             self._liquidate(equity)
         elif equity * options.leverage < value:
             if not self._is_warned:
-                self._news.tell_account(AccountEventKind.MARGIN_WARNING)
+                self._news.announce_account(AccountEventKind.MARGIN_WARNING)
             self._is_warned = True
         else:
-            self.calm_down()
+            self.rearm_warning()
 
-    def calm_down(self) -> None:
-        """The account has margin enough again: the next time it is short is worth a warning."""
+    def rearm_warning(self) -> None:
+        """Warn again the next time, because the account has enough margin now."""
         self._is_warned = False
 
     def _liquidate(self, equity: Decimal) -> None:
-        """Cancel everything and close every position at the prices that stand."""
+        """Cancel all orders and close all positions at the current prices."""
         state, news = self._state, self._news
-        news.tell_account(AccountEventKind.MARGIN_CALL)
+        news.announce_account(AccountEventKind.MARGIN_CALL)
         if state.ledger.holdings:
             news.warn(
                 "LIQUIDATION",
@@ -64,12 +64,12 @@ class Liquidation:
                 "positions; all were closed",
             )
         for order in state.register.open_ones():
-            if isinstance(order, RestingOrder):  # as all do where an account is at risk
+            if isinstance(order, RestingOrder):  # all are, while an account is at risk
                 self._acceptance.finish(order, OrderStatus.CANCELLED)
         for holding in list(state.ledger.holdings.values()):
             instrument = state.instruments[holding.symbol]
             order = self._acceptance.accept(holding.reduction(abs(holding.quantity)))
-            instrument.left = None
+            instrument.volume_left = None
             price = instrument.price_for(order.side)
             self._execution.execute(instrument, order, Match(price, LIQUIDATION))
         if state.account().equity <= 0:

@@ -12,7 +12,7 @@ _ZERO = Decimal(0)
 
 
 class Margin:
-    """Asks whether equity covers positions."""
+    """Compares equity with what positions need."""
 
     __slots__ = ("_is_unlevered", "_state")
 
@@ -23,7 +23,7 @@ class Margin:
     def affords(
         self, symbol: str, holding: Holding | None, signed: Decimal, price: Decimal, fee: Decimal
     ) -> bool:
-        """Whether equity covers the margin after a fill; what reduces a position always may."""
+        """Return whether equity covers the margin after a fill; reducing is always allowed."""
         held = _ZERO if holding is None else holding.quantity
         after = held + signed
         if abs(after) <= abs(held):
@@ -31,7 +31,7 @@ class Margin:
         ledger = self._state.ledger
         equity = ledger.cash - fee - signed * price
         if self._is_unlevered and after > 0 and not ledger.has_shorts:
-            return equity >= 0  # what is held is worth the same on both sides
+            return equity >= 0  # the value of the positions cancels out on both sides
         here = {each.id: each.quantity * price for each in ledger.of(symbol)}
         worth, value = self._state.valued().instead(here)
         equity += worth + signed * price
@@ -39,15 +39,12 @@ class Margin:
         return equity * self._state.options.leverage >= value
 
     def equity_and_value(self) -> tuple[Decimal, Decimal]:
-        """What the account is worth, and what all positions are, long and short, at the prices
-        that stand."""
+        """Return equity, and the gross value of all positions, at the current prices."""
         valuation = self._state.valued()
         return valuation.added_to(self._state.ledger.cash), valuation.size()
 
-    def weigh_risk(self) -> None:
-        """Note whether the account can run short, or has, from here on; interest counts from
-        then.
-        """
+    def update_risk(self) -> None:
+        """Update whether the account is at risk; interest counts from the moment it is."""
         state, ledger = self._state, self._state.ledger
         has_nothing = not (ledger.cash or ledger.holdings)
         is_at_risk = ledger.has_shorts or ledger.cash < 0 or has_nothing

@@ -1,7 +1,7 @@
-"""How others learn of changes: by events in the outbox, or by looking for themselves.
+"""Announces changes: as events in the outbox, or by showing them to a witness.
 
-Where nobody wants the events, a witness is shown what changed instead and no copies are made; they
-are counted all the same, so that the result of a run does not depend on who listened.
+If nobody wants the events, a witness is shown what changed instead and no copies are made. The
+events are counted all the same, so that the result of a run does not depend on who listened.
 """
 
 from collections.abc import Callable
@@ -33,11 +33,11 @@ __all__ = ["News"]
 _FILLED = OrderEventKind.ORDER_FILLED
 
 
-class Commanded:
-    """The context of a command.
+class CommandContext:
+    """The context manager around a command.
 
     Attributes:
-        is_on: Whether a command is under way.
+        is_on: Whether a command is running.
     """
 
     __slots__ = ("is_on",)
@@ -53,23 +53,23 @@ class Commanded:
 
 
 class News:
-    """Tells of what has changed.
+    """Announces what has changed.
 
     Attributes:
-        witness: Who looks on, so that no events are made.
-        commanded: The context in which a command changes orders: a witness is shown these changes
-            later, at the moment at which their events would have been delivered.
-        untold: Orders that commands have changed, and how, of which no witness knows yet.
+        witness: Is shown changes, so that no events are emitted; None for events.
+        command: The context in which a command changes orders: a witness is shown these changes
+            later, when their events would have been delivered.
+        pending: Orders that commands have changed, and how, not yet shown to the witness.
     """
 
     __slots__ = (
+        "_announced",
+        "_announced_at",
         "_is_valued_later",
         "_state",
         "_tells",
-        "_told",
-        "_told_at",
-        "commanded",
-        "untold",
+        "command",
+        "pending",
         "witness",
     )
 
@@ -77,55 +77,55 @@ class News:
         self._state = state
         self.witness: Witness | None = None
         self._tells: Callable[[int], bool] | None = None
-        self.commanded = Commanded()
-        self.untold: list[tuple[KeptOrder, OrderEventKind]] = []
-        self._told: Account | None = None
-        """The account as it was last told of; None before that, and where it is to be worked out
-        from the prices of `_told_at` once somebody asks."""
-        self._told_at = 0, Phase.START
+        self.command = CommandContext()
+        self.pending: list[tuple[KeptOrder, OrderEventKind]] = []
+        self._announced: Account | None = None
+        """The account as last announced; None before that, or if it is valued only when requested,
+        at the prices of `_announced_at`."""
+        self._announced_at = 0, Phase.START
         self._is_valued_later = False
-        """Whether bars alone move prices, so that those of an instant can be looked up later."""
+        """Whether only bars move prices, so that those of an instant can be looked up later."""
 
-    # Who looks on
+    # The witness
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None) -> None:
         """See `Exchange.let_look`."""
         state = self._state
         if self.witness is not None:
-            self._told = self.told_account()
-        elif self._told is None:
-            self._told = state.account()
+            self._announced = self.told_account()
+        elif self._announced is None:
+            self._announced = state.account()
         self.witness, self._tells = witness, tells
-        for order, kind in self.untold:
+        for order, kind in self.pending:
             state.outbox.append(self._order_event(order, kind))
-        self.untold.clear()
+        self.pending.clear()
         self._is_valued_later = not state.splits and all(
             instrument.quotes is None for instrument in state.instruments.values()
         )
 
     def value_at_once(self) -> None:
-        """From now on have the account valued at each change: quotes move prices, too."""
+        """Value the account at each change from now on, because quotes move prices too."""
         self._is_valued_later = False
 
-    def is_to_tell_at(self, instant_ns: int) -> bool:
-        """Whether somebody might look between two things that happen at an instant."""
+    def needs_events_at(self, instant_ns: int) -> bool:
+        """Return whether changes at an instant must be announced one by one, as events."""
         return self.witness is not None and self._tells is not None and self._tells(instant_ns)
 
-    def tell_from_here(self) -> None:
-        """Have events made from here on, if there may ever be a need of them."""
+    def resume_events(self) -> None:
+        """Emit events from now on, if anybody may ever need them."""
         if self.witness is not None and self._tells is not None:
             self.witness.look_away()
             self.let_look(None, None)
 
-    def show(self) -> None:
-        """Show what commands have changed, now that it is the turn of their events."""
-        for order, _ in self.untold:
-            order.tell()
+    def show_pending(self) -> None:
+        """Show what commands have changed, when their events would be delivered."""
+        for order, _ in self.pending:
+            order.mark_announced()
             if self.witness is not None:
                 self.witness.see_order(order)
-        self.untold.clear()
+        self.pending.clear()
 
-    # What there is to tell
+    # Announcements
 
     def emit(self, event: Event) -> None:
         """Put an event into the outbox."""
@@ -134,38 +134,38 @@ class News:
         state.outbox.append(event)
 
     def warn(self, code: str, text: str) -> None:
-        """Say something loud, to the strategy at once and in the result."""
+        """Warn the strategy at once, and repeat the warning in the result."""
         now = self._state.now
         self._state.warnings.append(f"{now:%Y-%m-%d %H:%M} {text}")
         self.emit(ProxyErrorEvent(code=code, message=text, timestamp=now))
 
-    def keep_told(self, order: RestingOrder) -> None:
-        """Keep what a witness knows of an order that is about to change, until it is shown that."""
-        if self.witness is not None and self.commanded.is_on:
-            order.keep_told()
+    def keep_announced(self, order: RestingOrder) -> None:
+        """Keep an order as last announced, before a command changes it, until that is shown."""
+        if self.witness is not None and self.command.is_on:
+            order.keep_announced()
 
-    def tell_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
-        """Something happened to an order other than an execution."""
+    def announce_order(self, order: RestingOrder, kind: OrderEventKind) -> None:
+        """Announce a change of an order other than an execution."""
         witness = self.witness
         if witness is None:
             self.emit(self._order_event(order, kind))
             return
         self._state.emitted += 1
-        if self.commanded.is_on:
-            self.untold.append((order, kind))
+        if self.command.is_on:
+            self.pending.append((order, kind))
         else:
-            order.tell()
+            order.mark_announced()
             witness.see_order(order)
 
-    def tell_plain(self, order: PlainOrder) -> None:
-        """A plain order was accepted; a witness is shown it when it meets the next open or bar."""
+    def announce_plain(self, order: PlainOrder) -> None:
+        """Announce an accepted plain order; a witness is shown it at the next open or bar."""
         state = self._state
         state.emitted += 1
         if self.witness is None:
             state.outbox.append(self._order_event(order, OrderEventKind.ORDER_CREATED))
 
-    def tell_fill(self, fill: Fill, order: KeptOrder, booking: Booking) -> None:
-        """The set of one execution: its order, the trade, the account, then the positions."""
+    def announce_fill(self, fill: Fill, order: KeptOrder, booking: Booking) -> None:
+        """Announce one execution: its order, the trade, the account, then the positions."""
         closed, current, has_opened, _ = booking
         witness, state = self.witness, self._state
         if witness is not None:
@@ -176,7 +176,7 @@ class News:
         kind = _FILLED if order.is_over else OrderEventKind.ORDER_PARTIALLY_FILLED
         self.emit(self._order_event(order, kind))
         self.emit(TradeEvent(trade=state.trade_of(fill), timestamp=state.now))
-        self.tell_account()
+        self.announce_account()
         if closed is not None:
             self._emit_position(closed, PositionEventKind.POSITION_CLOSED)
         if current is not None:
@@ -187,19 +187,19 @@ class News:
                 else PositionEventKind.POSITION_MODIFIED,
             )
 
-    def tell_account(self, kind: AccountEventKind = AccountEventKind.BALANCE_UPDATED) -> None:
-        """Something happened to the account."""
+    def announce_account(self, kind: AccountEventKind = AccountEventKind.BALANCE_UPDATED) -> None:
+        """Announce a change of the account."""
         state = self._state
         if self.witness is None:
-            self._told = state.account()
-            self.emit(AccountEvent(event=kind, account=self._told, timestamp=state.now))
+            self._announced = state.account()
+            self.emit(AccountEvent(event=kind, account=self._announced, timestamp=state.now))
         else:
             state.emitted += 1
             self._note_account()
             self.witness.see_account()
 
-    def tell_position(self, holding: Holding) -> None:
-        """A position changed without an execution."""
+    def announce_position(self, holding: Holding) -> None:
+        """Announce a change of a position without an execution."""
         state = self._state
         if self.witness is None:
             self._emit_position(holding, PositionEventKind.POSITION_MODIFIED)
@@ -208,25 +208,25 @@ class News:
             self.witness.see_position(holding.symbol, state.ledger.of(holding.symbol))
 
     def told_account(self) -> Account:
-        """The account as its last event would have it."""
-        told = self._told
-        if told is None:
-            now_ns, phase = self._told_at
+        """Return the account as last announced."""
+        account = self._announced
+        if account is None:
+            now_ns, phase = self._announced_at
             instruments = self._state.instruments
             valuation = Valuation(
                 self._state.ledger.holdings,
                 lambda symbol: instruments[symbol].mark_at(now_ns, phase),
             )
-            told = self._told = self._state.account_of(valuation)
-        return told
+            account = self._announced = self._state.account_of(valuation)
+        return account
 
     def _note_account(self) -> None:
-        """Have the account be valued as of now when somebody asks, or now where it must be."""
+        """Value the account as of now: on request if prices can be looked up, else at once."""
         state = self._state
         if state.is_at_risk or not self._is_valued_later:
-            self._told = state.account()
+            self._announced = state.account()
         else:
-            self._told, self._told_at = None, (state.now_ns, state.phase)
+            self._announced, self._announced_at = None, (state.now_ns, state.phase)
 
     def _order_event(self, order: KeptOrder, kind: OrderEventKind) -> OrderEvent:
         return OrderEvent(

@@ -1,4 +1,4 @@
-"""What happens to an account overnight: interest, splits announced, and splits suspected."""
+"""What happens to an account overnight: interest, announced splits and suspected splits."""
 
 from decimal import Decimal
 from operator import attrgetter
@@ -23,7 +23,7 @@ _GRAIN = Decimal("1e-10")
 
 
 class Nights:
-    """What time itself does to positions and orders."""
+    """Charges interest, applies announced splits and looks for unannounced ones."""
 
     __slots__ = ("_news", "_state")
 
@@ -34,14 +34,14 @@ class Nights:
     # Interest
 
     def is_interest_due(self, until_ns: int) -> bool:
-        """Whether there are midnights (UTC) before an instant that have not been charged yet."""
+        """Return whether midnights (UTC) before an instant have not been charged yet."""
         return _day_before(until_ns) > _day_before(self._state.charged_ns)
 
     def charge_interest(self, until_ns: int) -> None:
         """Charge for the midnights (UTC) before an instant that have not been charged yet.
 
-        Only an account at risk owes anything: short positions cost `borrow_rate` of their value,
-        borrowed cash costs `financing_rate`, both a year of 365 nights.
+        Only an account at risk owes anything: short positions cost `borrow_rate` of their value and
+        borrowed cash costs `financing_rate`, both per year of 365 nights.
         """
         state = self._state
         nights = _day_before(until_ns) - _day_before(state.charged_ns)
@@ -59,7 +59,7 @@ class Nights:
             amount = _interest(-ledger.cash, options.financing_rate, nights)
             charged |= self._charge(options.currency, "", amount, "financing")
         if charged:
-            self._news.tell_account()
+            self._news.announce_account()
 
     def _charge(self, symbol: str, position_id: str, amount: Decimal, what: str) -> bool:
         if not amount:
@@ -72,9 +72,9 @@ class Nights:
     # Splits
 
     def split_before(self, instrument: Instrument, start: int, opened: float) -> bool:
-        """Apply the splits that come before a bar or quote; those before the first are past.
+        """Apply the splits due before a bar or quote, and return whether there were any.
 
-        Gives back whether there are any.
+        Splits before the first price are dropped.
         """
         has_split = False
         while self._state.is_split_due(instrument, start):
@@ -89,7 +89,7 @@ class Nights:
         held = self._state.ledger.of(symbol)
         resting = sorted(instrument.resting.values(), key=attrgetter("sequence"))
         if (held or resting) and split.looks_done(close, opened):
-            self._doubt(
+            self._warn_or_refuse(
                 f"{symbol} went {_jump(close, opened)}, although a {split.ratio} split was "
                 "announced: the prices look adjusted for it already"
             )
@@ -105,16 +105,16 @@ class Nights:
             holding.split(split.units(before), self._state.now_ns)
             gained = holding.quantity - before
             self._note_adjustment(symbol, holding.id, what, units=gained, price=price)
-            self._news.tell_position(holding)
+            self._news.announce_position(holding)
         for order in resting:
             instrument.resting.wake(order)
             order.split(split, self._state.now_ns)
-            self._news.tell_order(order, OrderEventKind.ORDER_MODIFIED)
+            self._news.announce_order(order, OrderEventKind.ORDER_MODIFIED)
 
-    def look_for_split(self, instrument: Instrument) -> None:
-        """Warn of a jump overnight that looks like a split, where a position was held over it.
+    def check_for_split(self, instrument: Instrument) -> None:
+        """Warn of an overnight jump that looks like a split, if a position was held over it.
 
-        To be called once a bar has begun and before anything fills in it, else at its close.
+        Call it once a bar has started and before anything fills in it, else at its close.
         """
         series, row = instrument.series, instrument.row
         if row == instrument.split_row:
@@ -131,10 +131,10 @@ class Nights:
             where = series.where(row)
             self._suspect(split, series.symbol, close, opened, series.starts[row], where)
 
-    def look_for_split_at(self, instrument: Instrument, quotes: QuoteSeries, tick: int) -> None:
-        """The same for a symbol without bars, at its first quote or trade of another day.
+    def check_quote_for_split(self, instrument: Instrument, quotes: QuoteSeries, tick: int) -> None:
+        """Warn likewise for a symbol without bars, at its first quote or trade of another day.
 
-        Both sides have to have jumped: at night a quote may be one that nobody means.
+        Both sides must have jumped, because quotes at night may be stale or far off the market.
         """
         if len(instrument.series) or not self._state.ledger.of(quotes.symbol):
             return
@@ -148,13 +148,13 @@ class Nights:
         self, split: str, symbol: str, close: float, opened: float, at_ns: int, place: str
     ) -> None:
         where = f", {place}" if place else ""
-        self._doubt(
+        self._warn_or_refuse(
             f"{symbol} went {_jump(close, opened)} with a position open: it looks like "
             f"a {split} split at {rfc3339(at_ns)} that the prices are not adjusted for{where}"
         )
 
-    def _doubt(self, text: str) -> None:
-        """Warn of data that cannot be right, or refuse them."""
+    def _warn_or_refuse(self, text: str) -> None:
+        """Warn of data that look wrong, or refuse them in strict mode."""
         if self._state.options.refuse_splits:
             raise DataError(f"{text} (strict)")
         self._news.warn("DATA_ERROR", text)
@@ -190,7 +190,7 @@ def _interest(value: Decimal, rate: Decimal, nights: int) -> Decimal:
 
 
 def _day_before(instant: int) -> int:
-    """The UTC day that an instant ends or lies in: midnight belongs to the day it ends."""
+    """Return the UTC day of an instant; midnight belongs to the day that ends."""
     return (instant - 1) // DAY_NS
 
 

@@ -1,4 +1,4 @@
-"""How far the market can be looked through: for how many bars nothing happens but candles."""
+"""Look-ahead: for how many bars nothing happens except that candles are sent."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from strategy_runtime.simulator.splits import suspected_split
 __all__ = ["Outlook"]
 
 _LONGEST = 1024
-"""Instants of one walk at most."""
+"""Most instants of one walk."""
 _FARTHEST = 64
-"""Instants looked ahead at once at most."""
+"""Most instants to look ahead at once."""
 _PLENTY = 1.000001
-"""How far beyond a limit floats have to be to be trusted; what is nearer to it is for decimals."""
+"""Factor by which floats must clear a limit; closer cases are decided with decimals."""
 
 
 class Outlook:
-    """Looks ahead in the columns, on behalf of bars that walk in step."""
+    """Looks ahead in the columns of the data, for symbols that move in step."""
 
     __slots__ = ("_agenda", "_nights", "_state")
 
@@ -35,11 +35,14 @@ class Outlook:
     # Which bars are in step
 
     def lanes(self) -> list[Instrument]:
-        """The symbols that have bars to come, by rank, if nothing else can happen; else none."""
+        """Return the symbols that have bars to come, by rank, if they can move in step; else none.
+
+        They can if their next bars close together and nothing but bars can happen.
+        """
         state, agenda = self._state, self._agenda
         closes, phase = agenda.closes, state.phase
         if phase is Phase.INTRABAR or phase is Phase.QUOTE:
-            return []  # amid an instant, when those whose turn it is are on no agenda
+            return []  # within an instant, the symbols being processed are not on the agenda
         if not closes or agenda.rollups or agenda.ticks or agenda.trades or state.is_bankrupt:
             return []
         end, _, leader = closes[0]
@@ -52,7 +55,7 @@ class Outlook:
         return lanes
 
     def common_starts(self, lanes: list[Instrument]) -> Sequence[int]:
-        """When the next bars begin, for as long as they do so at the same instants everywhere."""
+        """Return when the next bars start, for as long as they start together in all lanes."""
         rows = min(_LONGEST, *(self._rows_ahead(lane) for lane in lanes))
         if self._state.is_bankrupt or rows <= 0:
             return []
@@ -67,16 +70,17 @@ class Outlook:
         return starts
 
     def _rows_ahead(self, lane: Instrument) -> int:
-        """How many bars there are before an announced split, and before memory is given back."""
+        """Return the number of bars before an announced split or the next release of memory."""
         starts, row, splits = lane.series.starts, lane.row, self._state.splits
         ahead = splits.get(lane.series.symbol) if splits else None
         last = bisect_left(starts, ahead[0][0]) if ahead else len(starts)
         return min(last, row - row % STRETCH + STRETCH) - row
 
     def _rows_unsplit(self, lane: Instrument, starts: Sequence[int]) -> int:
-        """How many bars come before a jump overnight that looks like a split, if anything is held.
+        """Return the number of bars before an overnight jump that looks like a split.
 
-        Of the later ones it does not matter whether anything is held now: it may be by then.
+        A jump before the first bar counts only while positions are held; a later one always counts,
+        because a position may be held by then.
         """
         series, row, step = lane.series, lane.row, lane.series.step
         if not starts:
@@ -94,36 +98,38 @@ class Outlook:
                     return ahead
         return len(starts)
 
-    # Which of them leave everybody in peace
+    # Which bars matter to nobody
 
-    def instants_in_peace(self, walk: Walk) -> int:
-        """How many instants pass at which no price matters to an order or to an account at risk.
+    def quiet_instants(self, walk: Walk) -> int:
+        """Return for how many instants no price matters to an order or to an account at risk.
 
-        Fewer than there are, where looking at them one by one would take longer; 0 also where there
-        is neither the one nor the other.
+        May be fewer than there are, because checking them one by one would take longer; 0 if there
+        are neither orders nor an account at risk.
         """
         if self._agenda.due:
             return 0
         state, lanes = self._state, self._agenda.with_orders()
         if not (lanes or state.is_at_risk):
             return 0
-        # As many again as there have been since the last look: where orders come and go at every
-        # bar, to look further would be in vain.
-        since, walk.looked_at = walk.done - walk.looked_at, walk.done
+        # Look twice as far as since the last look: if orders come and go at every bar, looking
+        # further is wasted.
+        since, walk.last_lookahead = walk.done - walk.last_lookahead, walk.done
         rows = min(2 * since or 1, _FARTHEST, len(walk.starts) - walk.done)
         for lane in lanes:
-            calm = lane.resting.calm
-            if calm is None:
+            quiet = lane.resting.quiet_range
+            if quiet is None:
                 return 0
             state.close_up(lane)
-            rows = _rows_within(lane, rows, *calm)
+            rows = _rows_within(lane, rows, *quiet)
         if state.is_at_risk:
             while rows and not self._is_safe(walk, rows):
                 rows //= 2
         return rows
 
     def _is_safe(self, walk: Walk, rows: int) -> bool:
-        """Whether an account at risk has margin enough, and owes for no night, for so many bars."""
+        """Return whether an account at risk keeps enough margin and owes no interest for `rows`
+        bars.
+        """
         state = self._state
         end = walk.starts[walk.done + rows - 1] + walk.step
         if self._nights.is_interest_due(end + 1):
@@ -139,12 +145,12 @@ class Outlook:
             low, high = min(closes), max(closes)
             equity += quantity * (low if quantity > 0 else high)
             value += abs(quantity) * max(high, -low)
-        # The margin to be kept is never more than the one to open a position.
+        # The maintenance margin is never more than the margin to open a position.
         return equity * float(state.options.leverage) > value * _PLENTY
 
 
 def _rows_within(lane: Instrument, rows: int, low: float, high: float) -> int:
-    """For how many of the bars to come, at least, the market stays strictly between two prices."""
+    """Return a number of coming bars, at most `rows`, that stay strictly between two prices."""
     lows, highs, row = lane.series.lows, lane.series.highs, lane.row
     while rows and not (min(lows[row : row + rows]) > low and max(highs[row : row + rows]) < high):
         rows //= 2

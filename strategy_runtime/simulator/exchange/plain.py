@@ -1,12 +1,11 @@
-"""Orders with nothing to them, as most orders are: what the general way does, in few steps.
+"""The fast path for plain orders, which most orders are.
 
-An order is plain where it is for a quantity at the market, or at one price, and no more, on an
-account that borrows nothing and holds no short positions, in a market made of bars. Whatever is not
-so clear is left to the general way: everything that may end in a refusal, and what turns a position
-round.
+An order is plain if it has only a quantity and at most one price, on an account that borrows
+nothing and holds no short positions, in a market made of bars. Everything else takes the general
+path, including orders that may be rejected and those that flip a position.
 
-An order at a price is plain during the next bar only, as many strategies replace theirs at every
-bar. Where the bar does not reach the price and the order is not withdrawn, it comes to rest like
+An order with a price is plain during the next bar only, because many strategies replace theirs at
+every bar. If the bar does not reach the price and the order is not cancelled, it then rests like
 any other.
 """
 
@@ -27,18 +26,18 @@ from strategy_runtime.simulator.outcome import Fill
 __all__ = ["PlainOrders"]
 
 _ZERO = Decimal(0)
-# A member of an Enum costs five times a name of the module, and an order meets dozens.
+# Looking up an enum member takes five times as long as a module name, and an order needs dozens.
 _BAR, _OPEN, _BUY, _GTC = Phase.BAR, Phase.OPEN, Side.BUY, TimeInForce.GTC
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 
 
 class PlainOrders:
-    """The short way for plain orders.
+    """Accepts, cancels and fills plain orders.
 
     Attributes:
-        new: Those that rest nowhere, in the order of their acceptance; also such as were withdrawn
-            since the last bar began.
-        has_others: Whether any of these is not simply to meet the next open at the market.
+        new: Those that do not rest yet, in the order of acceptance, including those cancelled since
+            the last bar started.
+        has_others: Whether any of these is anything but a market order for the next open.
     """
 
     __slots__ = ("_agenda", "_is_simple", "_margin", "_news", "_state", "has_others", "new")
@@ -53,7 +52,7 @@ class PlainOrders:
         self.has_others = False
 
     def accept(self, request: OrderRequest) -> PlainOrder | None:
-        """Accept an order if it is plain and nothing speaks against it; else None."""
+        """Accept an order if it is plain and certain to be valid; else return None."""
         state = self._state
         if (
             not self._is_simple
@@ -85,7 +84,7 @@ class PlainOrders:
             return None
         order = self._entered(request, own_id)
         if order is not None and instrument.first_row < 0:
-            self._let_rest(instrument, order)
+            self._rest(instrument, order)
         elif order is not None:
             self.new.append(order)
         return order
@@ -93,7 +92,7 @@ class PlainOrders:
     def _accept_priced(
         self, request: OrderRequest, own_id: str, instrument: Instrument
     ) -> PlainOrder | None:
-        """Likewise for an order at a price, while somebody looks on and nothing rests anywhere."""
+        """Accept an order with a price, if there is a witness and no order rests anywhere."""
         agenda, quantity = self._agenda, request.quantity
         if (
             instrument.first_row < 0
@@ -121,18 +120,18 @@ class PlainOrders:
         return order
 
     def _entered(self, request: OrderRequest, own_id: str) -> PlainOrder | None:
-        """An order that has been accepted; None where its id is that of another."""
+        """Register an order and return it; None if another order has its id."""
         state = self._state
         register = state.register
         order = PlainOrder(request, len(register.all) + 1, state.now_ns)
         if register.by_client_id.setdefault(own_id, order) is not order:
             return None
         register.all.append(order)
-        self._news.tell_plain(order)
+        self._news.announce_plain(order)
         return order
 
     def withdraw(self, order: PlainOrder) -> None:
-        """Cancel an order that rests nowhere."""
+        """Cancel an order that does not rest yet."""
         state = self._state
         state.keep_time()
         order.withdraw(state.now_ns)
@@ -140,10 +139,10 @@ class PlainOrders:
         self.has_others = True
 
     def _price_between_bars(self, instrument: Instrument) -> float | None:
-        """The last price where there are bars and none is going on, else None."""
+        """Return the last price if the symbol has bars and none is in progress, else None."""
         walk = self._state.walk
         if walk is None or instrument.first_row < 0:
-            if instrument.quotes is not None or self._state.is_amid_a_bar(instrument):
+            if instrument.quotes is not None or self._state.is_within_bar(instrument):
                 return None
             return instrument.price
         row = instrument.row = instrument.first_row + walk.done
@@ -152,31 +151,30 @@ class PlainOrders:
         return instrument.price
 
     def _can_pay(self, quantity: Decimal, price: float) -> bool:
-        """Whether cash is plainly enough: for the next whole number, which is soonest said, or for
-        the price itself."""
+        """Return whether cash is enough, trying the next whole price first, which is faster."""
         cash, costs = self._state.ledger.cash, self._state.costs
         if costs.are_none and cash > quantity * (int(price) + 1):
             return True
         return self._covers(quantity, decimal_of(price))
 
     def _covers(self, quantity: Decimal, price: Decimal) -> bool:
-        """Whether cash is enough for so many units and their fee."""
+        """Return whether cash covers so many units and their fee."""
         state = self._state
         return state.ledger.cash - state.costs.fee(quantity, price) >= quantity * price
 
     # Before the open
 
-    def let_new_rest(self) -> None:
-        """Have new orders wait for what comes like others."""
+    def rest_new(self) -> None:
+        """Let new orders rest like any other."""
         new, self.new = self.new, []
         self.has_others = False
         for order in new:
             if order.is_over:
-                self._news.untold.append((order, OrderEventKind.ORDER_CANCELLED))
+                self._news.pending.append((order, OrderEventKind.ORDER_CANCELLED))
             else:
-                self._let_rest(self._state.instruments[order.symbol], order)
+                self._rest(self._state.instruments[order.symbol], order)
 
-    def _let_rest(self, instrument: Instrument, order: PlainOrder) -> None:
+    def _rest(self, instrument: Instrument, order: PlainOrder) -> None:
         resting = self._at_rest(order)
         if order.request.order_type is _MARKET:
             instrument.resting.add(resting)
@@ -189,24 +187,24 @@ class PlainOrders:
         if witness is not None and order.has_waited:
             witness.see_order(resting)
         elif witness is not None:
-            self._news.untold.append((resting, OrderEventKind.ORDER_CREATED))
+            self._news.pending.append((resting, OrderEventKind.ORDER_CREATED))
 
     def _at_rest(self, order: PlainOrder) -> RestingOrder:
-        """The order that the register has in its place from here on."""
+        """Replace the order in the register with a resting one, and return that."""
         resting = order.at_rest()
         self._state.register.replace(resting)
         return resting
 
     # At the open
 
-    def open_new(self, start: int) -> None:
-        """Have the orders that came since the last open, and only these, meet that which comes now.
+    def match_new(self, start: int) -> None:
+        """Test the orders placed since the last open, and only these, against the open at `start`.
 
-        From one on that has to be looked at more closely, they come to rest in time for it.
+        The first that needs the general path, and all after it, come to rest in time for that open.
         """
         state, agenda, news = self._state, self._agenda, self._news
         if self.has_others:
-            new = self._sifted()
+            new = self._take_market_orders()
             if not new:
                 return
         else:
@@ -222,40 +220,40 @@ class PlainOrders:
                 continue
             resting = self._at_rest(order)
             lane.resting.add(resting)
-            news.untold.append((resting, OrderEventKind.ORDER_CREATED))
+            news.pending.append((resting, OrderEventKind.ORDER_CREATED))
             lane.scheduled = row
             agenda.due[lane.rank] = agenda.busy[lane.rank] = lane
-        if news.untold:
-            news.show()
+        if news.pending:
+            news.show_pending()
 
-    def _sifted(self) -> list[PlainOrder]:
-        """The new orders at the market, the others having been dealt with: the bar that comes next
-        does not come to their prices, or they were withdrawn.
+    def _take_market_orders(self) -> list[PlainOrder]:
+        """Take the market orders from `new`, and show the others: the next bar does not reach their
+        prices, or they were cancelled.
 
-        Where one has to be looked at more closely, all of them come to rest, and none is left.
+        If any order needs the general path, let all of them rest and return none.
         """
-        untold, waiting, at_market = [], [], []
+        pending, waiting, at_market = [], [], []
         for order in self.new:
             if order.is_over:
-                untold.append((order, OrderEventKind.ORDER_CANCELLED))
+                pending.append((order, OrderEventKind.ORDER_CANCELLED))
             elif order.request.order_type is _MARKET:
                 at_market.append(order)
-            elif order.has_waited or self._comes_to(order.request):
-                self.let_new_rest()
-                self._news.show()
+            elif order.has_waited or self._reaches(order.request):
+                self.rest_new()
+                self._news.show_pending()
                 return []
             else:
-                untold.append((order, OrderEventKind.ORDER_CREATED))
+                pending.append((order, OrderEventKind.ORDER_CREATED))
                 waiting.append(order)
-        self._news.untold += untold
-        self._news.show()
+        self._news.pending += pending
+        self._news.show_pending()
         for order in waiting:
             order.has_waited = True
         self.new, self.has_others = waiting, bool(waiting)
         return at_market
 
-    def _comes_to(self, request: OrderRequest) -> bool:
-        """Whether the bar that comes next comes to the price of an order."""
+    def _reaches(self, request: OrderRequest) -> bool:
+        """Return whether the next bar reaches the price of an order."""
         lane = self._state.instruments[request.symbol]
         self._state.close_up(lane)
         series, row, is_limit = lane.series, lane.row, request.order_type is _LIMIT
@@ -268,7 +266,7 @@ class PlainOrders:
         return self._state.instruments[order.symbol].rank
 
     def fill_alone(self, instrument: Instrument, opened: float) -> bool:
-        """Fill what rests in a symbol, if that is a single plain order, at the open of a bar."""
+        """Fill a symbol's only resting order at an open, if plain; return whether it filled."""
         resting = instrument.resting
         if len(resting) != 1:
             return False
@@ -285,16 +283,16 @@ class PlainOrders:
         return False
 
     def fill(self, instrument: Instrument, order: KeptOrder, opened: float) -> bool:
-        """Fill a plain order, the only one of its symbol, at the open of a bar that begins now.
+        """Fill a plain order, the only one of its symbol, at the open of a bar that starts now.
 
-        False where it has to be looked at more closely.
+        Return False, with nothing done, if it needs the general path.
         """
         state = self._state
         if state.is_at_risk:
             return False
         request, ledger, now_ns = order.request, state.ledger, state.now_ns
         symbol, side, quantity = request.symbol, request.side, request.quantity
-        left = instrument.left
+        left = instrument.volume_left
         if left is not None and quantity > left:
             return False
         base = price = decimal_of(opened)
@@ -318,7 +316,7 @@ class PlainOrders:
         closed, current, _, profit = booking
         state.revalue(symbol, closed)
         if left is not None:
-            instrument.left = left - quantity
+            instrument.volume_left = left - quantity
         fills = state.fills
         fill = Fill(
             now_ns,
@@ -338,7 +336,7 @@ class PlainOrders:
         )
         fills.append(fill)
         order.fill_whole(fill)
-        self._news.tell_fill(fill, order, booking)
+        self._news.announce_fill(fill, order, booking)
         if fee:
-            self._margin.weigh_risk()
+            self._margin.update_risk()
         return True

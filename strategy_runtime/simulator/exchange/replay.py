@@ -1,10 +1,9 @@
-"""The clock of the exchange: bars and quotes one instant after the other, orders against each.
+"""The clock of the exchange: replays bars and quotes instant by instant and tests orders on each.
 
-At every instant there are three phases: orders are tested against the range of the bars that close,
-then the candles of these bars are announced, then orders are tested against the opens of the bars
-that begin. A quote is to orders what an open is; it is announced behind the fills it made. Whatever
-a phase announces is delivered before the next one begins, and an order takes part from the next
-phase on.
+An instant has three phases: orders are tested against the range of the bars that close, the candles
+of these bars are announced, and orders are tested against the opens of the bars that start. A quote
+is treated like an open, and announced after the fills it made. The events of a phase are delivered
+before the next phase starts, and an order can fill from the next phase on.
 """
 
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ __all__ = ["Replay"]
 
 
 class Replay:
-    """Moves the clock."""
+    """Advances the clock."""
 
     __slots__ = ("_agenda", "_crossing", "_liquidation", "_news", "_nights", "_state")
 
@@ -47,7 +46,7 @@ class Replay:
         self._liquidation = liquidation
 
     def phases(self, *, is_paced: bool = False) -> Iterator[None]:
-        """Those of all the bars there are; after `extend`, of those that came since."""
+        """Run the phases of the bars so far; after `extend`, those of the new bars."""
         state, agenda = self._state, self._agenda
         outbox, closes, opens, rollups = state.outbox, agenda.closes, agenda.opens, agenda.rollups
         ticks, trades = agenda.ticks, agenda.trades
@@ -61,10 +60,10 @@ class Replay:
                 return
             has_closes = bool(closes and closes[0][0] == now)
             has_closes |= bool(rollups and rollups[0][0] == now)
-            # Behind the last price coarser candles may end much later: nights until then are free.
+            # Coarser candles may end long after the last price; those nights cost no interest.
             has_prices = bool(closes or ticks or trades)
             if has_prices:
-                self.arrive(now, closes=has_closes)
+                self.advance_to(now, closes=has_closes)
             else:
                 state.now_ns = now
             if has_closes:
@@ -92,15 +91,15 @@ class Replay:
                     yield
 
     def finish(self) -> Iterator[None]:
-        """The last phase of a run: no bar will follow."""
+        """Run the last phase of a run: no bar will follow."""
         self._state.phase = Phase.END
         self._news.emit(BacktestComplete(broker=PROVIDER, timestamp=self._state.now))
         yield
 
-    def arrive(self, now: int, *, closes: bool = True) -> None:
-        """Have it be another instant, at which bars close or not.
+    def advance_to(self, now: int, *, closes: bool = True) -> None:
+        """Advance to another instant and charge interest up to it.
 
-        A midnight at which bars close is charged for behind their ranges.
+        A midnight at which bars close is charged only after their ranges.
         """
         self._state.now_ns = now
         if self._state.is_at_risk:
@@ -109,7 +108,7 @@ class Replay:
                 self._nights.charge_interest(now + 1)
 
     def meet_ranges(self, closing: list[Instrument], busy: list[Instrument]) -> None:
-        """Test orders against the ranges of the bars that close; all of them are in `busy`."""
+        """Test orders against the ranges of the bars that close; `busy` lists all with orders."""
         state = self._state
         state.phase = Phase.INTRABAR
         for instrument in busy:
@@ -124,7 +123,7 @@ class Replay:
             self._liquidation.check()
 
     def _meet_quotes(self, quoted: list[Instrument]) -> None:
-        """Test orders against the quotes that come now."""
+        """Test orders against the quotes of this instant."""
         self._state.phase = Phase.QUOTE
         for instrument in quoted:
             self._crossing.match_quote(instrument)
@@ -132,7 +131,7 @@ class Replay:
             self._liquidation.check()
 
     def _meet_opens(self, opening: list[Instrument]) -> None:
-        """Test orders against the opens of the bars that begin now."""
+        """Test orders against the opens of the bars that start now."""
         self._state.phase = Phase.OPEN
         for instrument in opening:
             self._crossing.match_open(instrument)
@@ -145,7 +144,7 @@ class Replay:
             self._agenda.add_quote(instrument)
 
     def _announce_bars(self, closing: list[Instrument]) -> None:
-        """Send the candles of the bars that close, then the coarser ones that end."""
+        """Announce the candles of the bars that close, then the coarser candles that end."""
         state, agenda = self._state, self._agenda
         state.phase = Phase.BAR
         for instrument in closing:
@@ -160,7 +159,7 @@ class Replay:
     def _close_bar(self, instrument: Instrument) -> None:
         row = instrument.row
         if row and self._state.ledger.holdings:
-            self._nights.look_for_split(instrument)
+            self._nights.check_for_split(instrument)
         if instrument.quotes is None:
             instrument.price = instrument.series.closes[row]
         if instrument.subscribed:
@@ -176,7 +175,7 @@ class Replay:
             self._agenda.add_open(instrument)
 
     def _take_trade(self, instrument: Instrument) -> None:
-        """Make a trade of the market part of the candles of its symbol."""
+        """Add a market trade to the candles of its symbol."""
         trades, trade = instrument.trades, instrument.trade
         if trades is None:
             return
@@ -226,8 +225,8 @@ class Replay:
         instrument = state.instruments.get(quotes.symbol)
         if instrument is None or instrument.quotes is None:
             if instrument is not None:
-                instrument.resting.wake_all()  # to meet a quote first, in place of an open
-                instrument.left = None  # which was that of a bar
+                instrument.resting.wake_all()  # a quote now takes the place of the next open
+                instrument.volume_left = None  # it was that of a bar
             self._agenda.add_quote(add_quotes(state.instruments, quotes, EVERYTHING))
             self._news.value_at_once()
             return

@@ -1,4 +1,4 @@
-"""What the exchange knows: market, orders and account at a simulated instant."""
+"""State of the exchange: market, orders and account at a simulated instant."""
 
 from bisect import bisect_right
 from collections import deque
@@ -34,7 +34,7 @@ _BAR, _OPEN = Phase.BAR, Phase.OPEN
 
 
 class State:
-    """Market, orders and account; nothing here moves by itself.
+    """Market, orders and account; other parts change them.
 
     Attributes:
         options: How the exchange was set up.
@@ -43,17 +43,17 @@ class State:
         ledger: The account.
         register: The orders.
         costs: What executions cost.
-        splits: Those announced and not yet due, by symbol.
+        splits: Announced splits that are not yet due, by symbol.
         now_ns: The simulated instant.
-        start_ns: The first one.
-        phase: Where within the instant the exchange stands.
-        walk: The bars that all symbols are walking through in step, if they do.
+        start_ns: The first instant.
+        phase: Phase of the current instant.
+        walk: The bars that all symbols are stepping through together, if they are.
         outbox: Events emitted and not yet delivered.
         emitted: Number of events so far.
         fills, adjustments, warnings: What has happened so far, in order.
         is_at_risk: The account can run short of margin: it owes money or shares, or has nothing.
-        charged_ns: Until when interest has been charged since it is.
-        is_bankrupt: Nothing is left, and the run is at its end.
+        charged_ns: How far interest has been charged since the account is at risk.
+        is_bankrupt: No equity is left, and the run is over.
     """
 
     __slots__ = (
@@ -132,7 +132,7 @@ class State:
         return self.phase is Phase.END
 
     def keep_time(self) -> None:
-        """While bars walk in step, move time on to the close of the candle in hand."""
+        """While symbols are in step, advance time to the close of the current candle."""
         walk = self.walk
         if walk is None or walk.run is None:
             return
@@ -140,7 +140,7 @@ class State:
         if candle is walk.caught_up or candle is None:
             return
         walk.caught_up = candle
-        stamp: int = candle.stamp  # type: ignore[assignment]  # made here, of a column of integers
+        stamp: int = candle.stamp  # type: ignore[assignment]  # made here from a column of integers
         before = walk.done
         if walk.is_even:
             done = walk.done = (stamp - walk.first) // walk.step + 1
@@ -152,7 +152,7 @@ class State:
             self.emitted += (done - before) * len(walk.lanes)
 
     def catch_up(self) -> None:
-        """Have the bars of all symbols closed up to the candle in hand."""
+        """Close the bars of all symbols up to the current candle."""
         self.keep_time()
         walk = self.walk
         if walk is not None and walk.closed != walk.done:
@@ -161,7 +161,7 @@ class State:
             walk.closed = walk.done
 
     def close_up(self, instrument: Instrument) -> None:
-        """The same for one symbol: of a thousand only those need it that somebody looks at."""
+        """Close the bars of one symbol up to the current candle, if only that one is needed."""
         walk = self.walk
         if walk is not None and instrument.first_row >= 0:
             row = instrument.first_row + walk.done
@@ -172,7 +172,7 @@ class State:
     # Market
 
     def instrument(self, symbol: str) -> Instrument:
-        """The market of one symbol.
+        """Return the market of one symbol.
 
         Raises:
             ApiError: 404 `SYMBOL_NOT_FOUND`.
@@ -185,7 +185,7 @@ class State:
         return instrument
 
     def visible_price(self, instrument: Instrument) -> float | None:
-        """The last price that anybody can know of; None before the first."""
+        """Return the last price that is public by now; None before the first."""
         self.close_up(instrument)
         series, row = instrument.series, instrument.row
         if (
@@ -198,23 +198,23 @@ class State:
         return instrument.price
 
     def mark(self, symbol: str) -> Decimal:
-        """What a unit of a symbol is worth now; 0 before its first price."""
+        """Return the price at which a symbol is valued now; 0 before its first price."""
         price = self.visible_price(self.instruments[symbol])
         return _ZERO if price is None else decimal_of(price)
 
-    def is_amid_a_bar(self, instrument: Instrument) -> bool:
-        """Whether a bar began before now and has not closed."""
+    def is_within_bar(self, instrument: Instrument) -> bool:
+        """Return whether a bar started before now and has not closed."""
         starts, row = instrument.series.starts, instrument.row
         return row < len(starts) and starts[row] < self.now_ns
 
     def begin_bar(self, instrument: Instrument) -> None:
-        """Settle what the bar in progress gives to orders, where that has a limit."""
+        """Work out how much volume the bar in progress has for orders, if that is limited."""
         share = self._volume_share
-        if share is not None and instrument.begun_row != instrument.row:
+        if share is not None and instrument.volume_row != instrument.row:
             instrument.begin_bar(share)
 
     def is_split_due(self, instrument: Instrument, start: int) -> bool:
-        """Whether a split was announced that comes before a bar or quote."""
+        """Return whether an announced split comes before a bar or quote at `start`."""
         if not self.splits:
             return False
         ahead = self.splits.get(instrument.series.symbol)
@@ -223,10 +223,10 @@ class State:
     # Account
 
     def valued(self) -> Valuation:
-        """What the positions are worth at the visible prices.
+        """Return the value of the positions at the visible prices.
 
-        Within a phase only fills change that, and what is told to `revalue_all`: of thousands of
-        positions one is worked out anew then.
+        It is cached within a phase, where only fills and `revalue_all` change it: a fill among
+        thousands of positions revalues one symbol.
         """
         moment = self.now_ns, self.phase
         if self._valuation is None or self._valued_at != moment:
@@ -235,7 +235,7 @@ class State:
         return self._valuation
 
     def revalue(self, symbol: str, closed: Holding | None) -> None:
-        """A fill has changed the positions in a symbol, and closed one of them, if any."""
+        """Revalue a symbol after a fill, which may have closed one of its positions."""
         if self._valuation is None:
             return
         if self._valued_at == (self.now_ns, self.phase):
@@ -244,11 +244,11 @@ class State:
             self._valuation = None
 
     def revalue_all(self) -> None:
-        """Prices have changed within a phase."""
+        """Drop the cached value, because prices have changed within a phase."""
         self._valuation = None
 
     def holding(self, position_id: str) -> Holding:
-        """One open position.
+        """Return one open position.
 
         Raises:
             ApiError: 404 `POSITION_NOT_FOUND`.
@@ -264,12 +264,12 @@ class State:
         )
 
     def account(self) -> Account:
-        """Balance, equity and margin at the visible prices."""
+        """Return balance, equity and margin at the visible prices."""
         self.catch_up()
         return self.account_of(self.valued())
 
     def account_of(self, valuation: Valuation) -> Account:
-        """The same, with what the positions are worth."""
+        """Return balance, equity and margin for a given value of the positions."""
         ledger = self.ledger
         unrealized, used = valuation.profit(), valuation.size()
         if self.options.leverage != 1:
@@ -288,9 +288,9 @@ class State:
         )
 
     def position_of(self, holding: Holding) -> Position:
-        """A position as others see it; a closed one keeps its side and its average price."""
+        """Return a position as a model; a closed one keeps its side and average price."""
         mark = self.mark(holding.symbol)
-        held, cost = holding.given_up or (holding.quantity, holding.cost)
+        held, cost = holding.before_close or (holding.quantity, holding.cost)
         return Position(
             id=holding.id,
             symbol=holding.symbol,
@@ -305,7 +305,7 @@ class State:
         )
 
     def trade_of(self, fill: Fill) -> Trade:
-        """An execution as others see it."""
+        """Return an execution as a model."""
         return Trade(
             id=fill.trade_id,
             order_id=fill.order_id,

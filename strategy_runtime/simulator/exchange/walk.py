@@ -1,4 +1,4 @@
-"""A stretch of bars that several symbols have in common, and their candles."""
+"""A stretch of bars that several symbols step through together, and their candles."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -18,20 +18,20 @@ class Walk:
 
     Attributes:
         lanes: The symbols, by rank.
-        is_alone: Whether there is but one of them.
-        starts: When the bars begin.
-        first: When the first of them does.
-        is_even: Whether they follow each other without a gap.
-        done: How many of them have closed.
-        closed: How many of them have been closed in all lanes.
-        is_in_parts: Whether the run in hand is made an instant at a time, and new orders are dealt
-            with as the next instant is asked for; else `CandleRun.goes_on` has to deal with them.
-        looked_at: How many of them had closed when somebody last looked ahead.
-        run: The candles that are being handed over, if any are.
-        caught_up: The candle in hand when time was last kept.
-        candles: Those that have not been handed over yet, one instant after the other; where there
-            are several lanes, as far as they go before something else has to be done.
-        instants: Where there are several lanes, those that have not begun to be handed over.
+        is_alone: Whether there is only one of them.
+        starts: Start times of the bars.
+        first: Start time of the first bar.
+        is_even: Whether the bars follow each other without a gap.
+        done: How many bars have closed, by the candles delivered.
+        closed: How many bars have been closed in all lanes.
+        is_stepwise: Whether the current run is made one instant at a time, so that new orders are
+            handled when the next instant is requested; else `CandleRun.goes_on` handles them.
+        last_lookahead: How many bars had closed at the last look-ahead.
+        run: The run of candles being delivered, if any.
+        caught_up: The current candle when time was last advanced.
+        candles: Candles not yet delivered, instant by instant; with several lanes, only up to the
+            next instant that needs anything else.
+        instants: With several lanes, the candles of each instant whose delivery has not started.
     """
 
     __slots__ = (
@@ -45,9 +45,9 @@ class Walk:
         "instants",
         "is_alone",
         "is_even",
-        "is_in_parts",
+        "is_stepwise",
         "lanes",
-        "looked_at",
+        "last_lookahead",
         "run",
         "starts",
         "step",
@@ -56,12 +56,12 @@ class Walk:
     def __init__(self, lanes: list[Instrument], starts: Sequence[int]) -> None:
         self.lanes = lanes
         self.is_alone = len(lanes) == 1
-        self.is_in_parts = False
+        self.is_stepwise = False
         self.starts = starts
         self.step = lanes[0].series.step
         self.first = starts[0]
         self.is_even = is_even(starts, self.step)
-        self.done = self.closed = self.looked_at = 0
+        self.done = self.closed = self.last_lookahead = 0
         self.run: CandleRun | None = None
         self.caught_up: Candle | None = None
         self._places = {lane.series.symbol: place for place, lane in enumerate(lanes)}
@@ -73,11 +73,11 @@ class Walk:
         self.candles: Iterator[Candle] = columns[0] if self.is_alone else iter(())
 
     def left(self, candle: Candle) -> int:
-        """How many candles of the same instant come behind this one."""
+        """Return how many candles of the same instant follow this one."""
         return len(self.lanes) - self._places[candle.symbol] - 1
 
     def bound(self, symbol: str, below: bool) -> float | None:
-        """The lowest close of a symbol, or the highest; None where it has none."""
+        """Return the lowest close of a symbol, or the highest; None if it has no lane."""
         bounds = self._bounds[below]
         found = bounds.get(symbol)
         if found is None and symbol in self._places:
@@ -88,7 +88,7 @@ class Walk:
 
 
 def _candles(lane: Instrument, starts: Sequence[int]) -> Iterator[Candle]:
-    """The candles of the bars to come, each made when it is asked for."""
+    """Return the candles of the coming bars, each made when it is requested."""
     series, row, rows = lane.series, lane.row, len(starts)
     columns = series.opens, series.highs, series.lows, series.closes, series.volumes
     parts = (part_of(column, row, rows) for column in columns)
@@ -98,20 +98,20 @@ def _candles(lane: Instrument, starts: Sequence[int]) -> Iterator[Candle]:
 
 
 def part_of(column: Any, first: int, rows: int) -> Any:
-    """Some numbers of a column, as an array of their own."""
+    """Return some numbers of a column as an array of their own."""
     part = column[first : first + rows]
-    # To walk through a view is to unpack each number anew, and a list has all of them made at once,
-    # which takes the room in the caches that the rest of a bar needs.
+    # Iterating over a view unpacks each number through its format, and a list creates all numbers
+    # at once, which evicts from the CPU caches what the rest of a bar needs.
     return array(part.format, part.tobytes()) if isinstance(part, memoryview) else part
 
 
 def is_even(starts: Sequence[int], step: int) -> bool:
-    """Whether bars follow each other without a gap."""
+    """Return whether bars follow each other without a gap."""
     return starts[-1] - starts[0] == (len(starts) - 1) * step
 
 
 def in_common(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
-    """What two lists have in common at their beginning."""
+    """Return the common prefix of two lists."""
     if one == other:
         return one
     pairs = enumerate(zip(one, other, strict=False))

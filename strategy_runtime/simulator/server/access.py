@@ -1,7 +1,7 @@
-"""Who may talk to the proxy: no web page, and nobody without the key where there is one.
+"""Access control of the proxy: no web pages, and nobody without the key if there is one.
 
-Browsers let any page send requests to loopback and open WebSockets to it. Such requests carry an
-`Origin`; those of a page whose name was made to point here carry that name as their `Host`.
+Browsers let any page send requests and open WebSockets to loopback. Such requests carry an
+`Origin`; after DNS rebinding, they carry the page's own name as their `Host`.
 """
 
 from hmac import compare_digest
@@ -18,17 +18,17 @@ SHORTEST_KEY = 32
 
 
 class Access:
-    """Decides over every request, the upgrade to a WebSocket included.
+    """Checks every request, including the upgrade to a WebSocket.
 
-    Where only this machine can connect, the request has to name it as its host. Elsewhere nobody
-    knows what names lead here, and it is the key that keeps strangers out.
+    If only this machine can connect, requests must name it as their host. Otherwise the names that
+    lead here are unknown, and the key keeps strangers out.
 
     Args:
-        host: What the proxy listens on.
-        api_key: Demanded from everyone but the probes, where set.
+        host: Address the proxy listens on.
+        api_key: Key that every request except probes must have, if set.
 
     Raises:
-        ConfigError: Others can connect, and the key is missing or could be guessed.
+        ConfigError: Other machines can connect, and the key is missing or too short.
     """
 
     def __init__(self, host: str, api_key: str | None) -> None:
@@ -37,16 +37,16 @@ class Access:
         if not self._is_local and len(api_key or "") < SHORTEST_KEY:
             lack = "a key" if api_key is None else "a longer key"
             raise ConfigError(
-                f"listening on {host} needs {lack}: whoever reaches it could trade. Give "
+                f"listening on {host} needs {lack}: anyone who can reach it could trade. Give "
                 f"--token-file FILE, with at least {SHORTEST_KEY} characters in it, or listen on "
                 "127.0.0.1"
             )
 
     def check(self, request: web.BaseRequest) -> bool:
-        """Let a request pass; False where it is a stranger's, who may ask for this all the same.
+        """Admit a request; return False for a probe, which needs no key and so shows no sender.
 
         Raises:
-            ApiError: 403 for a web page or a foreign host, 401 without the key.
+            ApiError: 403 for a web page or a foreign host, 401 without the right key.
         """
         if "Origin" in request.headers:
             raise _forbidden(
@@ -56,7 +56,7 @@ class Access:
             )
         if self._is_local and not is_loopback(host_in(request.headers.get("Host", ""))):
             raise _forbidden(
-                "HOST_NOT_ALLOWED", "the Host is none of this machine's; use localhost or 127.0.0.1"
+                "HOST_NOT_ALLOWED", "the Host is not this machine; use localhost or 127.0.0.1"
             )
         if self._api_key is None:
             return True
@@ -76,7 +76,7 @@ def _demand_key(request: web.BaseRequest, api_key: str) -> None:
     if not given:
         message = "a key is needed: Authorization: Bearer <key>"
         raise ApiError(401, "UNAUTHORIZED", message, {"code": "MISSING_API_KEY"})
-    # A header may hold any bytes; those that are no UTF-8 arrive as lone surrogates.
+    # A header may hold any bytes; those that are not UTF-8 arrive as lone surrogates.
     if not compare_digest(given.encode(errors="surrogateescape"), api_key.encode()):
         message = "the key is not the right one"
         raise ApiError(401, "UNAUTHORIZED", message, {"code": "INVALID_API_KEY"})

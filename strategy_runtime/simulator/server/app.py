@@ -1,4 +1,4 @@
-"""The server: two ports, one application, one run."""
+"""The proxy server: two ports, one application, one run."""
 
 import asyncio
 import errno
@@ -29,27 +29,26 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class ProxyServer:
-    """Offers an exchange to a strategy over the network.
+    """Serves an exchange to strategies over the network.
 
     Every path is served on both ports, so a client that knows only one finds everything there.
 
     Args:
-        host: Address to listen on; loopback unless told otherwise.
+        host: Address to listen on; loopback by default.
         ws_port, rest_port: 0 picks a free one; equal numbers share one port.
-        api_key: Demanded from every client where set.
-        first_ack_timeout, ack_timeout: Seconds to wait for the first and for every further
+        api_key: Key that every client must send, if set.
+        first_ack_timeout, ack_timeout: Seconds to wait for the first and every further
             acknowledgement before the run is halted; 0 waits for ever.
-        last_ack_timeout: Seconds to wait for that of the last event; the run is complete anyway.
-        speed: Replay by the clock, so many times faster than it happened, to any number of clients;
-            None waits for the acknowledgements of one.
-        silence_limit: Seconds without any frame after which a client is closed, by the clock only.
-        farewell_pause: Seconds between the word that the proxy goes down and the end of the
-            connection.
-        limits: What a client can take up.
-        version: What `/health` says.
+        last_ack_timeout: Seconds to wait for the last acknowledgement; the run is complete anyway.
+        speed: Replay by the clock, this many times faster than real time, to any number of clients;
+            None waits for the acknowledgements of a single client.
+        silence_limit: Seconds without any frame after which a client is closed; by the clock only.
+        farewell_pause: Seconds between the shutdown notice and the end of the connection.
+        limits: Limits on clients.
+        version: Version shown at `/health`.
 
     Raises:
-        ConfigError: Others than this machine can connect, and there is no key of 32 characters.
+        ConfigError: Other machines can connect, and there is no key of at least 32 characters.
     """
 
     def __init__(
@@ -105,24 +104,24 @@ class ProxyServer:
 
     @property
     def ws_url(self) -> str:
-        """Where the event stream is, once started."""
+        """URL of the event stream, once started."""
         return f"ws://{_authority(*self._addresses[0])}"
 
     @property
     def rest_url(self) -> str:
-        """Where orders go, once started."""
+        """URL of the REST interface, once started."""
         return f"http://{_authority(*self._addresses[-1])}"
 
     @property
     def refused_orders(self) -> int:
-        """How many requests for an order were refused so far."""
+        """How many requests for an order have been refused."""
         return self._routes.refused_orders
 
     async def start(self) -> None:
-        """Begin to listen; the replay waits for a client.
+        """Start listening; the replay waits for a client.
 
         Raises:
-            ConfigError: A port is taken or the address is none of this machine's.
+            ConfigError: A port is taken, or the address is not one of this machine.
         """
         await self._door.setup()
         ws_port, rest_port = self._ports
@@ -133,7 +132,7 @@ class ProxyServer:
                 await site.start()
             except OSError as error:
                 await self._door.cleanup()
-                # Of an address that is not here, asyncio does not always keep the number.
+                # For an address of another machine, asyncio does not always keep the error number.
                 of_the_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
                 other = f"--{name}-port (0 picks a free one)" if of_the_port else "--host"
                 raise ConfigError(
@@ -144,21 +143,21 @@ class ProxyServer:
         self._conductor = asyncio.create_task(self.stream.conduct(), name="proxy conductor")
 
     async def finished(self) -> RunEnd:
-        """Wait until the run has ended, be it by `stop`; REST is answered until then.
+        """Wait until the run has ended, also by `stop`; REST is served until then.
 
         Raises:
-            Exception: Whatever broke the replay.
+            Exception: The error that broke the replay.
         """
         if self._conductor is None:
             raise RuntimeError("the server has not been started")
-        # Not awaited itself: whoever gives up waiting must not take the replay along.
+        # The task is not awaited itself: cancelling this wait must not cancel the replay.
         await asyncio.wait({self._conductor})
         if not self._conductor.cancelled():
             self._conductor.result()
         return self.stream.end or RunEnd.STOPPED
 
     async def stop(self) -> None:
-        """Tell the client, refuse its commands from now on, and close everything."""
+        """Notify the clients, refuse their commands from now on, and close everything."""
         self._routes.is_going_down = True
         if self._conductor is not None:
             self._conductor.cancel()
@@ -187,7 +186,7 @@ def _application(routes: Routes, stream: EventStream, limits: ClientLimits) -> w
 def _answer(
     handler: Callable[[web.Request], web.Response], limits: ClientLimits
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A handler that has the whole body at hand, so that it never has to wait."""
+    """Wrap a handler so that the whole body is read before it is called."""
 
     async def answer(request: web.Request) -> web.Response:
         try:

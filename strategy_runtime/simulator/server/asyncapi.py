@@ -1,4 +1,4 @@
-"""The event stream as an AsyncAPI 3.0 document, made of the same structs that are sent."""
+"""The event stream as an AsyncAPI 3.0 document, generated from the structs that are sent."""
 
 from typing import Any
 
@@ -45,11 +45,11 @@ _CHANNEL = {"$ref": "#/channels/stream"}
 
 
 def asyncapi(version: str, host: str) -> dict[str, Any]:
-    """The document.
+    """Return the document.
 
     Args:
-        version: Of the package.
-        host: Where the proxy was reached, with its port.
+        version: Version of the package.
+        host: Host and port at which the client reached the proxy.
     """
     found = schemas(sent=[*SENT, *_WITHIN], taken=RECEIVED)
     return {

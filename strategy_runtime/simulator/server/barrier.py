@@ -1,4 +1,4 @@
-"""The ack barrier: which events time waits for. Free of I/O."""
+"""The ack barrier: which events simulated time waits for. Free of I/O."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ __all__ = ["AckBarrier"]
 class AckBarrier:
     """Events that have been announced and not acknowledged.
 
-    An id can be acknowledged from the moment its frame has been written; before that, and after
-    it has been acknowledged once, it is unknown like any other text. A notice, a frame without an
-    id, has its place between the events and is waited for until it has been written.
+    An id can be acknowledged once its frame has been written, and only once; otherwise it counts as
+    unknown. A notice, which is a frame without an id, keeps its place between the events and is
+    waited for until it has been written.
 
     Attributes:
-        unknown: Ids acknowledged that nobody waited for.
+        unknown: How many acknowledged ids were not waited for.
     """
 
     def __init__(self) -> None:
@@ -27,20 +27,20 @@ class AckBarrier:
         self._waiting[event_id] = frame
 
     def announce_notice(self, frame: bytes) -> None:
-        """Write a frame that nobody acknowledges."""
+        """Wait for a frame without an id to be written."""
         name = f"notice {len(self._notices)}"
         self._notices.add(name)
         self._waiting[name] = frame
 
     def written(self, name: str) -> None:
-        """The frame has been handed to the socket."""
+        """Record that a frame has been handed to the socket."""
         if name in self._notices:
             self._waiting.pop(name, None)
         elif name in self._waiting:
             self._written.add(name)
 
     def acknowledge(self, ids: Iterable[str]) -> int:
-        """Take in an acknowledgement; gives back how many events it released."""
+        """Take in an acknowledgement; return how many events it released."""
         released = 0
         for event_id in ids:
             if event_id in self._written:
@@ -62,9 +62,9 @@ class AckBarrier:
         return [name for name in self._waiting if name not in self._notices]
 
     def unwritten(self) -> list[tuple[str, bytes]]:
-        """Frames still to be written to the present client, in order."""
+        """Return the frames still to be written to the current client, in order."""
         return [item for item in self._waiting.items() if item[0] not in self._written]
 
     def new_client(self) -> None:
-        """Everything waited for has to be written again."""
+        """Mark all frames as not written, for a new client."""
         self._written.clear()

@@ -1,7 +1,7 @@
-"""The event stream as it is live: paced by the clock, to any number of clients.
+"""The event stream as in live trading: paced by the clock, to any number of clients.
 
-Nobody is waited for. Events carry ids, acknowledgements change nothing. Each client has a queue of
-its own; one that cannot keep up is closed rather than losing events in silence.
+It waits for nobody: events carry ids, but acknowledgements change nothing. Each client has its own
+queue; one that cannot keep up is closed, so that it does not lose events silently.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class _Listener:
-    """A client and what is still to be sent to it."""
+    """A client and its queue of frames."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -39,7 +39,7 @@ class _Listener:
 
 
 class Broadcast(EventStream):
-    """One run of one exchange, at some speed."""
+    """One run of one exchange, by the clock."""
 
     is_lock_step = False
 
@@ -57,13 +57,13 @@ class Broadcast(EventStream):
         self._depth = _DEPTH
         self._instant = exchange.now_ns
         self._together = 0
-        """How many frames the market has made at the present instant, all at once: so many wait
-        for whoever reads as fast as can be."""
+        """How many frames the current instant has emitted at once, which even the fastest reader
+        cannot avoid queueing."""
         self._listeners: list[_Listener] = []
         self._closing: set[asyncio.Task[None]] = set()
 
-    def stir(self) -> None:
-        """Something was put into the exchange's outbox by a command: send it at once."""
+    def wake(self) -> None:
+        """Send at once what a command has put into the exchange's outbox."""
         self._publish()
 
     async def _play(self) -> RunEnd:
@@ -75,7 +75,7 @@ class Broadcast(EventStream):
             if upcoming is not None:
                 due = began + (upcoming - first_ns) / NANOSECONDS / self._speed
                 if upcoming == exchange.now_ns:
-                    # The open that follows a close at once: leave orders a moment to arrive.
+                    # An open follows right after a close: leave orders a moment to arrive.
                     due = monotonic() + self._pause
                 await sleep(max(due - monotonic(), 0))
             if next(phases, self) is self:
@@ -85,14 +85,14 @@ class Broadcast(EventStream):
             self._together += len(exchange.outbox)
             self._publish()
 
-    async def _part(self, end: RunEnd) -> None:
+    async def _end_run(self, end: RunEnd) -> None:
         await asyncio.gather(*(self._dismiss(each, end) for each in self._listeners))
 
     async def _dismiss(self, listener: _Listener, end: RunEnd) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_FRAMES_S):
                 await listener.frames.join()
-        await listener.connection.part(end, self._last_words)
+        await listener.connection.end_run(end, self._last_words)
 
     @property
     def _pause(self) -> float:
@@ -109,7 +109,7 @@ class Broadcast(EventStream):
 
     def _drop(self, listener: _Listener, code: int, reason: str) -> None:
         if listener not in self._listeners:
-            return  # it is being closed already
+            return  # already being closed
         self._listeners.remove(listener)
         _log.warning("a client is closed with %d: %s", code, reason)
         closing = asyncio.create_task(listener.connection.close(code, reason), name="proxy close")
@@ -117,13 +117,13 @@ class Broadcast(EventStream):
         closing.add_done_callback(self._closing.discard)
 
     async def say_goodbye(self, pause: float) -> None:
-        """Tell all clients that the proxy goes down, leave them a moment, and close."""
+        """Notify all clients of the shutdown, leave them a moment, and close."""
         self._is_going_down = True
         listeners, self._listeners = self._listeners, []
         await asyncio.gather(*(each.connection.say_goodbye(pause) for each in listeners))
 
     async def attend(self, client: Connection) -> None:
-        """Serve one client among others until it leaves."""
+        """Serve one of several clients until it leaves."""
         await client.greet(self._session)
         if self.end is not None or self._is_going_down:
             await self._turn_away(client)
@@ -148,7 +148,7 @@ class Broadcast(EventStream):
                     self.when_alone(True)
 
     async def _watch(self, listener: _Listener) -> None:
-        """Close a client of which nothing has been heard for too long."""
+        """Close a client that has been silent for too long."""
         while True:
             left = listener.connection.heard_at + self._silence_limit - monotonic()
             if left <= 0:

@@ -1,4 +1,4 @@
-"""One client's WebSocket, whichever way the exchange is played: greeting, pings, rubbish."""
+"""One client's WebSocket: greeting, pings and malformed frames; the same for every stream."""
 
 import asyncio
 from collections import deque
@@ -36,7 +36,7 @@ class Connection:
 
     Attributes:
         heard_at: When it last sent anything, on the monotonic clock.
-        socket: What the handler of the request gives back.
+        socket: The response that the request's handler returns.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class Connection:
         return cls(exchange, socket, request.transport)
 
     async def send(self, frame: bytes) -> bool:
-        """Write a text frame; False where the client has gone or was cut off."""
+        """Write a text frame; return False if the client has gone or was cut off."""
         try:
             await self.socket.send_frame(frame, WSMsgType.TEXT)
         except (ConnectionError, RuntimeError):
             return False
         except asyncio.CancelledError:
-            # A write given up while it waits for the client ends all others that wait for it with
-            # the same exception, and those to come: nothing more can be written.
-            self.cut()
+            # Cancelling a write that waits for the client raises the same exception in all other
+            # writes that wait for it, and in later ones: nothing more can be written.
+            self.abort()
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
@@ -80,8 +80,8 @@ class Connection:
         return True
 
     async def greet(self, session: str, acknowledged: int | None = None) -> None:
-        """Say CONNECTED, the first frame of every connection: which run it is of, and how many of
-        its events have been acknowledged, where that is waited for.
+        """Send CONNECTED, the first frame of every connection, with the id of the run and, in lock
+        step, the number of acknowledged events.
         """
         await self._send(
             ConnectionEvent(
@@ -93,28 +93,28 @@ class Connection:
         )
 
     async def close(self, code: int, reason: str) -> None:
-        """Close with a code and a reason for people; a client that does not read is cut off."""
+        """Close with a code and a readable reason; a client that does not read is cut off."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await self.socket.close(code=code, message=reason.encode())
         if self._transport is not None and self._transport.get_write_buffer_size():
-            self.cut()
+            self.abort()
 
-    async def part(self, end: RunEnd, words: LastWords | None) -> None:
-        """Close as the end of the run demands, and say why where it is not what was hoped for."""
+    async def end_run(self, end: RunEnd, words: LastWords | None) -> None:
+        """Close at the end of the run, after an error frame if the run did not complete."""
         if words is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_S):
-                    await self.complain(*words)
+                    await self.send_error(*words)
         await self.close(CLOSE_CODES[end], end.value)
 
-    def cut(self) -> None:
-        """End the connection without a word, and with it every write that waits for the client."""
+    def abort(self) -> None:
+        """Drop the connection at once, and with it every write that waits for the client."""
         if self._transport is not None:
             self._transport.abort()
 
     async def say_goodbye(self, pause: float) -> None:
-        """Say that the proxy goes down, leave a moment to take note, and close."""
+        """Notify the client of the shutdown, leave it a moment, and close."""
         kind = ConnectionEventKind.DISCONNECTING
         farewell = ConnectionEvent(event=kind, timestamp=self._exchange.now)
         with suppress(TimeoutError):
@@ -124,15 +124,15 @@ class Connection:
         await self.close(WSCloseCode.GOING_AWAY, "the proxy is shutting down")
 
     async def ping_for_ever(self, interval: float) -> None:
-        """Send a ping now and then."""
+        """Send a ping at each interval."""
         while True:
             await sleep(interval)
             await self._send(Ping(timestamp=now()))
 
     async def listen(self, acknowledge: Callable[[EventAck], None]) -> None:
-        """Read until the client leaves, or has sent too much rubbish."""
+        """Read until the client leaves, or has sent too many malformed frames."""
         try:
-            with suppress(ConnectionError):  # it leaves while an answer to its ping waits for it
+            with suppress(ConnectionError):  # it may leave while a pong waits to be written
                 await self._listen(acknowledge)
         finally:
             self._gone.set()
@@ -165,9 +165,9 @@ class Connection:
             if len(bad) > _MOST_BAD_FRAMES and bad[-1] - bad[0] < _BAD_FRAMES_WINDOW_S:
                 await self.close(WSCloseCode.POLICY_VIOLATION, "too many malformed frames")
                 return
-            await self.complain("INVALID_MESSAGE", problem)
+            await self.send_error("INVALID_MESSAGE", problem)
 
-    async def complain(self, code: str, problem: str, details: object = None) -> None:
+    async def send_error(self, code: str, problem: str, details: object = None) -> None:
         """Send an error frame."""
         await self._send(
             ProxyErrorEvent(

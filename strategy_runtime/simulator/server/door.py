@@ -1,7 +1,7 @@
-"""The door of the server: limits on connections and requests, and one shape for every failure.
+"""The door of the server: limits on connections and requests, and one shape for all errors.
 
-It stands outside of the application, so that it also answers what never gets that far: bytes that
-are no HTTP, an unknown `Expect`, one connection too many.
+It wraps the application, so that it also answers what never reaches it: bytes that are not HTTP, an
+unknown `Expect`, one connection too many.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class ClientLimits(msgspec.Struct, frozen=True):
-    """What a client can take up.
+    """Limits on clients.
 
     Attributes:
-        connections: Open ones, of all clients together.
-        head_s: Seconds until the first request of a connection has to be there.
-        body_s: Seconds until the whole body of a request has to be there.
-        body_bytes: Size of a body.
+        connections: Most open connections of all clients together.
+        head_s: Seconds within which the first request of a connection must arrive.
+        body_s: Seconds within which the whole body of a request must arrive.
+        body_bytes: Most bytes of a body.
     """
 
     connections: int = 128
@@ -71,7 +71,7 @@ class Door(web.AppRunner):
         self._limits = limits
 
     async def _make_server(self) -> web.Server:
-        await super()._make_server()  # what it makes has no place for a door; the application runs
+        await super()._make_server()  # starts the application; the server it makes is replaced
         return _Server(
             self._answer,
             limits=self._limits,
@@ -114,28 +114,28 @@ class _Conversation(web.RequestHandler):
     """One connection: all its requests, or its WebSocket.
 
     Attributes:
-        is_known: A request has come that is no stranger's.
+        is_known: Whether a request has shown that the client is no stranger; see `Access.check`.
     """
 
-    __slots__ = ("_limits", "_patience", "is_known")
+    __slots__ = ("_head_timer", "_limits", "is_known")
 
     def __init__(self, server: web.Server, limits: ClientLimits, **options: Any) -> None:
         super().__init__(server, **options)
         self._limits = limits
-        self._patience: asyncio.TimerHandle | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
         self.is_known = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not self._find_room():
+        if not self._make_room():
             writing = cast("asyncio.Transport", transport)
             writing.write(_FULL)
             writing.close()
             return
         super().connection_made(transport)
-        self._patience = self._loop.call_later(self._limits.head_s, self._lose_patience)
+        self._head_timer = self._loop.call_later(self._limits.head_s, self._on_head_timeout)
 
-    def _find_room(self) -> bool:
-        """Whether there is room; where all is taken, the stranger who came first makes some."""
+    def _make_room(self) -> bool:
+        """Return whether there is room, after closing the oldest stranger's connection if full."""
         others = [] if self._manager is None else self._manager.connections
         if len(others) < self._limits.connections:
             return True
@@ -146,11 +146,11 @@ class _Conversation(web.RequestHandler):
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
 
-    def _lose_patience(self) -> None:
+    def _on_head_timeout(self) -> None:
         if not self._request_count:
             self.force_close()
 

@@ -1,4 +1,4 @@
-"""How a run ends, and what a client is told of it."""
+"""How a run ends, and what clients are told about it."""
 
 import logging
 from enum import Enum
@@ -31,7 +31,7 @@ CLOSE_CODES = {
 
 
 class LastWords(NamedTuple):
-    """The error frame before the close of a run that did not come to its end."""
+    """The error frame sent before closing, if a run did not complete."""
 
     code: str
     message: str
@@ -39,7 +39,7 @@ class LastWords(NamedTuple):
 
 
 def last_words(failure: Exception) -> LastWords:
-    """What a client may know of a fault in the replay; the log has the rest."""
+    """Return what clients may know about an error in the replay; the log has the rest."""
     if isinstance(failure, DataError):
         return LastWords("DATA_ERROR", str(failure))
     _log.error("the replay failed", exc_info=failure)

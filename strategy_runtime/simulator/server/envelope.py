@@ -1,4 +1,4 @@
-"""JSON answers, and the error envelope that every failure is put in."""
+"""JSON responses, and the envelope of all errors."""
 
 from aiohttp import web
 
@@ -13,17 +13,17 @@ BODY = web.RequestKey("body", bytes)
 
 
 def body(document: object, status: int = 200) -> web.Response:
-    """A JSON response."""
+    """Return a JSON response."""
     return web.Response(body=encode_json(document), status=status, content_type="application/json")
 
 
 def refusal(error: ApiError) -> web.Response:
-    """A failure in the envelope."""
+    """Return an error in its envelope."""
     return body(ErrorEnvelope(error.code, error.message, error.details), error.status)
 
 
 def explained(request: web.BaseRequest, error: web.HTTPException) -> ApiError:
-    """What the library refuses, in our words."""
+    """Return an error of aiohttp in our words."""
     message = {
         400: f"{request.path} is the event stream; connect to it with a WebSocket",
         404: f"there is no {request.path}",

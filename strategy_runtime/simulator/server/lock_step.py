@@ -1,8 +1,8 @@
 """The event stream of a backtest: paced by the acknowledgements of one client.
 
-A *conductor* task plays the exchange phase by phase: it hands every event to the barrier, writes
+A *conductor* task replays the exchange phase by phase: it hands every event to the barrier, writes
 what is not written yet, and waits until the barrier is clear. A *connection* reads what the client
-sends. A new connection takes over from the old one and is sent again what was not acknowledged.
+sends. A new connection replaces the old one and receives again what was not acknowledged.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class LockStep(EventStream):
     """One run of one exchange, in lock-step with one client.
 
     Attributes:
-        barrier: What time waits for.
+        barrier: The events that time waits for.
     """
 
     is_lock_step = True
@@ -47,46 +47,46 @@ class LockStep(EventStream):
         self._ack_timeout = ack_timeout
         self._last_ack_timeout = last_ack_timeout
         self._client: Connection | None = None
-        self._stirred = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._acknowledged = 0
         self._last_release = monotonic()
         self._writing = asyncio.Lock()
         self._is_last_frame_written = False
 
-    def stir(self) -> None:
-        """Something was put into the exchange's outbox by a command."""
-        self._stirred.set()
+    def wake(self) -> None:
+        """Wake the conductor, because a command has put something into the exchange's outbox."""
+        self._wakeup.set()
 
     # The conductor
 
     async def _play(self) -> RunEnd:
         for _ in self.exchange.phases():
             if not await self._clear_barrier():
-                self._last_words = self._complaint_of_silence()
+                self._last_words = self._ack_timeout_error()
                 return RunEnd.ACK_TIMEOUT
         return RunEnd.COMPLETE
 
     async def _clear_barrier(self) -> bool:
-        """Write all there is and wait until all is acknowledged; False where patience ran out."""
+        """Write all frames and wait until all are acknowledged; return False after a timeout."""
         self._last_release = monotonic()
         while True:
-            self._stirred.clear()
+            self._wakeup.clear()
             self._announce()
             if self.barrier.is_clear:
                 return True
             try:
-                # The writing too: who does not read keeps it from coming to its end.
+                # The timeout covers writing too, because a client that does not read blocks it.
                 async with asyncio.timeout(self._patience()):
                     await self._write_waiting()
                     if not self.barrier.is_clear:
-                        await self._stirred.wait()
+                        await self._wakeup.wait()
             except TimeoutError:
                 if self._patience() != 0:
                     continue
                 return self.exchange.is_complete
 
     def _patience(self) -> float | None:
-        """Seconds left to acknowledge something; None for ever, as while no client is there."""
+        """Return the seconds left for an acknowledgement; None without limit or without client."""
         if self.exchange.is_complete:
             if self._client is None and not self._is_last_frame_written:
                 return None
@@ -115,7 +115,7 @@ class LockStep(EventStream):
                     return
             self._is_last_frame_written = self.exchange.is_complete
 
-    def _complaint_of_silence(self) -> LastWords:
+    def _ack_timeout_error(self) -> LastWords:
         missing = self.barrier.missing
         return LastWords(
             "ACK_TIMEOUT",
@@ -123,13 +123,13 @@ class LockStep(EventStream):
             {"missing": missing},
         )
 
-    async def _part(self, end: RunEnd) -> None:
+    async def _end_run(self, end: RunEnd) -> None:
         client, self._client = self._client, None
         if client is not None:
-            await client.part(end, self._last_words)
+            await client.end_run(end, self._last_words)
 
     async def say_goodbye(self, pause: float) -> None:
-        """Tell the client that the proxy goes down, leave it a moment, and close."""
+        """Notify the client of the shutdown, leave it a moment, and close."""
         self._is_going_down = True
         if self._client is not None:
             await self._client.say_goodbye(pause)
@@ -139,21 +139,21 @@ class LockStep(EventStream):
     async def attend(self, client: Connection) -> None:
         """Serve one client until it leaves or a newer one takes over."""
         older: Connection | None = None
-        async with self._no_writing():
+        async with self._writing_paused():
             is_late = self.end is not None or self._is_going_down
             if not is_late:
                 older, self._client = self._client, client
                 self.barrier.new_client()
                 await client.greet(self._session, self._acknowledged)
         if is_late:
-            # Why a run broke off is of more interest than how far it had come.
+            # With a count, a new client would report a run already begun, not why it broke off.
             is_broken = self.end not in (None, RunEnd.COMPLETE)
             await client.greet(self._session, None if is_broken else self._acknowledged)
             await self._turn_away(client)
             return
         self._last_release = monotonic()
         self.attached.set()
-        self._stirred.set()
+        self._wakeup.set()
         if older is None:
             self.when_alone(False)
         pinger = asyncio.create_task(client.ping_for_ever(self._ping_interval), name="proxy pings")
@@ -164,7 +164,7 @@ class LockStep(EventStream):
             await cancel(pinger)
             if self._client is client:
                 self._client = None
-                self._stirred.set()
+                self._wakeup.set()
                 if not self._is_going_down:
                     self.when_alone(True)
             await farewell
@@ -174,14 +174,14 @@ class LockStep(EventStream):
             await older.close(CloseCode.SUPERSEDED, "superseded by a newer connection")
 
     @asynccontextmanager
-    async def _no_writing(self) -> AsyncIterator[None]:
-        """Keep frames from being written; a client that does not take them is cut off for it."""
+    async def _writing_paused(self) -> AsyncIterator[None]:
+        """Hold back writing; a client that blocks a write for too long is cut off."""
         try:
             async with asyncio.timeout(_TAKE_OVER_S):
                 await self._writing.acquire()
         except TimeoutError:
             if self._client is not None:
-                self._client.cut()
+                self._client.abort()
             await self._writing.acquire()
         try:
             yield
@@ -194,5 +194,5 @@ class LockStep(EventStream):
             is_first = not self._acknowledged
             self._acknowledged += released
             self._last_release = monotonic()
-            if self.barrier.is_clear or is_first:  # from the first one on there is less patience
-                self._stirred.set()
+            if self.barrier.is_clear or is_first:  # after the first one, the timeout is shorter
+                self._wakeup.set()

@@ -1,4 +1,4 @@
-"""The REST interface as an OpenAPI 3.1 document, made of the same structs that are sent."""
+"""The REST interface as an OpenAPI 3.1 document, generated from the structs that are sent."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from strategy_runtime.protocol.models import (
     Trade,
 )
 from strategy_runtime.protocol.rest import CloseRequest, ErrorEnvelope, ProtectRequest
-from strategy_runtime.simulator.server.query import FEW, MOST
+from strategy_runtime.simulator.server.query import DEFAULT_LIMIT, MAX_LIMIT
 from strategy_runtime.simulator.server.schemas import (
     COUNT,
     TEXT,
@@ -36,33 +36,33 @@ _TAKEN = (CloseRequest, OrderChanges, OrderRequest, ProtectRequest)
 _YES_OR_NO = {"type": "boolean"}
 _STATUS = "|".join(status.value for status in OrderStatus)
 _QUERY = {
-    "limit": {"type": "integer", "minimum": 1, "default": FEW},
+    "limit": {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
     "side": {"type": "string", "enum": [side.value for side in Side]},
     "status": {"type": "string", "pattern": f"^({_STATUS})?(,({_STATUS})?)*$"},
     "timeframe": {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdwM]$"},
     **dict.fromkeys(("since", "until", "start", "end"), TIME),
 }
-_MEANT = {
-    "limit": f"How many at most; never more than {MOST}",
-    "status": "Several with commas between them",
+_DESCRIPTIONS = {
+    "limit": f"Most items to return; never more than {MAX_LIMIT}",
+    "status": "One or several, separated by commas",
     "since": "From this time on",
     "until": "Before this time",
-    "start": "Bars that begin at this time or later; the first ones of them",
-    "end": "Bars that begin at this time or earlier; the last ones of them where there is no start",
+    "start": "Only bars that start at this time or later, the first ones",
+    "end": "Only bars that start at this time or earlier; without start, the last ones",
 }
 _REFUSALS = {
-    400: "Something in the request cannot be read or taken",
+    400: "The request cannot be read or is invalid",
     401: "The key is missing or wrong",
     403: "Web pages and foreign hosts have no access",
-    404: "There is no such thing",
-    408: "The body did not come in time",
-    409: "It is over and cannot be changed",
+    404: "Not found",
+    408: "The body did not arrive in time",
+    409: "The order is no longer open",
     413: "The body is too large",
     415: "The body is not JSON",
     417: "The expectation of the request is unknown",
     422: "The account or the market does not allow it",
     500: "The proxy failed",
-    503: "The proxy goes down or has too many connections",
+    503: "The proxy is shutting down or has too many connections",
 }
 _ANY_TIME = (400, 401, 403, 408, 413, 415, 417, 500, 503)
 
@@ -99,7 +99,7 @@ _DOCUMENT = {"type": "object"}
 
 
 class _Path(NamedTuple):
-    """What a path is for: its answer, the query and body it takes, its own refusals."""
+    """A path: its purpose, its answer, the query and body it takes, and its own errors."""
 
     summary: str
     answer: dict[str, Any]
@@ -111,16 +111,16 @@ class _Path(NamedTuple):
 _PATHS: dict[tuple[str, str], _Path] = {
     ("GET", "/account"): _Path("Balance and margin", ref("Account")),
     ("POST", "/orders"): _Path(
-        "Give an order", ref("OrderHandle"), body="OrderRequest", refusals=(422,)
+        "Place an order", ref("OrderHandle"), body="OrderRequest", refusals=(422,)
     ),
     ("GET", "/orders"): _Path(
-        "Open orders, or those with a status, newest first; since and until mean their creation",
+        "Open orders, or those with a status, newest first; since and until apply to creation",
         list_of("Order"),
         _ORDERS,
     ),
     ("DELETE", "/orders"): _Path("Cancel open orders", _CANCELLED, ("symbol",)),
     ("GET", "/orders/history"): _Path(
-        "Orders that ended, the last to end first; since and until mean their creation",
+        "Ended orders, the last to end first; since and until apply to creation",
         list_of("Order"),
         _ORDERS,
     ),
@@ -167,9 +167,9 @@ _PATHS: dict[tuple[str, str], _Path] = {
     ("GET", "/status"): _Path("The link to the provider", _LINK),
     ("GET", "/circuit-breakers"): _Path("Always closed here", _BREAKERS),
     ("POST", "/circuit-breakers/reset"): _Path("Nothing to reset here", _BREAKERS),
-    ("GET", "/livez"): _Path("It runs", object_of(status=TEXT)),
-    ("GET", "/readyz"): _Path("It takes commands", _READY),
-    ("GET", "/health"): _Path("How it is", _HEALTH),
+    ("GET", "/livez"): _Path("Whether the proxy is running", object_of(status=TEXT)),
+    ("GET", "/readyz"): _Path("Whether the proxy accepts commands", _READY),
+    ("GET", "/health"): _Path("Version and state of the proxy", _HEALTH),
     ("GET", "/openapi.json"): _Path("This document", _DOCUMENT),
     ("GET", "/asyncapi.json"): _Path("The event stream", _DOCUMENT),
 }
@@ -177,15 +177,15 @@ _FROM_SERVER_ROOT = {"servers": [{"url": "/"}]}
 
 
 def openapi(routes: Iterable[tuple[str, str]], bare: Iterable[str], version: str) -> dict[str, Any]:
-    """The document for the paths that are served.
+    """Return the document for the paths that are served.
 
     Args:
-        routes: Method and path of each that is served bare and under `/v1`.
-        bare: Paths that are served bare only, to GET.
-        version: Of the package.
+        routes: Methods and paths that are served bare and under `/v1`.
+        bare: Paths that are served bare only, for GET.
+        version: Version of the package.
 
     Raises:
-        KeyError: A path is served that is not described.
+        KeyError: A path is served but not described.
     """
     paths: dict[str, dict[str, Any]] = {}
     for method, path in routes:
@@ -228,7 +228,7 @@ def _operation(method: str, path: str) -> dict[str, Any]:
                 "in": "query",
                 "required": name == "timeframe",
                 "schema": _QUERY.get(name, TEXT),
-                **({"description": _MEANT[name]} if name in _MEANT else {}),
+                **({"description": _DESCRIPTIONS[name]} if name in _DESCRIPTIONS else {}),
             }
             for name in query
         ],

@@ -1,4 +1,4 @@
-"""What the query of a request asks for; what cannot be read is refused by name."""
+"""Reads query parameters of requests; errors name the parameter."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,23 +12,32 @@ from strategy_runtime.protocol.enums import OrderStatus, Side
 from strategy_runtime.protocol.orders import invalid_request
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
-__all__ = ["FEW", "MOST", "limit", "moment", "only_symbol", "side", "statuses", "timeframe"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "limit",
+    "moment",
+    "only_symbol",
+    "side",
+    "statuses",
+    "timeframe",
+]
 
 _T = TypeVar("_T")
-MOST = 10_000
-FEW = 100
+MAX_LIMIT = 10_000
+DEFAULT_LIMIT = 100
 _STATUSES = ", ".join(OrderStatus)
 
 
 def moment(request: web.Request, name: str) -> datetime | None:
-    """An instant; UTC where it names no zone."""
+    """Return a time, in UTC unless it names a zone."""
     return _optional(request, name, _moment, "a time such as 2024-01-31T14:30:00Z")
 
 
 def only_symbol(request: web.Request) -> str | None:
-    """The symbol that a command is to be carried out for; None for all.
+    """Return the only symbol that a command applies to; None for all.
 
-    Whatever else is named may be meant to narrow that down, and would be passed over.
+    Other parameters are refused: they may be meant to narrow the command down.
     """
     for name in request.query:
         if name != "symbol":
@@ -47,29 +56,29 @@ def only_symbol(request: web.Request) -> str | None:
 
 
 def side(request: web.Request) -> Side | None:
-    """Which side of the market."""
+    """Return the side of the market."""
     return _optional(request, "side", Side, "BUY or SELL")
 
 
 def statuses(request: web.Request) -> set[OrderStatus] | None:
-    """States of orders, several with commas between them or one by one; None for the open ones."""
+    """Return order statuses, separated by commas or given repeatedly; None for the open ones."""
     texts = ",".join(request.query.getall("status", [])).split(",")
     wanted = f"one of {_STATUSES}, or several with commas between them"
     return {_read(text, "status", _known_status, wanted) for text in texts if text} or None
 
 
 def limit(request: web.Request) -> int:
-    """How many at most."""
+    """Return how many items to send at most."""
     count = _optional(request, "limit", int, "a whole number")
     if count is None:
-        return FEW
+        return DEFAULT_LIMIT
     if count < 1:
         raise invalid_request("limit must be at least 1", "limit")
-    return min(count, MOST)
+    return min(count, MAX_LIMIT)
 
 
 def timeframe(request: web.Request) -> str:
-    """The length of bars, which has no default."""
+    """Return the timeframe of bars, which has no default."""
     text = request.query.get("timeframe")
     if not text:
         raise invalid_request("timeframe is missing; add ?timeframe=1m", "timeframe")
@@ -104,6 +113,6 @@ def _known_status(text: str) -> OrderStatus:
 
 
 def _moment(text: str) -> datetime:
-    # An offset's plus sign that was not percent-encoded arrives as a blank.
+    # The plus sign of an offset, if not percent-encoded, arrives as a space.
     moment = msgspec.convert(text.replace(" ", "+"), datetime)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

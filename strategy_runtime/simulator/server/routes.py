@@ -1,4 +1,4 @@
-"""REST: every path the exchange answers on, bare and under `/v1`."""
+"""The REST handlers of the exchange; every path is served bare and under `/v1`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,11 +31,11 @@ _BROKEN_OFF = (RunEnd.ACK_TIMEOUT, RunEnd.FAILED)
 
 
 class Routes:
-    """Handlers of all REST paths; each is one call of the exchange.
+    """Handlers of all REST paths; each calls the exchange once.
 
     Attributes:
-        is_going_down: Refuse commands: nothing would come of them any more.
-        refused_orders: How many requests for an order were refused.
+        is_going_down: Refuse commands, because the proxy is shutting down.
+        refused_orders: How many requests for an order have been refused.
     """
 
     def __init__(self, stream: EventStream, version: str) -> None:
@@ -47,7 +47,7 @@ class Routes:
         self.refused_orders = 0
 
     def table(self) -> list[tuple[str, str, Callable[[web.Request], web.Response]]]:
-        """Method, path and handler of what is served bare and under `/v1`."""
+        """Return method, path and handler of all that is served bare and under `/v1`."""
         return [
             ("GET", "/account", lambda request: body(self._exchange.account())),
             ("POST", "/orders", self._command(self._submit)),
@@ -72,7 +72,7 @@ class Routes:
         ]
 
     def probes(self) -> list[tuple[str, Callable[[web.Request], web.Response]]]:
-        """Path and handler of what is served bare only: probes and documents."""
+        """Return path and handler of all that is served bare only: probes and documents."""
         return [
             ("/livez", lambda request: body({"status": "ok"})),
             ("/readyz", self._ready),
@@ -84,7 +84,7 @@ class Routes:
     def _command(
         self, handler: Callable[[web.Request], web.Response]
     ) -> Callable[[web.Request], web.Response]:
-        """What changes something: its events are on their way before it is answered."""
+        """Wrap a handler that changes something, so that its events are sent before the answer."""
 
         def command(request: web.Request) -> web.Response:
             if self.is_going_down:
@@ -94,7 +94,7 @@ class Routes:
             try:
                 return handler(request)
             finally:
-                self._stream.stir()
+                self._stream.wake()
 
         return command
 
@@ -140,7 +140,7 @@ class Routes:
     def _cancel_all(self, request: web.Request) -> web.Response:
         symbol = query.only_symbol(request)
         cancelled = self._exchange.cancel_all(symbol)
-        left = [order.id for order in self._exchange.orders(symbol=symbol, limit=query.MOST)]
+        left = [order.id for order in self._exchange.orders(symbol=symbol, limit=query.MAX_LIMIT)]
         answer: dict[str, Any] = {"cancelled_count": len(cancelled), "failed_count": len(left)}
         if left:
             answer["failed_order_ids"] = left

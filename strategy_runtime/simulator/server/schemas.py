@@ -1,7 +1,7 @@
-"""JSON Schemas of what the proxy sends and takes, made of the very structs it sends and takes.
+"""JSON Schemas of what the proxy sends and takes, generated from its structs.
 
-What is sent is stricter than what a client of ours would read: money and prices are texts, fields
-without a value are left out, and some that other proxies leave out are always there.
+What it sends is stricter than what our client reads: money and prices are strings, fields without a
+value are left out, and some fields that other proxies leave out are always sent.
 """
 
 from collections.abc import Iterable
@@ -31,28 +31,28 @@ _NOT_ALWAYS_SENT = {Quote: ("bid_size", "ask_size", "volume"), Pong: ("timestamp
 
 
 def ref(name: str) -> dict[str, Any]:
-    """Another schema, by its name."""
+    """Return a reference to another schema."""
     return {"$ref": _REF.format(name=name)}
 
 
 def list_of(name: str) -> dict[str, Any]:
-    """An array of it."""
+    """Return an array schema of a named schema."""
     return {"type": "array", "items": ref(name)}
 
 
 def object_of(**properties: Any) -> dict[str, Any]:
-    """An object that has all of these."""
+    """Return an object schema with these required properties."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def schemas(
     *, sent: Iterable[type[Struct]], taken: Iterable[type[Struct]]
 ) -> dict[str, dict[str, Any]]:
-    """The schemas by name, those of all the enumerations they refer to included.
+    """Return the schemas by name, including the enums they refer to.
 
     Args:
-        sent: What the proxy writes, structs within others also by themselves.
-        taken: What it reads.
+        sent: Structs the proxy sends, including those nested in others.
+        taken: Structs it receives.
     """
     sent, taken = list(sent), list(taken)
     _, found = msgspec.json.schema_components([*sent, *taken], ref_template=_REF)
@@ -91,7 +91,7 @@ def _value_sent(field: FieldInfo, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_always_sent(field: FieldInfo) -> bool:
-    """Only a plain default is left out; one that a factory makes is written."""
+    """Return whether a field is always sent: only plain defaults are left out."""
     is_optional = field.type is Any or type(None) in get_args(field.type)
     has_plain_default = field.default is not NODEFAULT and field.default is not None
     return _holds(field.type, datetime) or not (is_optional or has_plain_default)
@@ -106,10 +106,10 @@ def _as_taken(struct: type[Struct], schema: dict[str, Any]) -> dict[str, Any]:
             kinds = ["string", "number"] if is_needed else ["string", "number", "null"]
             properties[name] = {**_SENT_DECIMAL, "type": kinds}
         elif properties[name].get("default", ...) is None:
-            # A field that is left out has no value, not null for one.
+            # A field that is left out has no value; null is not its default.
             properties[name] = {k: v for k, v in properties[name].items() if k != "default"}
         elif field.default is not NODEFAULT:
-            # Null is the same as left out, and stands for the default.
+            # Null means the same as leaving the field out: the default.
             value = {k: v for k, v in properties[name].items() if k != "default"}
             default = properties[name]["default"]
             properties[name] = {"anyOf": [value, {"type": "null"}], "default": default}

@@ -1,6 +1,6 @@
-"""The event stream of a run, whichever way time moves.
+"""The event stream of a run: the base of both ways to move time.
 
-`LockStep` waits for the acknowledgements of one client, `Broadcast` follows the clock and waits for
+`LockStep` waits for the acknowledgements of one client; `Broadcast` follows the clock and waits for
 nobody.
 """
 
@@ -21,15 +21,15 @@ __all__ = ["EventStream"]
 
 
 class EventStream(ABC):
-    """One run of one exchange, told to whoever connects.
+    """One run of one exchange, streamed to the clients that connect.
 
     Attributes:
         is_lock_step: Whether time waits for acknowledgements.
-        exchange: What is replayed.
+        exchange: The exchange that is replayed.
         end: How the run ended, once it has.
-        attached: Set once a client has connected for the first time.
-        when_alone: Called with False when a client has come to an exchange that had none, and with
-            True when the last one has left before the end.
+        attached: Set once the first client has connected.
+        when_alone: Called with False when a client connects to an exchange without clients, and
+            with True when the last client leaves before the end.
     """
 
     is_lock_step: ClassVar[bool]
@@ -47,10 +47,10 @@ class EventStream(ABC):
         self._last_words: LastWords | None = None
 
     async def conduct(self) -> None:
-        """Play the exchange to its end, once a client has come.
+        """Replay the exchange to its end, once a client has connected.
 
         Raises:
-            Exception: Whatever broke the replay; the clients have been told.
+            Exception: The error that broke the replay; the clients have been notified.
         """
         await self.attached.wait()
         try:
@@ -62,7 +62,7 @@ class EventStream(ABC):
         await self._finish(end)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Complete the handshake of a client and attend to it."""
+        """Complete the handshake of a client and serve it."""
         client = await Connection.accept(self.exchange, request)
         await self.attend(client)
         return client.socket
@@ -72,19 +72,19 @@ class EventStream(ABC):
         """Serve one client until it leaves."""
 
     @abstractmethod
-    def stir(self) -> None:
-        """Something was put into the exchange's outbox by a command."""
+    def wake(self) -> None:
+        """React to a command that has put events into the exchange's outbox."""
 
     @abstractmethod
     async def say_goodbye(self, pause: float) -> None:
-        """Tell the clients that the proxy goes down, leave them a moment, and close."""
+        """Notify the clients of the shutdown, leave them a moment, and close."""
 
     @abstractmethod
     async def _play(self) -> RunEnd:
-        """Play the exchange; gives back how that ended."""
+        """Replay the exchange; return how that ended."""
 
     def _frames(self) -> Iterator[tuple[str | None, bytes]]:
-        """What is in the exchange's outbox as frames, each with its id where it has one."""
+        """Drain the exchange's outbox into frames, each with its event id if it has one."""
         outbox, now = self.exchange.outbox, self.exchange.now
         while outbox:
             event = outbox.popleft()
@@ -93,18 +93,18 @@ class EventStream(ABC):
             yield event_id, self._last_frame
 
     async def _turn_away(self, client: Connection) -> None:
-        """Tell a client that comes too late how the run ended, the last event again included."""
+        """Tell a client that comes too late how the run ended, repeating the last event."""
         if self.end is None:
             await client.say_goodbye(0)
             return
         if self.end is RunEnd.COMPLETE:
             await client.send(self._last_frame)
-        await client.part(self.end, self._last_words)
+        await client.end_run(self.end, self._last_words)
 
     async def _finish(self, end: RunEnd) -> None:
         self.end = end
-        await self._part(end)
+        await self._end_run(end)
 
     @abstractmethod
-    async def _part(self, end: RunEnd) -> None:
-        """Close the connections of all clients as the end of the run demands."""
+    async def _end_run(self, end: RunEnd) -> None:
+        """Close the connections of all clients at the end of the run."""

@@ -1,4 +1,4 @@
-"""What the tests of data files share."""
+"""Helpers for tests of data files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Text in chunks: many rows at once gives what row by row gives."""
+"""Text in chunks: many rows at once read the same as row by row."""
 
 import csv
 import io
@@ -55,7 +55,7 @@ def test_quotation_marks_that_never_end_do_not_fill_the_memory() -> None:
         first.columns()
 
 
-# The careful way, row by row, is the rule; the fast one must not be told from it.
+# Reading row by row is the reference; the fast way must give the same.
 
 stamps = st.one_of(
     st.integers(0, 30).map(lambda minute: f"2024-01-02T14:{minute:02d}:00Z"),

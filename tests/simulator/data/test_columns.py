@@ -1,9 +1,9 @@
-"""Which column is which."""
+"""Finding columns by their names."""
 
 import pytest
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Kind, Layout, Part, find_layout, over_all
+from strategy_runtime.simulator.data.columns import Kind, Layout, Part, find_layout, padded_names
 
 
 def bars(
@@ -162,7 +162,7 @@ def test_bid_without_ask_is_no_quote() -> None:
 
 
 def test_columns_behind_those_that_were_given_are_not_listed_as_blanks() -> None:
-    given = over_all(["timestamp", "open", "high", "low"], 9, "x.csv")
+    given = padded_names(["timestamp", "open", "high", "low"], 9, "x.csv")
     with pytest.raises(DataError, match="; the header has timestamp, open, high, low; say what"):
         find_layout(given, "x.csv")
 

@@ -19,6 +19,7 @@ from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.numbers import Numerals
 from tests.simulator.data.support import HEADER, MINUTE, ROWS, load, only
 
+HOW = "write it with a decimal point and no other marks, or leave it empty if there is none"
 EXPECTED = ([10.0, 10.5], [100.0, 200.0], [2, 3])
 
 
@@ -77,7 +78,7 @@ def test_each_number_is_named(tmp_path: Path, column: str) -> None:
     position = HEADER.strip().split(",").index(column)
     row = ROWS.splitlines()[1].split(",")
     row[position] = "much"
-    with pytest.raises(DataError, match=f"line 3, column {column}: 'much' is not a number; write"):
+    with pytest.raises(DataError, match=f"line 3, column {column}: 'much' is not a number; {HOW}"):
         load(tmp_path, HEADER + ROWS.splitlines()[0] + "\n" + ",".join(row) + "\n")
 
 
@@ -167,7 +168,7 @@ def test_a_volume_that_is_missing_is_unknown(tmp_path: Path, missing: str) -> No
     data = load(tmp_path, HEADER + ROWS.replace(",100\n", f",{missing}\n"))
     assert (list(only(data).volumes), data.faults) == ([0, 200], [])
     if missing == "-1":
-        return  # which is what one source writes of bars alone
+        return  # Interactive Brokers writes -1, but only for bars
     trades = f"timestamp,price,size\n2024-01-02,1,{missing}\n"
     assert list(load(tmp_path, trades).ticks[0].sizes) == [0]
 
@@ -218,7 +219,7 @@ def test_a_quote_that_cannot_be_read(tmp_path: Path, row: str, problem: str) -> 
     assert problem in str(error.value)
 
 
-# Files in other wrappings.
+# Compressed files.
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
@@ -273,7 +274,7 @@ def test_an_archive_with_a_password(tmp_path: Path) -> None:
         load(tmp_path, bytes(content), "X.zip")
 
 
-# Files that are none.
+# Files that cannot be read.
 
 
 def test_a_compressed_file_that_is_none(tmp_path: Path) -> None:

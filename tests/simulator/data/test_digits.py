@@ -1,4 +1,4 @@
-"""Many floats compared at once, as each pair compares."""
+"""Comparing many floats at once gives the same as comparing each pair."""
 
 from array import array
 from itertools import accumulate, pairwise

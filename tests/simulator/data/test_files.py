@@ -1,4 +1,4 @@
-"""From paths to files: what a path may be, and what is said of one that leads nowhere."""
+"""From paths to files: what a path may be, and the errors of one that leads nowhere."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The top of a CSV: lines above the header, headers of several lines, and files without one."""
+"""The header of a CSV: lines above it, headers of several lines, and files without one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_no_header_is_looked_for_among_the_rows(tmp_path: Path) -> None:
         load(tmp_path, above + HEADER + ROWS)
 
 
-# What pandas writes of several symbols side by side.
+# Several symbols side by side, as pandas writes them.
 
 NAMES = "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume"
 SYMBOLS = "Ticker" + ",A,B" * 5

@@ -1,4 +1,4 @@
-"""Several files of one symbol: joined in the order of time, overlaps named."""
+"""Several files of one symbol: joined in order of time, with overlaps named."""
 
 import tracemalloc
 from collections.abc import Iterable
@@ -113,7 +113,7 @@ def test_clocks_go_forward_by_two_hours_at_most(tmp_path: Path, hour: int, kept:
 
 
 def write_trades(folder: Path, name: str, trades: Iterable[tuple[int, int]]) -> Path:
-    """Trades by their second and price."""
+    """Write trades, given by second and price."""
     path = folder / name
     rows = (f"A,2024-01-02T14:30:{second:02d}Z,{price}\n" for second, price in trades)
     path.write_text("symbol,timestamp,price\n" + "".join(rows))
@@ -121,7 +121,7 @@ def write_trades(folder: Path, name: str, trades: Iterable[tuple[int, int]]) -> 
 
 
 def test_trades_that_two_files_have_count_once(tmp_path: Path) -> None:
-    # Of two equal trades in one file, both have been.
+    # Two equal trades in one file are two trades.
     one = write_trades(tmp_path, "a.csv", [(0, 1), (1, 2), (1, 2), (1, 3)])
     other = write_trades(tmp_path, "b.csv", [(1, 2), (1, 2), (1, 2), (1, 3), (2, 4)])
     data = load_bars([other, one])
@@ -167,7 +167,7 @@ def test_rows_out_of_order_need_no_memory_for_all_of_them(
 def test_however_bars_are_spread_over_files_and_wherever_they_are_kept(
     tmp_path: Path, files: list[list[int]], most_in_memory: int
 ) -> None:
-    # Each bar has one that follows it, so that all files show their timeframe.
+    # Each bar is followed by another, so that all files show their timeframe.
     files = [[*minutes, *(minute + 1 for minute in minutes)] for minutes in files]
     paths = [write(tmp_path, f"{n}.csv", minutes) for n, minutes in enumerate(files)]
     data = load_bars(paths, timeframe="1m", most_in_memory=most_in_memory)

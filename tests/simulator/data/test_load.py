@@ -1,4 +1,4 @@
-"""Bars from files: spellings, times, faults with file and line, errors that say what to do."""
+"""Loading bars: spellings, times, faults with file and line, errors that say what to do."""
 
 import gzip
 import io
@@ -255,7 +255,7 @@ def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
 
 
 def minutes(first: int, count: int, symbol: str = "") -> str:
-    """Rows of a minute each, the close is the minute."""
+    """Return minute bars as rows; each close is the number of the minute."""
     row = f"{symbol}," if symbol else ""
     return "".join(
         f"{row}2024-01-02T{14 + number // 60}:{number % 60:02d}:00Z,1,99,1,{number},1\n"
@@ -264,7 +264,7 @@ def minutes(first: int, count: int, symbol: str = "") -> str:
 
 
 def test_files_of_one_symbol_are_joined_in_the_order_of_time(tmp_path: Path) -> None:
-    # As files by month may come: in any order, the last of one month again in the next.
+    # Monthly files may come in any order, and repeat the last bar of one month in the next.
     (tmp_path / "a.csv").write_text("symbol," + HEADER + minutes(13, 4, "Y"))
     (tmp_path / "b.csv").write_text("symbol," + HEADER + minutes(10, 4, "Y"))
     data = load_bars([tmp_path])

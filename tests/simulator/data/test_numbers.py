@@ -1,4 +1,4 @@
-"""Columns of texts: whatever is in them, they are read as `float` and `int` read each alone."""
+"""Columns of texts are read as `float` and `int` read each text."""
 
 import pytest
 from hypothesis import given

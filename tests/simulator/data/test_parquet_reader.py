@@ -1,4 +1,4 @@
-"""Parquet files: the same columns, stamps of every type, rows named by number."""
+"""Parquet files: the same columns, timestamps of every type, rows named by number."""
 
 import re
 import sys
@@ -121,7 +121,7 @@ def test_a_file_without_symbols_has_that_it_is_given(tmp_path: Path) -> None:
     columns = {"timestamp": ["2024-01-02T14:30:00Z", "2024-01-02T14:31:00Z"], **PRICES}
     assert only(load(tmp_path, columns)).symbol == "X"
     assert only(load(tmp_path, columns, symbol="S:Y")).symbol == "S:Y"
-    as_texts = {**columns, "close": ["10.5", "11.5"]}  # which are read row by row
+    as_texts = {**columns, "close": ["10.5", "11.5"]}  # read row by row
     assert only(load(tmp_path, as_texts, symbol="S:Y")).symbol == "S:Y"
 
 
@@ -274,7 +274,7 @@ def test_without_the_package_the_extra_is_named(
         load_bars([tmp_path / "X.pq"])
 
 
-# Whole columns are taken as they are, and row by row where the numbers are texts.
+# Columns of numbers are read as a whole, columns of texts row by row.
 
 numbers = st.sampled_from([1.0, 2.0, 1.5, 1.0, 2.0, 0.0, -1.0, float("nan"), float("inf"), None])
 

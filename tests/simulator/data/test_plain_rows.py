@@ -1,4 +1,4 @@
-"""Rows of times and numbers read in one go: what is read is what each field says by itself."""
+"""Rows of times and numbers parsed together give the same as field by field."""
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def test_usual_rows_are_read(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        ROWS.replace("10,", "-0,"),  # to JSON a whole number, which has no sign
+        ROWS.replace("10,", "-0,"),  # in JSON an integer, without a sign
         ROWS.replace("10,", "010,"),
         ROWS.replace("10,", "nan,"),
         ROWS.replace("10,", ","),

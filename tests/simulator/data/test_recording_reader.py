@@ -1,4 +1,4 @@
-"""Recordings as market data: candles and quotes of what a proxy sent."""
+"""Recordings as market data: the candles and quotes that a proxy sent."""
 
 import gzip
 import json

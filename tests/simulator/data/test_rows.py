@@ -126,7 +126,7 @@ def test_days_in_a_zone_whose_clocks_change_are_all_kept(tmp_path: Path) -> None
     assert list(series.volumes) == list(range(len(days)))
     assert [fault.kind for fault in data.faults] == [FaultKind.GAP]  # from March to November
     assert rfc3339(series.starts[9]) == "2024-03-10T05:00:00Z"
-    # Sunday the tenth had 23 hours. No bar begins before the one before it is over.
+    # Sunday the tenth had 23 hours. No bar starts before the previous one is over.
     assert rfc3339(series.starts[10]) == "2024-03-11T05:00:00Z"
     ends = [start + series.step for start in series.starts]
     assert all(end <= start for end, start in zip(ends, series.starts[1:], strict=False))
@@ -173,7 +173,7 @@ slots = st.lists(st.integers(0, 50), min_size=1, max_size=60)
 
 @given(slots)
 def test_whatever_the_order_the_bars_are_the_same(minutes: list[int]) -> None:
-    """Duplicates are alike, so that it does not matter which of them comes first."""
+    """Duplicates are equal, so that it does not matter which comes first."""
     rows = [(minute * MINUTE, minute + 1.0, 60.0, 0.5, 1.0, minute) for minute in minutes]
     wanted = sorted(set(minutes))
     series, faults = collected(*rows)

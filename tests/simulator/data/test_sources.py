@@ -1,6 +1,6 @@
-"""What exchanges, brokers and vendors write is read as docs/commands.md says.
+"""Files of exchanges, brokers and vendors are read as docs/commands.md says.
 
-Each sample has two rows of the same prices: a bar from 10 to 11 within 9 and 12 with a volume of
+Each sample has two rows of the same prices: a bar with open 10, high 12, low 9, close 11 and volume
 100, a quote of 10 to 11, or a trade of 100 at 10.
 """
 
@@ -196,7 +196,7 @@ WITH_OPTIONS: dict[str, tuple[str, str]] = {
 
 
 def rows_of_the_page() -> dict[str, str]:
-    """The options that the page has for each source."""
+    """Return the options that docs/commands.md has for each source."""
     page = COMMANDS.read_text(encoding="utf-8")
     table = page[page.index("### Sources") : page.index("## Exit codes")]
     return {

@@ -48,7 +48,7 @@ def test_columns_may_stand_in_any_order_and_dates_in_another_zone(tmp_path: Path
         ("S:X,2005-02-28,two", "line 2: 'two' is no ratio of new units to old ones, such as 2:1"),
         ("S:X,2005-02-28,", "line 2: '' is no ratio"),
         ("S:X,2005-02-28", "line 2: '' is no ratio"),
-        ("S:X,2005-02-28,0", "line 2: S:X 0:1 2005-02-28 is no split: both sides of a ratio are"),
+        ("S:X,2005-02-28,0", "line 2: S:X 0:1 2005-02-28 is no split: both sides of the ratio"),
         ("S:X,2005-02-30,2", "line 2: .*2005-02-30"),
         (",2005-02-28,2", "line 2: the symbol is empty"),
     ],

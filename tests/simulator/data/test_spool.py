@@ -1,4 +1,4 @@
-"""Columns in memory and in files: the same numbers, memory given back, nothing left behind."""
+"""Columns in memory and in files: same numbers, memory released, no files left."""
 
 import errno
 import mmap

@@ -1,4 +1,4 @@
-"""How long bars are: as given, or as they show; what does not fit is refused."""
+"""The timeframe of bars: as given, or as inferred; what does not fit is refused."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_data_finer_than_the_timeframe_stay_as_they_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", ["1m", "1h", "12h"])
 def test_bars_coarser_than_the_timeframe_are_refused(tmp_path: Path, given: str) -> None:
-    """Delivered a minute after their start, bars of a day would tell the day's close."""
+    """Delivered a minute after their start, daily bars would reveal the day's close."""
     days = "".join(f"2024-01-{day:02d},1,1,1,1,1\n" for day in (2, 3, 4, 5, 8, 9))
     with pytest.raises(DataError) as error:
         load(tmp_path, HEADER + days, timeframe=given)

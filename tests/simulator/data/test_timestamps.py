@@ -1,4 +1,4 @@
-"""Texts to instants: every form, zones and their clock changes, and what is refused."""
+"""Timestamps from texts: every notation, zones and their clock changes, and what is refused."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -163,7 +163,7 @@ def test_a_stamp_that_failed_fails_again() -> None:
         ("2024-03-10 03:00", "America/New_York", "2024-03-10T07:00:00Z"),
         ("2024-11-03 00:59", "America/New_York", "2024-11-03T04:59:00Z"),
         ("2024-11-03 02:00", "America/New_York", "2024-11-03T07:00:00Z"),
-        # Midnight did not exist, or came twice; the day began once all the same.
+        # Midnight did not exist, or came twice; the day still started once.
         ("2018-11-04", "America/Sao_Paulo", "2018-11-04T03:00:00Z"),
         ("2018-11-03", "America/Sao_Paulo", "2018-11-03T03:00:00Z"),
         ("2024-11-03", "America/Havana", "2024-11-03T04:00:00Z"),

@@ -1,4 +1,4 @@
-"""A client of the requests, and requests that no proper client would send."""
+"""A REST client, and requests that no proper client would send."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ UPGRADE = (
 
 
 def bars(symbol: str, count: int) -> BarSeries:
-    """Minutes that close a unit higher each."""
+    """Return minute bars, each of which closes one higher."""
     series = BarSeries(symbol, "1m", MINUTE)
     for number in range(count):
         series.append(START + number * MINUTE, 10, 11, 9, 10 + number, 100.0)
@@ -40,7 +40,7 @@ def bars(symbol: str, count: int) -> BarSeries:
 
 
 class Rest:
-    """Requests to an exchange of which some bars have been played."""
+    """A client of an exchange that has replayed some bars."""
 
     def __init__(self, exchange: Exchange, server: ProxyServer, session: Any) -> None:
         self.exchange = exchange
@@ -66,7 +66,7 @@ class Rest:
 
 @asynccontextmanager
 async def serving(**options: Any) -> AsyncIterator[Rest]:
-    """A server of two symbols, and requests to it."""
+    """A client of a server with two symbols."""
     exchange = Exchange([bars("S:AAPL", 5), bars("BTC/USD", 5)])
     server = ProxyServer(exchange, ws_port=0, rest_port=0, **options)
     async with server, aiohttp.ClientSession() as session:
@@ -74,7 +74,7 @@ async def serving(**options: Any) -> AsyncIterator[Rest]:
 
 
 async def asked(server: ProxyServer, request: bytes) -> tuple[int, Any]:
-    """What is answered to a request that no proper client would send."""
+    """Return the answer to raw bytes."""
     address = urlsplit(server.rest_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write(request)
@@ -92,7 +92,7 @@ def request_of(
     content: bytes = b"",
     host: bytes | None = b"localhost",
 ) -> bytes:
-    """A request as bytes."""
+    """Return a request as bytes."""
     lines = [f"{method} {path} HTTP/1.1".encode(), b"Connection: close", *headers]
     if host is not None:
         lines.append(b"Host: " + host)

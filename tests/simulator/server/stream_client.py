@@ -1,4 +1,4 @@
-"""Clients of the event stream: one that reads frames one by one, and one that does not read."""
+"""Clients of the event stream: one that reads frame by frame, and one that does not read."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ START = 1_704_205_800 * 10**9
 
 
 def bars(symbol: str, *closes: float) -> BarSeries:
-    """A minute of each close."""
+    """Return a minute bar for each close."""
     series = BarSeries(symbol, "1m", MINUTE)
     for number, close in enumerate(closes):
         series.append(START + number * MINUTE, close, close + 1, close - 1, close, 100.0)
@@ -32,7 +32,7 @@ def bars(symbol: str, *closes: float) -> BarSeries:
 
 
 class Client:
-    """A bare client: sends what it is told, and reads frames one by one."""
+    """A plain client that sends frames and reads them one by one."""
 
     def __init__(self, session: aiohttp.ClientSession, server: ProxyServer) -> None:
         self.session = session
@@ -62,12 +62,12 @@ class Client:
         await self.socket.send_str(text)
 
     async def nothing_more(self) -> None:
-        """Prove that no frame is on its way: a ping of ours is answered first."""
+        """Prove that no frame is on its way: the pong comes first."""
         await self.send({"type": "ping"})
         assert (await self.frame())["type"] == "pong"
 
     async def closed(self) -> int:
-        """Read up to the close, and give back its code."""
+        """Read up to the close, and return its code."""
         while True:
             message = await asyncio.wait_for(self.socket.receive(), 5)
             if message.type is WSMsgType.CLOSE:
@@ -90,12 +90,12 @@ async def serving(*series: BarSeries, **options: Any) -> AsyncIterator[Client]:
 
 
 def named(frames: list[dict[str, Any]]) -> list[str]:
-    """Type and id of each frame."""
+    """Return type and id of each frame."""
     return [f"{frame['type']} {frame.get('event_id', '-')}" for frame in frames]
 
 
 def malformed() -> list[Any]:
-    """Frames that no client may send, of the recorded ones."""
+    """Return the recorded frames that no client may send."""
     index = [json.loads(line) for line in (FRAMES / "index.jsonl").read_text().splitlines()]
     lines = (FRAMES / "malformed_frames.jsonl").read_text(errors="surrogateescape").split("\n")
     return [
@@ -106,7 +106,7 @@ def malformed() -> list[Any]:
 
 
 class Deaf:
-    """A client that shakes hands and then reads only when it is told to."""
+    """A client that completes the handshake and then reads only when told to."""
 
     def __init__(self, server: ProxyServer) -> None:
         address = urlsplit(server.ws_url)
@@ -144,7 +144,7 @@ class Deaf:
 
 
 def make_buffers_small(server: ProxyServer) -> None:
-    """Have little fit between the server and a client that does not read."""
+    """Make the buffers between the server and a client that does not read small."""
     for site in server._door.sites:
         assert isinstance(site, web.TCPSite)
         for listener in site._server.sockets:  # type: ignore[union-attr]

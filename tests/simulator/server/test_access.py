@@ -1,4 +1,4 @@
-"""Who may talk to the proxy: the key, the host, and no web page."""
+"""Access to the proxy: the key, the host, and no web pages."""
 
 import logging
 
@@ -35,8 +35,8 @@ def test_where_others_can_connect_a_long_key_is_needed(
     with pytest.raises(ConfigError) as caught:
         ProxyServer(Exchange([bars("S:AAPL", 2)]), host=host, api_key=key)
     assert str(caught.value) == (
-        f"listening on {host} needs {lack}: whoever reaches it could trade. Give --token-file FILE,"
-        " with at least 32 characters in it, or listen on 127.0.0.1"
+        f"listening on {host} needs {lack}: anyone who can reach it could trade. Give --token-file "
+        "FILE, with at least 32 characters in it, or listen on 127.0.0.1"
     )
 
 
@@ -90,7 +90,7 @@ async def test_the_names_of_this_machine(host: bytes, path: str) -> None:
 async def test_a_name_made_to_point_here_is_refused(
     host: bytes, method: str, path: str, headers: tuple[bytes, ...]
 ) -> None:
-    """What DNS rebinding brings: a page of evil.example that talks to its own, changed address."""
+    """DNS rebinding: a page of evil.example talks to its own name, which now resolves to us."""
     async with serving() as rest:
         status, refusal = await asked(rest.server, request_of(method, path, *headers, host=host))
         assert not rest.server.stream.attached.is_set()
@@ -98,7 +98,7 @@ async def test_a_name_made_to_point_here_is_refused(
         403,
         {
             "code": "UNAUTHORIZED",
-            "message": "the Host is none of this machine's; use localhost or 127.0.0.1",
+            "message": "the Host is not this machine; use localhost or 127.0.0.1",
             "details": {"code": "HOST_NOT_ALLOWED"},
         },
     )
@@ -218,7 +218,7 @@ async def test_the_key_is_in_no_log(
     right, wrong = f"Authorization: Bearer {secret}".encode(), b"X-API-Key: canary-wrong"
     async with serving(api_key=secret) as rest:
         with caplog.at_level(logging.DEBUG):
-            monkeypatch.setattr(Exchange, "account", None)  # so that a request fails within
+            monkeypatch.setattr(Exchange, "account", None)  # makes a request fail
             assert (await asked(rest.server, request_of("GET", "/account", right)))[0] == 500
             for request in (
                 request_of("GET", "/account", wrong),

@@ -1,4 +1,4 @@
-"""The server as a whole: its ports, how a run ends, how it goes down."""
+"""The server as a whole: its ports, the end of a run, and shutdown."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ async def get(client: Client, path: str) -> tuple[int, Any]:
 
 
 async def test_one_port_for_everything() -> None:
-    """A client of the later gateway's kind: all under /v1, the stream too."""
+    """A client of the later gateway: everything is under /v1, the stream too."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with (
@@ -47,7 +47,7 @@ async def test_one_port_for_everything() -> None:
         status, _ = await client.post("/v1/orders", **MARKET)
         assert status == 201
         assert named(await client.frames(1)) == ["order evt-2"]
-        await client.ack()  # one without ids for a frame without id, as that client sends
+        await client.ack()  # that client also acknowledges a frame without id, with no ids
         await client.ack("evt-1", "evt-2")
         assert named(await client.frames(4))[0] == "order evt-3"
         assert (await get(client, "/v1/positions"))[1][0]["quantity"] == "1"
@@ -133,7 +133,7 @@ async def test_the_last_event_waits_for_a_client_to_be_written_to() -> None:
         assert isinstance(stream, LockStep)
         while stream._client is not None:
             await get(client, "/livez")
-        # As if the acknowledgement had been the last that the lost connection brought.
+        # As if the acknowledgement had arrived just before the connection was lost.
         stream._acknowledge(EventAck(correlation_id="c", events_processed=["evt-1"]))
         end = asyncio.create_task(client.server.finished())
         await asyncio.wait({end}, timeout=0.2)
@@ -249,7 +249,7 @@ async def test_zero_waits_for_ever() -> None:
 
 
 async def test_any_release_starts_the_patience_afresh() -> None:
-    """Four acknowledgements, each within the limit, together far beyond it."""
+    """Four acknowledgements, each within the limit but together far beyond it."""
     series = [bars(f"S:{name}", 1, 2) for name in "ABCDE"]
     async with serving(*series, first_ack_timeout=1.0, ack_timeout=1.0) as client:
         await client.connect()

@@ -1,4 +1,4 @@
-"""The AsyncAPI document: whole, and true of every frame that is sent or taken."""
+"""The AsyncAPI document is complete and describes every frame that is sent or taken."""
 
 import json
 from decimal import Decimal
@@ -23,7 +23,7 @@ from tests.simulator.server.stream_client import Client
 DOCUMENT = asyncapi("1.2.3", "localhost:8082")
 FRAMES = Path(__file__).parents[2] / "protocol" / "frames"
 
-# Good frames of other proxies that ours does not write: older keys, numbers, fewer fields.
+# Valid frames of other proxies that ours does not send: older keys, numbers, fewer fields.
 NOT_OURS = {
     "account_engine_form",
     "backtest_complete_engine_form",
@@ -47,7 +47,7 @@ NOT_OURS = {
 
 
 def payloads(*structs: type[Struct]) -> Draft202012Validator:
-    """Takes what is the payload of exactly one of some messages."""
+    """Accepts documents that are the payload of exactly one of some messages."""
     messages = [DOCUMENT["components"]["messages"][struct.__name__] for struct in structs]
     return Draft202012Validator(
         {
@@ -140,7 +140,7 @@ def test_what_is_refused_is_not_as_described(entry: Any, text: str) -> None:
 
 
 async def give_orders(client: Client) -> None:
-    """Orders of all fates: one with a leg, one beyond the means, one changed and cancelled."""
+    """Orders of all outcomes: one with a leg, one beyond the cash, one changed and cancelled."""
     order = {"symbol": "S:X", "side": "BUY", "order_type": "MARKET"}
     await client.post("/orders", **order, quantity="5", take_profit="104")
     await client.post("/orders", **order, quantity="1100")

@@ -1,4 +1,4 @@
-"""The ack barrier: what releases what, for any order of calls."""
+"""The ack barrier: what releases events, for any order of calls."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The stream by the clock: many clients, nobody waited for, nothing lost in silence."""
+"""The stream by the clock: many clients, no waiting for any, and no event lost silently."""
 
 import asyncio
 import json
@@ -106,9 +106,9 @@ async def test_a_client_that_cannot_keep_up_is_closed_not_cheated() -> None:
     server.stream._depth = 10
     async with server, aiohttp.ClientSession() as session:
         socket = await session.ws_connect(server.ws_url)
-        # The replay runs on without a pause, so more than ten frames wait before any is written.
+        # The replay does not pause, so more than ten frames are queued before any is written.
         for _ in server.stream.exchange.phases():
-            server.stream.stir()
+            server.stream.wake()
         frames = await read_all(socket)
         assert socket.close_code == 4001
     assert frames[-1]["type"] != "backtest_complete"
@@ -158,7 +158,7 @@ async def test_what_is_still_to_be_written_at_the_end_comes_before_the_close() -
 
 
 async def test_one_that_does_not_read_takes_nothing_from_one_that_does() -> None:
-    """Its frames pile up in buffers and queue until it is cut off; the other misses none."""
+    """Its frames fill buffers and queue until it is cut off; the other client misses none."""
     bars = 20_000
     server = server_of(bars)
     async with server, aiohttp.ClientSession() as session:

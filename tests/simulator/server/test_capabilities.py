@@ -1,4 +1,4 @@
-"""Capabilities say the truth: what is promised works, and what is not promised does not."""
+"""Capabilities are true: what they list works, and what they do not list does not."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -58,7 +58,7 @@ async def hedging(rest: Rest) -> bool:
 
 
 async def leverage(rest: Rest) -> bool:
-    """As far as it goes, and no further: equity is 100,000, the price 10."""
+    """Exactly up to the limit: equity is 100,000 and the price 10."""
     most = Decimal((await rest("GET", "/capabilities"))[1]["max_leverage"])
     beyond, _ = await give(rest, quantity=str(10_001 * most))
     within, _ = await give(rest, quantity=str(9_999 * most))

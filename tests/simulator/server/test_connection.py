@@ -39,7 +39,7 @@ def barrier_of(client: Client) -> Any:
 
 # What a client may send.
 
-# The ids of the recorded acknowledgements, as those of four events of one instant.
+# The ids in the recorded acknowledgements, taken as those of four events of one instant.
 IDS = {"evt-0001": "evt-1", "evt-0011": "evt-1", "evt-0020": "evt-2", "evt-0030": "evt-3"}
 IDS |= {"evt-0040": "evt-4", "evt-9": "evt-1", "evt-0099": "evt-1"}
 LEFT = {
@@ -147,15 +147,15 @@ async def test_no_compression_is_agreed_upon() -> None:
         assert connection.compress == 0
 
 
-# Clients that do not read. The buffers of the server's sockets are made small, so that a few
-# hundred frames fill them.
+# Clients that do not read. The server's socket buffers are small, so that a few hundred frames
+# fill them.
 
 MANY = 2_000
 
 
 @asynccontextmanager
 async def deafness(**options: Any) -> AsyncIterator[tuple[Client, Deaf]]:
-    """A server whose writing waits for a client that does not read, and another client."""
+    """A server whose write waits for a client that does not read, and another client."""
     data = [bars(f"S:{number}", 1, 2) for number in range(MANY)]
     server = ProxyServer(Exchange(data), ws_port=0, rest_port=0, **options)
     async with server, aiohttp.ClientSession() as session:
@@ -196,7 +196,7 @@ async def test_of_two_newcomers_the_later_one_stays() -> None:
     async with deafness() as (client, _):
         other = Client(client.session, client.server)
         await asyncio.gather(client.connect(), other.connect())
-        # Who of the two came later is for the network to decide; the other's frames end early.
+        # The network decides which of the two came later; the frames of the other end early.
         await asyncio.gather(
             client.frames(MANY + 1), other.frames(MANY + 1), return_exceptions=True
         )
@@ -228,7 +228,7 @@ async def test_one_that_asks_reads_nothing_and_is_gone_floods_no_log(
         stream = client.server.stream
         assert isinstance(stream, LockStep)
         await asyncio.get_running_loop().sock_sendall(deaf.socket, pings)
-        for _ in range(3):  # until its answer waits, too
+        for _ in range(3):  # until its pong waits too
             async with client.session.get(client.server.rest_url + "/livez"):
                 pass
         deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -241,7 +241,7 @@ async def test_one_that_asks_reads_nothing_and_is_gone_floods_no_log(
 
 
 async def test_a_write_given_up_does_not_end_the_replay() -> None:
-    """The library wakes all writes of a connection with the exception of the first."""
+    """aiohttp ends all waiting writes of a connection with the exception of the first one."""
     async with deafness() as (client, _):
         stream = client.server.stream
         assert isinstance(stream, LockStep)

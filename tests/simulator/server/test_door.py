@@ -1,4 +1,4 @@
-"""The door: bytes that are no HTTP, requests that never end, bodies and connections too many."""
+"""The door: bytes that are not HTTP, requests that never end, large bodies, many connections."""
 
 import asyncio
 import gzip
@@ -21,12 +21,12 @@ async def dialled(server: ProxyServer) -> tuple[asyncio.StreamReader, asyncio.St
 
 
 def asks_and_stays(path: str, *headers: bytes) -> bytes:
-    """A request after which the connection is kept."""
+    """Return a request that keeps the connection open."""
     return request_of("GET", path, *headers).replace(b"Connection: close\r\n", b"")
 
 
 async def the_rest(reader: asyncio.StreamReader) -> bytes:
-    """All up to the end of a connection; fails where it does not come."""
+    """Read up to the end of a connection; fail if it does not end."""
     async with asyncio.timeout(5):
         try:
             return await reader.read()
@@ -34,7 +34,7 @@ async def the_rest(reader: asyncio.StreamReader) -> bytes:
             return b""
 
 
-# What is no HTTP.
+# Bytes that are not HTTP.
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     }
 
 
-# Bodies too large.
+# Large bodies.
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ async def test_a_body_has_64_kib_however_it_is_put(header: bytes, content: bytes
     )
 
 
-# Connections too many.
+# Too many connections.
 
 
 async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None:

@@ -1,4 +1,4 @@
-"""The envelope: no answer of REST is without it, whatever was asked and however it was put."""
+"""The envelope: every REST error has it, whatever the request."""
 
 import logging
 
@@ -27,7 +27,7 @@ async def test_the_stream_cannot_be_had_by_a_plain_request(path: str) -> None:
 
 
 class Broken(Exchange):
-    """An exchange with a fault in it."""
+    """An exchange with a bug in it."""
 
     def account(self) -> Account:
         raise ZeroDivisionError("a secret of the house")

@@ -1,4 +1,4 @@
-"""The figures that docs/protocol.md promises are those that hold where nobody says otherwise."""
+"""The figures in docs/protocol.md are the defaults."""
 
 from inspect import signature
 from pathlib import Path

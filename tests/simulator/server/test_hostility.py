@@ -1,7 +1,7 @@
-"""Hostile clients at a backtest under way: each gets the documented error, and the run goes on.
+"""Hostile clients during a backtest: each gets the documented error, and the run continues.
 
-A strategy trades while something goes wrong at every candle. Where its connection is lost over it,
-it comes back. In the end every event is, to the byte, that of a run in peace.
+A strategy trades while something goes wrong at every candle. If it loses its connection, it
+reconnects. In the end every event is byte for byte that of an undisturbed run.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ def prices(symbol: str, phase: float) -> BarSeries:
 
 
 async def trade(client: Client, disturb: Callable[[], Awaitable[None]]) -> dict[str, Any]:
-    """Play a backtest to its end; gives back all events by id."""
+    """Run a backtest to its end; return all events by id."""
     events: dict[str, Any] = {}
     await client.connect()
     while "backtest_complete" not in {event["type"] for event in events.values()}:
@@ -101,11 +101,11 @@ async def peace(client: Client) -> None:
     """Nothing happens."""
 
 
-# Their weapons: raw sockets, and frames that no library would write.
+# The tools: raw sockets, and frames that no library would write.
 
 
 class Raw:
-    """A socket that shakes hands and then sends whatever it is told to."""
+    """A socket that completes the handshake and then sends any bytes."""
 
     def __init__(self, server: ProxyServer) -> None:
         address = urlsplit(server.ws_url)
@@ -129,7 +129,7 @@ class Raw:
         return self
 
     async def close_code(self) -> int | None:
-        """Read up to the close frame and answer it; its code, or None where none came."""
+        """Read up to the close frame, answer it, and return its code, or None without one."""
         received = b""
         async with asyncio.timeout(5):
             while (code := code_in(received)) is None:
@@ -145,13 +145,13 @@ class Raw:
         return code
 
     def reset(self) -> None:
-        """End it as a crash would: without a goodbye of any kind."""
+        """End it as a crash would, without a close frame."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
 
 def code_in(received: bytes) -> int | None:
-    """The code of the close frame among some whole frames of a server."""
+    """Return the code of the close frame among complete frames of a server."""
     while len(received) >= 2:
         size, start = received[1], 2
         if size == 126:
@@ -175,7 +175,7 @@ def frame(code: int, payload: bytes, *, last: bool = True, masked: bool = True) 
 
 
 def intruder(code: int | None, *frames: bytes) -> Attack:
-    """Another client that takes over, sends some frames and is closed with a code."""
+    """Connect a second client that takes over, sends frames and is closed with a code."""
 
     async def attack(server: ProxyServer) -> None:
         raw = await Raw(server).upgrade()
@@ -215,7 +215,7 @@ INTRUDERS = {
 
 
 async def half_open(server: ProxyServer) -> None:
-    """Handshakes that are never finished, and connections that vanish."""
+    """Leave handshakes unfinished, and drop connections."""
     for begun in (b"", b"GET / HT", request_of("GET", "/", *UPGRADE)[:-2]):
         raw = Raw(server)
         await raw.send(begun)
@@ -254,10 +254,10 @@ async def bad_requests(server: ProxyServer) -> None:
 
 
 def own(*frames: Any) -> Callable[[Client], Awaitable[None]]:
-    """Rubbish in the midst of what the strategy itself sends."""
+    """Send malformed frames on the strategy's own connection."""
 
     async def disturb(client: Client) -> None:
-        with suppress(ConnectionError):  # it is closed for too much of it
+        with suppress(ConnectionError):  # too many of them close the connection
             for each in frames:
                 await client.socket.send_str(each)
 
@@ -293,7 +293,7 @@ async def test_connections_and_requests_of_strangers(
 async def test_malformed_frames_of_its_own(
     calm: tuple[dict[str, Any], list[Fill]], text: str
 ) -> None:
-    """More than twenty of them close the connection; it comes back."""
+    """More than twenty of them close the connection; the strategy reconnects."""
     assert await run(own(text)) == calm
 
 

@@ -82,7 +82,7 @@ async def test_time_stands_still_without_acknowledgement() -> None:
     "useless", [[], ["evt-77"], ["evt-2"], ["evt-1", "evt-1"], ["evt-1", "evt-77"]]
 )
 async def test_of_two_events_one_acknowledged_releases_nothing(useless: list[str]) -> None:
-    """Empty, unknown, not yet delivered, repeated and mixed ids; then the other one counts."""
+    """Empty, unknown, undelivered, repeated and mixed ids, of which only the right one counts."""
     async with serving(bars("S:X", 1, 2), bars("S:Y", 1, 2)) as client:
         await client.connect()
         assert named(await client.frames(3))[1:] == ["candle evt-1", "candle evt-2"]

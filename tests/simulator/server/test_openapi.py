@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true of what is answered."""
+"""The OpenAPI document is valid, complete, and describes the answers."""
 
 from typing import Any
 

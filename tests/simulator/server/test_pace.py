@@ -1,4 +1,4 @@
-"""By the clock, everything comes in its time, in virtual time and to a live run."""
+"""By the clock, everything comes on time, in virtual time and to a live run."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.runtime.virtual_run import live_run
 
 
 class Watches(Strategy):
-    """Has an order rest if it is told to, and notes how late each of its candles is."""
+    """Places a resting order if asked to, and notes how late each candle is."""
 
     rests: bool = False
 
@@ -20,7 +20,7 @@ class Watches(Strategy):
         self.late: list[float] = []
 
     def on_candle(self, candle: Candle) -> None:
-        # A minute takes a second, and the first began with the run.
+        # A minute takes a second, and the first one started with the run.
         due = 1000 + (candle.end.timestamp() - 1_700_000_040) / 60
         self.late.append(monotonic() - due)
         if self.rests and not self.orders():

@@ -1,4 +1,4 @@
-"""REST: every path, every refusal, in the envelope, bare and under /v1."""
+"""REST: every path, and every error in its envelope, bare and under /v1."""
 
 import json
 from io import BytesIO
@@ -259,7 +259,7 @@ async def test_unknown_orders_and_symbols() -> None:
 
 
 async def test_a_body_of_another_type_is_refused() -> None:
-    """A form is what any page in a browser could send to the loopback."""
+    """Any page in a browser could send a form to loopback."""
     async with serving() as rest:
         status, refusal = await rest("POST", "/orders", data=json.dumps(MARKET_ORDER))
         assert (status, refusal["code"]) == (415, "INVALID_REQUEST")

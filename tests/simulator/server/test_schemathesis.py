@@ -1,4 +1,4 @@
-"""Requests drawn from the OpenAPI document, sound and unsound: every answer is as described."""
+"""Requests drawn from the OpenAPI document, valid and invalid, get answers as described."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Proxy(threading.Thread):
-    """A proxy on a loop of its own, in the middle of a backtest with orders and positions."""
+    """A proxy on its own event loop, in the middle of a backtest with orders and positions."""
 
     def __init__(self) -> None:
         super().__init__(name="proxy")
@@ -82,7 +82,7 @@ def ask(operation: Any, mode: Any, rules: list[Any], examples: int) -> None:
 def test_sound_requests_are_answered_as_described(
     document: Any, method: str, path: str, examples: int
 ) -> None:
-    # The document cannot tell what the account and the loaded data allow.
+    # The document cannot describe what the account and the loaded data allow.
     rules = [VALID_IS_ACCEPTED] if _PATHS[method, path].body or path == BARS else []
     ask(document[path][method], Mode.POSITIVE, rules, examples)
 
