@@ -1,7 +1,7 @@
 """Time: the only module that reads a clock or sleeps.
 
-Instants are integer nanoseconds since the epoch inside the package and aware UTC datetimes at
-its surface; this module converts between the two.
+Inside the package an instant is an integer of nanoseconds since the epoch; in the public API it is
+an aware UTC datetime. This module converts between the two.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 NANOSECONDS = 1_000_000_000
-"""In a second."""
+"""Nanoseconds in a second."""
 
 _DAY_SECONDS = 86_400
 DAY_NS = _DAY_SECONDS * NANOSECONDS
@@ -36,27 +36,27 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def now() -> datetime:
-    """The wall clock, aware and in UTC."""
+    """Return the wall clock as an aware UTC datetime."""
     return datetime.fromtimestamp(time.time(), UTC)
 
 
 def now_s() -> float:
-    """The wall clock in seconds since the epoch."""
+    """Return the wall clock in seconds since the epoch."""
     return time.time()
 
 
 def now_ms() -> int:
-    """The wall clock in milliseconds since the epoch."""
+    """Return the wall clock in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def monotonic() -> float:
-    """Seconds on a clock that never jumps; for deadlines and durations only."""
+    """Return seconds on a clock that never jumps; for deadlines and durations only."""
     return time.monotonic()
 
 
 def stopwatch() -> Callable[[], float]:
-    """What tells the seconds of `monotonic`, for whoever asks at every event: it is no detour."""
+    """Return the clock behind `monotonic`, without the extra call; for use at every event."""
     return time.monotonic
 
 
@@ -67,19 +67,19 @@ async def sleep(seconds: float) -> None:
 
 @lru_cache(maxsize=256)
 def utc(nanoseconds: int) -> datetime:
-    """The aware UTC datetime of an instant; below a microsecond it is cut off."""
+    """Convert an instant to an aware UTC datetime, truncated to microseconds."""
     seconds, rest = divmod(nanoseconds, NANOSECONDS)
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment + timedelta(microseconds=rest // 1000) if rest else moment
 
 
 def ns_of(moment: datetime) -> int:
-    """Nanoseconds since the epoch of an aware datetime."""
+    """Convert an aware datetime to nanoseconds since the epoch."""
     return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
 def rfc3339(nanoseconds: int) -> str:
-    """An instant as RFC 3339 text in UTC, with the digits it needs: `2024-03-04T14:30:00Z`."""
+    """Format an instant as RFC 3339 in UTC, without trailing zeros: `2024-03-04T14:30:00Z`."""
     seconds, rest = divmod(nanoseconds, NANOSECONDS)
     days, seconds = divmod(seconds, _DAY_SECONDS)
     if not rest:

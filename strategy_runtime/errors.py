@@ -1,4 +1,4 @@
-"""Every exception this package raises on purpose, as one tree.
+"""All exceptions that this package raises on purpose, as one tree.
 
 ::
 
@@ -9,19 +9,19 @@
     │   ├── SubscriptionError    an entry of SUBSCRIPTIONS cannot be read
     │   └── TimeframeError       a text is not a timeframe
     ├── DataError                market data cannot be read                            exit 74
-    ├── ProtocolError            the other side does not speak the protocol            exit 76
+    ├── ProtocolError            the proxy violated the protocol                       exit 76
     │   └── FrameError           one frame cannot be decoded (dropped, never fatal)
     ├── ApiError                 a request was answered with an error envelope         exit 76
     ├── OrderRejected            an order, change or cancel was refused
-    ├── FateUnknown              an order was sent, and nobody can say whether it arrived
-    ├── Unreachable              nobody answers at the proxy's address                 exit 69
-    ├── ConnectionLost           the proxy went away before the backtest ended         exit 75
-    ├── AccessDenied             the proxy or its certificate was refused              exit 77
-    ├── WouldDeadlock            a hook waits for what only its own return can bring
+    ├── FateUnknown              an order was sent, but may not have arrived
+    ├── Unreachable              nothing answers at the proxy's address                exit 69
+    ├── ConnectionLost           the connection was lost before the backtest ended     exit 75
+    ├── AccessDenied             authentication or certificate verification failed     exit 77
+    ├── WouldDeadlock            a hook waits for an event that must follow its return
     └── HookFailed               the strategy's own code raised                        exit 70
 
-Exceptions carry their facts as fields; the text is made from the fields. `exit_code` is what a
-command ends with when the exception reaches it.
+Exceptions carry their facts as fields, and build their text from them. `exit_code` is the code with
+which a command exits when the exception reaches it.
 """
 
 from collections.abc import Mapping
@@ -57,8 +57,8 @@ class StrategyRuntimeError(Exception):
     exit_code: ClassVar[int] = 70
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """How another process is told of it; one of a pool that cannot be breaks the pool."""
-        return _told_again, (type(self), self.args, self.__dict__)
+        """Support pickling: an exception that cannot be pickled breaks a process pool."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
 
 
 class ConfigError(StrategyRuntimeError):
@@ -68,7 +68,7 @@ class ConfigError(StrategyRuntimeError):
 
 
 class LoadError(ConfigError):
-    """`module:Class` does not lead to a strategy class."""
+    """`module:Class` does not name a strategy class."""
 
 
 class ParameterError(ConfigError):
@@ -76,7 +76,7 @@ class ParameterError(ConfigError):
 
 
 class SubscriptionError(ConfigError):
-    """An entry of `SUBSCRIPTIONS` cannot be read; names the entry and its position."""
+    """An entry of `SUBSCRIPTIONS` cannot be parsed; the text names the entry and its position."""
 
 
 class TimeframeError(ConfigError):
@@ -84,13 +84,13 @@ class TimeframeError(ConfigError):
 
 
 class DataError(StrategyRuntimeError):
-    """A file cannot be read: market data, a state, a journal, results; names file and line."""
+    """A file of market data, state, a journal or results cannot be read; names file and line."""
 
     exit_code = 74
 
 
 class ProtocolError(StrategyRuntimeError):
-    """The other side does not speak the protocol."""
+    """The proxy violated the protocol, or whatever answers is no proxy."""
 
     exit_code = 76
 
@@ -100,7 +100,7 @@ class FrameError(ProtocolError):
 
     Attributes:
         reason: What is wrong with it.
-        event_id: The id to acknowledge all the same, or None.
+        event_id: The id to acknowledge it by nevertheless, or None.
     """
 
     def __init__(self, reason: str, event_id: str | None = None) -> None:
@@ -110,19 +110,19 @@ class FrameError(ProtocolError):
 
 
 class ApiError(StrategyRuntimeError):
-    """A request the venue answered with an error envelope.
+    """The venue answered a request with an error envelope.
 
-    Orders that are refused reach a strategy as `OrderRejected` instead.
+    A strategy sees refused orders as `OrderRejected` instead.
 
     Attributes:
-        status: HTTP status; 0 where the runtime refused by itself, as for a risk limit.
+        status: HTTP status; 0 if the runtime itself refused, for example by a risk limit.
         code: Machine-readable code of the envelope, an open set.
-        message: For people.
-        details: Whatever else the venue said, or None.
-        retry_after: Seconds to wait before asking again, where the venue said so (429).
+        message: Human-readable message.
+        details: Whatever else the venue sent, or None.
+        retry_after: Seconds to wait before the next attempt, if the venue named them (429).
 
     Args:
-        request: Method and path, to be told in the text; None for those of orders.
+        request: Method and path to include in the text; None for order requests.
     """
 
     exit_code = 76
@@ -145,16 +145,16 @@ class ApiError(StrategyRuntimeError):
 
     @property
     def is_not_offered(self) -> bool:
-        """Whether the venue does not have what it was asked for, or no such question."""
+        """Whether the venue does not have the resource, or does not support the request."""
         return self.status in _NOT_OFFERED
 
 
 class OrderRejected(StrategyRuntimeError):
-    """An order (or the change or cancel of one) was refused.
+    """An order, or a change or cancel of one, was refused.
 
     Attributes:
         code: Machine-readable code, such as `ORDER_REJECTED` or `INVALID_VALUE`.
-        message: For people.
+        message: Human-readable message.
         details: What the venue added, or an empty mapping.
         client_order_id: The order's own id.
         symbol: The order's symbol.
@@ -178,12 +178,12 @@ class OrderRejected(StrategyRuntimeError):
 
 
 class FateUnknown(StrategyRuntimeError):
-    """An order was sent, and nobody can say whether it arrived.
+    """An order was sent, but it is unknown whether it arrived.
 
     Attributes:
         client_order_id: The order's own id.
         symbol: The order's symbol.
-        cause: What happened to the answer.
+        cause: Why there is no clear answer.
     """
 
     def __init__(self, client_order_id: str, symbol: str, cause: str) -> None:
@@ -196,19 +196,19 @@ class FateUnknown(StrategyRuntimeError):
 
 
 class Unreachable(StrategyRuntimeError):
-    """Nobody answers at the proxy's address."""
+    """Nothing answers at the proxy's address."""
 
     exit_code = 69
 
 
 class ConnectionLost(StrategyRuntimeError):
-    """The proxy went away and did not come back, or came back as another one."""
+    """The connection was lost and could not be resumed, or the proxy was restarted."""
 
     exit_code = 75
 
 
 class AccessDenied(StrategyRuntimeError):
-    """The proxy refused our key, or we its certificate, or it has none where it should have."""
+    """The proxy refused our key, its certificate is not trusted, or it does not speak TLS."""
 
     exit_code = 77
 
@@ -233,7 +233,7 @@ class HookFailed(StrategyRuntimeError):
         self.where = where
 
 
-def _told_again(
+def _rebuilt(
     kind: type[StrategyRuntimeError], args: tuple[Any, ...], facts: Mapping[str, Any]
 ) -> StrategyRuntimeError:
     error = kind.__new__(kind, *args)
@@ -242,5 +242,5 @@ def _told_again(
 
 
 def reason_of(error: Exception) -> str:
-    """An error in the system's words, without its number; in its own where the system has none."""
+    """Return the system's text of an error without its number, or else the error's own text."""
     return getattr(error, "strerror", None) or str(error)

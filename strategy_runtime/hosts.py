@@ -1,4 +1,4 @@
-"""What a host's name says of where it is."""
+"""Host names: whether one is loopback, and how a Host header names it."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ __all__ = ["host_in", "is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine by itself, which no other can reach."""
+    """Whether a name or address is loopback, which no other machine can reach."""
     if host.lower() == "localhost":
         return True
     try:
@@ -17,7 +17,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_in(header: str) -> str:
-    """The name or address in a Host header, less port and brackets; empty where there is none."""
+    """Return the host of a Host header without port and brackets; empty if there is none."""
     try:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""Identity and chance: the only module that draws random numbers."""
+"""Ids and random numbers: the only module that draws random numbers."""
 
 import random
 import secrets
@@ -12,12 +12,12 @@ Random = random.Random
 
 
 def token() -> str:
-    """A fresh random id of twelve hexadecimal digits, for runs and connections."""
+    """Return a random id of twelve hexadecimal digits, for runs and connections."""
     return secrets.token_hex(6)
 
 
 def shortened(name: str, longest: int) -> str:
-    """A name; of one that is longer its beginning, and what tells it from others like it."""
+    """Return a name, cut to at most `longest` characters; a checksum keeps cut names distinct."""
     if len(name) <= longest:
         return name
     told_apart = f"-{crc32(name.encode()):08x}"
@@ -25,11 +25,11 @@ def shortened(name: str, longest: int) -> str:
 
 
 def counted(prefix: str) -> Callable[[], str]:
-    """A source of ids `<prefix>1`, `<prefix>2`, …: equal in every run, cheap on a hot path."""
+    """Return a source of ids `<prefix>1`, `<prefix>2`, …: equal in every run, cheap to call."""
     numbers = count(1)
     return lambda: f"{prefix}{next(numbers)}"
 
 
 def generator(seed: int | None = None) -> Random:
-    """A random generator to pass on as an argument; seeded where a run must repeat itself."""
+    """Return a random generator to pass as an argument; seed it for a reproducible run."""
     return random.Random(seed)

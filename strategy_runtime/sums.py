@@ -1,4 +1,4 @@
-"""Sums of many decimals, few of which change from one time somebody asks to the next."""
+"""Sums of many decimals, few of which change between two reads."""
 
 from collections.abc import Collection, Mapping
 from decimal import Context, Decimal, Rounded
@@ -8,24 +8,24 @@ from itertools import chain
 __all__ = ["MANY", "Sum"]
 
 MANY = 16
-"""Parts from which on it is quicker to take out of a sum what has changed than to add all anew."""
+"""Number of parts from which updating a sum is faster than adding all parts again."""
 
 _ZERO = Decimal(0)
 _EXACT = Context(traps=[Rounded])
 
 
 class Sum:
-    """Decimals by name, and what they add up to, one behind the other in the order they came in.
+    """Decimals by name, and their sum in insertion order.
 
-    Where no digit is lost the order does not matter, so what a part was is taken out and what it is
-    put in. Where one is, all parts are added anew. Nobody can tell which: the sum has the same
-    digits, and the same zeros behind them.
+    As long as no digit is rounded the order does not matter: a change subtracts the old value of a
+    part and adds the new one. Otherwise all parts are added again. The result is the same either
+    way, trailing zeros included.
 
     Args:
-        parts: These are the sum's own from now on.
+        parts: The sum takes ownership of these.
 
     Attributes:
-        parts: To be read only.
+        parts: Read-only for callers.
     """
 
     __slots__ = ("_total", "parts")
@@ -33,24 +33,24 @@ class Sum:
     def __init__(self, parts: dict[str, Decimal]) -> None:
         self.parts = parts
         self._total: Decimal | None = None
-        """None where it is not known, or is not exact."""
+        """The exact total; None if unknown or not exact."""
 
-    def renew(self, changes: Mapping[str, Decimal], gone: Collection[str] = ()) -> None:
-        """Take out parts, if they are there, and change or add others."""
+    def update(self, changes: Mapping[str, Decimal], gone: Collection[str] = ()) -> None:
+        """Change or add parts, and remove those that are gone, if present."""
         parts, total = self.parts, self._total
         if total is not None:
             total = self._differing(total, changes, gone)
         for name in gone:
             parts.pop(name, None)
         parts.update(changes)
-        # What is no part any more may have been the only one with so many digits.
+        # A removed part may have been the only one with that many decimal places.
         if total is None or any(map(total.same_quantum, chain((_ZERO,), parts.values()))):
             self._total = total
         else:
             self._total = None
 
     def total(self, first: Decimal = _ZERO) -> Decimal:
-        """What they add up to, behind another one."""
+        """Return the sum of `first` and all parts."""
         parts = self.parts
         if len(parts) >= MANY:
             try:
@@ -59,8 +59,8 @@ class Sum:
                 pass
         return sum(parts.values(), first)
 
-    def instead(self, changes: Mapping[str, Decimal]) -> Decimal:
-        """What they would add up to if some were others."""
+    def total_with(self, changes: Mapping[str, Decimal]) -> Decimal:
+        """Return what the total would be with some parts changed."""
         try:
             total = self._differing(self._exact(), changes)
         except Rounded:
@@ -76,7 +76,7 @@ class Sum:
     def _differing(
         self, total: Decimal, changes: Mapping[str, Decimal], gone: Collection[str] = ()
     ) -> Decimal | None:
-        """What they add up to after a change; None where that is not as quickly said."""
+        """Return the total after a change; None if adding all is faster, or digits are lost."""
         parts = self.parts
         if (len(changes) + len(gone)) * MANY > len(parts):
             return None

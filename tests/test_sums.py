@@ -36,8 +36,8 @@ def test_a_sum_has_the_digits_and_zeros_it_would_have_if_all_were_added_anew(
     kept = Sum(there.copy())
     for leaving, changes in done:
         gone = leaving - changes.keys()
-        assert kept.instead(changes) == sum({**there, **changes}.values(), ZERO)
-        kept.renew(changes, gone)
+        assert kept.total_with(changes) == sum({**there, **changes}.values(), ZERO)
+        kept.update(changes, gone)
         for name in gone:
             there.pop(name, None)
         there |= changes
@@ -52,9 +52,9 @@ def test_to_change_a_part_takes_the_same_however_many_there_are(places: int) -> 
         kept.total()
 
         def change() -> None:
-            kept.renew({"S:1": round(Decimal("7.125"), places)}, ["S:2"])
+            kept.update({"S:1": round(Decimal("7.125"), places)}, ["S:2"])
             assert kept.total() == kept.total(ZERO)
-            kept.instead({"S:3": Decimal(9)})
+            kept.total_with({"S:3": Decimal(9)})
 
         return steps_of(change)
 

@@ -1,4 +1,4 @@
-"""Watching a run from outside: probes, metrics and status over HTTP."""
+"""Monitoring of a run: probes, metrics and status over HTTP."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,19 +14,19 @@ __all__ = ["Ops"]
 
 
 class Ops:
-    """The ops port of one run, from `async with` to its end.
+    """The ops port of one run, open inside `async with`.
 
     Args:
-        status: How the run stands; None as long as there is none. Called every second in the loop
-            that enters, which thereby shows that it turns. It is the server's thread that has it
-            called: a timer in that loop would be looked at in each of its turns.
+        status: Returns the status of the run, or None before it starts. Called every second in the
+            event loop that entered, which proves that the loop runs. The server's thread schedules
+            the call, since a timer of the loop itself would cost time in every iteration.
 
     Attributes:
-        health: What the probes are answered from.
-        metrics: The observer that the run is to be given.
+        health: Data behind the probes.
+        metrics: The observer to pass to the run.
 
     Raises:
-        ConfigError: The port cannot be had, or prometheus-client is not installed.
+        ConfigError: The port is not available, or prometheus-client is not installed.
     """
 
     def __init__(self, host: str, port: int, status: Callable[[], RunStatus | None]) -> None:
@@ -38,12 +38,12 @@ class Ops:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL it listens on."""
         return self._server.url
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._leave_status()
+        self._update_status()
         self._server.__enter__()
         return self
 
@@ -51,8 +51,8 @@ class Ops:
         self._server.__exit__()
 
     def _beat(self) -> None:
-        with suppress(RuntimeError):  # the loop has been closed meanwhile
-            self._loop.call_soon_threadsafe(self._leave_status)
+        with suppress(RuntimeError):  # the loop may be closed already
+            self._loop.call_soon_threadsafe(self._update_status)
 
-    def _leave_status(self) -> None:
-        self.health.leave(self._status())
+    def _update_status(self) -> None:
+        self.health.update(self._status())

@@ -1,7 +1,7 @@
-"""Whether a run lives, and whether it is ready: answered from what the strategy's loop left last.
+"""Liveness and readiness of a run, from the last status that the strategy's event loop stored.
 
-The loop leaves its status every second. So an answer needs nothing of the loop, and a loop that has
-stopped turning, because a hook blocks it, shows by the age of what it left.
+The loop stores its status every second. So a probe does not need the loop, and a loop that is
+blocked by a hook is recognised by the age of its status.
 """
 
 from typing import Any
@@ -13,16 +13,16 @@ from strategy_runtime.strategy.views import RiskState
 __all__ = ["INTERVAL_S", "Health"]
 
 INTERVAL_S = 1.0
-"""How often the loop leaves its status."""
+"""Interval at which the loop stores its status."""
 
 _STUCK_AFTER_S = 60.0
 
 
 class Health:
-    """What is known of a run; written by the strategy's loop, read by the server's thread.
+    """Health of a run; written by the strategy's loop, read by the server's thread.
 
     Args:
-        stuck_after: Seconds without a sign of the loop after which it counts as stuck.
+        stuck_after: Seconds without a status after which the loop counts as stuck.
     """
 
     def __init__(self, stuck_after: float = _STUCK_AFTER_S) -> None:
@@ -30,27 +30,27 @@ class Health:
         self._latest: tuple[float, RunStatus | None] = (monotonic(), None)
         self._is_stopping = False
 
-    def leave(self, status: RunStatus | None) -> None:
-        """The loop turns; `status` is None while the proxy is being looked for."""
+    def update(self, status: RunStatus | None) -> None:
+        """Store the status, which proves that the loop runs; None while connecting to the proxy."""
         self._latest = (monotonic(), status)
 
     def stop(self) -> None:
-        """The run is being ended: from now on it is not ready."""
+        """The run is ending: it is not ready from now on."""
         self._is_stopping = True
 
     @property
     def status(self) -> RunStatus | None:
-        """What was left last."""
+        """The last status stored."""
         return self._latest[1]
 
     def liveness(self) -> tuple[bool, dict[str, Any]]:
-        """Whether the loop turns, and the answer that says so."""
+        """Return whether the loop runs, and the body of the response."""
         silent = monotonic() - self._latest[0]
         is_live = silent < self._stuck_after
         return is_live, {"live": is_live, "loop_silent_seconds": round(silent, 3)}
 
     def readiness(self) -> tuple[bool, dict[str, Any]]:
-        """Whether events come and orders are taken, and which of the conditions does not hold."""
+        """Return whether events arrive and orders are accepted, and each condition for that."""
         status = self.status
         checks = {
             "connected": status is not None and status.connected,

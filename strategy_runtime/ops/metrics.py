@@ -1,8 +1,7 @@
 """Metrics of one run for Prometheus; needs prometheus-client, the extra `metrics`.
 
-Names have the prefix `strategy_` and base units. Labels come from fixed lists: kinds of event,
-hooks, verbs and outcomes; never symbols, ids or texts, so that their number has a bound whatever is
-traded.
+Names have the prefix `strategy_` and base units. Labels have fixed sets of values: kinds of event,
+hooks, verbs and outcomes; never symbols, ids or texts, so that their number is bounded.
 """
 
 from collections.abc import Callable
@@ -31,10 +30,10 @@ _OTHER = "other"
 
 
 class Metrics:
-    """Counts what an observer is told.
+    """An observer that counts events and requests.
 
     Args:
-        health: Where connection, readiness and account are read from when metrics are asked for.
+        health: Source of connection, readiness and account at the time of a scrape.
     """
 
     def __init__(self, health: Health) -> None:
@@ -45,7 +44,7 @@ class Metrics:
                 "serving metrics needs prometheus-client: pip install 'strategy-runtime[metrics]'"
             ) from None
         self._health = health
-        self._last_told = 0.0
+        self._last_reported = 0.0
         registry = self.registry = prometheus.CollectorRegistry()
         self._hooks = (*EVENT_HOOKS.values(), _NO_HOOK)
         self._tallies = Tallies((kind.__name__ for kind in EVENT_HOOKS), self._hooks)
@@ -86,16 +85,16 @@ class Metrics:
         build.labels(__version__).set(1)
 
     def exposition(self) -> tuple[bytes, str]:
-        """All metrics as text, and the content type."""
+        """Return all metrics as text, and the content type."""
         from prometheus_client import exposition
 
-        self._bring_up_to_date()
+        self._refresh()
         return exposition.generate_latest(self.registry), exposition.CONTENT_TYPE_LATEST
 
     # The observer
 
     def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
-        """What counts the events of a kind."""
+        """Return a function that counts the events of a kind."""
         count = self._tallies.noting(kind.__name__, hook or _NO_HOOK)
         more: Callable[[Any], None]
         if kind is UnknownEvent:
@@ -123,15 +122,15 @@ class Metrics:
             self._reconnects.inc()
 
     def _note_age_of_candle(self, candle: Candle) -> None:
-        # Of dates only what has to be a date is made one: this is noted for every candle.
+        # Runs for every candle, so it avoids datetimes unless the end of a month needs one.
         length = parse_timeframe(candle.timeframe).seconds
         moment, beyond = (candle.end, 0) if length is None else (candle.timestamp, length)
-        self._tallies.lag.note(max(now_s() - (moment.timestamp() + beyond), 0.0))
+        self._tallies.lag.add(max(now_s() - (moment.timestamp() + beyond), 0.0))
 
     def _note_age_of_quote(self, quote: Quote) -> None:
         moment = quote.timestamp
         if moment is not None:
-            self._tallies.lag.note(max(now_s() - moment.timestamp(), 0.0))
+            self._tallies.lag.add(max(now_s() - moment.timestamp(), 0.0))
 
     def hook_failed(self, hook: str) -> None:
         """A hook raised."""
@@ -140,13 +139,13 @@ class Metrics:
     def request_settled(self, verb: Verb, outcome: RequestOutcome, seconds: float) -> None:
         """A request was answered."""
         self._tallies.requests[verb, outcome] += 1
-        self._tallies.request_seconds.note(seconds)
+        self._tallies.request_seconds.add(seconds)
 
-    def _bring_up_to_date(self) -> None:
+    def _refresh(self) -> None:
         status = self._health.status
         last_at = self._tallies.last_at
-        if last_at != self._last_told:  # said once, so that it stays the same until there is one
-            self._last_told = last_at
+        if last_at != self._last_reported:  # converted once, so that it is constant between events
+            self._last_reported = last_at
             self._last_event.set(now_s() - (monotonic() - last_at))
         values: dict[str, float] = {
             "ready": self._health.readiness()[0],

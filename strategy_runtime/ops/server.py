@@ -1,6 +1,6 @@
-"""The ops port: `/livez`, `/readyz`, `/metrics` and `/status`, on a thread and loop of its own.
+"""The ops port: `/livez`, `/readyz`, `/metrics` and `/status`, on its own thread and event loop.
 
-So it answers while a hook blocks the strategy's loop, which is when one wants to ask.
+So it answers even while a hook blocks the strategy's loop.
 """
 
 import asyncio
@@ -23,23 +23,23 @@ from strategy_runtime.runtime.threads.starting import start
 __all__ = ["OpsServer"]
 
 _STOP_WITHIN_S = 2.0
-# Far below the files a process may have open, which the run needs for its proxy and its journal.
+# Far below the limit of open files, which the run needs for its proxy and its journal.
 _MOST_CONNECTIONS = 64
 
 
 class OpsServer:
-    """Serves one run, from `with` to its end.
+    """Serves one run, inside `with`.
 
-    There is always room for another connection: one that holds many loses the first of them.
+    Beyond a limit, a new connection closes the oldest one, so that there is always room.
 
     Args:
-        host: Address to listen on. On loopback, requests must be for loopback too: browsers can be
-            made to ask there for other names.
+        host: Address to listen on. On loopback, requests must name loopback, too, against DNS
+            rebinding in a browser.
         port: 0 picks a free one.
-        beat: Called in its thread again and again, see `INTERVAL_S`.
+        beat: Called in the server's thread every `INTERVAL_S`.
 
     Raises:
-        ConfigError: The port cannot be had, or `with` finds no thread for it.
+        ConfigError: The port is not available, or on entering, no thread can be started.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class OpsServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL it listens on."""
         host, port = self._socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -87,13 +87,13 @@ class OpsServer:
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._measured)
+        app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/status", self._status)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await runner.setup()
         try:
-            attend = partial(_attend, runner)
-            with closing(await self._loop.create_server(attend, sock=self._socket)):
+            accept = partial(_accept, runner)
+            with closing(await self._loop.create_server(accept, sock=self._socket)):
                 while not await self._is_over_within(INTERVAL_S):
                     self._beat()
         finally:
@@ -121,7 +121,7 @@ class OpsServer:
         is_ready, said = self._health.readiness()
         return _json(200 if is_ready else 503, said)
 
-    async def _measured(self, request: web.Request) -> web.Response:
+    async def _serve_metrics(self, request: web.Request) -> web.Response:
         text, content_type = self._metrics.exposition()
         return web.Response(body=text, headers={"Content-Type": content_type})
 
@@ -129,8 +129,8 @@ class OpsServer:
         return _json(200, {"run": self._health.status, "readiness": self._health.readiness()[1]})
 
 
-def _attend(runner: web.AppRunner) -> asyncio.BaseProtocol:
-    """What attends to a new connection; the oldest make way for it where there are many."""
+def _accept(runner: web.AppRunner) -> asyncio.BaseProtocol:
+    """Return the protocol of a new connection; close the oldest ones if there are too many."""
     server = cast("web.Server", runner.server)
     surplus = max(len(server.connections) + 1 - _MOST_CONNECTIONS, 0)
     for oldest in server.connections[:surplus]:

@@ -1,6 +1,6 @@
-"""Counts and durations kept as plain numbers, and turned into metrics only when they are asked for.
+"""Counts and durations as plain numbers, converted to metrics only at a scrape.
 
-What is noted at every event must cost next to nothing; what is asked for every few seconds may.
+Recording an event must cost next to nothing; a scrape every few seconds may cost more.
 """
 
 from bisect import bisect_left
@@ -21,14 +21,14 @@ _LAG_BUCKETS = (1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0)
 
 
 class Durations:
-    """How often something took how long.
+    """A histogram of durations.
 
     Args:
-        bounds: In seconds, rising; a duration counts in the first that it does not exceed.
+        bounds: Upper bounds of the buckets, in seconds, ascending.
 
     Attributes:
-        counts: How many there are by bound, then how many exceeded all of them.
-        total: Seconds, of all of them.
+        counts: Number of durations per bucket, then of those above all bounds.
+        total: Sum of all durations, in seconds.
     """
 
     __slots__ = ("bounds", "counts", "total")
@@ -38,20 +38,20 @@ class Durations:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def note(self, seconds: float) -> None:
-        """Take in one."""
+    def add(self, seconds: float) -> None:
+        """Add one duration."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
-    def take_in(self, others: "Durations") -> None:
-        """Take in all of others with the same bounds."""
+    def merge(self, others: "Durations") -> None:
+        """Add a histogram with the same bounds."""
         self.counts = [
             ours + theirs for ours, theirs in zip(self.counts, others.counts, strict=True)
         ]
         self.total += others.total
 
     def cumulated(self) -> Iterator[tuple[str, int]]:
-        """Each bound as the format writes it, and how many did not exceed it."""
+        """Iterate over the bounds, as Prometheus writes them, with the cumulative counts."""
         from prometheus_client.utils import floatToGoString
 
         count = 0
@@ -61,18 +61,18 @@ class Durations:
 
 
 class Tallies:
-    """What happens often, as a collector for Prometheus.
+    """A Prometheus collector of everything that happens often.
 
-    One thread counts while another may ask. What never happened has a metric, too: Prometheus sees
-    no increase in a counter that begins with 1.
+    One thread counts while another may collect. Counters exist before their first event, too:
+    Prometheus sees no increase in a counter that starts at 1.
 
     Args:
-        kinds, hooks: All there are.
+        kinds, hooks: All label values.
 
     Attributes:
-        lag: Age of candles and quotes when they had been handled.
-        requests: How many were answered, by verb and outcome.
-        request_seconds: From sending a request to its answer.
+        lag: Age of candles and quotes after they were handled.
+        requests: Number of responses, by verb and outcome.
+        request_seconds: Time from sending a request to its response.
         last_at: When the last event had been handled, in monotonic seconds; 0 before the first.
     """
 
@@ -85,7 +85,7 @@ class Tallies:
         self._events: dict[tuple[str, str], Durations] = {}
 
     def noting(self, kind: str, hook: str) -> Note:
-        """What counts an event of a kind, and notes what its hook took."""
+        """Return a function that counts an event of a kind, and records the time of its hook."""
         durations = self._events.setdefault((kind, hook), Durations(HOOK_BUCKETS))
         counts, bounds = durations.counts, durations.bounds
 
@@ -98,7 +98,7 @@ class Tallies:
         return note
 
     def collect(self) -> Iterator[Any]:
-        """The metrics."""
+        """Iterate over the metrics."""
         from prometheus_client.core import CounterMetricFamily
 
         events = CounterMetricFamily(
@@ -110,7 +110,7 @@ class Tallies:
         }
         for (kind, hook), durations in tuple(self._events.items()):
             of_kind[kind] += sum(durations.counts)
-            of_hook[hook,].take_in(durations)
+            of_hook[hook,].merge(durations)
         for kind, count in of_kind.items():
             events.add_metric([kind], count)
         requests = CounterMetricFamily(

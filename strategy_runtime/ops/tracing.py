@@ -1,8 +1,8 @@
-"""Spans of OpenTelemetry: an event, the hook it called, the requests that came of it.
+"""OpenTelemetry spans of events, the hooks they call, and the requests those hooks make.
 
 Needs the extra `otel`. The spans of one event are one trace: its hook is a child of the event, and
-orders, changes and cancels are children of the hook. An event's span ends with the last of them
-that is answered before the next event.
+orders, changes and cancels are children of the hook. The span of an event ends with the last of
+those that are answered before the next event.
 """
 
 import logging
@@ -24,13 +24,13 @@ __all__ = ["Tracing", "exporter_of"]
 _SCOPE = "strategy_runtime"
 _CLOSE_WITHIN_S = 1.0
 _REMEMBERED = 1000
-"""Of so many events the latest requests find their hook."""
+"""Number of recent events whose hooks can be the parents of requests."""
 
 _log = logging.getLogger("strategy_runtime")
 
 
 def exporter_of(kind: str) -> Any:
-    """An exporter: `otlp`, to where OTEL_EXPORTER_OTLP_ENDPOINT says, or `console`, to stderr.
+    """Return an exporter: `otlp`, to OTEL_EXPORTER_OTLP_ENDPOINT, or `console`, to stderr.
 
     Raises:
         ConfigError: The packages are not installed.
@@ -52,7 +52,7 @@ def exporter_of(kind: str) -> Any:
 
 
 class _Settled(NamedTuple):
-    """A request that was answered: when it was sent, in monotonic seconds, and when it ended."""
+    """A request that was answered; `sent` is in monotonic seconds, `end` in ns since the epoch."""
 
     verb: Verb
     outcome: RequestOutcome
@@ -62,12 +62,12 @@ class _Settled(NamedTuple):
 
 
 class Tracing:
-    """Makes spans of what an observer is told.
+    """An observer that exports spans of events, hooks and requests.
 
     Args:
-        exporter: Where they go; a span exporter of the SDK.
+        exporter: A span exporter of the SDK.
         strategy, run_id: Attributes of every span.
-        in_hand: Id and simulated time of the event in hand.
+        in_hand: Returns id and simulated time of the event being handled.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Tracing:
         self._settled: list[_Settled] = []
 
     def noting(self, kind: type[Any], hook: str | None, mode: Mode) -> Note:
-        """What makes the spans of an event."""
+        """Return a function that makes the spans of an event."""
 
         def note(event: Event, began: float, ended: float) -> None:
             self._event_handled(event, hook, began, ended)
@@ -137,9 +137,9 @@ class Tracing:
         self._settled.append(_Settled(verb, outcome, seconds, monotonic() - seconds, ns_of(now())))
 
     def _make_requests(self, before: float = inf) -> None:
-        """Make the spans of requests that were sent before a moment, below the hooks they came of.
+        """Make the spans of requests sent before an instant, as children of their hooks.
 
-        A hook that awaits an answer is told of after it, and other events may come before it.
+        A hook that awaits a response is reported after it, and other events may come before it.
         """
         due = [each for each in self._settled if each.sent < before]
         self._settled = [each for each in self._settled if each.sent >= before]
@@ -159,10 +159,10 @@ class Tracing:
                 self._until = max(self._until, each.end)
 
     def close(self) -> None:
-        """Send what is left, as far as it is taken at once: nothing else may have to wait."""
+        """Export the remaining spans, without letting a slow exporter delay the end of the run."""
         self._make_requests()
         self._end_event()
-        # In a thread, because the SDK waits for half a minute and longer.
+        # In a thread, because the SDK may wait for half a minute or longer.
         thread = Thread(target=self._provider.shutdown, name="strategy-runtime traces", daemon=True)
         thread.start()
         thread.join(_CLOSE_WITHIN_S)

@@ -1,6 +1,6 @@
-"""What is on the wire, as docs/protocol.md says: pure data, no I/O, no clock.
+"""The wire protocol of docs/protocol.md: pure data, no I/O, no clock.
 
-`models` are the things spoken of, `events` what a proxy sends, `commands` what a strategy sends,
-`codec` turns bytes into the one and the other into bytes, `subscriptions` and `timeframes` read
-the two small grammars of the environment.
+`models` has the objects, `events` what a proxy sends, `commands` what a strategy sends. `codec`
+decodes the former and encodes the latter. `subscriptions` and `timeframes` parse the two small
+grammars of the environment.
 """

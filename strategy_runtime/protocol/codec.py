@@ -1,8 +1,8 @@
-"""Bytes to frames and frames to bytes, on the strategy's side of the wire.
+"""Decode and encode frames on the strategy's side of the wire.
 
-Two tiers decode. The fast one is a typed decoder straight into the structs; it keeps only frames
-in which everything is as a current proxy writes it. All others are read by `tolerant`, which also
-says what is odd about them. Where both tiers take a frame they agree.
+Decoding has two tiers. The fast one is a typed decoder straight into the structs; it accepts only
+frames written exactly as a current proxy writes them. All others go to `tolerant`, which also
+reports what is odd about them. If both tiers accept a frame, they agree on it.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ __all__ = ["PONG", "Frame", "FrameDecoder", "encode_ack", "id_of", "unwrap"]
 _encode = msgspec.json.Encoder().encode
 
 Frame = ServerFrame | UnknownEvent
-"""What a message of the proxy's is."""
+"""A decoded message of the proxy."""
 
 PONG: bytes = _encode(ClientPong())
 
@@ -57,9 +57,9 @@ class FrameDecoder:
     """Decodes what a proxy sends.
 
     Args:
-        default_timeframe: Of candles that do not say.
-        subscriptions: Where a symbol is asked for in one timeframe, its candles have that instead.
-        odd: Called with what is odd about a frame that is taken nevertheless.
+        default_timeframe: Timeframe of candles that have none.
+        subscriptions: If they name exactly one timeframe of a symbol, its candles get that one.
+        on_warnings: Called with a frame that was accepted, and what is odd about it.
     """
 
     def __init__(
@@ -67,19 +67,19 @@ class FrameDecoder:
         *,
         default_timeframe: str = "1m",
         subscriptions: Subscriptions = EVERYTHING,
-        odd: Callable[[Frame, list[str]], object] | None = None,
+        on_warnings: Callable[[Frame, list[str]], object] | None = None,
     ) -> None:
         self._default_timeframe = default_timeframe
         self._subscriptions = subscriptions
-        self._odd = odd
+        self._on_warnings = on_warnings
         self._decode = msgspec.json.Decoder(ServerFrame, strict=False).decode
         self._timeframes: set[str] = set()
 
     def decode(self, raws: list[bytes]) -> list[Frame | FrameError]:
         """Decode messages.
 
-        In the place of one that has to be dropped is the reason; it carries the id to acknowledge
-        all the same.
+        A message that must be dropped is replaced by its error, which carries the id to
+        acknowledge it by nevertheless.
         """
         decode, timeframes = self._decode, self._timeframes
         together = b"".join(raws)
@@ -88,15 +88,15 @@ class FrameDecoder:
         for raw in raws:
             try:
                 if not is_plain:
-                    raw.decode()  # the typed decoder does not look at text it skips
+                    raw.decode()  # the typed decoder does not validate text that it skips
                 frame = decode(raw)
             except (msgspec.MsgspecError, ArithmeticError, RecursionError, UnicodeDecodeError):
                 frames.append(self._decode_tolerantly(raw))
                 continue
             if type(frame) is CandleFrame:
-                bar = frame.bar  # the stamp of the frame itself says nothing of it
+                bar = frame.bar  # the timestamp of the frame itself does not matter for a candle
                 low, high, stamp = bar.low, bar.high, bar.stamp
-                # One condition and no name for it: so the interpreter compares numbers as numbers.
+                # A single inline condition lets the interpreter specialise the comparisons.
                 if (
                     low <= bar.open <= high
                     and low <= bar.close <= high
@@ -125,43 +125,43 @@ class FrameDecoder:
             return error
         if isinstance(frame, CandleFrame):
             self._timeframes.add(frame.bar.timeframe)
-        if warnings and self._odd is not None:
-            self._odd(frame, warnings)
+        if warnings and self._on_warnings is not None:
+            self._on_warnings(frame, warnings)
         return frame
 
 
 def unwrap(frame: Frame) -> Event:
-    """The event a frame carries: the candle or quote inside, or the frame itself.
+    """Return the event of a frame: the candle or quote inside, or the frame itself.
 
     Raises:
-        FrameError: It is a ping or a pong, which no strategy gets to see.
+        FrameError: It is a ping or a pong, which strategies never see.
     """
     if isinstance(frame, CandleFrame):
         return frame.bar
     if isinstance(frame, QuoteFrame):
         return frame.quote
     if isinstance(frame, Ping | Pong):
-        raise FrameError(f"a {type(frame).__name__.lower()} is no event")
+        raise FrameError(f"a {type(frame).__name__.lower()} is not an event")
     return frame
 
 
 def id_of(frame: Frame) -> str | None:
-    """The id to acknowledge a frame by, or None where it has none."""
+    """Return the id to acknowledge a frame by, or None if it has none."""
     return frame.event_id or frame.legacy_id or None
 
 
 def encode_ack(ids: list[str], correlation_id: str, timestamp_ms: int) -> bytes:
-    """An acknowledgement of the events named by `ids`."""
+    """Encode an acknowledgement of the events named by `ids`."""
     return _encode(
         EventAck(correlation_id=correlation_id, events_processed=ids, timestamp=timestamp_ms)
     )
 
 
-# Whether the fast tier may keep a frame. What it may not keep is not wrong, only odd.
+# Whether the fast tier may keep a frame. A frame it may not keep is not wrong, only unusual.
 
 
 def _amounts_of(kind: type) -> Callable[[Any], tuple[Decimal | None, ...]]:
-    """Gives all the decimals of a struct."""
+    """Return a getter of all the decimal fields of a struct."""
     hints = get_type_hints(kind)
     return attrgetter(*(name for name, hint in hints.items() if Decimal in (hint, *get_args(hint))))
 
@@ -203,7 +203,7 @@ def _keep_order(frame: OrderEvent, raw: bytes) -> bool:
         _are_sound(raw, *_AMOUNTS[Order](order))
         and order.quantity >= 0
         and order.filled_quantity >= 0
-        and order.updated_at is not None  # the engine has other names for it
+        and order.updated_at is not None  # the engine uses other names for it
         and (kind is not OrderType.LIMIT or order.limit_price is not None)  # likewise
         and (kind not in (OrderType.STOP, OrderType.STOP_LIMIT) or order.stop_price is not None)
         and not order.is_suspect
@@ -227,7 +227,7 @@ def _keep_position(frame: PositionEvent, raw: bytes) -> bool:
     return (
         _are_sound(raw, *_AMOUNTS[Position](position))
         and position.quantity >= 0
-        # The engine has another name for it; some say 0 of a position that has been closed.
+        # The engine uses another name for it; some proxies send 0 for a closed position.
         and (bool(position.average_entry_price) or b'"average_entry_price"' in raw)
         and not frame.synthetic
         and _is_plain(frame.timestamp, position.opened_at, position.updated_at)

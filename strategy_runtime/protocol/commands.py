@@ -1,4 +1,4 @@
-"""Everything a strategy sends over the socket."""
+"""Frames that a strategy sends over the socket."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ __all__ = ["ClientFrame", "ClientPing", "ClientPong", "EventAck"]
 class EventAck(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="event_ack"
 ):
-    """Says that the named events have been dealt with; simulated time may move on.
+    """Acknowledges that events have been handled, so that simulated time may advance.
 
     Attributes:
-        correlation_id: Fresh for each acknowledgement, for logs only.
+        correlation_id: Unique to each acknowledgement, for logs only.
         events_processed: Ids exactly as received.
-        timestamp: Wall clock in whole milliseconds since the epoch. An integer: gateways ignore
-            a frame with any other type, and the backtest then stands still.
+        timestamp: Wall clock in whole milliseconds since the epoch. Must be an integer: gateways
+            ignore a frame with any other type, and the backtest stalls.
     """
 
     correlation_id: str
@@ -29,7 +29,7 @@ class ClientPong(Struct, frozen=True, tag_field="type", tag="pong"):
 
 
 class ClientPing(Struct, frozen=True, tag_field="type", tag="ping"):
-    """Asks for a pong; the engine edition takes it."""
+    """Asks for a pong; supported by the engine edition."""
 
 
 ClientFrame = EventAck | ClientPong | ClientPing

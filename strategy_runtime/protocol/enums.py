@@ -1,9 +1,8 @@
-"""The closed and open sets of names on the wire, and the codes with which it is closed.
+"""The enums of the wire: closed and open sets of names, and WebSocket close codes.
 
-Every set of names reads any letter case, `-` for `_`, and the aliases of the engine edition. A
-*closed* set refuses what it does not know, since a wrong guess would cost money; an *open* one
-keeps the raw text in a member of its own, so that `OrderStatus("SORT_OF_FILLED").is_known` is
-False and nothing is lost.
+Every enum accepts any letter case, `-` for `_`, and the aliases of the engine edition. A *closed*
+enum refuses unknown names, since a wrong guess would cost money. An *open* one keeps the raw text
+in a member of its own: `OrderStatus("SORT_OF_FILLED").is_known` is False, and nothing is lost.
 """
 
 from enum import EnumType, IntEnum, StrEnum
@@ -37,9 +36,9 @@ def _canonical(value: str) -> str:
 
 
 def with_plain_members(kind: _E) -> _E:
-    """Let the members of an Enum be found like any attribute of a class.
+    """Make the members of an Enum plain class attributes.
 
-    Up to Python 3.11 every `Side.BUY` runs a property written in Python; an order meets dozens.
+    Up to Python 3.11 every `Side.BUY` runs a property written in Python, dozens for each order.
     """
     members: dict[str, Any] = dict(kind.__members__)
     for name, member in members.items():
@@ -75,7 +74,7 @@ class _OpenEnum(_Names):
 
     @property
     def is_known(self) -> bool:
-        """False where the wire carried a name this version does not list."""
+        """False if the name on the wire is unknown to this version."""
         return self._name_ in type(self).__members__
 
 
@@ -121,7 +120,7 @@ class OrderType(_ClosedEnum):
 
 
 class TimeInForce(_ClosedEnum):
-    """How long an order rests: until cancelled, a day, or one bar (`FOK`: all or nothing)."""
+    """How long an order is valid: until cancelled, a day, or one bar (`FOK`: all or nothing)."""
 
     GTC = "GTC"
     DAY = "DAY"
@@ -144,7 +143,7 @@ class MarginMode(_ClosedEnum):
 
 
 class PositionMode(_ClosedEnum):
-    """One position a symbol, or one an entry."""
+    """One position per symbol, or one per entry."""
 
     NETTING = "NETTING"
     HEDGING = "HEDGING"
@@ -164,7 +163,7 @@ class OrderStatus(_OpenEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """True once the order has ended."""
+        """True once the order can no longer change."""
         return self in _TERMINAL
 
 
@@ -209,7 +208,7 @@ EVENT_OF_STATUS = {
     OrderStatus.EXPIRED: OrderEventKind.ORDER_EXPIRED,
     OrderStatus.REJECTED: OrderEventKind.ORDER_REJECTED,
 }
-"""What brings an order into a state, where only one thing does."""
+"""The event that leads to a status, for each status with only one such event."""
 
 
 class PositionEventKind(_OpenEnum):
@@ -229,7 +228,7 @@ class AccountEventKind(_OpenEnum):
 
 
 class ConnectionEventKind(_OpenEnum):
-    """What happened to the link, ours or the provider's."""
+    """What happened to the connection to the proxy, or the proxy's to its provider."""
 
     CONNECTED = "CONNECTED"
     DISCONNECTING = "DISCONNECTING"
@@ -240,7 +239,7 @@ class ConnectionEventKind(_OpenEnum):
 
 
 class CloseCode(IntEnum):
-    """Why a proxy closes a connection, beyond the reasons that every WebSocket has."""
+    """Close codes of a proxy, beyond the standard ones of WebSocket."""
 
     SLOW_CONSUMER = 4001
     NO_SIGN_OF_LIFE = 4002

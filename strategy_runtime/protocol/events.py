@@ -1,7 +1,7 @@
-"""Everything a proxy sends, and what of it reaches a strategy.
+"""Frames that a proxy sends, and the events among them that reach a strategy.
 
-A *frame* is what one text message decodes to. An *event* is what a venue hands to the runtime:
-the candle out of a candle frame, the quote out of a quote frame, every other frame itself.
+A *frame* is one decoded text message. An *event* is what a venue passes to the runtime: the candle
+of a candle frame, the quote of a quote frame, any other frame itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from strategy_runtime.protocol.enums import (
     StalenessEventKind,
 )
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Symbol, Trade
-from strategy_runtime.protocol.shown import Shown
+from strategy_runtime.protocol.short_repr import ShortRepr
 
 __all__ = [
     "AccountEvent",
@@ -44,14 +44,14 @@ __all__ = [
 ]
 
 
-class _Frame(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"):
-    """What all frames share.
+class _Frame(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"):
+    """Fields that all frames share.
 
     Attributes:
-        event_id: Names the frame in an acknowledgement; None where none is expected.
+        event_id: Id to acknowledge the frame by; None if no acknowledgement is expected.
         legacy_id: The same under the older key `id`.
-        timestamp: When the proxy emitted it. Simulated time of a candle is the candle's own end,
-            never this.
+        timestamp: When the proxy emitted it. The simulated time of a candle is the candle's own
+            end, never this.
     """
 
     event_id: str | None = None
@@ -66,7 +66,7 @@ class CandleFrame(_Frame, frozen=True, kw_only=True, tag="candle"):
 
 
 class QuoteFrame(_Frame, frozen=True, kw_only=True, tag="quote"):
-    """A change of the best bid or ask."""
+    """The best bid or ask changed."""
 
     quote: Quote
 
@@ -75,7 +75,7 @@ class OrderEvent(_Frame, frozen=True, kw_only=True, tag="order"):
     """Something happened to an order; `order` is its state afterwards.
 
     Attributes:
-        synthetic: True where the runtime made the event from a snapshot instead of receiving it.
+        synthetic: True if the runtime made the event from a snapshot instead of receiving it.
     """
 
     event: OrderEventKind
@@ -93,8 +93,9 @@ class TradeEvent(_Frame, frozen=True, kw_only=True, tag="trade"):
 
 
 class PositionEvent(_Frame, frozen=True, kw_only=True, tag="position"):
-    """A position changed; `event` says how. Some venues call every change MODIFIED, but a strategy
-    always sees whether it was opened or closed.
+    """A position changed; `event` says how.
+
+    Some venues call every change MODIFIED; a strategy sees OPENED and CLOSED nevertheless.
     """
 
     position: Position
@@ -111,14 +112,14 @@ class AccountEvent(_Frame, frozen=True, kw_only=True, tag="account"):
 
 
 class ConnectionEvent(_Frame, frozen=True, kw_only=True, tag="connection"):
-    """The link to the proxy, or the proxy's link to its provider, changed.
+    """The connection to the proxy, or the proxy's to its provider, changed.
 
     Attributes:
-        error: Why it was lost, where that is known.
-        broker: The provider, where it is its link.
-        gap_duration_ms: In BROKER_RECONNECTED: how long that was away.
-        session: In CONNECTED: names the run of the proxy. Another one knows nothing of the first.
-        acknowledged: In CONNECTED of a backtest: how many of its events have been acknowledged.
+        error: Why it was lost, if known.
+        broker: The provider, if it is the provider's connection.
+        gap_duration_ms: In BROKER_RECONNECTED: how long the provider was disconnected.
+        session: In CONNECTED: id of the proxy's run, which shares no state with other runs.
+        acknowledged: In CONNECTED of a backtest: number of its events acknowledged so far.
     """
 
     event: ConnectionEventKind
@@ -133,8 +134,8 @@ class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):
     """The provider's request limit is near or reached.
 
     Attributes:
-        requests_remaining: How many are left, if the proxy says so.
-        reset_at: When the limit is reset, if the proxy says so.
+        requests_remaining: Number of requests left, if known.
+        reset_at: When the limit is reset, if known.
     """
 
     event: RateLimitEventKind
@@ -143,7 +144,7 @@ class RateLimitEvent(_Frame, frozen=True, kw_only=True, tag="rate_limit"):
 
 
 class ProxyErrorEvent(_Frame, frozen=True, kw_only=True, tag="error"):
-    """A notice from the proxy; it never answers a request. `code` is an open set."""
+    """A notice from the proxy, never the answer to a request. `code` is an open set."""
 
     code: str
     message: str = field(default_factory=str)
@@ -154,8 +155,8 @@ class StalenessEvent(_Frame, frozen=True, kw_only=True, tag="data_staleness"):
     """Market data of some symbols stopped or resumed.
 
     Attributes:
-        symbols: Those it is about.
-        stale_since: When the last data came, if the proxy says so.
+        symbols: The symbols affected.
+        stale_since: When the last data arrived, if known.
     """
 
     event: StalenessEventKind
@@ -165,7 +166,7 @@ class StalenessEvent(_Frame, frozen=True, kw_only=True, tag="data_staleness"):
 
 
 class FinancingEvent(_Frame, frozen=True, kw_only=True, tag="financing"):
-    """Interest or swap; negative amounts are charged."""
+    """Interest or swap; a negative amount is charged."""
 
     symbol: Symbol
     amount: Decimal
@@ -182,7 +183,7 @@ class Ping(_Frame, frozen=True, kw_only=True, tag="ping"):
 
 
 class Pong(_Frame, frozen=True, kw_only=True, tag="pong"):
-    """Answers a ping of ours."""
+    """Answers our ping."""
 
 
 class UnknownEvent(Struct, frozen=True, kw_only=True):
@@ -193,7 +194,7 @@ class UnknownEvent(Struct, frozen=True, kw_only=True):
         raw: The whole frame as plain data.
     """
 
-    legacy_id: ClassVar[None] = None  # whichever key the id came under
+    legacy_id: ClassVar[None] = None  # event_id holds the id of either key
 
     type: str
     raw: dict[str, Any]
@@ -212,7 +213,7 @@ _EventFrame = (
     | FinancingEvent
     | BacktestComplete
 )
-"""A frame that is an event itself."""
+"""Frames that are events themselves."""
 
 ServerFrame = CandleFrame | QuoteFrame | _EventFrame | Ping | Pong
 
@@ -220,30 +221,30 @@ Event = Candle | Quote | _EventFrame | UnknownEvent
 
 
 class CandleRun:
-    """Candles between which nothing else happens, handed over as one; never on the wire.
+    """Consecutive candles with no other event between them, delivered together; never on the wire.
 
     Attributes:
-        candles: Those that are to come.
-        last: The one in hand, for the taker to note before anybody acts on it.
-        goes_on: To be asked when orders have been given and answered: whether the next candle may
-            be taken, or has to wait for something else.
-        ahead: Given an instant in nanoseconds since the epoch, says how many candles that begin
-            before it come next with no fill between them; 0 also where that is not known.
-        bound: Given a symbol and True, says below which price none of its closes to come will be;
-            given False, above which. None where the symbol has no candles.
+        candles: The candles still to come.
+        last: The candle being handled; the consumer sets it before anything acts on it.
+        may_continue: Called after orders were placed and answered; returns whether the next candle
+            may be taken, or must wait for another event.
+        ahead: Given an instant in nanoseconds since the epoch, returns how many candles that start
+            before it come next with no fill between them; 0 also if unknown.
+        bound: Given a symbol and True, returns a lower bound of its future closes; given False, an
+            upper bound. None if the symbol has no candles.
     """
 
-    __slots__ = ("ahead", "bound", "candles", "goes_on", "last")
+    __slots__ = ("ahead", "bound", "candles", "last", "may_continue")
 
     def __init__(
         self,
         candles: Iterator[Candle],
-        goes_on: Callable[[], bool],
+        may_continue: Callable[[], bool],
         ahead: Callable[[int], int],
         bound: Callable[[str, bool], float | None],
     ) -> None:
         self.candles = candles
-        self.goes_on = goes_on
+        self.may_continue = may_continue
         self.ahead = ahead
         self.bound = bound
         self.last: Candle | None = None

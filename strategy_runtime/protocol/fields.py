@@ -1,7 +1,7 @@
-"""Fields of a JSON object, read with patience, by the types they are for.
+"""Tolerant reading of the fields of a JSON object, by the types they should have.
 
 The typed decoder refuses a whole document for one odd value. Here a value that is merely
-informative is left out instead, with a warning; one on which money depends is a fault.
+informative is left out with a warning; one on which money depends is a fault.
 """
 
 import json
@@ -35,16 +35,16 @@ __all__ = [
 ]
 
 MAX_DEPTH = 64
-"""Levels of nesting beyond which a document is refused."""
+"""Levels of nesting above which a document is refused."""
 
 SIDED = (Order, Position, Trade)
-"""What has a side, which alone tells the direction."""
+"""Types whose side alone gives the direction."""
 
 UNSIGNED = ("quantity", "filled_quantity")
-"""Its fields that have no sign of their own."""
+"""Their fields that must not be negative."""
 
 TOO_EARLY, TOO_LATE = 1973, 5138
-"""In years between these a number cannot have been taken for seconds that meant something else."""
+"""A number read as seconds lies between these years only if it really was in seconds."""
 
 _LARGEST = 1e38
 _MAX_INTEGER = 40
@@ -57,15 +57,15 @@ class Fault(Exception):
 
 
 def parse_json(text: str) -> Any:
-    """Plain data out of JSON text: whole numbers as int, all others as Decimal.
+    """Parse JSON text: whole numbers become int, all others Decimal.
 
     Raises:
-        Fault: It is not JSON, or has numbers beyond all bounds.
+        Fault: It is not JSON, or a number is out of range.
     """
     try:
         return json.loads(text, parse_float=Decimal, parse_int=_whole, parse_constant=_no_constant)
     except ArithmeticError:
-        raise Fault("not JSON: a number is beyond all bounds") from None
+        raise Fault("not JSON: a number is out of range") from None
     except RecursionError:
         raise Fault("not JSON: nested too deeply") from None
     except ValueError as error:
@@ -73,7 +73,7 @@ def parse_json(text: str) -> Any:
 
 
 def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:
-    """Whether plain data is nested deeper than a limit; works without recursion."""
+    """Whether plain data is nested deeper than a limit, checked without recursion."""
     level = [value]
     for _ in range(limit):
         level = [
@@ -89,10 +89,10 @@ def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:
 
 
 def read_body(hint: Any, value: Any) -> Any:
-    """The body of an answer, of the type a hint names: a struct, or a list of one.
+    """Read the body of a response as the type of a hint: a struct, or a list of structs.
 
     Raises:
-        Fault: It is of another kind, or lacks what it must not lack.
+        Fault: It has another type, or lacks a required field.
     """
     return _read(_as_type(hint), value, "the body", [])
 
@@ -100,18 +100,18 @@ def read_body(hint: Any, value: Any) -> Any:
 def read_fields(
     target: type[Struct], value: Any, path: str, warnings: list[str], skip: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The fields of a struct, by attribute, out of a JSON object.
+    """Read the fields of a struct from a JSON object, by attribute.
 
     Args:
         path: Where the object is, empty at the top of a frame.
         warnings: Collects what was left out.
-        skip: Keys that are dealt with elsewhere.
+        skip: Keys that are handled elsewhere.
 
     Raises:
         Fault: A field that matters is missing or cannot be read.
     """
     if not isinstance(value, dict):
-        raise Fault(f"{path or 'the frame'} is no object")
+        raise Fault(f"{path or 'the frame'} is not an object")
     if target is Position:
         value = _with_a_side(value)
     fields: dict[str, Any] = {}
@@ -140,7 +140,7 @@ def read_fields(
 
 
 def _with_a_side(position: dict[str, Any]) -> dict[str, Any]:
-    """A position; a flat one is on neither side, and may have any name for that, or none."""
+    """Give a flat position the side LONG if its own is missing or is neither LONG nor SHORT."""
     side = position.get("side")
     if isinstance(side, str) and side.upper() in PositionSide.__members__:
         return position
@@ -152,13 +152,13 @@ def _with_a_side(position: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_off_signs(fields: dict[str, Any], path: str) -> None:
-    """Have the side alone tell the direction: some venues call a short position of 5 one of -5."""
+    """Drop minus signs, since the side gives the direction: some venues send a short 5 as -5."""
     for name in UNSIGNED:
         if name in fields and fields[name] < 0:
             if fields["side"] in (Side.BUY, PositionSide.LONG):
                 raise Fault(f"{path}.{name} is {fields[name]}, and the side is {fields['side']}")
             fields[name] = abs(fields[name])
-            fields.pop("remaining_quantity", None)  # it follows from the others
+            fields.pop("remaining_quantity", None)  # computed from the other two
 
 
 def _check_candle(fields: dict[str, Any]) -> None:
@@ -171,7 +171,7 @@ def _check_candle(fields: dict[str, Any]) -> None:
 
 
 class _Type(NamedTuple):
-    """What a field takes: a type, `item` where it is a list, limits of length where it has any."""
+    """The type of a field, with the `item` type of a list and any limits of length."""
 
     kind: Any
     item: Any = None
@@ -181,11 +181,11 @@ class _Type(NamedTuple):
 
     @property
     def matters(self) -> bool:
-        """Whether a wrong value must not just be left out: no number stands for an unknown one."""
+        """Whether a wrong value is a fault: no default can replace an unknown number."""
         return self.kind is float or (self.kind is Decimal and not self.is_nullable)
 
     def reads_as_null(self, value: Any) -> bool:
-        """The typed decoder takes the text `null` for null unless just any text will do."""
+        """Whether a value means null: the typed decoder accepts the text `null`, except for str."""
         return (
             self.is_nullable
             and self.kind is not str
@@ -228,7 +228,7 @@ def _read(expected: _Type, value: Any, where: str, warnings: list[str]) -> Any:
         return _float(value, where)
     if kind is list:
         if not isinstance(value, list):
-            raise Fault(f"{where} is no list")
+            raise Fault(f"{where} is not a list")
         return [
             _read(expected.item, item, f"{where}[{n}]", warnings) for n, item in enumerate(value)
         ]
@@ -256,21 +256,21 @@ def _text(expected: _Type, value: Any, where: str) -> str:
     if expected.most is not None and len(value) > expected.most:
         raise Fault(f"{where} has more than {expected.most} characters")
     if (expected.least and "\0" in value) or not is_unicode(value):
-        raise Fault(f"{where} has a character that it may not have")
+        raise Fault(f"{where} has a character that is not allowed")
     return value
 
 
 def _float(value: Any, where: str) -> float:
     number = float(_decimal(value, where))
     if not -_LARGEST < number < _LARGEST:
-        raise Fault(f"{where} is beyond all bounds")
+        raise Fault(f"{where} is out of range")
     return number
 
 
 def _number(value: Any, where: str) -> Decimal:
     number = _decimal(value, where)
     if not is_sound(number):
-        raise Fault(f"{where} is beyond all bounds")
+        raise Fault(f"{where} is out of range")
     return number
 
 

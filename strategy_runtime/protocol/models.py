@@ -1,7 +1,7 @@
-"""What the protocol speaks of: bars, quotes, orders, trades, positions, accounts.
+"""The objects of the protocol: bars, quotes, orders, trades, positions, accounts.
 
-Market data holds `float`, money holds `Decimal`. Objects are frozen: an event keeps the state it
-was sent with. Optional fields are None when the other side left them out.
+Market data is `float`, money is `Decimal`. Objects are frozen: an event keeps the state it was sent
+with. Optional fields are None if the other side left them out.
 """
 
 from datetime import datetime
@@ -23,7 +23,7 @@ from strategy_runtime.protocol.enums import (
     TimeInForce,
     TrailingType,
 )
-from strategy_runtime.protocol.shown import Shown
+from strategy_runtime.protocol.short_repr import ShortRepr
 from strategy_runtime.protocol.timeframes import parse_timeframe
 
 __all__ = [
@@ -47,10 +47,10 @@ __all__ = [
 ]
 
 LONGEST_SYMBOL = 50
-"""Characters of a symbol, in every message."""
+"""Maximum length of a symbol, in every message."""
 
 LONGEST_ID = 64
-"""Characters of an id that a client chooses, of an order or of a group."""
+"""Maximum length of a client's id of an order or an OCO group."""
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=LONGEST_SYMBOL)]
 """A symbol as subscribed, prefix included: `S:AAPL`."""
@@ -58,24 +58,24 @@ Symbol = Annotated[str, Meta(min_length=1, max_length=LONGEST_SYMBOL)]
 Identifier = Annotated[str, Meta(min_length=1)]
 
 Price = Annotated[float, Meta(gt=-1e38, lt=1e38)]
-"""A number of market data; one beyond these bounds is no number that anybody meant."""
+"""A number of market data; one beyond these bounds is certainly an error."""
 
 Volume = Annotated[float, Meta(ge=0.0, lt=1e38)]
 """A quantity of market data."""
 
 _ZERO = Decimal(0)
 
-# Below, a default that a factory makes is written to the wire like any other value. A plain default
-# is left out there (`omit_defaults`), and gateways demand some fields whatever their value.
+# Gateways demand some fields whatever their value. `omit_defaults` leaves a field with a plain
+# default off the wire, but not one whose default comes from a factory.
 
 
-class Candle(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
+class Candle(ShortRepr, frozen=True, gc=False, rename={"stamp": "timestamp"}):
     """A closed bar.
 
     Attributes:
         symbol: As subscribed.
         timeframe: Length, such as `1m`.
-        stamp: Start of the bar as it arrived: an aware datetime off the wire, nanoseconds since
+        stamp: Start of the bar as it arrived: an aware datetime from the wire, nanoseconds since
             the epoch from the simulator. Use `timestamp`, which is a datetime either way.
         open, high, low, close: Prices.
         volume: In units of the instrument; 0 if unknown.
@@ -100,12 +100,12 @@ class Candle(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
 
     @property
     def end(self) -> datetime:
-        """End of the bar: the instant at which it was known."""
+        """End of the bar: the instant from which it is known."""
         return parse_timeframe(self.timeframe).end_of(self.timestamp)
 
     @property
     def is_suspect(self) -> bool:
-        """True where the prices contradict each other, or the volume is negative."""
+        """True if the prices contradict each other, or the volume is negative."""
         return not (
             self.low <= self.open <= self.high
             and self.low <= self.close <= self.high
@@ -113,16 +113,16 @@ class Candle(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
         )
 
 
-class Quote(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
+class Quote(ShortRepr, frozen=True, gc=False, rename={"stamp": "timestamp"}):
     """Top of the book.
 
     Attributes:
         symbol: As subscribed.
         bid, ask: Best prices.
-        last: Price of the last trade; the middle of bid and ask where the provider sends none.
+        last: Price of the last trade; the middle of bid and ask if the provider sends none.
         stamp: When it was quoted, like `Candle.stamp`; use `timestamp`.
         bid_size, ask_size: Quantities at the best prices, or None.
-        volume: Of the session so far, or None.
+        volume: Volume of the session so far, or None.
         provider: Where the quote came from.
     """
 
@@ -138,7 +138,7 @@ class Quote(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
 
     @property
     def timestamp(self) -> datetime | None:
-        """When it was quoted, aware, in UTC; None where the provider does not say."""
+        """When it was quoted, aware, in UTC; None if unknown."""
         stamp = self.stamp
         return utc(stamp) if isinstance(stamp, int) else stamp
 
@@ -154,12 +154,12 @@ class Quote(Shown, frozen=True, gc=False, rename={"stamp": "timestamp"}):
 
     @property
     def is_suspect(self) -> bool:
-        """True where the bid is above the ask."""
+        """True if the bid is above the ask."""
         return self.bid > self.ask
 
 
-class Order(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An order after an event, or when it was asked for.
+class Order(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The state of an order, after an event or when it was requested.
 
     Quantities are in units of the instrument and never negative; the side gives the direction. If
     the proxy omits `filled_quantity`, it is 0, or the whole quantity of a FILLED order; if it omits
@@ -169,10 +169,10 @@ class Order(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         id: The venue's id; `client_order_id` is the strategy's.
         average_fill_price: Weighted by quantity; None before the first fill.
         reject_reason: Why it was rejected after it had been accepted.
-        position_id: The position it is meant to change, or has opened or changed.
-        parent_order_id: For the leg of a bracket, the entry it belongs to.
+        position_id: The position it is to change, or has opened or changed.
+        parent_order_id: The entry order, if this is a leg of its bracket.
         oco_group_id: One cancels the other: the first order of a group to fill cancels the rest.
-        external: True if it is not the strategy's own; not on the wire.
+        external: True if the strategy did not place it; not on the wire.
     """
 
     id: Identifier
@@ -216,17 +216,17 @@ class Order(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     @property
     def is_open(self) -> bool:
-        """True while something can still happen to it."""
+        """True while it can still change."""
         return not self.status.is_terminal
 
     @property
     def is_suspect(self) -> bool:
-        """True where more was filled than ordered."""
+        """True if more was filled than ordered."""
         return self.filled_quantity > self.quantity or self.remaining_quantity < 0
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What `POST /orders` takes."""
+    """Body of `POST /orders`."""
 
     symbol: Symbol
     side: Side
@@ -253,7 +253,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 class OrderChanges(
     Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, forbid_unknown_fields=True
 ):
-    """What `PATCH /orders/{id}` takes; None leaves a field as it is."""
+    """Body of `PATCH /orders/{id}`; None leaves a field unchanged."""
 
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
@@ -264,13 +264,13 @@ class OrderChanges(
 
     @property
     def given(self) -> dict[str, Decimal]:
-        """Those that there are, by field."""
+        """The changes that are set, by field."""
         names = self.__struct_fields__
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The answer to `POST /orders`."""
+    """Response to `POST /orders`."""
 
     id: Identifier
     status: OrderStatus
@@ -278,7 +278,7 @@ class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     correlation_id: str | None = None
 
 
-class Position(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Position(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A position as the venue reports it.
 
     Attributes:
@@ -308,16 +308,16 @@ class Position(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         return self.quantity if self.side is PositionSide.LONG else -self.quantity
 
 
-class Account(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Account(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Balance and margin.
 
     Attributes:
-        balance: Starting cash plus realised profit minus fees; open profit is not in it.
+        balance: Starting cash plus realised profit minus fees, without open profit.
         equity: `balance + unrealized_pnl`.
         margin_used: Equity tied up in open positions.
         margin_available: `equity - margin_used`.
         unrealized_pnl: Open profit at the current prices.
-        currency: Of all the amounts.
+        currency: Currency of all amounts.
     """
 
     balance: Decimal
@@ -330,18 +330,18 @@ class Account(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     total_commission: Decimal | None = None
 
 
-class Trade(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Trade(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One execution.
 
     Attributes:
         quantity: In units of the instrument, never negative; the side gives the direction.
         commission: The fee, in `commission_currency`.
-        is_maker: Whether the order had rested and the market came to it.
+        is_maker: Whether a resting order was filled.
         position_id: The position it opened, changed or closed.
-        base_price: Where the market stood, before spread and slippage.
-        slippage_bps: From there to the price, in hundredths of a percent.
+        base_price: Market price before spread and slippage.
+        slippage_bps: Distance from `base_price` to `price`, in basis points.
         realized_pnl: Profit it realised, before fees.
-        liquidation: Whether the venue closed what the account could not hold.
+        liquidation: Whether the venue liquidated the position for lack of margin.
     """
 
     id: Identifier
@@ -362,7 +362,7 @@ class Trade(Shown, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class RateLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Request limits a venue states."""
+    """Request limits of a venue."""
 
     requests_per_minute: int | None = None
     orders_per_second: int | None = None

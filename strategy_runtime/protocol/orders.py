@@ -1,4 +1,4 @@
-"""What makes an order request a valid one, whoever sends it by whatever way."""
+"""Validation of order requests, shared by all venues."""
 
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,7 @@ _NEEDS: dict[OrderType, tuple[str, ...]] = {
 _PRICES = ("limit_price", "stop_price", "trailing_distance")
 _AMOUNTS = ("quantity", *_PRICES, "stop_loss", "take_profit")
 _UNSUPPORTED = ("margin_mode", "leverage", "display_quantity", "hidden")
-# A member of an Enum costs five times a name of the module.
+# Looking up an Enum member costs five times a module global.
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 _LONGEST = {
     "symbol": LONGEST_SYMBOL,
@@ -39,17 +39,17 @@ _LONGEST = {
 
 
 def invalid_request(message: str, field: str | None = None) -> ApiError:
-    """400: the request lacks something or cannot be read at all."""
+    """Return a 400 error: the request lacks something or cannot be read at all."""
     return ApiError(400, "INVALID_REQUEST", message, None if field is None else {"field": field})
 
 
 def invalid_value(field: str, provided: object, message: str) -> ApiError:
-    """400: a field has a value it may not have."""
+    """Return a 400 error: the value of a field is not allowed."""
     return ApiError(400, "INVALID_VALUE", message, {"field": field, "provided": _shown(provided)})
 
 
 def no_number(field: str, provided: object) -> ApiError:
-    """400: an amount is nothing that can be reckoned with."""
+    """Return a 400 error: an amount is not a usable number."""
     said = f"{field} is not a number of up to 38 digits, from 1e-38 to 1e38"
     return invalid_value(field, provided, said)
 
@@ -57,13 +57,13 @@ def no_number(field: str, provided: object) -> ApiError:
 def out_of_range(
     field: str, provided: object, rule: str, *, said: str = "is out of range"
 ) -> ApiError:
-    """400: a number or a text is too small, too large or too long."""
+    """Return a 400 error: a number or a text is too small, too large or too long."""
     problem = {"code": rule, "message": None, "params": {"value": _shown(provided)}}
     return ApiError(400, "VALIDATION_ERROR", f"{field} {said}", {field: [problem]})
 
 
 def check_amount(name: str, value: Decimal) -> None:
-    """Check a price, distance or quantity: a positive number that can be reckoned with.
+    """Check that a price, distance or quantity is positive and within the supported range.
 
     Raises:
         ApiError: 400 `INVALID_VALUE` naming the field.
@@ -75,7 +75,7 @@ def check_amount(name: str, value: Decimal) -> None:
 
 
 def check_distance(kind: TrailingType | None, distance: Decimal | None) -> None:
-    """Check that a trailing stop does not trail by the whole price or more.
+    """Check that a trailing distance in percent is below 100.
 
     Raises:
         ApiError: 400 `INVALID_VALUE`.
@@ -88,7 +88,7 @@ def validate_order_request(request: OrderRequest) -> None:
     """Check an order by itself, without regard to account and market.
 
     Raises:
-        ApiError: 400 with the code and details the protocol asks for.
+        ApiError: 400 with the code and details that the protocol prescribes.
     """
     if _is_plainly_valid(request):
         return
@@ -133,8 +133,9 @@ def validate_order_request(request: OrderRequest) -> None:
 
 
 def is_bare_order(request: OrderRequest) -> bool:
-    """Whether it is a market, limit or stop order with nothing to it but its quantity and price, as
-    most orders are; it may be one that reduces a position.
+    """Whether it is a market, limit or stop order with only quantity and price, as most are.
+
+    It may be reduce-only.
     """
     kind, limit, stop = request.order_type, request.limit_price, request.stop_price
     return (
@@ -147,14 +148,14 @@ def is_bare_order(request: OrderRequest) -> bool:
 
 
 def _has_its_price(kind: OrderType, limit: Decimal | None, stop: Decimal | None) -> bool:
-    """Whether it is a limit or a stop order that has its price, and no other one."""
+    """Whether it is a limit or stop order with its own price and no other."""
     if kind is _LIMIT:
         return limit is not None and stop is None
     return kind is _STOP and stop is not None and limit is None
 
 
 def _has_no_frills(request: OrderRequest) -> bool:
-    """Whether it has nothing that few orders have."""
+    """Whether it uses none of the rare fields."""
     return (
         request.trailing_distance is None
         and request.trailing_type is None
@@ -167,7 +168,7 @@ def _has_no_frills(request: OrderRequest) -> bool:
 
 
 def _is_plainly_valid(request: OrderRequest) -> bool:
-    """Whether it is one of the common kinds of orders and nothing is wrong with it."""
+    """Whether it is a valid order of a common kind: the fast path of `validate_order_request`."""
     own_id, kind, quantity = request.client_order_id, request.order_type, request.quantity
     limit, stop = request.limit_price, request.stop_price
     if not (

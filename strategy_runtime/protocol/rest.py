@@ -64,7 +64,7 @@ _MOST_COMPARED = 32
 
 
 class ErrorEnvelope(Struct, frozen=True, omit_defaults=True):
-    """How every refusal is answered. `code` is for programs, `message` for people."""
+    """Body of every error response. `code` is for programs, `message` for people."""
 
     code: str
     message: str
@@ -75,7 +75,7 @@ class Unreadable(NamedTuple):
     """An element of a list that cannot be read.
 
     Attributes:
-        names: Its ids and its symbol, as far as it has any.
+        names: Its ids and symbol, as far as present.
         problem: What is wrong with it.
     """
 
@@ -84,10 +84,11 @@ class Unreadable(NamedTuple):
 
 
 class CloseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `DELETE /positions/{id}` takes; the whole position at the market without it.
+    """Body of `DELETE /positions/{id}`; without one, the whole position is closed at market.
 
     Attributes:
-        cancel_associated_orders: Of older clients, and without effect: legs end with the position.
+        cancel_associated_orders: Sent by older clients; has no effect, since bracket legs end with
+            the position.
     """
 
     quantity: Decimal | None = None
@@ -97,7 +98,7 @@ class CloseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ProtectRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `PATCH /positions/{id}` takes: one price or both."""
+    """Body of `PATCH /positions/{id}`: one price or both."""
 
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
@@ -112,16 +113,16 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse_order_request(body: bytes) -> OrderRequest:
-    """Read the body of `POST /orders`. Fields that only other proxies know are passed over.
+    """Parse the body of `POST /orders`. Fields that only other proxies know are ignored.
 
     Raises:
-        ApiError: 400, naming the field; also for one that is like a known one, and so misspelt.
+        ApiError: 400, naming the field; also if an unknown field looks like a misspelt one.
     """
     return _parse(_order_request, body)
 
 
 def parse_order_changes(body: bytes) -> OrderChanges:
-    """Read the body of `PATCH /orders/{id}`.
+    """Parse the body of `PATCH /orders/{id}`.
 
     Raises:
         ApiError: 400, naming the field.
@@ -130,7 +131,7 @@ def parse_order_changes(body: bytes) -> OrderChanges:
 
 
 def parse_close_request(body: bytes) -> CloseRequest:
-    """Read the body of `DELETE /positions/{id}`; an empty one asks for the whole position.
+    """Parse the body of `DELETE /positions/{id}`; an empty one closes the whole position.
 
     Raises:
         ApiError: 400, naming the field.
@@ -140,13 +141,13 @@ def parse_close_request(body: bytes) -> CloseRequest:
         raise out_of_range("quantity", request.quantity, "must be positive")
     if request.order_type not in _CLOSING:
         kinds = " or ".join(_CLOSING)
-        message = f"{request.order_type} closes no position here; give {kinds}"
+        message = f"{request.order_type} cannot close a position; give {kinds}"
         raise invalid_value("order_type", request.order_type, message)
     return request
 
 
 def parse_protect_request(body: bytes) -> ProtectRequest:
-    """Read the body of `PATCH /positions/{id}`.
+    """Parse the body of `PATCH /positions/{id}`.
 
     Raises:
         ApiError: 400, naming the field.
@@ -155,10 +156,10 @@ def parse_protect_request(body: bytes) -> ProtectRequest:
 
 
 def parse_error(status: int, body: bytes, request: str | None = None) -> ApiError:
-    """The error an unsuccessful response stands for, whatever its body looks like.
+    """Convert an unsuccessful response to an error, whatever its body looks like.
 
     Args:
-        request: Method and path, for the error.
+        request: Method and path, for the text of the error.
     """
     try:
         document = msgspec.json.decode(body)
@@ -179,14 +180,14 @@ def parse_error(status: int, body: bytes, request: str | None = None) -> ApiErro
 
 
 def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
-    """Read the body of a successful response, with the same patience as a frame.
+    """Decode the body of a successful response, as tolerantly as a frame.
 
     Args:
-        kind: A struct, or a list of one.
-        request: Method and path, for the error.
+        kind: A struct, or a list of structs.
+        request: Method and path, for the text of an error.
 
     Raises:
-        ProtocolError: It is not what the protocol says.
+        ProtocolError: It violates the protocol.
     """
     try:
         value = msgspec.json.decode(body, type=kind, strict=False)
@@ -205,13 +206,13 @@ def decode_body(body: bytes, kind: type[_T], request: str) -> _T:
 
 
 def decode_list(body: bytes, kind: type[_T], request: str) -> tuple[list[_T], list[Unreadable]]:
-    """Read the body of a response that lists something; gives back also what cannot be read.
+    """Decode a list response; return its elements, and those that cannot be read.
 
     Args:
-        kind: Of the elements.
+        kind: Type of the elements.
 
     Raises:
-        ProtocolError: It is no list, or more than a thousand of its elements cannot be read.
+        ProtocolError: It is not a list, or more than a thousand of its elements cannot be read.
     """
     try:
         return decode_body(body, list[kind], request), []  # type: ignore[valid-type]
@@ -235,7 +236,7 @@ def decode_list(body: bytes, kind: type[_T], request: str) -> tuple[list[_T], li
 
 
 def _names(element: bytes) -> frozenset[str]:
-    """The ids and the symbol an object has, whatever else is wrong with it."""
+    """Return the ids and symbol of an object, whatever else is wrong with it."""
     try:
         document = parse_json(element.decode())
     except (Fault, UnicodeDecodeError):
@@ -250,7 +251,7 @@ def _parse(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
     if not body.strip():
         raise invalid_request("the request has no body; send a JSON object")
     try:
-        body.decode()  # the typed decoder does not look at text it skips
+        body.decode()  # the typed decoder does not validate text that it skips
         parsed = decoder.decode(body)
         members = _members.decode(body)
     except msgspec.ValidationError as error:
@@ -278,9 +279,9 @@ def _parse(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
 
 
 def _without_nulls(body: bytes) -> bytes | None:
-    """The body without the fields that are null, as many clients write what they leave out.
+    """Return the body without null fields, which many clients send for fields not set.
 
-    None where there are no such fields, and where it cannot be read.
+    None if there are no such fields, or the body cannot be read.
     """
     try:
         members = _members.decode(body)
@@ -321,7 +322,7 @@ def _explain(body: bytes, problem: str, kind: type[Struct]) -> ApiError:
 
 
 def _choices(kind: type[Struct], field: str) -> str:
-    """A fragment with the values that a field may have, where it is one of a few."""
+    """Return a fragment that lists the values of an enum field; empty for other fields."""
     hint = get_type_hints(kind)[field]
     for each in get_args(hint) or (hint,):
         if isinstance(each, type) and issubclass(each, StrEnum):
@@ -330,7 +331,7 @@ def _choices(kind: type[Struct], field: str) -> str:
 
 
 def _is_clean(value: Any) -> bool:
-    """Whether what the typed decoder made needs no second look."""
+    """Whether the result of the typed decoder can be kept as it is."""
     kind = type(value)
     if kind is Decimal:
         return is_sound(value)
@@ -354,7 +355,7 @@ def _is_clean(value: Any) -> bool:
 
 
 def _ends(candle: Candle) -> bool:
-    """Whether a candle has an end: a length, and one within the calendar."""
+    """Whether a candle has a valid timeframe and an end within the calendar."""
     try:
         return candle.end > candle.timestamp
     except (TimeframeError, OverflowError):
@@ -363,7 +364,7 @@ def _ends(candle: Candle) -> bool:
 
 @cache
 def _doubtful_fields(kind: type[Struct]) -> tuple[str, ...]:
-    """All but those of nothing but text, flags and whole numbers."""
+    """Return the fields that need a check: all but text, flags and whole numbers."""
     return tuple(
         name
         for name, hint in get_type_hints(kind).items()

@@ -1,8 +1,8 @@
-"""Bytes to frames and frames to bytes, on the proxy's side of the wire.
+"""Decode and encode frames on the proxy's side of the wire.
 
-Reading is strict: a proxy answers what it cannot read with an error frame. Writing follows the
-guide's shape with all of the later gateway's required fields: decimals as plain strings, times as
-RFC 3339 in UTC.
+Decoding is strict: a proxy answers a frame that it cannot read with an error frame. Encoding
+follows the shape of the guide with all required fields of the later gateway: decimals as plain
+strings, times as RFC 3339 in UTC.
 """
 
 from datetime import datetime
@@ -44,26 +44,26 @@ _client_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(Client
 
 
 def plain(number: float) -> str:
-    """A market price as text without exponent; reading it gives the same float again."""
-    text = repr(float(number) + 0.0)  # a zero without sign
+    """Format a market price without exponent; parsing it returns the same float."""
+    text = repr(float(number) + 0.0)  # turns -0.0 into 0.0
     if "e" in text:
         text = format(Decimal(text), "f")
     return text.removesuffix(".0")
 
 
 encode_json = msgspec.json.Encoder(decimal_format=lambda number: format(number, "f")).encode
-"""Any frame or response body as it is, decimals as plain strings."""
+"""Encode any frame or response body, decimals as plain strings."""
 
 
 def decode_client_frame(data: bytes | str) -> ClientFrame:
-    """Read what a strategy sent.
+    """Decode a frame that a strategy sent.
 
     Raises:
-        FrameError: It is no frame of the protocol; the text can be sent back.
+        FrameError: It is not a frame of the protocol; the text can be sent back.
     """
     try:
         raw = data if isinstance(data, bytes) else data.encode()
-        raw.decode()  # the typed decoder does not look at text it skips
+        raw.decode()  # the typed decoder does not validate text that it skips
         return _client_decoder.decode(raw)
     except UnicodeError:
         raise FrameError("not UTF-8") from None
@@ -72,15 +72,15 @@ def decode_client_frame(data: bytes | str) -> ClientFrame:
 
 
 def carries_id(kind: type) -> bool:
-    """Whether events of a kind are acknowledged, and so have an id."""
+    """Whether events of a type are acknowledged, and so have an id."""
     return kind not in _WITHOUT_ID
 
 
 def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> bytes:
-    """An event as a frame.
+    """Encode an event as a frame.
 
     Args:
-        event_id: To acknowledge it by; None where no acknowledgement is expected.
+        event_id: Id to acknowledge it by; None if no acknowledgement is expected.
         timestamp: When it is emitted, in simulated time.
     """
     if isinstance(event, UnknownEvent):
@@ -88,7 +88,7 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> 
     if not isinstance(event, Candle | Quote):
         known: dict[str, Any] = {"event_id": event_id, "timestamp": timestamp}
         if getattr(event, "synthetic", False):
-            known["synthetic"] = False  # a matter between runtime and strategy
+            known["synthetic"] = False  # for strategies only, never on the wire
         return encode_json(replace(event, **known))
     document: dict[str, Any] = {"type": "candle" if isinstance(event, Candle) else "quote"}
     if event_id is not None:
@@ -102,7 +102,7 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> 
 
 
 def bar_json(candle: Candle) -> dict[str, Any]:
-    """A bar with all its required fields."""
+    """Return a bar as a JSON object with all required fields."""
     return {
         "symbol": candle.symbol,
         "provider": candle.provider or "backtest",
@@ -117,7 +117,7 @@ def bar_json(candle: Candle) -> dict[str, Any]:
 
 
 def quote_json(quote: Quote) -> dict[str, Any]:
-    """A quote with all its required fields."""
+    """Return a quote as a JSON object with all required fields."""
     document: dict[str, Any] = {
         "symbol": quote.symbol,
         "provider": quote.provider or "backtest",
@@ -134,4 +134,4 @@ def quote_json(quote: Quote) -> dict[str, Any]:
 
 
 PONG: bytes = encode_json(Pong())
-"""Answers a ping of the strategy's."""
+"""The answer to a strategy's ping."""

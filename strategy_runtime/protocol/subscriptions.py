@@ -1,7 +1,7 @@
 """`SUBSCRIPTIONS`: which events of which symbols are wanted.
 
 `S:AAPL:candle,C:BTCUSD:quote` in the environment, or the JSON list of the later gateway. The last
-colon of an entry parts symbol and event; the prefix stays part of the symbol.
+colon of an entry separates symbol and event; the prefix stays part of the symbol.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Subscription(Struct, frozen=True):
     Attributes:
         symbol: As written, `*` for every instrument.
         event: Canonical name: `candle`, `quote`, …, `*` for everything.
-        timeframe: Of `candle_5m`; None for plain `candle`, `*` for `candle_*`.
+        timeframe: `5m` for `candle_5m`, `*` for `candle_*`, None for plain `candle`.
     """
 
     symbol: str
@@ -43,18 +43,18 @@ class Subscription(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The event as it is written: `candle_5m`."""
+        """The event as written: `candle_5m`."""
         return self.event if self.timeframe is None else f"{self.event}_{self.timeframe}"
 
     def takes_candle(self, symbol: str, timeframe: str) -> bool:
-        """Whether a closed bar is among what it asks for."""
+        """Whether it covers closed bars of a symbol and timeframe."""
         return self.symbol in ("*", symbol) and (
             self.event == "*"
             or (self.event == "candle" and self.timeframe in (None, "*", timeframe))
         )
 
     def takes_quote(self, symbol: str) -> bool:
-        """Whether a change of the quote is."""
+        """Whether it covers quotes of a symbol."""
         return self.symbol in ("*", symbol) and self.event in ("*", "quote")
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Subscription(Struct, frozen=True):
 
 
 class Subscriptions:
-    """All entries, in the order given, each once."""
+    """All entries in the order given, without duplicates."""
 
     __slots__ = ("_entries",)
 
@@ -88,17 +88,17 @@ class Subscriptions:
         return ",".join(map(str, self._entries))
 
     def wants_candle(self, symbol: str, timeframe: str) -> bool:
-        """Whether a closed bar is wanted; no entries at all want every candle."""
+        """Whether a closed bar is wanted; without entries, all are."""
         return not self._entries or any(
             entry.takes_candle(symbol, timeframe) for entry in self._entries
         )
 
     def wants_quote(self, symbol: str) -> bool:
-        """Whether a change of the quote is wanted; likewise."""
+        """Whether quotes of a symbol are wanted; without entries, all are."""
         return not self._entries or any(entry.takes_quote(symbol) for entry in self._entries)
 
     def timeframe_of(self, symbol: object, *, otherwise: str) -> str:
-        """Of a candle that does not say: the one it was asked for in, where that is only one."""
+        """Return the timeframe of a candle without one: the one subscribed, else `otherwise`."""
         asked = {
             entry.timeframe
             for entry in self._entries
@@ -109,7 +109,7 @@ class Subscriptions:
 
 
 EVERYTHING = Subscriptions()
-"""No entries: whatever there is, is wanted."""
+"""No entries: all events are wanted."""
 
 
 class _GatewayEntry(Struct):
@@ -118,10 +118,10 @@ class _GatewayEntry(Struct):
 
 
 def parse_subscriptions(text: str, origin: str = "SUBSCRIPTIONS") -> Subscriptions:
-    """Read a list of subscriptions; an empty text gives no entries.
+    """Parse a list of subscriptions; an empty text has no entries.
 
     Args:
-        origin: How an error names what the list is from.
+        origin: Where the list is from, for the text of an error.
 
     Raises:
         SubscriptionError: Names the entry and its position in the list.
@@ -174,7 +174,7 @@ def _entry(position: int, entry: str, symbol: str, event: str) -> Subscription:
             timeframe = event[len(prefix) :]
             if timeframe == "*":
                 return Subscription(symbol, "candle", timeframe)
-            if not timeframe.endswith("M"):  # the one unit whose case tells: months, not minutes
+            if not timeframe.endswith("M"):  # the only case-sensitive unit: months, not minutes
                 timeframe = timeframe.lower()
             try:
                 parse_timeframe(timeframe)

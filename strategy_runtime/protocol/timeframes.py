@@ -1,4 +1,4 @@
-"""Timeframes: `1m`, `4h`, `1d` as lengths of time."""
+"""Timeframes such as `1m`, `4h` or `1d`, and the bars they divide time into."""
 
 import re
 from calendar import monthrange
@@ -17,18 +17,18 @@ _LONGEST = 100 * 366 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _WEEK = 7 * DAY_NS
-_MONDAY = 4 * DAY_NS  # the epoch began on a Thursday
+_MONDAY = 4 * DAY_NS  # the epoch started on a Thursday
 
 KNOWN_TIMEFRAMES = "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 30m 1h 2h 4h 6h 8h 12h 1d 1w 1M".split()
-"""The usual ones, finest first; any other `<number><s|m|h|d|w|M>` is understood too."""
+"""Common timeframes, finest first; any other `<number><s|m|h|d|w|M>` is valid too."""
 
 
 class Timeframe(Struct, frozen=True):
-    """A bar's length.
+    """The length of a bar.
 
     Attributes:
         text: As written, `5m`.
-        seconds: Its length, or None where the calendar decides (months).
+        seconds: Its length, or None for months, which differ in length.
         months: Number of calendar months, else 0.
     """
 
@@ -38,19 +38,19 @@ class Timeframe(Struct, frozen=True):
 
     @property
     def nanoseconds(self) -> int:
-        """Length in nanoseconds; a month counts as 30 days, which is good for comparisons only."""
+        """Length in nanoseconds; a month counts as 30 days, so use it only to compare."""
         seconds = self.months * 30 * 86_400 if self.seconds is None else self.seconds
         return seconds * NANOSECONDS
 
     def is_as_long_as(self, other: "Timeframe") -> bool:
-        """Whether another says the same, if in other words: `60m` and `1h`."""
+        """Whether another timeframe has the same length, such as `60m` and `1h`."""
         return (self.seconds, self.months) == (other.seconds, other.months)
 
     def span_around(self, instant_ns: int) -> tuple[int, int]:
-        """Start and end of the bar an instant is in, in nanoseconds since the epoch.
+        """Return start and end of the bar that contains an instant, in nanoseconds since the epoch.
 
-        Bars are aligned to UTC: an hour begins at a full hour, a week on Monday, a month on its
-        first day, several months with January of the year 0.
+        Bars are aligned to UTC: hours start on the full hour, weeks on Monday, months on their
+        first day; several months are counted from January of the year 0.
         """
         if self.seconds is None:
             moment = utc(instant_ns)
@@ -71,16 +71,16 @@ class Timeframe(Struct, frozen=True):
         return begin, begin + step
 
     def is_made_of(self, step_ns: int) -> bool:
-        """Whether whole bars of a length in nanoseconds make up each of its own."""
+        """Whether whole bars of a length in nanoseconds fill each of its bars."""
         if self.seconds is None:
             return DAY_NS % step_ns == 0
         return self.nanoseconds % step_ns == 0
 
     def end_of(self, start: datetime) -> datetime:
-        """The instant at which a bar that began at `start` is complete.
+        """Return the end of a bar that starts at `start`.
 
         Raises:
-            OverflowError: It lies beyond the calendar.
+            OverflowError: It is beyond the calendar.
         """
         if self.seconds is not None:
             return start + timedelta(seconds=self.seconds)
@@ -95,13 +95,13 @@ class Timeframe(Struct, frozen=True):
 
 @lru_cache(maxsize=256)
 def parse_timeframe(text: str) -> Timeframe:
-    """Read a timeframe.
+    """Parse a timeframe.
 
     Raises:
-        TimeframeError: `text` is not of the form `<number><s|m|h|d|w|M>`, or longer than a
+        TimeframeError: `text` does not have the form `<number><s|m|h|d|w|M>`, or is longer than a
             century.
     """
-    match = _PATTERN.fullmatch(str(text))  # a number of minutes is a slip that is easily made
+    match = _PATTERN.fullmatch(str(text))  # passing a number of minutes is an easy mistake
     if match is None:
         raise TimeframeError(
             f"{text!r} is not a timeframe; write a number and one of s m h d w M, "

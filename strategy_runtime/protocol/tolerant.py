@@ -1,8 +1,8 @@
-"""The tolerant reading of a frame: other eras' shapes, odd numbers and times, broken extras.
+"""Tolerant decoding of a frame: shapes of other eras, odd numbers and times, broken extras.
 
-Slow and careful, for what the typed decoder refuses. A frame is dropped only when it is not JSON,
-not an object, of no type, or wrong in a field on which money depends; then the error still carries
-the id it must be acknowledged by.
+Slow and careful, for frames that the typed decoder refuses. A frame is dropped only if it is not
+JSON, not an object, has no type, or is wrong in a field on which money depends; the error still
+carries the id that it must be acknowledged by.
 """
 
 import re
@@ -40,14 +40,14 @@ _KINDS: dict[str, type[Any]] = {kind.__struct_config__.tag: kind for kind in get
 def read_tolerantly(
     raw: bytes, *, default_timeframe: str, subscriptions: Subscriptions = EVERYTHING
 ) -> tuple[ServerFrame | UnknownEvent, list[str]]:
-    """Read a frame, and what was odd about it.
+    """Decode a frame; return it and warnings of what was odd about it.
 
     Args:
-        default_timeframe: Of candles that do not say.
-        subscriptions: Where a symbol is asked for in one timeframe, its candles have that instead.
+        default_timeframe: Timeframe of candles that have none.
+        subscriptions: If they name exactly one timeframe of a symbol, its candles get that one.
 
     Raises:
-        FrameError: The frame has to be dropped.
+        FrameError: The frame must be dropped.
     """
     try:
         text = raw.decode()
@@ -105,12 +105,12 @@ def _identifier(document: Mapping[str, Any], key: str, warnings: list[str]) -> s
         and is_sound(Decimal(value))
     ):
         return format(value, "f") if isinstance(value, Decimal) else str(value)
-    warnings.append(f"{key} is no text or number that could be sent back")
+    warnings.append(f"{key} is not a text or number that can be sent back")
     return None
 
 
 def _doubt(frame: ServerFrame) -> str | None:
-    """What the frame says against itself."""
+    """Return how the frame contradicts itself, or None."""
     if isinstance(frame, CandleFrame) and frame.bar.is_suspect:
         return "prices contradict each other, or the volume is negative"
     if isinstance(frame, QuoteFrame) and frame.quote.is_suspect:
@@ -148,7 +148,7 @@ def _nested_candle(
 
 
 def _engine_order(order: Any) -> Any:
-    """The engine's one `price`, and its time of the last change."""
+    """Map the engine's single `price`, and its names for the time of the last change."""
     if not isinstance(order, dict):
         return order
     order = dict(order)

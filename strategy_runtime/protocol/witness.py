@@ -1,8 +1,8 @@
-"""Looking instead of being told: what a venue in process shows to whoever keeps the book.
+"""Shared state in place of events: what a venue in process shows to the keeper of the book.
 
-An event is a copy of an order, a position or the account as it stood when something happened to it.
-Where nobody asks for these copies they need not be made: whoever keeps the book then follows the
-things themselves, which change only while nobody looks.
+An event holds a copy of an order, a position or the account as it was at that moment. If nobody
+needs these copies they are not made: the book then reads the venue's own objects, which never
+change while the strategy's code runs.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ __all__ = ["Followed", "Part", "ShownFill", "Statement", "Witness"]
 
 
 class Followed(Protocol):
-    """An order that can be looked at, from its acceptance to its end."""
+    """The venue's own order, readable from its acceptance to its end."""
 
     @property
     def id(self) -> str:
-        """The venue's."""
+        """The venue's id."""
         ...
 
     @property
     def name(self) -> str:
-        """The client's id, or the venue's where there is none."""
+        """The client's id, or the venue's if there is none."""
         ...
 
     @property
@@ -34,16 +34,16 @@ class Followed(Protocol):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has come to its end."""
+        """Whether it has ended."""
         ...
 
-    def told(self) -> Order:
-        """The order as its last event would have it."""
+    def announced(self) -> Order:
+        """Return the order as its last event would have shown it."""
         ...
 
 
 class ShownFill(Protocol):
-    """What an order got."""
+    """One execution of an order."""
 
     @property
     def symbol(self) -> str:
@@ -52,26 +52,26 @@ class ShownFill(Protocol):
 
     @property
     def client_order_id(self) -> str | None:
-        """The client's id of the order; None where it has none."""
+        """The client's id of the order, or None."""
         ...
 
     @property
     def price(self) -> Decimal:
-        """A unit's."""
+        """Price per unit."""
         ...
 
     @property
     def fee(self) -> Decimal:
-        """Charged for it, in account currency."""
+        """Fee charged, in account currency."""
         ...
 
 
 class Part(Protocol):
-    """An open position: all of a symbol, or one of several on an account that hedges."""
+    """An open position: the only one of its symbol, or one of several on a hedging account."""
 
     @property
     def id(self) -> str:
-        """The venue's."""
+        """The venue's id."""
         ...
 
     @property
@@ -91,49 +91,49 @@ class Part(Protocol):
 
 
 class Statement(Protocol):
-    """What can be looked at beside the orders and positions that a witness is shown."""
+    """State to read besides the orders and positions that a witness is shown."""
 
     @property
     def balance(self) -> Decimal:
-        """Starting cash and realised profit less costs, as it has been since the last event."""
+        """Starting cash plus realised profit less costs, as of the last event."""
         ...
 
-    def told_account(self) -> Account:
-        """The account as its last event would have it."""
+    def announced_account(self) -> Account:
+        """Return the account as its last event would have shown it."""
         ...
 
     def followed(self, order_id: str) -> Followed | None:
-        """An order by the venue's id; None where there is none."""
+        """Return an order by the venue's id, or None."""
         ...
 
     def accepted(self, client_order_id: str) -> Followed | None:
-        """An order by the client's id; None where it has not been accepted."""
+        """Return an order by the client's id; None if it was not accepted."""
         ...
 
     def parts_of(self, symbol: str) -> Sequence[Part]:
-        """The open positions in a symbol, the longest-standing first."""
+        """Return the open positions in a symbol, oldest first."""
         ...
 
 
 class Witness(Protocol):
-    """Is shown what changes."""
+    """Is shown changes directly while it is attached to a venue, in place of events."""
 
     def see_order(self, order: Followed) -> None:
-        """An order was accepted, changed, or has come to its end."""
+        """An order was accepted, changed or ended."""
         ...
 
     def see_fill(self, order: Followed, fill: ShownFill, parts: Sequence[Part]) -> None:
-        """An order was executed, and these are now the open positions in its symbol."""
+        """An order was filled; `parts` are now the open positions in its symbol."""
         ...
 
     def see_position(self, symbol: str, parts: Sequence[Part]) -> None:
-        """A position in a symbol changed without an execution; these are now open."""
+        """A position changed without a fill; `parts` are now the open positions in its symbol."""
         ...
 
     def see_account(self) -> None:
-        """The account changed without an execution."""
+        """The account changed without a fill."""
         ...
 
-    def look_away(self) -> None:
-        """Events are made again of whatever happens from here on."""
+    def detached(self) -> None:
+        """The witness is detached: from now on, changes are events again."""
         ...

@@ -1,4 +1,4 @@
-"""The venue over the network: where to connect, when to give up, the socket, the requests."""
+"""The venue over the network: events by WebSocket, requests by REST, to a Trading API proxy."""
 
 from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.venue import ProxyVenue

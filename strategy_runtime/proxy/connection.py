@@ -1,6 +1,6 @@
-"""The life of the connection to the event stream, free of sockets and clocks.
+"""State machine of the connection to the event stream, without sockets and clocks.
 
-It is told what happened and when, and says what to do next::
+It is told what happened and when, and returns what to do next::
 
     CONNECTING ──opened──> GREETING ──greeted──> OPEN
         ^   └──refused──┐     └──────lost─────────┤
@@ -8,14 +8,14 @@ It is told what happened and when, and says what to do next::
 
 The rules:
 
-* A URL without a path of its own is tried with several; the one that worked is tried first again.
-* Attempts before the first connection follow the `knocks`, those after a loss the `delays`, which
-  start anew only after a link that lasted.
-* A proxy that breaks the rules of its stream gets another chance, twice in a minute.
-* Connections in a minute are limited, whatever the proxy does with them.
-* The first connection must come within the deadline; so must, in a backtest, every further one. A
-  live run tries for ever.
-* CONNECTED is waited for briefly and never required: not every proxy sends it.
+* A URL without a path is tried with several; the one that worked is tried first next time.
+* Attempts before the first connection are `startup_delays` apart, those after a loss
+  `reconnect_delays`, which are reset only after a connection that lasted.
+* A proxy that violates the framing of its stream is reconnected to, twice in a minute.
+* Connections per minute are limited, whatever the proxy does with them.
+* The first connection must succeed within the deadline; in a backtest, so must every later one. A
+  live run retries for ever.
+* CONNECTED is awaited briefly and never required: not every proxy sends it.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ _WINDOW_S = 60.0
 
 
 class State(Enum):
-    """Where the connection is."""
+    """State of the connection."""
 
     CONNECTING = "connecting"
     GREETING = "greeting"
@@ -55,7 +55,7 @@ class Act(Enum):
 
 
 class Step(NamedTuple):
-    """An act; the URL to connect to; the seconds to wait, or to read before `greeted` is due."""
+    """What to do, the URL to connect to, and the seconds to wait, or to read until `greeted`."""
 
     act: Act
     url: str = ""
@@ -63,18 +63,18 @@ class Step(NamedTuple):
 
 
 class Connection:
-    """The state of one strategy's connection, over as many sockets as it takes.
+    """One strategy's connection, over as many sockets as it takes.
 
     Args:
-        urls: What to try to connect to, in turn.
-        setting: What to look at where nobody answers.
-        is_live: Reconnecting is never given up.
-        deadline: Seconds in which the proxy must have come up, or come back in a backtest.
+        urls: URLs to try, in turn.
+        setting: The setting to check, for the text of errors.
+        is_live: Whether to reconnect for ever.
+        deadline: Seconds for the first connection, and in a backtest for every later one.
         greeting: Seconds to wait for CONNECTED.
-        most_connections: In a minute.
+        most_connections: Limit per minute.
 
     Attributes:
-        state: Where it is.
+        state: The current state.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class Connection:
         deadline: float,
         greeting: float,
         most_connections: int,
-        delays: Delays,
-        knocks: Delays,
+        reconnect_delays: Delays,
+        startup_delays: Delays,
         chance: Random,
     ) -> None:
         self.state = State.CONNECTING
@@ -97,10 +97,10 @@ class Connection:
         self._is_live = is_live
         self._deadline = deadline
         self._greeting = greeting
-        self._delays = delays
+        self._reconnect_delays = reconnect_delays
         self._chance = chance
-        self._pauses = knocks(chance)
-        self._since_loss = delays(chance)
+        self._pauses = startup_delays(chance)
+        self._since_loss = reconnect_delays(chance)
         self._was_open = False
         self._began: float | None = None
         self._changed = 0.0
@@ -109,7 +109,7 @@ class Connection:
         self._faults: deque[float] = deque(maxlen=_MOST_FAULTS)
 
     def next(self, now: float) -> Step:
-        """What to do now; `now` is in seconds on a clock that never jumps."""
+        """Return what to do now; `now` is in monotonic seconds."""
         if self.state is State.PAUSING:
             if now < self._until:
                 return Step(Act.WAIT, seconds=self._until - now)
@@ -131,16 +131,16 @@ class Connection:
         self._was_open, self._began, self._tried = True, None, 0
 
     def greeted(self) -> None:
-        """The proxy has said something, or has had its time to."""
+        """The proxy has sent something, or the wait for its greeting is over."""
         if self.state is State.GREETING:
             self.state = State.OPEN
 
     def refused(self, failure: ConnectFailed, now: float) -> None:
-        """An attempt failed.
+        """An attempt to connect failed.
 
         Raises:
-            AccessDenied: No attempt will do any better.
-            Unreachable, ProtocolError, ConnectionLost: This was the last, by the deadline.
+            AccessDenied: Further attempts would fail, too.
+            Unreachable, ProtocolError, ConnectionLost: The deadline is over.
         """
         fatal = verdict(failure)
         if fatal is not None:
@@ -154,29 +154,27 @@ class Connection:
         pause = max(next(self._pauses), min(failure.retry_after or 0.0, _LONGEST_ASKED_S))
         may_go_on = self._is_live and self._was_open
         if not may_go_on and now + pause >= (self._began or 0.0) + self._deadline:
-            self._end(self._gave_up(failure))
+            self._end(self._deadline_error(failure))
         self._pause(now, pause)
 
     def lost(self, closed: Closed, now: float, last_words: str | None = None) -> None:
-        """The connection ended, and not because the run is over.
+        """The connection ended before the run did.
 
         Args:
-            last_words: What the proxy said had failed in its backtest, where it did.
+            last_words: What failed in the proxy's backtest, if the proxy said so.
 
         Raises:
-            ConnectionLost, ProtocolError: There is no sense in another one.
+            ConnectionLost, ProtocolError: Reconnecting is pointless.
         """
         fatal = verdict(closed, last_words)
         if closed.is_ours:
             self._faults.append(now)
             if len(self._faults) == _MOST_FAULTS and now - self._faults[0] < _WINDOW_S:
-                fatal = ProtocolError(
-                    f"the proxy keeps sending what cannot be taken: {closed.reason}"
-                )
+                fatal = ProtocolError(f"the proxy keeps sending invalid frames: {closed.reason}")
         if fatal is not None:
             self._end(fatal)
         if now - self._changed >= STABLE_AFTER_S:
-            self._since_loss = self._delays(self._chance)
+            self._since_loss = self._reconnect_delays(self._chance)
         self._pauses = self._since_loss
         pause = next(self._pauses)
         if len(self._opened) == self._opened.maxlen:
@@ -184,7 +182,7 @@ class Connection:
         self._pause(now, pause)
 
     def over(self) -> None:
-        """The run has ended; nothing more is to be done."""
+        """The run has ended."""
         self.state = State.OVER
 
     def _pause(self, now: float, seconds: float) -> None:
@@ -194,17 +192,17 @@ class Connection:
         self.state = State.OVER
         raise error
 
-    def _gave_up(self, failure: ConnectFailed) -> StrategyRuntimeError:
+    def _deadline_error(self, failure: ConnectFailed) -> StrategyRuntimeError:
         url, waited = self._urls[0], f"{self._deadline:g} s"
-        # Until now, it may have been what stands in front of a proxy that is not up yet.
-        is_stranger = failure.is_stranger or failure.status not in (None, *TRANSIENT)
-        if is_stranger:
+        # Before the deadline it might have been a load balancer before a proxy that is starting.
+        is_not_proxy = failure.is_not_proxy or failure.status not in (None, *TRANSIENT)
+        if is_not_proxy:
             found = f"{url} answers, but not like a trading proxy: {failure.said}"
         else:
             nobody = "nobody" if failure.status is None else "no proxy"
             found = f"{nobody} answers for {waited} at {url}: {failure.said}"
         if self._was_open:
             return ConnectionLost(f"the backtest ended early, its completeness is unknown: {found}")
-        if is_stranger:
+        if is_not_proxy:
             return ProtocolError(f"{found}; check {self._setting}; gave up after {waited}")
         return Unreachable(f"{found}; is the proxy running? check {self._setting}")

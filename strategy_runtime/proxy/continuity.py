@@ -1,9 +1,8 @@
-"""Whether a connection leads to the beginning of a backtest, and the next one to the same backtest.
+"""Checks that a backtest is received from its start, and over all connections from the same run.
 
-What another strategy has left of a backtest is no backtest. And a proxy that was started again in
-the middle of one knows nothing of what was ordered, and counts its events from one: what it sends
-looks like a repetition of what was handled already. To go on with either would end in a result that
-nobody traded.
+A backtest that another strategy has partly consumed is useless. And a proxy restarted in the middle
+of one has lost all orders and numbers its events from one again, so that they look like repeats of
+events already handled. Continuing with either would produce results that were never traded.
 """
 
 from strategy_runtime.errors import ConfigError, ConnectionLost, StrategyRuntimeError
@@ -14,35 +13,34 @@ __all__ = ["Continuity"]
 
 
 class Continuity:
-    """What is known of the run of a proxy that waits for acknowledgements.
+    """Recognises the run of a proxy across connections.
 
-    Its CONNECTED may name the run, and say how far it has come. A run without a name is known by
-    its simulated time: the first candle of a new connection that has the symbol and the timeframe
-    of the last one before must be neither older nor another one under the same id.
+    CONNECTED may have the id of the run and its progress. A run without an id is recognised by its
+    simulated time: the first candle of a new connection with the symbol and timeframe of the last
+    candle before must be neither older nor a different one with the same id.
 
-    So frames are looked at only after a new connection, and not at all where the run has the same
-    name as before, since what is sent again may be older.
+    So frames are checked only after a new connection, and not at all if the id of the run is the
+    same, since frames sent again may be older.
 
     Attributes:
-        latest: The last candle that came, or one of the last.
-        is_open: Whether frames have to be looked at.
-        is_same: Whether the run has the name that it had on the connection before, or never had
-            one.
+        latest: The last candle received, or one of the last.
+        must_check: Whether frames must be checked.
+        is_same: Whether the run has the same id as on the connection before, or never had one.
     """
 
     def __init__(self) -> None:
         self.latest: CandleFrame | None = None
-        self.is_open = False
+        self.must_check = False
         self.is_same = True
         self._session: str | None = None
 
     def opened(self) -> None:
-        """There is a new connection."""
-        self.is_open = self.latest is not None
+        """A new connection was made."""
+        self.must_check = self.latest is not None
         self.is_same = self._session is None
 
     def broken_by(self, frame: Frame) -> StrategyRuntimeError | None:
-        """Why this run cannot go on with a frame; None where it can."""
+        """Return why a frame shows that this run cannot continue; None if it can."""
         if isinstance(frame, ConnectionEvent) and frame.session is not None:
             before, self._session = self._session, frame.session
             if before is None and self.latest is None and frame.acknowledged:
@@ -53,23 +51,23 @@ class Continuity:
                 )
             is_another = before is not None and before != frame.session
             self.is_same = before == frame.session
-            self.is_open = self.is_open and not self.is_same
+            self.must_check = self.must_check and not self.is_same
         else:
             is_another = self._is_of_another_run(frame)
         if not is_another:
             return None
         return ConnectionLost(
-            "the proxy has begun its backtest anew, as one that was started again does: what "
-            "this run has ordered and holds is lost there; start the strategy again, too"
+            "the proxy has restarted its backtest, so the orders and positions of this run are "
+            "lost there; restart the strategy, too"
         )
 
     def _is_of_another_run(self, frame: Frame) -> bool:
         last = self.latest
-        if not self.is_open or last is None or not isinstance(frame, CandleFrame):
+        if not self.must_check or last is None or not isinstance(frame, CandleFrame):
             return False
         now, then = frame.bar, last.bar
         if (now.symbol, now.timeframe) != (then.symbol, then.timeframe):
             return False
-        self.is_open = False
+        self.must_check = False
         is_repeated = id_of(frame) is not None and id_of(frame) == id_of(last)
         return now.timestamp < then.timestamp or (is_repeated and now != then)

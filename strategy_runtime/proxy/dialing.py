@@ -1,4 +1,4 @@
-"""From a name to a connection: addresses, TLS, and reads into a buffer that is used again."""
+"""Opening connections: address lookup, TLS, keep-alive, and reads into a reused buffer."""
 
 import asyncio
 import os
@@ -16,8 +16,9 @@ __all__ = ["Reader", "dial"]
 _READ = 64 * 1024
 _CONNECT_S = 5.0
 _NEXT_ADDRESS_S = 2.0
-# Of a minute of silence the system's probes take up half. Systems name the first by either name.
-# Linux sends none while something of ours is unacknowledged: there the last, in ms, is the minute.
+# The system starts to probe after 30 s of silence and gives up after 60. Systems use either of the
+# first two names. While sent data is unacknowledged Linux does not probe: there the last one, in
+# ms, sets the limit.
 _PROBING = {
     "TCP_KEEPIDLE": 30,
     "TCP_KEEPALIVE": 30,
@@ -30,10 +31,10 @@ _P = TypeVar("_P", bound="Reader")
 
 
 class Reader(asyncio.BufferedProtocol):
-    """A protocol that is given bytes.
+    """A protocol that reads into one reused buffer.
 
-    asyncio's own way takes a fresh quarter of a megabyte for every read, however little comes, and
-    the system's allocator then maps and unmaps it: a third of the cost of a round trip.
+    asyncio's default allocates 256 KiB for every read, however small, which the system's allocator
+    maps and unmaps each time: a third of the cost of a round trip.
     """
 
     def __init__(self) -> None:
@@ -43,11 +44,11 @@ class Reader(asyncio.BufferedProtocol):
     def connection_made(  # type: ignore[override]  # uvloop's transports are of no class of asyncio's
         self, transport: asyncio.WriteTransport
     ) -> None:
-        """There is a connection."""
+        """Called by the event loop."""
         self._transport = transport
 
     def keep_alive(self) -> None:
-        """Have the system cut the connection within a minute where the other host is gone."""
+        """Let the system close the connection within a minute if the other host is gone."""
         connection = self._transport.get_extra_info("socket")
         if connection is None:
             return
@@ -57,24 +58,24 @@ class Reader(asyncio.BufferedProtocol):
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to read into: a view, for asyncio's TLS writes into slices of it."""
+        """Return the buffer to read into: a view, since asyncio's TLS writes into slices of it."""
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes were read."""
+        """Called by the event loop when `nbytes` bytes were read."""
         self.arrived(bytes(self._view[:nbytes]))
 
     def arrived(self, data: bytes) -> None:
-        """Take what was read."""
+        """Handle the bytes read."""
         raise NotImplementedError
 
 
 async def dial(target: Target, make: Callable[[], _P]) -> _P:
-    """Connect; the addresses of a name are tried in turn, and a silent one is not waited for long.
+    """Connect, trying the addresses of a name in turn, with a short timeout for all but the last.
 
     Raises:
-        OSError: Nobody answers there; `ssl.SSLCertVerificationError` where it cannot be trusted.
-        TimeoutError: Nobody answered in time.
+        OSError: The connection failed; `ssl.SSLCertVerificationError` if it cannot be trusted.
+        TimeoutError: There was no connection in time.
     """
     loop = asyncio.get_running_loop()
     tls = _tls() if target.uses_tls else None
@@ -100,8 +101,8 @@ async def dial(target: Target, make: Callable[[], _P]) -> _P:
 
 
 def _in_the_systems_words(error: OSError) -> OSError:
-    """Why there is no connection; asyncio's own loop has the address in place of the reason."""
-    if error.errno is None or isinstance(error, socket.gaierror):  # whose numbers are its own
+    """Return the error with the system's reason; asyncio's text has the address instead."""
+    if error.errno is None or isinstance(error, socket.gaierror):  # it has its own numbers
         return error
     return OSError(error.errno, os.strerror(error.errno))
 
@@ -116,7 +117,7 @@ async def _addresses(target: Target) -> list[str]:
             target.host, target.port, type=socket.SOCK_STREAM
         )
     except UnicodeError as error:
-        raise OSError(f"{target.host!r} cannot be a name: {error}") from None
+        raise OSError(f"{target.host!r} is not a valid host name: {error}") from None
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 

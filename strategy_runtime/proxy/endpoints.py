@@ -1,4 +1,4 @@
-"""Where a proxy is: two URLs and perhaps a key."""
+"""The address of a proxy: two URLs and an optional key."""
 
 from urllib.parse import urlsplit
 
@@ -10,28 +10,28 @@ from strategy_runtime.hosts import is_loopback
 __all__ = ["KEY_SETTINGS", "Endpoints"]
 
 KEY_SETTINGS = "--token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"
-"""What gives the key."""
+"""The settings that provide the key, for the text of errors."""
 
 _WS_PATHS = ("/", "/ws", "/v1/ws")
-"""Tried in turn where the URL has no path of its own."""
+"""Paths tried in turn if the URL has none."""
 
 _REST_PREFIXES = ("", "/v1")
-"""Likewise for requests."""
+"""Prefixes of requests tried in turn if the URL has no path."""
 
 
 class Endpoints(Struct, frozen=True, kw_only=True):
     """The addresses of one proxy.
 
     Attributes:
-        ws_url: Of the event stream; a path or a query given is kept as it is.
-        rest_url: Of the requests, without a slash at the end, and without a query.
-        api_key: Sent with both where set. User name and password in a URL are sent with it.
-        ws_setting, rest_setting: What to look at where a URL leads to nobody, or to somebody else.
-        api_key_setting: What to look at where the key is not taken.
+        ws_url: URL of the event stream; its path and query, if any, are kept.
+        rest_url: URL of the requests, without a query.
+        api_key: Sent to both URLs if set. User name and password in a URL are sent to that URL.
+        ws_setting, rest_setting: The settings to check if no proxy answers at a URL.
+        api_key_setting: The setting to check if the key is refused.
 
     Raises:
-        ConfigError: Requests with a query, both a key and a user name, or a key or a password that
-            would cross a network in the clear.
+        ConfigError: The REST URL has a query, there are both a key and a user name, or a key or
+            password would cross a network unencrypted.
     """
 
     ws_url: str = "ws://localhost:8082"
@@ -48,7 +48,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
 
     @property
     def stream_urls(self) -> list[str]:
-        """What to try to connect to, in turn."""
+        """URLs of the event stream to try, in turn."""
         parts = urlsplit(self.ws_url)
         if parts.path not in ("", "/"):
             return [self.ws_url]
@@ -56,7 +56,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
 
     @property
     def request_bases(self) -> list[str]:
-        """What to put before the path of a request: the first that answers like a proxy."""
+        """Base URLs of requests; the first that answers like a proxy is the one to use."""
         base = self.rest_url.rstrip("/")
         if urlsplit(self.rest_url).path not in ("", "/"):
             return [base]
@@ -64,17 +64,17 @@ class Endpoints(Struct, frozen=True, kw_only=True):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What identifies us."""
+        """Headers that authenticate us."""
         return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
 
     @property
-    def way_in(self) -> str:
-        """What to do where requests are refused for who we are."""
+    def auth_hint(self) -> str:
+        """What to do if requests are refused for lack of authentication."""
         if self.api_key is not None:
-            return f"look at {self.api_key_setting}"
+            return f"check {self.api_key_setting}"
         if urlsplit(self.rest_url).username is not None:
-            return f"look at the user name and the password in {self.rest_setting}"
-        return f"give the key by {KEY_SETTINGS}"
+            return f"check the user name and the password in {self.rest_setting}"
+        return f"set the key with {KEY_SETTINGS}"
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""WebSocket frames (RFC 6455), free of I/O: what a server sends is taken apart, ours are made."""
+"""WebSocket frames (RFC 6455) without I/O: parses those of a server, builds those of a client."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -30,7 +30,7 @@ _WHOLE_TEXT = _FINAL | TEXT
 _SHORT, _LONG = 125, 126
 _LONGEST_CONTROL = 125
 
-# Head, length and mask of a frame of ours; head and length of one of theirs.
+# Head, length and mask of a client's frame; head and length of a server's.
 _pack_short, _pack_long, _pack_longest = (
     Struct(layout).pack for layout in ("!BBI", "!BBHI", "!BBQI")
 )
@@ -44,28 +44,28 @@ _CLOSE_SAYS_NOTHING = 1005
 
 
 class FrameFault(Exception):
-    """The server does not keep to the framing.
+    """The server violated the framing.
 
     Attributes:
-        code: To close the connection with.
-        said: What is wrong.
+        code: Close code to end the connection with.
+        reason: What is wrong.
     """
 
-    def __init__(self, code: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
         self.code = code
-        self.said = said
+        self.reason = reason
 
 
 class FrameReader:
-    """Takes bytes as they come, and hands on what is whole.
+    """Parses bytes as they arrive, and delivers complete messages.
 
     Args:
-        messages: Called with the payloads of the text and binary messages that a read completed,
-            all at once; where a close, ping or pong comes among them, with those before it first.
-        reply: Called with each answer that `messages` gives back.
+        messages: Called with the payloads of all text and binary messages that a read completed;
+            if a close, ping or pong comes between them, first with those before it.
+        reply: Called with each answer that `messages` returns.
         control: Called with opcode and payload of every close, ping and pong.
-        longest: Bytes a message may have.
+        longest: Maximum size of a message, in bytes.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class FrameReader:
         self._is_closed = False
 
     def mute(self) -> None:
-        """Hand on no messages any more, only what controls the connection."""
+        """Stop delivering messages; control frames are still delivered."""
         self._messages = _nothing
 
     def feed(self, data: bytes) -> None:
-        """Take what was read.
+        """Parse the bytes read.
 
         Raises:
-            FrameFault: The connection has to be closed; what follows must not be fed any more.
+            FrameFault: The connection must be closed; feed no more bytes.
         """
         rest = self._rest
         if rest:
@@ -107,7 +107,7 @@ class FrameReader:
         last_usual = size - _USUAL
         try:
             while at < size:
-                # What nearly every frame is, taken apart in one step.
+                # Fast path: nearly every frame is a whole text message of medium length.
                 longest = self._longest if self._pieces is None else -1
                 whole = self._whole
                 while at <= last_usual:
@@ -133,7 +133,7 @@ class FrameReader:
             self._hand_on()
 
     def _hand_on(self) -> None:
-        """Give away what is whole."""
+        """Deliver the complete messages."""
         whole = self._whole
         if whole:
             self._whole = []
@@ -141,14 +141,14 @@ class FrameReader:
                 self._reply(reply)
 
     def _take_any(self, data: bytes, at: int) -> int:
-        """Take the frame that begins there; gives back where it ends, or has to end at least."""
+        """Parse the frame that starts at `at`; return where it ends, or the least it must reach."""
         size = len(data)
         if size - at < 2:
             return at + 2
         head, length = data[at], data[at + 1]
         start = at + 2
         if length & _MASKED:
-            raise FrameFault(_CLOSE_PROTOCOL, "a frame of the server's is masked")
+            raise FrameFault(_CLOSE_PROTOCOL, "a frame from the server is masked")
         if length > _SHORT:
             start += 2 if length == _LONG else 8
             if start > size:
@@ -161,23 +161,23 @@ class FrameReader:
         return end
 
     def _check(self, head: int, length: int) -> None:
-        """Whether a frame may begin so; what is wrong from there on is not waited for."""
+        """Check the head of a frame, to refuse an invalid one before its payload arrives."""
         kind = head & 0x0F
         if head & _RESERVED:
-            raise FrameFault(_CLOSE_PROTOCOL, "an extension is used that was not agreed on")
+            raise FrameFault(_CLOSE_PROTOCOL, "an extension is used that was not negotiated")
         if kind in _CONTROL:
             if not head & _FINAL or length > _LONGEST_CONTROL:
-                raise FrameFault(_CLOSE_PROTOCOL, "a control frame is too long, or in pieces")
+                raise FrameFault(_CLOSE_PROTOCOL, "a control frame is too long, or fragmented")
             return
         if kind not in (_CONTINUATION, TEXT, _BINARY):
-            raise FrameFault(_CLOSE_PROTOCOL, f"there is no kind {kind} of frames")
+            raise FrameFault(_CLOSE_PROTOCOL, f"unknown opcode {kind}")
         if (kind == _CONTINUATION) is (self._pieces is None):
-            raise FrameFault(_CLOSE_PROTOCOL, "the pieces of a message are out of order")
+            raise FrameFault(_CLOSE_PROTOCOL, "the fragments of a message are out of order")
         if len(self._pieces or b"") + length > self._longest:
             raise FrameFault(CLOSE_TOO_BIG, f"a message of more than {self._longest} bytes")
 
     def _take(self, head: int, payload: bytes) -> None:
-        """A frame that is not a whole text message."""
+        """Handle a frame: a control frame, or all or part of a message."""
         kind = head & 0x0F
         if kind in _CONTROL:
             self._is_closed = kind == CLOSE
@@ -193,12 +193,12 @@ class FrameReader:
 
 
 def _nothing(payloads: list[bytes]) -> Sequence[bytes]:
-    """Where messages go that nobody wants any more."""
+    """Discard messages."""
     return ()
 
 
 def frame_of(kind: int, payload: bytes, chance: Random) -> bytes:
-    """A whole frame as a client has to send it: masked, by four bytes of chance."""
+    """Build a frame as a client must send it: masked by four random bytes."""
     size, mask = len(payload), chance.getrandbits(32)
     if size <= _SHORT:
         head = _pack_short(_FINAL | kind, _MASKED | size, mask)
@@ -212,25 +212,25 @@ def frame_of(kind: int, payload: bytes, chance: Random) -> bytes:
 
 @lru_cache(maxsize=16)
 def _repeating(size: int) -> tuple[int, int]:
-    """What a mask is multiplied by to cover so many bytes, and the bits that are too many then."""
+    """Return the factor that repeats a mask over `size` bytes, and the number of surplus bits."""
     words = -(-size // 4)
     return int.from_bytes(b"\0\0\0\1" * words), (words * 4 - size) * 8
 
 
 def close_frame(code: int, reason: str, chance: Random) -> bytes:
-    """A frame that closes a connection."""
+    """Build a close frame."""
     return frame_of(CLOSE, code.to_bytes(2) + reason.encode()[: _LONGEST_CONTROL - 2], chance)
 
 
 def close_code(payload: bytes) -> tuple[int, str]:
-    """Code and reason of a close frame."""
+    """Parse code and reason of a close frame."""
     if len(payload) < 2:
         return _CLOSE_SAYS_NOTHING, ""
     return int.from_bytes(payload[:2]), payload[2:].decode(errors="replace")
 
 
 def close_answer(payload: bytes) -> bytes:
-    """The payload of the close that answers one: its code, if that may be sent at all."""
+    """Return the payload of the answer to a close frame: its code, if that may be sent at all."""
     code = int.from_bytes(payload[:2])
     if not payload or (1000 <= code < 5000 and code not in _CLOSE_NOT_SENT):
         return payload[:2]

@@ -1,4 +1,4 @@
-"""HTTP/1.1 (RFC 9112) as far as a client of a proxy needs it, free of I/O."""
+"""HTTP/1.1 (RFC 9112) as far as a client of a proxy needs it, without I/O."""
 
 import re
 from base64 import b64encode
@@ -18,22 +18,22 @@ _SWITCHING = 101
 _BEGINNING = b"HTTP/1."
 _STATUS = re.compile(r"[0-9]{3}(?: |$)")
 _LISTS = ("connection", "content-encoding", "transfer-encoding")
-"""Headers whose lines are read together; of any other the last one counts."""
+"""Headers whose repeated lines are joined; of any other header the last line counts."""
 _NUMBERS = {10: re.compile(r"[0-9]+"), 16: re.compile(r"[0-9A-Fa-f]+")}
 
 
 class ReplyFault(Exception):
-    """What came is no answer to a request, or not a whole one."""
+    """The bytes received are not an HTTP response, or not a complete one."""
 
 
 class Target(NamedTuple):
-    """Where a URL points to.
+    """The parts of a URL that a request needs.
 
     Attributes:
         uses_tls: Whether the connection is encrypted.
         path: Path and query, percent-encoded.
-        authority: Host and port as a Host header has them.
-        credentials: The header that shows user name and password, empty without.
+        authority: Host and port as in a Host header.
+        credentials: The Authorization header of user name and password, or empty.
     """
 
     uses_tls: bool
@@ -46,7 +46,7 @@ class Target(NamedTuple):
 
 @lru_cache(maxsize=256)
 def target_of(url: str) -> Target:
-    """Take a URL apart; characters that cannot stand in a request are encoded."""
+    """Parse a URL, and encode characters that are not allowed in a request."""
     parts = urlsplit(url)
     usual = _PORTS[parts.scheme]
     port = usual if parts.port is None else parts.port
@@ -73,19 +73,19 @@ def _credentials(name: str | None, password: str | None) -> bytes:
 
 
 def header_lines(headers: Mapping[str, str]) -> bytes:
-    """The lines of these headers.
+    """Encode headers as lines.
 
     Raises:
-        ValueError: A value would break out of its line.
+        ValueError: A value has characters that are not allowed, such as a line break.
     """
     for name, value in headers.items():
         if not value.isprintable():
-            raise ValueError(f"the header {name} has characters that no header can have")
+            raise ValueError(f"the header {name} has characters that are not allowed in a header")
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
 
 
 class Head(NamedTuple):
-    """Status and headers of an answer; names in small letters."""
+    """Status and headers of a response; names in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -93,18 +93,18 @@ class Head(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A whole answer."""
+    """A complete response."""
 
     head: Head
     body: bytes
 
 
 class ReplyReader:
-    """Takes bytes as they come, and makes one answer of them.
+    """Parses one response from bytes as they arrive.
 
     Attributes:
-        head: Of the answer, once it is whole.
-        rest: What came and belongs to nothing so far; behind a whole answer, what follows it.
+        head: Head of the response, once complete.
+        rest: Bytes not parsed yet; after a complete response, whatever follows it.
     """
 
     def __init__(self) -> None:
@@ -114,10 +114,10 @@ class ReplyReader:
         self._length: int | None = None
 
     def feed(self, data: bytes) -> Reply | None:
-        """Take what was read; gives back the answer once it is whole.
+        """Parse the bytes read; return the response once it is complete.
 
         Raises:
-            ReplyFault: It never will be.
+            ReplyFault: It is not a valid response.
         """
         self.rest += data
         if self.head is None:
@@ -138,17 +138,17 @@ class ReplyReader:
         return Reply(self.head, body)
 
     def end(self) -> Reply:
-        """The connection has ended; gives back the answer whose end is told by that.
+        """Return the response whose end is marked by the end of the connection.
 
         Raises:
             ReplyFault: There is none.
         """
         if self.head is None or self._chunks is not None or self._length is not None:
-            raise ReplyFault("the connection was closed before the answer was whole")
+            raise ReplyFault("the connection was closed before the response was complete")
         return Reply(self.head, bytes(self.rest))
 
     def _take_head(self) -> Head | None:
-        """The head, and how the end of the body is told; heads of interim answers are dropped."""
+        """Parse the head, and how the end of the body is marked; drop interim responses (1xx)."""
         while True:
             end = self.rest.find(b"\r\n\r\n")
             if end < 0:
@@ -156,7 +156,7 @@ class ReplyReader:
                     raise ReplyFault(f"a head of more than {_LONGEST_HEAD} bytes")
                 if not _BEGINNING.startswith(bytes(self.rest[: len(_BEGINNING)])):
                     first = self.rest.partition(b"\r\n")[0].decode("latin-1")
-                    raise ReplyFault(f"{first[:40]!r} begins no HTTP answer")
+                    raise ReplyFault(f"{first[:40]!r} is not an HTTP response")
                 return None
             head = _head_of(bytes(self.rest[:end]).decode("latin-1"))
             del self.rest[: end + 4]
@@ -173,7 +173,7 @@ class ReplyReader:
         return head
 
     def _take_chunks(self, taken: bytearray) -> bool:
-        """Move the whole chunks that are there; whether the last of them was."""
+        """Move complete chunks to `taken`; return whether the last chunk was among them."""
         while True:
             at = self.rest.find(b"\r\n")
             if at < 0:
@@ -182,7 +182,7 @@ class ReplyReader:
             start = at + 2
             end = start + size
             if not size:
-                end = self.rest.find(b"\r\n\r\n", at)  # behind it there may be trailers
+                end = self.rest.find(b"\r\n\r\n", at)  # trailers may follow the last chunk
                 if end < 0:
                     return False
                 del self.rest[: end + 4]
@@ -199,12 +199,12 @@ def _head_of(text: str) -> Head:
     first, *lines = text.split("\r\n")
     version, _, said = first.partition(" ")
     if version not in ("HTTP/1.1", "HTTP/1.0") or _STATUS.match(said) is None:
-        raise ReplyFault(f"{first[:40]!r} begins no HTTP answer")
+        raise ReplyFault(f"{first[:40]!r} is not an HTTP response")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
-            raise ReplyFault(f"{line[:40]!r} is no header")
+            raise ReplyFault(f"{line[:40]!r} is not a header")
         name, value = name.lower(), value.strip(" \t")
         if headers.get(name, value) != value:
             if name == "content-length":
@@ -223,6 +223,6 @@ def _number(text: str, base: int) -> int:
     try:
         if _NUMBERS[base].fullmatch(text.strip(" \t")):
             return int(text, base)
-    except ValueError:  # of more digits than Python reads
+    except ValueError:  # more digits than Python converts
         pass
-    raise ReplyFault(f"{text[:20]!r} is no length")
+    raise ReplyFault(f"{text[:20]!r} is not a length")

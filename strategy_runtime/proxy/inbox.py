@@ -1,7 +1,7 @@
-"""What a proxy has sent: bytes become events, handled ones acknowledgements. Free of I/O.
+"""The inbox of received frames: decodes them to events, and acknowledges handled ones. No I/O.
 
-The order of the acknowledgements is that of the events, and every frame with an id has its place
-among them: malformed ones, unknown ones, repetitions and those beyond the subscriptions too.
+Acknowledgements are in the order of the events and include every frame with an id: malformed,
+unknown and repeated ones, and those outside the subscriptions, too.
 """
 
 import logging
@@ -35,43 +35,42 @@ __all__ = ["Inbox"]
 
 _REMEMBERED = 16_384
 _SYMBOLS = 4096
-# Where a hook blocks while the connection goes down, its own ack is sent in vain, and so is that of
-# what had come by then and is read only afterwards. To send them once more does no harm.
+# If a hook blocks while the connection is lost, the ack of its own event is sent in vain, and so is
+# that of the events received by then but read only afterwards. Sending both again does no harm.
 _IN_DOUBT = 2
 _BROKEN_OFF = ("DATA_ERROR", "INTERNAL_ERROR")
 
 _log = logging.getLogger("strategy_runtime")
 
 
-class _PassedOver(Struct, gc=False):
-    """A frame of which nothing but its id is of interest."""
+class _Skipped(Struct, gc=False):
+    """A frame that is only acknowledged."""
 
     event_id: str | None
     legacy_id: None = None
 
 
-_Received = Frame | _PassedOver
+_Received = Frame | _Skipped
 
 
 class Inbox:
-    """Frames received, over all connections of a run; a `Receiver`.
+    """Frames received over all connections of a run; a `Receiver`.
 
     Args:
-        default_timeframe: Of candles that do not say.
-        subscriptions: Candles and quotes beyond them are acknowledged and passed over.
-        is_live: Nothing is sent again on a new connection, so ids that are repeated there name
-            something new.
-        wake: Called when something has come, be it but a ping, and when the connection has ended.
-        sighted: Called with the order of every order event at once, before its turn has come.
+        default_timeframe: Timeframe of candles that have none.
+        subscriptions: Candles and quotes outside them are acknowledged and skipped.
+        is_live: Nothing is sent again on a new connection, so that a repeated id is a new event.
+        wake: Called when anything was received, even a ping, and when the connection ended.
+        order_seen: Called with the order of every order event on arrival, before it is delivered.
 
     Attributes:
-        closed: How the present connection ended; None while it has not.
-        is_leaving: The proxy has said that it goes down.
-        broken: Why the run cannot go on with what the proxy sends, which is passed over from then
-            on; None while it can.
-        last_words: What it said had broken its backtest.
-        waiting: What there is to take.
-        wants: Which candles and quotes are taken.
+        closed: How the current connection ended; None while it is up.
+        is_shutting_down: Whether the proxy has announced its shutdown.
+        broken: Why the run cannot continue with this proxy, whose frames are ignored from then on;
+            None while it can.
+        last_words: What failed in the proxy's backtest, if it said so.
+        waiting: Frames that are ready to take.
+        wants: Filter for candles and quotes.
     """
 
     def __init__(
@@ -81,25 +80,27 @@ class Inbox:
         default_timeframe: str,
         is_live: bool,
         wake: Callable[[], object],
-        sighted: Callable[[Order], object],
+        order_seen: Callable[[Order], object],
     ) -> None:
         self.closed: Closed | None = None
-        self.is_leaving = False
+        self.is_shutting_down = False
         self.broken: StrategyRuntimeError | None = None
         self.last_words: str | None = None
         self.waiting: deque[_Received] = deque()
         self._decode = FrameDecoder(
-            default_timeframe=default_timeframe, subscriptions=subscriptions, odd=_say_odd
+            default_timeframe=default_timeframe,
+            subscriptions=subscriptions,
+            on_warnings=_log_warnings,
         ).decode
         self._wants_all = not len(subscriptions)
         self.wants = Wanted(subscriptions)
         self._wanted: defaultdict[str, set[str]] = defaultdict(set)
         self._is_live = is_live
         self._wake = wake
-        self._sighted = sighted
+        self._order_seen = order_seen
         self._taken: Frame | None = None
         self._is_greeted = False
-        self._is_usual = False  # candles and quotes need no look of their own
+        self._is_fast_path = False  # whether candles and quotes need no individual check
         self._continuity = Continuity()
         self._is_last_here = False
         self._done: list[str] = []
@@ -108,11 +109,11 @@ class Inbox:
         self._recent: set[str] = set()
         self._older: set[str] = set()
 
-    # Arriving
+    # Receiving
 
     def opened(self) -> None:
-        """A new connection; what is said on it is yet to come."""
-        self.closed, self._is_greeted, self._is_usual = None, False, False
+        """A new connection is being made."""
+        self.closed, self._is_greeted, self._is_fast_path = None, False, False
         if self._is_live:
             self._recent, self._older = set(), set()
         else:
@@ -122,35 +123,35 @@ class Inbox:
         self._done.clear()
 
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
-        """Take the payloads of messages; gives back what has to be answered at once."""
+        """Decode messages; return the frames to answer immediately."""
         waiting, recent, older = self.waiting, self._recent, self._older
-        is_usual, wants_all, wanted = self._is_usual, self._wants_all, self._wanted
+        is_fast_path, wants_all, wanted = self._is_fast_path, self._wants_all, self._wanted
         answers: list[bytes] = []
         decoded: Frame | FrameError | None = None
         for decoded in self._decode(messages):
             frame: _Received | None
-            if is_usual and (type(decoded) is CandleFrame or type(decoded) is QuoteFrame):
+            if is_fast_path and (type(decoded) is CandleFrame or type(decoded) is QuoteFrame):
                 frame = decoded
             else:
-                frame = self._heeded(decoded, answers)
-                is_usual = self._is_usual
+                frame = self._preprocess(decoded, answers)
+                is_fast_path = self._is_fast_path
                 if frame is None:
                     continue
             event_id = frame.event_id or frame.legacy_id
             if event_id:
                 if event_id in recent or event_id in older:
-                    frame = _PassedOver(event_id)
+                    frame = _Skipped(event_id)
                 recent.add(event_id)
             if (
                 not wants_all
-                # What nearly every frame of a stream is, without a call.
+                # Fast path for candles, without a call.
                 and not (
                     type(frame) is CandleFrame
                     and (bar := frame.bar).symbol in wanted[bar.timeframe]
                 )
                 and not self._is_wanted(frame)
             ):
-                frame = _PassedOver(event_id)
+                frame = _Skipped(event_id)
             waiting.append(frame)
         if type(decoded) is CandleFrame:
             self._continuity.latest = decoded
@@ -159,8 +160,8 @@ class Inbox:
             self._older, self._recent = recent, set()
         return answers
 
-    def _heeded(self, frame: Frame | FrameError, answers: list[bytes]) -> _Received | None:
-        """See to what matters before the strategy's turn has come; None if that was all."""
+    def _preprocess(self, frame: Frame | FrameError, answers: list[bytes]) -> _Received | None:
+        """Handle what must not wait for the strategy; return the frame to deliver, if any."""
         if isinstance(frame, Ping | Pong):
             if isinstance(frame, Ping):
                 answers.append(PONG)
@@ -170,21 +171,21 @@ class Inbox:
             return None
         if isinstance(frame, FrameError):
             _log.warning("a frame was dropped: %s", frame, extra={"event_id": frame.event_id})
-            received = _PassedOver(frame.event_id)
+            received = _Skipped(frame.event_id)
         elif not self._is_live and (broken := self._continuity.broken_by(frame)) is not None:
             self._break_off(broken)
             return None
         else:
             received = frame
-        self._note(received)
+        self._handle_early(received)
         if not self._is_greeted:
             self._greet(received)
-        self._is_usual = not self._continuity.is_open
+        self._is_fast_path = not self._continuity.must_check
         return received
 
     def _break_off(self, broken: StrategyRuntimeError) -> None:
-        """Take nothing any more, and acknowledge nothing of it."""
-        self.broken, self._is_usual, self._is_last_here = broken, False, False
+        """Ignore all frames from now on, and acknowledge none of those still waiting."""
+        self.broken, self._is_fast_path, self._is_last_here = broken, False, False
         self.waiting.clear()
         self.lost(Closed(None, "another run"))
 
@@ -201,41 +202,41 @@ class Inbox:
         return not isinstance(frame, QuoteFrame) or self.wants.quote(frame.quote.symbol)
 
     def presume_connected(self) -> None:
-        """The proxy does not greet: take it as connected."""
-        self._go_on()
-        self.is_leaving = False
+        """Treat the proxy as connected although it has not sent CONNECTED."""
+        self._resume()
+        self.is_shutting_down = False
         self.waiting.append(ConnectionEvent(event=ConnectionEventKind.CONNECTED))
 
     def lost(self, closed: Closed) -> None:
-        """The connection has ended."""
+        """The connection ended."""
         self.closed = closed
         self._wake()
 
     def _greet(self, frame: _Received) -> None:
         if isinstance(frame, ConnectionEvent) and frame.event is ConnectionEventKind.CONNECTED:
-            self._go_on()
+            self._resume()
         else:
             self.presume_connected()
 
-    def _go_on(self) -> None:
-        """It is known where the connection leads to."""
+    def _resume(self) -> None:
+        """The proxy's run is known: carry over unconfirmed acknowledgements if it is the same."""
         self._is_greeted = True
         if self._continuity.is_same:
             self._done[:0] = self._carried
         self._carried.clear()
 
-    def _note(self, event: _Received) -> None:
-        """What matters before the strategy's turn has come."""
+    def _handle_early(self, event: _Received) -> None:
+        """Handle what must not wait until the event is delivered."""
         if isinstance(event, OrderEvent):
-            self._sighted(event.order)
+            self._order_seen(event.order)
         elif isinstance(event, BacktestComplete):
             self._is_last_here = True
         elif isinstance(event, ConnectionEvent):
-            self.is_leaving = event.event is ConnectionEventKind.DISCONNECTING
+            self.is_shutting_down = event.event is ConnectionEventKind.DISCONNECTING
         elif isinstance(event, ProxyErrorEvent) and event.code in _BROKEN_OFF:
             self.last_words = f"{event.code}: {event.message}"
 
-    # Leaving
+    # Delivering and acknowledging
 
     @property
     def is_complete(self) -> bool:
@@ -244,18 +245,18 @@ class Inbox:
 
     @property
     def in_hand(self) -> str:
-        """Id of the event that was taken last and is not done yet."""
+        """Id of the event being handled."""
         return "" if self._taken is None else id_of(self._taken) or ""
 
     def take(self) -> Iterator[Event]:
-        """What is at hand; asking for the next marks the one before as done."""
+        """Iterate over the waiting events; asking for the next marks the one before as done."""
         waiting, done = self.waiting, self._done
         while waiting:
             frame = waiting.popleft()
             if type(frame) is CandleFrame:
                 self._taken = frame
                 yield frame.bar
-            elif not isinstance(frame, _PassedOver):
+            elif not isinstance(frame, _Skipped):
                 self._taken = frame
                 yield unwrap(frame)
             event_id = frame.event_id or frame.legacy_id
@@ -264,22 +265,22 @@ class Inbox:
         self._taken = None
 
     def take_all(self) -> list[Frame]:
-        """What is at hand, all of it done at once."""
+        """Return the waiting frames, and mark all of them as done."""
         waiting = self.waiting
         self._done += filter(None, (each.event_id or each.legacy_id for each in waiting))
-        frames = [each for each in waiting if not isinstance(each, _PassedOver)]
+        frames = [each for each in waiting if not isinstance(each, _Skipped)]
         waiting.clear()
         return frames
 
     def ack(
         self, send: Callable[[bytes], bool], correlation: Callable[[], str], now_ms: int
     ) -> None:
-        """Acknowledge everything that is done, in one frame; what cannot be sent remains so."""
+        """Acknowledge all events done, in one frame; if it cannot be sent, they stay pending."""
         if self._done and send(encode_ack(self._done, correlation(), now_ms)):
             self._sent.append(self._done.copy())
             self._done.clear()
 
 
-def _say_odd(frame: Frame, warnings: list[str]) -> None:
+def _log_warnings(frame: Frame, warnings: list[str]) -> None:
     about = {"event_id": id_of(frame)}
     _log.warning("odd %s: %s", type(frame).__name__, "; ".join(warnings), extra=about)

@@ -1,4 +1,4 @@
-"""The network: event streams that deliver as they read, and requests over connections kept."""
+"""The transport over real sockets: event streams, and requests over kept-alive connections."""
 
 import asyncio
 import os
@@ -28,28 +28,28 @@ __all__ = ["Network"]
 _HANDSHAKE_S = 10.0
 _ANSWER_S = 10.0
 _AGREED = 101
-# What OpenSSL makes of bytes that are no TLS, up to 3.1 and from 3.2 on. It is the text that is
-# looked for, since a Python that is older than the library knows no reason by the new name.
+# OpenSSL's errors for bytes that are not TLS, up to 3.1 and from 3.2 on. The text is searched
+# because a Python older than the library does not know the new reason by name.
 _NO_TLS = ("wrong version number", "record layer failure")
 _NO_CERTIFICATE = "certificate required"
-# Its numbers for a certificate that signs itself, alone or at the end of a chain, and for an
-# authority that it does not know.
+# OpenSSL's codes of a self-signed certificate, alone or at the end of a chain, and of an unknown
+# authority.
 _UNKNOWN_ISSUER = (18, 19, 20)
 
 
 class Network:
-    """Implements the transport.
+    """Implements `Transport`.
 
     Args:
         headers: Sent with every request and handshake.
-        heartbeat: Of streams, see `Stream`.
-        max_frame: Bytes a message may have; a longer one ends the connection with code 1009.
+        heartbeat: Heartbeat of streams, see `Stream`.
+        max_frame: Maximum size of a message, in bytes; a longer one closes the connection (1009).
     """
 
     def __init__(
         self, *, headers: Mapping[str, str], heartbeat: float | None, max_frame: int
     ) -> None:
-        # Without the second, any encoding of an answer would be welcome (RFC 9110, 12.5.3).
+        # Without Accept-Encoding, a server may choose any (RFC 9110, 12.5.3).
         fixed = {"User-Agent": "strategy-runtime", "Accept-Encoding": "identity"}
         self._headers = header_lines({**fixed, **headers})
         self._heartbeat = heartbeat
@@ -74,9 +74,9 @@ class Network:
                 stream = await dial(target, make)
                 head = await stream.shake_hands(target, self._headers)
         except (OSError, ReplyFault, TimeoutError) as error:
-            distrust = _distrust(error, target, "ws")
-            said = distrust or reason_of(error) or f"no handshake within {_HANDSHAKE_S:g} s"
-            raise ConnectFailed(said, is_untrusted=bool(distrust)) from None
+            tls_problem = _tls_problem(error, target, "ws")
+            said = tls_problem or reason_of(error) or f"no handshake within {_HANDSHAKE_S:g} s"
+            raise ConnectFailed(said, is_untrusted=bool(tls_problem)) from None
         if head.status in REDIRECTS:
             raise ProtocolError(
                 f"{url} redirects to {head.headers.get('location', '')}; redirects are not "
@@ -94,11 +94,11 @@ class Network:
         """Send one request; see `Transport`."""
         target = target_of(url)
         try:
-            conversation = await self._pool.to(target)
+            connection = await self._pool.acquire(target)
         except (OSError, TimeoutError) as error:
-            distrust = _distrust(error, target, "http")
-            if distrust:
-                raise AccessDenied(distrust) from None
+            tls_problem = _tls_problem(error, target, "http")
+            if tls_problem:
+                raise AccessDenied(tls_problem) from None
             what = reason_of(error) or "no connection in time"
             raise Unreachable(f"nobody answers at {url}: {what}") from None
         head = f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
@@ -113,20 +113,20 @@ class Network:
                 body,
             )
         try:
-            reply = await conversation.ask(message, _ANSWER_S)
+            reply = await connection.request(message, _ANSWER_S)
         except (OSError, ReplyFault) as error:
-            distrust = _distrust(error, target, "http")
-            if distrust:
-                raise AccessDenied(distrust) from None
+            tls_problem = _tls_problem(error, target, "http")
+            if tls_problem:
+                raise AccessDenied(tls_problem) from None
             what = "timed out" if isinstance(error, TimeoutError) else f"failed: {error}"
             raise ConnectionLost(f"{method} {url} {what}") from None
         finally:
-            self._pool.free(target, conversation)
+            self._pool.release(target, connection)
         encoding = reply.head.headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             raise ProtocolError(
-                f"{method} {url} was answered in {encoding}, which was not asked for: answers must "
-                "not be compressed, neither by the proxy nor by what stands in front of it"
+                f"{method} {url} was answered in {encoding}, which was not requested; responses "
+                "must not be compressed, neither by the proxy nor by anything in front of it"
             )
         return Answer(
             reply.head.status,
@@ -135,15 +135,15 @@ class Network:
         )
 
     async def close(self) -> None:
-        """Close all connections; a later request would open a new one."""
+        """Close all connections for requests; a later request would open a new one."""
         self._pool.close()
         await sleep(0)
 
 
-def _distrust(error: Exception, target: Target, scheme: str) -> str:
-    """What keeps the two sides from trusting each other, at every attempt; empty if nothing."""
+def _tls_problem(error: Exception, target: Target, scheme: str) -> str:
+    """Return why TLS cannot be established, however often it is tried; empty for other errors."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        hint = _on_authorities() if error.verify_code in _UNKNOWN_ISSUER else ""
+        hint = _authority_hint() if error.verify_code in _UNKNOWN_ISSUER else ""
         return f"the proxy's certificate cannot be trusted: {error}{hint}"
     if isinstance(error, ssl.SSLError) and any(each in str(error) for each in _NO_TLS):
         return (
@@ -152,17 +152,17 @@ def _distrust(error: Exception, target: Target, scheme: str) -> str:
         )
     if isinstance(error, ssl.SSLError) and _NO_CERTIFICATE in str(error):
         return (
-            f"{target.authority} wants a certificate of ours, and there is none to show it: have "
-            f"it ask for a key instead ({KEY_SETTINGS})"
+            f"{target.authority} demands a client certificate, which is not supported; "
+            f"let it ask for a key instead ({KEY_SETTINGS})"
         )
     return ""
 
 
-def _on_authorities() -> str:
-    """Where to look for the authority that is missing; OpenSSL says nothing of a file that is."""
+def _authority_hint() -> str:
+    """Return a hint for a missing authority; OpenSSL itself ignores a missing file silently."""
     file = os.environ.get("SSL_CERT_FILE")
     if file is None:
-        return "; have SSL_CERT_FILE name the file of an authority of your own"
+        return "; set SSL_CERT_FILE to the file of your own authority"
     if not os.access(file, os.R_OK):
         return f"; SSL_CERT_FILE names {file}, which cannot be read"
     return f"; {file}, which SSL_CERT_FILE names, does not have the authority that signed it"

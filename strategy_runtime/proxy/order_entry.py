@@ -1,4 +1,4 @@
-"""Order entry: one order to the proxy, effectively once; `submission` has the rules."""
+"""Order entry: place one order at the proxy, effectively once; `submission` has the rules."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,15 +18,15 @@ from strategy_runtime.proxy.submission import OrderAct, Patience, Submission
 
 __all__ = ["OrderEntry"]
 
-_KNOWS_IDS = "client_order_id_dedupe"
+_DEDUPE = "client_order_id_dedupe"
 
 
 class OrderEntry:
-    """Sends orders, and finds out what became of them where that is not clear.
+    """Places orders, and looks up their fate if it is unclear.
 
     Args:
-        resources: Where orders that carry an id of ours are looked for, and what the proxy can do.
-        is_leaving: Whether the proxy has said that it goes down: then nothing is begun any more.
+        resources: Used to look up orders by our id, and the proxy's capabilities.
+        is_shutting_down: Whether the proxy has announced its shutdown; nothing is sent then.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class OrderEntry:
         patience: Patience,
         resources: Resources,
         *,
-        is_leaving: Callable[[], bool],
+        is_shutting_down: Callable[[], bool],
     ) -> None:
         self._requests = requests
         self._patience = patience
         self._resources = resources
-        self._is_leaving = is_leaving
-        self._knows_ids: bool | None = None
+        self._is_shutting_down = is_shutting_down
+        self._dedupes: bool | None = None
         self._awaited: dict[str, asyncio.Future[Order]] = {}
 
-    def sighted(self, order: Order) -> None:
-        """An event has an order: if its answer is outstanding, this is one."""
+    def order_seen(self, order: Order) -> None:
+        """An order appeared in an event: if its response is outstanding, this replaces it."""
         if self._awaited:
             waiting = self._awaited.get(order.client_order_id or "")
             if waiting is not None and not waiting.done():
@@ -56,28 +56,28 @@ class OrderEntry:
 
         Raises:
             ApiError: It was refused.
-            FateUnknown: Nobody can say whether it arrived.
+            FateUnknown: It was sent, but may not have arrived.
             Unreachable: It was never sent.
         """
         submission = Submission(
             request,
-            dedupes=await self._ask_whether_it_knows_ids(),
+            dedupes=await self._proxy_dedupes(),
             now=monotonic(),
             patience=self._patience,
         )
         own_id = request.client_order_id or ""
-        sighted = self._awaited[own_id] = asyncio.get_running_loop().create_future()
+        order_seen = self._awaited[own_id] = asyncio.get_running_loop().create_future()
         try:
             while not submission.is_done:
                 step = submission.next(monotonic())
                 if step.act is OrderAct.WAIT:
-                    await asyncio.wait({sighted}, timeout=step.seconds)
+                    await asyncio.wait({order_seen}, timeout=step.seconds)
                 elif step.act is OrderAct.SEND:
                     await self._send(submission)
                 else:
                     await self._look_up(submission, own_id)
-                if sighted.done():
-                    submission.sighted(sighted.result())
+                if order_seen.done():
+                    submission.order_seen(order_seen.result())
         finally:
             del self._awaited[own_id]
         if submission.handle is None:
@@ -85,11 +85,11 @@ class OrderEntry:
         return submission.handle
 
     async def _send(self, submission: Submission) -> None:
-        if self._is_leaving():
-            submission.failed(Unreachable("the proxy is going down"), monotonic(), None)
+        if self._is_shutting_down():
+            submission.failed(Unreachable("the proxy is shutting down"), monotonic(), None)
             return
         try:
-            handle = await self._requests.send("/orders", submission.request, OrderHandle)
+            handle = await self._requests.post("/orders", submission.request, OrderHandle)
         except StrategyRuntimeError as error:
             wait = error.retry_after if isinstance(error, ApiError) else None
             submission.failed(error, monotonic(), wait)
@@ -100,21 +100,21 @@ class OrderEntry:
         try:
             found = await self._resources.orders(client_order_id=own_id)
         except StrategyRuntimeError:
-            submission.not_told(monotonic())
+            submission.lookup_failed(monotonic())
             return
         if found:
-            submission.sighted(found[0])
+            submission.order_seen(found[0])
         else:
-            submission.absent(monotonic())
+            submission.not_found(monotonic())
 
-    async def _ask_whether_it_knows_ids(self) -> bool:
-        """Whether the proxy promises to know the id of an order again; one answer is enough."""
-        if self._knows_ids is None:
+    async def _proxy_dedupes(self) -> bool:
+        """Return whether the proxy deduplicates orders by id; asked until it answers once."""
+        if self._dedupes is None:
             try:
                 features = (await self._resources.capabilities()).features
             except (ApiError, ProtocolError):
                 features = []
             except StrategyRuntimeError:
                 return False
-            self._knows_ids = _KNOWS_IDS in features
-        return self._knows_ids
+            self._dedupes = _DEDUPE in features
+        return self._dedupes

@@ -1,4 +1,4 @@
-"""Whether to try again, and when, apart from any socket."""
+"""Retry policy: back-off delays, and which failures end a run. No I/O."""
 
 from collections.abc import Callable, Iterator
 from math import isfinite
@@ -19,15 +19,15 @@ __all__ = [
     "CLOSE_TOO_BIG",
     "STABLE_AFTER_S",
     "Delays",
-    "backoff",
-    "knocks",
-    "retries",
+    "reconnect_delays",
+    "retry_delays",
     "seconds_of",
+    "startup_delays",
     "verdict",
 ]
 
 STABLE_AFTER_S = 60.0
-"""A link that lasted this long was a good one: the next loss starts the delays anew."""
+"""A connection that lasted this long was stable: the next loss resets the back-off."""
 
 CLOSE_TOO_BIG = 1009
 _CLOSE_INTERNAL = 1011
@@ -36,32 +36,32 @@ _NO_ENTRY = (401, 403)
 
 _FIRST_S = 1.0
 _LONGEST_S = 5.0
-_FIRST_KNOCK_S = 0.25
-_LONGEST_KNOCK_S = 2.0
+_FIRST_STARTUP_S = 0.25
+_LONGEST_STARTUP_S = 2.0
 _FIRST_RETRY_S = 1.0
 _LONGEST_RETRY_S = 8.0
 
 
 Delays = Callable[[Random], Iterator[float]]
-"""A source of delays in seconds, one after the other."""
+"""A source of successive delays, in seconds."""
 
 
-def backoff(chance: Random) -> Iterator[float]:
+def reconnect_delays(chance: Random) -> Iterator[float]:
     """Delays between connections: full jitter under a ceiling that doubles from 1 s to 5 s.
 
-    So a dead link is found and replaced within 15 s even where others were lost just before. What
-    keeps a proxy from a storm of connections is the limit in a minute, see `Connection`.
+    So a dead connection is detected and replaced within 15 s, even after other losses. The limit
+    per minute protects the proxy from a storm of connections, see `Connection`.
     """
     return _jitter(chance, _FIRST_S, _LONGEST_S)
 
 
-def knocks(chance: Random) -> Iterator[float]:
-    """Delays while the proxy is not up yet: full jitter under a ceiling that doubles up to 2 s."""
-    return _jitter(chance, _FIRST_KNOCK_S, _LONGEST_KNOCK_S)
+def startup_delays(chance: Random) -> Iterator[float]:
+    """Delays while the proxy is starting: full jitter under a ceiling that doubles up to 2 s."""
+    return _jitter(chance, _FIRST_STARTUP_S, _LONGEST_STARTUP_S)
 
 
-def retries(chance: Random) -> Iterator[float]:
-    """Delays between attempts at one question: 1 s, doubling up to 8 s, half more or less."""
+def retry_delays(chance: Random) -> Iterator[float]:
+    """Delays between attempts at one request: 1 s, doubling up to 8 s, each ±50 %."""
     pause = _FIRST_RETRY_S
     while True:
         yield pause * chance.uniform(0.5, 1.5)
@@ -75,37 +75,37 @@ def _jitter(chance: Random, ceiling: float, longest: float) -> Iterator[float]:
 
 
 def seconds_of(said: object) -> float | None:
-    """How long a proxy asks to wait, from a header or a body: a number of seconds or, as proxies of
-    the web have it, the date until which; None where it is neither.
+    """Parse a retry delay from a header or body: a number of seconds, or an HTTP date.
+
+    Returns None if it is neither.
     """
     try:
         wait = float(said) if isinstance(said, str | int | float) else -1.0
     except ValueError:
         return _seconds_until(str(said))
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # an integer too large for a float
         return None
     return wait if isfinite(wait) and wait >= 0 else None
 
 
 def _seconds_until(date: str) -> float | None:
-    from email.utils import parsedate_to_datetime  # few runs need it
+    from email.utils import parsedate_to_datetime  # rarely needed
 
     try:
         return max((parsedate_to_datetime(date) - now()).total_seconds(), 0.0)
-    except (ValueError, TypeError, OverflowError):  # no date, or without a zone, or in no calendar
+    except (ValueError, TypeError, OverflowError):  # not a date, without a zone, or out of range
         return None
 
 
 def verdict(
     ended: Closed | ConnectFailed, last_words: str | None = None
 ) -> StrategyRuntimeError | None:
-    """What the end of a connection, or of an attempt, means: an error that ends the run, or None.
+    """Return the error with which a lost connection or failed attempt ends the run.
 
-    None says: try again. Ask only while the run should go on: a close after the end of a backtest
-    is just the end.
+    None means: try again. Do not call this after the end of a backtest, when a close is normal.
 
     Args:
-        last_words: What the proxy said had failed in its backtest, where it did.
+        last_words: What failed in the proxy's backtest, if the proxy said so.
     """
     if isinstance(ended, ConnectFailed):
         if ended.status in _NO_ENTRY:
@@ -124,7 +124,7 @@ def verdict(
     if code == CloseCode.SUPERSEDED:
         return ConnectionLost(f"another strategy took over the proxy's event stream{said}")
     if code == _CLOSE_INTERNAL and last_words is not None:
-        return ConnectionLost(f"the proxy broke the run off: {last_words}")
+        return ConnectionLost(f"the proxy aborted the run: {last_words}")
     if code in _CLOSE_FOR_WHAT_WE_SENT:
         return ProtocolError(f"the proxy refuses what we send: close code {code}{said}")
     return None

@@ -1,4 +1,4 @@
-"""Requests over connections that are kept: one at a time on each, no more than a proxy can bear."""
+"""A pool of kept-alive HTTP connections: one request at a time on each, and a limit on all."""
 
 import asyncio
 import select
@@ -8,18 +8,18 @@ from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.proxy.dialing import Reader, dial
 from strategy_runtime.proxy.http1 import Reply, ReplyFault, ReplyReader, Target
 
-__all__ = ["Conversation", "Pool"]
+__all__ = ["Pool", "RequestConnection"]
 
-_MOST_AT_ONCE = 64  # a thousand orders of one hook must not be as many connections
-# Many servers close what was idle for 5 s (uvicorn, Node, Apache), just when the order comes of a
-# strategy that acts every 5 s; and what is under way then has an unknown fate. Looks at open orders
-# are 4.5 s apart and keep theirs.
+_MOST_AT_ONCE = 64  # a thousand orders of one hook must not open a thousand connections
+# Many servers (uvicorn, Node, Apache) close a connection that was idle for 5 s, just when a
+# strategy that acts every 5 s sends its order, whose fate is then unknown. Polls of open orders are
+# 4.5 s apart, and keep their connection.
 _IDLE_S = 4.7
 _PROVING_S = 0.005
 
 
-class Conversation(Reader):
-    """One connection for requests."""
+class RequestConnection(Reader):
+    """One kept-alive connection for requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,22 +27,22 @@ class Conversation(Reader):
         self._reader = ReplyReader()
         self._answer: asyncio.Future[Reply] | None = None
         self._method = b""
-        self._outlived = {b""}
-        """The methods behind whose answers the connection has stayed open."""
+        self._survived = {b""}
+        """The methods whose responses the connection has survived."""
         self._idle_since = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether it has ended neither here nor, as far as the loop has read, there."""
+        """Whether neither side has closed it, as far as the event loop knows."""
         return not self._transport.is_closing()
 
     @property
     def is_usable(self) -> bool:
-        """Whether another request may go out on it.
+        """Whether another request may be sent on it.
 
-        One that was idle for long is not: the other side may be about to close it. Nor is one on
-        which something has come unasked, which is nearly always its end: a hook that blocks, or
-        has just been given the last answer, keeps the loop from reading that.
+        Not after a long idle time, since the server may be about to close it. Nor if there are
+        unread bytes, nearly always the close, which the event loop has not read because a hook
+        blocks or has just received the last response.
         """
         if not self.is_open or self._idle_s >= _IDLE_S:
             return False
@@ -50,23 +50,23 @@ class Conversation(Reader):
 
     @property
     def is_unproven(self) -> bool:
-        """Whether it has yet to outlive an answer like the last one."""
-        return self._method not in self._outlived and self._idle_s < _PROVING_S
+        """Whether it may still be closed by the server after a response like the last one."""
+        return self._method not in self._survived and self._idle_s < _PROVING_S
 
     @property
     def _idle_s(self) -> float:
         return monotonic() - self._idle_since
 
-    async def ask(self, message: bytes, within: float) -> Reply:
-        """Send a request and wait for the answer.
+    async def request(self, message: bytes, within: float) -> Reply:
+        """Send a request and wait for the response.
 
         Raises:
-            OSError, ReplyFault: There was none, or none that makes sense.
+            OSError, ReplyFault: There was none, or an invalid one.
             TimeoutError: There was none in time.
         """
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._answer = answer
-        self._outlived.add(self._method)
+        self._survived.add(self._method)
         self._method = message[:4]
         self._transport.write(message)
         timer = self._loop.call_later(within, self._fail, TimeoutError())
@@ -85,13 +85,13 @@ class Conversation(Reader):
         return reply
 
     def abort(self) -> None:
-        """Let go of the connection."""
+        """Close the connection immediately."""
         self._transport.abort()
 
     def arrived(self, data: bytes) -> None:
-        """Take what was read."""
+        """Handle the bytes read."""
         if self._answer is None:
-            self._transport.abort()  # nobody has asked for anything
+            self._transport.abort()  # there is no request outstanding
             return
         try:
             reply = self._reader.feed(data)
@@ -116,15 +116,15 @@ class Conversation(Reader):
 
 
 class Pool:
-    """All connections for requests."""
+    """All connections for requests, by target."""
 
     def __init__(self) -> None:
-        self._idle: dict[tuple[bool, str, int], list[Conversation]] = {}
-        self._busy: set[Conversation] = set()
+        self._idle: dict[tuple[bool, str, int], list[RequestConnection]] = {}
+        self._busy: set[RequestConnection] = set()
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
 
-    async def to(self, target: Target) -> Conversation:
-        """A connection that is ready, to be given back by `free`; first come, first served.
+    async def acquire(self, target: Target) -> RequestConnection:
+        """Acquire a connection, to be returned with `release`; first come, first served.
 
         Raises:
             OSError, TimeoutError: See `dial`.
@@ -136,42 +136,42 @@ class Pool:
             self._room.release()
             raise
 
-    async def _ready(self, target: Target) -> Conversation:
+    async def _ready(self, target: Target) -> RequestConnection:
         idle = self._idle.get(target[:3])
         while idle:
-            conversation = idle.pop()
-            self._busy.add(conversation)
-            if conversation.is_unproven:
-                # Who closes after an answer without having said so does it a moment later, and
-                # what is written meanwhile has an unknown fate.
+            connection = idle.pop()
+            self._busy.add(connection)
+            if connection.is_unproven:
+                # A server that closes after a response without announcing it does so a moment
+                # later, and the fate of a request written meanwhile would be unknown.
                 await sleep(_PROVING_S)
-            if conversation.is_usable:
-                return conversation
-            conversation.abort()
-            self._busy.discard(conversation)
-        conversation = await dial(target, Conversation)
-        self._busy.add(conversation)
-        return conversation
+            if connection.is_usable:
+                return connection
+            connection.abort()
+            self._busy.discard(connection)
+        connection = await dial(target, RequestConnection)
+        self._busy.add(connection)
+        return connection
 
-    def free(self, target: Target, conversation: Conversation) -> None:
-        """Give a connection back: it is used again, if it lasts."""
+    def release(self, target: Target, connection: RequestConnection) -> None:
+        """Return a connection to the pool, for reuse if it is still open."""
         self._room.release()
-        self._busy.discard(conversation)
-        if conversation.is_open:
-            self._idle.setdefault(target[:3], []).append(conversation)
+        self._busy.discard(connection)
+        if connection.is_open:
+            self._idle.setdefault(target[:3], []).append(connection)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections immediately."""
         for idle in self._idle.values():
             self._busy.update(idle)
-        for conversation in self._busy:
-            conversation.abort()
+        for connection in self._busy:
+            connection.abort()
         self._idle.clear()
         self._busy.clear()
 
 
 def _has_unread(socket: Any) -> bool:
-    """Whether something has come that the event loop has not read yet, be it the end."""
+    """Whether there are bytes, or the end, that the event loop has not read yet."""
     if not hasattr(select, "poll"):  # Windows
         return bool(select.select([socket], [], [], 0)[0])
     waiting = select.poll()

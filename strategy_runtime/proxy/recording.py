@@ -1,4 +1,4 @@
-"""A recording: what a proxy sent, in a file, a message a line, as it came."""
+"""Recordings: a file of what a proxy sent, one message per line, as received."""
 
 import logging
 import os
@@ -20,16 +20,16 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class Recording:
-    """A receiver in front of another: what comes is appended to a file, and handed on.
+    """A receiver in front of another: appends messages to a file and passes them on.
 
-    It is in the file a second later, or when much has come, and at the end. A disk that is full
-    ends the recording and not the run.
+    They are written every second, when many are pending, and at the end. A full disk ends the
+    recording, not the run.
 
     Args:
-        path: Of the file; where there is one, it is added to.
+        path: Path of the file; an existing one is appended to.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
 
     _receiver: Receiver
@@ -43,13 +43,13 @@ class Recording:
         self._is_over = threading.Event()
         size = os.fstat(self._file.fileno()).st_size
         if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
-            self._file.write(b"\n")  # a process that was killed may have left half a line
+            self._file.write(b"\n")  # a killed process may have left half a line
 
     def before(self, receiver: Receiver) -> Self:
-        """Stand in front of a receiver, before anything comes."""
+        """Set the receiver to pass messages on to, before any arrive; start the writer."""
         self._receiver = receiver
-        # A timer of the loop would be looked at in each of its turns, which is more than all the
-        # rest costs, and would wait for a hook that blocks.
+        # A timer of the event loop would be checked in every iteration, which costs more than all
+        # the rest, and would be delayed by a blocking hook.
         thread = threading.Thread(target=self._keep_writing, name="recording", daemon=True)
         try:
             thread.start()
@@ -75,7 +75,7 @@ class Recording:
         self._receiver.lost(closed)
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write what is pending, and close the file."""
         self._is_over.set()
         self._write()
         with self._writing:
@@ -89,11 +89,11 @@ class Recording:
         """Write what is pending, unless the file has been closed."""
         with self._writing:
             messages = [*self._pending, b""]
-            # More may have come since: the list is added to without a lock.
+            # More may have been added since: the list has no lock.
             del self._pending[: len(messages) - 1]
             if self._file.closed or len(messages) == 1:
                 return
-            if b"\n" in b"".join(messages):  # in JSON, between words, they are but spaces
+            if b"\n" in b"".join(messages):  # only whitespace in JSON
                 messages = [message.replace(b"\n", b" ") for message in messages]
             lines = memoryview(b"\n".join(messages))
             try:

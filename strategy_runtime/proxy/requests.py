@@ -1,4 +1,4 @@
-"""The REST client: one request, one answer or one error with a meaning."""
+"""The REST client: requests to a proxy, with retries and errors that have a meaning."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -32,8 +32,8 @@ _T = TypeVar("_T")
 _TOO_MANY = 429
 _UNKNOWN_KEY = 401
 _FORBIDDEN = 403
-_EVERYBODYS = ("account", "orders", "positions")
-# Any other answer to an order may be that of somebody who does not know what became of it.
+_OPEN_TO_EVERY_KEY = ("account", "orders", "positions")
+# Any other response to an order may come from a gateway that does not know its fate.
 _REFUSALS = (*REDIRECTS, 400, 401, 403, 404, 405, 409, 413, 415, 422, _TOO_MANY, 501)
 _NOT_FOUND = 404
 _NO_CODE = "HTTP_"
@@ -47,7 +47,7 @@ _log = logging.getLogger("strategy_runtime")
 
 
 def segment(text: str) -> str:
-    """A symbol or an id as one segment of a path: `S%3AAAPL`, `BTC%2FUSD`."""
+    """Encode a symbol or an id as one segment of a path: `S%3AAAPL`, `BTC%2FUSD`."""
     return percent_encode(text, safe="")
 
 
@@ -55,7 +55,7 @@ class RestClient:
     """Requests to one proxy.
 
     Args:
-        delays: Source of delays between attempts, at least.
+        delays: Source of the minimum delays between attempts.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class RestClient:
         self._base: str | None = None
 
     async def find_base(self) -> None:
-        """Find the prefix the proxy answers under, with a harmless request.
+        """Find the prefix under which the proxy answers, with a harmless request.
 
         Raises:
-            Unreachable, ConnectionLost: No answer.
-            AccessDenied: None for us, or none that can be trusted.
-            ConfigError: The answer is a redirect.
-            ProtocolError: Somebody answers, and not like a proxy.
+            Unreachable, ConnectionLost: There was no response.
+            AccessDenied: The proxy refused us, or cannot be trusted.
+            ConfigError: The response is a redirect.
+            ProtocolError: The response is not that of a proxy.
         """
         bases = self._endpoints.request_bases
         status, said = _NOT_FOUND, ""
@@ -83,10 +83,10 @@ class RestClient:
                 answer = await self._transport.request("GET", f"{base}/account")
             except (AccessDenied, ConnectionLost, Unreachable) as failure:
                 raise type(failure)(f"{failure}; check {self._endpoints.rest_setting}") from None
-            refusal = _refusal("GET", "/account", answer, self._way_in(answer.status))
+            refusal = _refusal("GET", "/account", answer, self._auth_hint(answer.status))
             if not isinstance(refusal, ApiError):
                 raise refusal
-            if _is_of_a_proxy(answer, refusal.code):
+            if _is_from_proxy(answer, refusal.code):
                 self._base = base
                 return
             if answer.status != _NOT_FOUND:
@@ -98,7 +98,7 @@ class RestClient:
                 f"{where} redirects requests ({status}); redirects are not followed, so give the "
                 f"address of the proxy itself; check {setting}"
             )
-        if status in TRANSIENT:  # so says what stands in front of a proxy that is not up
+        if status in TRANSIENT:  # as from a load balancer while the proxy is down
             raise Unreachable(f"no proxy answers behind {where}, but {said}; check {setting}")
         found = "unknown" if status == _NOT_FOUND else f"answered with {said},"
         raise ProtocolError(
@@ -106,68 +106,68 @@ class RestClient:
             f"{found} under {where}; check {setting}"
         )
 
-    async def ask(self, path: str, kind: type[_T]) -> _T:
-        """GET a resource; tried again when nothing or nothing useful came back.
+    async def get(self, path: str, kind: type[_T]) -> _T:
+        """GET a resource; retried without a usable response.
 
         Raises:
             ApiError: The proxy refused.
-            AccessDenied: It does not take our key.
-            Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
+            AccessDenied: It does not accept our key.
+            Unreachable, ConnectionLost, ProtocolError: No response, or an unreadable one.
         """
-        return await self._answered("GET", path, partial(_whole, kind))
+        return await self._request("GET", path, partial(_whole, kind))
 
-    async def listed(
+    async def get_list(
         self,
         path: str,
         kind: type[_T],
         query: Mapping[str, str],
         *,
-        unless: str | None = None,
+        required_id: str | None = None,
     ) -> list[_T]:
-        """GET a list, likewise; an element that cannot be read is passed over, with a warning.
+        """GET a list, likewise; an unreadable element is skipped with a warning.
 
         Args:
-            kind: Of the elements.
-            unless: The id of what must not be passed over, for then it would not seem to be there.
+            kind: Type of the elements.
+            required_id: Id whose element must not be skipped: it would seem to be absent.
 
         Raises:
             ApiError: The proxy refused.
-            AccessDenied: It does not take our key.
-            Unreachable, ConnectionLost, ProtocolError: No answer, or none that can be read.
+            AccessDenied: It does not accept our key.
+            Unreachable, ConnectionLost, ProtocolError: No response, or an unreadable one.
         """
-        read = partial(_list, kind, unless)
-        return await self._answered("GET", f"{path}?{urlencode(query)}", read)
+        read = partial(_list, kind, required_id)
+        return await self._request("GET", f"{path}?{urlencode(query)}", read)
 
-    async def remove(self, path: str, kind: type[_T]) -> _T:
+    async def delete(self, path: str, kind: type[_T]) -> _T:
         """DELETE a resource, likewise."""
-        return await self._answered("DELETE", path, partial(_whole, kind))
+        return await self._request("DELETE", path, partial(_whole, kind))
 
-    async def change(self, path: str, document: object, kind: type[_T]) -> _T:
-        """PATCH a resource; what is not clearly answered is sent again.
+    async def patch(self, path: str, document: object, kind: type[_T]) -> _T:
+        """PATCH a resource; retried without a clear response.
 
-        It says how things are to be, so that a second attempt changes nothing. But where that is
-        refused, the first may have been taken all the same.
+        A PATCH names the desired state, so a second attempt is harmless. But if the second one is
+        refused, the first may have been accepted nevertheless.
 
         Raises:
             ApiError: The proxy refused.
             Unreachable: Nothing was sent.
-            ConnectionLost, ProtocolError: It was sent, and its fate is not known.
+            ConnectionLost, ProtocolError: It was sent, and its fate is unknown.
         """
-        return await self._answered("PATCH", path, partial(_whole, kind), encode_json(document))
+        return await self._request("PATCH", path, partial(_whole, kind), encode_json(document))
 
-    async def send(self, path: str, document: object, kind: type[_T]) -> _T:
+    async def post(self, path: str, document: object, kind: type[_T]) -> _T:
         """POST a document, once: a second attempt might be a second order.
 
         Raises:
             ApiError: The proxy refused.
             Unreachable: Nothing was sent.
-            ConnectionLost, ProtocolError: It was sent, and its fate is not known.
+            ConnectionLost, ProtocolError: It was sent, and its fate is unknown.
         """
-        return await self._answered(
+        return await self._request(
             "POST", path, partial(_whole, kind), encode_json(document), attempts=1
         )
 
-    async def _answered(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -184,7 +184,7 @@ class RestClient:
             try:
                 answer = await self._transport.request(method, f"{self._base}{path}", body)
                 if not 200 <= answer.status < 300:
-                    raise _refusal(method, what, answer, self._way_in(answer.status))
+                    raise _refusal(method, what, answer, self._auth_hint(answer.status))
                 return read(answer.body, f"{method} {what}")
             except StrategyRuntimeError as failure:
                 if method == "PATCH" and not isinstance(failure, ApiError | Unreachable):
@@ -194,15 +194,15 @@ class RestClient:
                 asked = failure.retry_after if isinstance(failure, ApiError) else None
                 await sleep(max(next(pauses), min(asked or 0.0, _LONGEST_PAUSE_S)))
 
-    def _way_in(self, status: int) -> str:
-        """What to add to a refusal; one with 403 may have other reasons than the key."""
-        return f"; {self._endpoints.way_in}" if status == _UNKNOWN_KEY else ""
+    def _auth_hint(self, status: int) -> str:
+        """Return a hint on authentication for a 401; a 403 may have other reasons than the key."""
+        return f"; {self._endpoints.auth_hint}" if status == _UNKNOWN_KEY else ""
 
 
-def _is_of_a_proxy(answer: Answer, code: str) -> bool:
-    """Whether a proxy gave an answer: it has an object, or a refusal in one, and knows the path."""
+def _is_from_proxy(answer: Answer, code: str) -> bool:
+    """Whether a response is a proxy's: a JSON object or error envelope, and the path exists."""
     if not code.startswith(_NO_CODE):
-        return answer.status != _NOT_FOUND  # no proxy is without an account
+        return answer.status != _NOT_FOUND  # every proxy has an account
     try:
         return 200 <= answer.status < 300 and isinstance(json.decode(answer.body), dict)
     except (MsgspecError, RecursionError, UnicodeDecodeError):
@@ -213,10 +213,10 @@ def _whole(kind: type[_T], body: bytes, request: str) -> _T:
     return decode_body(body, kind, request)
 
 
-def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list[_T]:
+def _list(kind: type[_T], required_id: str | None, body: bytes, request: str) -> list[_T]:
     readable, unreadable = decode_list(body, kind, request)
     for element in unreadable:
-        if unless in element.names:
+        if required_id in element.names:
             raise ProtocolError(element.problem)
     for element in unreadable[:_NAMED]:
         named = ", ".join(sorted(element.names)) or "nameless"
@@ -227,23 +227,23 @@ def _list(kind: type[_T], unless: str | None, body: bytes, request: str) -> list
 
 
 def _is_final(method: str, failure: StrategyRuntimeError) -> bool:
-    """Whether another attempt would end no better; a change that was refused is not asked again."""
+    """Whether another attempt is pointless; a refused change is never retried."""
     if isinstance(failure, ApiError):
         is_passing = failure.status in TRANSIENT and failure.code != _GOING_DOWN
         return method == "PATCH" or not is_passing
     return isinstance(failure, AccessDenied)
 
 
-def _refusal(method: str, path: str, answer: Answer, way_in: str) -> StrategyRuntimeError:
-    """What an unsuccessful answer means: a refusal, or, to an order, that its fate is not known."""
+def _refusal(method: str, path: str, answer: Answer, auth_hint: str) -> StrategyRuntimeError:
+    """Convert an error response: to a refusal, or for an order perhaps to an unknown fate."""
     status = answer.status
-    # What a ticket says of a refusal names its order.
+    # Tickets of orders name their order, so their errors need no request.
     error = parse_error(status, answer.body, f"{method} {path}" if method == "GET" else None)
     if status == _TOO_MANY:
         error.retry_after = _seconds(answer.retry_after, error.details)
     if method == "GET" and _is_denied(path, status):
         return AccessDenied(
-            f"the proxy refused {method} {path} with {status}: {error.message}{way_in}"
+            f"the proxy refused {method} {path} with {status}: {error.message}{auth_hint}"
         )
     if status in _REFUSALS or error.code == _GOING_DOWN or method not in ("POST", "PATCH"):
         return error
@@ -253,20 +253,19 @@ def _refusal(method: str, path: str, answer: Answer, way_in: str) -> StrategyRun
 
 
 def _is_denied(path: str, status: int) -> bool:
-    """Whether our key is not taken any more: it may be good and still not give a right to bars."""
+    """Whether our key is refused; a 403 counts only for resources that every key may read."""
     return status == _UNKNOWN_KEY or (
-        status == _FORBIDDEN and path.partition("/")[2].partition("/")[0] in _EVERYBODYS
+        status == _FORBIDDEN and path.partition("/")[2].partition("/")[0] in _OPEN_TO_EVERY_KEY
     )
 
 
 def _seconds(header: str | None, details: object) -> float:
-    """How long to wait: the header, or what the body says; some proxies have only the one, some
-    only the other."""
+    """Return the seconds to wait, from the header or else the body; proxies use either."""
     said = details.get("retry_after_seconds") if isinstance(details, dict) else None
     found = (seconds_of(each) for each in (header, said))
     return next((wait for wait in found if wait is not None), _PAUSE_S)
 
 
 def query_of(**values: Any) -> dict[str, str]:
-    """The query parameters that are set."""
+    """Return the query parameters that are not None."""
     return {name: str(value) for name, value in values.items() if value is not None}

@@ -1,8 +1,8 @@
-"""One connection to the event stream: a WebSocket whose bytes reach the receiver as they are read.
+"""One WebSocket connection to the event stream, which delivers messages as their bytes are read.
 
-No task stands between: what one read brought is taken apart and delivered at once, and whoever
-waits for it is woken once. So pings are answered whatever the strategy does, as long as this loop
-turns; live it is one of its own.
+There is no task in between: all messages of a read are parsed and delivered at once, and the
+waiting consumer is woken once. So pings are answered whatever the strategy does, as long as this
+event loop runs; in a live run it has a loop of its own.
 """
 
 import asyncio
@@ -32,20 +32,19 @@ __all__ = ["Stream"]
 _KEY_TAIL = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NORMAL, _CUT = 1000, 1006
 _CLOSE_S = 2.0
-_SILENT, _SILENT_AT_LAST = 2, 4  # looks
+_PING_AFTER, _LOST_AFTER = 2, 4  # number of checks
 _LATE = 1.5
 _MOST_UNREAD = 4 * 1024 * 1024
 
 
 class Stream(Reader):
-    """Implements the seam's `Socket`.
+    """Implements `Socket`.
 
     Args:
-        longest: Bytes a message may have; a longer one ends the connection with code 1009.
-        heartbeat: Seconds of silence after which the other side is asked whether it is there; it
-            has as long to answer. None to leave that to the system, which asks the other host: a
-            timer that is looked at in every turn of the loop is a tenth of a turn in lock-step.
-        chance: For what has to be random on the wire.
+        longest: Maximum size of a message, in bytes; a longer one closes the connection (1009).
+        heartbeat: Seconds of silence before a ping, and then for its answer. None leaves this to
+            TCP keep-alive: a timer costs a tenth of every event loop iteration in lock-step.
+        chance: Source of random keys and masks.
     """
 
     def __init__(
@@ -57,16 +56,16 @@ class Stream(Reader):
             receiver.feed, reply=self.send, control=self._control, longest=longest
         )
         self._chance = chance
-        self._look_every = (heartbeat or 0.0) / 2
-        self._silent_looks = 0
-        self._looked_at = 0.0
-        self._next_look: asyncio.TimerHandle | None = None
+        self._check_interval = (heartbeat or 0.0) / 2
+        self._silent_checks = 0
+        self._checked_at = 0.0
+        self._next_check: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._handshake: ReplyReader | None = ReplyReader()
         self._answer: asyncio.Future[Head] = self._loop.create_future()
         self._is_over = False
-        self._is_leaving = False
+        self._is_closing = False
 
     def connection_made(  # type: ignore[override]  # see Reader
         self, transport: asyncio.WriteTransport
@@ -78,13 +77,13 @@ class Stream(Reader):
     # The handshake
 
     async def shake_hands(self, target: Target, headers: bytes) -> Head:
-        """Ask for the event stream; gives back the answer, which agrees where it is a 101.
+        """Send the handshake; return the head of the response, 101 if the server agrees.
 
-        What else comes with a refusal is not waited for: some servers never say where it ends.
+        The body of a refusal is not awaited: some servers never mark its end.
 
         Raises:
-            OSError, ReplyFault: There was none.
-            ConnectFailed: There was none that makes sense.
+            OSError, ReplyFault: There was no response.
+            ConnectFailed: The response was invalid.
         """
         key = b64encode(self._chance.randbytes(16))
         self._transport.write(
@@ -99,7 +98,7 @@ class Stream(Reader):
             self._transport.abort()
             raise
 
-    def _shake(self, handshake: ReplyReader, data: bytes) -> None:
+    def _read_handshake(self, handshake: ReplyReader, data: bytes) -> None:
         try:
             handshake.feed(data)
             head = handshake.head
@@ -110,11 +109,9 @@ class Stream(Reader):
                 given.get("sec-websocket-accept") != self._accept
                 or given.get("upgrade", "").lower() != "websocket"
             ):
-                raise ReplyFault(
-                    "the handshake was answered by something else than an event stream"
-                )
+                raise ReplyFault("the handshake was not answered by an event stream")
         except ReplyFault as fault:
-            self._fail(ConnectFailed(str(fault), is_stranger=True))
+            self._fail(ConnectFailed(str(fault), is_not_proxy=True))
             return
         if self._answer.done():
             return
@@ -124,8 +121,8 @@ class Stream(Reader):
             self._transport.close()
             return
         self._handshake = None
-        if self._look_every:
-            self._look_later()
+        if self._check_interval:
+            self._schedule_check()
         else:
             self.keep_alive()
         self.arrived(bytes(handshake.rest))
@@ -136,21 +133,21 @@ class Stream(Reader):
             self._answer.set_exception(error)
         self._transport.abort()
 
-    # Arriving
+    # Receiving
 
     def arrived(self, data: bytes) -> None:
-        """Take what was read."""
-        self._silent_looks = 0
+        """Handle the bytes read."""
+        self._silent_checks = 0
         if self._is_over:
             return
         if self._handshake is not None:
-            self._shake(self._handshake, data)
+            self._read_handshake(self._handshake, data)
             return
         try:
             self._frames.feed(data)
         except FrameFault as fault:
-            self._transport.write(close_frame(fault.code, fault.said, self._chance))
-            self._end(Closed(fault.code, fault.said, is_ours=True))
+            self._transport.write(close_frame(fault.code, fault.reason, self._chance))
+            self._end(Closed(fault.code, fault.reason, is_ours=True))
             self._transport.close()
         except BaseException:
             self._end(Closed(None, "a frame could not be handled"))
@@ -161,67 +158,67 @@ class Stream(Reader):
             self._transport.write(frame_of(PONG, payload, self._chance))
         elif kind == CLOSE:
             code, reason = close_code(payload)
-            if not self._is_leaving:
+            if not self._is_closing:
                 self._transport.write(frame_of(CLOSE, close_answer(payload), self._chance))
             self._end(Closed(code, reason))
             self._transport.close()
 
-    def _look(self) -> None:
-        """Whether anything came since the last look; asks at some silent one, ends at a later."""
-        # A hook that blocked the loop kept it from reading, too: that is not the silence of others.
-        if self._loop.time() - self._looked_at < self._look_every * _LATE:
-            self._silent_looks += 1
-        if self._silent_looks == _SILENT_AT_LAST:
-            self._end(Closed(_CUT, f"no answer to a ping in {self._look_every * 2:g} s"))
+    def _check_silence(self) -> None:
+        """Check for silence since the last check; ping after two silent ones, end after four."""
+        # A late check means that a hook blocked the loop and its reads: not the proxy's silence.
+        if self._loop.time() - self._checked_at < self._check_interval * _LATE:
+            self._silent_checks += 1
+        if self._silent_checks == _LOST_AFTER:
+            self._end(Closed(_CUT, f"no answer to a ping in {self._check_interval * 2:g} s"))
             self._transport.abort()
             return
-        if self._silent_looks == _SILENT:
+        if self._silent_checks == _PING_AFTER:
             self._transport.write(frame_of(PING, b"", self._chance))
-        self._look_later()
+        self._schedule_check()
 
-    def _look_later(self) -> None:
-        self._looked_at = self._loop.time()
-        self._next_look = self._loop.call_later(self._look_every, self._look)
+    def _schedule_check(self) -> None:
+        self._checked_at = self._loop.time()
+        self._next_check = self._loop.call_later(self._check_interval, self._check_silence)
 
-    # Ending
+    # The end of the connection
 
     def pause_writing(self) -> None:
-        """Called by the event loop: the other side reads nothing of what is sent to it."""
-        self._end(Closed(_CUT, "what is sent to it is not read"))
+        """Called by the event loop: the proxy does not read what is sent to it."""
+        self._end(Closed(_CUT, "it does not read what is sent to it"))
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         if self._handshake is not None:
-            self._is_over = True  # of a conversation that never began
+            self._is_over = True  # the stream never started, so there is no loss to report
             if not self._answer.done():
                 cut = ReplyFault("the connection was closed before the handshake was answered")
                 self._answer.set_exception(exc or cut)
-        self._end(Closed(_CUT, str(exc or "cut off without a word")))
+        self._end(Closed(_CUT, str(exc or "closed without a close frame")))
         if not self._gone.done():
             self._gone.set_result(None)
 
     def _end(self, closed: Closed) -> None:
-        """The conversation is over, whatever is still to be done about the connection."""
-        if self._next_look is not None:
-            self._next_look.cancel()
+        """Report the end of the stream, once; closing the connection is up to the caller."""
+        if self._next_check is not None:
+            self._next_check.cancel()
         if not self._is_over:
             self._is_over = True
             self._receiver.lost(closed)
 
-    # Leaving
+    # Sending and closing
 
     def send(self, frame: bytes) -> bool:
-        """Send a text frame; False where the connection has gone."""
+        """Send a text frame; return False if the connection is gone."""
         if self._is_over:
             return False
         self._transport.write(frame_of(TEXT, frame, self._chance))
         return True
 
     async def close(self) -> None:
-        """Close in good order, within two seconds."""
+        """Close with a closing handshake, within two seconds."""
         if not self._is_over:
-            self._is_leaving = True
+            self._is_closing = True
             self._transport.write(close_frame(_NORMAL, "", self._chance))
             self._frames.mute()
         with suppress(TimeoutError):

@@ -1,17 +1,16 @@
-"""One order on its way to the proxy: what to do next, and what an answer, or none, means.
+"""State machine of one order's submission: what to do next, and what each response means.
 
-Free of I/O and clocks: it is told what happened and when, and says what to do. The rules:
+It has no I/O and no clock: it is told what happened and when, and returns what to do. The rules:
 
-* What was never sent is sent again, under the same id, until the deadline.
-* What was answered is accepted or refused; that is final.
-* What was sent and not answered, or not clearly, has an unknown fate. It is never sent blindly a
-  second time: only a proxy that promises to know an id again gets the order again, eight times at
-  least. Any other is asked whether it has an order with this id, and every event with the id
-  settles the matter, too.
-* Where an order that is sent again is refused for another reason than itself, such as a key or a
-  proxy that goes down, the first one may have arrived all the same.
-* An error while asking is not an answer. Only two healthy answers that the order is not there, one
-  of them after the settle window, declare its fate unknown.
+* An order that was never sent is sent again, with the same id, until the deadline.
+* A response that accepts or refuses the order is final.
+* An order that was sent without a clear response has an unknown fate, and is not resent blindly:
+  only a proxy that promises to deduplicate ids receives it again, at least eight times. Any other
+  proxy is asked whether it has an order with this id. An event with the id settles it, too.
+* If a resent order is refused for a reason other than the order itself, such as the key or a
+  shutdown, the first one may still have arrived.
+* A failed look-up proves nothing. The fate is declared unknown only after two look-ups that did not
+  find the order, one of them after the settle time.
 """
 
 from enum import Enum
@@ -45,7 +44,7 @@ class OrderAct(Enum):
 
 
 class OrderStep(NamedTuple):
-    """An act, and for how many seconds where it is waiting."""
+    """What to do, and the seconds to wait."""
 
     act: OrderAct
     seconds: float = 0.0
@@ -55,9 +54,9 @@ class Patience(NamedTuple):
     """How long an order may take.
 
     Attributes:
-        deadline: Seconds in which it must have been sent.
-        settle: Seconds for an order of unknown fate to show up.
-        limit: Seconds after which its fate is declared unknown whatever the proxy answers.
+        deadline: Seconds in which it must be sent.
+        settle: Seconds for an order of unknown fate to appear.
+        limit: Seconds after which its fate is declared unknown whatever the proxy responds.
     """
 
     deadline: float = 5.0
@@ -69,11 +68,11 @@ class Submission:
     """The state of one order's submission.
 
     Args:
-        dedupes: The proxy knows an id again and answers with the first order.
+        dedupes: Whether the proxy recognises a repeated id and returns the first order.
         now: Monotonic seconds.
 
     Attributes:
-        handle: What the proxy made of it, once accepted.
+        handle: Handle of the order, once accepted.
         error: Why there is none.
         sends: How often it was sent.
     """
@@ -96,11 +95,11 @@ class Submission:
 
     @property
     def is_done(self) -> bool:
-        """Its fate is known, or declared unknown."""
+        """Whether its fate is known, or declared unknown."""
         return self.handle is not None or self.error is not None
 
     def next(self, now: float) -> OrderStep:
-        """What to do now."""
+        """Return what to do now."""
         if self.is_done:
             return OrderStep(OrderAct.DONE)
         if now < self._not_before:
@@ -113,12 +112,12 @@ class Submission:
     # What happened
 
     def accepted(self, handle: OrderHandle) -> None:
-        """The proxy has the order."""
+        """The proxy accepted the order."""
         if not self.is_done:
             self.handle = handle
 
-    def sighted(self, order: Order) -> None:
-        """An event, or a list of orders, has the order."""
+    def order_seen(self, order: Order) -> None:
+        """The order appeared in an event or a list of orders."""
         self.accepted(
             OrderHandle(id=order.id, status=order.status, client_order_id=order.client_order_id)
         )
@@ -127,59 +126,59 @@ class Submission:
         """An attempt to send it failed.
 
         Args:
-            error: An `ApiError` is an answer; `Unreachable` says that nothing was sent; everything
-                else leaves its fate open.
-            retry_after: Seconds the proxy asked to wait, where it did (429).
+            error: An `ApiError` is a response; `Unreachable` means that nothing was sent; anything
+                else leaves the fate open.
+            retry_after: Seconds that the proxy asked to wait (429), or None.
         """
         if self.is_done:
             return
         if isinstance(error, Unreachable):
             self._try_again(error, now, self._next_pause())
         elif retry_after is not None:
-            # One that says 0 is not taken at its word: it would be asked without a pause.
+            # A delay of 0 would mean retries without a pause.
             self._try_again(error, now, max(retry_after, self._next_pause()))
         elif self._is_refusal(error):
             self.error = error
         else:
-            self._doubt(error, now)
+            self._mark_unknown(error, now)
 
-    def absent(self, now: float) -> None:
-        """The proxy was asked and does not have the order."""
+    def not_found(self, now: float) -> None:
+        """A look-up did not find the order."""
         self._absences += 1
-        self._look_again(now, is_absent=True)
+        self._schedule_next(now, is_absent=True)
 
-    def not_told(self, now: float) -> None:
-        """The proxy was asked, and did not answer or not clearly."""
-        self._look_again(now)
+    def lookup_failed(self, now: float) -> None:
+        """A look-up failed, or had no clear response."""
+        self._schedule_next(now)
 
     def _is_refusal(self, error: StrategyRuntimeError) -> bool:
-        """Whether an error says that the proxy has not got the order."""
+        """Whether an error means that the proxy does not have the order."""
         if self._unknown_since is None:
             return isinstance(error, ApiError | AccessDenied)
         return isinstance(error, ApiError) and error.status in _ABOUT_THE_ORDER
 
     def _try_again(self, error: StrategyRuntimeError, now: float, pause: float) -> None:
         if self._unknown_since is not None:
-            self._look_again(now, pause)
+            self._schedule_next(now, pause)
         elif now + pause - self._began >= self._patience.deadline:
             self.error = error
         else:
             self._not_before = now + pause
 
-    def _doubt(self, error: StrategyRuntimeError, now: float) -> None:
+    def _mark_unknown(self, error: StrategyRuntimeError, now: float) -> None:
         if self._unknown_since is None:
             self._unknown_since = now
             self._cause = error
             self._pause = _FIRST_PAUSE_S
-        self._look_again(now)
+        self._schedule_next(now)
 
-    def _look_again(
+    def _schedule_next(
         self, now: float, pause: float | None = None, *, is_absent: bool = False
     ) -> None:
         if self.is_done or self._unknown_since is None:
             return
         waited = now - self._unknown_since
-        # An early absence may have been an early question, so the last word is a late one.
+        # An early look-up may have come before the order arrived, so a late one decides.
         has_settled = waited >= self._patience.settle and (
             self.sends >= _LEAST_SENDS
             if self._dedupes

@@ -1,7 +1,7 @@
-"""The seam to the network: all that the venue wants of it, and how it says that something failed.
+"""The transport interface: what the venue needs from the network, and how failures are reported.
 
-`network.Network` does it on sockets. Whatever else offers these few calls, a faster reader or a
-network in memory that loses things on purpose, takes its place without anything above noticing.
+`network.Network` implements it with sockets. Another implementation, such as a lossy network in
+memory, can replace it without changes above.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ __all__ = [
 ]
 
 REDIRECTS = (301, 302, 303, 307, 308)
-"""Answers that point elsewhere: nothing is sent there."""
+"""Statuses of redirects, which are not followed."""
 
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-"""Answers that may be others after a while."""
+"""Statuses of failures that may be temporary."""
 
 
 class Answer(NamedTuple):
-    """What came back to a request.
+    """The response to a request.
 
     Attributes:
-        retry_after: The header that says when to ask again, where there was one.
+        retry_after: The Retry-After header, or None.
     """
 
     status: int
@@ -41,7 +41,7 @@ class Closed(NamedTuple):
     """How a connection ended: close code and reason, or None and what is known of the failure.
 
     Attributes:
-        is_ours: We closed it, for what the other side had sent.
+        is_ours: Whether we closed it because of what the other side sent.
     """
 
     code: int | None
@@ -56,15 +56,15 @@ class Closed(NamedTuple):
 
 
 class ConnectFailed(Exception):
-    """A connection to the event stream was not made.
+    """A connection to the event stream failed.
 
     Attributes:
         said: What happened.
-        status: What the proxy answered to the handshake, where it did.
-        retry_after: Seconds it asked to wait.
-        is_untrusted: Its certificate was not accepted, it wants one of ours, or it does not speak
-            TLS.
-        is_stranger: What was answered to the handshake can come from no proxy.
+        status: Status of the response to the handshake, or None.
+        retry_after: Seconds that the proxy asked to wait, or None.
+        is_untrusted: Whether the proxy's certificate was not accepted, it demands a client
+            certificate, or it does not speak TLS.
+        is_not_proxy: Whether the response to the handshake cannot be a proxy's.
     """
 
     def __init__(
@@ -74,25 +74,25 @@ class ConnectFailed(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         is_untrusted: bool = False,
-        is_stranger: bool = False,
+        is_not_proxy: bool = False,
     ) -> None:
         super().__init__(said)
         self.said = said
         self.status = status
         self.retry_after = retry_after
         self.is_untrusted = is_untrusted
-        self.is_stranger = is_stranger
+        self.is_not_proxy = is_not_proxy
 
 
 class Receiver(Protocol):
-    """Where a connection delivers; both are called in the order of arrival, and never wait."""
+    """Receives what a connection delivers, in order of arrival; its methods never block."""
 
     def feed(self, messages: list[bytes]) -> Sequence[bytes]:
-        """Take the payloads of messages that came together; what it gives back is sent at once."""
+        """Handle the payloads of messages read together; return frames to send immediately."""
         ...
 
     def lost(self, closed: Closed) -> None:
-        """Nothing more will come."""
+        """The connection ended."""
         ...
 
 
@@ -100,23 +100,23 @@ class Socket(Protocol):
     """One connection to the event stream."""
 
     def send(self, frame: bytes) -> bool:
-        """Send a text frame; False where the connection has gone."""
+        """Send a text frame; return False if the connection is gone."""
         ...
 
     async def close(self) -> None:
-        """Close in good order, within two seconds; nothing is delivered any more."""
+        """Close with a closing handshake, within two seconds; deliver nothing more."""
         ...
 
 
 class Transport(Protocol):
-    """The network, as one strategy uses it."""
+    """The network as one strategy uses it."""
 
     async def connect(self, url: str, receiver: Receiver) -> Socket:
-        """Connect to an event stream and deliver what comes to the receiver.
+        """Connect to an event stream, and deliver messages to the receiver.
 
         Raises:
-            ConnectFailed: It was not possible.
-            ProtocolError: The answer was a redirect; they are not followed.
+            ConnectFailed: The connection failed.
+            ProtocolError: The response was a redirect, which is not followed.
         """
         ...
 
@@ -125,13 +125,13 @@ class Transport(Protocol):
 
         Raises:
             Unreachable: Nothing was sent.
-            ConnectionLost: It was sent, or may have been, and was not answered.
-            AccessDenied: The other side's certificate was not accepted, it wants one of ours, or it
-                does not speak TLS.
-            ProtocolError: The answer is compressed.
+            ConnectionLost: It was, or may have been, sent, and there was no response.
+            AccessDenied: The proxy's certificate was not accepted, it demands a client certificate,
+                or it does not speak TLS.
+            ProtocolError: The response is compressed.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections for requests."""
         ...

@@ -1,4 +1,4 @@
-"""The proxy as a venue: events from the stream, orders over REST, and what joins the two."""
+"""The proxy as a venue: events from the stream, orders over REST, and their coordination."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from strategy_runtime.proxy.endpoints import Endpoints
 from strategy_runtime.proxy.inbox import Inbox
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.order_entry import OrderEntry
-from strategy_runtime.proxy.policy import Delays, backoff, knocks, retries
+from strategy_runtime.proxy.policy import Delays, reconnect_delays, retry_delays, startup_delays
 from strategy_runtime.proxy.recording import Recording
 from strategy_runtime.proxy.requests import RestClient
 from strategy_runtime.proxy.resources import Resources
@@ -32,10 +32,10 @@ __all__ = ["ProxyVenue"]
 _MAX_FRAME = 1024 * 1024
 _MOST_CONNECTIONS = 12
 _CLOSING_S = 2.0
-# A dead link is given up within twice as long; with the first delay, it is replaced in 12 s live.
+# A dead connection is given up within twice as long, and replaced within 12 s live.
 _HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
-_GREETING = State.GREETING  # a member of an Enum costs much more than a name of the module
+_GREETING = State.GREETING  # looking up an Enum member costs much more than a module global
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -46,20 +46,20 @@ class ProxyVenue(Resources):
     """Implements the venue port on a proxy.
 
     Args:
-        is_live: A dead link is found soon, and reconnecting is never given up. In a backtest, whose
-            hooks may take as long as they like, it is found within a minute of silence.
-        subscriptions: Candles and quotes beyond them are acknowledged and passed over.
-        timeframe: Of candles that do not say.
-        connect_deadline: Seconds in which the proxy must have come up, or come back in a backtest.
+        is_live: Whether to detect a dead connection within seconds and reconnect for ever. In a
+            backtest, whose hooks may take any time, it is detected within a minute of silence.
+        subscriptions: Candles and quotes outside them are acknowledged and skipped.
+        timeframe: Timeframe of candles that have none.
+        connect_deadline: Seconds for the first connection, and in a backtest for every later one.
         connected_wait: Seconds to wait for the proxy's CONNECTED, which not every proxy sends.
-        max_frame: Bytes a frame of the proxy's may have.
-        most_connections: In a minute, whatever the proxy does with them.
-        delays: Source of delays between connections, after one was lost.
-        knocking: Source of delays between attempts while the proxy is not up yet.
-        retrying: Source of delays between attempts at one question.
+        max_frame: Maximum size of a frame, in bytes.
+        most_connections: Limit per minute.
+        reconnect_delays: Source of delays between connections, after one was lost.
+        startup_delays: Source of delays between attempts while the proxy is starting.
+        retry_delays: Source of delays between attempts at one request.
         patience: How long an order may take.
-        transport: The network; None for the real one.
-        recording: Is given everything that the event stream brings.
+        transport: The network; None for real sockets.
+        recording: Records everything that the event stream delivers.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class ProxyVenue(Resources):
         connected_wait: float = 5.0,
         max_frame: int = _MAX_FRAME,
         most_connections: int = _MOST_CONNECTIONS,
-        delays: Delays = backoff,
-        knocking: Delays = knocks,
-        retrying: Delays = retries,
+        reconnect_delays: Delays = reconnect_delays,
+        startup_delays: Delays = startup_delays,
+        retry_delays: Delays = retry_delays,
         patience: Patience = _PATIENCE,
         transport: Transport | None = None,
         recording: Recording | None = None,
@@ -83,7 +83,7 @@ class ProxyVenue(Resources):
         self._is_live = is_live
         self._connect_deadline = connect_deadline
         self._chance = generator()
-        self._knocking = knocking
+        self._startup_delays = startup_delays
         self._correlation = counted(f"{token()}-")
         self._waiter: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -94,17 +94,17 @@ class ProxyVenue(Resources):
             max_frame=max_frame,
         )
         super().__init__(
-            RestClient(self._transport, endpoints, delays=retrying, chance=self._chance)
+            RestClient(self._transport, endpoints, delays=retry_delays, chance=self._chance)
         )
         self._entry = OrderEntry(
-            self._rest, patience, self, is_leaving=lambda: self._inbox.is_leaving
+            self._rest, patience, self, is_shutting_down=lambda: self._inbox.is_shutting_down
         )
         self._inbox = Inbox(
             subscriptions,
             default_timeframe=timeframe,
             is_live=is_live,
             wake=self._wake,
-            sighted=self._entry.sighted,
+            order_seen=self._entry.order_seen,
         )
         self._receiver: Receiver = recording.before(self._inbox) if recording else self._inbox
         self._connection = Connection(
@@ -114,27 +114,27 @@ class ProxyVenue(Resources):
             deadline=connect_deadline,
             greeting=connected_wait,
             most_connections=most_connections,
-            delays=delays,
-            knocks=knocking,
+            reconnect_delays=reconnect_delays,
+            startup_delays=startup_delays,
             chance=self._chance,
         )
 
     @property
     def in_hand(self) -> str:
-        """The id of the event in hand."""
+        """Id of the event being handled."""
         return self._inbox.in_hand
 
     @property
     def unmet(self) -> list[Subscription]:
-        """Subscriptions of which nothing has come so far."""
+        """Subscriptions without any event so far."""
         return self._inbox.wants.unmet
 
     @property
     def came(self) -> set[str]:
-        """What the proxy has sent so far, wanted or not, as subscriptions name it."""
+        """What the proxy has sent so far, wanted or not, written like subscriptions."""
         return self._inbox.wants.came
 
-    # Life
+    # Opening and closing
 
     async def open(self) -> None:
         """Wait until the proxy answers requests.
@@ -142,22 +142,22 @@ class ProxyVenue(Resources):
         Raises:
             Unreachable: It did not within the deadline.
             ConfigError: Requests are redirected.
-            ProtocolError: Somebody did, who is no proxy.
+            ProtocolError: The responses are not those of a proxy.
         """
         deadline = monotonic() + self._connect_deadline
-        for delay in self._knocking(self._chance):
+        for delay in self._startup_delays(self._chance):
             try:
                 await self._rest.find_base()
                 return
             except (Unreachable, ConnectionLost, ProtocolError) as error:
                 if monotonic() + delay >= deadline:
-                    # What stands in front of a proxy may answer in its place until it is up.
+                    # A load balancer may answer in place of the proxy until it has started.
                     kind = ProtocolError if isinstance(error, ProtocolError) else Unreachable
                     raise kind(f"{error}; gave up after {self._connect_deadline:g} s") from None
                 await sleep(delay)
 
     async def close(self) -> None:
-        """Close socket and session, within two seconds or so."""
+        """Acknowledge what is done and close all connections, within about two seconds."""
         self._connection.over()
         if self._socket is not None:
             self._flush(self._socket)
@@ -167,15 +167,15 @@ class ProxyVenue(Resources):
     # Events
 
     def bursts(self) -> AsyncIterator[Iterator[Event]]:
-        """Events as they arrive, over as many connections as it takes."""
+        """Iterate over events as they arrive, over as many connections as needed."""
         return self._arrivals(self._inbox.take, iter)
 
     def frames(self) -> AsyncIterator[list[Frame]]:
-        """Frames as they arrive, likewise; asking for more acknowledges all of those before."""
+        """Iterate over frames, likewise; asking for more acknowledges all before."""
         return self._arrivals(self._inbox.take_all, list[Frame])
 
     async def _arrivals(
-        self, take: Callable[[], _T], made: Callable[[tuple[ConnectionEvent]], _T]
+        self, take: Callable[[], _T], wrap: Callable[[tuple[ConnectionEvent]], _T]
     ) -> AsyncIterator[_T]:
         inbox, connection = self._inbox, self._connection
         self._loop = asyncio.get_running_loop()
@@ -201,9 +201,9 @@ class ProxyVenue(Resources):
                     elif connection.state is _GREETING:
                         await self._await_greeting()
                     else:
-                        await self._stirred()
+                        await self._arrival()
                 if connection.state is not State.OVER:
-                    yield made((self._lost(),))
+                    yield wrap((self._lost(),))
             else:
                 return
 
@@ -217,7 +217,7 @@ class ProxyVenue(Resources):
             self._connection.opened(monotonic())
 
     def _lost(self) -> ConnectionEvent:
-        """Have another connection made, unless there is no sense in it; the event that says so."""
+        """Start to reconnect, unless the run cannot continue; return the event of the loss."""
         if self._inbox.broken is not None:
             raise self._inbox.broken
         closed = self._inbox.closed or Closed(None)
@@ -231,10 +231,10 @@ class ProxyVenue(Resources):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _stirred(self) -> asyncio.Future[None]:
-        """Done when the inbox has something new.
+    def _arrival(self) -> asyncio.Future[None]:
+        """Return a future that is done when the inbox has changed.
 
-        Ask it first, and do not give way to anything between asking and waiting.
+        Check the inbox first, and do not await anything between the check and this future.
         """
         self._waiter = self._loop.create_future()
         return self._waiter
@@ -242,30 +242,30 @@ class ProxyVenue(Resources):
     async def _await_greeting(self) -> None:
         try:
             async with asyncio.timeout(self._connection.next(monotonic()).seconds):
-                await self._stirred()
+                await self._arrival()
         except TimeoutError:
             self._inbox.presume_connected()
 
     def _flush(self, socket: Socket) -> None:
-        """Acknowledge everything that is done, in one frame."""
+        """Acknowledge all events done, in one frame."""
         self._inbox.ack(socket.send, self._correlation, now_ms())
 
     async def _await_close(self, socket: Socket) -> None:
-        """After the end, the proxy closes; one that does not is left."""
+        """Wait briefly for the proxy to close after the end of the run, then close ourselves."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_S):
                 while self._inbox.closed is None:
-                    await self._stirred()
+                    await self._arrival()
         await socket.close()
 
     # Orders
 
     @property
     def direct(self) -> None:
-        """Answers have to be waited for."""
+        """None: responses must be awaited."""
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
-        """Only events tell what changes."""
+        """Do nothing: changes arrive only as events."""
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order, effectively once; see `OrderEntry.submit`."""

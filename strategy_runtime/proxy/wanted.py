@@ -1,4 +1,4 @@
-"""Which candles and quotes are wanted, and for which entries none has come."""
+"""Filter of candles and quotes by the subscriptions, and which entries were never matched."""
 
 from functools import lru_cache
 
@@ -10,13 +10,13 @@ _REMEMBERED = 4096
 
 
 class Wanted:
-    """Answers whether something is wanted, and remembers what it was asked for.
+    """Tells whether candles and quotes are wanted, and remembers which ones arrived.
 
     Attributes:
-        candle: Whether a candle is, by symbol and timeframe.
-        quote: Whether a quote is, by symbol.
-        unmet: Entries that ask for candles or quotes, none of which has come.
-        came: What has come, wanted or not, as entries name it; the first thousands of kinds.
+        candle: Whether a candle is wanted, by symbol and timeframe.
+        quote: Whether a quote is wanted, by symbol.
+        unmet: Entries for candles or quotes of which none has arrived.
+        came: What has arrived, wanted or not, written like entries; limited to some thousands.
     """
 
     def __init__(self, subscriptions: Subscriptions) -> None:
@@ -25,7 +25,7 @@ class Wanted:
             entry for entry in subscriptions if entry.event in ("candle", "quote", "*")
         ]
         self.came: set[str] = set()
-        # What is new is looked at closely, once; what comes again costs a look-up.
+        # Only the first of a kind is examined; later ones cost a cache look-up.
         self.candle = lru_cache(_REMEMBERED)(self._candle)
         self.quote = lru_cache(_REMEMBERED)(self._quote)
 

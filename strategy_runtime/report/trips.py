@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import Side
-from strategy_runtime.protocol.shown import Shown
+from strategy_runtime.protocol.short_repr import ShortRepr
 from strategy_runtime.protocol.values import LONG
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 
@@ -14,7 +14,7 @@ _ZERO = Decimal(0)
 _GRAIN = Decimal("1e-10")
 
 
-class RoundTrip(Shown, frozen=True, kw_only=True):
+class RoundTrip(ShortRepr, frozen=True, kw_only=True):
     """A closed position.
 
     Attributes:

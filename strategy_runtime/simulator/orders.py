@@ -255,7 +255,7 @@ class RestingOrder(Struct, eq=False, gc=False):
         if self.request.order_type is OrderType.TRAILING_STOP:
             self._announced = copy(self)
 
-    def told(self) -> Order:
+    def announced(self) -> Order:
         """Return the order as last announced."""
         return (self._announced or self).snapshot()
 
@@ -400,7 +400,7 @@ class PlainOrder(Struct, eq=False, gc=False):
 
     snapshot = new_snapshot
 
-    def told(self) -> Order:
+    def announced(self) -> Order:
         """Return the order as last announced."""
         is_behind = self.is_over and self.fill is None and not self.is_announced
         return (self._accepted() if is_behind else self.at_rest()).new_snapshot()

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from strategy_runtime.protocol.enums import Side
 from strategy_runtime.protocol.models import Order, OrderRequest, Position
-from strategy_runtime.protocol.shown import Shown
+from strategy_runtime.protocol.short_repr import ShortRepr
 from strategy_runtime.simulator.data.series import BarSeries
 
 __all__ = ["LIQUIDATION", "ORDER", "Adjustment", "Fill", "Outcome", "in_order"]
@@ -23,7 +23,7 @@ LIQUIDATION = "liquidation"
 _TRADE = "trd-"
 
 
-class Fill(Shown, frozen=True, gc=False):
+class Fill(ShortRepr, frozen=True, gc=False):
     """One execution.
 
     Attributes:

@@ -40,12 +40,12 @@ class Valuation:
         """Take over changed positions, and drop one that has been closed."""
         gone = () if closed is None else (closed.id,)
         worths = {each.id: each.quantity * self._mark(each.symbol) for each in holdings}
-        self._worths.renew(worths, gone)
+        self._worths.update(worths, gone)
         if self._gains is not None:
             gains = {each.id: worths[each.id] - each.cost for each in holdings}
-            self._gains.renew(gains, gone)
+            self._gains.update(gains, gone)
         if self._sizes is not None:
-            self._sizes.renew({key: abs(worth) for key, worth in worths.items()}, gone)
+            self._sizes.update({key: abs(worth) for key, worth in worths.items()}, gone)
 
     def profit(self) -> Decimal:
         """Return the unrealised profit of all positions."""
@@ -75,7 +75,7 @@ class Valuation:
             together = {**known, **worths}.values()
             return sum(together, _ZERO), sum(map(abs, together), _ZERO)
         sizes = {key: abs(worth) for key, worth in worths.items()}
-        return self._worths.instead(worths), self._by_size().instead(sizes)
+        return self._worths.total_with(worths), self._by_size().total_with(sizes)
 
     def _by_size(self) -> Sum:
         if self._sizes is None:

@@ -1,4 +1,4 @@
-"""What runs through bad weather have in common: a market, and a strategy that uses every verb."""
+"""The market of chaos runs, and a strategy that uses every verb."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -18,7 +18,7 @@ _START_NS = 1_700_000_040_000_000_000
 
 
 def steps(symbol: str, prices: Iterable[float], volume: float = 1e6) -> BarSeries:
-    """Minute bars in which nothing moves, each at its price."""
+    """Return minute bars that are flat, each at its own price."""
     series = BarSeries(symbol, "1m", _MINUTE_NS)
     for number, price in enumerate(prices):
         series.append(_START_NS + number * _MINUTE_NS, price, price, price, price, volume)
@@ -27,7 +27,7 @@ def steps(symbol: str, prices: Iterable[float], volume: float = 1e6) -> BarSerie
 
 @cache
 def walks(bars: int) -> list[BarSeries]:
-    """Minute bars of two symbols that walk at random, the same ones every time."""
+    """Return minute bars of two random walks, the same in every run."""
     return [_walk("S:A", 1, bars), _walk("S:B", 2, bars)]
 
 
@@ -41,10 +41,10 @@ def _walk(symbol: str, seed: int, bars: int) -> BarSeries:
 
 
 class Busy(Strategy):
-    """Uses every verb, and knows nothing but its candles.
+    """Uses every verb, driven by candles alone.
 
     Attributes:
-        tickets: Of the orders it gave.
+        tickets: Tickets of the orders it placed.
     """
 
     def __init__(self) -> None:
@@ -75,14 +75,14 @@ class Busy(Strategy):
                 self.tickets.append(closing)
 
     async def amend(self, ticket: Ticket, limit: float) -> None:
-        """Move an order that rests to another price."""
+        """Move a resting order to another price."""
         order = await ticket
         if order.is_open:
             self.modify(order, limit=limit)
 
 
 async def calm(bars: int) -> str:
-    """The fills of a run in which nothing goes wrong."""
+    """Return the fills of a run without faults."""
     exchange = Exchange(walks(bars))
     await Runner(Busy(), SimulatedVenue(exchange), mode="backtest").run()
     return fills_csv(exchange.outcome().fills)

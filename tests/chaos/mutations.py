@@ -1,4 +1,4 @@
-"""Bytes gone wrong: seeded damage to frames and bodies, blind and with knowledge of JSON."""
+"""Seeded damage to frames and bodies, both blind and aware of JSON."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -37,12 +37,12 @@ _NASTY = [
 
 
 def frames_of(file: str) -> list[bytes]:
-    """The samples of one file, a line each."""
+    """Return the samples of a file, one per line."""
     return [line for line in (FRAMES / file).read_bytes().split(b"\n") if line]
 
 
 def mutated(chance: Random, samples: Sequence[bytes]) -> bytes:
-    """One of the samples with one to four things wrong with it."""
+    """Return one of the samples with one to four mutations."""
     data = chance.choice(samples)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         data = chance.choice(_DAMAGES)(chance, data, samples)

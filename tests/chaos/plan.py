@@ -1,4 +1,4 @@
-"""What goes wrong in one run, drawn from a seed before the run begins."""
+"""The faults of one run, drawn from a seed before the run starts."""
 
 import itertools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ __all__ = ["Fault", "Kind", "Plan", "drawn"]
 
 
 class Kind(Enum):
-    """What can go wrong. The value says what is counted until it does."""
+    """Kinds of faults. The value starts with what is counted until the fault occurs."""
 
     # At the nth frame from the proxy.
     DROP = "frame: the connection breaks, and what is under way is lost"
@@ -55,7 +55,7 @@ class Kind(Enum):
 
     @property
     def counter(self) -> str:
-        """What is counted."""
+        """What is counted until the fault occurs."""
         return self.value.partition(":")[0]
 
 
@@ -77,7 +77,7 @@ _LIVE_ONLY = {
     Kind.RESET_BEFORE,
     Kind.NOT_SENT,
 }
-"""What changes a backtest by right: it ends, or an order of it is refused."""
+"""Faults that may change a backtest: it ends, or one of its orders is refused."""
 
 _HARMLESS_WHERE_IDS_ARE_KNOWN = {
     Kind.STATUS_BEFORE,
@@ -88,10 +88,10 @@ _HARMLESS_WHERE_IDS_ARE_KNOWN = {
 
 
 class Fault(Struct, frozen=True):
-    """One thing that goes wrong, at the nth of what its kind counts.
+    """One fault, at the nth of what its kind counts.
 
     Attributes:
-        number: A code, a status or a count, as the kind needs it.
+        number: A code, a status or a count, depending on the kind.
         seconds: How long it lasts.
     """
 
@@ -119,7 +119,7 @@ class Plan:
         self._numbers = {counter: itertools.count(1) for counter in self._at}
 
     def next(self, counter: str) -> Fault | None:
-        """Count one more; gives back what goes wrong at it."""
+        """Count one more, and return its fault, if any."""
         return self._at[counter].get(next(self._numbers[counter]))
 
     def __str__(self) -> str:
@@ -129,12 +129,12 @@ class Plan:
 def drawn(
     chance: Random, *, is_live: bool, knows_ids: bool, count: int, reach: dict[str, int]
 ) -> Plan:
-    """A plan.
+    """Draw a plan.
 
     Args:
-        knows_ids: The proxy knows the id of an order again, so that orders can be sent again.
-        count: How many faults, about.
-        reach: Up to which number of each counter they may come.
+        knows_ids: Whether the proxy deduplicates orders by id, so that they can be resent.
+        count: Approximate number of faults.
+        reach: Highest number of each counter at which a fault may occur.
     """
     forbidden = set() if is_live else set(_LIVE_ONLY)
     if knows_ids:

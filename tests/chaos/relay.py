@@ -1,4 +1,4 @@
-"""A TCP relay that spoils connections by a plan drawn from a seed: what networks do to bytes."""
+"""A TCP relay that disturbs connections by a plan drawn from a seed, as networks do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,29 +17,29 @@ _SHRED = 7
 
 
 class FaultKind(Enum):
-    """What happens to a connection once so many bytes have gone through it in one direction."""
+    """What happens to a connection after some bytes in one direction."""
 
     RESET = "reset"
     CLOSE = "close"
     STALL = "stall"
-    """Nothing passes any more, for a while; then a reset."""
+    """Nothing passes for a while; then a reset."""
     SPLIT = "split"
-    """From here on a few bytes at a time."""
+    """From then on, a few bytes at a time."""
     DELAY = "delay"
-    """A pause, then everything goes on."""
+    """A pause, then everything continues."""
 
 
-# What a connection survives is rare: it would outlast all other faults.
+# Faults that a connection survives are rare, since it would outlast all other faults.
 _KINDS = [*[FaultKind.RESET, FaultKind.CLOSE, FaultKind.STALL] * 8, *FaultKind]
 
 
 class Fault(Struct, frozen=True):
-    """One thing that goes wrong.
+    """One fault.
 
     Attributes:
-        after: Bytes that pass unharmed before it.
-        is_upstream: In the bytes towards the server, otherwise in those towards the client.
-        seconds: Of a stall or a delay.
+        after: Number of bytes that pass before it.
+        is_upstream: Whether it hits bytes to the server, rather than to the client.
+        seconds: Duration of a stall or delay.
     """
 
     kind: FaultKind
@@ -49,7 +49,7 @@ class Fault(Struct, frozen=True):
 
 
 def drawn(chance: Random, reach: int) -> Fault:
-    """A fault somewhere in the first `reach` bytes."""
+    """Draw a fault within the first `reach` bytes."""
     return Fault(
         chance.choice(_KINDS),
         int(chance.triangular(0, reach, 0)),
@@ -59,7 +59,7 @@ def drawn(chance: Random, reach: int) -> Fault:
 
 
 class Relay:
-    """Stands between clients and one server.
+    """Relays connections between clients and one server.
 
     Attributes:
         url: `host:port` for clients.
@@ -75,7 +75,7 @@ class Relay:
         self._reach = reach
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Relay one connection; the first so many are spoiled, those after them are not."""
+        """Relay one connection; only the first `faults` connections are disturbed."""
         fault = drawn(self._chance, self._reach) if len(self.plan) < self._faults else None
         self.plan.append(fault)
         try:
@@ -91,7 +91,7 @@ class Relay:
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            with suppress(TimeoutError):  # the other way may have something left to say
+            with suppress(TimeoutError):  # the other direction may still have bytes to pass
                 async with asyncio.timeout(0.05):
                     await asyncio.wait(ways)
         finally:
@@ -108,7 +108,7 @@ class Relay:
 async def _pass(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault | None
 ) -> bool:
-    """Bytes one way, until they end or the fault ends them; True where it was a reset."""
+    """Relay one direction until it ends or the fault ends it; return True for a reset."""
     left = -1 if fault is None else fault.after
     is_split = False
     with suppress(ConnectionError):
@@ -139,11 +139,11 @@ async def _pass(
 
 @asynccontextmanager
 async def relayed(url: str, *, seed: int, faults: int, reach: int) -> AsyncIterator[Relay]:
-    """A relay in front of `host:port`.
+    """Run a relay in front of `host:port`.
 
     Args:
-        faults: How many connections are spoiled, one fault each.
-        reach: How many bytes into a connection a fault may be.
+        faults: Number of connections to disturb, with one fault each.
+        reach: Maximum number of bytes before a fault.
     """
     host, _, port = url.rpartition(":")
     relay = Relay(host, int(port), seed, faults, reach)

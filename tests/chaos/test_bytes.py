@@ -1,6 +1,6 @@
 """Damaged bytes end neither the stream nor the exchange: they are read, or dropped with a reason.
 
-Nothing but the errors that are promised comes out of the readers; any other fails the test.
+The decoders raise only the documented errors; any other fails the test.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _MEGABYTE = 1 << 20
 
 
 def bodies(part: str) -> list[bytes]:
-    """Recorded request or response bodies."""
+    """Return recorded bodies of requests or responses."""
     rows = [json.loads(line) for line in frames_of("rest_samples.jsonl")]
     return [json.dumps(row[part]).encode() for row in rows if row.get(part)]
 
@@ -49,7 +49,7 @@ def refusals(
     seed: int,
     error: type[Exception],
 ) -> list[Exception]:
-    """What was said of damaged bytes that could not be read; some can, and not all."""
+    """Return the errors of damaged samples; some samples, but not all, can still be read."""
     chance = generator(seed)
     refused: list[Exception] = []
     for _ in range(count):
@@ -75,14 +75,14 @@ def test_a_damaged_frame_is_read_or_dropped(tell: Tell) -> None:
         finally:
             slowest = max(slowest, monotonic() - began)
 
-    gc.disable()  # it would go through all the refusals that are kept here, while a frame is timed
+    gc.disable()  # it would traverse all the errors kept here while a frame is timed
     try:
         dropped = refusals(timed, samples, COUNT, 1, FrameError)
     finally:
         gc.enable()
     ids = [error.event_id for error in dropped if isinstance(error, FrameError)]
     assert len(ids) == len(dropped)
-    assert any(ids)  # what has to be acknowledged all the same
+    assert any(ids)  # some must be acknowledged nevertheless
     assert all(each is None or isinstance(each, str) for each in ids)
     tell(
         f"damaged frames, client: {COUNT:,}, {len(dropped):,} dropped, the slowest took "
@@ -108,7 +108,7 @@ def test_damaged_frames_leave_nothing_behind(tell: Tell) -> None:
         kept = [decode_some() for _ in range(4)]
     finally:
         tracemalloc.stop()
-    # What is left behind is there every time; what something else in this process keeps is not.
+    # A leak would grow every time; what the rest of this process allocates does not.
     growth = min(after - before for before, after in pairwise(kept))
     assert growth < _MEGABYTE
     tell(f"memory over {COUNT // 4:,} damaged frames: {growth / 1024:+.0f} KiB")
@@ -165,7 +165,7 @@ class Counting(Scripted):
 
 async def test_a_stream_full_of_damage_delivers_every_good_frame(tell: Tell) -> None:
     chance = generator(5)
-    # What ends a run is left whole.
+    # Frames that end a run are not damaged.
     samples = [
         frame
         for frame in frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")

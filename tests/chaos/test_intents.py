@@ -1,6 +1,6 @@
-"""Orders of a live run, three in ten of the requests that carry them faulty.
+"""Orders of a live run in which three in ten order requests fail.
 
-`pytest tests/chaos/test_intents.py --intents 10000` gives more of them.
+`pytest tests/chaos/test_intents.py --intents 10000` places more of them.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ _FAULTS = (
 
 
 class Gives(Strategy):
-    """One order a candle, to and fro."""
+    """Buys and sells in turn, one order per candle."""
 
     def __init__(self, intents: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Gives(Strategy):
 
     @property
     def is_done(self) -> bool:
-        """All are given, and answered."""
+        """Whether all orders are placed and settled."""
         return len(self.tickets) == self._intents and all(t.is_settled for t in self.tickets)
 
     def on_candle(self, candle: Candle) -> None:
@@ -59,7 +59,7 @@ class Gives(Strategy):
 
 
 class BadForOrders(MemoryNetwork):
-    """Spoils three in ten of the requests with an order."""
+    """Makes three in ten order requests fail."""
 
     def __init__(
         self, proxy: MemoryProxy, loop: VirtualLoop, time: VirtualTime, chance: Random

@@ -1,4 +1,4 @@
-"""Real processes that are killed, or asked to stop, at any moment, and started again.
+"""Real processes that are killed or stopped at any moment, and restarted.
 
 `pytest tests/chaos/test_processes.py --signal-points 200` tries more moments.
 """
@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 
 
 class Bot(Strategy):
-    """Buys or sells at every bar, unless told to be quiet."""
+    """Buys or sells at every bar, unless configured to be quiet."""
 
     quiet: bool = False
 
@@ -69,7 +69,7 @@ def market() -> Exchange:
 
 
 class Bench:
-    """A proxy that trades by the clock, and a folder in which a strategy runs against it."""
+    """A proxy that replays by the clock, and a folder in which a strategy runs against it."""
 
     def __init__(self, folder: Path, server: ProxyServer, chance: Random) -> None:
         self.folder = folder
@@ -79,7 +79,7 @@ class Bench:
         (folder / "bot.py").write_text(BOT)
 
     async def start(self, *options: str) -> asyncio.subprocess.Process:
-        """The strategy, in a process of its own."""
+        """Start the strategy in its own process."""
         (self.folder / "connected").unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             return await self._spawn(log, *options)
@@ -100,12 +100,12 @@ class Bench:
         )
 
     async def until_connected(self, process: asyncio.subprocess.Process) -> None:
-        """Until it has connected, or ended."""
+        """Wait until it has connected, or ended."""
         while process.returncode is None and not (self.folder / "connected").exists():
             await sleep(0.01)
 
     async def end_anywhere(self, number: int) -> float:
-        """Start it, and send it a signal at any moment; how long it took to end."""
+        """Start it, send it a signal at some moment, and return how long it took to end."""
         process = await self.start()
         if self._chance.random() < 0.2:
             await sleep(self._chance.uniform(0, 0.6))
@@ -117,14 +117,14 @@ class Bench:
         code = await process.wait()
         log = (self.folder / "log").read_text()[-3000:]
         assert code == (-number if number == signal.SIGKILL else 0) or (
-            # Python itself had not come far enough to hear of it.
+            # Python itself had not started far enough to handle it.
             code == -number and not (self.folder / "connected").exists()
         ), (code, log)
         return monotonic() - began
 
     @property
     def journal(self) -> Path:
-        """The folder that the journal is in."""
+        """Folder of the journal."""
         (found,) = self.state.iterdir()
         return found
 
@@ -136,7 +136,7 @@ def unsettled(folder: Path) -> list[str]:
 
 
 async def held_by(bench: Bench) -> str:
-    """What the strategy finds when it is started again and does nothing."""
+    """Return what the strategy finds when it is restarted and does nothing."""
     is_in_doubt = bool(unsettled(bench.journal))
     process = await bench.start("--set", "quiet=true")
     await bench.until_connected(process)

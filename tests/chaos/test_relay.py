@@ -1,4 +1,4 @@
-"""A backtest over connections that break: the same fills, byte for byte, as over calm ones."""
+"""A backtest over connections that break has the same fills, byte for byte, as without faults."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -43,8 +43,8 @@ async def test_breaking_streams_change_no_fill(seeds: range, tell: Tell) -> None
                     endpoints,
                     is_live=False,
                     most_connections=1000,
-                    delays=quickly,
-                    knocking=quickly,
+                    reconnect_delays=quickly,
+                    startup_delays=quickly,
                     connected_wait=1.0,
                 )
                 await Runner(Busy(), venue, mode="backtest").run()

@@ -1,7 +1,7 @@
-"""Runs through bad weather in memory and virtual time: the package on both ends, chaos between.
+"""Runs in memory and virtual time: the package on both ends, random faults in between.
 
 `pytest tests/chaos/test_weather.py --chaos-seeds 1000` tries more of them, and `--chaos-seed 17`
-one of them again.
+repeats one.
 """
 
 import gc
@@ -19,17 +19,17 @@ from tests.figures import Tell
 
 _CHUNK = 4
 
-# Bars enough for 2,000 events a run.
+# Enough bars for 2,000 events per run.
 _BARS = {"backtest": 255, "live": 245}
 
-# Seeds that have found something in longer runs; they are tried in every run.
+# Seeds that once failed in longer runs; every run tries them.
 _ONCE_FAILED = {"backtest": [33734], "live": [782, 1086, 1950, 12042, 13438]}
 _LONGER = {"backtest": 350, "live": 370}
 
 _TRIALS = {"backtest": trials.backtest, "live": trials.live}
 
 
-# What a run leaves behind is gone by itself but for a little; looking for it takes time.
+# Nearly all garbage of a run is freed by reference counts, and collections take time.
 _SELDOM = 100_000
 
 
@@ -41,7 +41,7 @@ def _begin() -> None:
 
 
 def weather(mode: str, seed: int) -> tuple[str, trials.Weather]:
-    """One run; gives back its plan in words."""
+    """Run one trial, and return its plan as text with its outcome."""
     bars = (_LONGER if seed in _ONCE_FAILED[mode] else _BARS)[mode]
     plan, found = _TRIALS[mode](seed, bars)
     return str(plan), found
@@ -58,7 +58,7 @@ def seeds(mode: str, pytestconfig: pytest.Config) -> list[int]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
-    """A process for every core."""
+    """A pool with one process per core."""
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _begin) as made:
         yield made
 

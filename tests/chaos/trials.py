@@ -1,4 +1,4 @@
-"""One run through bad weather, and what may be said of it afterwards."""
+"""One run with faults, and the checks on its outcome."""
 
 import asyncio
 from contextlib import suppress
@@ -30,19 +30,19 @@ FAULTS = 20
 QUIET_S = 15.0
 KNOWN_S = 40.0
 
-# Where fsync takes no time; a crash of the machine is no part of these runs.
+# Here fsync takes no time; these runs do not include a crash of the machine.
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 class Weather(Struct):
-    """What a trial came to.
+    """The outcome of a trial.
 
     Attributes:
-        problems: What must not happen and did, in words.
+        problems: What went wrong although it must not, in words.
         events: Number of frames, either way, and of requests.
-        faults: Number of things that went wrong.
+        faults: Number of faults.
         orders: Number of orders booked.
-        unknown: Number of orders of which the strategy was told that their fate is unknown.
+        unknown: Number of orders reported to the strategy as of unknown fate.
     """
 
     problems: list[str]
@@ -53,7 +53,7 @@ class Weather(Struct):
 
 
 class Busy(busy.Busy):
-    """The same with faults of its own, and with the same name: it is part of the orders' ids."""
+    """The same strategy with faults of its own; its name is the same, since order ids have it."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def _calm(bars: int) -> str:
 
 
 def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
-    """A lock-step run: its fills must be those of the calm one."""
+    """Run in lock-step: the fills must be those of the run without faults."""
     expected = _calm(bars)
     chance, loop = generator(seed), VirtualLoop()
     time, knows_ids = VirtualTime(loop), bool(seed % 2)
@@ -120,12 +120,12 @@ def _doubles(proxy: MemoryProxy) -> list[str]:
 
 
 class _Supervised:
-    """A live strategy that is started again whenever it ended too early.
+    """A live strategy that is restarted whenever it ends too early.
 
     Attributes:
-        strategies: Every one that ran.
-        runner: The present one.
-        folder: Where their journal is.
+        strategies: All that have run.
+        runner: The current one.
+        folder: Folder of their journal.
     """
 
     def __init__(
@@ -140,11 +140,11 @@ class _Supervised:
         self._asked: asyncio.Queue[Kind] = asyncio.Queue()
 
     def ask(self, kind: Kind) -> None:
-        """A signal."""
+        """Send a signal to the strategy."""
         self._asked.put_nowait(kind)
 
     async def run(self) -> None:
-        """Until the replay is over."""
+        """Run and restart strategies until the replay ends."""
         while self._proxy.stream.end is None:
             strategy = Busy(self._network)
             self.strategies.append(strategy)
@@ -172,7 +172,7 @@ class _Supervised:
 
 
 def live(seed: int, bars: int) -> tuple[Plan, Weather]:
-    """A run by the clock: afterwards, strategy and proxy must agree about everything."""
+    """Run by the clock: whenever it is quiet, strategy and proxy must agree about everything."""
     chance, loop = generator(seed), VirtualLoop()
     time, knows_ids = VirtualTime(loop), bool(seed % 2)
     reach = {"frame": bars * 4, "ack": bars, "connect": 10, "request": bars, "hook": bars * 2}
@@ -215,7 +215,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
 async def _watch(
     run: _Supervised, proxy: MemoryProxy, network: MemoryNetwork, problems: list[str]
 ) -> None:
-    """Compare both sides whenever it is quiet; twice, since something may be under way."""
+    """Compare both sides whenever it is quiet; twice, since something may be in flight."""
     while not problems:
         await sleep(1.0)
         quiet_s = network.loop.time() - network.struck_at

@@ -1,4 +1,4 @@
-"""An event loop whose clock moves only when there is nothing else to do: hours pass in a moment."""
+"""An event loop whose clock jumps to the next timer when idle: hours pass in a moment."""
 
 import asyncio
 from collections import deque
@@ -20,11 +20,11 @@ _EPOCH_NS = 1_700_000_000_000_000_000
 
 
 class Stuck(Exception):
-    """Everybody waits, and nothing will ever happen, or nothing but the ticking of clocks."""
+    """All tasks wait for ever, or only periodic timers are left."""
 
 
 class _Handle(Struct):
-    """A callback that is due, without what the library's handles do for debugging."""
+    """A scheduled callback, without the debugging features of asyncio's handles."""
 
     callback: Callable[..., object]
     args: tuple[Any, ...]
@@ -37,10 +37,10 @@ class _Handle(Struct):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Runs tasks and timers; there is nothing outside of it.
+    """Runs tasks and timers, without any I/O.
 
-    Scheduling is its own: a run is tens of thousands of callbacks, and what the loop of the
-    library does around each of them for threads, files and debugging took a third of the time.
+    It has its own scheduler: a run has tens of thousands of callbacks, and asyncio's overhead for
+    threads, files and debugging took a third of the time.
     """
 
     def __init__(self) -> None:
@@ -52,17 +52,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._is_ending = False
 
     def time(self) -> float:
-        """Seconds on the virtual clock."""
+        """Return the virtual time in seconds."""
         return self._now
 
     def skip(self, seconds: float) -> None:
-        """Let time pass: what a hook that blocks its thread does."""
+        """Advance the clock, as a hook that blocks its thread does."""
         self._now += seconds
 
     def call_soon(
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """After all that is due already."""
+        """Schedule a callback after all that are due."""
         handle = _Handle(callback, args, copy_context() if context is None else context)
         self._due.append(handle)
         return cast(asyncio.Handle, handle)
@@ -77,7 +77,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *_Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """After so many virtual seconds."""
+        """Schedule a callback after some virtual seconds."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(
@@ -87,20 +87,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *_Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """At a virtual time; among equal times in the order of the calls."""
+        """Schedule a callback at a virtual time; equal times run in the order of calls."""
         handle = _Handle(callback, args, copy_context() if context is None else context)
         heappush(self._timers, (when, next(self._order), handle))
         return cast(asyncio.TimerHandle, handle)
 
     def stop(self) -> None:
-        """Return once all that is due has been done."""
+        """Stop after all callbacks that are due."""
         self._is_ending = True
 
     def run_forever(self) -> None:
-        """Work until `stop`.
+        """Run until `stop`.
 
         Raises:
-            Stuck: Nothing is due, and nothing ever will be, or nothing but clocks.
+            Stuck: Nothing is scheduled, or only periodic timers are.
         """
         due, timers = self._due, self._timers
         self._is_ending = False
@@ -128,10 +128,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 class VirtualTime:
-    """Stands in for the module `time` where the package reads its clocks.
+    """Replaces the module `time` where the package reads its clocks.
 
     Attributes:
-        jump_s: How far the wall clock has been set; the monotonic one does not know.
+        jump_s: How far the wall clock was set; the monotonic clock is not affected.
     """
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -139,15 +139,15 @@ class VirtualTime:
         self._loop = loop
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Return seconds on a clock that never jumps."""
         return self._loop.time()
 
     def time(self) -> float:
-        """The wall clock, in seconds."""
+        """Return the wall clock in seconds."""
         return self.time_ns() / 1e9
 
     def time_ns(self) -> int:
-        """The wall clock, in nanoseconds."""
+        """Return the wall clock in nanoseconds."""
         return _EPOCH_NS + int((self._loop.time() + self.jump_s) * 1e9)
 
 
@@ -155,7 +155,7 @@ def run(work: Coroutine[Any, Any, _T], loop: VirtualLoop, time: VirtualTime) -> 
     """Run a coroutine to its end in virtual time.
 
     Raises:
-        Stuck: It would never come to its end.
+        Stuck: It would never end.
     """
     asyncio.set_event_loop(loop)
     try:

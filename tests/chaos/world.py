@@ -1,7 +1,7 @@
-"""A proxy and a network in memory: the package's own server, and a plan of what goes wrong.
+"""A proxy and a network in memory: the package's own server, and a plan of faults.
 
-Only what lies between the venue's transport and the server's handlers is made up here; above and
-below is the package as it ships.
+Only the part between the venue's transport and the server's handlers is simulated; everything
+else is the package as shipped.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from strategy_runtime.ids import Random
 from strategy_runtime.protocol.events import Ping
 from strategy_runtime.protocol.server_codec import encode_json
 from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.proxy.policy import backoff, knocks, retries
+from strategy_runtime.proxy.policy import reconnect_delays, retry_delays, startup_delays
 from strategy_runtime.proxy.transport import Answer, Closed, ConnectFailed, Receiver
 from strategy_runtime.runtime.threads import ThreadedVenue
 from strategy_runtime.simulator.exchange import Exchange
@@ -48,7 +48,7 @@ _LATENCY_S = 0.002
 
 
 class _Request:
-    """As much of a request as the handlers look at."""
+    """The part of a request that the handlers use."""
 
     def __init__(self, query: MultiDict[str], names: dict[str, str], body: bytes) -> None:
         self.query = query
@@ -60,11 +60,11 @@ class _Request:
 
 
 class MemoryProxy:
-    """The package's proxy without its sockets.
+    """The package's proxy without sockets.
 
     Args:
-        speed: Replay by the clock; None for lock-step.
-        knows_ids: It says that it knows the id of an order again.
+        speed: Speed of a replay by the clock; None for lock-step.
+        knows_ids: Whether it deduplicates orders by id, and says so.
 
     Attributes:
         booked: How often each client order id was booked.
@@ -96,7 +96,7 @@ class MemoryProxy:
         ]
 
     def answer(self, method: str, url: str, body: bytes | None) -> Answer:
-        """Do what a request asks for."""
+        """Handle a request."""
         parts = urlsplit(url)
         handler, names = self._handler(method, parts.path)
         if handler is None:
@@ -126,7 +126,7 @@ class MemoryProxy:
 
 
 class _Wire:
-    """One connection, with both of its ends; time passes on it, and things go wrong."""
+    """Both ends of one connection, with delays and faults."""
 
     def __init__(self, network: "MemoryNetwork", receiver: Receiver) -> None:
         self.is_whole = True
@@ -143,7 +143,7 @@ class _Wire:
     # The strategy's end
 
     def send(self, frame: bytes) -> bool:
-        """Towards the proxy."""
+        """Send a frame to the proxy."""
         if not self.is_whole:
             return False
         self._network.events += 1
@@ -161,7 +161,7 @@ class _Wire:
             self._heard.put_nowait(WSMessage(WSMsgType.TEXT, frame.decode(), None))
 
     async def close(self, *, code: int = 1000, message: bytes = b"") -> None:
-        """Whoever closes; the proxy's end says why."""
+        """Close from either end; only the proxy's gives a code or reason."""
         if code == 1000 and not message:
             self.is_whole = False
         else:
@@ -171,7 +171,7 @@ class _Wire:
     # The proxy's end
 
     async def send_frame(self, frame: bytes, kind: WSMsgType) -> None:
-        """Towards the strategy."""
+        """Send a frame to the strategy."""
         if not self.is_whole:
             raise ConnectionResetError
         self._network.frame_sent(self, frame)
@@ -186,33 +186,33 @@ class _Wire:
         return message
 
     def abort(self) -> None:
-        """As a transport is cut off."""
+        """Cut the connection, like a transport."""
         self.sever()
 
     def get_write_buffer_size(self) -> int:
-        """Nothing is ever held back."""
+        """Return 0: nothing is ever buffered."""
         return 0
 
     # In between
 
     def sever(self, code: int = _CLOSED_ABNORMALLY, reason: str = "") -> None:
-        """Break it; what is under way is lost."""
+        """Break the connection; what is in flight is lost."""
         if self.is_whole:
             self.is_whole = False
             self._heard.put_nowait(None)
             self._loop.call_soon(self._receiver.lost, Closed(code, reason))
 
     def fall_silent(self) -> None:
-        """Half open: nobody is told, until a ping of ours goes without answer."""
+        """Become half-open: neither end notices until our ping is not answered."""
         self.is_silent = True
         self._loop.call_later(_NO_PONG_S, self.sever)
 
     def stall(self, seconds: float) -> None:
-        """Let nothing pass for a while."""
+        """Deliver nothing for some seconds."""
         self._free_at = max(self._free_at, self._loop.time() + seconds)
 
     def down(self, frame: bytes) -> None:
-        """Let a frame pass, after all before it."""
+        """Deliver a frame after all before it."""
         self._last.append(frame)
         self._schedule(frame)
         if self._held is not None:
@@ -220,7 +220,7 @@ class _Wire:
             self._schedule(held)
 
     def hold(self, frame: bytes) -> None:
-        """Let the next one overtake, if it comes soon."""
+        """Hold a frame back so that the next overtakes it, if it comes soon."""
         if self._held is not None:
             self.down(frame)
             return
@@ -234,7 +234,7 @@ class _Wire:
         self._loop.call_later(_SWAPPED_S, late)
 
     def repeat(self, count: int) -> None:
-        """The last ones once more."""
+        """Deliver the last frames again."""
         for frame in list(self._last)[-count:]:
             self._schedule(frame)
 
@@ -244,7 +244,7 @@ class _Wire:
         self._arriving.append(what)
 
     def _arrive(self) -> None:
-        """What was sent in one go arrives in one, when its time has come; nothing overtakes."""
+        """Deliver what is due, in order; frames sent together arrive together."""
         together: list[bytes] = []
         while self._arriving and self._free_at <= self._loop.time():
             what = self._arriving.popleft()
@@ -268,14 +268,13 @@ class MemoryNetwork:
     """Implements the transport between one strategy and a proxy in memory.
 
     Args:
-        told: Called with what has to happen to the strategy itself.
+        on_signal: Called with signals for the strategy's process.
 
     Attributes:
-        plan: What goes wrong.
-        struck_at: When something last went wrong, or will have ended, on the loop's clock.
-        events: Number of frames, either way, and of requests: whatever a fault can strike on the
-            way between the two.
-        struck: What went wrong so far.
+        plan: The faults.
+        struck_at: When the last fault occurred or will end, on the loop's clock.
+        events: Number of frames, either way, and of requests: everything that a fault can hit.
+        struck: Number of faults so far.
     """
 
     def __init__(
@@ -285,7 +284,7 @@ class MemoryNetwork:
         loop: VirtualLoop,
         time: VirtualTime,
         chance: Random,
-        told: Callable[[Kind], object] = lambda kind: None,
+        on_signal: Callable[[Kind], object] = lambda kind: None,
     ) -> None:
         self.plan = plan
         self.loop = loop
@@ -295,19 +294,19 @@ class MemoryNetwork:
         self._proxy = proxy
         self._time = time
         self._chance = chance
-        self._told = told
+        self._on_signal = on_signal
         self._back_at = 0.0
         self._stale_until = 0.0
         self._wires: list[_Wire] = []
         self._serving: set[asyncio.Task[None]] = set()
 
     def strike(self, seconds: float = 0.0) -> None:
-        """Note that something goes wrong, for so long."""
+        """Record a fault and its duration."""
         self.struck += 1
         self.struck_at = max(self.struck_at, self.loop.time() + seconds)
 
     def cut(self) -> None:
-        """Break everything, as when the process ends."""
+        """Break all connections, as when the process ends."""
         for wire in self._wires:
             wire.sever()
         self._wires.clear()
@@ -333,12 +332,12 @@ class MemoryNetwork:
         return wire
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
     # Frames
 
     def frame_sent(self, wire: _Wire, frame: bytes) -> None:
-        """A frame of the proxy's enters a wire."""
+        """Deliver a frame from the proxy, unless a fault hits it."""
         self.events += 1
         fault = self.plan.next("frame")
         if fault is None:
@@ -366,7 +365,7 @@ class MemoryNetwork:
                 wire.repeat(fault.number)
 
     def _beside(self, kind: Kind, number: int, seconds: float, wire: _Wire, frame: bytes) -> None:
-        """What happens without harm to the frame itself."""
+        """Apply a fault that does not harm the frame itself."""
         if kind is Kind.HALF_OPEN:
             wire.fall_silent()
         elif kind is Kind.STALL:
@@ -382,12 +381,12 @@ class MemoryNetwork:
         elif kind is Kind.JUMP:
             self._time.jump_s += number
         elif kind in (Kind.SIGTERM, Kind.SIGKILL):
-            self._told(kind)
+            self._on_signal(kind)
 
     # Requests
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
-        """One request, and perhaps its answer."""
+        """Make a request, and return its response unless a fault hits it."""
         await sleep(self._chance.uniform(0, _LATENCY_S))
         self.events += 1
         fault = self.plan.next("request")
@@ -436,7 +435,7 @@ class MemoryNetwork:
 
 
 class OneLoop(ThreadedVenue):
-    """The venue of live runs, with its lane, where there is but one thread and one loop."""
+    """The venue of live runs, in a single thread and event loop."""
 
     def __init__(self, inner: ProxyVenue) -> None:
         super().__init__(inner)
@@ -453,7 +452,7 @@ class OneLoop(ThreadedVenue):
         await self._inner.close()
 
     async def die(self) -> None:
-        """End as with the process: what is under way is heard of no more."""
+        """End like a killed process: requests in flight never return."""
         self._is_dead = True
         for task in self._crossing:
             task.cancel()
@@ -475,18 +474,18 @@ class OneLoop(ThreadedVenue):
 
 
 def live_venue_on(network: MemoryNetwork, chance: Random) -> OneLoop:
-    """What `strategy-run` runs live, on such a network."""
+    """Return the venue of live runs on a network in memory."""
     return OneLoop(venue_on(network, chance, is_live=True))
 
 
 def venue_on(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyVenue:
-    """The package's venue on such a network; all its delays come from one source of chance."""
+    """Return the package's venue on a network in memory, with delays from one random generator."""
     return ProxyVenue(
         Endpoints(ws_url="ws://memory", rest_url="http://memory/"),
         is_live=is_live,
-        delays=lambda _: backoff(chance),
-        knocking=lambda _: knocks(chance),
-        retrying=lambda _: retries(chance),
+        reconnect_delays=lambda _: reconnect_delays(chance),
+        startup_delays=lambda _: startup_delays(chance),
+        retry_delays=lambda _: retry_delays(chance),
         transport=network,
     )
 

@@ -147,7 +147,7 @@ def test_a_fault_in_the_replay_ends_the_proxy_with_its_code(bot: Path) -> None:
         _, said = server.communicate(timeout=30)
         strategy.kill()
     assert late.returncode == 75
-    assert "Error: the proxy broke the run off: DATA_ERROR: prices went from" in late.stderr
+    assert "Error: the proxy aborted the run: DATA_ERROR: prices went from" in late.stderr
     assert server.returncode == 74
     assert "Error: prices went from 118 to 59 overnight with a position open" in said
 

@@ -299,7 +299,7 @@ async def test_the_reason_of_an_end_cannot_make_up_lines_of_the_log(
         done = await asyncio.to_thread(call, "run", "bot", *urls, *extra, cwd=tmp_path)
     assert done.returncode == (1 if extra else 77)
     said = (done.stdout + done.stderr).splitlines()
-    assert f"    {FORGED}\\x1b[2J; give the key by --token-file" in "\n".join(said)
+    assert f"    {FORGED}\\x1b[2J; set the key with --token-file" in "\n".join(said)
     assert not any(line.startswith("{") and "all lost" in line for line in said)
 
 

@@ -379,7 +379,7 @@ def test_the_proxy_is_started_again_in_the_middle(bot: Path) -> None:
         with started("proxy", *again, cwd=bot):
             _, said = process.communicate(timeout=40)
     assert process.returncode == 75, said
-    assert "Error: the proxy has begun its backtest anew" in said
+    assert "Error: the proxy has restarted its backtest" in said
 
 
 def test_a_failing_hook_is_shown_from_the_users_code_on(bot: Path) -> None:

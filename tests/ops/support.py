@@ -1,4 +1,4 @@
-"""Runs that stand somehow, and asking an ops port."""
+"""A run's status, and requests to an ops port."""
 
 import json
 import socket
@@ -13,7 +13,7 @@ __all__ = ["ask", "free_port", "status"]
 
 
 def status(**changes: Any) -> RunStatus:
-    """A run in good order."""
+    """Return the status of a healthy run, with changes."""
     fields: dict[str, Any] = {
         "strategy": "Bot",
         "run_id": "abc",
@@ -37,7 +37,7 @@ def status(**changes: Any) -> RunStatus:
 
 
 def ask(url: str, host: str | None = None) -> tuple[int, Any]:
-    """Status and body, as JSON where it is, of a GET request."""
+    """Return status and body, parsed if it is JSON, of a GET request."""
     request = urllib.request.Request(url, headers={"Host": host} if host else {})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
@@ -49,7 +49,7 @@ def ask(url: str, host: str | None = None) -> tuple[int, Any]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

@@ -19,7 +19,7 @@ ADDED_BY_PROMETHEUS = {"pod", "le"}
 
 
 def served() -> dict[str, set[str]]:
-    """Names of the series of the ops port, with their labels."""
+    """Return the names of all series of the ops port, with their labels."""
     metrics = Metrics(Health())
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.exposition()[0].decode()):
@@ -49,7 +49,7 @@ def expressions() -> Iterator[Any]:
 
 
 def selectors(expression: object) -> Iterator[Any]:
-    """The series that an expression reads."""
+    """Return the series that an expression reads."""
     if isinstance(expression, promql_parser.VectorSelector):
         yield expression
     for name in ("expr", "lhs", "rhs", "vector_selector", "args", "param"):

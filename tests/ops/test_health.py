@@ -1,4 +1,4 @@
-"""When a run lives, and when it is ready."""
+"""When a run is live, and when it is ready."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def checks(health: Health) -> dict[str, bool]:
 
 def test_a_run_in_good_order_is_ready() -> None:
     health = Health()
-    health.leave(status())
+    health.update(status())
     assert health.readiness()[0]
     assert health.liveness()[0]
 
@@ -36,14 +36,14 @@ def test_a_run_in_good_order_is_ready() -> None:
 )
 def test_what_does_not_hold_is_named(change: dict[str, Any], check: str) -> None:
     health = Health()
-    health.leave(status(**change))
+    health.update(status(**change))
     assert [name for name, holds in checks(health).items() if not holds] == [check]
 
 
 def test_a_run_that_only_reduces_is_ready_and_says_so() -> None:
     health = Health()
     assert health.readiness()[1]["risk_state"] is None
-    health.leave(status(risk_state=RiskState.REDUCING))
+    health.update(status(risk_state=RiskState.REDUCING))
     is_ready, said = health.readiness()
     assert is_ready
     assert said["risk_state"] == "REDUCING"
@@ -51,21 +51,21 @@ def test_a_run_that_only_reduces_is_ready_and_says_so() -> None:
 
 def test_before_the_proxy_has_answered_it_lives_and_is_not_ready() -> None:
     health = Health()
-    health.leave(None)
+    health.update(None)
     assert health.liveness()[0]
     assert not checks(health)["connected"]
 
 
 def test_a_run_that_is_being_stopped_is_not_ready() -> None:
     health = Health()
-    health.leave(status())
+    health.update(status())
     health.stop()
     assert [name for name, holds in checks(health).items() if not holds] == ["not_stopping"]
 
 
 def test_a_loop_that_leaves_nothing_any_more_is_stuck() -> None:
     health = Health(stuck_after=0.0)
-    health.leave(status())
+    health.update(status())
     is_live, said = health.liveness()
     assert not is_live
     assert said["loop_silent_seconds"] >= 0
@@ -75,7 +75,7 @@ def test_a_loop_that_leaves_nothing_any_more_is_stuck() -> None:
 def test_a_loop_may_be_silent_for_a_minute() -> None:
     async def silent() -> None:
         health = Health()
-        health.leave(status())
+        health.update(status())
         await sleep(59)
         assert health.liveness()[0]
         await sleep(1)

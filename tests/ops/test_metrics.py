@@ -1,4 +1,4 @@
-"""The metrics: what they count, that a parser reads them, and that their number has a bound."""
+"""The metrics: what they count, that a parser reads them, and that their number is bounded."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from tests.report.support import series
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
-    """Every sample by its name and labels, as a parser of the format reads it."""
+    """Return every sample by name and labels, as a parser of the format reads it."""
     text = metrics.exposition()[0].decode()
     return {
         sample.name + "".join(f",{k}={v}" for k, v in sorted(sample.labels.items())): sample.value
@@ -37,7 +37,7 @@ def samples(metrics: Metrics) -> dict[str, float]:
 
 
 def handled(metrics: Metrics, event: Any, hook: str | None, seconds: float = 0.0) -> None:
-    """Tell of an event that has been delivered just now."""
+    """Report an event as delivered just now."""
     ended = monotonic()
     metrics.noting(type(event), hook, "live")(event, ended - seconds, ended)
 
@@ -65,7 +65,7 @@ async def test_a_run_is_counted() -> None:
         Busy(), SimulatedVenue(exchange), mode="backtest", on_error="continue", observer=metrics
     )
     await runner.run()
-    health.leave(runner.status())
+    health.update(runner.status())
     found = samples(metrics)
     assert found["strategy_events_total,type=Candle"] == 5
     assert found["strategy_events_total,type=TradeEvent"] == 1
@@ -85,16 +85,16 @@ def test_the_state_of_the_run_is_read_when_asked_for() -> None:
     metrics = Metrics(health)
     found = samples(metrics)
     assert found["strategy_ready"] == 0
-    assert isnan(found["strategy_equity"])  # of an account that is not known yet
-    health.leave(status())
+    assert isnan(found["strategy_equity"])  # the account is not known yet
+    health.update(status())
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"]) == (1, 1)
     assert (found["strategy_queue_length"], found["strategy_open_orders"]) == (2, 1)
     assert (found["strategy_halted"], found["strategy_reducing"]) == (0, 0)
-    health.leave(status(risk_state=RiskState.REDUCING))
+    health.update(status(risk_state=RiskState.REDUCING))
     found = samples(metrics)
     assert (found["strategy_halted"], found["strategy_reducing"]) == (0, 1)
-    health.leave(status(connected=False, risk_state=RiskState.HALTED))
+    health.update(status(connected=False, risk_state=RiskState.HALTED))
     found = samples(metrics)
     assert (found["strategy_ready"], found["strategy_connected"], found["strategy_halted"]) == (
         0,
@@ -136,7 +136,7 @@ def test_the_age_counts_from_the_end_of_a_candle_and_from_the_time_of_a_quote(
     began = time_of(event)
     assert began is not None
     found = samples(metrics)["strategy_event_lag_seconds_sum"]
-    # A float of seconds since the epoch is good to a quarter of a microsecond.
+    # A float of seconds since the epoch has a resolution of a quarter of a microsecond.
     assert (
         (before - began).total_seconds() - 1e-6 <= found <= (now() - began).total_seconds() + 1e-6
     )

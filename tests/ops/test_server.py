@@ -17,7 +17,7 @@ from tests.ops.support import ask, status
 
 
 class Standing:
-    """What the run says of itself."""
+    """Return the status of the run."""
 
     def __init__(self) -> None:
         self.status: RunStatus | None = status()
@@ -75,7 +75,7 @@ async def test_probes_of_a_run_in_good_order(ops: Ops) -> None:
 
 
 async def test_an_unready_run_says_503_and_why(ops: Ops) -> None:
-    ops.health.leave(status(reconciled=False))
+    ops.health.update(status(reconciled=False))
     code, said = await get(ops, "/readyz")
     assert code == 503
     assert isinstance(said, dict)
@@ -130,7 +130,7 @@ async def test_it_answers_while_the_loop_is_blocked(ops: Ops) -> None:
     thread.start()
     began = time.monotonic()  # noqa: TID251
     while thread.is_alive() and time.monotonic() - began < 10:  # noqa: TID251
-        pass  # a hook that gives nobody else a turn
+        pass  # a hook that blocks the loop
     assert answers
     assert answers[0][0] == 200
 
@@ -144,7 +144,7 @@ async def test_whoever_holds_connections_neither_takes_all_files_nor_keeps_other
             held.enter_context(socket.create_connection((address.hostname, address.port)))
             for _ in range(300)
         ]
-        for _ in range(2):  # by the second, all that were before the first are known
+        for _ in range(2):  # by the second, all connections before the first are known
             assert (await get(ops, "/livez"))[0] == 200
         for each in idle[:-64]:
             each.settimeout(5)

@@ -1,4 +1,4 @@
-"""A run under a supervisor: it loses its proxy and recovers, is killed and comes back."""
+"""A run under a supervisor: it loses its proxy and recovers, is killed and restarted."""
 
 import subprocess
 import time
@@ -23,7 +23,7 @@ class Bot(Strategy):
 
 
 def wait_for(what: str, holds: Callable[[], bool], seconds: float = 40.0) -> None:
-    """Ask again and again until something holds."""
+    """Poll until a condition holds."""
     end = time.monotonic() + seconds  # noqa: TID251
     while time.monotonic() < end:  # noqa: TID251
         try:
@@ -100,7 +100,7 @@ def test_loses_its_proxy_recovers_is_killed_and_comes_back(tmp_path: Path) -> No
 
         bot.kill()
         bot.wait()
-        # What a supervisor does: start it again.
+        # As a supervisor does.
         stack.enter_context(process(tmp_path, "run", *run))
         wait_for("ready after a restart", lambda: readiness(url)[0] == 200)
         assert metric(url, "strategy_reconnects_total") == 0

@@ -1,4 +1,4 @@
-"""Plain numbers that become metrics: the same samples as the library's own kinds give."""
+"""Tallies yield the same samples as the metrics of prometheus-client."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ def test_durations_are_counted_as_a_histogram_counts_them(seconds: list[float]) 
     durations = Durations(BOUNDS)
     for each in seconds:
         histogram.observe(each)
-        durations.note(each)
+        durations.add(each)
     samples = next(iter(histogram.collect())).samples
     buckets = [(s.labels["le"], s.value) for s in samples if s.name == "some_seconds_bucket"]
     assert list(durations.cumulated()) == buckets

@@ -1,4 +1,4 @@
-"""Spans: an event, its hook, and the orders that came of it, in one trace."""
+"""Spans: an event, its hook and the orders of that hook, in one trace."""
 
 import sys
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from tests.report.support import series
 
 
 class Busy(Strategy):
-    """Buys at its second candle, asks for too much at the third, fails at the fourth."""
+    """Buys at its second candle, orders too much at the third, fails at the fourth."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Busy(Strategy):
 
 
 class Patient(Strategy):
-    """Awaits the order that it gives at every candle."""
+    """Places an order at every candle, and awaits it."""
 
     count = 0
 
@@ -148,7 +148,7 @@ async def test_a_failed_hook_shows() -> None:
 
 
 class Stuck(SpanExporter):
-    """Never gets an answer, as from a collector that hangs."""
+    """An exporter that never returns, as with a collector that hangs."""
 
     def __init__(self) -> None:
         self.answered = Event()

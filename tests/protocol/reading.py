@@ -1,4 +1,4 @@
-"""What a decoder makes of a message, all of it together."""
+"""A decoder that returns frame, id and warnings together."""
 
 from msgspec import Struct
 
@@ -17,17 +17,17 @@ class Decoded(Struct):
 
 
 class Reading(FrameDecoder):
-    """A decoder that gives back what was odd, too."""
+    """A decoder that keeps its warnings."""
 
     def __init__(self, *, default_timeframe: str = "1m") -> None:
-        super().__init__(default_timeframe=default_timeframe, odd=self.note)
+        super().__init__(default_timeframe=default_timeframe, on_warnings=self.note)
         self.warnings: list[str] = []
 
     def note(self, frame: Frame, warnings: list[str]) -> None:
         self.warnings += warnings
 
     def one(self, raw: bytes) -> Frame:
-        """The frame in a message; raises what it has to be dropped for."""
+        """Decode one message; raise the error if it must be dropped."""
         (frame,) = self.decode([raw])
         if isinstance(frame, FrameError):
             raise frame
@@ -40,5 +40,5 @@ class Reading(FrameDecoder):
 
 
 def decode(raw: bytes | str) -> Decoded:
-    """Read one message with a fresh decoder."""
+    """Decode one message with a new decoder."""
     return Reading().read(raw if isinstance(raw, bytes) else raw.encode(errors="surrogatepass"))

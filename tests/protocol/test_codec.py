@@ -1,4 +1,4 @@
-"""Both tiers of the strategy's decoder: what they take, what they drop, that they agree."""
+"""Both tiers of the strategy's decoder: what they accept, what they drop, that they agree."""
 
 import json
 import re
@@ -184,7 +184,7 @@ ALL = [
 
 
 class Text(str):
-    """JSON text to stand in a document as it is."""
+    """JSON text to insert into a document unchanged."""
 
     __slots__ = ()
 
@@ -201,7 +201,7 @@ def dump(value: Any) -> bytes:
 
 
 def changed(document: dict[str, Any], path: str, value: Any) -> bytes:
-    """A frame with one value replaced; `path` is like `bar.close`."""
+    """Return a frame with one value replaced; `path` is like `bar.close`."""
     *parents, key = path.split(".")
     copy: dict[str, Any] = json.loads(json.dumps(document))
     parent = copy
@@ -219,7 +219,7 @@ class Watched(Reading):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one(dump(CANDLE))  # the first of a timeframe is looked at twice
+        self.one(dump(CANDLE))  # the first of a timeframe takes the slow tier
         self.was_tolerant = False
 
     def _decode_tolerantly(self, raw: bytes) -> Frame | FrameError:
@@ -373,7 +373,7 @@ def test_what_is_no_number_drops_the_frame(document: dict[str, Any], path: str, 
 
 
 def with_signs(document: dict[str, Any], side: str) -> bytes:
-    """The same with quantities below zero."""
+    """The same with negative quantities."""
     name = document["type"]
     given = {**document[name], "side": side}
     for key in given.keys() & {"quantity", "filled_quantity", "remaining_quantity"}:
@@ -402,7 +402,7 @@ def test_what_is_sold_or_short_may_have_a_sign_that_says_so(
 def test_prices_that_cancel_out_are_still_beyond_all_bounds(high: Any) -> None:
     copy = json.loads(json.dumps(CANDLE))
     copy["bar"].update(high=high, low=f"-{high}" if not isinstance(high, Text) else Text("-1e300"))
-    with pytest.raises(FrameError, match=r"bar\.high is beyond all bounds"):
+    with pytest.raises(FrameError, match=r"bar\.high is out of range"):
         decode(dump(copy))
 
 
@@ -459,7 +459,7 @@ def test_the_wire_cannot_say_that_an_event_is_synthetic() -> None:
 
 def test_nul_in_a_name_drops_the_frame_and_in_free_text_does_not() -> None:
     for document, path in ((CANDLE, "bar.symbol"), (ORDER, "order.id"), (TRADE, "trade.order_id")):
-        with pytest.raises(FrameError, match="a character that it may not have"):
+        with pytest.raises(FrameError, match="a character that is not allowed"):
             decode(changed(document, path, Text('"a\\u0000b"')))
     frame = decode(changed(ERROR, "message", Text('"a\\u0000b"'))).frame
     assert frame.message == "a\0b"  # type: ignore[union-attr]
@@ -530,19 +530,19 @@ def test_what_contradicts_itself_is_passed_on_with_a_warning(
         (
             {"event_id": Text("1e400"), "id": "b"},
             "b",
-            ("event_id is no text or number that could be sent back",),
+            ("event_id is not a text or number that can be sent back",),
         ),
         (
             {"event_id": {"v": 1}, "id": "b"},
             "b",
-            ("event_id is no text or number that could be sent back",),
+            ("event_id is not a text or number that can be sent back",),
         ),
         (
             {"event_id": Text('"\\ud800"'), "id": "b"},
             "b",
-            ("event_id is no text or number that could be sent back",),
+            ("event_id is not a text or number that can be sent back",),
         ),
-        ({"id": True}, None, ("id is no text or number that could be sent back",)),
+        ({"id": True}, None, ("id is not a text or number that can be sent back",)),
         ({}, None, ()),
     ],
 )
@@ -585,7 +585,7 @@ def test_an_unknown_type_keeps_its_data() -> None:
         (b'{"event_id":"e",', "not JSON: Expecting property name enclosed in double", "e"),
         (b'{"event_id":"e","x":NaN}', "not JSON: NaN is not a number", "e"),
         (b'{"event_id":"e","x":' + b"9" * 5000 + b"}", "not JSON: a number of 5000 digits", "e"),
-        (b'{"event_id":"e","x":1e99999999999999999999}', "not JSON: a number is beyond", "e"),
+        (b'{"event_id":"e","x":1e99999999999999999999}', "not JSON: a number is out of range", "e"),
         (b'{"event_id":"e","x":' + b"[" * 10**5, "not JSON: nested too deeply", "e"),
         (
             b'{"id":"f","type":"x","x":{"event_id":"e","y":' + b"[" * 64 + b"]" * 64 + b"}}",
@@ -600,7 +600,7 @@ def test_an_unknown_type_keeps_its_data() -> None:
         (b'{"event_id":"e","type":"order"}', "order: event is missing", "e"),
         (
             b'{"event_id":"e","type":"trade","trade":"all"}',
-            "trade: trade is no object",
+            "trade: trade is not an object",
             "e",
         ),
     ],
@@ -629,7 +629,7 @@ def test_halves_of_characters_do_not_get_through() -> None:
     ):
         assert str(frame).encode()
     assert decode(changed(ERROR, "message", Text('"\\ud800"'))).warnings == (
-        "message has a character that it may not have",
+        "message has a character that is not allowed",
     )
 
 
@@ -696,7 +696,7 @@ def test_unwrap_takes_candle_and_quote_out_and_leaves_the_rest() -> None:
     assert unwrap(quote) is quote.quote
     assert unwrap(order) is order
     for frame in (Ping(), Pong()):
-        with pytest.raises(FrameError, match="is no event"):
+        with pytest.raises(FrameError, match="is not an event"):
             unwrap(frame)
 
 
@@ -774,7 +774,7 @@ def test_what_the_fast_tier_keeps_the_other_reads_alike(raw: bytes) -> None:
         frame, warnings = read_tolerantly(raw, default_timeframe="1m")
         event_id = id_of(frame)
     except FrameError as dropped:
-        # The fast tier is the more lenient one only in numbers nobody reads, or of market data.
+        # The fast tier is more lenient only with numbers that are not read, or of market data.
         reason = dropped.reason
         if "not JSON: a number" not in reason and "'1e0001', expected a decimal" not in reason:
             raise

@@ -1,4 +1,4 @@
-"""Values read with patience; the rest of their rules is tested where frames and bodies are."""
+"""Tolerant reading of values; most of its rules are tested with frames and bodies."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every recorded and every hostile frame decodes, or is dropped, as its index says."""
+"""Every recorded and every hostile frame is decoded, or dropped, as its index says."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What the models say about themselves."""
+"""Properties and reprs of the models."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What makes an order a valid one, and how it is refused."""
+"""Validation of order requests, and how invalid ones are refused."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers, and errors in whatever form."""
+"""Bodies of requests and responses, and errors in any form."""
 
 import json
 from datetime import UTC, datetime
@@ -350,7 +350,7 @@ def test_an_envelope_is_read_again() -> None:
 def test_a_recorded_answer_is_read_by_both_tiers_alike(name: str, kind: Any) -> None:
     raw = answer_of(name)
     plain = decode_body(raw, kind, "GET /x")
-    escaped = raw.replace(b"e", b"\\u0065")  # which the typed decoder is not trusted with
+    escaped = raw.replace(b"e", b"\\u0065")  # escapes go to the tolerant tier
     assert decode_body(escaped, kind, "GET /x") == plain
 
 
@@ -457,13 +457,13 @@ def test_structs_within_structs_are_read() -> None:
         (b"[" * 100_000, list[Order], "not JSON: nested too deeply"),
         (b"[" * 70 + b"]" * 70, list[Order], "nested deeper than 64 levels"),
         (b"{}", Account, "the body.balance is missing"),
-        (b"[]", Account, "the body is no object"),
-        (b"{}", list[Order], "the body is no list"),
+        (b"[]", Account, "the body is not an object"),
+        (b"{}", list[Order], "the body is not a list"),
         (b'[{"id":"o"}]', list[Order], "the body[0].symbol is missing"),
         (b'{"balance":"NaN","equity":"1"}', Account, "the body.balance is 'NaN', expected"),
         (b'{"balance":"1_0","equity":"1"}', Account, "the body.balance is '1_0', expected"),
         (b'{"symbol":"A","bid":"nan","ask":1}', Quote, "the body.bid is 'nan', expected"),
-        (b'{"symbol":"A","bid":1,"ask":1e400}', Quote, "the body.ask is beyond all bounds"),
+        (b'{"symbol":"A","bid":1,"ask":1e400}', Quote, "the body.ask is out of range"),
         (
             b'{"id":"o","symbol":"A","side":"up","status":"OPEN"}',
             Order,

@@ -1,4 +1,4 @@
-"""What a proxy reads and writes; what it writes, a strategy reads as the same."""
+"""The proxy's decoder and encoder; a strategy decodes what it encodes to the same objects."""
 
 import json
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ BAR = Candle("S:AAPL", "1m", ns_of(AT - timedelta(minutes=1)), 174.1, 175.0, 174
         ),
         (b'{"type":"pong","x":"\xff"}', "not UTF-8"),
         ('{"type":"pong","x":"\ud800"}', "not UTF-8"),
-        # How deep Python goes depends on its version.
+        # Python's limit of nesting depends on its version.
         (b'{"type":"pong","x":' + b"[" * 10_000_000, "while deserializing an object"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Timeframes: what is one, and when its bars end."""
+"""Timeframes: which texts are valid, and when their bars end."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -193,7 +193,7 @@ def test_only_id_symbol_side_and_status_of_an_order_are_needed() -> None:
 
 @pytest.mark.parametrize("document", [{"order": []}, {"order": "x"}, {"order": 7}])
 def test_an_order_that_is_no_object_is_a_fault(document: dict[str, Any]) -> None:
-    with pytest.raises(FrameError, match=r"^order: order is no object$"):
+    with pytest.raises(FrameError, match=r"^order: order is not an object$"):
         read({"type": "order", "event": "ORDER_CREATED", **document})
 
 

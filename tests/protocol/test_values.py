@@ -1,4 +1,4 @@
-"""Numbers and texts: which are sound, and how they are written."""
+"""Numbers and texts: which ones are sound, and how they are written."""
 
 import json
 from decimal import Decimal

@@ -1,6 +1,4 @@
-"""A TCP server that answers as a test tells it to, a receiver that notes what it is given, and a
-way to run a test on either event loop.
-"""
+"""A scripted TCP server, a receiver that records, and a way to run a test on either event loop."""
 
 import asyncio
 from base64 import b64encode
@@ -17,26 +15,26 @@ __all__ = ["Notes", "Scene", "agreed", "either_loop", "head", "on_loop", "servin
 
 
 class Notes:
-    """A receiver that notes what it is given."""
+    """A receiver that records what it receives."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.closed: list[Closed] = []
-        self.stirred = asyncio.Event()
+        self.changed = asyncio.Event()
 
     def feed(self, messages: list[bytes]) -> list[bytes]:
         self.frames += messages
-        self.stirred.set()
+        self.changed.set()
         return [b"answer" for each in messages if each == b"question"]
 
     def lost(self, closed: Closed) -> None:
         self.closed.append(closed)
-        self.stirred.set()
+        self.changed.set()
 
     async def until_lost(self) -> Closed:
         while not self.closed:
-            self.stirred.clear()
-            await self.stirred.wait()
+            self.changed.clear()
+            await self.changed.wait()
         (closed,) = self.closed
         return closed
 
@@ -47,7 +45,7 @@ either_loop = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
 
 def on_loop(loop: str, test: Coroutine[Any, Any, None]) -> None:
-    """Run it to its end."""
+    """Run a test on an event loop, asyncio's or uvloop."""
     if loop == "uvloop":
         uvloop = pytest.importorskip("uvloop")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -58,7 +56,7 @@ def on_loop(loop: str, test: Coroutine[Any, Any, None]) -> None:
 
 @asynccontextmanager
 async def serving(*scenes: Scene) -> AsyncIterator[str]:
-    """A server with one scene a connection, the last one for all that follow; its host and port."""
+    """Serve one scene per connection, the last one for all later; yield host and port."""
     waiting = list(scenes)
     running: set[asyncio.Task[None]] = set()
 
@@ -86,13 +84,13 @@ async def serving(*scenes: Scene) -> AsyncIterator[str]:
 
 
 async def head(reader: asyncio.StreamReader) -> dict[str, str]:
-    """The head of a request: its first line under "", its headers by name."""
+    """Read the head of a request: its first line under "", its headers by name."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
     return {"": first, **dict(line.split(": ", 1) for line in lines)}
 
 
 async def agreed(reader: asyncio.StreamReader) -> bytes:
-    """Read a handshake; what agrees to it."""
+    """Read a handshake, and return the response that accepts it."""
     key = (await head(reader))["Sec-WebSocket-Key"].encode()
     guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     accept = b64encode(sha1(key + guid, usedforsecurity=False).digest())

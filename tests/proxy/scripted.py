@@ -1,4 +1,4 @@
-"""A proxy that says what a test tells it to, over real sockets, and notes what it is told."""
+"""A proxy that follows a test's script over real sockets, and records what it receives."""
 
 import asyncio
 import json
@@ -43,14 +43,14 @@ FOREIGN = {"id": "ord-8", "symbol": "S:X", "side": "BUY", "status": "OPEN"}
 
 
 class ScriptedProxy:
-    """One scene a connection; REST answers from a table, or by default.
+    """Plays one scene per connection; answers REST requests from a table, or by default.
 
     Attributes:
-        acks: Lists of ids, one a frame, in order.
-        frames: Everything else the strategy sent.
+        acks: Lists of acknowledged ids, one per frame, in order.
+        frames: All other frames from the strategy.
         requests: Method, path and body of each request.
-        answers: Status and body by method and path; a list is used up one by one. With status 0 the
-            connection breaks, with a negative one there is no answer.
+        answers: Statuses and bodies by method and path, used one by one; the last one stays. Status
+            0 breaks the connection, a negative one never answers.
         connections: Number of connections so far.
     """
 
@@ -76,21 +76,21 @@ class ScriptedProxy:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where it is."""
+        """Its addresses."""
         return Endpoints(ws_url=f"ws://{self.url}", rest_url=f"http://{self.url}")
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The same, as options of `strategy-run`."""
+        """Its addresses as options of `strategy-run`."""
         return "--ws-url", self.endpoints.ws_url, "--rest-url", self.endpoints.rest_url
 
     async def say(self, socket: web.WebSocketResponse, *frames: Any) -> None:
-        """Send frames: text as it is, anything else as JSON."""
+        """Send frames: text unchanged, anything else as JSON."""
         for frame in frames:
             await socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
 
     async def until_acked(self, *ids: str) -> None:
-        """Wait until all these ids have been acknowledged."""
+        """Wait until all ids are acknowledged."""
         while not set(ids) <= {each for ack in self.acks for each in ack}:
             self.heard.clear()
             await self.heard.wait()
@@ -102,7 +102,7 @@ class ScriptedProxy:
             await self.heard.wait()
 
     async def finish(self, socket: web.WebSocketResponse) -> None:
-        """Say that the backtest is over, and wait until that has been acknowledged."""
+        """Send the end of the backtest, and wait for its acknowledgement."""
         await self.say(socket, COMPLETE)
         await self.until_acked("evt-end")
 
@@ -167,7 +167,7 @@ class ScriptedProxy:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["ScriptedProxy"]:
-        """Listen on a free port of the loopback."""
+        """Listen on a free loopback port."""
         app = web.Application()
         app.router.add_get(self.stream_path, self._stream)
         app.router.add_route("*", "/{path:.*}", self._answer)
@@ -183,20 +183,20 @@ class ScriptedProxy:
 
 
 def at_once(chance: Random) -> Iterator[float]:
-    """Delays that nobody notices."""
+    """Delays of a millisecond."""
     while True:
         yield 0.001
 
 
 def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
-    """A venue that leads there, and tries everything again at once."""
+    """Return a venue for the proxy that retries everything immediately."""
     given: dict[str, Any] = {
         "is_live": False,
         "connected_wait": 5.0,
         "connect_deadline": 5.0,
-        "delays": at_once,
-        "knocking": at_once,
-        "retrying": at_once,
+        "reconnect_delays": at_once,
+        "startup_delays": at_once,
+        "retry_delays": at_once,
     }
     return ProxyVenue(proxy.endpoints, **(given | options))
 
@@ -204,14 +204,14 @@ def venue_for(proxy: ScriptedProxy, **options: Any) -> ProxyVenue:
 async def run(
     proxy: ScriptedProxy, strategy: Strategy | None = None, **options: Any
 ) -> Scripted | Strategy:
-    """Play a backtest to its end; gives back the strategy."""
+    """Run a backtest to its end, and return the strategy."""
     strategy = strategy or Scripted({})
     await Runner(strategy, venue_for(proxy, **options), mode="backtest").run()
     return strategy
 
 
 async def ask(proxy: ScriptedProxy, call: Callable[[ProxyVenue], Any], **options: Any) -> Any:
-    """Have a venue ask it something; gives back the answer."""
+    """Make a request through a venue, and return the response."""
     venue = venue_for(proxy, **options)
     await venue.open()
     try:

@@ -1,4 +1,4 @@
-"""The connection as a state machine: told what happened and when, it says what to do."""
+"""The connection as a state machine: what to do after each event."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.ids import Random, generator
 from strategy_runtime.proxy.connection import Act, Connection, State, Step
-from strategy_runtime.proxy.policy import backoff, knocks
+from strategy_runtime.proxy.policy import reconnect_delays, startup_delays
 from strategy_runtime.proxy.transport import Closed, ConnectFailed
 
 URLS = ["ws://x/", "ws://x/ws", "ws://x/v1/ws"]
@@ -33,17 +33,17 @@ def connection(*, is_live: bool = True, **options: object) -> Connection:
         "deadline": 10.0,
         "greeting": 5.0,
         "most_connections": 12,
-        "delays": one_second,
-        "knocks": one_second,
+        "reconnect_delays": one_second,
+        "startup_delays": one_second,
         "chance": generator(0),
     }
     return Connection(list(URLS), is_live=is_live, **(given | options))  # type: ignore[arg-type]
 
 
-def knock(
+def attempt(
     machine: Connection, since: int, *, seconds: int = 100, failure: ConnectFailed | None = None
 ) -> None:
-    """Try, and be refused, for so long."""
+    """Try to connect, and fail, for some seconds."""
     for now in range(since, since + seconds):
         while machine.next(now).act is Act.CONNECT:
             machine.refused(failure or ConnectFailed("refused"), now)
@@ -107,7 +107,7 @@ def test_a_proxy_that_never_comes_up_is_unreachable(
 ) -> None:
     machine = connection(is_live=is_live)
     with pytest.raises(Unreachable) as caught:
-        knock(machine, 0, failure=ConnectFailed("refused", status=status))
+        attempt(machine, 0, failure=ConnectFailed("refused", status=status))
     assert str(caught.value) == (
         f"{who} answers for 10 s at ws://x/: refused; is the proxy running? check GATEWAY_URL"
     )
@@ -121,7 +121,7 @@ def test_a_proxy_that_never_comes_up_is_unreachable(
         ConnectFailed("odd", status=200),
         ConnectFailed("odd", status=400),
         ConnectFailed("odd", status=404),
-        ConnectFailed("odd", is_stranger=True),
+        ConnectFailed("odd", is_not_proxy=True),
     ],
 )
 def test_somebody_who_is_no_proxy_is_told_from_nobody(
@@ -129,7 +129,7 @@ def test_somebody_who_is_no_proxy_is_told_from_nobody(
 ) -> None:
     machine = connection(is_live=is_live)
     with pytest.raises(ProtocolError) as caught:
-        knock(machine, 0, failure=failure)
+        attempt(machine, 0, failure=failure)
     assert str(caught.value) == (
         "ws://x/ answers, but not like a trading proxy: odd; check GATEWAY_URL; gave up after 10 s"
     )
@@ -138,7 +138,7 @@ def test_somebody_who_is_no_proxy_is_told_from_nobody(
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_what_stands_in_front_of_a_proxy_that_is_down_is_nobody(status: int) -> None:
     with pytest.raises(Unreachable):
-        knock(connection(), 0, failure=ConnectFailed("down", status=status))
+        attempt(connection(), 0, failure=ConnectFailed("down", status=status))
 
 
 def test_somebody_else_in_the_place_of_a_proxy_ends_its_backtest() -> None:
@@ -147,7 +147,7 @@ def test_somebody_else_in_the_place_of_a_proxy_ends_its_backtest() -> None:
     machine.opened(0)
     machine.lost(Closed(1006), 50)
     with pytest.raises(ConnectionLost, match="is unknown: ws://x/ answers, but not like"):
-        knock(machine, 50, failure=ConnectFailed("odd", status=200))
+        attempt(machine, 50, failure=ConnectFailed("odd", status=200))
 
 
 def test_a_backtest_whose_proxy_stays_away_ends() -> None:
@@ -156,7 +156,7 @@ def test_a_backtest_whose_proxy_stays_away_ends() -> None:
     machine.opened(0)
     machine.lost(Closed(1006), 50)
     with pytest.raises(ConnectionLost, match="its completeness is unknown"):
-        knock(machine, 50)
+        attempt(machine, 50)
 
 
 def test_a_live_run_tries_for_ever() -> None:
@@ -164,13 +164,13 @@ def test_a_live_run_tries_for_ever() -> None:
     machine.next(0)
     machine.opened(0)
     machine.lost(Closed(1006), 50)
-    knock(machine, 50, seconds=100_000)
+    attempt(machine, 50, seconds=100_000)
     assert machine.state is State.PAUSING
 
 
 @pytest.mark.parametrize(("lasted", "pause"), [(59.0, 4.0), (60.0, 1.0)])
 def test_delays_start_anew_only_after_a_link_that_lasted(lasted: float, pause: float) -> None:
-    machine, now, pauses = connection(delays=growing), 0.0, list[float | None]()
+    machine, now, pauses = connection(reconnect_delays=growing), 0.0, list[float | None]()
     for stayed in (1.0, 1.0, 1.0, lasted):
         assert machine.next(now).act is Act.CONNECT
         machine.opened(now)
@@ -188,7 +188,9 @@ def test_a_proxy_that_closes_at_once_sees_twelve_connections_a_minute_at_most(
     code: int | None,
 ) -> None:
     for seed in range(200):
-        machine = connection(delays=backoff, knocks=knocks, chance=generator(seed))
+        machine = connection(
+            reconnect_delays=reconnect_delays, startup_delays=startup_delays, chance=generator(seed)
+        )
         opened, now = [], 0.0
         while now < 300:
             step = machine.next(now)
@@ -217,7 +219,7 @@ def test_a_proxy_that_keeps_sending_what_cannot_be_taken_ends_the_run(
         now += 2
     machine.next(now)
     machine.opened(now)
-    with pytest.raises(ProtocolError, match="keeps sending what cannot be taken: a frame is odd"):
+    with pytest.raises(ProtocolError, match="keeps sending invalid frames: a frame is odd"):
         machine.lost(fault, now)
 
 

@@ -1,4 +1,4 @@
-"""Whether the proxy at the other end is still the one that the backtest began with."""
+"""Whether the proxy is still in the run with which the backtest started."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +32,7 @@ def connected(session: str | None, acknowledged: int | None = None) -> Connectio
 
 
 def after(latest: CandleFrame) -> Continuity:
-    """That of a second connection."""
+    """CONNECTED of a second connection."""
     continuity = Continuity()
     continuity.latest = latest
     continuity.opened()
@@ -55,9 +55,9 @@ def test_another_run_shows_itself(broken_by: CandleFrame, what: str) -> None:
 @pytest.mark.parametrize("first", [frame(3), frame(4), frame(3, "another", close=2)])
 def test_the_same_run_goes_on_and_is_not_looked_at_any_more(first: CandleFrame) -> None:
     continuity = after(frame(3))
-    assert continuity.is_open
+    assert continuity.must_check
     assert continuity.broken_by(first) is None
-    assert not continuity.is_open
+    assert not continuity.must_check
     assert continuity.broken_by(frame(1)) is None
 
 
@@ -65,14 +65,14 @@ def test_the_same_run_goes_on_and_is_not_looked_at_any_more(first: CandleFrame) 
 def test_candles_of_another_kind_say_nothing(kind: dict[str, str]) -> None:
     continuity = after(frame(3))
     assert continuity.broken_by(frame(1, **kind)) is None
-    assert continuity.is_open
+    assert continuity.must_check
     assert isinstance(continuity.broken_by(frame(1)), ConnectionLost)
 
 
 def test_nothing_is_looked_at_before_there_is_something_to_compare_with() -> None:
     continuity = Continuity()
     continuity.opened()
-    assert not continuity.is_open
+    assert not continuity.must_check
 
 
 def test_a_session_is_a_run() -> None:
@@ -84,19 +84,19 @@ def test_a_session_is_a_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "is_open"), [("a", "a", False), (None, "a", True), ("a", None, True)]
+    ("before", "now", "must_check"), [("a", "a", False), (None, "a", True), ("a", None, True)]
 )
 def test_nothing_is_looked_at_where_the_run_is_named_as_before(
-    before: str | None, now: str | None, is_open: bool
+    before: str | None, now: str | None, must_check: bool
 ) -> None:
     continuity = Continuity()
     continuity.broken_by(connected(before))
     continuity.latest = frame(3)
     continuity.opened()
     assert continuity.broken_by(connected(now)) is None
-    assert (continuity.is_open, continuity.is_same) == (is_open, not is_open)
+    assert (continuity.must_check, continuity.is_same) == (must_check, not must_check)
     found = continuity.broken_by(frame(1))
-    assert (found is not None) == is_open
+    assert (found is not None) == must_check
 
 
 def test_a_backtest_begins_where_nothing_has_been_acknowledged() -> None:

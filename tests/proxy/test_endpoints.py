@@ -1,4 +1,4 @@
-"""Where a proxy is, and what must not go there."""
+"""Addresses of a proxy, and the credentials that must not be sent there."""
 
 import pytest
 
@@ -70,17 +70,17 @@ def test_what_cannot_be_an_address_is_refused(given: dict[str, str], said: str) 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "give the key by --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
-        ({"api_key": "k"}, "look at --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
-        ({"api_key": "k", "api_key_setting": "PROXY_API_KEY"}, "look at PROXY_API_KEY"),
+        ({}, "set the key with --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
+        ({"api_key": "k"}, "check --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
+        ({"api_key": "k", "api_key_setting": "PROXY_API_KEY"}, "check PROXY_API_KEY"),
         (
             {"rest_url": "http://me:word@localhost", "rest_setting": "GATEWAY_URL"},
-            "look at the user name and the password in GATEWAY_URL",
+            "check the user name and the password in GATEWAY_URL",
         ),
     ],
 )
 def test_who_is_refused_is_told_where_to_look(given: dict[str, str], said: str) -> None:
-    assert Endpoints(**given).way_in == said
+    assert Endpoints(**given).auth_hint == said
 
 
 def test_a_password_may_go_over_tls_and_to_this_machine() -> None:

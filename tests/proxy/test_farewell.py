@@ -1,4 +1,4 @@
-"""The end of a backtest: the proxy closes the connection, and one that does not is left."""
+"""The end of a backtest: the proxy closes the connection, or the strategy does after a while."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.proxy.scripted import COMPLETE, CONNECTED
 
 
 class Ends:
-    """A network whose one proxy has its backtest end at once, and closes some time later."""
+    """A network whose proxy ends its backtest immediately, and closes some time later."""
 
     def __init__(self, closes_after: float) -> None:
         self.closes_after = closes_after
@@ -33,7 +33,7 @@ class Ends:
         return True
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 @pytest.mark.parametrize(("closes_after", "waited"), [(0.5, 0.5), (1.9, 1.9), (600.0, 2.0)])

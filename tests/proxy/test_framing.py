@@ -1,4 +1,4 @@
-"""WebSocket frames: whole ones however they are cut, faults by name, and ours masked."""
+"""WebSocket frames: complete messages however they are split, faults by name, ours masked."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ LONGEST = 70_000
 
 
 class Heard:
-    """A reader, and what it has handed on: all of it, and how much of it at a time."""
+    """A reader, with everything it delivered and the sizes of the batches."""
 
     def __init__(self, longest: int = LONGEST) -> None:
         self.all: list[Any] = []
@@ -55,7 +55,7 @@ def heard(*reads: bytes, longest: int = LONGEST) -> list[Any]:
 
 
 def sent(payload: bytes, head: int = 0x80 | TEXT) -> bytes:
-    """A frame as a server sends it."""
+    """Build a frame as a server sends it."""
     size = len(payload)
     if size < 126:
         return bytes((head, size)) + payload
@@ -89,7 +89,7 @@ def test_messages_come_whole_and_in_order_however_they_are_cut(
 
 
 def outcome(*reads: bytes) -> tuple[list[Any], int | None]:
-    """What was handed on up to a close, and the code of the fault that ended it."""
+    """Return what was delivered up to a close, and the code of the fault that ended it."""
     found = Heard(longest=300)
     try:
         for data in reads:
@@ -169,7 +169,7 @@ def test_a_muted_reader_hands_on_nothing_but_control() -> None:
         (b"\x81\xfe\x00\x7emask", 1002, "masked"),
         (sent(b"x", 0xC1), 1002, "extension"),
         (sent(b"x" * 200, 0xC1), 1002, "extension"),
-        (sent(b"x", 0x83), 1002, "no kind 3"),
+        (sent(b"x", 0x83), 1002, "unknown opcode 3"),
         (sent(b"x", 0x80), 1002, "out of order"),
         (sent(b"x", TEXT) + sent(b"y"), 1002, "out of order"),
         (sent(b"x", TEXT) + sent(b"y" * 200), 1002, "out of order"),
@@ -191,7 +191,7 @@ def test_what_is_against_the_rules_is_named(data: bytes, code: int, said: str) -
     ("head", "said"),
     [
         (sent(b"x" * 200, 0xC1)[:4], "extension"),
-        (sent(b"x" * 200, 0x83)[:4], "no kind 3"),
+        (sent(b"x" * 200, 0x83)[:4], "unknown opcode 3"),
         (sent(b"x" * 200, 0x80)[:4], "out of order"),
         (sent(b"x" * 200, 0x80 | PING)[:4], "control frame"),
     ],

@@ -1,4 +1,4 @@
-"""HTTP/1.1: where URLs point to, and answers however they are cut and their end is told."""
+"""HTTP/1.1: targets of URLs, and responses however they are split and their end is marked."""
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,9 @@ def test_where_a_url_points_to(url: str, target: Target) -> None:
 
 def test_a_header_cannot_break_out_of_its_line() -> None:
     assert header_lines({"A": "b", "C": "d"}) == b"A: b\r\nC: d\r\n"
-    with pytest.raises(ValueError, match="the header A has characters that no header can have"):
+    with pytest.raises(
+        ValueError, match="the header A has characters that are not allowed in a header"
+    ):
         header_lines({"A": "b\r\nX: y"})
 
 
@@ -119,33 +121,33 @@ def test_an_answer_may_end_with_its_connection() -> None:
 def test_one_that_is_cut_off_is_none(data: bytes) -> None:
     reader = ReplyReader()
     assert reader.feed(data) is None
-    with pytest.raises(ReplyFault, match="closed before the answer was whole"):
+    with pytest.raises(ReplyFault, match="closed before the response was complete"):
         reader.end()
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"SSH-2.0-x\r\n\r\n", "begins no HTTP answer"),
-        (b"SSH-2.0-x\r\n", "^'SSH-2.0-x' begins no HTTP answer"),
-        (b"\x15\x03\x03\x00\x02", r"'\\x15\\x03.*' begins no HTTP answer"),
-        (b"HTTP/2", "begins no HTTP answer"),
-        (b"HTTP/1.1 abc\r\n\r\n", "begins no HTTP answer"),
-        (b"HTTP/1.1 2000 OK\r\n\r\n", "begins no HTTP answer"),
-        (b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", "begins no HTTP answer"),
-        (b"HTTP/2 200\r\n\r\n", "begins no HTTP answer"),
-        (ok("no colon"), "is no header"),
-        (ok("Space : x"), "is no header"),
-        (ok("Content-Length: -1"), "is no length"),
-        (ok("Content-Length: 1_0"), "is no length"),
-        (ok("Content-Length: 0x1"), "is no length"),
-        (ok("Content-Length: \xa01"), "is no length"),
-        (ok("Content-Length: " + "9" * 5000), "is no length"),
+        (b"SSH-2.0-x\r\n\r\n", "is not an HTTP response"),
+        (b"SSH-2.0-x\r\n", "^'SSH-2.0-x' is not an HTTP response"),
+        (b"\x15\x03\x03\x00\x02", r"'\\x15\\x03.*' is not an HTTP response"),
+        (b"HTTP/2", "is not an HTTP response"),
+        (b"HTTP/1.1 abc\r\n\r\n", "is not an HTTP response"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "is not an HTTP response"),
+        (b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", "is not an HTTP response"),
+        (b"HTTP/2 200\r\n\r\n", "is not an HTTP response"),
+        (ok("no colon"), "is not a header"),
+        (ok("Space : x"), "is not a header"),
+        (ok("Content-Length: -1"), "is not a length"),
+        (ok("Content-Length: 1_0"), "is not a length"),
+        (ok("Content-Length: 0x1"), "is not a length"),
+        (ok("Content-Length: \xa01"), "is not a length"),
+        (ok("Content-Length: " + "9" * 5000), "is not a length"),
         (ok("Content-Length: 1", "Content-Length: 2"), "two lengths"),
         (ok("Transfer-Encoding: gzip, chunked"), "transfer encoding"),
         (ok("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), "transfer encoding"),
-        (ok("Transfer-Encoding: chunked", body=b"zz\r\n"), "is no length"),
-        (ok("Transfer-Encoding: chunked", body=b"0x1\r\na\r\n"), "is no length"),
+        (ok("Transfer-Encoding: chunked", body=b"zz\r\n"), "is not a length"),
+        (ok("Transfer-Encoding: chunked", body=b"0x1\r\na\r\n"), "is not a length"),
         (ok("Transfer-Encoding: chunked", body=b"1\r\nab\r\n"), "longer than it says"),
         (b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000, "a head of more than 65536 bytes"),
     ],
@@ -173,7 +175,7 @@ def test_whether_the_connection_lasts(version: str, headers: list[str], lasts: b
 
 
 def test_of_two_times_to_wait_the_last_one_counts() -> None:
-    # A gateway may add one of its own to that of the proxy.
+    # A gateway may add its own header to the proxy's.
     reply = ReplyReader().feed(ok("Retry-After: 1", "Retry-After: 5", "Content-Length: 0"))
     assert reply is not None
     assert seconds_of(reply.head.headers["retry-after"]) == 5

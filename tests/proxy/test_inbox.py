@@ -1,4 +1,4 @@
-"""The inbox: however messages come together, the strategy and the proxy see the same."""
+"""The inbox: however messages are batched, the strategy and the proxy see the same."""
 
 import json
 from pathlib import Path
@@ -31,32 +31,32 @@ MESSAGES = [
 
 
 class Outcome(Struct):
-    """What became of messages: for the strategy, for the proxy, and by the way."""
+    """What messages led to: events, acknowledgements, answers and state."""
 
     events: list[Any]
     origins: list[str]
     acked: list[str]
     answers: list[bytes]
-    sighted: list[Order]
+    orders_seen: list[Order]
     said: tuple[bool, bool, str | None]
 
 
 class Box:
-    """An inbox, and all that comes out of it."""
+    """An inbox, and all of its output."""
 
     def __init__(self, subscriptions: str, *, is_live: bool = False) -> None:
         self.events: list[Any] = []
         self.origins: list[str] = []
         self.acked: list[str] = []
         self.answers: list[bytes] = []
-        self.sighted: list[Order] = []
+        self.orders_seen: list[Order] = []
         self.is_whole = True
         self.inbox = Inbox(
             parse_subscriptions(subscriptions),
             default_timeframe="1m",
             is_live=is_live,
             wake=lambda: None,
-            sighted=self.sighted.append,
+            order_seen=self.orders_seen.append,
         )
 
     def feed(self, messages: list[bytes]) -> None:
@@ -84,8 +84,8 @@ class Box:
 
     def outcome(self) -> Outcome:
         box = self.inbox
-        said = box.is_leaving, box.is_complete, box.last_words
-        return Outcome(self.events, self.origins, self.acked, self.answers, self.sighted, said)
+        said = box.is_shutting_down, box.is_complete, box.last_words
+        return Outcome(self.events, self.origins, self.acked, self.answers, self.orders_seen, said)
 
 
 @given(
@@ -193,7 +193,7 @@ def test_what_breaks_a_backtest_off_is_kept_as_its_last_words(code: str, words: 
 
 
 def after_one(greeting: dict[str, Any] = CONNECTED, *, is_live: bool = False) -> Box:
-    """A box whose first candle has been handled and acknowledged."""
+    """An inbox whose first candle was handled and acknowledged."""
     box = Box("", is_live=is_live)
     box.feed([json.dumps(each).encode() for each in (greeting, candle(1))])
     box.take()

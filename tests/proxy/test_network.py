@@ -1,4 +1,4 @@
-"""What only real networks do: names, address families, certificates."""
+"""Real networks: names, address families, certificates."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.proxy import Endpoints, ProxyVenue, dialing
 from strategy_runtime.proxy.http1 import target_of
-from strategy_runtime.proxy.network import Network, _distrust
+from strategy_runtime.proxy.network import Network, _tls_problem
 from strategy_runtime.proxy.transport import ConnectFailed
 from tests.proxy import plain_server
 from tests.proxy.plain_server import Notes, either_loop, on_loop
@@ -39,7 +39,7 @@ async def network(**options: object) -> AsyncIterator[Network]:
 async def serving(
     host: str = "127.0.0.1", context: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[int, list[str]]]:
-    """A server that greets, asks, and sends something too long; its port and what it heard."""
+    """Serve a greeting, a question and a message that is too long; yield port and received data."""
     heard: list[str] = []
 
     async def stream(request: web.Request) -> web.WebSocketResponse:
@@ -154,7 +154,7 @@ def test_over_tls_frames_and_answers_come_whole(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> ssl.SSLContext:
-    """One that nobody has signed."""
+    """A self-signed certificate."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
@@ -170,7 +170,7 @@ def certificate(tmp_path: Path) -> ssl.SSLContext:
 @pytest.mark.parametrize(
     ("file", "hint"),
     [
-        (None, "have SSL_CERT_FILE name the file of an authority of your own"),
+        (None, "set SSL_CERT_FILE to the file of your own authority"),
         ("missing.pem", "SSL_CERT_FILE names .*missing.pem, which cannot be read"),
         ("key.pem", ".*key.pem, which SSL_CERT_FILE names, does not have the authority that sig"),
     ],
@@ -212,7 +212,7 @@ def test_a_server_that_wants_a_certificate_is_not_waited_for(
                     pass
 
     async def test(here: str) -> None:
-        said = f"{here} wants a certificate of ours, .*: have it ask for a key instead"
+        said = f"{here} demands a client certificate, .*; let it ask for a key instead"
         async with network() as net:
             with pytest.raises(AccessDenied, match=said):
                 await net.request("GET", f"https://{here}/account")
@@ -265,7 +265,7 @@ def test_a_server_that_speaks_no_tls_is_not_waited_for(loop: str) -> None:
     ],
 )
 def test_every_release_of_the_library_is_understood(said: str) -> None:
-    distrust = _distrust(ssl.SSLError(1, said), target_of("https://h:1/x"), "http")
+    distrust = _tls_problem(ssl.SSLError(1, said), target_of("https://h:1/x"), "http")
     assert distrust == "h:1 answers, but does not speak TLS: write http:// instead of https://"
 
 
@@ -287,8 +287,8 @@ async def test_a_server_that_hangs_up_may_speak_tls_later() -> None:
 @pytest.mark.parametrize(
     ("status", "api_key", "said"),
     [
-        (401, None, "no; give the key by --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
-        (401, "k", "no; look at --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
+        (401, None, "no; set the key with --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
+        (401, "k", "no; check --token-file, PROXY_API_KEY or PROXY_API_KEY_FILE"),
         (403, "k", "no"),
     ],
 )
@@ -326,7 +326,9 @@ async def test_answers_are_asked_for_as_they_are_and_others_are_named() -> None:
 
     async with listening(packed) as here, network() as net:
         assert (await net.request("GET", f"http://{here}/account")).body == b"{}"
-        said = rf"^GET http://{here}/packed was answered in gzip, which was not asked for: answers"
+        said = (
+            rf"^GET http://{here}/packed was answered in gzip, which was not requested; responses"
+        )
         with pytest.raises(ProtocolError, match=said):
             await net.request("GET", f"http://{here}/packed")
 
@@ -384,7 +386,7 @@ async def test_no_order_and_no_key_goes_where_a_redirect_points(status: int) -> 
 async def listening(
     handler: Callable[[web.Request], Awaitable[web.Response]],
 ) -> AsyncIterator[str]:
-    """A server that answers everything in one way; its address."""
+    """Answer every request in the same way; yield the address."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -1,4 +1,4 @@
-"""Orders: effectively once, whatever happens to the answer."""
+"""Orders are placed effectively once, whatever happens to the response."""
 
 import asyncio
 from decimal import Decimal

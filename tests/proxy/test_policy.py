@@ -1,4 +1,4 @@
-"""Whether to try again, and when: the table, and delays over many seeds."""
+"""Retry policy: the table of verdicts, and delays over many seeds."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,13 @@ from strategy_runtime.errors import AccessDenied, ConnectionLost, ProtocolError
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy import network, policy
 from strategy_runtime.proxy.connection import Connection
-from strategy_runtime.proxy.policy import backoff, knocks, retries, seconds_of, verdict
+from strategy_runtime.proxy.policy import (
+    reconnect_delays,
+    retry_delays,
+    seconds_of,
+    startup_delays,
+    verdict,
+)
 from strategy_runtime.proxy.transport import Closed, ConnectFailed, Receiver
 from tests.chaos import world
 from tests.chaos.world import MemoryNetwork
@@ -79,14 +85,14 @@ def test_what_an_end_means(
 def test_a_broken_backtest_ends_the_run_only_where_the_proxy_said_so() -> None:
     assert verdict(Closed(1000), "DATA_ERROR: row 7") is None
     assert str(verdict(Closed(1011), "DATA_ERROR: row 7")) == (
-        "the proxy broke the run off: DATA_ERROR: row 7"
+        "the proxy aborted the run: DATA_ERROR: row 7"
     )
 
 
 def test_delays_are_spread_from_nothing_to_a_ceiling_that_grows() -> None:
     firsts, tenths = [], []
     for seed in range(1000):
-        delays = backoff(generator(seed))
+        delays = reconnect_delays(generator(seed))
         ten = [next(delays) for _ in range(10)]
         firsts.append(ten[0])
         tenths.append(ten[-1])
@@ -98,14 +104,16 @@ def test_delays_are_spread_from_nothing_to_a_ceiling_that_grows() -> None:
 
 def test_a_proxy_that_comes_up_late_is_found_within_two_seconds() -> None:
     for seed in range(1000):
-        passed, delays = 0.0, knocks(generator(seed))
+        passed, delays = 0.0, startup_delays(generator(seed))
         while passed < 30:
             passed += next(delays)
         assert passed - 30 <= 2
 
 
 def test_attempts_at_one_question_are_a_second_apart_then_up_to_eight_half_more_or_less() -> None:
-    pauses = [[next(waits) for _ in range(6)] for waits in map(retries, map(generator, range(500)))]
+    pauses = [
+        [next(waits) for _ in range(6)] for waits in map(retry_delays, map(generator, range(500)))
+    ]
     for middle, drawn in zip((1, 2, 4, 8, 8, 8), zip(*pauses, strict=True), strict=True):
         assert middle / 2 <= min(drawn) < middle * 0.55
         assert middle * 1.45 < max(drawn) <= middle * 1.5
@@ -119,14 +127,14 @@ def test_what_cannot_be_taken_may_come_twice_in_a_minute() -> None:
         deadline=60,
         greeting=5,
         most_connections=12,
-        delays=backoff,
-        knocks=knocks,
+        reconnect_delays=reconnect_delays,
+        startup_delays=startup_delays,
         chance=generator(0),
     )
     odd = Closed(1002, "a frame is odd", is_ours=True)
     for number in range(9):
         connection.lost(odd, 31.0 * number)
-    with pytest.raises(ProtocolError, match="keeps sending what cannot be taken: a frame is odd"):
+    with pytest.raises(ProtocolError, match="keeps sending invalid frames: a frame is odd"):
         connection.lost(odd, 31.0 * 8 + 28)
 
 

@@ -1,4 +1,4 @@
-"""Requests over connections that are kept: which are used again, and what ends one."""
+"""Pooled connections: which are reused, and what ends one."""
 
 import asyncio
 import socket
@@ -111,7 +111,7 @@ async def test_one_that_the_other_side_has_closed_is_not_used_again() -> None:
 
 @either_loop
 def test_one_that_was_closed_while_the_loop_was_blocked_is_not_used_again(loop: str) -> None:
-    """A proxy in a thread of its own closes a connection while a hook computes."""
+    """A proxy in another thread closes a connection while a hook computes."""
     has_closed = threading.Event()
 
     def proxy(listening: socket.socket) -> None:
@@ -160,7 +160,7 @@ async def test_one_that_servers_may_be_about_to_close_is_not_used_again(
 
 @either_loop
 def test_one_that_is_closed_a_moment_after_an_answer_is_not_used_again(loop: str) -> None:
-    """A proxy that keeps connections open after questions, and not after orders."""
+    """A proxy that keeps connections open after a GET, but not after an order."""
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -243,7 +243,9 @@ async def test_a_request_without_a_whole_answer_has_an_unknown_fate(cut: bytes) 
         writer.write(cut)
 
     async with serving(scene) as url:
-        said = f"POST http://{url}/ failed: the connection was closed before the answer was whole"
+        said = (
+            f"POST http://{url}/ failed: the connection was closed before the response was complete"
+        )
         with pytest.raises(ConnectionLost, match=said):
             await network().request("POST", f"http://{url}/", b"")
 

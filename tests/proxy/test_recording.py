@@ -1,4 +1,4 @@
-"""Recordings: every message as it came, a line each, whatever was there before."""
+"""Recordings: every message as received, one per line, appended to any existing file."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from strategy_runtime.proxy.transport import Closed
 
 
 class Answering:
-    """A receiver that answers each message, and notes what it is told."""
+    """A receiver that answers each message, and records what it receives."""
 
     def __init__(self) -> None:
         self.closed: list[Closed] = []

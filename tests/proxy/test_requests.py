@@ -1,4 +1,4 @@
-"""Questions and changes: which are asked again, whose answers count, and who is no proxy."""
+"""REST requests: which are retried, which responses count, and what is not a proxy."""
 
 import re
 from decimal import Decimal
@@ -15,7 +15,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import OrderChanges
 from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.proxy.policy import retries
+from strategy_runtime.proxy.policy import retry_delays
 from strategy_runtime.simulator.server import ProxyServer
 from tests.proxy.scripted import ACCOUNT, FOREIGN, KNOWN, ScriptedProxy, ask, run
 from tests.simulator.support import limit, market, next_candle
@@ -34,7 +34,7 @@ async def test_attempts_at_a_question_are_a_second_apart_and_more(
     async with ScriptedProxy().serving() as proxy:
         proxy.answers["GET", "/positions"] = [(502, "")]
         with pytest.raises(ApiError):
-            await ask(proxy, lambda venue: venue.positions(), retrying=retries)
+            await ask(proxy, lambda venue: venue.positions(), retry_delays=retry_delays)
     first, second = slept
     assert 0.5 <= first <= 1.5
     assert 1.0 <= second <= 3.0
@@ -102,7 +102,7 @@ async def test_a_change_that_is_refused_is_asked_for_once(status: int) -> None:
 
 
 def without_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let no time pass between attempts; the pauses there would have been."""
+    """Skip the pauses between attempts, and record them."""
     slept: list[float] = []
 
     async def note(seconds: float) -> None:
@@ -157,7 +157,7 @@ async def test_a_proxy_that_lists_no_more_than_it_likes_is_not_asked_for_ever(
     asked = [path for _, path, _ in proxy.requests if path.startswith("/orders")]
     assert asked == ["/orders?limit=1000"] * 2 + ["/orders?limit=10000"] * 2
     assert caplog.messages == [
-        "the proxy has more open orders than it lists; known are 10000 of them"
+        "the proxy has more open orders than it lists; only 10000 of them are known"
     ]
 
 
@@ -171,7 +171,7 @@ async def test_one_that_always_has_further_orders_is_not_asked_for_ever_either(
             for page in range(10)
         ]
         assert len(await ask(proxy, lambda venue: venue.orders())) == 3000
-    assert "more open orders than it lists; known are 3000 of them" in caplog.text
+    assert "more open orders than it lists; only 3000 of them are known" in caplog.text
 
 
 async def test_of_many_that_cannot_be_read_some_are_named(

@@ -1,4 +1,4 @@
-"""A connection to the event stream: its handshake, what it delivers, and every way it can end."""
+"""A connection to the event stream: handshake, delivery, and every way it can end."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ def frame(payload: bytes, kind: int = TEXT) -> bytes:
 
 
 async def received(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Kind and payload of a short frame of the client's."""
+    """Read opcode and payload of a short frame from the client."""
     first, second = await reader.readexactly(2)
     mask = await reader.readexactly(4)
     masked = await reader.readexactly(second & 0x7F)
@@ -37,7 +37,7 @@ def network(**options: Any) -> Network:
 
 
 async def lost_by(scene: Scene, notes: Notes, **options: Any) -> Closed:
-    """How a connection ends that the server plays to."""
+    """Return how a connection ends with a server that plays a scene."""
     async with serving(scene) as url:
         link = await network(**options).connect(f"ws://{url}/", notes)
         closed = await notes.until_lost()
@@ -74,7 +74,7 @@ def test_a_ping_is_answered_with_what_it_carries(loop: str) -> None:
 
     async def test() -> None:
         notes = Notes()
-        assert await lost_by(scene, notes) == Closed(1006, "cut off without a word")
+        assert await lost_by(scene, notes) == Closed(1006, "closed without a close frame")
         assert heard == [(PONG, b"are you there")]
 
     heard: list[tuple[int, bytes]] = []
@@ -99,7 +99,7 @@ def test_what_is_no_frame_closes_with_the_reason(loop: str) -> None:
 
     async def test() -> None:
         notes = Notes()
-        said = "an extension is used that was not agreed on"
+        said = "an extension is used that was not negotiated"
         assert await lost_by(scene, notes) == Closed(1002, said, is_ours=True)
         assert notes.frames == []
         assert heard[0][0] == CLOSE
@@ -138,7 +138,7 @@ def test_a_proxy_that_asks_and_asks_and_reads_nothing_is_left(loop: str) -> None
 
     async def test() -> None:
         closed = await lost_by(scene, Notes())
-        assert closed == Closed(1006, "what is sent to it is not read")
+        assert closed == Closed(1006, "it does not read what is sent to it")
 
     on_loop(loop, test())
 
@@ -156,7 +156,7 @@ def test_closing_says_so_waits_for_the_answer_and_delivers_nothing_more(loop: st
         async with serving(scene) as url:
             link = await network().connect(f"ws://{url}/", notes)
             while not notes.frames:
-                await notes.stirred.wait()
+                await notes.changed.wait()
             await link.close()
         assert notes.frames == [b"one"]
         assert notes.closed == [Closed(1000, "")]
@@ -168,23 +168,23 @@ def test_closing_says_so_waits_for_the_answer_and_delivers_nothing_more(loop: st
 
 @either_loop
 @pytest.mark.parametrize(
-    ("answer", "said", "status", "is_stranger"),
+    ("answer", "said", "status", "is_not_proxy"),
     [
         (b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\n{}", "answered with 404", 404, False),
         (b"HTTP/1.1 200 OK\r\n\r\nhello", "answered with 200", 200, False),
         (
             b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n",
-            "answered by something else than an event stream",
+            "not answered by an event stream",
             None,
             True,
         ),
-        (b"SSH-2.0-OpenSSH\r\n", "'SSH-2.0-OpenSSH' begins no HTTP answer", None, True),
+        (b"SSH-2.0-OpenSSH\r\n", "'SSH-2.0-OpenSSH' is not an HTTP response", None, True),
         (b"HTTP/1.1 101", "closed before the handshake was answered", None, False),
         (b"", "closed before the handshake was answered", None, False),
     ],
 )
 def test_a_handshake_that_fails_says_how(
-    loop: str, answer: bytes, said: str, status: int | None, is_stranger: bool
+    loop: str, answer: bytes, said: str, status: int | None, is_not_proxy: bool
 ) -> None:
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await agreed(reader)
@@ -196,7 +196,7 @@ def test_a_handshake_that_fails_says_how(
             with pytest.raises(ConnectFailed, match=said) as failed:
                 await network().connect(f"ws://{url}/", notes)
         assert failed.value.status == status
-        assert failed.value.is_stranger == is_stranger
+        assert failed.value.is_not_proxy == is_not_proxy
         assert not failed.value.is_untrusted
         assert notes.closed == []
 
@@ -257,7 +257,7 @@ async def test_an_attempt_that_is_given_up_leaves_no_connection() -> None:
 
 
 class Wire:
-    """A transport that leads nowhere; notes when a ping was sent, and answers it later."""
+    """A transport without a network; records when a ping was sent, and answers it later."""
 
     def __init__(self, loop: VirtualLoop, answer_after: float | None) -> None:
         self.loop = loop
@@ -273,7 +273,7 @@ class Wire:
                 self.loop.call_later(self.answer_after, self.stream.arrived, pong)
 
     def set_write_buffer_limits(self, high: int) -> None:
-        """All is read at once."""
+        """The write buffer never fills."""
 
     def abort(self) -> None:
         self.stream.connection_lost(None)
@@ -287,7 +287,7 @@ def silent(
     *,
     answer_after: float | None = None,
 ) -> None:
-    """A connection on which nothing comes but what `then` has come, on a virtual clock."""
+    """Run `then` with a connection on a virtual clock, on which nothing else arrives."""
     loop = VirtualLoop()
 
     async def test() -> None:
@@ -355,7 +355,7 @@ def test_a_proxy_that_is_slow_to_answer_pings_keeps_its_client() -> None:
 def test_a_hook_that_blocks_the_loop_is_no_silence() -> None:
     async def then(loop: VirtualLoop, link: Stream, wire: Wire, notes: Notes) -> None:
         for _ in range(10):
-            loop.skip(300)  # uvloop sees to its timers before it reads
+            loop.skip(300)  # uvloop runs its timers before it reads
             await sleep(1)
         assert notes.closed == []
         await sleep(61)

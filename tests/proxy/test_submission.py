@@ -1,4 +1,4 @@
-"""Orders effectively once: the rules one by one, and ten thousand orders through bad weather."""
+"""Orders effectively once: the rules one by one, and ten thousand orders with random faults."""
 
 from collections import Counter
 from decimal import Decimal
@@ -111,7 +111,7 @@ def test_what_may_have_arrived_is_never_sent_again(doubt: StrategyRuntimeError) 
             now += step.seconds
         elif step.act is OrderAct.LOOK_UP:
             asked += 1
-            order.absent(now)
+            order.not_found(now)
     assert order.sends == 1
     assert asked >= 4
     assert now >= 11.0
@@ -128,9 +128,9 @@ def test_an_error_while_asking_is_no_answer() -> None:
         if step.act is OrderAct.WAIT:
             now += step.seconds
         else:
-            order.not_told(now)
+            order.lookup_failed(now)
         assert not order.is_done or now >= 59.0
-    order.absent(now)
+    order.not_found(now)
     assert not order.is_done or now >= 60.0
 
 
@@ -140,7 +140,7 @@ def test_a_proxy_that_never_answers_is_asked_for_a_minute() -> None:
     order.failed(ConnectionLost("reset"), now, None)
     while not order.is_done:
         now += order.next(now).seconds
-        order.not_told(now)
+        order.lookup_failed(now)
     assert 60 <= now < 65
     assert isinstance(order.error, FateUnknown)
 
@@ -149,9 +149,9 @@ def test_two_healthy_answers_are_needed() -> None:
     order = submission()
     order.next(0.0)
     order.failed(ConnectionLost("reset"), 0.0, None)
-    order.absent(20.0)
+    order.not_found(20.0)
     assert not order.is_done
-    order.absent(25.0)
+    order.not_found(25.0)
     assert isinstance(order.error, FateUnknown)
 
 
@@ -159,7 +159,7 @@ def test_an_event_settles_the_matter_at_any_time() -> None:
     order = submission()
     order.next(0.0)
     order.failed(ConnectionLost("reset"), 0.0, None)
-    order.sighted(Order(id="ord-7", symbol="S:X", side=Side.BUY, status=OrderStatus.FILLED))
+    order.order_seen(Order(id="ord-7", symbol="S:X", side=Side.BUY, status=OrderStatus.FILLED))
     assert order.handle is not None
     assert (order.handle.id, order.handle.status) == ("ord-7", OrderStatus.FILLED)
 
@@ -224,11 +224,11 @@ def test_a_proxy_that_knows_ids_and_refuses_the_order_itself_has_not_got_it(stat
 
 
 class BadProxy:
-    """Books orders, and loses, delays and garbles three answers in ten.
+    """Books orders, and loses, delays or garbles three responses in ten.
 
     Attributes:
         bookings: How often each id was booked.
-        refused: Ids that were refused for good.
+        refused: Ids that were finally refused.
     """
 
     def __init__(self, chance: Random, *, dedupes: bool) -> None:
@@ -272,17 +272,17 @@ class BadProxy:
     def look_up(self, order: Submission, now: float) -> None:
         own_id = order.request.client_order_id or ""
         if self.chance.random() < 0.3:
-            order.not_told(now)
+            order.lookup_failed(now)
         elif self.visible_from.get(own_id, now + 1) <= now:
-            order.sighted(Order(id="o", symbol="S:X", side=Side.BUY, status=OrderStatus.OPEN))
+            order.order_seen(Order(id="o", symbol="S:X", side=Side.BUY, status=OrderStatus.OPEN))
         else:
-            order.absent(now)
+            order.not_found(now)
 
 
 @pytest.mark.parametrize("dedupes", [True, False])
 def test_ten_thousand_orders_through_bad_weather(dedupes: bool, tell: Tell) -> None:
-    """No order is booked twice, none that was booked is reported otherwise, and the fate of one
-    is declared unknown only where the proxy itself has not got it."""
+    """No order is booked twice, none that was booked is reported as refused, and the fate of one
+    is declared unknown only if the proxy does not have it."""
     chance = generator(30)
     proxy = BadProxy(chance, dedupes=dedupes)
     outcomes: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The venue over the network, against a proxy that follows a script."""
+"""The venue over the network, against a scripted proxy."""
 
 import asyncio
 import json
@@ -192,7 +192,7 @@ async def test_a_silent_proxy_is_taken_as_connected_after_a_moment() -> None:
 
 
 async def test_the_later_gateways_dialect() -> None:
-    """One port, /v1/ws and /v1, no CONNECTED, no pings, wall-clock stamps, bare symbols."""
+    """One port, /v1/ws and /v1, no CONNECTED, no pings, wall-clock timestamps, bare symbols."""
 
     async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
         frame = candle(1, symbol="AAPL", timestamp="2026-08-01T09:00:00.123456789Z")
@@ -282,7 +282,7 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_handled_twice(code
         await run(proxy, strategy)
     assert strategy.candles == 2
     assert links == ["connect", "disconnect", "connect", "reconnect"]
-    # When it was handled, again since that may have been lost, and when it was repeated.
+    # Once when handled, once more since that ack may be lost, and once when repeated.
     assert [each for ack in proxy.acks for each in ack].count("evt-1") == 3
 
 
@@ -316,7 +316,7 @@ async def test_a_connection_that_is_lost_before_the_greeting_is_told_of() -> Non
 
 
 async def sends_nothing_again(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
-    """A proxy that still waits, on a second connection, for what it sent on the first."""
+    """A proxy that waits on a second connection for acks of what it sent on the first."""
     assert proxy.acks == []
     await proxy.say(socket, CONNECTED)
     await proxy.until_acked("evt-1", "evt-2")
@@ -344,7 +344,7 @@ async def test_what_falls_due_while_the_connection_is_down_is_acknowledged_on_th
 
 
 async def test_so_is_what_was_sent_before_anybody_could_read_that_it_is_down() -> None:
-    """A hook blocks; meanwhile the proxy sends something else and leaves."""
+    """While a hook blocks, the proxy sends another frame and closes."""
     links: list[socket.socket] = []
 
     async def first(proxy: ScriptedProxy, stream: web.WebSocketResponse) -> None:
@@ -404,7 +404,7 @@ async def test_a_proxy_that_begins_its_backtest_anew_ends_the_run(
     strategy = Scripted({})
     async with ScriptedProxy(first, second).serving() as proxy:
         with pytest.raises(
-            ConnectionLost, match=r"has begun its backtest anew.*start the strategy"
+            ConnectionLost, match=r"has restarted its backtest.*restart the strategy"
         ):
             await run(proxy, strategy)
     assert strategy.candles == 3
@@ -479,7 +479,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_a_live_link_that_falls_silent_is_replaced_within_twelve_seconds() -> None:
-    """Half-open: nothing comes any more, not even answers to pings, and nothing is closed."""
+    """Half-open: nothing arrives any more, not even pongs, and nothing is closed."""
     opened: list[float] = []
     again = asyncio.Event()
 
@@ -547,7 +547,7 @@ async def test_a_backtest_that_the_proxy_breaks_off_ends_with_its_reason() -> No
 
     async with ScriptedProxy(scene).serving() as proxy:
         with pytest.raises(
-            ConnectionLost, match=r"broke the run off: DATA_ERROR: prices\.csv line 7 is odd"
+            ConnectionLost, match=r"aborted the run: DATA_ERROR: prices\.csv line 7 is odd"
         ):
             await run(proxy)
     assert proxy.connections == 1
@@ -584,7 +584,7 @@ async def test_a_key_that_is_not_taken_any_more_is_told_from_a_right_it_does_not
 
 async def test_a_proxy_that_never_comes_up_is_unreachable() -> None:
     endpoints = Endpoints(ws_url="ws://127.0.0.1:1", rest_url="http://127.0.0.1:1")
-    venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, knocking=at_once)
+    venue = ProxyVenue(endpoints, is_live=False, connect_deadline=0.05, startup_delays=at_once)
     said = r"nobody answers at http://127.0.0.1:1.*; check PROXY_REST_URL; gave up after"
     with pytest.raises(Unreachable, match=said):
         await Runner(Scripted({}), venue, mode="backtest").run()
@@ -607,7 +607,7 @@ async def test_a_proxy_may_come_up_late() -> None:
 
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/account"] = [(0, None)]
-        await run(proxy, knocking=patient)
+        await run(proxy, startup_delays=patient)
     assert tries >= 3
 
 

@@ -1,4 +1,4 @@
-"""What is wanted, and what was wanted of which nothing came."""
+"""The filter by subscriptions, and the entries that were never matched."""
 
 import pytest
 

@@ -108,7 +108,7 @@ async def test_a_fill_within_a_bar_is_the_price_until_the_bar_closes(looks_on: b
         positions = [each.position for each in seen if isinstance(each, PositionEvent)]
         assert [account.unrealized_pnl for account in accounts] == [0] * looks_on
         assert [position.current_price for position in positions] == [9] * looks_on
-        assert pilot.exchange.told_account().unrealized_pnl == 0
+        assert pilot.exchange.announced_account().unrealized_pnl == 0
         assert pilot.equity == 100_020
 
 

@@ -343,7 +343,7 @@ class Book(KnownOrders):
     @property
     def account(self) -> AccountView:
         """The account at the last prices."""
-        known = self._account if self.statement is None else self.statement.told_account()
+        known = self._account if self.statement is None else self.statement.announced_account()
         return AccountView(
             known.balance + self._unbooked,
             self.nets.unrealized_pnl,
@@ -403,7 +403,7 @@ class Book(KnownOrders):
     def see_account(self) -> None:
         """Do nothing: the account is read from the statement."""
 
-    def look_away(self) -> None:
+    def detached(self) -> None:
         """Copy the current state: from now on, changes come as events."""
         for key in self._open:
             order = self._read(key)
@@ -424,7 +424,7 @@ class Book(KnownOrders):
                 for part in self.parts_of(symbol)
             }
         if self.statement is not None:
-            self._account, self.statement = self.statement.told_account(), None
+            self._account, self.statement = self.statement.announced_account(), None
 
 
 def _whole(count: Any) -> int:

@@ -287,7 +287,7 @@ class KnownOrders:
             return order if placed is None else replace(order, id=placed.id, status=_OPEN)
         if isinstance(known, AcceptedOrder):
             return known.told(key)
-        order = known.told()
+        order = known.announced()
         # Orders with neither are those of an exchange that liquidates an account.
         is_ours = order.client_order_id or order.parent_order_id
         return order if is_ours else replace(order, external=True)

@@ -71,7 +71,7 @@ class Nets(dict[str, NetPosition]):
         else:
             others = map(is_not, prices, chain(before, repeat(None)))
             moved = [symbol for symbol in compress(self._prices, others) if symbol in held]
-            self._gains.renew({symbol: held[symbol].unrealized_pnl for symbol in moved})
+            self._gains.update({symbol: held[symbol].unrealized_pnl for symbol in moved})
         return self._gains.total()
 
     def move(self, symbol: str, signed: Decimal, price: Decimal) -> Decimal:

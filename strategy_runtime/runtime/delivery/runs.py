@@ -88,7 +88,7 @@ class CandleRuns:
                         push(close)
                     result = call(candle)
                     if result is not None or unsettled or interrupts:
-                        if result is None and not interrupts and settle() and run.goes_on():
+                        if result is None and not interrupts and settle() and run.may_continue():
                             if part is candles:
                                 continue
                             break

@@ -503,7 +503,7 @@ class TradingDesk(Outbox):
         # Events are needed again, since the new timer may be due at the very next one.
         if self._book.statement is not None:
             self._venue.let_look(None)  # first, as it may still show a change
-            self._book.look_away()
+            self._book.detached()
 
     def _equity(self) -> Decimal:
         return self._book.equity

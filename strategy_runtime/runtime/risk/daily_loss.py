@@ -433,6 +433,6 @@ class LossWitness:
         self._book.see_account()
         self._loss.check()
 
-    def look_away(self) -> None:
+    def detached(self) -> None:
         """See `Witness`."""
-        self._book.look_away()
+        self._book.detached()

@@ -149,9 +149,9 @@ class Exchange(Answers):
         self._in_step.catch_up()
         self._news.let_look(witness, tells)
 
-    def told_account(self) -> Account:
+    def announced_account(self) -> Account:
         """Return the account as last announced."""
-        return self._news.told_account()
+        return self._news.announced_account()
 
     # Commands
 

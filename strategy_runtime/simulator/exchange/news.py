@@ -92,7 +92,7 @@ class News:
         """See `Exchange.let_look`."""
         state = self._state
         if self.witness is not None:
-            self._announced = self.told_account()
+            self._announced = self.announced_account()
         elif self._announced is None:
             self._announced = state.account()
         self.witness, self._tells = witness, tells
@@ -114,7 +114,7 @@ class News:
     def resume_events(self) -> None:
         """Emit events from now on, if anybody may ever need them."""
         if self.witness is not None and self._tells is not None:
-            self.witness.look_away()
+            self.witness.detached()
             self.let_look(None, None)
 
     def show_pending(self) -> None:
@@ -207,7 +207,7 @@ class News:
             state.emitted += 1
             self.witness.see_position(holding.symbol, state.ledger.of(holding.symbol))
 
-    def told_account(self) -> Account:
+    def announced_account(self) -> Account:
         """Return the account as last announced."""
         account = self._announced
         if account is None:

@@ -25,7 +25,7 @@ class Walk:
         done: How many bars have closed, by the candles delivered.
         closed: How many bars have been closed in all lanes.
         is_stepwise: Whether the current run is made one instant at a time, so that new orders are
-            handled when the next instant is requested; else `CandleRun.goes_on` handles them.
+            handled when the next instant is requested; else `CandleRun.may_continue` handles them.
         last_lookahead: How many bars had closed at the last look-ahead.
         run: The run of candles being delivered, if any.
         caught_up: The current candle when time was last advanced.

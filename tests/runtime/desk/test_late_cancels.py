@@ -49,7 +49,7 @@ async def test_it_ends_as_the_order_has(status: int, is_filled: bool) -> None:
         proxy.answers["DELETE", "/orders/ord-1"] = [(status, {"code": "NO", "message": ""})]
         known = ORDER | ({"status": "FILLED", "filled_quantity": "5"} if is_filled else {})
         proxy.answers["GET", "/orders/history"] = [(200, []), (200, [known])]
-        venue = ProxyVenue(proxy.endpoints, is_live=False, retrying=at_once)
+        venue = ProxyVenue(proxy.endpoints, is_live=False, retry_delays=at_once)
         await Runner(strategy, venue, mode="backtest").run()
     assert strategy.found == (OrderStatus.FILLED if is_filled else "NO")
 
@@ -70,6 +70,6 @@ async def test_where_no_list_has_the_order_it_is_asked_for_by_its_id(
         proxy.answers["GET", "/orders/history"] = [listed]
         filled = ORDER | {"status": "FILLED", "filled_quantity": "5"}
         proxy.answers["GET", "/orders/ord-1"] = [(200, filled)]
-        venue = ProxyVenue(proxy.endpoints, is_live=False, retrying=at_once)
+        venue = ProxyVenue(proxy.endpoints, is_live=False, retry_delays=at_once)
         await Runner(strategy, venue, mode="backtest").run()
     assert strategy.found == OrderStatus.FILLED

@@ -51,7 +51,7 @@ async def hears(*connections: list[dict[str, Any]], last: int) -> Listens:
             await sleep(0.01)
 
     async with ScriptedProxy(scene).serving() as proxy:
-        venue = ProxyVenue(proxy.endpoints, is_live=True, delays=at_once)
+        venue = ProxyVenue(proxy.endpoints, is_live=True, reconnect_delays=at_once)
         runner = Runner(strategy, venue, mode="live")
         async with asyncio.timeout(20):
             await runner.run()

@@ -56,7 +56,11 @@ def quote(number: int) -> dict[str, object]:
 def threaded(url: str, *, patience: float = 5.0, deadline: float = 5.0) -> ThreadedVenue:
     endpoints = Endpoints(ws_url=f"ws://{url}", rest_url=f"http://{url}")
     inner = ProxyVenue(
-        endpoints, is_live=True, connect_deadline=deadline, delays=at_once, knocking=at_once
+        endpoints,
+        is_live=True,
+        connect_deadline=deadline,
+        reconnect_delays=at_once,
+        startup_delays=at_once,
     )
     return ThreadedVenue(inner, patience=patience)
 

@@ -146,7 +146,7 @@ async def test_a_position_is_closed_at_the_market_or_at_a_limit() -> None:
             400,
             {
                 "code": "INVALID_VALUE",
-                "message": "STOP closes no position here; give MARKET or LIMIT",
+                "message": "STOP cannot close a position; give MARKET or LIMIT",
                 "details": {"field": "order_type", "provided": "STOP"},
             },
         )

@@ -1,4 +1,4 @@
-"""How the objects of the protocol look in a debugger, a notebook and a failed assertion."""
+"""A short repr of structs, for debuggers, notebooks and failed assertions."""
 
 from datetime import datetime
 from enum import Enum
@@ -8,18 +8,18 @@ from msgspec import Struct
 
 from strategy_runtime.clock import rfc3339
 
-__all__ = ["Shown"]
+__all__ = ["ShortRepr"]
 
 _NANOSECONDS = "_ns"
 
 
-class Shown(Struct, frozen=True, gc=False):
-    """Shows its fields without those that say nothing, and times as people write them."""
+class ShortRepr(Struct, frozen=True, gc=False):
+    """A struct whose repr omits None, False and empty fields, and has readable times."""
 
     def __repr__(self) -> str:
         fields: list[str] = []
         for field in self.__struct_fields__:
-            name = "timestamp" if field == "stamp" else field  # the same, as a datetime in any case
+            name = "timestamp" if field == "stamp" else field  # always a datetime
             value = getattr(self, name)
             if value is not None and value is not False and value != "":
                 fields.append(f"{name}={_text(name, value)}")
