@@ -218,7 +218,7 @@ def drive(run: Backtest) -> None:
     """
     try:
         if _has_loop():
-            run_in_thread(run.run())
+            run_in_thread(run.run)
         else:
             with _without_asyncio_handler():
                 asyncio.run(run.run())

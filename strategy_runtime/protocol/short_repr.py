@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import fields
 
 from strategy_runtime.clock import rfc3339
 
@@ -17,13 +18,15 @@ class ShortRepr(Struct, frozen=True, gc=False):
     """A struct whose repr omits None, False and empty fields, and has readable times."""
 
     def __repr__(self) -> str:
-        fields: list[str] = []
-        for field in self.__struct_fields__:
-            name = "timestamp" if field == "stamp" else field  # always a datetime
+        shown: list[str] = []
+        for field in fields(self):
+            # `stamp` may be a number, `timestamp` is always a datetime.
+            name = "timestamp" if field.name == "stamp" else field.name
             value = getattr(self, name)
-            if value is not None and value is not False and value != "":
-                fields.append(f"{name}={_text(name, value)}")
-        return f"{type(self).__name__}({', '.join(fields)})"
+            says_no = value is False and not field.required
+            if value is not None and not says_no and value != "":
+                shown.append(f"{name}={_text(name, value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def _text(name: str, value: Any) -> str:

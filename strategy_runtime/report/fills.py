@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -32,6 +32,11 @@ _TRIP_COLUMNS = (
 _FORMULA = re.compile(r"\s*(=|[+@-].*[(|!])")
 
 
+def _no_formula(name: str) -> str:
+    """A symbol or an id; one that a spreadsheet would run as a formula has a ' before it."""
+    return f"'{name}" if _FORMULA.match(name) else name
+
+
 def moment(when: datetime | None) -> str:
     """Format a time as RFC 3339 in UTC; empty if there is none."""
     return "" if when is None else rfc3339(ns_of(when))
@@ -54,19 +59,23 @@ def fill_hash(fills: Iterable[Fill]) -> str:
     return sha256("".join(lines).encode()).hexdigest()
 
 
-def fills_csv(fills: Iterable[Fill]) -> str:
-    """Return one row per fill, in order of simulated time."""
+def fills_csv(fills: Iterable[Fill], named: Callable[[str], str] = _no_formula) -> str:
+    """Return one row per fill, in order of simulated time.
+
+    Args:
+        named: Returns a symbol or a client order id as it is written.
+    """
     rows = (
         (
             (when := rfc3339(fill.time_ns)),
             when if fill.bar_ns == fill.time_ns else rfc3339(fill.bar_ns),
-            _name(fill.symbol),
+            named(fill.symbol),
             fill.side,
             in_digits(fill.quantity),
             in_digits(fill.price),
             in_digits(fill.fee),
             fill.order_id,
-            _name(fill.client_order_id),
+            named(fill.client_order_id or ""),
             fill.rule,
         )
         for fill in sorted(fills, key=attrgetter("time_ns"))
@@ -74,13 +83,17 @@ def fills_csv(fills: Iterable[Fill]) -> str:
     return csv_of(_FILL_COLUMNS, rows)
 
 
-def orders_csv(orders: Iterable[Order]) -> str:
-    """Return one row per order in its last state, in order of acceptance, with bracket legs."""
+def orders_csv(orders: Iterable[Order], named: Callable[[str], str] = _no_formula) -> str:
+    """Return one row per order in its last state, in order of acceptance, with bracket legs.
+
+    Args:
+        named: As for `fills_csv`.
+    """
     rows = (
         (
             moment(order.created_at),
             moment(order.updated_at),
-            _name(order.symbol),
+            named(order.symbol),
             order.side,
             order.order_type,
             order.status,
@@ -91,7 +104,7 @@ def orders_csv(orders: Iterable[Order]) -> str:
             _optional(order.average_fill_price),
             order.time_in_force,
             order.id,
-            _name(order.client_order_id),
+            named(order.client_order_id or ""),
             order.parent_order_id or "",
             order.reject_reason or "",
         )
@@ -100,11 +113,15 @@ def orders_csv(orders: Iterable[Order]) -> str:
     return csv_of(_ORDER_COLUMNS, rows)
 
 
-def trips_csv(trips: Iterable[RoundTrip]) -> str:
-    """Return one row per closed position, in the order in which they closed."""
+def trips_csv(trips: Iterable[RoundTrip], named: Callable[[str], str] = _no_formula) -> str:
+    """Return one row per closed position, in the order in which they closed.
+
+    Args:
+        named: As for `fills_csv`.
+    """
     rows = (
         (
-            _name(trip.symbol),
+            named(trip.symbol),
             PositionSide.LONG if trip.is_long else PositionSide.SHORT,
             in_digits(trip.quantity),
             rfc3339(trip.opened_ns),
@@ -131,13 +148,6 @@ def equity_csv(days: Iterable[DayEnd]) -> str:
 
 def _optional(number: Decimal | None) -> str:
     return "" if number is None else in_digits(number)
-
-
-def _name(text: str | None) -> str:
-    """Return a symbol or an id, with a ' before it if a spreadsheet would run it as a formula."""
-    if text is None:
-        return ""
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def csv_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

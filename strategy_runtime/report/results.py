@@ -57,11 +57,11 @@ class Results(Struct, frozen=True, kw_only=True):
             ConfigError: There is no such table.
         """
         if name == "fills":
-            return columns_of(fills_csv(self.outcome.fills))
+            return columns_of(fills_csv(self.outcome.fills, str))  # no spreadsheet reads it
         if name == "orders":
-            return columns_of(orders_csv(self.outcome.orders))
+            return columns_of(orders_csv(self.outcome.orders, str))
         if name == "trips":
-            return columns_of(trips_csv(self.trips))
+            return columns_of(trips_csv(self.trips, str))
         if name == "equity":
             return columns_of(equity_csv(self.days))
         names = get_args(TableName)

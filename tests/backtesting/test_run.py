@@ -149,6 +149,23 @@ class Impatient(Strategy):
             self.quit("enough")
 
 
+class InAndOut(Strategy):
+    """Opens a position at one bar, and closes it at the next."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if not self.close(candle.symbol):
+            self.buy(candle.symbol, 1, client_order_id=f"=({self.now:%d})")
+
+
+def test_names_in_columns_are_as_they_are_though_files_have_no_formulas(prices: Path) -> None:
+    results = backtest(InAndOut(), read_data(prices, symbol="=ES"))
+    for name in ("fills", "orders", "trips"):
+        assert set(results.table(name)["symbol"]) == {"=ES"}, name
+    assert any(own.startswith("=(") for own in results.table("fills")["client_order_id"])
+    write_results(prices.parent / "mine", results)
+    assert ",'=ES," in (prices.parent / "mine" / "fills.csv").read_text()
+
+
 def test_an_unknown_table_is_named(prices: Path) -> None:
     results = backtest(Buyer(), prices)
     with pytest.raises(ConfigError) as caught:
@@ -335,6 +352,103 @@ asyncio.new_event_loop().run_until_complete(cell())
     done = finished([sys.executable, "-c", script], cwd=tmp_path)
     assert done.returncode == -signal.SIGINT
     assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_ctrl_c_is_handed_on_each_time(tmp_path: Path) -> None:
+    script = """
+import asyncio, signal, threading
+from strategy_runtime import Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Stubborn(Strategy):
+    def on_candle(self, candle):
+        for _ in range(2):
+            try:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+                while True: pass
+            except KeyboardInterrupt:
+                print("heard", flush=True)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while True: pass
+
+async def cell():
+    backtest(Stubborn(), PRICES)
+
+asyncio.new_event_loop().run_until_complete(cell())
+"""
+    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    assert done.stdout == "heard\nheard\n"
+    assert done.returncode == -signal.SIGINT
+
+
+def test_ctrl_c_ends_in_a_notebook_a_run_within_a_run(tmp_path: Path) -> None:
+    script = """
+import asyncio, signal, threading
+from strategy_runtime import Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Inner(Strategy):
+    def on_candle(self, candle):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while True: pass
+
+    def on_stop(self):
+        print("inner stopped")
+
+class Outer(Strategy):
+    def on_candle(self, candle):
+        backtest(Inner(), PRICES)
+
+    def on_stop(self):
+        print("outer stopped")
+
+async def cell():
+    backtest(Outer(), PRICES)
+
+asyncio.new_event_loop().run_until_complete(cell())
+"""
+    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    assert done.stdout == "inner stopped\nouter stopped\n"
+    assert done.returncode == -signal.SIGINT
+
+
+def test_ctrl_c_while_an_order_is_sent_ends_the_run(tmp_path: Path) -> None:
+    script = """
+import signal
+from strategy_runtime import Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+from strategy_runtime.simulator.exchange import Exchange
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def place(self, request):
+    signal.raise_signal(signal.SIGINT)
+
+Exchange.submit = Exchange.place = place
+
+class Buys(Strategy):
+    def on_candle(self, candle):
+        self.ticket = self.buy(candle.symbol, 1)
+
+    def on_stop(self):
+        print("stopped")
+
+strategy = Buys()
+try:
+    backtest(strategy, PRICES)
+finally:
+    print(strategy.ticket.error.code)
+"""
+    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    assert done.stdout == "stopped\nNOT_ANSWERED\n"
+    assert done.returncode == -signal.SIGINT
 
 
 class Quits(Buyer):

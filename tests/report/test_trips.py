@@ -39,9 +39,10 @@ def test_a_short_position_gains_when_it_is_bought_back_for_less() -> None:
     assert (trip.is_long, trip.quantity, trip.profit) == (False, Decimal(5), Decimal(15))
 
 
-def test_a_debugger_shows_the_times_of_a_trip_as_people_write_them() -> None:
+def test_a_debugger_shows_the_side_and_times_of_a_trip() -> None:
     (trip,) = round_trips([fill("-5", "20"), fill("5", "17", bar=1)])
     assert f"opened_ns={START} ({rfc3339(START)}), closed_ns={START + STEP} (" in repr(trip)
+    assert "is_long=False" in repr(trip)
 
 
 def test_a_flip_ends_one_position_and_begins_the_next_and_shares_its_fee() -> None:

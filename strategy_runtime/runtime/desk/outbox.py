@@ -148,6 +148,8 @@ class Outbox:
         while self._waiting or self._one_at_a_time.locked():
             await self._send_next()
         settled = [ticket for ticket in self.unsettled if ticket.is_settled]
+        if self._lines is None and len(settled) < len(self.unsettled):
+            self._lose_interrupted()
         self.unsettled[:] = [ticket for ticket in self.unsettled if not ticket.is_settled]
         return [t.error for t in settled if t.error is not None and not t.awaited]
 
@@ -198,6 +200,12 @@ class Outbox:
             self._doubt(ticket, lost)
         else:
             ticket.settle(failed(ticket, NOT_ANSWERED, lost))
+
+    def _lose_interrupted(self) -> None:
+        """Give up what was being sent when Ctrl-C came, of which nothing can be waited for."""
+        for ticket in self.unsettled:
+            if not ticket.is_settled:
+                self._lose(ticket, "the run was interrupted before it was answered")
 
     def _doubt(self, ticket: Ticket, doubt: FateUnknown) -> None:
         self.doubts.enter(doubt)
