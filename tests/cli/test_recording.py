@@ -33,7 +33,9 @@ def test_a_session_replays_to_the_same_fills(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_live_session_is_recorded_to_its_end(tmp_path: Path) -> None:
-    live = "--mode=live", "--state-dir=none", "--record=session.jsonl"
+    # Nobody reads its log until the proxy has ended, and a line for each order would fill the pipe.
+    quiet = "--log-level=warning"
+    live = "--mode=live", "--state-dir=none", "--record=session.jsonl", quiet
     with (
         # It lingers, so that late orders are answered, too.
         proxy("--demo", "--fills=traded.csv", cwd=tmp_path) as (server, urls),
