@@ -12,6 +12,7 @@ from strategy_runtime.errors import ConfigError, HookFailed
 from strategy_runtime.ids import Random, generator, shortened
 from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery import Deliver, Delivery
@@ -208,7 +209,7 @@ class Runner:
             queued=len(self._desk.unsettled),
             last_event=None if event is None else type(event).__name__,
             last_event_at=None if moment is None else rfc3339(ns_of(moment)),
-            equity=format(account.equity, "f"),
+            equity=in_digits(account.equity),
             currency=account.currency,
             positions=[PositionStatus.of(net) for net in self._book.positions],
             open_orders=[OrderStatusLine.of(order) for order in self._book.orders()],

@@ -75,6 +75,13 @@ async def warm_up(
         if count and entry.event == "candle" and "*" not in (entry.symbol, entry.timeframe)
     ]
 
+    if count and not named:
+        _log.warning(
+            "indicators and history start empty, and the longest takes %d candles: subscribe by "
+            "symbol, as in S:AAPL:candle, to have earlier candles fetched",
+            count,
+        )
+
     async def bars_of(entry: Subscription, length: Timeframe) -> list[Candle]:
         bars = partial(venue.bars, entry.symbol, length.text, limit=count)
         try:

@@ -134,6 +134,18 @@ async def test_too_short_a_history_is_said(caplog: pytest.LogCaptureFixture) -> 
     assert "S:X:candle: 1 of 3 candles to warm up with" in caplog.text
 
 
+@pytest.mark.parametrize("subscriptions", ["", "*:candle", "S:X:quote"])
+async def test_without_a_named_symbol_a_cold_start_is_said(
+    caplog: pytest.LogCaptureFixture, subscriptions: str
+) -> None:
+    venue = await run([candle(2, 30)], subscriptions=subscriptions)
+    assert ("S:X", "1m", 3) not in venue.asked
+    assert (
+        "indicators and history start empty, and the longest takes 3 candles: subscribe by "
+        "symbol, as in S:AAPL:candle, to have earlier candles fetched"
+    ) in caplog.messages
+
+
 class Refusing(Known):
     """A venue that has no history, and says so."""
 
