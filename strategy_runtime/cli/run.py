@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,8 +75,8 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
 @click.option(
     "--check/--no-check",
     default=False,
-    help="Trade nothing: show each setting and its origin, load the strategy, query the proxy, "
-    "open the event stream for a moment (a proxy that serves only one strategy disconnects "
+    help="Trade nothing: show each setting and its origin, load the strategy and its state, query the "
+    "proxy, open the event stream for a moment (a proxy that serves only one strategy disconnects "
     "another), and exit with 0 or 1. The proxy has 5 s to come up, or --connect-timeout.",
 )
 @click.option(
@@ -125,12 +126,14 @@ def _main(
         from strategy_runtime.cli.check import check_proxy, show_parameters, show_settings
 
         show_settings(settings)
-        show_parameters(_load(target, values, environment), values, environment)
+        strategy = _load(target, values, environment)
+        show_parameters(strategy, values, environment)
         timeout = settings.connect_timeout
         if settings.origins["connect_timeout"] == DEFAULT:
             timeout = _CHECK_WITHIN_S
         with asyncio.Runner(loop_factory=_loop_factory(settings)) as loop:
-            return loop.run(check_proxy(lambda: _venue(settings, "backtest", timeout), settings))
+            make_venue = partial(_venue, settings, "backtest", timeout)
+            return loop.run(check_proxy(make_venue, settings, strategy))
     strategy = _load(target, values, environment)
     with (
         limit_repeated_warnings(),

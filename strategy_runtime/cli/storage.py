@@ -26,7 +26,7 @@ from strategy_runtime.runtime.store import (
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.state import state_type_of
 
-__all__ = ["Storage", "open_recording", "open_storage"]
+__all__ = ["Storage", "folder_of", "open_recording", "open_storage"]
 
 _PORTS = {"http": 80, "https": 443}
 _VERSION = "/v1"  # tried even if the URL does not have it
@@ -42,6 +42,15 @@ class Storage(NamedTuple):
     days: Days | None = None
 
 
+def folder_of(strategy: Strategy, settings: Settings) -> Path | None:
+    """Return where a live run keeps its files; None if it keeps nothing, or there is no home."""
+    wanted = settings.state_dir
+    place = Path(wanted) if wanted else default_place(os.environ)
+    if wanted == "none" or place is None:
+        return None
+    return place / f"{type(strategy).__name__}@{_proxy_of(settings.rest_url)}"
+
+
 def open_storage(strategy: Strategy, settings: Settings, until: ExitStack) -> Storage:
     """Open the strategy's folder and its files until a stack is closed.
 
@@ -52,24 +61,23 @@ def open_storage(strategy: Strategy, settings: Settings, until: ExitStack) -> St
             another process holds it.
         DataError: This version, or the strategy, cannot read the files.
     """
-    wanted = settings.state_dir
-    place = Path(wanted) if wanted else default_place(os.environ)
-    if wanted == "none" or place is None:
+    wanted, path = settings.state_dir, folder_of(strategy, settings)
+    if path is None:
         if not wanted:
             _log.warning("no home folder: %s; see --state-dir", _nothing_kept(strategy))
         return Storage()
-    name = f"{type(strategy).__name__}@{_proxy_of(settings.rest_url)}"
+    place = path.parent
     try:
-        folder = until.enter_context(StateFolder(place, name))
+        folder = until.enter_context(StateFolder(place, path.name))
         journal = Journal(folder.path)
     except OSError as error:
         if wanted:
             raise ConfigError(
                 f"{settings.origins['state_dir']}: {place} cannot be used: {reason_of(error)}"
             ) from None
-        if has_kept(place / name):
+        if has_kept(path):
             raise ConfigError(
-                f"{place / name} cannot be used: {reason_of(error)}; it has the journal and the "
+                f"{path} cannot be used: {reason_of(error)}; it has the journal and the "
                 "state of earlier runs, which this run must not ignore: make it usable, or give "
                 "another --state-dir, such as none, which keeps nothing"
             ) from None

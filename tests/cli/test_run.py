@@ -144,6 +144,56 @@ def test_check_shows_everything_with_its_origin_and_moves_nothing(bot: Path) -> 
     assert json.loads(document)["fills"] == 1
 
 
+STATEFUL = """
+from msgspec import Struct
+from strategy_runtime import Strategy
+
+
+class Memory(Struct):
+    spent: int = 0
+
+
+class Bot(Strategy):
+    state: Memory
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("", 0, "not used before, and the state fits"),
+        ('{"spent": 5}', 0, "used before, and the state fits"),
+        ('{"spent": "abc"}', 1, "does not fit Memory"),
+    ],
+)
+def test_check_reads_the_state_of_a_live_run(bot: Path, text: str, code: int, said: str) -> None:
+    (bot / "bot.py").write_text(STATEFUL)
+    with proxy("--data", "prices.csv", cwd=bot) as (_, urls):
+        place = bot / "kept"
+        folder = place / f"Bot@localhost-{urls[3].rpartition(':')[2]}"
+        if text:
+            folder.mkdir(parents=True)
+            (folder / "state.json").write_text(text)
+        options = ("--mode=live", "--state-dir", place, "--check")
+        done = call("run", "bot", *urls, *options, cwd=bot)
+    assert done.returncode == code
+    assert str(folder) in done.stdout
+    assert said in done.stdout
+    assert folder.exists() is bool(text)
+
+
+def test_check_fails_for_a_symbol_that_the_proxy_does_not_know(bot: Path) -> None:
+    with proxy("--data", "prices.csv", cwd=bot) as (_, urls):
+        known = call("run", "bot", *urls, "--subscriptions=prices:candle", "--check", cwd=bot)
+        done = call("run", "bot", *urls, "--subscriptions=pricse:candle", "--check", cwd=bot)
+    assert known.returncode == 0, known.stdout
+    assert done.returncode == 1
+    assert (
+        "FAILED: --subscriptions: pricse:candle: SYMBOL_NOT_FOUND: no data for symbol pricse"
+        in done.stdout
+    )
+
+
 @pytest.mark.parametrize("path", ["/orders", "/positions"])
 async def test_check_tells_of_what_a_run_would_ask_for_in_vain(path: str, bot: Path) -> None:
     async def greets(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
