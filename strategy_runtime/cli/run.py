@@ -75,9 +75,10 @@ Exit codes: 0 fine, 2 usage, 69 nobody answers, 70 the strategy failed,
 @click.option(
     "--check/--no-check",
     default=False,
-    help="Trade nothing: show each setting and its origin, load the strategy and its state, query the "
-    "proxy, open the event stream for a moment (a proxy that serves only one strategy disconnects "
-    "another), and exit with 0 or 1. The proxy has 5 s to come up, or --connect-timeout.",
+    help="Trade nothing: show each setting and its origin, load the strategy and its state, query "
+    "the proxy, open the event stream for a moment (a proxy that serves only one strategy "
+    "disconnects another), and exit with 0 or 1. The proxy has 5 s to come up, or "
+    "--connect-timeout.",
 )
 @click.option(
     "--healthcheck/--no-healthcheck",
