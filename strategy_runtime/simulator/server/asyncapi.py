@@ -17,12 +17,17 @@ from strategy_runtime.protocol.events import (
     PositionEvent,
     ProxyErrorEvent,
     QuoteFrame,
+    RateLimitEvent,
+    StalenessEvent,
     TradeEvent,
 )
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.simulator.server.schemas import ref, schemas
 
-__all__ = ["RECEIVED", "SENT", "asyncapi"]
+__all__ = ["NEVER_SENT", "RECEIVED", "SENT", "asyncapi"]
+
+NEVER_SENT: tuple[type[Struct], ...] = (RateLimitEvent, StalenessEvent)
+"""What only a proxy with a broker behind it has to say; described for those who write one."""
 
 SENT: tuple[type[Struct], ...] = (
     ConnectionEvent,
@@ -37,6 +42,7 @@ SENT: tuple[type[Struct], ...] = (
     BacktestComplete,
     Ping,
     Pong,
+    *NEVER_SENT,
 )
 RECEIVED: tuple[type[Struct], ...] = (EventAck, ClientPong, ClientPing)
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
-from strategy_runtime.protocol.events import Pong
+from strategy_runtime.protocol.events import Pong, RateLimitEvent, StalenessEvent
 from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.protocol.server_codec import carries_id
 
@@ -26,8 +26,13 @@ COUNT = {"type": "integer", "minimum": 0}
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _SENT_DECIMAL = {"type": "string", "format": "decimal", "pattern": _DECIMAL}
 _REF = "#/components/schemas/{name}"
-_NOT_SENT = ("id", "synthetic", "external")  # an older name, and two of the runtime's own
-_NOT_ALWAYS_SENT = {Quote: ("bid_size", "ask_size", "volume"), Pong: ("timestamp",)}
+_NOT_SENT = ("legacy_id", "synthetic", "external")  # an older key, and two of the runtime's own
+_NOT_ALWAYS_SENT = {
+    Quote: ("bid_size", "ask_size", "volume"),
+    Pong: ("timestamp",),
+    RateLimitEvent: ("reset_at",),
+    StalenessEvent: ("stale_since",),
+}
 
 
 def ref(name: str) -> dict[str, Any]:
@@ -61,7 +66,8 @@ def schemas(
     for struct in taken:
         found[struct.__name__] = _as_taken(struct, found[struct.__name__])
     for each in found.values():
-        each["description"] = each.get("description", "").partition("\n")[0]
+        first, _, _ = each.get("description", "").partition("\n\n")
+        each["description"] = " ".join(first.split())
     return found
 
 
@@ -72,7 +78,7 @@ def _as_sent(struct: type[Struct], schema: dict[str, Any]) -> dict[str, Any]:
     required = [name for name in properties if name == struct.__struct_config__.tag_field]
     for field in fields(struct):
         name = field.encode_name
-        if name in _NOT_SENT or (name == "event_id" and not carries_id(struct)):
+        if field.name in _NOT_SENT or (name == "event_id" and not carries_id(struct)):
             del properties[name]
             continue
         properties[name] = _value_sent(field, properties[name])

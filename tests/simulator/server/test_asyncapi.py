@@ -1,6 +1,7 @@
 """The AsyncAPI document is complete and describes every frame that is sent or taken."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,18 @@ import aiohttp
 import pytest
 from jsonschema import Draft202012Validator
 from msgspec import Struct
+from msgspec.structs import fields
 
 from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.protocol.server_codec import carries_id, decode_client_frame
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
-from strategy_runtime.simulator.server.asyncapi import RECEIVED, SENT, asyncapi
+from strategy_runtime.simulator.server.asyncapi import NEVER_SENT, RECEIVED, SENT, asyncapi
+from tests.cli.support import ROOT
+from tests.simulator.server.described import validator
 from tests.simulator.server.rest_client import serving
 from tests.simulator.server.stream_client import Client
 
@@ -48,13 +53,12 @@ NOT_OURS = {
 
 def payloads(*structs: type[Struct]) -> Draft202012Validator:
     """Accepts documents that are the payload of exactly one of some messages."""
-    messages = [DOCUMENT["components"]["messages"][struct.__name__] for struct in structs]
-    return Draft202012Validator(
-        {
-            "oneOf": [message["payload"] for message in messages],
-            "components": DOCUMENT["components"],
-        }
-    )
+    return Draft202012Validator({"oneOf": one_of(*structs), "components": DOCUMENT["components"]})
+
+
+def one_of(*structs: type[Struct]) -> list[Any]:
+    messages = DOCUMENT["components"]["messages"]
+    return [messages[struct.__name__]["payload"] for struct in structs]
 
 
 def recorded(file: str) -> list[Any]:
@@ -109,6 +113,26 @@ def test_every_message_belongs_to_the_channel_and_to_one_operation() -> None:
 def test_every_schema_is_one() -> None:
     for schema in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+def test_every_message_the_page_names_is_described_and_no_other() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text()
+    (named,) = re.findall(r"with a `type`: (.*?)\.\s+The", page, re.DOTALL)
+    described = {str(struct.__struct_config__.tag) for struct in SENT}
+    assert described == {*re.findall(r"`(\w+)`", named), "pong"}
+
+
+def test_descriptions_are_whole_sentences() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert re.fullmatch(r"[A-Z][^\n]*[.]", schema["description"]), name
+    position = DOCUMENT["components"]["messages"]["PositionEvent"]["summary"]
+    assert position.endswith("a strategy always sees whether it was opened or closed.")
+
+
+@pytest.mark.parametrize("struct", [*SENT, Account, Candle, Order, Position, Quote, Trade])
+def test_what_is_required_to_read_something_is_required(struct: type[Struct]) -> None:
+    required = {field.encode_name for field in fields(struct) if field.required}
+    assert required <= set(DOCUMENT["components"]["schemas"][struct.__name__]["required"])
 
 
 @pytest.mark.parametrize(("entry", "text"), recorded("server_frames.jsonl"))
@@ -177,10 +201,10 @@ async def test_every_frame_of_a_run_is_as_described() -> None:
             if any(each["type"] == "ping" for each in frames):
                 await client.ack(*held)
                 held.clear()
-    check = payloads(*SENT)
+    check = validator({"oneOf": one_of(*SENT)}, DOCUMENT)
     for frame in frames:
         check.validate(frame)
-    described = {str(kind.__struct_config__.tag) for kind in SENT}
+    described = {str(kind.__struct_config__.tag) for kind in SENT if kind not in NEVER_SENT}
     with_id = {str(kind.__struct_config__.tag) for kind in SENT if carries_id(kind)}
     assert {frame["type"] for frame in frames} == described - {"quote"}
     assert {frame["type"] for frame in frames if "event_id" in frame} == with_id - {"quote"}

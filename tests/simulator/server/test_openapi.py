@@ -3,10 +3,21 @@
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from msgspec.structs import fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.simulator.server.rest_client import MARKET_ORDER, serving
+from strategy_runtime.protocol.models import (
+    Account,
+    Candle,
+    Order,
+    OrderHandle,
+    Position,
+    Quote,
+    Trade,
+)
+from strategy_runtime.protocol.rest import ErrorEnvelope
+from tests.simulator.server.described import validator
+from tests.simulator.server.rest_client import LIMIT_ORDER, MARKET_ORDER, serving
 
 
 async def document() -> dict[str, Any]:
@@ -87,5 +98,37 @@ async def test_answers_are_as_described(method: str, path: str, template: str) -
         _, found = await rest("GET", "/openapi.json")
         status, answer = await rest(method, path)
     described = found["paths"][template][method.lower()]["responses"][str(status)]
-    schema = described["content"]["application/json"]["schema"]
-    Draft202012Validator({**schema, "components": found["components"]}).validate(answer)
+    validator(described["content"]["application/json"]["schema"], found).validate(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template", "body"),
+    [
+        ("POST", "/orders", "/orders", {**LIMIT_ORDER, "client_order_id": "mine"}),
+        ("POST", "/orders", "/orders", {**LIMIT_ORDER, "quantity": "1000000"}),
+        ("POST", "/orders", "/orders", {**LIMIT_ORDER, "limit_price": None}),
+        ("PATCH", "/orders/ord-1", "/orders/{id}", {"limit_price": "4"}),
+        ("PATCH", "/orders/ord-1", "/orders/{id}", {"stop_price": "4"}),
+        ("DELETE", "/orders/ord-1", "/orders/{id}", None),
+        ("PATCH", "/positions/pos-1", "/positions/{id}", {"stop_loss": "1", "take_profit": "99"}),
+    ],
+)
+async def test_answers_to_commands_are_as_described(
+    method: str, path: str, template: str, body: Any
+) -> None:
+    async with serving() as rest:
+        rest.play()
+        await rest("POST", "/orders", {**LIMIT_ORDER, "stop_loss": "2"})
+        await rest("POST", "/orders", MARKET_ORDER)
+        rest.play()
+        _, found = await rest("GET", "/openapi.json")
+        status, answer = await rest(method, path, body)
+    described = found["paths"][template][method.lower()]["responses"][str(status)]
+    validator(described["content"]["application/json"]["schema"], found).validate(answer)
+
+
+async def test_what_is_required_to_read_an_answer_is_required() -> None:
+    described = (await document())["components"]["schemas"]
+    for struct in (Account, Candle, ErrorEnvelope, Order, OrderHandle, Position, Quote, Trade):
+        required = {field.encode_name for field in fields(struct) if field.required}
+        assert required <= set(described[struct.__name__]["required"]), struct.__name__
