@@ -29,7 +29,7 @@ from strategy_runtime.proxy.transport import TRANSIENT, Closed, ConnectFailed
 
 __all__ = ["Act", "Connection", "State", "Step"]
 
-_NO_SUCH_PATH = (404, 405, 426)
+_NO_STREAM_HERE = (200, 404, 405, 426)  # a page, such as the front page of a gateway, or nothing
 _MOST_FAULTS = 3
 _LONGEST_ASKED_S = 60.0
 _WINDOW_S = 60.0
@@ -145,7 +145,7 @@ class Connection:
         fatal = verdict(failure)
         if fatal is not None:
             self._end(fatal)
-        if failure.status in _NO_SUCH_PATH:
+        if failure.status in _NO_STREAM_HERE:
             self._urls.rotate(-1)
             self._tried += 1
             if self._tried < len(self._urls):

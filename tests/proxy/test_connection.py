@@ -71,7 +71,7 @@ def test_after_a_loss_it_waits_and_connects_again() -> None:
     assert machine.next(6) == Step(Act.CONNECT, URLS[0])
 
 
-@pytest.mark.parametrize("status", [404, 405, 426])
+@pytest.mark.parametrize("status", [200, 404, 405, 426])
 def test_another_path_is_tried_at_once_and_the_one_that_worked_first_again(status: int) -> None:
     machine = connection()
     machine.next(0)

@@ -53,8 +53,8 @@ def test_option_before_environment_before_file_before_default(tmp_path: Path) ->
             "GATEWAY_URL",
             "http://g",
             "PROXY_WS_URL=ws://a:1\nPROXY_REST_URL=http://b:2\n",
-            "ws://g/v1/ws",
-            "http://g/v1",
+            "ws://g",
+            "http://g",
         ),
         (
             "ENGINE_WS_URL",
@@ -67,8 +67,8 @@ def test_option_before_environment_before_file_before_default(tmp_path: Path) ->
             "TRADING_GATEWAY_URL",
             "http://t",
             "GATEWAY_URL=http://g\n",
-            "ws://t/v1/ws",
-            "http://t/v1",
+            "ws://t",
+            "http://t",
         ),
         # The pair may come from both sources.
         ("PROXY_REST_URL", "http://b:2", "PROXY_WS_URL=ws://a:1\n", "ws://a:1", "http://b:2"),
@@ -185,15 +185,16 @@ def test_a_limit_that_cannot_be_one_is_refused(name: str, text: str, message: st
             "ws://e:1",
             "http://localhost:8080",
         ),
-        ({"GATEWAY_URL": "http://g:8080"}, "ws://g:8080/v1/ws", "http://g:8080/v1"),
-        ({"GATEWAY_URL": "https://g/"}, "wss://g/v1/ws", "https://g/v1"),
+        ({"GATEWAY_URL": "http://g:8080"}, "ws://g:8080", "http://g:8080"),
+        ({"GATEWAY_URL": "https://g/"}, "wss://g", "https://g"),
         ({"GATEWAY_URL": "http://g/v1"}, "ws://g/v1/ws", "http://g/v1"),
+        ({"GATEWAY_URL": "https://g/desk/"}, "wss://g/desk/v1/ws", "https://g/desk/v1"),
         (
             {"TEKTII_TRADING_GATEWAY_URL": "http://t", "TRADING_GATEWAY_URL": "http://u"},
-            "ws://t/v1/ws",
-            "http://t/v1",
+            "ws://t",
+            "http://t",
         ),
-        ({"TRADING_GATEWAY_URL": "http://u"}, "ws://u/v1/ws", "http://u/v1"),
+        ({"TRADING_GATEWAY_URL": "http://u/v1/"}, "ws://u/v1/ws", "http://u/v1"),
     ],
 )
 def test_the_first_pair_of_which_one_is_set_wins(
@@ -205,7 +206,7 @@ def test_the_first_pair_of_which_one_is_set_wins(
 
 def test_an_option_replaces_one_of_the_pair() -> None:
     found = settings({"ws_url": "ws://flag:1"}, GATEWAY_URL="http://g")
-    assert (found.ws_url, found.rest_url) == ("ws://flag:1", "http://g/v1")
+    assert (found.ws_url, found.rest_url) == ("ws://flag:1", "http://g")
     assert (found.origins["ws_url"], found.origins["rest_url"]) == ("--ws-url", "GATEWAY_URL")
 
 

@@ -40,11 +40,13 @@ def find_addresses(environment: Environment) -> dict[str, tuple[str, str]]:
 
 
 def _gateway_urls(text: str, origin: str) -> tuple[str, str]:
+    """Without a path, the paths of both are looked for, as those of any proxy (`Endpoints`)."""
     check_url(text, origin, ("http", "https", "ws", "wss"), "http://localhost:8080")
     parts = urlsplit(text)
-    path = parts.path.rstrip("/").removesuffix("/v1")
+    path = parts.path.rstrip("/")
+    prefix = f"{path.removesuffix('/v1')}/v1" if path else ""
     safe = "s" if parts.scheme in ("https", "wss") else ""
     return (
-        urlunsplit((f"ws{safe}", parts.netloc, f"{path}/v1/ws", "", "")),
-        urlunsplit((f"http{safe}", parts.netloc, f"{path}/v1", "", "")),
+        urlunsplit((f"ws{safe}", parts.netloc, f"{prefix}/ws" if prefix else "", "", "")),
+        urlunsplit((f"http{safe}", parts.netloc, prefix, "", "")),
     )
