@@ -48,5 +48,24 @@ def _warn(entries: Iterable[Subscription], proxy: "ProxyVenue", settings: "Setti
     came = proxy.came.copy()  # in a live run another thread adds to it
     seen = f"; what came was {some_of(sorted(came), _SHOWN)}" if came else ""
     for entry in entries:
-        hint = did_you_mean(str(entry), came) or seen
+        hint = _other_timeframes(entry, came) or did_you_mean(str(entry), came) or seen
         _log.warning("%s: nothing came of %s%s", settings.origins["subscriptions"], entry, hint)
+
+
+def _other_timeframes(entry: Subscription, came: Iterable[str]) -> str:
+    """What to do where the symbol is right, and its candles are of another timeframe."""
+    if entry.event != "candle":
+        return ""
+    kinds = (kind.rpartition(":candle_") for kind in came)
+    sent = {
+        timeframe
+        for symbol, is_candle, timeframe in kinds
+        if is_candle and entry.symbol in ("*", symbol)
+    }
+    if not sent:
+        return ""
+    of_what = "" if entry.symbol == "*" else f" of {entry.symbol}"
+    return (
+        f"; the proxy sends only {some_of(sorted(sent), _SHOWN)} candles{of_what}; if it is "
+        "strategy-proxy, start it with the same --subscriptions"
+    )

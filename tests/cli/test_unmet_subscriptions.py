@@ -31,5 +31,28 @@ async def test_each_overdue_subscription_is_warned_about_once(
     assert [record.getMessage() for record in caplog.records] == [
         "SUBSCRIPTIONS: nothing came of S:A:quote; did you mean 'S:C:quote'?",
         "SUBSCRIPTIONS: nothing came of S:A:candle; did you mean 'S:B:candle_1m'?",
-        "SUBSCRIPTIONS: nothing came of S:B:candle_1h; did you mean 'S:B:candle_1m'?",
+        "SUBSCRIPTIONS: nothing came of S:B:candle_1h; the proxy sends only 1m candles of S:B; if "
+        "it is strategy-proxy, start it with the same --subscriptions",
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hint"),
+    [
+        ("*:candle_5m", "the proxy sends only 15m, 1m candles; if it is strategy-proxy, start it"),
+        ("S:A:candle_5m", "the proxy sends only 1m candles of S:A; if it is"),
+        ("S:AB:candle_1m", "did you mean 'S:A:candle_1m'"),
+    ],
+)
+async def test_what_the_proxy_sends_instead_is_said(
+    wanted: str, hint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = resolve({"subscriptions": wanted}, read_environment({}))
+    proxy = ProxyVenue(Endpoints(), is_live=False, subscriptions=parse_subscriptions(wanted))
+    wants = proxy._inbox.wants
+    wants.candle("S:A", "1m")
+    wants.candle("S:B", "15m")
+    wants.quote("S:A")
+    missing.say_what_is_missing(proxy, settings)
+    (record,) = caplog.records
+    assert f"--subscriptions: nothing came of {wanted}; {hint}" in record.getMessage()
