@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from inspect import signature
 from math import ceil, floor, isnan
 from pathlib import Path
@@ -43,12 +44,27 @@ from strategy_runtime.backtesting import backtest, read_data, write_results
 from strategy_runtime.demo import PRICES
 from strategy_runtime.demo import strategy as demo
 from strategy_runtime.demo.strategy import SmaCross
+from strategy_runtime.protocol.codec import FrameDecoder
+from strategy_runtime.protocol.commands import EventAck
+from strategy_runtime.protocol.events import CandleFrame, QuoteFrame, TradeEvent
+from strategy_runtime.protocol.models import OrderChanges, OrderHandle, OrderRequest
+from strategy_runtime.protocol.orders import validate_order_request
+from strategy_runtime.protocol.rest import decode_body, parse_order_request
+from strategy_runtime.protocol.server_codec import decode_client_frame
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
 from strategy_runtime.runtime.risk.limits import RISK_LIMIT
 from strategy_runtime.runtime.rounding import LOT_SIZE
+from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.settings import SETTINGS
 from strategy_runtime.simulator.data.faults import FaultKind, FaultSummary
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.options import ExchangeOptions
+from strategy_runtime.simulator.server import ProxyServer
 from tests.cli.support import call, finished
+from tests.proxy.tapped import TappedNetwork
+from tests.simulator.server.stream_client import MINUTE, START
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -87,6 +103,66 @@ def test_what_is_said_to_be_needed_of_an_object_is_what_is_read() -> None:
         optional = {field.encode_name for field in fields if not field.required}
         assert re.findall(r"`(\w+)`", needs) == required
         assert set(re.findall(r"`(\w+)`", should_have)) <= optional
+
+
+async def test_the_messages_that_are_shown_are_those_of_a_run() -> None:
+    bars, quotes = BarSeries("S:AAPL", "1m", MINUTE), QuoteSeries("C:BTCUSD")
+    bars.append(START, 187.15, 187.44, 186.9, 187.07, 1450300.0)
+    bars.append(START + MINUTE, 187.08, 187.1, 186.61, 186.7, 982100.0)
+    quotes.append(START + MINUTE, 45010.5, 45012.0)
+    exchange = Exchange([bars], ExchangeOptions(fee_rate=Decimal("0.001")), quotes=[quotes])
+    network = TappedNetwork()
+
+    class Bot(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            if self.position(candle.symbol).is_flat:
+                self.buy(candle.symbol, 10)
+
+    async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
+        endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
+        proxy = ProxyVenue(endpoints, is_live=False, transport=network)
+        await Runner(Bot(), proxy, mode="backtest").run()
+
+    def lasting(message: dict[str, Any]) -> dict[str, Any]:
+        """A message without what every run has of its own."""
+        names = {"session", "correlation_id"}
+        if message.get("type") == "event_ack":
+            names |= {"timestamp"}
+        return {name: "" if name in names else value for name, value in message.items()}
+
+    passed = [lasting(message) for message in network.passed if isinstance(message, dict)]
+    shown = [json.loads(text) for text in blocks("json", "docs/protocol.md")]
+    kinds = ["connection", "candle", None, None, "event_ack", "quote", "order", "trade"]
+    assert [message.get("type") for message in shown] == kinds
+    for message in shown:
+        assert lasting(message) in passed
+
+
+def test_the_messages_that_are_shown_can_be_read() -> None:
+    greeting, candle, request, answer, ack, *others = [
+        text.encode() for text in blocks("json", "docs/protocol.md")
+    ]
+    oddities: list[object] = []
+    decoder = FrameDecoder(odd=lambda frame, odd: oddities.append((frame, odd)))
+    frames = decoder.decode([greeting, candle, *others])
+    kinds = [ConnectionEvent, CandleFrame, QuoteFrame, OrderEvent, TradeEvent]
+    assert [type(frame) for frame in frames] == kinds
+    assert oddities == []
+    validate_order_request(parse_order_request(request))
+    assert decode_body(answer, OrderHandle, "POST /orders").client_order_id == "Bot-bt-1"
+    assert decode_client_frame(ack) == msgspec.json.decode(ack, type=EventAck)
+
+
+def test_what_an_order_may_ask_for_is_what_the_page_says() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    section = text.split("## What an order may ask for")[1].split("**What a proxy")[0]
+    always, table = section.split("and these fields only")
+    named = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    listed = re.findall(r"`(\w+)`", f"{always} {' '.join(named)}")
+    never = {"hidden", "display_quantity", "margin_mode", "leverage"}
+    assert set(listed) == set(OrderRequest.__struct_fields__) - never
+    changed = re.findall(r"names only what changes:(.*?)\.", text, re.DOTALL)[0]
+    assert set(re.findall(r"`(\w+)`", changed)) == set(OrderChanges.__struct_fields__)
 
 
 def test_the_readme_the_example_and_the_demonstration_show_the_same_strategy() -> None:
