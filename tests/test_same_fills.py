@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.support import ROOT, call, proxy
 
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {ROOT / "examples" / "proxy.py"})
 COSTS = ("--fee-rate", "0.0005", "--fee-min", "1", "--slippage", "0.0002", "--children", "next_bar")
 
 
