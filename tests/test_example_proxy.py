@@ -39,7 +39,8 @@ class Bot(Strategy):
                 await self.buy(symbol, 10**6)
             elif self.count == 4:
                 await self.cancel(await self.buy(symbol, 1, limit=candle.close / 3))
-                await self.buy(symbol, 5, limit=candle.close / 2)
+                resting = await self.buy(symbol, 5, limit=candle.close / 2)
+                await self.modify(resting, limit=candle.close / 4)
             elif self.count == 5:
                 await self.close(symbol)
         except OrderRejected as refusal:
@@ -125,6 +126,7 @@ async def test_a_live_run_trades_through_it(tmp_path: Path) -> None:
     assert process.returncode == 0, run.said
     assert "UNSUPPORTED_OPERATION: orders with stop_loss are not offered here" in run.said
     assert "ORDER_REJECTED: 1000010 C:DEMO at 102 are more than the account can hold" in run.said
+    assert "HTTP_405" in run.said, "it offers no changes"
     fills = [f"{trade.side} {trade.quantity} at {trade.price}" for trade in proxy.trades]
     assert fills == ["BUY 10 at 100", "BUY 5 at 52.0", "SELL 15 at 60"]
     ended = [order.status for order in proxy.orders.values()]
