@@ -143,7 +143,7 @@ def test_the_messages_that_are_shown_can_be_read() -> None:
         text.encode() for text in blocks("json", "docs/protocol.md")
     ]
     oddities: list[object] = []
-    decoder = FrameDecoder(odd=lambda frame, odd: oddities.append((frame, odd)))
+    decoder = FrameDecoder(on_warnings=lambda frame, odd: oddities.append((frame, odd)))
     frames = decoder.decode([greeting, candle, *others])
     kinds = [ConnectionEvent, CandleFrame, QuoteFrame, OrderEvent, TradeEvent]
     assert [type(frame) for frame in frames] == kinds

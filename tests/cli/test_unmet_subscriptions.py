@@ -53,6 +53,6 @@ async def test_what_the_proxy_sends_instead_is_said(
     wants.candle("S:A", "1m")
     wants.candle("S:B", "15m")
     wants.quote("S:A")
-    missing.say_what_is_missing(proxy, settings)
+    unmet_subscriptions.warn_of_unmet(proxy, settings)
     (record,) = caplog.records
     assert f"--subscriptions: nothing came of {wanted}; {hint}" in record.getMessage()
