@@ -125,8 +125,8 @@ def test_every_message_the_page_names_is_described_and_no_other() -> None:
 def test_descriptions_are_whole_sentences() -> None:
     for name, schema in DOCUMENT["components"]["schemas"].items():
         assert re.fullmatch(r"[A-Z][^\n]*[.]", schema["description"]), name
-    position = DOCUMENT["components"]["messages"]["PositionEvent"]["summary"]
-    assert position.endswith("a strategy always sees whether it was opened or closed.")
+    for name, message in DOCUMENT["components"]["messages"].items():
+        assert re.fullmatch(r"[A-Z][^\n]*[.]", message["summary"]), name
 
 
 @pytest.mark.parametrize("struct", [*SENT, Account, Candle, Order, Position, Quote, Trade])
