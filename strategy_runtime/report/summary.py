@@ -17,6 +17,7 @@ from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.equity_path import EquityPath, FallDates
 from strategy_runtime.report.fills import fill_hash, moment
+from strategy_runtime.report.jumps import suspected_jumps
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
@@ -232,7 +233,7 @@ def summary_of(
         complete=outcome.complete,
         quit_reason=run.quit_reason,
         bankrupt=outcome.bankrupt,
-        warnings=outcome.warnings,
+        warnings=[*outcome.warnings, *suspected_jumps(outcome, run.options.splits)],
         rejected_orders=outcome.rejected_orders,
         refused_orders=run.refused_orders,
         hook_failures=run.hook_failures,

@@ -132,6 +132,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         complete: True once the run is over: the data have ended, or the account is bankrupt.
         bankrupt: True if the account ran out of equity and the run ended early.
         warnings: What must not be overlooked: liquidations, suspected splits.
+        doubted: Symbol and start of the bars behind a jump of the price that was warned of, because
+            a position was held over it.
         series: The market, one series per symbol: its finest bars, or without bars its quotes or
             trades.
         marks: The prices at which positions in these symbols were valued, in the same order: its
@@ -162,6 +164,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     complete: bool
     bankrupt: bool
     warnings: list[str]
+    doubted: frozenset[tuple[str, int]]
     series: list[BarSeries]
     marks: list[BarSeries]
     context: list[BarSeries]

@@ -15,8 +15,9 @@ from msgspec import Struct
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
+from strategy_runtime.protocol.values import decimal_of, in_digits
 
-__all__ = ["Split", "schedule_of", "suspected_split"]
+__all__ = ["Split", "jump_of", "schedule_of", "suspected_split"]
 
 _RATIOS = {f"{ratio}:1": float(ratio) for ratio in (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50)} | {
     "3:2": 1.5,
@@ -104,6 +105,12 @@ def suspected_split(close: float, opened: float) -> str | None:
             new, _, old = name.partition(":")
             return f"{old}:{new}"
     return None
+
+
+def jump_of(close: float, opened: float) -> str:
+    """The jump from a close to the next open, in words."""
+    before, after = in_digits(decimal_of(close)), in_digits(decimal_of(opened))
+    return f"from {before} to {after} overnight"
 
 
 def _cut(number: Decimal) -> Decimal:

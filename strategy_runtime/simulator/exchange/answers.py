@@ -385,6 +385,7 @@ class Answers:
             complete=state.is_complete,
             bankrupt=state.is_bankrupt,
             warnings=list(state.warnings),
+            doubted=frozenset(state.doubted),
             series=series,
             marks=[quoted.get(each.symbol, each) for each in series],
             context=[given.series for each in instruments for given in each.coarser],

@@ -7,13 +7,13 @@ from strategy_runtime.clock import DAY_NS, rfc3339
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
-from strategy_runtime.protocol.values import LONG, decimal_of, in_digits
+from strategy_runtime.protocol.values import LONG, decimal_of
 from strategy_runtime.simulator.data.series import QuoteSeries, middle
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.outcome import Adjustment
-from strategy_runtime.simulator.splits import Split, suspected_split
+from strategy_runtime.simulator.splits import Split, jump_of, suspected_split
 
 __all__ = ["Nights"]
 
@@ -90,7 +90,7 @@ class Nights:
         resting = sorted(instrument.resting.values(), key=attrgetter("sequence"))
         if (held or resting) and split.looks_done(close, opened):
             self._warn_or_refuse(
-                f"{symbol} went {_jump(close, opened)}, although a {split.ratio} split was "
+                f"{symbol} went {jump_of(close, opened)}, although a {split.ratio} split was "
                 "announced: the prices look adjusted for it already"
             )
         instrument.split_row = instrument.row
@@ -147,9 +147,10 @@ class Nights:
     def _suspect(
         self, split: str, symbol: str, close: float, opened: float, at_ns: int, place: str
     ) -> None:
+        self._state.doubted.add((symbol, at_ns))
         where = f", {place}" if place else ""
         self._warn_or_refuse(
-            f"{symbol} went {_jump(close, opened)} with a position open: it looks like "
+            f"{symbol} went {jump_of(close, opened)} with a position open: it looks like "
             f"a {split} split at {rfc3339(at_ns)} that the prices are not adjusted for{where}"
         )
 
@@ -196,8 +197,3 @@ def _day_before(instant: int) -> int:
 
 def _last_price(instrument: Instrument) -> Decimal:
     return _ZERO if instrument.price is None else decimal_of(instrument.price)
-
-
-def _jump(close: float, opened: float) -> str:
-    before, after = in_digits(decimal_of(close)), in_digits(decimal_of(opened))
-    return f"from {before} to {after} overnight"

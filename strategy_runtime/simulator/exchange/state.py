@@ -51,6 +51,7 @@ class State:
         outbox: Events emitted and not yet delivered.
         emitted: Number of events so far.
         fills, adjustments, warnings: What has happened so far, in order.
+        doubted: Symbol and start of the bars behind a jump that was warned of.
         is_at_risk: The account can run short of margin: it owes money or shares, or has nothing.
         charged_ns: How far interest has been charged since the account is at risk.
         is_bankrupt: No equity is left, and the run is over.
@@ -64,6 +65,7 @@ class State:
         "charged_ns",
         "costs",
         "data",
+        "doubted",
         "emitted",
         "fills",
         "instruments",
@@ -113,6 +115,7 @@ class State:
         self.fills: list[Fill] = []
         self.adjustments: list[Adjustment] = []
         self.warnings: list[str] = []
+        self.doubted: set[tuple[str, int]] = set()
         self.is_at_risk = False
         self.charged_ns = 0
         self.is_bankrupt = False

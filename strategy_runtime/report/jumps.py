@@ -1,0 +1,71 @@
+"""Jumps of the price overnight that look like a split nobody announced.
+
+Averages and buy and hold take such a jump for a real fall, whether or not a position was open.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from strategy_runtime.clock import DAY_NS, ns_of, rfc3339
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.outcome import Outcome
+from strategy_runtime.simulator.splits import Split, jump_of, suspected_split
+
+__all__ = ["suspected_jumps"]
+
+_SHOWN = 3
+_NIGHT_NS = DAY_NS // 6
+"""The least time without bars that is taken for a night: breaks at noon are shorter."""
+
+
+def suspected_jumps(outcome: Outcome, splits: Sequence[Split]) -> list[str]:
+    """A warning of each jump in the bars of the symbols that were sent; of many, the first few.
+
+    Left out are those over an announced split, and those the run has warned of, because a position
+    was held over them.
+    """
+    sent = {each.rpartition(":")[0] for each in outcome.sent}
+    found = []
+    for series in outcome.series:
+        if series.step and series.symbol in sent:
+            announced = [ns_of(split.at) for split in splits if split.symbol == series.symbol]
+            for row in _nights(series, outcome.end_ns):
+                split = suspected_split(series.closes[row - 1], series.opens[row])
+                before, start = series.starts[row - 1], series.starts[row]
+                is_known = (series.symbol, start) in outcome.doubted or any(
+                    before < at <= start for at in announced
+                )
+                if split is not None and not is_known:
+                    found.append(_said(series, row, split))
+    more = len(found) - _SHOWN
+    return found[:_SHOWN] + [f"{more} more jumps of prices look like splits"] * (more > 0)
+
+
+def _nights(series: BarSeries, end_ns: int) -> Iterator[int]:
+    """The bars that begin after a night and before an instant, but for the first of all."""
+    starts, step = series.starts, series.step
+    for rows in series.stretches(1, bisect_left(starts, end_ns)):
+        if step >= DAY_NS:
+            yield from rows
+            continue
+        spans = [(rows.start - 1, rows.stop - 1)]
+        while spans:
+            first, last = spans.pop()
+            if starts[last] - starts[first] - (last - first) * step < _NIGHT_NS:
+                continue
+            if last - first == 1:
+                yield last
+                continue
+            middle = (first + last) // 2
+            spans += (middle, last), (first, middle)
+
+
+def _said(series: BarSeries, row: int, split: str) -> str:
+    jump, start = jump_of(series.closes[row - 1], series.opens[row]), rfc3339(series.starts[row])
+    place = series.where(row)
+    where = f", {place}" if place else ""
+    return (
+        f"{series.symbol} went {jump}: it looks like a {split} split at {start} that the prices "
+        f"are not adjusted for{where}; indicators and buy and hold take it for a real move: use "
+        "adjusted prices"
+    )
