@@ -13,7 +13,7 @@ from msgspec import Struct
 from strategy_runtime.backtesting.options import options_from
 from strategy_runtime.backtesting.own_thread import run_in_thread
 from strategy_runtime.backtesting.reading import Source, read_data
-from strategy_runtime.clock import monotonic
+from strategy_runtime.clock import monotonic, ns_of
 from strategy_runtime.errors import HookFailed
 from strategy_runtime.protocol.subscriptions import Subscriptions, parse_subscriptions
 from strategy_runtime.report.results import Results, results_of
@@ -33,6 +33,7 @@ from strategy_runtime.simulator.over_data import exchange_over
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import HOOKS
+from strategy_runtime.suggestions import some_of
 
 __all__ = ["Backtest", "Conditions", "backtest", "conditions_of", "drive"]
 
@@ -112,6 +113,7 @@ class Backtest:
             outcome.warnings.extend(self._never_called(outcome))
             traded = {fill.symbol for fill in outcome.fills}
             outcome.warnings.extend(self.runner.oversights(traded))
+        outcome.warnings.extend(self._not_restated(outcome))
         facts = RunFacts(
             strategy=type(self._strategy).__name__,
             parameters=self._parameters,
@@ -125,6 +127,21 @@ class Backtest:
             quit_reason=None if outcome.complete else self.runner.quit_reason,
         )
         return results_of(outcome, facts)
+
+    def _not_restated(self, outcome: Outcome) -> Iterator[str]:
+        """A warning of announced splits amid the bars of a strategy that remembers prices."""
+        strategy = self._strategy
+        begins = {series.symbol: series.starts[0] for series in outcome.series}
+        met = [
+            str(split)
+            for split in self._conditions.options.splits
+            if begins.get(split.symbol, outcome.end_ns) < ns_of(split.at) < outcome.end_ns
+        ]
+        if met and (strategy._indicators.families or strategy.lookback):
+            yield (
+                f"indicators and history keep the prices of before a split ({some_of(met, 3)}) "
+                "and are wrong until these are past; use adjusted prices, without splits"
+            )
 
     def _never_called(self, outcome: Outcome) -> list[str]:
         """Return warnings about a strategy that saw no price, because it has no hook for the events

@@ -290,7 +290,7 @@ _account = stacked(
         metavar="FILE",
         help="CSV of splits that the prices are not adjusted for, with the columns symbol, date "
         "and ratio (new units to old: 2:1). A split changes positions and resting orders before "
-        "the open of its day.",
+        "the open of its day; indicators keep the prices of before.",
     ),
     _account_option(
         "--children",

@@ -13,7 +13,7 @@ from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from decimal import getcontext, localcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -672,3 +672,38 @@ def test_the_blocks_of_the_document_run(tmp_path: Path) -> None:
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.startswith("SmaCross(fast=5, slow=30, stake=0.40)")
     assert re.search(r"^2012: {'fast': \d+, 'slow': \d+} [+-]\d+\.\d%$", done.stdout, re.MULTILINE)
+
+
+class Fader(Strategy):
+    """Follows an average, or else remembers candles, or neither."""
+
+    average: bool = False
+
+    def on_start(self) -> None:
+        if self.average:
+            self.mean = self.sma(2)
+
+    def on_candle(self, candle: Candle) -> None:
+        pass
+
+
+class Rememberer(Fader):
+    lookback: ClassVar[int] = 2
+
+
+@pytest.mark.parametrize("strategy", [Fader(average=True), Rememberer()])
+def test_a_split_amid_prices_that_are_remembered_is_warned_of(strategy: Fader) -> None:
+    data = read_data(DEMO_PRICES)
+    splits = ["S:AAPL 2:1 2010-04-15", "S:MSFT 2:1 2007-01-02", "S:MSFT 2:1 2019-01-02"]
+    (warning,) = backtest(strategy, data, splits=splits).summary.warnings
+    assert warning == (
+        "indicators and history keep the prices of before a split (S:AAPL 2:1 2010-04-15) and are "
+        "wrong until these are past; use adjusted prices, without splits"
+    )
+
+
+def test_a_split_is_not_warned_of_where_no_price_is_remembered() -> None:
+    data = read_data(DEMO_PRICES)
+    assert backtest(Fader(), data, splits=["S:AAPL 2:1 2010-04-15"]).summary.warnings == []
+    past = ["S:AAPL 2:1 2001-04-16"]
+    assert backtest(Fader(average=True), data, splits=past).summary.warnings == []
