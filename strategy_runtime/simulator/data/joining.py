@@ -17,7 +17,10 @@ from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, Serie
 from strategy_runtime.simulator.data.spool import STRETCH, Columns, Room
 from strategy_runtime.simulator.data.timestamps import LONGEST_CLOCK_CHANGE
 
-__all__ = ["align", "join_bars", "join_ticks"]
+__all__ = ["ALWAYS", "align", "join_bars", "join_ticks"]
+
+ALWAYS = (-(2**63), 2**63)
+"""All times there are, in nanoseconds since the epoch."""
 
 _LONGEST_DAILY_GAP = 5 * DAY_NS
 
@@ -44,8 +47,10 @@ def join_bars(
     parts: Sequence[Rows],
     room: Room,
     faults: FaultLog,
+    wanted: tuple[int, int] = ALWAYS,
 ) -> dict[int, int]:
-    """Fill a series with bars in order of time, each start once; overlaps and gaps are noted.
+    """Fill a series with bars in order of time, each start once; overlaps are noted, and gaps
+    between bars that start in the wanted period.
 
     When clocks go forward, a local day is shorter than 24 hours, and the next daily bar seems to
     start before the day ends. It is moved to that end, which is later, never earlier, and so are
@@ -60,7 +65,7 @@ def join_bars(
     """
     series.sources = {part.file: part.source for part in parts}
     filling = room.take(parts[0].table.types, sum(map(len, parts)))
-    check = _BarCheck(series, faults)
+    check = _BarCheck(series, faults, wanted)
     for stretch in _in_order(parts):
         filling.add(check.kept(stretch))
     series.take(filling.columns, room)
@@ -207,7 +212,8 @@ class _BarCheck:
         moved: The new start of each bar that was moved, by its old one.
     """
 
-    def __init__(self, series: BarSeries, faults: FaultLog) -> None:
+    def __init__(self, series: BarSeries, faults: FaultLog, wanted: tuple[int, int]) -> None:
+        self._first, self._last = wanted
         self._step = series.step
         self._notes = _Notes(series, faults)
         self._before: _Row | None = None
@@ -283,7 +289,9 @@ class _BarCheck:
     def _note_gap(self, before: int, place: int, distance: int) -> None:
         step = self._step
         missing = (distance + self._movable) // step - 1
-        if missing and (step < DAY_NS or distance > _LONGEST_DAILY_GAP):
-            bars = "bar" if missing == 1 else "bars"
-            detail = f"{missing} {bars} missing after {rfc3339(before)}"
-            self._notes.note(FaultKind.GAP, place, detail)
+        is_wanted = self._first <= before and before + distance < self._last
+        if is_wanted and missing and (step < DAY_NS or distance > _LONGEST_DAILY_GAP):
+            what = "1 bar missing" if missing == 1 else f"{missing} bars missing"
+            if step == DAY_NS:  # on which of the days the market was closed is not known
+                what = f"{missing} days without a bar"
+            self._notes.note(FaultKind.GAP, place, f"{what} after {rfc3339(before)}")

@@ -18,7 +18,7 @@ from strategy_runtime.simulator.data.columns import Kind
 from strategy_runtime.simulator.data.csv_reader import read_csv
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind, FaultLog, summarize
 from strategy_runtime.simulator.data.files import FEATHER, PARQUET, RECORDING, ending_of, files_of
-from strategy_runtime.simulator.data.joining import align, join_bars, join_ticks
+from strategy_runtime.simulator.data.joining import ALWAYS, align, join_bars, join_ticks
 from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.opening import open_bytes, open_text, standard_input
 from strategy_runtime.simulator.data.parquet_reader import read_parquet, read_table
@@ -119,7 +119,9 @@ def load_bars(
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
             raise DataError(_nothing_found(rows, symbol, paths, log.in_order(sources)))
-        data = _joined(parts, timeframe, log, spool)
+        first = ALWAYS[0] if start is None else ns_of(start)
+        last = ALWAYS[1] if end is None else ns_of(end)
+        data = _joined(parts, timeframe, log, spool, (first, last))
     faults = log.in_order(sources)
     if strict:
         _refuse(faults)
@@ -255,6 +257,7 @@ def _joined(
     timeframe: str | None,
     faults: FaultLog,
     spool: Spool,
+    wanted: tuple[int, int],
 ) -> list[Series]:
     room = spool.room()
     groups: defaultdict[tuple[str, int], list[Rows]] = defaultdict(list)
@@ -267,7 +270,7 @@ def _joined(
     moved: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for (symbol, step), group in groups.items():
         series = BarSeries(symbol, names[symbol, step], step)
-        moved[step].update(join_bars(series, group, room, faults))
+        moved[step].update(join_bars(series, group, room, faults, wanted))
         joined.append(series)
     for each in joined:
         if isinstance(each, BarSeries) and moved[each.step]:

@@ -98,7 +98,7 @@ def test_a_file_names_only_the_files_its_symbol_came_from(tmp_path: Path) -> Non
     assert (one.source, other.source) == (str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
 
 
-@pytest.mark.parametrize(("day", "missing"), [(6, []), (7, ["5 bars missing"])])
+@pytest.mark.parametrize(("day", "missing"), [(6, []), (7, ["5 days without a bar"])])
 def test_daily_bars_may_be_five_days_apart(tmp_path: Path, day: int, missing: list[str]) -> None:
     rows = "".join(f"2024-01-0{each},1,1,1,1,1\n" for each in (1, day))
     faults = load(tmp_path, HEADER + rows, timeframe="1d").faults

@@ -206,7 +206,20 @@ def test_strict_refuses_faults_but_not_gaps(tmp_path: Path) -> None:
 def test_weekends_are_no_gaps_in_daily_bars(tmp_path: Path) -> None:
     days = ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-22"]
     data = load(tmp_path, HEADER + "".join(f"{day},1,1,1,1,1\n" for day in days))
-    assert [fault.detail for fault in data.faults] == ["12 bars missing after 2024-01-09T00:00:00Z"]
+    (fault,) = data.faults
+    assert fault.detail == "12 days without a bar after 2024-01-09T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "gaps"), [(4, 19, 1), (5, 19, 0), (4, 18, 0), (None, None, 1)]
+)
+def test_gaps_beyond_the_time_that_is_wanted_are_not_told(
+    tmp_path: Path, start: int | None, end: int | None, gaps: int
+) -> None:
+    days = ["2024-01-04", "2024-01-18", "2024-01-19"]
+    first, last = (day and datetime(2024, 1, day, tzinfo=UTC) for day in (start, end))
+    text = HEADER + "".join(f"{day},1,1,1,1,1\n" for day in days)
+    assert len(load(tmp_path, text, start=first, end=last).faults) == gaps
 
 
 def test_a_bar_that_begins_before_the_last_one_ended_is_dropped(tmp_path: Path) -> None:
