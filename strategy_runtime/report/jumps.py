@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from strategy_runtime.clock import DAY_NS, ns_of, rfc3339
-from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.outcome import Outcome
 from strategy_runtime.simulator.splits import Split, jump_of, suspected_split
 
@@ -19,7 +19,7 @@ _NIGHT_NS = DAY_NS // 6
 
 
 def suspected_jumps(outcome: Outcome, splits: Sequence[Split]) -> list[str]:
-    """A warning of each jump in the bars of the symbols that were sent; of many, the first few.
+    """A warning of each jump in the bars and trades of what was sent; of many, the first few.
 
     Left out are those over an announced split, and those the run has warned of, because a position
     was held over them.
@@ -27,7 +27,8 @@ def suspected_jumps(outcome: Outcome, splits: Sequence[Split]) -> list[str]:
     sent = {each.rpartition(":")[0] for each in outcome.sent}
     found = []
     for series in outcome.series:
-        if series.step and series.symbol in sent:
+        # At night a quote may be one that nobody means.
+        if series.timeframe != QuoteSeries.KIND and series.symbol in sent:
             announced = [ns_of(split.at) for split in splits if split.symbol == series.symbol]
             for row in _nights(series, outcome.end_ns):
                 split = suspected_split(series.closes[row - 1], series.opens[row])

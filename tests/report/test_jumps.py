@@ -67,6 +67,22 @@ def test_a_suspected_split_is_in_the_result_though_nothing_was_held(tmp_path: Pa
     assert backtest(Idle(), read_data(file, end="2024-01-10")).summary.warnings == []
 
 
+class Watcher(Strategy):
+    def on_event(self, event: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("columns", "is_suspected"), [("price", True), ("bid,ask", False)])
+def test_trades_are_looked_at_like_bars_and_quotes_are_not(
+    tmp_path: Path, columns: str, is_suspected: bool
+) -> None:
+    number = len(columns.split(","))
+    rows = ["2024-01-08" + ",9" * number, "2024-01-09" + ",3" * number]
+    (tmp_path / "X.csv").write_text("\n".join([f"date,{columns}", *rows]))
+    warnings = backtest(Watcher(), str(tmp_path / "X.csv")).summary.warnings
+    assert len(warnings) == is_suspected
+
+
 def test_each_jump_is_told_once() -> None:
     (warning,) = warnings(days(9, 9, 9, 3), strategy=Holder())
     assert "with a position open" in warning
