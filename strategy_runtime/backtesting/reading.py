@@ -1,11 +1,12 @@
 """Market data from files, folders and data frames."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, DataError
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
 from strategy_runtime.simulator.data.numbers import Decimals
 from strategy_runtime.simulator.data.tables import Frame, Table, is_frame, table_of
@@ -16,6 +17,11 @@ __all__ = ["Source", "read_data"]
 
 Source: TypeAlias = str | Path | Frame | Mapping[str, Frame]
 """A path, a table such as a data frame, or tables by symbol."""
+
+_LIST = re.compile(r"--columns (\w*(?:,\w*)+)")
+_OPTION = re.compile(
+    r"--(columns|timeframe|symbol|dates|decimals)\b(?: (dmy|mdy|comma|point|\d+[smhdw])\b)?"
+)
 
 
 def read_data(
@@ -68,18 +74,27 @@ def read_data(
         raise ConfigError(f"dates is 'dmy' or 'mdy', not {dates!r}")
     if decimals not in (None, *get_args(Decimals)):
         raise ConfigError(f"decimals is 'point' or 'comma', not {decimals!r}")
-    return load_bars(
-        given,
-        symbol=symbol,
-        timeframe=timeframe,
-        tz=tz,
-        columns=columns,
-        dates=dates,
-        decimals=decimals,
-        start=_instant("start", start, tz, dates),
-        end=_instant("end", end, tz, dates),
-        strict=strict,
-    )
+    try:
+        return load_bars(
+            given,
+            symbol=symbol,
+            timeframe=timeframe,
+            tz=tz,
+            columns=columns,
+            dates=dates,
+            decimals=decimals,
+            start=_instant("start", start, tz, dates),
+            end=_instant("end", end, tz, dates),
+            strict=strict,
+        )
+    except DataError as error:
+        raise DataError(_in_python(str(error))) from error.__cause__
+
+
+def _in_python(text: str) -> str:
+    """A message whose options are written as arguments: `columns=[…]` for `--columns …`."""
+    listed = _LIST.sub(lambda found: f"columns={found[1].split(',')}", text)
+    return _OPTION.sub(lambda found: f"{found[1]}=" + (f"{found[2]!r}" if found[2] else ""), listed)
 
 
 def _sources_of(source: object) -> Iterator[str | Path | Table]:

@@ -18,7 +18,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from strategy_runtime import BacktestComplete, Candle, ConfigError, HookFailed, Quote, Strategy
+from strategy_runtime import (
+    BacktestComplete,
+    Candle,
+    ConfigError,
+    DataError,
+    HookFailed,
+    Quote,
+    Strategy,
+)
 from strategy_runtime.backtesting import Results, backtest, read_data, write_results
 from strategy_runtime.demo import PRICES as DEMO_PRICES
 from strategy_runtime.demo.strategy import SmaCross
@@ -658,6 +666,26 @@ def test_invalid_arguments_of_data_are_refused(prices: Path) -> None:
         read_data(prices, dates="DMY")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="decimals is 'point' or 'comma', not ','"):
         read_data(prices, decimals=",")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (
+            "2024-03-04,1,4,1,2",
+            "left to right: columns=['timestamp', 'open', 'high', 'low', 'close', 'volume']; quot",
+        ),
+        ("date,close\n2024-03-04,1", ": columns=['date', 'price'] and timeframe='1d'"),
+        ("date,price\n03/04/2024,1", "dates='mdy' (month first) or dates='dmy' (day first), or"),
+        ("date,open,high,low,close\n2024-03-04,1,4,1,2", "; say which with timeframe="),
+    ],
+)
+def test_options_in_messages_are_written_as_arguments(
+    tmp_path: Path, text: str, advice: str
+) -> None:
+    (tmp_path / "X.csv").write_text(text)
+    with pytest.raises(DataError, match=re.escape(advice)):
+        read_data(tmp_path / "X.csv")
 
 
 def test_candles_are_as_long_as_they_were_read(prices: Path) -> None:

@@ -211,6 +211,13 @@ def _demand(
             what = f"{where} has no header: it begins with {shown}"
         else:
             what = f"{where}: no column for {', '.join(missing)}; the header has {shown}"
+        if missing == ["open", "high", "low"] and sum(map(len, header)) <= _SHOWN:
+            names = [_plain(name) for name in header]
+            names[found["close"]] = "price"
+            raise DataError(
+                f"{what}; closes alone can be read like trades, of which candles are made: "
+                f"--columns {','.join(names)} and --timeframe 1d"
+            )
         raise DataError(
             f"{what}; {_SAY_WHICH}"
             + ("; quotes have bid and ask instead, trades a price" if "open" in missing else "")

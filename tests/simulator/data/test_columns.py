@@ -1,9 +1,12 @@
 """Finding columns by their names."""
 
+from pathlib import Path
+
 import pytest
 
 from strategy_runtime.errors import DataError
 from strategy_runtime.simulator.data.columns import Kind, Layout, Part, find_layout, padded_names
+from strategy_runtime.simulator.data.load import load_bars
 
 
 def bars(
@@ -104,6 +107,22 @@ def test_of_quotes_and_trades_no_bars_are_demanded(header: str) -> None:
         find_layout(header.split(","), "x.csv")
     assert str(error.value).startswith("x.csv: no column for timestamp; the header has when, ")
     assert "quotes have" not in str(error.value)
+
+
+def test_closes_alone_can_be_read_like_trades(tmp_path: Path) -> None:
+    (tmp_path / "X.csv").write_text(
+        "Date,Close,Vol.\n2024-01-01,5,2\n2024-01-02,6,2\n2024-01-03,7,2\n"
+    )
+    with pytest.raises(DataError) as error:
+        load_bars([tmp_path / "X.csv"])
+    told = "--columns date,price,vol and --timeframe 1d"
+    assert str(error.value) == (
+        f"{tmp_path / 'X.csv'}: no column for open, high, low; the header has Date, "
+        f"Close, Vol.; closes alone can be read like trades, of which candles are made: {told}"
+    )
+    columns, timeframe = told.split()[1].split(","), told.split()[-1]
+    (trades,) = load_bars([tmp_path / "X.csv"], columns=columns, timeframe=timeframe).ticks
+    assert (list(trades.bids), list(trades.sizes)) == ([5, 6, 7], [2, 2, 2])
 
 
 def test_a_header_without_end_is_not_shown_to_its_end() -> None:
