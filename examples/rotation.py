@@ -1,10 +1,12 @@
 """Hold the symbol that has risen most, and choose again once a week.
 
-One class trades all the symbols it is subscribed to. The decision is made by a timer, which fires
-in simulated time in a backtest and on the wall clock live.
+One class trades all the symbols it is subscribed to. It decides when all of them have had their
+first candle that ends in a new week, so it compares prices of one instant, and trades at the same
+opens in a backtest and live.
 """
 
 from collections import deque
+from datetime import datetime
 
 from strategy_runtime import (
     Candle,
@@ -34,11 +36,17 @@ class Rotation(Strategy):
 
     def on_start(self) -> None:
         self.best: str | None = None
+        self.week: int | None = None
+        self.ends: dict[str, datetime] = {}
         self.momentum = self.indicator(lambda: Momentum(self.period))
-        self.every("1w", self.rotate)
 
     def on_candle(self, candle: Candle) -> None:
-        """Do nothing: the indicators have the candle, and the timer decides."""
+        self.ends[candle.symbol] = candle.end
+        if any(self.ends.get(symbol) != candle.end for symbol in self.momentum):
+            return  # the others of this instant are still to come
+        before, self.week = self.week, candle.end.isocalendar().week
+        if before not in (None, self.week):
+            self.rotate()
 
     def rotate(self) -> None:
         rises = {symbol: each.value for symbol, each in self.momentum.items() if each.value > 0}

@@ -230,6 +230,44 @@ async def test_the_strategy_with_a_state_counts_losses() -> None:
     assert strategy.state.losses == {"S:AAPL": 3}
 
 
+async def test_the_strategy_of_two_symbols_compares_candles_of_one_instant() -> None:
+    (source,) = [text for text in blocks("python", "docs/strategies.md") if "class Pair" in text]
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)  # noqa: S102
+    async with namespace["Pair"]().run_test(timeframe="1d") as pilot:
+        await pilot.candles_of({"S:AAPL": [10, 10], "S:MSFT": [9, 9]})
+        await pilot.candles("S:AAPL", closes=[20, 20])
+        assert pilot.orders == []
+        await pilot.candles_of({"S:AAPL": [20], "S:MSFT": [11]})
+        assert pilot.orders == []
+        await pilot.candles_of({"S:AAPL": [20, 20], "S:MSFT": [9, 9]})
+        assert pilot.position("S:AAPL").is_short
+        assert pilot.position("S:MSFT").is_long
+
+
+def test_a_timer_after_a_gap_orders_for_the_open_that_is_said(tmp_path: Path) -> None:
+    """The docs on strategies: that of Monday 00:00 fires when Monday's bar has ended."""
+
+    class Weekly(Strategy):
+        def on_start(self) -> None:
+            self.every("1w", self.order)
+
+        def order(self) -> None:
+            self.seen = self.now, self.last("X")
+            self.buy("X", 1)
+
+        def on_candle(self, candle: Candle) -> None:
+            pass
+
+    days = ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"]  # the eighth is a Monday
+    rows = "".join(f"{day},{day[-1]},{day[-1]},{day[-1]},{day[-1]}\n" for day in days)
+    (tmp_path / "X.csv").write_text("date,open,high,low,close\n" + rows)
+    strategy = Weekly()
+    (fill,) = backtest(strategy, str(tmp_path / "X.csv")).outcome.fills
+    assert strategy.seen == (datetime(2024, 1, 8, tzinfo=UTC), 5)
+    assert fill.price == 9
+
+
 def shown_in_pieces() -> str:
     """Make a strategy from the fragments of docs/strategies.md that are not whole classes."""
     found = blocks("python", "docs/strategies.md")
@@ -285,13 +323,13 @@ def test_the_type_checker_has_nothing_to_say_of_what_is_shown(tmp_path: Path) ->
     for piece in blocks("python", "docs/strategies.md"):
         if whole := re.search(r"^class (\w+)\((?:Strategy|Indicator)", piece, re.MULTILINE):
             modules[whole[1].lower()] = piece
-    assert len(modules) == 6
+    assert len(modules) == 7
     for name, source in modules.items():
         (tmp_path / f"{name}.py").write_text(source)
     settings = f"[mypy]\nstrict = true\nmypy_path = {ROOT}\ncache_dir = {ROOT / '.mypy_cache'}\n"
     (tmp_path / "mypy.ini").write_text(settings)
     done = finished([sys.executable, "-m", "mypy", "."], cwd=tmp_path)
-    assert "no issues found in 6 source files" in done.stdout, done.stdout
+    assert "no issues found in 7 source files" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/research.md"])

@@ -1,11 +1,13 @@
 """The examples do what they say; `test_same_fills` checks that they trade alike everywhere."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from examples.rotation import Rotation
 from strategy_runtime import Side
+from strategy_runtime.clock import utc
 from tests.cli.support import ROOT, call
 
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {ROOT / "examples" / "proxy.py"})
@@ -31,6 +33,17 @@ async def test_the_rotation_sells_first_and_buys_one_candle_later() -> None:
         assert (sold.symbol, sold.side, sold.quantity) == ("S:AAPL", Side.SELL, bought.quantity)
         assert (next_bought.symbol, next_bought.side) == ("S:IBM", Side.BUY)
         assert next_bought.bar_ns - sold.bar_ns == 24 * 3600 * 10**9
+
+
+async def test_the_rotation_decides_when_every_symbol_has_a_candle_of_the_new_week() -> None:
+    tuesday = datetime(2024, 1, 2, tzinfo=UTC)
+    async with Rotation(period=3).run_test(timeframe="1d", start=tuesday) as pilot:
+        await pilot.candles_of({"S:AAPL": UP[:5], "S:IBM": DOWN[:5]})  # the last ends on Sunday
+        await pilot.candles("S:AAPL", closes=UP[5:8])
+        assert pilot.orders == []
+        await pilot.candles_of({"S:AAPL": UP[8:10], "S:IBM": DOWN[8:10]})
+        (bought,) = pilot.fills
+        assert utc(bought.bar_ns) == datetime(2024, 1, 11, tzinfo=UTC)
 
 
 async def test_the_rotation_holds_nothing_where_everything_falls() -> None:
