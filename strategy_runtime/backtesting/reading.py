@@ -105,10 +105,12 @@ def _sources_of(source: object) -> Iterator[str | Path | Table]:
     elif isinstance(source, Mapping) and all(map(is_frame, source.values())):
         yield from (table_of(frame, symbol) for symbol, frame in source.items())
     else:
+        tables = source.values() if isinstance(source, Mapping) else [source]
+        stranger = next(each for each in tables if not is_frame(each))
         raise TypeError(
             "read_data() takes paths and data frames, one after the other, as in "
             "read_data('a.csv', 'b.csv') or read_data({'AAPL': frame}), and no "
-            + type(source).__name__
+            + type(stranger).__name__
         )
 
 

@@ -47,6 +47,16 @@ def test_periods_are_known_by_their_beginnings() -> None:
 def test_a_column_alone_is_refused() -> None:
     with pytest.raises(TypeError, match=r"takes paths and data frames, .* and no Series$"):
         read_data(frame()["Close"])
+    with pytest.raises(TypeError, match=r"takes paths and data frames, .* and no Series$"):
+        read_data({"MSFT": frame(), "AAPL": frame()["Close"]})
+
+
+def test_closes_alone_are_read_like_trades() -> None:
+    wide = pandas.DataFrame({"AAPL": CLOSES, "MSFT": [nan, 5.0, 6.0]}, index=frame().index)
+    parts = {name: wide[[name]] for name in wide}
+    data = read_data(parts, columns=["time", "price"], timeframe="1d")
+    found = {each.symbol: list(each.bids) for each in data.ticks}
+    assert found == {"AAPL": CLOSES, "MSFT": [5.0, 6.0]}
 
 
 @pytest.mark.parametrize("levels", [("Price", "Ticker"), ("Ticker", "Price"), (None, None)])
