@@ -6,10 +6,10 @@ Averages and buy and hold take such a jump for a real fall, whether or not a pos
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from strategy_runtime.clock import DAY_NS, ns_of, rfc3339
+from strategy_runtime.clock import DAY_NS, ns_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.outcome import Outcome
-from strategy_runtime.simulator.splits import Split, jump_of, suspected_split
+from strategy_runtime.simulator.splits import Split, jump_of, suspected_split, suspicion_of
 
 __all__ = ["suspected_jumps"]
 
@@ -62,11 +62,7 @@ def _nights(series: BarSeries, end_ns: int) -> Iterator[int]:
 
 
 def _said(series: BarSeries, row: int, split: str) -> str:
-    jump, start = jump_of(series.closes[row - 1], series.opens[row]), rfc3339(series.starts[row])
-    place = series.where(row)
-    where = f", {place}" if place else ""
-    return (
-        f"{series.symbol} went {jump}: it looks like a {split} split at {start} that the prices "
-        f"are not adjusted for{where}; indicators and buy and hold take it for a real move: use "
-        "adjusted prices"
+    jump = jump_of(series.closes[row - 1], series.opens[row])
+    return suspicion_of(
+        f"{series.symbol} went {jump}", split, series.starts[row], series.where(row)
     )

@@ -17,7 +17,7 @@ from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.values import decimal_of, in_digits
 
-__all__ = ["Split", "jump_of", "schedule_of", "suspected_split"]
+__all__ = ["Split", "jump_of", "schedule_of", "suspected_split", "suspicion_of"]
 
 _RATIOS = {f"{ratio}:1": float(ratio) for ratio in (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 50)} | {
     "3:2": 1.5,
@@ -111,6 +111,20 @@ def jump_of(close: float, opened: float) -> str:
     """The jump from a close to the next open, in words."""
     before, after = in_digits(decimal_of(close)), in_digits(decimal_of(opened))
     return f"from {before} to {after} overnight"
+
+
+def suspicion_of(jump: str, split: str, at_ns: int, place: str) -> str:
+    """What to say of a jump that looks like a split nobody announced.
+
+    Args:
+        jump: Of what, and from where to where.
+        place: Where it is in the files; empty where it is in none.
+    """
+    where = f", {place}" if place else ""
+    return (
+        f"{jump}: it looks like a {split} split at {rfc3339(at_ns)} that the prices are not "
+        f"adjusted for{where}; the run takes it for a real move: use adjusted prices"
+    )
 
 
 def _cut(number: Decimal) -> Decimal:

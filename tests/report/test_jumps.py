@@ -61,8 +61,8 @@ def test_a_suspected_split_is_in_the_result_though_nothing_was_held(tmp_path: Pa
     file = tmp_path / "prices.csv"
     assert backtest(Idle(), str(file)).summary.warnings == [
         "prices went from 9 to 3 overnight: it looks like a 3:1 split at 2024-01-10T00:00:00Z that "
-        f"the prices are not adjusted for, {file} line 4; indicators and buy and hold take it for "
-        "a real move: use adjusted prices"
+        f"the prices are not adjusted for, {file} line 4; the run takes it for a real move: use "
+        "adjusted prices"
     ]
     assert backtest(Idle(), read_data(file, end="2024-01-10")).summary.warnings == []
 

@@ -726,6 +726,7 @@ async def test_a_suspected_split_is_warned_of_on_the_spot_and_in_the_result() ->
         assert "S:X went from 100 to 50 overnight with a position open" in notice.message
         # The warning may come when the bar has ended.
         assert "looks like a 2:1 split at 2024-01-04T00:00:00Z that the prices" in notice.message
+        assert notice.message.endswith("takes it for a real move: use adjusted prices")
         assert notice.message in pilot.exchange.outcome().warnings[0]
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from operator import attrgetter
 
-from strategy_runtime.clock import DAY_NS, rfc3339
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.enums import OrderEventKind
 from strategy_runtime.protocol.events import FinancingEvent
@@ -13,7 +13,7 @@ from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.outcome import Adjustment
-from strategy_runtime.simulator.splits import Split, jump_of, suspected_split
+from strategy_runtime.simulator.splits import Split, jump_of, suspected_split, suspicion_of
 
 __all__ = ["Nights"]
 
@@ -148,11 +148,8 @@ class Nights:
         self, split: str, symbol: str, close: float, opened: float, at_ns: int, place: str
     ) -> None:
         self._state.doubted.add((symbol, at_ns))
-        where = f", {place}" if place else ""
-        self._warn_or_refuse(
-            f"{symbol} went {jump_of(close, opened)} with a position open: it looks like "
-            f"a {split} split at {rfc3339(at_ns)} that the prices are not adjusted for{where}"
-        )
+        jump = f"{symbol} went {jump_of(close, opened)} with a position open"
+        self._warn_or_refuse(suspicion_of(jump, split, at_ns, place))
 
     def _warn_or_refuse(self, text: str) -> None:
         """Warn of data that look wrong, or refuse them in strict mode."""
