@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from strategy_runtime.clock import now, ns_of, rfc3339
@@ -21,8 +22,8 @@ from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.delivery.stuck_hooks import warn_of_stuck_hooks
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.link import Link
+from strategy_runtime.runtime.link.missed import first_snapshot, follow_open, what_was_missed
 from strategy_runtime.runtime.link.polling import OrderPolling
-from strategy_runtime.runtime.link.reconciliation import take_snapshot
 from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.oversights import oversights
 from strategy_runtime.runtime.retries import with_retries
@@ -80,6 +81,7 @@ class Runner:
         self._venue = venue
         self._mode: Mode = mode
         self._run_id = run_id
+        self._journal = journal
         name = shortened(type(strategy).__name__, _LONGEST_NAME)
         self._prefix = f"{name}-{run_id}"
         self._subscriptions = subscriptions
@@ -109,6 +111,7 @@ class Runner:
             timers=self._timers,
             failures=Failures(mode, on_error),
             observer=observer,
+            journal=journal,
             save=save if mode == "live" else None,
         )
         self._link = Link(
@@ -248,14 +251,19 @@ class Runner:
 
     async def _session(self) -> None:
         await self._venue.open()
-        known = await with_retries(
-            lambda: take_snapshot(self._venue, self._book), "what is open at the venue"
-        )
+        known = await first_snapshot(self._venue, self._book, self._journal)
         if self._mode == "backtest":
             await check_not_started(self._venue, self._prefix, known.orders)
         await note_position_mode(self._venue, self._book)
-        orders = known.orders + await self._desk.doubts.resume()
+        resumed = await self._desk.doubts.resume()
+        orders, journal = known.orders, self._journal
+        if journal is not None:
+            ask = partial(what_was_missed, self._venue, self._book, journal, known, resumed)
+            self._link.missed = await with_retries(ask, "what became of earlier orders")
+            orders = self._link.missed.orders
         self._book.load(known.account, known.positions, orders, known.trades)
+        if journal is not None and self._link.missed is not None:
+            follow_open(self._book, journal, self._link.missed, known.trades)
         self._link.is_reconciled = True
         self._delivery.is_in_hook = True
         await self._start()

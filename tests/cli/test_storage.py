@@ -3,10 +3,12 @@
 import signal
 import subprocess
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import ClientSession
 
 from strategy_runtime import Strategy
 from strategy_runtime.cli.storage import Storage, open_storage
@@ -102,6 +104,60 @@ async def test_a_killed_process_goes_on_with_what_its_last_event_left(folder: Pa
         else:
             last += 1
             assert line == str(last)
+
+
+RESTS = """
+from strategy_runtime import Candle, OrderEvent, Strategy, Trade
+
+
+class Rests(Strategy):
+    def on_start(self) -> None:
+        self.has_given = bool(self.orders() or self.positions)
+
+    def on_connect(self) -> None:
+        print("connected", flush=True)
+
+    def on_candle(self, candle: Candle) -> None:
+        if not self.has_given:
+            self.has_given = True
+            self.buy(candle.symbol, 1, limit=95)
+
+    def on_order(self, event: OrderEvent) -> None:
+        print(event.event, event.order.filled_quantity, event.synthetic, flush=True)
+
+    def on_trade(self, trade: Trade) -> None:
+        print("trade", trade.price, flush=True)
+"""
+
+
+async def test_what_filled_while_it_was_killed_is_told_by_the_next_process(tmp_path: Path) -> None:
+    (tmp_path / "rests.py").write_text(RESTS)
+    closes = [100] * 400 + [90] * 6000
+    rows = [
+        f"{datetime(2024, 3, 4, tzinfo=UTC) + timedelta(minutes=n):%Y-%m-%dT%H:%M:%SZ}"
+        f",{close},{close},{close},{close},1000"
+        for n, close in enumerate(closes)
+    ]
+    header = "timestamp,open,high,low,close,volume"
+    (tmp_path / "prices.csv").write_text("\n".join([header, *rows]))
+    with proxy("--data", "prices.csv", "--speed", "6000x", cwd=tmp_path) as (_, options):
+        live = ("rests", *options, "--state-dir", "state", "--mode=live")
+        with started("run", *live, cwd=tmp_path) as process:
+            line_of(process.stdout, "ORDER_CREATED 0 False")
+            process.send_signal(signal.SIGKILL)
+        async with ClientSession() as session:
+            while True:
+                async with session.get(f"{options[-1]}/positions") as answer:
+                    if await answer.json():
+                        break
+                await sleep(0.05)
+        for told in (["ORDER_FILLED 1 True\n", "trade 90.0\n"], []):
+            with started("run", *live, cwd=tmp_path) as process:
+                assert [line_of(process.stdout) for _ in told] == told
+                assert line_of(process.stdout) == "connected\n"
+                process.send_signal(signal.SIGTERM)
+                rest, said = process.communicate(timeout=30)
+                assert (process.returncode, rest) == (0, ""), said
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,13 @@ class KnownOrders:
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
             self._store(client_order_id, accepted(known, handle))
 
+    def recall(self, orders: Iterable[Order]) -> None:
+        """Enter orders of ours that an earlier run has left."""
+        for order in orders:
+            # The venue has it, whatever it called it.
+            known = replace(order, status=_OPEN) if is_on_its_way(order) else order
+            self._store(name_of(order), known)
+
     def see_open(self, orders: Iterable[Order]) -> None:
         """Add open orders that no event has reported, or whose submission was not answered."""
         for order in orders:

@@ -28,6 +28,7 @@ from strategy_runtime.runtime.delivery.failures import Failures
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN
 from strategy_runtime.runtime.observer import Handler, Observer
+from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
@@ -77,6 +78,7 @@ class Delivery:
         timers: Timers,
         failures: Failures,
         observer: Observer | None,
+        journal: Journal | None = None,
         save: Callable[[], None] | None = None,
     ) -> None:
         self.failures = failures
@@ -92,6 +94,7 @@ class Delivery:
             timers=timers,
             settle=self.settle,
             observer=observer,
+            journal=journal,
         )
         if venue.direct is None:  # in process nobody waits, and every event has its right kind
             self.dispatcher.limit(BacktestComplete, _COMPLETE_WITHIN_S)

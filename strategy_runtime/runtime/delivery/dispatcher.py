@@ -26,11 +26,13 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery.eager import eager
+from strategy_runtime.runtime.delivery.heard import Heard
 from strategy_runtime.runtime.delivery.live_candles import LiveCandles
 from strategy_runtime.runtime.delivery.order_log import log_order
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.observer import Handler, Observer, observed
+from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.hooks import EVENT_HOOKS, Hook, wants_awaiting
@@ -67,6 +69,7 @@ class Dispatcher:
 
     Args:
         observer: Notified of every event that was handled.
+        journal: Records what the strategy has been told of its orders.
 
     Attributes:
         table: The handler of each kind of event.
@@ -89,6 +92,7 @@ class Dispatcher:
         timers: Timers,
         settle: Callable[[], Awaitable[None]],
         observer: Observer | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.hook: str | None = None
         self.candles = LiveCandles()
@@ -99,6 +103,7 @@ class Dispatcher:
         self._timers = timers
         self._settle = settle
         self._strategy = strategy
+        self._heard = None if journal is None else Heard(book, journal)
         is_live = desk.mode == "live"
         self._updates: dict[type[Any], _Update] = {
             OrderEvent: self._on_live_order if is_live else self._on_order,
@@ -159,6 +164,8 @@ class Dispatcher:
         if observer is not None:
             note = observer.noting(kind, None if hook is None else name, self._desk.mode)
             handler = observed(handler, note)
+        if self._heard is not None and kind in (OrderEvent, TradeEvent):
+            handler = self._heard.noting(handler)
         return handler
 
     def _candle_handler(self, hook: Hook | None, take_in: Callable[[Candle], object]) -> Handler:
@@ -247,7 +254,7 @@ class Dispatcher:
 
     def _on_order(self, event: OrderEvent) -> bool:
         self._clock.event = event
-        self._order_seen(event.order.client_order_id)
+        self._order_seen(event.order)
         return self._book.apply_order(event)
 
     def _on_live_order(self, event: OrderEvent) -> bool:

@@ -20,7 +20,7 @@ from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.protocol.witness import Part, Witness
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.nets import check_symbol
-from strategy_runtime.runtime.book.order_states import name_of
+from strategy_runtime.runtime.book.order_states import name_of, newly_placed
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk.arguments import (
     check_flags,
@@ -241,6 +241,8 @@ class TradingDesk(Outbox):
         answer = await self._venue.modify(known.id, changes)
         if answer.id != known.id:
             self._book.replace_order(known, answer)
+            if self._journal is not None:
+                self._journal.follow(newly_placed(self._latest(known)))
         return self._book.marked(answer)
 
     def cancel(self, order: OrderReference) -> Ticket:
@@ -267,12 +269,15 @@ class TradingDesk(Outbox):
         if latest.status.is_terminal:
             return None  # it was refused or has ended meanwhile
         try:
-            return self._book.marked(await self._venue.cancel(latest.id))
-        except ApiError as refusal:
-            ended = await self._ended(known) if refusal.status in _MAY_HAVE_ENDED else None
-            if ended is None:
-                raise
+            ended = self._book.marked(await self._venue.cancel(latest.id))
+            if self._journal is not None and self.is_closed:
+                self._journal.withdraw(ended)  # no event is heard any more
             return ended
+        except ApiError as refusal:
+            found = await self._ended(known) if refusal.status in _MAY_HAVE_ENDED else None
+            if found is None:
+                raise
+            return found
 
     def _latest(self, known: Order) -> Order:
         """Return the latest known state of an order."""

@@ -8,10 +8,13 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from strategy_runtime.clock import monotonic
 from strategy_runtime.errors import FateUnknown, StrategyRuntimeError
 from strategy_runtime.protocol.models import Order, OrderHandle
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.book.order_states import newly_placed
 from strategy_runtime.runtime.desk.refusals import halted
 from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.store import Journal
@@ -59,10 +62,10 @@ class Doubts:
         self._orders[doubt.client_order_id] = _Doubt(doubt.symbol, monotonic())
         self._book.anomalies.append(f"{doubt}; no more orders in {doubt.symbol} until it is known")
 
-    def order_seen(self, client_order_id: str | None) -> None:
+    def order_seen(self, order: Order) -> None:
         """Remove an order that an event has shown to be accepted."""
-        if self._orders and client_order_id in self._orders:
-            self._end(client_order_id, "accepted")
+        if self._orders and order.client_order_id in self._orders:
+            self._end(order.client_order_id, order)
 
     async def clear(self, symbol: str | None = None, *, min_age: float = 0.0) -> None:
         """Ask the venue what became of the orders.
@@ -92,7 +95,7 @@ class Doubts:
             self._book.anomalies.append(
                 f"{doubt.symbol} {own_id} {verdict}; orders in {doubt.symbol} are sent again"
             )
-            self._end(own_id, "accepted" if found else "refused")
+            self._end(own_id, found[0] if found else None)
 
     async def check_symbol_clear(self, symbol: str) -> None:
         """Check that the fate of all earlier orders in a symbol is known.
@@ -123,14 +126,19 @@ class Doubts:
             self._orders[own_id] = _Doubt(request.symbol, monotonic())
             if found:
                 taken_up.append(found[0])
-                self._end(own_id, "accepted")
+                self._end(own_id, found[0])
             verdict = f"arrived and is {found[0].status}" if found else "has not arrived so far"
             self._book.anomalies.append(
                 f"an earlier run ended while it gave {request.symbol} {own_id}, which {verdict}"
             )
         return taken_up
 
-    def _end(self, client_order_id: str, outcome: str) -> None:
+    def _end(self, client_order_id: str, found: Order | None) -> None:
         del self._orders[client_order_id]
-        if self._journal is not None:
-            self._journal.settle(client_order_id, outcome)
+        if self._journal is None:
+            return
+        if found is None:
+            self._journal.settle(client_order_id, "refused")
+        else:
+            placed = replace(newly_placed(found), client_order_id=client_order_id)
+            self._journal.settle(client_order_id, "accepted", placed)

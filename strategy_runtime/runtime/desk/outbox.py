@@ -25,7 +25,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.book.order_states import is_on_its_way
+from strategy_runtime.runtime.book.order_states import is_on_its_way, newly_placed
 from strategy_runtime.runtime.desk.doubts import Doubts
 from strategy_runtime.runtime.desk.lines import Amendment, Lines, Request
 from strategy_runtime.runtime.desk.refusals import (
@@ -189,7 +189,9 @@ class Outbox:
                 self._book.refuse(ticket.client_order_id)
             if self._journal is not None:
                 outcome = "accepted" if error is None else "refused"
-                self._journal.settle(ticket.client_order_id, outcome)
+                known = None if error else self._book.order(ticket.client_order_id)
+                placed = None if known is None else newly_placed(known)
+                self._journal.settle(ticket.client_order_id, outcome, placed)
         if self._observer is not None:
             self._observer.request_settled(ticket.verb, outcome_of(ticket), monotonic() - began)
 

@@ -17,15 +17,16 @@ from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event, ProxyErrorEvent, RateLimitEvent
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
 from strategy_runtime.runtime.link.drift import Drift, compare, drifts, rest_after
+from strategy_runtime.runtime.link.missed import Missed
 from strategy_runtime.runtime.link.reconciliation import (
     Snapshot,
     differences,
+    gone_in_words,
     snapshot_after_gap,
     was_reset,
 )
@@ -53,6 +54,7 @@ class Link:
 
     Attributes:
         is_reconciled: Orders and positions have been read since the link came up.
+        missed: What happened before this run, and is told when the link first comes up.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Link:
         chance: Random,
     ) -> None:
         self.is_reconciled = False
+        self.missed: Missed | None = None
         self._strategy = strategy
         self._venue = venue
         self._book = book
@@ -163,12 +166,14 @@ class Link:
     async def _reconcile(self) -> None:
         """Deliver what was missed while the link was down, as ordinary events."""
         snapshot = await snapshot_after_gap(self._venue, self._book)
-        for order in snapshot.absent:
-            self._desk.anomalies.append(
-                f"{order.symbol} {name_of(order)} was open and is no longer known to the venue; "
-                "it is treated as cancelled"
-            )
-        await self._delivery.consume(iter(self._news_of(snapshot)), self._dispatcher.hooks_only)
+        news: list[Event] = []
+        if self.missed is not None:
+            news += self.missed.events
+            self._desk.anomalies += self.missed.anomalies
+            self.missed = None
+        self._desk.anomalies += map(gone_in_words, snapshot.absent)
+        news += self._news_of(snapshot)
+        await self._delivery.consume(iter(news), self._dispatcher.hooks_only)
         await self._delivery.report_anomalies()
 
     async def _catch_up(self, again: bool) -> list[Candle]:

@@ -7,7 +7,7 @@ no difference left, and a second reconciliation yields nothing.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import partial
 from typing import cast
@@ -36,9 +36,14 @@ __all__ = [
     "Difference",
     "Snapshot",
     "differences",
+    "execution",
+    "gone",
+    "gone_in_words",
+    "order_news",
     "orders_differ",
     "snapshot_after_gap",
     "take_snapshot",
+    "unlisted",
     "was_reset",
 ]
 
@@ -163,7 +168,21 @@ def differences(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
     for one only when those before it have been applied to the book, since positions are compared
     with the result of the fills.
     """
-    for order in sorted(snapshot.orders, key=_age):
+    yield from order_news(book, snapshot.orders)
+    yield from map(gone, snapshot.absent)
+    for trade in reversed(snapshot.trades):
+        if not book.has_trade(trade.id):
+            yield execution(trade)
+    yield from _moved(book, snapshot)
+    if snapshot.account.balance != book.account.balance:
+        yield AccountEvent(
+            event_id=f"rec:{snapshot.account.balance:f}", account=snapshot.account, synthetic=True
+        )
+
+
+def order_news(book: Book, orders: Iterable[Order]) -> Iterator[OrderEvent]:
+    """What orders have become that the book has otherwise, or not at all."""
+    for order in sorted(orders, key=_age):
         known = book.counterpart(order)
         if known is None or _state(known) != _state(order):
             yield OrderEvent(
@@ -177,21 +196,29 @@ def differences(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
                 order=order,
                 synthetic=True,
             )
-    for order in snapshot.absent:
-        yield OrderEvent(
-            event_id=f"rec:{order.id}:absent",
-            event=OrderEventKind.ORDER_CANCELLED,
-            order=replace(order, status=OrderStatus.CANCELLED),
-            synthetic=True,
-        )
-    for trade in reversed(snapshot.trades):
-        if not book.has_trade(trade.id):
-            yield TradeEvent(event_id=f"rec:{trade.id}", trade=trade, synthetic=True)
-    yield from _moved(book, snapshot)
-    if snapshot.account.balance != book.account.balance:
-        yield AccountEvent(
-            event_id=f"rec:{snapshot.account.balance:f}", account=snapshot.account, synthetic=True
-        )
+
+
+def gone(order: Order) -> OrderEvent:
+    """The end of an order that the venue does not know."""
+    return OrderEvent(
+        event_id=f"rec:{order.id}:absent",
+        event=OrderEventKind.ORDER_CANCELLED,
+        order=replace(order, status=OrderStatus.CANCELLED),
+        synthetic=True,
+    )
+
+
+def gone_in_words(order: Order) -> str:
+    """The same for whoever is told of anomalies."""
+    return (
+        f"{order.symbol} {name_of(order)} was open and is no longer known to the venue; it is "
+        "treated as cancelled"
+    )
+
+
+def execution(trade: Trade) -> TradeEvent:
+    """An execution that was not heard of."""
+    return TradeEvent(event_id=f"rec:{trade.id}", trade=trade, synthetic=True)
 
 
 def _moved(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
@@ -262,7 +289,7 @@ async def _orders(
     """Return the orders and the absent orders of a snapshot."""
 
     async def look_for(order: Order) -> Order | None:
-        found = await _unlisted(venue, book, order)
+        found = await unlisted(venue, book, order)
         if found is not None and not found.is_open:
             ended[found.id] = found
         return found
@@ -270,17 +297,17 @@ async def _orders(
     believed_open = _believed_open(book)
     orders = await venue.orders()
     listed = {order.id: order for order in orders} | ended
-    unlisted = [order for order in believed_open if not _is_same(book, order, listed.get(order.id))]
-    found = await gather_limited(partial(look_for, order) for order in unlisted)
-    absent = [order for order, answer in zip(unlisted, found, strict=True) if answer is None]
+    missing = [order for order in believed_open if not _is_same(book, order, listed.get(order.id))]
+    found = await gather_limited(partial(look_for, order) for order in missing)
+    absent = [order for order, answer in zip(missing, found, strict=True) if answer is None]
     still_open = (order for order in found if order is not None and order.is_open)
     return [*orders, *still_open, *ended.values()], absent
 
 
-async def _unlisted(venue: Venue, book: Book, order: Order) -> Order | None:
+async def unlisted(venue: Venue, book: Book, order: Order) -> Order | None:
     """Find an order that is not among the venue's open ones, by either of its ids.
 
-    Not every venue lists ended orders.
+    Not every venue lists ended orders. Return None if the venue does not know it.
     """
     named = await venue.orders(client_order_id=name_of(order))
     for each in named:
@@ -296,6 +323,8 @@ def _is_same(book: Book, order: Order, found: Order | None) -> bool:
     A venue that was reset uses the same ids for other orders.
     """
     if found is None:
+        return False
+    if (order.symbol, order.side) != (found.symbol, found.side):
         return False
     names = {order.client_order_id, book.marked(found).client_order_id}
     return None in names or len(names) == 1

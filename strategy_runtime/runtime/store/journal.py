@@ -1,27 +1,38 @@
-"""The journal: a write-ahead log of orders, which are on disk before they are sent.
+"""The journal: a write-ahead log of orders, which are on disk before they are sent, and of what the
+strategy has been told of them.
 
 Each line is a record with a checksum, so that a truncated line is recognised. A run that starts
 after a crash finds here the orders that may or may not have arrived, and asks the venue for them;
-it never sends one of them again.
+it never sends one of them again. It also finds those whose end the strategy has not been told, and
+how much of them it has been told.
 """
 
 import logging
 import os
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from zlib import crc32
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from strategy_runtime.errors import ApiError, DataError, reason_of
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.models import Order, OrderRequest
+from strategy_runtime.runtime.book.order_states import name_of
 from strategy_runtime.runtime.store.atomic import replace_file, write_all
 
-__all__ = ["Journal"]
+__all__ = ["Followed", "Journal"]
 
 _VERSION = 1
 _FILE = "intents.jsonl"
-_LARGEST = 64 * 1024 * 1024
+_LARGEST = 4 * 1024 * 1024
+"""Bytes that it may grow to, or to twice what it began with where that is more: what has ended does
+not stay in it."""
+_MOST_ENDED = 20
+"""Orders that have ended and wait for executions or legs to be told; some venues never tell of
+any."""
+_MOST_STRAYS = 100
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -35,6 +46,25 @@ class _Outcome(Struct, frozen=True, tag="outcome"):
     outcome: str
 
 
+class _Told(Struct, frozen=True, tag="told"):
+    order: Order
+
+
+class _Execution(Struct, frozen=True, tag="execution"):
+    name: str
+    trade_id: str
+    quantity: Decimal
+
+
+class _Stray(Struct, frozen=True, tag="stray"):
+    trade_id: str
+
+
+class _Leg(Struct, frozen=True, tag="leg"):
+    name: str
+    order_id: str
+
+
 class _Header(Struct, frozen=True, tag="journal"):
     version: int
 
@@ -44,9 +74,36 @@ class _Line(Struct, frozen=True):
     entry: Raw
 
 
-_Entry = _Header | _Intent | _Outcome
+_Entry = _Header | _Intent | _Outcome | _Told | _Execution | _Stray | _Leg
 _line_of = msgspec.json.Decoder(_Line).decode
 _entry_of = msgspec.json.Decoder(_Entry).decode
+
+
+class Followed(Struct):
+    """An order that the venue has accepted, as far as the strategy has been told of it.
+
+    Attributes:
+        order: As it was told last.
+        trades: Quantities of its executions that were told, by trade id.
+        legs: Those of its bracket that were told, by the venue's ids.
+    """
+
+    order: Order
+    trades: dict[str, Decimal] = field(default_factory=dict)
+    legs: set[str] = field(default_factory=set)
+
+    @property
+    def traded(self) -> Decimal:
+        """How much of it executions have told."""
+        return sum(self.trades.values(), Decimal(0))
+
+    @property
+    def awaits_legs(self) -> bool:
+        """Whether it has brought legs that were not told."""
+        order = self.order
+        prices = (order.stop_loss, order.take_profit)
+        brought = sum(price is not None for price in prices) if order.filled_quantity else 0
+        return len(self.legs) < brought
 
 
 class Journal:
@@ -59,6 +116,9 @@ class Journal:
         path: Path of the file.
         unsettled: Orders whose outcome is unknown, by client order id; at first those of earlier
             runs.
+        open: Orders whose end the strategy has not been told, by name.
+        ended: The last orders whose end it has been told, but not all their executions or legs.
+        strays: Executions that were told of unknown orders, perhaps legs that ended in a gap.
 
     Raises:
         DataError: This release cannot read the version of the file.
@@ -68,7 +128,10 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
         self.unsettled: dict[str, OrderRequest] = {}
-        self._size = 0
+        self.open: dict[str, Followed] = {}
+        self.ended: dict[str, Followed] = {}
+        self.strays: dict[str, None] = {}
+        self._size = self._least = 0
         self._is_torn = False
         if self.path.exists():
             self._read()
@@ -82,9 +145,6 @@ class Journal:
         """
         own_id = request.client_order_id or ""
         try:
-            if self._size > _LARGEST:
-                grown, self._file = self._file, self._rewrite()
-                os.close(grown)
             self._write(_Intent(request))
             os.fsync(self._file)
         except OSError as error:
@@ -97,15 +157,49 @@ class Journal:
             ) from None
         self.unsettled[own_id] = request
 
-    def settle(self, client_order_id: str, outcome: str) -> None:
-        """Record the outcome of an order; if the record is lost, the venue is asked again."""
-        if self.unsettled.pop(client_order_id, None) is None:
+    def settle(self, client_order_id: str, outcome: str, placed: Order | None = None) -> None:
+        """Record the outcome of an order; if the record is lost, the venue is asked again.
+
+        Args:
+            placed: The order as it was accepted, whatever has become of it since; it is followed
+                from now on.
+        """
+        if client_order_id not in self.unsettled:
             return
-        try:
-            self._write(_Outcome(client_order_id, outcome))
-        except OSError as error:
-            self._is_torn = True
-            _log.warning("%s cannot be written: %s", self.path, reason_of(error))
+        self._note(_Outcome(client_order_id, outcome) if placed is None else _Told(placed))
+
+    def follow(self, order: Order) -> None:
+        """Note what the strategy has been told of an order of its own."""
+        name = name_of(order)
+        known = self.open.get(name)
+        if known is None:
+            entry = self._entry_of(order)
+            is_leg = entry is not None and order.id not in entry.legs
+            is_news = order.is_open or name in self.unsettled or is_leg
+        else:
+            is_late = order.filled_quantity < known.order.filled_quantity
+            is_news = _state(known.order) != _state(order) and not (
+                is_late and order.id == known.order.id
+            )
+        if is_news:
+            self._note(_Told(order))
+
+    def withdraw(self, order: Order) -> None:
+        """Note that the venue has answered the run's own cancel: only fills are left to be told."""
+        known = self.open.get(name_of(order))
+        if known is not None and known.order.filled_quantity == order.filled_quantity:
+            self.follow(order)
+
+    def executed_for_nobody(self, trade_id: str) -> None:
+        """Note that it has been told of an execution of an order that is not known."""
+        if any(followed.awaits_legs for followed in self.ended.values()):
+            self._note(_Stray(trade_id))
+
+    def executed(self, name: str, trade_id: str, quantity: Decimal) -> None:
+        """Note that the strategy has been told of an execution of an order that is followed."""
+        known = self.open.get(name) or self.ended.get(name)
+        if known is not None and trade_id not in known.trades:
+            self._note(_Execution(name, trade_id, quantity))
 
     def close(self) -> None:
         """Close the file."""
@@ -113,7 +207,73 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
+    def _note(self, entry: _Outcome | _Told | _Execution | _Stray) -> None:
+        """Write without waiting for the disk: a process that is killed leaves what it has written.
+
+        What a power cut or a full disk loses is asked for, or told, once more by the next process:
+        twice told can be recognised by its ids, and what is never told cannot.
+        """
+        self._take_in(entry)
+        try:
+            self._write(entry)
+        except OSError as error:
+            self._is_torn = True
+            _log.warning("%s cannot be written: %s", self.path, reason_of(error))
+
+    def _take_in(self, entry: _Entry) -> None:
+        if isinstance(entry, _Intent):
+            self.unsettled[entry.order.client_order_id or ""] = entry.order
+        elif isinstance(entry, _Outcome):
+            self.unsettled.pop(entry.client_order_id, None)
+        elif isinstance(entry, _Told):
+            name = name_of(entry.order)
+            self.unsettled.pop(name, None)
+            known = self.open.pop(name, None)
+            self._keep(
+                name,
+                Followed(entry.order)
+                if known is None
+                else Followed(entry.order, known.trades, known.legs),
+            )
+            parent = self._entry_of(entry.order)
+            if parent is not None:
+                self._take_in(_Leg(name_of(parent.order), entry.order.id))
+        elif isinstance(entry, _Execution):
+            known = self.open.get(entry.name) or self.ended.pop(entry.name, None)
+            if known is not None:
+                known.trades[entry.trade_id] = entry.quantity
+                self._keep(entry.name, known)
+        elif isinstance(entry, _Stray):
+            self.strays[entry.trade_id] = None
+            if len(self.strays) > _MOST_STRAYS:
+                del self.strays[next(iter(self.strays))]
+        elif isinstance(entry, _Leg):
+            known = self.open.get(entry.name) or self.ended.pop(entry.name, None)
+            if known is not None:
+                known.legs.add(entry.order_id)
+                self._keep(entry.name, known)
+
+    def _entry_of(self, leg: Order) -> Followed | None:
+        """The entry that a leg belongs to, as far as it is known."""
+        if leg.parent_order_id is None:
+            return None
+        known = (*self.ended.values(), *self.open.values())
+        return next((each for each in known if each.order.id == leg.parent_order_id), None)
+
+    def _keep(self, name: str, followed: Followed) -> None:
+        """Keep an order as long as there may be anything to tell of it."""
+        order = followed.order
+        if order.is_open:
+            self.open[name] = followed
+        elif followed.traded < order.filled_quantity or followed.awaits_legs:
+            self.ended[name] = followed
+            if len(self.ended) > _MOST_ENDED:
+                del self.ended[next(iter(self.ended))]
+
     def _write(self, entry: _Entry) -> None:
+        if self._size > max(_LARGEST, 2 * self._least):
+            grown, self._file = self._file, self._rewrite()
+            os.close(grown)
         line = _encoded(entry)
         if self._is_torn:  # a partly written line must not corrupt the next one
             line = b"\n" + line
@@ -138,22 +298,36 @@ class Journal:
                         f"{self.path} is of version {entry.version}, and this is {_VERSION}: run "
                         "the strategy once more with the release that wrote it, or move it away"
                     )
-            elif isinstance(entry, _Intent):
-                self.unsettled[entry.order.client_order_id or ""] = entry.order
-            elif isinstance(entry, _Outcome):
-                self.unsettled.pop(entry.client_order_id, None)
-            else:
+            elif entry is None:
                 damaged += 1
+            else:
+                self._take_in(entry)
         if damaged:
             _log.warning("%s: %d damaged lines were skipped", self.path, damaged)
 
     def _rewrite(self) -> int:
-        """Atomically replace the file by one with the unsettled orders only."""
-        entries: list[_Entry] = [_Header(_VERSION), *map(_Intent, self.unsettled.values())]
-        text = b"".join(map(_encoded, entries))
+        """Atomically replace the file by one with only unsettled and followed orders."""
+        text = b"".join(map(_encoded, self._kept()))
         file = replace_file(self.path, text)
-        self._size, self._is_torn = len(text), False
+        self._size, self._least, self._is_torn = len(text), len(text), False
         return file
+
+    def _kept(self) -> Iterator[_Entry]:
+        yield _Header(_VERSION)
+        yield from map(_Intent, self.unsettled.values())
+        yield from map(_Stray, self.strays)
+        for followed in (*self.ended.values(), *self.open.values()):
+            yield _Told(followed.order)
+            for trade_id, quantity in followed.trades.items():
+                yield _Execution(name_of(followed.order), trade_id, quantity)
+            for order_id in followed.legs:
+                yield _Leg(name_of(followed.order), order_id)
+
+
+def _state(order: Order) -> tuple[object, ...]:
+    """What of an order makes a difference to whoever is told of it, and which order it is."""
+    prices = order.limit_price, order.stop_price
+    return order.id, order.status, order.filled_quantity, order.quantity, *prices
 
 
 def _encoded(entry: _Entry) -> bytes:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from strategy_runtime.errors import ApiError, DataError
-from strategy_runtime.protocol.enums import OrderType, Side
-from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.store import Journal
 
 
@@ -166,3 +167,168 @@ def test_a_file_that_cannot_be_begun_whole_leaves_the_old_one(
         Journal(tmp_path)
     monkeypatch.setattr(os, "write", write)
     assert list(Journal(tmp_path).unsettled) == ["a-1"]
+
+
+# What was told of orders
+
+
+def told(name: str, status: OrderStatus = OrderStatus.OPEN, filled: int = 0) -> Order:
+    return Order(
+        id=f"ord-{name}",
+        symbol="S:X",
+        side=Side.BUY,
+        status=status,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal(3),
+        filled_quantity=Decimal(filled),
+        limit_price=Decimal("10.25"),
+        client_order_id=name,
+    )
+
+
+PARTLY, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+
+
+def test_orders_are_followed_until_their_end_has_been_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2", "a-3"):
+        journal.intend(order(name))
+        journal.settle(name, "accepted", told(name))
+    journal.follow(told("a-1", PARTLY, 2))
+    journal.executed("a-1", "t-1", Decimal(2))
+    journal.follow(told("a-2", FILLED, 3))
+    journal.executed("a-2", "t-2", Decimal(3))
+    journal.follow(told("a-3", OrderStatus.CANCELLED))
+    for again in (journal, Journal(tmp_path), Journal(tmp_path)):  # the second has been rewritten
+        assert {name: each.order for name, each in again.open.items()} == {
+            "a-1": told("a-1", PARTLY, 2)
+        }
+        assert again.open["a-1"].trades == {"t-1": Decimal(2)}
+        assert again.ended == {}
+        assert again.unsettled == {}
+
+
+def test_one_that_ended_is_kept_until_its_executions_have_been_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.intend(order("a-1"))
+    journal.follow(told("a-1", FILLED, 3))  # an event may come before the answer
+    journal.settle("a-1", "accepted", told("a-1"))
+    journal.executed("a-1", "t-1", Decimal(2))
+    again = Journal(tmp_path)
+    assert again.open == {}
+    assert list(again.ended) == ["a-1"]
+    again.executed("a-1", "t-1", Decimal(2))
+    assert list(again.ended) == ["a-1"]
+    again.executed("a-1", "t-2", Decimal(1))
+    assert again.ended == Journal(tmp_path).ended == {}
+
+
+def test_an_entry_is_kept_until_its_legs_have_been_told(tmp_path: Path) -> None:
+    entry = replace(told("a-1", FILLED, 3), stop_loss=Decimal(9), take_profit=Decimal(12))
+    journal = Journal(tmp_path)
+    journal.follow(replace(entry, status=OrderStatus.OPEN, filled_quantity=Decimal(0)))
+    journal.follow(entry)
+    journal.executed("a-1", "t-1", Decimal(3))
+    assert journal.ended["a-1"].awaits_legs
+    stop, profit = (replace(told(name), parent_order_id="ord-a-1") for name in ("sl", "tp"))
+    journal.follow(stop)
+    journal.follow(replace(stop, status=OrderStatus.CANCELLED))
+    again = Journal(tmp_path)
+    again = Journal(tmp_path)  # which was rewritten without the leg that has ended
+    assert again.ended["a-1"].legs == {"ord-sl"}
+    again.follow(replace(stop, status=OrderStatus.CANCELLED))
+    assert (list(again.open), list(again.ended)) == ([], ["a-1"])
+    again.follow(replace(profit, status=FILLED, filled_quantity=Decimal(3)))
+    assert list(again.ended) == ["tp"]
+    again.executed("tp", "t-2", Decimal(3))
+    assert again.ended == Journal(tmp_path).ended == {}
+
+
+def test_late_news_of_an_order_changes_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.follow(told("a-1", PARTLY, 2))
+    journal.follow(told("a-1", PARTLY, 1))
+    assert journal.open["a-1"].order.filled_quantity == 2
+    journal.follow(told("a-1", OrderStatus.CANCELLED, 2))
+    journal.executed("a-1", "t-1", Decimal(2))
+    journal.follow(told("a-1", OrderStatus.CANCELLED, 2))
+    assert (journal.open, journal.ended) == ({}, {})
+
+
+def test_a_venue_that_never_tells_of_executions_does_not_fill_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for number in range(100):
+        journal.follow(told(f"a-{number}"))
+        journal.follow(told(f"a-{number}", FILLED, 3))
+    assert list(journal.ended) == [f"a-{number}" for number in range(80, 100)]
+    assert list(Journal(tmp_path).ended) == list(journal.ended)
+
+
+def test_orders_that_have_ended_take_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strategy_runtime.runtime.store.journal._LARGEST", 5000)
+    journal = Journal(tmp_path)
+    for number in range(50):
+        journal.follow(told(f"open-{number}"))
+    held = journal.path.stat().st_size
+    for number in range(1000):
+        journal.follow(told(f"a-{number}"))
+        journal.follow(told(f"a-{number}", FILLED, 3))
+        journal.executed(f"a-{number}", f"t-{number}", Decimal(3))
+        assert journal.path.stat().st_size < 2.1 * held
+    assert list(Journal(tmp_path).open) == [f"open-{number}" for number in range(50)]
+
+
+def test_a_journal_from_before_it_followed_orders_is_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2"):
+        journal.intend(order(name))
+    journal.settle("a-1", "accepted")  # the line that it had then
+    again = Journal(tmp_path)
+    assert list(again.unsettled) == ["a-2"]
+    assert again.open == {}
+
+
+def test_what_was_told_and_cannot_be_noted_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path)
+    journal.follow(told("a-1"))
+    write = os.write
+
+    def full(file: int, data: bytes) -> int:
+        write(file, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    journal.follow(told("a-1", PARTLY, 2))
+    assert f"{journal.path} cannot be written: No space left on device" in caplog.text
+    monkeypatch.setattr(os, "write", write)
+    journal.follow(told("a-2"))
+    again = Journal(tmp_path)
+    assert list(again.open) == ["a-1", "a-2"]
+    assert again.open["a-1"].order == told("a-1")  # so that it is told again
+
+
+def test_what_was_told_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal.follow(told("a-1"))
+    journal.executed("a-1", "t-1", Decimal(2))
+    assert synced == []
+
+
+def test_executions_of_unknown_orders_are_noted_while_legs_may_be_meant(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.executed_for_nobody("t-0")
+    assert journal.strays == {}
+    journal.follow(told("a-1"))
+    journal.follow(replace(told("a-1", FILLED, 3), stop_loss=Decimal(9)))
+    for number in range(150):
+        journal.executed_for_nobody(f"t-{number}")
+    assert list(journal.strays) == [f"t-{number}" for number in range(50, 150)]
+    assert Journal(tmp_path).strays == Journal(tmp_path).strays == journal.strays
