@@ -89,6 +89,8 @@ async def what_was_missed(
         StrategyRuntimeError: The venue does not answer.
     """
     book.recall(replace(order, status=OrderStatus.CANCELLED) for order in known.absent)
+    found_again = {order.id for order in taken_up}
+    book.recall(each.order for each in journal.open.values() if each.order.id in found_again)
     late = await _told_to_have_ended(venue, book, journal, known.trades)
     book.recall(late)
     orders = [*known.orders, *taken_up]

@@ -400,14 +400,15 @@ class LosesAnswers(MemoryNetwork):
         return answer
 
 
+class Deaf(Bot):
+    """Is killed before it hears of its order."""
+
+    async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
+        super().on_candle(candle)
+        await sleep(3600)
+
+
 def test_one_whose_answer_never_came_is_told_with_what_it_became(tmp_path: Path) -> None:
-    class Deaf(Bot):
-        """Is killed before it hears of its order."""
-
-        async def on_candle(self, candle: Candle) -> None:  # type: ignore[override]
-            super().on_candle(candle)
-            await sleep(3600)
-
     async def story(place: Place) -> None:
         await place.live(Deaf(buys(97)), 4)
         await sleep(20)
@@ -418,6 +419,17 @@ def test_one_whose_answer_never_came_is_told_with_what_it_became(tmp_path: Path)
             "an earlier run ended while it gave S:A Deaf-r1-1, which arrived and is FILLED",
         ]
         assert await place.live(Bot(), 5) == ["start  1"]
+
+    play(tmp_path, story, network=LosesAnswers)
+
+
+def test_so_are_the_legs_of_one_whose_answer_never_came(tmp_path: Path) -> None:
+    async def story(place: Place) -> None:
+        await place.live(Deaf(buys(97, stop_loss=92, take_profit=120)), 4)
+        await sleep(20)
+        heard = await place.live(Bot(), 5)
+        assert heard[1:5] == ["FILLED 97 1", "FILLED 92 1", "trade 97 1", "trade 92 1"]
+        assert await place.live(Bot(), 5) == ["start  0"]
 
     play(tmp_path, story, network=LosesAnswers)
 
