@@ -34,10 +34,10 @@ class Columns(NamedTuple):
 
 def make(symbol: str, bars: int, seed: int) -> Columns:
     """Make a walk of so many bars."""
-    chance = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311
     columns = Columns(symbol, *(array("d") for _ in range(4)))
     price = 5000.0
-    for draw in chance.choices(range(9 * 25), k=bars):
+    for draw in rng.choices(range(9 * 25), k=bars):
         step, rest = divmod(draw, 25)
         above, below = divmod(rest, 5)
         opened, price = price, max(price + (step - 4) * _TICK, _LOWEST)

@@ -88,7 +88,7 @@ class Connection:
         most_connections: int,
         reconnect_delays: Delays,
         startup_delays: Delays,
-        chance: Random,
+        rng: Random,
     ) -> None:
         self.state = State.CONNECTING
         self._urls = deque(urls)
@@ -98,9 +98,9 @@ class Connection:
         self._deadline = deadline
         self._greeting = greeting
         self._reconnect_delays = reconnect_delays
-        self._chance = chance
-        self._pauses = startup_delays(chance)
-        self._since_loss = reconnect_delays(chance)
+        self._rng = rng
+        self._pauses = startup_delays(rng)
+        self._since_loss = reconnect_delays(rng)
         self._was_open = False
         self._began: float | None = None
         self._changed = 0.0
@@ -174,7 +174,7 @@ class Connection:
         if fatal is not None:
             self._end(fatal)
         if now - self._changed >= STABLE_AFTER_S:
-            self._since_loss = self._reconnect_delays(self._chance)
+            self._since_loss = self._reconnect_delays(self._rng)
         self._pauses = self._since_loss
         pause = next(self._pauses)
         if len(self._opened) == self._opened.maxlen:

@@ -197,9 +197,9 @@ def _nothing(payloads: list[bytes]) -> Sequence[bytes]:
     return ()
 
 
-def frame_of(kind: int, payload: bytes, chance: Random) -> bytes:
+def frame_of(kind: int, payload: bytes, rng: Random) -> bytes:
     """Build a frame as a client must send it: masked by four random bytes."""
-    size, mask = len(payload), chance.getrandbits(32)
+    size, mask = len(payload), rng.getrandbits(32)
     if size <= _SHORT:
         head = _pack_short(_FINAL | kind, _MASKED | size, mask)
     elif size < 1 << 16:
@@ -217,9 +217,9 @@ def _repeating(size: int) -> tuple[int, int]:
     return int.from_bytes(b"\0\0\0\1" * words), (words * 4 - size) * 8
 
 
-def close_frame(code: int, reason: str, chance: Random) -> bytes:
+def close_frame(code: int, reason: str, rng: Random) -> bytes:
     """Build a close frame."""
-    return frame_of(CLOSE, code.to_bytes(2) + reason.encode()[: _LONGEST_CONTROL - 2], chance)
+    return frame_of(CLOSE, code.to_bytes(2) + reason.encode()[: _LONGEST_CONTROL - 2], rng)
 
 
 def close_code(payload: bytes) -> tuple[int, str]:

@@ -54,7 +54,7 @@ class Network:
         self._headers = header_lines({**fixed, **headers})
         self._heartbeat = heartbeat
         self._max_frame = max_frame
-        self._chance = generator()
+        self._rng = generator()
         self._pool = Pool()
 
     async def connect(self, url: str, receiver: Receiver) -> Stream:
@@ -65,7 +65,7 @@ class Network:
                 receiver,
                 longest=self._max_frame,
                 heartbeat=self._heartbeat,
-                chance=self._chance,
+                rng=self._rng,
             )
 
         target = target_of(url)

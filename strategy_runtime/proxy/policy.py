@@ -46,31 +46,31 @@ Delays = Callable[[Random], Iterator[float]]
 """A source of successive delays, in seconds."""
 
 
-def reconnect_delays(chance: Random) -> Iterator[float]:
+def reconnect_delays(rng: Random) -> Iterator[float]:
     """Delays between connections: full jitter under a ceiling that doubles from 1 s to 5 s.
 
     So a dead connection is detected and replaced within 15 s, even after other losses. The limit
     per minute protects the proxy from a storm of connections, see `Connection`.
     """
-    return _jitter(chance, _FIRST_S, _LONGEST_S)
+    return _jitter(rng, _FIRST_S, _LONGEST_S)
 
 
-def startup_delays(chance: Random) -> Iterator[float]:
+def startup_delays(rng: Random) -> Iterator[float]:
     """Delays while the proxy is starting: full jitter under a ceiling that doubles up to 2 s."""
-    return _jitter(chance, _FIRST_STARTUP_S, _LONGEST_STARTUP_S)
+    return _jitter(rng, _FIRST_STARTUP_S, _LONGEST_STARTUP_S)
 
 
-def retry_delays(chance: Random) -> Iterator[float]:
+def retry_delays(rng: Random) -> Iterator[float]:
     """Delays between attempts at one request: 1 s, doubling up to 8 s, each ±50 %."""
     pause = _FIRST_RETRY_S
     while True:
-        yield pause * chance.uniform(0.5, 1.5)
+        yield pause * rng.uniform(0.5, 1.5)
         pause = min(pause * 2, _LONGEST_RETRY_S)
 
 
-def _jitter(chance: Random, ceiling: float, longest: float) -> Iterator[float]:
+def _jitter(rng: Random, ceiling: float, longest: float) -> Iterator[float]:
     while True:
-        yield chance.uniform(0, ceiling)
+        yield rng.uniform(0, ceiling)
         ceiling = min(ceiling * 2, longest)
 
 

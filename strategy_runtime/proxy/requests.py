@@ -59,12 +59,12 @@ class RestClient:
     """
 
     def __init__(
-        self, transport: Transport, endpoints: Endpoints, *, delays: Delays, chance: Random
+        self, transport: Transport, endpoints: Endpoints, *, delays: Delays, rng: Random
     ) -> None:
         self._transport = transport
         self._endpoints = endpoints
         self._delays = delays
-        self._chance = chance
+        self._rng = rng
         self._base: str | None = None
 
     async def find_base(self) -> None:
@@ -177,7 +177,7 @@ class RestClient:
     ) -> _T:
         if self._base is None:
             await self.find_base()
-        what, pauses = path.partition("?")[0], self._delays(self._chance)
+        what, pauses = path.partition("?")[0], self._delays(self._rng)
         doubt: StrategyRuntimeError | None = None
         while True:
             attempts -= 1

@@ -44,18 +44,18 @@ class Stream(Reader):
         longest: Maximum size of a message, in bytes; a longer one closes the connection (1009).
         heartbeat: Seconds of silence before a ping, and then for its answer. None leaves this to
             TCP keep-alive: a timer costs a tenth of every event loop iteration in lock-step.
-        chance: Source of random keys and masks.
+        rng: Source of random keys and masks.
     """
 
     def __init__(
-        self, receiver: Receiver, *, longest: int, heartbeat: float | None, chance: Random
+        self, receiver: Receiver, *, longest: int, heartbeat: float | None, rng: Random
     ) -> None:
         super().__init__()
         self._receiver = receiver
         self._frames = FrameReader(
             receiver.feed, reply=self.send, control=self._control, longest=longest
         )
-        self._chance = chance
+        self._rng = rng
         self._check_interval = (heartbeat or 0.0) / 2
         self._silent_checks = 0
         self._checked_at = 0.0
@@ -85,7 +85,7 @@ class Stream(Reader):
             OSError, ReplyFault: There was no response.
             ConnectFailed: The response was invalid.
         """
-        key = b64encode(self._chance.randbytes(16))
+        key = b64encode(self._rng.randbytes(16))
         self._transport.write(
             f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()
             + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -146,7 +146,7 @@ class Stream(Reader):
         try:
             self._frames.feed(data)
         except FrameFault as fault:
-            self._transport.write(close_frame(fault.code, fault.reason, self._chance))
+            self._transport.write(close_frame(fault.code, fault.reason, self._rng))
             self._end(Closed(fault.code, fault.reason, is_ours=True))
             self._transport.close()
         except BaseException:
@@ -155,11 +155,11 @@ class Stream(Reader):
 
     def _control(self, kind: int, payload: bytes) -> None:
         if kind == PING and not self._is_over:
-            self._transport.write(frame_of(PONG, payload, self._chance))
+            self._transport.write(frame_of(PONG, payload, self._rng))
         elif kind == CLOSE:
             code, reason = close_code(payload)
             if not self._is_closing:
-                self._transport.write(frame_of(CLOSE, close_answer(payload), self._chance))
+                self._transport.write(frame_of(CLOSE, close_answer(payload), self._rng))
             self._end(Closed(code, reason))
             self._transport.close()
 
@@ -173,7 +173,7 @@ class Stream(Reader):
             self._transport.abort()
             return
         if self._silent_checks == _PING_AFTER:
-            self._transport.write(frame_of(PING, b"", self._chance))
+            self._transport.write(frame_of(PING, b"", self._rng))
         self._schedule_check()
 
     def _schedule_check(self) -> None:
@@ -212,14 +212,14 @@ class Stream(Reader):
         """Send a text frame; return False if the connection is gone."""
         if self._is_over:
             return False
-        self._transport.write(frame_of(TEXT, frame, self._chance))
+        self._transport.write(frame_of(TEXT, frame, self._rng))
         return True
 
     async def close(self) -> None:
         """Close with a closing handshake, within two seconds."""
         if not self._is_over:
             self._is_closing = True
-            self._transport.write(close_frame(_NORMAL, "", self._chance))
+            self._transport.write(close_frame(_NORMAL, "", self._rng))
             self._frames.mute()
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):

@@ -82,7 +82,7 @@ class ProxyVenue(Resources):
     ) -> None:
         self._is_live = is_live
         self._connect_deadline = connect_deadline
-        self._chance = generator()
+        self._rng = generator()
         self._startup_delays = startup_delays
         self._correlation = counted(f"{token()}-")
         self._waiter: asyncio.Future[None] | None = None
@@ -93,9 +93,7 @@ class ProxyVenue(Resources):
             heartbeat=_HEARTBEAT_S if is_live else None,
             max_frame=max_frame,
         )
-        super().__init__(
-            RestClient(self._transport, endpoints, delays=retry_delays, chance=self._chance)
-        )
+        super().__init__(RestClient(self._transport, endpoints, delays=retry_delays, rng=self._rng))
         self._entry = OrderEntry(
             self._rest, patience, self, is_shutting_down=lambda: self._inbox.is_shutting_down
         )
@@ -116,7 +114,7 @@ class ProxyVenue(Resources):
             most_connections=most_connections,
             reconnect_delays=reconnect_delays,
             startup_delays=startup_delays,
-            chance=self._chance,
+            rng=self._rng,
         )
 
     @property
@@ -145,7 +143,7 @@ class ProxyVenue(Resources):
             ProtocolError: The responses are not those of a proxy.
         """
         deadline = monotonic() + self._connect_deadline
-        for delay in self._startup_delays(self._chance):
+        for delay in self._startup_delays(self._rng):
             try:
                 await self._rest.find_base()
                 return

@@ -71,7 +71,7 @@ class Runner:
         subscriptions: Subscriptions = EVERYTHING,
         timeframe: str = "1m",
         observer: Observer | None = None,
-        chance: Random | None = None,
+        rng: Random | None = None,
         journal: Journal | None = None,
         on_exit: OnExit = "keep",
         desk: Callable[..., TradingDesk] = TradingDesk,
@@ -115,7 +115,7 @@ class Runner:
             save=save if mode == "live" else None,
         )
         self._link = Link(
-            strategy, venue, self._book, self._desk, self._delivery, chance or generator()
+            strategy, venue, self._book, self._desk, self._delivery, rng or generator()
         )
         self._stop_asked = asyncio.Event()
         self._shutdown = Shutdown(strategy, venue, self._desk, self._delivery, on_exit)

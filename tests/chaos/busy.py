@@ -32,9 +32,9 @@ def walks(bars: int) -> list[BarSeries]:
 
 
 def _walk(symbol: str, seed: int, bars: int) -> BarSeries:
-    chance, series, price = generator(seed), BarSeries(symbol, "1m", _MINUTE_NS), 100.0
+    rng, series, price = generator(seed), BarSeries(symbol, "1m", _MINUTE_NS), 100.0
     for number in range(bars):
-        opened, price = price, round(price * chance.uniform(0.99, 1.01), 2)
+        opened, price = price, round(price * rng.uniform(0.99, 1.01), 2)
         low, high = min(opened, price) - 0.25, max(opened, price) + 0.25
         series.append(_START_NS + number * _MINUTE_NS, opened, high, low, price, 100.0)
     return series

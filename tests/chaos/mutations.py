@@ -41,58 +41,58 @@ def frames_of(file: str) -> list[bytes]:
     return [line for line in (FRAMES / file).read_bytes().split(b"\n") if line]
 
 
-def mutated(chance: Random, samples: Sequence[bytes]) -> bytes:
+def mutated(rng: Random, samples: Sequence[bytes]) -> bytes:
     """Return one of the samples with one to four mutations."""
-    data = chance.choice(samples)
-    for _ in range(chance.choice((1, 1, 1, 2, 4))):
-        data = chance.choice(_DAMAGES)(chance, data, samples)
+    data = rng.choice(samples)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        data = rng.choice(_DAMAGES)(rng, data, samples)
     return data
 
 
-def _flip(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+def _flip(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
     if not data:
         return data
-    at = chance.randrange(len(data))
-    return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+    at = rng.randrange(len(data))
+    return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
 
 
-def _cut(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
-    begin, end = _span(chance, data)
+def _cut(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+    begin, end = _span(rng, data)
     return data[:begin] + data[end:]
 
 
-def _truncate(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
-    return data[: chance.randrange(len(data) + 1)]
+def _truncate(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+    return data[: rng.randrange(len(data) + 1)]
 
 
-def _repeat(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
-    begin, end = _span(chance, data)
-    return data[:end] + data[begin:end] * chance.choice((1, 1, 3)) + data[end:]
+def _repeat(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+    begin, end = _span(rng, data)
+    return data[:end] + data[begin:end] * rng.choice((1, 1, 3)) + data[end:]
 
 
-def _insert(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
-    at = chance.randrange(len(data) + 1)
-    return data[:at] + chance.randbytes(chance.randrange(1, 9)) + data[at:]
+def _insert(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+    at = rng.randrange(len(data) + 1)
+    return data[:at] + rng.randbytes(rng.randrange(1, 9)) + data[at:]
 
 
-def _splice(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
-    other = chance.choice(samples)
-    return data[: chance.randrange(len(data) + 1)] + other[chance.randrange(len(other)) :]
+def _splice(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+    other = rng.choice(samples)
+    return data[: rng.randrange(len(data) + 1)] + other[rng.randrange(len(other)) :]
 
 
-def _swap_value(chance: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
+def _swap_value(rng: Random, data: bytes, samples: Sequence[bytes]) -> bytes:
     values = list(_VALUE.finditer(data))
     if not values:
         return data
-    chosen = chance.choice(values)
-    others = [each[0] for each in _VALUE.finditer(chance.choice(samples))]
-    value = chance.choice(others if others and chance.random() < 0.3 else _NASTY)
+    chosen = rng.choice(values)
+    others = [each[0] for each in _VALUE.finditer(rng.choice(samples))]
+    value = rng.choice(others if others and rng.random() < 0.3 else _NASTY)
     return data[: chosen.start()] + value + data[chosen.end() :]
 
 
-def _span(chance: Random, data: bytes) -> tuple[int, int]:
-    begin = chance.randrange(len(data) + 1)
-    return begin, min(len(data), begin + chance.randrange(1, 40))
+def _span(rng: Random, data: bytes) -> tuple[int, int]:
+    begin = rng.randrange(len(data) + 1)
+    return begin, min(len(data), begin + rng.randrange(1, 40))
 
 
 _DAMAGES: list[Callable[[Random, bytes, Sequence[bytes]], bytes]] = [

@@ -127,7 +127,7 @@ class Plan:
 
 
 def drawn(
-    chance: Random, *, is_live: bool, knows_ids: bool, count: int, reach: dict[str, int]
+    rng: Random, *, is_live: bool, knows_ids: bool, count: int, reach: dict[str, int]
 ) -> Plan:
     """Draw a plan.
 
@@ -140,20 +140,20 @@ def drawn(
     if knows_ids:
         forbidden -= _HARMLESS_WHERE_IDS_ARE_KNOWN
     kinds = [kind for kind in Kind if kind not in forbidden]
-    return Plan([_fault(chance, chance.choice(kinds), reach) for _ in range(count)])
+    return Plan([_fault(rng, rng.choice(kinds), reach) for _ in range(count)])
 
 
-def _fault(chance: Random, kind: Kind, reach: dict[str, int]) -> Fault:
+def _fault(rng: Random, kind: Kind, reach: dict[str, int]) -> Fault:
     numbers: dict[Kind, Callable[[], int]] = {
-        Kind.CLOSE: lambda: chance.choice(_CLOSES),
-        Kind.TURNED_AWAY: lambda: chance.choice(_TURNED_AWAY),
-        Kind.STATUS_BEFORE: lambda: chance.choice(_BEFORE),
-        Kind.STATUS_AFTER: lambda: chance.choice(_AFTER),
-        Kind.REPEAT: lambda: chance.randint(2, 12),
-        Kind.PINGS: lambda: chance.randint(1, 50),
-        Kind.DAMAGED: lambda: chance.randrange(1_000_000),
-        Kind.JUMP: lambda: chance.choice((-86_400, 86_400)),
+        Kind.CLOSE: lambda: rng.choice(_CLOSES),
+        Kind.TURNED_AWAY: lambda: rng.choice(_TURNED_AWAY),
+        Kind.STATUS_BEFORE: lambda: rng.choice(_BEFORE),
+        Kind.STATUS_AFTER: lambda: rng.choice(_AFTER),
+        Kind.REPEAT: lambda: rng.randint(2, 12),
+        Kind.PINGS: lambda: rng.randint(1, 50),
+        Kind.DAMAGED: lambda: rng.randrange(1_000_000),
+        Kind.JUMP: lambda: rng.choice((-86_400, 86_400)),
     }
-    at = chance.randint(1, reach[kind.counter])
+    at = rng.randint(1, reach[kind.counter])
     number = numbers[kind]() if kind in numbers else 0
-    return Fault(kind, at, number, round(chance.uniform(0.1, 5.0), 2))
+    return Fault(kind, at, number, round(rng.uniform(0.1, 5.0), 2))

@@ -48,13 +48,13 @@ class Fault(Struct, frozen=True):
     seconds: float = 0.0
 
 
-def drawn(chance: Random, reach: int) -> Fault:
+def drawn(rng: Random, reach: int) -> Fault:
     """Draw a fault within the first `reach` bytes."""
     return Fault(
-        chance.choice(_KINDS),
-        int(chance.triangular(0, reach, 0)),
-        chance.random() < 0.3,
-        chance.uniform(0.0, 0.02),
+        rng.choice(_KINDS),
+        int(rng.triangular(0, reach, 0)),
+        rng.random() < 0.3,
+        rng.uniform(0.0, 0.02),
     )
 
 
@@ -70,13 +70,13 @@ class Relay:
         self.url = ""
         self.plan: list[Fault | None] = []
         self._target = (host, port)
-        self._chance = generator(seed)
+        self._rng = generator(seed)
         self._faults = faults
         self._reach = reach
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one connection; only the first `faults` connections are disturbed."""
-        fault = drawn(self._chance, self._reach) if len(self.plan) < self._faults else None
+        fault = drawn(self._rng, self._reach) if len(self.plan) < self._faults else None
         self.plan.append(fault)
         try:
             there_reader, there_writer = await asyncio.open_connection(*self._target)

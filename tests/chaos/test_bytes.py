@@ -50,11 +50,11 @@ def refusals(
     error: type[Exception],
 ) -> list[Exception]:
     """Return the errors of damaged samples; some samples, but not all, can still be read."""
-    chance = generator(seed)
+    rng = generator(seed)
     refused: list[Exception] = []
     for _ in range(count):
         try:
-            read(mutated(chance, samples))
+            read(mutated(rng, samples))
         except error as refusal:
             refused.append(refusal.with_traceback(None))
     assert count // 20 < len(refused) < count
@@ -91,13 +91,13 @@ def test_a_damaged_frame_is_read_or_dropped(tell: Tell) -> None:
 
 
 def test_damaged_frames_leave_nothing_behind(tell: Tell) -> None:
-    chance, decoder = generator(6), Reading()
+    rng, decoder = generator(6), Reading()
     samples = frames_of("server_frames.jsonl") + frames_of("malformed_frames.jsonl")
 
     def decode_some() -> int:
         for _ in range(COUNT // 4):
             try:
-                decoder.one(mutated(chance, samples))
+                decoder.one(mutated(rng, samples))
             except FrameError:
                 continue
         gc.collect()
@@ -146,9 +146,9 @@ def test_a_damaged_answer_is_read_or_is_a_protocol_error(kind: type[object]) -> 
 
 
 def test_a_damaged_refusal_is_still_one() -> None:
-    chance, samples = generator(7), bodies("response")
+    rng, samples = generator(7), bodies("response")
     for _ in range(COUNT // 4):
-        error = parse_error(502, mutated(chance, samples))
+        error = parse_error(502, mutated(rng, samples))
         assert (error.status, bool(error.code), bool(str(error))) == (502, True, True)
 
 
@@ -164,7 +164,7 @@ class Counting(Scripted):
 
 
 async def test_a_stream_full_of_damage_delivers_every_good_frame(tell: Tell) -> None:
-    chance = generator(5)
+    rng = generator(5)
     # Frames that end a run are not damaged.
     samples = [
         frame
@@ -177,7 +177,7 @@ async def test_a_stream_full_of_damage_delivers_every_good_frame(tell: Tell) -> 
         await proxy.say(socket, CONNECTED)
         for event_id in good:
             for _ in range(9):
-                await socket.send_bytes(mutated(chance, samples))
+                await socket.send_bytes(mutated(rng, samples))
             await proxy.say(socket, candle(1, symbol="S:GOOD") | {"event_id": event_id})
         await proxy.say(socket, COMPLETE)
         await proxy.until_acked("evt-end")

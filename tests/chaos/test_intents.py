@@ -62,11 +62,11 @@ class BadForOrders(MemoryNetwork):
     """Makes three in ten order requests fail."""
 
     def __init__(
-        self, proxy: MemoryProxy, loop: VirtualLoop, time: VirtualTime, chance: Random
+        self, proxy: MemoryProxy, loop: VirtualLoop, time: VirtualTime, rng: Random
     ) -> None:
-        super().__init__(proxy, Plan([]), loop, time, chance)
+        super().__init__(proxy, Plan([]), loop, time, rng)
         self.posts = 0
-        self._draw = chance
+        self._draw = rng
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
         if method == "POST":
@@ -89,14 +89,14 @@ def test_every_intent_is_booked_once_or_refused(
     knows_ids: bool, pytestconfig: pytest.Config, tell: Tell
 ) -> None:
     intents: int = pytestconfig.getoption("--intents")
-    loop, chance = VirtualLoop(), generator(30)
+    loop, rng = VirtualLoop(), generator(30)
     time = VirtualTime(loop)
     # A minute takes ten, so that the orders of one candle are sent before the next.
     proxy = MemoryProxy(market(), speed=0.1, knows_ids=knows_ids)
-    network = BadForOrders(proxy, loop, time, chance)
+    network = BadForOrders(proxy, loop, time, rng)
     strategy = Gives(intents)
-    venue = venue_on(network, chance, is_live=True)
-    runner = Runner(strategy, venue, mode="live", chance=chance)
+    venue = venue_on(network, rng, is_live=True)
+    runner = Runner(strategy, venue, mode="live", rng=rng)
 
     async def work() -> list[str]:
         conducting = loop.create_task(proxy.stream.conduct())

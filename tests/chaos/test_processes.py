@@ -71,11 +71,11 @@ def market() -> Exchange:
 class Bench:
     """A proxy that replays by the clock, and a folder in which a strategy runs against it."""
 
-    def __init__(self, folder: Path, server: ProxyServer, chance: Random) -> None:
+    def __init__(self, folder: Path, server: ProxyServer, rng: Random) -> None:
         self.folder = folder
         self.state = folder / "state"
         self._server = server
-        self._chance = chance
+        self._rng = rng
         (folder / "bot.py").write_text(BOT)
 
     async def start(self, *options: str) -> asyncio.subprocess.Process:
@@ -107,11 +107,11 @@ class Bench:
     async def end_anywhere(self, number: int) -> float:
         """Start it, send it a signal at some moment, and return how long it took to end."""
         process = await self.start()
-        if self._chance.random() < 0.2:
-            await sleep(self._chance.uniform(0, 0.6))
+        if self._rng.random() < 0.2:
+            await sleep(self._rng.uniform(0, 0.6))
         else:
             await self.until_connected(process)
-            await sleep(self._chance.uniform(0, 0.3))
+            await sleep(self._rng.uniform(0, 0.3))
         began = monotonic()
         process.send_signal(number)
         code = await process.wait()
@@ -151,9 +151,9 @@ async def held_by(bench: Bench) -> str:
 async def test_ended_at_any_moment(
     number: signal.Signals, points: int, tmp_path: Path, tell: Tell
 ) -> None:
-    exchange, chance, slowest, orphans = market(), generator(number), 0.0, 0
+    exchange, rng, slowest, orphans = market(), generator(number), 0.0, 0
     async with ProxyServer(exchange, ws_port=0, rest_port=0, speed=60 / BAR_S) as server:
-        bench = Bench(tmp_path, server, chance)
+        bench = Bench(tmp_path, server, rng)
         for _ in range(points):
             slowest = max(slowest, await bench.end_anywhere(number))
             if bench.state.exists():

@@ -19,7 +19,7 @@ BARS = 150
 FAULTS = 30
 
 
-def quickly(chance: Random) -> Iterator[float]:
+def quickly(rng: Random) -> Iterator[float]:
     while True:
         yield 0.002
 

@@ -91,16 +91,16 @@ def _calm(bars: int) -> str:
 def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
     """Run in lock-step: the fills must be those of the run without faults."""
     expected = _calm(bars)
-    chance, loop = generator(seed), VirtualLoop()
+    rng, loop = generator(seed), VirtualLoop()
     time, knows_ids = VirtualTime(loop), bool(seed % 2)
     reach = {"frame": bars * 4, "ack": bars * 2, "connect": 10, "request": bars, "hook": bars * 2}
-    plan = drawn(chance, is_live=False, knows_ids=knows_ids, count=FAULTS, reach=reach)
+    plan = drawn(rng, is_live=False, knows_ids=knows_ids, count=FAULTS, reach=reach)
     proxy = MemoryProxy(Exchange(walks(bars)), speed=None, knows_ids=knows_ids)
-    network = MemoryNetwork(proxy, plan, loop, time, chance)
+    network = MemoryNetwork(proxy, plan, loop, time, rng)
 
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())
-        venue = venue_on(network, chance, is_live=False)
+        venue = venue_on(network, rng, is_live=False)
         await Runner(Busy(network), venue, mode="backtest").run()
         await conducting
 
@@ -129,13 +129,13 @@ class _Supervised:
     """
 
     def __init__(
-        self, proxy: MemoryProxy, network: MemoryNetwork, chance: Random, folder: Path
+        self, proxy: MemoryProxy, network: MemoryNetwork, rng: Random, folder: Path
     ) -> None:
         self.strategies: list[Busy] = []
         self.runner: Runner | None = None
         self._proxy = proxy
         self._network = network
-        self._chance = chance
+        self._rng = rng
         self.folder = folder
         self._asked: asyncio.Queue[Kind] = asyncio.Queue()
 
@@ -148,11 +148,11 @@ class _Supervised:
         while self._proxy.stream.end is None:
             strategy = Busy(self._network)
             self.strategies.append(strategy)
-            venue = live_venue_on(self._network, self._chance)
+            venue = live_venue_on(self._network, self._rng)
             run_id = f"r{len(self.strategies)}"
             journal = Journal(self.folder)
             self.runner = Runner(
-                strategy, venue, mode="live", run_id=run_id, chance=self._chance, journal=journal
+                strategy, venue, mode="live", run_id=run_id, rng=self._rng, journal=journal
             )
             running = asyncio.ensure_future(self.runner.run())
             asked = asyncio.ensure_future(self._asked.get())
@@ -173,14 +173,14 @@ class _Supervised:
 
 def live(seed: int, bars: int) -> tuple[Plan, Weather]:
     """Run by the clock: whenever it is quiet, strategy and proxy must agree about everything."""
-    chance, loop = generator(seed), VirtualLoop()
+    rng, loop = generator(seed), VirtualLoop()
     time, knows_ids = VirtualTime(loop), bool(seed % 2)
     reach = {"frame": bars * 4, "ack": bars, "connect": 10, "request": bars, "hook": bars * 2}
-    plan = drawn(chance, is_live=True, knows_ids=knows_ids, count=FAULTS, reach=reach)
+    plan = drawn(rng, is_live=True, knows_ids=knows_ids, count=FAULTS, reach=reach)
     proxy = MemoryProxy(Exchange(walks(bars)), speed=60.0, knows_ids=knows_ids)
-    network = MemoryNetwork(proxy, plan, loop, time, chance, lambda kind: run.ask(kind))
+    network = MemoryNetwork(proxy, plan, loop, time, rng, lambda kind: run.ask(kind))
     folder = TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None)
-    run = _Supervised(proxy, network, chance, Path(folder.name))
+    run = _Supervised(proxy, network, rng, Path(folder.name))
     problems: list[str] = []
 
     async def work() -> None:

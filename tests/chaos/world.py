@@ -283,7 +283,7 @@ class MemoryNetwork:
         plan: Plan,
         loop: VirtualLoop,
         time: VirtualTime,
-        chance: Random,
+        rng: Random,
         on_signal: Callable[[Kind], object] = lambda kind: None,
     ) -> None:
         self.plan = plan
@@ -293,7 +293,7 @@ class MemoryNetwork:
         self.struck = 0
         self._proxy = proxy
         self._time = time
-        self._chance = chance
+        self._rng = rng
         self._on_signal = on_signal
         self._back_at = 0.0
         self._stale_until = 0.0
@@ -387,7 +387,7 @@ class MemoryNetwork:
 
     async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
         """Make a request, and return its response unless a fault hits it."""
-        await sleep(self._chance.uniform(0, _LATENCY_S))
+        await sleep(self._rng.uniform(0, _LATENCY_S))
         self.events += 1
         fault = self.plan.next("request")
         kind = None if fault is None else fault.kind
@@ -402,7 +402,7 @@ class MemoryNetwork:
         if kind is Kind.LOST_BEFORE:
             await self._time_out()
         answer = self._proxy.answer(method, self._asked(method, url, kind), body)
-        await sleep(self._chance.uniform(0, _LATENCY_S))
+        await sleep(self._rng.uniform(0, _LATENCY_S))
         if fault is not None and kind is Kind.STALE:
             self._stale_until = self.loop.time() + fault.seconds
         if self.loop.time() < self._stale_until and "client_order_id=" in url:
@@ -473,19 +473,19 @@ class OneLoop(ThreadedVenue):
         return await task
 
 
-def live_venue_on(network: MemoryNetwork, chance: Random) -> OneLoop:
+def live_venue_on(network: MemoryNetwork, rng: Random) -> OneLoop:
     """Return the venue of live runs on a network in memory."""
-    return OneLoop(venue_on(network, chance, is_live=True))
+    return OneLoop(venue_on(network, rng, is_live=True))
 
 
-def venue_on(network: MemoryNetwork, chance: Random, *, is_live: bool) -> ProxyVenue:
+def venue_on(network: MemoryNetwork, rng: Random, *, is_live: bool) -> ProxyVenue:
     """Return the package's venue on a network in memory, with delays from one random generator."""
     return ProxyVenue(
         Endpoints(ws_url="ws://memory", rest_url="http://memory/"),
         is_live=is_live,
-        reconnect_delays=lambda _: reconnect_delays(chance),
-        startup_delays=lambda _: startup_delays(chance),
-        retry_delays=lambda _: retry_delays(chance),
+        reconnect_delays=lambda _: reconnect_delays(rng),
+        startup_delays=lambda _: startup_delays(rng),
+        retry_delays=lambda _: retry_delays(rng),
         transport=network,
     )
 

@@ -82,14 +82,14 @@ async def until_it_counts(process: "subprocess.Popen[str]", folder: Path) -> Non
 
 
 async def test_a_killed_process_goes_on_with_what_its_last_event_left(folder: Path) -> None:
-    chance = generator(9)
+    rng = generator(9)
     with proxy("--data", "prices.csv", "--speed", "6000x", cwd=folder) as (_, options):
         for _ in range(KILLS):
             with started(
                 "run", "bot:Bot", *options, "--state-dir", "state", "--mode=live", cwd=folder
             ) as process:
                 await until_it_counts(process, folder)
-                await sleep(chance.uniform(0, 0.1))
+                await sleep(rng.uniform(0, 0.1))
                 process.send_signal(signal.SIGKILL)
                 assert process.wait() == -signal.SIGKILL
             msgspec.json.decode(state_file(folder).read_bytes())

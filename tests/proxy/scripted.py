@@ -182,7 +182,7 @@ class ScriptedProxy:
             await runner.cleanup()
 
 
-def at_once(chance: Random) -> Iterator[float]:
+def at_once(rng: Random) -> Iterator[float]:
     """Delays of a millisecond."""
     while True:
         yield 0.001

@@ -18,12 +18,12 @@ from strategy_runtime.proxy.transport import Closed, ConnectFailed
 URLS = ["ws://x/", "ws://x/ws", "ws://x/v1/ws"]
 
 
-def one_second(chance: Random) -> Iterator[float]:
+def one_second(rng: Random) -> Iterator[float]:
     while True:
         yield 1.0
 
 
-def growing(chance: Random) -> Iterator[float]:
+def growing(rng: Random) -> Iterator[float]:
     yield from map(float, range(1, 1000))
 
 
@@ -35,7 +35,7 @@ def connection(*, is_live: bool = True, **options: object) -> Connection:
         "most_connections": 12,
         "reconnect_delays": one_second,
         "startup_delays": one_second,
-        "chance": generator(0),
+        "rng": generator(0),
     }
     return Connection(list(URLS), is_live=is_live, **(given | options))  # type: ignore[arg-type]
 
@@ -189,7 +189,7 @@ def test_a_proxy_that_closes_at_once_sees_twelve_connections_a_minute_at_most(
 ) -> None:
     for seed in range(200):
         machine = connection(
-            reconnect_delays=reconnect_delays, startup_delays=startup_delays, chance=generator(seed)
+            reconnect_delays=reconnect_delays, startup_delays=startup_delays, rng=generator(seed)
         )
         opened, now = [], 0.0
         while now < 300:

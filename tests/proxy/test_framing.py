@@ -215,8 +215,8 @@ def test_ours_are_masked_and_can_be_read_again(size: int) -> None:
 
 
 def test_no_two_frames_share_a_mask() -> None:
-    chance = generator(7)
-    assert len({frame_of(TEXT, b"", chance)[2:6] for _ in range(100)}) == 100
+    rng = generator(7)
+    assert len({frame_of(TEXT, b"", rng)[2:6] for _ in range(100)}) == 100
 
 
 def test_a_close_says_why_and_one_that_does_not_is_read_too() -> None:

@@ -129,7 +129,7 @@ def test_what_cannot_be_taken_may_come_twice_in_a_minute() -> None:
         most_connections=12,
         reconnect_delays=reconnect_delays,
         startup_delays=startup_delays,
-        chance=generator(0),
+        rng=generator(0),
     )
     odd = Closed(1002, "a frame is odd", is_ours=True)
     for number in range(9):

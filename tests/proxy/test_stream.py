@@ -292,7 +292,7 @@ def silent(
 
     async def test() -> None:
         notes, wire = Notes(), Wire(loop, answer_after)
-        link = wire.stream = Stream(notes, longest=1000, heartbeat=heartbeat, chance=generator(1))
+        link = wire.stream = Stream(notes, longest=1000, heartbeat=heartbeat, rng=generator(1))
         link.connection_made(cast(asyncio.WriteTransport, wire))
         agreeing = loop.create_task(link.shake_hands(target_of("ws://there/"), b""))
         await sleep(0)

@@ -231,8 +231,8 @@ class BadProxy:
         refused: Ids that were finally refused.
     """
 
-    def __init__(self, chance: Random, *, dedupes: bool) -> None:
-        self.chance = chance
+    def __init__(self, rng: Random, *, dedupes: bool) -> None:
+        self.rng = rng
         self.dedupes = dedupes
         self.bookings: Counter[str] = Counter()
         self.refused: set[str] = set()
@@ -240,16 +240,16 @@ class BadProxy:
 
     def post(self, order: Submission, now: float) -> None:
         own_id = order.request.client_order_id or ""
-        fault = self.chance.random()
+        fault = self.rng.random()
         if fault < 0.06:
             order.failed(Unreachable("refused"), now, None)
         elif fault < 0.12:
             order.failed(ConnectionLost("timed out"), now, None)  # before it was booked
         elif fault < 0.15:
-            order.failed(ApiError(429, "RATE_LIMITED", "slow"), now, self.chance.uniform(0, 2))
+            order.failed(ApiError(429, "RATE_LIMITED", "slow"), now, self.rng.uniform(0, 2))
         elif fault < 0.30:
             if self.book(own_id, now):
-                error = self.chance.choice([ConnectionLost("reset"), ProtocolError("half a body")])
+                error = self.rng.choice([ConnectionLost("reset"), ProtocolError("half a body")])
                 order.failed(error, now, None)
             else:
                 order.failed(ConnectionLost("the refusal was lost"), now, None)
@@ -266,12 +266,12 @@ class BadProxy:
             return False
         self.bookings[own_id] += 1
         # The list of orders may lag behind.
-        self.visible_from.setdefault(own_id, now + self.chance.uniform(0, 3))
+        self.visible_from.setdefault(own_id, now + self.rng.uniform(0, 3))
         return True
 
     def look_up(self, order: Submission, now: float) -> None:
         own_id = order.request.client_order_id or ""
-        if self.chance.random() < 0.3:
+        if self.rng.random() < 0.3:
             order.lookup_failed(now)
         elif self.visible_from.get(own_id, now + 1) <= now:
             order.order_seen(Order(id="o", symbol="S:X", side=Side.BUY, status=OrderStatus.OPEN))
@@ -283,8 +283,8 @@ class BadProxy:
 def test_ten_thousand_orders_through_bad_weather(dedupes: bool, tell: Tell) -> None:
     """No order is booked twice, none that was booked is reported as refused, and the fate of one
     is declared unknown only if the proxy does not have it."""
-    chance = generator(30)
-    proxy = BadProxy(chance, dedupes=dedupes)
+    rng = generator(30)
+    proxy = BadProxy(rng, dedupes=dedupes)
     outcomes: Counter[str] = Counter()
     sent = 0
     for number in range(10_000):

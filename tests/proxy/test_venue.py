@@ -597,7 +597,7 @@ async def test_a_proxy_may_come_up_late() -> None:
 
     tries = 0
 
-    def patient(chance: Random) -> Iterator[float]:
+    def patient(rng: Random) -> Iterator[float]:
         nonlocal tries
         while True:
             tries += 1

@@ -48,16 +48,16 @@ def live_run(
     time = VirtualTime(loop)
     exchange = exchange or market()
     proxy = MemoryProxy(exchange, speed=60.0, knows_ids=True)
-    chance = generator(seed)
-    wires = network(proxy, Plan(list(faults)), loop, time, chance)
-    venue = venue_on(wires, chance, is_live=True)
+    rng = generator(seed)
+    wires = network(proxy, Plan(list(faults)), loop, time, rng)
+    venue = venue_on(wires, rng, is_live=True)
 
     async def work() -> None:
         runner = Runner(
             strategy,
             venue,
             mode="live",
-            chance=chance,
+            rng=rng,
             on_exit=on_exit,
             observer=observer,
             desk=desk,

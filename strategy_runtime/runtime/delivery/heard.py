@@ -1,7 +1,7 @@
-"""What the strategy has heard of its own orders, for the journal to have it told only the rest.
+"""Recording in the journal what the strategy has been told of its own orders.
 
-It is noted behind the hook, and behind what saves the state: where the process is killed in
-between, the next one tells it again rather than never.
+It is recorded after the hook and after the state is saved: if the process is killed in between, the
+next one tells it again rather than never.
 """
 
 from collections.abc import Awaitable
@@ -17,14 +17,14 @@ __all__ = ["Heard"]
 
 
 class Heard:
-    """Has the journal of a run note what was told."""
+    """Records events in the journal of a run once they are handled."""
 
     def __init__(self, book: Book, journal: Journal) -> None:
         self._book = book
         self._journal = journal
 
     def noting(self, handle: Handler) -> Handler:
-        """A handler of order or trade events that notes each of them, also where its hook fails."""
+        """Wrap a handler of order or trade events to record each, even if its hook fails."""
 
         def handle_noted(event: OrderEvent | TradeEvent) -> Awaitable[None] | None:
             try:
@@ -61,7 +61,7 @@ class Heard:
     def _note_order(self, event: OrderEvent) -> None:
         order = self._book.marked(event.order)
         latest = self._book.order(name_of(order))
-        # Late news may be of one whose name another has taken, or that has ended since.
+        # A late event may be about an order whose name another has taken, or that has ended since.
         if latest is None or latest.id != order.id or order.external:
             return
         if latest.is_open or not order.is_open:

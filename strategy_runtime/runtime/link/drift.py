@@ -63,7 +63,7 @@ class Drift(Struct):
 
 
 async def drifts(
-    venue: Venue, book: Book, chance: Random, *, may_check: Callable[[], bool]
+    venue: Venue, book: Book, rng: Random, *, may_check: Callable[[], bool]
 ) -> AsyncIterator[Drift | None]:
     """Compare book and venue every few seconds, without end; yield None if nothing is wrong.
 
@@ -77,7 +77,7 @@ async def drifts(
     looked_at, is_urgent, failures = monotonic(), False, 0
     while True:
         pause = _AGAIN_S if is_urgent else _SECOND_LOOK_S if suspected else _LOOK_S
-        await sleep(pause * chance.uniform(_EARLIEST_SHARE, 1.0))
+        await sleep(pause * rng.uniform(_EARLIEST_SHARE, 1.0))
         found: Drift | None = None
         if may_check():
             is_due = bool(suspected) or book.is_inconsistent or monotonic() - looked_at >= _SELDOM_S

@@ -64,7 +64,7 @@ class Link:
         book: Book,
         desk: TradingDesk,
         delivery: Delivery,
-        chance: Random,
+        rng: Random,
     ) -> None:
         self.is_reconciled = False
         self.missed: Missed | None = None
@@ -74,7 +74,7 @@ class Link:
         self._desk = desk
         self._delivery = delivery
         self._dispatcher = delivery.dispatcher
-        self._chance = chance
+        self._rng = rng
         self._was_connected = False
         self._session: str | None = None
         self._lost_at: float | None = None
@@ -213,7 +213,7 @@ class Link:
 
     async def watch(self) -> None:
         """Find events that were lost although the link is healthy, until the run ends."""
-        looks = drifts(self._venue, self._book, self._chance, may_check=self._may_check)
+        looks = drifts(self._venue, self._book, self._rng, may_check=self._may_check)
         async for found in looks:
             drift, doubts = found, self._desk.doubts
             with suppress(StrategyRuntimeError):

@@ -1,7 +1,7 @@
-"""What became of orders while no process ran: found at the start, told once the link is up.
+"""What happened to orders while no process ran: found at the start, told once the link is up.
 
 The journal has the orders whose end was not told, and what was told of each. The venue says what
-they are now; the rest becomes ordinary events, as after a gap.
+they are now; the difference becomes ordinary events, as after a gap.
 """
 
 import logging
@@ -47,9 +47,9 @@ class Missed(Struct):
     """What the strategy has not been told of its orders.
 
     Attributes:
-        orders: As they are now, those that have ended included.
-        events: What there is to tell: orders by age, then executions by time.
-        anomalies: What no event tells.
+        orders: The orders as they are now, ended ones included.
+        events: Events to deliver: orders by age, then executions by time.
+        anomalies: Anything that no event tells.
     """
 
     orders: list[Order]
@@ -58,12 +58,12 @@ class Missed(Struct):
 
 
 async def first_snapshot(venue: Venue, book: Book, journal: Journal | None) -> Snapshot:
-    """Ask the venue for everything, also for what earlier runs have left open.
+    """Take a snapshot of the venue that includes the orders that earlier runs have left open.
 
-    An order that it does not know is asked for several times, as after a gap.
+    An order that the venue does not know is requested several times, as after a gap.
 
     Raises:
-        StrategyRuntimeError: It does not answer.
+        StrategyRuntimeError: The venue does not answer.
     """
     if journal is not None:
         book.recall(followed.order for followed in journal.open.values())
@@ -78,22 +78,22 @@ async def first_snapshot(venue: Venue, book: Book, journal: Journal | None) -> S
 
 
 async def what_was_missed(
-    venue: Venue, book: Book, journal: Journal, known: Snapshot, taken_up: list[Order]
+    venue: Venue, book: Book, journal: Journal, known: Snapshot, resumed: list[Order]
 ) -> Missed:
-    """What the strategy has not been told; the book has its orders as it was told of them last.
+    """Find what the strategy has not been told; the book has its orders as last told.
 
     Args:
-        taken_up: Orders of which the outcome was not known until now.
+        resumed: Orders whose outcome was unknown until now.
 
     Raises:
         StrategyRuntimeError: The venue does not answer.
     """
     book.recall(replace(order, status=OrderStatus.CANCELLED) for order in known.absent)
-    found_again = {order.id for order in taken_up}
+    found_again = {order.id for order in resumed}
     book.recall(each.order for each in journal.open.values() if each.order.id in found_again)
     late = await _told_to_have_ended(venue, book, journal, known.trades)
     book.recall(late)
-    orders = [*known.orders, *taken_up]
+    orders = [*known.orders, *resumed]
     orders += await _legs_that_ended(venue, book, journal, [*orders, *late], known.trades)
     orders = _by_name(book, orders)
     ours = [order for order in orders if _is_followed(book, order)]
@@ -125,9 +125,9 @@ async def what_was_missed(
 
 
 def follow_open(book: Book, journal: Journal, missed: Missed, trades: list[Trade]) -> None:
-    """Have the journal follow open orders of ours that it does not, from what they are now.
+    """Have the journal follow our open orders that it does not yet, as they are now.
 
-    Those that are still to be told of are followed once they have been.
+    Orders with an event still to deliver are followed once it has been delivered.
     """
     untold = {each.order.id for each in missed.events if isinstance(each, OrderEvent)}
     for order in book.orders(external=False):
@@ -141,21 +141,21 @@ def follow_open(book: Book, journal: Journal, missed: Missed, trades: list[Trade
 
 
 def _is_followed(book: Book, order: Order) -> bool:
-    """Whether an order is one that the journal knows, or a leg of one."""
+    """Return whether the journal knows an order, or the entry of which it is a leg."""
     return book.counterpart(order) is not None or bool(
         order.parent_order_id and book.order(order.parent_order_id)
     )
 
 
 def _by_name(book: Book, orders: list[Order]) -> list[Order]:
-    """The orders as ours, without what was replaced by one that goes by the same name."""
+    """Mark the orders as ours, and leave out those replaced by another of the same name."""
     marked = list({order.id: book.marked(order) for order in orders}.values())
     still_open = {name_of(order) for order in marked if order.is_open}
     return [order for order in marked if order.is_open or name_of(order) not in still_open]
 
 
 def _untold(told: dict[str, Followed | None], trades: list[Trade]) -> Iterator[Trade]:
-    """Executions of orders that were not told, oldest first."""
+    """Yield executions that were not told, oldest first."""
     for trade in reversed(trades):
         if trade.order_id in told:
             followed = told[trade.order_id]
@@ -166,8 +166,7 @@ def _untold(told: dict[str, Followed | None], trades: list[Trade]) -> Iterator[T
 async def _legs_that_ended(
     venue: Venue, book: Book, journal: Journal, orders: list[Order], trades: list[Trade]
 ) -> list[Order]:
-    """Legs that were placed and filled, and that the strategy has not been told of: only their
-    executions show that there are any."""
+    """Find legs that were placed and filled while no process ran, by their executions."""
     entries: dict[str, Order] = {}
     listed = {order.id for order in orders}
     for order in orders:
@@ -192,8 +191,7 @@ async def _legs_that_ended(
 async def _told_to_have_ended(
     venue: Venue, book: Book, journal: Journal, trades: list[Trade]
 ) -> list[Order]:
-    """Orders whose end was told, of which the venue lists executions that were not, or that have
-    brought legs that were not."""
+    """Find ended orders that were told as such, but not all their executions or legs."""
     ended = {followed.order.id: followed for followed in journal.ended.values()}
     untold = {trade.order_id for trade in _untold(dict(ended), trades)}
     asked = [

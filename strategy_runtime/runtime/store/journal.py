@@ -27,11 +27,9 @@ __all__ = ["Followed", "Journal"]
 _VERSION = 1
 _FILE = "intents.jsonl"
 _LARGEST = 4 * 1024 * 1024
-"""Bytes that it may grow to, or to twice what it began with where that is more: what has ended does
-not stay in it."""
+"""Size in bytes beyond which it is rewritten, or twice its size at the start if that is more."""
 _MOST_ENDED = 20
-"""Orders that have ended and wait for executions or legs to be told; some venues never tell of
-any."""
+"""Ended orders that may wait for executions or legs to be told; some venues never tell any."""
 _MOST_STRAYS = 100
 
 _log = logging.getLogger("strategy_runtime")
@@ -80,12 +78,12 @@ _entry_of = msgspec.json.Decoder(_Entry).decode
 
 
 class Followed(Struct):
-    """An order that the venue has accepted, as far as the strategy has been told of it.
+    """An accepted order, as far as the strategy has been told of it.
 
     Attributes:
-        order: As it was told last.
-        trades: Quantities of its executions that were told, by trade id.
-        legs: Those of its bracket that were told, by the venue's ids.
+        order: The order as last told.
+        trades: Quantities of the executions that were told, by trade id.
+        legs: Ids of the bracket legs that were told.
     """
 
     order: Order
@@ -94,12 +92,12 @@ class Followed(Struct):
 
     @property
     def traded(self) -> Decimal:
-        """How much of it executions have told."""
+        """Quantity of all executions that were told."""
         return sum(self.trades.values(), Decimal(0))
 
     @property
     def awaits_legs(self) -> bool:
-        """Whether it has brought legs that were not told."""
+        """Whether it has legs that were not told."""
         order = self.order
         prices = (order.stop_loss, order.take_profit)
         brought = sum(price is not None for price in prices) if order.filled_quantity else 0
@@ -169,7 +167,7 @@ class Journal:
         self._note(_Outcome(client_order_id, outcome) if placed is None else _Told(placed))
 
     def follow(self, order: Order) -> None:
-        """Note what the strategy has been told of an order of its own."""
+        """Record what the strategy has been told of an order of its own."""
         name = name_of(order)
         known = self.open.get(name)
         if known is None:
@@ -185,18 +183,18 @@ class Journal:
             self._note(_Told(order))
 
     def withdraw(self, order: Order) -> None:
-        """Note that the venue has answered the run's own cancel: only fills are left to be told."""
+        """Record that the venue has cancelled it for the run: only fills are still news."""
         known = self.open.get(name_of(order))
         if known is not None and known.order.filled_quantity == order.filled_quantity:
             self.follow(order)
 
     def executed_for_nobody(self, trade_id: str) -> None:
-        """Note that it has been told of an execution of an order that is not known."""
+        """Record that the strategy has been told of an execution of an unknown order."""
         if any(followed.awaits_legs for followed in self.ended.values()):
             self._note(_Stray(trade_id))
 
     def executed(self, name: str, trade_id: str, quantity: Decimal) -> None:
-        """Note that the strategy has been told of an execution of an order that is followed."""
+        """Record that the strategy has been told of an execution of a followed order."""
         known = self.open.get(name) or self.ended.get(name)
         if known is not None and trade_id not in known.trades:
             self._note(_Execution(name, trade_id, quantity))
@@ -208,10 +206,10 @@ class Journal:
             self._file = -1
 
     def _note(self, entry: _Outcome | _Told | _Execution | _Stray) -> None:
-        """Write without waiting for the disk: a process that is killed leaves what it has written.
+        """Write without waiting for the disk; a killed process leaves what it has written.
 
-        What a power cut or a full disk loses is asked for, or told, once more by the next process:
-        twice told can be recognised by its ids, and what is never told cannot.
+        What a power cut or a full disk loses, the next process asks for or tells again: an event
+        told twice can be recognised by its ids, one that is never told cannot.
         """
         self._take_in(entry)
         try:
@@ -254,7 +252,7 @@ class Journal:
                 self._keep(entry.name, known)
 
     def _entry_of(self, leg: Order) -> Followed | None:
-        """The entry that a leg belongs to, as far as it is known."""
+        """Return the entry that a leg belongs to; None if it is unknown."""
         if leg.parent_order_id is None:
             return None
         known = (*self.ended.values(), *self.open.values())
@@ -325,7 +323,7 @@ class Journal:
 
 
 def _state(order: Order) -> tuple[object, ...]:
-    """What of an order makes a difference to whoever is told of it, and which order it is."""
+    """Return what must differ between two reports of an order for the later one to be news."""
     prices = order.limit_price, order.stop_price
     return order.id, order.status, order.filled_quantity, order.quantity, *prices
 

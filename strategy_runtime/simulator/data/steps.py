@@ -34,7 +34,7 @@ def timeframes_of(parts: Sequence[Rows], given: str | None) -> list[tuple[str, i
     """Return the timeframe of the bars of each part, and its length in nanoseconds.
 
     Parts of one symbol may have different timeframes. Sparse bars of a fine timeframe look like
-    bars of a coarser one. If there are so few that this may be chance, they get the timeframe of
+    bars of a coarser one. If there are so few that this may be rng, they get the timeframe of
     other symbols in their file, or that of another part of their symbol if they are not aligned
     with the coarser one.
 

@@ -42,7 +42,7 @@ class Routes:
         self._stream = stream
         self._exchange = stream.exchange
         self._version = version
-        self._chance = generator(0)
+        self._rng = generator(0)
         self.is_going_down = False
         self.refused_orders = 0
 
@@ -245,7 +245,7 @@ class Routes:
         )
 
     def _traced(self, handle: OrderHandle) -> OrderHandle:
-        trace = f"{self._chance.getrandbits(128):032x}"
+        trace = f"{self._rng.getrandbits(128):032x}"
         parts = (trace[:8], trace[8:12], trace[12:16], trace[16:20], trace[20:])
         return replace(handle, correlation_id="-".join(parts))
 

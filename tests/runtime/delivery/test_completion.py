@@ -40,14 +40,14 @@ class Fails(Strategy):
 
 def over_the_network(strategy: Strategy) -> None:
     """Run a strategy until the proxy has got the last acknowledgement."""
-    loop, chance = VirtualLoop(), generator(0)
+    loop, rng = VirtualLoop(), generator(0)
     time = VirtualTime(loop)
     proxy = MemoryProxy(Exchange([steps("S:A", [1.0, 2.0])]), speed=None, knows_ids=True)
-    network = MemoryNetwork(proxy, Plan([]), loop, time, chance)
+    network = MemoryNetwork(proxy, Plan([]), loop, time, rng)
 
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())
-        venue = venue_on(network, chance, is_live=False)
+        venue = venue_on(network, rng, is_live=False)
         await Runner(strategy, venue, mode="backtest").run()
         await conducting
 

@@ -79,14 +79,14 @@ async def awaits(strategy: Does) -> None:
 
 def backtest(strategy: Strategy, on_error: OnError | None = None) -> None:
     """Run a strategy over the network."""
-    loop, chance = VirtualLoop(), generator(0)
+    loop, rng = VirtualLoop(), generator(0)
     time = VirtualTime(loop)
     proxy = MemoryProxy(Exchange([steps(X, [10.0] * 20)]), speed=None, knows_ids=True)
-    network = Broken(proxy, Plan([]), loop, time, chance)
+    network = Broken(proxy, Plan([]), loop, time, rng)
 
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())
-        venue = venue_on(network, chance, is_live=False)
+        venue = venue_on(network, rng, is_live=False)
         try:
             await Runner(strategy, venue, mode="backtest", on_error=on_error).run()
         finally:

@@ -97,14 +97,14 @@ class Place:
         self.exchange = exchange
         self._loop = loop
         self._time = time
-        self._chance = generator(1)
+        self._rng = generator(1)
         self._kind = network
         self._runs = 0
         self._begin()
 
     def _begin(self) -> None:
         proxy = MemoryProxy(self.exchange, speed=60.0, knows_ids=True)
-        self.network = self._kind(proxy, Plan([]), self._loop, self._time, self._chance)
+        self.network = self._kind(proxy, Plan([]), self._loop, self._time, self._rng)
         self._conducting = self._loop.create_task(proxy.stream.conduct())
 
     def restart(self, exchange: Exchange) -> None:
@@ -116,11 +116,9 @@ class Place:
     async def live(self, strategy: Bot, seconds: float, *, stops: bool = False) -> list[str]:
         """Run a process for so long, then kill or stop it; gives back what it has heard."""
         self._runs += 1
-        venue, journal = live_venue_on(self.network, self._chance), Journal(self.folder)
+        venue, journal = live_venue_on(self.network, self._rng), Journal(self.folder)
         run_id = f"r{self._runs}"
-        runner = Runner(
-            strategy, venue, mode="live", run_id=run_id, chance=self._chance, journal=journal
-        )
+        runner = Runner(strategy, venue, mode="live", run_id=run_id, rng=self._rng, journal=journal)
         running = self._loop.create_task(runner.run())
         await sleep(seconds)
         if running.done():
