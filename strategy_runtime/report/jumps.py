@@ -25,21 +25,25 @@ def suspected_jumps(outcome: Outcome, splits: Sequence[Split]) -> list[str]:
     was held over them.
     """
     sent = {each.rpartition(":")[0] for each in outcome.sent}
-    found = []
-    for series in outcome.series:
+    found = [
+        _said(series, row, split)
+        for series in outcome.series
         # At night a quote may be one that nobody means.
-        if series.timeframe != QuoteSeries.KIND and series.symbol in sent:
-            announced = [ns_of(split.at) for split in splits if split.symbol == series.symbol]
-            for row in _nights(series, outcome.end_ns):
-                split = suspected_split(series.closes[row - 1], series.opens[row])
-                before, start = series.starts[row - 1], series.starts[row]
-                is_known = (series.symbol, start) in outcome.doubted or any(
-                    before < at <= start for at in announced
-                )
-                if split is not None and not is_known:
-                    found.append(_said(series, row, split))
+        if series.timeframe != QuoteSeries.KIND and series.symbol in sent
+        for row in _nights(series, outcome.end_ns)
+        if (split := suspected_split(series.closes[row - 1], series.opens[row])) is not None
+        and not _is_known(series, row, outcome, splits)
+    ]
     more = len(found) - _SHOWN
     return found[:_SHOWN] + [f"{more} more jumps of prices look like splits"] * (more > 0)
+
+
+def _is_known(series: BarSeries, row: int, outcome: Outcome, splits: Sequence[Split]) -> bool:
+    """Whether a split was announced between a bar and the one before, or the run has warned."""
+    before, start = series.starts[row - 1], series.starts[row]
+    return (series.symbol, start) in outcome.doubted or any(
+        split.symbol == series.symbol and before < ns_of(split.at) <= start for split in splits
+    )
 
 
 def _nights(series: BarSeries, end_ns: int) -> Iterator[int]:

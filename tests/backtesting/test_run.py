@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 import signal
+import subprocess
 import sys
 import traceback
 from collections import deque
@@ -331,6 +332,27 @@ async def async_cell():
     assert done.returncode == -signal.SIGINT
 
 
+NOTEBOOK = """
+import asyncio, signal, threading
+from strategy_runtime import Strategy
+from strategy_runtime.backtesting import backtest
+from strategy_runtime.demo import PRICES
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{classes}
+async def cell():
+    backtest({strategy}(), PRICES)
+
+asyncio.new_event_loop().run_until_complete(cell())
+"""
+
+
+def in_notebook(classes: str, strategy: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A backtest of one of some strategies where an event loop is running."""
+    script = NOTEBOOK.format(classes=classes, strategy=strategy)
+    return finished([sys.executable, "-c", script], cwd=folder)
+
+
 @pytest.mark.parametrize(
     ("hook", "endless"),
     [
@@ -340,37 +362,18 @@ async def async_cell():
 )
 def test_ctrl_c_ends_an_endless_hook_in_a_notebook(tmp_path: Path, hook: str, endless: str) -> None:
     script = f"""
-import asyncio, signal, threading
-from strategy_runtime import Strategy
-from strategy_runtime.backtesting import backtest
-from strategy_runtime.demo import PRICES
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 class Hangs(Strategy):
     {hook}(self, candle):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         {endless}
-
-async def cell():
-    backtest(Hangs(), PRICES)
-
-asyncio.new_event_loop().run_until_complete(cell())
 """
-    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    done = in_notebook(script, "Hangs", tmp_path)
     assert done.returncode == -signal.SIGINT
     assert done.stderr.endswith("KeyboardInterrupt\n")
 
 
 def test_ctrl_c_is_handed_on_each_time(tmp_path: Path) -> None:
     script = """
-import asyncio, signal, threading
-from strategy_runtime import Strategy
-from strategy_runtime.backtesting import backtest
-from strategy_runtime.demo import PRICES
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 class Stubborn(Strategy):
     def on_candle(self, candle):
         for _ in range(2):
@@ -381,26 +384,14 @@ class Stubborn(Strategy):
                 print("heard", flush=True)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         while True: pass
-
-async def cell():
-    backtest(Stubborn(), PRICES)
-
-asyncio.new_event_loop().run_until_complete(cell())
 """
-    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    done = in_notebook(script, "Stubborn", tmp_path)
     assert done.stdout == "heard\nheard\n"
     assert done.returncode == -signal.SIGINT
 
 
 def test_ctrl_c_ends_in_a_notebook_a_run_within_a_run(tmp_path: Path) -> None:
     script = """
-import asyncio, signal, threading
-from strategy_runtime import Strategy
-from strategy_runtime.backtesting import backtest
-from strategy_runtime.demo import PRICES
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 class Inner(Strategy):
     def on_candle(self, candle):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -415,13 +406,8 @@ class Outer(Strategy):
 
     def on_stop(self):
         print("outer stopped")
-
-async def cell():
-    backtest(Outer(), PRICES)
-
-asyncio.new_event_loop().run_until_complete(cell())
 """
-    done = finished([sys.executable, "-c", script], cwd=tmp_path)
+    done = in_notebook(script, "Outer", tmp_path)
     assert done.stdout == "inner stopped\nouter stopped\n"
     assert done.returncode == -signal.SIGINT
 

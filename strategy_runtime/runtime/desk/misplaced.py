@@ -36,29 +36,35 @@ class MisplacedLegs:
             prices: Those that the order names, as fields of its request.
             last: The last price of the symbol; None before there is one.
         """
-        legs = {name: price for name in _LEGS if (price := prices[name]) is not None}
         entry = _entry_price(side, prices, None if last is None else decimal_of(last))
-        if entry is None or not legs:
+        if entry is None:
             return None
+        faults: dict[str, str] = {}
+        for name in _LEGS:
+            price = prices[name]
+            fault = None if price is None else _fault_of(name, price, entry, side)
+            if fault is not None:
+                order = f"{side.lower()} of {symbol} at {in_digits(entry)}"
+                faults.setdefault(fault, f"{name}={in_digits(price)} of a {order} is {fault}")
         self._brackets += 1
-        for name, price in legs.items():
-            if price * _TIMES_LOWER < entry:
-                fault = _SHARE
-            elif ((price - entry) * side.sign > 0) is (name == "stop_loss") and price != entry:
-                fault = _WRONG_SIDE
-            else:
-                continue
-            order = f"{side.lower()} of {symbol} at {in_digits(entry)}"
-            said = f"{name}={in_digits(price)} of a {order} is {fault}"
-            self._counts[fault] += 1
-            if self._first.setdefault(fault, said) is said:
-                return said
-        return None
+        self._counts.update(faults.keys())
+        new = {fault: said for fault, said in faults.items() if fault not in self._first}
+        self._first |= new
+        return "; ".join(new.values()) or None
 
     def __iter__(self) -> Iterator[str]:
         """What to say of a whole run, a sentence for each kind."""
         for fault, said in self._first.items():
             yield f"{said} ({self._counts[fault]:,} of {self._brackets:,} brackets)"
+
+
+def _fault_of(name: str, price: Decimal, entry: Decimal, side: Side) -> str | None:
+    """What is wrong with a leg, in words; None if nothing is."""
+    if price * _TIMES_LOWER < entry:
+        return _SHARE
+    if ((price - entry) * side.sign > 0) is (name == "stop_loss") and price != entry:
+        return _WRONG_SIDE
+    return None
 
 
 def _entry_price(side: Side, prices: Mapping[str, Any], last: Decimal | None) -> Decimal | None:

@@ -227,9 +227,9 @@ def _moved(book: Book, snapshot: Snapshot) -> Iterator[Difference]:
         reported.setdefault(part.symbol, {})[part.id] = part
     for symbol in sorted(reported.keys() | book.nets.keys()):
         now = reported.get(symbol, {})
-        for gone in book.parts_of(symbol):
-            if gone.id not in now:
-                yield _position(PositionEventKind.POSITION_CLOSED, _flat(gone))
+        for before in book.parts_of(symbol):
+            if before.id not in now:
+                yield _position(PositionEventKind.POSITION_CLOSED, _flat(before))
         known = {part.id: part for part in book.parts_of(symbol)}
         for part in now.values():
             if part.id not in known:

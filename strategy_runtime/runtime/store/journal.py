@@ -141,9 +141,9 @@ class Journal:
         Raises:
             ApiError: It cannot be recorded, so it must not be sent.
         """
-        own_id = request.client_order_id or ""
+        entry = _Intent(request)
         try:
-            self._write(_Intent(request))
+            self._write(entry)
             os.fsync(self._file)
         except OSError as error:
             self._is_torn = True
@@ -153,7 +153,7 @@ class Journal:
                 f"{self.path} cannot be written ({reason_of(error)}), and an order that is not in "
                 "it is not sent; make room, or give another --state-dir",
             ) from None
-        self.unsettled[own_id] = request
+        self._take_in(entry)
 
     def settle(self, client_order_id: str, outcome: str, placed: Order | None = None) -> None:
         """Record the outcome of an order; if the record is lost, the venue is asked again.
@@ -227,29 +227,24 @@ class Journal:
             name = name_of(entry.order)
             self.unsettled.pop(name, None)
             known = self.open.pop(name, None)
-            self._keep(
-                name,
-                Followed(entry.order)
-                if known is None
-                else Followed(entry.order, known.trades, known.legs),
-            )
+            told = () if known is None else (known.trades, known.legs)
+            self._keep(name, Followed(entry.order, *told))
             parent = self._entry_of(entry.order)
             if parent is not None:
                 self._take_in(_Leg(name_of(parent.order), entry.order.id))
-        elif isinstance(entry, _Execution):
+        elif isinstance(entry, _Execution | _Leg):
             known = self.open.get(entry.name) or self.ended.pop(entry.name, None)
-            if known is not None:
+            if known is None:
+                return
+            if isinstance(entry, _Leg):
+                known.legs.add(entry.order_id)
+            else:
                 known.trades[entry.trade_id] = entry.quantity
-                self._keep(entry.name, known)
+            self._keep(entry.name, known)
         elif isinstance(entry, _Stray):
             self.strays[entry.trade_id] = None
             if len(self.strays) > _MOST_STRAYS:
                 del self.strays[next(iter(self.strays))]
-        elif isinstance(entry, _Leg):
-            known = self.open.get(entry.name) or self.ended.pop(entry.name, None)
-            if known is not None:
-                known.legs.add(entry.order_id)
-                self._keep(entry.name, known)
 
     def _entry_of(self, leg: Order) -> Followed | None:
         """Return the entry that a leg belongs to; None if it is unknown."""

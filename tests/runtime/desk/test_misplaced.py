@@ -64,6 +64,13 @@ def test_it_is_measured_at_what_the_order_would_fill_at(
     assert f" of A at {entry} is {WRONG_SIDE} (1 of 1 brackets)" in warning
 
 
+def test_a_bracket_with_its_legs_the_wrong_way_round_counts_once(tmp_path: Path) -> None:
+    order = lambda self: self.buy("A", 1, stop_loss=101, take_profit=99)  # noqa: E731
+    assert warnings_of(tmp_path, order, order) == [
+        f"stop_loss=101 of a buy of A at 100 is {WRONG_SIDE} (2 of 2 brackets)"
+    ]
+
+
 def test_only_the_first_of_a_kind_is_named_and_all_are_counted(tmp_path: Path) -> None:
     warnings = warnings_of(
         tmp_path,

@@ -342,13 +342,19 @@ def test_a_day_that_began_in_another_run_goes_on(tmp_path: Path) -> None:
     assert "equity fell from 1050 to 950" in bench.loss.reached
 
 
+def loses_too_much(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A run that loses more than it may on the present day."""
+    monkeypatch.setattr(day, "now", lambda: DAY)
+    bench = Bench(DayFile(folder))
+    bench.buy_ten()
+    bench.candle(89)
+    return bench
+
+
 def test_what_was_lost_in_another_run_counts_until_the_next_day_whatever_prices_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day, "now", lambda: DAY)
-    first = Bench(DayFile(tmp_path))
-    first.buy_ten()
-    first.candle(89)
+    first = loses_too_much(tmp_path, monkeypatch)
     reached = "on 2024-03-04 UTC equity fell from 1000 to 890, and --max-daily-loss"
     assert first.loss.reached.startswith(reached)
     again = Bench(DayFile(tmp_path))
@@ -362,10 +368,7 @@ def test_what_was_lost_in_another_run_counts_until_the_next_day_whatever_prices_
 def test_a_run_that_is_allowed_to_lose_more_than_was_lost_trades_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day, "now", lambda: DAY)
-    first = Bench(DayFile(tmp_path))
-    first.buy_ten()
-    first.candle(89)
+    loses_too_much(tmp_path, monkeypatch)
     again = Bench(DayFile(tmp_path), allowed=111)
     again.buy_ten()
     again.candle(100)
