@@ -41,9 +41,8 @@ class MisplacedLegs:
             return None
         faults: dict[str, str] = {}
         for name in _LEGS:
-            price = prices[name]
-            fault = None if price is None else _fault_of(name, price, entry, side)
-            if fault is not None:
+            price: Decimal | None = prices[name]
+            if price is not None and (fault := _fault_of(name, price, entry, side)) is not None:
                 order = f"{side.lower()} of {symbol} at {in_digits(entry)}"
                 faults.setdefault(fault, f"{name}={in_digits(price)} of a {order} is {fault}")
         self._brackets += 1

@@ -226,9 +226,9 @@ class Journal:
         elif isinstance(entry, _Told):
             name = name_of(entry.order)
             self.unsettled.pop(name, None)
-            known = self.open.pop(name, None)
-            told = () if known is None else (known.trades, known.legs)
-            self._keep(name, Followed(entry.order, *told))
+            followed = self.open.pop(name, None) or Followed(entry.order)
+            followed.order = entry.order
+            self._keep(name, followed)
             parent = self._entry_of(entry.order)
             if parent is not None:
                 self._take_in(_Leg(name_of(parent.order), entry.order.id))
