@@ -45,7 +45,8 @@ class Replacing(Strategy):
         self.note()
 
     def note(self) -> None:
-        self.seen += [self.now, self.orders(), self.orders(B), self.account.balance]
+        self.seen += [self.now, self.orders(), self.orders(B), repr(self.account)]
+        self.seen.append(self.account.margin_used)
         self.seen += [self.position(symbol).quantity for symbol in (A, B)]
 
     def do(self, verb: str, symbol: str, price: int) -> None:
@@ -76,6 +77,8 @@ class Replacing(Strategy):
                     self.modify(order, quantity=2)
             case "timer":
                 self.every("2m", self.note)
+            case "rare timer":
+                self.every("1h", self.note)
 
 
 class Waiting(Replacing):
@@ -150,13 +153,47 @@ def ordinary_except(**different: Any) -> Callable[[_Test], _Test]:
     market=[FLAT] * 5 + [(4.0, 4.0, 2.0, 4.0)] * 7,
     script=[[("buy limit", A, 3)], [("timer", A, 0)]],
 )
+@ordinary_except(  # two orders that one bar reaches
+    market=[FLAT, FLAT, (4.0, 5.0, 3.0, 4.0)] + [FLAT] * 9,
+    script=[[], [("buy limit", A, 3), ("buy stop", A, 5)]],
+)
+@ordinary_except(  # an order reached after an open that another cannot pay
+    market=[FLAT, FLAT, (20.0, 20.0, 3.0, 4.0)] + [FLAT] * 9,
+    script=[[], [("market", A, 4), ("buy limit", A, 3)]],
+    options={"cash": Decimal(12)},
+)
+@ordinary_except(  # a sale that costs more than it brings
+    market=[FLAT] * 4 + [(4.0, 4.0, 3.0, 4.0)] * 8,
+    script=[[], [("market", A, 4)], [], [("sell stop", A, 3)]],
+    options={"cash": Decimal(12), "fee_min": Decimal(7)},
+)
+@ordinary_except(  # an order that waited in the book when the market came to it
+    market=[FLAT, FLAT, (4.0, 4.0, 3.0, 4.0)] + [FLAT] * 9,
+    script=[[], [("buy limit", A, 3)]],
+    options={"maker_fee_rate": Decimal("0.05")},
+)
+@ordinary_except(  # a bar with less volume than the order that it reaches
+    market=[FLAT, FLAT, (4.0, 4.0, 3.0, 4.0)] + [FLAT] * 9,
+    script=[[], [("buy limit", A, 3)]],
+    options={"max_volume_share": Decimal("0.001")},
+)
+@ordinary_except(  # an order reached in the bar at whose end a timer is due
+    market=[FLAT] * 59 + [(4.0, 4.0, 3.0, 4.0)] + [FLAT] * 9,
+    script=[[("rare timer", A, 0)], *[[("cancel all", A, 0), ("buy limit", A, 3)]] * 66],
+)
 @given(
     market=st.lists(rows(), min_size=12, max_size=12),
     script=scripts,
     alone=st.booleans(),
     kind=st.sampled_from([Replacing, Waiting]),
     options=st.sampled_from(
-        [{}, {"cash": Decimal(12)}, {"fee_min": Decimal(1)}, {"max_volume_share": Decimal("0.01")}]
+        [
+            {},
+            {"cash": Decimal(12)},
+            {"fee_min": Decimal(1)},
+            {"max_volume_share": Decimal("0.01")},
+            {"slippage_fixed": Decimal(1), "maker_fee_rate": Decimal("0.05")},
+        ]
     ),
 )
 def test_the_short_way_for_orders_that_live_for_a_bar_changes_nothing(

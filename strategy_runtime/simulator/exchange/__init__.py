@@ -11,7 +11,7 @@ Its parts, each of which imports only those above it:
 * `admission`: checks of commands; `acceptance`: accepts, changes and ends orders;
   `brackets`: the legs that protect a position; `nights`: interest and splits;
 * `execution`: fills and their effect on the account; `liquidation`: closes an account that is short
-  of margin; `plain`: the fast path for simple orders;
+  of margin; `plain`, `plain_execution`: the fast path for simple orders;
 * `crossing`: which orders a bar or a quote is tested against; `replay`: the clock;
 * `in_step`: the fast path for symbols whose bars start together, one `walk` at a time, as far as
   the `outlook` is clear;

@@ -10,7 +10,7 @@ from strategy_runtime.simulator.data.series import middle
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.execution import Execution
 from strategy_runtime.simulator.exchange.nights import Nights
-from strategy_runtime.simulator.exchange.plain import PlainOrders
+from strategy_runtime.simulator.exchange.plain_execution import PlainExecution
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument
 from strategy_runtime.simulator.matching import at_open, within_bar
@@ -30,7 +30,7 @@ class Crossing:
         acceptance: Acceptance,
         execution: Execution,
         nights: Nights,
-        plain: PlainOrders,
+        plain: PlainExecution,
     ) -> None:
         self._state = state
         self._acceptance = acceptance
@@ -51,7 +51,7 @@ class Crossing:
         self._state.begin_bar(instrument)
         if instrument.price is None and instrument.resting:
             instrument.price = price  # other symbols may close before the first close of this one
-        if not self._plain.fill_alone(instrument, price):
+        if not self._plain.fill_alone(instrument):
             self._match_at(instrument, price, price)
 
     def match_quote(self, instrument: Instrument) -> None:

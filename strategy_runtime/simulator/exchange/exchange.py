@@ -31,6 +31,7 @@ from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.nights import Nights
 from strategy_runtime.simulator.exchange.outlook import Outlook
 from strategy_runtime.simulator.exchange.plain import PlainOrders
+from strategy_runtime.simulator.exchange.plain_execution import PlainExecution
 from strategy_runtime.simulator.exchange.replay import Replay
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -73,8 +74,9 @@ class Exchange(Answers):
         execution = Execution(state, news, acceptance, brackets, margin)
         nights = Nights(state, news)
         liquidation = Liquidation(state, news, acceptance, margin, execution)
-        plain = self._plain = PlainOrders(state, news, agenda, margin)
-        crossing = Crossing(state, acceptance, execution, nights, plain)
+        plain_execution = PlainExecution(state, news, margin)
+        plain = self._plain = PlainOrders(state, news, agenda, plain_execution)
+        crossing = Crossing(state, acceptance, execution, nights, plain_execution)
         replay = self._replay = Replay(state, news, agenda, crossing, nights, liquidation)
         outlook = Outlook(state, agenda, nights)
         self._in_step = InStep(state, news, agenda, outlook, plain, crossing, liquidation, replay)

@@ -12,7 +12,6 @@ from strategy_runtime.protocol.enums import (
     Side,
     TimeInForce,
 )
-from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.brackets import Brackets
 from strategy_runtime.simulator.exchange.margin import Margin
@@ -67,7 +66,7 @@ class Execution:
                 order.trigger()
                 return
         costs = self._state.costs
-        base = price = _base_price(order, match)
+        base = price = match.price
         fee = _ZERO
         if not costs.are_none:
             volume = instrument.volume_at(self._state.now_ns)
@@ -135,10 +134,3 @@ class Execution:
         self._news.announce_fill(fill, order, booking)
         self._margin.update_risk()
         return booking[0] is not None
-
-
-def _base_price(order: RestingOrder, match: Match) -> Decimal:
-    if match.price is not None:
-        return decimal_of(match.price)
-    own = order.request.limit_price if match.is_maker else order.stop_price
-    return _ZERO if own is None else own

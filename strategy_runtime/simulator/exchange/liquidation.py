@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import AccountEventKind, OrderStatus
-from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.protocol.values import decimal_of, in_digits
 from strategy_runtime.simulator.exchange.acceptance import Acceptance
 from strategy_runtime.simulator.exchange.execution import Execution
 from strategy_runtime.simulator.exchange.margin import Margin
@@ -70,7 +70,7 @@ class Liquidation:
             instrument = state.instruments[holding.symbol]
             order = self._acceptance.accept(holding.reduction(abs(holding.quantity)))
             instrument.volume_left = None
-            price = instrument.price_for(order.side)
+            price = decimal_of(instrument.price_for(order.side) or 0.0)
             self._execution.execute(instrument, order, Match(price, LIQUIDATION))
         if state.account().equity <= 0:
             state.is_bankrupt = True

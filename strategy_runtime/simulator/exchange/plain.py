@@ -16,23 +16,23 @@ from strategy_runtime.protocol.models import LONGEST_ID, OrderRequest
 from strategy_runtime.protocol.orders import is_bare_order
 from strategy_runtime.protocol.values import decimal_of, is_sound
 from strategy_runtime.simulator.exchange.agenda import Agenda
-from strategy_runtime.simulator.exchange.margin import Margin
 from strategy_runtime.simulator.exchange.news import News
+from strategy_runtime.simulator.exchange.plain_execution import PlainExecution
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument, Phase
-from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
-from strategy_runtime.simulator.outcome import Fill
+from strategy_runtime.simulator.orders import PlainOrder
 
 __all__ = ["PlainOrders"]
 
 _ZERO = Decimal(0)
 # Looking up an enum member takes five times as long as a module name, and an order needs dozens.
-_BAR, _OPEN, _BUY, _GTC = Phase.BAR, Phase.OPEN, Side.BUY, TimeInForce.GTC
+_INTRABAR, _BAR, _OPEN = Phase.INTRABAR, Phase.BAR, Phase.OPEN
+_BUY, _GTC = Side.BUY, TimeInForce.GTC
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 
 
 class PlainOrders:
-    """Accepts, cancels and fills plain orders.
+    """Accepts and cancels plain orders, and decides which of them the next bar fills.
 
     Attributes:
         new: Those that do not rest yet, in the order of acceptance, including those cancelled since
@@ -40,13 +40,13 @@ class PlainOrders:
         has_others: Whether any of these is anything but a market order for the next open.
     """
 
-    __slots__ = ("_agenda", "_is_simple", "_margin", "_news", "_state", "has_others", "new")
+    __slots__ = ("_agenda", "_execution", "_is_simple", "_news", "_state", "has_others", "new")
 
-    def __init__(self, state: State, news: News, agenda: Agenda, margin: Margin) -> None:
+    def __init__(self, state: State, news: News, agenda: Agenda, execution: PlainExecution) -> None:
         self._state = state
         self._news = news
         self._agenda = agenda
-        self._margin = margin
+        self._execution = execution
         self._is_simple = state.options.is_simple
         self.new: list[PlainOrder] = []
         self.has_others = False
@@ -175,7 +175,7 @@ class PlainOrders:
                 self._rest(self._state.instruments[order.symbol], order)
 
     def _rest(self, instrument: Instrument, order: PlainOrder) -> None:
-        resting = self._at_rest(order)
+        resting = self._state.register.bring_to_rest(order)
         if order.request.order_type is _MARKET:
             instrument.resting.add(resting)
             self._agenda.add_open(instrument)
@@ -189,154 +189,106 @@ class PlainOrders:
         elif witness is not None:
             self._news.pending.append((resting, OrderEventKind.ORDER_CREATED))
 
-    def _at_rest(self, order: PlainOrder) -> RestingOrder:
-        """Replace the order in the register with a resting one, and return that."""
-        resting = order.at_rest()
-        self._state.register.replace(resting)
-        return resting
-
-    # At the open
+    # At the next bar
 
     def match_new(self, start: int) -> None:
-        """Test the orders placed since the last open, and only these, against the open at `start`.
+        """Test the orders placed since the last open, and only these, against the bar at `start`.
 
-        The first that needs the general path, and all after it, come to rest in time for that open.
+        The first that needs the general path, and all after it, come to rest in time for that bar.
         """
-        state, agenda, news = self._state, self._agenda, self._news
+        state, agenda, news, execution = self._state, self._agenda, self._news, self._execution
+        within: PlainOrder | None = None
         if self.has_others:
-            new = self._take_market_orders()
-            if not new:
-                return
+            new, within = self._sort_out()
         else:
             new, self.new = self.new, []
-        if len(new) > 1:
-            new.sort(key=self._rank_of)
-        state.now_ns, state.phase = start, _OPEN
+        if new:
+            if len(new) > 1:
+                new.sort(key=self._rank_of)
+            state.now_ns, state.phase = start, _OPEN
         for order in new:
             lane = state.instruments[order.request.symbol]
-            row = lane.row
             state.begin_bar(lane)
-            if not agenda.due and self.fill(lane, order, lane.series.opens[row]):
-                continue
-            resting = self._at_rest(order)
+            if not agenda.due:
+                if order.request.order_type is _MARKET:
+                    has_filled = execution.fill(lane, order, start)
+                else:
+                    has_filled = execution.fill_at_price(lane, order, start)
+                if has_filled:
+                    continue
+            resting = state.register.bring_to_rest(order)
             lane.resting.add(resting)
             news.pending.append((resting, OrderEventKind.ORDER_CREATED))
-            lane.scheduled = row
+            lane.scheduled = lane.row
             agenda.due[lane.rank] = agenda.busy[lane.rank] = lane
+        if within is not None:
+            lane = state.instruments[within.request.symbol]
+            if not self._fill_within_bar(lane, within, start):
+                self._rest(lane, within)
         if news.pending:
             news.show_pending()
 
-    def _take_market_orders(self) -> list[PlainOrder]:
-        """Take the market orders from `new`, and show the others: the next bar does not reach their
-        prices, or they were cancelled.
+    def _sort_out(self) -> tuple[list[PlainOrder], PlainOrder | None]:
+        """Take from `new` the orders that meet the next open, and the one reached after it.
 
-        If any order needs the general path, let all of them rest and return none.
+        The others are shown: the bar does not reach their prices, or they were cancelled. If any
+        order needs the general path, let all of them rest, and return none.
         """
-        pending, waiting, at_market = [], [], []
+        pending, waiting, at_open, within = [], [], [], None
         for order in self.new:
             if order.is_over:
                 pending.append((order, OrderEventKind.ORDER_CANCELLED))
-            elif order.request.order_type is _MARKET:
-                at_market.append(order)
-            elif order.has_waited or self._reaches(order.request):
+                continue
+            phase = self._phase_of(order)
+            if order.has_waited or (phase is _INTRABAR and within is not None):
                 self.rest_new()
-                self._news.show_pending()
-                return []
+                return [], None
+            if phase is _OPEN:
+                at_open.append(order)
+            elif phase is _INTRABAR:
+                within = order
             else:
                 pending.append((order, OrderEventKind.ORDER_CREATED))
                 waiting.append(order)
         self._news.pending += pending
-        self._news.show_pending()
         for order in waiting:
             order.has_waited = True
         self.new, self.has_others = waiting, bool(waiting)
-        return at_market
+        return at_open, within
 
-    def _reaches(self, request: OrderRequest) -> bool:
-        """Return whether the next bar reaches the price of an order."""
-        lane = self._state.instruments[request.symbol]
-        self._state.close_up(lane)
-        series, row, is_limit = lane.series, lane.row, request.order_type is _LIMIT
-        price = float(request.limit_price if is_limit else request.stop_price)  # type: ignore[arg-type]
+    def _phase_of(self, order: PlainOrder) -> Phase | None:
+        """Return the phase in which the next bar reaches an order; None if it does not."""
+        state, request = self._state, order.request
+        is_limit = request.order_type is _LIMIT
+        price = request.limit_price if is_limit else request.stop_price
+        walk = state.walk
+        if price is None or walk is None:
+            return _OPEN
+        lane, level = state.instruments[request.symbol], float(price)
+        series, row = lane.series, lane.first_row + walk.done
         if (request.side is _BUY) is is_limit:
-            return series.lows[row] <= price
-        return series.highs[row] >= price
+            if series.lows[row] > level:
+                return None
+            is_at_open = series.opens[row] <= level
+        else:
+            if series.highs[row] < level:
+                return None
+            is_at_open = series.opens[row] >= level
+        state.close_up(lane)
+        return _OPEN if is_at_open else _INTRABAR
+
+    def _fill_within_bar(self, instrument: Instrument, order: PlainOrder, start: int) -> bool:
+        """Fill the only order that the bar at `start` reaches after its open, like `fill`."""
+        state, end = self._state, start + instrument.series.step
+        if self._agenda.due or self._news.needs_events_at(end):
+            return False
+        before = state.now_ns, state.phase
+        state.now_ns, state.phase = end, _INTRABAR
+        state.begin_bar(instrument)
+        if self._execution.fill_at_price(instrument, order, start):
+            return True
+        state.now_ns, state.phase = before
+        return False
 
     def _rank_of(self, order: PlainOrder) -> int:
         return self._state.instruments[order.symbol].rank
-
-    def fill_alone(self, instrument: Instrument, opened: float) -> bool:
-        """Fill a symbol's only resting order at an open, if plain; return whether it filled."""
-        resting = instrument.resting
-        if len(resting) != 1:
-            return False
-        (order,) = resting.values()
-        if (
-            order.is_plain
-            and order.request is order.original
-            and not order.filled
-            and order.open_from <= self._state.now_ns
-            and self.fill(instrument, order, opened)
-        ):
-            resting.remove(order)
-            return True
-        return False
-
-    def fill(self, instrument: Instrument, order: KeptOrder, opened: float) -> bool:
-        """Fill a plain order, the only one of its symbol, at the open of a bar that starts now.
-
-        Return False, with nothing done, if it needs the general path.
-        """
-        state = self._state
-        if state.is_at_risk:
-            return False
-        request, ledger, now_ns = order.request, state.ledger, state.now_ns
-        symbol, side, quantity = request.symbol, request.side, request.quantity
-        left = instrument.volume_left
-        if left is not None and quantity > left:
-            return False
-        base = price = decimal_of(opened)
-        fee, costs = _ZERO, state.costs
-        if not costs.are_none:
-            price = costs.price(base, side, quantity, instrument.volume_at(now_ns), None)
-            fee = costs.fee(quantity, price)
-        value = quantity * price
-        if side is _BUY:
-            if ledger.cash < (value + fee if fee else value):
-                return False
-            booking = ledger.book(symbol, quantity, price, value, fee, now_ns)
-        else:
-            holding = ledger.net.get(symbol)
-            if holding is None:
-                return False
-            held = holding.quantity
-            if quantity is not held and quantity > held:
-                return False
-            booking = ledger.book(symbol, -quantity, price, -value, fee, now_ns)
-        closed, current, _, profit = booking
-        state.revalue(symbol, closed)
-        if left is not None:
-            instrument.volume_left = left - quantity
-        fills = state.fills
-        fill = Fill(
-            now_ns,
-            now_ns,
-            symbol,
-            side,
-            quantity,
-            price,
-            fee,
-            order.sequence,
-            request.client_order_id,
-            len(fills) + 1,
-            (current or closed).id,  # type: ignore[union-attr]  # there is one
-            "market_open",
-            base,
-            profit,
-        )
-        fills.append(fill)
-        order.fill_whole(fill)
-        self._news.announce_fill(fill, order, booking)
-        if fee:
-            self._margin.update_risk()
-        return True

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from strategy_runtime.errors import ApiError
-from strategy_runtime.simulator.orders import KeptOrder, RestingOrder
+from strategy_runtime.simulator.orders import KeptOrder, PlainOrder, RestingOrder
 from strategy_runtime.simulator.outcome import ORDER
 
 __all__ = ["Register"]
@@ -39,9 +39,11 @@ class Register:
         if request.oco_group_id is not None:
             self._groups.setdefault(request.oco_group_id, []).append(order)
 
-    def replace(self, order: RestingOrder) -> None:
-        """Replace a plain order with its resting form."""
-        self.all[order.sequence - 1] = self.by_client_id[order.name] = order
+    def bring_to_rest(self, order: PlainOrder) -> RestingOrder:
+        """Replace a plain order with its resting form, and return that."""
+        resting = order.at_rest()
+        self.all[order.sequence - 1] = self.by_client_id[order.name] = resting
+        return resting
 
     def tie(self, leg: RestingOrder, bracket: str | None) -> None:
         """Add a leg to a bracket, of whose legs at most one may fill; None starts a new one."""
