@@ -295,7 +295,7 @@ class TradingDesk(Outbox):
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""
         if self._book.statement is not None:
-            return [self._withdraw(*each) for each in self._book.own_open(symbol)]
+            return [self._withdraw(key, name) for key, name in self._book.own_open(symbol)]
         return [self.cancel(order) for order in self.orders(symbol)]
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:

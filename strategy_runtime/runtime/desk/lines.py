@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -29,7 +29,7 @@ Send = Callable[[], Coroutine[Any, Any, Order | None]]
 """Sends a request; raises an error if it was not accepted."""
 
 
-class Amendment(NamedTuple):
+class Amendment(Struct, frozen=True):
     """A change or cancel of an order.
 
     A venue in process that the book follows is given key and changes; for any other, `send` is
