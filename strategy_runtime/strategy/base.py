@@ -31,7 +31,7 @@ from strategy_runtime.strategy.desk import (
     no_desk,
 )
 from strategy_runtime.strategy.gap import Gap
-from strategy_runtime.strategy.hooks import check_hooks
+from strategy_runtime.strategy.hooks import check_hooks, check_ported
 from strategy_runtime.strategy.indicator_methods import IndicatorMethods
 from strategy_runtime.strategy.log import logger_of
 from strategy_runtime.strategy.own_copies import own_copies
@@ -98,6 +98,7 @@ class Strategy(IndicatorMethods):
         for each in cls.__mro__:
             if each is cls or not (issubclass(each, Strategy) or each in Strategy.__mro__):
                 check_hooks(each.__name__, each.__dict__)
+                check_ported(each, cls, Strategy)
                 check_calls(each, cls, Strategy)
         cls._parameters = None
 

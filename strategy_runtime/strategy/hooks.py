@@ -4,10 +4,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import (
     isasyncgenfunction,
+    iscode,
     iscoroutinefunction,
     isfunction,
     isgeneratorfunction,
     signature,
+    unwrap,
 )
 from typing import Any
 
@@ -28,7 +30,7 @@ from strategy_runtime.protocol.models import Candle, Quote
 from strategy_runtime.strategy.ticket import Ticket
 from strategy_runtime.suggestions import did_you_mean
 
-__all__ = ["EVENT_HOOKS", "HOOKS", "Hook", "check_hooks", "wants_awaiting"]
+__all__ = ["EVENT_HOOKS", "HOOKS", "Hook", "check_hooks", "check_ported", "wants_awaiting"]
 
 Hook = Callable[..., Awaitable[None] | None]
 
@@ -75,6 +77,13 @@ _ELSEWHERE: Mapping[str, str] = {
 }
 """Names of other engines that similarity alone would match with the wrong hook."""
 
+_CALLED_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("init", "initialize"), "on_start"),
+    **dict.fromkeys(("next", "handle_data"), "on_candle"),
+    "notify_order": "on_order",
+    "notify_trade": "on_position",
+}
+"""Methods that other engines call. Here they can only be helpers that the class itself calls."""
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -100,6 +109,38 @@ def check_hooks(owner: str, namespace: Mapping[str, object]) -> None:
             if isgeneratorfunction(value) or isasyncgenfunction(value):
                 raise TypeError(f"{owner}.{name} has a yield, so calling it would run nothing")
             _check_arguments(owner, name, value)
+
+
+def check_ported(part: type[Any], whole: type[Any], base: type[Any]) -> None:
+    """Refuse a method that another engine would call, if the strategy does not call it itself.
+
+    Args:
+        part: The class whose methods are checked: a strategy, or a mixin of it.
+        whole: The strategy class.
+
+    Raises:
+        TypeError: Names the class, the method, and our hook in its place.
+    """
+    own = [each for each in whole.__mro__ if each not in base.__mro__]
+    for name, here in _CALLED_ELSEWHERE.items():
+        is_method = isfunction(vars(part).get(name))
+        if is_method and not any(_names(each, name) for each in own):
+            raise TypeError(
+                f"{part.__name__}.{name} is not a hook, and {whole.__name__} does not call it, so "
+                f"nothing would; here it is {here} (a helper that is called from elsewhere needs "
+                "another name)"
+            )
+
+
+def _names(owner: type[Any], name: str) -> bool:
+    """Whether the code of a class uses a name."""
+    values = (each.fget if isinstance(each, property) else each for each in vars(owner).values())
+    waiting = [each.__code__ for each in map(unwrap, filter(callable, values)) if isfunction(each)]
+    for code in waiting:
+        if name in code.co_names:
+            return True
+        waiting.extend(each for each in code.co_consts if iscode(each))
+    return False
 
 
 def _check_arguments(owner: str, name: str, hook: Callable[..., object]) -> None:

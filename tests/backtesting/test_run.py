@@ -251,7 +251,7 @@ async def test_it_runs_where_an_event_loop_runs_already(prices: Path) -> None:
 class Ported(Strategy):
     """Has its code where other engines expect it."""
 
-    def next(self) -> None:
+    def go_long(self) -> None:
         raise AssertionError
 
 

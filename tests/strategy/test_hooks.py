@@ -1,7 +1,7 @@
 """Hooks."""
 
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 from typing import Any, ClassVar
 
@@ -23,6 +23,56 @@ def test_names_of_other_engines_are_pointed_to_our_hooks() -> None:
 
         class Ported(Strategy):
             def on_bar(self, bar: Candle) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [
+        ("init", "on_start"),
+        ("initialize", "on_start"),
+        ("next", "on_candle"),
+        ("handle_data", "on_candle"),
+        ("notify_order", "on_order"),
+        ("notify_trade", "on_position"),
+    ],
+)
+def test_a_method_that_only_another_engine_calls_is_refused(name: str, hook: str) -> None:
+    said = (
+        rf"^Ported.{name} is not a hook, and Ported does not call it, so nothing would; here it is "
+        rf"{hook} \(a helper that is called from elsewhere needs another name\)$"
+    )
+    own = {"on_candle": lambda self, candle: self.order, name: lambda self: None}
+    with pytest.raises(TypeError, match=said):
+        type("Ported", (Strategy,), own)
+
+
+def test_a_helper_that_is_named_as_in_another_engine_is_allowed() -> None:
+    class Base(Strategy):
+        def on_start(self) -> None:
+            self.init()
+
+        def init(self) -> None: ...
+
+        @cache  # noqa: B019
+        def lines(self) -> list[str]:
+            return [self.next() for _ in range(2)]
+
+        def next(self) -> str:
+            return ""
+
+    class Fine(Base):
+        initialize: Any = None
+
+        def init(self) -> None: ...
+
+
+def test_a_method_that_only_another_engine_calls_is_refused_in_a_class_that_is_mixed_in() -> None:
+    class Mixin:
+        def notify_order(self, order: object) -> None: ...
+
+    with pytest.raises(TypeError, match=r"^Mixin.notify_order is not a hook, and Slip does not "):
+
+        class Slip(Mixin, Strategy): ...
 
 
 @pytest.mark.parametrize(
