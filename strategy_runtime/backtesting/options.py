@@ -16,18 +16,25 @@ from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["options_from"]
 
+_CASH = "capital", "capital_base", "init_cash", "initial_capital", "initial_cash"
+_ON_CLOSE = "trade_on_close", "cheat_on_close"
 _ELSEWHERE = {
-    **dict.fromkeys(("commission", "fee", "fees"), "fee_rate"),
-    **dict.fromkeys(("capital", "initial_capital", "initial_cash"), "cash"),
-    "margin": "leverage",
-    "hedging": "mode",
+    **dict.fromkeys(("commission", "fee", "fees"), "here it is fee_rate"),
+    **dict.fromkeys(_CASH, "here it is cash"),
+    "margin": "here it is leverage, one divided by it: leverage=2 for a margin of 0.5",
+    "hedging": "here it is mode='hedging'",
+    **dict.fromkeys(_ON_CLOSE, "what is decided at a close fills at the next open"),
+    "exclusive_orders": "orders add up, and target(symbol, fraction=…) turns a position",
+    "finalize_trades": "positions that are open at the end are valued at the last price",
+    "maximize": "sweep(…, by=…) names the figure to rank by",
+    "constraint": "give sweep() a list of the wanted sets, such as [{'fast': 5, 'slow': 30}, …]",
 }
-"""What other engines call some of the options."""
+"""What to do in place of some options of other engines."""
 
 
 def _hint_for(name: str, known: Iterable[str]) -> str:
     if name in _ELSEWHERE:
-        return f"; here it is {_ELSEWHERE[name]}"
+        return f"; {_ELSEWHERE[name]}"
     if name in signature(read_data).parameters:
         return f"; give it to read_data(…, {name}=…), and run over the data that it returns"
     return did_you_mean(name, known) or (

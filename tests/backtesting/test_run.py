@@ -509,6 +509,14 @@ def test_a_debugger_that_is_called_for_a_failure_begins_in_the_hook(
     [
         ({"fee_rte": 1}, "there is no option 'fee_rte'; did you mean 'fee_rate'"),
         ({"commission": 1}, "there is no option 'commission'; here it is fee_rate"),
+        ({"init_cash": 1}, "there is no option 'init_cash'; here it is cash"),
+        ({"margin": 0.5}, "; here it is leverage, one divided by it: leverage=2 for a margin of"),
+        ({"hedging": True}, "there is no option 'hedging'; here it is mode='hedging'"),
+        ({"trade_on_close": True}, "; what is decided at a close fills at the next open"),
+        ({"exclusive_orders": True}, "; orders add up, and target(symbol, fraction=…) turns a"),
+        ({"finalize_trades": True}, "; positions that are open at the end are valued at the last"),
+        ({"maximize": "SQN"}, "there is no option 'maximize'; sweep(…, by=…) names the figure"),
+        ({"constraint": min}, "; give sweep() a list of the wanted sets, such as [{'fast': 5, "),
         (
             {"start": 1},
             "there is no option 'start'; give it to read_data(…, start=…), and run over",

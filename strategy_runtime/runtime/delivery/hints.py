@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from inspect import Parameter, signature
+from typing import Any
 
 from strategy_runtime.indicators import Indicator
+from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.runtime.tracebacks import message_of
-from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy import AccountView, NetPosition, Strategy, Ticket
 from strategy_runtime.suggestions import did_you_mean, some_of
 
 __all__ = ["hint_for"]
@@ -19,6 +21,7 @@ _PARTS = ("order", "position", "trade", "account")
 _OURS = "|".join(name for name in dir(Strategy) if isinstance(getattr(Strategy, name), property))
 
 _CALL = re.compile(r"(?:Strategy|IndicatorMethods)\.(\w+)\(\) (?:takes|got|missing) ")
+_ARGUMENT = re.compile(r"Strategy\.(?:buy|sell)\(\) got an unexpected keyword argument '(\w+)'")
 
 _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     (
@@ -44,6 +47,7 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
         "the number of an indicator is its value, and the one before is previous: write "
         "self.fast[candle.symbol].value",
     ),
+    (NameError, "^name 'crossover'", "here it is crossed_above(…) or crossed_below(…)"),
     (TypeError, "'NetPosition'", "the number of units is position.quantity, a Decimal"),
     (TypeError, r"Nets\.__getitem__\(\)", "write self.position(candle.symbol)"),
     (
@@ -91,20 +95,52 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
     ),
 )
 
-_ELSEWHERE: Mapping[str, str] = {
-    **dict.fromkeys(("data", "datas"), "candle, and before it self.history(symbol, n)"),
-    **dict.fromkeys(("I", "ta"), "self.sma(…), self.indicator(…) and the like, in on_start"),
-    **dict.fromkeys(("broker", "portfolio", "wallets"), "self.account"),
-    **dict.fromkeys(("p", "params"), "the parameter's own name, as in self.fast"),
-    "symbol": "candle.symbol",
-    "cash": "self.account.balance",
-    **dict.fromkeys(("order_target_percent", "set_holdings"), "self.target(symbol, fraction=…)"),
-    "order_target": "self.target(symbol, quantity=…)",
-    **dict.fromkeys(("create_order", "market_order", "order"), "self.buy(…) and self.sell(…)"),
-    **dict.fromkeys(("schedule", "schedule_function"), "self.every(…) and self.at(…)"),
-    "liquidate": "self.close(symbol)",
+_ELSEWHERE: Mapping[type[Any], Mapping[str, str]] = {
+    Strategy: {
+        **dict.fromkeys(("data", "datas"), "candle, and before it self.history(symbol, n)"),
+        **dict.fromkeys(("I", "ta"), "self.sma(…), self.indicator(…) and the like, in on_start"),
+        **dict.fromkeys(("broker", "portfolio", "wallets"), "self.account"),
+        **dict.fromkeys(("p", "params"), "the parameter's own name, as in self.fast"),
+        "symbol": "candle.symbol",
+        "cash": "self.account.margin_available",
+        **dict.fromkeys(
+            ("order_target_percent", "set_holdings"), "self.target(symbol, fraction=…)"
+        ),
+        "order_target_value": "self.target(symbol, notional=…)",
+        "order_target": "self.target(symbol, quantity=…)",
+        **dict.fromkeys(("create_order", "market_order", "order"), "self.buy(…) and self.sell(…)"),
+        "buy_bracket": "self.buy(…, stop_loss=…, take_profit=…)",
+        "sell_bracket": "self.sell(…, stop_loss=…, take_profit=…)",
+        **dict.fromkeys(("schedule", "schedule_function"), "self.every(…) and self.at(…)"),
+        "add_timer": "self.every(…) and self.at(…)",
+        **dict.fromkeys(("getposition", "get_position"), "self.position(symbol)"),
+        **dict.fromkeys(
+            ("trades", "closed_trades"),
+            "self.position(symbol) while it is open, on_position when it closes, and results.trips "
+            "after the run",
+        ),
+        "liquidate": "self.close(symbol)",
+    },
+    NetPosition: {
+        "close": "self.close(symbol)",
+        "size": "quantity",
+        "price": "average_entry_price",
+        "pl": "unrealized_pnl",
+    },
+    AccountView: {"cash": "margin_available"},
+    Order: {"cancel": "self.cancel(order)"},
+    Ticket: {"cancel": "self.cancel(ticket)"},
+    Candle: dict.fromkeys(("date", "datetime", "time"), "timestamp, the start of the bar"),
 }
-"""Names that a strategy has in other engines, and what to write here."""
+"""Names that such an object has in other engines, and what to write here."""
+
+_ARGUMENTS: Mapping[str, str] = {
+    "size": "fraction=0.1 for a tenth of equity, or a quantity in units",
+    "sl": "stop_loss=",
+    "tp": "take_profit=",
+    **dict.fromkeys(("price", "exectype"), "limit= or stop="),
+}
+"""Arguments of orders in other engines, and what to write here."""
 
 
 def hint_for(error: BaseException | None) -> str:
@@ -116,7 +152,9 @@ def hint_for(error: BaseException | None) -> str:
     said = message_of(error)
     called = _CALL.search(said)
     if isinstance(error, TypeError) and called and hasattr(Strategy, called[1]):
-        return _of_call(called[1])
+        argument = _ARGUMENT.match(said)
+        here = _ARGUMENTS.get(argument[1]) if argument else None
+        return (f"here it is {here}; " if here else "") + _of_call(called[1])
     return next(
         (hint for kind, text, hint in _HINTS if isinstance(error, kind) and re.search(text, said)),
         "",
@@ -133,8 +171,9 @@ def _of_attribute(owner: object, name: str) -> str:
         with suppress(Exception):
             if hasattr(getattr(owner, part), name):
                 return f"it is {'self' if is_strategy else ''}.{part}.{name}"
-    if is_strategy and name in _ELSEWHERE:
-        return f"here it is {_ELSEWHERE[name]}"
+    for each, names in _ELSEWHERE.items():
+        if isinstance(owner, each) and name in names:
+            return f"here it is {names[name]}"
     public = [each for each in dir(owner) if not each.startswith("_")]
     if name in public:
         return ""

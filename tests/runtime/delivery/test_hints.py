@@ -29,6 +29,11 @@ LISTS = (
     "in a symbol, and candle.close a field of a candle"
 )
 BUY_AND_SELL = "here it is self.buy(…) and self.sell(…)"
+BUY_TAKES = (
+    "buy() takes symbol, quantity; by name limit, stop, trailing, trailing_percent, fraction, "
+    "notional, risk, stop_loss, take_profit, time_in_force, post_only, reduce_only, oco_group, "
+    "client_order_id"
+)
 
 Act = Callable[[Any, Any], object]
 
@@ -97,14 +102,33 @@ async def awaited(thing: Any) -> None:
             "the number of units is position.quantity, a Decimal",
         ),
         (
-            lambda self, candle: self.account.cash,
+            lambda self, candle: self.account.funds,
             "AccountView has balance, currency, equity, margin_available, margin_used, "
             "unrealized_pnl",
         ),
+        (lambda self, candle: self.account.cash, "here it is margin_available"),
+        (lambda self, candle: self.cash, "here it is self.account.margin_available"),
+        (lambda self, candle: self.position(A).size, "here it is quantity"),
+        (lambda self, candle: self.position(A).close(), "here it is self.close(symbol)"),
+        (lambda self, candle: self.buy(A, 1).cancel(), "here it is self.cancel(ticket)"),
+        (lambda self, candle: self.buy(A, 1).order.cancel(), "here it is self.cancel(order)"),
+        (lambda self, candle: candle.date, "here it is timestamp, the start of the bar"),
+        (
+            lambda self, candle: self.closed_trades,
+            "here it is self.position(symbol) while it is open, on_position when it closes, and "
+            "results.trips after the run",
+        ),
+        (lambda self, candle: crossover(1, 2), "here it is crossed_above(…) or crossed_below(…)"),  # type: ignore[name-defined]  # noqa: F821
         (
             lambda self, candle: self.target(A, 0.5),
             "target() takes symbol; by name quantity, fraction, notional",
         ),
+        (
+            lambda self, candle: self.buy(size=0.95),
+            f"here it is fraction=0.1 for a tenth of equity, or a quantity in units; {BUY_TAKES}",
+        ),
+        (lambda self, candle: self.buy(A, 1, sl=9), f"here it is stop_loss=; {BUY_TAKES}"),
+        (lambda self, candle: self.buy(A, 1, expires=9), BUY_TAKES),
         (
             lambda self, candle: self.cancel(order_id="1"),
             "cancel() takes order",
